@@ -1,0 +1,1 @@
+//! What holds a port, and how well that is known.
