@@ -394,6 +394,20 @@ mod tests {
         assert_eq!(shorten("python", 0), "");
     }
 
+    #[test]
+    fn a_table_fits_its_terminal() {
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let snapshot = crate::render::json::read(&saved).unwrap();
+        for width in [20, 40, 80, 120] {
+            let options = Options { header: true, width: Some(width), ..Options::default() };
+            let mut out = Vec::new();
+            let shortened = write(&snapshot, &options, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            insta::assert_snapshot!(format!("width_{width}"), format!("{text}{shortened:?}"));
+        }
+    }
+
     proptest! {
         #[test]
         fn it_fits(text in "\\PC{0,40}", width in 0usize..30) {

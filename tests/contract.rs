@@ -1,0 +1,166 @@
+//! What is promised on every system: arguments, bad input, exit statuses, and a listener of our own.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test falls where it must")]
+
+mod transcript;
+
+use std::net::{TcpListener, UdpSocket};
+
+use transcript::{run, status, transcript};
+
+/// A listener of this very process. Asking for its TTL makes wine note whose it is.
+fn listener(address: &str) -> (TcpListener, String) {
+    let listener = TcpListener::bind(address).unwrap();
+    listener.ttl().unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    (listener, port)
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
+    let mut all = String::new();
+    for arguments in [
+        &["0"][..],
+        &["65536"],
+        &["10-5"],
+        &[""],
+        &["1.2.3:80"],
+        &["[::1]"],
+        &["::1"],
+        &["127.0.0.1"],
+        &["8080/xyz"],
+        &["80,,81"],
+        &["localhost:80"],
+        &["nosuchservice"],
+        &["/run/docker.sock"],
+        &["unix"],
+        &["why", "80"],
+        &["-i", "icmp:80"],
+        &["-i", "8080"],
+        &["--pid", "x"],
+        &["--user", "no-such-user"],
+        &["--columns", "port,nosuch"],
+        &["--sort", "nosuch"],
+        &["--color", "sometimes"],
+        &["--nosuch"],
+        &["--json", "--csv"],
+        &["80\u{1b}[31m"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(status(&output), 2, "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.contains(&0x1b), "{arguments:?}");
+        let told = transcript(arguments).replace("allears.exe", "allears").replace('\u{1b}', "<ESC>");
+        all.push_str(&told);
+        all.push('\n');
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_listener_and_its_holder() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let output = run(&[&port, "--json"]);
+    assert_eq!(status(&output), 0);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "allears/1");
+    assert_eq!(document["os"], std::env::consts::OS);
+    let listeners = document["listeners"].as_array().unwrap();
+    assert_eq!(listeners.len(), 1, "{document:#}");
+    let found = listeners.first().unwrap();
+    assert_eq!(found["port"].to_string(), port);
+    assert_eq!(found["address"], "127.0.0.1");
+    assert_eq!(found["protocol"], "tcp");
+    assert_eq!(found["state"], "listen");
+    assert_eq!(found["exposure"], "loopback");
+    assert_eq!(found["holders"][0]["pid"], std::process::id());
+    let pids = run(&["--pids", &port]);
+    assert_eq!(String::from_utf8_lossy(&pids.stdout).trim(), std::process::id().to_string());
+    let card = String::from_utf8(run(&[&port]).stdout).unwrap();
+    assert!(card.starts_with(&format!("{port}/tcp on 127.0.0.1 is held by contract")), "{card}");
+    assert!(card.contains(&format!("(pid {}", std::process::id())), "{card}");
+}
+
+#[test]
+fn udp_is_no_tcp() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.ttl().unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let output = run(&[&format!("udp/{port}"), "--pids"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), std::process::id().to_string());
+    let output = run(&["-t", &port.to_string()]);
+    assert_eq!(status(&output), 1);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("nothing listens on tcp port {port}{}\n", "")
+    );
+}
+
+#[test]
+fn a_port_without_a_listener() {
+    // Bound and never listened on: nobody else can listen there meanwhile.
+    let (listener, port) = listener("127.0.0.1:0");
+    let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let client = connection.local_addr().unwrap().port().to_string();
+    let output = run(&[&client]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("nothing listens on port {client}\n"));
+    assert_eq!(status(&output), 1, "a client of a port is no listener");
+    let quiet = run(&["-q", &client]);
+    assert_eq!((status(&quiet), quiet.stdout.len(), quiet.stderr.len()), (1, 0, 0));
+    let quiet = run(&["-q", &port]);
+    assert_eq!((status(&quiet), quiet.stdout.len(), quiet.stderr.len()), (0, 0, 0));
+    let both = run(&[&port, &client]);
+    assert_eq!(status(&both), 0);
+    assert!(String::from_utf8_lossy(&both.stderr).contains(&format!("nothing listens on port {client}")));
+    drop(connection);
+}
+
+#[test]
+fn habits_of_ss_netstat_and_lsof() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let spec = format!(":{port}");
+    let tcp = format!("tcp:{port}");
+    for arguments in [
+        &["-tulnp"][..],
+        &["-tlnp"],
+        &["-ano"],
+        &["-nP", "-i", &spec],
+        &["-nP", "-i", &tcp],
+        &["-nPi", &spec],
+        &["-i", "4"],
+        &["-lntup", &port],
+    ] {
+        let output = run(arguments);
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(status(&output), 0, "{arguments:?}");
+        assert!(table.contains(&port), "{arguments:?}: {table}");
+    }
+}
+
+#[test]
+fn help_version_completions_and_manual() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for part in ["allears 10309", "--exposed", "Exit status"] {
+        assert!(help.contains(part), "{part}");
+    }
+    let version = String::from_utf8(run(&["--version"]).stdout).unwrap();
+    assert_eq!(version.trim(), format!("allears {}", env!("CARGO_PKG_VERSION")));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(status(&output), 0, "{shell}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("exposed"), "{shell}");
+    }
+    let page = String::from_utf8(run(&["man"]).stdout).unwrap();
+    assert!(page.contains(".TH allears 1"), "{page}");
+    let folder = std::env::temp_dir().join(format!("allears-man-{}", std::process::id()));
+    assert_eq!(status(&run(&["man".as_ref(), folder.as_os_str()])), 0);
+    assert!(std::fs::read_dir(&folder).expect("a folder of pages").count() >= 3);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn forcing_what_is_not_there_is_no_success() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    assert_eq!(status(&run(&["--holders", "bpf", &port])), 3);
+    assert_eq!(status(&run(&["--reader", "netstat2", &port])), 0);
+}

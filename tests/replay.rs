@@ -1,0 +1,174 @@
+//! Saved snapshots through every renderer. No operating system takes part in what these say.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test falls where it must")]
+
+mod transcript;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use transcript::{command, run, status, transcript};
+
+const SAVED: &str = "tests/replay/workstation.json";
+
+fn replay(arguments: &[&str]) -> String {
+    transcript(&[&["--from", SAVED], arguments].concat())
+}
+
+#[test]
+fn table_of_many() {
+    insta::assert_snapshot!(replay(&[]));
+}
+
+#[test]
+fn table_with_chosen_columns_and_order() {
+    insta::assert_snapshot!(replay(&["--columns", "pid,port,user,unseen", "--sort", "pid", "--no-header"]));
+}
+
+#[test]
+fn card_of_one_port() {
+    insta::assert_snapshot!(replay(&["3000", "--parents"]));
+}
+
+#[test]
+fn card_of_holders_that_could_not_be_seen() {
+    insta::assert_snapshot!(replay(&["5432"]));
+}
+
+#[test]
+fn card_of_a_container_and_of_many_holders() {
+    insta::assert_snapshot!(format!("{}\n{}", replay(&["8080"]), replay(&["9000"])));
+}
+
+#[test]
+fn addresses_are_told_apart() {
+    insta::assert_snapshot!(replay(&["9001-9004", "22", "--columns", "port,address,interface,dual_stack"]));
+}
+
+#[test]
+fn hostile_names_are_inert() {
+    insta::assert_snapshot!(replay(&["9001"]));
+}
+
+#[test]
+fn csv() {
+    insta::assert_snapshot!(replay(&["--csv", "22", "9000-9002"]));
+}
+
+#[test]
+fn json_is_the_document_again() {
+    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(SAVED).unwrap()).unwrap();
+    let output = run(&["--from", SAVED, "--json"]);
+    let mut again: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let listeners = |document: &serde_json::Value| {
+        let mut listeners = document["listeners"].as_array().unwrap().clone();
+        listeners.sort_by_key(|listener| (listener["port"].as_u64(), listener["address"].to_string()));
+        listeners
+    };
+    assert_eq!(listeners(&saved), listeners(&again));
+    again["listeners"] = saved["listeners"].clone();
+    assert_eq!(saved, again);
+}
+
+#[test]
+fn lines_of_json_are_the_listeners_and_the_gaps() {
+    let output = run(&["--from", SAVED, "--ndjson"]);
+    let lines: Vec<serde_json::Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(
+        lines.iter().filter(|line| line.get("listeners").is_none() && line["port"].is_u64()).count(),
+        13
+    );
+    assert_eq!(lines.iter().filter(|line| line["gap"]["count"] == 112).count(), 1);
+    assert!(lines.iter().all(|line| line["schema"] == "allears/1" && line["host"] == "workstation"));
+}
+
+#[test]
+fn pids_and_those_that_could_not_be_seen() {
+    insta::assert_snapshot!(format!(
+        "{}\n{}\n{}",
+        replay(&["--pids"]),
+        replay(&["--pids", "5432"]),
+        replay(&["--pids", "1"])
+    ));
+}
+
+#[test]
+fn selections() {
+    for (arguments, ports) in [
+        (&["--exposed"][..], &["22", "3000", "5353", "8080", "9001", "9002", "9003"][..]),
+        (&["-u"], &["5353"]),
+        (&["-c", "VITE"], &["3000"]),
+        (&["--user", "www-data"], &["9000"]),
+        (&["--user", "70001"], &["9002", "9003", "9004"]),
+        (&["--pid", "1504"], &["9000"]),
+        (&["-6", "631,22"], &["22", "631"]),
+        (&["-4", "22,9002,9003,9004"], &["22", "9003", "9004"]),
+        (&["127.0.0.1:22"], &["22"]),
+        (&["127.0.0.1:9002"], &[]),
+        (&["-i", "4tcp:22"], &["22"]),
+        (&["300"], &[]),
+    ] {
+        let output = run(&[&["--from", SAVED, "--columns", "port", "--no-header"], arguments].concat());
+        let mut found: Vec<String> =
+            String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect();
+        found.dedup();
+        if ports.is_empty() {
+            assert_eq!(status(&output), 1, "{arguments:?}");
+            assert!(found.first().is_some_and(|line| line.starts_with("nothing listens on")), "{found:?}");
+        } else {
+            assert_eq!(found, ports, "{arguments:?}");
+            assert_eq!(status(&output), 0, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unseen_holder_forbids_to_deny() {
+    insta::assert_snapshot!(replay(&["5432", "-c", "nosuch"]));
+}
+
+#[test]
+fn files_that_are_no_snapshots() {
+    let folder = std::env::temp_dir().join(format!("allears-replay-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let saved = std::fs::read_to_string(SAVED).unwrap();
+    for (name, content, place) in [
+        ("empty", String::new(), "not a JSON document"),
+        ("torn", saved[..saved.len() / 2].to_owned(), "not a JSON document"),
+        ("foreign", "{\"containers\": []}".to_owned(), "at schema"),
+        ("newer", saved.replacen("allears/1", "allears/2", 1), "allears/2"),
+        ("damaged", saved.replacen("\"port\": 22", "\"port\": 70000", 1), "listeners[0].port"),
+        (
+            "nonsense",
+            saved.replacen("\"state\": \"listen\"", "\"state\": \"lissen\"", 1),
+            "listeners[0].state",
+        ),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        let output = run(&["--from".as_ref(), path.as_os_str()]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(status(&output), 3, "{name}: {told}");
+        assert!(told.contains(place) && output.stdout.is_empty(), "{name}: {told}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(status(&run(&["--from", "tests/replay/no-such-file.json"])), 3);
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let mut child = command()
+        .args(["--from", "-", "--pids", "22"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(SAVED).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"811\n");
+}

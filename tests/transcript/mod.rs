@@ -1,0 +1,41 @@
+//! Runs the command in an environment of its own and writes down all that comes of it: command, standard output,
+//! standard error and status.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::process::{Command, Output, Stdio};
+
+/// The command, with no environment but what programs cannot do without.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_allears"));
+    command.env_clear().stdin(Stdio::null());
+    for kept in ["PATH", "SystemRoot", "TEMP", "WINEPREFIX"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command
+}
+
+/// Runs the command with these arguments.
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: &[A]) -> Output {
+    command().args(arguments).output().expect("the command can be run")
+}
+
+/// All that comes of these arguments.
+#[must_use]
+pub(crate) fn transcript(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let mut text = format!("$ allears {}\n", arguments.join(" "));
+    text.push_str(&String::from_utf8_lossy(&output.stdout));
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
+        let _ = writeln!(text, "stderr| {line}");
+    }
+    let _ = writeln!(text, "status: {}", status(&output));
+    text
+}
+
+/// The exit status; a signal counts as 128.
+pub(crate) fn status(output: &Output) -> i32 {
+    output.status.code().unwrap_or(128)
+}
