@@ -16,6 +16,9 @@ use clap::{CommandFactory, FromArgMatches};
 use arguments::{Arguments, Command};
 use exit::Exit;
 
+use crate::render::escape::escape;
+use crate::text::acts_on_terminal;
+
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -46,6 +49,13 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
         Err(error) => {
             // Help and version come this way too.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Found };
+            if arguments.iter().any(|argument| argument.to_string_lossy().contains(acts_on_terminal)) {
+                // The message quotes an argument that must not reach a terminal as it is.
+                for line in error.render().to_string().lines() {
+                    let _ = writeln!(io::stderr().lock(), "{}", escape(&line.into()));
+                }
+                return Err(exit);
+            }
             match error.print() {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Exit::Unknown),
                 _ => Err(exit),

@@ -123,7 +123,7 @@ fn is_wanted(info: &SocketInfo) -> bool {
 
 fn row(info: &SocketInfo) -> Row {
     let endpoint = Endpoint::Ip { address: info.local_addr(), port: info.local_port(), interface: None };
-    let mut socket = match &info.protocol_socket_info {
+    let socket = match &info.protocol_socket_info {
         ProtocolSocketInfo::Tcp(tcp) => {
             let mut socket = Socket::new(Protocol::Tcp, endpoint, state(tcp.state));
             let connected = tcp.remote_port != 0;
@@ -132,21 +132,25 @@ fn row(info: &SocketInfo) -> Row {
         }
         ProtocolSocketInfo::Udp(_) => Socket::new(Protocol::Udp, endpoint, State::Bound),
     };
-    #[cfg(target_os = "linux")]
-    {
-        socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
-        // A socket in TIME_WAIT belongs to nobody any more; the table says 0 there.
-        socket.uid = (socket.state != State::TimeWait).then_some(info.uid);
-    }
-    #[cfg(target_os = "linux")]
-    return Row { socket };
-    #[cfg(not(target_os = "linux"))]
-    {
-        let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
-        pids.sort_unstable();
-        pids.dedup();
-        Row { socket, pids }
-    }
+    complete(socket, info)
+}
+
+/// Linux names the socket's inode and user; who has it open is another question.
+#[cfg(target_os = "linux")]
+fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
+    socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
+    // A socket in TIME_WAIT belongs to nobody any more; the table says 0 there.
+    socket.uid = (socket.state != State::TimeWait).then_some(info.uid);
+    Row { socket }
+}
+
+/// Elsewhere the table names the processes.
+#[cfg(not(target_os = "linux"))]
+fn complete(socket: Socket, info: &SocketInfo) -> Row {
+    let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    Row { socket, pids }
 }
 
 fn state(state: TcpState) -> State {

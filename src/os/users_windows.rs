@@ -10,7 +10,7 @@ pub(super) fn name(_uid: u32) -> Option<Text> {
 /// Whether there is a local user of that name.
 pub(super) fn exists(name: &str) -> bool {
     let users = sysinfo::Users::new_with_refreshed_list();
-    users.list().iter().any(|user| user.name().eq_ignore_ascii_case(name))
+    users.is_ok_and(|users| users.iter().any(|user| user.name().eq_ignore_ascii_case(name)))
 }
 
 /// Users have no numbers here.
