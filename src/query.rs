@@ -401,7 +401,7 @@ impl Selection {
                 1 => "one listener whose holders could not all be seen may match too".to_owned(),
                 _ => format!("{undecided} listeners whose holders could not all be seen may match too"),
             };
-            snapshot.gaps.push(Gap::new("holders", "unseen", undecided, detail));
+            snapshot.gaps.push(Gap::new("holders", "unseen", undecided, detail, None));
         }
     }
 

@@ -121,19 +121,20 @@ pub struct Gap {
 }
 
 impl Gap {
-    pub(crate) fn new(what: &str, reason: &str, count: usize, detail: impl Into<String>) -> Gap {
+    pub(crate) fn new(
+        what: &str,
+        reason: &str,
+        count: usize,
+        detail: impl Into<String>,
+        help: Option<&str>,
+    ) -> Gap {
         Gap {
             what: what.into(),
             reason: reason.into(),
             count: u64::try_from(count).unwrap_or(u64::MAX),
             detail: detail.into().as_str().into(),
-            help: None,
+            help: help.map(Text::from),
         }
-    }
-
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Gap {
-        self.help = Some(help.into().as_str().into());
-        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! Saved snapshots through every renderer. No operating system takes part in what these say.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test falls where it must")]
+#![expect(clippy::expect_used, reason = "a test falls where it must")]
 
 mod transcript;
 

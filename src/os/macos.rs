@@ -26,6 +26,7 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
             "unsupported",
             1,
             "whether UDP sockets are connected is not told here",
+            None,
         ));
     }
     if !privileged() {
@@ -35,8 +36,9 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
             "permission",
             1,
             "sockets of other users' processes are not told to this user",
+            Some("run with sudo to see them"),
         );
-        table.gaps.push(gap.help("run with sudo to see them"));
+        table.gaps.push(gap);
     }
     Ok(table)
 }

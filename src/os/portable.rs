@@ -54,7 +54,7 @@ pub(super) fn collect(
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string()));
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
                 last_error = Some(error);
             }
         }

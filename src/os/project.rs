@@ -69,7 +69,7 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     let missing = count - found.len();
     (missing > 0).then(|| {
         let detail = format!("{missing} working directories on file systems that did not answer in time");
-        Gap::new("project", "timeout", missing, detail)
+        Gap::new("project", "timeout", missing, detail, None)
     })
 }
 

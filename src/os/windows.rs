@@ -30,6 +30,7 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
             "unsupported",
             1,
             "whether UDP sockets are connected is not told here",
+            None,
         ));
     }
     Ok(table)

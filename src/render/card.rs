@@ -8,7 +8,7 @@ use crate::render::escape::{command_line, escape};
 use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
-use crate::{Connection, Exposure, Holder, Listener, Protocol, Reason, Snapshot, Unseen};
+use crate::{Connection, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, Text, Unseen};
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
@@ -124,9 +124,9 @@ impl Card<'_> {
         let first = listener.holders.first();
         let process = first.map(|holder| &holder.process);
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
-        let file_differs =
-            |path: &&crate::Text| process.is_some_and(|process| path.file_name() != process.name.as_bytes());
-        let program = process.and_then(|process| process.executable.as_ref()).filter(file_differs);
+        let program = process.and_then(|process| process.executable.as_ref());
+        let program =
+            program.filter(|path| process.is_some_and(|process| !is_named_by_command(path, process)));
         add("program", program.map(|path| asker.path(path)), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("directory", directory.map(|path| asker.path(path)), None);
@@ -238,6 +238,12 @@ impl Card<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the command line names a program's file already: `python3` for `/usr/bin/python3.11`.
+fn is_named_by_command(path: &Text, process: &Process) -> bool {
+    let first = process.command.iter().flatten().next().map(Text::file_name).unwrap_or_default();
+    !first.is_empty() && path.file_name().starts_with(first)
 }
 
 fn ancestry(holder: &Holder) -> String {

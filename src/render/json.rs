@@ -715,7 +715,7 @@ mod tests {
             privileged: false,
             complete: true,
             listeners: vec![listener, Listener::new(unix)],
-            gaps: vec![Gap::new("descriptors", "permission", 3, "three").help("sudo")],
+            gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
         }
     }
 

@@ -88,7 +88,7 @@ pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) ->
         let detail = format!(
             "command lines of {cut} processes are longer than {LONGEST_COMMAND} bytes; the rest is left out"
         );
-        Gap::new("command", "too-long", cut, detail)
+        Gap::new("command", "too-long", cut, detail, None)
     })
 }
 
@@ -181,17 +181,17 @@ impl Sight {
                 1 => "the descriptors of one process".to_owned(),
                 many => format!("the descriptors of {many} processes"),
             };
-            let gap = Gap::new("descriptors", "permission", self.refused, detail);
-            gaps.push(if super::privileged() { gap } else { gap.help("run with sudo to see them") });
+            let help = (!super::privileged()).then_some("run with sudo to see them");
+            gaps.push(Gap::new("descriptors", "permission", self.refused, detail, help));
         }
         if self.failed > 0 {
             let why = failure.unwrap_or_default();
             let detail = format!("the descriptors of {} processes: {why}", self.failed);
-            gaps.push(Gap::new("descriptors", "error", self.failed, detail));
+            gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
         }
         if self.hidden {
             let detail = "processes of other users: /proc is mounted with hidepid";
-            gaps.push(Gap::new("processes", "hidden-proc", 1, detail).help("run with sudo to see them"));
+            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some("run with sudo to see them")));
         }
         gaps
     }
