@@ -24,6 +24,7 @@ fn named_port(holder: &Value) -> Option<u64> {
     holder["name"].as_str()?.strip_prefix('p')?.parse().ok()
 }
 
+#[track_caller]
 fn must_not_lend_names(answer: &Answer) {
     for listener in answer.listeners() {
         for holder in holders(listener) {

@@ -52,6 +52,12 @@ pub(crate) struct Case {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    // The message is in the report of the trial that failed; here is only where it was.
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            eprintln!("failed at {place}");
+        }
+    }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
     let mut cases = Vec::from([formats::cases(), targets::cases()]);
     #[cfg(unix)]

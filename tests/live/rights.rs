@@ -16,6 +16,7 @@ cases![
 ];
 
 /// Everything an answer must say of a listener whose holder may not be looked at.
+#[track_caller]
 fn must_be_unseen(answer: &Answer, user: &str) {
     let listener = answer.only();
     answer.seen.equal(&listener["user"], &json!(user), "user of the socket");

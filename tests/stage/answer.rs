@@ -11,6 +11,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Reads standard output of a run.
+    #[track_caller]
     pub(crate) fn of(seen: Seen) -> Self {
         match serde_json::from_slice(&seen.stdout) {
             Ok(document) => Self { seen, document },
@@ -19,6 +20,7 @@ impl Answer {
     }
 
     /// All listeners, in the order given.
+    #[track_caller]
     pub(crate) fn listeners(&self) -> &[Value] {
         match self.document.get("listeners").and_then(Value::as_array) {
             Some(listeners) => listeners,
@@ -27,6 +29,7 @@ impl Answer {
     }
 
     /// The listener, where there must be exactly one.
+    #[track_caller]
     pub(crate) fn only(&self) -> &Value {
         match self.listeners() {
             [one] => one,
@@ -35,6 +38,7 @@ impl Answer {
     }
 
     /// The one listener with this inode.
+    #[track_caller]
     pub(crate) fn by_inode(&self, inode: u64) -> &Value {
         let mut found = self.listeners().iter().filter(|listener| listener["inode"] == inode);
         match (found.next(), found.next()) {
@@ -49,6 +53,7 @@ impl Answer {
     }
 
     /// The one holder of a listener.
+    #[track_caller]
     pub(crate) fn only_holder<'a>(&self, listener: &'a Value) -> &'a Value {
         match holders(listener) {
             [one] => one,

@@ -99,6 +99,7 @@ impl Look {
     }
 
     /// Runs it, wants exit code `code`, and reads standard output as the JSON document.
+    #[track_caller]
     pub(crate) fn answer(mut self, code: i32) -> Answer {
         self.arguments.insert(0, "--json".into());
         Answer::of(self.run().code(code))
@@ -148,12 +149,14 @@ impl Seen {
     }
 
     /// Wants this exit code.
+    #[track_caller]
     pub(crate) fn code(self, code: i32) -> Self {
         self.equal(self.status.code(), Some(code), "exit code");
         self
     }
 
     /// Standard output as text.
+    #[track_caller]
     pub(crate) fn text(&self) -> &str {
         match std::str::from_utf8(&self.stdout) {
             Ok(text) => text,
@@ -167,6 +170,7 @@ impl Seen {
     }
 
     /// Fails with all that is known of the run unless the two are equal.
+    #[track_caller]
     pub(crate) fn equal<A: Debug + PartialEq<B>, B: Debug>(&self, got: A, wanted: B, what: &str) {
         if got != wanted {
             self.fail(&format!("{what}: got {got:?}, wanted {wanted:?}"));
@@ -174,6 +178,7 @@ impl Seen {
     }
 
     /// Fails with all that is known of the run unless `holds`.
+    #[track_caller]
     pub(crate) fn must(&self, holds: bool, what: &str) {
         if !holds {
             self.fail(what);
@@ -181,6 +186,7 @@ impl Seen {
     }
 
     /// No panic, whatever else; a panic is never an answer.
+    #[track_caller]
     pub(crate) fn without_panic(self) -> Self {
         let errors = self.errors();
         self.must(!errors.contains("panicked") && !errors.contains("RUST_BACKTRACE"), "it panicked");
@@ -189,6 +195,7 @@ impl Seen {
     }
 
     /// Panics with the command, the status and both streams.
+    #[track_caller]
     pub(crate) fn fail(&self, what: &str) -> ! {
         panic!(
             "{what}\n--- command\n{}\n--- {} after {:?}\n--- stdout\n{}\n--- stderr\n{}\n---",
