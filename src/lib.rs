@@ -1,1 +1,59 @@
-//! What holds a port, and how well that is known.
+//! What holds this port, and if nothing seems to, how sure can one be?
+//!
+//! `allears` reads the operating system's socket table, finds the processes that hold the listeners in it,
+//! and says what it could not see. A [`Query`] is answered by a [`Snapshot`]:
+//!
+//! ```
+//! use allears::Query;
+//!
+//! let snapshot = Query::new().port(10309)?.look()?;
+//! for listener in &snapshot.listeners {
+//!     let holders: Vec<u32> = listener.holders.iter().map(|holder| holder.process.id.pid).collect();
+//!     println!("{} is held by {holders:?}", listener.socket.endpoint);
+//!     if let Some(unseen) = &listener.unseen {
+//!         println!("somebody who could not be seen holds it: {}", unseen.reason);
+//!     }
+//! }
+//! if snapshot.listeners.is_empty() && snapshot.complete {
+//!     println!("nothing listens on port 10309");
+//! }
+//! # Ok::<(), allears::Error>(())
+//! ```
+//!
+//! The library neither writes to a terminal nor reads the environment nor ends the process.
+//!
+//! # What each system can tell
+//!
+//! The public types are the same everywhere; what a system does not tell is `None`, and where something
+//! could not be read a [`Gap`] says so.
+//!
+//! | | Linux | macOS | Windows |
+//! | --- | --- | --- | --- |
+//! | listeners of other users | yes | only those that may be inspected; a gap says so | yes |
+//! | holders of other users' listeners | with privilege; else [`Unseen`] | with privilege | yes |
+//! | the user of a socket | yes | no | no |
+//! | inode, descriptors | yes | no | no |
+//!
+//! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS:
+//! `proc_pidfdinfo`. Windows: `GetExtendedTcpTable` and `GetExtendedUdpTable`. Other systems do not compile.
+
+#[cfg(feature = "cli")]
+pub mod cli;
+mod error;
+mod os;
+mod process;
+mod query;
+pub mod render;
+mod snapshot;
+mod socket;
+mod target;
+mod text;
+
+pub use error::{Error, ErrorKind};
+pub use os::Reader;
+pub use process::{Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service};
+pub use query::{Query, Selection, UserName};
+pub use snapshot::{Candidate, Connection, Gap, Listener, Reason, Snapshot, Unseen};
+pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State};
+pub use target::{Target, TargetError};
+pub use text::Text;

@@ -1,2 +1,7 @@
-//! The command.
-fn main() {}
+//! The command `allears`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    allears::cli::run(std::env::args_os())
+}

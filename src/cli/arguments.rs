@@ -1,0 +1,212 @@
+//! What the user typed. No look at the machine happens here: help and version answer before anything can fail.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::render::column::Column;
+
+const EXAMPLES: &str = "\
+Examples:
+  allears                    everything that listens on this machine
+  allears 10309              what holds port 10309
+  allears tcp/8000-8010      a range of one protocol
+  allears 127.0.0.1:6379     what a peer that connects there reaches
+  allears --exposed          only what other machines can reach
+  allears -c vite            only what processes named like vite hold
+  allears --pids 3000        pids alone: kill $(allears --pids 3000)
+  allears --json >a.json     a snapshot; look at it with --from a.json
+
+Exit status: 0 something matches, 1 nothing does, 2 a mistake in the arguments, 3 could not tell.
+The habits of ss -tulnp, netstat -ano and lsof -nP -i :10309 work here too.";
+
+/// What holds this port?
+///
+/// Lists what listens on this machine and which processes hold it: a card for one port, a table for many.
+/// What could not be seen is said, with the reason and what would show it.
+#[derive(Debug, Parser)]
+#[command(name = "allears", version, after_help = EXAMPLES, styles = STYLES)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(super) list: List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, or write it into a folder
+    Man {
+        /// The folder
+        directory: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000; several, also
+    /// separated by commas, are a union
+    #[arg(value_name = "TARGET", allow_hyphen_values = false)]
+    pub(super) targets: Vec<String>,
+
+    /// What to look for, as lsof takes it: [46][tcp|udp][@address][:ports]
+    #[arg(short = 'i', value_name = "SPEC", help_heading = "What to look for")]
+    pub(super) internet: Vec<String>,
+
+    /// TCP; several of -t -u add up
+    #[arg(short, long, help_heading = "What to look for")]
+    pub(super) tcp: bool,
+
+    /// UDP
+    #[arg(short, long, help_heading = "What to look for")]
+    pub(super) udp: bool,
+
+    /// Unix sockets (this version does not list them)
+    #[arg(short = 'x', long, help_heading = "What to look for")]
+    pub(super) unix: bool,
+
+    /// IPv4, with the dual-stack sockets that take it
+    #[arg(short = '4', help_heading = "What to look for")]
+    pub(super) ipv4: bool,
+
+    /// IPv6
+    #[arg(short = '6', help_heading = "What to look for")]
+    pub(super) ipv6: bool,
+
+    /// Every socket, not listeners alone
+    #[arg(short, long, help_heading = "What to look for")]
+    pub(super) all: bool,
+
+    /// Only what other machines can reach, by its address
+    #[arg(long, help_heading = "What to look for")]
+    pub(super) exposed: bool,
+
+    /// Only what this process holds (repeatable)
+    #[arg(long, value_name = "PID", help_heading = "What to look for")]
+    pub(super) pid: Vec<u32>,
+
+    /// Only what belongs to this user or is held by a process of this user (repeatable)
+    #[arg(long, value_name = "USER", help_heading = "What to look for")]
+    pub(super) user: Vec<String>,
+
+    /// Only what is held by a process whose name or command line contains TEXT, in either case (repeatable)
+    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "What to look for")]
+    pub(super) process: Vec<String>,
+
+    /// Add the ancestry of each holder
+    #[arg(long, help_heading = "What to tell")]
+    pub(super) parents: bool,
+
+    /// Add who is connected
+    #[arg(long, help_heading = "What to tell")]
+    pub(super) connections: bool,
+
+    /// One JSON document, schema allears/1
+    #[arg(long, group = "format", help_heading = "How to tell it")]
+    pub(super) json: bool,
+
+    /// A line of JSON for each listener
+    #[arg(long, group = "format", help_heading = "How to tell it")]
+    pub(super) ndjson: bool,
+
+    /// CSV: a header, and a row for each listener and holder
+    #[arg(long, group = "format", help_heading = "How to tell it")]
+    pub(super) csv: bool,
+
+    /// Pids of the holders alone, one a line
+    #[arg(long, group = "format", help_heading = "How to tell it")]
+    pub(super) pids: bool,
+
+    /// Print nothing, answer by exit status
+    #[arg(short, long, group = "format", help_heading = "How to tell it")]
+    pub(super) quiet: bool,
+
+    /// Columns of the table and of CSV, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "How to tell it")]
+    pub(super) columns: Option<Vec<Column>>,
+
+    /// Order: a column [default: port, then protocol, address, pid]
+    #[arg(long, value_name = "KEY", help_heading = "How to tell it")]
+    pub(super) sort: Option<Column>,
+
+    /// No headings
+    #[arg(long, help_heading = "How to tell it")]
+    pub(super) no_header: bool,
+
+    /// Whole rows, whatever the width of the terminal
+    #[arg(long, help_heading = "How to tell it")]
+    pub(super) wide: bool,
+
+    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How to tell it")]
+    pub(super) color: When,
+
+    /// Look at a snapshot that was saved with --json, instead of this machine; - reads standard input
+    #[arg(long, value_name = "FILE", help_heading = "Where to look")]
+    pub(super) from: Option<PathBuf>,
+
+    /// The reader of the socket table
+    #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Where to look")]
+    pub(super) reader: ReaderName,
+
+    /// How to search for holders
+    #[arg(long, value_enum, default_value_t = HolderSearch::Auto, value_name = "NAME", help_heading = "Where to look")]
+    pub(super) holders: HolderSearch,
+
+    /// Accepted for the sake of habit: listeners, numbers and processes are what is always shown
+    #[arg(short = 'l', action = ArgAction::Count, hide = true)]
+    listening: u8,
+    #[arg(short = 'n', action = ArgAction::Count, hide = true)]
+    numeric: u8,
+    #[arg(short = 'p', action = ArgAction::Count, hide = true)]
+    processes: u8,
+    #[arg(short = 'P', action = ArgAction::Count, hide = true)]
+    numeric_ports: u8,
+    #[arg(short = 'o', action = ArgAction::Count, hide = true)]
+    owners: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReaderName {
+    /// The best one this machine has
+    Auto,
+    /// The operating system's own interface
+    Native,
+    /// The crate netstat2
+    Netstat2,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum HolderSearch {
+    /// The best one this machine has
+    Auto,
+    /// Every process's descriptor table
+    Walk,
+    /// A BPF iterator in the kernel
+    Bpf,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());

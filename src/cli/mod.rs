@@ -1,0 +1,116 @@
+//! The command: arguments in, answer and exit status out. Only this part meets the terminal and the environment.
+
+mod arguments;
+mod exit;
+mod list;
+mod terminal;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+
+/// Runs the command with these arguments, the first of which is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let exit = match parse(&arguments) {
+        Ok(parsed) => match parsed.command {
+            None => list::run(parsed.list),
+            Some(Command::Completions { shell }) => completions(shell),
+            Some(Command::Man { directory }) => manual(directory.as_deref()),
+        },
+        Err(exit) => exit,
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Words that stand first and are neither targets nor commands of this version.
+const LATER: [&str; 6] = ["why", "free", "wait", "watch", "diff", "about"];
+
+fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
+    if let Some(word) = arguments.get(1).and_then(|word| word.to_str())
+        && LATER.contains(&word)
+    {
+        complain(&format!("this version has no command '{word}'"), "allears --help lists what there is");
+        return Err(Exit::Usage);
+    }
+    let matches = Arguments::command().try_get_matches_from(arguments);
+    match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(parsed) => Ok(parsed),
+        Err(error) => {
+            // Help and version come this way too.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Found };
+            match error.print() {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Exit::Unknown),
+                _ => Err(exit),
+            }
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "allears", &mut script);
+    print(&script)
+}
+
+/// The manual to standard output, or a page for each command into a folder.
+fn manual(directory: Option<&Path>) -> Exit {
+    let Some(directory) = directory else {
+        let mut page = Vec::new();
+        return match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+            Ok(()) => print(&page),
+            Err(error) => fail(&format!("cannot make the manual: {error}"), None),
+        };
+    };
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Arguments::command(), directory).map(drop));
+    match written {
+        Ok(()) => Exit::Found,
+        Err(error) => fail(&format!("cannot write the manual into {}: {error}", directory.display()), None),
+    }
+}
+
+fn print(bytes: &[u8]) -> Exit {
+    written(io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()), Exit::Found)
+}
+
+/// What became of writing the answer. Whoever closes a pipe has seen enough.
+fn written(result: io::Result<()>, exit: Exit) -> Exit {
+    match result {
+        Ok(()) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Found,
+        Err(error) => fail(&format!("cannot write the answer: {error}"), None),
+    }
+}
+
+/// An error that is not the user's.
+fn fail(what: &str, help: Option<&str>) -> Exit {
+    say("error", what);
+    if let Some(help) = help {
+        say("help", help);
+    }
+    Exit::Unknown
+}
+
+/// An error of the arguments, with the right form.
+fn complain(what: &str, help: &str) {
+    say("error", what);
+    say("help", help);
+}
+
+/// A line for people, on standard error. Where that is closed there is nobody to tell.
+fn say(kind: &str, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{kind}: {text}");
+}
+
+/// Whether standard input has to be typed by a person.
+fn input_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}

@@ -1,0 +1,54 @@
+//! What is on the other end of the output: every "auto" is resolved here, once.
+
+use std::env;
+use std::io::IsTerminal;
+
+use anstream::ColorChoice;
+use terminal_size::terminal_size_of;
+
+use super::arguments::When;
+
+/// The resolved facts of where output goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terminal {
+    /// The width of the terminal standard output is; `None` for a pipe or file.
+    pub(super) width: Option<usize>,
+    /// Whether standard output takes colours.
+    pub(super) color: bool,
+    /// Whether standard error takes colours.
+    pub(super) error_color: bool,
+    /// Whether a person reads along on standard error.
+    pub(super) person: bool,
+}
+
+impl Terminal {
+    pub(super) fn resolve(when: When) -> Terminal {
+        let out = std::io::stdout();
+        let err = std::io::stderr();
+        // Some terminals do not tell their width; then 80 columns are the least surprise.
+        let width = out.is_terminal().then(|| match terminal_size_of(&out) {
+            Some((width, _)) if width.0 > 0 => usize::from(width.0),
+            _ => 80,
+        });
+        Terminal {
+            width,
+            color: wants_color(when, anstream::AutoStream::choice(&out)),
+            error_color: wants_color(when, anstream::AutoStream::choice(&err)),
+            person: err.is_terminal(),
+        }
+    }
+}
+
+/// The flag decides, then the environment (NO_COLOR, CLICOLOR_FORCE, TERM), then whether it is a terminal.
+fn wants_color(when: When, automatic: ColorChoice) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => !matches!(automatic, ColorChoice::Never),
+    }
+}
+
+/// The asking user's home folder.
+pub(super) fn home() -> Option<std::ffi::OsString> {
+    env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).filter(|home| !home.is_empty())
+}

@@ -1,0 +1,168 @@
+//! Files of /proc (proc(5)), read as bytes. Parsers take bytes, so that they can be tried without a kernel.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::os::portable::Table;
+use crate::{Error, ErrorKind, Family, Protocol};
+
+/// The most that is read of any file here but the tables of /proc/net.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Fails where /proc is not a process file system, as in a bare chroot.
+pub(super) fn require() -> Result<(), Error> {
+    let error = |source: io::Error| {
+        Error::new(ErrorKind::Processes, "cannot look at processes: /proc is not mounted here")
+            .because(source)
+    };
+    let filesystem = rustix::fs::statfs("/proc").map_err(|errno| error(errno.into()))?;
+    if filesystem.f_type != rustix::fs::PROC_SUPER_MAGIC {
+        return Err(error(io::Error::other("it is another file system")));
+    }
+    Ok(())
+}
+
+/// A file below an open directory, up to a limit.
+pub(super) fn read_at(directory: impl AsFd, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What /proc/PID/stat tells of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stat {
+    /// The name of the main thread: 15 bytes at most, any bytes but NUL.
+    pub(super) name: Vec<u8>,
+    pub(super) parent: u32,
+    /// When it began, in clock ticks since boot.
+    pub(super) start: u64,
+    /// Whether it is a thread of the kernel.
+    pub(super) kernel: bool,
+}
+
+/// /proc/PID/stat of the process whose directory this is.
+pub(super) fn stat(process: impl AsFd) -> Option<Stat> {
+    parse_stat(&read_at(process, "stat", LONGEST_FILE).ok()?)
+}
+
+/// The name may hold spaces and parentheses: it ends at the last one.
+pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    let open = bytes.iter().position(|byte| *byte == b'(')?;
+    let close = bytes.iter().rposition(|byte| *byte == b')')?;
+    let name = bytes.get(open + 1..close)?.to_vec();
+    let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
+    // The state is field 3 of proc_pid_stat(5).
+    let field = |number: usize| rest.split_ascii_whitespace().nth(number - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        name,
+        parent: u32::try_from(field(4)?).ok()?,
+        start: field(22)?,
+        kernel: field(9)? & PF_KTHREAD != 0,
+    })
+}
+
+/// A socket as /proc/net lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NetSocket {
+    pub(super) local: SocketAddr,
+    pub(super) peer: Option<SocketAddr>,
+    /// The kernel's number of the state: 1 established, 7 closed, 10 listen.
+    pub(super) state: u8,
+    pub(super) uid: u32,
+}
+
+/// The sockets of a table by inode, from /proc/net of this process's network namespace.
+pub(super) fn net_sockets(table: Table) -> Result<BTreeMap<u64, NetSocket>, Error> {
+    let path = match (table.protocol, table.family) {
+        (Protocol::Tcp, Family::Ipv4) => "/proc/net/tcp",
+        (Protocol::Tcp, _) => "/proc/net/tcp6",
+        (_, Family::Ipv4) => "/proc/net/udp",
+        (..) => "/proc/net/udp6",
+    };
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(parse_net(&bytes)),
+        // A kernel without IPv6 has no such table.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(Error::new(ErrorKind::SocketTable, format!("cannot read {path}")).because(error)),
+    }
+}
+
+/// The lines of /proc/net/tcp and its like. A line that is not understood is left out.
+pub(super) fn parse_net(bytes: &[u8]) -> BTreeMap<u64, NetSocket> {
+    let line = |line: &[u8]| {
+        let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+        let local = parse_net_address(fields.nth(1)?)?;
+        let peer = parse_net_address(fields.next()?)?;
+        let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+        let uid = fields.nth(3)?.parse().ok()?;
+        let inode = fields.nth(1)?.parse().ok()?;
+        Some((inode, NetSocket { local, peer: (peer.port() != 0).then_some(peer), state, uid }))
+    };
+    bytes.split(|byte| *byte == b'\n').skip(1).filter_map(line).collect()
+}
+
+/// `0100007F:1F90`: words of 32 bits in the machine's own byte order, then the port.
+fn parse_net_address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        let digits = address.get(at * 8..at * 8 + 8)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
+    };
+    let address = match address.len() {
+        8 => IpAddr::from(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+            let mut bytes = [0; 16];
+            for (byte, value) in bytes.iter_mut().zip(words.iter().flatten()) {
+                *byte = *value;
+            }
+            IpAddr::from(Ipv6Addr::from(bytes))
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(address, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_look_like_the_rest_of_the_line() {
+        let rest = " S 1 2 3 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0";
+        for name in ["node", "a)\n\u{1b}[31m", "(x", "", ") R 9 9", "a b"] {
+            let stat = parse_stat(format!("42 ({name}){rest}").as_bytes()).unwrap();
+            assert_eq!(stat.name, name.as_bytes());
+            assert_eq!((stat.parent, stat.start, stat.kernel), (1, 777, false));
+        }
+        let kernel = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0";
+        assert!(parse_stat(kernel).unwrap().kernel);
+        for torn in [&b""[..], b"42", b"42 (x", b"42 (x) S 1", b")("] {
+            assert_eq!(parse_stat(torn), None);
+        }
+    }
+
+    #[test]
+    fn lines_of_proc_net() {
+        let table = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            1: 0100007F:2845 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 4711 2 0 0\n\
+            2: 0100007F:2846 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 4712 2 0 0\n\
+            3: torn\n";
+        let sockets = parse_net(table);
+        assert_eq!(sockets.len(), 2);
+        let bound = &sockets[&4711];
+        assert_eq!((bound.local, bound.peer), ("127.0.0.1:10309".parse().unwrap(), None));
+        assert_eq!((bound.state, bound.uid), (7, 1000));
+        assert_eq!(sockets[&4712].peer, Some("127.0.0.1:53".parse().unwrap()));
+        let six = b"h\n 0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 7 0 9\n";
+        assert_eq!(parse_net(six)[&9].local, "[::1]:80".parse().unwrap());
+    }
+}

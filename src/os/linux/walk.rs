@@ -1,0 +1,208 @@
+//! The search through every process's descriptor table for a few wanted sockets.
+//!
+//! For each process the kernel is asked three things: openat on its `fd` directory, getdents64, and readlinkat for
+//! each entry. Nothing is allocated for a descriptor and nothing is ever statted: a descriptor may belong to a
+//! file system that does not answer.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use crate::{Error, ErrorKind};
+
+/// Fewer processes than this are looked through faster than a second thread begins.
+const FEW_PROCESSES: usize = 64;
+/// More threads than this wait for each other inside the kernel.
+const MOST_THREADS: usize = 4;
+
+/// A process that has one of the wanted sockets open.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) inode: u64,
+    pub(super) pid: u32,
+    pub(super) descriptor: u32,
+    /// The process's directory in /proc. It stays this process's and no other's.
+    pub(super) directory: OwnedFd,
+}
+
+/// What a walk has seen, and what it has not.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    pub(super) found: Vec<Found>,
+    /// Processes whose descriptors may not be read.
+    pub(super) refused: Vec<u32>,
+    /// Processes whose descriptors could not be read for another reason, with the last of these.
+    pub(super) failed: Vec<(u32, Errno)>,
+}
+
+/// Looks for sockets by their inode numbers (ascending) in the descriptor tables of all processes.
+pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut walk = Walk::default();
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            search(proc.as_fd(), *pid, wanted, &mut buffer, &mut walk);
+        }
+        walk
+    };
+    let mut whole = Walk::default();
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads(pids.len()))
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
+            .collect();
+        whole = worker();
+        for other in others {
+            if let Ok(part) = other.join() {
+                whole.found.extend(part.found);
+                whole.refused.extend(part.refused);
+                whole.failed.extend(part.failed);
+            }
+        }
+    });
+    whole.found.sort_by_key(|found| (found.inode, found.pid, found.descriptor));
+    whole.refused.sort_unstable();
+    whole.failed.sort_by_key(|(pid, _)| *pid);
+    Ok(whole)
+}
+
+fn threads(processes: usize) -> usize {
+    if processes < FEW_PROCESSES {
+        return 1;
+    }
+    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
+/// The pids in /proc, ascending.
+fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
+    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+    let mut entries = RawDir::new(proc, &mut buffer);
+    let mut pids = Vec::with_capacity(512);
+    while let Some(entry) = entries.next() {
+        pids.extend(number(entry?.file_name()));
+    }
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Searches one process's descriptor table.
+fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
+    let mut path = [0; 16];
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::io::retry_on_intr(|| {
+        rustix::fs::openat(proc, table_path(pid, &mut path), flags, Mode::empty())
+    });
+    let table = match opened {
+        Ok(table) => table,
+        Err(errno) => return walk.note(pid, errno),
+    };
+    let mut entries = RawDir::new(&table, buffer);
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(errno) => return walk.note(pid, errno),
+        };
+        let Some(descriptor) = number(entry.file_name()) else { continue };
+        let mut link = [MaybeUninit::uninit(); 64];
+        let target = match rustix::fs::readlinkat_raw(&table, entry.file_name(), &mut link) {
+            Ok((target, _)) => target,
+            // It was closed since the directory was listed.
+            Err(Errno::NOENT) => continue,
+            // The directory lists and every link refuses: the rest of the table will refuse as well.
+            Err(errno) => return walk.note(pid, errno),
+        };
+        let Some(inode) = socket_inode(target) else { continue };
+        if wanted.binary_search(&inode).is_err() {
+            continue;
+        }
+        match rustix::fs::openat(
+            &table,
+            c"..",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
+            Ok(directory) => walk.found.push(Found { inode, pid, descriptor, directory }),
+            Err(errno) => return walk.note(pid, errno),
+        }
+    }
+}
+
+impl Walk {
+    /// Notes why a process could not be read. One that has ended has no descriptors any more.
+    fn note(&mut self, pid: u32, errno: Errno) {
+        match errno {
+            Errno::NOENT | Errno::SRCH => {}
+            Errno::ACCESS | Errno::PERM => self.refused.push(pid),
+            _ => self.failed.push((pid, errno)),
+        }
+    }
+}
+
+/// `PID/fd`, without allocation.
+fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
+    let mut digits = [0; 10];
+    let mut rest = pid;
+    let mut count = 0;
+    for digit in &mut digits {
+        *digit = b'0' + (rest % 10) as u8;
+        count += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = digits.iter().take(count).rev().chain(b"/fd\0");
+    for (to, from) in path.iter_mut().zip(text) {
+        *to = *from;
+    }
+    CStr::from_bytes_until_nul(path).unwrap_or(c"")
+}
+
+/// A directory entry's name as a number.
+fn number(name: &CStr) -> Option<u32> {
+    digits(name.to_bytes())?.try_into().ok()
+}
+
+/// The inode number in `socket:[4711]`.
+fn socket_inode(link: &[u8]) -> Option<u64> {
+    digits(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+fn digits(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 19 {
+        return None;
+    }
+    bytes
+        .iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_links_and_paths() {
+        assert_eq!(socket_inode(b"socket:[4711]"), Some(4711));
+        for other in [&b"socket:[]"[..], b"socket:[4711", b"pipe:[4711]", b"/dev/null", b"socket:[4x]", b""] {
+            assert_eq!(socket_inode(other), None);
+        }
+        let mut path = [0; 16];
+        assert_eq!(table_path(u32::MAX, &mut path), c"4294967295/fd");
+        let mut path = [0; 16];
+        assert_eq!(table_path(0, &mut path), c"0/fd");
+        assert_eq!(number(c"self"), None);
+        assert_eq!(number(c".."), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! macOS, by netstat2: sockets of the processes that may be inspected (`proc_pidfdinfo`).
+
+#[path = "pinned.rs"]
+mod pinned;
+
+use std::collections::BTreeMap;
+
+pub(super) use pinned::Pinned;
+
+use super::{Holders, Reader, Request, Row, SocketTable, portable, users};
+use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
+
+/// The socket table, without the sockets of processes that may not be inspected.
+pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    if request.reader == Reader::Native {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "there is no native reader of the socket table on macOS",
+        ));
+    }
+    let mut table = portable::collect(request, |table| portable::read(table, request.all))?;
+    pinned::merge(&mut table.rows);
+    if request.udp {
+        table.gaps.push(Gap::new(
+            "state",
+            "unsupported",
+            1,
+            "whether UDP sockets are connected is not told here",
+        ));
+    }
+    if !privileged() {
+        table.complete = false;
+        let gap = Gap::new(
+            "sockets",
+            "permission",
+            1,
+            "sockets of other users' processes are not told to this user",
+        );
+        table.gaps.push(gap.help("run with sudo to see them"));
+    }
+    Ok(table)
+}
+
+/// Who holds these sockets: as the table says, from descriptor tables.
+pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+    Ok(pinned::from_table(rows, Evidence::Descriptor, Reason::Unknown, "look again"))
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Whether this process runs as root.
+pub(super) fn privileged() -> bool {
+    users::own() == Some(0)
+}

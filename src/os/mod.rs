@@ -1,0 +1,173 @@
+//! The only place that knows which operating system this is. It gives rows and gaps; it neither filters for the
+//! user nor prints nor reads arguments.
+//!
+//! Each system is one module with the same functions, chosen by the one line below.
+
+mod portable;
+mod processes;
+mod project;
+
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
+mod sys;
+
+#[cfg(unix)]
+mod users;
+#[cfg(windows)]
+#[path = "users_windows.rs"]
+mod users;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{Error, Evidence, Gap, Process, Snapshot, Socket, Text, Unseen};
+
+/// Which reader of the socket table is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Reader {
+    /// The best one this machine has.
+    #[default]
+    Auto,
+    /// The operating system's own interface, read without a crate between.
+    Native,
+    /// The crate netstat2.
+    Netstat2,
+}
+
+/// What is wanted of the socket table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    pub(crate) tcp: bool,
+    pub(crate) udp: bool,
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    /// Every state, not listeners alone. A reader may give more than was asked for.
+    pub(crate) all: bool,
+    pub(crate) reader: Reader,
+}
+
+/// The socket table, or what of it could be read.
+#[derive(Debug)]
+pub(crate) struct SocketTable {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) gaps: Vec<Gap>,
+    /// Whether every socket that was asked for is there.
+    pub(crate) complete: bool,
+}
+
+/// One socket, with the pids where the table itself names them.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) socket: Socket,
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) pids: Vec<u32>,
+}
+
+/// A process that holds a socket, pinned so that no other one is taken for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) process: sys::Pinned,
+    pub(crate) descriptors: Vec<u32>,
+    pub(crate) evidence: Evidence,
+}
+
+/// The holders of some rows, in their order.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    pub(crate) of: Vec<Vec<Held>>,
+    pub(crate) unseen: Vec<Option<Unseen>>,
+    pub(crate) unread: Unread,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// Processes whose descriptors were not read.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    /// Those known by pid, ascending.
+    pub(crate) pids: Vec<u32>,
+    /// Whether there may be others.
+    pub(crate) others: bool,
+}
+
+impl Unread {
+    /// Whether a process may hold sockets that were not seen in its hands.
+    pub(crate) fn may_hold(&self, pid: u32) -> bool {
+        self.others || self.pids.binary_search(&pid).is_ok()
+    }
+}
+
+/// Facts of processes by pid. One that ended meanwhile is not among them.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) processes: BTreeMap<u32, Process>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// The socket table, by the cheapest request that answers.
+pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    sys::sockets(request)
+}
+
+/// Who holds exactly these sockets.
+pub(crate) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+    sys::holders(rows)
+}
+
+/// Facts of exactly these processes, and of their parents.
+pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancestry: bool) -> Facts {
+    let mut by_pid: BTreeMap<u32, &sys::Pinned> = BTreeMap::new();
+    for process in pinned {
+        by_pid.entry(process.pid()).or_insert(process);
+    }
+    let mut facts = Facts { processes: processes::read(by_pid.keys().copied(), ancestry), gaps: Vec::new() };
+    facts.processes.retain(|pid, process| by_pid.get(pid).is_some_and(|pinned| pinned.confirm(process)));
+    facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
+    facts.gaps.extend(project::find(&mut facts.processes));
+    facts
+}
+
+/// Gives users their names.
+pub(crate) fn name_users(snapshot: &mut Snapshot) {
+    let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
+    let mut name = |uid: Option<u32>, user: &mut Option<Text>| {
+        if let (Some(uid), None) = (uid, &user) {
+            *user = names.entry(uid).or_insert_with(|| users::name(uid)).clone();
+        }
+    };
+    for listener in &mut snapshot.listeners {
+        name(listener.socket.uid, &mut listener.socket.user);
+        for holder in &mut listener.holders {
+            name(holder.process.uid, &mut holder.process.user);
+        }
+    }
+}
+
+/// Whether this machine knows a user of that name.
+pub(crate) fn user_exists(name: &str) -> bool {
+    users::exists(name)
+}
+
+/// The user this process runs as, where users are numbers.
+pub(crate) fn own_uid() -> Option<u32> {
+    users::own()
+}
+
+/// Whether this process has full rights: root, or elevated on Windows.
+pub(crate) fn privileged() -> bool {
+    sys::privileged()
+}
+
+/// This machine's name.
+pub(crate) fn host_name() -> Text {
+    sysinfo::System::host_name().unwrap_or_default().as_str().into()
+}
+
+/// Now, to the second.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,55 @@
+//! macOS and Windows: a process named by pid and start time, and holders that the table itself names.
+
+use crate::os::{Held, Holders, Row, Unread};
+use crate::{Evidence, Process, Reason, Unseen};
+
+/// A process named by its pid; the start time that is read with its facts tells it from a later one.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned {
+    pid: u32,
+}
+
+impl Pinned {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Facts by pid are all there is here.
+    pub(in crate::os) fn confirm(&self, _process: &mut Process) -> bool {
+        true
+    }
+}
+
+/// Holders as the rows name them. `reason` says what an empty list means.
+pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &str) -> Holders {
+    let of: Vec<Vec<Held>> = rows
+        .iter()
+        .map(|row| {
+            let held = |pid: &u32| Held { process: Pinned { pid: *pid }, descriptors: Vec::new(), evidence };
+            row.pids.iter().map(held).collect()
+        })
+        .collect();
+    let unseen = rows
+        .iter()
+        .zip(&of)
+        .map(|(row, held)| {
+            let missing = held.is_empty() && row.socket.is_listener();
+            missing.then(|| Unseen { reason, help: Some(help.into()), candidates: Vec::new() })
+        })
+        .collect();
+    Holders { of, unseen, unread: Unread { pids: Vec::new(), others: true }, gaps: Vec::new() }
+}
+
+/// Rows of one socket under several descriptors or processes become one row with all of its pids.
+pub(in crate::os) fn merge(rows: &mut Vec<Row>) {
+    rows.sort_by(|a, b| a.socket.order(&b.socket));
+    rows.dedup_by(|next, kept| {
+        let same = next.socket == kept.socket;
+        if same {
+            kept.pids.append(&mut next.pids);
+            kept.pids.sort_unstable();
+            kept.pids.dedup();
+        }
+        same
+    });
+}

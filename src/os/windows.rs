@@ -1,0 +1,67 @@
+//! Windows, by netstat2: `GetExtendedTcpTable` and `GetExtendedUdpTable`, which name everybody's pids.
+
+#[path = "pinned.rs"]
+mod pinned;
+
+use std::collections::BTreeMap;
+
+use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
+use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+pub(super) use pinned::Pinned;
+
+use super::{Holders, Reader, Request, Row, SocketTable, portable};
+use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
+
+/// The socket table.
+pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    if request.reader == Reader::Native {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "there is no native reader of the socket table on Windows",
+        ));
+    }
+    let mut table = portable::collect(request, |table| portable::read(table, request.all))?;
+    pinned::merge(&mut table.rows);
+    if request.udp {
+        table.gaps.push(Gap::new(
+            "state",
+            "unsupported",
+            1,
+            "whether UDP sockets are connected is not told here",
+        ));
+    }
+    Ok(table)
+}
+
+/// Who holds these sockets: as the table says.
+pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+    let help = "its process is gone; a child may have inherited the handle";
+    Ok(pinned::from_table(rows, Evidence::Table, Reason::Unknown, help))
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Whether this process is elevated.
+pub(super) fn privileged() -> bool {
+    let mut token: HANDLE = std::ptr::null_mut();
+    let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };
+    let size = u32::try_from(size_of::<TOKEN_ELEVATION>()).unwrap_or(0);
+    let mut written = 0;
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: the pseudo handle needs no closing; `token` is written before it is used and closed once; the buffer
+    // is a TOKEN_ELEVATION of the size that is passed with it.
+    unsafe {
+        if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
+            return false;
+        }
+        let known =
+            GetTokenInformation(token, TokenElevation, (&raw mut elevation).cast(), size, &raw mut written);
+        CloseHandle(token);
+        known != 0 && elevation.TokenIsElevated != 0
+    }
+}

@@ -1,0 +1,141 @@
+//! A process and what it holds. Facts alone: how they are found out is the business of `os`.
+
+use jiff::Timestamp;
+
+use crate::Text;
+
+/// A process named so that another one which was given the same pid later is not mistaken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct ProcessId {
+    /// The process id.
+    pub pid: u32,
+    /// When it began, in the operating system's own unit (Linux: clock ticks since boot; elsewhere seconds since
+    /// 1970). Good for comparing and for nothing else. `None` where it could not be read.
+    pub start: Option<u64>,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Process {
+    /// Which one it is.
+    pub id: ProcessId,
+    /// Its full name, not the first 15 bytes of it where more is known.
+    pub name: Text,
+    /// Its command line; `None` where it could not be read, empty where it has none.
+    pub command: Option<Vec<Text>>,
+    /// The program's file.
+    pub executable: Option<Text>,
+    /// Its working directory.
+    pub directory: Option<Text>,
+    /// The project its working directory belongs to.
+    pub project: Option<Project>,
+    /// The user it runs as (the effective one).
+    pub uid: Option<u32>,
+    /// That user's name.
+    pub user: Option<Text>,
+    /// When it began, to the second.
+    pub started_at: Option<Timestamp>,
+    /// Its parent, or with [`crate::Query::parents`] the whole ancestry, the nearest first.
+    pub parents: Vec<Parent>,
+    /// The service it belongs to.
+    pub service: Option<Service>,
+    /// The container it runs in.
+    pub container: Option<Container>,
+}
+
+/// One of a process's ancestors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parent {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name.
+    pub name: Text,
+}
+
+/// The nearest folder above a working directory that looks like the root of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Project {
+    /// The folder.
+    pub directory: Text,
+    /// What marks it: `.git`, `Cargo.toml`, ...
+    pub marker: Text,
+}
+
+/// A service as its manager names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Service {
+    /// Who manages it: `systemd`, `launchd`, `windows`, ...
+    pub manager: Text,
+    /// Its name there.
+    pub name: Text,
+    /// `system` or `user`.
+    pub scope: Text,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Container {
+    /// What runs it: `docker`, `podman`, ...
+    pub runtime: Text,
+    /// Its id there.
+    pub id: Text,
+    /// Its name.
+    pub name: Option<Text>,
+    /// The image it was made from.
+    pub image: Option<Text>,
+    /// The port inside.
+    pub port: Option<u16>,
+}
+
+/// How it is known that a process holds a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// Seen in the process's descriptor table.
+    Descriptor,
+    /// The process belongs to the socket's cgroup. Likely, not certain.
+    Cgroup,
+    /// The operating system's own table names the process.
+    Table,
+    /// macOS: the last process that used the socket. Likely, not certain.
+    LastUser,
+    /// The process belongs to the socket's user, and its descriptors may not be read. Possible, not certain.
+    User,
+}
+
+/// A process that has a socket open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The process.
+    pub process: Process,
+    /// The numbers under which it has the socket open, ascending. Empty where the system does not say.
+    pub descriptors: Vec<u32>,
+    /// How this is known.
+    pub evidence: Evidence,
+}
+
+impl Evidence {
+    const NAMES: [(Evidence, &'static str); 5] = [
+        (Evidence::Descriptor, "descriptor"),
+        (Evidence::Cgroup, "cgroup"),
+        (Evidence::Table, "table"),
+        (Evidence::LastUser, "last-user"),
+        (Evidence::User, "user"),
+    ];
+
+    /// The evidence's name: `descriptor`.
+    pub fn as_str(self) -> &'static str {
+        Evidence::NAMES.iter().find(|(evidence, _)| *evidence == self).map_or("table", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Evidence> {
+        Evidence::NAMES.iter().find(|(_, known)| *known == name).map(|(evidence, _)| *evidence)
+    }
+}

@@ -1,0 +1,349 @@
+//! The card for one port: the answer first, what explains it below.
+
+use std::io::{self, Write};
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::render::escape::{command_line, escape};
+use crate::render::style::{Meaning, Palette};
+use crate::render::table::same_but_address;
+use crate::render::words::{self, Asker};
+use crate::{Connection, Exposure, Holder, Listener, Protocol, Reason, Snapshot, Unseen};
+
+/// The width of the labels' column.
+const LABELS: usize = 11;
+/// More characters of a command line than this tell a person nothing.
+const LONGEST_VALUE: usize = 1000;
+/// More lines of a list than this are counted instead.
+const LONGEST_LIST: usize = 12;
+
+/// How a card looks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// The width to wrap at; `None` for whole lines and a card a listener.
+    pub(crate) width: Option<usize>,
+    pub(crate) palette: Palette,
+    pub(crate) asker: Asker,
+    /// Whether the whole ancestry is shown.
+    pub(crate) parents: bool,
+}
+
+/// Writes a card for each listener. On a terminal those that differ in address alone share one.
+pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let mut groups: Vec<Vec<&Listener>> = Vec::new();
+    for listener in &snapshot.listeners {
+        let same = |group: &&mut Vec<&Listener>| {
+            group
+                .first()
+                .is_some_and(|first| same_but_address(first, listener) && same_reach(first, listener))
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) if options.width.is_some() => group.push(listener),
+            _ => groups.push(vec![listener]),
+        }
+    }
+    for (at, group) in groups.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        if let Some(first) = group.first() {
+            Card { group, listener: first, snapshot, options }.write(out)?;
+        }
+    }
+    Ok(())
+}
+
+fn same_reach(a: &Listener, b: &Listener) -> bool {
+    a.socket.exposure() == b.socket.exposure() && a.socket.exposure() != Exposure::Address
+}
+
+struct Card<'a> {
+    group: &'a [&'a Listener],
+    listener: &'a Listener,
+    snapshot: &'a Snapshot,
+    options: &'a Options,
+}
+
+impl Card<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let answer = self.answer();
+        let painted = match answer.split_once(" on ") {
+            Some((subject, rest)) if self.options.width.is_none_or(|width| answer.width() <= width) => {
+                format!("{} on {rest}", self.options.palette.paint(Meaning::Subject, subject))
+            }
+            _ => wrap(&answer, self.options.width.unwrap_or(usize::MAX)).join("\n"),
+        };
+        writeln!(out, "{painted}\n")?;
+        for (label, value, meaning) in self.lines() {
+            self.write_line(label, &value, meaning, out)?;
+        }
+        Ok(())
+    }
+
+    /// `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
+    fn answer(&self) -> String {
+        let socket = &self.listener.socket;
+        let addresses: Vec<String> =
+            self.group.iter().map(|one| words::address_phrase(&one.socket)).collect();
+        let subject = match socket.endpoint.port() {
+            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
+            None => format!("{} on {}", socket.protocol.as_str(), and(&addresses)),
+        };
+        let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
+        match (self.listener.holders.as_slice(), &self.listener.unseen) {
+            ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
+            ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(verb, unseen)),
+            ([only], _) => format!("{subject} {verb} {}", words::holder(only)),
+            ([first, rest @ ..], _) => match rest.len() {
+                1 => format!("{subject} {verb} {} and 1 other", words::holder(first)),
+                more => format!("{subject} {verb} {} and {more} others", words::holder(first)),
+            },
+        }
+    }
+
+    fn unseen_answer(&self, verb: &str, unseen: &Unseen) -> String {
+        let user = words::user(&self.listener.socket.user, self.listener.socket.uid);
+        match (unseen.reason, user) {
+            (Reason::Kernel, _) => "is held by the kernel itself, not by a process".to_owned(),
+            (Reason::InFlight, _) => "is open, and on its way from one process to another".to_owned(),
+            (Reason::Exited, _) => "was held by a process that ended during the look".to_owned(),
+            (_, Some(user)) => format!("{verb} a process of user {user}"),
+            (_, None) => format!("{verb} a process that could not be seen"),
+        }
+    }
+
+    fn lines(&self) -> Vec<(&'static str, String, Option<Meaning>)> {
+        let mut lines = Vec::new();
+        let mut add = |label: &'static str, value: Option<String>, meaning: Option<Meaning>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                lines.push((label, value, meaning));
+            }
+        };
+        let listener = self.listener;
+        let (socket, asker) = (&listener.socket, &self.options.asker);
+        let first = listener.holders.first();
+        let process = first.map(|holder| &holder.process);
+        add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
+        let file_differs =
+            |path: &&crate::Text| process.is_some_and(|process| path.file_name() != process.name.as_bytes());
+        let program = process.and_then(|process| process.executable.as_ref()).filter(file_differs);
+        add("program", program.map(|path| asker.path(path)), None);
+        let directory = process.and_then(|process| process.directory.as_ref());
+        add("directory", directory.map(|path| asker.path(path)), None);
+        let project = process.and_then(|process| process.project.as_ref());
+        let project = project.filter(|project| Some(&project.directory) != directory);
+        let marked = |project: &crate::Project| {
+            format!("{} ({})", words::project(project, asker), escape(&project.marker))
+        };
+        add("project", project.map(marked), None);
+        add("started", first.and_then(|holder| self.started(holder)), None);
+        add("parents", first.filter(|_| self.options.parents).map(ancestry), None);
+        add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
+        let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
+        add("service", service.map(|service| escape(&service.name)), None);
+        let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
+        add("container", container.map(container_line), None);
+        if let Some(unseen) = &listener.unseen {
+            add("likely", candidates(unseen), None);
+            add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
+        }
+        let exposed = words::is_exposed(socket).then_some(Meaning::Exposed);
+        add("reach", Some(words::reach(socket)), exposed);
+        let full = |queue: &crate::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
+        let waits = |queue: crate::Queue| {
+            let limit = queue.limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+            let full = if full(&queue) { "; the queue is full" } else { "" };
+            format!("{}{limit} connections wait to be accepted{full}", queue.waiting)
+        };
+        let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp);
+        add("queue", queue.map(waits), None);
+        add("connected", listener.connections.as_deref().map(connections), None);
+        add("port", socket.endpoint.port().map(range), None);
+        add("note", listener.note.as_ref().map(escape), None);
+        lines
+    }
+
+    fn started(&self, holder: &Holder) -> Option<String> {
+        let started = holder.process.started_at?;
+        let ago = words::ago(started, self.snapshot.taken_at);
+        let by = holder.process.parents.first();
+        let by = by.map_or_else(String::new, |parent| format!(", by {}", words::process_name(&parent.name)));
+        Some(format!("{ago} ago{by}"))
+    }
+
+    fn holders(&self) -> String {
+        let holders = &self.listener.holders;
+        let named = |holder: &Holder| {
+            format!("{} {}", holder.process.id.pid, words::process_name(&holder.process.name))
+        };
+        let most = if self.options.width.is_some() { LONGEST_LIST } else { usize::MAX };
+        let mut list: Vec<String> = holders.iter().take(most).map(named).collect();
+        if holders.len() > most {
+            list.push(format!("and {} more (--pids lists all)", holders.len() - most));
+        }
+        list.join(", ")
+    }
+
+    fn not_seen(&self, unseen: &Unseen) -> String {
+        let why = match unseen.reason {
+            Reason::Permission => "descriptors of processes that may not be read",
+            Reason::HiddenProc => "processes that this /proc hides",
+            Reason::PidNamespace => "perhaps a process outside of this pid namespace",
+            Reason::Kernel => "no process has it open",
+            Reason::InFlight => "a socket that no process has received yet",
+            Reason::Exited => "it was gone before its name could be read",
+            Reason::Unknown => "no process was seen to have it open",
+        };
+        match &unseen.help {
+            Some(help) if help.as_bytes().starts_with(b"sudo ") => {
+                format!("{why}; {} shows them", escape(help))
+            }
+            Some(help) => format!("{why}; {}", escape(help)),
+            None => why.to_owned(),
+        }
+    }
+
+    fn write_line(
+        &self,
+        label: &str,
+        value: &str,
+        meaning: Option<Meaning>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let palette = self.options.palette;
+        let value = match value.char_indices().nth(LONGEST_VALUE) {
+            Some((end, _)) => {
+                let kept = value.get(..end).unwrap_or(value);
+                format!("{kept}.. ({} more bytes; --json shows them)", value.len() - kept.len())
+            }
+            None => value.to_owned(),
+        };
+        let label = format!("{label:<LABELS$}");
+        let room = match self.options.width {
+            Some(width) if width > LABELS + 12 => width - LABELS - 2,
+            Some(width) => {
+                // Too narrow for two columns.
+                writeln!(out, "{}", palette.paint(Meaning::Label, label.trim_end()))?;
+                for line in wrap(&value, width.saturating_sub(2).max(1)) {
+                    writeln!(out, "  {line}")?;
+                }
+                return Ok(());
+            }
+            None => usize::MAX,
+        };
+        for (at, line) in wrap(&value, room).into_iter().enumerate() {
+            let label = if at == 0 { palette.paint(Meaning::Label, &label) } else { " ".repeat(LABELS) };
+            let line = meaning.map_or_else(|| line.clone(), |meaning| palette.paint(meaning, &line));
+            writeln!(out, "  {label}{line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn ancestry(holder: &Holder) -> String {
+    let named = |parent: &crate::Parent| format!("{} ({})", words::process_name(&parent.name), parent.pid);
+    holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
+}
+
+fn container_line(container: &crate::Container) -> String {
+    let id: String = escape(&container.id).chars().take(12).collect();
+    let name = container.name.as_ref().map_or_else(|| id.clone(), escape);
+    let image =
+        container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
+    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
+    format!("{name} ({}{image}{port})", escape(&container.runtime))
+}
+
+fn candidates(unseen: &Unseen) -> Option<String> {
+    let (first, rest) = unseen.candidates.split_first()?;
+    let why = match first.evidence {
+        crate::Evidence::Cgroup => "by the socket's cgroup",
+        crate::Evidence::LastUser => "by last use",
+        _ => "by the socket's user",
+    };
+    let shown: Vec<String> = std::iter::once(first).chain(rest).take(3).map(words::candidate).collect();
+    let more = unseen.candidates.len() - shown.len();
+    let more = if more > 0 { format!(" or one of {more} more") } else { String::new() };
+    Some(format!("{}{more}, {why}", shown.join(" or ")))
+}
+
+fn connections(connections: &[Connection]) -> String {
+    let one = |connection: &Connection| {
+        let clients: Vec<String> = connection.clients.iter().map(words::candidate).collect();
+        match clients.is_empty() {
+            true => format!("{} {}", connection.peer, connection.state.as_str()),
+            false => format!("{} {}, {}", connection.peer, connection.state.as_str(), clients.join(" and ")),
+        }
+    };
+    match connections {
+        [] => "nobody".to_owned(),
+        connections => {
+            let mut list: Vec<String> = connections.iter().take(LONGEST_LIST).map(one).collect();
+            if connections.len() > LONGEST_LIST {
+                list.push(format!("and {} more", connections.len() - LONGEST_LIST));
+            }
+            list.join("; ")
+        }
+    }
+}
+
+/// The range a number lies in (RFC 6335, section 6).
+fn range(port: u16) -> String {
+    match port {
+        0..=1023 => "system range (0-1023)",
+        1024..=49151 => "registered range (1024-49151)",
+        49152.. => "dynamic range (49152-65535)",
+    }
+    .to_owned()
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn and(list: &[String]) -> String {
+    match list {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// Lines of at most this width, broken between words where that can be.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        for character in word.chars() {
+            if line.width() + character.width().unwrap_or(0) > width && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(character);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_where_they_can() {
+        assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
+        assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
+        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("no break", usize::MAX), ["no break"]);
+    }
+
+    #[test]
+    fn ranges() {
+        assert!(range(1023).starts_with("system"));
+        assert!(range(1024).starts_with("registered"));
+        assert!(range(49151).starts_with("registered"));
+        assert!(range(49152).starts_with("dynamic"));
+    }
+}

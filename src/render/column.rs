@@ -1,0 +1,212 @@
+//! The columns of table and CSV: names, headings, and what stands in them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::render::escape::{command_line, escape};
+use crate::{Holder, Listener, Text};
+
+/// A column of the table and of CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Column {
+    Port,
+    Protocol,
+    Family,
+    Address,
+    Path,
+    Interface,
+    State,
+    Peer,
+    DualStack,
+    Exposure,
+    Inode,
+    SocketUid,
+    SocketUser,
+    Waiting,
+    Limit,
+    Namespace,
+    Process,
+    Pid,
+    User,
+    Uid,
+    Command,
+    Executable,
+    Directory,
+    Project,
+    Started,
+    Descriptors,
+    Evidence,
+    Parents,
+    Service,
+    Container,
+    Unseen,
+    Note,
+    What,
+}
+
+impl Column {
+    /// Every column with its name, in the order of CSV.
+    pub(crate) const NAMES: [(Column, &'static str); 33] = [
+        (Column::Protocol, "protocol"),
+        (Column::Family, "family"),
+        (Column::Address, "address"),
+        (Column::Port, "port"),
+        (Column::Path, "path"),
+        (Column::Interface, "interface"),
+        (Column::State, "state"),
+        (Column::Peer, "peer"),
+        (Column::DualStack, "dual_stack"),
+        (Column::Exposure, "exposure"),
+        (Column::Inode, "inode"),
+        (Column::SocketUid, "socket_uid"),
+        (Column::SocketUser, "socket_user"),
+        (Column::Waiting, "waiting"),
+        (Column::Limit, "limit"),
+        (Column::Namespace, "namespace"),
+        (Column::Service, "service"),
+        (Column::Container, "container"),
+        (Column::Pid, "pid"),
+        (Column::Process, "process"),
+        (Column::Command, "command"),
+        (Column::Executable, "executable"),
+        (Column::Directory, "directory"),
+        (Column::Project, "project"),
+        (Column::Uid, "uid"),
+        (Column::User, "user"),
+        (Column::Started, "started"),
+        (Column::Descriptors, "descriptors"),
+        (Column::Evidence, "evidence"),
+        (Column::Parents, "parents"),
+        (Column::Unseen, "unseen"),
+        (Column::Note, "note"),
+        (Column::What, "what"),
+    ];
+
+    /// The column's name.
+    pub(crate) fn name(self) -> &'static str {
+        Column::NAMES.iter().find(|(column, _)| *column == self).map_or("", |(_, name)| name)
+    }
+
+    /// What stands above it in a table.
+    pub(crate) fn heading(self) -> String {
+        match self {
+            Column::Protocol => "PROTO".to_owned(),
+            column => column.name().replace('_', " ").to_uppercase(),
+        }
+    }
+
+    /// The exact value for one holder of a listener; empty where there is none or it is not told.
+    pub(crate) fn value(self, listener: &Listener, holder: Option<&Holder>) -> String {
+        let socket = &listener.socket;
+        let process = holder.map(|holder| &holder.process);
+        let text = |text: Option<&Text>| text.map(escape);
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
+        let value = match self {
+            Column::Port => socket.endpoint.port().map(|port| port.to_string()),
+            Column::Protocol => Some(socket.protocol.as_str().to_owned()),
+            Column::Family => Some(socket.family().as_str().to_owned()),
+            Column::Address => socket.endpoint.address().map(|address| address.to_string()),
+            Column::Path => match &socket.endpoint {
+                crate::Endpoint::Unix { path } => text(path.as_ref()),
+                crate::Endpoint::Ip { .. } => None,
+            },
+            Column::Interface => match &socket.endpoint {
+                crate::Endpoint::Ip { interface, .. } => text(interface.as_ref()),
+                crate::Endpoint::Unix { .. } => None,
+            },
+            Column::State => Some(socket.state.as_str().to_owned()),
+            Column::Peer => socket.peer.map(|peer| peer.to_string()),
+            Column::DualStack => socket.dual_stack.map(|dual| dual.to_string()),
+            Column::Exposure => Some(socket.exposure().as_str().to_owned()),
+            Column::Inode => socket.inode.map(|inode| inode.to_string()),
+            Column::SocketUid => number(socket.uid),
+            Column::SocketUser => text(socket.user.as_ref()),
+            Column::Waiting => socket.queue.map(|queue| queue.waiting.to_string()),
+            Column::Limit => number(socket.queue.and_then(|queue| queue.limit)),
+            Column::Namespace => text(socket.namespace.as_ref()),
+            Column::Process => text(process.map(|process| &process.name)),
+            Column::Pid => process.map(|process| process.id.pid.to_string()),
+            Column::User => text(process.and_then(|process| process.user.as_ref())),
+            Column::Uid => number(process.and_then(|process| process.uid)),
+            Column::Command => process.and_then(|process| process.command.as_deref()).map(command_line),
+            Column::Executable => text(process.and_then(|process| process.executable.as_ref())),
+            Column::Directory => text(process.and_then(|process| process.directory.as_ref())),
+            Column::Project => {
+                process.and_then(|process| text(process.project.as_ref().map(|it| &it.directory)))
+            }
+            Column::Started => process.and_then(|process| process.started_at).map(|at| at.to_string()),
+            Column::Descriptors => holder.map(|holder| {
+                let numbers: Vec<String> = holder.descriptors.iter().map(u32::to_string).collect();
+                numbers.join(" ")
+            }),
+            Column::Evidence => holder.map(|holder| holder.evidence.as_str().to_owned()),
+            Column::Parents => process.map(|process| {
+                let names: Vec<String> = process
+                    .parents
+                    .iter()
+                    .map(|parent| format!("{} ({})", escape(&parent.name), parent.pid))
+                    .collect();
+                names.join(" < ")
+            }),
+            Column::Service => {
+                let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
+                text(service.map(|service| &service.name))
+            }
+            Column::Container => {
+                let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
+                text(container.map(|container| container.name.as_ref().unwrap_or(&container.id)))
+            }
+            Column::Unseen => listener.unseen.as_ref().map(|unseen| unseen.reason.as_str().to_owned()),
+            Column::Note => text(listener.note.as_ref()),
+            Column::What => {
+                Some(crate::render::words::what(listener, &crate::render::words::Asker::default()))
+            }
+        };
+        value.unwrap_or_default()
+    }
+}
+
+impl FromStr for Column {
+    type Err = UnknownColumn;
+
+    fn from_str(name: &str) -> Result<Column, UnknownColumn> {
+        let wanted = match name.to_ascii_lowercase().as_str() {
+            "proto" => "protocol".to_owned(),
+            "name" => "process".to_owned(),
+            other => other.replace('-', "_"),
+        };
+        Column::NAMES
+            .iter()
+            .find(|(_, known)| *known == wanted)
+            .map(|(column, _)| *column)
+            .ok_or_else(|| UnknownColumn(name.to_owned()))
+    }
+}
+
+/// A name that no column has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownColumn(String);
+
+impl fmt::Display for UnknownColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Column::NAMES.iter().map(|(_, name)| *name).collect();
+        write!(f, "there is no column '{}'; the columns are {}", self.0.escape_debug(), names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownColumn {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_found_by_its_name() {
+        for (column, name) in Column::NAMES {
+            assert_eq!(name.parse(), Ok(column));
+            assert_eq!(column.name(), name);
+        }
+        assert_eq!("dual-stack".parse(), Ok(Column::DualStack));
+        assert!("nosuch".parse::<Column>().unwrap_err().to_string().contains("'nosuch'"));
+    }
+}

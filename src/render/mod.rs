@@ -1,0 +1,19 @@
+//! What a snapshot looks like: one file per format. A renderer gets a writer and resolved options; it knows no
+//! terminal, no environment and no clock.
+
+pub mod json;
+
+#[cfg(feature = "cli")]
+pub(crate) mod card;
+#[cfg(feature = "cli")]
+pub(crate) mod column;
+#[cfg(feature = "cli")]
+pub(crate) mod csv;
+#[cfg(feature = "cli")]
+pub(crate) mod escape;
+#[cfg(feature = "cli")]
+pub(crate) mod style;
+#[cfg(feature = "cli")]
+pub(crate) mod table;
+#[cfg(feature = "cli")]
+pub(crate) mod words;

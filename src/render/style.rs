@@ -1,0 +1,47 @@
+//! Meanings to colours. Callers say what a text is; whether that becomes a colour was decided before.
+
+use std::fmt::Display;
+
+use anstyle::{AnsiColor, Style};
+
+/// What a text is. No meaning is told by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The port or name asked about.
+    Subject,
+    /// Reachable from other machines.
+    Exposed,
+    /// A process or user that is the asking user's own.
+    Yours,
+    /// A process or user that is somebody else's.
+    Theirs,
+    /// Something that could not be seen.
+    Unseen,
+    /// Headings and labels.
+    Label,
+}
+
+/// Paints, or does not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Palette {
+    /// Whether colours are wanted.
+    pub(crate) color: bool,
+}
+
+impl Palette {
+    /// The text with what switches its colour on and off.
+    pub(crate) fn paint(self, meaning: Meaning, text: impl Display) -> String {
+        if !self.color {
+            return text.to_string();
+        }
+        let style = match meaning {
+            Meaning::Subject => Style::new().bold(),
+            Meaning::Exposed => AnsiColor::Yellow.on_default().bold(),
+            Meaning::Yours => AnsiColor::Green.on_default(),
+            Meaning::Theirs => AnsiColor::Cyan.on_default(),
+            Meaning::Unseen => AnsiColor::Red.on_default(),
+            Meaning::Label => Style::new().dimmed(),
+        };
+        format!("{style}{text}{style:#}")
+    }
+}

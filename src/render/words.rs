@@ -1,0 +1,197 @@
+//! Phrases that table and card share: addresses, names, times, places.
+
+use jiff::Timestamp;
+
+use crate::render::escape::escape;
+use crate::render::style::Meaning;
+use crate::{Candidate, Endpoint, Exposure, Holder, Listener, Project, Socket, Text};
+
+/// What the asking user is known by.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asker {
+    /// The home folder, which is written `~`.
+    pub(crate) home: Option<Text>,
+    /// The user's number.
+    pub(crate) uid: Option<u32>,
+}
+
+impl Asker {
+    /// A path with the home folder as `~`, safe to show.
+    pub(crate) fn path(&self, path: &Text) -> String {
+        let below = self.home.as_ref().filter(|home| home.as_bytes().len() > 1).and_then(|home| {
+            let rest = path.as_bytes().strip_prefix(home.as_bytes())?;
+            (rest.is_empty() || rest.starts_with(b"/") || rest.starts_with(b"\\")).then_some(rest)
+        });
+        match below {
+            Some(rest) => format!("~{}", escape(&rest.into())),
+            None => escape(path),
+        }
+    }
+
+    /// Whether something of this user is the asker's own. Nothing is known without both.
+    pub(crate) fn meaning_of(&self, uid: Option<u32>) -> Option<Meaning> {
+        match (self.uid, uid) {
+            (Some(own), Some(uid)) if own == uid => Some(Meaning::Yours),
+            (Some(_), Some(_)) => Some(Meaning::Theirs),
+            _ => None,
+        }
+    }
+}
+
+/// The address as ss writes it: `*` takes IPv4 and IPv6, `0.0.0.0` IPv4 alone, `[::]` IPv6 alone. `[::]?` is the
+/// wildcard of IPv6 of which it is not known whether it takes IPv4 too.
+pub(crate) fn address(socket: &Socket) -> String {
+    let (address, interface) = match &socket.endpoint {
+        Endpoint::Ip { address, interface, .. } => (address, interface),
+        Endpoint::Unix { path } => return path.as_ref().map_or_else(|| "(unnamed)".to_owned(), escape),
+    };
+    let at = interface.as_ref().map_or_else(String::new, |interface| format!("%{}", escape(interface)));
+    match (address.is_ipv6(), address.is_unspecified(), socket.dual_stack) {
+        (true, true, Some(true)) => format!("*{at}"),
+        (true, true, None) => format!("[{address}{at}]?"),
+        (true, ..) => format!("[{address}{at}]"),
+        (false, ..) => format!("{address}{at}"),
+    }
+}
+
+/// The address in a sentence.
+pub(crate) fn address_phrase(socket: &Socket) -> String {
+    let (Some(address), Endpoint::Ip { interface, .. }) = (socket.endpoint.address(), &socket.endpoint)
+    else {
+        return address(socket);
+    };
+    let at = interface.as_ref().map_or_else(String::new, |interface| format!("%{}", escape(interface)));
+    let all = match (address.is_unspecified(), address.is_ipv6(), socket.dual_stack) {
+        (false, ..) => return self::address(socket),
+        (_, false, _) => "all IPv4 addresses",
+        (_, true, Some(true)) => "all addresses, IPv4 and IPv6",
+        (_, true, Some(false)) => "all IPv6 addresses",
+        (_, true, None) => "all IPv6 addresses; whether IPv4 too is not told",
+    };
+    match address.is_ipv6() {
+        true => format!("[{address}{at}] ({all})"),
+        false => format!("{address}{at} ({all})"),
+    }
+}
+
+/// Who can reach a socket, as far as its address tells.
+pub(crate) fn reach(socket: &Socket) -> String {
+    match socket.exposure() {
+        Exposure::Loopback | Exposure::Local => "this machine only".to_owned(),
+        Exposure::All => "every network this machine is on (a firewall may stand before it)".to_owned(),
+        Exposure::Address => format!("the network of {} (a firewall may stand before it)", address(socket)),
+    }
+}
+
+/// Whether other machines can reach it.
+pub(crate) fn is_exposed(socket: &Socket) -> bool {
+    matches!(socket.exposure(), Exposure::All | Exposure::Address)
+}
+
+/// A user's name, or its number where it has none.
+pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
+    name.as_ref().map(escape).or_else(|| uid.map(|uid| format!("uid {uid}")))
+}
+
+/// A holder's user.
+pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
+    user(&holder.process.user, holder.process.uid)
+}
+
+/// `node (pid 4121, dev)`.
+pub(crate) fn holder(holder: &Holder) -> String {
+    let name = process_name(&holder.process.name);
+    match holder_user(holder) {
+        Some(user) => format!("{name} (pid {}, {user})", holder.process.id.pid),
+        None => format!("{name} (pid {})", holder.process.id.pid),
+    }
+}
+
+/// A name, which may be empty.
+pub(crate) fn process_name(name: &Text) -> String {
+    match name.is_empty() {
+        true => "(without a name)".to_owned(),
+        false => escape(name),
+    }
+}
+
+/// `postgres (pid 812)`.
+pub(crate) fn candidate(candidate: &Candidate) -> String {
+    format!("{} (pid {})", process_name(&candidate.name), candidate.pid)
+}
+
+/// How long before `now` something was: `2 h 14 min`.
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(then.as_second()).max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match () {
+        () if seconds < 60 => format!("{seconds} s"),
+        () if minutes < 60 => format!("{minutes} min"),
+        () if hours < 24 => format!("{hours} h {} min", minutes % 60),
+        () if days < 30 => format!("{days} d {} h", hours % 24),
+        () => format!("{days} d"),
+    }
+}
+
+/// `~/src/shop`, with the project's folder instead of one deep inside of it.
+pub(crate) fn project(project: &Project, asker: &Asker) -> String {
+    asker.path(&project.directory)
+}
+
+/// What tells a listener from others of the same process name: container, service, project, folder, command line.
+pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
+    let first = listener.holders.first().map(|holder| &holder.process);
+    let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
+    if let Some(container) = container {
+        let name = container
+            .name
+            .as_ref()
+            .map_or_else(|| escape(&container.id).chars().take(12).collect::<String>(), escape);
+        let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
+        return format!("container {name}{port}");
+    }
+    if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
+        return escape(&service.name);
+    }
+    let Some(process) = first else { return String::new() };
+    if let Some(found) = &process.project {
+        return project(found, asker);
+    }
+    match (&process.directory, &process.command) {
+        (Some(directory), _) if directory.as_bytes() != b"/" => asker.path(directory),
+        (_, Some(command)) => crate::render::escape::command_line(command),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (8_040, "2 h 14 min"),
+            (86_400, "1 d 0 h"),
+            (90_000, "1 d 1 h"),
+            (40 * 86_400, "40 d"),
+        ] {
+            assert_eq!(ago(at(1_000_000), at(1_000_000 + seconds)), text);
+        }
+        assert_eq!(ago(at(5), at(1)), "0 s", "a clock that was set back");
+    }
+
+    #[test]
+    fn home_is_a_tilde() {
+        let asker = Asker { home: Some("/home/dev".into()), uid: None };
+        assert_eq!(asker.path(&"/home/dev".into()), "~");
+        assert_eq!(asker.path(&"/home/dev/src".into()), "~/src");
+        assert_eq!(asker.path(&"/home/developer".into()), "/home/developer");
+        let root = Asker { home: Some("/".into()), uid: None };
+        assert_eq!(root.path(&"/etc".into()), "/etc");
+    }
+}

@@ -1,0 +1,203 @@
+//! Listeners, holders and gaps of one moment on one machine.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+
+use crate::{Container, Evidence, Holder, Service, Socket, State, Text};
+
+/// Listeners, holders and gaps of one moment on one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The machine's name.
+    pub host: Text,
+    /// The operating system: `linux`, `macos`, `windows`.
+    pub os: Text,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// Whether it was taken with full rights (root, or an elevated process on Windows).
+    pub privileged: bool,
+    /// Whether every socket that was asked for is in it. Only then does an absent listener mean that nothing
+    /// listens. Holders that could not be seen do not matter here.
+    pub complete: bool,
+    /// What listens (or, with [`crate::Query::all`], every socket), in order of port, protocol, address and pid.
+    pub listeners: Vec<Listener>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// A socket with its holders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listener {
+    /// The socket itself.
+    pub socket: Socket,
+    /// The service the socket itself belongs to, known also where no holder can be seen.
+    pub service: Option<Service>,
+    /// The container the socket itself belongs to.
+    pub container: Option<Container>,
+    /// Who has it open, by ascending pid.
+    pub holders: Vec<Holder>,
+    /// Why there must or may be holders that are not in the list.
+    pub unseen: Option<Unseen>,
+    /// Who is connected to it, with [`crate::Query::connections`].
+    pub connections: Option<Vec<Connection>>,
+    /// Something worth knowing that the rest does not say.
+    pub note: Option<Text>,
+}
+
+/// A holder that must exist but could not be observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unseen {
+    /// Why it could not.
+    pub reason: Reason,
+    /// What would show it.
+    pub help: Option<Text>,
+    /// Who it may be.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Why a holder could not be observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Descriptor tables that may not be read.
+    Permission,
+    /// Processes that this /proc hides.
+    HiddenProc,
+    /// It may be a process outside of our pid namespace.
+    PidNamespace,
+    /// The kernel itself uses the socket.
+    Kernel,
+    /// The socket is on its way from one process to another.
+    InFlight,
+    /// The process ended during the look.
+    Exited,
+    /// It is not known why.
+    Unknown,
+}
+
+/// A process that may be an unseen holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name.
+    pub name: Text,
+    /// Why it may be the one.
+    pub evidence: Evidence,
+}
+
+/// A connection that a listener accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The other side.
+    pub peer: SocketAddr,
+    /// What state it is in.
+    pub state: State,
+    /// The processes on the other side, where that is this machine and they can be seen, by ascending pid.
+    pub clients: Vec<Candidate>,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// What: `sockets`, `descriptors`, `process`, ...
+    pub what: Text,
+    /// Why: `permission`, `hidden-proc`, `vanished`, ...
+    pub reason: Text,
+    /// How many.
+    pub count: u64,
+    /// A phrase that says the same to a person.
+    pub detail: Text,
+    /// What would help.
+    pub help: Option<Text>,
+}
+
+impl Gap {
+    pub(crate) fn new(what: &str, reason: &str, count: usize, detail: impl Into<String>) -> Gap {
+        Gap {
+            what: what.into(),
+            reason: reason.into(),
+            count: u64::try_from(count).unwrap_or(u64::MAX),
+            detail: detail.into().as_str().into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Gap {
+        self.help = Some(help.into().as_str().into());
+        self
+    }
+}
+
+impl Reason {
+    const NAMES: [(Reason, &'static str); 7] = [
+        (Reason::Permission, "permission"),
+        (Reason::HiddenProc, "hidden-proc"),
+        (Reason::PidNamespace, "pid-namespace"),
+        (Reason::Kernel, "kernel"),
+        (Reason::InFlight, "in-flight"),
+        (Reason::Exited, "exited"),
+        (Reason::Unknown, "unknown"),
+    ];
+
+    /// The reason's name in lower case with hyphens: `hidden-proc`.
+    pub fn as_str(self) -> &'static str {
+        Reason::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Reason> {
+        Reason::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Listener {
+    pub(crate) fn new(socket: Socket) -> Listener {
+        Listener {
+            socket,
+            service: None,
+            container: None,
+            holders: Vec::new(),
+            unseen: None,
+            connections: None,
+            note: None,
+        }
+    }
+
+    /// The pid lists are ordered by, where sockets are otherwise alike.
+    fn first_pid(&self) -> Option<u32> {
+        self.holders.first().map(|holder| holder.process.id.pid)
+    }
+}
+
+impl Snapshot {
+    /// Puts listeners, holders and descriptors into the one order that every look has.
+    pub(crate) fn sort(&mut self) {
+        for listener in &mut self.listeners {
+            listener.holders.sort_by_key(|holder| holder.process.id);
+            for holder in &mut listener.holders {
+                holder.descriptors.sort_unstable();
+                holder.descriptors.dedup();
+            }
+        }
+        self.listeners.sort_by(|a, b| {
+            a.socket
+                .order(&b.socket)
+                .then_with(|| a.first_pid().cmp(&b.first_pid()))
+                .then_with(|| a.socket.inode.cmp(&b.socket.inode))
+        });
+    }
+}
