@@ -202,8 +202,8 @@ impl Seen {
             self.shown,
             self.status,
             self.took,
-            shorten(&lossy(&self.stdout).escape_debug().to_string().replace("\\n", "\n")),
-            shorten(&lossy(&self.stderr)),
+            shorten(&visible(&lossy(&self.stdout))),
+            shorten(&visible(&lossy(&self.stderr))),
         )
     }
 }
@@ -214,6 +214,15 @@ fn read_all(mut stream: impl std::io::Read + Send + 'static) -> std::thread::Joi
         let _what_came_until_then = stream.read_to_end(&mut bytes);
         bytes
     })
+}
+
+/// A report must not do to a terminal what the program is tested not to do.
+fn visible(text: &str) -> String {
+    let show = |letter: char| {
+        let live = super::live_character(letter.encode_utf8(&mut [0; 4])).is_some();
+        if live { letter.escape_unicode().to_string() } else { letter.to_string() }
+    };
+    text.chars().map(show).collect()
 }
 
 fn lossy(bytes: &[u8]) -> String {
