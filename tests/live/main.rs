@@ -1,1 +1,98 @@
-fn main() {}
+//! The program against real sockets, real processes and real users.
+//!
+//! What a machine lacks makes a trial skipped, with the reason said; with `ALLEARS_NO_SKIP=1` it fails.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says on standard error what it skipped"
+)]
+
+#[path = "../stage/mod.rs"]
+mod stage;
+
+/// The trials of a module: names of functions, each with what it needs.
+macro_rules! cases {
+    ($($name:ident [$($need:expr),*]),* $(,)?) => {
+        pub(crate) fn cases() -> Vec<crate::Case> {
+            vec![$(crate::Case { name: stringify!($name), needs: &[$($need),*], run: $name }),*]
+        }
+    };
+}
+
+#[cfg(unix)]
+mod addresses;
+#[cfg(unix)]
+mod churn;
+mod formats;
+#[cfg(unix)]
+mod holders;
+#[cfg(unix)]
+mod names;
+#[cfg(unix)]
+mod output;
+#[cfg(unix)]
+mod peers;
+#[cfg(unix)]
+mod reading;
+#[cfg(unix)]
+mod rights;
+mod targets;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+
+/// One trial before it is known whether this machine can stage it.
+pub(crate) struct Case {
+    name: &'static str,
+    needs: &'static [stage::Need],
+    run: fn(),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // The message is in the report of the trial that failed; here is only where it was.
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            eprintln!("failed at {place}");
+        }
+    }));
+    let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
+    let mut cases = Vec::from([formats::cases(), targets::cases()]);
+    #[cfg(unix)]
+    cases.extend([
+        addresses::cases(),
+        churn::cases(),
+        holders::cases(),
+        names::cases(),
+        output::cases(),
+        peers::cases(),
+        reading::cases(),
+        rights::cases(),
+    ]);
+    let trials = cases.iter().flatten().map(|case| trial(case, &arguments, may_skip)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    stage::clean();
+    conclusion.exit_code()
+}
+
+fn trial(case: &Case, arguments: &Arguments, may_skip: bool) -> Trial {
+    let run = case.run;
+    let missing = case.needs.iter().find_map(|need| need.missing());
+    let Some(why) = missing else {
+        return Trial::test(case.name, move || {
+            run();
+            Ok(())
+        });
+    };
+    let name = case.name;
+    if !may_skip {
+        return Trial::test(name, move || Err(Failed::from(format!("{why}, and nothing may be skipped"))));
+    }
+    let skipped = Trial::test(name, || Ok(())).with_kind(format!("skipped: {why}")).with_ignored_flag(true);
+    if !arguments.list && !arguments.is_filtered_out(&skipped) {
+        eprintln!("skipped: {name}: {why}");
+    }
+    skipped
+}

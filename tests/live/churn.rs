@@ -1,0 +1,91 @@
+//! Processes that come and go while the program looks. Whatever it still tells is true:
+//! each short-lived listener is called `p` and its port, so a wrong name gives itself away.
+
+use crate::stage::{Answer, Fixture, Look, Need, holders, pids, port};
+use serde_json::{Value, json};
+
+cases![
+    processes_that_come_and_go_never_lend_a_name[Need::Linux],
+    recycled_pids_never_lend_a_name[
+        Need::Linux,
+        Need::Root,
+        Need::Kernel(6, 14),
+        Need::Program("nsenter"),
+        Need::NETWORK_NAMESPACE,
+        Need::PID_NAMESPACE
+    ],
+    a_holder_that_ended_is_not_told[Need::Linux],
+];
+
+const LOOKS: usize = 100;
+
+/// The number in a name like `p40123`.
+fn named_port(holder: &Value) -> Option<u64> {
+    holder["name"].as_str()?.strip_prefix('p')?.parse().ok()
+}
+
+#[track_caller]
+fn must_not_lend_names(answer: &Answer) {
+    for listener in answer.listeners() {
+        for holder in holders(listener) {
+            if let Some(named) = named_port(holder) {
+                answer.seen.equal(&json!(named), &listener["port"], "the port in the holder's own name");
+            }
+        }
+    }
+}
+
+fn processes_that_come_and_go_never_lend_a_name() {
+    let port = port();
+    let steady = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
+    let _churn = Fixture::start(["churn=8"]);
+    for _ in 0..LOOKS {
+        let answer = Look::at([] as [&str; 0]).answer(0);
+        must_not_lend_names(&answer);
+        let listener = answer.by_inode(steady.inode(0));
+        answer.seen.equal(pids(listener), steady.family(), "holders of the listener that stays");
+        for holder in holders(listener) {
+            answer.seen.equal(&holder["name"], &json!("fixture"), "its name");
+        }
+        answer.seen.equal(&listener["unseen"], &json!(null), "nothing of it is unseen");
+    }
+}
+
+fn recycled_pids_never_lend_a_name() {
+    let steps = ["namespace=net,pid,mount", "pid-max=320", "churn=12", "tcp=127.0.0.1:300"];
+    let steady = Fixture::start(steps);
+    let mut short_lived = 0;
+    for _ in 0..LOOKS {
+        let look = Look::at([] as [&str; 0]).inside(steady.pid(), ["net", "pid", "mount"]);
+        let answer = look.answer(0);
+        must_not_lend_names(&answer);
+        for listener in answer.listeners() {
+            let name = if listener["port"] == 300 {
+                answer.seen.equal(pids(listener), vec![1], "holder of the listener that stays");
+                "fixture".to_owned()
+            } else {
+                short_lived += 1;
+                format!("p{}", listener["port"])
+            };
+            for holder in holders(listener) {
+                answer.seen.equal(&holder["name"], &json!(name), "the only name this listener ever had");
+            }
+            if holders(listener).is_empty() {
+                let reason = &listener["unseen"]["reason"];
+                let known = reason == "exited" || reason == "unknown";
+                answer.seen.must(known, &format!("unseen for the reason {reason}, which is not true"));
+            }
+        }
+    }
+    assert!(short_lived > 0, "no look met a listener that comes and goes");
+}
+
+fn a_holder_that_ended_is_not_told() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), server.family(), "holders");
+    drop(server);
+    let answer = Look::at([format!("tcp/{port}")]).answer(1);
+    answer.seen.equal(answer.listeners().len(), 0, "listeners");
+}

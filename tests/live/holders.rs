@@ -1,0 +1,227 @@
+//! Who holds a socket: every process that has it open, each once, and nobody else.
+//! What comes and goes meanwhile is in `churn`.
+
+use crate::stage::{Fixture, Look, Need, Steps, holders, pids, port};
+use serde_json::json;
+
+cases![
+    forked_workers_share_one_listener[Need::Linux],
+    processes_that_share_a_port_are_listeners_of_their_own[Need::Linux],
+    one_holder_has_all_its_descriptors_of_a_socket[Need::Linux],
+    a_holder_is_told_whole[Need::Linux],
+    parents_are_told_when_asked_for[Need::Linux],
+    connected_clients_are_never_holders[Need::Linux],
+    a_child_left_with_a_connection_is_no_holder[Need::Linux],
+    a_connected_udp_client_is_no_listener[Need::Linux],
+    an_unconnected_udp_socket_is_a_listener[Need::Linux, Need::Ipv6],
+    two_looks_give_the_same_listeners[Need::Linux],
+    only_what_a_process_holds_is_listed_by_its_pid[Need::Linux],
+];
+
+fn forked_workers_share_one_listener() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=3".into()]);
+    let target = format!("tcp/{port}");
+
+    let answer = Look::at([&target]).answer(0);
+    let listener = answer.only();
+    answer.seen.equal(server.family().len(), 4, "a parent and three workers");
+    answer.seen.equal(pids(listener), server.family(), "pids of all holders, ascending");
+    answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode");
+    answer.seen.equal(&listener["unseen"], &json!(null), "nothing unseen");
+    for holder in holders(listener) {
+        answer.seen.equal(&holder["name"], &json!("fixture"), "name");
+        answer.seen.equal(&holder["evidence"], &json!("descriptor"), "evidence");
+        answer.seen.equal(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
+    }
+
+    let wanted: String = server.family().iter().map(|pid| format!("{pid}\n")).collect();
+    let seen = Look::at(["--pids", &target]).run().code(0);
+    seen.equal(seen.text(), wanted.as_str(), "--pids");
+    let card = Look::at([&target]).run().code(0);
+    for pid in server.family() {
+        card.must(card.text().contains(&pid.to_string()), "the card names every holder's pid");
+    }
+}
+
+fn processes_that_share_a_port_are_listeners_of_their_own() {
+    let port = port();
+    let start = || Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
+    let servers = [start(), start(), start()];
+
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(answer.listeners().len(), servers.len(), "listeners");
+    for server in &servers {
+        let listener = answer.by_inode(server.inode(0));
+        answer.seen.equal(pids(listener), vec![server.pid()], "its own holder");
+        answer.seen.equal(&listener["port"], &json!(port), "port");
+    }
+    let in_order: Vec<u32> = answer.listeners().iter().flat_map(pids).collect();
+    answer.seen.must(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
+}
+
+fn one_holder_has_all_its_descriptors_of_a_socket() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into()]);
+
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    let told = &server.socket(0)["descriptors"];
+    answer.seen.equal(told.as_array().map(Vec::len), Some(3), "descriptors staged");
+    answer.seen.equal(&holder["descriptors"], told, "descriptors, ascending");
+}
+
+fn a_holder_is_told_whole() {
+    let port = port();
+    let folder = std::env::temp_dir().canonicalize().expect("a folder for temporary files");
+    let folder = folder.to_str().expect("its path is text");
+    let steps = [format!("directory={folder}"), format!("tcp=127.0.0.1:{port}")];
+    let before = jiff::Timestamp::now().as_second() - 2;
+    let server = Fixture::start(steps.clone());
+    let after = jiff::Timestamp::now().as_second() + 2;
+
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let listener = answer.only();
+    let holder = answer.only_holder(listener);
+    let program = crate::stage::fixture_program();
+    let program = program.to_str().expect("the path of the fixture is text");
+    let own = nix::unistd::geteuid();
+    let user = nix::unistd::User::from_uid(own).expect("the user database").map(|user| user.name);
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    answer.seen.equal(&holder["name"], &json!("fixture"), "name");
+    answer.seen.equal(&holder["command"], &json!([program, steps[0], steps[1]]), "command");
+    answer.seen.equal(&holder["executable"], &json!(program), "executable");
+    answer.seen.equal(&holder["directory"], &json!(folder), "directory");
+    answer.seen.equal(&holder["uid"], &json!(own.as_raw()), "uid");
+    answer.seen.equal(&holder["user"], &json!(user), "user");
+    answer.seen.equal(&listener["uid"], &json!(own.as_raw()), "uid of the socket");
+    answer.seen.equal(&listener["user"], &json!(user), "user of the socket");
+    let started: Option<jiff::Timestamp> =
+        holder["started_at"].as_str().and_then(|started| started.parse().ok());
+    let started = started.map(jiff::Timestamp::as_second);
+    answer.seen.must(
+        started.is_some_and(|started| (before..=after).contains(&started)),
+        "started_at is when it was started",
+    );
+    answer.seen.equal(
+        [&listener["protocol"], &listener["family"], &listener["state"], &listener["exposure"]],
+        [&json!("tcp"), &json!("ipv4"), &json!("listen"), &json!("loopback")],
+        "protocol, family, state, exposure",
+    );
+    answer.seen.equal(&listener["address"], &json!("127.0.0.1"), "address");
+}
+
+fn parents_are_told_when_asked_for() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
+
+    let answer = Look::at(["--parents", &format!("tcp/{port}")]).answer(0);
+    let worker = holders(answer.only()).iter().find(|holder| holder["pid"] != server.pid());
+    let worker = worker.expect("the worker is a holder");
+    answer.seen.equal(
+        &worker["parents"][0],
+        &json!({"pid": server.pid(), "name": "fixture"}),
+        "the nearest ancestor of a worker",
+    );
+    answer.seen.equal(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
+}
+
+fn connected_clients_are_never_holders() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let clients = [
+        Fixture::start([format!("client=127.0.0.1:{port}")]),
+        Fixture::start([format!("client=127.0.0.1:{port}")]),
+    ];
+
+    let answer = Look::at([port.to_string()]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
+    let seen = Look::at(["--pids".to_owned(), port.to_string()]).run().code(0);
+    seen.equal(seen.text(), format!("{}\n", server.pid()).as_str(), "--pids");
+    let text = Look::at([port.to_string()]).run().code(0);
+    for client in &clients {
+        let pid = format!("pid {}", client.pid());
+        text.must(!text.text().contains(&pid), "a client is not named as the holder");
+    }
+    let asked = Look::at(["--json", "--pid", &clients[0].pid().to_string()]).run();
+    asked.equal(asked.status.code(), Some(1), "a client holds no listener");
+}
+
+fn a_child_left_with_a_connection_is_no_holder() {
+    let port = port();
+    // The client connects while the server is between its steps, so it comes out of the same process.
+    let server = Fixture::start([
+        format!("tcp=127.0.0.1:{port}"),
+        format!("client=127.0.0.1:{port}"),
+        "hand-over".into(),
+    ]);
+    let child = server.children();
+
+    let answer = Look::at([port.to_string()]).answer(0);
+    answer.seen.equal(child.len(), 1, "children");
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders, without the child");
+}
+
+fn a_connected_udp_client_is_no_listener() {
+    let (local, remote) = (port(), port());
+    let resolver = Fixture::start([format!("udp=127.0.0.1:{remote}")]);
+    let client = Fixture::start([format!("udp-client=127.0.0.1:{local},127.0.0.1:{remote}")]);
+
+    let answer = Look::at([local.to_string()]).answer(1);
+    answer.seen.equal(answer.listeners().len(), 0, "listeners");
+    let text = Look::at([format!("udp/{local}")]).run().code(1);
+    text.must(text.text().contains("nothing listens"), "it says that nothing listens");
+    let whole = Look::at(["-u"]).answer(0);
+    let listed = whole.listeners().iter().any(|listener| listener["inode"] == client.inode(0));
+    whole.seen.must(!listed, "the whole list is without it");
+    whole.seen.equal(pids(whole.by_inode(resolver.inode(0))), vec![resolver.pid()], "the other end");
+    let every = Look::at(["--all".to_owned(), format!("udp/{local}")]).answer(0);
+    every.seen.equal(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
+}
+
+fn an_unconnected_udp_socket_is_a_listener() {
+    let port = port();
+    let server = Fixture::start([
+        format!("udp=127.0.0.1:{port}"),
+        format!("udp=[::1]:{port}"),
+        format!("tcp=127.0.0.1:{port}"),
+    ]);
+
+    let answer = Look::at([format!("udp/{port}")]).answer(0);
+    answer.seen.equal(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    for (listener, index) in answer.listeners().iter().zip(0..) {
+        answer.seen.equal(&listener["protocol"], &json!("udp"), "protocol");
+        answer.seen.equal(&listener["state"], &json!("bound"), "state");
+        answer.seen.equal(&listener["inode"], &json!(server.inode(index)), "inode");
+        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
+    }
+    let both = Look::at([port.to_string()]).answer(0);
+    both.seen.equal(both.listeners().len(), 3, "a bare number asks for both protocols");
+    let protocols: Vec<_> = both.listeners().iter().map(|listener| &listener["protocol"]).collect();
+    both.seen.equal(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
+}
+
+fn two_looks_give_the_same_listeners() {
+    let port = port();
+    let start = || {
+        Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}"), "dup=4".into(), "fork=4".into()])
+    };
+    let _servers = [start(), start(), start()];
+    let looks: Vec<_> = (0..8).map(|_| Look::at([format!("tcp/{port}")]).answer(0)).collect();
+    for look in &looks {
+        look.seen.equal(look.listeners().len(), 3, "listeners");
+        look.seen.equal(look.listeners(), looks[0].listeners(), "the listeners of another look");
+    }
+}
+
+fn only_what_a_process_holds_is_listed_by_its_pid() {
+    let [one, other] = [port(), port()];
+    let server = Steps::new([format!("tcp=127.0.0.1:{one}")]).start();
+    let _stranger = Steps::new([format!("tcp=127.0.0.1:{other}")]).start();
+    let answer = Look::at(["--pid", &server.pid().to_string()]).answer(0);
+    answer.seen.equal(&answer.only()["port"], &json!(one), "port");
+    let narrowed = format!("tcp/{one},tcp/{other}");
+    let answer = Look::at(["--pid", &server.pid().to_string(), &narrowed]).answer(0);
+    answer.seen.equal(&answer.only()["port"], &json!(one), "port");
+}

@@ -1,0 +1,211 @@
+//! Names and command lines are a stranger's text: found whatever they hold, inert where a person reads
+//! them, whole where a script does.
+
+use crate::stage::{
+    Fixture, Look, Need, Seen, Steps, copy_of, fixture_program, live_character, pids, port, without_styles,
+};
+use serde_json::{Value, json};
+
+cases![
+    a_name_with_newline_and_escape_is_found_and_inert[Need::Linux],
+    a_name_with_an_open_parenthesis_is_found[Need::Linux],
+    an_empty_name_is_found[Need::Linux],
+    a_name_of_broken_utf8_keeps_its_bytes[Need::Linux],
+    a_long_name_is_whole[Need::Linux],
+    a_long_name_is_whole_without_its_command_line[Need::Linux],
+    a_name_set_by_the_process_is_kept[Need::Linux],
+    a_rewritten_command_line_is_told_as_it_is[Need::Linux],
+    a_process_without_command_line_is_found[Need::Linux],
+    a_command_line_of_nothing_but_nul_is_bounded[Need::Linux],
+    a_command_line_of_megabytes_is_bounded[Need::Linux],
+    a_command_line_with_terminal_commands_is_inert[Need::Linux],
+    a_command_line_of_broken_utf8_keeps_its_bytes[Need::Linux],
+];
+
+/// A listener under this name, beside an ordinary one.
+struct Named {
+    server: Fixture,
+    port: u16,
+    _ordinary: Fixture,
+    ordinary_port: u16,
+}
+
+impl Named {
+    fn stage(name: &[u8]) -> Self {
+        let [port, ordinary_port] = [port(), port()];
+        let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).bytes("name", name).start();
+        let ordinary = Fixture::start([format!("tcp=127.0.0.1:{ordinary_port}")]);
+        Self { server, port, _ordinary: ordinary, ordinary_port }
+    }
+
+    /// The holder as JSON tells it; every other form is looked at on the way.
+    fn holder(&self) -> Value {
+        every_form_is_inert(&[self.port], 1, self.server.pid());
+        every_form_is_inert(&[self.port, self.ordinary_port], 2, self.server.pid());
+        let answer = Look::at([format!("tcp/{}", self.port)]).answer(0);
+        let holder = answer.only_holder(answer.only());
+        answer.seen.equal(&holder["pid"], &json!(self.server.pid()), "pid");
+        holder.clone()
+    }
+}
+
+/// Text, NDJSON and CSV of these ports: so many rows, nothing a terminal would act upon.
+fn every_form_is_inert(ports: &[u16], rows: usize, pid: u32) {
+    let target: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
+    let target = target.join(",");
+    let text = Look::at([&target]).run().code(0);
+    must_be_inert(&text, text.text());
+    text.must(text.text().contains(&pid.to_string()), "the pid is there");
+    let screen = Look::at([&target]).env("TERM", "xterm-256color").on_terminal(100).code(0);
+    must_be_inert(&screen, &without_styles(screen.text()));
+    screen.must(screen.text().contains(&pid.to_string()), "the pid is on the screen");
+    if rows > 1 {
+        let table = Look::at(["--no-header", &target]).run().code(0);
+        let lines = table.text().lines().filter(|line| !line.trim().is_empty()).count();
+        table.equal(lines, rows, "rows of a table printed to a pipe");
+    }
+    let lines = Look::at(["--ndjson", &target]).run().code(0);
+    let listeners = lines.text().lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.equal(listeners.filter(|line| line.get("gap").is_none()).count(), rows, "lines of NDJSON");
+    let table = Look::at(["--csv", &target]).run().code(0);
+    table.must(!table.text().contains('\u{1b}'), "no escape in CSV");
+}
+
+fn must_be_inert(seen: &Seen, text: &str) {
+    seen.equal(live_character(text), None, "a character that a terminal would act upon");
+}
+
+fn a_name_with_newline_and_escape_is_found_and_inert() {
+    let holder = Named::stage(b"a)\n\x1b[31m").holder();
+    assert_eq!(holder["name"], "a)\n\u{1b}[31m");
+}
+
+fn a_name_with_an_open_parenthesis_is_found() {
+    assert_eq!(Named::stage(b"(x").holder()["name"], "(x");
+    assert_eq!(Named::stage(b") R 1 (").holder()["name"], ") R 1 (");
+}
+
+fn an_empty_name_is_found() {
+    let name = Named::stage(b"").holder()["name"].clone();
+    assert!(name == "" || name == "fixture", "neither empty nor the program's: {name:?}");
+}
+
+fn a_name_of_broken_utf8_keeps_its_bytes() {
+    let holder = Named::stage(b"\xff\xfeab").holder();
+    assert_eq!(holder["name"], "\u{fffd}\u{fffd}ab");
+    assert_eq!(holder["name_bytes"], "//5hYg==");
+}
+
+const LONG_NAME: &str = "a-name-that-is-much-longer-than-fifteen";
+
+fn long_named(steps: impl IntoIterator<Item = String>) -> (Fixture, u16) {
+    let port = port();
+    let listen = format!("tcp=127.0.0.1:{port}");
+    let program = copy_of(&fixture_program(), Some(LONG_NAME));
+    (Steps::new([listen].into_iter().chain(steps)).program(program).start(), port)
+}
+
+fn a_long_name_is_whole() {
+    let (server, port) = long_named([]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["name"], &json!(LONG_NAME), "name");
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    let card = Look::at([format!("tcp/{port}")]).run().code(0);
+    card.must(card.text().contains(&format!("{LONG_NAME} (pid {}", server.pid())), "the card's first line");
+    let ordinary = crate::stage::port();
+    let _ordinary = Fixture::start([format!("tcp=127.0.0.1:{ordinary}")]);
+    let table = Look::at([format!("tcp/{port}"), format!("tcp/{ordinary}")]).run().code(0);
+    let row = table.text().lines().find(|line| line.contains(&port.to_string())).unwrap_or_default();
+    table.must(row.contains(&format!(" {LONG_NAME} ")), "the row has the name as a word");
+    let by_name = Look::at(["--command", LONG_NAME]).answer(0);
+    by_name.seen.equal(pids(by_name.only()), vec![server.pid()], "found by its name");
+}
+
+fn a_long_name_is_whole_without_its_command_line() {
+    let (_server, port) = long_named(["command=x".to_owned()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["name"], &json!(LONG_NAME), "name, of which the executable is left to tell");
+}
+
+fn a_name_set_by_the_process_is_kept() {
+    let (_server, port) = long_named(["name=worker-7".to_owned()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!("worker-7"), "name");
+}
+
+/// The holder, with all text forms looked at and both sizes bounded.
+fn bounded(steps: Steps, port: u16) -> Value {
+    let server = steps.start();
+    every_form_is_inert(&[port], 1, server.pid());
+    let target = format!("tcp/{port}");
+    let text = Look::at([&target]).run().code(0);
+    text.must(text.stdout.len() + text.stderr.len() < 20_000, "text is below 20 kB");
+    let answer = Look::at([&target]).answer(0);
+    answer.seen.must(answer.seen.stdout.len() < 200_000, "JSON is below 200 kB");
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    answer.seen.equal(&holder["name"], &json!("fixture"), "name");
+    holder.clone()
+}
+
+fn listen(port: u16) -> Steps {
+    Steps::new([format!("tcp=127.0.0.1:{port}")])
+}
+
+fn a_rewritten_command_line_is_told_as_it_is() {
+    let port = port();
+    let line = b"nginx: master process";
+    let holder = bounded(listen(port).bytes("pad", &[b'x'; 40]).bytes("command", line), port);
+    assert_eq!(holder["command"], json!(["nginx: master process"]));
+}
+
+fn a_process_without_command_line_is_found() {
+    let port = port();
+    let command = bounded(listen(port).bytes("no-command", b""), port)["command"].clone();
+    assert!(command == json!([]) || command == json!(null), "a command made up: {command}");
+}
+
+fn a_command_line_of_nothing_but_nul_is_bounded() {
+    let port = port();
+    let steps = listen(port).bytes("pad", &[b'x'; 100_000]).bytes("command", b"");
+    let holder = bounded(steps, port);
+    let words = holder["command"].as_array().cloned().unwrap_or_default();
+    assert!(words.iter().all(|word| word == ""), "words made up: {holder}");
+}
+
+fn a_command_line_of_megabytes_is_bounded() {
+    let port = port();
+    let steps = (0..20).fold(listen(port), |steps, _| steps.bytes("pad", &[b'y'; 100_000]));
+    let holder = bounded(steps, port);
+    let listen = json!(format!("tcp=127.0.0.1:{port}"));
+    assert_eq!(holder["command"][1], listen, "the beginning of the command line is there");
+}
+
+fn a_command_line_with_terminal_commands_is_inert() {
+    let port = port();
+    let clipboard = "pad=\u{1b}]52;c;aGVsbG8=\u{7}";
+    let reordered = "pad=\u{202e}evil\u{2066}\u{200b}\u{9b}31m\r\n";
+    let steps =
+        listen(port).bytes("pad", &clipboard.as_bytes()[4..]).bytes("pad", &reordered.as_bytes()[4..]);
+    let holder = bounded(steps, port);
+    assert_eq!(holder["command"][2], clipboard, "JSON keeps it");
+    assert_eq!(holder["command"][3], reordered, "JSON keeps it");
+}
+
+fn a_command_line_of_broken_utf8_keeps_its_bytes() {
+    let port = port();
+    let holder = bounded(listen(port).bytes("pad", b"\xff\xfe"), port);
+    assert_eq!(holder["command"][2], "pad=\u{fffd}\u{fffd}");
+    let kept = match &holder["command_bytes"] {
+        Value::Array(words) => words.iter().any(|word| decoded(word) == b"pad=\xff\xfe"),
+        line => decoded(line).windows(6).any(|part| part == b"pad=\xff\xfe"),
+    };
+    assert!(kept, "command_bytes lost them: {holder}");
+}
+
+fn decoded(value: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default()
+}

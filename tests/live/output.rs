@@ -1,0 +1,165 @@
+//! Where the answer goes: closed pipes, full disks, narrow and dumb terminals, bare environments.
+
+use crate::stage::{Fixture, Look, Need, Seen, port, without_styles};
+
+cases![
+    a_closed_pipe_ends_quietly[],
+    a_full_disk_is_an_error_and_no_panic[Need::Linux],
+    a_table_fits_twenty_columns[],
+    a_card_fits_twenty_columns[],
+    a_table_fits_every_width[],
+    a_dumb_terminal_gets_no_escape[],
+    colour_is_asked_for_and_refused[],
+    a_pipe_gets_a_plain_whole_table[],
+    a_bare_environment_is_enough[],
+];
+
+/// Two listeners, and the target that asks for both.
+fn staged() -> (String, [Fixture; 2]) {
+    let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
+    (format!("tcp/{},tcp/{}", servers[0].port(), servers[1].port()), servers)
+}
+
+/// Every form an answer can take; the first two are text.
+const FORMS: [&[&str]; 7] =
+    [&[], &["--wide"], &["--json"], &["--ndjson"], &["--csv"], &["--pids"], &["--help"]];
+
+fn a_closed_pipe_ends_quietly() {
+    let (target, _servers) = staged();
+    for form in FORMS {
+        let open = Look::at(form.iter().copied().chain([target.as_str()])).run().code(0);
+        open.must(!open.stdout.is_empty(), "there is something to write");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let arguments = form.iter().copied().chain([target.as_str()]);
+        let seen = Look::at(arguments).stdout(writer).run().without_panic().code(0);
+        seen.equal(seen.errors().as_str(), "", "standard error");
+    }
+    // A port that is free, and a card.
+    for target in [format!("tcp/{}", port()), target.split(',').next().unwrap_or_default().to_owned()] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let seen = Look::at([target]).stdout(writer).run().without_panic();
+        seen.equal(seen.errors().as_str(), "", "standard error");
+    }
+}
+
+fn a_full_disk_is_an_error_and_no_panic() {
+    let (target, _servers) = staged();
+    for form in FORMS {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let arguments = form.iter().copied().chain([target.as_str()]);
+        let seen = Look::at(arguments).stdout(full).run().without_panic().code(3);
+        seen.must(!seen.errors().trim().is_empty(), "standard error says that the answer was lost");
+    }
+}
+
+/// Lines no wider than the terminal, with everything of each server on them.
+fn must_fit(seen: &Seen, columns: usize, servers: &[Fixture]) {
+    let screen = without_styles(seen.text());
+    seen.equal(crate::stage::live_character(&screen), None, "a character that is not text");
+    for line in screen.lines() {
+        let width = unicode_width::UnicodeWidthStr::width(line);
+        seen.must(width <= columns, &format!("{width} columns: {line:?}"));
+    }
+    for server in servers {
+        let has = |what: &str| screen.lines().any(|line| line.contains(what));
+        seen.must(has(&server.port().to_string()), "the port is whole");
+        seen.must(has(&server.pid().to_string()), "the pid is whole");
+    }
+    seen.must(screen.contains("fix"), "the process is named");
+}
+
+fn a_table_fits_twenty_columns() {
+    let (target, servers) = staged();
+    let seen = Look::at([&target]).env("TERM", "xterm").on_terminal(20).code(0);
+    must_fit(&seen, 20, &servers);
+    let screen = without_styles(seen.text());
+    for server in &servers {
+        let row = screen.lines().find(|line| line.contains(&server.port().to_string())).unwrap_or_default();
+        seen.must(row.contains(&server.pid().to_string()), "port and pid share a row");
+        seen.must(row.contains("fix"), "port and process share a row");
+    }
+}
+
+fn a_card_fits_twenty_columns() {
+    let (target, servers) = staged();
+    let target = target.split(',').next().unwrap_or_default();
+    let seen = Look::at([target]).env("TERM", "xterm").on_terminal(20).code(0);
+    must_fit(&seen, 20, &servers[..1]);
+}
+
+fn a_table_fits_every_width() {
+    let (target, servers) = staged();
+    for columns in [21, 24, 30, 40, 55, 80, 120, 200] {
+        let seen = Look::at([&target]).env("TERM", "xterm-256color").on_terminal(columns).code(0);
+        must_fit(&seen, columns.into(), &servers);
+    }
+}
+
+fn a_dumb_terminal_gets_no_escape() {
+    let (target, servers) = staged();
+    let plain = [("TERM", "dumb"), ("NO_COLOR", "1")];
+    for (name, value) in plain {
+        let look = Look::at([&target]).env("TERM", "xterm").env(name, value);
+        let seen = look.on_terminal(80).code(0);
+        must_fit(&seen, 80, &servers);
+        seen.must(!seen.text().contains('\u{1b}'), &format!("no escape with {name}={value}"));
+    }
+    let seen = Look::at(["--color=never", &target]).env("TERM", "xterm").on_terminal(80).code(0);
+    seen.must(!seen.text().contains('\u{1b}'), "no escape with --color=never");
+}
+
+fn colour_is_asked_for_and_refused() {
+    let (target, _servers) = staged();
+    let piped = Look::at([&target]).env("TERM", "xterm").run().code(0);
+    piped.must(!piped.text().contains('\u{1b}'), "no colour in a pipe");
+    let always = Look::at(["--color=always", &target]).env("TERM", "xterm").run().code(0);
+    always.must(always.text().contains("\u{1b}["), "colour in a pipe where asked for");
+    let same = without_styles(always.text());
+    always.equal(same.as_str(), piped.text(), "the same text beneath the colour");
+    let forced = Look::at([&target]).env("TERM", "xterm").env("CLICOLOR_FORCE", "1").run().code(0);
+    forced.must(forced.text().contains("\u{1b}["), "colour with CLICOLOR_FORCE");
+    let empty = Look::at([&target]).env("TERM", "xterm").env("NO_COLOR", "").on_terminal(80).code(0);
+    empty.must(empty.text().contains("\u{1b}["), "an empty NO_COLOR says nothing");
+    let json = Look::at(["--json", "--color=always", &target]).run().code(0);
+    json.must(!json.text().contains('\u{1b}'), "JSON has no colour");
+}
+
+fn a_pipe_gets_a_plain_whole_table() {
+    let (target, servers) = staged();
+    let seen = Look::at([&target]).env("COLUMNS", "20").run().code(0);
+    let rows: Vec<&str> = seen.text().lines().filter(|line| !line.trim().is_empty()).collect();
+    seen.equal(rows.len(), 3, "a header and a row a listener");
+    seen.must(seen.text().is_ascii(), "no box drawing, no ellipsis");
+    let mut ports: Vec<_> = servers.iter().collect();
+    ports.sort_by_key(|server| server.port());
+    for (row, server) in rows.iter().skip(1).zip(ports) {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        for word in
+            [server.port().to_string().as_str(), "tcp", "127.0.0.1", "fixture", &server.pid().to_string()]
+        {
+            seen.must(words.contains(&word), &format!("the row {row:?} has {word}"));
+        }
+    }
+}
+
+fn a_bare_environment_is_enough() {
+    let (target, servers) = staged();
+    let card = target.split(',').next().unwrap_or_default().to_owned();
+    let environments: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("LANG", "C"), ("LC_ALL", "C")],
+        &[("HOME", "")],
+        &[("HOME", "/nonexistent"), ("TERM", ""), ("COLUMNS", "x")],
+        &[("LANG", "no_SUCH.locale"), ("TZ", "No/Such_Place"), ("RUST_BACKTRACE", "1")],
+    ];
+    for environment in environments {
+        for target in [&target, &card] {
+            let look =
+                environment.iter().fold(Look::at([target]), |look, (name, value)| look.env(name, value));
+            let seen = look.run().without_panic().code(0);
+            seen.must(seen.text().contains(&servers[0].pid().to_string()), "the answer is there");
+        }
+    }
+}

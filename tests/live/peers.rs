@@ -1,0 +1,193 @@
+//! The same machine seen by `ss`, and the habits of those who come from `ss`, `netstat` and `lsof`.
+
+use crate::stage::{Answer, Fixture, Look, Need, Steps, pids, port};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+cases![
+    twenty_kinds_of_listeners_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
+    udp_sockets_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
+    habits_of_ss_and_netstat_are_understood[],
+    habits_of_lsof_are_understood[],
+];
+
+/// Address, port and pids of one listener.
+type Row = (String, u16, Vec<u32>);
+
+/// What is staged for the comparison, with the ports it is on.
+struct Zoo {
+    ports: BTreeSet<u16>,
+    fixtures: Vec<Fixture>,
+}
+
+impl Zoo {
+    fn add(&mut self, port: u16, steps: &[&str]) {
+        self.ports.insert(port);
+        let steps = steps.iter().map(|step| step.replace("PORT", &port.to_string()));
+        self.fixtures.push(Steps::new(steps).start());
+    }
+
+    /// Twenty-seven listeners, hardly two of a kind.
+    fn stage() -> Self {
+        let mut zoo = Self { ports: BTreeSet::new(), fixtures: Vec::new() };
+        let kinds: [&[&str]; 13] = [
+            &["tcp=127.0.0.1:PORT"],
+            &["tcp=127.0.0.2:PORT", "dup=3"],
+            &["tcp=0.0.0.0:PORT"],
+            &["tcp=[::1]:PORT"],
+            &["tcp=[::]:PORT"],
+            &["v6only", "tcp=[::]:PORT"],
+            &["tcp=[::ffff:127.0.0.1]:PORT"],
+            &["device=lo", "tcp=0.0.0.0:PORT"],
+            &["backlog=0", "tcp=127.0.0.1:PORT"],
+            &["backlog=4096", "tcp=127.0.0.1:PORT", "client=127.0.0.1:PORT", "accept"],
+            &["tcp=127.0.0.1:PORT", "fork=3"],
+            &["tcp=127.0.0.1:PORT", "undumpable"],
+            &["tcp=127.0.0.1:PORT", "client=127.0.0.1:PORT", "hand-over", "fork=1"],
+        ];
+        for kind in kinds {
+            zoo.add(port(), kind);
+        }
+        let shared = port();
+        for _ in 0..3 {
+            zoo.add(shared, &["reuseport", "tcp=127.0.0.1:PORT", "fork=1"]);
+        }
+        let everywhere = port();
+        for address in ["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"] {
+            zoo.add(everywhere, &["reuseport", &format!("tcp={address}:PORT")]);
+        }
+        zoo.add(port(), &["v6only", "tcp=[::]:PORT", "plain", "tcp=0.0.0.0:PORT"]);
+        zoo.add(port(), &["tcp=127.0.0.1:PORT", "tcp=127.0.0.2:PORT", "tcp=127.0.0.3:PORT", "fork=2"]);
+        // Not listeners, on ports of their own.
+        zoo.add(port(), &["bound=127.0.0.1:PORT"]);
+        zoo.add(port(), &["udp=127.0.0.1:PORT"]);
+        zoo
+    }
+}
+
+/// The rows of `ss -lnpH` for these ports, in order.
+fn by_ss(options: &str, ports: &BTreeSet<u16>) -> Vec<Row> {
+    let output = Command::new("ss").arg(options).output().expect("run ss");
+    assert!(output.status.success(), "ss {options}: {}", output.status);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut rows: Vec<Row> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (address, number) = words.nth(3)?.rsplit_once(':')?;
+            let port = number.parse().ok()?;
+            let address = address.split('%').next()?.trim_matches(['[', ']']);
+            let address = if address == "*" { "::" } else { address };
+            let named = line.split("pid=").skip(1);
+            let pids: BTreeSet<u32> = named.filter_map(|rest| rest.split(',').next()?.parse().ok()).collect();
+            ports.contains(&port).then(|| (address.to_owned(), port, pids.into_iter().collect()))
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn by_allears(answer: &Answer, ports: &BTreeSet<u16>) -> Vec<Row> {
+    let row = |listener: &Value| -> Option<Row> {
+        let port = u16::try_from(listener["port"].as_u64()?).ok()?;
+        Some((listener["address"].as_str()?.to_owned(), port, pids(listener)))
+    };
+    let mut rows: Vec<Row> =
+        answer.listeners().iter().filter_map(row).filter(|(_, port, _)| ports.contains(port)).collect();
+    rows.sort();
+    rows
+}
+
+fn twenty_kinds_of_listeners_equal_what_ss_tells() {
+    let zoo = Zoo::stage();
+    let wanted = by_ss("-tlnpH", &zoo.ports);
+    assert!(wanted.len() >= 20, "only {} listeners staged", wanted.len());
+    let answer = Look::at(["-t"]).answer(0);
+    answer.seen.equal(by_allears(&answer, &zoo.ports), wanted.clone(), "listeners and pids of `ss -tlnpH`");
+    let named: Vec<String> = zoo.ports.iter().map(|port| format!("tcp/{port}")).collect();
+    let asked = Look::at(named).answer(0);
+    asked.seen.equal(by_allears(&asked, &zoo.ports), wanted, "the same when asked port by port");
+    let portable = Look::at(["-t", "--reader", "netstat2"]).answer(0);
+    let portable = by_allears(&portable, &zoo.ports);
+    asked.seen.equal(by_allears(&asked, &zoo.ports), portable, "the same by the portable reader");
+    let again = Look::at(["-t"]).answer(0);
+    let mine = |answer: &Answer| -> Vec<Value> {
+        let in_zoo = |one: &&Value| {
+            one["port"]
+                .as_u64()
+                .and_then(|port| u16::try_from(port).ok())
+                .is_some_and(|port| zoo.ports.contains(&port))
+        };
+        answer.listeners().iter().filter(in_zoo).cloned().collect()
+    };
+    again.seen.equal(mine(&again), mine(&answer), "two looks in a row");
+}
+
+fn udp_sockets_equal_what_ss_tells() {
+    let mut zoo = Zoo { ports: BTreeSet::new(), fixtures: Vec::new() };
+    let kinds: [&[&str]; 6] = [
+        &["udp=127.0.0.1:PORT"],
+        &["udp=[::1]:PORT", "fork=2"],
+        &["udp=0.0.0.0:PORT", "dup=2"],
+        &["udp=[::]:PORT"],
+        &["reuseport", "udp=127.0.0.1:PORT", "udp=127.0.0.1:PORT"],
+        &["reuseaddr", "udp=127.0.0.1:PORT", "udp=0.0.0.0:PORT"],
+    ];
+    for kind in kinds {
+        zoo.add(port(), kind);
+    }
+    let wanted = by_ss("-ulnpH", &zoo.ports);
+    assert_eq!(wanted.len(), 8, "UDP sockets staged");
+    let answer = Look::at(["-u"]).answer(0);
+    answer.seen.equal(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
+}
+
+/// Ports and protocols of an answer, of these ports alone.
+fn shown(arguments: &[&str], ports: &[u16]) -> Vec<(u64, String)> {
+    let answer = Look::at(arguments.iter().copied()).answer(0);
+    let mut rows = Vec::new();
+    for listener in answer.listeners() {
+        let port = listener["port"].as_u64().unwrap_or_default();
+        if ports.iter().any(|one| u64::from(*one) == port) {
+            rows.push((port, listener["protocol"].as_str().unwrap_or("?").to_owned()));
+        }
+    }
+    rows
+}
+
+fn habits_of_ss_and_netstat_are_understood() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
+    let tcp = (u64::from(port), "tcp".to_owned());
+    let udp = (u64::from(port), "udp".to_owned());
+    let both = vec![tcp.clone(), udp.clone()];
+    for habit in [&["-tulnp"][..], &["-ano"], &["-lnp"], &["-tuln"], &["-tulpn"], &["-l"], &["-P", "-n"]] {
+        assert_eq!(shown(habit, &[port]), both, "TCP and UDP for {habit:?}");
+        let text = Look::at(habit.iter().copied()).run().code(0);
+        text.must(text.text().contains(&port.to_string()), "as text too");
+    }
+    assert_eq!(shown(&["-tlnp"], &[port]), vec![tcp], "TCP for -tlnp");
+    assert_eq!(shown(&["-ulnp"], &[port]), vec![udp], "UDP for -ulnp");
+}
+
+fn habits_of_lsof_are_understood() {
+    let [port, other] = [port(), port()];
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("tcp=127.0.0.1:{other}")]);
+    let specs = ["", "tcp", "4", "4tcp", "tcp@127.0.0.1", "4tcp@127.0.0.1", "@127.0.0.1"];
+    for spec in specs {
+        let spec = format!("{spec}:{port}");
+        for habit in [&["-nP", "-i", &spec][..], &["-i", &spec], &["-nPi", &spec], &[&format!("-i{spec}")]] {
+            let answer = Look::at(habit.iter().copied()).answer(0);
+            answer.seen.equal(&answer.only()["port"], &json!(port), "port");
+            answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        }
+    }
+    let listed = format!(":{port},{other}");
+    let answer = Look::at(["-i", &listed]).answer(0);
+    answer.seen.equal(answer.listeners().len(), 2, "a list of ports");
+    for spec in ["udp", "6tcp", "tcp@127.0.0.2"] {
+        let seen = Look::at(["-nP".to_owned(), "-i".to_owned(), format!("{spec}:{port}")]).run().code(1);
+        seen.must(seen.text().contains("nothing listens"), "that is not there");
+    }
+}

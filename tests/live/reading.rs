@@ -1,0 +1,88 @@
+//! What the program reads while it looks, told by its system calls: no process where no listener matches,
+//! and never an environment.
+
+use crate::stage::{Fixture, Look, Need, Seen, folder, port};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+cases![
+    a_free_port_opens_no_process[Need::Linux, Need::STRACE],
+    no_environment_is_opened[Need::Linux, Need::STRACE],
+    no_descriptor_is_followed[Need::Linux, Need::STRACE],
+];
+
+static TRACES: AtomicU32 = AtomicU32::new(0);
+
+/// Runs a look under strace; gives the run and the lines about files.
+fn traced(arguments: &[&str]) -> (Seen, Vec<String>) {
+    let number = TRACES.fetch_add(1, Ordering::Relaxed);
+    let file: PathBuf = folder().join(format!("trace-{number}"));
+    std::fs::create_dir_all(folder()).expect("make a folder for files");
+    let path = file.to_str().expect("its path is text").to_owned();
+    let strace = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=%file,%desc", "-o", path.as_str()];
+    let seen = Look::at(arguments.iter().copied()).through(strace).run();
+    let trace = std::fs::read(&file).expect("strace wrote its trace");
+    let lines = String::from_utf8_lossy(&trace).lines().map(str::to_owned).collect();
+    (seen, lines)
+}
+
+/// The process whose files a line of a trace is about: `"/proc/12/..."` or `3</proc>, "12"`.
+fn process_of(line: &str) -> Option<u32> {
+    let named = ["\"/proc/", "</proc>, \""].iter().find_map(|mark| line.split_once(mark));
+    let digits: String = named?.1.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+fn a_free_port_opens_no_process() {
+    let _busy = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".to_owned()]);
+    let target = port().to_string();
+    for arguments in [&[target.as_str()][..], &["--json", &target], &["-q", &target], &["--pids", &target]] {
+        let (seen, lines) = traced(arguments);
+        seen.equal(seen.status.code(), Some(1), "exit code");
+        seen.must(lines.len() > 10, "there is a trace");
+        let own: BTreeSet<u32> =
+            lines.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+        for line in &lines {
+            if let Some(pid) = process_of(line) {
+                seen.must(own.contains(&pid), &format!("it looked at a process: {line}"));
+            }
+        }
+    }
+}
+
+fn no_environment_is_opened() {
+    let target = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
+    let port = format!("tcp/{target}");
+    for arguments in [&["--json", "--parents", &port][..], &[&port], &[]] {
+        let (seen, lines) = traced(arguments);
+        seen.equal(seen.status.code(), Some(0), "exit code");
+        let looked = lines.iter().any(|line| process_of(line) == Some(server.pid()));
+        seen.must(looked, "the trace shows how the holder was looked at");
+        let environment = lines.iter().find(|line| line.contains("environ"));
+        seen.equal(environment, None, "an environment it opened");
+    }
+}
+
+fn no_descriptor_is_followed() {
+    let target = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
+    let (seen, lines) = traced(&["--json", &format!("tcp/{target}")]);
+    seen.equal(seen.status.code(), Some(0), "exit code");
+    let looked = lines.iter().any(|line| process_of(line) == Some(server.pid()));
+    seen.must(looked, "the trace shows how the holder was looked at");
+    let descriptors = format!("/proc/{}/fd", server.pid());
+    for line in &lines {
+        let call = line.split_whitespace().nth(1).unwrap_or_default();
+        let follows = ["stat(", "newfstatat(", "statx(", "access(", "faccessat2("];
+        let about_one = line.contains(&descriptors)
+            && line.split(&descriptors).nth(1).is_some_and(|rest| {
+                let rest = rest.trim_start_matches(['>', ',', ' ', '"', '/']);
+                rest.starts_with(|letter: char| letter.is_ascii_digit())
+            });
+        let stays = line.contains("AT_SYMLINK_NOFOLLOW");
+        let asks = follows.iter().any(|name| call.starts_with(name));
+        seen.must(!(about_one && asks && !stays), &format!("it could hang on a dead file system: {line}"));
+    }
+}

@@ -1,0 +1,46 @@
+//! What the tests on real sockets stand on: fixtures to look at, the program that looks, and what a
+//! machine must have for it. It asserts nothing about the program's answers by itself.
+
+mod answer;
+mod fixture;
+mod inert;
+mod look;
+mod need;
+mod place;
+mod port;
+#[cfg(unix)]
+mod terminal;
+
+pub(crate) use answer::{Answer, holders, pids};
+pub(crate) use fixture::{Fixture, Steps};
+pub(crate) use inert::live_character;
+pub(crate) use look::{Look, Seen};
+pub(crate) use need::Need;
+#[cfg(unix)]
+pub(crate) use place::ordinary_uid;
+pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};
+pub(crate) use port::{on_one_port, port};
+#[cfg(unix)]
+pub(crate) use terminal::without_styles;
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine; reaching it is a failure, never a result.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// In the environment of every fixture; no output of the program may ever show it.
+pub(crate) const SECRET: &str = "a-secret-that-is-in-the-environment";
+
+/// Asks again and again until `condition` gives something; `None` when patience ends first.
+pub(crate) fn until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return Some(value);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
