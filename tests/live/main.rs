@@ -24,12 +24,20 @@ macro_rules! cases {
 #[cfg(unix)]
 mod addresses;
 #[cfg(unix)]
+mod burden;
+#[cfg(unix)]
 mod churn;
+#[cfg(unix)]
+mod elsewhere;
 mod formats;
 #[cfg(unix)]
 mod holders;
 #[cfg(unix)]
+mod kernel_answers;
+#[cfg(unix)]
 mod names;
+#[cfg(unix)]
+mod namespaces;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]
@@ -37,8 +45,14 @@ mod peers;
 #[cfg(unix)]
 mod reading;
 #[cfg(unix)]
+mod renderings;
+#[cfg(unix)]
 mod rights;
 mod targets;
+#[cfg(unix)]
+mod unix_sockets;
+#[cfg(unix)]
+mod unprivileged;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -50,6 +64,50 @@ pub(crate) struct Case {
     run: fn(),
 }
 
+/// The trials of one module.
+type Cases = fn() -> Vec<Case>;
+
+/// What must hold now.
+const READY: &[Cases] = &[
+    formats::cases,
+    targets::cases,
+    #[cfg(unix)]
+    addresses::cases,
+    #[cfg(unix)]
+    churn::cases,
+    #[cfg(unix)]
+    holders::cases,
+    #[cfg(unix)]
+    names::cases,
+    #[cfg(unix)]
+    output::cases,
+    #[cfg(unix)]
+    peers::cases,
+    #[cfg(unix)]
+    reading::cases,
+    #[cfg(unix)]
+    rights::cases,
+];
+
+/// What must hold with the native reader of Linux: ignored until a line moves up to [`READY`], and run
+/// before that with `--ignored`.
+const AWAITED: &[Cases] = &[
+    #[cfg(unix)]
+    burden::cases,
+    #[cfg(unix)]
+    elsewhere::cases,
+    #[cfg(unix)]
+    kernel_answers::cases,
+    #[cfg(unix)]
+    namespaces::cases,
+    #[cfg(unix)]
+    renderings::cases,
+    #[cfg(unix)]
+    unix_sockets::cases,
+    #[cfg(unix)]
+    unprivileged::cases,
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // The message is in the report of the trial that failed; here is only where it was.
@@ -59,34 +117,25 @@ fn main() -> ExitCode {
         }
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
-    let mut cases = Vec::from([formats::cases(), targets::cases()]);
-    #[cfg(unix)]
-    cases.extend([
-        addresses::cases(),
-        churn::cases(),
-        holders::cases(),
-        names::cases(),
-        output::cases(),
-        peers::cases(),
-        reading::cases(),
-        rights::cases(),
-    ]);
-    let trials = cases.iter().flatten().map(|case| trial(case, &arguments, may_skip)).collect();
+    let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
+    let awaited = AWAITED.iter().flat_map(|cases| cases()).map(|case| {
+        let waits = "awaits the native reader of Linux";
+        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
+    });
+    let trials = ready.chain(awaited).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     stage::clean();
     conclusion.exit_code()
 }
 
 fn trial(case: &Case, arguments: &Arguments, may_skip: bool) -> Trial {
-    let run = case.run;
-    let missing = case.needs.iter().find_map(|need| need.missing());
-    let Some(why) = missing else {
-        return Trial::test(case.name, move || {
-            run();
+    let Case { name, run: body, .. } = *case;
+    let Some(why) = case.needs.iter().find_map(|need| need.missing()) else {
+        return Trial::test(name, move || {
+            body();
             Ok(())
         });
     };
-    let name = case.name;
     if !may_skip {
         return Trial::test(name, move || Err(Failed::from(format!("{why}, and nothing may be skipped"))));
     }

@@ -2,7 +2,8 @@
 //! them, whole where a script does.
 
 use crate::stage::{
-    Fixture, Look, Need, Seen, Steps, copy_of, fixture_program, live_character, pids, port, without_styles,
+    Fixture, Look, Need, Seen, Steps, copy_of, decoded, fixture_program, live_character, pids, port,
+    without_styles,
 };
 use serde_json::{Value, json};
 
@@ -203,9 +204,4 @@ fn a_command_line_of_broken_utf8_keeps_its_bytes() {
         line => decoded(line).windows(6).any(|part| part == b"pad=\xff\xfe"),
     };
     assert!(kept, "command_bytes lost them: {holder}");
-}
-
-fn decoded(value: &Value) -> Vec<u8> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default()
 }

@@ -71,3 +71,9 @@ pub(crate) fn holders(listener: &Value) -> &[Value] {
 pub(crate) fn pids(listener: &Value) -> Vec<u32> {
     holders(listener).iter().filter_map(|holder| u32::try_from(holder["pid"].as_u64()?).ok()).collect()
 }
+
+/// What base64 stands for; nothing where it is none.
+pub(crate) fn decoded(value: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default()
+}

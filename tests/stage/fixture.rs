@@ -15,6 +15,7 @@ pub(crate) struct Steps {
     arguments: Vec<OsString>,
     program: Option<PathBuf>,
     user: Option<u32>,
+    launcher: Vec<String>,
 }
 
 impl Steps {
@@ -45,12 +46,19 @@ impl Steps {
         self
     }
 
+    /// Runs through another program, such as `ip netns exec`.
+    pub(crate) fn through<S: Into<String>>(mut self, launcher: impl IntoIterator<Item = S>) -> Self {
+        self.launcher = launcher.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Starts it and returns when all steps are done.
     pub(crate) fn start(self) -> Fixture {
         let program = self.program.unwrap_or_else(fixture_program);
         let program = if self.user.is_some() { for_everyone(&program) } else { program };
-        let mut command = Command::new(program);
-        command.args(&self.arguments).env_clear();
+        let mut words = self.launcher.iter().map(OsString::from).chain([program.into_os_string()]);
+        let mut command = Command::new(words.next().expect("the fixture at least"));
+        command.args(words).args(&self.arguments).env_clear();
         for name in ["PATH", "SystemRoot"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);

@@ -11,11 +11,11 @@ mod port;
 #[cfg(unix)]
 mod terminal;
 
-pub(crate) use answer::{Answer, holders, pids};
+pub(crate) use answer::{Answer, decoded, holders, pids};
 pub(crate) use fixture::{Fixture, Steps};
 pub(crate) use inert::live_character;
 pub(crate) use look::{Look, Seen};
-pub(crate) use need::Need;
+pub(crate) use need::{Need, cgroup_root};
 #[cfg(unix)]
 pub(crate) use place::ordinary_uid;
 pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};

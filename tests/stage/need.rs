@@ -2,6 +2,7 @@
 //! A missing need makes a trial skipped with the reason said, never passed.
 
 use super::place::is_root;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// One thing that not every machine has.
@@ -17,6 +18,12 @@ pub(crate) enum Need {
     Success(&'static str, &'static [&'static str]),
     /// This Linux or a later one.
     Kernel(u32, u32),
+    /// Rings of io_uring.
+    IoUring,
+    /// File systems in user space.
+    Fuse,
+    /// A cgroup2 hierarchy in which this user may make groups.
+    Cgroup,
     /// A second loopback address, `::1`.
     Ipv6,
 }
@@ -31,6 +38,11 @@ impl Need {
     /// Pid namespaces of one's own.
     pub(crate) const PID_NAMESPACE: Self =
         Self::Success("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);
+    /// Tunnels that the kernel answers for by itself.
+    pub(crate) const VXLAN: Self = Self::Success(
+        "vxlan links",
+        &["unshare", "--net", "ip", "link", "add", "vx0", "type", "vxlan", "id", "42", "dstport", "4789"],
+    );
     /// Looking at another program's system calls.
     pub(crate) const STRACE: Self =
         Self::Success("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);
@@ -43,10 +55,32 @@ impl Need {
             Self::Program(name) => (on_path(name), name.to_owned()),
             Self::Success(what, command) => (succeeds(command), what.to_owned()),
             Self::Kernel(major, minor) => (kernel() >= (major, minor), format!("Linux {major}.{minor}")),
+            Self::IoUring => (has_rings(), "io_uring".to_owned()),
+            Self::Fuse => (Path::new("/dev/fuse").exists(), "/dev/fuse".to_owned()),
+            Self::Cgroup => (cgroup_root().is_some(), "a cgroup2 file system to write to".to_owned()),
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };
         (!there).then(|| format!("needs {what}"))
     }
+}
+
+/// Where a cgroup2 hierarchy is mounted.
+pub(crate) fn cgroup_root() -> Option<PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    let mut fields = mounts.lines().map(|line| line.split(' '));
+    let mounted = fields.find_map(|mut line| {
+        let place = line.nth(1)?;
+        (line.next()? == "cgroup2").then(|| PathBuf::from(place))
+    })?;
+    let probe = mounted.join(format!("allears-probe-{}", std::process::id()));
+    let made = std::fs::create_dir(&probe);
+    let _absent_where_it_was_not_made = std::fs::remove_dir(&probe);
+    made.is_ok().then_some(mounted)
+}
+
+fn has_rings() -> bool {
+    let disabled = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+    disabled.is_ok_and(|value| value.trim() == "0")
 }
 
 fn kernel() -> (u32, u32) {

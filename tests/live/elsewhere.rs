@@ -1,0 +1,100 @@
+//! Sockets that no process's own descriptor table shows: in a thread's table, in a ring, in a message,
+//! in the kernel. The listener is always shown, and its holder is found or said to be unseen.
+
+use crate::stage::{Answer, Fixture, Look, Need, holders, pids, port};
+use serde_json::{Value, json};
+
+cases![
+    a_thread_that_outlived_the_main_one_is_found[Need::Linux],
+    a_thread_with_its_own_table_is_found[Need::Linux],
+    a_fixed_file_of_a_ring_is_not_nothing[Need::Linux, Need::IoUring],
+    a_socket_in_flight_is_said_to_be[Need::Linux],
+    a_kernel_socket_is_the_kernels[Need::Linux, Need::Root, Need::Program("nsenter"), Need::VXLAN],
+];
+
+/// Whether something else in this look may not be read, so that nothing can be concluded by elimination.
+fn something_was_refused(answer: &Answer) -> bool {
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    gaps.iter().any(|gap| gap["what"] == "descriptors" && gap["reason"] == "permission")
+}
+
+fn named_by_its_process(server: &Fixture, target: &str) {
+    let answer = Look::at([target]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid of the process, not of a thread");
+    answer.seen.equal(&holder["name"], &json!("fixture"), "name of the process");
+    answer.seen.equal(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
+    answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing unseen");
+    let seen = Look::at(["--pids", target]).run().code(0);
+    seen.equal(seen.text(), format!("{}\n", server.pid()).as_str(), "--pids");
+}
+
+fn a_thread_that_outlived_the_main_one_is_found() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "leave-main".into()]);
+    named_by_its_process(&server, &format!("tcp/{port}"));
+}
+
+fn a_thread_with_its_own_table_is_found() {
+    let port = port();
+    let server = Fixture::start([format!("own-table=127.0.0.1:{port}")]);
+    named_by_its_process(&server, &format!("tcp/{port}"));
+}
+
+/// The listener with no holder made up, and the reason it gives.
+fn unseen(answer: &Answer) -> &Value {
+    let listener = answer.only();
+    answer.seen.equal(holders(listener).len(), 0, "holders");
+    answer.seen.must(listener["unseen"].is_object(), "the holder is unseen, not absent");
+    &listener["unseen"]
+}
+
+fn a_fixed_file_of_a_ring_is_not_nothing() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring".into()]);
+    let target = format!("tcp/{port}");
+    let answer = Look::at([&target]).answer(0);
+    let listener = answer.only();
+    if holders(listener).is_empty() {
+        let told = listener["unseen"].to_string();
+        answer.seen.must(told.contains("io_uring"), "unseen, with that reason");
+    } else {
+        answer.seen.equal(pids(listener), vec![server.pid()], "the ring's process");
+    }
+    let card = Look::at([&target]).run().code(0);
+    card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
+}
+
+fn a_socket_in_flight_is_said_to_be() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let unseen = unseen(&answer);
+    answer.seen.equal(&unseen["reason"], &json!("in-flight"), "unseen.reason");
+    for candidate in unseen["candidates"].as_array().into_iter().flatten() {
+        answer.seen.equal(&candidate["pid"], &json!(server.pid()), "the only process with a message waiting");
+    }
+    let pids = Look::at(["--pids".to_owned(), format!("tcp/{port}")]).run().code(3);
+    pids.must(pids.stdout.is_empty(), "a candidate is no holder");
+}
+
+fn a_kernel_socket_is_the_kernels() {
+    let steps = [
+        "namespace=net",
+        "run=ip link add vx0 type vxlan id 42 dstport 4789",
+        "run=ip link set vx0 up",
+        "udp=127.0.0.1:4790",
+    ];
+    let inside = Fixture::start(steps);
+    let answer = Look::at(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
+    for listener in answer.listeners() {
+        answer.seen.equal(holders(listener).len(), 0, "holders");
+        let unseen = &listener["unseen"];
+        let reason = unseen["reason"].as_str().unwrap_or_default();
+        let cannot_conclude = reason == "permission" && something_was_refused(&answer);
+        answer.seen.must(reason == "kernel" || cannot_conclude, "unseen.reason is kernel");
+        answer.seen.equal(&unseen["candidates"], &json!([]), "no guess");
+    }
+    let beside = Look::at(["udp/4790"]).inside(inside.pid(), ["net"]).answer(0);
+    beside.seen.equal(pids(beside.only()), vec![inside.pid()], "a process's socket beside it");
+}

@@ -1,0 +1,153 @@
+//! Network and pid namespaces: what is elsewhere is not in the default list, is there when asked for,
+//! and is never mixed up.
+
+use crate::stage::{Fixture, Look, Need, Steps, folder, holders, pids, port};
+use serde_json::{Value, json};
+use std::process::Command;
+
+cases![
+    other_network_namespaces_are_shown_when_asked_for[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    one_port_in_two_namespaces_is_two_rows[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_listener_left_behind_is_attributed[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_mounted_namespace_is_named_by_its_mount[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    each_namespace_is_listed_once[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_holder_in_another_pid_namespace_is_unseen[Need::Linux, Need::Root, Need::PID_NAMESPACE],
+    a_pid_namespace_sees_its_own[Need::Linux, Need::Root, Need::Program("nsenter"), Need::PID_NAMESPACE],
+    namespaces_that_may_not_be_entered_are_a_gap[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+];
+
+fn elsewhere(port: u16) -> Fixture {
+    Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")])
+}
+
+fn namespace(listener: &Value) -> &str {
+    listener["namespace"].as_str().unwrap_or_default()
+}
+
+fn other_network_namespaces_are_shown_when_asked_for() {
+    let port = port();
+    let server = elsewhere(port);
+    let target = format!("tcp/{port}");
+    let here = Look::at([&target]).answer(1);
+    here.seen.equal(here.listeners().len(), 0, "the default list is of this namespace alone");
+    let everywhere = Look::at(["--all-namespaces", &target]).answer(0);
+    everywhere.seen.equal(pids(everywhere.only()), vec![server.pid()], "holder");
+    everywhere.seen.equal(&everywhere.only()["inode"], &json!(server.inode(0)), "inode");
+    everywhere.seen.must(!namespace(everywhere.only()).is_empty(), "the namespace is named");
+}
+
+fn one_port_in_two_namespaces_is_two_rows() {
+    let port = port();
+    let servers = [elsewhere(port), elsewhere(port)];
+    let here = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(answer.listeners().len(), 3, "listeners");
+    for server in servers.iter().chain([&here]) {
+        let listener = answer.by_inode(server.inode(0));
+        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
+    }
+    let [one, other] = [0, 1].map(|index| answer.by_inode(servers[index].inode(0)));
+    answer.seen.must(namespace(one) != namespace(other), "the two are told apart by their names");
+    let default = Look::at([format!("tcp/{port}")]).answer(0);
+    default.seen.equal(&default.only()["inode"], &json!(here.inode(0)), "the one of this namespace");
+    let again = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    again.seen.equal(again.listeners(), answer.listeners(), "the same twice in a row");
+}
+
+fn a_listener_left_behind_is_attributed() {
+    let port = port();
+    // A child stays behind, so that the namespace can be found; the listener is its parent's alone.
+    let steps = ["namespace=net", "fork=1", &format!("tcp=127.0.0.1:{port}"), "leave-network"];
+    let server = Fixture::start(steps);
+    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, who is in another namespace");
+    answer.seen.must(!namespace(answer.only()).is_empty(), "the namespace is named");
+    let here = Look::at([format!("tcp/{port}")]).answer(1);
+    here.seen.equal(here.listeners().len(), 0, "it is not a listener of the default namespace");
+}
+
+/// A network namespace of a name, mounted under /run/netns until this is dropped.
+struct Mounted(String);
+
+impl Mounted {
+    fn new(name: String) -> Self {
+        let status = Command::new("ip").args(["netns", "add", &name]).status();
+        assert!(status.is_ok_and(|status| status.success()), "ip netns add {name}");
+        Self(name)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _told_by_ip_itself = Command::new("ip").args(["netns", "delete", &self.0]).status();
+    }
+}
+
+fn a_mounted_namespace_is_named_by_its_mount() {
+    let port = port();
+    let mounted = Mounted::new(format!("allears-{}", std::process::id()));
+    let inside = ["ip", "netns", "exec", &mounted.0].map(str::to_owned);
+    let steps = ["run=ip link set lo up".to_owned(), format!("tcp=127.0.0.1:{port}")];
+    let server = Steps::new(steps).through(inside).start();
+    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    let listener = answer.only();
+    answer.seen.must(namespace(listener).contains(&mounted.0), "named by its mount");
+    answer.seen.equal(pids(listener), vec![server.family()[0]], "holder");
+}
+
+fn each_namespace_is_listed_once() {
+    let port = port();
+    // Four processes show the same namespace.
+    let steps = ["namespace=net".to_owned(), "fork=3".to_owned(), format!("tcp=127.0.0.1:{port}")];
+    let server = Fixture::start(steps);
+    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    let whole = Look::at(["--all-namespaces"]).answer(0);
+    let mut inodes: Vec<_> = whole.listeners().iter().filter_map(|one| one["inode"].as_u64()).collect();
+    let listed = inodes.len();
+    inodes.sort_unstable();
+    inodes.dedup();
+    whole.seen.equal(listed, inodes.len(), "each socket once");
+}
+
+fn a_holder_in_another_pid_namespace_is_unseen() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let inner = ["unshare", "--pid", "--fork", "--mount-proc"];
+    let answer = Look::at([format!("tcp/{port}")]).through(inner).answer(0);
+    let listener = answer.only();
+    answer.seen.equal(holders(listener).len(), 0, "holders");
+    answer.seen.equal(&listener["unseen"]["reason"], &json!("pid-namespace"), "unseen.reason");
+    let card = Look::at([format!("tcp/{port}")]).through(inner).run().code(0);
+    card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
+    let hedged =
+        ["perhaps", "may", "probably", "likely", "might"].iter().any(|word| card.text().contains(word));
+    card.must(hedged, "it is said as a possibility, since it is one");
+}
+
+fn a_pid_namespace_sees_its_own() {
+    let port = port();
+    let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
+    let server = Fixture::start(steps);
+    let inside = Look::at([format!("tcp/{port}")]).inside(server.pid(), ["pid", "mount"]).answer(0);
+    inside.seen.equal(pids(inside.only()), server.family(), "pids as the namespace counts them");
+    inside.seen.equal(&inside.only()["unseen"], &json!(null), "nothing unseen");
+    let outside = Look::at([format!("tcp/{port}")]).answer(0);
+    outside.seen.equal(pids(outside.only()).len(), 3, "holders");
+    outside.seen.must(pids(outside.only()).contains(&server.pid()), "pids as they are out here");
+}
+
+fn namespaces_that_may_not_be_entered_are_a_gap() {
+    let port = port();
+    let nobody = crate::stage::NOBODY;
+    let _server = elsewhere(port);
+    std::fs::create_dir_all(folder()).expect("make a folder for files");
+    let answer = Look::at(["--all-namespaces", "--tcp"]).user(Some(nobody)).run();
+    let answer = crate::stage::Answer::of({
+        let look = Look::at(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(nobody)).run();
+        answer.must(look.status.code() != Some(1), "it cannot deny what it could not enter");
+        look
+    });
+    let gaps = answer.document["gaps"].to_string();
+    answer.seen.must(gaps.contains("namespace"), "a gap says that namespaces were not seen");
+}

@@ -1,0 +1,198 @@
+//! What an ordinary user still learns of a stranger's port, and which right exactly is missing:
+//! users, candidates, services by cgroup, hidden processes, capabilities.
+
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, holders, pids, port};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+cases![
+    a_strangers_processes_are_candidates[Need::Linux, Need::Root],
+    hidden_processes_are_said_to_be_hidden[
+        Need::Linux,
+        Need::Root,
+        Need::Program("setpriv"),
+        Need::MOUNT_NAMESPACE
+    ],
+    a_missing_capability_is_named[Need::Linux, Need::Root, Need::Program("setpriv")],
+    both_capabilities_see_everything[Need::Linux, Need::Root, Need::Program("setpriv")],
+    root_without_rights_over_a_process_says_so[Need::Linux, Need::Root, Need::Program("setpriv")],
+    a_service_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
+    a_container_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
+    a_master_of_another_user_is_not_forgotten[Need::Linux, Need::Root],
+];
+
+/// A user beside nobody, who owns nothing either.
+const STRANGER: u32 = 65_533;
+
+const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+fn candidate_pids(unseen: &Value) -> Vec<u64> {
+    let candidates = unseen["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
+    candidates.iter().filter_map(|candidate| candidate["pid"].as_u64()).collect()
+}
+
+fn must_be_unseen(answer: &Answer, reason: &str) {
+    let listener = answer.only();
+    answer.seen.equal(holders(listener).len(), 0, "holders");
+    answer.seen.equal(&listener["unseen"]["reason"], &json!(reason), "unseen.reason");
+}
+
+fn a_strangers_processes_are_candidates() {
+    let port = port();
+    let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).user(Some(STRANGER)).start();
+    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    must_be_unseen(&answer, "permission");
+    let listener = answer.only();
+    answer.seen.equal(&listener["uid"], &json!(STRANGER), "uid of the socket");
+    let candidates = listener["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+    let found = candidates.iter().find(|candidate| candidate["pid"] == server.pid());
+    let Some(found) = found else { answer.seen.fail("the process that holds it is no candidate") };
+    answer.seen.equal(&found["name"], &json!("fixture"), "name");
+    answer.seen.must(found["evidence"].as_str().is_some_and(|text| !text.is_empty()), "evidence is marked");
+    for pid in candidate_pids(&listener["unseen"]) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let other = status.lines().any(|line| line.starts_with("Uid:") && !line.contains("65533"));
+        answer.seen.must(!other, &format!("candidate {pid} is not a process of the socket's user"));
+    }
+}
+
+fn hidden_processes_are_said_to_be_hidden() {
+    let [taken, free] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{taken}")]);
+    let hide = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
+    let launcher: Vec<&str> =
+        ["unshare", "--mount", "sh", "-c", hide, "sh"].into_iter().chain(AS_NOBODY).collect();
+    let answer = Look::at([format!("tcp/{taken}")]).through(launcher.clone()).answer(0);
+    must_be_unseen(&answer, "hidden-proc");
+    answer.seen.equal(&answer.only()["user"], &json!("root"), "user of the socket");
+    let help = answer.only()["unseen"]["help"].as_str().unwrap_or_default();
+    answer.seen.must(help.contains("sudo allears"), "unseen.help names the command that would show it");
+    let nothing = Look::at([format!("tcp/{free}")]).through(launcher).run().code(1);
+    nothing.must(nothing.text().contains("nothing listens"), "the socket table is open to all");
+}
+
+/// Nobody with these capabilities, written as setpriv(1) has them.
+fn nobody_with(capabilities: &str) -> Vec<String> {
+    let mut launcher = AS_NOBODY.map(str::to_owned).to_vec();
+    launcher.push(format!("--inh-caps={capabilities}"));
+    launcher.push(format!("--ambient-caps={capabilities}"));
+    launcher
+}
+
+fn a_missing_capability_is_named() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let look = Look::at([format!("tcp/{port}")]).through(nobody_with("+sys_ptrace"));
+    let answer = look.answer(0);
+    must_be_unseen(&answer, "permission");
+    answer.seen.equal(&answer.only()["user"], &json!("root"), "user of the socket");
+    let told = answer.only()["unseen"].to_string() + &answer.document["gaps"].to_string();
+    answer.seen.must(told.to_uppercase().contains("CAP_DAC_READ_SEARCH"), "the missing capability is named");
+    answer.seen.must(!told.to_uppercase().contains("CAP_SYS_PTRACE AND"), "and the one that is there is not");
+}
+
+fn both_capabilities_see_everything() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
+    let launcher = nobody_with("+sys_ptrace,+dac_read_search");
+    let answer = Look::at([format!("tcp/{port}")]).through(launcher).answer(0);
+    answer.seen.equal(pids(answer.only()), server.family(), "holders");
+    answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing unseen");
+}
+
+fn root_without_rights_over_a_process_says_so() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let launcher = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--"];
+    let answer = Look::at([format!("tcp/{port}")]).through(launcher).answer(0);
+    must_be_unseen(&answer, "permission");
+    let candidates = candidate_pids(&answer.only()["unseen"]);
+    answer.seen.must(candidates.contains(&server.pid().into()), "the process is among the candidates");
+    let card = Look::at([format!("tcp/{port}")]).through(launcher).run().code(0);
+    card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
+    let pids = Look::at(["--pids".to_owned(), format!("tcp/{port}")]).through(launcher).run().code(3);
+    pids.must(pids.stdout.is_empty(), "a candidate is no holder");
+}
+
+/// A cgroup of this run, gone when this is dropped.
+struct Cgroup {
+    path: PathBuf,
+    parents: Vec<PathBuf>,
+}
+
+impl Cgroup {
+    /// Makes `path` below the mounted hierarchy, with what is missing above it.
+    fn new(path: &str) -> Self {
+        let root = crate::stage::cgroup_root().expect("a cgroup2 file system");
+        let whole = root.join(path);
+        let missing: Vec<PathBuf> =
+            whole.ancestors().skip(1).take_while(|part| !part.exists()).map(PathBuf::from).collect();
+        std::fs::create_dir_all(&whole).expect("make a cgroup");
+        Self { path: whole, parents: missing }
+    }
+
+    fn step(&self) -> String {
+        format!("cgroup={}", self.path.display())
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // It can be removed when the last process in it has been reaped.
+        let _gave_up = crate::stage::until(|| std::fs::remove_dir(&self.path).ok());
+        for parent in &self.parents {
+            let _used_by_others = std::fs::remove_dir(parent);
+        }
+    }
+}
+
+fn a_service_is_known_by_its_cgroup() {
+    let port = port();
+    let unit = format!("allears-live-{}.service", std::process::id());
+    let cgroup = Cgroup::new(&format!("system.slice/{unit}"));
+    let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
+    let wanted = json!({"manager": "systemd", "name": unit, "scope": "system"});
+
+    let root = Look::at([format!("tcp/{port}")]).answer(0);
+    root.seen.equal(&root.only()["service"], &wanted, "service of the socket");
+    root.seen.equal(&root.only_holder(root.only())["service"], &wanted, "service of the holder");
+
+    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    must_be_unseen(&answer, "permission");
+    answer.seen.equal(&answer.only()["service"], &wanted, "service, which anyone may know");
+    let candidates = &answer.only()["unseen"]["candidates"];
+    let wanted = json!([{"pid": server.pid(), "name": "fixture", "evidence": "cgroup"}]);
+    answer.seen.equal(candidates, &wanted, "the only process of that cgroup");
+    let card = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).run().code(0);
+    card.must(card.text().contains(&unit), "the card names the service");
+    card.must(card.text().contains(&server.pid().to_string()), "the card names the candidate");
+    drop(server);
+}
+
+fn a_container_is_known_by_its_cgroup() {
+    let port = port();
+    let id = format!("{:064x}", u64::from(std::process::id()) | 0xabcd_ef00_0000_0000);
+    let cgroup = Cgroup::new(&format!("system.slice/docker-{id}.scope"));
+    let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
+    for user in [None, Some(NOBODY)] {
+        let answer = Look::at([format!("tcp/{port}")]).user(user).answer(0);
+        let container = &answer.only()["container"];
+        answer.seen.equal(&container["runtime"], &json!("docker"), "runtime");
+        answer.seen.equal(&container["id"], &json!(id), "id");
+    }
+    drop(server);
+}
+
+fn a_master_of_another_user_is_not_forgotten() {
+    let port = port();
+    // As a web server does: root opens the port, and a worker of another user shares it.
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork-as=65534".to_owned()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), server.family(), "root sees both");
+    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let listener = answer.only();
+    answer.seen.equal(&listener["user"], &json!("root"), "user of the socket");
+    let seen = pids(listener);
+    let hidden = server.family().into_iter().any(|pid| !seen.contains(&pid));
+    answer.seen.must(!hidden || listener["unseen"].is_object(), "who is not listed is said to be unseen");
+}
