@@ -36,7 +36,10 @@ pub(crate) fn ordinary_uid() -> u32 {
 pub(crate) fn fixture_program() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let build = test.parent().and_then(Path::parent).expect("tests are built in a folder of their own");
-    build.join("examples").join(format!("fixture{}", std::env::consts::EXE_SUFFIX))
+    let fixture = build.join("examples").join(format!("fixture{}", std::env::consts::EXE_SUFFIX));
+    // `cargo test` builds it; with a choice of targets, as in `cargo test --test live`, it needs `--examples`.
+    assert!(fixture.exists(), "no fixture at {}: cargo build --example fixture", fixture.display());
+    fixture
 }
 
 /// `program`, or a copy of it where every user may run it.
