@@ -267,6 +267,7 @@ impl FromStr for Target {
             return Err(wants_brackets(rest));
         }
         match rest.split_once(':') {
+            Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
             Some(("", ports)) => Ok(target(None, parse_ports(ports)?)),
             Some((host, port)) => {
                 let Ok(address) = host.parse::<Ipv4Addr>() else { return Err(not_an_address(host, port)) };
@@ -330,7 +331,9 @@ fn parse_address(host: &str) -> Option<Address> {
 }
 
 fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
-    let Some((first, last)) = text.split_once('-') else {
+    // Service names have hyphens too.
+    let is_range = text.contains('-') && !text.contains(|letter: char| letter.is_alphabetic());
+    let Some((first, last)) = text.split_once('-').filter(|_| is_range) else {
         return parse_port(text).map(|port| port..=port);
     };
     if first.is_empty() || last.is_empty() {
@@ -453,6 +456,8 @@ mod tests {
             ("xyz/8080", "xyz"),
             ("tcp/", "tcp/"),
             ("tcp/0", "0"),
+            (":", ":"),
+            ("127.0.0.1:", "127.0.0.1:"),
             ("localhost:80", "localhost"),
             ("+80", "+80"),
             (" 80", " 80"),

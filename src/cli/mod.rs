@@ -56,10 +56,7 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
                 }
                 return Err(exit);
             }
-            match error.print() {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Exit::Unknown),
-                _ => Err(exit),
-            }
+            Err(written(error.print(), exit))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::procfs;
 use super::walk::{Walk, walk};
+use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Error, Evidence, Gap, Process, Reason, Text, Unseen};
 
@@ -122,7 +123,11 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         hidden: hides_processes(),
         namespaced: is_in_pid_namespace(),
     };
-    let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
+    let mut unseen: Vec<Option<Unseen>> =
+        rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
+    if walk.refused.is_empty() {
+        find_closed(rows, &mut unseen);
+    }
     let mut pids: Vec<u32> =
         walk.refused.iter().copied().chain(walk.failed.iter().map(|(pid, _)| *pid)).collect();
     pids.sort_unstable();
@@ -194,6 +199,23 @@ impl Sight {
             gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some("run with sudo to see them")));
         }
         gaps
+    }
+}
+
+/// A socket nobody was seen to hold may have been closed during the look.
+fn find_closed(rows: &[&Row], unseen: &mut [Option<Unseen>]) {
+    let mut tables = Vec::new();
+    for (row, unseen) in rows.iter().zip(unseen) {
+        let (Some(unseen), Some(inode)) = (unseen, row.socket.inode) else { continue };
+        let table = Table { protocol: row.socket.protocol, family: row.socket.family() };
+        if !tables.iter().any(|(known, _)| *known == table) {
+            tables.push((table, procfs::net_sockets(table).ok()));
+        }
+        let listed = tables.iter().find(|(known, _)| *known == table).and_then(|(_, listed)| listed.as_ref());
+        if listed.is_some_and(|listed| !listed.contains_key(&inode)) {
+            unseen.reason = Reason::Exited;
+            unseen.help = Some("its holder ended during the look; look again".into());
+        }
     }
 }
 
