@@ -152,6 +152,7 @@ pub(crate) fn user_exists(name: &str) -> bool {
 }
 
 /// The user this process runs as, where users are numbers.
+#[cfg(feature = "cli")]
 pub(crate) fn own_uid() -> Option<u32> {
     users::own()
 }

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// The command, with no environment but what programs cannot do without.
 pub(crate) fn command() -> Command {
@@ -17,8 +18,13 @@ pub(crate) fn command() -> Command {
     command
 }
 
+/// One command at a time: between fork and exec a child holds all sockets of this process too, and the command
+/// under test would rightly say so.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Runs the command with these arguments.
 pub(crate) fn run<A: AsRef<OsStr>>(arguments: &[A]) -> Output {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     command().args(arguments).output().expect("the command can be run")
 }
 

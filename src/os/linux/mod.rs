@@ -4,12 +4,10 @@ mod holders;
 mod procfs;
 mod walk;
 
-use rustix::process::geteuid;
-
 pub(super) use holders::{Pinned, holders, shorten_commands};
 
 use super::portable::{self, Table};
-use super::{Reader, Request, Row, SocketTable};
+use super::{Reader, Request, Row, SocketTable, users};
 use crate::{Error, ErrorKind, Protocol, State};
 
 /// The socket table.
@@ -66,5 +64,5 @@ fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
 
 /// Whether this process runs as root.
 pub(super) fn privileged() -> bool {
-    geteuid().is_root()
+    users::own() == Some(0)
 }
