@@ -14,6 +14,13 @@ cases![
         Need::NETWORK_NAMESPACE,
         Need::PID_NAMESPACE
     ],
+    a_free_port_stays_free_while_others_come_and_go[
+        Need::Linux,
+        Need::Root,
+        Need::Ipv6,
+        Need::Program("nsenter"),
+        Need::NETWORK_NAMESPACE
+    ],
     a_holder_that_ended_is_not_told[Need::Linux],
 ];
 
@@ -88,4 +95,14 @@ fn a_holder_that_ended_is_not_told() {
     drop(server);
     let answer = Look::at([format!("tcp/{port}")]).answer(1);
     answer.seen.equal(answer.listeners().len(), 0, "listeners");
+}
+
+fn a_free_port_stays_free_while_others_come_and_go() {
+    // All there is in this namespace comes and goes, so a table may be empty at one reading and not at the next.
+    let churn = Fixture::start(["namespace=net", "churn=1,::1", "churn=1"]);
+    for _ in 0..LOOKS {
+        let answer = Look::at(["300"]).inside(churn.pid(), ["net"]).answer(1);
+        answer.seen.equal(answer.listeners().len(), 0, "listeners");
+        answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
+    }
 }

@@ -195,9 +195,7 @@ fn quiet_answers_by_exit_code_alone() {
 fn a_saved_document_is_shown_as_it_was() {
     let (target, servers) = two_servers();
     let answer = Look::at([&target]).answer(0);
-    let folder = crate::stage::folder();
-    std::fs::create_dir_all(&folder).expect("make a folder for files");
-    let file = folder.join(format!("saved-{}.json", servers[0].pid()));
+    let file = crate::stage::folder().join(format!("saved-{}.json", servers[0].pid()));
     std::fs::write(&file, &answer.seen.stdout).expect("save the document");
     let file = file.to_str().expect("its path is text").to_owned();
     // What it shows is gone from the machine.

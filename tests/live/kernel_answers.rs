@@ -57,7 +57,6 @@ fn refused_netlink_still_knows_free_ports() {
 
 /// Runs a look whose system calls strace tampers with.
 fn tampered(inject: &str, target: &str) -> Seen {
-    std::fs::create_dir_all(folder()).expect("make a folder for files");
     let log = folder()
         .join(format!("tampered-{}", inject.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")));
     let log = log.to_str().expect("its path is text").to_owned();

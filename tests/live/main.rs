@@ -8,6 +8,7 @@
     clippy::print_stderr,
     reason = "a test fails by panicking, and says on standard error what it skipped"
 )]
+#![cfg_attr(not(unix), expect(dead_code, unused_imports, reason = "most of what is staged needs a Unix"))]
 
 #[path = "../stage/mod.rs"]
 mod stage;

@@ -119,7 +119,7 @@ fn a_long_name_is_whole() {
     let table = Look::at([format!("tcp/{port}"), format!("tcp/{ordinary}")]).run().code(0);
     let row = table.text().lines().find(|line| line.contains(&port.to_string())).unwrap_or_default();
     table.must(row.contains(&format!(" {LONG_NAME} ")), "the row has the name as a word");
-    let by_name = Look::at(["--command", LONG_NAME]).answer(0);
+    let by_name = Look::at(["--command", LONG_NAME, &format!("tcp/{port},tcp/{ordinary}")]).answer(0);
     by_name.seen.equal(pids(by_name.only()), vec![server.pid()], "found by its name");
 }
 

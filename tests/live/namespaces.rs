@@ -1,7 +1,7 @@
 //! Network and pid namespaces: what is elsewhere is not in the default list, is there when asked for,
 //! and is never mixed up.
 
-use crate::stage::{Fixture, Look, Need, Steps, folder, holders, pids, port};
+use crate::stage::{Fixture, Look, Need, Steps, holders, pids, port};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -141,7 +141,6 @@ fn namespaces_that_may_not_be_entered_are_a_gap() {
     let port = port();
     let nobody = crate::stage::NOBODY;
     let _server = elsewhere(port);
-    std::fs::create_dir_all(folder()).expect("make a folder for files");
     let answer = Look::at(["--all-namespaces", "--tcp"]).user(Some(nobody)).run();
     let answer = crate::stage::Answer::of({
         let look = Look::at(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(nobody)).run();

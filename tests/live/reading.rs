@@ -18,7 +18,6 @@ static TRACES: AtomicU32 = AtomicU32::new(0);
 fn traced(arguments: &[&str]) -> (Seen, Vec<String>) {
     let number = TRACES.fetch_add(1, Ordering::Relaxed);
     let file: PathBuf = folder().join(format!("trace-{number}"));
-    std::fs::create_dir_all(folder()).expect("make a folder for files");
     let path = file.to_str().expect("its path is text").to_owned();
     let strace = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=%file,%desc", "-o", path.as_str()];
     let seen = Look::at(arguments.iter().copied()).through(strace).run();

@@ -16,7 +16,6 @@ static PATHS: AtomicU32 = AtomicU32::new(0);
 
 /// A path that no other trial has.
 fn path() -> String {
-    std::fs::create_dir_all(folder()).expect("make a folder for sockets");
     let number = PATHS.fetch_add(1, Ordering::Relaxed);
     folder().join(format!("socket-{number}")).to_str().expect("its path is text").to_owned()
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The program under test.
@@ -82,9 +83,19 @@ pub(crate) fn clean() {
     let _absent_unless_something_was_copied = std::fs::remove_dir_all(folder());
 }
 
-/// A folder of this run.
+/// A folder of this run, which every user may enter.
 pub(crate) fn folder() -> PathBuf {
-    std::env::temp_dir().join(format!("allears-live-{}", std::process::id()))
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let made = FOLDER.get_or_init(|| {
+        let name = format!("allears-live-{}", std::process::id());
+        let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into(), "/dev/shm".into()];
+        let made = places.into_iter().find_map(|place| {
+            let folder = place.join(&name);
+            (open_to_all(&place) && std::fs::create_dir(&folder).is_ok()).then_some(folder)
+        });
+        made.expect("a place for temporary files that every user may enter")
+    });
+    made.clone()
 }
 
 #[cfg(unix)]

@@ -3,10 +3,13 @@
 
 use super::fixture::{Fixture, Steps};
 use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 const FIRST: u16 = 12_000;
-const COUNT: u16 = 18_000;
+/// A run is dealt its numbers from one block, which no other run on this machine has meanwhile.
+const BLOCK: u16 = 1_000;
+const BLOCKS: u16 = 18;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
@@ -15,19 +18,50 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// A test needs such a number where several sockets share one port, or where the number itself is the
 /// subject; being dealt only once is what keeps it free until the fixture takes it.
 pub(crate) fn port() -> u16 {
-    // Two runs at a time begin at different places.
-    let begin = std::process::id().wrapping_mul(2_654_435_761) % u32::from(COUNT);
-    for _ in 0..COUNT {
-        let dealt = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let offset = u16::try_from((begin + dealt) % u32::from(COUNT)).expect("below COUNT");
-        let port = FIRST + offset;
+    static CLAIM: OnceLock<Claim> = OnceLock::new();
+    let begin = FIRST + CLAIM.get_or_init(Claim::new).block * BLOCK;
+    for _ in 0..BLOCK {
+        let port = begin + NEXT.fetch_add(1, Ordering::Relaxed) % BLOCK;
         let tcp = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
         let udp = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port));
         if tcp.is_ok() && udp.is_ok() {
             return port;
         }
     }
-    panic!("no port between {FIRST} and {} is free", FIRST + COUNT);
+    panic!("no port from {begin} on is free");
+}
+
+/// One block of numbers, this run's until it ends.
+struct Claim {
+    block: u16,
+    #[cfg(target_os = "linux")]
+    _name: Option<std::os::unix::net::UnixDatagram>,
+}
+
+impl Claim {
+    /// A name in the abstract namespace has one user at a time, and leaves nothing behind.
+    #[cfg(target_os = "linux")]
+    fn new() -> Self {
+        use std::os::linux::net::SocketAddrExt as _;
+        let claimed = (0..BLOCKS).find_map(|block| {
+            let name = format!("allears-live-ports-{block}");
+            let name = std::os::unix::net::SocketAddr::from_abstract_name(name).ok()?;
+            let name = std::os::unix::net::UnixDatagram::bind_addr(&name).ok()?;
+            Some(Self { block, _name: Some(name) })
+        });
+        claimed.unwrap_or(Self { block: any_block(), _name: None })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn new() -> Self {
+        Self { block: any_block() }
+    }
+}
+
+/// Where runs cannot agree they are at least likely to differ.
+fn any_block() -> u16 {
+    let pid = std::process::id().wrapping_mul(2_654_435_761);
+    u16::try_from(pid >> 16).expect("half of the bits") % BLOCKS
 }
 
 /// Starts fixtures that need the same port; `steps` gives the steps of each for that port.
