@@ -9,6 +9,7 @@ cases![
     a_thread_with_its_own_table_is_found[Need::Linux],
     a_fixed_file_of_a_ring_is_not_nothing[Need::Linux, Need::IoUring],
     a_socket_in_flight_is_said_to_be[Need::Linux],
+    a_bound_socket_that_never_listened_is_shown_with_all[Need::Linux, Need::Kernel(6, 8)],
     a_kernel_socket_is_the_kernels[Need::Linux, Need::Root, Need::Program("nsenter"), Need::VXLAN],
 ];
 
@@ -97,4 +98,15 @@ fn a_kernel_socket_is_the_kernels() {
     }
     let beside = Look::at(["udp/4790"]).inside(inside.pid(), ["net"]).answer(0);
     beside.seen.equal(pids(beside.only()), vec![inside.pid()], "a process's socket beside it");
+}
+
+fn a_bound_socket_that_never_listened_is_shown_with_all() {
+    let port = port();
+    let server = Fixture::start([format!("bound=127.0.0.1:{port}")]);
+    let answer = Look::at(["--all".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(&answer.only()["state"], &json!("bound"), "state");
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    let card = Look::at([format!("tcp/{port}")]).run().code(1);
+    card.must(card.text().contains("nothing listens"), "it is no listener");
+    card.must(card.text().contains(&server.pid().to_string()), "who stands in the way is named");
 }

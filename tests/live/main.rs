@@ -49,6 +49,8 @@ mod reading;
 mod renderings;
 #[cfg(unix)]
 mod rights;
+#[cfg(unix)]
+mod states;
 mod targets;
 #[cfg(unix)]
 mod unix_sockets;
@@ -88,6 +90,8 @@ const READY: &[Cases] = &[
     reading::cases,
     #[cfg(unix)]
     rights::cases,
+    #[cfg(unix)]
+    states::cases,
 ];
 
 /// What must hold with the native reader of Linux: ignored until a line moves up to [`READY`], and run
