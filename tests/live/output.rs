@@ -1,6 +1,6 @@
 //! Where the answer goes: closed pipes, full disks, narrow and dumb terminals, bare environments.
 
-use crate::stage::{Fixture, Look, Need, Seen, port, without_styles};
+use crate::stage::{Fixture, Look, Need, Seen, Steps, ordinary_user, port, without_styles};
 
 cases![
     a_closed_pipe_ends_quietly[],
@@ -8,6 +8,10 @@ cases![
     a_table_fits_twenty_columns[],
     a_card_fits_twenty_columns[],
     a_table_fits_every_width[],
+    wide_characters_fit_too[Need::Linux],
+    a_terminal_without_size_is_no_trap[],
+    a_full_standard_error_changes_no_exit_code[Need::Linux],
+    closed_streams_are_no_trap[],
     a_dumb_terminal_gets_no_escape[],
     colour_is_asked_for_and_refused[],
     a_pipe_gets_a_plain_whole_table[],
@@ -94,6 +98,81 @@ fn a_table_fits_every_width() {
     for columns in [21, 24, 30, 40, 55, 80, 120, 200] {
         let seen = Look::at([&target]).env("TERM", "xterm-256color").on_terminal(columns).code(0);
         must_fit(&seen, columns.into(), &servers);
+    }
+}
+
+fn wide_characters_fit_too() {
+    // Fifteen bytes, ten columns; and letters that take no column of their own.
+    let names = [
+        "\u{76d1}\u{542c}\u{670d}\u{52a1}\u{7aef}",
+        "e\u{301}e\u{301}e\u{301}e\u{301}",
+        "\u{1f980}\u{1f980}",
+    ];
+    let servers = names
+        .map(|name| Steps::new([format!("tcp=127.0.0.1:{}", port())]).bytes("name", name.as_bytes()).start());
+    let target: Vec<String> = servers.iter().map(|server| format!("tcp/{}", server.port())).collect();
+    for columns in [20, 26, 40, 80] {
+        for target in target.iter().chain([&target.join(",")]) {
+            let seen =
+                Look::at([target]).env("TERM", "xterm").env("LANG", "C.UTF-8").on_terminal(columns).code(0);
+            let screen = without_styles(seen.text());
+            for line in screen.lines() {
+                let width = unicode_width::UnicodeWidthStr::width(line);
+                seen.must(width <= columns.into(), &format!("{width} columns: {line:?}"));
+            }
+            for server in servers.iter().filter(|server| target.contains(&server.port().to_string())) {
+                seen.must(screen.contains(&server.pid().to_string()), "the pid is whole");
+            }
+        }
+    }
+}
+
+fn a_terminal_without_size_is_no_trap() {
+    let (target, _servers) = staged();
+    let card = target.split(',').next().unwrap_or_default().to_owned();
+    for columns in [0, 1, 2, 7, 13] {
+        for target in [&target, &card] {
+            let seen = Look::at([target]).env("TERM", "xterm").on_terminal(columns).without_panic().code(0);
+            seen.must(!seen.text().trim().is_empty(), "it answers");
+        }
+    }
+}
+
+/// Runs it with a redirection of its streams, as a shell writes it.
+fn redirected(redirection: &str, arguments: &[&str]) -> Look {
+    let script = format!("exec \"$@\" {redirection}");
+    Look::at(arguments.iter().copied()).through(["sh", "-c", &script, "sh"])
+}
+
+fn a_full_standard_error_changes_no_exit_code() {
+    let (target, _servers) = staged();
+    let free = format!("tcp/{}", port());
+    let hidden = format!("tcp/{}", port());
+    let _hidden = Steps::new([format!("tcp=127.0.0.1:{}", &hidden[4..]), "undumpable".to_owned()])
+        .user(ordinary_user())
+        .start();
+    let asked: [(&[&str], i32); 6] = [
+        (&[&target], 0),
+        (&[&free], 1),
+        (&["65536"], 2),
+        (&["--no-such-option"], 2),
+        (&[&hidden], 0),
+        (&["--pids", &hidden], 3),
+    ];
+    for (arguments, code) in asked {
+        for redirection in ["2>/dev/full", "2>&-"] {
+            redirected(redirection, arguments).user(ordinary_user()).run().code(code);
+        }
+    }
+}
+
+fn closed_streams_are_no_trap() {
+    let (target, _servers) = staged();
+    for (redirection, readable) in
+        [("<&-", true), ("<&- 2>&-", true), (">&-", false), (">&- 2>&- <&-", false)]
+    {
+        let seen = redirected(redirection, &[&target]).run().without_panic().code(0);
+        seen.equal(!seen.stdout.is_empty(), readable, "an answer where it can be read");
     }
 }
 
