@@ -32,6 +32,12 @@ mod churn;
 mod elsewhere;
 mod formats;
 #[cfg(unix)]
+mod free;
+#[cfg(unix)]
+mod free_asks;
+#[cfg(unix)]
+mod free_refuses;
+#[cfg(unix)]
 mod holders;
 #[cfg(unix)]
 mod kernel_answers;
@@ -43,6 +49,8 @@ mod namespaces;
 mod output;
 #[cfg(unix)]
 mod peers;
+#[cfg(unix)]
+mod probe;
 #[cfg(unix)]
 mod reading;
 #[cfg(unix)]
@@ -56,6 +64,18 @@ mod targets;
 mod unix_sockets;
 #[cfg(unix)]
 mod unprivileged;
+#[cfg(unix)]
+mod wait;
+#[cfg(unix)]
+mod why;
+#[cfg(unix)]
+mod why_and_bind;
+#[cfg(unix)]
+mod why_leaves_nothing;
+#[cfg(unix)]
+mod why_limits;
+#[cfg(unix)]
+mod why_other_states;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -113,6 +133,30 @@ const AWAITED: &[Cases] = &[
     unprivileged::cases,
 ];
 
+/// What must hold with the commands `why`, `free`, `wait` and the option `--probe`; the same until then.
+const AWAITED_WHY: &[Cases] = &[
+    #[cfg(unix)]
+    free::cases,
+    #[cfg(unix)]
+    free_asks::cases,
+    #[cfg(unix)]
+    free_refuses::cases,
+    #[cfg(unix)]
+    probe::cases,
+    #[cfg(unix)]
+    wait::cases,
+    #[cfg(unix)]
+    why::cases,
+    #[cfg(unix)]
+    why_and_bind::cases,
+    #[cfg(unix)]
+    why_leaves_nothing::cases,
+    #[cfg(unix)]
+    why_limits::cases,
+    #[cfg(unix)]
+    why_other_states::cases,
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // The message is in the report of the trial that failed; here is only where it was.
@@ -123,9 +167,11 @@ fn main() -> ExitCode {
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
     let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
-    let awaited = AWAITED.iter().flat_map(|cases| cases()).map(|case| {
-        let waits = "awaits the native reader of Linux";
-        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
+    let lists =
+        [(AWAITED, "awaits the native reader of Linux"), (AWAITED_WHY, "awaits `why`, `free`, `wait`")];
+    let awaited = lists.iter().flat_map(|(list, waits)| {
+        let cases = list.iter().flat_map(|cases| cases());
+        cases.map(|case| trial(&case, &arguments, may_skip).with_kind(*waits).with_ignored_flag(true))
     });
     let trials = ready.chain(awaited).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

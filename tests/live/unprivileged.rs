@@ -115,14 +115,14 @@ fn root_without_rights_over_a_process_says_so() {
 }
 
 /// A cgroup of this run, gone when this is dropped.
-struct Cgroup {
+pub(crate) struct Cgroup {
     path: PathBuf,
     parents: Vec<PathBuf>,
 }
 
 impl Cgroup {
     /// Makes `path` below the mounted hierarchy, with what is missing above it.
-    fn new(path: &str) -> Self {
+    pub(crate) fn new(path: &str) -> Self {
         let root = crate::stage::cgroup_root().expect("a cgroup2 file system");
         let whole = root.join(path);
         let missing: Vec<PathBuf> =
@@ -131,7 +131,7 @@ impl Cgroup {
         Self { path: whole, parents: missing }
     }
 
-    fn step(&self) -> String {
+    pub(crate) fn step(&self) -> String {
         format!("cgroup={}", self.path.display())
     }
 }
