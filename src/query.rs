@@ -39,6 +39,7 @@ pub struct Query {
     selection: Selection,
     parents: bool,
     connections: bool,
+    namespaces: bool,
     reader: Reader,
 }
 
@@ -119,6 +120,12 @@ impl Query {
         self
     }
 
+    /// Asks for the listeners of every network namespace that can be seen, not of this process's alone. Linux only.
+    pub fn all_namespaces(mut self) -> Query {
+        self.namespaces = true;
+        self
+    }
+
     /// Chooses the reader of the socket table.
     pub fn reader(mut self, reader: Reader) -> Query {
         self.reader = reader;
@@ -140,10 +147,14 @@ impl Query {
         let table = os::sockets(&os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
+            unix: selection.wants(Protocol::Unix),
             ipv4: selection.ipv4 || !selection.ipv6,
             // An IPv6 socket may answer for IPv4.
             ipv6: true,
             all: selection.all || self.connections,
+            // Who is connected has that port at the other end.
+            port: if self.connections { None } else { selection.one_port() },
+            namespaces: self.namespaces,
             reader: self.reader,
         })?;
         let mut snapshot = Snapshot {
@@ -171,10 +182,11 @@ impl Query {
             true => connected.describe(&matching, clients, &facts.processes).into_iter().map(Some).collect(),
             false => vec![None; matching.len()],
         };
-        let found = search.of.into_iter().zip(search.unseen).zip(connections);
-        for (row, ((held, unseen), connections)) in matching.into_iter().zip(found) {
+        let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
+        for (row, (((held, unseen), origin), connections)) in matching.into_iter().zip(found) {
             let mut listener = join(row.socket, held, unseen, &facts.processes);
             listener.connections = connections;
+            (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
         }
         os::name_users(&mut snapshot);
@@ -312,10 +324,20 @@ impl Selection {
         !(self.pids.is_empty() && self.users.is_empty() && self.commands.is_empty())
     }
 
+    /// The port, where everything asked for is that one.
+    fn one_port(&self) -> Option<u16> {
+        let (first, rest) = self.targets.split_first()?;
+        let port = first.single_port()?;
+        rest.iter().all(|target| target.single_port() == Some(port)).then_some(port)
+    }
+
     fn wants(&self, protocol: Protocol) -> bool {
         match self.protocols.is_empty() {
-            true => protocol != Protocol::Unix,
-            false => self.protocols.contains(&protocol),
+            true => protocol != Protocol::Unix || self.targets.iter().any(Target::is_unix),
+            false => {
+                let unix = protocol == Protocol::Unix && self.targets.iter().any(Target::is_unix);
+                unix || self.protocols.contains(&protocol)
+            }
         }
     }
 

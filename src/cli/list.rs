@@ -61,17 +61,15 @@ fn query(list: &List) -> Result<Query, Exit> {
         Exit::Usage
     };
     let mut query = Query::new();
-    if list.unix {
-        complain("-x asks for Unix sockets, which this version does not list", "leave -x out");
-        return Err(Exit::Usage);
-    }
     for text in &list.targets {
         query = Target::parse_list(text).map_err(wrong)?.into_iter().fold(query, Query::target);
     }
     for text in &list.internet {
         query = Target::parse_lsof(text).map_err(wrong)?.into_iter().fold(query, Query::target);
     }
-    for (wanted, protocol) in [(list.tcp, Protocol::Tcp), (list.udp, Protocol::Udp)] {
+    for (wanted, protocol) in
+        [(list.tcp, Protocol::Tcp), (list.udp, Protocol::Udp), (list.unix, Protocol::Unix)]
+    {
         if wanted {
             query = query.protocol(protocol);
         }
@@ -83,6 +81,7 @@ fn query(list: &List) -> Result<Query, Exit> {
         (list.exposed, Query::exposed),
         (list.parents, Query::parents),
         (list.connections, Query::connections),
+        (list.all_namespaces, Query::all_namespaces),
     ] {
         if wanted {
             query = add(query);

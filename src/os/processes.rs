@@ -29,10 +29,9 @@ pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<
     let kind = kind.with_cmd(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, kind);
     read_parents(&mut system, &pids, ancestry);
-    let users = Users::new();
     for pid in pids {
         if let Some(process) = system.process(pid) {
-            let mut facts = describe(process, &users);
+            let mut facts = describe(process);
             facts.parents = parents(&system, process, ancestry);
             processes.insert(pid.as_u32(), facts);
         }
@@ -40,10 +39,10 @@ pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<
     processes
 }
 
-fn describe(process: &sysinfo::Process, users: &Users) -> Process {
+fn describe(process: &sysinfo::Process) -> Process {
     let command: Vec<Text> = process.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();
     let name = full_name(process.name(), process.exe().and_then(|path| path.file_name()));
-    let (uid, user) = users.of(process);
+    let (uid, user) = user(process);
     let start = process.start_time();
     Process {
         id: ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) },
@@ -110,33 +109,15 @@ fn parents(system: &System, process: &sysinfo::Process, ancestry: bool) -> Vec<P
     parents
 }
 
-/// Users of processes: a number on Unix, a name on Windows.
+/// The user of a process: a number on Unix.
 #[cfg(unix)]
-struct Users;
-
-#[cfg(unix)]
-impl Users {
-    fn new() -> Users {
-        Users
-    }
-
-    fn of(&self, process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
-        let uid = process.effective_user_id().or_else(|| process.user_id());
-        (uid.map(|uid| **uid), None)
-    }
+fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
+    let uid = process.effective_user_id().or_else(|| process.user_id());
+    (uid.map(|uid| **uid), None)
 }
 
+/// The user of a process: a name on Windows.
 #[cfg(windows)]
-struct Users(Option<sysinfo::Users>);
-
-#[cfg(windows)]
-impl Users {
-    fn new() -> Users {
-        Users(sysinfo::Users::new_with_refreshed_list().ok())
-    }
-
-    fn of(&self, process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
-        let user = || self.0.as_ref()?.get_user_by_id(process.user_id()?);
-        (None, user().map(|user| user.name().into()))
-    }
+fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
+    (None, process.user_id().and_then(|sid| super::users::name_of_sid(&sid.to_string())))
 }

@@ -129,6 +129,7 @@ impl Card<'_> {
             program.filter(|path| process.is_some_and(|process| !is_named_by_command(path, process)));
         add("program", program.map(|path| asker.path(path)), None);
         let directory = process.and_then(|process| process.directory.as_ref());
+        add("namespace", socket.namespace.as_ref().map(escape), None);
         add("directory", directory.map(|path| asker.path(path)), None);
         let project = process.and_then(|process| process.project.as_ref());
         let project = project.filter(|project| Some(&project.directory) != directory);

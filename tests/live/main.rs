@@ -92,11 +92,6 @@ const READY: &[Cases] = &[
     rights::cases,
     #[cfg(unix)]
     states::cases,
-];
-
-/// What must hold with the native reader of Linux: ignored until a line moves up to [`READY`], and run
-/// before that with `--ignored`.
-const AWAITED: &[Cases] = &[
     #[cfg(unix)]
     burden::cases,
     #[cfg(unix)]
@@ -122,12 +117,8 @@ fn main() -> ExitCode {
         }
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
-    let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
-    let awaited = AWAITED.iter().flat_map(|cases| cases()).map(|case| {
-        let waits = "awaits the native reader of Linux";
-        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
-    });
-    let trials = ready.chain(awaited).collect();
+    let cases = READY.iter().flat_map(|cases| cases());
+    let trials = cases.map(|case| trial(&case, &arguments, may_skip)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     stage::clean();
     conclusion.exit_code()
