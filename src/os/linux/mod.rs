@@ -1,5 +1,6 @@
 //! Linux.
 
+mod cgroup;
 mod holders;
 mod procfs;
 mod walk;

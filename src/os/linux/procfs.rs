@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::path::Arg;
 
 use crate::os::portable::Table;
 use crate::{Error, ErrorKind, Family, Protocol};
@@ -27,7 +28,7 @@ pub(super) fn require() -> Result<(), Error> {
 }
 
 /// A file below an open directory, up to a limit.
-pub(super) fn read_at(directory: impl AsFd, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut bytes = Vec::new();
     std::fs::File::from(file).take(limit).read_to_end(&mut bytes)?;
