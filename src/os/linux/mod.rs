@@ -1,5 +1,6 @@
 //! Linux.
 
+mod belonging;
 mod cgroup;
 mod holders;
 mod procfs;
