@@ -3,6 +3,7 @@
 mod belonging;
 mod cgroup;
 mod holders;
+mod namespace;
 mod procfs;
 mod walk;
 

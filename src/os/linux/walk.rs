@@ -85,7 +85,7 @@ fn threads(processes: usize) -> usize {
 }
 
 /// The pids in /proc, ascending.
-fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
+pub(super) fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
     let mut entries = RawDir::new(proc, &mut buffer);
     let mut pids = Vec::with_capacity(512);
@@ -179,7 +179,8 @@ fn socket_inode(link: &[u8]) -> Option<u64> {
     digits(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-fn digits(bytes: &[u8]) -> Option<u64> {
+/// Decimal digits as a number.
+pub(super) fn digits(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;
     }
