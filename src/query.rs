@@ -147,6 +147,7 @@ impl Query {
         let table = os::sockets(&os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
+            rare: selection.wants(Protocol::Sctp),
             unix: selection.wants(Protocol::Unix),
             ipv4: selection.ipv4 || !selection.ipv6,
             // An IPv6 socket may answer for IPv4.

@@ -43,6 +43,8 @@ pub enum Reader {
 pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
+    /// SCTP and DCCP, where the system has them.
+    pub(crate) rare: bool,
     pub(crate) unix: bool,
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,

@@ -434,28 +434,4 @@ mod tests {
         assert_eq!(members(&found), expected);
         assert!(members(&Found { id: id + 1, ..found }).is_empty(), "another cgroup of that name");
     }
-
-    /// `cargo test --release --lib os::sys::cgroup -- --ignored --nocapture`
-    #[test]
-    #[ignore = "measures"]
-    fn takes_how_long() {
-        let Some(tree) = Tree::new("time") else { return skipped() };
-        for group in 0..20 {
-            for leaf in 0..9 {
-                tree.make(&format!("{group}.slice/{leaf}.service"));
-            }
-        }
-        let mut times: Vec<Duration> = (0..200)
-            .map(|_| {
-                let begun = Instant::now();
-                assert!(paths(&[u64::MAX]).is_empty());
-                begun.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        let (mount, root) = root().unwrap();
-        let begun = Instant::now();
-        assert!(find(&mount, &root, &[u64::MAX]).is_empty());
-        println!("201 cgroups: median {:?}, best {:?}; {:?}", times[100], times[0], begun.elapsed());
-    }
 }

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
 
 use super::netlink::{attributes, dump, u16_at};
 use super::procfs;
@@ -20,8 +21,7 @@ pub(super) fn search_threads(pids: &[u32], wanted: &[u64], walk: &mut Walk) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return };
     let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-    let refused = walk.refused.clone();
-    for pid in pids.iter().filter(|pid| refused.binary_search(pid).is_err()) {
+    for pid in pids {
         let tasks = format!("{pid}/task");
         // Most processes have one thread, and this tells without listing them.
         let links = rustix::fs::statat(&proc, tasks.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
@@ -35,8 +35,13 @@ pub(super) fn search_threads(pids: &[u32], wanted: &[u64], walk: &mut Walk) {
                 continue;
             }
             last = thread;
-            let Ok(table) = rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty()) else {
-                continue;
+            let opened = rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty());
+            let table = match opened {
+                Ok(table) => table,
+                // Where one thread may not be looked into, no other may be. (Where only the main thread has ended,
+                // its own table is refused and the others' are not.)
+                Err(Errno::ACCESS) => break,
+                Err(_) => continue,
             };
             search_table(*pid, &table, c"../../..", wanted, &mut buffer, walk);
         }

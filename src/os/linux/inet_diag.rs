@@ -1,4 +1,4 @@
-//! TCP and UDP sockets by `NETLINK_SOCK_DIAG` (sock_diag(7), linux/inet_diag.h).
+//! TCP and UDP sockets, and SCTP and DCCP where the kernel has them, by `NETLINK_SOCK_DIAG` (sock_diag(7), linux/inet_diag.h).
 //!
 //! The kernel leaves its table of connections alone only where exactly the state LISTEN is asked for; so listeners
 //! are a request of their own, and everything else is asked for only where it is wanted.
@@ -16,6 +16,8 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_UDP: u8 = 17;
+const IPPROTO_DCCP: u8 = 33;
+const IPPROTO_SCTP: u8 = 132;
 
 const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_SKV6ONLY: u16 = 11;
@@ -106,7 +108,12 @@ pub(super) fn sockets(table: Table, states: States, port: Option<u16>) -> Result
 /// `struct inet_diag_req_v2`.
 fn request(table: Table, states: u32, port: Option<u16>) -> Vec<u8> {
     let family = if table.family == Family::Ipv4 { AF_INET } else { AF_INET6 };
-    let protocol = if table.protocol == Protocol::Udp { IPPROTO_UDP } else { IPPROTO_TCP };
+    let protocol = match table.protocol {
+        Protocol::Udp => IPPROTO_UDP,
+        Protocol::Dccp => IPPROTO_DCCP,
+        Protocol::Sctp => IPPROTO_SCTP,
+        Protocol::Tcp | Protocol::Unix => IPPROTO_TCP,
+    };
     let extensions = 1 << (INET_DIAG_SHUTDOWN - 1);
     let mut request = vec![family, protocol, extensions, 0];
     request.extend(states.to_ne_bytes());
@@ -149,8 +156,8 @@ pub(super) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> {
     let state = state_of(state, protocol);
     let (waiting, limit) = (u32_at(message, 56)?, u32_at(message, 60)?);
     let queue = match (protocol, state) {
-        (Protocol::Tcp, State::Listen) => Some(Queue { waiting, limit: Some(limit) }),
         (Protocol::Udp, State::Bound) => Some(Queue { waiting, limit: None }),
+        (_, State::Listen) => Some(Queue { waiting, limit: Some(limit) }),
         _ => None,
     };
     // Both directions shut: such a UDP socket answers nobody.

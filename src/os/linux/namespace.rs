@@ -277,7 +277,6 @@ mod tests {
     use std::net::TcpListener;
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
 
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};
@@ -469,29 +468,5 @@ mod tests {
         assert_eq!((namespaces[0].name.as_str(), namespaces[0].inode), (Some("blue"), Some(stage.number)));
         assert!(namespaces[0].proc_net().is_none());
         assert_eq!(inside(&namespaces[0], own).unwrap(), Some(stage.number));
-    }
-
-    fn median(look: &dyn Fn()) -> Duration {
-        let mut times: Vec<Duration> = (0..100)
-            .map(|_| {
-                let begun = Instant::now();
-                look();
-                begun.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        times[50]
-    }
-
-    /// `cargo test --release --lib os::sys::namespace -- --ignored --nocapture`
-    #[test]
-    #[ignore = "measures"]
-    fn takes_how_long() {
-        let Some(stage) = Stage::new() else { return };
-        let processes = std::fs::read_dir("/proc").unwrap().count();
-        println!("others, {processes} entries in /proc: {:?}", median(&|| drop(others())));
-        let found = with_pid(others().0, stage.pid());
-        println!("inside: {:?}", median(&|| inside(&found[0], || ()).unwrap()));
-        as_nobody(|| println!("others, as an ordinary user: {:?}", median(&|| drop(others()))));
     }
 }

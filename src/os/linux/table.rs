@@ -10,8 +10,8 @@ use super::inet_diag::{self, States};
 use super::netlink::Fault;
 use super::{procfs, unix_diag};
 use crate::os::portable::{self, Table};
-use crate::os::{Request, Row, SocketTable};
-use crate::{Endpoint, Error, ErrorKind, Gap, Protocol, Socket, State, Text};
+use crate::os::{Reader, Request, Row, SocketTable};
+use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
 
 /// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
 pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
@@ -30,12 +30,26 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
                 }
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
+            Err(fault) if request.reader == Reader::Native => {
+                let attempted = format!("the native reader cannot read {}", table.phrase());
+                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+            }
             Err(fault) => {
                 faults.push(fault);
                 from_proc(procfs::own_net()?, table, request.all)
             }
         }
     })?;
+    if request.rare {
+        // Asked for only where it is there already: the kernel would load the module for the question.
+        for (protocol, sign) in
+            [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
+        {
+            if std::fs::symlink_metadata(sign).is_ok() {
+                add_rare(protocol, request, &mut whole, &mut interfaces);
+            }
+        }
+    }
     if request.unix {
         let entries = unix_diag::sockets(request.all).or_else(|fault| {
             faults.push(fault);
@@ -63,6 +77,25 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
+/// Adds the sockets of a protocol that netlink alone tells.
+fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, interfaces: &mut Interfaces) {
+    let states = if request.all { States::All } else { States::Listeners };
+    for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
+        let table = Table { protocol, family };
+        match inet_diag::sockets(table, states, request.port) {
+            _ if !wanted => {}
+            Ok(entries) => {
+                whole.rows.extend(entries.into_iter().map(|entry| row(protocol, entry, interfaces)))
+            }
+            Err(fault) => {
+                whole.complete = false;
+                let detail = format!("cannot read {}: {fault}", table.phrase());
+                whole.gaps.push(Gap::new("sockets", "netlink", 1, detail, None));
+            }
+        }
+    }
+}
+
 /// A namespace's tables by its /proc/PID/net directory, where it may not be entered.
 pub(super) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
     let mut whole = portable::collect(request, |table| from_proc(&directory, table, request.all))?;
@@ -83,6 +116,7 @@ pub(super) fn inodes(table: Table, listeners: bool) -> Option<Vec<u64>> {
             }
             entries.iter().filter_map(|entry| entry.inode).collect()
         }
+        (Protocol::Sctp | Protocol::Dccp, Err(_)) => return None,
         (_, Err(_)) => procfs::net_sockets(procfs::own_net().ok()?, table)
             .ok()?
             .into_iter()
