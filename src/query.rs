@@ -183,9 +183,10 @@ impl Query {
             true => connected.describe(&matching, clients, &facts.processes).into_iter().map(Some).collect(),
             false => vec![None; matching.len()],
         };
+        let mut processes = Processes::of(facts.processes, search.of.iter().take(matching.len()));
         let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
         for (row, (((held, unseen), origin), connections)) in matching.into_iter().zip(found) {
-            let mut listener = join(row.socket, held, unseen, &facts.processes);
+            let mut listener = join(row.socket, held, unseen, &mut processes);
             listener.connections = connections;
             (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
@@ -197,19 +198,41 @@ impl Query {
     }
 }
 
+/// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
+/// those of a thousand processes are not there twice.
+struct Processes {
+    facts: BTreeMap<u32, Process>,
+    uses: BTreeMap<u32, usize>,
+}
+
+impl Processes {
+    fn of<'a>(facts: BTreeMap<u32, Process>, held: impl Iterator<Item = &'a Vec<Held>>) -> Processes {
+        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
+        for held in held.flatten() {
+            *uses.entry(held.process.pid()).or_default() += 1;
+        }
+        Processes { facts, uses }
+    }
+
+    /// `None` where the process ended before it could be described.
+    fn hand_out(&mut self, pid: u32) -> Option<Process> {
+        let uses = self.uses.get_mut(&pid)?;
+        *uses = uses.saturating_sub(1);
+        match uses {
+            0 => self.facts.remove(&pid),
+            _ => self.facts.get(&pid).cloned(),
+        }
+    }
+}
+
 /// Puts a socket and its holders together. A holder that ended meanwhile is not named.
-fn join(
-    socket: Socket,
-    held: Vec<Held>,
-    unseen: Option<Unseen>,
-    processes: &BTreeMap<u32, Process>,
-) -> Listener {
+fn join(socket: Socket, held: Vec<Held>, unseen: Option<Unseen>, processes: &mut Processes) -> Listener {
     let mut listener = Listener { unseen, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {
-        match processes.get(&held.process.pid()) {
+        match processes.hand_out(held.process.pid()) {
             Some(process) => listener.holders.push(Holder {
-                process: process.clone(),
+                process,
                 descriptors: held.descriptors,
                 evidence: held.evidence,
             }),

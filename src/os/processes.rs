@@ -11,14 +11,21 @@ use crate::{Parent, Process, ProcessId, Text};
 /// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
 const LONGEST_ANCESTRY: usize = 64;
 
+/// How many processes are read at a time: sysinfo keeps more of each than is kept here.
+const AT_A_TIME: usize = 64;
+
 /// Facts of these processes. One that is gone, or that may not be looked at, is missing.
 pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<u32, Process> {
     let pids: Vec<Pid> = pids.map(Pid::from_u32).collect();
     let mut processes = BTreeMap::new();
-    if pids.is_empty() {
-        return processes;
+    for some in pids.chunks(AT_A_TIME) {
+        read_some(some, ancestry, &mut processes);
     }
-    let Ok(mut system) = System::new() else { return processes };
+    processes
+}
+
+fn read_some(pids: &[Pid], ancestry: bool, processes: &mut BTreeMap<u32, Process>) {
+    let Ok(mut system) = System::new() else { return };
     let kind = ProcessRefreshKind::nothing()
         .with_exe(UpdateKind::Always)
         .with_cwd(UpdateKind::Always)
@@ -27,16 +34,15 @@ pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<
     // On Linux the command line is read without sysinfo, which leaves empty arguments out.
     #[cfg(not(target_os = "linux"))]
     let kind = kind.with_cmd(UpdateKind::Always);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, kind);
-    read_parents(&mut system, &pids, ancestry);
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), false, kind);
+    read_parents(&mut system, pids, ancestry);
     for pid in pids {
-        if let Some(process) = system.process(pid) {
+        if let Some(process) = system.process(*pid) {
             let mut facts = describe(process);
             facts.parents = parents(&system, process, ancestry);
             processes.insert(pid.as_u32(), facts);
         }
     }
-    processes
 }
 
 fn describe(process: &sysinfo::Process) -> Process {

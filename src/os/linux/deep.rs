@@ -3,15 +3,16 @@
 
 use std::io::BufRead;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::netlink::{attributes, dump, u16_at};
+use super::pin::{Directory, Pin};
 use super::procfs;
 use super::unix_diag;
-use super::walk::{Found, Ring, Walk, number, open_process, search_table, socket_inode};
+use super::walk::{Found, Ring, Walk, number, search_table, socket_inode};
 
 /// A process's `task` directory has two links, and one more for each thread.
 const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
@@ -74,13 +75,13 @@ fn share_descriptors(one: u32, other: u32) -> bool {
 /// Looks for sockets that are fixed files of io_urings: those stand in the ring's fdinfo alone.
 pub(super) fn search_rings(rings: &[Ring], wanted: &[u64], walk: &mut Walk) {
     for ring in rings {
-        let Ok(directory) = open_process(ring.pid) else { continue };
+        let Ok(directory) = Directory::open(ring.pid) else { continue };
         let Ok(info) = procfs::read_at(&directory, format!("fdinfo/{}", ring.descriptor), 1 << 22) else {
             continue;
         };
+        let Some(process) = Pin::new(ring.pid, directory) else { continue };
         for inode in fixed_files(&info).filter(|inode| wanted.binary_search(inode).is_ok()) {
-            let Ok(directory) = rustix::io::fcntl_dupfd_cloexec(&directory, 0) else { continue };
-            walk.found.push(Found { inode, pid: ring.pid, descriptor: ring.descriptor, directory });
+            walk.found.push(Found { inode, process: process.clone(), descriptor: ring.descriptor });
         }
     }
 }
@@ -94,19 +95,20 @@ fn fixed_files(info: &[u8]) -> impl Iterator<Item = u64> {
 }
 
 /// Processes that have a Unix socket in which descriptors wait to be received.
-pub(super) fn receivers() -> Vec<(u32, OwnedFd)> {
+pub(super) fn receivers() -> Vec<Pin> {
     let Ok(mut pending) = unix_diag::pending() else { return Vec::new() };
     pending.sort_unstable();
     if pending.is_empty() {
         return Vec::new();
     }
     let Ok(walk) = super::walk::walk(&pending) else { return Vec::new() };
-    let mut receivers: Vec<(u32, OwnedFd)> = Vec::new();
+    let mut receivers: Vec<Pin> = Vec::new();
     for found in walk.found {
-        let info = procfs::read_at(&found.directory, format!("fdinfo/{}", found.descriptor), 1 << 16);
+        let Some(directory) = found.process.directory() else { continue };
+        let info = procfs::read_at(&*directory, format!("fdinfo/{}", found.descriptor), 1 << 16);
         let waits = info.is_ok_and(|info| waiting_descriptors(&info) > 0);
-        if waits && receivers.iter().all(|(pid, _)| *pid != found.pid) {
-            receivers.push((found.pid, found.directory));
+        if waits && receivers.iter().all(|known| known.pid != found.process.pid) {
+            receivers.push(found.process);
         }
     }
     receivers

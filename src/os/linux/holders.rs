@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind as IoErrorKind;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::AsFd;
 
 use rustix::thread::CapabilitySet;
 
 use super::belonging::belongs_to;
-use super::walk::{Found, Walk, open_process, walk};
+use super::pin::{Directory, Pin};
+use super::walk::{Found, Walk, walk};
 use super::{cgroup, deep, procfs};
 use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
@@ -21,32 +21,29 @@ const REPEATS: usize = 2;
 /// The kernel keeps 15 bytes of a thread's name.
 const LONGEST_COMM: usize = 15;
 
-/// A process pinned by its directory in /proc: once the process has ended, the handle answers ESRCH for good, also
-/// where the pid was given away again.
+/// A process that holds a socket.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
-    pid: u32,
-    directory: Arc<OwnedFd>,
-}
+pub(crate) struct Pinned(Pin);
 
 impl Pinned {
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.0.pid
     }
 
     /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
     /// nothing is known then of whose facts these are.
     pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
-        let command = procfs::read_at(&*self.directory, "cmdline", LONGEST_COMMAND + 1);
+        let Some(directory) = self.0.directory() else { return false };
+        let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
+        let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
         // Read last: where this still answers, the pid has belonged to this process all the time.
-        let Some(stat) = procfs::stat(&*self.directory) else { return false };
+        let Some(stat) = procfs::stat(&*directory) else { return false };
         process.id.start = Some(stat.start);
         if let Ok(command) = command {
             process.command = Some(arguments(&command));
         }
         let executable = process.executable.as_ref().map(Text::file_name);
         process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
-        let cgroup = procfs::read_at(&*self.directory, "cgroup", LONGEST_COMMAND).ok();
         if let Some(path) = cgroup.and_then(|bytes| cgroup::of_process(&bytes)) {
             (process.service, process.container) = belongs_to(&path);
         }
@@ -129,10 +126,8 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         missing.retain(|inode| sight.closed.binary_search(inode).is_err());
     }
     if !missing.is_empty() {
-        sight.receivers = deep::receivers()
-            .into_iter()
-            .map(|(pid, directory)| candidate(pid, directory, Evidence::Message))
-            .collect();
+        let named = |process: Pin| Some(candidate(process.pid, &*process.directory()?, Evidence::Message));
+        sight.receivers = deep::receivers().into_iter().filter_map(named).collect();
         sight.kernel_ports = deep::kernel_ports();
     }
     let of = join(rows, walk.found);
@@ -151,15 +146,15 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
 
 /// Puts what was found to the rows.
 fn join(rows: &[&Row], mut found: Vec<Found>) -> Vec<Vec<Held>> {
-    found.sort_by_key(|found| (found.inode, found.pid, found.descriptor));
-    found.dedup_by_key(|found| (found.inode, found.pid, found.descriptor));
+    found.sort_by_key(|found| (found.inode, found.process.pid, found.descriptor));
+    found.dedup_by_key(|found| (found.inode, found.process.pid, found.descriptor));
     let mut by_inode: BTreeMap<u64, Vec<Held>> = BTreeMap::new();
     for found in found {
         let holders = by_inode.entry(found.inode).or_default();
         match holders.last_mut() {
-            Some(last) if last.process.pid == found.pid => last.descriptors.push(found.descriptor),
+            Some(last) if last.process.pid() == found.process.pid => last.descriptors.push(found.descriptor),
             _ => holders.push(Held {
-                process: Pinned { pid: found.pid, directory: Arc::new(found.directory) },
+                process: Pinned(found.process),
                 descriptors: vec![found.descriptor],
                 evidence: Evidence::Descriptor,
             }),
@@ -292,9 +287,8 @@ impl Sight {
     /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
     fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let uid = row.socket.uid?;
-        let users =
-            held.iter().map(|held| rustix::fs::fstat(&*held.process.directory).map(|stat| stat.st_uid));
-        if self.refused.is_empty() || users.into_iter().any(|user| user == Ok(uid)) {
+        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.0.directory()?).ok()?.st_uid);
+        if self.refused.is_empty() || held.iter().any(|held| user(held) == Some(uid)) {
             return None;
         }
         let candidates = self.candidates(row);
@@ -326,7 +320,7 @@ impl Sight {
         let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
         let members = cgroup.map(cgroup::members).unwrap_or_default();
         let named = |pid: u32| {
-            let directory = open_process(pid).ok()?;
+            let directory = Directory::open(pid).ok()?;
             Some(candidate(pid, directory, Evidence::Cgroup))
         };
         members.into_iter().filter_map(named).collect()
@@ -367,7 +361,7 @@ fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
 }
 
 fn command_of(pid: u32) -> Vec<Text> {
-    let read = open_process(pid)
+    let read = Directory::open(pid)
         .ok()
         .and_then(|directory| procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).ok());
     arguments(&read.unwrap_or_default())

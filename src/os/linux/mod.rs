@@ -7,6 +7,7 @@ mod holders;
 mod inet_diag;
 mod namespace;
 mod netlink;
+mod pin;
 mod procfs;
 mod table;
 mod unix_diag;

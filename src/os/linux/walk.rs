@@ -15,6 +15,7 @@ use std::thread;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use super::pin::Pin;
 use crate::{Error, ErrorKind};
 
 /// Fewer processes than this are looked through faster than a second thread begins.
@@ -26,10 +27,8 @@ const MOST_THREADS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) inode: u64,
-    pub(super) pid: u32,
+    pub(super) process: Pin,
     pub(super) descriptor: u32,
-    /// The process's directory in /proc. It stays this process's and no other's.
-    pub(super) directory: OwnedFd,
 }
 
 /// A descriptor of an io_uring.
@@ -131,6 +130,7 @@ pub(super) fn search_table(
     buffer: &mut [MaybeUninit<u8>],
     walk: &mut Walk,
 ) {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut entries = RawDir::new(table, buffer);
     while let Some(entry) = entries.next() {
         let entry = match entry {
@@ -155,22 +155,16 @@ pub(super) fn search_table(
         if wanted.binary_search(&inode).is_err() {
             continue;
         }
-        match rustix::fs::openat(
-            table,
-            process,
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
-            Ok(directory) => walk.found.push(Found { inode, pid, descriptor, directory }),
-            Err(errno) => return walk.note(pid, errno),
-        }
+        // A process often has several of the wanted sockets.
+        let process = match walk.found.last() {
+            Some(last) if last.process.pid == pid => Some(last.process.clone()),
+            _ => match rustix::fs::openat(table, process, directory, Mode::empty()) {
+                Ok(directory) => Pin::new(pid, directory.into()),
+                Err(errno) => return walk.note(pid, errno),
+            },
+        };
+        walk.found.extend(process.map(|process| Found { inode, process, descriptor }));
     }
-}
-
-/// A process's directory in /proc, which stays this process's and no other's.
-pub(super) fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty())
 }
 
 impl Walk {
