@@ -179,6 +179,11 @@ impl Target {
         (self.unix.is_none() && self.ports.start() == self.ports.end()).then(|| *self.ports.start())
     }
 
+    /// Whether it is one port or one path, of which there is rarely more than one listener.
+    pub(crate) fn names_one(&self) -> bool {
+        self.single_port().is_some() || matches!(self.unix, Some(Unix::Path(_)))
+    }
+
     /// How well a socket answers: `None` not at all, else the higher the better. Of the sockets that share a port
     /// and a protocol only the best answer a target with an address: those a peer would reach.
     pub(crate) fn answered_by(&self, socket: &Socket) -> Option<u8> {

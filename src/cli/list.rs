@@ -165,7 +165,7 @@ impl Answer<'_> {
             return self.pids(exit, out);
         } else if self.snapshot.listeners.is_empty() {
             self.deny(exit, out)?;
-        } else if self.is_about_one_port() && columns.is_none() && !list.all {
+        } else if self.is_about_one() && columns.is_none() && !list.all {
             self.card(out)?;
         } else {
             self.table(out)?;
@@ -173,12 +173,15 @@ impl Answer<'_> {
         Ok(exit)
     }
 
-    /// Whether everything asked for is one port.
-    fn is_about_one_port(&self) -> bool {
-        let mut ports = self.selection.targets().iter().map(Target::single_port);
-        match ports.next() {
-            Some(Some(first)) => ports.all(|port| port == Some(first)),
-            _ => false,
+    /// Whether everything asked for is one port, or one path.
+    fn is_about_one(&self) -> bool {
+        match self.selection.targets() {
+            [] => false,
+            [only] => only.names_one(),
+            [first, rest @ ..] => {
+                let port = first.single_port();
+                port.is_some() && rest.iter().all(|target| target.single_port() == port)
+            }
         }
     }
 
