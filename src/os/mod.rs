@@ -13,6 +13,13 @@ mod project;
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
 
+/// What benches and fuzz targets may call of this system.
+#[cfg(feature = "internals")]
+pub mod internals {
+    #[cfg(target_os = "linux")]
+    pub use super::sys::internals::*;
+}
+
 #[cfg(unix)]
 mod users;
 #[cfg(windows)]

@@ -87,7 +87,7 @@ pub(super) fn search_rings(rings: &[Ring], wanted: &[u64], walk: &mut Walk) {
 }
 
 /// The sockets among a ring's files: lines such as `    0: socket:[4711]`.
-fn fixed_files(info: &[u8]) -> impl Iterator<Item = u64> {
+pub(super) fn fixed_files(info: &[u8]) -> impl Iterator<Item = u64> {
     info.split(|byte| *byte == b'\n').filter_map(|line| {
         let at = line.windows(9).position(|window| window == b": socket:")?;
         socket_inode(line.get(at + 2..)?.trim_ascii())
@@ -115,7 +115,7 @@ pub(super) fn receivers() -> Vec<Pin> {
 }
 
 /// `scm_fds: 3`
-fn waiting_descriptors(info: &[u8]) -> u64 {
+pub(super) fn waiting_descriptors(info: &[u8]) -> u64 {
     let line =
         info.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("scm_fds:").map(str::to_owned));
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
@@ -136,7 +136,7 @@ pub(super) fn kernel_ports() -> Vec<u16> {
 }
 
 /// The port of a tunnel in an RTM_NEWLINK message (linux/if_link.h).
-fn link_port(message: &[u8]) -> Option<u16> {
+pub(super) fn link_port(message: &[u8]) -> Option<u16> {
     const IFLA_LINKINFO: u16 = 18;
     const IFLA_INFO_KIND: u16 = 1;
     const IFLA_INFO_DATA: u16 = 2;

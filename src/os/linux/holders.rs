@@ -52,7 +52,7 @@ impl Pinned {
 }
 
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.
-fn arguments(bytes: &[u8]) -> Vec<Text> {
+pub(super) fn arguments(bytes: &[u8]) -> Vec<Text> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if bytes.is_empty() {
         return Vec::new();

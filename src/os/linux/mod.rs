@@ -6,6 +6,8 @@ mod deep;
 mod holders;
 mod inet_diag;
 mod namespace;
+#[cfg(feature = "internals")]
+pub(super) mod internals;
 mod netlink;
 mod pin;
 mod procfs;

@@ -88,7 +88,7 @@ pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     Ok(whole)
 }
 
-fn threads(processes: usize) -> usize {
+pub(super) fn threads(processes: usize) -> usize {
     if processes < FEW_PROCESSES {
         return 1;
     }
