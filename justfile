@@ -7,7 +7,7 @@ build:
 
 check:
     cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --lib --no-default-features -- -D warnings
 
 test:

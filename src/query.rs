@@ -1,5 +1,6 @@
 //! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -258,21 +259,21 @@ struct Connected {
 
 impl Connected {
     fn of(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
+        let mut by_port: BTreeMap<Option<u16>, Vec<usize>> = BTreeMap::new();
+        for (at, listener) in listeners.iter().enumerate() {
+            if listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp {
+                by_port.entry(listener.socket.endpoint.port()).or_default().push(at);
+            }
+        }
         let mut servers = Vec::new();
         let mut others = Vec::new();
         for row in rest {
             let listener = row.socket.peer.and_then(|_| {
-                let local = row.socket.endpoint.address()?;
-                let port = row.socket.endpoint.port()?;
+                let (local, port) = (row.socket.endpoint.address()?, row.socket.endpoint.port()?);
                 let target = Target::exactly(row.socket.protocol, local, port);
-                listeners
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, listener)| {
-                        listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp
-                    })
-                    .filter_map(|(at, listener)| Some((target.answered_by(&listener.socket)?, at)))
-                    .max_by_key(|(rank, at)| (*rank, std::cmp::Reverse(*at)))
+                let on_port = by_port.get(&Some(port))?.iter();
+                let answers = |at: &usize| Some((target.answered_by(&listeners.get(*at)?.socket)?, *at));
+                on_port.filter_map(answers).max_by_key(|(rank, at)| (*rank, Reverse(*at)))
             });
             match listener {
                 Some((_, at)) => servers.push((at, row.socket)),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::text::visible;
 use crate::{Endpoint, Family, Protocol, Socket};
 
 /// The ports there are.
@@ -45,7 +46,7 @@ pub struct TargetError {
 
 impl TargetError {
     fn new(part: &str, problem: impl Into<String>, help: impl Into<String>) -> TargetError {
-        TargetError { part: part.to_owned(), problem: problem.into(), help: help.into() }
+        TargetError { part: part.to_owned(), problem: problem.into(), help: visible(&help.into()) }
     }
 
     /// The offending part of what was given.
@@ -61,7 +62,7 @@ impl TargetError {
 
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' {}", self.part.escape_debug(), self.problem)
+        write!(f, "'{}' {}", visible(&self.part), self.problem)
     }
 }
 
@@ -256,7 +257,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.unix {
             Some(Unix::Any) => return f.write_str("any Unix socket"),
-            Some(Unix::Path(path)) => return write!(f, "{}", path.escape_debug()),
+            Some(Unix::Path(path)) => return f.write_str(&visible(path)),
             None => {}
         }
         if let Some(protocol) = self.protocol {
@@ -281,7 +282,7 @@ impl fmt::Display for Target {
                 None => write!(f, "ports {ports} of {address}"),
             },
             Some(Address { address, interface: Some(interface) }) => {
-                write!(f, "[{address}%{interface}]:{ports}")
+                write!(f, "[{address}%{}]:{ports}", visible(interface))
             }
         }
     }
@@ -586,9 +587,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_fall_over(text in "\\PC*") {
-            let _ = Target::parse_list(&text);
-            let _ = Target::parse_lsof(&text);
+        fn no_text_makes_it_fall_over(text in "\\PC*|[\\[\\]:%/,@a0-9\u{0}-\u{1f}\u{7f}-\u{9f}]*") {
+            for parsed in [Target::parse_list(&text), Target::parse_lsof(&text)] {
+                let shown = match parsed {
+                    Ok(targets) => targets.iter().map(Target::to_string).collect(),
+                    Err(error) => format!("{error}{}", error.help()),
+                };
+                prop_assert!(!shown.contains(crate::text::acts_on_terminal), "{shown:?}");
+            }
         }
 
         #[test]

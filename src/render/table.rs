@@ -100,6 +100,11 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
 fn group(listeners: &[Listener]) -> Vec<Vec<&Listener>> {
     let mut groups: Vec<Vec<&Listener>> = Vec::new();
     for listener in listeners {
+        // Connections never share a row, and there may be a hundred thousand of them on one port.
+        if !listener.socket.is_listener() {
+            groups.push(vec![listener]);
+            continue;
+        }
         let place = groups.iter_mut().rev().take_while(|group| {
             group.first().is_some_and(|first| first.socket.endpoint.port() == listener.socket.endpoint.port())
         });

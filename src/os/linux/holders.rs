@@ -1,6 +1,6 @@
 //! Who holds a socket, and where nobody was seen to: why not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind as IoErrorKind;
 use std::os::fd::AsFd;
 
@@ -167,7 +167,7 @@ fn join(rows: &[&Row], mut found: Vec<Found>) -> Vec<Vec<Held>> {
 
 /// Those of the missing sockets that are not in the table any more. Ascending.
 fn closed_since(rows: &[&Row], missing: &[u64]) -> Vec<u64> {
-    let mut open: BTreeMap<(Protocol, Family, bool), Option<Vec<u64>>> = BTreeMap::new();
+    let mut open: BTreeMap<(Protocol, Family, bool), Option<BTreeSet<u64>>> = BTreeMap::new();
     let mut closed = Vec::new();
     for row in rows {
         let Some(inode) = row.socket.inode.filter(|inode| missing.binary_search(inode).is_ok()) else {

@@ -5,9 +5,9 @@ mod cgroup;
 mod deep;
 mod holders;
 mod inet_diag;
-mod namespace;
 #[cfg(feature = "internals")]
 pub(super) mod internals;
+mod namespace;
 mod netlink;
 mod pin;
 mod procfs;
@@ -16,6 +16,8 @@ mod unix_diag;
 mod walk;
 
 pub(super) use holders::{Pinned, holders, shorten_commands};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::portable::{self, Table};
 use super::{Reader, Request, Row, SocketTable, users};
@@ -123,7 +125,8 @@ fn distrust_emptiness(table: Table) -> Result<Vec<Row>, Error> {
         return Ok(rows);
     }
     let after = procfs::net_sockets(procfs::own_net()?, table)?;
-    match after.iter().filter(|(inode, _)| before.iter().any(|(known, _)| known == inode)).count() {
+    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
+    match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
         0 => Ok(rows),
         kept => Err(Error::new(
             ErrorKind::SocketTable,
@@ -135,7 +138,7 @@ fn distrust_emptiness(table: Table) -> Result<Vec<Row>, Error> {
 /// Gives UDP sockets the state and the peer that netstat2 leaves out.
 fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
     let listed = procfs::net_sockets(procfs::own_net()?, table)?;
-    let listed: std::collections::BTreeMap<u64, _> = listed.into_iter().collect();
+    let listed: BTreeMap<u64, _> = listed.into_iter().collect();
     for row in rows {
         let known = row.socket.inode.and_then(|inode| listed.get(&inode));
         // One that is no longer listed was closed since.

@@ -185,9 +185,11 @@ pub(super) fn read_datagram(
 }
 
 fn refused(errno: i32) -> Result<(), Fault> {
+    // MAX_ERRNO of the kernel's err.h.
     match errno {
         0 => Ok(()),
-        errno => Err(Fault::Refused(Errno::from_raw_os_error(errno.saturating_abs()))),
+        -4095..=-1 => Err(Fault::Refused(Errno::from_raw_os_error(-errno))),
+        _ => Err(Fault::Malformed("an error that has no such number")),
     }
 }
 
@@ -255,6 +257,10 @@ mod tests {
             (message(NLMSG_ERROR, 0, 1, &permission), Fault::Refused(Errno::PERM)),
             (message(NLMSG_DONE, 0, 1, &permission), Fault::Refused(Errno::PERM)),
             (message(NLMSG_ERROR, 0, 1, b""), Fault::Malformed("an error without a number")),
+            (
+                message(NLMSG_ERROR, 0, 1, &(-5000_i32).to_ne_bytes()),
+                Fault::Malformed("an error that has no such number"),
+            ),
             (message(NLMSG_OVERRUN, 0, 1, b""), Fault::Malformed("lost messages")),
             (message(KIND, 0, 2, b""), Fault::Malformed("a message that belongs to another request")),
             (message(99, 0, 1, b""), Fault::Malformed("a message of another kind")),

@@ -1,6 +1,6 @@
 //! The socket table of one network namespace: the kernel asked directly, /proc/net where it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 
@@ -106,9 +106,9 @@ pub(super) fn read_proc(directory: impl AsFd, request: &Request) -> Result<Socke
 }
 
 /// The inode numbers of a table's sockets at this moment.
-pub(super) fn inodes(table: Table, listeners: bool) -> Option<Vec<u64>> {
+pub(super) fn inodes(table: Table, listeners: bool) -> Option<BTreeSet<u64>> {
     let states = if listeners { States::Listeners } else { States::All };
-    let listed: Vec<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
+    let listed: BTreeSet<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
         (Protocol::Unix, _) => unix_diag::sockets(true).ok()?.iter().map(|entry| entry.inode).collect(),
         (_, Ok(mut entries)) => {
             if !listeners && table.protocol == Protocol::Tcp {
