@@ -7,7 +7,7 @@ build:
 
 check:
     cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --lib --no-default-features -- -D warnings
 
 test:
@@ -18,3 +18,11 @@ docs:
 
 ci:
     bash .ci/run
+
+bench *ARGUMENTS:
+    cargo bench --locked --features internals {{ARGUMENTS}}
+
+# cargo-fuzz wants flags that only nightly toolchains take, or any that is told to take them.
+fuzz TARGET SECONDS="60":
+    mkdir -p fuzz/corpus/{{TARGET}}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/seeds/{{TARGET}} -- -max_total_time={{SECONDS}}

@@ -40,6 +40,9 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 mod error;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod os;
 mod process;
 mod query;

@@ -107,6 +107,8 @@ pub enum Evidence {
     LastUser,
     /// The process belongs to the socket's user, and its descriptors may not be read. Possible, not certain.
     User,
+    /// Descriptors are on their way to the process in a message. The socket may be among them.
+    Message,
 }
 
 /// A process that has a socket open.
@@ -122,12 +124,13 @@ pub struct Holder {
 }
 
 impl Evidence {
-    const NAMES: [(Evidence, &'static str); 5] = [
+    const NAMES: [(Evidence, &'static str); 6] = [
         (Evidence::Descriptor, "descriptor"),
         (Evidence::Cgroup, "cgroup"),
         (Evidence::Table, "table"),
         (Evidence::LastUser, "last-user"),
         (Evidence::User, "user"),
+        (Evidence::Message, "message"),
     ];
 
     /// The evidence's name: `descriptor`.

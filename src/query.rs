@@ -1,5 +1,6 @@
 //! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -39,6 +40,7 @@ pub struct Query {
     selection: Selection,
     parents: bool,
     connections: bool,
+    namespaces: bool,
     reader: Reader,
 }
 
@@ -119,6 +121,12 @@ impl Query {
         self
     }
 
+    /// Asks for the listeners of every network namespace that can be seen, not of this process's alone. Linux only.
+    pub fn all_namespaces(mut self) -> Query {
+        self.namespaces = true;
+        self
+    }
+
     /// Chooses the reader of the socket table.
     pub fn reader(mut self, reader: Reader) -> Query {
         self.reader = reader;
@@ -140,10 +148,15 @@ impl Query {
         let table = os::sockets(&os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
+            rare: selection.wants(Protocol::Sctp),
+            unix: selection.wants(Protocol::Unix),
             ipv4: selection.ipv4 || !selection.ipv6,
             // An IPv6 socket may answer for IPv4.
             ipv6: true,
             all: selection.all || self.connections,
+            // Who is connected has that port at the other end.
+            port: if self.connections { None } else { selection.one_port() },
+            namespaces: self.namespaces,
             reader: self.reader,
         })?;
         let mut snapshot = Snapshot {
@@ -171,10 +184,12 @@ impl Query {
             true => connected.describe(&matching, clients, &facts.processes).into_iter().map(Some).collect(),
             false => vec![None; matching.len()],
         };
-        let found = search.of.into_iter().zip(search.unseen).zip(connections);
-        for (row, ((held, unseen), connections)) in matching.into_iter().zip(found) {
-            let mut listener = join(row.socket, held, unseen, &facts.processes);
+        let mut processes = Processes::of(facts.processes, search.of.iter().take(matching.len()));
+        let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
+        for (row, (((held, unseen), origin), connections)) in matching.into_iter().zip(found) {
+            let mut listener = join(row.socket, held, unseen, &mut processes);
             listener.connections = connections;
+            (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
         }
         os::name_users(&mut snapshot);
@@ -184,19 +199,41 @@ impl Query {
     }
 }
 
+/// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
+/// those of a thousand processes are not there twice.
+struct Processes {
+    facts: BTreeMap<u32, Process>,
+    uses: BTreeMap<u32, usize>,
+}
+
+impl Processes {
+    fn of<'a>(facts: BTreeMap<u32, Process>, held: impl Iterator<Item = &'a Vec<Held>>) -> Processes {
+        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
+        for held in held.flatten() {
+            *uses.entry(held.process.pid()).or_default() += 1;
+        }
+        Processes { facts, uses }
+    }
+
+    /// `None` where the process ended before it could be described.
+    fn hand_out(&mut self, pid: u32) -> Option<Process> {
+        let uses = self.uses.get_mut(&pid)?;
+        *uses = uses.saturating_sub(1);
+        match uses {
+            0 => self.facts.remove(&pid),
+            _ => self.facts.get(&pid).cloned(),
+        }
+    }
+}
+
 /// Puts a socket and its holders together. A holder that ended meanwhile is not named.
-fn join(
-    socket: Socket,
-    held: Vec<Held>,
-    unseen: Option<Unseen>,
-    processes: &BTreeMap<u32, Process>,
-) -> Listener {
+fn join(socket: Socket, held: Vec<Held>, unseen: Option<Unseen>, processes: &mut Processes) -> Listener {
     let mut listener = Listener { unseen, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {
-        match processes.get(&held.process.pid()) {
+        match processes.hand_out(held.process.pid()) {
             Some(process) => listener.holders.push(Holder {
-                process: process.clone(),
+                process,
                 descriptors: held.descriptors,
                 evidence: held.evidence,
             }),
@@ -222,21 +259,21 @@ struct Connected {
 
 impl Connected {
     fn of(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
+        let mut by_port: BTreeMap<Option<u16>, Vec<usize>> = BTreeMap::new();
+        for (at, listener) in listeners.iter().enumerate() {
+            if listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp {
+                by_port.entry(listener.socket.endpoint.port()).or_default().push(at);
+            }
+        }
         let mut servers = Vec::new();
         let mut others = Vec::new();
         for row in rest {
             let listener = row.socket.peer.and_then(|_| {
-                let local = row.socket.endpoint.address()?;
-                let port = row.socket.endpoint.port()?;
+                let (local, port) = (row.socket.endpoint.address()?, row.socket.endpoint.port()?);
                 let target = Target::exactly(row.socket.protocol, local, port);
-                listeners
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, listener)| {
-                        listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp
-                    })
-                    .filter_map(|(at, listener)| Some((target.answered_by(&listener.socket)?, at)))
-                    .max_by_key(|(rank, at)| (*rank, std::cmp::Reverse(*at)))
+                let on_port = by_port.get(&Some(port))?.iter();
+                let answers = |at: &usize| Some((target.answered_by(&listeners.get(*at)?.socket)?, *at));
+                on_port.filter_map(answers).max_by_key(|(rank, at)| (*rank, Reverse(*at)))
             });
             match listener {
                 Some((_, at)) => servers.push((at, row.socket)),
@@ -312,10 +349,20 @@ impl Selection {
         !(self.pids.is_empty() && self.users.is_empty() && self.commands.is_empty())
     }
 
+    /// The port, where everything asked for is that one.
+    fn one_port(&self) -> Option<u16> {
+        let (first, rest) = self.targets.split_first()?;
+        let port = first.single_port()?;
+        rest.iter().all(|target| target.single_port() == Some(port)).then_some(port)
+    }
+
     fn wants(&self, protocol: Protocol) -> bool {
         match self.protocols.is_empty() {
-            true => protocol != Protocol::Unix,
-            false => self.protocols.contains(&protocol),
+            true => protocol != Protocol::Unix || self.targets.iter().any(Target::is_unix),
+            false => {
+                let unix = protocol == Protocol::Unix && self.targets.iter().any(Target::is_unix);
+                unix || self.protocols.contains(&protocol)
+            }
         }
     }
 

@@ -14,6 +14,10 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP, where the kernel has it. Linux only.
+    Sctp,
+    /// DCCP, where the kernel has it. Linux only.
+    Dccp,
     /// Unix domain sockets.
     Unix,
 }
@@ -137,12 +141,14 @@ impl Protocol {
         match self {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+            Protocol::Dccp => "dccp",
             Protocol::Unix => "unix",
         }
     }
 
     pub(crate) fn parse(name: &str) -> Option<Protocol> {
-        [Protocol::Tcp, Protocol::Udp, Protocol::Unix]
+        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Dccp, Protocol::Unix]
             .into_iter()
             .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
     }
@@ -295,7 +301,7 @@ impl Socket {
     pub fn is_listener(&self) -> bool {
         match self.protocol {
             Protocol::Udp => self.state == State::Bound,
-            Protocol::Tcp | Protocol::Unix => self.state == State::Listen,
+            Protocol::Tcp | Protocol::Sctp | Protocol::Dccp | Protocol::Unix => self.state == State::Listen,
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::text::visible;
 use crate::{Endpoint, Family, Protocol, Socket};
 
 /// The ports there are.
@@ -17,6 +18,16 @@ pub struct Target {
     family: Option<Family>,
     address: Option<Address>,
     ports: RangeInclusive<u16>,
+    unix: Option<Unix>,
+}
+
+/// Unix sockets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Unix {
+    /// All of them.
+    Any,
+    /// One path, or `@` and one abstract name.
+    Path(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,7 +46,7 @@ pub struct TargetError {
 
 impl TargetError {
     fn new(part: &str, problem: impl Into<String>, help: impl Into<String>) -> TargetError {
-        TargetError { part: part.to_owned(), problem: problem.into(), help: help.into() }
+        TargetError { part: part.to_owned(), problem: problem.into(), help: visible(&help.into()) }
     }
 
     /// The offending part of what was given.
@@ -51,7 +62,7 @@ impl TargetError {
 
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' {}", self.part.escape_debug(), self.problem)
+        write!(f, "'{}' {}", visible(&self.part), self.problem)
     }
 }
 
@@ -69,12 +80,15 @@ impl Target {
         if port == 0 {
             return Err(no_port_zero("0"));
         }
-        Ok(Target { protocol: None, family: None, address: None, ports: port..=port })
+        Ok(Target::of(None, None, port..=port))
+    }
+
+    fn of(protocol: Option<Protocol>, address: Option<Address>, ports: RangeInclusive<u16>) -> Target {
+        Target { protocol, family: None, address, ports, unix: None }
     }
 
     pub(crate) fn exactly(protocol: Protocol, address: IpAddr, port: u16) -> Target {
-        let address = Some(Address { address, interface: None });
-        Target { protocol: Some(protocol), family: None, address, ports: port..=port }
+        Target::of(Some(protocol), Some(Address { address, interface: None }), port..=port)
     }
 
     /// Several targets, separated by commas.
@@ -98,7 +112,7 @@ impl Target {
             return Err(wrong(text, "is empty"));
         }
         let mut rest = text;
-        let mut whole = Target { protocol: None, family: None, address: None, ports: PORTS };
+        let mut whole = Target::of(None, None, PORTS);
         for (digit, family) in [('4', Family::Ipv4), ('6', Family::Ipv6)] {
             if let Some(after) = rest.strip_prefix(digit)
                 && !after.starts_with(|next: char| next.is_ascii_digit())
@@ -156,15 +170,32 @@ impl Target {
         self.address.as_ref().map(|at| at.address)
     }
 
+    /// Whether Unix sockets are asked for.
+    pub fn is_unix(&self) -> bool {
+        self.unix.is_some()
+    }
+
     /// The single port that is asked about, unless it is several.
     pub fn single_port(&self) -> Option<u16> {
-        (self.ports.start() == self.ports.end()).then(|| *self.ports.start())
+        (self.unix.is_none() && self.ports.start() == self.ports.end()).then(|| *self.ports.start())
+    }
+
+    /// Whether it is one port or one path, of which there is rarely more than one listener.
+    pub(crate) fn names_one(&self) -> bool {
+        self.single_port().is_some() || matches!(self.unix, Some(Unix::Path(_)))
     }
 
     /// How well a socket answers: `None` not at all, else the higher the better. Of the sockets that share a port
     /// and a protocol only the best answer a target with an address: those a peer would reach.
     pub(crate) fn answered_by(&self, socket: &Socket) -> Option<u8> {
-        let Endpoint::Ip { address: local, port, interface } = &socket.endpoint else { return None };
+        let (local, port, interface) = match (&socket.endpoint, &self.unix) {
+            (Endpoint::Ip { address, port, interface }, None) => (address, port, interface),
+            (Endpoint::Unix { .. }, Some(Unix::Any)) => return Some(0),
+            (Endpoint::Unix { path: Some(path) }, Some(Unix::Path(wanted))) => {
+                return is_same_path(path.as_bytes(), wanted.as_bytes()).then_some(0);
+            }
+            _ => return None,
+        };
         if !self.ports.contains(port) || self.protocol.is_some_and(|protocol| protocol != socket.protocol) {
             return None;
         }
@@ -212,9 +243,23 @@ impl Target {
     }
 }
 
+/// `/var/run` is the former place of `/run`, and a link to it where both are there.
+fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
+    let without_var = |path: &[u8]| {
+        path.strip_prefix(b"/var").filter(|rest| rest.starts_with(b"/run/")).map(<[u8]>::to_vec)
+    };
+    let plain = |path: &[u8]| without_var(path).unwrap_or_else(|| path.to_vec());
+    plain(path) == plain(wanted)
+}
+
 /// "port 80", "tcp ports 8000-8010", "127.0.0.1:6379": what follows "nothing listens on".
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unix {
+            Some(Unix::Any) => return f.write_str("any Unix socket"),
+            Some(Unix::Path(path)) => return f.write_str(&visible(path)),
+            None => {}
+        }
         if let Some(protocol) = self.protocol {
             write!(f, "{} ", protocol.as_str())?;
         }
@@ -237,7 +282,7 @@ impl fmt::Display for Target {
                 None => write!(f, "ports {ports} of {address}"),
             },
             Some(Address { address, interface: Some(interface) }) => {
-                write!(f, "[{address}%{interface}]:{ports}")
+                write!(f, "[{address}%{}]:{ports}", visible(interface))
             }
         }
     }
@@ -250,15 +295,23 @@ impl FromStr for Target {
         if text.is_empty() {
             return Err(TargetError::new("", "is no target: it is empty", FORMS));
         }
-        if text == "unix" || text.starts_with(['/', '@']) {
-            return Err(TargetError::new(
-                text,
-                "asks for Unix sockets, which this version does not list",
-                FORMS,
-            ));
+        let unix = match text {
+            "unix" => Some(Unix::Any),
+            "/" | "@" => {
+                return Err(TargetError::new(
+                    text,
+                    "is not a path of a Unix socket",
+                    "write /run/docker.sock",
+                ));
+            }
+            path if path.starts_with(['/', '@']) => Some(Unix::Path(path.to_owned())),
+            _ => None,
+        };
+        if unix.is_some() {
+            return Ok(Target { protocol: Some(Protocol::Unix), unix, ..Target::of(None, None, PORTS) });
         }
         let (protocol, rest) = split_protocol(text)?;
-        let target = |address, ports| Target { protocol, family: None, address, ports };
+        let target = |address, ports| Target::of(protocol, address, ports);
         if let Some(inner) = rest.strip_prefix('[') {
             return parse_bracketed(rest, inner).map(|(address, ports)| target(Some(address), ports));
         }
@@ -282,7 +335,8 @@ impl FromStr for Target {
     }
 }
 
-const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379 or [::1]:3000";
+const FORMS: &str =
+    "targets are 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
 
 /// `tcp/8080` and `8080/tcp` to the protocol and what is left.
 fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
@@ -463,12 +517,28 @@ mod tests {
             (" 80", " 80"),
             ("８０", "８０"),
             ("nosuchservice", "nosuchservice"),
-            ("/run/docker.sock", "/run/docker.sock"),
+            ("/", "/"),
+            ("unix/80", "unix"),
         ] {
             let error = Target::parse_list(text).unwrap_err();
             assert_eq!(error.part(), part, "{text}: {error}");
             assert!(!error.help().is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn unix_sockets() {
+        let socket = |path: &str| {
+            Socket::new(Protocol::Unix, Endpoint::Unix { path: Some(path.into()) }, State::Listen)
+        };
+        assert!(target("unix").answered_by(&socket("/run/x.sock")).is_some());
+        assert!(target("/run/x.sock").answered_by(&socket("/run/x.sock")).is_some());
+        assert!(target("/var/run/x.sock").answered_by(&socket("/run/x.sock")).is_some());
+        assert!(target("@name").answered_by(&socket("@name")).is_some());
+        assert_eq!(target("@nam").answered_by(&socket("@name")), None);
+        assert_eq!(target("/run/x").answered_by(&socket("/run/x.sock")), None);
+        assert_eq!(target("80").answered_by(&socket("80")), None);
+        assert_eq!(target("unix").answered_by(&listener("127.0.0.1:80")), None);
     }
 
     #[test]
@@ -517,9 +587,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_fall_over(text in "\\PC*") {
-            let _ = Target::parse_list(&text);
-            let _ = Target::parse_lsof(&text);
+        fn no_text_makes_it_fall_over(text in "\\PC*|[\\[\\]:%/,@a0-9\u{0}-\u{1f}\u{7f}-\u{9f}]*") {
+            for parsed in [Target::parse_list(&text), Target::parse_lsof(&text)] {
+                let shown = match parsed {
+                    Ok(targets) => targets.iter().map(Target::to_string).collect(),
+                    Err(error) => format!("{error}{}", error.help()),
+                };
+                prop_assert!(!shown.contains(crate::text::acts_on_terminal), "{shown:?}");
+            }
         }
 
         #[test]

@@ -78,6 +78,15 @@ impl fmt::Debug for Text {
     }
 }
 
+/// A text with what a terminal would act on written as `\u{1b}`.
+pub(crate) fn visible(text: &str) -> String {
+    let show = |character: char| match acts_on_terminal(character) {
+        true => character.escape_unicode().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(show).collect()
+}
+
 /// Characters that are invisible, or that a terminal acts on instead of showing them: controls, marks of writing
 /// direction, zero-width characters and tags.
 pub(crate) fn acts_on_terminal(character: char) -> bool {

@@ -56,8 +56,8 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000; several, also
-    /// separated by commas, are a union
+    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000, unix,
+    /// /run/docker.sock; several, also separated by commas, are a union
     #[arg(value_name = "TARGET", allow_hyphen_values = false)]
     pub(super) targets: Vec<String>,
 
@@ -65,7 +65,7 @@ pub(super) struct List {
     #[arg(short = 'i', value_name = "SPEC", help_heading = "What to look for")]
     pub(super) internet: Vec<String>,
 
-    /// TCP; several of -t -u add up
+    /// TCP; several of -t -u -x add up
     #[arg(short, long, help_heading = "What to look for")]
     pub(super) tcp: bool,
 
@@ -73,7 +73,7 @@ pub(super) struct List {
     #[arg(short, long, help_heading = "What to look for")]
     pub(super) udp: bool,
 
-    /// Unix sockets (this version does not list them)
+    /// Unix sockets
     #[arg(short = 'x', long, help_heading = "What to look for")]
     pub(super) unix: bool,
 
@@ -156,6 +156,10 @@ pub(super) struct List {
     /// Look at a snapshot that was saved with --json, instead of this machine; - reads standard input
     #[arg(long, value_name = "FILE", help_heading = "Where to look")]
     pub(super) from: Option<PathBuf>,
+
+    /// Linux: the listeners of every network namespace that can be seen
+    #[arg(long, help_heading = "Where to look")]
+    pub(super) all_namespaces: bool,
 
     /// The reader of the socket table
     #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Where to look")]

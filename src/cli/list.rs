@@ -61,17 +61,15 @@ fn query(list: &List) -> Result<Query, Exit> {
         Exit::Usage
     };
     let mut query = Query::new();
-    if list.unix {
-        complain("-x asks for Unix sockets, which this version does not list", "leave -x out");
-        return Err(Exit::Usage);
-    }
     for text in &list.targets {
         query = Target::parse_list(text).map_err(wrong)?.into_iter().fold(query, Query::target);
     }
     for text in &list.internet {
         query = Target::parse_lsof(text).map_err(wrong)?.into_iter().fold(query, Query::target);
     }
-    for (wanted, protocol) in [(list.tcp, Protocol::Tcp), (list.udp, Protocol::Udp)] {
+    for (wanted, protocol) in
+        [(list.tcp, Protocol::Tcp), (list.udp, Protocol::Udp), (list.unix, Protocol::Unix)]
+    {
         if wanted {
             query = query.protocol(protocol);
         }
@@ -83,6 +81,7 @@ fn query(list: &List) -> Result<Query, Exit> {
         (list.exposed, Query::exposed),
         (list.parents, Query::parents),
         (list.connections, Query::connections),
+        (list.all_namespaces, Query::all_namespaces),
     ] {
         if wanted {
             query = add(query);
@@ -166,7 +165,7 @@ impl Answer<'_> {
             return self.pids(exit, out);
         } else if self.snapshot.listeners.is_empty() {
             self.deny(exit, out)?;
-        } else if self.is_about_one_port() && columns.is_none() && !list.all {
+        } else if self.is_about_one() && columns.is_none() && !list.all {
             self.card(out)?;
         } else {
             self.table(out)?;
@@ -174,12 +173,15 @@ impl Answer<'_> {
         Ok(exit)
     }
 
-    /// Whether everything asked for is one port.
-    fn is_about_one_port(&self) -> bool {
-        let mut ports = self.selection.targets().iter().map(Target::single_port);
-        match ports.next() {
-            Some(Some(first)) => ports.all(|port| port == Some(first)),
-            _ => false,
+    /// Whether everything asked for is one port, or one path.
+    fn is_about_one(&self) -> bool {
+        match self.selection.targets() {
+            [] => false,
+            [only] => only.names_one(),
+            [first, rest @ ..] => {
+                let port = first.single_port();
+                port.is_some() && rest.iter().all(|target| target.single_port() == port)
+            }
         }
     }
 

@@ -56,7 +56,14 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
                 }
                 return Err(exit);
             }
-            Err(written(error.print(), exit))
+            match error.use_stderr() {
+                // Where standard error cannot be written there is nobody to tell.
+                true => {
+                    let _ = error.print();
+                    Err(exit)
+                }
+                false => Err(written(error.print(), exit)),
+            }
         }
     }
 }

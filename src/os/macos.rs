@@ -18,6 +18,12 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
             "there is no native reader of the socket table on macOS",
         ));
     }
+    if request.namespaces {
+        return Err(Error::new(ErrorKind::Unsupported, "macOS has no network namespaces"));
+    }
+    if request.unix {
+        return Err(Error::new(ErrorKind::Unsupported, "Unix sockets are not listed on macOS"));
+    }
     let mut table = portable::collect(request, |table| portable::read(table, request.all))?;
     pinned::merge(&mut table.rows);
     if request.udp {

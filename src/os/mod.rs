@@ -13,6 +13,13 @@ mod project;
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
 
+/// What benches and fuzz targets may call of this system.
+#[cfg(feature = "internals")]
+pub mod internals {
+    #[cfg(target_os = "linux")]
+    pub use super::sys::internals::*;
+}
+
 #[cfg(unix)]
 mod users;
 #[cfg(windows)]
@@ -23,7 +30,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{Error, Evidence, Gap, Process, Snapshot, Socket, Text, Unseen};
+use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen};
 
 /// Which reader of the socket table is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,10 +50,17 @@ pub enum Reader {
 pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
+    /// SCTP and DCCP, where the system has them.
+    pub(crate) rare: bool,
+    pub(crate) unix: bool,
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
     /// Every state, not listeners alone. A reader may give more than was asked for.
     pub(crate) all: bool,
+    /// The one local port that is wanted. A reader may give more than was asked for.
+    pub(crate) port: Option<u16>,
+    /// Every network namespace that can be seen, not this process's alone.
+    pub(crate) namespaces: bool,
     pub(crate) reader: Reader,
 }
 
@@ -65,6 +79,9 @@ pub(crate) struct Row {
     pub(crate) socket: Socket,
     #[cfg(not(target_os = "linux"))]
     pub(crate) pids: Vec<u32>,
+    /// The number of the cgroup the socket was made in.
+    #[cfg(target_os = "linux")]
+    pub(crate) cgroup: Option<u64>,
 }
 
 /// A process that holds a socket, pinned so that no other one is taken for it.
@@ -80,9 +97,14 @@ pub(crate) struct Held {
 pub(crate) struct Holders {
     pub(crate) of: Vec<Vec<Held>>,
     pub(crate) unseen: Vec<Option<Unseen>>,
+    /// The service and the container that the socket itself belongs to.
+    pub(crate) origins: Vec<Origin>,
     pub(crate) unread: Unread,
     pub(crate) gaps: Vec<Gap>,
 }
+
+/// The service and the container a socket was made in.
+pub(crate) type Origin = (Option<Service>, Option<Container>);
 
 /// Processes whose descriptors were not read.
 #[derive(Debug, Default)]

@@ -37,7 +37,8 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
             missing.then(|| Unseen { reason, help: Some(help.into()), candidates: Vec::new() })
         })
         .collect();
-    Holders { of, unseen, unread: Unread { pids: Vec::new(), others: true }, gaps: Vec::new() }
+    let origins = vec![(None, None); rows.len()];
+    Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others: true }, gaps: Vec::new() }
 }
 
 /// Rows of one socket under several descriptors or processes become one row with all of its pids.

@@ -141,7 +141,7 @@ fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
     // A socket in TIME_WAIT belongs to nobody any more; the table says 0 there.
     socket.uid = (socket.state != State::TimeWait).then_some(info.uid);
-    Row { socket }
+    Row { socket, cgroup: None }
 }
 
 /// Elsewhere the table names the processes.

@@ -11,14 +11,21 @@ use crate::{Parent, Process, ProcessId, Text};
 /// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
 const LONGEST_ANCESTRY: usize = 64;
 
+/// How many processes are read at a time: sysinfo keeps more of each than is kept here.
+const AT_A_TIME: usize = 64;
+
 /// Facts of these processes. One that is gone, or that may not be looked at, is missing.
 pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<u32, Process> {
     let pids: Vec<Pid> = pids.map(Pid::from_u32).collect();
     let mut processes = BTreeMap::new();
-    if pids.is_empty() {
-        return processes;
+    for some in pids.chunks(AT_A_TIME) {
+        read_some(some, ancestry, &mut processes);
     }
-    let Ok(mut system) = System::new() else { return processes };
+    processes
+}
+
+fn read_some(pids: &[Pid], ancestry: bool, processes: &mut BTreeMap<u32, Process>) {
+    let Ok(mut system) = System::new() else { return };
     let kind = ProcessRefreshKind::nothing()
         .with_exe(UpdateKind::Always)
         .with_cwd(UpdateKind::Always)
@@ -27,23 +34,21 @@ pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<
     // On Linux the command line is read without sysinfo, which leaves empty arguments out.
     #[cfg(not(target_os = "linux"))]
     let kind = kind.with_cmd(UpdateKind::Always);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, kind);
-    read_parents(&mut system, &pids, ancestry);
-    let users = Users::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), false, kind);
+    read_parents(&mut system, pids, ancestry);
     for pid in pids {
-        if let Some(process) = system.process(pid) {
-            let mut facts = describe(process, &users);
+        if let Some(process) = system.process(*pid) {
+            let mut facts = describe(process);
             facts.parents = parents(&system, process, ancestry);
             processes.insert(pid.as_u32(), facts);
         }
     }
-    processes
 }
 
-fn describe(process: &sysinfo::Process, users: &Users) -> Process {
+fn describe(process: &sysinfo::Process) -> Process {
     let command: Vec<Text> = process.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();
     let name = full_name(process.name(), process.exe().and_then(|path| path.file_name()));
-    let (uid, user) = users.of(process);
+    let (uid, user) = user(process);
     let start = process.start_time();
     Process {
         id: ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) },
@@ -110,33 +115,15 @@ fn parents(system: &System, process: &sysinfo::Process, ancestry: bool) -> Vec<P
     parents
 }
 
-/// Users of processes: a number on Unix, a name on Windows.
+/// The user of a process: a number on Unix.
 #[cfg(unix)]
-struct Users;
-
-#[cfg(unix)]
-impl Users {
-    fn new() -> Users {
-        Users
-    }
-
-    fn of(&self, process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
-        let uid = process.effective_user_id().or_else(|| process.user_id());
-        (uid.map(|uid| **uid), None)
-    }
+fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
+    let uid = process.effective_user_id().or_else(|| process.user_id());
+    (uid.map(|uid| **uid), None)
 }
 
+/// The user of a process: a name on Windows.
 #[cfg(windows)]
-struct Users(Option<sysinfo::Users>);
-
-#[cfg(windows)]
-impl Users {
-    fn new() -> Users {
-        Users(sysinfo::Users::new_with_refreshed_list().ok())
-    }
-
-    fn of(&self, process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
-        let user = || self.0.as_ref()?.get_user_by_id(process.user_id()?);
-        (None, user().map(|user| user.name().into()))
-    }
+fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
+    (None, process.user_id().and_then(|sid| super::users::name_of_sid(&sid.to_string())))
 }

@@ -1,20 +1,84 @@
-//! User names on Windows, where users are not numbers: names come with the process.
+//! User names on Windows, where users are not numbers: a process's user is a SID, whose name the system knows.
+//! (sysinfo's list of users ends the program where there are no logon sessions.)
+
+use std::ptr;
+
+use windows_sys::Win32::Foundation::LocalFree;
+use windows_sys::Win32::Security::Authorization::ConvertStringSidToSidW;
+use windows_sys::Win32::Security::{LookupAccountNameW, LookupAccountSidW, PSID};
 
 use crate::Text;
+
+/// Longer names than this are no user names (UNLEN of lmcons.h, and the domain's).
+const LONGEST_NAME: usize = 512;
 
 /// Users have no numbers here.
 pub(super) fn name(_uid: u32) -> Option<Text> {
     None
 }
 
-/// Whether there is a local user of that name.
+/// Whether this machine or its domain knows a user of that name (LookupAccountNameW).
 pub(super) fn exists(name: &str) -> bool {
-    let users = sysinfo::Users::new_with_refreshed_list();
-    users.is_ok_and(|users| users.iter().any(|user| user.name().eq_ignore_ascii_case(name)))
+    let name = wide(name);
+    let mut sid = [0_u8; 256];
+    let mut sid_length = 256;
+    let mut domain = [0_u16; LONGEST_NAME];
+    let mut domain_length = LONGEST_NAME as u32;
+    let mut kind = 0;
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: the name ends in NUL; both buffers are as long as the lengths that are passed with them.
+    let found = unsafe {
+        LookupAccountNameW(
+            ptr::null(),
+            name.as_ptr(),
+            sid.as_mut_ptr().cast(),
+            &raw mut sid_length,
+            domain.as_mut_ptr(),
+            &raw mut domain_length,
+            &raw mut kind,
+        )
+    };
+    found != 0
 }
 
 /// Users have no numbers here.
 #[cfg(feature = "cli")]
 pub(super) fn own() -> Option<u32> {
     None
+}
+
+/// The name of the user with a SID such as `S-1-5-18` (LookupAccountSidW).
+pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
+    let sid = wide(sid);
+    let mut binary: PSID = ptr::null_mut();
+    let mut name = [0_u16; LONGEST_NAME];
+    let mut domain = [0_u16; LONGEST_NAME];
+    let (mut name_length, mut domain_length) = (LONGEST_NAME as u32, LONGEST_NAME as u32);
+    let mut kind = 0;
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: the text ends in NUL; `binary` is used only where it was set, and freed once with the function that its
+    // documentation names; the buffers are as long as the lengths that are passed with them.
+    let found = unsafe {
+        if ConvertStringSidToSidW(sid.as_ptr(), &raw mut binary) == 0 {
+            return None;
+        }
+        let found = LookupAccountSidW(
+            ptr::null(),
+            binary,
+            name.as_mut_ptr(),
+            &raw mut name_length,
+            domain.as_mut_ptr(),
+            &raw mut domain_length,
+            &raw mut kind,
+        );
+        LocalFree(binary.cast());
+        found
+    };
+    let name =
+        name.get(..usize::try_from(name_length).ok()?).filter(|name| found != 0 && !name.is_empty())?;
+    Some(String::from_utf16_lossy(name).as_str().into())
+}
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
 }

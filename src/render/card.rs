@@ -8,7 +8,9 @@ use crate::render::escape::{command_line, escape};
 use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
-use crate::{Connection, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, Text, Unseen};
+use crate::{
+    Connection, Evidence, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, Text, Unseen,
+};
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
@@ -87,7 +89,7 @@ impl Card<'_> {
             self.group.iter().map(|one| words::address_phrase(&one.socket)).collect();
         let subject = match socket.endpoint.port() {
             Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
-            None => format!("{} on {}", socket.protocol.as_str(), and(&addresses)),
+            None => and(&addresses),
         };
         let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
         match (self.listener.holders.as_slice(), &self.listener.unseen) {
@@ -129,6 +131,7 @@ impl Card<'_> {
             program.filter(|path| process.is_some_and(|process| !is_named_by_command(path, process)));
         add("program", program.map(|path| asker.path(path)), None);
         let directory = process.and_then(|process| process.directory.as_ref());
+        add("namespace", socket.namespace.as_ref().map(escape), None);
         add("directory", directory.map(|path| asker.path(path)), None);
         let project = process.and_then(|process| process.project.as_ref());
         let project = project.filter(|project| Some(&project.directory) != directory);
@@ -144,7 +147,7 @@ impl Card<'_> {
         let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
-            add("likely", candidates(unseen), None);
+            add(candidates_label(unseen), candidates(unseen), None);
             add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
         }
         let exposed = words::is_exposed(socket).then_some(Meaning::Exposed);
@@ -260,11 +263,20 @@ fn container_line(container: &crate::Container) -> String {
     format!("{name} ({}{image}{port})", escape(&container.runtime))
 }
 
+/// How likely they are.
+fn candidates_label(unseen: &Unseen) -> &'static str {
+    match unseen.candidates.first().map(|candidate| candidate.evidence) {
+        Some(Evidence::User | Evidence::Message) => "perhaps",
+        _ => "likely",
+    }
+}
+
 fn candidates(unseen: &Unseen) -> Option<String> {
     let (first, rest) = unseen.candidates.split_first()?;
     let why = match first.evidence {
-        crate::Evidence::Cgroup => "by the socket's cgroup",
-        crate::Evidence::LastUser => "by last use",
+        Evidence::Cgroup => "by the socket's cgroup",
+        Evidence::LastUser => "by last use",
+        Evidence::Message => "by a message on its way there",
         _ => "by the socket's user",
     };
     let shown: Vec<String> = std::iter::once(first).chain(rest).take(3).map(words::candidate).collect();

@@ -40,7 +40,7 @@ struct Cell {
 
 /// Writes a snapshot as a table.
 pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<Shortened> {
-    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states));
+    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, snapshot));
     let groups = match options.width {
         Some(_) => group(&snapshot.listeners),
         None => snapshot.listeners.iter().map(|listener| vec![listener]).collect(),
@@ -72,8 +72,11 @@ pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write)
     Ok(fit.shortened(&columns, &widths))
 }
 
-fn default_columns(states: bool) -> Vec<Column> {
+fn default_columns(states: bool, snapshot: &Snapshot) -> Vec<Column> {
     let mut columns = vec![Column::Port, Column::Protocol, Column::Address];
+    if snapshot.listeners.iter().any(|listener| listener.socket.namespace.is_some()) {
+        columns.push(Column::Namespace);
+    }
     if states {
         columns.extend([Column::State, Column::Peer]);
     }
@@ -97,6 +100,11 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
 fn group(listeners: &[Listener]) -> Vec<Vec<&Listener>> {
     let mut groups: Vec<Vec<&Listener>> = Vec::new();
     for listener in listeners {
+        // Connections never share a row, and there may be a hundred thousand of them on one port.
+        if !listener.socket.is_listener() {
+            groups.push(vec![listener]);
+            continue;
+        }
         let place = groups.iter_mut().rev().take_while(|group| {
             group.first().is_some_and(|first| first.socket.endpoint.port() == listener.socket.endpoint.port())
         });
@@ -307,7 +315,7 @@ impl Column {
             Column::Address => Some(1),
             Column::Protocol => Some(2),
             Column::User => Some(3),
-            Column::State => Some(4),
+            Column::State | Column::Namespace => Some(4),
             Column::Peer => Some(5),
             _ => Some(6),
         }
@@ -419,7 +427,7 @@ mod tests {
             width in 20usize..200,
             natural in proptest::collection::vec(1usize..60, 6),
         ) {
-            let columns = default_columns(false);
+            let columns = [Column::Port, Column::Protocol, Column::Address, Column::Process, Column::Pid, Column::User, Column::What];
             let mut widths = vec![5];
             widths.extend(&natural);
             // Pids have seven digits at most.

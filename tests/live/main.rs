@@ -112,11 +112,6 @@ const READY: &[Cases] = &[
     rights::cases,
     #[cfg(unix)]
     states::cases,
-];
-
-/// What must hold with the native reader of Linux: ignored until a line moves up to [`READY`], and run
-/// before that with `--ignored`.
-const AWAITED: &[Cases] = &[
     #[cfg(unix)]
     burden::cases,
     #[cfg(unix)]
@@ -133,7 +128,8 @@ const AWAITED: &[Cases] = &[
     unprivileged::cases,
 ];
 
-/// What must hold with the commands `why`, `free`, `wait` and the option `--probe`; the same until then.
+/// What must hold with the commands `why`, `free`, `wait` and the option `--probe`: ignored until a line
+/// moves up to [`READY`], and run before that with `--ignored`.
 const AWAITED_WHY: &[Cases] = &[
     #[cfg(unix)]
     free::cases,
@@ -167,11 +163,9 @@ fn main() -> ExitCode {
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
     let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
-    let lists =
-        [(AWAITED, "awaits the native reader of Linux"), (AWAITED_WHY, "awaits `why`, `free`, `wait`")];
-    let awaited = lists.iter().flat_map(|(list, waits)| {
-        let cases = list.iter().flat_map(|cases| cases());
-        cases.map(|case| trial(&case, &arguments, may_skip).with_kind(*waits).with_ignored_flag(true))
+    let awaited = AWAITED_WHY.iter().flat_map(|cases| cases()).map(|case| {
+        let waits = "awaits `why`, `free`, `wait` and `--probe`";
+        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
     });
     let trials = ready.chain(awaited).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

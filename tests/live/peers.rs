@@ -8,6 +8,7 @@ use std::process::Command;
 cases![
     twenty_kinds_of_listeners_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
     udp_sockets_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
+    a_multipath_listener_is_a_tcp_listener[Need::Linux, Need::Mptcp],
     habits_of_ss_and_netstat_are_understood[],
     habits_of_lsof_are_understood[],
 ];
@@ -141,6 +142,14 @@ fn udp_sockets_equal_what_ss_tells() {
     assert_eq!(wanted.len(), 8, "UDP sockets staged");
     let answer = Look::at(["-u"]).answer(0);
     answer.seen.equal(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
+}
+
+fn a_multipath_listener_is_a_tcp_listener() {
+    let port = port();
+    let server = Fixture::start([format!("mptcp=127.0.0.1:{port}"), "fork=1".into()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), server.family(), "holders");
+    answer.seen.equal(&answer.only()["unseen"], &Value::Null, "nothing unseen");
 }
 
 /// Ports and protocols of an answer, of these ports alone.

@@ -2,11 +2,10 @@
 //! Failing assertions show the command, the status and both streams.
 
 use super::fixture::shorten;
-use super::place::{ALLEARS, for_everyone, spawn};
+use super::place::{self, for_everyone, spawn};
 use super::{Answer, PATIENCE};
 use std::ffi::OsString;
 use std::fmt::Debug;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,7 +65,7 @@ impl Look {
     pub(super) fn command(self) -> (Command, String) {
         // A launcher may change the user too, so it gets what everyone can run.
         let foreign = self.user.is_some() || !self.launcher.is_empty();
-        let program = if foreign { for_everyone(Path::new(ALLEARS)) } else { ALLEARS.into() };
+        let program = if foreign { for_everyone(&place::program()) } else { place::program() };
         let words: Vec<OsString> =
             self.launcher.into_iter().chain([program.into_os_string()]).chain(self.arguments).collect();
         let (first, rest) = words.split_first().expect("the program at least");

@@ -26,6 +26,8 @@ pub(crate) enum Need {
     Cgroup,
     /// A second loopback address, `::1`.
     Ipv6,
+    /// Multipath TCP.
+    Mptcp,
 }
 
 impl Need {
@@ -58,6 +60,10 @@ impl Need {
             Self::IoUring => (has_rings(), "io_uring".to_owned()),
             Self::Fuse => (Path::new("/dev/fuse").exists(), "/dev/fuse".to_owned()),
             Self::Cgroup => (cgroup_root().is_some(), "a cgroup2 file system to write to".to_owned()),
+            Self::Mptcp => {
+                let enabled = std::fs::read_to_string("/proc/sys/net/mptcp/enabled");
+                (enabled.is_ok_and(|value| value.trim() == "1"), "multipath TCP".to_owned())
+            }
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };
         (!there).then(|| format!("needs {what}"))

@@ -6,8 +6,11 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The program under test.
-pub(crate) const ALLEARS: &str = env!("CARGO_BIN_EXE_allears");
+/// The program under test: the one that was built with this test, unless ALLEARS_PROGRAM names a copy of it.
+pub(crate) fn program() -> PathBuf {
+    let copy = std::env::var_os("ALLEARS_PROGRAM");
+    copy.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_allears")), PathBuf::from)
+}
 
 /// An account that owns nothing, present on every Unix.
 pub(crate) const NOBODY: u32 = 65_534;

@@ -1,51 +1,58 @@
 //! Who holds a socket, and where nobody was seen to: why not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind as IoErrorKind;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::os::fd::AsFd;
 
-use super::procfs;
-use super::walk::{Walk, walk};
+use rustix::thread::CapabilitySet;
+
+use super::belonging::belongs_to;
+use super::pin::{Directory, Pin};
+use super::walk::{Found, Walk, walk};
+use super::{cgroup, deep, procfs};
 use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
-use crate::{Error, Evidence, Gap, Process, Reason, Text, Unseen};
+use crate::{Candidate, Error, Evidence, Family, Gap, Process, Protocol, Reason, Socket, Text, Unseen};
 
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
 const LONGEST_COMMAND: u64 = 32 * 1024;
+/// How often a socket that nobody seems to hold is looked for again.
+const REPEATS: usize = 2;
 /// The kernel keeps 15 bytes of a thread's name.
 const LONGEST_COMM: usize = 15;
 
-/// A process pinned by its directory in /proc: once the process has ended, the handle answers ESRCH for good, also
-/// where the pid was given away again.
+/// A process that holds a socket.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
-    pid: u32,
-    directory: Arc<OwnedFd>,
-}
+pub(crate) struct Pinned(Pin);
 
 impl Pinned {
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.0.pid
     }
 
     /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
     /// nothing is known then of whose facts these are.
     pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
-        let command = procfs::read_at(&*self.directory, "cmdline", LONGEST_COMMAND + 1);
+        let Some(directory) = self.0.directory() else { return false };
+        let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
+        let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
         // Read last: where this still answers, the pid has belonged to this process all the time.
-        let Some(stat) = procfs::stat(&*self.directory) else { return false };
+        let Some(stat) = procfs::stat(&*directory) else { return false };
         process.id.start = Some(stat.start);
         if let Ok(command) = command {
             process.command = Some(arguments(&command));
         }
-        process.name = full_name(&stat.name, process);
+        let executable = process.executable.as_ref().map(Text::file_name);
+        process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
+        if let Some(path) = cgroup.and_then(|bytes| cgroup::of_process(&bytes)) {
+            (process.service, process.container) = belongs_to(&path);
+        }
         true
     }
 }
 
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.
-fn arguments(bytes: &[u8]) -> Vec<Text> {
+pub(super) fn arguments(bytes: &[u8]) -> Vec<Text> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if bytes.is_empty() {
         return Vec::new();
@@ -56,12 +63,11 @@ fn arguments(bytes: &[u8]) -> Vec<Text> {
 }
 
 /// The kernel's 15 bytes, made whole by the program's file or the first argument where one begins with them.
-fn full_name(comm: &[u8], process: &Process) -> Text {
+fn full_name(comm: &[u8], executable: Option<&[u8]>, command: &[Text]) -> Text {
     if comm.len() < LONGEST_COMM {
         return comm.into();
     }
-    let argument = process.command.iter().flatten().next().map(Text::file_name);
-    let executable = process.executable.as_ref().map(Text::file_name);
+    let argument = command.first().map(Text::file_name);
     let whole = [executable, argument].into_iter().flatten().find(|name| name.starts_with(comm));
     whole.unwrap_or(comm).into()
 }
@@ -99,95 +105,236 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     wanted.sort_unstable();
     wanted.dedup();
     let mut walk = if wanted.is_empty() { Walk::default() } else { walk(&wanted)? };
-    walk.refused.retain(|pid| !is_kernel_thread(*pid));
+    let mut missing = walk.missing(&wanted);
+    let closed = closed_since(rows, &missing);
+    missing.retain(|inode| closed.binary_search(inode).is_err());
+    if !missing.is_empty() {
+        deep::search_threads(&walk.pids.clone(), &missing, &mut walk);
+        deep::search_rings(&walk.rings.clone(), &missing, &mut walk);
+        missing = walk.missing(&missing);
+    }
+    let mut sight = Sight::of(&mut walk, rows, closed);
+    for _ in 0..REPEATS {
+        if missing.is_empty() || !sight.refused.is_empty() {
+            break;
+        }
+        // No process that there was hides anything. The socket may have been handed on behind the walk's back.
+        walk.found.extend(super::walk::walk(&missing)?.found);
+        missing = walk.missing(&missing);
+        sight.closed.extend(closed_since(rows, &missing));
+        sight.closed.sort_unstable();
+        missing.retain(|inode| sight.closed.binary_search(inode).is_err());
+    }
+    if !missing.is_empty() {
+        let named = |process: Pin| Some(candidate(process.pid, &*process.directory()?, Evidence::Message));
+        sight.receivers = deep::receivers().into_iter().filter_map(named).collect();
+        sight.kernel_ports = deep::kernel_ports();
+    }
+    let of = join(rows, walk.found);
+    let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
+    let gaps = sight.gaps(walk.failed.last().map(|(_, errno)| errno.to_string()), !missing.is_empty());
+    let mut pids: Vec<u32> = sight.refused.iter().map(|refused| refused.pid).collect();
+    pids.extend(walk.failed.iter().map(|(pid, _)| *pid));
+    pids.sort_unstable();
+    let unread = Unread { pids, others: sight.hidden || sight.namespaced };
+    let origins = rows
+        .iter()
+        .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path)))
+        .collect();
+    Ok(Holders { of, unseen, origins, unread, gaps })
+}
 
+/// Puts what was found to the rows.
+fn join(rows: &[&Row], mut found: Vec<Found>) -> Vec<Vec<Held>> {
+    found.sort_by_key(|found| (found.inode, found.process.pid, found.descriptor));
+    found.dedup_by_key(|found| (found.inode, found.process.pid, found.descriptor));
     let mut by_inode: BTreeMap<u64, Vec<Held>> = BTreeMap::new();
-    for found in walk.found {
+    for found in found {
         let holders = by_inode.entry(found.inode).or_default();
         match holders.last_mut() {
-            Some(last) if last.process.pid == found.pid => last.descriptors.push(found.descriptor),
+            Some(last) if last.process.pid() == found.process.pid => last.descriptors.push(found.descriptor),
             _ => holders.push(Held {
-                process: Pinned { pid: found.pid, directory: Arc::new(found.directory) },
+                process: Pinned(found.process),
                 descriptors: vec![found.descriptor],
                 evidence: Evidence::Descriptor,
             }),
         }
     }
-    let of: Vec<Vec<Held>> = rows
-        .iter()
-        .map(|row| row.socket.inode.and_then(|inode| by_inode.get(&inode)).cloned().unwrap_or_default())
-        .collect();
-    let sight = Sight {
-        refused: walk.refused.len(),
-        failed: walk.failed.len(),
-        hidden: hides_processes(),
-        namespaced: is_in_pid_namespace(),
-    };
-    let mut unseen: Vec<Option<Unseen>> =
-        rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
-    if walk.refused.is_empty() {
-        find_closed(rows, &mut unseen);
-    }
-    let mut pids: Vec<u32> =
-        walk.refused.iter().copied().chain(walk.failed.iter().map(|(pid, _)| *pid)).collect();
-    pids.sort_unstable();
-    let unread = Unread { pids, others: sight.hidden || sight.namespaced };
-    Ok(Holders {
-        of,
-        unseen,
-        unread,
-        gaps: sight.gaps(walk.failed.last().map(|(_, errno)| errno.to_string())),
-    })
+    let of =
+        |row: &&Row| row.socket.inode.and_then(|inode| by_inode.get(&inode)).cloned().unwrap_or_default();
+    rows.iter().map(of).collect()
 }
 
-/// What a walk could not see.
+/// Those of the missing sockets that are not in the table any more. Ascending.
+fn closed_since(rows: &[&Row], missing: &[u64]) -> Vec<u64> {
+    let mut open: BTreeMap<(Protocol, Family, bool), Option<BTreeSet<u64>>> = BTreeMap::new();
+    let mut closed = Vec::new();
+    for row in rows {
+        let Some(inode) = row.socket.inode.filter(|inode| missing.binary_search(inode).is_ok()) else {
+            continue;
+        };
+        let table = Table { protocol: row.socket.protocol, family: row.socket.family() };
+        // Another namespace's table is not read again from here.
+        if row.socket.namespace.is_some() {
+            continue;
+        }
+        let listener = row.socket.is_listener();
+        let key = (table.protocol, table.family, listener);
+        let listed = open.entry(key).or_insert_with(|| super::table::inodes(table, listener));
+        if listed.as_ref().is_some_and(|listed| !listed.contains(&inode)) {
+            closed.push(inode);
+        }
+    }
+    closed.sort_unstable();
+    closed
+}
+
+/// A process whose descriptors may not be read.
+struct Refused {
+    pid: u32,
+    name: Vec<u8>,
+}
+
+/// What a walk could not see, and what explains sockets that it did not find.
 struct Sight {
-    refused: usize,
+    refused: Vec<Refused>,
     failed: usize,
     hidden: bool,
     namespaced: bool,
+    closed: Vec<u64>,
+    cgroups: BTreeMap<u64, cgroup::Found>,
+    receivers: Vec<Candidate>,
+    kernel_ports: Vec<u16>,
 }
 
 impl Sight {
+    fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Sight {
+        // Threads of the kernel have no descriptors: nothing is missed where theirs may not be read.
+        let named = |pid: &u32| {
+            let stat = std::fs::read(format!("/proc/{pid}/stat"))
+                .ok()
+                .and_then(|bytes| procfs::parse_stat(&bytes))?;
+            (!stat.kernel).then_some(Refused { pid: *pid, name: stat.name })
+        };
+        walk.refused.sort_unstable();
+        walk.refused.dedup();
+        let refused: Vec<Refused> = walk.refused.iter().filter_map(named).collect();
+        let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.cgroup).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Sight {
+            refused,
+            failed: walk.failed.len(),
+            hidden: hides_processes(),
+            namespaced: is_in_pid_namespace(),
+            closed,
+            cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
+            receivers: Vec::new(),
+            kernel_ports: Vec::new(),
+        }
+    }
+
+    fn cgroup(&self, row: &Row) -> Option<&cgroup::Found> {
+        self.cgroups.get(&row.cgroup?)
+    }
+
     /// Why there must be, or may be, holders of a socket besides those that were seen.
     fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let socket = &row.socket;
         // Connections without an inode (TIME_WAIT and the like) have outlived their holders.
-        socket.inode?;
+        let inode = socket.inode?;
         if !held.is_empty() {
-            return None;
+            return self.unseen_besides(row, held);
         }
-        let port = socket.endpoint.port().map_or_else(|| "-x".to_owned(), |port| port.to_string());
-        let sudo = (!super::privileged()).then(|| format!("sudo allears {port}"));
-        let (reason, help) = if self.refused > 0 {
-            (Reason::Permission, sudo)
-        } else if self.hidden {
-            (Reason::HiddenProc, sudo)
-        } else if self.namespaced {
-            (Reason::PidNamespace, Some("ask outside of this container or pid namespace".to_owned()))
-        } else if self.failed > 0 {
-            (Reason::Unknown, None)
-        } else {
-            (
-                Reason::Unknown,
-                Some(
-                    "it may have ended during the look, or the kernel itself holds it; look again".to_owned(),
-                ),
-            )
+        let kernel = socket.protocol == Protocol::Udp
+            && socket.uid == Some(0)
+            && socket.endpoint.port().is_some_and(|port| self.kernel_ports.contains(&port));
+        let explained = |reason, help: Option<String>, candidates| {
+            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates })
         };
-        let help = help.map(|help| help.as_str().into());
-        Some(Unseen { reason, help, candidates: Vec::new() })
+        if self.closed.binary_search(&inode).is_ok() {
+            return explained(
+                Reason::Exited,
+                Some("its holder ended during the look; look again".to_owned()),
+                vec![],
+            );
+        }
+        if kernel {
+            let help = "a tunnel of the kernel receives here; ip -d link shows it".to_owned();
+            return explained(Reason::Kernel, Some(help), vec![]);
+        }
+        if !self.receivers.is_empty() {
+            let help = "look again when the message was received".to_owned();
+            return explained(Reason::InFlight, Some(help), self.receivers.clone());
+        }
+        if !self.refused.is_empty() {
+            return explained(Reason::Permission, Some(help(socket)), self.candidates(row));
+        }
+        if self.hidden {
+            return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
+        }
+        if self.namespaced {
+            let help = "perhaps a process outside of this pid namespace holds it: ask there".to_owned();
+            return explained(Reason::PidNamespace, Some(help), vec![]);
+        }
+        if self.failed > 0 {
+            return explained(Reason::Unknown, None, vec![]);
+        }
+        // Every process was looked into, twice, and the socket is still there.
+        explained(Reason::Kernel, None, vec![])
     }
 
-    fn gaps(&self, failure: Option<String>) -> Vec<Gap> {
+    /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
+    fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+        let uid = row.socket.uid?;
+        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.0.directory()?).ok()?.st_uid);
+        if self.refused.is_empty() || held.iter().any(|held| user(held) == Some(uid)) {
+            return None;
+        }
+        let candidates = self.candidates(row);
+        let help = Some(help(&row.socket).as_str().into());
+        (!candidates.is_empty()).then_some(Unseen { reason: Reason::Permission, help, candidates })
+    }
+
+    /// Of the processes that may not be read: those of the socket's cgroup, or else those of its user.
+    fn candidates(&self, row: &Row) -> Vec<Candidate> {
+        let named = |refused: &Refused, evidence| {
+            let name = full_name(&refused.name, None, &command_of(refused.pid));
+            Candidate { pid: refused.pid, name, evidence }
+        };
+        // Being in the root cgroup tells nothing.
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let in_cgroup = self.refused.iter().filter(|refused| members.binary_search(&refused.pid).is_ok());
+        let candidates: Vec<Candidate> = in_cgroup.map(|refused| named(refused, Evidence::Cgroup)).collect();
+        if !candidates.is_empty() {
+            return candidates;
+        }
+        let Some(uid) = row.socket.uid else { return Vec::new() };
+        let of_user = self.refused.iter().filter(|refused| procfs::effective_uid(refused.pid) == Some(uid));
+        of_user.map(|refused| named(refused, Evidence::User)).collect()
+    }
+
+    /// The members of a socket's cgroup, where processes are hidden: their pids can be read all the same.
+    fn members(&self, row: &Row) -> Vec<Candidate> {
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let named = |pid: u32| {
+            let directory = Directory::open(pid).ok()?;
+            Some(candidate(pid, directory, Evidence::Cgroup))
+        };
+        members.into_iter().filter_map(named).collect()
+    }
+
+    fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        if self.refused > 0 {
-            let detail = match self.refused {
+        let refused = self.refused.len();
+        if refused > 0 {
+            let detail = match refused {
                 1 => "the descriptors of one process".to_owned(),
                 many => format!("the descriptors of {many} processes"),
             };
-            let help = (!super::privileged()).then_some("run with sudo to see them");
-            gaps.push(Gap::new("descriptors", "permission", self.refused, detail, help));
+            gaps.push(Gap::new("descriptors", "permission", refused, detail, Some(&rights())));
         }
         if self.failed > 0 {
             let why = failure.unwrap_or_default();
@@ -196,33 +343,58 @@ impl Sight {
         }
         if self.hidden {
             let detail = "processes of other users: /proc is mounted with hidepid";
-            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some("run with sudo to see them")));
+            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some(&rights())));
+        }
+        if self.namespaced && missing {
+            let detail = "processes outside of this pid namespace, if there are any";
+            gaps.push(Gap::new("processes", "pid-namespace", 1, detail, None));
         }
         gaps
     }
 }
 
-/// A socket nobody was seen to hold may have been closed during the look.
-fn find_closed(rows: &[&Row], unseen: &mut [Option<Unseen>]) {
-    let mut tables = Vec::new();
-    for (row, unseen) in rows.iter().zip(unseen) {
-        let (Some(unseen), Some(inode)) = (unseen, row.socket.inode) else { continue };
-        let table = Table { protocol: row.socket.protocol, family: row.socket.family() };
-        if !tables.iter().any(|(known, _)| *known == table) {
-            tables.push((table, procfs::net_sockets(table).ok()));
-        }
-        let listed = tables.iter().find(|(known, _)| *known == table).and_then(|(_, listed)| listed.as_ref());
-        if listed.is_some_and(|listed| !listed.contains_key(&inode)) {
-            unseen.reason = Reason::Exited;
-            unseen.help = Some("its holder ended during the look; look again".into());
-        }
+/// A process that may be the one, by its name as its own directory tells it.
+fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
+    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
+    let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
+    Candidate { pid, name: full_name(&comm, None, &arguments(&command)), evidence }
+}
+
+fn command_of(pid: u32) -> Vec<Text> {
+    let read = Directory::open(pid)
+        .ok()
+        .and_then(|directory| procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).ok());
+    arguments(&read.unwrap_or_default())
+}
+
+/// The one command that shows who holds a socket, and what is missing here where something is there already.
+fn help(socket: &Socket) -> String {
+    match (rights(), socket.endpoint.port()) {
+        (missing, _) if super::privileged() => missing,
+        (missing, Some(port)) if missing == SUDO => format!("sudo allears {port}"),
+        (missing, None) if missing == SUDO => "sudo allears -x".to_owned(),
+        (missing, Some(port)) => format!("sudo allears {port} ({missing})"),
+        (missing, None) => format!("sudo allears -x ({missing})"),
     }
 }
 
-/// Threads of the kernel have no descriptors, so that nothing is missed where theirs may not be read.
-fn is_kernel_thread(pid: u32) -> bool {
-    let stat = std::fs::read(format!("/proc/{pid}/stat"));
-    stat.ok().and_then(|bytes| procfs::parse_stat(&bytes)).is_some_and(|stat| stat.kernel)
+const SUDO: &str = "run with sudo to see them";
+
+/// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
+/// capabilities: neither has every root all of them, nor is everybody else without.
+fn rights() -> String {
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let inspect = held.contains(CapabilitySet::SYS_PTRACE);
+    let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
+    match (inspect, search) {
+        (true, true) => {
+            "these processes have more rights than this one, or a security module guards them".to_owned()
+        }
+        (false, false) if !super::privileged() => SUDO.to_owned(),
+        (true, false) => "CAP_DAC_READ_SEARCH is missing here".to_owned(),
+        (false, true) => "CAP_SYS_PTRACE is missing here".to_owned(),
+        (false, false) => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here".to_owned(),
+    }
 }
 
 /// Whether this /proc hides other users' processes (hidepid): then even the first process is not there.

@@ -1,28 +1,105 @@
-//! Linux.
+//! Linux: the kernel asked over netlink, descriptor tables in /proc.
 
+mod belonging;
+mod cgroup;
+mod deep;
 mod holders;
+mod inet_diag;
+#[cfg(feature = "internals")]
+pub(super) mod internals;
+mod namespace;
+mod netlink;
+mod pin;
 mod procfs;
+mod table;
+mod unix_diag;
 mod walk;
 
 pub(super) use holders::{Pinned, holders, shorten_commands};
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::portable::{self, Table};
 use super::{Reader, Request, Row, SocketTable, users};
-use crate::{Error, ErrorKind, Protocol, State};
+use crate::{Error, ErrorKind, Gap, Protocol, State};
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     procfs::require()?;
-    if request.reader == Reader::Native {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "this version has no native reader of the socket table",
+    let mut whole = match request.reader {
+        Reader::Auto | Reader::Native => table::read(request)?,
+        Reader::Netstat2 if request.namespaces => {
+            return Err(Error::new(ErrorKind::Unsupported, "netstat2 reads one network namespace alone"));
+        }
+        Reader::Netstat2 => by_netstat2(request)?,
+    };
+    if request.namespaces {
+        add_other_namespaces(request, &mut whole);
+    }
+    Ok(whole)
+}
+
+/// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
+fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
+    let (namespaces, gaps) = namespace::others();
+    whole.complete &= gaps.is_empty();
+    whole.gaps.extend(gaps);
+    let mut shut = 0;
+    for namespace in namespaces {
+        let entered = namespace::inside(&namespace, || table::read(request));
+        let read = match entered {
+            Ok(read) => read,
+            Err(error) => {
+                shut += 1;
+                match namespace.proc_net() {
+                    Some(directory) => table::read_proc(&directory, request),
+                    None => {
+                        let attempted = "cannot enter a network namespace in which no process is left";
+                        Err(Error::new(ErrorKind::SocketTable, attempted).because(error))
+                    }
+                }
+            }
+        };
+        match read {
+            Ok(read) => {
+                whole.complete &= read.complete;
+                whole.gaps.extend(read.gaps);
+                whole.rows.extend(read.rows.into_iter().map(|mut row| {
+                    row.socket.namespace = Some(namespace.name.clone());
+                    row
+                }));
+            }
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("namespaces", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+    if shut > 0 {
+        let detail = format!(
+            "{shut} network namespaces may not be entered; their tables come from /proc/PID/net, which does not tell \
+             queues, v6-only, interfaces and cgroups"
+        );
+        whole.gaps.push(Gap::new(
+            "namespaces",
+            "permission",
+            shut,
+            detail,
+            Some("run with sudo to enter them"),
         ));
     }
+}
+
+/// The second opinion: every socket in every state, by the crate netstat2.
+fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
+    if request.unix {
+        return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
+    }
     portable::collect(request, |table| {
+        // A table that seems empty may have been refused, which only shows while nothing was left out.
         let mut rows = portable::read(table, true)?;
         if rows.is_empty() {
-            distrust_emptiness(table)?;
+            rows = distrust_emptiness(table)?;
         }
         if table.protocol == Protocol::Udp && !rows.is_empty() {
             complete_udp(table, &mut rows)?;
@@ -36,20 +113,32 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     })
 }
 
-/// netstat2 ends without a word where the kernel refuses a dump. /proc/net tells whether there was something.
-fn distrust_emptiness(table: Table) -> Result<(), Error> {
-    match procfs::net_sockets(table)? {
-        listed if listed.is_empty() => Ok(()),
-        listed => Err(Error::new(
+/// netstat2 ends without a word where the kernel refuses a dump. Sockets that /proc/net lists before and after a dump
+/// were there during it.
+fn distrust_emptiness(table: Table) -> Result<Vec<Row>, Error> {
+    let before = procfs::net_sockets(procfs::own_net()?, table)?;
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = portable::read(table, true)?;
+    if !rows.is_empty() {
+        return Ok(rows);
+    }
+    let after = procfs::net_sockets(procfs::own_net()?, table)?;
+    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
+    match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
+        0 => Ok(rows),
+        kept => Err(Error::new(
             ErrorKind::SocketTable,
-            format!("cannot read {}: netlink gave nothing, /proc/net lists {}", table.phrase(), listed.len()),
+            format!("cannot read {}: netlink gave nothing, /proc/net lists {kept}", table.phrase()),
         )),
     }
 }
 
 /// Gives UDP sockets the state and the peer that netstat2 leaves out.
 fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
-    let listed = procfs::net_sockets(table)?;
+    let listed = procfs::net_sockets(procfs::own_net()?, table)?;
+    let listed: BTreeMap<u64, _> = listed.into_iter().collect();
     for row in rows {
         let known = row.socket.inode.and_then(|inode| listed.get(&inode));
         // One that is no longer listed was closed since.

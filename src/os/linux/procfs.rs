@@ -1,14 +1,14 @@
 //! Files of /proc (proc(5)), read as bytes. Parsers take bytes, so that they can be tried without a kernel.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::path::Arg;
 
 use crate::os::portable::Table;
-use crate::{Error, ErrorKind, Family, Protocol};
+use crate::{Error, ErrorKind, Family, Protocol, State};
 
 /// The most that is read of any file here but the tables of /proc/net.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -27,7 +27,7 @@ pub(super) fn require() -> Result<(), Error> {
 }
 
 /// A file below an open directory, up to a limit.
-pub(super) fn read_at(directory: impl AsFd, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut bytes = Vec::new();
     std::fs::File::from(file).take(limit).read_to_end(&mut bytes)?;
@@ -68,6 +68,14 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     })
 }
 
+/// The user a process acts as, from /proc/PID/status. The directory's own user is root's where the process may not
+/// be dumped.
+pub(super) fn effective_uid(pid: u32) -> Option<u32> {
+    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// A socket as /proc/net lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NetSocket {
@@ -78,24 +86,36 @@ pub(super) struct NetSocket {
     pub(super) uid: u32,
 }
 
-/// The sockets of a table by inode, from /proc/net of this process's network namespace.
-pub(super) fn net_sockets(table: Table) -> Result<BTreeMap<u64, NetSocket>, Error> {
-    let path = match (table.protocol, table.family) {
-        (Protocol::Tcp, Family::Ipv4) => "/proc/net/tcp",
-        (Protocol::Tcp, _) => "/proc/net/tcp6",
-        (_, Family::Ipv4) => "/proc/net/udp",
-        (..) => "/proc/net/udp6",
+/// /proc/net of this thread's network namespace.
+pub(super) fn own_net() -> Result<OwnedFd, Error> {
+    let path = "/proc/thread-self/net";
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
+        Error::new(ErrorKind::SocketTable, format!("cannot open {path}")).because(io::Error::from(errno))
+    })
+}
+
+/// The sockets of a table with their inode numbers, from a directory such as /proc/net. Inode 0 stands for those that
+/// have outlived their holders.
+pub(super) fn net_sockets(directory: impl AsFd, table: Table) -> Result<Vec<(u64, NetSocket)>, Error> {
+    let name = match (table.protocol, table.family) {
+        (Protocol::Tcp, Family::Ipv4) => "tcp",
+        (Protocol::Tcp, _) => "tcp6",
+        (_, Family::Ipv4) => "udp",
+        (..) => "udp6",
     };
-    match std::fs::read(path) {
+    match read_at(directory, name, u64::MAX) {
         Ok(bytes) => Ok(parse_net(&bytes)),
         // A kernel without IPv6 has no such table.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(error) => Err(Error::new(ErrorKind::SocketTable, format!("cannot read {path}")).because(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => {
+            Err(Error::new(ErrorKind::SocketTable, format!("cannot read /proc/net/{name}")).because(error))
+        }
     }
 }
 
 /// The lines of /proc/net/tcp and its like. A line that is not understood is left out.
-pub(super) fn parse_net(bytes: &[u8]) -> BTreeMap<u64, NetSocket> {
+pub(super) fn parse_net(bytes: &[u8]) -> Vec<(u64, NetSocket)> {
     let line = |line: &[u8]| {
         let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let local = parse_net_address(fields.nth(1)?)?;
@@ -131,6 +151,25 @@ fn parse_net_address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
+/// TCP's states by the kernel's numbers (include/net/tcp_states.h).
+pub(super) fn tcp_state(number: u8) -> State {
+    match number {
+        1 => State::Established,
+        2 => State::SynSent,
+        // 12 is a connection that is still being made, and has no socket of its own yet.
+        3 | 12 => State::SynReceived,
+        4 => State::FinWait1,
+        5 => State::FinWait2,
+        6 => State::TimeWait,
+        7 => State::Closed,
+        8 => State::CloseWait,
+        9 => State::LastAck,
+        10 => State::Listen,
+        11 => State::Closing,
+        _ => State::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,11 +197,13 @@ mod tests {
             3: torn\n";
         let sockets = parse_net(table);
         assert_eq!(sockets.len(), 2);
-        let bound = &sockets[&4711];
+        let socket =
+            |inode| sockets.iter().find(|(known, _)| *known == inode).map(|(_, socket)| socket).unwrap();
+        let bound = socket(4711);
         assert_eq!((bound.local, bound.peer), ("127.0.0.1:10309".parse().unwrap(), None));
         assert_eq!((bound.state, bound.uid), (7, 1000));
-        assert_eq!(sockets[&4712].peer, Some("127.0.0.1:53".parse().unwrap()));
+        assert_eq!(socket(4712).peer, Some("127.0.0.1:53".parse().unwrap()));
         let six = b"h\n 0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 7 0 9\n";
-        assert_eq!(parse_net(six)[&9].local, "[::1]:80".parse().unwrap());
+        assert_eq!(parse_net(six)[0].1.local, "[::1]:80".parse().unwrap());
     }
 }

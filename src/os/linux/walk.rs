@@ -4,6 +4,7 @@
 //! each entry. Nothing is allocated for a descriptor and nothing is ever statted: a descriptor may belong to a
 //! file system that does not answer.
 
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,6 +15,7 @@ use std::thread;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use super::pin::Pin;
 use crate::{Error, ErrorKind};
 
 /// Fewer processes than this are looked through faster than a second thread begins.
@@ -25,16 +27,24 @@ const MOST_THREADS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) inode: u64,
+    pub(super) process: Pin,
+    pub(super) descriptor: u32,
+}
+
+/// A descriptor of an io_uring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ring {
     pub(super) pid: u32,
     pub(super) descriptor: u32,
-    /// The process's directory in /proc. It stays this process's and no other's.
-    pub(super) directory: OwnedFd,
 }
 
 /// What a walk has seen, and what it has not.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     pub(super) found: Vec<Found>,
+    /// All processes there were, ascending.
+    pub(super) pids: Vec<u32>,
+    pub(super) rings: Vec<Ring>,
     /// Processes whose descriptors may not be read.
     pub(super) refused: Vec<u32>,
     /// Processes whose descriptors could not be read for another reason, with the last of these.
@@ -66,18 +76,19 @@ pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
         for other in others {
             if let Ok(part) = other.join() {
                 whole.found.extend(part.found);
+                whole.rings.extend(part.rings);
                 whole.refused.extend(part.refused);
                 whole.failed.extend(part.failed);
             }
         }
     });
-    whole.found.sort_by_key(|found| (found.inode, found.pid, found.descriptor));
     whole.refused.sort_unstable();
     whole.failed.sort_by_key(|(pid, _)| *pid);
+    whole.pids = pids;
     Ok(whole)
 }
 
-fn threads(processes: usize) -> usize {
+pub(super) fn threads(processes: usize) -> usize {
     if processes < FEW_PROCESSES {
         return 1;
     }
@@ -85,7 +96,7 @@ fn threads(processes: usize) -> usize {
 }
 
 /// The pids in /proc, ascending.
-fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
+pub(super) fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
     let mut entries = RawDir::new(proc, &mut buffer);
     let mut pids = Vec::with_capacity(512);
@@ -107,7 +118,20 @@ fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUni
         Ok(table) => table,
         Err(errno) => return walk.note(pid, errno),
     };
-    let mut entries = RawDir::new(&table, buffer);
+    search_table(pid, &table, c"..", wanted, buffer, walk);
+}
+
+/// Searches an open descriptor table. `process` leads from there to the process's directory.
+pub(super) fn search_table(
+    pid: u32,
+    table: &OwnedFd,
+    process: &CStr,
+    wanted: &[u64],
+    buffer: &mut [MaybeUninit<u8>],
+    walk: &mut Walk,
+) {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut entries = RawDir::new(table, buffer);
     while let Some(entry) = entries.next() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -115,30 +139,41 @@ fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUni
         };
         let Some(descriptor) = number(entry.file_name()) else { continue };
         let mut link = [MaybeUninit::uninit(); 64];
-        let target = match rustix::fs::readlinkat_raw(&table, entry.file_name(), &mut link) {
+        let target = match rustix::fs::readlinkat_raw(table, entry.file_name(), &mut link) {
             Ok((target, _)) => target,
             // It was closed since the directory was listed.
             Err(Errno::NOENT) => continue,
             // The directory lists and every link refuses: the rest of the table will refuse as well.
             Err(errno) => return walk.note(pid, errno),
         };
-        let Some(inode) = socket_inode(target) else { continue };
+        let Some(inode) = socket_inode(target) else {
+            if target == b"anon_inode:[io_uring]" {
+                walk.rings.push(Ring { pid, descriptor });
+            }
+            continue;
+        };
         if wanted.binary_search(&inode).is_err() {
             continue;
         }
-        match rustix::fs::openat(
-            &table,
-            c"..",
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
-            Ok(directory) => walk.found.push(Found { inode, pid, descriptor, directory }),
-            Err(errno) => return walk.note(pid, errno),
-        }
+        // A process often has several of the wanted sockets.
+        let process = match walk.found.last() {
+            Some(last) if last.process.pid == pid => Some(last.process.clone()),
+            _ => match rustix::fs::openat(table, process, directory, Mode::empty()) {
+                Ok(directory) => Pin::new(pid, directory.into()),
+                Err(errno) => return walk.note(pid, errno),
+            },
+        };
+        walk.found.extend(process.map(|process| Found { inode, process, descriptor }));
     }
 }
 
 impl Walk {
+    /// Those of these inode numbers that nobody was found to hold. All ascending.
+    pub(super) fn missing(&self, wanted: &[u64]) -> Vec<u64> {
+        let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect();
+        wanted.iter().copied().filter(|inode| !found.contains(inode)).collect()
+    }
+
     /// Notes why a process could not be read. One that has ended has no descriptors any more.
     fn note(&mut self, pid: u32, errno: Errno) {
         match errno {
@@ -170,16 +205,16 @@ fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
 }
 
 /// A directory entry's name as a number.
-fn number(name: &CStr) -> Option<u32> {
+pub(super) fn number(name: &CStr) -> Option<u32> {
     digits(name.to_bytes())?.try_into().ok()
 }
 
 /// The inode number in `socket:[4711]`.
-fn socket_inode(link: &[u8]) -> Option<u64> {
+pub(super) fn socket_inode(link: &[u8]) -> Option<u64> {
     digits(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-fn digits(bytes: &[u8]) -> Option<u64> {
+pub(super) fn digits(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;
     }

@@ -1,0 +1,40 @@
+//! For this project's own benches and fuzz targets: thin functions over parts that are private. No stability is
+//! promised to anybody else. What belongs to one operating system is in `system`, which may be empty.
+
+use std::io::{self, Write};
+
+pub use crate::os::internals as system;
+
+use crate::Snapshot;
+use crate::render::{card, csv, table};
+
+/// Writes a snapshot as a table without colours; `None` for whole rows instead of a width.
+///
+/// # Errors
+/// Those of the writer.
+pub fn table(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let options = table::Options { header: true, states: true, width, ..table::Options::default() };
+    table::write(snapshot, &options, out).map(|_shortened| ())
+}
+
+/// Writes a snapshot as cards without colours; `None` for whole lines instead of a width.
+///
+/// # Errors
+/// Those of the writer.
+pub fn card(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let options = card::Options { parents: true, width, ..card::Options::default() };
+    card::write(snapshot, &options, out)
+}
+
+/// Writes a snapshot as CSV with every column that CSV has.
+///
+/// # Errors
+/// Those of the writer.
+pub fn csv(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    csv::write(snapshot, None, true, out)
+}
+
+/// Whether a terminal would show this text and do nothing else with it, line ends aside.
+pub fn is_inert(text: &str) -> bool {
+    text.chars().all(|character| character == '\n' || !crate::text::acts_on_terminal(character))
+}

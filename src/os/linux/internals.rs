@@ -1,0 +1,96 @@
+//! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
+
+use super::{deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
+use crate::{Error, Protocol, Text};
+
+/// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
+pub const SOCK_DIAG: u16 = 20;
+/// The kind of the messages that answer a request for links (RTM_NEWLINK).
+pub const LINK: u16 = 16;
+/// The sequence number that every request has.
+pub const SEQUENCE: u32 = 1;
+
+/// Calls for the payload of each message of a kind in one netlink datagram. True where the datagram was understood to
+/// its end.
+pub fn datagram(bytes: &[u8], kind: u16, mut each: impl FnMut(&[u8])) -> bool {
+    netlink::read_datagram(bytes, SEQUENCE, kind, &mut each).is_ok()
+}
+
+/// How many attributes a list has.
+pub fn attributes(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    netlink::attributes(bytes, |_, _| count += 1);
+    count
+}
+
+/// Sockets as inet_diag told them.
+#[derive(Debug, Default)]
+pub struct InetSockets(Vec<inet_diag::Entry>);
+
+impl InetSockets {
+    /// Adds the socket of one message. False where it cannot be read.
+    pub fn push(&mut self, message: &[u8], protocol: Protocol) -> bool {
+        let entry = inet_diag::parse(message, protocol);
+        let read = entry.is_some();
+        self.0.extend(entry);
+        read
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The inode number and the path in a message of unix_diag.
+pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
+    unix_diag::parse(message).map(|entry| (entry.inode, entry.path))
+}
+
+/// The port of a tunnel in a message about a link.
+pub fn link_port(message: &[u8]) -> Option<u16> {
+    deep::link_port(message)
+}
+
+/// The name and the start in a /proc/PID/stat.
+pub fn stat(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
+    procfs::parse_stat(bytes).map(|stat| (stat.name, stat.start))
+}
+
+/// How many sockets a /proc/net/tcp or the like lists.
+pub fn inet_table(bytes: &[u8]) -> usize {
+    procfs::parse_net(bytes).len()
+}
+
+/// The inode numbers and paths in a /proc/net/unix.
+pub fn unix_table(bytes: &[u8]) -> Vec<(u64, Option<Text>)> {
+    unix_diag::parse_proc(bytes).into_iter().map(|entry| (entry.inode, entry.path)).collect()
+}
+
+/// The arguments in a /proc/PID/cmdline.
+pub fn arguments(bytes: &[u8]) -> Vec<Text> {
+    holders::arguments(bytes)
+}
+
+/// The inode numbers of the sockets in an io_uring's fdinfo.
+pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
+    deep::fixed_files(fdinfo).collect()
+}
+
+/// How many descriptors wait in a Unix socket, by its fdinfo.
+pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
+    deep::waiting_descriptors(fdinfo)
+}
+
+/// How many descriptors of any process are one of these sockets (inode numbers, ascending).
+///
+/// # Errors
+/// Where /proc cannot be listed.
+pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
+    walk::walk(wanted).map(|walk| walk.found.len())
+}
+
+/// On how many threads so many processes are walked here and now.
+pub fn threads(processes: usize) -> usize {
+    walk::threads(processes)
+}

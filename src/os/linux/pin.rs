@@ -1,0 +1,101 @@
+//! A process that was seen, kept so that no other one is taken for it.
+//!
+//! Its directory in /proc is held open: once the process has ended that handle answers ESRCH for good, also where the
+//! pid was given away again. Where many are held the start in clock ticks stands in for the handle: a program may
+//! have a thousand files open and often no more.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::procfs;
+
+/// The most handles that are held at a time.
+const MOST_HANDLES: usize = 256;
+static HANDLES: AtomicUsize = AtomicUsize::new(0);
+
+/// A process that was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Pin {
+    pub(super) pid: u32,
+    kept: Kept,
+}
+
+#[derive(Debug, Clone)]
+enum Kept {
+    Handle(Arc<Directory>),
+    /// When it began, in clock ticks since boot.
+    Start(u64),
+}
+
+/// The /proc directory of one process, and of no other.
+#[derive(Debug)]
+pub(super) struct Directory(OwnedFd);
+
+impl Directory {
+    /// The directory of the process that has this pid now.
+    pub(super) fn open(pid: u32) -> Result<Directory, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).map(Directory::from)
+    }
+}
+
+impl From<OwnedFd> for Directory {
+    fn from(directory: OwnedFd) -> Directory {
+        HANDLES.fetch_add(1, Ordering::Relaxed);
+        Directory(directory)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        HANDLES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Pin {
+    /// Pins the process whose directory this is. `None` where it has ended.
+    pub(super) fn new(pid: u32, directory: Directory) -> Option<Pin> {
+        let kept = match HANDLES.load(Ordering::Relaxed) {
+            0..=MOST_HANDLES => Kept::Handle(Arc::new(directory)),
+            _ => Kept::Start(procfs::stat(&directory)?.start),
+        };
+        Some(Pin { pid, kept })
+    }
+
+    /// The process's directory; `None` where it has ended, whoever has its pid now.
+    pub(super) fn directory(&self) -> Option<Arc<Directory>> {
+        match &self.kept {
+            Kept::Handle(directory) => Some(Arc::clone(directory)),
+            Kept::Start(start) => {
+                let directory = Directory::open(self.pid).ok()?;
+                (procfs::stat(&directory)?.start == *start).then(|| Arc::new(directory))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_stands_in_for_the_handle() {
+        let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+        let start = procfs::stat(Directory::open(own).unwrap()).unwrap().start;
+        assert!(Pin { pid: own, kept: Kept::Start(start) }.directory().is_some());
+        assert!(
+            Pin { pid: own, kept: Kept::Start(start + 1) }.directory().is_none(),
+            "another process of that pid"
+        );
+    }
+}

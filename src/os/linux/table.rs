@@ -1,0 +1,204 @@
+//! The socket table of one network namespace: the kernel asked directly, /proc/net where it refuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::inet_diag::{self, States};
+use super::netlink::Fault;
+use super::{procfs, unix_diag};
+use crate::os::portable::{self, Table};
+use crate::os::{Reader, Request, Row, SocketTable};
+use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
+
+/// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
+pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut interfaces = Interfaces::default();
+    let mut bound_unknown = None;
+    let mut whole = portable::collect(request, |table| {
+        let states = if request.all { States::All } else { States::Listeners };
+        match inet_diag::sockets(table, states, request.port) {
+            Ok(mut entries) => {
+                if request.all && table.protocol == Protocol::Tcp {
+                    match inet_diag::sockets(table, States::Bound, request.port) {
+                        Ok(bound) => entries.extend(bound),
+                        Err(fault) => bound_unknown = Some(fault),
+                    }
+                }
+                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+            }
+            Err(fault) if request.reader == Reader::Native => {
+                let attempted = format!("the native reader cannot read {}", table.phrase());
+                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+            }
+            Err(fault) => {
+                faults.push(fault);
+                from_proc(procfs::own_net()?, table, request.all)
+            }
+        }
+    })?;
+    if request.rare {
+        // Asked for only where it is there already: the kernel would load the module for the question.
+        for (protocol, sign) in
+            [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
+        {
+            if std::fs::symlink_metadata(sign).is_ok() {
+                add_rare(protocol, request, &mut whole, &mut interfaces);
+            }
+        }
+    }
+    if request.unix {
+        let entries = unix_diag::sockets(request.all).or_else(|fault| {
+            faults.push(fault);
+            procfs::own_net().and_then(unix_from_proc)
+        });
+        match entries {
+            Ok(entries) => whole.rows.extend(entries.into_iter().map(unix_row)),
+            Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+    if let Some(fault) = faults.first() {
+        let detail = format!(
+            "{fault}; the table comes from /proc/net, which does not tell queues, v6-only, interfaces and cgroups"
+        );
+        whole.gaps.push(Gap::new("sockets", "netlink", faults.len(), detail, None));
+    }
+    if let Some(fault) = bound_unknown {
+        let detail = format!("sockets that are bound and do not listen: {fault}");
+        whole.gaps.push(Gap::new("sockets", "unsupported", 1, detail, None));
+    }
+    Ok(whole)
+}
+
+/// Adds the sockets of a protocol that netlink alone tells.
+fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, interfaces: &mut Interfaces) {
+    let states = if request.all { States::All } else { States::Listeners };
+    for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
+        let table = Table { protocol, family };
+        match inet_diag::sockets(table, states, request.port) {
+            _ if !wanted => {}
+            Ok(entries) => {
+                whole.rows.extend(entries.into_iter().map(|entry| row(protocol, entry, interfaces)))
+            }
+            Err(fault) => {
+                whole.complete = false;
+                let detail = format!("cannot read {}: {fault}", table.phrase());
+                whole.gaps.push(Gap::new("sockets", "netlink", 1, detail, None));
+            }
+        }
+    }
+}
+
+/// A namespace's tables by its /proc/PID/net directory, where it may not be entered.
+pub(super) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
+    let mut whole = portable::collect(request, |table| from_proc(&directory, table, request.all))?;
+    if request.unix {
+        whole.rows.extend(unix_from_proc(&directory)?.into_iter().map(unix_row));
+    }
+    Ok(whole)
+}
+
+/// The inode numbers of a table's sockets at this moment.
+pub(super) fn inodes(table: Table, listeners: bool) -> Option<BTreeSet<u64>> {
+    let states = if listeners { States::Listeners } else { States::All };
+    let listed: BTreeSet<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
+        (Protocol::Unix, _) => unix_diag::sockets(true).ok()?.iter().map(|entry| entry.inode).collect(),
+        (_, Ok(mut entries)) => {
+            if !listeners && table.protocol == Protocol::Tcp {
+                entries.extend(inet_diag::sockets(table, States::Bound, None).ok()?);
+            }
+            entries.iter().filter_map(|entry| entry.inode).collect()
+        }
+        (Protocol::Sctp | Protocol::Dccp, Err(_)) => return None,
+        (_, Err(_)) => procfs::net_sockets(procfs::own_net().ok()?, table)
+            .ok()?
+            .into_iter()
+            .map(|(inode, _)| inode)
+            .collect(),
+    };
+    Some(listed)
+}
+
+fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces) -> Row {
+    let endpoint = Endpoint::Ip {
+        address: entry.local.ip(),
+        port: entry.local.port(),
+        interface: entry.interface.map(|index| interfaces.name(index)),
+    };
+    let mut socket = Socket::new(protocol, endpoint, entry.state);
+    if entry.local.is_ipv6() {
+        // Only the wildcard can take both, and only while nobody connected it.
+        socket.dual_stack = match entry.local.ip().is_unspecified() && entry.peer.is_none() {
+            true => entry.v6only.map(|only| !only),
+            false => Some(false),
+        };
+    }
+    socket.peer = entry.peer;
+    socket.inode = entry.inode;
+    // What has no inode has outlived its holders, and the table says 0 for its user.
+    socket.uid = entry.inode.map(|_| entry.uid);
+    socket.queue = entry.queue;
+    Row { socket, cgroup: entry.cgroup }
+}
+
+fn unix_row(entry: unix_diag::Entry) -> Row {
+    let mut socket = Socket::new(Protocol::Unix, Endpoint::Unix { path: entry.path }, entry.state);
+    socket.inode = Some(entry.inode);
+    socket.uid = entry.uid;
+    socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
+    Row { socket, cgroup: None }
+}
+
+fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, Error> {
+    let listed = procfs::net_sockets(directory, table)?;
+    let rows = listed.into_iter().map(|(inode, listed)| {
+        let endpoint =
+            Endpoint::Ip { address: listed.local.ip(), port: listed.local.port(), interface: None };
+        let state = match (table.protocol, listed.state, listed.peer) {
+            (Protocol::Udp, 7, None) => State::Bound,
+            (_, state, _) => procfs::tcp_state(state),
+        };
+        let mut socket = Socket::new(table.protocol, endpoint, state);
+        if listed.local.is_ipv6() && !listed.local.ip().is_unspecified() {
+            socket.dual_stack = Some(false);
+        }
+        socket.peer = listed.peer;
+        socket.inode = (inode != 0).then_some(inode);
+        socket.uid = socket.inode.map(|_| listed.uid);
+        Row { socket, cgroup: None }
+    });
+    Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
+}
+
+fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> {
+    let bytes = procfs::read_at(directory, "unix", u64::MAX)
+        .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))?;
+    Ok(unix_diag::parse_proc(&bytes))
+}
+
+/// The names of this thread's network interfaces.
+#[derive(Default)]
+struct Interfaces(BTreeMap<u32, Text>);
+
+impl Interfaces {
+    /// An interface's name, or its number where it has gone.
+    fn name(&mut self, index: u32) -> Text {
+        self.0
+            .entry(index)
+            .or_insert_with(|| named(index).unwrap_or_else(|_| index.to_string().as_str().into()))
+            .clone()
+    }
+}
+
+fn named(index: u32) -> io::Result<Text> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    Ok(rustix::net::netdevice::index_to_name(&socket, index)?.as_str().into())
+}

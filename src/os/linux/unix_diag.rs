@@ -1,0 +1,205 @@
+//! Unix sockets by `NETLINK_SOCK_DIAG` (sock_diag(7), linux/unix_diag.h), or from /proc/net/unix where that is
+//! refused.
+
+use rustix::net::netlink::SOCK_DIAG;
+
+use super::netlink::{Fault, attributes, dump, u32_at, u64_at};
+use crate::{Queue, State, Text};
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const AF_UNIX: u8 = 1;
+const SHOW_NAME: u32 = 0x01;
+const SHOW_RQLEN: u32 = 0x10;
+const SHOW_UID: u32 = 0x40;
+const UNIX_DIAG_NAME: u16 = 0;
+const UNIX_DIAG_RQLEN: u16 = 4;
+const UNIX_DIAG_UID: u16 = 7;
+
+const LISTEN: u8 = 10;
+/// The length of `struct unix_diag_msg`.
+const MESSAGE: usize = 16;
+
+/// A Unix socket as the kernel tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its path, or `@` and its abstract name.
+    pub(super) path: Option<Text>,
+    pub(super) state: State,
+    pub(super) inode: u64,
+    pub(super) cookie: u64,
+    /// Listeners: connections that wait, and how many may. Others: bytes that wait.
+    pub(super) queue: Option<Queue>,
+    pub(super) uid: Option<u32>,
+}
+
+/// Listening Unix sockets, or all of them.
+pub(super) fn sockets(all: bool) -> Result<Vec<Entry>, Fault> {
+    dump_entries(if all { u32::MAX } else { 1 << LISTEN }, SHOW_NAME | SHOW_RQLEN | SHOW_UID, |_| true)
+}
+
+/// The inode numbers of Unix sockets in which something waits to be received.
+pub(super) fn pending() -> Result<Vec<u64>, Fault> {
+    // A server has tens of thousands of Unix sockets; hardly ever does something wait in one.
+    let waits = |entry: &Entry| entry.queue.is_some_and(|queue| queue.waiting > 0);
+    Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
+}
+
+fn dump_entries(states: u32, show: u32, keep: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Fault> {
+    let mut request = vec![AF_UNIX, 0, 0, 0];
+    request.extend(states.to_ne_bytes());
+    request.extend(0_u32.to_ne_bytes());
+    request.extend(show.to_ne_bytes());
+    request.extend([0xff; 8]);
+    let entries = std::cell::RefCell::new(Vec::new());
+    let mut torn = false;
+    dump(
+        Some(SOCK_DIAG),
+        SOCK_DIAG_BY_FAMILY,
+        &request,
+        SOCK_DIAG_BY_FAMILY,
+        &mut |message| match parse(message) {
+            Some(entry) if keep(&entry) => entries.borrow_mut().push(entry),
+            Some(_) => {}
+            None => torn = true,
+        },
+        &mut || entries.borrow_mut().clear(),
+    )?;
+    if torn {
+        return Err(Fault::Malformed("a Unix socket that cannot be read"));
+    }
+    let mut entries = entries.into_inner();
+    entries.sort_by_key(|entry| entry.cookie);
+    entries.dedup_by_key(|entry| entry.cookie);
+    Ok(entries)
+}
+
+/// `struct unix_diag_msg` and what follows it.
+pub(super) fn parse(message: &[u8]) -> Option<Entry> {
+    if *message.first()? != AF_UNIX {
+        return None;
+    }
+    let state = *message.get(2)?;
+    let mut entry = Entry {
+        path: None,
+        state: state_of(state),
+        inode: u64::from(u32_at(message, 4)?),
+        cookie: u64_at(message, 8)?,
+        queue: None,
+        uid: None,
+    };
+    attributes(message.get(MESSAGE..)?, |kind, value| match kind {
+        UNIX_DIAG_NAME => entry.path = name(value),
+        UNIX_DIAG_RQLEN => {
+            entry.queue = u32_at(value, 0)
+                .map(|waiting| Queue { waiting, limit: u32_at(value, 4).filter(|_| state == LISTEN) });
+        }
+        UNIX_DIAG_UID => entry.uid = u32_at(value, 0),
+        _ => {}
+    });
+    Some(entry)
+}
+
+/// A path may end in NUL; an abstract name begins with it.
+fn name(bytes: &[u8]) -> Option<Text> {
+    match bytes {
+        [] => None,
+        [0, rest @ ..] => Some([b"@", rest].concat().into()),
+        path => Some(path.split(|byte| *byte == 0).next().unwrap_or_default().into()),
+    }
+}
+
+fn state_of(state: u8) -> State {
+    match state {
+        1 => State::Established,
+        // A datagram socket, or one that is not connected.
+        7 => State::Bound,
+        LISTEN => State::Listen,
+        _ => State::Unknown,
+    }
+}
+
+/// The lines of /proc/net/unix: no queue, no user.
+pub(super) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
+    const ACCEPTS_CONNECTIONS: u32 = 0x1_0000;
+    let line = |line: &[u8]| {
+        // Num RefCount Protocol Flags Type St Inode Path; the path may hold anything, spaces too.
+        let mut rest = line;
+        let mut field = || {
+            rest = rest.trim_ascii_start();
+            let (field, after) =
+                rest.split_at(rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len()));
+            rest = after;
+            std::str::from_utf8(field).ok()
+        };
+        let hexadecimal = |field: Option<&str>| u32::from_str_radix(field?, 16).ok();
+        let _ = (field()?, field()?, field()?);
+        let flags = hexadecimal(field())?;
+        let _ = field()?;
+        let socket_state = hexadecimal(field())?;
+        let inode: u64 = field()?.parse().ok()?;
+        let path = rest.strip_prefix(b" ").filter(|path| !path.is_empty());
+        Some(Entry {
+            path: path.map(Text::from),
+            state: match (flags & ACCEPTS_CONNECTIONS != 0, socket_state) {
+                (true, _) => State::Listen,
+                // SS_CONNECTED of linux/net.h.
+                (false, 3) => State::Established,
+                _ => State::Bound,
+            },
+            inode,
+            cookie: inode,
+            queue: None,
+            uid: None,
+        })
+    };
+    bytes.split(|byte| *byte == b'\n').skip(1).filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_both_kinds() {
+        assert_eq!(name(b"/run/x.sock\0"), Some("/run/x.sock".into()));
+        assert_eq!(name(b"\0abstract\0x"), Some(Text::from(&b"@abstract\0x"[..])));
+        assert_eq!(name(b""), None);
+    }
+
+    #[test]
+    fn a_listener() {
+        let mut message = vec![AF_UNIX, 1, LISTEN, 0];
+        message.extend(99_u32.to_ne_bytes());
+        message.extend(7_u64.to_ne_bytes());
+        message.extend([12, 0, 4, 0, 2, 0, 0, 0, 128, 0, 0, 0]);
+        message.extend([7, 0, 0, 0, b'/', b'x', 0, 0]);
+        let entry = parse(&message).unwrap();
+        assert_eq!((entry.inode, entry.state), (99, State::Listen));
+        assert_eq!(entry.path, Some("/x".into()));
+        assert_eq!(entry.queue, Some(Queue { waiting: 2, limit: Some(128) }));
+    }
+
+    #[test]
+    fn lines_of_proc_net_unix() {
+        let table = b"Num       RefCount Protocol Flags    Type St Inode Path\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/a b.sock\n\
+            0000000000000000: 00000003 00000000 00000000 0001 03 4712\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01 4713 @name\n\
+            torn\n";
+        let entries = parse_proc(table);
+        assert_eq!(entries.len(), 3);
+        assert_eq!((entries[0].inode, entries[0].state), (4711, State::Listen));
+        assert_eq!(entries[0].path, Some("/run/a b.sock".into()));
+        assert_eq!((entries[1].state, &entries[1].path), (State::Established, &None));
+        assert_eq!(entries[2].path, Some("@name".into()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..160)) {
+            let _ = parse(&bytes);
+            let _ = parse_proc(&bytes);
+        }
+    }
+}
