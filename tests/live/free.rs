@@ -1,12 +1,11 @@
-//! `free`: the plan, its carrying out, and the proof. What it refuses is in `free_refuses`, what it asks on
-//! a terminal in `free_asks`.
+//! `free`: the plan, its carrying out, and the proof. Who does not end at once, or comes back, is in
+//! `free_endings`; what it refuses in `free_refuses`, what it asks on a terminal in `free_asks`.
 
 use crate::stage::{Answer, Fixture, Look, Need, Seen, Steps, on_one_port, pids, port, until};
 use crate::unprivileged::Cgroup;
 use crate::why_leaves_nothing::listen_strictly;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 cases![
     a_port_nobody_holds_is_free[Need::Linux],
@@ -17,13 +16,12 @@ cases![
     a_socket_that_never_listened_is_freed[Need::Linux, Need::Kernel(6, 8)],
     udp_is_freed_by_name_alone[Need::Linux],
     clients_are_never_ended[Need::Linux],
-    who_ignores_the_first_signal_still_holds_it[Need::Linux],
-    force_ends_who_ignores_the_first_signal[Need::Linux],
-    a_restart_is_noticed[Need::Linux],
-    a_delayed_restart_is_noticed[Need::Linux],
     a_unit_is_stopped_by_its_manager[Need::Linux, Need::Root, Need::Cgroup],
     a_container_is_stopped_by_its_runtime[Need::Linux, Need::Root, Need::Cgroup],
     several_ports_are_freed_at_once[Need::Linux],
+    several_ports_are_one_document[Need::Linux],
+    a_connection_from_the_port_is_left_alone[Need::Linux],
+    what_lingers_is_not_called_free[Need::Linux],
     durations_that_cannot_be_meant_are_refused[],
 ];
 
@@ -53,14 +51,14 @@ pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
 
 /// Pids of a plan, or of what was done, in the order given.
 #[track_caller]
-fn steps(answer: &Answer, key: &str) -> Vec<u32> {
+pub(crate) fn steps(answer: &Answer, key: &str) -> Vec<u32> {
     let steps = answer.document[key].as_array().map(Vec::as_slice).unwrap_or_default();
     steps.iter().filter_map(|step| u32::try_from(step["pid"].as_u64()?).ok()).collect()
 }
 
 /// Nobody of these runs any more, and the port can be had without any option.
 #[track_caller]
-fn must_be_free(seen: &Seen, port: u16, ended: &[u32]) {
+pub(crate) fn must_be_free(seen: &Seen, port: u16, ended: &[u32]) {
     let bound = until(|| listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok());
     seen.must(bound.is_some(), "the port can be bound");
     for pid in ended {
@@ -192,52 +190,6 @@ fn clients_are_never_ended() {
     }
 }
 
-fn who_ignores_the_first_signal_still_holds_it() {
-    let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
-    let target = server.port().to_string();
-    let answer = freed(&["--yes", "--timeout", "300ms", &target], 1);
-    answer.seen.equal(&answer.document["free"], &json!(false), "free");
-    answer.seen.must(answer.seen.took >= Duration::from_millis(300), "it waited as long as it was told");
-    answer.seen.must(answer.seen.took < Duration::from_secs(5), "and no longer");
-    must_still_hold(&answer.seen, &[&server]);
-    let text = Look::at(["free", "--yes", "--timeout=300ms", &target]).run().code(1);
-    let told = text.text().to_owned() + &text.errors();
-    text.must(told.contains(&server.pid().to_string()), "who still holds it is named");
-    text.must(told.contains("--force"), "what would help is named");
-}
-
-fn force_ends_who_ignores_the_first_signal() {
-    let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
-    let answer = freed(&["--yes", "--force", "--timeout", "300ms", &server.port().to_string()], 0);
-    answer.seen.equal(&answer.document["free"], &json!(true), "free");
-    answer.seen.must(answer.seen.took >= Duration::from_millis(300), "the first signal had its time");
-    must_be_free(&answer.seen, server.port(), &server.family());
-}
-
-/// Frees the port of a server that is started again, and wants the new one named.
-fn must_notice_the_restart(delay: &str) {
-    let port = port();
-    let _supervisor = Fixture::start([format!("supervise=127.0.0.1:{port},{delay}")]);
-    let holder = || pids(Look::at([format!("tcp/{port}")]).answer(0).only());
-    let before = holder();
-    let seen = Look::at(["free", "--yes", "--timeout", "1s", &port.to_string()]).run().code(1);
-    let after =
-        until(|| Look::at(["-q".to_owned(), format!("tcp/{port}")]).run().status.success().then(holder));
-    let after = after.unwrap_or_default();
-    seen.must(before != after && after.len() == 1, "the server was ended, and another one started");
-    let told = seen.text().to_owned() + &seen.errors();
-    seen.must(told.contains(&after[0].to_string()), &format!("the new holder {} is named", after[0]));
-}
-
-fn a_restart_is_noticed() {
-    must_notice_the_restart("0");
-}
-
-fn a_delayed_restart_is_noticed() {
-    // What systemd waits when nobody says otherwise.
-    must_notice_the_restart("100");
-}
-
 fn a_unit_is_stopped_by_its_manager() {
     let unit = format!("allears-free-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}"));
@@ -270,6 +222,41 @@ fn several_ports_are_freed_at_once() {
     for server in &servers {
         must_be_free(&seen, server.port(), &[server.pid()]);
     }
+}
+
+fn several_ports_are_one_document() {
+    let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
+    let both = format!("{},{}", servers[0].port(), servers[1].port());
+    for options in [["free", "--json", "--dry-run"], ["free", "--json", "--yes"]] {
+        let answer = Answer::of(Look::at(options.into_iter().chain([&both[..]])).run().without_panic());
+        let told = answer.document.to_string();
+        for server in &servers {
+            let step = format!("\"pid\":{}", server.pid());
+            answer.seen.must(told.contains(&step), "every plan is in it");
+        }
+    }
+}
+
+fn a_connection_from_the_port_is_left_alone() {
+    let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let near = port();
+    let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{}", far.port())]);
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let seen = Look::at(options.iter().map(|word| (*word).to_owned()).chain([near.to_string()])).run();
+        let seen = seen.without_panic();
+        seen.must(runs(client.pid()) && runs(far.pid()), "a client is never ended");
+        let code = seen.status.code();
+        seen.must(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
+    }
+}
+
+fn what_lingers_is_not_called_free() {
+    let port = port();
+    drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
+    let target = format!("127.0.0.1:{port}");
+    let seen = Look::at(["free", "--yes", "--timeout=200ms", &target]).run().without_panic();
+    let code = seen.status.code();
+    seen.must(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
 }
 
 fn durations_that_cannot_be_meant_are_refused() {

@@ -3,6 +3,7 @@
 
 use crate::free::{must_still_hold, runs};
 use crate::stage::{Fixture, Look, NOBODY, Need, Seen, Steps, fixture_program, on_one_port, port};
+use crate::unprivileged::nobody_with;
 
 cases![
     without_a_terminal_it_wants_to_be_told[Need::Linux],
@@ -21,6 +22,8 @@ cases![
     one_of_several_that_is_out_of_reach_spares_all[Need::Linux, Need::Root],
     one_of_several_listeners_out_of_reach_spares_all[Need::Linux, Need::Root],
     one_of_several_ports_out_of_reach_spares_all[Need::Linux, Need::Root],
+    a_holder_seen_and_out_of_reach_spares_all[Need::Linux, Need::Root, Need::Program("setpriv")],
+    a_holder_that_cannot_be_found_is_not_guessed[Need::Linux],
     targets_without_a_port_are_refused[],
 ];
 
@@ -163,6 +166,27 @@ fn one_of_several_ports_out_of_reach_spares_all() {
     let target = format!("{},{}", own.port(), roots.port());
     let seen = Look::at(["free", "--yes", &target]).user(Some(NOBODY)).run().without_panic().code(3);
     must_still_hold(&seen, &[&own, &roots]);
+}
+
+fn a_holder_seen_and_out_of_reach_spares_all() {
+    // It may look at every process, and end those of nobody alone.
+    let launcher = nobody_with("+sys_ptrace,+dac_read_search");
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
+    let target = server.port().to_string();
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let words = options.iter().copied().chain([&target[..]]);
+        let seen = Look::at(words).through(launcher.clone()).run().without_panic().code(3);
+        must_still_hold(&seen, &[&server]);
+        seen.must(told(&seen).contains("sudo allears free"), "the command that has the right is told");
+    }
+}
+
+fn a_holder_that_cannot_be_found_is_not_guessed() {
+    // On its way from the process to itself: no descriptor table has it.
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
+    let seen = Look::at(["free".to_owned(), "--yes".into(), port.to_string()]).run().without_panic().code(3);
+    seen.must(runs(server.pid()), "who may have it and was not seen to is spared");
 }
 
 fn targets_without_a_port_are_refused() {

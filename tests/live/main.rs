@@ -36,6 +36,8 @@ mod free;
 #[cfg(unix)]
 mod free_asks;
 #[cfg(unix)]
+mod free_endings;
+#[cfg(unix)]
 mod free_refuses;
 #[cfg(unix)]
 mod holders;
@@ -70,6 +72,8 @@ mod wait;
 mod why;
 #[cfg(unix)]
 mod why_and_bind;
+#[cfg(unix)]
+mod why_half_blind;
 #[cfg(unix)]
 mod why_leaves_nothing;
 #[cfg(unix)]
@@ -136,6 +140,8 @@ const AWAITED_WHY: &[Cases] = &[
     #[cfg(unix)]
     free_asks::cases,
     #[cfg(unix)]
+    free_endings::cases,
+    #[cfg(unix)]
     free_refuses::cases,
     #[cfg(unix)]
     probe::cases,
@@ -145,6 +151,8 @@ const AWAITED_WHY: &[Cases] = &[
     why::cases,
     #[cfg(unix)]
     why_and_bind::cases,
+    #[cfg(unix)]
+    why_half_blind::cases,
     #[cfg(unix)]
     why_leaves_nothing::cases,
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! `--probe`: what a connection says beside what the table says, and in how much time.
 
-use crate::stage::{Answer, Fixture, Look, Need, in_own_network, pids, port};
-use crate::why_limits::VETH;
+use crate::stage::{Answer, Fixture, Look, Need, folder, in_own_network, pids, port};
+use crate::why_limits::{NFT, VETH, nft};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, UdpSocket};
@@ -11,10 +11,12 @@ cases![
     a_listener_that_accepts_is_told[Need::Linux, Need::Ipv6],
     a_full_queue_is_silence[Need::Linux],
     silence_does_not_add_up[Need::Linux],
-    a_listener_can_refuse[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+    a_listener_can_refuse[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, NFT],
+    a_listener_of_one_device_does_not_accept[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
     udp_is_not_probed[Need::Linux],
     nothing_is_said_to_whom_it_probes[Need::Linux],
     nobody_is_called_unasked[Need::Linux],
+    a_saved_snapshot_is_not_probed[Need::Linux],
     another_network_is_not_probed_from_here[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
 ];
 
@@ -89,19 +91,31 @@ fn silence_does_not_add_up() {
 
 fn a_listener_can_refuse() {
     in_own_network(|| {
-        // It listens on every address, but only to what comes by a device that nothing comes by.
-        let server = Fixture::start([
+        // Whoever connects is told that nobody is there, which the table knows nothing of.
+        nft("add table ip t; add chain ip t c { type filter hook input priority 0; }; \
+             add rule ip t c tcp dport 8080 reject with tcp reset");
+        let server = Fixture::start(["tcp=127.0.0.1:8080"]);
+        let answer = must_say("tcp/8080", "refuses");
+        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        answer.seen.must(answer.seen.took < Duration::from_secs(1), "a refusal is not waited for");
+    });
+}
+
+fn a_listener_of_one_device_does_not_accept() {
+    in_own_network(|| {
+        // It listens on every address, but only to what comes by a device that loopback is not.
+        let _server = Fixture::start([
             "run=ip link add x0 type veth peer name x1",
             "run=ip link set x0 up",
             "device=x0",
             "tcp=0.0.0.0:8080",
         ]);
-        let answer = must_say("tcp/8080", "refuses");
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.must(answer.seen.took < Duration::from_secs(1), "a refusal is not waited for");
+        let (answer, probe) = probed("tcp/8080");
+        let refuses = probe.is_null() || probe.to_string().contains("refuses");
+        answer.seen.must(refuses, "a refusal, or no attempt where none can reach it");
         let text = Look::at(["--probe", "tcp/8080"]).run().code(0);
-        let told = text.text().to_owned() + &text.errors();
-        text.must(told.contains("x0"), "why a listener refuses is explained");
+        let explained = text.text().lines().any(|line| line.contains("probe") && line.contains("x0"));
+        text.must(explained, "why is explained where the probe is told");
     });
 }
 
@@ -143,6 +157,19 @@ fn nobody_is_called_unasked() {
     answer.seen.equal(came, Err(ErrorKind::WouldBlock), "nobody connects without --probe");
     let probe = answer.only().get("probe").cloned().unwrap_or_default();
     answer.seen.equal(&probe, &json!(null), "and nothing is told of a probe");
+}
+
+fn a_saved_snapshot_is_not_probed() {
+    let port = port();
+    let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
+    server.set_nonblocking(true).expect("do not wait for connections");
+    let saved = folder().join("snapshot-to-probe.json");
+    let snapshot = Look::at(["--json".to_owned(), format!("tcp/{port}")]).run().code(0);
+    std::fs::write(&saved, &snapshot.stdout).expect("save a snapshot");
+    let saved = saved.to_str().expect("a path in text");
+    let seen = Look::at(["--from", saved, "--probe", &format!("tcp/{port}")]).run().without_panic();
+    let came = server.accept().map(|_| ()).map_err(|error| error.kind());
+    seen.equal(came, Err(ErrorKind::WouldBlock), "what was saved may be another machine's");
 }
 
 fn another_network_is_not_probed_from_here() {

@@ -72,7 +72,7 @@ fn hidden_processes_are_said_to_be_hidden() {
 }
 
 /// Nobody with these capabilities, written as setpriv(1) has them.
-fn nobody_with(capabilities: &str) -> Vec<String> {
+pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
     let mut launcher = AS_NOBODY.map(str::to_owned).to_vec();
     launcher.push(format!("--inh-caps={capabilities}"));
     launcher.push(format!("--ambient-caps={capabilities}"));

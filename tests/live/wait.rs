@@ -184,8 +184,8 @@ fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Seen, Vec<
 fn looks_at_a_process(call: &str) -> bool {
     let mut own = call.split_whitespace();
     let own = own.next().unwrap_or_default();
-    let listed = call.contains("\"/proc\"") || call.contains("\"/proc/\"") || call.contains("</proc>");
-    let named = call.split("/proc/").skip(1).any(|rest| {
+    let listed = call.contains("getdents64(") && call.contains("</proc>");
+    let named = ["/proc/", "</proc>, \""].iter().flat_map(|before| call.split(before).skip(1)).any(|rest| {
         let pid: String = rest.chars().take_while(char::is_ascii_digit).collect();
         !pid.is_empty() && pid != own
     });

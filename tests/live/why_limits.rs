@@ -13,7 +13,7 @@ cases![
     addresses_of_other_machines_cannot_be_had[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
     reserved_ports_can_be_bound[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
     ports_that_are_dealt_out_can_be_kept_out[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_redirected_port_is_answered_from_elsewhere[Need::Linux, Need::Root, REDIRECTION],
+    a_redirected_port_is_answered_from_elsewhere[Need::Linux, Need::Root, NFT],
     a_containers_proxy_answers_for_it[Need::Linux],
 ];
 
@@ -21,10 +21,17 @@ cases![
 pub(crate) const VETH: Need =
     Need::Success("veth links", &["unshare", "--net", "ip", "link", "add", "x0", "type", "veth"]);
 
-const REDIRECTION: Need = Need::Success(
-    "redirection by nftables",
+/// Rules for packets.
+pub(crate) const NFT: Need = Need::Success(
+    "nftables",
     &["unshare", "--net", "nft", "add table ip t; add chain ip t c { type nat hook output priority -100; }"],
 );
+
+/// `nft(8)` with these rules, where the calling thread is.
+pub(crate) fn nft(rules: &str) {
+    let set = std::process::Command::new("nft").arg(rules).status();
+    assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
+}
 
 fn as_nobody(target: &str) -> Look {
     Look::at(["why", "--json", target]).user(Some(NOBODY))
@@ -39,8 +46,7 @@ fn low_ports_need_a_privilege() {
                 verdict(&answer, "privileged");
                 answer.seen.equal(&answer.document["error"], &json!("EACCES"), "error");
                 answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
-                let facts = answer.document["facts"].to_string();
-                answer.seen.must(facts.contains(limit), "the machine's own limit is a fact");
+                answer.seen.must(sentences(&answer).contains(limit), "the machine's own limit is named");
                 let advice = answer.document["advice"].to_string().to_lowercase();
                 answer.seen.must(advice.contains("setcap"), "a file can be given the right");
                 answer.seen.must(advice.contains("ip_unprivileged_port_start"), "the limit can be moved");
@@ -137,10 +143,8 @@ fn ports_that_are_dealt_out_can_be_kept_out() {
 
 fn a_redirected_port_is_answered_from_elsewhere() {
     in_own_network(|| {
-        let rules = "add table ip t; add chain ip t c { type nat hook output priority -100; }; \
-                     add rule ip t c tcp dport 8081 redirect to :8082";
-        let set = std::process::Command::new("nft").arg(rules).status();
-        assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
+        nft("add table ip t; add chain ip t c { type nat hook output priority -100; }; \
+             add rule ip t c tcp dport 8081 redirect to :8082");
         let _server = Fixture::start(["tcp=127.0.0.1:8082"]);
         // It can be bound, and nobody would ever get there.
         let answer = why("8081", 0);
@@ -159,7 +163,7 @@ fn a_containers_proxy_answers_for_it() {
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")])
         .program(copy_of(&fixture_program(), Some("docker-proxy")))
         .bytes("pad", &[b'x'; 400])
-        .bytes("command", line.replace(' ', "\0").as_bytes())
+        .bytes("arguments", line.as_bytes())
         .start();
     let answer = why(&port.to_string(), 1);
     verdict(&answer, "forwarded");

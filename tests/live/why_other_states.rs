@@ -10,6 +10,7 @@ cases![
     a_lingering_connection_keeps_every_server_out[Need::Linux],
     a_connection_from_the_port_is_named_with_its_peer[Need::Linux],
     a_connection_outlives_its_server[Need::Linux],
+    a_dual_stack_sockets_connection_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
     a_connected_udp_socket_is_a_connection[Need::Linux],
 ];
 
@@ -92,6 +93,18 @@ fn a_connection_outlives_its_server() {
     let socket = only_standing(&answer);
     answer.seen.equal(&socket["state"], &json!("established"), "state");
     answer.seen.equal(pids(socket), server.children(), "the worker that still has it");
+}
+
+fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
+    let [near, far] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=[::1]:{far}")]);
+    // Between IPv6 addresses; but its socket was bound for IPv4 too, and Linux goes by that.
+    let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
+    let answer = why(&format!("0.0.0.0:{near}"), 1);
+    verdict(&answer, "connection");
+    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    free(&format!("127.0.0.1:{near}"));
 }
 
 fn a_connected_udp_socket_is_a_connection() {
