@@ -27,6 +27,7 @@ mod users;
 mod users;
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -145,11 +146,41 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     for process in pinned {
         by_pid.entry(process.pid()).or_insert(process);
     }
-    let mut facts = Facts { processes: processes::read(by_pid.keys().copied(), ancestry), gaps: Vec::new() };
-    facts.processes.retain(|pid, process| by_pid.get(pid).is_some_and(|pinned| pinned.confirm(process)));
+    let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
+    let threads =
+        thread::available_parallelism().map_or(1, usize::from).min(pinned.len() / WORTH_A_THREAD + 1);
+    let share = pinned.len().div_ceil(threads).max(1);
+    let processes = thread::scope(|scope| {
+        let parts: Vec<_> =
+            pinned.chunks(share).map(|part| scope.spawn(|| confirmed(part, ancestry))).collect();
+        let mut processes = BTreeMap::new();
+        for part in parts {
+            match part.join() {
+                Ok(part) => processes.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        processes
+    });
+    let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
+}
+
+/// Fewer processes than this are described before a further thread has begun.
+const WORTH_A_THREAD: usize = 24;
+
+/// Facts of those processes that are still the ones that were seen.
+fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
+    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()), ancestry);
+    for pinned in pinned {
+        let gone = processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process));
+        if gone {
+            processes.remove(&pinned.pid());
+        }
+    }
+    processes
 }
 
 /// Gives users their names.
