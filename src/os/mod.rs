@@ -150,10 +150,11 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     let threads =
         thread::available_parallelism().map_or(1, usize::from).min(pinned.len() / WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
+    let (own, others) = pinned.split_at(share.min(pinned.len()));
     let processes = thread::scope(|scope| {
-        let parts: Vec<_> =
-            pinned.chunks(share).map(|part| scope.spawn(|| confirmed(part, ancestry))).collect();
-        let mut processes = BTreeMap::new();
+        let begin = |part| scope.spawn(move || confirmed(part, ancestry));
+        let parts: Vec<_> = others.chunks(share).map(begin).collect();
+        let mut processes = confirmed(own, ancestry);
         for part in parts {
             match part.join() {
                 Ok(part) => processes.extend(part),
