@@ -201,13 +201,16 @@ impl Query {
 
 /// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
 /// those of a thousand processes are not there twice.
-struct Processes {
+pub(crate) struct Processes {
     facts: BTreeMap<u32, Process>,
     uses: BTreeMap<u32, usize>,
 }
 
 impl Processes {
-    fn of<'a>(facts: BTreeMap<u32, Process>, held: impl Iterator<Item = &'a Vec<Held>>) -> Processes {
+    pub(crate) fn of<'a>(
+        facts: BTreeMap<u32, Process>,
+        held: impl Iterator<Item = &'a Vec<Held>>,
+    ) -> Processes {
         let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
         for held in held.flatten() {
             *uses.entry(held.process.pid()).or_default() += 1;
@@ -227,7 +230,12 @@ impl Processes {
 }
 
 /// Puts a socket and its holders together. A holder that ended meanwhile is not named.
-fn join(socket: Socket, held: Vec<Held>, unseen: Option<Unseen>, processes: &mut Processes) -> Listener {
+pub(crate) fn join(
+    socket: Socket,
+    held: Vec<Held>,
+    unseen: Option<Unseen>,
+    processes: &mut Processes,
+) -> Listener {
     let mut listener = Listener { unseen, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {

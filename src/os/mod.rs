@@ -3,6 +3,7 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+mod machine;
 mod portable;
 mod processes;
 mod project;
@@ -26,10 +27,21 @@ mod users;
 #[path = "users_windows.rs"]
 mod users;
 
+#[cfg_attr(unix, path = "attempts_unix.rs")]
+#[cfg_attr(not(unix), path = "attempts_windows.rs")]
+mod attempts;
+
 use std::collections::BTreeMap;
 use std::thread;
 
 use jiff::Timestamp;
+
+pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
+#[cfg(feature = "cli")]
+pub(crate) use machine::lineage;
+pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
+#[cfg(feature = "cli")]
+pub(crate) use sys::Grip;
 
 use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen};
 
@@ -206,7 +218,6 @@ pub(crate) fn user_exists(name: &str) -> bool {
 }
 
 /// The user this process runs as, where users are numbers.
-#[cfg(feature = "cli")]
 pub(crate) fn own_uid() -> Option<u32> {
     users::own()
 }
