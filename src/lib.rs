@@ -20,6 +20,14 @@
 //! # Ok::<(), allears::Error>(())
 //! ```
 //!
+//! Whether a port could be bound, and what stands in the way if not, is answered by [`why`] with a [`Verdict`]:
+//!
+//! ```
+//! let verdict = allears::why(&allears::Target::port(10309)?)?;
+//! println!("{}: {}", verdict.kind, verdict.reason);
+//! # Ok::<(), allears::Error>(())
+//! ```
+//!
 //! The library neither writes to a terminal nor reads the environment nor ends the process.
 //!
 //! # What each system can tell

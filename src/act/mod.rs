@@ -5,6 +5,8 @@ pub(crate) mod bind;
 pub(crate) mod connect;
 mod observe;
 #[cfg(feature = "cli")]
+pub(crate) mod plan;
+#[cfg(feature = "cli")]
 pub(crate) mod release;
 #[cfg(feature = "cli")]
 pub(crate) mod wait;

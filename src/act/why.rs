@@ -108,6 +108,7 @@ fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, S
 
 /// Whether a bind as servers do fails at a port of TCP, both families' wildcards. For places where nothing listens:
 /// this costs microseconds, and only a failure is worth more.
+#[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(asked) = asked(target) else { return false };
     let place = Place {

@@ -17,6 +17,7 @@ Examples:
   allears --exposed          only what other machines can reach
   allears -c vite            only what processes named like vite hold
   allears --pids 3000        pids alone: kill $(allears --pids 3000)
+  allears why 3000           can it be bound now, and if not, why?
   allears --json >a.json     a snapshot; look at it with --from a.json
 
 Exit status: 0 something matches, 1 nothing does, 2 a mistake in the arguments, 3 could not tell.
@@ -63,14 +64,16 @@ pub(super) enum Command {
 
 const WHY_EXAMPLES: &str = "\
 Examples:
-  allears why 10309             can a server have port 10309, as most ask for it: on all addresses?
+  allears why 10309             can a server have port 10309, on all addresses?
   allears why 127.0.0.1:10309   on that address alone?
   allears why udp/53            for UDP?
 
-The port is bound for an instant, with the options that servers set, and never listened on: nothing is left of it.
-Where nothing listens, a connection over loopback tells whether the port is forwarded to elsewhere.
+The port is bound for an instant, with the options that servers set, and never
+listened on: nothing is left of it. Where nothing listens, a connection over
+loopback tells whether the port is forwarded to elsewhere.
 
-Exit status: 0 a bind would succeed now, 1 it would not, 2 a mistake in the arguments, 3 could not tell.";
+Exit status: 0 a bind would succeed now, 1 it would not, 2 a mistake in the
+arguments, 3 could not tell.";
 
 #[derive(Debug, Args)]
 #[command(after_help = WHY_EXAMPLES)]
@@ -90,17 +93,18 @@ pub(super) struct Why {
 
 const FREE_EXAMPLES: &str = "\
 Examples:
-  allears free 3000                 shows who holds it, asks, ends it, and watches the port come free
-  allears free 3000 --dry-run       shows what would be done
-  allears free 3000 --yes --force   SIGTERM first, SIGKILL for what outlives the timeout
-  allears free 8000-8010 --yes      every holder of these ports
+  allears free 3000               shows who holds it, asks, ends it, watches the port
+  allears free 3000 --dry-run     shows what would be done
+  allears free 3000 -y --force    SIGTERM, then SIGKILL for what outlives the timeout
+  allears free 8000-8010 --yes    every holder of these ports
 
-Only processes that hold the listening or bound socket are ended, never the clients that are connected to it. Nothing
-is done to pid 1, to kernel threads, to allears itself and its ancestors, or where one of several holders may not be
-ended.
+Only processes that hold the listening or bound socket are ended, never the
+clients that are connected to it. Nothing is done to pid 1, to kernel threads, to
+allears itself and its ancestors; and if one of several holders may not be ended,
+none is.
 
-Exit status: 0 the port is free at the end, also when it was before; 1 still held (after --dry-run too); 2 a mistake
-in the arguments; 3 refused or could not tell.";
+Exit status: 0 the port is free at the end, also when it was before; 1 still held,
+as it is after --dry-run; 2 a mistake in the arguments; 3 refused or could not tell.";
 
 #[derive(Debug, Args)]
 #[command(after_help = FREE_EXAMPLES)]
@@ -148,7 +152,8 @@ Examples:
   allears wait 127.0.0.1:5432 --timeout 30s
   allears wait --free 3000 && npm start
 
-Checks every 5 ms at first and every 200 ms later; no process is looked at until the state is reached.
+Checks every 5 ms at first and every 200 ms later; no process is looked at until
+the state is reached.
 
 Exit status: 0 reached, 1 timed out, 2 a mistake in the arguments, 3 could not tell.";
 

@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::terminal::Terminal;
 use super::why::write_out;
 use super::{complain, fail, input_is_terminal, say, written};
-use crate::act::release::{self, Outcome, Plan};
+use crate::act::plan::{self, Plan};
+use crate::act::release::{self, Outcome};
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json};
@@ -19,14 +20,14 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Ok(targets) => targets,
         Err(exit) => return exit,
     };
-    let plans = match release::plans(&targets, arguments.via == Via::Service) {
+    let plans = match plan::plans(&targets, arguments.via == Via::Service) {
         Ok(plans) => plans,
         Err(error) => return fail(&error.to_string(), None),
     };
     let terminal = Terminal::resolve(When::Auto);
     let options = answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
     let answer = Answer { arguments, plans: &plans, options };
-    match answer.give(release::is_one_port(&targets)) {
+    match answer.give(plan::is_one_port(&targets)) {
         Ok(exit) => exit,
         Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
         Err(Trouble::Looking(error)) => fail(&error.to_string(), None),

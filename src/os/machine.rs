@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{attempts, processes, sys};
+#[cfg(feature = "cli")]
+use super::processes;
+use super::{attempts, sys};
 use crate::{Gap, Text};
 
 /// The machine's own limits on ports. `None` where it does not say or has no such limit.

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::act::release::{Done, Outcome, Plan, Step};
+use crate::act::plan::{Plan, Step};
+use crate::act::release::{Done, Outcome};
 use crate::render::card::wrap;
 use crate::render::escape::escape;
 use crate::render::style::{Meaning, Palette};

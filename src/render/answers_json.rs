@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document};
-use crate::act::release::{Done, Outcome, Plan, Step};
+use crate::act::plan::{Plan, Step};
+use crate::act::release::{Done, Outcome};
 use crate::verdict::Asked;
 use crate::{Listener, Verdict};
 

@@ -224,6 +224,7 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes any document, indented.
+#[cfg(feature = "cli")]
 pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serialize(document, Inert(serde_json::ser::PrettyFormatter::new()), out)
 }

@@ -149,7 +149,11 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
     let waiting = queue.map_or(0, |queue| queue.waiting);
     let meaning = match probe_of.outcome {
         Outcome::Accepts if waiting > 0 => {
-            format!("; the kernel connects, but {waiting} connections wait for the program to take them")
+            let wait = match waiting {
+                1 => "1 connection waits".to_owned(),
+                many => format!("{many} connections wait"),
+            };
+            format!("; the kernel connects, but {wait} for the program to take them")
         }
         Outcome::Accepts => String::new(),
         Outcome::Refuses => {

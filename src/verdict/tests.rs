@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::overlap::Overlap;
 use super::*;
-use crate::{Endpoint, Process, ProcessId};
+use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 
 fn asked(address: Option<&str>) -> Asked {
     Asked {
