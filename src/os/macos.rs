@@ -12,7 +12,7 @@ use std::time::Duration;
 
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
-pub(super) use pinned::Pinned;
+pub(super) use pinned::{Pinned, pin};
 
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
 use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};

@@ -128,13 +128,6 @@ pub(crate) struct Unread {
     pub(crate) others: bool,
 }
 
-impl Unread {
-    /// Whether a process may hold sockets that were not seen in its hands.
-    pub(crate) fn may_hold(&self, pid: u32) -> bool {
-        self.others || self.pids.binary_search(&pid).is_ok()
-    }
-}
-
 /// Facts of processes by pid. One that ended meanwhile is not among them.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -194,6 +187,19 @@ fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> 
         }
     }
     processes
+}
+
+/// The processes whose descriptors were not read, as far as everybody may know them; `None` where there may be others.
+pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
+    if unread.others {
+        return None;
+    }
+    let pinned: Vec<sys::Pinned> = unread.pids.iter().filter_map(|pid| sys::pin(*pid)).collect();
+    let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
+    for process in processes.values_mut() {
+        process.user = process.user.take().or_else(|| users::name(process.uid?));
+    }
+    Some(processes.into_values().collect())
 }
 
 /// Gives users their names.

@@ -16,7 +16,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
-pub(super) use pinned::Pinned;
+pub(super) use pinned::{Pinned, pin};
 
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable};
 use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};

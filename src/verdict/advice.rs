@@ -3,8 +3,8 @@
 use super::VerdictKind;
 use super::facts::Case;
 use super::named::{container, service, spell, stop_container, stop_service};
-use crate::Protocol;
 use crate::act::bind::RefusalKind;
+use crate::{Listener, Protocol, Reason};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -94,7 +94,22 @@ impl Case<'_> {
                 sudo = "sudo ";
             }
         }
-        add(format!("{sudo}allears free {target} ends it, after asking, and proves that the port is free"));
+        let by_kernel = |listener: &Listener| {
+            listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
+        };
+        let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
+        if self.standing.iter().any(by_kernel) {
+            add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
+                .to_owned());
+        } else if self.standing.iter().any(by_first) {
+            add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
+                 names it"
+                .to_owned());
+        } else {
+            add(format!(
+                "{sudo}allears free {target} ends it, after asking, and proves that the port is free"
+            ));
+        }
         if self.kind == VerdictKind::Bound {
             add(format!("it may be about to listen: allears wait {target} tells when it does"));
         }

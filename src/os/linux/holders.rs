@@ -52,6 +52,11 @@ impl Pinned {
     }
 }
 
+/// Pins the process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Pin::new(pid, Directory::open(pid).ok()?).map(Pinned)
+}
+
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.
 pub(super) fn arguments(bytes: &[u8]) -> Vec<Text> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
@@ -123,10 +128,12 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     }
     let mut sight = Sight::of(&mut walk, rows, closed);
     for _ in 0..REPEATS {
-        if missing.is_empty() || !sight.refused.is_empty() {
+        // What no process explains that hides something may have been handed on behind the walk's back.
+        let is_missing =
+            |row: &Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
+        if !rows.iter().any(|row| is_missing(row) && sight.candidates(row).is_empty()) {
             break;
         }
-        // No process that there was hides anything. The socket may have been handed on behind the walk's back.
         walk.found.extend(super::walk::walk(&missing)?.found);
         missing = walk.missing(&missing);
         sight.closed.extend(closed_since(rows, &missing));

@@ -20,7 +20,7 @@ mod walk;
 
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
-pub(super) use holders::{Pinned, holders, shorten_commands};
+pub(super) use holders::{Pinned, holders, pin, shorten_commands};
 pub(super) use limits::{limits, time_wait_left};
 
 use std::collections::{BTreeMap, BTreeSet};
