@@ -20,6 +20,14 @@
 //! # Ok::<(), allears::Error>(())
 //! ```
 //!
+//! Whether a port could be bound, and what stands in the way if not, is answered by [`why`] with a [`Verdict`]:
+//!
+//! ```
+//! let verdict = allears::why(&allears::Target::port(10309)?)?;
+//! println!("{}: {}", verdict.kind, verdict.reason);
+//! # Ok::<(), allears::Error>(())
+//! ```
+//!
 //! The library neither writes to a terminal nor reads the environment nor ends the process.
 //!
 //! # What each system can tell
@@ -37,6 +45,7 @@
 //! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS:
 //! `proc_pidfdinfo`. Windows: `GetExtendedTcpTable` and `GetExtendedUdpTable`. Other systems do not compile.
 
+mod act;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod error;
@@ -51,12 +60,15 @@ mod snapshot;
 mod socket;
 mod target;
 mod text;
+mod verdict;
 
+pub use act::{connect::probe_listeners, why};
 pub use error::{Error, ErrorKind};
 pub use os::Reader;
 pub use process::{Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service};
 pub use query::{Query, Selection, UserName};
-pub use snapshot::{Candidate, Connection, Gap, Listener, Reason, Snapshot, Unseen};
+pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen};
 pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State};
 pub use target::{Target, TargetError};
 pub use text::Text;
+pub use verdict::{Asked, Localhost, Verdict, VerdictKind};

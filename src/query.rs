@@ -1,5 +1,6 @@
 //! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -193,7 +194,7 @@ impl Query {
             snapshot.listeners.push(listener);
         }
         os::name_users(&mut snapshot);
-        selection.drop_by_process(&mut snapshot, &|pid| search.unread.may_hold(pid));
+        selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
         snapshot.sort();
         Ok(snapshot)
     }
@@ -201,13 +202,16 @@ impl Query {
 
 /// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
 /// those of a thousand processes are not there twice.
-struct Processes {
+pub(crate) struct Processes {
     facts: BTreeMap<u32, Process>,
     uses: BTreeMap<u32, usize>,
 }
 
 impl Processes {
-    fn of<'a>(facts: BTreeMap<u32, Process>, held: impl Iterator<Item = &'a Vec<Held>>) -> Processes {
+    pub(crate) fn of<'a>(
+        facts: BTreeMap<u32, Process>,
+        held: impl Iterator<Item = &'a Vec<Held>>,
+    ) -> Processes {
         let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
         for held in held.flatten() {
             *uses.entry(held.process.pid()).or_default() += 1;
@@ -227,7 +231,12 @@ impl Processes {
 }
 
 /// Puts a socket and its holders together. A holder that ended meanwhile is not named.
-fn join(socket: Socket, held: Vec<Held>, unseen: Option<Unseen>, processes: &mut Processes) -> Listener {
+pub(crate) fn join(
+    socket: Socket,
+    held: Vec<Held>,
+    unseen: Option<Unseen>,
+    processes: &mut Processes,
+) -> Listener {
     let mut listener = Listener { unseen, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {
@@ -423,19 +432,25 @@ impl Selection {
     pub fn apply(&self, mut snapshot: Snapshot) -> Snapshot {
         let (matching, _) = self.split(std::mem::take(&mut snapshot.listeners), |listener| &listener.socket);
         snapshot.listeners = matching;
-        self.drop_by_process(&mut snapshot, &|_| true);
+        self.drop_by_process(&mut snapshot, &|| None);
         snapshot.sort();
         snapshot
     }
 
     /// Drops what is known not to be held by what was asked for. Where that cannot be known the listener is dropped
-    /// too, and the snapshot is no longer complete.
-    fn drop_by_process(&self, snapshot: &mut Snapshot, may_hold: &dyn Fn(u32) -> bool) {
+    /// too, and the snapshot is no longer complete. `unread` gives the processes that may hold what nobody was seen to
+    /// hold, or `None` where it may be anybody.
+    fn drop_by_process(&self, snapshot: &mut Snapshot, unread: &dyn Fn() -> Option<Vec<Process>>) {
         if !self.filters_by_process() {
             return;
         }
+        let candidates = OnceCell::new();
+        let may_be = |matches: &dyn Fn(&Process) -> bool| match candidates.get_or_init(unread) {
+            Some(processes) => processes.iter().any(matches),
+            None => true,
+        };
         let mut undecided = 0;
-        snapshot.listeners.retain(|listener| match self.keeps(listener, may_hold) {
+        snapshot.listeners.retain(|listener| match self.keeps(listener, &may_be) {
             Some(keeps) => keeps,
             None => {
                 undecided += 1;
@@ -452,27 +467,24 @@ impl Selection {
         }
     }
 
-    /// Whether a listener passes the process filters; `None` where an unseen holder decides.
-    fn keeps(&self, listener: &Listener, may_hold: &dyn Fn(u32) -> bool) -> Option<bool> {
+    /// Whether a listener passes the process filters; `None` where an unseen holder decides, and may pass.
+    fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Option<bool> {
         let unseen = listener.unseen.is_some();
-        let any = |matches: &dyn Fn(&Process) -> bool| {
-            listener.holders.iter().any(|holder| matches(&holder.process))
-        };
-        let by_pid = match self.pids.is_empty() || any(&|process| self.pids.contains(&process.id.pid)) {
-            true => Some(true),
-            false => (!unseen || !self.pids.iter().any(|pid| may_hold(*pid))).then_some(false),
+        let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
+            if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
+                return Some(true);
+            }
+            (!(unseen && may_be(matches))).then_some(false)
         };
         let socket_user = self.users.iter().any(|user| user.is(listener.socket.uid, &listener.socket.user));
-        let holder_user = any(&|process| self.users.iter().any(|user| user.is(process.uid, &process.user)));
-        let by_user = match self.users.is_empty() || socket_user || holder_user {
-            true => Some(true),
-            false => (!unseen).then_some(false),
-        };
-        let by_command = match self.commands.is_empty() || any(&|process| self.names(process)) {
-            true => Some(true),
-            false => (!unseen).then_some(false),
-        };
-        match [by_pid, by_user, by_command] {
+        let filters = [
+            decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
+            decide(!self.users.is_empty(), socket_user, &|process| {
+                self.users.iter().any(|user| user.is(process.uid, &process.user))
+            }),
+            decide(!self.commands.is_empty(), false, &|process| self.names(process)),
+        ];
+        match filters {
             filters if filters.contains(&Some(false)) => Some(false),
             filters if filters.contains(&None) => None,
             _ => Some(true),
@@ -494,6 +506,9 @@ impl Selection {
         })
     }
 }
+
+/// Whether a process that matches may be an unseen holder.
+type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 
 /// Sockets that compete for the same peers: those of one port, protocol and network namespace.
 type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);

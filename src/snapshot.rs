@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -44,6 +45,8 @@ pub struct Listener {
     pub unseen: Option<Unseen>,
     /// Who is connected to it, with [`crate::Query::connections`].
     pub connections: Option<Vec<Connection>>,
+    /// What became of connecting to it, with `--probe`.
+    pub probe: Option<Probe>,
     /// Something worth knowing that the rest does not say.
     pub note: Option<Text>,
 }
@@ -102,6 +105,30 @@ pub struct Connection {
     pub state: State,
     /// The processes on the other side, where that is this machine and they can be seen, by ascending pid.
     pub clients: Vec<Candidate>,
+}
+
+/// What became of connecting to a listener over loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probe {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// What a connection attempt meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was connected. The kernel does that; whether the program takes the connection shows in the queue.
+    Accepts,
+    /// It was refused.
+    Refuses,
+    /// No answer came within the limit.
+    Silent,
+    /// It could not be tried: no route, too many open files.
+    Failed,
 }
 
 /// Something that could not be read.
@@ -165,6 +192,24 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Outcome {
+    const NAMES: [(Outcome, &'static str); 4] = [
+        (Outcome::Accepts, "accepts"),
+        (Outcome::Refuses, "refuses"),
+        (Outcome::Silent, "silent"),
+        (Outcome::Failed, "failed"),
+    ];
+
+    /// The outcome's name: `accepts`.
+    pub fn as_str(self) -> &'static str {
+        Outcome::NAMES.iter().find(|(outcome, _)| *outcome == self).map_or("failed", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Outcome> {
+        Outcome::NAMES.iter().find(|(_, known)| *known == name).map(|(outcome, _)| *outcome)
+    }
+}
+
 impl Listener {
     pub(crate) fn new(socket: Socket) -> Listener {
         Listener {
@@ -174,6 +219,7 @@ impl Listener {
             holders: Vec::new(),
             unseen: None,
             connections: None,
+            probe: None,
             note: None,
         }
     }

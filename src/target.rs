@@ -170,6 +170,11 @@ impl Target {
         self.address.as_ref().map(|at| at.address)
     }
 
+    /// The interface named with a link-local address.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        self.address.as_ref()?.interface.as_deref()
+    }
+
     /// Whether Unix sockets are asked for.
     pub fn is_unix(&self) -> bool {
         self.unix.is_some()
@@ -181,7 +186,7 @@ impl Target {
     }
 
     /// Whether it is one port or one path, of which there is rarely more than one listener.
-    pub(crate) fn names_one(&self) -> bool {
+    pub fn names_one(&self) -> bool {
         self.single_port().is_some() || matches!(self.unix, Some(Unix::Path(_)))
     }
 

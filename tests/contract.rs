@@ -34,7 +34,12 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
         &["nosuchservice"],
         &["/"],
         &["unix/80"],
-        &["why", "80"],
+        &["why", "80-90"],
+        &["why", "unix"],
+        &["wait", "80,81"],
+        &["wait", "80", "--timeout", "5"],
+        &["free", "/run/docker.sock"],
+        &["free", "80", "--timeout", "5parsec"],
         &["-i", "icmp:80"],
         &["-i", "8080"],
         &["--pid", "x"],
@@ -103,7 +108,13 @@ fn a_port_without_a_listener() {
     let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let client = connection.local_addr().unwrap().port().to_string();
     let output = run(&[&client]);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("nothing listens on port {client}\n"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some(format!("nothing listens on port {client}").as_str()));
+    if let Some(but) = lines.next() {
+        assert!(but.starts_with("  but it cannot be bound: "), "{but}");
+        assert!(but.ends_with(&format!("; see allears why {client}")), "{but}");
+    }
     assert_eq!(status(&output), 1, "a client of a port is no listener");
     let quiet = run(&["-q", &client]);
     assert_eq!((status(&quiet), quiet.stdout.len(), quiet.stderr.len()), (1, 0, 0));

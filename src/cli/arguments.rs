@@ -1,6 +1,7 @@
 //! What the user typed. No look at the machine happens here: help and version answer before anything can fail.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ Examples:
   allears --exposed          only what other machines can reach
   allears -c vite            only what processes named like vite hold
   allears --pids 3000        pids alone: kill $(allears --pids 3000)
+  allears why 3000           can it be bound now, and if not, why?
   allears --json >a.json     a snapshot; look at it with --from a.json
 
 Exit status: 0 something matches, 1 nothing does, 2 a mistake in the arguments, 3 could not tell.
@@ -42,6 +44,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Can this port be bound now? If not, what stands in the way, and what helps
+    Why(Why),
+    /// End what holds a port, and prove that it is free
+    Free(Free),
+    /// Wait until something listens on a port, or until it is free
+    Wait(Wait),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -52,6 +60,129 @@ pub(super) enum Command {
         /// The folder
         directory: Option<PathBuf>,
     },
+}
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  allears why 10309             can a server have port 10309, on all addresses?
+  allears why 127.0.0.1:10309   on that address alone?
+  allears why udp/53            for UDP?
+
+The port is bound for an instant, with the options that servers set, and never
+listened on: nothing is left of it. Where nothing listens, a connection over
+loopback tells whether the port is forwarded to elsewhere.
+
+Exit status: 0 a bind would succeed now, 1 it would not, 2 a mistake in the
+arguments, 3 could not tell.";
+
+#[derive(Debug, Args)]
+#[command(after_help = WHY_EXAMPLES)]
+pub(super) struct Why {
+    /// The port: 10309, 127.0.0.1:10309, [::1]:10309, udp/53. TCP unless it says udp/
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+
+    /// One JSON document, schema allears/1
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub(super) color: When,
+}
+
+const FREE_EXAMPLES: &str = "\
+Examples:
+  allears free 3000               shows who holds it, asks, ends it, watches the port
+  allears free 3000 --dry-run     shows what would be done
+  allears free 3000 -y --force    SIGTERM, then SIGKILL for what outlives the timeout
+  allears free 8000-8010 --yes    every holder of these ports
+
+Only processes that hold the listening or bound socket are ended, never the
+clients that are connected to it. Nothing is done to pid 1, to kernel threads, to
+allears itself and its ancestors; and if one of several holders may not be ended,
+none is.
+
+Exit status: 0 the port is free at the end, also when it was before; 1 still held,
+as it is after --dry-run; 2 a mistake in the arguments; 3 refused or could not tell.";
+
+#[derive(Debug, Args)]
+#[command(after_help = FREE_EXAMPLES)]
+pub(super) struct Free {
+    /// The port: 3000, 127.0.0.1:3000, udp/53; several and ranges need --yes. TCP unless it says udp/
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+
+    /// How long to wait for the port to come free: 500ms, 5s, 1m
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::duration::parse)]
+    pub(super) timeout: Duration,
+
+    /// End with SIGKILL what outlived the timeout
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// How to end it: by signals, or through the service manager (runs systemctl stop)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Via::Signal)]
+    pub(super) via: Via,
+
+    /// One JSON document for each port, schema allears/1
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Via {
+    /// Signals to the processes that hold it
+    Signal,
+    /// The manager of the service they belong to
+    Service,
+}
+
+const WAIT_EXAMPLES: &str = "\
+Examples:
+  allears wait 3000 && open http://localhost:3000
+  allears wait 127.0.0.1:5432 --timeout 30s
+  allears wait --free 3000 && npm start
+
+Checks every 5 ms at first and every 200 ms later; no process is looked at until
+the state is reached.
+
+Exit status: 0 reached, 1 timed out, 2 a mistake in the arguments, 3 could not tell.";
+
+#[derive(Debug, Args)]
+#[command(after_help = WAIT_EXAMPLES)]
+pub(super) struct Wait {
+    /// The port: 3000, 127.0.0.1:3000, udp/53. TCP unless it says udp/
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+
+    /// Wait until something listens there (this is the default)
+    #[arg(long, conflicts_with = "free")]
+    pub(super) listening: bool,
+
+    /// Wait until it can be bound
+    #[arg(long)]
+    pub(super) free: bool,
+
+    /// Give up after this time: 500ms, 30s, 1m [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
+    pub(super) timeout: Option<Duration>,
+
+    /// Print nothing, answer by exit status
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// One JSON document, schema allears/1
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +243,10 @@ pub(super) struct List {
     /// Add who is connected
     #[arg(long, help_heading = "What to tell")]
     pub(super) connections: bool,
+
+    /// Add whether it accepts: connects over loopback to each TCP listener found, for a second at most
+    #[arg(long, conflicts_with = "from", help_heading = "What to tell")]
+    pub(super) probe: bool,
 
     /// One JSON document, schema allears/1
     #[arg(long, group = "format", help_heading = "How to tell it")]

@@ -30,6 +30,9 @@ pub(super) fn run(list: List) -> Exit {
         Err(_) if list.quiet => return Exit::Unknown,
         Err(error) => return fail(&error.to_string(), None),
     };
+    if list.probe && list.from.is_none() {
+        crate::probe_listeners(&mut snapshot);
+    }
     if let Some(column) = list.sort {
         sort(&mut snapshot, column);
     }
@@ -327,7 +330,36 @@ impl Answer<'_> {
             };
             writeln!(out, "nothing{of_these} {verb} {protocol}{target}")?;
         }
+        self.tell_what_forbids_to_bind(out)?;
         Ok(())
+    }
+
+    /// Nothing listens on the one port asked about, and still it may not be free.
+    fn tell_what_forbids_to_bind(&self, out: &mut dyn Write) -> io::Result<()> {
+        let list = self.list;
+        let filtered = self.selection.filters_by_process()
+            || list.exposed
+            || list.all
+            || list.udp
+            || list.ipv4
+            || list.ipv6
+            || list.all_namespaces
+            || list.from.is_some();
+        let [target] = self.selection.targets() else { return Ok(()) };
+        if filtered || target.protocol() == Some(Protocol::Udp) || target.single_port().is_none() {
+            return Ok(());
+        }
+        if !crate::act::why::is_refused(target) {
+            return Ok(());
+        }
+        match crate::why(target) {
+            Ok(verdict) if verdict.can_bind != Some(true) => {
+                let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
+                let command = super::why::typed(&verdict.asked);
+                writeln!(out, "  but it cannot be bound: {reason}; see allears why {command}")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn tell_gaps(&self) {

@@ -1,9 +1,13 @@
 //! The command: arguments in, answer and exit status out. Only this part meets the terminal and the environment.
 
 mod arguments;
+mod duration;
 mod exit;
+mod free;
 mod list;
 mod terminal;
+mod wait;
+mod why;
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,6 +29,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match parse(&arguments) {
         Ok(parsed) => match parsed.command {
             None => list::run(parsed.list),
+            Some(Command::Why(arguments)) => why::run(&arguments),
+            Some(Command::Free(arguments)) => free::run(&arguments),
+            Some(Command::Wait(arguments)) => wait::run(&arguments),
             Some(Command::Completions { shell }) => completions(shell),
             Some(Command::Man { directory }) => manual(directory.as_deref()),
         },
@@ -34,7 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Words that stand first and are neither targets nor commands of this version.
-const LATER: [&str; 6] = ["why", "free", "wait", "watch", "diff", "about"];
+const LATER: [&str; 3] = ["watch", "diff", "about"];
 
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
     if let Some(word) = arguments.get(1).and_then(|word| word.to_str())

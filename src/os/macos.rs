@@ -3,11 +3,18 @@
 #[path = "pinned.rs"]
 mod pinned;
 
+#[cfg(feature = "cli")]
+#[path = "grip_pid.rs"]
+mod grip;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-pub(super) use pinned::Pinned;
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
+pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Reader, Request, Row, SocketTable, portable, users};
+use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
 use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
 
 /// The socket table, without the sockets of processes that may not be inspected.
@@ -62,4 +69,15 @@ pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Optio
 /// Whether this process runs as root.
 pub(super) fn privileged() -> bool {
     users::own() == Some(0)
+}
+
+/// What this machine allows to bind.
+pub(super) fn limits() -> Limits {
+    // Since 10.14 a wildcard may be bound by anybody, a single address below 1024 by root alone.
+    Limits { unprivileged_from: Some(1024), ..Limits::default() }
+}
+
+/// The table here does not tell how long TIME_WAIT lasts.
+pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
+    None
 }

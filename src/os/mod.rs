@@ -3,6 +3,7 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+mod machine;
 mod portable;
 mod processes;
 mod project;
@@ -26,9 +27,21 @@ mod users;
 #[path = "users_windows.rs"]
 mod users;
 
+#[cfg_attr(unix, path = "attempts_unix.rs")]
+#[cfg_attr(not(unix), path = "attempts_windows.rs")]
+mod attempts;
+
 use std::collections::BTreeMap;
+use std::thread;
 
 use jiff::Timestamp;
+
+pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
+#[cfg(feature = "cli")]
+pub(crate) use machine::lineage;
+pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
+#[cfg(feature = "cli")]
+pub(crate) use sys::Grip;
 
 use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen};
 
@@ -115,13 +128,6 @@ pub(crate) struct Unread {
     pub(crate) others: bool,
 }
 
-impl Unread {
-    /// Whether a process may hold sockets that were not seen in its hands.
-    pub(crate) fn may_hold(&self, pid: u32) -> bool {
-        self.others || self.pids.binary_search(&pid).is_ok()
-    }
-}
-
 /// Facts of processes by pid. One that ended meanwhile is not among them.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -145,11 +151,55 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     for process in pinned {
         by_pid.entry(process.pid()).or_insert(process);
     }
-    let mut facts = Facts { processes: processes::read(by_pid.keys().copied(), ancestry), gaps: Vec::new() };
-    facts.processes.retain(|pid, process| by_pid.get(pid).is_some_and(|pinned| pinned.confirm(process)));
+    let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
+    let threads =
+        thread::available_parallelism().map_or(1, usize::from).min(pinned.len() / WORTH_A_THREAD + 1);
+    let share = pinned.len().div_ceil(threads).max(1);
+    let (own, others) = pinned.split_at(share.min(pinned.len()));
+    let processes = thread::scope(|scope| {
+        let begin = |part| scope.spawn(move || confirmed(part, ancestry));
+        let parts: Vec<_> = others.chunks(share).map(begin).collect();
+        let mut processes = confirmed(own, ancestry);
+        for part in parts {
+            match part.join() {
+                Ok(part) => processes.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        processes
+    });
+    let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
+}
+
+/// Fewer processes than this are described before a further thread has begun.
+const WORTH_A_THREAD: usize = 24;
+
+/// Facts of those processes that are still the ones that were seen.
+fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
+    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()), ancestry);
+    for pinned in pinned {
+        let gone = processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process));
+        if gone {
+            processes.remove(&pinned.pid());
+        }
+    }
+    processes
+}
+
+/// The processes whose descriptors were not read, as far as everybody may know them; `None` where there may be others.
+pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
+    if unread.others {
+        return None;
+    }
+    let pinned: Vec<sys::Pinned> = unread.pids.iter().filter_map(|pid| sys::pin(*pid)).collect();
+    let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
+    for process in processes.values_mut() {
+        process.user = process.user.take().or_else(|| users::name(process.uid?));
+    }
+    Some(processes.into_values().collect())
 }
 
 /// Gives users their names.
@@ -174,7 +224,6 @@ pub(crate) fn user_exists(name: &str) -> bool {
 }
 
 /// The user this process runs as, where users are numbers.
-#[cfg(feature = "cli")]
 pub(crate) fn own_uid() -> Option<u32> {
     users::own()
 }

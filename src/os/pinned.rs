@@ -20,6 +20,11 @@ impl Pinned {
     }
 }
 
+/// The process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Some(Pinned { pid })
+}
+
 /// Holders as the rows name them. `reason` says what an empty list means.
 pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &str) -> Holders {
     let of: Vec<Vec<Held>> = rows

@@ -42,7 +42,6 @@ pub(super) fn exists(name: &str) -> bool {
 }
 
 /// Users have no numbers here.
-#[cfg(feature = "cli")]
 pub(super) fn own() -> Option<u32> {
     None
 }

@@ -3,15 +3,22 @@
 #[path = "pinned.rs"]
 mod pinned;
 
+#[cfg(feature = "cli")]
+#[path = "grip_windows.rs"]
+mod grip;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
 use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-pub(super) use pinned::Pinned;
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
+pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Reader, Request, Row, SocketTable, portable};
+use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable};
 use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
 
 /// The socket table.
@@ -71,4 +78,15 @@ pub(super) fn privileged() -> bool {
         CloseHandle(token);
         known != 0 && elevation.TokenIsElevated != 0
     }
+}
+
+/// What this machine allows to bind.
+pub(super) fn limits() -> Limits {
+    // Windows knows no privileged ports; it does not give its excluded ranges to programs by a documented interface.
+    Limits::default()
+}
+
+/// The table here does not tell how long TIME_WAIT lasts.
+pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
+    None
 }

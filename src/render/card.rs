@@ -160,6 +160,8 @@ impl Card<'_> {
         };
         let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp);
         add("queue", queue.map(waits), None);
+        let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::Outcome::Accepts);
+        add("probe", words::probe_meaning(listener), probed.then_some(Meaning::Unseen));
         add("connected", listener.connections.as_deref().map(connections), None);
         add("port", socket.endpoint.port().map(range), None);
         add("note", listener.note.as_ref().map(escape), None);
@@ -325,7 +327,7 @@ fn and(list: &[String]) -> String {
 }
 
 /// Lines of at most this width, broken between words where that can be.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {

@@ -40,13 +40,14 @@ pub(crate) enum Column {
     Service,
     Container,
     Unseen,
+    Probe,
     Note,
     What,
 }
 
 impl Column {
     /// Every column with its name, in the order of CSV.
-    pub(crate) const NAMES: [(Column, &'static str); 33] = [
+    pub(crate) const NAMES: [(Column, &'static str); 34] = [
         (Column::Protocol, "protocol"),
         (Column::Family, "family"),
         (Column::Address, "address"),
@@ -78,6 +79,7 @@ impl Column {
         (Column::Evidence, "evidence"),
         (Column::Parents, "parents"),
         (Column::Unseen, "unseen"),
+        (Column::Probe, "probe"),
         (Column::Note, "note"),
         (Column::What, "what"),
     ];
@@ -157,6 +159,7 @@ impl Column {
                 text(container.map(|container| container.name.as_ref().unwrap_or(&container.id)))
             }
             Column::Unseen => listener.unseen.as_ref().map(|unseen| unseen.reason.as_str().to_owned()),
+            Column::Probe => listener.probe.as_ref().map(crate::render::words::probe),
             Column::Note => text(listener.note.as_ref()),
             Column::What => {
                 Some(crate::render::words::what(listener, &crate::render::words::Asker::default()))

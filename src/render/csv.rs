@@ -6,15 +6,20 @@ use std::io::{self, Write};
 use crate::Snapshot;
 use crate::render::column::Column;
 
-/// Writes a snapshot as CSV with these columns, or all but the one that is made for people.
+/// Writes a snapshot as CSV with these columns, or all but the one that is made for people. The one
+/// for probes is there where something was probed.
 pub(crate) fn write(
     snapshot: &Snapshot,
     columns: Option<&[Column]>,
     header: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let every: Vec<Column> =
-        Column::NAMES.iter().map(|(column, _)| *column).filter(|column| *column != Column::What).collect();
+    let probed = snapshot.listeners.iter().any(|listener| listener.probe.is_some());
+    let every: Vec<Column> = Column::NAMES
+        .iter()
+        .map(|(column, _)| *column)
+        .filter(|column| *column != Column::What && (*column != Column::Probe || probed))
+        .collect();
     let columns = columns.unwrap_or(&every);
     let mut writer = csv::Writer::from_writer(out);
     if header {

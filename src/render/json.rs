@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::acts_on_terminal;
 use crate::{
-    Candidate, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener, Parent,
-    Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State, Text, Unseen,
+    Candidate, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener, Outcome,
+    Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State,
+    Text, Unseen,
 };
 
 /// The schema written, and the only one read.
@@ -50,7 +52,7 @@ struct GapLine<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ListenerJson {
+pub(crate) struct ListenerJson {
     protocol: String,
     family: String,
     address: Option<IpAddr>,
@@ -73,7 +75,15 @@ struct ListenerJson {
     holders: Vec<HolderJson>,
     unseen: Option<UnseenJson>,
     connections: Option<Vec<ConnectionJson>>,
+    #[serde(default)]
+    probe: Option<ProbeJson>,
     note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProbeJson {
+    outcome: String,
+    milliseconds: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,7 +172,7 @@ struct CandidateJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ConnectionJson {
+pub(crate) struct ConnectionJson {
     address: IpAddr,
     port: u16,
     state: String,
@@ -170,7 +180,7 @@ struct ConnectionJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct GapJson {
+pub(crate) struct GapJson {
     what: String,
     reason: String,
     count: u64,
@@ -211,6 +221,12 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         serialize(&line, Inert(serde_json::ser::CompactFormatter), out)?;
     }
     Ok(())
+}
+
+/// Writes any document, indented.
+#[cfg(feature = "cli")]
+pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serialize(document, Inert(serde_json::ser::PrettyFormatter::new()), out)
 }
 
 fn serialize<T: Serialize, F: serde_json::ser::Formatter>(
@@ -280,7 +296,7 @@ fn first_line_is_document(bytes: &[u8]) -> bool {
 }
 
 /// The key of a value that is well-formed and still means nothing.
-struct Wrong(&'static str);
+pub(crate) struct Wrong(&'static str);
 
 fn lossy(text: &Text) -> String {
     text.to_string_lossy().into_owned()
@@ -346,6 +362,10 @@ impl From<&Listener> for ListenerJson {
                 .connections
                 .as_ref()
                 .map(|list| list.iter().map(ConnectionJson::from).collect()),
+            probe: listener.probe.map(|probe| ProbeJson {
+                outcome: probe.outcome.as_str().to_owned(),
+                milliseconds: (probe.took.as_secs_f64() * 1e6).round() / 1e3,
+            }),
             note: lossy_option(&listener.note),
         }
     }
@@ -385,8 +405,21 @@ impl TryFrom<ListenerJson> for Listener {
         listener.unseen = json.unseen.map(Unseen::try_from).transpose()?;
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
         listener.connections = connections.transpose()?;
+        listener.probe = json.probe.map(Probe::try_from).transpose()?;
         listener.note = plain(&json.note);
         Ok(listener)
+    }
+}
+
+impl TryFrom<ProbeJson> for Probe {
+    type Error = Wrong;
+
+    fn try_from(json: ProbeJson) -> Result<Self, Wrong> {
+        let took = Duration::try_from_secs_f64(json.milliseconds / 1e3);
+        Ok(Probe {
+            outcome: Outcome::parse(&json.outcome).ok_or(Wrong("probe.outcome"))?,
+            took: took.map_err(|_| Wrong("probe.milliseconds"))?,
+        })
     }
 }
 

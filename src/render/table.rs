@@ -80,7 +80,11 @@ fn default_columns(states: bool, snapshot: &Snapshot) -> Vec<Column> {
     if states {
         columns.extend([Column::State, Column::Peer]);
     }
-    columns.extend([Column::Process, Column::Pid, Column::User, Column::What]);
+    columns.extend([Column::Process, Column::Pid, Column::User]);
+    if snapshot.listeners.iter().any(|listener| listener.probe.is_some()) {
+        columns.push(Column::Probe);
+    }
+    columns.push(Column::What);
     columns
 }
 
@@ -136,6 +140,7 @@ pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
         && a.service == b.service
         && a.container == b.container
         && a.connections == b.connections
+        && a.probe.map(|probe| probe.outcome) == b.probe.map(|probe| probe.outcome)
         && a.note == b.note
 }
 
@@ -315,7 +320,7 @@ impl Column {
             Column::Address => Some(1),
             Column::Protocol => Some(2),
             Column::User => Some(3),
-            Column::State | Column::Namespace => Some(4),
+            Column::State | Column::Namespace | Column::Probe => Some(4),
             Column::Peer => Some(5),
             _ => Some(6),
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 cases![
     refused_netlink_falls_back_to_proc_net[Need::Linux, Need::Ipv6],
     refused_netlink_still_knows_free_ports[Need::Linux],
+    a_forced_reader_has_no_way_out[Need::Linux],
     an_interrupted_answer_is_asked_for_again[Need::Linux, Need::STRACE],
     a_broken_answer_is_never_an_empty_list[Need::Linux, Need::STRACE],
     a_refused_request_is_never_an_empty_list[Need::Linux, Need::STRACE],
@@ -47,6 +48,15 @@ fn refused_netlink_falls_back_to_proc_net() {
         let told = gaps.contains("netlink") || gaps.contains("/proc/net") || gaps.contains("sock_diag");
         answer.seen.must(told, "a gap says by which way it looked");
     }
+}
+
+fn a_forced_reader_has_no_way_out() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let forced = ["--reader".to_owned(), "native".to_owned(), port.to_string()];
+    Look::at(forced.clone()).answer(0);
+    let refused = Look::at(forced).through(without_netlink(libc::EPERM)).run().code(3);
+    refused.must(refused.text().is_empty(), "nothing is answered");
 }
 
 fn refused_netlink_still_knows_free_ports() {

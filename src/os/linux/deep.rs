@@ -11,42 +11,38 @@ use rustix::io::Errno;
 use super::netlink::{attributes, dump, u16_at};
 use super::pin::{Directory, Pin};
 use super::procfs;
-use super::unix_diag;
-use super::walk::{Found, Ring, Walk, number, search_table, socket_inode};
+use super::walk::{Found, Ring, Walk, in_parallel, number, search_table, socket_inode};
 
 /// A process's `task` directory has two links, and one more for each thread.
 const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
 
 /// Looks for sockets in descriptor tables that belong to single threads.
-pub(super) fn search_threads(pids: &[u32], wanted: &[u64], walk: &mut Walk) {
+pub(super) fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return };
-    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-    for pid in pids {
+    let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return Walk::default() };
+    in_parallel(pids, |pid, buffer, walk| {
         let tasks = format!("{pid}/task");
         // Most processes have one thread, and this tells without listing them.
         let links = rustix::fs::statat(&proc, tasks.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
         if links.is_ok_and(|links| links <= LINKS_OF_ONE_THREAD) {
-            continue;
+            return;
         }
-        let Ok(tasks) = rustix::fs::openat(&proc, tasks.as_str(), flags, Mode::empty()) else { continue };
-        let mut last = *pid;
+        let Ok(tasks) = rustix::fs::openat(&proc, tasks.as_str(), flags, Mode::empty()) else { return };
+        let mut last = pid;
         for thread in threads(&tasks) {
-            if thread == *pid || share_descriptors(last, thread) {
+            if thread == pid || share_descriptors(last, thread) {
                 continue;
             }
             last = thread;
-            let opened = rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty());
-            let table = match opened {
-                Ok(table) => table,
+            match rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty()) {
+                Ok(table) => search_table(pid, &table, c"../../..", wanted, buffer, walk),
                 // Where one thread may not be looked into, no other may be. (Where only the main thread has ended,
                 // its own table is refused and the others' are not.)
-                Err(Errno::ACCESS) => break,
-                Err(_) => continue,
-            };
-            search_table(*pid, &table, c"../../..", wanted, &mut buffer, walk);
+                Err(Errno::ACCESS) => return,
+                Err(_) => {}
+            }
         }
-    }
+    })
 }
 
 fn threads(tasks: impl AsFd) -> Vec<u32> {
@@ -94,9 +90,8 @@ pub(super) fn fixed_files(info: &[u8]) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Processes that have a Unix socket in which descriptors wait to be received.
-pub(super) fn receivers() -> Vec<Pin> {
-    let Ok(mut pending) = unix_diag::pending() else { return Vec::new() };
+/// Of processes that have one of these Unix sockets, those for whom descriptors wait in it.
+pub(super) fn receivers(mut pending: Vec<u64>) -> Vec<Pin> {
     pending.sort_unstable();
     if pending.is_empty() {
         return Vec::new();

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind as IoErrorKind;
 use std::os::fd::AsFd;
+use std::thread;
 
 use rustix::thread::CapabilitySet;
 
 use super::belonging::belongs_to;
 use super::pin::{Directory, Pin};
 use super::walk::{Found, Walk, walk};
-use super::{cgroup, deep, procfs};
+use super::{cgroup, deep, procfs, unix_diag};
 use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Candidate, Error, Evidence, Family, Gap, Process, Protocol, Reason, Socket, Text, Unseen};
@@ -49,6 +50,11 @@ impl Pinned {
         }
         true
     }
+}
+
+/// Pins the process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Pin::new(pid, Directory::open(pid).ok()?).map(Pinned)
 }
 
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.
@@ -108,17 +114,26 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
     missing.retain(|inode| closed.binary_search(inode).is_err());
+    let mut elsewhere = (Vec::new(), Vec::new());
     if !missing.is_empty() {
-        deep::search_threads(&walk.pids.clone(), &missing, &mut walk);
+        let threads = thread::scope(|scope| {
+            let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
+            let threads = deep::search_threads(&walk.pids, &missing);
+            elsewhere = kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel);
+            threads
+        });
+        walk.add(threads);
         deep::search_rings(&walk.rings.clone(), &missing, &mut walk);
         missing = walk.missing(&missing);
     }
     let mut sight = Sight::of(&mut walk, rows, closed);
     for _ in 0..REPEATS {
-        if missing.is_empty() || !sight.refused.is_empty() {
+        // What no process explains that hides something may have been handed on behind the walk's back.
+        let is_missing =
+            |row: &Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
+        if !rows.iter().any(|row| is_missing(row) && sight.candidates(row).is_empty()) {
             break;
         }
-        // No process that there was hides anything. The socket may have been handed on behind the walk's back.
         walk.found.extend(super::walk::walk(&missing)?.found);
         missing = walk.missing(&missing);
         sight.closed.extend(closed_since(rows, &missing));
@@ -126,9 +141,10 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         missing.retain(|inode| sight.closed.binary_search(inode).is_err());
     }
     if !missing.is_empty() {
+        let (pending, ports) = elsewhere;
         let named = |process: Pin| Some(candidate(process.pid, &*process.directory()?, Evidence::Message));
-        sight.receivers = deep::receivers().into_iter().filter_map(named).collect();
-        sight.kernel_ports = deep::kernel_ports();
+        sight.receivers = deep::receivers(pending).into_iter().filter_map(named).collect();
+        sight.kernel_ports = ports;
     }
     let of = join(rows, walk.found);
     let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
@@ -142,6 +158,11 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path)))
         .collect();
     Ok(Holders { of, unseen, origins, unread, gaps })
+}
+
+/// The Unix sockets in which something waits, and the UDP ports that the kernel itself receives on.
+fn ask_kernel() -> (Vec<u64>, Vec<u16>) {
+    (unix_diag::pending().unwrap_or_default(), deep::kernel_ports())
 }
 
 /// Puts what was found to the rows.

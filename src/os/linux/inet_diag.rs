@@ -72,6 +72,8 @@ pub(super) struct Entry {
     pub(super) v6only: Option<bool>,
     /// The inode number of the cgroup it was made in.
     pub(super) cgroup: Option<u64>,
+    /// How long a socket in TIME_WAIT stays, in milliseconds.
+    pub(super) left: Option<u32>,
 }
 
 /// The sockets of a table in some states, and of one port where only that is wanted.
@@ -173,6 +175,7 @@ pub(super) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> {
         inode: u32_at(message, 68).filter(|inode| *inode != 0).map(u64::from),
         v6only,
         cgroup: cgroup.filter(|id| *id != 0),
+        left: if state == State::TimeWait { u32_at(message, 52) } else { None },
     })
 }
 

@@ -3,10 +3,13 @@
 mod belonging;
 mod cgroup;
 mod deep;
+#[cfg(feature = "cli")]
+mod grip;
 mod holders;
 mod inet_diag;
 #[cfg(feature = "internals")]
 pub(super) mod internals;
+mod limits;
 mod namespace;
 mod netlink;
 mod pin;
@@ -15,7 +18,10 @@ mod table;
 mod unix_diag;
 mod walk;
 
-pub(super) use holders::{Pinned, holders, shorten_commands};
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
+pub(super) use holders::{Pinned, holders, pin, shorten_commands};
+pub(super) use limits::{limits, time_wait_left};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -58,36 +58,42 @@ pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     let proc = rustix::fs::open("/proc", flags, Mode::empty())
         .map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut walk = Walk::default();
-        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-            search(proc.as_fd(), *pid, wanted, &mut buffer, &mut walk);
-        }
-        walk
-    };
-    let mut whole = Walk::default();
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads(pids.len()))
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
-            .collect();
-        whole = worker();
-        for other in others {
-            if let Ok(part) = other.join() {
-                whole.found.extend(part.found);
-                whole.rings.extend(part.rings);
-                whole.refused.extend(part.refused);
-                whole.failed.extend(part.failed);
-            }
-        }
-    });
-    whole.refused.sort_unstable();
+    let mut whole = in_parallel(&pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk));
     whole.failed.sort_by_key(|(pid, _)| *pid);
     whole.pids = pids;
     Ok(whole)
 }
 
+/// Does something for each process, on as many threads as are worth it.
+pub(super) fn in_parallel(
+    pids: &[u32],
+    each: impl Fn(u32, &mut [MaybeUninit<u8>], &mut Walk) + Sync,
+) -> Walk {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut walk = Walk::default();
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            each(*pid, &mut buffer, &mut walk);
+        }
+        walk
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads(pids.len()))
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
+            .collect();
+        let mut whole = worker();
+        for other in others {
+            match other.join() {
+                Ok(part) => whole.add(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        whole
+    })
+}
+
+/// On how many threads so many processes are looked through.
 pub(super) fn threads(processes: usize) -> usize {
     if processes < FEW_PROCESSES {
         return 1;
@@ -168,6 +174,14 @@ pub(super) fn search_table(
 }
 
 impl Walk {
+    /// Adds what another walk has seen.
+    pub(super) fn add(&mut self, other: Walk) {
+        self.found.extend(other.found);
+        self.rings.extend(other.rings);
+        self.refused.extend(other.refused);
+        self.failed.extend(other.failed);
+    }
+
     /// Those of these inode numbers that nobody was found to hold. All ascending.
     pub(super) fn missing(&self, wanted: &[u64]) -> Vec<u64> {
         let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect();

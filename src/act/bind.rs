@@ -1,0 +1,188 @@
+//! Real attempts to bind. A socket is bound and closed at once; it never listens, so that no peer can meet it.
+//!
+//! UDP sockets are tried without SO_REUSEADDR and SO_REUSEPORT alone: with these a bind could succeed beside a server
+//! and take datagrams that are meant for it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::{Protocol, os};
+
+/// The options under which a bind is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Options {
+    /// As a program does that sets nothing.
+    Plain,
+    /// SO_REUSEADDR, as servers set it on Unix.
+    ReuseAddress,
+    /// SO_REUSEPORT, as servers with several processes set it.
+    ReusePort,
+}
+
+/// What became of an attempt to bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) address: IpAddr,
+    /// Whether an IPv6 socket was to leave IPv4 alone.
+    pub(crate) v6only: bool,
+    pub(crate) options: Options,
+    /// `None` where it succeeded.
+    pub(crate) refused: Option<Refusal>,
+}
+
+/// Why a bind failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) kind: RefusalKind,
+    /// The error's name: `EADDRINUSE`.
+    pub(crate) name: String,
+    /// What the system says.
+    pub(crate) says: String,
+}
+
+/// What kind of error a bind failed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusalKind {
+    /// EADDRINUSE.
+    InUse,
+    /// EACCES or EPERM.
+    Denied,
+    /// EADDRNOTAVAIL.
+    NotLocal,
+    /// The machine does not have this address family.
+    NoFamily,
+    /// Anything else: too many open files, an interface that is missing.
+    Other,
+}
+
+impl Refusal {
+    fn of(error: &io::Error) -> Refusal {
+        let name = os::error_name(error);
+        let kind = match (error.kind(), name.as_str()) {
+            (io::ErrorKind::AddrInUse, _) => RefusalKind::InUse,
+            (io::ErrorKind::PermissionDenied, _) => RefusalKind::Denied,
+            (io::ErrorKind::AddrNotAvailable, _) => RefusalKind::NotLocal,
+            (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => RefusalKind::NoFamily,
+            _ => RefusalKind::Other,
+        };
+        Refusal { kind, name, says: error.to_string() }
+    }
+}
+
+/// Where a bind is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    pub(crate) protocol: Protocol,
+    /// `None` stands for the wildcards of both families.
+    pub(crate) address: Option<IpAddr>,
+    /// The scope of a link-local address.
+    pub(crate) interface: Option<&'a str>,
+    pub(crate) port: u16,
+}
+
+impl Place<'_> {
+    /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
+    fn addresses(&self) -> Vec<(IpAddr, bool)> {
+        const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        match self.address {
+            Some(address) => vec![(address, false)],
+            None => vec![(Ipv4Addr::UNSPECIFIED.into(), false), (ANY6, true), (ANY6, false)],
+        }
+    }
+}
+
+/// The options that servers set for a protocol on this system. These decide whether a port can be had.
+pub(crate) fn as_servers_do(protocol: Protocol) -> Options {
+    match protocol {
+        Protocol::Tcp if os::SERVERS_REUSE => Options::ReuseAddress,
+        _ => Options::Plain,
+    }
+}
+
+/// Tries to bind as servers do, to each of the addresses that a place stands for.
+pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
+    attempt_with(place, as_servers_do(place.protocol))
+}
+
+/// Tries the other options too, where they do no harm and tell something.
+pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
+    match place.protocol {
+        Protocol::Tcp if os::SERVERS_REUSE => [Options::Plain, Options::ReusePort]
+            .into_iter()
+            .flat_map(|options| attempt_with(place, options))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn attempt_with(place: &Place<'_>, options: Options) -> Vec<Attempt> {
+    let attempt = |(address, v6only): (IpAddr, bool)| Attempt {
+        address,
+        v6only,
+        options,
+        refused: bind(place, address, v6only, options).err().map(|error| Refusal::of(&error)),
+    };
+    place.addresses().into_iter().map(attempt).collect()
+}
+
+fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: Options) -> io::Result<()> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let kind = if place.protocol == Protocol::Udp { Type::DGRAM } else { Type::STREAM };
+    let socket = Socket::new(domain, kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(v6only)?;
+    }
+    match options {
+        Options::Plain => {}
+        Options::ReuseAddress => socket.set_reuse_address(true)?,
+        Options::ReusePort => os::reuse_port(&socket)?,
+    }
+    let scope = place.interface.and_then(os::interface_index).unwrap_or(0);
+    let address = match address {
+        IpAddr::V4(_) => SocketAddr::new(address, place.port),
+        IpAddr::V6(address) => SocketAddrV6::new(address, place.port, 0, scope).into(),
+    };
+    socket.bind(&SockAddr::from(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(protocol: Protocol, port: u16) -> Place<'static> {
+        Place { protocol, address: Some(Ipv4Addr::LOCALHOST.into()), interface: None, port }
+    }
+
+    #[test]
+    fn an_attempt_leaves_nothing_behind_and_tells_the_truth() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let refused = attempt(&place(Protocol::Tcp, port));
+        assert_eq!(refused[0].refused.as_ref().unwrap().kind, RefusalKind::InUse);
+        drop(listener);
+        // The same port again and again: an attempt that left something would be met by the next one.
+        for _ in 0..100 {
+            assert!(attempt(&place(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none()));
+        }
+        assert!(std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
+    }
+
+    #[test]
+    fn udp_is_never_tried_with_options_that_take_from_others() {
+        assert_eq!(as_servers_do(Protocol::Udp), Options::Plain);
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        assert_eq!(attempt_otherwise(&place(Protocol::Udp, port)), []);
+        let refused = attempt(&place(Protocol::Udp, port));
+        assert_eq!(refused[0].refused.as_ref().map(|refusal| refusal.kind), Some(RefusalKind::InUse));
+    }
+
+    #[test]
+    fn an_address_of_elsewhere() {
+        let place = Place { address: Some("192.0.2.7".parse().unwrap()), ..place(Protocol::Tcp, 10309) };
+        let refused = attempt(&place)[0].refused.clone().unwrap();
+        assert_eq!((refused.kind, refused.name.as_str()), (RefusalKind::NotLocal, "EADDRNOTAVAIL"));
+    }
+}

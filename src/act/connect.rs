@@ -1,0 +1,110 @@
+//! Connections on loopback: what answers at a port, whatever the table says. Nothing is sent over them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::snapshot::{Outcome, Probe};
+use crate::{Endpoint, Listener, Protocol, Snapshot, Socket, State};
+
+/// How long a listener has to answer a probe.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+/// How long something that does not listen has to answer. A refusal on loopback comes at once.
+const RELAY_LIMIT: Duration = Duration::from_millis(300);
+/// How many silent listeners are waited for at the same time.
+const TOGETHER: usize = 32;
+
+/// Connects, and closes what was connected.
+fn probe(address: SocketAddr, limit: Duration) -> Probe {
+    let begun = Instant::now();
+    let connected = TcpStream::connect_timeout(&address, limit);
+    let took = begun.elapsed();
+    let outcome = match connected {
+        // A socket can meet itself, where the system gives it the very port it connects to.
+        Ok(stream) if stream.local_addr().ok() == Some(address) => Outcome::Refuses,
+        Ok(_) => Outcome::Accepts,
+        Err(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Refuses,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outcome::Silent,
+            _ => Outcome::Failed,
+        },
+    };
+    Probe { outcome, took }
+}
+
+/// Whether somebody answers at a port of TCP where nobody listens. Only addresses of this machine are tried.
+pub(crate) fn answered(address: Option<IpAddr>, port: u16) -> Option<SocketAddr> {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let addresses: Vec<IpAddr> = match address {
+        Some(address) if !address.is_unspecified() => vec![address],
+        Some(IpAddr::V4(_)) => vec![Ipv4Addr::LOCALHOST.into()],
+        _ => loopback.to_vec(),
+    };
+    let mut sockets = addresses.into_iter().map(|address| SocketAddr::new(address, port));
+    sockets.find(|address| probe(*address, RELAY_LIMIT).outcome == Outcome::Accepts)
+}
+
+/// Probes each listener of TCP of a snapshot that can be reached from here.
+pub fn probe_listeners(snapshot: &mut Snapshot) {
+    let wanted: Vec<(usize, SocketAddr)> =
+        snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, reached_at(it)?))).collect();
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<(usize, Probe)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..wanted.len().min(TOGETHER) {
+            scope.spawn(|| {
+                while let Some((at, address)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let probe = probe(*address, PROBE_LIMIT);
+                    if let Ok(mut found) = found.lock() {
+                        found.push((*at, probe));
+                    }
+                }
+            });
+        }
+    });
+    for (at, probe) in found.into_inner().unwrap_or_default() {
+        if let Some(listener) = snapshot.listeners.get_mut(at) {
+            listener.probe = Some(probe);
+        }
+    }
+}
+
+/// The address at which a listener is to be reached from this machine without leaving it.
+fn reached_at(listener: &Listener) -> Option<SocketAddr> {
+    let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } =
+        &listener.socket
+    else {
+        return None;
+    };
+    match endpoint {
+        // A socket of another interface than lo is not reached over loopback.
+        Endpoint::Ip { interface: Some(interface), .. } if interface.as_bytes() != b"lo" => None,
+        Endpoint::Ip { address, port, .. } => {
+            let address = match address.to_canonical() {
+                IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                address => address,
+            };
+            Some(SocketAddr::new(address, *port))
+        }
+        Endpoint::Unix { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_and_refuses() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Accepts);
+        assert_eq!(answered(None, address.port()), Some(address));
+        drop(listener);
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Refuses);
+        assert_eq!(answered(Some(address.ip()), address.port()), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! What is done and not only read: attempts to bind and to connect, the release of a port, waiting for one. Nothing
+//! here prints, asks or reads the environment.
+
+pub(crate) mod bind;
+pub(crate) mod connect;
+mod observe;
+#[cfg(feature = "cli")]
+pub(crate) mod plan;
+#[cfg(feature = "cli")]
+pub(crate) mod release;
+#[cfg(feature = "cli")]
+pub(crate) mod wait;
+pub(crate) mod why;
+
+pub use why::why;

@@ -1,0 +1,54 @@
+//! The sockets of one port in every state, and the holders of those among them that matter.
+
+use crate::os::{self, Request, Row, SocketTable};
+use crate::query::{Processes, join};
+use crate::{Error, Gap, Listener, Protocol, Reader, Snapshot};
+
+/// Every socket of a protocol, of one port where only that is wanted.
+pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
+    let mut table = os::sockets(&Request {
+        tcp: protocol == Protocol::Tcp,
+        udp: protocol == Protocol::Udp,
+        rare: false,
+        unix: false,
+        ipv4: true,
+        ipv6: true,
+        all,
+        port,
+        namespaces: false,
+        reader: Reader::Auto,
+    })?;
+    // A reader may give more than was asked for.
+    table.rows.retain(|row| port.is_none() || row.socket.endpoint.port() == port);
+    Ok(table)
+}
+
+/// Who holds these sockets.
+pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error> {
+    if rows.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let search = os::holders(&rows.iter().collect::<Vec<_>>())?;
+    let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), false);
+    let mut gaps = search.gaps;
+    gaps.extend(facts.gaps);
+    let mut snapshot = Snapshot {
+        host: os::host_name(),
+        os: std::env::consts::OS.into(),
+        taken_at: os::now(),
+        privileged: os::privileged(),
+        complete: true,
+        listeners: Vec::new(),
+        gaps: Vec::new(),
+    };
+    let mut processes = Processes::of(facts.processes, search.of.iter());
+    let found = search.of.into_iter().zip(search.unseen).zip(search.origins);
+    for (row, ((held, unseen), origin)) in rows.into_iter().zip(found) {
+        let mut listener = join(row.socket, held, unseen, &mut processes);
+        (listener.service, listener.container) = origin;
+        snapshot.listeners.push(listener);
+    }
+    os::name_users(&mut snapshot);
+    snapshot.sort();
+    Ok((snapshot.listeners, gaps))
+}

@@ -1,0 +1,177 @@
+//! Collects what a verdict rests on, the cheapest first.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::bind::{self, Attempt, Place, RefusalKind};
+use super::{connect, observe};
+use crate::os::{self, Row, SocketTable};
+use crate::verdict::{self, Asked, Observation, Verdict};
+use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, State, Target};
+
+/// More connections than this are not looked at one by one.
+const MOST_CONNECTIONS: usize = 256;
+/// How often is looked again where an attempt failed and nothing was seen that explains it.
+const RETRIES: usize = 2;
+/// How long is waited before that.
+const BETWEEN: Duration = Duration::from_millis(2);
+
+/// Whether a port could be bound now, and what stands in the way if not.
+///
+/// The port is bound for an instant, as servers do, and never listened on. Where nothing listens, a connection to it
+/// over loopback tells whether it is passed on to elsewhere. The target is one port of TCP, unless it says UDP.
+///
+/// # Errors
+/// Where the target is not one port, or the socket table cannot be read.
+pub fn why(target: &Target) -> Result<Verdict, Error> {
+    why_asked(&asked(target)?)
+}
+
+/// The same for what a target was understood as.
+pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
+    let asked = asked.clone();
+    let interface = asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned());
+    let place = Place {
+        protocol: asked.protocol,
+        address: asked.address,
+        interface: interface.as_deref(),
+        port: asked.port,
+    };
+    let (mut attempts, table) = attempt_and_look(&asked, &place)?;
+    let mut gaps = table.gaps;
+    attempts.extend(bind::attempt_otherwise(&place));
+
+    let connected = table.rows.iter().any(|row| row.socket.state == State::Established);
+    let listens = table.rows.iter().any(|row| row.socket.is_listener());
+    let (sockets, more) = observe::holders(relevant(&asked, table.rows))?;
+    gaps.extend(more);
+    let clients = match connected && listens && asked.protocol == Protocol::Tcp {
+        true => clients(&asked)?,
+        false => Vec::new(),
+    };
+    let other_protocol = match listeners_of_other_protocol(&asked) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            Vec::new()
+        }
+    };
+    let local = os::local_addresses();
+    let limits = os::limits();
+    gaps.extend(limits.gaps.iter().cloned());
+    let is_here = |address: IpAddr| {
+        address.is_unspecified()
+            || address.to_canonical().is_loopback()
+            || local.as_ref().is_some_and(|local| local.iter().any(|local| local.address == address))
+    };
+    let may_connect =
+        asked.protocol == Protocol::Tcp && asked.interface.is_none() && asked.address.is_none_or(is_here);
+    let answered = match listens || !may_connect {
+        true => None,
+        false => connect::answered(asked.address, asked.port),
+    };
+    let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
+    Ok(verdict::judge(Observation {
+        os: std::env::consts::OS,
+        sockets,
+        other_protocol,
+        attempts,
+        decisive: bind::as_servers_do(asked.protocol),
+        limits,
+        local,
+        answered,
+        time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
+        clients,
+        uid: os::own_uid(),
+        gaps,
+        asked,
+    }))
+}
+
+/// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the
+/// other the port may have changed hands between them.
+fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, SocketTable), Error> {
+    for _ in 0..RETRIES {
+        let attempts = bind::attempt(place);
+        let table = observe::sockets(asked.protocol, Some(asked.port), true)?;
+        let in_use = attempts
+            .iter()
+            .filter_map(|attempt| attempt.refused.as_ref())
+            .any(|refusal| refusal.kind == RefusalKind::InUse);
+        if !in_use || table.rows.iter().any(|row| asked.overlaps(&row.socket)) {
+            return Ok((attempts, table));
+        }
+        std::thread::sleep(BETWEEN);
+    }
+    Ok((bind::attempt(place), observe::sockets(asked.protocol, Some(asked.port), true)?))
+}
+
+/// Whether a bind as servers do fails at a port of TCP, both families' wildcards. For places where nothing listens:
+/// this costs microseconds, and only a failure is worth more.
+#[cfg(feature = "cli")]
+pub(crate) fn is_refused(target: &Target) -> bool {
+    let Ok(asked) = asked(target) else { return false };
+    let place = Place {
+        protocol: asked.protocol,
+        address: asked.address,
+        interface: target.interface(),
+        port: asked.port,
+    };
+    bind::attempt(&place).iter().filter_map(|attempt| attempt.refused.as_ref()).any(|refusal| {
+        matches!(refusal.kind, RefusalKind::InUse | RefusalKind::Denied)
+            || (refusal.kind == RefusalKind::NotLocal && asked.address.is_some())
+    })
+}
+
+/// The listeners of the same port and the other protocol.
+pub(crate) fn listeners_of_other_protocol(asked: &Asked) -> Result<Vec<Listener>, Error> {
+    let other = if asked.protocol == Protocol::Tcp { Protocol::Udp } else { Protocol::Tcp };
+    let rows = observe::sockets(other, Some(asked.port), false)?.rows;
+    Ok(observe::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
+}
+
+/// The one port that a target means.
+pub(crate) fn asked(target: &Target) -> Result<Asked, Error> {
+    let wrong = |problem: String| Error::new(ErrorKind::Usage, problem);
+    let Some(port) = target.single_port() else {
+        return Err(wrong(match target.is_unix() {
+            true => "a Unix socket has no port".to_owned(),
+            false => format!("{target} is more than one port"),
+        }));
+    };
+    Ok(Asked {
+        protocol: target.protocol().unwrap_or(Protocol::Tcp),
+        address: target.address(),
+        interface: target.interface().map(crate::Text::from),
+        port,
+    })
+}
+
+/// The rows whose holders matter: what has no peer, and connections where nothing else is in the way.
+fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
+    let has_port = |row: &Row| {
+        row.socket.is_listener()
+            || row.socket.state == State::Bound
+            || (row.socket.state == State::Closed && row.socket.protocol == Protocol::Udp)
+    };
+    let taken = rows.iter().any(|row| has_port(row) && asked.overlaps(&row.socket));
+    let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);
+    if !taken {
+        others.retain(|row| asked.overlaps(&row.socket));
+        others.sort_by(|a, b| a.socket.order(&b.socket));
+        others.truncate(MOST_CONNECTIONS);
+        wanted.extend(others);
+    }
+    wanted
+}
+
+/// Who is connected to the listeners of the port.
+fn clients(asked: &Asked) -> Result<Vec<Connection>, Error> {
+    let target = Target::port(asked.port)?;
+    let snapshot = Query::new().protocol(asked.protocol).target(target).connections().look()?;
+    Ok(snapshot.listeners.into_iter().filter_map(|listener| listener.connections).flatten().collect())
+}
+
+#[cfg(test)]
+#[path = "why_tests.rs"]
+mod tests;

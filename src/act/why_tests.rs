@@ -1,0 +1,107 @@
+//! Verdicts of real sockets: whatever stands on a port, the verdict agrees with an actual bind.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use proptest::prelude::*;
+use socket2::{Domain, Socket, Type};
+
+use super::*;
+use crate::VerdictKind;
+
+#[derive(Debug, Clone)]
+struct Other {
+    address: IpAddr,
+    v6only: bool,
+    reuse_address: bool,
+    reuse_port: bool,
+    listens: bool,
+}
+
+fn addresses() -> Vec<IpAddr> {
+    ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"]
+        .iter()
+        .map(|address| address.parse().unwrap())
+        .collect()
+}
+
+fn any_other() -> impl Strategy<Value = Other> {
+    (proptest::sample::select(addresses()), any::<[bool; 4]>()).prop_map(
+        |(address, [v6only, reuse_address, reuse_port, listens])| Other {
+            address,
+            v6only: v6only && address != "::ffff:127.0.0.1".parse::<IpAddr>().unwrap(),
+            reuse_address,
+            reuse_port,
+            listens,
+        },
+    )
+}
+
+/// Stands on a port; `None` where that was not possible beside the others.
+fn stand(other: &Other, port: u16) -> Option<Socket> {
+    let domain = if other.address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM, None).ok()?;
+    if other.address.is_ipv6() {
+        socket.set_only_v6(other.v6only).ok()?;
+    }
+    socket.set_reuse_address(other.reuse_address).ok()?;
+    if other.reuse_port {
+        os::reuse_port(&socket).ok()?;
+    }
+    socket.bind(&SocketAddr::new(other.address, port).into()).ok()?;
+    if other.listens {
+        socket.listen(4).ok()?;
+    }
+    Some(socket)
+}
+
+/// A port on which nothing stands, found by asking for one of the dual-stack wildcard.
+fn free_port() -> u16 {
+    let any = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| TcpListener::bind("0.0.0.0:0"));
+    any.unwrap().local_addr().unwrap().port()
+}
+
+fn target(address: Option<IpAddr>, port: u16) -> Target {
+    match address {
+        Some(address) => SocketAddr::new(address, port).to_string().parse().unwrap(),
+        None => Target::port(port).unwrap(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_verdict_agrees_with_an_actual_bind(
+        others in proptest::collection::vec(any_other(), 0..4),
+        asked in proptest::option::of(proptest::sample::select(addresses())),
+    ) {
+        let port = free_port();
+        let standing: Vec<Socket> = others.iter().filter_map(|other| stand(other, port)).collect();
+        let verdict = why(&target(asked, port)).unwrap();
+        // The standard library binds as servers do on this system.
+        let binds = |address: IpAddr| TcpListener::bind(SocketAddr::new(address, port)).is_ok();
+        let actual = match asked {
+            Some(address) => binds(address),
+            None => binds(Ipv4Addr::UNSPECIFIED.into()) && binds(Ipv6Addr::UNSPECIFIED.into()),
+        };
+        prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, asked, verdict);
+        prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, asked, verdict);
+        if !actual {
+            prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);
+            let own = std::process::id();
+            prop_assert!(verdict.standing_in_the_way.iter().all(|listener| {
+                listener.holders.iter().any(|holder| holder.process.id.pid == own)
+            }), "{:?}", verdict);
+        }
+        drop(standing);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_look() {
+    let port = free_port();
+    for _ in 0..20 {
+        assert_eq!(why(&target(None, port)).unwrap().can_bind, Some(true));
+        assert!(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok());
+    }
+}

@@ -1,0 +1,132 @@
+//! `allears wait TARGET`
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use super::arguments::Wait;
+use super::exit::Exit;
+use super::why::{one_port, write_out};
+use super::{fail, say, written};
+use crate::act::{wait, why};
+use crate::render::{answers, answers_json, words};
+
+/// Waits.
+pub(super) fn run(arguments: &Wait) -> Exit {
+    let target = match one_port("wait", &arguments.target) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
+    let wanted = if arguments.free { wait::Wanted::Free } else { wait::Wanted::Listening };
+    let result = why::asked(&target).and_then(|asked| {
+        let subject = answers::subject(&asked);
+        let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
+        let waited = wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.tell(took));
+        progress.clear();
+        let waited = waited?;
+        let found = match waited.reached && wanted == wait::Wanted::Listening && !arguments.quiet {
+            true => wait::found(&target, &asked)?,
+            false => Vec::new(),
+        };
+        Ok((asked, subject, waited, found))
+    });
+    let (asked, subject, waited, found) = match result {
+        Ok(result) => result,
+        Err(_) if arguments.quiet => return Exit::Unknown,
+        Err(error) => return fail(&error.to_string(), None),
+    };
+    let exit = match (waited.reached, waited.complete) {
+        (true, _) => Exit::Found,
+        (false, true) => Exit::NotFound,
+        (false, false) => Exit::Unknown,
+    };
+    if arguments.quiet {
+        return exit;
+    }
+    let mut out = Vec::new();
+    if arguments.json {
+        let made = answers_json::wait(&asked, wanted.as_str(), waited.reached, waited.took, &found, &mut out);
+        return written(made.and_then(|()| write_out(&out)), exit);
+    }
+    if let Ok(others) = why::listeners_of_other_protocol(&asked)
+        && let Some(other) = others.first()
+    {
+        let by =
+            other.holders.first().map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+        say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), asked.port));
+    }
+    let after = match waited.took.as_millis() {
+        0..5 => "at once".to_owned(),
+        _ => format!("after {}", spell(waited.took)),
+    };
+    let line = match (exit, wanted) {
+        (Exit::Found, wait::Wanted::Free) => format!("{subject} is free, {after}"),
+        (Exit::Found, wait::Wanted::Listening) => {
+            let holder = found.iter().find_map(|listener| listener.holders.first());
+            let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+            format!("{subject} is listened on{by}, {after}")
+        }
+        (Exit::Unknown, _) => {
+            return fail(
+                "it could not be told whether something listens: not every socket can be seen",
+                None,
+            );
+        }
+        (_, wait::Wanted::Free) => format!("{subject} is still not free {after}"),
+        (_, wait::Wanted::Listening) => format!("nothing listens on {subject} {after}"),
+    };
+    written(write_out(format!("{line}\n").as_bytes()), exit)
+}
+
+fn spell(duration: Duration) -> String {
+    match duration.as_millis() {
+        milliseconds @ ..1000 => format!("{milliseconds} ms"),
+        milliseconds @ ..60_000 => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
+        milliseconds => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+    }
+}
+
+/// A line that tells how long it has been, on a terminal alone. The cursor always stands at the beginning of the line
+/// below it, so that whoever ends the program finds his own line clean.
+struct Progress {
+    text: Option<String>,
+    /// The second that was told last.
+    told: Option<u64>,
+    /// Whether the terminal can go up a line.
+    moves: bool,
+}
+
+impl Progress {
+    fn new(silent: bool, subject: String, wanted: wait::Wanted) -> Progress {
+        let wanted = match wanted {
+            wait::Wanted::Listening => "something listens on",
+            wait::Wanted::Free => "nothing stands in the way of",
+        };
+        let shown = !silent && io::stderr().is_terminal();
+        Progress {
+            text: shown.then(|| format!("waiting until {wanted} {subject}")),
+            told: None,
+            moves: env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+
+    fn tell(&mut self, took: Duration) {
+        let Some(text) = &self.text else { return };
+        // What is reached at once needs no line.
+        if took < Duration::from_millis(100) || self.told == Some(took.as_secs()) {
+            return;
+        }
+        if self.told.is_some() && !self.moves {
+            return;
+        }
+        let up = if self.told.is_some() { "\x1b[A\r\x1b[K" } else { "" };
+        let _ = writeln!(io::stderr().lock(), "{up}{text} ({} s)", took.as_secs());
+        self.told = Some(took.as_secs());
+    }
+
+    fn clear(&mut self) {
+        if self.told.take().is_some() && self.moves {
+            let _ = write!(io::stderr().lock(), "\x1b[A\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `allears why TARGET`
+
+use std::io::{self, Write};
+
+use super::arguments::Why;
+use super::exit::Exit;
+use super::terminal::Terminal;
+use super::{complain, fail, say, written};
+use crate::render::escape::escape;
+use crate::render::style::Palette;
+use crate::render::{answers, answers_json};
+use crate::verdict::Asked;
+use crate::{Gap, Protocol, Target, VerdictKind};
+
+/// Answers why.
+pub(super) fn run(arguments: &Why) -> Exit {
+    let target = match one_port("why", &arguments.target) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
+    let verdict = match crate::why(&target) {
+        Ok(verdict) => verdict,
+        Err(error) => return fail(&error.to_string(), None),
+    };
+    let exit = match verdict.can_bind {
+        Some(true) => Exit::Found,
+        Some(false) => Exit::NotFound,
+        None => Exit::Unknown,
+    };
+    let mut out = Vec::new();
+    let made = match arguments.json {
+        true => answers_json::why(&verdict, &mut out),
+        false => {
+            let terminal = Terminal::resolve(arguments.color);
+            let options =
+                answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
+            answers::why(&verdict, &options, &mut out)
+        }
+    };
+    let exit = written(made.and_then(|()| write_out(&out)), exit);
+    if !arguments.json {
+        // Processes that could not be read matter where somebody is missing.
+        let missing = verdict.kind == VerdictKind::Unknown
+            || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
+        let tables = |gap: &&Gap| matches!(gap.what.as_bytes(), b"sockets" | b"limits");
+        for gap in verdict.gaps.iter().filter(|gap| missing || tables(gap)) {
+            say("not seen", &escape(&gap.detail));
+        }
+    }
+    exit
+}
+
+/// The answer to standard output, whole.
+pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
+}
+
+/// A target that is one port of one protocol.
+pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
+    let targets = Target::parse_list(text).map_err(|error| {
+        complain(&error.to_string(), error.help());
+        Exit::Usage
+    })?;
+    match targets.as_slice() {
+        [target] if target.single_port().is_some() => Ok(target.clone()),
+        _ => {
+            let part = text.escape_debug();
+            complain(
+                &format!("'{part}' is not one port: allears {command} takes one"),
+                &format!("write allears {command} 10309, {command} 127.0.0.1:10309 or {command} udp/53"),
+            );
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// What was asked for, as one types it.
+pub(super) fn typed(asked: &Asked) -> String {
+    let protocol = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
+    let interface = asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
+    match asked.address {
+        None => format!("{protocol}{}", asked.port),
+        Some(address) if address.is_ipv6() => format!("{protocol}[{address}{interface}]:{}", asked.port),
+        Some(address) => format!("{protocol}{address}:{}", asked.port),
+    }
+}

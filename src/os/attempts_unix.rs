@@ -1,0 +1,44 @@
+//! What bind attempts need of a Unix system: names of errors, SO_REUSEPORT, local addresses (getifaddrs(3)).
+
+use std::io;
+use std::net::IpAddr;
+
+use rustix::net::sockopt::set_socket_reuseport;
+
+use super::Local;
+
+/// Whether servers set SO_REUSEADDR here as a rule. It means: what is left of closed connections does not block.
+pub(crate) const SERVERS_REUSE: bool = true;
+
+/// An error's name as the manuals have it: `EADDRINUSE`.
+pub(crate) fn error_name(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("{:?}", nix::errno::Errno::from_raw(number)),
+        None => format!("{:?}", error.kind()),
+    }
+}
+
+/// Lets a socket share its port with those of the same user that allow it.
+pub(crate) fn reuse_port(socket: &socket2::Socket) -> io::Result<()> {
+    Ok(set_socket_reuseport(socket, true)?)
+}
+
+/// The number of an interface by its name.
+pub(crate) fn interface_index(name: &str) -> Option<u32> {
+    name.parse().ok().or_else(|| nix::net::if_::if_nametoindex(name).ok())
+}
+
+/// The addresses of this machine.
+pub(super) fn local_addresses() -> Option<Vec<Local>> {
+    let interfaces = nix::ifaddrs::getifaddrs().ok()?;
+    let local = interfaces.filter_map(|interface| {
+        let address = interface.address?;
+        let ip = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+            (Some(address), _) => IpAddr::from(address.ip()),
+            (_, Some(address)) => IpAddr::from(address.ip()),
+            _ => return None,
+        };
+        Some(Local { address: ip, interface: interface.interface_name.as_str().into() })
+    });
+    Some(local.collect())
+}

@@ -1,0 +1,54 @@
+//! What this machine allows to bind, which addresses it has, and who this process descends from.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+#[cfg(feature = "cli")]
+use super::processes;
+use super::{attempts, sys};
+use crate::{Gap, Text};
+
+/// The machine's own limits on ports. `None` where it does not say or has no such limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The first port that needs no privilege.
+    pub(crate) unprivileged_from: Option<u16>,
+    /// The ports from which the system gives one where a program asks for none.
+    pub(crate) automatic: Option<RangeInclusive<u16>>,
+    /// The ports that are kept out of those.
+    pub(crate) reserved: Vec<RangeInclusive<u16>>,
+    /// What could not be read.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// An address of this machine, and the interface it is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) address: IpAddr,
+    pub(crate) interface: Text,
+}
+
+/// The machine's own limits on ports.
+pub(crate) fn limits() -> Limits {
+    sys::limits()
+}
+
+/// The longest that a connection of this local port stays in TIME_WAIT.
+pub(crate) fn time_wait_left(port: u16) -> Option<Duration> {
+    sys::time_wait_left(port)
+}
+
+/// The addresses of this machine, or `None` where they are not told.
+pub(crate) fn local_addresses() -> Option<Vec<Local>> {
+    attempts::local_addresses()
+}
+
+/// This process and its ancestors, the nearest first.
+#[cfg(feature = "cli")]
+pub(crate) fn lineage() -> Vec<u32> {
+    let own = std::process::id();
+    let mut known = processes::read(std::iter::once(own), true);
+    let parents = known.remove(&own).map(|process| process.parents).unwrap_or_default();
+    std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
+}

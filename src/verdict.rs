@@ -1,0 +1,281 @@
+//! Why a port can or cannot be had: observed facts in, verdict out. Pure: nothing is looked at here, so that every
+//! case can be tried without a machine that is in it.
+
+mod advice;
+mod facts;
+mod named;
+mod overlap;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use facts::Case;
+use named::relay;
+#[cfg(feature = "cli")]
+pub(crate) use named::{stop_container, stop_service};
+
+use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
+use crate::os::{Limits, Local};
+use crate::{Connection, Gap, Listener, Protocol, State, Target, Text};
+
+/// What was asked for: one port of one protocol, at one address or at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Asked {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The address; `None` for the wildcards of both families.
+    pub address: Option<IpAddr>,
+    /// The interface, where one was named with a link-local address.
+    pub interface: Option<Text>,
+    /// The port.
+    pub port: u16,
+}
+
+/// What kind of answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerdictKind {
+    /// Nothing stands in the way.
+    Free,
+    /// A listener has it.
+    Listening,
+    /// A socket has it that was bound and never listened on.
+    Bound,
+    /// Connections that were closed still linger.
+    TimeWait,
+    /// A connection has it as its local port.
+    Connection,
+    /// The system keeps it for privileged programs.
+    Privileged,
+    /// The machine keeps it back.
+    Reserved,
+    /// The address belongs to another machine, or to none.
+    AddressNotLocal,
+    /// Connections to it are answered from elsewhere.
+    Forwarded,
+    /// It is not known why it cannot be had, or not even whether.
+    Unknown,
+}
+
+/// The answer to why a port can or cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What was asked for.
+    pub asked: Asked,
+    /// What kind of answer it is.
+    pub kind: VerdictKind,
+    /// Whether a bind succeeded, tried as servers do; `None` where the attempt itself could not be made.
+    pub can_bind: Option<bool>,
+    /// The error's name where it did not: `EADDRINUSE`.
+    pub error: Option<String>,
+    /// The answer in one phrase. Like all text here it may hold names from outside, unescaped.
+    pub reason: String,
+    /// The sockets that stand in the way.
+    pub standing_in_the_way: Vec<Listener>,
+    /// What a connection to the name localhost meets.
+    pub localhost: Localhost,
+    /// What was observed.
+    pub facts: Vec<String>,
+    /// What would help.
+    pub advice: Vec<String>,
+    /// Who is connected to the listeners of the port. Clients are never in the way of a listener's end.
+    pub clients: Vec<Connection>,
+    /// What could not be observed.
+    pub gaps: Vec<Gap>,
+}
+
+/// What a connection to the name localhost meets, by address family.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Localhost {
+    /// The listener at 127.0.0.1.
+    pub ipv4: Option<Listener>,
+    /// The listener at ::1.
+    pub ipv6: Option<Listener>,
+}
+
+/// Everything a verdict rests on.
+#[derive(Debug, Clone)]
+pub(crate) struct Observation {
+    pub(crate) asked: Asked,
+    /// The system: what helps differs.
+    pub(crate) os: &'static str,
+    /// Sockets of the port and protocol, in every state that may matter.
+    pub(crate) sockets: Vec<Listener>,
+    /// Sockets of the same port and the other protocol.
+    pub(crate) other_protocol: Vec<Listener>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// The options that decide.
+    pub(crate) decisive: Options,
+    pub(crate) limits: Limits,
+    pub(crate) local: Option<Vec<Local>>,
+    /// Where a connection was answered though nothing listens.
+    pub(crate) answered: Option<SocketAddr>,
+    pub(crate) time_wait_left: Option<Duration>,
+    pub(crate) clients: Vec<Connection>,
+    /// The asking user.
+    pub(crate) uid: Option<u32>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl VerdictKind {
+    /// The kind's name in lower case with hyphens: `time-wait`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VerdictKind::Free => "free",
+            VerdictKind::Listening => "listening",
+            VerdictKind::Bound => "bound",
+            VerdictKind::TimeWait => "time-wait",
+            VerdictKind::Connection => "connection",
+            VerdictKind::Privileged => "privileged",
+            VerdictKind::Reserved => "reserved",
+            VerdictKind::AddressNotLocal => "address-not-local",
+            VerdictKind::Forwarded => "forwarded",
+            VerdictKind::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for VerdictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+/// The sockets of a port that want what is asked for, by what they are doing.
+#[derive(Default)]
+struct Sorted {
+    listening: Vec<Listener>,
+    bound: Vec<Listener>,
+    connections: Vec<Listener>,
+    time_wait: Vec<Listener>,
+}
+
+impl Sorted {
+    fn of(asked: &Asked, sockets: &[Listener]) -> Sorted {
+        let mut sorted = Sorted::default();
+        for listener in sockets.iter().filter(|listener| asked.overlaps(&listener.socket)) {
+            let place = match (listener.socket.state, listener.socket.protocol) {
+                _ if listener.socket.is_listener() => &mut sorted.listening,
+                (State::Bound, _) | (State::Closed, Protocol::Udp) => &mut sorted.bound,
+                (State::TimeWait, _) => &mut sorted.time_wait,
+                _ => &mut sorted.connections,
+            };
+            place.push(listener.clone());
+        }
+        sorted
+    }
+
+    /// What has the port without a peer, or else those with one.
+    fn first(&self) -> (VerdictKind, Vec<Listener>) {
+        let own = || self.listening.iter().chain(&self.bound).cloned().collect();
+        match () {
+            () if self.listening.iter().any(|listener| relay(listener).is_some()) => {
+                (VerdictKind::Forwarded, own())
+            }
+            () if !self.listening.is_empty() => (VerdictKind::Listening, own()),
+            () if !self.bound.is_empty() => (VerdictKind::Bound, own()),
+            () if !self.connections.is_empty() => (VerdictKind::Connection, self.connections.clone()),
+            () if !self.time_wait.is_empty() => (VerdictKind::TimeWait, self.time_wait.clone()),
+            () => (VerdictKind::Unknown, Vec::new()),
+        }
+    }
+}
+
+/// Judges what was observed.
+pub(crate) fn judge(seen: Observation) -> Verdict {
+    let port = seen.asked.port;
+    let sorted = Sorted::of(&seen.asked, &seen.sockets);
+    let refused = seen.refusal(seen.decisive);
+    let can_bind = match refused {
+        None if !seen.was_tried() => None,
+        Some(Refusal { kind: RefusalKind::Other | RefusalKind::NoFamily, .. }) => None,
+        refused => Some(refused.is_none()),
+    };
+    let plain_in_use = seen.refusal(Options::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
+    let reserved = seen.limits.reserved.iter().any(|range| range.contains(&port));
+    let own = || sorted.listening.iter().chain(&sorted.bound).cloned().collect();
+    let (kind, standing_in_the_way) = match refused.map(|refusal| refusal.kind) {
+        None if can_bind.is_none() => (VerdictKind::Unknown, Vec::new()),
+        None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
+        None if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+        None if reserved => (VerdictKind::Reserved, Vec::new()),
+        None => (VerdictKind::Free, Vec::new()),
+        Some(RefusalKind::InUse) => match sorted.first() {
+            (VerdictKind::Unknown, _) if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+            first => first,
+        },
+        Some(RefusalKind::Denied) if seen.limits.unprivileged_from.is_some_and(|from| port < from) => {
+            (VerdictKind::Privileged, own())
+        }
+        // Windows says so where another socket has it for itself alone.
+        Some(RefusalKind::Denied) => sorted.first(),
+        Some(RefusalKind::NotLocal) => (VerdictKind::AddressNotLocal, Vec::new()),
+        Some(RefusalKind::NoFamily | RefusalKind::Other) => (VerdictKind::Unknown, Vec::new()),
+    };
+    let error = refused.map(|refusal| refusal.name.clone());
+    let case = Case { seen: &seen, sorted: &sorted, kind, can_bind, refused, standing: &standing_in_the_way };
+    let (reason, facts, advice) = (case.reason(), case.facts(), case.advice());
+    let localhost = seen.localhost();
+    let Observation { asked, clients, gaps, .. } = seen;
+    Verdict {
+        asked,
+        kind,
+        can_bind,
+        error,
+        reason,
+        standing_in_the_way,
+        localhost,
+        facts,
+        advice,
+        clients,
+        gaps,
+    }
+}
+
+impl Observation {
+    fn attempts(&self, options: Options) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().filter(move |attempt| attempt.options == options)
+    }
+
+    /// Whether one of the attempts that decide says anything.
+    fn was_tried(&self) -> bool {
+        self.attempts(self.decisive).any(|attempt| !lacks_family(attempt))
+    }
+
+    /// Why the attempts with these options failed. A family that the machine does not have asks for nothing, as long as
+    /// it has the other.
+    fn refusal(&self, options: Options) -> Option<&Refusal> {
+        let had = self.attempts(options).any(|attempt| !lacks_family(attempt));
+        self.attempts(options)
+            .filter(|attempt| !had || !lacks_family(attempt))
+            .find_map(|attempt| attempt.refused.as_ref())
+    }
+
+    /// What a connection to 127.0.0.1 and to ::1 meets.
+    fn localhost(&self) -> Localhost {
+        let listeners = || self.sockets.iter().filter(|listener| listener.socket.is_listener());
+        let reached = |address: IpAddr| {
+            let target = Target::exactly(self.asked.protocol, address, self.asked.port);
+            let answering = listeners()
+                .enumerate()
+                .filter_map(|(at, it)| Some((target.answered_by(&it.socket)?, at, it)));
+            answering
+                .max_by_key(|(rank, at, _)| (*rank, std::cmp::Reverse(*at)))
+                .map(|(_, _, listener)| listener.clone())
+        };
+        Localhost { ipv4: reached(Ipv4Addr::LOCALHOST.into()), ipv6: reached(Ipv6Addr::LOCALHOST.into()) }
+    }
+}
+
+/// Whether an attempt failed because the machine does not have the family.
+fn lacks_family(attempt: &Attempt) -> bool {
+    attempt.refused.as_ref().is_some_and(|refusal| {
+        refusal.kind == RefusalKind::NoFamily
+            || (refusal.kind == RefusalKind::NotLocal && attempt.address.is_unspecified())
+    })
+}
+#[cfg(test)]
+mod tests;

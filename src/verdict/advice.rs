@@ -1,0 +1,148 @@
+//! What helps, by the kind of verdict and by who stands in the way.
+
+use super::VerdictKind;
+use super::facts::Case;
+use super::named::{container, service, spell, stop_container, stop_service};
+use crate::act::bind::RefusalKind;
+use crate::{Listener, Protocol, Reason};
+
+impl Case<'_> {
+    pub(super) fn advice(&self) -> Vec<String> {
+        let seen = self.seen;
+        let (port, protocol) = (seen.asked.port, seen.asked.protocol);
+        let target = match protocol {
+            Protocol::Udp => format!("udp/{port}"),
+            _ => port.to_string(),
+        };
+        let linux = seen.os == "linux";
+        match self.kind {
+            VerdictKind::Free | VerdictKind::Reserved => Vec::new(),
+            VerdictKind::Forwarded if self.standing.is_empty() => {
+                let mut advice = vec![
+                    "a server that binds here may never see a connection: look for published container ports and for \
+                     NAT rules"
+                        .to_owned(),
+                ];
+                if linux {
+                    advice.push("docker ps; sudo nft list ruleset; sudo iptables -t nat -S".to_owned());
+                }
+                advice
+            }
+            VerdictKind::Listening | VerdictKind::Forwarded | VerdictKind::Bound => self.end(&target),
+            VerdictKind::TimeWait | VerdictKind::Connection => {
+                let mut advice = Vec::new();
+                if self.can_bind == Some(true) {
+                    advice.push("set SO_REUSEADDR before bind, as servers do".to_owned());
+                }
+                if self.kind == VerdictKind::TimeWait {
+                    let left =
+                        seen.time_wait_left.map_or_else(String::new, |left| format!(" ({})", spell(left)));
+                    let or = if advice.is_empty() { "" } else { "or " };
+                    advice.push(format!("{or}wait until it is over{left}: allears wait --free {target}"));
+                } else {
+                    advice.push(format!(
+                        "end the connection at either side, or wait for its end: allears wait --free {target}"
+                    ));
+                }
+                if linux && self.automatic().is_some() {
+                    advice.push(format!(
+                        "keep outgoing connections off it: sudo sysctl -w net.ipv4.ip_local_reserved_ports={}",
+                        self.reserved_with(port)
+                    ));
+                }
+                advice
+            }
+            VerdictKind::Privileged if linux => vec![
+                "give the program the right: sudo setcap cap_net_bind_service=+ep PROGRAM".to_owned(),
+                format!("or let systemd bind it and hand it over: ListenStream={port} in a .socket unit"),
+                format!(
+                    "or move the machine's limit: sudo sysctl -w net.ipv4.ip_unprivileged_port_start={port}"
+                ),
+                "or take a port above, and let a proxy or a firewall pass connections on".to_owned(),
+            ],
+            VerdictKind::Privileged => {
+                vec!["bind it as root, or take a port above 1023".to_owned()]
+            }
+            VerdictKind::AddressNotLocal => {
+                vec![
+                    "ask for one of this machine's own addresses, or for the wildcard 0.0.0.0 or ::"
+                        .to_owned(),
+                ]
+            }
+            VerdictKind::Unknown => self.unknown(&target),
+        }
+    }
+
+    /// How to end what has the port.
+    fn end(&self, target: &str) -> Vec<String> {
+        let mut advice: Vec<String> = Vec::new();
+        let mut add = |line: String| {
+            if !advice.contains(&line) {
+                advice.push(line);
+            }
+        };
+        let mut sudo = "";
+        for listener in self.standing {
+            if let Some(stop) = container(listener).and_then(stop_container) {
+                add(format!("{stop} stops the container"));
+            }
+            if let Some(stop) = service(listener).and_then(stop_service) {
+                add(format!("{} stops the service, which may start again after a signal", stop.join(" ")));
+            }
+            let foreign = listener.holders.iter().any(|holder| holder.process.uid != self.seen.uid);
+            if (foreign || listener.unseen.is_some()) && self.seen.uid.is_some_and(|uid| uid != 0) {
+                sudo = "sudo ";
+            }
+        }
+        let by_kernel = |listener: &Listener| {
+            listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
+        };
+        let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
+        if self.standing.iter().any(by_kernel) {
+            add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
+                .to_owned());
+        } else if self.standing.iter().any(by_first) {
+            add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
+                 names it"
+                .to_owned());
+        } else {
+            add(format!(
+                "{sudo}allears free {target} ends it, after asking, and proves that the port is free"
+            ));
+        }
+        if self.kind == VerdictKind::Bound {
+            add(format!("it may be about to listen: allears wait {target} tells when it does"));
+        }
+        advice
+    }
+
+    /// The value that reserves this port besides those that are reserved.
+    fn reserved_with(&self, port: u16) -> String {
+        let known = self.seen.limits.reserved.iter().map(|range| match range.start() == range.end() {
+            true => range.start().to_string(),
+            false => format!("{}-{}", range.start(), range.end()),
+        });
+        known.chain([port.to_string()]).collect::<Vec<_>>().join(",")
+    }
+
+    fn unknown(&self, target: &str) -> Vec<String> {
+        match (self.refused.map(|refusal| refusal.kind), self.seen.os) {
+            (Some(RefusalKind::InUse), "linux") => vec![
+                "look for a program that was started with this port: a socket that is bound and does not listen is \
+                 not always shown"
+                    .to_owned(),
+                format!("allears wait --free {target} tells when it is free"),
+            ],
+            (Some(RefusalKind::Denied), "windows") => vec![
+                "Windows keeps ranges of ports back for Hyper-V and WinNAT: netsh interface ipv4 show \
+                 excludedportrange protocol=tcp"
+                    .to_owned(),
+            ],
+            (Some(RefusalKind::Denied), "linux") => vec![
+                "a security policy may forbid it: SELinux, AppArmor, Landlock, or a BPF program of the cgroup"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}

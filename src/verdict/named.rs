@@ -1,0 +1,117 @@
+//! Who holds a socket, in words that a sentence can take; which holders pass connections on; what stops a service or
+//! a container.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Observation;
+use crate::{Container, Holder, Listener, Reason, Service, Socket};
+
+/// Processes that pass connections on for something that does not listen here itself.
+const RELAYS: [(&str, &str); 10] = [
+    ("docker-proxy", "a container's published port"),
+    ("rootlesskit", "a rootless container's published port"),
+    ("rootlessport", "a rootless container's published port"),
+    ("slirp4netns", "a rootless container's network"),
+    ("pasta", "a rootless container's network"),
+    ("pasta.avx2", "a rootless container's network"),
+    ("passt", "a virtual machine's network"),
+    ("gvproxy", "a virtual machine's network"),
+    ("com.docker.backend", "a container's published port"),
+    ("wslrelay", "a listener inside of WSL"),
+];
+
+pub(super) fn relay(listener: &Listener) -> Option<(&Holder, &'static str)> {
+    listener.holders.iter().find_map(|holder| {
+        let name = holder.process.name.as_str()?;
+        let name = name.strip_suffix(".exe").unwrap_or(name);
+        let (_, what) = RELAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some((holder, *what))
+    })
+}
+
+impl Observation {
+    pub(super) fn holder(&self, holder: &Holder) -> String {
+        let process = &holder.process;
+        let (name, pid) = (process.name.to_string_lossy(), process.id.pid);
+        match (&process.user, process.uid) {
+            (_, Some(uid)) if Some(uid) == self.uid => format!("{name} (pid {pid})"),
+            (Some(user), _) => format!("{name} (pid {pid}, {})", user.to_string_lossy()),
+            (None, Some(uid)) => format!("{name} (pid {pid}, uid {uid})"),
+            (None, None) => format!("{name} (pid {pid})"),
+        }
+    }
+
+    /// Who holds a socket, in a phrase that can follow "by".
+    pub(super) fn holders(&self, listener: &Listener) -> String {
+        match (listener.holders.as_slice(), user(&listener.socket)) {
+            ([only], _) => self.holder(only),
+            ([first, rest @ ..], _) => match rest.len() {
+                1 => format!("{} and 1 other", self.holder(first)),
+                more => format!("{} and {more} others", self.holder(first)),
+            },
+            ([], _) if listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel) => {
+                "the kernel itself".to_owned()
+            }
+            ([], Some(user)) => format!("a process of user {user}"),
+            ([], None) => "a process that could not be seen".to_owned(),
+        }
+    }
+}
+
+pub(super) fn user(socket: &Socket) -> Option<String> {
+    let name = socket.user.as_ref().map(|user| user.to_string_lossy().into_owned());
+    name.or_else(|| socket.uid.map(|uid| format!("with uid {uid}")))
+}
+
+pub(super) fn endpoint(socket: &Socket) -> String {
+    match socket.endpoint.address() {
+        Some(address) => SocketAddr::new(address, socket.endpoint.port().unwrap_or_default()).to_string(),
+        None => String::new(),
+    }
+}
+
+pub(super) fn service(listener: &Listener) -> Option<&Service> {
+    let of_holder = || listener.holders.iter().find_map(|holder| holder.process.service.as_ref());
+    listener.service.as_ref().or_else(of_holder)
+}
+
+pub(super) fn container(listener: &Listener) -> Option<&Container> {
+    let of_holder = || listener.holders.iter().find_map(|holder| holder.process.container.as_ref());
+    listener.container.as_ref().or_else(of_holder)
+}
+
+pub(super) fn container_name(container: &Container) -> String {
+    match &container.name {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => container.id.to_string_lossy().chars().take(12).collect(),
+    }
+}
+
+/// What stops a service, as one would type it. `None` for managers whose command is not known here.
+pub(crate) fn stop_service(service: &Service) -> Option<Vec<String>> {
+    let name = service.name.to_string_lossy().into_owned();
+    if service.manager.as_bytes() != b"systemd" || name.is_empty() {
+        return None;
+    }
+    let user = (service.scope.as_bytes() == b"user").then(|| "--user".to_owned());
+    Some(["systemctl".to_owned()].into_iter().chain(user).chain(["stop".to_owned(), name]).collect())
+}
+
+/// What stops a container, as one would type it.
+pub(crate) fn stop_container(container: &Container) -> Option<String> {
+    match container.runtime.as_bytes() {
+        b"docker" | b"podman" => {
+            Some(format!("{} stop {}", container.runtime.to_string_lossy(), container_name(container)))
+        }
+        _ => None,
+    }
+}
+
+/// A duration as people read it: `43 s`, `180 ms`.
+pub(super) fn spell(duration: Duration) -> String {
+    match duration.as_millis() {
+        short @ ..1000 => format!("{short} ms"),
+        _ => format!("{} s", duration.as_secs()),
+    }
+}

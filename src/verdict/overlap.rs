@@ -1,0 +1,97 @@
+//! Which sockets want the same addresses, and why.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Asked;
+use crate::Socket;
+
+impl Asked {
+    /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
+    fn addresses(&self) -> Vec<(IpAddr, bool)> {
+        match self.address {
+            Some(address) => vec![(address, false)],
+            None => vec![(Ipv4Addr::UNSPECIFIED.into(), false), (Ipv6Addr::UNSPECIFIED.into(), false)],
+        }
+    }
+
+    /// Whether a bind to what is asked for and this socket want the same.
+    pub(crate) fn overlaps(&self, socket: &Socket) -> bool {
+        self.overlap(socket).is_some()
+    }
+
+    pub(super) fn overlap(&self, socket: &Socket) -> Option<Overlap> {
+        if socket.endpoint.port() != Some(self.port) || socket.protocol != self.protocol {
+            return None;
+        }
+        let theirs = socket.endpoint.address()?;
+        let cover = Cover::of(theirs, socket.dual_stack == Some(false));
+        self.addresses()
+            .into_iter()
+            .filter(|(address, v6only)| Cover::of(*address, *v6only).meets(&cover))
+            .map(|(address, _)| Overlap::between(address, theirs))
+            .min()
+    }
+}
+
+/// The addresses a socket takes: one or all of a family, or none of it.
+struct Cover {
+    ipv4: Option<Ipv4Addr>,
+    ipv6: Option<Ipv6Addr>,
+}
+
+impl Cover {
+    fn of(address: IpAddr, v6only: bool) -> Cover {
+        match address {
+            IpAddr::V4(address) => Cover { ipv4: Some(address), ipv6: None },
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => Cover { ipv4: Some(address), ipv6: None },
+                None => Cover {
+                    ipv4: (address.is_unspecified() && !v6only).then_some(Ipv4Addr::UNSPECIFIED),
+                    ipv6: Some(address),
+                },
+            },
+        }
+    }
+
+    fn meets(&self, other: &Cover) -> bool {
+        let ipv4 = matches!((self.ipv4, other.ipv4),
+            (Some(a), Some(b)) if a == b || a.is_unspecified() || b.is_unspecified());
+        let ipv6 = matches!((self.ipv6, other.ipv6),
+            (Some(a), Some(b)) if a == b || a.is_unspecified() || b.is_unspecified());
+        ipv4 || ipv6
+    }
+}
+
+/// Why two addresses want the same. The order is that of what explains best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overlap {
+    /// They are one address.
+    Same,
+    /// Theirs is `::` and takes IPv4 too.
+    DualStack,
+    /// Theirs is a wildcard.
+    TheirWildcard,
+    /// The wildcard was asked for.
+    AskedWildcard,
+}
+
+impl Overlap {
+    fn between(asked: IpAddr, theirs: IpAddr) -> Overlap {
+        let (asked, theirs) = (asked.to_canonical(), theirs.to_canonical());
+        match (asked, theirs) {
+            _ if asked == theirs => Overlap::Same,
+            (IpAddr::V4(_), IpAddr::V6(_)) => Overlap::DualStack,
+            _ if theirs.is_unspecified() => Overlap::TheirWildcard,
+            _ => Overlap::AskedWildcard,
+        }
+    }
+
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Overlap::Same => "that is the very address asked for",
+            Overlap::DualStack => "it is dual-stack: it takes the port for IPv4 too",
+            Overlap::TheirWildcard => "that wildcard includes the address asked for",
+            Overlap::AskedWildcard => "the wildcard asked for includes that address",
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Every kind of verdict, tried without a machine that is in that state.
+
+use proptest::prelude::*;
+
+use super::overlap::Overlap;
+use super::*;
+use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
+
+fn asked(address: Option<&str>) -> Asked {
+    Asked {
+        protocol: Protocol::Tcp,
+        address: address.map(|address| address.parse().unwrap()),
+        interface: None,
+        port: 80,
+    }
+}
+
+fn socket(address: &str, dual_stack: Option<bool>, state: State) -> Listener {
+    let endpoint = Endpoint::Ip { address: address.parse().unwrap(), port: 80, interface: None };
+    let mut socket = Socket::new(Protocol::Tcp, endpoint, state);
+    if address == "::" {
+        socket.dual_stack = dual_stack;
+    }
+    socket.uid = Some(0);
+    Listener::new(socket)
+}
+
+fn held_by(mut listener: Listener, name: &str) -> Listener {
+    listener.holders.push(Holder {
+        process: Process {
+            id: ProcessId { pid: 991, start: Some(1) },
+            name: name.into(),
+            command: None,
+            executable: None,
+            directory: None,
+            project: None,
+            uid: Some(1000),
+            user: Some("dev".into()),
+            started_at: None,
+            parents: Vec::new(),
+            service: None,
+            container: None,
+        },
+        descriptors: vec![3],
+        evidence: crate::Evidence::Descriptor,
+    });
+    listener
+}
+
+fn attempts(options: Options, refused: Option<(RefusalKind, &str)>) -> Vec<Attempt> {
+    vec![Attempt {
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        v6only: false,
+        options,
+        refused: refused.map(|(kind, name)| Refusal { kind, name: name.to_owned(), says: name.to_owned() }),
+    }]
+}
+
+/// A bind as servers do ends like this, one without options like that.
+fn seen(
+    lenient: Option<(RefusalKind, &str)>,
+    plain: Option<(RefusalKind, &str)>,
+    sockets: Vec<Listener>,
+) -> Observation {
+    let mut all = attempts(Options::ReuseAddress, lenient);
+    all.extend(attempts(Options::Plain, plain));
+    Observation {
+        asked: asked(None),
+        os: "linux",
+        sockets,
+        other_protocol: Vec::new(),
+        attempts: all,
+        decisive: Options::ReuseAddress,
+        limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
+        local: Some(Vec::new()),
+        answered: None,
+        time_wait_left: None,
+        clients: Vec::new(),
+        uid: Some(1000),
+        gaps: Vec::new(),
+    }
+}
+
+const IN_USE: Option<(RefusalKind, &str)> = Some((RefusalKind::InUse, "EADDRINUSE"));
+const DENIED: Option<(RefusalKind, &str)> = Some((RefusalKind::Denied, "EACCES"));
+
+#[test]
+fn each_kind_by_its_evidence() {
+    let listening = || held_by(socket("127.0.0.1", None, State::Listen), "node");
+    let bound = || held_by(socket("127.0.0.1", None, State::Bound), "python3");
+    let mut connection = held_by(socket("10.0.0.1", None, State::Established), "curl");
+    connection.socket.peer = Some("10.0.0.2:443".parse().unwrap());
+    let lingering = || socket("127.0.0.1", None, State::TimeWait);
+    for (observation, kind, can_bind) in [
+        (seen(None, None, vec![]), VerdictKind::Free, true),
+        (seen(IN_USE, IN_USE, vec![listening()]), VerdictKind::Listening, false),
+        (seen(IN_USE, IN_USE, vec![bound()]), VerdictKind::Bound, false),
+        (seen(IN_USE, IN_USE, vec![connection]), VerdictKind::Connection, false),
+        (seen(None, IN_USE, vec![lingering()]), VerdictKind::TimeWait, true),
+        (seen(IN_USE, IN_USE, vec![lingering()]), VerdictKind::TimeWait, false),
+        (seen(DENIED, DENIED, vec![]), VerdictKind::Privileged, false),
+        (seen(DENIED, DENIED, vec![listening()]), VerdictKind::Privileged, false),
+        (seen(IN_USE, IN_USE, vec![]), VerdictKind::Unknown, false),
+        // Listeners that do not make a bind fail are not in the way.
+        (seen(None, None, vec![listening()]), VerdictKind::Free, true),
+    ] {
+        let verdict = judge(observation.clone());
+        assert_eq!((verdict.kind, verdict.can_bind), (kind, Some(can_bind)), "{observation:?}");
+        assert_eq!(verdict.error.is_none(), can_bind);
+        assert!(!verdict.reason.is_empty());
+    }
+}
+
+#[test]
+fn the_line_of_the_list() {
+    let bound = held_by(socket("127.0.0.1", None, State::Bound), "python3");
+    assert_eq!(
+        judge(seen(IN_USE, IN_USE, vec![bound])).reason,
+        "127.0.0.1:80 is bound by python3 (pid 991), which never listened"
+    );
+}
+
+#[test]
+fn a_limit_of_the_machine_and_not_a_number_learnt_by_heart() {
+    let mut moved = seen(DENIED, DENIED, vec![]);
+    moved.limits.unprivileged_from = Some(80);
+    assert_eq!(judge(moved).kind, VerdictKind::Unknown, "80 needs no privilege here");
+}
+
+#[test]
+fn reserved_forwarded_and_elsewhere() {
+    let mut reserved = seen(None, None, vec![]);
+    reserved.limits.reserved = vec![70..=90];
+    assert_eq!(judge(reserved).kind, VerdictKind::Reserved);
+
+    let mut forwarded = seen(None, None, vec![]);
+    forwarded.answered = Some("127.0.0.1:80".parse().unwrap());
+    assert_eq!(judge(forwarded).kind, VerdictKind::Forwarded);
+    let relayed = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
+    assert_eq!(judge(seen(IN_USE, IN_USE, vec![relayed])).kind, VerdictKind::Forwarded);
+
+    let mut foreign = seen(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
+    foreign.asked = asked(Some("10.1.2.3"));
+    foreign.attempts[0].address = "10.1.2.3".parse().unwrap();
+    foreign.local = Some(
+        ["127.0.0.1", "10.1.2.9", "192.168.0.1", "::1"]
+            .map(|address| Local { address: address.parse().unwrap(), interface: "e".into() })
+            .to_vec(),
+    );
+    let verdict = judge(foreign);
+    assert_eq!(verdict.kind, VerdictKind::AddressNotLocal);
+    assert!(verdict.facts.iter().any(|fact| fact.contains("are 10.1.2.9 (e), 192.168.0.1")), "{verdict:?}");
+}
+
+#[test]
+fn a_machine_without_ipv6_asks_for_ipv4_alone() {
+    let mut observation = seen(None, None, vec![]);
+    observation.attempts.push(Attempt {
+        address: Ipv6Addr::UNSPECIFIED.into(),
+        v6only: true,
+        options: Options::ReuseAddress,
+        refused: Some(Refusal {
+            kind: RefusalKind::NoFamily,
+            name: "EAFNOSUPPORT".into(),
+            says: String::new(),
+        }),
+    });
+    assert_eq!(judge(observation.clone()).can_bind, Some(true));
+    observation.attempts.retain(|attempt| attempt.address.is_ipv6());
+    assert_eq!(judge(observation).can_bind, None, "with no family at all nothing can be told");
+}
+
+#[test]
+fn which_addresses_want_the_same() {
+    for (asked_for, theirs, dual_stack, overlap) in [
+        (Some("127.0.0.1"), "127.0.0.1", None, Some(Overlap::Same)),
+        (Some("127.0.0.1"), "127.0.0.2", None, None),
+        (Some("127.0.0.1"), "0.0.0.0", None, Some(Overlap::TheirWildcard)),
+        (Some("0.0.0.0"), "127.0.0.1", None, Some(Overlap::AskedWildcard)),
+        (Some("127.0.0.1"), "::", Some(true), Some(Overlap::DualStack)),
+        (Some("127.0.0.1"), "::", Some(false), None),
+        (Some("127.0.0.1"), "::", None, Some(Overlap::DualStack)),
+        (Some("127.0.0.1"), "::ffff:127.0.0.1", None, Some(Overlap::Same)),
+        (Some("::1"), "::", Some(false), Some(Overlap::TheirWildcard)),
+        (Some("::1"), "127.0.0.1", None, None),
+        (Some("::"), "127.0.0.1", None, Some(Overlap::AskedWildcard)),
+        (None, "::1", None, Some(Overlap::AskedWildcard)),
+        (None, "127.0.0.1", None, Some(Overlap::AskedWildcard)),
+        (None, "::", Some(true), Some(Overlap::Same)),
+    ] {
+        let socket = socket(theirs, dual_stack, State::Listen).socket;
+        assert_eq!(asked(asked_for).overlap(&socket), overlap, "{asked_for:?} {theirs} {dual_stack:?}");
+    }
+}
+
+#[test]
+fn whom_localhost_reaches() {
+    let on =
+        |address: &str, dual: bool, name: &str| held_by(socket(address, Some(dual), State::Listen), name);
+    let sockets = vec![on("127.0.0.1", false, "a"), on("127.0.0.2", false, "b"), on("::", false, "c")];
+    let verdict = judge(seen(IN_USE, IN_USE, sockets));
+    let name = |listener: Option<Listener>| {
+        listener.map(|it| it.holders[0].process.name.to_string_lossy().into_owned())
+    };
+    assert!(
+        verdict.facts.iter().any(|fact| fact.starts_with("localhost reaches a (pid 991)")),
+        "{:?}",
+        verdict.facts
+    );
+    assert_eq!(name(verdict.localhost.ipv4), Some("a".into()));
+    assert_eq!(name(verdict.localhost.ipv6), Some("c".into()));
+}
+
+#[test]
+fn services_and_containers_are_stopped_by_their_managers() {
+    let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "nginx");
+    listener.service =
+        Some(Service { manager: "systemd".into(), name: "nginx.service".into(), scope: "system".into() });
+    let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
+    assert!(
+        verdict.advice.iter().any(|line| line.starts_with("systemctl stop nginx.service")),
+        "{verdict:?}"
+    );
+    let container = Container {
+        runtime: "docker".into(),
+        id: "4f1d".into(),
+        name: Some("web-1".into()),
+        image: None,
+        port: Some(80),
+    };
+    assert_eq!(stop_container(&container).as_deref(), Some("docker stop web-1"));
+}
+
+fn any_attempt() -> impl Strategy<Value = Option<(RefusalKind, &'static str)>> {
+    prop_oneof![
+        Just(None),
+        Just(IN_USE),
+        Just(DENIED),
+        Just(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL"))),
+        Just(Some((RefusalKind::NoFamily, "EAFNOSUPPORT"))),
+        Just(Some((RefusalKind::Other, "EMFILE"))),
+    ]
+}
+
+fn any_socket() -> impl Strategy<Value = Listener> {
+    let addresses = ["0.0.0.0", "127.0.0.1", "::", "::1", "10.0.0.1", "::ffff:127.0.0.1"];
+    let states =
+        [State::Listen, State::Bound, State::Established, State::TimeWait, State::CloseWait, State::Unknown];
+    (0..addresses.len(), 0..states.len(), any::<Option<bool>>(), any::<bool>()).prop_map(
+        move |(address, state, dual_stack, held)| {
+            let socket = socket(addresses[address], dual_stack, states[state]);
+            if held { held_by(socket, "node") } else { socket }
+        },
+    )
+}
+
+proptest! {
+    /// Whatever else was seen, the attempt decides, and every verdict has its error, its reason and its sockets.
+    #[test]
+    fn the_attempt_decides(
+        lenient in any_attempt(),
+        plain in any_attempt(),
+        sockets in proptest::collection::vec(any_socket(), 0..6),
+        answered in any::<bool>(),
+    ) {
+        let mut observation = seen(lenient, plain, sockets);
+        observation.answered = answered.then(|| "127.0.0.1:80".parse().unwrap());
+        let verdict = judge(observation);
+        let kind = lenient.map(|(kind, _)| kind);
+        let tried = !matches!(kind, Some(RefusalKind::Other | RefusalKind::NoFamily | RefusalKind::NotLocal));
+        prop_assert_eq!(verdict.can_bind, tried.then_some(lenient.is_none()).or(verdict.can_bind));
+        prop_assert_eq!(verdict.error.as_deref(), lenient.map(|(_, name)| name));
+        prop_assert!(!verdict.reason.is_empty() && !verdict.facts.is_empty());
+        if matches!(verdict.kind, VerdictKind::Free | VerdictKind::Reserved) {
+            prop_assert_eq!(verdict.can_bind, Some(true));
+            prop_assert!(verdict.standing_in_the_way.is_empty());
+        }
+        let shown_by_sockets =
+            [VerdictKind::Listening, VerdictKind::Bound, VerdictKind::Connection, VerdictKind::TimeWait];
+        if shown_by_sockets.contains(&verdict.kind) {
+            prop_assert!(!verdict.standing_in_the_way.is_empty());
+        }
+    }
+}
