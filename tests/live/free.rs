@@ -1,9 +1,8 @@
 //! `free`: the plan, its carrying out, and the proof. Who does not end at once, or comes back, is in
 //! `free_endings`; what it refuses in `free_refuses`, what it asks on a terminal in `free_asks`.
 
-use crate::stage::{Answer, Fixture, Look, Need, Seen, Steps, on_one_port, pids, port, until};
+use crate::stage::{Answer, Fixture, Look, Need, Seen, Steps, listen_strictly, on_one_port, port, until};
 use crate::unprivileged::Cgroup;
-use crate::why_leaves_nothing::listen_strictly;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 

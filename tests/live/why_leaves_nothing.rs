@@ -1,35 +1,14 @@
 //! `why` only tries: it leaves nothing on the port, listens nowhere, and sends nothing to anybody it found.
 
-use crate::stage::{Look, Need, folder, in_own_network, port};
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, listen, setsockopt,
-    socket, sockopt,
-};
+use crate::stage::{Look, Need, folder, in_own_network, listen_strictly, port};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsRawFd as _, OwnedFd};
 
 cases![
     a_port_asked_about_can_be_had_at_once[Need::Linux, Need::Root, Need::Ipv6, Need::NETWORK_NAMESPACE],
     nothing_is_listened_on_and_nobody_called[Need::Linux, Need::STRACE],
     a_listener_is_not_called[Need::Linux],
 ];
-
-/// Listens without any option that would forgive what others left behind.
-pub(crate) fn listen_strictly(address: SocketAddr) -> Result<OwnedFd, Errno> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let own = socket(family, SockType::Stream, SockFlag::empty(), None::<SockProtocol>)?;
-    // No program that is started meanwhile may keep it open.
-    fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    if address.is_ipv6() {
-        setsockopt(&own, sockopt::Ipv6V6Only, &true)?;
-    }
-    bind(own.as_raw_fd(), &SockaddrStorage::from(address))?;
-    listen(&own, Backlog::new(8)?)?;
-    Ok(own)
-}
 
 fn a_port_asked_about_can_be_had_at_once() {
     in_own_network(|| {

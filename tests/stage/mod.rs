@@ -26,6 +26,8 @@ pub(crate) use network::{in_own_network, ip, set_limit};
 #[cfg(unix)]
 pub(crate) use place::ordinary_uid;
 pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};
+#[cfg(unix)]
+pub(crate) use port::listen_strictly;
 pub(crate) use port::{on_one_port, port};
 pub(crate) use running::Running;
 #[cfg(unix)]

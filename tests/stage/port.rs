@@ -2,7 +2,9 @@
 //! by themselves, so neither a client's port nor a stranger's port 0 falls on them.
 
 use super::fixture::{Fixture, Steps};
-use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+#[cfg(unix)]
+use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, UdpSocket};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -22,13 +24,46 @@ pub(crate) fn port() -> u16 {
     let begin = FIRST + CLAIM.get_or_init(Claim::new).block * BLOCK;
     for _ in 0..BLOCK {
         let port = begin + NEXT.fetch_add(1, Ordering::Relaxed) % BLOCK;
-        let tcp = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
+        let tcp = listen_anywhere(port);
         let udp = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port));
         if tcp.is_ok() && udp.is_ok() {
             return port;
         }
     }
     panic!("no port from {begin} on is free");
+}
+
+#[cfg(unix)]
+fn listen_anywhere(port: u16) -> Result<[std::os::fd::OwnedFd; 2], nix::errno::Errno> {
+    Ok([
+        listen_strictly((Ipv4Addr::UNSPECIFIED, port).into())?,
+        listen_strictly((Ipv6Addr::UNSPECIFIED, port).into())?,
+    ])
+}
+
+#[cfg(not(unix))]
+fn listen_anywhere(port: u16) -> std::io::Result<std::net::TcpListener> {
+    std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+}
+
+/// Listens without the options that forgive what others left behind, which the standard library sets.
+#[cfg(unix)]
+pub(crate) fn listen_strictly(address: SocketAddr) -> Result<std::os::fd::OwnedFd, nix::errno::Errno> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage};
+    use nix::sys::socket::{bind, listen, setsockopt, socket, sockopt};
+    use std::os::fd::AsRawFd as _;
+
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let own = socket(family, SockType::Stream, SockFlag::empty(), None::<SockProtocol>)?;
+    // No program that is started meanwhile may keep it open.
+    fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    if address.is_ipv6() {
+        setsockopt(&own, sockopt::Ipv6V6Only, &true)?;
+    }
+    bind(own.as_raw_fd(), &SockaddrStorage::from(address))?;
+    listen(&own, Backlog::new(8)?)?;
+    Ok(own)
 }
 
 /// One block of numbers, this run's until it ends.
