@@ -14,7 +14,7 @@ cases![
 ];
 
 /// A launcher after which netlink sockets answer with this error number.
-fn without_netlink(error: i32) -> Vec<String> {
+pub(crate) fn without_netlink(error: i32) -> Vec<String> {
     let fixture = fixture_program();
     let fixture = fixture.to_str().expect("the path of the fixture is text").to_owned();
     vec![fixture, format!("refuse-netlink={error}"), "exec".to_owned()]

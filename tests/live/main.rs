@@ -32,6 +32,14 @@ mod churn;
 mod elsewhere;
 mod formats;
 #[cfg(unix)]
+mod free;
+#[cfg(unix)]
+mod free_asks;
+#[cfg(unix)]
+mod free_endings;
+#[cfg(unix)]
+mod free_refuses;
+#[cfg(unix)]
 mod holders;
 #[cfg(unix)]
 mod kernel_answers;
@@ -43,6 +51,8 @@ mod namespaces;
 mod output;
 #[cfg(unix)]
 mod peers;
+#[cfg(unix)]
+mod probe;
 #[cfg(unix)]
 mod reading;
 #[cfg(unix)]
@@ -56,6 +66,20 @@ mod targets;
 mod unix_sockets;
 #[cfg(unix)]
 mod unprivileged;
+#[cfg(unix)]
+mod wait;
+#[cfg(unix)]
+mod why;
+#[cfg(unix)]
+mod why_and_bind;
+#[cfg(unix)]
+mod why_half_blind;
+#[cfg(unix)]
+mod why_leaves_nothing;
+#[cfg(unix)]
+mod why_limits;
+#[cfg(unix)]
+mod why_other_states;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -108,6 +132,35 @@ const READY: &[Cases] = &[
     unprivileged::cases,
 ];
 
+/// What must hold with the commands `why`, `free`, `wait` and the option `--probe`: ignored until a line
+/// moves up to [`READY`], and run before that with `--ignored`.
+const AWAITED_WHY: &[Cases] = &[
+    #[cfg(unix)]
+    free::cases,
+    #[cfg(unix)]
+    free_asks::cases,
+    #[cfg(unix)]
+    free_endings::cases,
+    #[cfg(unix)]
+    free_refuses::cases,
+    #[cfg(unix)]
+    probe::cases,
+    #[cfg(unix)]
+    wait::cases,
+    #[cfg(unix)]
+    why::cases,
+    #[cfg(unix)]
+    why_and_bind::cases,
+    #[cfg(unix)]
+    why_half_blind::cases,
+    #[cfg(unix)]
+    why_leaves_nothing::cases,
+    #[cfg(unix)]
+    why_limits::cases,
+    #[cfg(unix)]
+    why_other_states::cases,
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // The message is in the report of the trial that failed; here is only where it was.
@@ -117,8 +170,12 @@ fn main() -> ExitCode {
         }
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
-    let cases = READY.iter().flat_map(|cases| cases());
-    let trials = cases.map(|case| trial(&case, &arguments, may_skip)).collect();
+    let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
+    let awaited = AWAITED_WHY.iter().flat_map(|cases| cases()).map(|case| {
+        let waits = "awaits `why`, `free`, `wait` and `--probe`";
+        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
+    });
+    let trials = ready.chain(awaited).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     stage::clean();
     conclusion.exit_code()

@@ -72,7 +72,7 @@ fn hidden_processes_are_said_to_be_hidden() {
 }
 
 /// Nobody with these capabilities, written as setpriv(1) has them.
-fn nobody_with(capabilities: &str) -> Vec<String> {
+pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
     let mut launcher = AS_NOBODY.map(str::to_owned).to_vec();
     launcher.push(format!("--inh-caps={capabilities}"));
     launcher.push(format!("--ambient-caps={capabilities}"));
@@ -115,14 +115,14 @@ fn root_without_rights_over_a_process_says_so() {
 }
 
 /// A cgroup of this run, gone when this is dropped.
-struct Cgroup {
+pub(crate) struct Cgroup {
     path: PathBuf,
     parents: Vec<PathBuf>,
 }
 
 impl Cgroup {
     /// Makes `path` below the mounted hierarchy, with what is missing above it.
-    fn new(path: &str) -> Self {
+    pub(crate) fn new(path: &str) -> Self {
         let root = crate::stage::cgroup_root().expect("a cgroup2 file system");
         let whole = root.join(path);
         let missing: Vec<PathBuf> =
@@ -131,7 +131,7 @@ impl Cgroup {
         Self { path: whole, parents: missing }
     }
 
-    fn step(&self) -> String {
+    pub(crate) fn step(&self) -> String {
         format!("cgroup={}", self.path.display())
     }
 }

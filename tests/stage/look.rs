@@ -91,10 +91,11 @@ impl Look {
     /// Runs it to its end.
     pub(crate) fn run(self) -> Seen {
         let (mut command, shown) = self.command();
+        let began = Instant::now();
         let child = spawn(&mut command, &shown);
         // The command keeps its end of a pipe that was handed to it.
         drop(command);
-        Seen::of(child, shown)
+        Seen::of(child, shown, began)
     }
 
     /// Runs it, wants exit code `code`, and reads standard output as the JSON document.
@@ -112,12 +113,12 @@ pub(crate) struct Seen {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     /// From its start to its end.
-    took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Seen {
-    fn of(mut child: Child, shown: String) -> Self {
-        let began = Instant::now();
+    /// Waits for its end.
+    pub(super) fn of(mut child: Child, shown: String, began: Instant) -> Self {
         let stdout = child.stdout.take().map(read_all);
         let stderr = child.stderr.take().map(read_all);
         let status = super::until(|| child.try_wait().ok().flatten());

@@ -2,12 +2,17 @@
 //! machine must have for it. It asserts nothing about the program's answers by itself.
 
 mod answer;
+#[cfg(unix)]
+mod dialogue;
 mod fixture;
 mod inert;
 mod look;
 mod need;
+#[cfg(unix)]
+mod network;
 mod place;
 mod port;
+mod running;
 #[cfg(unix)]
 mod terminal;
 
@@ -17,9 +22,12 @@ pub(crate) use inert::live_character;
 pub(crate) use look::{Look, Seen};
 pub(crate) use need::{Need, cgroup_root};
 #[cfg(unix)]
+pub(crate) use network::{in_own_network, ip, set_limit};
+#[cfg(unix)]
 pub(crate) use place::ordinary_uid;
 pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};
 pub(crate) use port::{on_one_port, port};
+pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use terminal::without_styles;
 

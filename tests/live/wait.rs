@@ -1,0 +1,234 @@
+//! `wait`: until something listens, or until it is free; what it costs meanwhile, and how it ends.
+
+use crate::stage::{Answer, Fixture, Look, Need, Seen, folder, ordinary_user, port};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+cases![
+    what_is_already_so_is_not_waited_for[Need::Linux],
+    a_listener_that_appears_ends_it[Need::Linux],
+    a_listener_that_goes_ends_it[Need::Linux],
+    the_target_is_what_is_waited_for[Need::Linux],
+    udp_is_waited_for_by_name[Need::Linux],
+    bound_is_not_listening[Need::Linux],
+    it_ends_when_its_time_is_over[Need::Linux],
+    quiet_means_quiet[Need::Linux],
+    progress_is_for_terminals[Need::Linux],
+    an_interrupt_ends_it[Need::Linux],
+    no_process_is_looked_at_before[Need::Linux, Need::STRACE],
+    it_looks_less_and_less_often[Need::Linux, Need::STRACE],
+    durations_and_targets_that_cannot_be_meant_are_refused[],
+];
+
+/// Long enough to be sure that it waits.
+const A_WHILE: Duration = Duration::from_millis(150);
+/// What it may be late by: the longest pause between two checks, and a busy machine.
+const LATE: Duration = Duration::from_secs(3);
+
+fn wait(arguments: &[&str]) -> Look {
+    Look::at(["wait"].iter().chain(arguments).copied())
+}
+
+fn what_is_already_so_is_not_waited_for() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let [taken, free] = [server.port().to_string(), port().to_string()];
+    for arguments in
+        [&[&taken[..]][..], &["--listening", &taken], &["--free", &free], &["--timeout=0s", &taken]]
+    {
+        let seen = wait(arguments).run().code(0);
+        seen.must(seen.took < LATE, "at once");
+    }
+    for arguments in [&["--timeout=0s", &free[..]][..], &["--free", "--timeout=0s", &taken]] {
+        let seen = wait(arguments).run().code(1);
+        seen.must(seen.took < LATE, "at once");
+    }
+}
+
+#[track_caller]
+fn must_end_soon(running: crate::stage::Running, since: Instant) -> Seen {
+    let seen = running.end().code(0);
+    seen.must(since.elapsed() < LATE, "soon after it is so");
+    seen
+}
+
+fn a_listener_that_appears_ends_it() {
+    for option in [None, Some("--listening"), Some("--timeout=1m"), Some("-q"), Some("--json")] {
+        let port = port();
+        let target = port.to_string();
+        let words: Vec<&str> = option.into_iter().chain([&target[..]]).collect();
+        let waiting = wait(&words).start().goes_on_for(A_WHILE);
+        let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+        let seen = must_end_soon(waiting, Instant::now());
+        if option == Some("--json") {
+            let answer = Answer::of(seen);
+            answer.seen.equal(&answer.document["schema"], &json!("allears/1"), "schema");
+        }
+    }
+}
+
+fn a_listener_that_goes_ends_it() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    let waiting = wait(&["--free", &server.port().to_string()]).start().goes_on_for(A_WHILE);
+    drop(server);
+    must_end_soon(waiting, Instant::now());
+}
+
+fn the_target_is_what_is_waited_for() {
+    let port = port();
+    let other = Fixture::start([format!("tcp=127.0.0.2:{port}")]);
+    let waiting = wait(&[&format!("127.0.0.1:{port}")]).start().goes_on_for(A_WHILE);
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    must_end_soon(waiting, Instant::now());
+    let waiting = wait(&["--free", &format!("127.0.0.1:{port}")]).start().goes_on_for(A_WHILE);
+    drop(server);
+    must_end_soon(waiting, Instant::now());
+    // The number alone means every address.
+    let waiting = wait(&["--free", &port.to_string()]).start().goes_on_for(A_WHILE);
+    drop(other);
+    must_end_soon(waiting, Instant::now());
+}
+
+fn udp_is_waited_for_by_name() {
+    let port = port();
+    let waiting = wait(&[&format!("udp/{port}")]).start();
+    let for_tcp = wait(&[&port.to_string()]).start();
+    let _tcp = {
+        let waiting = waiting.goes_on_for(A_WHILE);
+        let tcp = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+        must_end_soon(for_tcp, Instant::now());
+        let waiting = waiting.goes_on_for(A_WHILE);
+        let _udp = Fixture::start([format!("udp=127.0.0.1:{port}")]);
+        must_end_soon(waiting, Instant::now());
+        tcp
+    };
+}
+
+fn bound_is_not_listening() {
+    let port = port();
+    let bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
+    wait(&["--timeout=200ms", &port.to_string()]).run().code(1);
+    drop(bound);
+    let far = Fixture::start([format!("tcp=127.0.0.1:{}", crate::stage::port())]);
+    let _client = Fixture::start([format!("client-from=127.0.0.1:{port},127.0.0.1:{}", far.port())]);
+    wait(&["--timeout=200ms", &port.to_string()]).run().code(1);
+}
+
+fn it_ends_when_its_time_is_over() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let [taken, free] = [server.port().to_string(), port().to_string()];
+    for (duration, time) in [("500ms", 500), ("1s", 1000), ("10ms", 10)] {
+        for arguments in [&["--timeout", duration, &free[..]][..], &["--free", "--timeout", duration, &taken]]
+        {
+            let seen = wait(arguments).run().code(1);
+            let time = Duration::from_millis(time);
+            seen.must(seen.took >= time, "not before its time is over");
+            seen.must(seen.took < time + LATE, "and not long after");
+        }
+    }
+}
+
+fn quiet_means_quiet() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let [taken, free] = [server.port().to_string(), port().to_string()];
+    for (arguments, code) in [
+        (&["-q", &taken[..]][..], 0),
+        (&["-q", "--free", &free], 0),
+        (&["-q", "--timeout=50ms", &free], 1),
+        (&["--quiet", "--free", "--timeout=50ms", &taken], 1),
+    ] {
+        let seen = wait(arguments).run().code(code);
+        seen.must(seen.stdout.is_empty() && seen.stderr.is_empty(), "nothing is printed");
+        let shown = wait(arguments).env("TERM", "xterm").converse().type_in("").code(code);
+        shown.equal(shown.text(), "", "nor on a terminal");
+    }
+}
+
+fn progress_is_for_terminals() {
+    let free = port().to_string();
+    let seen = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").run().code(1);
+    let told = seen.text().to_owned() + &seen.errors();
+    seen.must(!told.contains(['\r', '\u{1b}']), "no progress line in a pipe");
+    seen.must(told.lines().count() <= 2, "a word at its end is enough");
+    let shown = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").converse().type_in("").code(1);
+    shown.must(shown.text().contains(&free), "on a terminal it says what it waits for");
+}
+
+fn an_interrupt_ends_it() {
+    for arguments in [&["--timeout=1m"][..], &["-q"], &["--json"], &[]] {
+        let target = port().to_string();
+        let words: Vec<&str> = arguments.iter().copied().chain([&target[..]]).collect();
+        let waiting = wait(&words).start().goes_on_for(Duration::from_millis(500));
+        waiting.interrupt();
+        let began = Instant::now();
+        let seen = waiting.end();
+        seen.must(began.elapsed() < Duration::from_secs(2), "promptly");
+        seen.must(!seen.status.success(), "it was not reached");
+        seen.must(!seen.errors().contains("panicked"), "it does not panic");
+        seen.must(seen.stdout.is_empty(), "standard output holds no answer");
+    }
+}
+
+/// Runs `wait` under strace, and gives the lines of what it called.
+fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Seen, Vec<String>) {
+    let log = folder().join(name);
+    // Made here, since whoever is traced may be another user.
+    std::fs::write(&log, "").expect("make a file for strace");
+    let trace = format!("trace={calls}");
+    let words = ["strace", "-f", "-y", "-e", &trace, "-o", log.to_str().expect("a path in text")];
+    let seen = wait(arguments).through(words).run().code(code);
+    let lines = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    (seen, lines.lines().map(str::to_owned).collect())
+}
+
+/// Whether a call looks for processes, or at one that is not the caller itself.
+fn looks_at_a_process(call: &str) -> bool {
+    let mut own = call.split_whitespace();
+    let own = own.next().unwrap_or_default();
+    let listed = call.contains("getdents64(") && call.contains("</proc>");
+    let named = ["/proc/", "</proc>, \""].iter().flat_map(|before| call.split(before).skip(1)).any(|rest| {
+        let pid: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        !pid.is_empty() && pid != own
+    });
+    listed || named
+}
+
+fn no_process_is_looked_at_before() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let [taken, free] = [server.port().to_string(), port().to_string()];
+    let never = [&["--timeout=700ms", &free[..]][..], &["--free", "--timeout=700ms", &taken]];
+    for (number, arguments) in never.into_iter().enumerate() {
+        let (seen, calls) =
+            traced(&format!("wait-files-{number}"), "%file,getdents64,readlinkat", arguments, 1);
+        seen.must(!calls.is_empty(), "strace saw something");
+        let looks: Vec<&String> = calls.iter().filter(|call| looks_at_a_process(call)).collect();
+        seen.must(looks.is_empty(), &format!("no process is looked at: {looks:?}"));
+    }
+}
+
+fn it_looks_less_and_less_often() {
+    let free = port().to_string();
+    let calls = "sendto,sendmsg,openat,bind";
+    let (seen, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);
+    let (_, long) = traced("wait-long", calls, &["--timeout=3s", &free], 1);
+    // From 5 ms to 200 ms: at the end five times a second, where it was two hundred times at the beginning.
+    let looks = long.len().saturating_sub(short.len());
+    let shown = format!("{} calls in a second, {} in three", short.len(), long.len());
+    seen.must(looks <= 120, &format!("some ten looks in the last two seconds: {shown}"));
+    seen.must(looks >= 8, &format!("but it goes on looking: {shown}"));
+    // An ordinary user waits as well.
+    wait(&["--timeout=20ms", &free]).user(ordinary_user()).run().code(1);
+}
+
+fn durations_and_targets_that_cannot_be_meant_are_refused() {
+    let durations = ["", "x", "5", "-1s", "5x", "s", "1.5.2s", "99999999999999999999999s"];
+    let durations =
+        durations.map(|duration| vec!["wait".to_owned(), format!("--timeout={duration}"), "1".to_owned()]);
+    let targets =
+        [&["wait"][..], &["wait", "0"], &["wait", "65536"], &["wait", ""], &["wait", "--nosuch", "1"]];
+    let targets = targets.into_iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect());
+    let both = vec!["wait".to_owned(), "--free".to_owned(), "--listening".to_owned(), "1".to_owned()];
+    for arguments in durations.into_iter().chain(targets).chain([both]) {
+        let seen = Look::at(arguments).run().without_panic().code(2);
+        seen.must(seen.stdout.is_empty() && !seen.stderr.is_empty(), "standard error says what is wrong");
+    }
+}

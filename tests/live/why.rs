@@ -1,0 +1,314 @@
+//! `why`: what stands in the way of a port, each kind told apart and with its evidence.
+//! Sockets that are no listeners are in `why_other_states`, what the machine itself forbids in `why_limits`;
+//! that it agrees with a real bind, in `why_and_bind`.
+
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, on_one_port, pids, port};
+use serde_json::{Value, json};
+
+cases![
+    a_port_nobody_uses_is_free[Need::Linux, Need::Ipv6],
+    a_listener_at_the_same_address_is_in_the_way[Need::Linux, Need::Ipv6],
+    a_wildcard_is_in_the_way_of_every_address[Need::Linux, Need::Ipv6],
+    a_listener_at_another_address_is_not_in_the_way[Need::Linux, Need::Ipv6],
+    a_dual_stack_listener_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
+    a_shared_port_is_told_as_shared[Need::Linux, Need::Root],
+    udp_is_asked_for_by_name[Need::Linux],
+    the_other_protocol_is_mentioned[Need::Linux],
+    localhost_is_told_for_each_family[Need::Linux, Need::Ipv6],
+    clients_are_named_as_clients[Need::Linux],
+    an_unseen_holder_is_said_to_be_unseen[Need::Linux, Need::Root],
+    text_and_exit_status_say_the_same[Need::Linux],
+    targets_that_cannot_be_meant_are_refused[],
+];
+
+const VERDICTS: [&str; 10] = [
+    "free",
+    "listening",
+    "bound",
+    "time-wait",
+    "connection",
+    "privileged",
+    "reserved",
+    "address-not-local",
+    "forwarded",
+    "unknown",
+];
+
+/// Asks why, wants this exit code, and looks at everything that every answer must have.
+#[track_caller]
+pub(crate) fn why(target: &str, code: i32) -> Answer {
+    whole(Look::at(["why", "--json", target]), code)
+}
+
+/// The same of a run that was prepared in another way.
+#[track_caller]
+pub(crate) fn whole(look: Look, code: i32) -> Answer {
+    let answer = Answer::of(look.run().code(code));
+    let (seen, told) = (&answer.seen, &answer.document);
+    seen.equal(&told["schema"], &json!("allears/1"), "schema");
+    seen.must(told["target"]["protocol"].is_string(), "target.protocol");
+    seen.must(told["target"]["port"].is_u64(), "target.port");
+    seen.must(told["target"].get("address").is_some(), "target.address");
+    seen.must(VERDICTS.iter().any(|verdict| told["verdict"] == *verdict), "a verdict of the contract");
+    let wanted = match code {
+        0 => json!(true),
+        1 => json!(false),
+        _ => json!(null),
+    };
+    seen.equal(&told["can_bind"], &wanted, "can_bind, as the exit status says");
+    let error = told.get("error").unwrap_or_else(|| seen.fail("key error"));
+    seen.must(error.is_null() || error.as_str().is_some_and(|name| name.starts_with('E')), "error");
+    seen.must(code != 1 || error.is_string(), "what does not bind has an error");
+    for (key, listener) in [("ipv4", &told["localhost"]), ("ipv6", &told["localhost"])] {
+        seen.must(listener.get(key).is_some(), &format!("localhost.{key}"));
+    }
+    for (key, wanted) in [("facts", told["verdict"] != "free"), ("advice", code == 1)] {
+        let lines = told[key].as_array().unwrap_or_else(|| seen.fail(&format!("{key} is an array")));
+        seen.must(lines.iter().all(Value::is_string), &format!("{key} are sentences"));
+        seen.must(!wanted || !lines.is_empty(), &format!("{key}, where there is something to say"));
+    }
+    for socket in standing(&answer) {
+        for key in
+            ["protocol", "family", "address", "port", "state", "inode", "uid", "user", "holders", "unseen"]
+        {
+            seen.must(socket.get(key).is_some(), &format!("{key} of what stands in the way"));
+        }
+    }
+    answer
+}
+
+/// The sockets that stand in the way.
+#[track_caller]
+pub(crate) fn standing(answer: &Answer) -> &[Value] {
+    let sockets = answer.document["standing_in_the_way"].as_array();
+    sockets.unwrap_or_else(|| answer.seen.fail("standing_in_the_way is an array"))
+}
+
+/// The one socket that stands in the way.
+#[track_caller]
+pub(crate) fn only_standing(answer: &Answer) -> &Value {
+    match standing(answer) {
+        [one] => one,
+        more => answer.seen.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
+    }
+}
+
+/// All that is said in sentences, in lower case.
+pub(crate) fn sentences(answer: &Answer) -> String {
+    ["reason", "facts", "advice"].map(|key| answer.document[key].to_string()).join("\n").to_lowercase()
+}
+
+#[track_caller]
+pub(crate) fn verdict(answer: &Answer, wanted: &str) {
+    answer.seen.equal(&answer.document["verdict"], &json!(wanted), "verdict");
+}
+
+/// A listener is in the way: this one, held by these.
+#[track_caller]
+fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
+    let answer = why(target, 1);
+    verdict(&answer, "listening");
+    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    let socket = only_standing(&answer);
+    answer.seen.equal(&socket["address"], &json!(address), "address of what stands in the way");
+    answer.seen.equal(&socket["inode"], &json!(server.inode(0)), "inode of what stands in the way");
+    answer.seen.equal(pids(socket), server.family(), "its holders");
+    answer
+}
+
+/// Nothing is in the way.
+#[track_caller]
+pub(crate) fn free(target: &str) -> Answer {
+    let answer = why(target, 0);
+    verdict(&answer, "free");
+    answer.seen.equal(&answer.document["error"], &json!(null), "error");
+    answer.seen.equal(standing(&answer).len(), 0, "nothing stands in the way");
+    answer
+}
+
+fn a_port_nobody_uses_is_free() {
+    let port = port();
+    for target in
+        [port.to_string(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
+    {
+        let answer = free(&target);
+        answer.seen.equal(&answer.document["target"]["port"], &json!(port), "target.port");
+        answer.seen.equal(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
+        answer.seen.equal(&answer.document["localhost"], &json!({"ipv4": null, "ipv6": null}), "localhost");
+    }
+    let answer = free(&format!("127.0.0.1:{port}"));
+    answer.seen.equal(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
+}
+
+fn a_listener_at_the_same_address_is_in_the_way() {
+    for address in ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"] {
+        let server = Fixture::start([format!("tcp={address}:{}", port()), "fork=1".into()]);
+        let target = format!("{address}:{}", server.port());
+        let answer = listening(&target, address.trim_matches(['[', ']']), &server);
+        let told = sentences(&answer);
+        answer.seen.must(told.contains(&server.pid().to_string()), "the facts name who holds it");
+    }
+}
+
+fn a_wildcard_is_in_the_way_of_every_address() {
+    let server = Fixture::start([format!("tcp=0.0.0.0:{}", port())]);
+    for asked in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
+        let answer = listening(&format!("{asked}{}", server.port()), "0.0.0.0", &server);
+        if asked.starts_with("127") {
+            let told = sentences(&answer);
+            let explained = ["wildcard", "all addresses", "every address", "any address"];
+            answer
+                .seen
+                .must(explained.iter().any(|words| told.contains(words)), "it is said why it conflicts");
+        }
+    }
+    let specific = Fixture::start([format!("tcp=127.0.0.2:{}", port())]);
+    for asked in ["0.0.0.0:", ""] {
+        listening(&format!("{asked}{}", specific.port()), "127.0.0.2", &specific);
+    }
+}
+
+fn a_listener_at_another_address_is_not_in_the_way() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    for asked in ["127.0.0.2", "[::1]"] {
+        free(&format!("{asked}:{}", server.port()));
+    }
+}
+
+fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
+    let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{}", port())]);
+    for asked in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
+        let answer = listening(&format!("{asked}{}", dual.port()), "::", &dual);
+        if !asked.starts_with('[') && !asked.is_empty() {
+            let told = sentences(&answer);
+            answer.seen.must(told.contains("ipv4"), "it is said that it takes IPv4 too");
+        }
+    }
+    let sixth = Fixture::start(["v6only".into(), format!("tcp=[::]:{}", port())]);
+    for asked in ["0.0.0.0:", "127.0.0.1:"] {
+        free(&format!("{asked}{}", sixth.port()));
+    }
+    for asked in ["[::1]:", ""] {
+        listening(&format!("{asked}{}", sixth.port()), "::", &sixth);
+    }
+}
+
+fn a_shared_port_is_told_as_shared() {
+    let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
+    let (port, [one, other]) = on_one_port(|port| [shared(port), shared(port)]);
+    for user in [None, Some(NOBODY)] {
+        let look = Look::at(["why", "--json", &format!("127.0.0.1:{port}")]).user(user);
+        let answer = whole(look, 1);
+        verdict(&answer, "listening");
+        let mut inodes: Vec<_> =
+            standing(&answer).iter().filter_map(|socket| socket["inode"].as_u64()).collect();
+        inodes.sort_unstable();
+        let mut wanted = vec![one.inode(0), other.inode(0)];
+        wanted.sort_unstable();
+        answer.seen.equal(inodes, wanted, "both stand in the way");
+        answer.seen.must(sentences(&answer).contains("so_reuseport"), "it is said that they share the port");
+    }
+    let alone = shared(crate::stage::port()).start();
+    let answer = listening(&format!("127.0.0.1:{}", alone.port()), "127.0.0.1", &alone);
+    answer.seen.must(sentences(&answer).contains("so_reuseport"), "whoever sets it too can share the port");
+}
+
+fn udp_is_asked_for_by_name() {
+    let port = port();
+    let server = Fixture::start([format!("udp=127.0.0.1:{port}"), "fork=1".into()]);
+    let answer = why(&format!("udp/{port}"), 1);
+    verdict(&answer, "listening");
+    answer.seen.equal(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
+    answer.seen.equal(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
+    answer.seen.equal(pids(only_standing(&answer)), server.family(), "holders");
+    free(&format!("udp/127.0.0.2:{port}"));
+}
+
+fn the_other_protocol_is_mentioned() {
+    let [tcp, udp] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{tcp}"), format!("udp=127.0.0.1:{udp}")]);
+    for (target, other) in [(udp.to_string(), "udp"), (format!("udp/{tcp}"), "tcp")] {
+        let answer = free(&target);
+        let facts = answer.document["facts"].to_string().to_lowercase();
+        answer.seen.must(facts.contains(other), "that the other protocol uses the port is a fact");
+        let text = Look::at(["why", &target]).run().code(0);
+        let told = (text.text().to_owned() + &text.errors()).to_lowercase();
+        text.must(told.contains(other), "and is said in words");
+    }
+}
+
+fn localhost_is_told_for_each_family() {
+    let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
+    let (port, [first, second, sixth, wildcard]) = on_one_port(|port| {
+        ["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"].map(|address| alone(format!("{address}:{port}")))
+    });
+    let reaches = |ipv4: Option<u64>, ipv6: Option<u64>| {
+        let answer = why(&port.to_string(), 1);
+        let localhost = &answer.document["localhost"];
+        answer.seen.equal(localhost["ipv4"]["inode"].as_u64(), ipv4, "what localhost reaches over IPv4");
+        answer.seen.equal(localhost["ipv6"]["inode"].as_u64(), ipv6, "what localhost reaches over IPv6");
+        answer
+    };
+    let answer = reaches(Some(first.inode(0)), Some(sixth.inode(0)));
+    answer.seen.equal(standing(&answer).len(), 4, "all of them stand in the way of the wildcards");
+    let text = Look::at(["why".to_owned(), port.to_string()]).run().code(1);
+    text.must(text.text().contains("localhost"), "which one localhost reaches is said in words");
+    drop(first);
+    reaches(Some(wildcard.inode(0)), Some(sixth.inode(0)));
+    drop((wildcard, sixth));
+    reaches(None, None);
+    drop(second);
+    let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{port}")]);
+    reaches(Some(dual.inode(0)), Some(dual.inode(0)));
+}
+
+fn clients_are_named_as_clients() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let client = Fixture::start(["name=quince".into(), format!("client=127.0.0.1:{port}")]);
+    let answer = listening(&port.to_string(), "127.0.0.1", &server);
+    let facts = answer.document["facts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = facts.iter().filter_map(Value::as_str).any(|fact| {
+        fact.contains("client") && (fact.contains("quince") || fact.contains(&client.pid().to_string()))
+    });
+    answer.seen.must(named, "a fact names the client, and as a client");
+}
+
+fn an_unseen_holder_is_said_to_be_unseen() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let look = Look::at(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
+    let answer = whole(look, 1);
+    verdict(&answer, "listening");
+    let socket = only_standing(&answer);
+    answer.seen.equal(&socket["user"], &json!("root"), "user of the socket");
+    answer.seen.equal(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
+}
+
+fn text_and_exit_status_say_the_same() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let held = Look::at(["why".to_owned(), server.port().to_string()]).run().code(1);
+    for wanted in [server.port().to_string(), server.pid().to_string(), "fixture".into()] {
+        held.must(held.text().contains(&wanted), &format!("it says {wanted}"));
+    }
+    let free = port().to_string();
+    let seen = Look::at(["why", &free]).run().code(0);
+    seen.must(
+        seen.text().contains(&free) && (seen.text().contains("free") || seen.text().contains("can be bound")),
+        "it says which port is free",
+    );
+}
+
+fn targets_that_cannot_be_meant_are_refused() {
+    for arguments in [
+        &["why"][..],
+        &["why", "0"],
+        &["why", "65536"],
+        &["why", ""],
+        &["why", "nosuchservice"],
+        &["why", "--nosuch", "80"],
+    ] {
+        let seen = Look::at(arguments.iter().copied()).run().without_panic().code(2);
+        seen.must(seen.stdout.is_empty(), "standard output stays empty");
+        seen.must(!seen.errors().trim().is_empty(), "standard error says what is wrong");
+    }
+}

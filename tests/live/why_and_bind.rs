@@ -1,0 +1,309 @@
+//! `why` against the system itself: it agrees with a bind that is really tried, whatever is staged.
+
+use crate::stage::{Look, Need, Seen, in_own_network};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, connect, listen,
+    setsockopt, socket, sockopt,
+};
+use serde_json::Value;
+use std::fmt;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+cases![
+    the_answer_agrees_with_a_real_bind[
+        Need::Linux,
+        Need::Root,
+        Need::Ipv6,
+        Need::Kernel(6, 8),
+        Need::NETWORK_NAMESPACE
+    ],
+];
+
+/// Mixes a worker stages, with every address asked about in each.
+const MIXES: usize = 120;
+const WORKERS: u64 = 2;
+const AT_LEAST: usize = 2_000;
+/// Another one is told by ALLEARS_SEED.
+const SEED: u64 = 0x00a1_1ea5;
+/// What is staged for a mix stays a while, so each has a port of its own, from here on.
+const FIRST: u16 = 20_000;
+/// What connections from the port go to.
+const FAR: u16 = 9_090;
+
+/// The sequence splitmix64: the same seed gives the same mixes everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).expect("below a limit that fits")
+    }
+
+    fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Life {
+    Bound,
+    Listening,
+    /// Connected from the port.
+    Client,
+    /// A connection to the port that its server closed first.
+    Lingering,
+    Udp,
+}
+
+/// One socket of a mix.
+#[derive(Clone, Copy)]
+struct Member {
+    life: Life,
+    address: IpAddr,
+    reuse_address: bool,
+    reuse_port: bool,
+    v6_only: bool,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?} {}", self.life, self.address)?;
+        for (set, name) in
+            [(self.reuse_address, "reuseaddr"), (self.reuse_port, "reuseport"), (self.v6_only, "v6only")]
+        {
+            if set {
+                write!(formatter, " {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const MAPPED: IpAddr = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+const V4: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)),
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+];
+const V6: [IpAddr; 3] = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::UNSPECIFIED), MAPPED];
+
+impl Member {
+    fn any(dice: &mut Dice) -> Self {
+        let life = match dice.below(18) {
+            0..6 => Life::Listening,
+            6..11 => Life::Bound,
+            11..13 => Life::Client,
+            13..15 => Life::Lingering,
+            _ => Life::Udp,
+        };
+        let address = if dice.one_in(2) { dice.of(&V4) } else { dice.of(&V6) };
+        let mapped = matches!(address, IpAddr::V6(six) if six.to_ipv4_mapped().is_some());
+        Self {
+            life,
+            address,
+            reuse_address: dice.one_in(2),
+            reuse_port: dice.one_in(3),
+            v6_only: address.is_ipv6() && !mapped && dice.one_in(2),
+        }
+    }
+
+    /// Stages it, as far as the others let it: what cannot be is left out.
+    fn stage(self, port: u16) -> Result<Vec<OwnedFd>, Errno> {
+        let kind = if self.life == Life::Udp { SockType::Datagram } else { SockType::Stream };
+        let own = open(self.address, kind)?;
+        setsockopt(&own, sockopt::ReuseAddr, &self.reuse_address)?;
+        setsockopt(&own, sockopt::ReusePort, &self.reuse_port)?;
+        if self.address.is_ipv6() {
+            setsockopt(&own, sockopt::Ipv6V6Only, &self.v6_only)?;
+        }
+        bind_to(&own, self.address, port)?;
+        // A connection goes to a specific address of the family that the socket has.
+        let peer = match self.address {
+            IpAddr::V6(six) if six.to_ipv4_mapped().is_none() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            IpAddr::V6(_) => MAPPED,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        match self.life {
+            Life::Bound | Life::Udp => {}
+            Life::Listening => listen(&own, Backlog::new(8)?)?,
+            Life::Client => connect(own.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(peer, FAR)))?,
+            Life::Lingering => {
+                listen(&own, Backlog::new(8)?)?;
+                let there = if self.address.is_unspecified() { peer } else { self.address };
+                return linger(own, SocketAddr::new(there, port)).map(|()| Vec::new());
+            }
+        }
+        Ok(vec![own])
+    }
+}
+
+/// Leaves a connection to the listener that its near end closed first, and closes the listener.
+fn linger(listener: OwnedFd, there: SocketAddr) -> Result<(), Errno> {
+    let client = open(there.ip(), SockType::Stream)?;
+    connect(client.as_raw_fd(), &SockaddrStorage::from(there))?;
+    let listener = TcpListener::from(listener);
+    listener.set_nonblocking(true).map_err(|_| Errno::EIO)?;
+    // Another listener of the mix may have been reached; then nobody comes here.
+    let deadline = Instant::now() + Duration::from_millis(50);
+    while Instant::now() < deadline {
+        if let Ok((near, _)) = listener.accept() {
+            drop(near);
+            let ended = TcpStream::from(client).read(&mut [0]);
+            return ended.map(|_| ()).map_err(|_| Errno::EIO);
+        }
+    }
+    Ok(())
+}
+
+fn open(address: IpAddr, kind: SockType) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let own = socket(family, kind, SockFlag::empty(), None::<SockProtocol>)?;
+    // No program that is started meanwhile may keep it open.
+    fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(own)
+}
+
+fn bind_to(socket: &OwnedFd, address: IpAddr, port: u16) -> Result<(), Errno> {
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, port)))
+}
+
+/// What a server meets that sets SO_REUSEADDR, as servers of TCP do, and leaves the rest to the system.
+fn tried(address: SocketAddr, kind: SockType, v6_only: Option<bool>) -> Result<(), Errno> {
+    let own = open(address.ip(), kind).expect("open a socket");
+    setsockopt(&own, sockopt::ReuseAddr, &(kind == SockType::Stream)).expect("SO_REUSEADDR");
+    if let Some(only) = v6_only {
+        setsockopt(&own, sockopt::Ipv6V6Only, &only).expect("IPV6_V6ONLY");
+    }
+    bind_to(&own, address.ip(), address.port())
+}
+
+/// A question; no address asks for the wildcards of both families.
+struct Question {
+    kind: SockType,
+    address: Option<IpAddr>,
+    port: u16,
+}
+
+impl Question {
+    fn all(port: u16) -> Vec<Self> {
+        let addresses = V4.into_iter().chain(V6).map(Some).chain([None]);
+        let tcp = addresses.map(|address| Self { kind: SockType::Stream, address, port });
+        let udp = [None, Some(V4[0]), Some(V6[1])];
+        tcp.chain(udp.map(|address| Self { kind: SockType::Datagram, address, port })).collect()
+    }
+
+    fn target(&self) -> String {
+        let protocol = if self.kind == SockType::Datagram { "udp/" } else { "" };
+        let place = self.address.map(|ip| SocketAddr::new(ip, self.port).to_string());
+        format!("{protocol}{}", place.unwrap_or_else(|| self.port.to_string()))
+    }
+
+    fn by_bind(&self) -> Result<(), Errno> {
+        let tried = |ip, v6_only| tried(SocketAddr::new(ip, self.port), self.kind, v6_only);
+        match self.address {
+            Some(address) => tried(address, None),
+            None => {
+                tried(IpAddr::V4(Ipv4Addr::UNSPECIFIED), None)?;
+                tried(IpAddr::V6(Ipv6Addr::UNSPECIFIED), Some(true))
+            }
+        }
+    }
+}
+
+/// What the answer says that a bind does not bear out.
+fn disagreement(seen: &Seen, told: &Value, bound: Result<(), Errno>) -> Option<&'static str> {
+    let verdict = |wanted: &[&str]| wanted.iter().any(|one| told["verdict"] == *one);
+    if told["can_bind"] != bound.is_ok() {
+        return Some("can_bind");
+    }
+    if seen.status.code() != Some(i32::from(bound.is_err())) {
+        return Some("exit status");
+    }
+    let Err(error) = bound else {
+        return verdict(&["listening"]).then_some("nothing listens where a bind succeeds");
+    };
+    if told["error"] != format!("{error:?}") {
+        return Some("error");
+    }
+    if !verdict(&["listening", "bound", "time-wait", "connection"]) {
+        return Some("a socket that was staged is the reason");
+    }
+    let named = told["standing_in_the_way"].as_array().is_some_and(|sockets| !sockets.is_empty());
+    (!named).then_some("what stands in the way is not named")
+}
+
+/// Asks, and tries to bind; what was staged holds still meanwhile. Gives what does not agree.
+fn ask(question: &Question) -> Option<String> {
+    // A thread of another trial that is just starting a program has, for that moment, a copy of every socket
+    // of this process, also of those closed here. So what does not agree is asked about again.
+    let mut wrong = None;
+    for _ in 0..3 {
+        let bound = question.by_bind();
+        let seen = Look::at(["why", "--json", &question.target()]).run();
+        let told = serde_json::from_slice(&seen.stdout);
+        let told: Value = told.unwrap_or_else(|error| seen.fail(&format!("no JSON document: {error}")));
+        let what = disagreement(&seen, &told, bound)?;
+        let said = ["verdict", "can_bind", "error"].map(|key| format!("{key} {}", told[key])).join(", ");
+        wrong = Some(format!("why {}: {what}; a bind gives {bound:?}, it says {said}", question.target()));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    wrong
+}
+
+/// Asks about one mix after another; gives the number of questions asked, and what did not agree.
+fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
+    let mut dice = Dice(seed);
+    let (mut asked, mut wrong) = (0, Vec::new());
+    let far = TcpListener::bind((Ipv6Addr::UNSPECIFIED, FAR)).expect("what connections go to");
+    far.set_nonblocking(true).expect("do not wait for connections");
+    for port in (FIRST..).take(MIXES) {
+        let mut staged = Vec::new();
+        let mut there = Vec::new();
+        for _ in 0..=dice.below(4) {
+            let member = Member::any(&mut dice);
+            // As far as the others of the mix let it.
+            if let Ok(open) = member.stage(port) {
+                there.push(member);
+                staged.extend(open);
+            }
+        }
+        let shown = format!("{there:?} on port {port}, ALLEARS_SEED={seed}");
+        for question in Question::all(port) {
+            wrong.extend(ask(&question).map(|what| format!("{what}\n  staged: {shown}")));
+            asked += 1;
+        }
+        drop(staged);
+        while far.accept().is_ok() {}
+    }
+    (asked, wrong)
+}
+
+fn the_answer_agrees_with_a_real_bind() {
+    let seed = std::env::var("ALLEARS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+    let found = std::thread::scope(|scope| {
+        let ask = |worker| scope.spawn(move || in_own_network(|| ask_about_mixes(seed + worker)));
+        let workers: Vec<_> = (0..WORKERS).map(ask).collect();
+        let joined = workers.into_iter().map(|worker| match worker.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect::<Vec<_>>()
+    });
+    let asked: usize = found.iter().map(|(asked, _)| asked).sum();
+    let wrong: Vec<String> = found.into_iter().flat_map(|(_, wrong)| wrong).collect();
+    assert!(asked >= AT_LEAST, "only {asked} questions asked");
+    let shown = wrong.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {asked} answers do not agree with a bind:\n{shown}", wrong.len());
+}

@@ -1,0 +1,118 @@
+//! `why` about sockets that no list of listeners shows: bound and never listened on, lingering, connected.
+
+use crate::stage::{Fixture, Need, holders, pids, port};
+use crate::why::{free, only_standing, sentences, verdict, why};
+use serde_json::json;
+
+cases![
+    a_socket_that_never_listened_is_named[Need::Linux, Need::Kernel(6, 8)],
+    a_lingering_connection_keeps_some_servers_out[Need::Linux],
+    a_lingering_connection_keeps_every_server_out[Need::Linux],
+    a_connection_from_the_port_is_named_with_its_peer[Need::Linux],
+    a_connection_outlives_its_server[Need::Linux],
+    a_dual_stack_sockets_connection_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
+    a_connected_udp_socket_is_a_connection[Need::Linux],
+];
+
+fn a_socket_that_never_listened_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("bound=127.0.0.1:{port}"), "fork=1".into()]);
+    for target in [format!("127.0.0.1:{port}"), port.to_string()] {
+        let answer = why(&target, 1);
+        verdict(&answer, "bound");
+        answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+        let socket = only_standing(&answer);
+        answer.seen.equal(&socket["state"], &json!("bound"), "state");
+        answer.seen.equal(&socket["inode"], &json!(server.inode(0)), "inode");
+        answer.seen.equal(pids(socket), server.family(), "holders");
+        answer.seen.must(sentences(&answer).contains("never listen"), "what it is, is said");
+    }
+    free(&format!("127.0.0.2:{port}"));
+}
+
+/// Whether some number of seconds is told.
+fn tells_seconds(text: &str) -> bool {
+    let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).collect();
+    words.windows(2).any(|pair| {
+        let [number, unit] = pair else { return false };
+        let apart = number.parse::<u32>().is_ok() && (*unit == "s" || unit.starts_with("sec"));
+        apart || number.strip_suffix('s').is_some_and(|number| number.parse::<u32>().is_ok())
+    })
+}
+
+fn a_lingering_connection_keeps_some_servers_out() {
+    let port = port();
+    drop(Fixture::start(["reuseaddr".into(), format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
+    for target in [format!("127.0.0.1:{port}"), port.to_string()] {
+        // Servers that set SO_REUSEADDR may bind now.
+        let answer = why(&target, 0);
+        verdict(&answer, "time-wait");
+        answer.seen.must(sentences(&answer).contains("so_reuseaddr"), "who may bind now is said");
+        answer.seen.must(tells_seconds(&sentences(&answer)), "how long the others wait is said");
+        answer.seen.equal(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+        answer.seen.equal(holders(only_standing(&answer)).len(), 0, "nobody holds it any more");
+    }
+}
+
+fn a_lingering_connection_keeps_every_server_out() {
+    let port = port();
+    // Linux lets SO_REUSEADDR pass only where the socket that lingers had set it as well.
+    drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
+    let answer = why(&format!("127.0.0.1:{port}"), 1);
+    verdict(&answer, "time-wait");
+    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.seen.equal(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+    answer.seen.must(tells_seconds(&sentences(&answer)), "how long it lasts is said");
+}
+
+fn a_connection_from_the_port_is_named_with_its_peer() {
+    let [near, far] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
+    let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
+    for target in [format!("127.0.0.1:{near}"), near.to_string()] {
+        let answer = why(&target, 1);
+        verdict(&answer, "connection");
+        let socket = only_standing(&answer);
+        answer.seen.equal(&socket["state"], &json!("established"), "state");
+        answer.seen.equal(pids(socket), vec![client.pid()], "holder");
+        answer.seen.must(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
+    }
+}
+
+fn a_connection_outlives_its_server() {
+    let port = port();
+    let steps = [
+        format!("tcp=127.0.0.1:{port}"),
+        format!("client=127.0.0.1:{port}"),
+        "hand-over".into(),
+        "close".into(),
+    ];
+    let server = Fixture::start(steps);
+    let answer = why(&format!("127.0.0.1:{port}"), 1);
+    verdict(&answer, "connection");
+    let socket = only_standing(&answer);
+    answer.seen.equal(&socket["state"], &json!("established"), "state");
+    answer.seen.equal(pids(socket), server.children(), "the worker that still has it");
+}
+
+fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
+    let [near, far] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=[::1]:{far}")]);
+    // Between IPv6 addresses; but its socket was bound for IPv4 too, and Linux goes by that.
+    let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
+    let answer = why(&format!("0.0.0.0:{near}"), 1);
+    verdict(&answer, "connection");
+    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    free(&format!("127.0.0.1:{near}"));
+}
+
+fn a_connected_udp_socket_is_a_connection() {
+    let [server_port, client_port] = [port(), port()];
+    let _server = Fixture::start([format!("udp=127.0.0.1:{server_port}")]);
+    let client = Fixture::start([format!("udp-client=127.0.0.1:{client_port},127.0.0.1:{server_port}")]);
+    let answer = why(&format!("udp/{client_port}"), 1);
+    verdict(&answer, "connection");
+    answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    answer.seen.must(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
+}

@@ -1,0 +1,98 @@
+//! Runs the program with all three streams on a pseudo-terminal, and types what it asks for.
+
+use super::look::{Look, Seen};
+use super::place::spawn;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// A program on a terminal, ended when this is dropped.
+pub(crate) struct Dialogue {
+    child: Option<Child>,
+    shown: String,
+    began: Instant,
+    keyboard: File,
+    screen: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Look {
+    /// Starts it on a terminal of its own.
+    pub(crate) fn converse(self) -> Dialogue {
+        let size = nix::pty::Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = nix::pty::openpty(Some(&size), None).expect("open a pseudo-terminal");
+        let copy = || pair.slave.try_clone().expect("dup");
+        let (mut command, shown) = self.stdout(copy()).command();
+        command.stdin(copy()).stderr(copy());
+        let began = Instant::now();
+        let child = spawn(&mut command, &shown);
+        // The terminal hangs up when the last writer is gone.
+        drop((command, pair.slave));
+        let keyboard = File::from(pair.master);
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let (mut master, written) = (keyboard.try_clone().expect("dup"), Arc::clone(&screen));
+        let reader = std::thread::spawn(move || {
+            let mut part = [0_u8; 4096];
+            while let Ok(length @ 1..) = master.read(&mut part) {
+                let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                written.extend_from_slice(part.get(..length).unwrap_or_default());
+            }
+        });
+        Dialogue { child: Some(child), shown, began, keyboard, screen, reader: Some(reader) }
+    }
+}
+
+impl Dialogue {
+    /// Goes on when a question stands on the screen.
+    #[track_caller]
+    pub(crate) fn asked(mut self) -> Self {
+        let asked = super::until(|| {
+            if self.screen().contains(&b'?') {
+                return Some(true);
+            }
+            let ended = !matches!(self.child.as_mut()?.try_wait(), Ok(None));
+            ended.then_some(false)
+        });
+        if asked != Some(true) {
+            self.end().fail("it asks before it acts");
+        }
+        self
+    }
+
+    /// Types `keys` and waits for the end; the screen is standard output.
+    pub(crate) fn type_in(mut self, keys: &str) -> Seen {
+        self.keyboard.write_all(keys.as_bytes()).expect("type on the terminal");
+        self.end()
+    }
+
+    fn screen(&self) -> Vec<u8> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn end(&mut self) -> Seen {
+        let mut child = self.child.take().expect("started and not ended");
+        let ended = super::until(|| child.try_wait().ok().flatten());
+        if ended.is_none() {
+            let _may_have_ended_just_now = child.kill();
+        }
+        let status = child.wait().expect("a started program can be waited for");
+        let _read_to_the_end = self.reader.take().map(JoinHandle::join);
+        let screen = String::from_utf8_lossy(&self.screen()).replace("\r\n", "\n").into_bytes();
+        let shown = std::mem::take(&mut self.shown);
+        let seen = Seen::new(shown, status, screen, Vec::new(), self.began.elapsed());
+        seen.must(ended.is_some(), "it did not end");
+        seen
+    }
+}
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _may_have_ended_just_now = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
