@@ -237,7 +237,9 @@ pub(crate) fn join(
     unseen: Option<Unseen>,
     processes: &mut Processes,
 ) -> Listener {
-    let mut listener = Listener { unseen, ..Listener::new(socket) };
+    // Most sockets have one holder; a vector that grows begins with room for four.
+    let holders = Vec::with_capacity(held.len());
+    let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {
         match processes.hand_out(held.process.pid()) {

@@ -90,7 +90,6 @@ pub(crate) struct SocketTable {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) socket: Socket,
-    #[cfg(not(target_os = "linux"))]
     pub(crate) pids: Vec<u32>,
     /// The number of the cgroup the socket was made in.
     #[cfg(target_os = "linux")]

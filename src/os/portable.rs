@@ -93,7 +93,7 @@ fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error
         Protocol::Tcp => ProtocolFlags::TCP,
         _ => ProtocolFlags::UDP,
     };
-    // On Linux pids come from our own walk: netstat2's panics where /proc cannot be opened.
+    // On Linux one search for pids serves all tables; see pids_by_inode.
     #[cfg(target_os = "linux")]
     let sockets = netstat2::iterate_sockets_info_without_pids(family, protocol)?;
     #[cfg(not(target_os = "linux"))]
@@ -111,6 +111,17 @@ fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error
         }
     }
     Ok(rows)
+}
+
+/// Who holds what on Linux, as netstat2 found it out: its own walk through all descriptor tables, which ends the
+/// program where /proc cannot be opened.
+#[cfg(target_os = "linux")]
+pub(super) fn pids_by_inode() -> Result<std::collections::BTreeMap<u64, Vec<u32>>, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot say who holds the sockets");
+    let sockets = netstat2::iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all())
+        .map_err(|error| attempted().because(error))?;
+    let pids = |info: SocketInfo| (u64::from(info.inode), info.associated_pids);
+    Ok(sockets.filter_map(Result::ok).map(pids).collect())
 }
 
 /// Whether it is no connection, as far as netstat2 tells.
@@ -141,7 +152,7 @@ fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
     // A socket in TIME_WAIT belongs to nobody any more; the table says 0 there.
     socket.uid = (socket.state != State::TimeWait).then_some(info.uid);
-    Row { socket, cgroup: None }
+    Row { socket, pids: Vec::new(), cgroup: None }
 }
 
 /// Elsewhere the table names the processes.

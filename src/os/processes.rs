@@ -99,7 +99,7 @@ fn read_parents(system: &mut System, of: &[Pid], ancestry: bool) {
 
 /// The parent, or the whole ancestry. A "parent" that began after its child is another process with its pid.
 fn parents(system: &System, process: &sysinfo::Process, ancestry: bool) -> Vec<Parent> {
-    let mut parents: Vec<Parent> = Vec::new();
+    let mut parents: Vec<Parent> = Vec::with_capacity(1);
     let mut child = process;
     while let Some(parent) = child.parent().and_then(|pid| system.process(pid)) {
         let pid = parent.pid().as_u32();

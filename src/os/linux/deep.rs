@@ -35,7 +35,13 @@ pub(super) fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
             }
             last = thread;
             match rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty()) {
-                Ok(table) => search_table(pid, &table, c"../../..", wanted, buffer, walk),
+                Ok(table) => {
+                    search_table(pid, &table, c"../../..", wanted, buffer, walk);
+                    // The directory listed and its links refused: so will the other threads'.
+                    if walk.refused.last() == Some(&pid) {
+                        return;
+                    }
+                }
                 // Where one thread may not be looked into, no other may be. (Where only the main thread has ended,
                 // its own table is refused and the others' are not.)
                 Err(Errno::ACCESS) => return,

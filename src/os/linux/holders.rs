@@ -9,7 +9,7 @@ use rustix::thread::CapabilitySet;
 
 use super::belonging::belongs_to;
 use super::pin::{Directory, Pin};
-use super::walk::{Found, Walk, walk};
+use super::walk::{Found, Walk, walk, walk_among};
 use super::{cgroup, deep, procfs, unix_diag};
 use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
@@ -110,7 +110,7 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut walk = if wanted.is_empty() { Walk::default() } else { walk(&wanted)? };
+    let mut walk = search(rows, &wanted)?;
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
     missing.retain(|inode| closed.binary_search(inode).is_err());
@@ -158,6 +158,22 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path)))
         .collect();
     Ok(Holders { of, unseen, origins, unread, gaps })
+}
+
+/// Looks for the holders of wanted sockets: in every process, but first in those that the rows name, so that their
+/// word is checked and not taken.
+fn search(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
+    let mut named: Vec<u32> = rows.iter().flat_map(|row| row.pids.iter().copied()).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut found = if named.is_empty() { Walk::default() } else { walk_among(&named, wanted)? };
+    let rest = found.missing(wanted);
+    if !rest.is_empty() {
+        let whole = walk(&rest)?;
+        found.pids.clone_from(&whole.pids);
+        found.add(whole);
+    }
+    Ok(found)
 }
 
 /// The Unix sockets in which something waits, and the UDP ports that the kernel itself receives on.

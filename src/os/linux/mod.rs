@@ -101,7 +101,7 @@ fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
     if request.unix {
         return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
     }
-    portable::collect(request, |table| {
+    let mut whole = portable::collect(request, |table| {
         // A table that seems empty may have been refused, which only shows while nothing was left out.
         let mut rows = portable::read(table, true)?;
         if rows.is_empty() {
@@ -116,7 +116,12 @@ fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
         rows.sort_by_key(|row| row.socket.inode);
         rows.dedup_by(|a, b| a.socket.inode.is_some() && a.socket == b.socket);
         Ok(rows)
-    })
+    })?;
+    let mut pids = portable::pids_by_inode()?;
+    for row in &mut whole.rows {
+        row.pids = row.socket.inode.and_then(|inode| pids.remove(&inode)).unwrap_or_default();
+    }
+    Ok(whole)
 }
 
 /// netstat2 ends without a word where the kernel refuses a dump. Sockets that /proc/net lists before and after a dump

@@ -145,7 +145,7 @@ fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces)
     // What has no inode has outlived its holders, and the table says 0 for its user.
     socket.uid = entry.inode.map(|_| entry.uid);
     socket.queue = entry.queue;
-    Row { socket, cgroup: entry.cgroup }
+    Row { socket, pids: Vec::new(), cgroup: entry.cgroup }
 }
 
 fn unix_row(entry: unix_diag::Entry) -> Row {
@@ -153,7 +153,7 @@ fn unix_row(entry: unix_diag::Entry) -> Row {
     socket.inode = Some(entry.inode);
     socket.uid = entry.uid;
     socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
-    Row { socket, cgroup: None }
+    Row { socket, pids: Vec::new(), cgroup: None }
 }
 
 fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, Error> {
@@ -172,7 +172,7 @@ fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, 
         socket.peer = listed.peer;
         socket.inode = (inode != 0).then_some(inode);
         socket.uid = socket.inode.map(|_| listed.uid);
-        Row { socket, cgroup: None }
+        Row { socket, pids: Vec::new(), cgroup: None }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
 }

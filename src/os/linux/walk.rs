@@ -23,6 +23,9 @@ const FEW_PROCESSES: usize = 64;
 /// More threads than this wait for each other inside the kernel.
 const MOST_THREADS: usize = 4;
 
+/// As many descriptors as a walk ever has open.
+const MOST_DESCRIPTORS: i32 = 400;
+
 /// A process that has one of the wanted sockets open.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -58,10 +61,22 @@ pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     let proc = rustix::fs::open("/proc", flags, Mode::empty())
         .map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    // The kernel makes room for more than 64 descriptors at once only while a process has one thread; afterwards each
+    // step waits for all other processors (expand_fdtable in fs/file.c), which costs more than half of a walk.
+    drop(rustix::io::fcntl_dupfd_cloexec(&proc, MOST_DESCRIPTORS));
     let mut whole = in_parallel(&pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk));
     whole.failed.sort_by_key(|(pid, _)| *pid);
     whole.pids = pids;
     Ok(whole)
+}
+
+/// Looks for sockets in the descriptor tables of these processes alone.
+pub(super) fn walk_among(pids: &[u32], wanted: &[u64]) -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot open /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    Ok(in_parallel(pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk)))
 }
 
 /// Does something for each process, on as many threads as are worth it.
