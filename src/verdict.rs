@@ -156,7 +156,16 @@ struct Sorted {
 impl Sorted {
     fn of(asked: &Asked, sockets: &[Listener]) -> Sorted {
         let mut sorted = Sorted::default();
-        for listener in sockets.iter().filter(|listener| asked.overlaps(&listener.socket)) {
+        let overlapping = sockets.iter().filter(|listener| asked.overlaps(&listener.socket)).count();
+        // A connection may have been bound to a wildcard before it had a peer, and its address does not show that.
+        let may_be = |listener: &&Listener| {
+            asked.overlaps(&listener.socket)
+                || (overlapping == 0
+                    && listener.socket.peer.is_some()
+                    && listener.socket.protocol == asked.protocol
+                    && listener.socket.endpoint.port() == Some(asked.port))
+        };
+        for listener in sockets.iter().filter(may_be) {
             let place = match (listener.socket.state, listener.socket.protocol) {
                 _ if listener.socket.is_listener() => &mut sorted.listening,
                 (State::Bound, _) | (State::Closed, Protocol::Udp) => &mut sorted.bound,

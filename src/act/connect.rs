@@ -64,6 +64,15 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
             });
         }
     });
+    for listener in &mut snapshot.listeners {
+        if let (Protocol::Tcp, Endpoint::Ip { interface: Some(interface), .. }, None) =
+            (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
+            && reached_at(listener).is_none()
+        {
+            let note = [b"not probed: it takes only what comes by ", interface.as_bytes()].concat();
+            listener.note = Some(note.into());
+        }
+    }
     for (at, probe) in found.into_inner().unwrap_or_default() {
         if let Some(listener) = snapshot.listeners.get_mut(at) {
             listener.probe = Some(probe);

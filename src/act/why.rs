@@ -157,7 +157,10 @@ fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
     let taken = rows.iter().any(|row| has_port(row) && asked.overlaps(&row.socket));
     let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);
     if !taken {
-        others.retain(|row| asked.overlaps(&row.socket));
+        // One whose address does not overlap may have been bound to a wildcard before it had a peer.
+        if others.iter().any(|row| asked.overlaps(&row.socket)) {
+            others.retain(|row| asked.overlaps(&row.socket));
+        }
         others.sort_by(|a, b| a.socket.order(&b.socket));
         others.truncate(MOST_CONNECTIONS);
         wanted.extend(others);

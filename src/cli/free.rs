@@ -151,9 +151,7 @@ impl Answer<'_> {
 
     fn documents(&self, outcomes: &[Outcome]) -> io::Result<()> {
         let mut text = Vec::new();
-        for (plan, outcome) in self.plans.iter().zip(outcomes) {
-            answers_json::free(plan, outcome, &mut text)?;
-        }
+        answers_json::free(self.plans, outcomes, &mut text)?;
         write_out(&text)
     }
 }

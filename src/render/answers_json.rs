@@ -44,6 +44,14 @@ struct LocalhostJson {
 }
 
 #[derive(Serialize)]
+struct SeveralJson<'a> {
+    schema: &'static str,
+    /// Whether all of them are free.
+    free: bool,
+    ports: Vec<FreeJson<'a>>,
+}
+
+#[derive(Serialize)]
 struct FreeJson<'a> {
     schema: &'static str,
     target: TargetJson,
@@ -138,21 +146,34 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     write_document(&document, out)
 }
 
-/// Writes a plan, and what came of it where it was carried out.
-pub(crate) fn free(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    let document = FreeJson {
-        schema: SCHEMA,
-        target: target(&plan.asked),
-        plan: plan.steps.iter().map(step).collect(),
-        refused: &plan.refusals,
-        done: outcome.done.iter().map(done).collect(),
-        free: outcome.free,
-        came_back: outcome.came_back,
-        reason: Some(outcome.reason.as_str()).filter(|reason| !reason.is_empty()),
-        held_by: outcome.held_by.iter().map(ListenerJson::from).collect(),
-        hints: plan.hints.iter().chain(&outcome.hints).map(String::as_str).collect(),
-    };
-    write_document(&document, out)
+/// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
+pub(crate) fn free(plans: &[Plan], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let mut ports: Vec<FreeJson<'_>> =
+        plans.iter().zip(outcomes).map(|(plan, outcome)| FreeJson::of(plan, outcome)).collect();
+    if ports.len() == 1
+        && let Some(only) = ports.pop()
+    {
+        return write_document(&only, out);
+    }
+    let free = outcomes.iter().all(|outcome| outcome.free);
+    write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
+}
+
+impl<'a> FreeJson<'a> {
+    fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+        FreeJson {
+            schema: SCHEMA,
+            target: target(&plan.asked),
+            plan: plan.steps.iter().map(step).collect(),
+            refused: &plan.refusals,
+            done: outcome.done.iter().map(done).collect(),
+            free: outcome.free,
+            came_back: outcome.came_back,
+            reason: Some(outcome.reason.as_str()).filter(|reason| !reason.is_empty()),
+            held_by: outcome.held_by.iter().map(ListenerJson::from).collect(),
+            hints: plan.hints.iter().chain(&outcome.hints).map(String::as_str).collect(),
+        }
+    }
 }
 
 /// Writes what waiting came to.

@@ -39,7 +39,10 @@ impl Case<'_> {
                             container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
                         format!(" to container {}{port}", container_name(container))
                     }
-                    (None, Some((_, what))) => format!(": {what}"),
+                    (None, Some((holder, what))) => match published(&holder.process) {
+                        Some(inside) => format!(" to {inside}: {what}"),
+                        None => format!(": {what}"),
+                    },
                     (None, None) => String::new(),
                 };
                 let by = seen.holders(listener);
@@ -351,4 +354,15 @@ fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
     });
     same.truncate(3);
     same
+}
+
+/// Where docker-proxy passes connections on to, as its command line says.
+fn published(proxy: &crate::Process) -> Option<String> {
+    let arguments = proxy.command.as_ref()?;
+    let after = |name: &str| {
+        let at = arguments.iter().position(|argument| argument.as_bytes() == name.as_bytes())?;
+        Some(arguments.get(at + 1)?.to_string_lossy().into_owned())
+    };
+    let (address, port) = (after("-container-ip")?, after("-container-port")?);
+    Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
 }

@@ -130,11 +130,6 @@ const READY: &[Cases] = &[
     unix_sockets::cases,
     #[cfg(unix)]
     unprivileged::cases,
-];
-
-/// What must hold with the commands `why`, `free`, `wait` and the option `--probe`: ignored until a line
-/// moves up to [`READY`], and run before that with `--ignored`.
-const AWAITED_WHY: &[Cases] = &[
     #[cfg(unix)]
     free::cases,
     #[cfg(unix)]
@@ -170,12 +165,8 @@ fn main() -> ExitCode {
         }
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
-    let ready = READY.iter().flat_map(|cases| cases()).map(|case| trial(&case, &arguments, may_skip));
-    let awaited = AWAITED_WHY.iter().flat_map(|cases| cases()).map(|case| {
-        let waits = "awaits `why`, `free`, `wait` and `--probe`";
-        trial(&case, &arguments, may_skip).with_kind(waits).with_ignored_flag(true)
-    });
-    let trials = ready.chain(awaited).collect();
+    let cases = READY.iter().flat_map(|cases| cases());
+    let trials = cases.map(|case| trial(&case, &arguments, may_skip)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     stage::clean();
     conclusion.exit_code()
