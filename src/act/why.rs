@@ -57,7 +57,7 @@ pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
         }
     };
     let local = os::local_addresses();
-    let limits = os::limits();
+    let limits = os::limits(asked.protocol);
     gaps.extend(limits.gaps.iter().cloned());
     let is_here = |address: IpAddr| {
         address.is_unspecified()

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(feature = "cli")]
 use super::processes;
 use super::{attempts, sys};
-use crate::{Gap, Text};
+use crate::{Gap, Protocol, Text};
 
 /// The machine's own limits on ports. `None` where it does not say or has no such limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) struct Limits {
     pub(crate) automatic: Option<RangeInclusive<u16>>,
     /// The ports that are kept out of those.
     pub(crate) reserved: Vec<RangeInclusive<u16>>,
+    /// Windows: the ports that are kept back from everybody.
+    pub(crate) excluded: Vec<RangeInclusive<u16>>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
 }
@@ -30,8 +32,8 @@ pub(crate) struct Local {
 }
 
 /// The machine's own limits on ports.
-pub(crate) fn limits() -> Limits {
-    sys::limits()
+pub(crate) fn limits(protocol: Protocol) -> Limits {
+    sys::limits(protocol)
 }
 
 /// The longest that a connection of this local port stays in TIME_WAIT.

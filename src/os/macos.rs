@@ -15,7 +15,7 @@ pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
-use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
+use crate::{Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason};
 
 /// The socket table, without the sockets of processes that may not be inspected.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -72,7 +72,7 @@ pub(super) fn privileged() -> bool {
 }
 
 /// What this machine allows to bind.
-pub(super) fn limits() -> Limits {
+pub(super) fn limits(_protocol: Protocol) -> Limits {
     // Since 10.14 a wildcard may be bound by anybody, a single address below 1024 by root alone.
     Limits { unprivileged_from: Some(1024), ..Limits::default() }
 }

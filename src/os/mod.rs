@@ -3,6 +3,8 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+#[cfg(any(windows, test))]
+mod excluded;
 mod machine;
 mod portable;
 mod processes;
@@ -64,6 +66,7 @@ pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
     /// SCTP and DCCP, where the system has them.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat2 reads neither"))]
     pub(crate) rare: bool,
     pub(crate) unix: bool,
     pub(crate) ipv4: bool,
@@ -71,6 +74,7 @@ pub(crate) struct Request {
     /// Every state, not listeners alone. A reader may give more than was asked for.
     pub(crate) all: bool,
     /// The one local port that is wanted. A reader may give more than was asked for.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat2 reads all ports"))]
     pub(crate) port: Option<u16>,
     /// Every network namespace that can be seen, not this process's alone.
     pub(crate) namespaces: bool,

@@ -8,6 +8,7 @@ mod pinned;
 mod grip;
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
@@ -18,8 +19,8 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable};
-use crate::{Error, ErrorKind, Evidence, Gap, Process, Reason};
+use super::{Holders, Limits, Reader, Request, Row, SocketTable, excluded, portable};
+use crate::{Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason};
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -80,10 +81,33 @@ pub(super) fn privileged() -> bool {
     }
 }
 
-/// What this machine allows to bind.
-pub(super) fn limits() -> Limits {
-    // Windows knows no privileged ports; it does not give its excluded ranges to programs by a documented interface.
-    Limits::default()
+/// What this machine allows to bind. Windows knows no privileged ports. Its excluded ranges are given by no documented
+/// interface to programs; netsh prints them, and is asked where somebody wants to know why alone.
+pub(super) fn limits(protocol: Protocol) -> Limits {
+    let mut limits = Limits::default();
+    for family in ["ipv4", "ipv6"] {
+        let only = format!("protocol={}", protocol.as_str());
+        let listed = Command::new("netsh")
+            .args(["interface", family, "show", "excludedportrange", &only])
+            .stdin(Stdio::null())
+            .output();
+        match listed {
+            Ok(output) if output.status.success() => limits.excluded.extend(excluded::parse(&output.stdout)),
+            Ok(output) => limits.gaps.push(not_listed(&output.status.to_string())),
+            Err(error) => limits.gaps.push(not_listed(&error.to_string())),
+        }
+    }
+    limits
+}
+
+fn not_listed(why: &str) -> Gap {
+    Gap::new(
+        "limits",
+        "error",
+        1,
+        format!("Windows' excluded port ranges: netsh did not list them: {why}"),
+        None,
+    )
 }
 
 /// The table here does not tell how long TIME_WAIT lasts.

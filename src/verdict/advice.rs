@@ -16,6 +16,16 @@ impl Case<'_> {
         };
         let linux = seen.os == "linux";
         match self.kind {
+            VerdictKind::Reserved if self.can_bind == Some(false) => {
+                let protocol = self.seen.asked.protocol.as_str();
+                vec![
+                    format!("netsh interface ipv4 show excludedportrange protocol={protocol} lists the ranges"),
+                    "Hyper-V and WinNAT take such ranges when they start: net stop winnat, then net start winnat, as \
+                     administrator, lets them choose again"
+                        .to_owned(),
+                    "or take a port outside of them".to_owned(),
+                ]
+            }
             VerdictKind::Free | VerdictKind::Reserved => Vec::new(),
             VerdictKind::Forwarded if self.standing.is_empty() => {
                 let mut advice = vec![

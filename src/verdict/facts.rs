@@ -91,6 +91,12 @@ impl Case<'_> {
                 }
                 None => "it needs a privilege that this user does not have".to_owned(),
             },
+            (VerdictKind::Reserved, _) if self.can_bind == Some(false) => {
+                let range = seen.limits.excluded.iter().find(|range| range.contains(&port));
+                let range =
+                    range.map_or_else(String::new, |range| format!(", {}-{},", range.start(), range.end()));
+                format!("Windows keeps a range of ports{range} back from everybody, and {port} is in it")
+            }
             (VerdictKind::Reserved, _) => {
                 format!(
                     "nothing stands in the way; the machine reserves {port} for those that ask for it by number"

@@ -133,6 +133,14 @@ fn reserved_forwarded_and_elsewhere() {
     reserved.limits.reserved = vec![70..=90];
     assert_eq!(judge(reserved).kind, VerdictKind::Reserved);
 
+    let mut excluded = seen(DENIED, DENIED, vec![]);
+    excluded.os = "windows";
+    excluded.limits.unprivileged_from = None;
+    excluded.limits.excluded = vec![70..=90];
+    let verdict = judge(excluded);
+    assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Reserved, Some(false)));
+    assert!(verdict.reason.contains("70-90") && !verdict.advice.is_empty(), "{}", verdict.reason);
+
     let mut forwarded = seen(None, None, vec![]);
     forwarded.answered = Some("127.0.0.1:80".parse().unwrap());
     assert_eq!(judge(forwarded).kind, VerdictKind::Forwarded);

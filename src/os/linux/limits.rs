@@ -10,7 +10,7 @@ use crate::os::portable::Table;
 use crate::{Family, Gap, Protocol};
 
 /// The limits. Those that cannot be read are gaps.
-pub(in crate::os) fn limits() -> Limits {
+pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
     let mut gaps = Vec::new();
     let mut read = |name: &str| {
         let path = Path::new("/proc/sys/net/ipv4").join(name);
@@ -33,7 +33,7 @@ pub(in crate::os) fn limits() -> Limits {
         );
         gaps.push(Gap::new("sockets", "kernel", 1, detail, None));
     }
-    Limits { unprivileged_from, automatic, reserved, gaps }
+    Limits { unprivileged_from, automatic, reserved, excluded: Vec::new(), gaps }
 }
 
 /// Whether a kernel of this release shows sockets that are bound and never listened.
