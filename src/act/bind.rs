@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::verdict::Asked;
 use crate::{Protocol, os};
 
 /// The options under which a bind is tried.
@@ -82,7 +83,17 @@ pub(crate) struct Place<'a> {
     pub(crate) port: u16,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// Where a bind for what is asked would be.
+    pub(crate) fn of(asked: &'a Asked) -> Place<'a> {
+        Place {
+            protocol: asked.protocol,
+            address: asked.address,
+            interface: asked.interface.as_ref().and_then(|name| name.as_str()),
+            port: asked.port,
+        }
+    }
+
     /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
     fn addresses(&self) -> Vec<(IpAddr, bool)> {
         const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);

@@ -82,13 +82,7 @@ impl Now {
     fn of(asked: &Asked) -> Result<Now, Error> {
         let mut rows = observe::sockets(asked.protocol, Some(asked.port), true)?.rows;
         rows.retain(|row| has_port(&row.socket) && asked.overlaps(&row.socket));
-        let interface = asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned());
-        let place = Place {
-            protocol: asked.protocol,
-            address: asked.address,
-            interface: interface.as_deref(),
-            port: asked.port,
-        };
+        let place = Place::of(asked);
         // What is seen to be taken needs no attempt.
         let in_use = !rows.is_empty()
             || bind::attempt(&place)

@@ -110,13 +110,7 @@ fn is_free(asked: &Asked) -> Result<bool, Error> {
     if in_the_way(false)? {
         return Ok(false);
     }
-    let interface = asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned());
-    let place = Place {
-        protocol: asked.protocol,
-        address: asked.address,
-        interface: interface.as_deref(),
-        port: asked.port,
-    };
+    let place = Place::of(asked);
     let attempts = bind::attempt(&place);
     let refused = |kind: RefusalKind| {
         attempts

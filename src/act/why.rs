@@ -30,13 +30,7 @@ pub fn why(target: &Target) -> Result<Verdict, Error> {
 /// The same for what a target was understood as.
 pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
     let asked = asked.clone();
-    let interface = asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned());
-    let place = Place {
-        protocol: asked.protocol,
-        address: asked.address,
-        interface: interface.as_deref(),
-        port: asked.port,
-    };
+    let place = Place::of(&asked);
     let (mut attempts, table) = attempt_and_look(&asked, &place)?;
     let mut gaps = table.gaps;
     attempts.extend(bind::attempt_otherwise(&place));
@@ -111,12 +105,7 @@ fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, S
 #[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(asked) = asked(target) else { return false };
-    let place = Place {
-        protocol: asked.protocol,
-        address: asked.address,
-        interface: target.interface(),
-        port: asked.port,
-    };
+    let place = Place::of(&asked);
     bind::attempt(&place).iter().filter_map(|attempt| attempt.refused.as_ref()).any(|refusal| {
         matches!(refusal.kind, RefusalKind::InUse | RefusalKind::Denied)
             || (refusal.kind == RefusalKind::NotLocal && asked.address.is_some())
