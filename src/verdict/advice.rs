@@ -115,6 +115,10 @@ impl Case<'_> {
             add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
                  names it"
                 .to_owned());
+        } else if sudo.is_empty() && self.standing.iter().any(|listener| listener.unseen.is_some()) {
+            add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
+                 container, or with more rights"
+                .to_owned());
         } else {
             add(format!(
                 "{sudo}allears free {target} ends it, after asking, and proves that the port is free"
