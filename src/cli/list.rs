@@ -215,7 +215,7 @@ impl Answer<'_> {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut columns = self.list.columns.clone();
         if columns.is_none() && self.list.parents {
-            columns = Some(vec![
+            let mut named = vec![
                 Column::Port,
                 Column::Protocol,
                 Column::Address,
@@ -223,7 +223,10 @@ impl Answer<'_> {
                 Column::Pid,
                 Column::User,
                 Column::Parents,
-            ]);
+            ];
+            named.extend(self.list.probe.then_some(Column::Probe));
+            named.extend(self.list.connections.then_some(Column::Connected));
+            columns = Some(named);
         }
         let options = table::Options {
             columns,

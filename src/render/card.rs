@@ -288,17 +288,11 @@ fn candidates(unseen: &Unseen) -> Option<String> {
 }
 
 fn connections(connections: &[Connection]) -> String {
-    let one = |connection: &Connection| {
-        let clients: Vec<String> = connection.clients.iter().map(words::candidate).collect();
-        match clients.is_empty() {
-            true => format!("{} {}", connection.peer, connection.state.as_str()),
-            false => format!("{} {}, {}", connection.peer, connection.state.as_str(), clients.join(" and ")),
-        }
-    };
     match connections {
         [] => "nobody".to_owned(),
         connections => {
-            let mut list: Vec<String> = connections.iter().take(LONGEST_LIST).map(one).collect();
+            let mut list: Vec<String> =
+                connections.iter().take(LONGEST_LIST).map(words::connection).collect();
             if connections.len() > LONGEST_LIST {
                 list.push(format!("and {} more", connections.len() - LONGEST_LIST));
             }

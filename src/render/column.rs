@@ -41,13 +41,14 @@ pub(crate) enum Column {
     Container,
     Unseen,
     Probe,
+    Connected,
     Note,
     What,
 }
 
 impl Column {
     /// Every column with its name, in the order of CSV.
-    pub(crate) const NAMES: [(Column, &'static str); 34] = [
+    pub(crate) const NAMES: [(Column, &'static str); 35] = [
         (Column::Protocol, "protocol"),
         (Column::Family, "family"),
         (Column::Address, "address"),
@@ -80,6 +81,7 @@ impl Column {
         (Column::Parents, "parents"),
         (Column::Unseen, "unseen"),
         (Column::Probe, "probe"),
+        (Column::Connected, "connected"),
         (Column::Note, "note"),
         (Column::What, "what"),
     ];
@@ -159,6 +161,10 @@ impl Column {
                 text(container.map(|container| container.name.as_ref().unwrap_or(&container.id)))
             }
             Column::Unseen => listener.unseen.as_ref().map(|unseen| unseen.reason.as_str().to_owned()),
+            Column::Connected => listener.connections.as_ref().map(|connections| {
+                let list: Vec<String> = connections.iter().map(crate::render::words::connection).collect();
+                list.join("; ")
+            }),
             Column::Probe => listener.probe.as_ref().map(crate::render::words::probe),
             Column::Note => text(listener.note.as_ref()),
             Column::What => {

@@ -7,7 +7,7 @@ use crate::Snapshot;
 use crate::render::column::Column;
 
 /// Writes a snapshot as CSV with these columns, or all but the one that is made for people. The one
-/// for probes is there where something was probed.
+/// for probes is there where something was probed, that for connections where they were asked for.
 pub(crate) fn write(
     snapshot: &Snapshot,
     columns: Option<&[Column]>,
@@ -15,10 +15,16 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let probed = snapshot.listeners.iter().any(|listener| listener.probe.is_some());
+    let connected = snapshot.listeners.iter().any(|listener| listener.connections.is_some());
     let every: Vec<Column> = Column::NAMES
         .iter()
         .map(|(column, _)| *column)
-        .filter(|column| *column != Column::What && (*column != Column::Probe || probed))
+        .filter(|column| match column {
+            Column::What => false,
+            Column::Probe => probed,
+            Column::Connected => connected,
+            _ => true,
+        })
         .collect();
     let columns = columns.unwrap_or(&every);
     let mut writer = csv::Writer::from_writer(out);

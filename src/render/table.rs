@@ -84,6 +84,9 @@ fn default_columns(states: bool, snapshot: &Snapshot) -> Vec<Column> {
     if snapshot.listeners.iter().any(|listener| listener.probe.is_some()) {
         columns.push(Column::Probe);
     }
+    if snapshot.listeners.iter().any(|listener| listener.connections.is_some()) {
+        columns.push(Column::Connected);
+    }
     columns.push(Column::What);
     columns
 }
@@ -261,6 +264,7 @@ impl Fit {
         for (pass, floor) in [(0, true), (1, false)] {
             for column in [
                 Column::What,
+                Column::Connected,
                 Column::Command,
                 Column::Directory,
                 Column::Address,
@@ -306,7 +310,7 @@ impl Column {
     /// The least width in which a column still tells something.
     fn least(self, natural: usize) -> usize {
         let least = match self {
-            Column::What | Column::Command | Column::Directory | Column::Address => 12,
+            Column::What | Column::Connected | Column::Command | Column::Directory | Column::Address => 12,
             Column::User | Column::Process => 8,
             _ => natural,
         };
@@ -320,7 +324,7 @@ impl Column {
             Column::Address => Some(1),
             Column::Protocol => Some(2),
             Column::User => Some(3),
-            Column::State | Column::Namespace | Column::Probe => Some(4),
+            Column::State | Column::Namespace | Column::Probe | Column::Connected => Some(4),
             Column::Peer => Some(5),
             _ => Some(6),
         }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
-use crate::{Candidate, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket, Text};
+use crate::{
+    Candidate, Connection, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket, Text,
+};
 
 /// What the asking user is known by.
 #[derive(Debug, Clone, Default)]
@@ -130,6 +132,15 @@ pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
         () if hours < 24 => format!("{hours} h {} min", minutes % 60),
         () if days < 30 => format!("{days} d {} h", hours % 24),
         () => format!("{days} d"),
+    }
+}
+
+/// Who is at the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
+pub(crate) fn connection(connection: &Connection) -> String {
+    let clients: Vec<String> = connection.clients.iter().map(candidate).collect();
+    match clients.is_empty() {
+        true => format!("{} {}", connection.peer, connection.state.as_str()),
+        false => format!("{} {}, {}", connection.peer, connection.state.as_str(), clients.join(" and ")),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, pids, port};
 use serde_json::{Value, json};
 
 cases![
+    connections_are_a_column_of_the_table[],
     a_bound_socket_is_no_listener[Need::Linux],
     a_lingering_connection_is_no_listener[Need::Linux],
     a_connection_from_the_port_is_no_listener[Need::Linux],
@@ -111,4 +112,17 @@ fn chosen_columns_are_shown_in_their_order() {
     let mut wanted = servers.map(|server| vec![server.pid().to_string(), server.port().to_string()]);
     wanted.sort();
     seen.equal(rows, wanted.to_vec(), "pid and port, and nothing else");
+}
+
+fn connections_are_a_column_of_the_table() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("client=127.0.0.1:{port}")]);
+    let seen = Look::at([
+        "--connections".to_owned(),
+        format!("tcp/{port}-{port}"),
+        "--columns=port,connected".into(),
+    ]);
+    let seen = seen.run().code(0);
+    let client = format!("(pid {})", server.pid());
+    seen.must(seen.text().contains("established") && seen.text().contains(&client), "who is connected");
 }
