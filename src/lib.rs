@@ -65,7 +65,9 @@ mod verdict;
 pub use act::{connect::probe_listeners, why};
 pub use error::{Error, ErrorKind};
 pub use os::Reader;
-pub use process::{Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service};
+pub use process::{
+    Compose, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,
+};
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen};
 pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State};

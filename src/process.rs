@@ -25,6 +25,8 @@ pub struct Process {
     pub name: Text,
     /// Its command line; `None` where it could not be read, empty where it has none.
     pub command: Option<Vec<Text>>,
+    /// What it runs, where its name is that of an interpreter or a launcher: `vite`, `manage.py runserver`.
+    pub script: Option<Text>,
     /// The program's file.
     pub executable: Option<Text>,
     /// Its working directory.
@@ -39,6 +41,8 @@ pub struct Process {
     pub started_at: Option<Timestamp>,
     /// Its parent, or with [`crate::Query::parents`] the whole ancestry, the nearest first.
     pub parents: Vec<Parent>,
+    /// What keeps it running or started it, the nearest one known: a service manager, a terminal, an editor.
+    pub supervisor: Option<Supervisor>,
     /// The service it belongs to.
     pub service: Option<Service>,
     /// The container it runs in.
@@ -55,6 +59,18 @@ pub struct Parent {
     pub name: Text,
 }
 
+/// An ancestor of a process that tells why it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Supervisor {
+    /// What kind of thing it is: `systemd`, `supervisord`, `tmux`, `ssh`, `cron`, `vscode`, ...
+    pub kind: Text,
+    /// Its process id.
+    pub pid: u32,
+    /// Its process name.
+    pub name: Text,
+}
+
 /// The nearest folder above a working directory that looks like the root of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +79,10 @@ pub struct Project {
     pub directory: Text,
     /// What marks it: `.git`, `Cargo.toml`, ...
     pub marker: Text,
+    /// The git branch that is checked out there, or the first characters of the commit where there is none.
+    pub branch: Option<Text>,
+    /// The name of the git worktree, where the folder is one that was added to a repository.
+    pub worktree: Option<Text>,
 }
 
 /// A service as its manager names it.
@@ -75,6 +95,8 @@ pub struct Service {
     pub name: Text,
     /// `system` or `user`.
     pub scope: Text,
+    /// For a socket unit of systemd: the service it starts.
+    pub activates: Option<Text>,
 }
 
 /// A container.
@@ -91,6 +113,18 @@ pub struct Container {
     pub image: Option<Text>,
     /// The port inside.
     pub port: Option<u16>,
+    /// The Compose project and service it is part of.
+    pub compose: Option<Compose>,
+}
+
+/// What Compose calls a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compose {
+    /// The project.
+    pub project: Text,
+    /// The service in it.
+    pub service: Option<Text>,
 }
 
 /// How it is known that a process holds a socket.

@@ -54,6 +54,7 @@ fn describe(process: &sysinfo::Process) -> Process {
         id: ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) },
         name,
         command: (!command.is_empty()).then_some(command),
+        script: None,
         executable: process.exe().map(Text::from).filter(|path| !path.is_empty()),
         directory: process.cwd().map(Text::from).filter(|path| !path.is_empty()),
         project: None,
@@ -64,6 +65,7 @@ fn describe(process: &sysinfo::Process) -> Process {
             .filter(|start| *start > 0)
             .and_then(|start| Timestamp::from_second(start).ok()),
         parents: Vec::new(),
+        supervisor: None,
         service: None,
         container: None,
     }

@@ -79,6 +79,6 @@ fn of(directory: &Path) -> Option<Project> {
         let marker = MARKERS
             .into_iter()
             .find(|marker| PathBuf::from(folder).join(marker).symlink_metadata().is_ok())?;
-        Some(Project { directory: Text::from(folder), marker: marker.into() })
+        Some(Project { directory: Text::from(folder), marker: marker.into(), branch: None, worktree: None })
     })
 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::acts_on_terminal;
 use crate::{
-    Candidate, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener, Outcome,
-    Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State,
-    Text, Unseen,
+    Candidate, Compose, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener,
+    Outcome, Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket,
+    State, Supervisor, Text, Unseen,
 };
 
 /// The schema written, and the only one read.
@@ -103,6 +103,8 @@ struct ServiceJson {
     manager: String,
     name: String,
     scope: String,
+    #[serde(default)]
+    activates: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,6 +114,14 @@ struct ContainerJson {
     name: Option<String>,
     image: Option<String>,
     port: Option<u16>,
+    #[serde(default)]
+    compose: Option<ComposeJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ComposeJson {
+    project: String,
+    service: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,6 +134,10 @@ struct HolderJson {
     command: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     command_bytes: Option<Vec<String>>,
+    #[serde(default)]
+    script: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    script_bytes: Option<String>,
     executable: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     executable_bytes: Option<String>,
@@ -137,6 +151,8 @@ struct HolderJson {
     descriptors: Vec<u32>,
     evidence: String,
     parents: Vec<ParentJson>,
+    #[serde(default)]
+    supervisor: Option<SupervisorJson>,
     service: Option<ServiceJson>,
     container: Option<ContainerJson>,
 }
@@ -145,6 +161,19 @@ struct HolderJson {
 struct ProjectJson {
     directory: String,
     marker: String,
+    #[serde(default)]
+    branch: Option<String>,
+    #[serde(default)]
+    worktree: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SupervisorJson {
+    kind: String,
+    pid: u32,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_bytes: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -437,6 +466,8 @@ impl From<&Holder> for HolderJson {
             name_bytes: bytes(&process.name),
             command: command.map(|command| command.iter().map(lossy).collect()),
             command_bytes: if valid { None } else { command.map(encode) },
+            script: lossy_option(&process.script),
+            script_bytes: process.script.as_ref().and_then(bytes),
             executable: lossy_option(&process.executable),
             executable_bytes: process.executable.as_ref().and_then(bytes),
             directory: lossy_option(&process.directory),
@@ -444,6 +475,8 @@ impl From<&Holder> for HolderJson {
             project: process.project.as_ref().map(|project| ProjectJson {
                 directory: lossy(&project.directory),
                 marker: lossy(&project.marker),
+                branch: lossy_option(&project.branch),
+                worktree: lossy_option(&project.worktree),
             }),
             uid: process.uid,
             user: lossy_option(&process.user),
@@ -451,6 +484,7 @@ impl From<&Holder> for HolderJson {
             descriptors: holder.descriptors.clone(),
             evidence: holder.evidence.as_str().to_owned(),
             parents: process.parents.iter().map(ParentJson::from).collect(),
+            supervisor: process.supervisor.as_ref().map(SupervisorJson::from),
             service: process.service.as_ref().map(ServiceJson::from),
             container: process.container.as_ref().map(ContainerJson::from),
         }
@@ -479,16 +513,20 @@ impl TryFrom<HolderJson> for Holder {
             id: ProcessId { pid: json.pid, start: json.start },
             name: text(&json.name, json.name_bytes.as_ref(), "holders.name_bytes")?,
             command,
+            script: text_option(&json.script, &json.script_bytes, "holders.script_bytes")?,
             executable: text_option(&json.executable, &json.executable_bytes, "holders.executable_bytes")?,
             directory: text_option(&json.directory, &json.directory_bytes, "holders.directory_bytes")?,
             project: json.project.map(|project| Project {
                 directory: project.directory.as_str().into(),
                 marker: project.marker.as_str().into(),
+                branch: plain(&project.branch),
+                worktree: plain(&project.worktree),
             }),
             uid: json.uid,
             user: plain(&json.user),
             started_at: json.started_at,
             parents: json.parents.into_iter().map(parent).collect::<Result<_, _>>()?,
+            supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
             service: json.service.map(Service::from),
             container: json.container.map(Container::from),
         };
@@ -503,12 +541,33 @@ impl From<&Parent> for ParentJson {
     }
 }
 
+impl From<&Supervisor> for SupervisorJson {
+    fn from(supervisor: &Supervisor) -> Self {
+        SupervisorJson {
+            kind: lossy(&supervisor.kind),
+            pid: supervisor.pid,
+            name: lossy(&supervisor.name),
+            name_bytes: bytes(&supervisor.name),
+        }
+    }
+}
+
+impl TryFrom<SupervisorJson> for Supervisor {
+    type Error = Wrong;
+
+    fn try_from(json: SupervisorJson) -> Result<Self, Wrong> {
+        let name = text(&json.name, json.name_bytes.as_ref(), "holders.supervisor.name_bytes")?;
+        Ok(Supervisor { kind: json.kind.as_str().into(), pid: json.pid, name })
+    }
+}
+
 impl From<&Service> for ServiceJson {
     fn from(service: &Service) -> Self {
         ServiceJson {
             manager: lossy(&service.manager),
             name: lossy(&service.name),
             scope: lossy(&service.scope),
+            activates: lossy_option(&service.activates),
         }
     }
 }
@@ -519,6 +578,7 @@ impl From<ServiceJson> for Service {
             manager: json.manager.as_str().into(),
             name: json.name.as_str().into(),
             scope: json.scope.as_str().into(),
+            activates: plain(&json.activates),
         }
     }
 }
@@ -531,6 +591,10 @@ impl From<&Container> for ContainerJson {
             name: lossy_option(&container.name),
             image: lossy_option(&container.image),
             port: container.port,
+            compose: container.compose.as_ref().map(|compose| ComposeJson {
+                project: lossy(&compose.project),
+                service: lossy_option(&compose.service),
+            }),
         }
     }
 }
@@ -543,6 +607,10 @@ impl From<ContainerJson> for Container {
             name: plain(&json.name),
             image: plain(&json.image),
             port: json.port,
+            compose: json.compose.map(|compose| Compose {
+                project: compose.project.as_str().into(),
+                service: plain(&compose.service),
+            }),
         }
     }
 }
@@ -708,19 +776,34 @@ mod tests {
             id: ProcessId { pid: 4121, start: Some(7) },
             name: name.into(),
             command: command.map(|command| command.into_iter().map(Text::from).collect()),
+            script: Some(vec![0xfe, b'v'].into()),
             executable: Some("/usr/bin/node".into()),
             directory: None,
-            project: Some(Project { directory: "/p".into(), marker: ".git".into() }),
+            project: Some(Project {
+                directory: "/p".into(),
+                marker: ".git".into(),
+                branch: Some("main".into()),
+                worktree: Some("w".into()),
+            }),
             uid: Some(70000),
             user: Some("dev".into()),
             started_at: Timestamp::from_second(1_000_000).ok(),
             parents: vec![Parent { pid: 1, name: vec![0xff].into() }],
+            supervisor: Some(Supervisor { kind: "tmux".into(), pid: 1, name: vec![0xff].into() }),
             service: Some(Service {
                 manager: "systemd".into(),
                 name: "x.service".into(),
                 scope: "user".into(),
+                activates: Some("y.service".into()),
             }),
-            container: None,
+            container: Some(Container {
+                runtime: "docker".into(),
+                id: "4f1d".into(),
+                name: Some("web-1".into()),
+                image: Some("web:3".into()),
+                port: Some(80),
+                compose: Some(Compose { project: "shop".into(), service: Some("web".into()) }),
+            }),
         }
     }
 

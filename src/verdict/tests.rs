@@ -31,6 +31,7 @@ fn held_by(mut listener: Listener, name: &str) -> Listener {
             id: ProcessId { pid: 991, start: Some(1) },
             name: name.into(),
             command: None,
+            script: None,
             executable: None,
             directory: None,
             project: None,
@@ -38,6 +39,7 @@ fn held_by(mut listener: Listener, name: &str) -> Listener {
             user: Some("dev".into()),
             started_at: None,
             parents: Vec::new(),
+            supervisor: None,
             service: None,
             container: None,
         },
@@ -222,8 +224,12 @@ fn whom_localhost_reaches() {
 #[test]
 fn services_and_containers_are_stopped_by_their_managers() {
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "nginx");
-    listener.service =
-        Some(Service { manager: "systemd".into(), name: "nginx.service".into(), scope: "system".into() });
+    listener.service = Some(Service {
+        manager: "systemd".into(),
+        name: "nginx.service".into(),
+        scope: "system".into(),
+        activates: None,
+    });
     let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
     assert!(
         verdict.advice.iter().any(|line| line.starts_with("systemctl stop nginx.service")),
@@ -235,6 +241,7 @@ fn services_and_containers_are_stopped_by_their_managers() {
         name: Some("web-1".into()),
         image: None,
         port: Some(80),
+        compose: None,
     };
     assert_eq!(stop_container(&container).as_deref(), Some("docker stop web-1"));
 }

@@ -41,7 +41,12 @@ pub(super) fn belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
             in_user_manager = true;
         } else if let Some(name) = unit(part, in_user_manager) {
             let scope = if in_user_manager { "user" } else { "system" };
-            service = Some(Service { manager: "systemd".into(), name: name.into(), scope: scope.into() });
+            service = Some(Service {
+                manager: "systemd".into(),
+                name: name.into(),
+                scope: scope.into(),
+                activates: None,
+            });
         }
     }
     (service, container)
@@ -112,7 +117,7 @@ fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
 }
 
 fn named(runtime: &str, id: &[u8], name: Option<Text>) -> Container {
-    Container { runtime: runtime.into(), id: id.into(), name, image: None, port: None }
+    Container { runtime: runtime.into(), id: id.into(), name, image: None, port: None, compose: None }
 }
 
 /// What Docker, Podman, containerd and CRI-O name a container: 64 hexadecimal digits.
