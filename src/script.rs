@@ -1,0 +1,143 @@
+//! What runs in a process whose name is that of an interpreter or a launcher: `vite`, `manage.py runserver`, a jar.
+//! A pure function of the command line, the program's file, the name and the parent, all of which were read before;
+//! nothing is looked up. What cannot be told from them is `None`, never a guess.
+
+mod interpreters;
+mod java;
+mod packages;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use crate::{Process, Text};
+use interpreters::{Interpreter, Start};
+use tools::Tool;
+
+/// What runs in a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// Something with a name of its own that says more than the interpreter's: a known tool, a jar, a module.
+    Named(Text),
+    /// A file that the interpreter was given.
+    File(Text),
+}
+
+impl Runs {
+    /// As it is shown.
+    pub(crate) fn text(&self) -> &Text {
+        let (Runs::Named(text) | Runs::File(text)) = self;
+        text
+    }
+}
+
+/// A word longer than this is no name of anything.
+const LONGEST_WORD: usize = 64;
+
+/// What runs in this process, where its name may be that of an interpreter.
+pub(crate) fn of(process: &Process) -> Option<Runs> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    if let Some(by_path) = built(process) {
+        return Some(Runs::Named(by_path.into()));
+    }
+    let interpreter = interpreter(process);
+    let (first, arguments) = command.split_first()?;
+    if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
+        return tools::titled(&words, interpreter);
+    }
+    match interpreter?.start(arguments)? {
+        Start::Script { path, arguments } => Some(file(interpreter?, path, arguments)),
+        Start::Module { name, arguments } => {
+            let tool = tools::named(interpreter?, name).map(|tool| tool.with(name, arguments));
+            let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
+            tool.or_else(module).map(|text| Runs::Named(text.into()))
+        }
+        Start::Named(name) => Some(Runs::Named(name.into())),
+        Start::File(name) => Some(Runs::File(name.into())),
+    }
+}
+
+/// The interpreter's or launcher's own name, where something else is told instead of it.
+///
+/// A process may have been given another name: by the kernel that of a script, by itself any.
+pub(crate) fn interpreter_name(process: &Process) -> Text {
+    let first = process.command.iter().flatten().next();
+    let names = [Some(&process.name), process.executable.as_ref(), first];
+    let known = names.into_iter().flatten().map(Text::file_name).find(|name| interpreters::find(name).is_some());
+    known.map_or_else(|| process.name.clone(), Text::from)
+}
+
+/// Whether the text in `script` says more than the process's name, so that it may stand in its place.
+pub(crate) fn replaces_name(process: &Process) -> bool {
+    matches!((of(process), &process.script), (Some(Runs::Named(text)), Some(script)) if text == *script)
+}
+
+/// The program's file tells which interpreter it is; where that is not known, the word it was started by.
+fn interpreter(process: &Process) -> Option<&'static Interpreter> {
+    let executable = process.executable.as_ref().map(Text::file_name);
+    let first = || process.command.iter().flatten().next().map(Text::file_name);
+    executable.and_then(interpreters::find).or_else(|| interpreters::find(first()?))
+}
+
+/// What built a program a moment before it ran it, as the program's own path shows.
+///
+/// On Unix `cargo run` becomes the program it has built, and nothing is left to tell it from one that was started by
+/// hand; where it stays, it is the parent. Tests, which it starts too, lie in `deps`.
+fn built(process: &Process) -> Option<&'static str> {
+    let path = process.executable.as_ref()?.as_bytes();
+    let mut folders = path.rsplit(|byte| is_separator(*byte)).skip(1);
+    let (last, before, above) = (folders.next()?, folders.next()?, folders.next().unwrap_or_default());
+    let parent = process.parents.first().map(|parent| plain_name(&parent.name));
+    let is_profile = matches!(last, b"debug" | b"release");
+    if is_profile && parent.as_deref() == Some(b"cargo") && [before, above].contains(&b"target".as_slice()) {
+        return Some("cargo run");
+    }
+    // `go run` links into a folder of its own, which nothing else has.
+    (last == b"exe" && before.starts_with(b"b0") && above.starts_with(b"go-build")).then_some("go run")
+}
+
+/// What a script's path says: a tool that is known, a package's command, or a file.
+fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Runs {
+    let named = packages::named(interpreter, path).unwrap_or(path);
+    if let Some(tool) = tools::named(interpreter, named) {
+        return Runs::Named(tool.with(file_name(path), arguments).into());
+    }
+    match named == path {
+        true => Runs::File(file_name(path).into()),
+        false => Runs::Named(named.into()),
+    }
+}
+
+/// The words of a title that a process has put in the place of its command line.
+fn title(only: &[u8]) -> Option<Vec<&[u8]>> {
+    let words: Vec<&[u8]> = only.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+    let first = words.first()?;
+    // A path with a space in it is no title.
+    (words.len() > 1 && !first.iter().any(|byte| is_separator(*byte))).then_some(words)
+}
+
+/// A word that may be shown as part of a name.
+fn short(word: &[u8]) -> Option<&[u8]> {
+    (!word.is_empty() && word.len() <= LONGEST_WORD && !word.starts_with(b"-")).then_some(word)
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
+
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| is_separator(*byte)).next().unwrap_or(path)
+}
+
+/// A file's name without the ending that says what kind of file it is.
+fn stem(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|byte| *byte == b'.') {
+        Some(at) if at > 0 => name.get(..at).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// A program's name in small letters, without `.exe`.
+fn plain_name(name: &Text) -> Vec<u8> {
+    let lower = file_name(name.as_bytes()).to_ascii_lowercase();
+    lower.strip_suffix(b".exe").map(<[u8]>::to_vec).unwrap_or(lower)
+}
