@@ -56,6 +56,7 @@ mod os;
 mod process;
 mod query;
 pub mod render;
+mod script;
 mod snapshot;
 mod socket;
 mod target;

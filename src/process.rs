@@ -79,10 +79,16 @@ pub struct Project {
     pub directory: Text,
     /// What marks it: `.git`, `Cargo.toml`, ...
     pub marker: Text,
-    /// The git branch that is checked out there, or the first characters of the commit where there is none.
+    /// The git branch that is checked out there now, or the first ten digits of the commit where there is none. A
+    /// branch of such a name is `heads/` and the name.
     pub branch: Option<Text>,
     /// The name of the git worktree, where the folder is one that was added to a repository.
     pub worktree: Option<Text>,
+}
+
+impl Project {
+    /// How many digits of a commit stand in the place of a branch.
+    pub(crate) const COMMIT_DIGITS: usize = 10;
 }
 
 /// A service as its manager names it.

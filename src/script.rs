@@ -10,8 +10,7 @@ mod tests;
 mod tools;
 
 use crate::{Process, Text};
-use interpreters::{Interpreter, Start};
-use tools::Tool;
+use interpreters::{Interpreter, Language, Start};
 
 /// What runs in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +41,9 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
     let interpreter = interpreter(process);
     let (first, arguments) = command.split_first()?;
     if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
-        return tools::titled(&words, interpreter);
+        // A program that is known and is no interpreter may call itself anything.
+        let may_be_any = interpreter.is_some() || process.executable.is_none();
+        return tools::titled(&words, interpreter).filter(|_| may_be_any);
     }
     match interpreter?.start(arguments)? {
         Start::Script { path, arguments } => Some(file(interpreter?, path, arguments)),
@@ -62,7 +63,8 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
 pub(crate) fn interpreter_name(process: &Process) -> Text {
     let first = process.command.iter().flatten().next();
     let names = [Some(&process.name), process.executable.as_ref(), first];
-    let known = names.into_iter().flatten().map(Text::file_name).find(|name| interpreters::find(name).is_some());
+    let known =
+        names.into_iter().flatten().map(Text::file_name).find(|name| interpreters::find(name).is_some());
     known.map_or_else(|| process.name.clone(), Text::from)
 }
 
@@ -101,9 +103,10 @@ fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Runs {
     if let Some(tool) = tools::named(interpreter, named) {
         return Runs::Named(tool.with(file_name(path), arguments).into());
     }
-    match named == path {
+    // Of a program that is compiled, as of a jar, the interpreter's name says nothing.
+    match named == path && interpreter.language != Language::Dotnet {
         true => Runs::File(file_name(path).into()),
-        false => Runs::Named(named.into()),
+        false => Runs::Named(if named == path { file_name(path) } else { named }.into()),
     }
 }
 

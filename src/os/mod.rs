@@ -3,9 +3,11 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+mod branch;
 #[cfg(any(windows, test))]
 mod excluded;
 mod machine;
+mod paths;
 mod portable;
 mod processes;
 mod project;
@@ -45,7 +47,7 @@ pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left}
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
-use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen};
+use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen, script};
 
 /// Which reader of the socket table is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -173,6 +175,9 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     });
     let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
+    for process in facts.processes.values_mut() {
+        process.script = script::of(process).map(|runs| runs.text().clone());
+    }
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
 }

@@ -1,11 +1,13 @@
-//! The project a working directory belongs to: the nearest folder above that looks like a project's root.
+//! The project a working directory belongs to: the nearest folder above that looks like a project's root, and what
+//! is checked out there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::{branch, paths};
 use crate::{Gap, Process, Project, Text};
 
 /// What marks the root of a project.
@@ -31,22 +33,23 @@ const LONGEST: Duration = Duration::from_millis(150);
 
 /// Finds the projects of processes by their working directories. What does not answer in time is a gap.
 pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
-    let mut directories: Vec<Text> = processes
-        .values()
-        .filter_map(|process| process.directory.clone())
-        .filter(|directory| directory.as_bytes() != b"/")
-        .collect();
-    directories.sort_unstable();
-    directories.dedup();
+    let mut directories: BTreeMap<Text, Vec<u32>> = BTreeMap::new();
+    for (pid, process) in &*processes {
+        if let Some(directory) = process.directory.as_ref().filter(|directory| directory.as_bytes() != b"/") {
+            directories.entry(directory.clone()).or_default().push(*pid);
+        }
+    }
     if directories.is_empty() {
         return None;
     }
     let count = directories.len();
     let (send, receive) = mpsc::channel();
     let search = move || {
-        for directory in directories {
-            let project = directory.as_str().and_then(|path| of(Path::new(path)));
-            if send.send((directory, project)).is_err() {
+        for (directory, mut pids) in directories {
+            let path = paths::of(&directory);
+            let project = path.as_deref().and_then(of);
+            pids.retain(|pid| project.is_some() && path.as_deref().is_some_and(|path| is_there(*pid, path)));
+            if send.send((pids, project)).is_err() {
                 return;
             }
         }
@@ -56,29 +59,48 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
         return None;
     }
     let deadline = Instant::now() + LONGEST;
-    let mut found: BTreeMap<Text, Option<Project>> = BTreeMap::new();
-    while found.len() < count {
-        match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok((directory, project)) => found.insert(directory, project),
-            Err(_) => break,
+    let mut answered = 0;
+    while answered < count {
+        let Ok((pids, project)) = receive.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        else {
+            break;
         };
+        answered += 1;
+        for pid in pids {
+            if let Some(process) = processes.get_mut(&pid) {
+                process.project.clone_from(&project);
+            }
+        }
     }
-    for process in processes.values_mut() {
-        process.project = process.directory.as_ref().and_then(|directory| found.get(directory)?.clone());
-    }
-    let missing = count - found.len();
+    let missing = count - answered;
     (missing > 0).then(|| {
         let detail = format!("{missing} working directories on file systems that did not answer in time");
         Gap::new("project", "timeout", missing, detail, None)
     })
 }
 
+/// Whether the folder a process is in is the one that has this path here: in a container it may be another.
+#[cfg(target_os = "linux")]
+fn is_there(pid: u32, path: &Path) -> bool {
+    use std::os::linux::fs::MetadataExt;
+    let own = Path::new("/proc").join(pid.to_string()).join("cwd");
+    match (own.metadata(), path.metadata()) {
+        (Ok(own), Ok(seen)) => (own.st_dev(), own.st_ino()) == (seen.st_dev(), seen.st_ino()),
+        _ => false,
+    }
+}
+
+/// Whether the folder a process is in is the one that has this path here.
+#[cfg(not(target_os = "linux"))]
+fn is_there(_pid: u32, _path: &Path) -> bool {
+    true
+}
+
 /// The nearest project root at or above a folder; the root of the file system is none.
 fn of(directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
-        let marker = MARKERS
-            .into_iter()
-            .find(|marker| PathBuf::from(folder).join(marker).symlink_metadata().is_ok())?;
-        Some(Project { directory: Text::from(folder), marker: marker.into(), branch: None, worktree: None })
+        let marker = MARKERS.into_iter().find(|marker| folder.join(marker).symlink_metadata().is_ok())?;
+        let branch::CheckedOut { branch, worktree } = branch::checked_out(folder);
+        Some(Project { directory: Text::from(folder), marker: marker.into(), branch, worktree })
     })
 }

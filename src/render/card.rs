@@ -95,10 +95,10 @@ impl Card<'_> {
         match (self.listener.holders.as_slice(), &self.listener.unseen) {
             ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
             ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(verb, unseen)),
-            ([only], _) => format!("{subject} {verb} {}", words::holder(only)),
+            ([only], _) => format!("{subject} {verb} {}", words::holder_by_script(only)),
             ([first, rest @ ..], _) => match rest.len() {
-                1 => format!("{subject} {verb} {} and 1 other", words::holder(first)),
-                more => format!("{subject} {verb} {} and {more} others", words::holder(first)),
+                1 => format!("{subject} {verb} {} and 1 other", words::holder_by_script(first)),
+                more => format!("{subject} {verb} {} and {more} others", words::holder_by_script(first)),
             },
         }
     }
@@ -134,11 +134,14 @@ impl Card<'_> {
         add("namespace", socket.namespace.as_ref().map(escape), None);
         add("directory", directory.map(|path| asker.path(path)), None);
         let project = process.and_then(|process| process.project.as_ref());
-        let project = project.filter(|project| Some(&project.directory) != directory);
         let marked = |project: &crate::Project| {
-            format!("{} ({})", words::project(project, asker), escape(&project.marker))
+            let folder = format!("{} ({})", words::project(project, asker), escape(&project.marker));
+            match words::checked_out(project) {
+                Some(checked_out) => Some(format!("{folder}, {checked_out}")),
+                None => (Some(&project.directory) != directory).then_some(folder),
+            }
         };
-        add("project", project.map(marked), None);
+        add("project", project.and_then(marked), None);
         add("started", first.and_then(|holder| self.started(holder)), None);
         add("parents", first.filter(|_| self.options.parents).map(ancestry), None);
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);

@@ -33,6 +33,8 @@ pub(crate) enum Column {
     Executable,
     Directory,
     Project,
+    Branch,
+    Script,
     Started,
     Descriptors,
     Evidence,
@@ -48,7 +50,7 @@ pub(crate) enum Column {
 
 impl Column {
     /// Every column with its name, in the order of CSV.
-    pub(crate) const NAMES: [(Column, &'static str); 35] = [
+    pub(crate) const NAMES: [(Column, &'static str); 37] = [
         (Column::Protocol, "protocol"),
         (Column::Family, "family"),
         (Column::Address, "address"),
@@ -83,6 +85,8 @@ impl Column {
         (Column::Probe, "probe"),
         (Column::Connected, "connected"),
         (Column::Note, "note"),
+        (Column::Script, "script"),
+        (Column::Branch, "branch"),
         (Column::What, "what"),
     ];
 
@@ -138,6 +142,8 @@ impl Column {
             Column::Project => {
                 process.and_then(|process| text(process.project.as_ref().map(|it| &it.directory)))
             }
+            Column::Branch => process.and_then(|process| text(process.project.as_ref()?.branch.as_ref())),
+            Column::Script => text(process.and_then(|process| process.script.as_ref())),
             Column::Started => process.and_then(|process| process.started_at).map(|at| at.to_string()),
             Column::Descriptors => holder.map(|holder| {
                 let numbers: Vec<String> = holder.descriptors.iter().map(u32::to_string).collect();

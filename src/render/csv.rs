@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::Snapshot;
 use crate::render::column::Column;
 
-/// Writes a snapshot as CSV with these columns, or all but the one that is made for people. The one
+/// Writes a snapshot as CSV with these columns, or all but what is made for people or was added later. The one
 /// for probes is there where something was probed, that for connections where they were asked for.
 pub(crate) fn write(
     snapshot: &Snapshot,
@@ -20,7 +20,8 @@ pub(crate) fn write(
         .iter()
         .map(|(column, _)| *column)
         .filter(|column| match column {
-            Column::What => false,
+            // Those that were added later are there where they are asked for.
+            Column::What | Column::Script | Column::Branch => false,
             Column::Probe => probed,
             Column::Connected => connected,
             _ => true,

@@ -378,7 +378,9 @@ fn shorten(text: &str, width: usize) -> String {
     }
     let dots = ".".repeat(width.min(2));
     let room = width - dots.len();
-    let path = text.starts_with(['/', '~']) && !text.contains(' ');
+    // A folder may have what runs there behind it.
+    let folder = text.split_once("  (").filter(|_| text.ends_with(')')).map_or(text, |(folder, _)| folder);
+    let path = text.starts_with(['/', '~']) && !folder.contains(' ');
     let mut kept = String::new();
     let mut used = 0;
     let mut take = |character: char| {
@@ -404,6 +406,7 @@ mod tests {
     #[test]
     fn a_path_keeps_its_end_and_a_name_its_beginning() {
         assert_eq!(shorten("/home/dev/src/shop", 10), "..src/shop");
+        assert_eq!(shorten("/home/dev/src/shop  (vite)", 18), "..rc/shop  (vite)".get(..).unwrap());
         assert_eq!(shorten("python3.11", 6), "pyth..");
         assert_eq!(shorten("python3", 7), "python3");
         assert_eq!(shorten("日本語", 5), "日..");

@@ -6,6 +6,7 @@ use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
     Candidate, Connection, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket, Text,
+    script,
 };
 
 /// What the asking user is known by.
@@ -109,6 +110,19 @@ pub(crate) fn holder(holder: &Holder) -> String {
     }
 }
 
+/// `vite (node, pid 4121, dev)`, where what runs says more than the process's name; else as [`holder`].
+pub(crate) fn holder_by_script(holder: &Holder) -> String {
+    let process = &holder.process;
+    match process.script.as_ref().filter(|_| script::replaces_name(process)) {
+        Some(script) => {
+            let user = holder_user(holder).map_or_else(String::new, |user| format!(", {user}"));
+            let name = process_name(&script::interpreter_name(process));
+            format!("{} ({name}, pid {}{user})", escape(script), process.id.pid)
+        }
+        None => self::holder(holder),
+    }
+}
+
 /// A name, which may be empty.
 pub(crate) fn process_name(name: &Text) -> String {
     match name.is_empty() {
@@ -187,6 +201,22 @@ pub(crate) fn project(project: &Project, asker: &Asker) -> String {
     asker.path(&project.directory)
 }
 
+/// What is checked out there: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
+pub(crate) fn checked_out(project: &Project) -> Option<String> {
+    // A branch of this form is told as `heads/...`.
+    let is_commit = |branch: &Text| {
+        branch.as_bytes().len() == Project::COMMIT_DIGITS
+            && branch.as_bytes().iter().all(u8::is_ascii_hexdigit)
+    };
+    let branch = project.branch.as_ref().map(|branch| match is_commit(branch) {
+        true => format!("commit {}", escape(branch)),
+        false => format!("branch {}", escape(branch)),
+    });
+    let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
+    let told: Vec<String> = branch.into_iter().chain(worktree).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// What tells a listener from others of the same process name: container, service, project, folder, command line.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let first = listener.holders.first().map(|holder| &holder.process);
@@ -203,11 +233,14 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
         return escape(&service.name);
     }
     let Some(process) = first else { return String::new() };
+    // A script that gave the process its name stands in the row already.
+    let script = process.script.as_ref().filter(|script| **script != process.name);
+    let script = script.map_or_else(String::new, |script| format!("  ({})", escape(script)));
     if let Some(found) = &process.project {
-        return project(found, asker);
+        return format!("{}{script}", project(found, asker));
     }
     match (&process.directory, &process.command) {
-        (Some(directory), _) if directory.as_bytes() != b"/" => asker.path(directory),
+        (Some(directory), _) if directory.as_bytes() != b"/" => format!("{}{script}", asker.path(directory)),
         (_, Some(command)) => crate::render::escape::command_line(command),
         _ => String::new(),
     }
@@ -232,6 +265,21 @@ mod tests {
             assert_eq!(ago(at(1_000_000), at(1_000_000 + seconds)), text);
         }
         assert_eq!(ago(at(5), at(1)), "0 s", "a clock that was set back");
+    }
+
+    #[test]
+    fn what_is_checked_out() {
+        let told = |branch: Option<&str>, worktree: Option<&str>| {
+            let [branch, worktree] = [branch, worktree].map(|text| text.map(Text::from));
+            checked_out(&Project { directory: "/s".into(), marker: ".git".into(), branch, worktree })
+        };
+        assert_eq!(told(Some("main"), None).as_deref(), Some("branch main"));
+        assert_eq!(told(Some("x"), Some("fix-1")).as_deref(), Some("branch x, worktree fix-1"));
+        assert_eq!(told(None, Some("fix-1")).as_deref(), Some("worktree fix-1"));
+        assert_eq!(told(Some("1a2b3c4d5e"), None).as_deref(), Some("commit 1a2b3c4d5e"));
+        assert_eq!(told(Some("heads/1a2b3c4d5e"), None).as_deref(), Some("branch heads/1a2b3c4d5e"));
+        assert_eq!(told(Some("a\u{1b}[31m"), None).as_deref(), Some("branch a\\x1b[31m"));
+        assert_eq!(told(None, None), None);
     }
 
     #[test]

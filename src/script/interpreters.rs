@@ -49,9 +49,15 @@ enum Command {
 /// What an interpreter was started with.
 #[derive(Debug)]
 pub(super) enum Start<'a> {
-    Script { path: &'a [u8], arguments: &'a [&'a [u8]] },
+    Script {
+        path: &'a [u8],
+        arguments: &'a [&'a [u8]],
+    },
     /// A module by its name: `python -m`.
-    Module { name: &'a [u8], arguments: &'a [&'a [u8]] },
+    Module {
+        name: &'a [u8],
+        arguments: &'a [&'a [u8]],
+    },
     Named(Vec<u8>),
     /// A file alone, whatever it is called.
     File(Vec<u8>),
@@ -239,8 +245,9 @@ impl Interpreter {
             if known(self.long) {
                 rest = rest.get(1..)?;
             } else if word.starts_with(b"--") {
-                let code = |known: &&str| word.strip_prefix(known.as_bytes()).is_some_and(|v| v.starts_with(b"="));
-                if self.long_code.iter().any(|known| code(&known)) {
+                let code =
+                    |known: &&str| word.strip_prefix(known.as_bytes()).is_some_and(|v| v.starts_with(b"="));
+                if self.long_code.iter().any(|known| code(known)) {
                     return None;
                 }
             } else if self.is_option(word) {

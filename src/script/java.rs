@@ -34,7 +34,9 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         }
         if *word == b"-jar" {
             let (jar, arguments) = rest.split_first()?;
-            return Some(known(file_name(jar), arguments).unwrap_or_else(|| Start::Named(file_name(jar).to_vec())));
+            return Some(
+                known(file_name(jar), arguments).unwrap_or_else(|| Start::Named(file_name(jar).to_vec())),
+            );
         }
         if matches!(*word, b"-m" | b"--module") {
             let (module, arguments) = rest.split_first()?;

@@ -32,7 +32,8 @@ fn script(path: &[u8]) -> Option<&[u8]> {
         return ((folder == b"bin" || own == file) && is_tool(own)).then_some(own);
     };
     match parts.get(at + 1..)? {
-        [b".bin", name] => Some(without_ending(name)),
+        // One that stands for several: each has a file.
+        [b".bin", name] | [b"corepack", .., name] => Some(without_ending(name)),
         [scope, package, .., last] if scope.starts_with(b"@") => {
             Some(command(last, folder).unwrap_or_else(|| scoped(path, scope, package)))
         }

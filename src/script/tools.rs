@@ -34,7 +34,8 @@ const fn tool(name: &'static str, also: &'static [&'static str], carries: Carrie
     Tool { name, also, carries }
 }
 
-const SERVE: Carries = Known(&["dev", "develop", "serve", "server", "start", "preview", "build", "watch", "test"]);
+const SERVE: Carries =
+    Known(&["dev", "develop", "serve", "server", "start", "preview", "build", "watch", "test"]);
 
 const JAVASCRIPT: &[Tool] = &[
     tool("vite", &[], SERVE),

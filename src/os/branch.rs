@@ -1,0 +1,158 @@
+//! What is checked out in a folder: read from git's own files, without git. gitrepository-layout(5),
+//! git-worktree(1).
+//!
+//! Whoever owns the folder wrote these files: they are small and regular, or they are not read.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::paths;
+use crate::{Project, Text};
+
+/// The most that is read of a file: longer ones are none of git's.
+const LONGEST: u64 = 4096;
+
+/// What is checked out somewhere.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct CheckedOut {
+    pub(super) branch: Option<Text>,
+    pub(super) worktree: Option<Text>,
+}
+
+/// What is checked out at a folder: by the nearest repository at or above it.
+pub(super) fn checked_out(folder: &Path) -> CheckedOut {
+    folder.ancestors().find_map(here).unwrap_or_default()
+}
+
+/// What is checked out in exactly this folder; `None` where no repository is here.
+fn here(folder: &Path) -> Option<CheckedOut> {
+    let git = folder.join(".git");
+    // A link to a directory is as good as one.
+    let kind = git.metadata().ok()?;
+    if kind.is_dir() {
+        let head = git.join("HEAD");
+        // Without a HEAD it is no repository, and git looks further up too.
+        head.symlink_metadata().ok()?;
+        return Some(CheckedOut { branch: branch(&head), worktree: None });
+    }
+    let Some(directory) = small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
+        return Some(CheckedOut::default());
+    };
+    Some(CheckedOut { branch: branch(&directory.join("HEAD")), worktree: worktree(&directory) })
+}
+
+/// The directory that a file `.git` leads to: of a worktree, or of a submodule.
+fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
+    let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
+    (!path.is_empty()).then(|| paths::of(&path.into())).flatten().map(|path| folder.join(path))
+}
+
+/// The name of a worktree by its directory in the repository it was added to; a submodule's has no `commondir`.
+fn worktree(directory: &Path) -> Option<Text> {
+    let added = directory.parent()?.file_name()? == "worktrees";
+    let name = directory.file_name().filter(|_| added)?;
+    directory.join("commondir").symlink_metadata().ok()?;
+    Some(name.into())
+}
+
+/// The branch that a HEAD names, or the first digits of the commit.
+fn branch(head: &Path) -> Option<Text> {
+    let kind = head.symlink_metadata().ok()?;
+    if kind.is_symlink() {
+        // As git wrote it long ago, and still reads it.
+        return of_reference(Text::from(head.read_link().ok()?.as_path()).as_bytes());
+    }
+    parse(&small_file(head)?)
+}
+
+/// What a HEAD says.
+fn parse(bytes: &[u8]) -> Option<Text> {
+    let line = bytes.trim_ascii_end();
+    if let Some(reference) = line.strip_prefix(b"ref:") {
+        return of_reference(reference.trim_ascii_start());
+    }
+    let is_commit = matches!(line.len(), 40 | 64) && line.iter().all(u8::is_ascii_hexdigit);
+    line.get(..Project::COMMIT_DIGITS).filter(|_| is_commit).map(Text::from)
+}
+
+/// `refs/heads/feature/x`; anything else is no branch. Where the references are in a table, HEAD holds
+/// `refs/heads/.invalid`.
+fn of_reference(reference: &[u8]) -> Option<Text> {
+    let name =
+        reference.strip_prefix(b"refs/heads/").filter(|name| !name.is_empty() && *name != b".invalid")?;
+    // Never to be taken for a commit; git writes it like this too.
+    let looks_like_commit = name.len() == Project::COMMIT_DIGITS && name.iter().all(u8::is_ascii_hexdigit);
+    match looks_like_commit {
+        true => Some([b"heads/".as_slice(), name].concat().into()),
+        false => Some(name.into()),
+    }
+}
+
+/// A regular file that is no longer than those of git. Nothing else is opened: a FIFO would wait for a writer.
+fn small_file(path: &Path) -> Option<Vec<u8>> {
+    let fits = |kind: &Metadata| kind.is_file() && kind.len() <= LONGEST;
+    path.symlink_metadata().ok().filter(fits)?;
+    let file = open(path).ok()?;
+    // It may have become another one meanwhile.
+    file.metadata().ok().filter(fits)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= LONGEST).then_some(bytes)
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn head(bytes: &[u8]) -> Option<String> {
+        parse(bytes).map(|text| text.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn heads() {
+        assert_eq!(head(b"ref: refs/heads/main\n").as_deref(), Some("main"));
+        assert_eq!(head(b"ref:refs/heads/feature/x y").as_deref(), Some("feature/x y"));
+        assert_eq!(head(b"ref: refs/heads/.invalid\n"), None, "a table of references");
+        assert_eq!(head(b"ref: refs/remotes/origin/main\n"), None);
+        assert_eq!(head(b"ref: refs/heads/\n"), None);
+        assert_eq!(head(&[b'a'; 40]).as_deref(), Some("aaaaaaaaaa"));
+        assert_eq!(head(&[b'7'; 64]).as_deref(), Some("7777777777"));
+        assert_eq!(head(&[b'7'; 41]), None);
+        assert_eq!(head(&[b'x'; 40]), None);
+        assert_eq!(head(b"ref: refs/heads/0123456789").as_deref(), Some("heads/0123456789"), "no commit");
+        assert_eq!(head(b""), None);
+        assert_eq!(parse(b"ref: refs/heads/\xff\n"), Some(b"\xff".as_slice().into()), "bytes are kept");
+    }
+
+    #[test]
+    fn links() {
+        let to = |bytes: &[u8]| linked(Path::new("/s/web"), bytes);
+        assert_eq!(to(b"gitdir: /r/.git/worktrees/fix-1\n"), Some("/r/.git/worktrees/fix-1".into()));
+        assert_eq!(to(b"gitdir: ../.git/modules/web\n"), Some("/s/web/../.git/modules/web".into()));
+        assert_eq!(to(b"gitdir: \n"), None);
+        assert_eq!(to(b"something else"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fall(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            parse(&bytes);
+            parse(&[b"ref: refs/heads/".as_slice(), &bytes].concat());
+            linked(Path::new("/s"), &[b"gitdir: ".as_slice(), &bytes].concat());
+        }
+    }
+}
