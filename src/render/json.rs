@@ -160,11 +160,17 @@ struct HolderJson {
 #[derive(Serialize, Deserialize)]
 struct ProjectJson {
     directory: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory_bytes: Option<String>,
     marker: String,
     #[serde(default)]
     branch: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    branch_bytes: Option<String>,
     #[serde(default)]
     worktree: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    worktree_bytes: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -474,9 +480,12 @@ impl From<&Holder> for HolderJson {
             directory_bytes: process.directory.as_ref().and_then(bytes),
             project: process.project.as_ref().map(|project| ProjectJson {
                 directory: lossy(&project.directory),
+                directory_bytes: bytes(&project.directory),
                 marker: lossy(&project.marker),
                 branch: lossy_option(&project.branch),
+                branch_bytes: project.branch.as_ref().and_then(bytes),
                 worktree: lossy_option(&project.worktree),
+                worktree_bytes: project.worktree.as_ref().and_then(bytes),
             }),
             uid: process.uid,
             user: lossy_option(&process.user),
@@ -516,12 +525,7 @@ impl TryFrom<HolderJson> for Holder {
             script: text_option(&json.script, &json.script_bytes, "holders.script_bytes")?,
             executable: text_option(&json.executable, &json.executable_bytes, "holders.executable_bytes")?,
             directory: text_option(&json.directory, &json.directory_bytes, "holders.directory_bytes")?,
-            project: json.project.map(|project| Project {
-                directory: project.directory.as_str().into(),
-                marker: project.marker.as_str().into(),
-                branch: plain(&project.branch),
-                worktree: plain(&project.worktree),
-            }),
+            project: json.project.map(Project::try_from).transpose()?,
             uid: json.uid,
             user: plain(&json.user),
             started_at: json.started_at,
@@ -532,6 +536,23 @@ impl TryFrom<HolderJson> for Holder {
         };
         let evidence = Evidence::parse(&json.evidence).ok_or(Wrong("holders.evidence"))?;
         Ok(Holder { process, descriptors: json.descriptors, evidence })
+    }
+}
+
+impl TryFrom<ProjectJson> for Project {
+    type Error = Wrong;
+
+    fn try_from(json: ProjectJson) -> Result<Self, Wrong> {
+        Ok(Project {
+            directory: text(
+                &json.directory,
+                json.directory_bytes.as_ref(),
+                "holders.project.directory_bytes",
+            )?,
+            marker: json.marker.as_str().into(),
+            branch: text_option(&json.branch, &json.branch_bytes, "holders.project.branch_bytes")?,
+            worktree: text_option(&json.worktree, &json.worktree_bytes, "holders.project.worktree_bytes")?,
+        })
     }
 }
 
@@ -780,10 +801,10 @@ mod tests {
             executable: Some("/usr/bin/node".into()),
             directory: None,
             project: Some(Project {
-                directory: "/p".into(),
+                directory: vec![b'/', 0xff].into(),
                 marker: ".git".into(),
-                branch: Some("main".into()),
-                worktree: Some("w".into()),
+                branch: Some(vec![0xfe, b'b'].into()),
+                worktree: Some(vec![0xfd, b'w'].into()),
             }),
             uid: Some(70000),
             user: Some("dev".into()),

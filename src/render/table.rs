@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn a_path_keeps_its_end_and_a_name_its_beginning() {
         assert_eq!(shorten("/home/dev/src/shop", 10), "..src/shop");
-        assert_eq!(shorten("/home/dev/src/shop  (vite)", 18), "..rc/shop  (vite)".get(..).unwrap());
+        assert_eq!(shorten("/home/dev/src/shop  (vite)", 18), "..src/shop  (vite)");
         assert_eq!(shorten("python3.11", 6), "pyth..");
         assert_eq!(shorten("python3", 7), "python3");
         assert_eq!(shorten("日本語", 5), "日..");

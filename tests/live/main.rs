@@ -54,6 +54,8 @@ mod peers;
 #[cfg(unix)]
 mod probe;
 #[cfg(unix)]
+mod projects;
+#[cfg(unix)]
 mod reading;
 #[cfg(unix)]
 mod renderings;
@@ -110,6 +112,8 @@ const READY: &[Cases] = &[
     output::cases,
     #[cfg(unix)]
     peers::cases,
+    #[cfg(unix)]
+    projects::cases,
     #[cfg(unix)]
     reading::cases,
     #[cfg(unix)]

@@ -16,6 +16,7 @@ pub(crate) struct Steps {
     program: Option<PathBuf>,
     user: Option<u32>,
     launcher: Vec<String>,
+    directory: Option<PathBuf>,
 }
 
 impl Steps {
@@ -46,6 +47,12 @@ impl Steps {
         self
     }
 
+    /// Runs in this folder.
+    pub(crate) fn directory(mut self, directory: &std::path::Path) -> Self {
+        self.directory = Some(directory.to_path_buf());
+        self
+    }
+
     /// Runs through another program, such as `ip netns exec`.
     pub(crate) fn through<S: Into<String>>(mut self, launcher: impl IntoIterator<Item = S>) -> Self {
         self.launcher = launcher.into_iter().map(Into::into).collect();
@@ -63,6 +70,9 @@ impl Steps {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
         }
         // A secret that no output may ever show.
         command.env("ALLEARS_TEST_SECRET", super::SECRET);

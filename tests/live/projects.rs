@@ -1,0 +1,355 @@
+//! The project behind a process: its folder, what is checked out there, and what the interpreter runs.
+
+use crate::stage::{
+    Answer, Fixture, Look, Need, Seen, Steps, copy_of, decoded, fixture_program, folder, ordinary_user, port,
+};
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+cases![
+    a_branch_is_told_by_the_repository_above_the_project[Need::Linux, Need::Program("git")],
+    an_added_worktree_is_named[Need::Linux, Need::Program("git")],
+    a_commit_without_a_branch_is_told_as_one[Need::Linux, Need::Program("git")],
+    a_submodule_has_its_own_branch[Need::Linux, Need::Program("git")],
+    heads_of_every_form_are_read[Need::Linux],
+    a_fifo_in_the_place_of_head_holds_nothing_up[Need::Linux],
+    a_head_that_may_not_be_read_is_no_branch[Need::Linux],
+    names_that_are_not_utf8_keep_their_bytes[Need::Linux],
+    a_folder_of_another_mount_namespace_is_not_taken_for_this_one[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
+    a_tool_stands_in_the_place_of_its_interpreter[],
+    a_jar_stands_in_the_place_of_java[],
+    a_script_of_somebodys_own_leaves_the_interpreter_in_its_place[],
+    code_on_the_command_line_is_no_script[],
+    what_cargo_runs_is_told_by_the_parent[],
+    the_web_server_of_python_is_told[Need::Linux, Need::Program("python3")],
+];
+
+/// An empty folder that every user may enter.
+fn place() -> PathBuf {
+    static PLACES: AtomicU32 = AtomicU32::new(0);
+    let place = folder().join(format!("project-{}", PLACES.fetch_add(1, Ordering::Relaxed)));
+    std::fs::create_dir_all(&place).expect("make a folder");
+    // As the program sees it: without links.
+    place.canonicalize().expect("it was made a moment ago")
+}
+
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args([
+        "-c",
+        "user.name=Test",
+        "-c",
+        "user.email=test@localhost",
+        "-c",
+        "protocol.file.allow=always",
+    ]);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = command.output().expect("start git");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A repository with one commit on this branch, and a package in its folder `web`.
+fn repository(branch: &str) -> PathBuf {
+    let root = place().join("shop");
+    std::fs::create_dir_all(root.join("web")).expect("make a folder");
+    std::fs::write(root.join("web/package.json"), "{}").expect("write a file");
+    git(&root, &["init", "--quiet", "--initial-branch", branch]);
+    git(&root, &["add", "."]);
+    git(&root, &["commit", "--quiet", "--message", "first"]);
+    root
+}
+
+/// A listener in this folder, and what JSON says of its project.
+fn listen_in(directory: &Path) -> (Fixture, u16) {
+    let port = port();
+    (Steps::new([format!("tcp=127.0.0.1:{port}")]).directory(directory).start(), port)
+}
+
+fn project_at(directory: &Path) -> Value {
+    let (_server, port) = listen_in(directory);
+    project_of(port)
+}
+
+fn project_of(port: u16) -> Value {
+    let answer = look(port);
+    answer.only_holder(answer.only())["project"].clone()
+}
+
+fn look(port: u16) -> Answer {
+    Look::at([format!("tcp/{port}")]).answer(0)
+}
+
+fn card(port: u16) -> Seen {
+    Look::at([format!("tcp/{port}")]).run().code(0)
+}
+
+/// The line of a card with this label.
+#[track_caller]
+fn line<'a>(card: &'a Seen, label: &str) -> &'a str {
+    let found = card.text().lines().find(|line| line.trim_start().starts_with(label));
+    found.unwrap_or_else(|| card.fail(&format!("no line {label}")))
+}
+
+fn a_branch_is_told_by_the_repository_above_the_project() {
+    let root = repository("feature/cart");
+    let web = root.join("web");
+    let (_server, port) = listen_in(&web);
+    let wanted =
+        json!({"directory": web, "marker": "package.json", "branch": "feature/cart", "worktree": null});
+    assert_eq!(project_of(port), wanted);
+    let card = card(port);
+    // The folder is the working directory itself; the branch is shown all the same.
+    let shown = format!("project    {} (package.json), branch feature/cart", web.display());
+    card.equal(line(&card, "project").trim(), shown.as_str(), "the project's line");
+    let table = Look::at(["--columns", "port,branch", "--no-header", &format!("tcp/{port}")]).run().code(0);
+    table.equal(table.text().trim(), format!("{port}  feature/cart").as_str(), "the column");
+    let rows = Look::at(["--csv", "--columns", "branch,project", &format!("tcp/{port}")]).run().code(0);
+    rows.equal(rows.text(), format!("branch,project\nfeature/cart,{}\n", web.display()).as_str(), "CSV");
+    git(&root, &["checkout", "--quiet", "-b", "other"]);
+    assert_eq!(project_of(port)["branch"], "other", "what is checked out now");
+    assert_eq!(project_at(&root)["marker"], ".git");
+}
+
+fn an_added_worktree_is_named() {
+    let root = repository("main");
+    let added = root.with_file_name("fix-1");
+    git(
+        &root,
+        &["worktree", "add", "--quiet", "-b", "fix/one", added.to_str().expect("a path of this test")],
+    );
+    let (_server, port) = listen_in(&added.join("web"));
+    let project = project_of(port);
+    assert_eq!((&project["branch"], &project["worktree"]), (&json!("fix/one"), &json!("fix-1")));
+    let card = card(port);
+    card.must(line(&card, "project").ends_with("(package.json), branch fix/one, worktree fix-1"), "both");
+    let project = project_at(&root);
+    assert_eq!((&project["branch"], &project["worktree"]), (&json!("main"), &json!(null)));
+}
+
+fn a_commit_without_a_branch_is_told_as_one() {
+    let root = repository("main");
+    git(&root, &["checkout", "--quiet", "--detach"]);
+    let commit = git(&root, &["rev-parse", "HEAD"]);
+    let (_server, port) = listen_in(&root);
+    assert_eq!(project_of(port)["branch"], commit[..10]);
+    let card = card(port);
+    card.must(line(&card, "project").ends_with(&format!("(.git), commit {}", &commit[..10])), "a commit");
+    // A branch may be called like a commit.
+    git(&root, &["checkout", "--quiet", "-b", "0123456789"]);
+    assert_eq!(project_of(port)["branch"], "heads/0123456789");
+}
+
+fn a_submodule_has_its_own_branch() {
+    let (root, other) = (repository("main"), repository("inner"));
+    let other = other.to_str().expect("a path of this test");
+    git(&root, &["submodule", "--quiet", "add", "--branch", "inner", other, "worktrees/part"]);
+    let project = project_at(&root.join("worktrees/part"));
+    assert_eq!((&project["branch"], &project["worktree"]), (&json!("inner"), &json!(null)));
+}
+
+fn heads_of_every_form_are_read() {
+    let place = place();
+    std::fs::create_dir_all(place.join("outer/.git")).expect("make a folder");
+    std::fs::write(place.join("outer/.git/HEAD"), "ref: refs/heads/outer\n").expect("write a file");
+    let long = format!("ref: refs/heads/{}\n", "x".repeat(5000));
+    for (at, (head, branch)) in [
+        ("ref: refs/heads/main\n", Some("main")),
+        ("ref: refs/heads/.invalid\n", None),
+        ("ref: refs/remotes/origin/main\n", None),
+        ("", None),
+        (long.as_str(), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let root = place.join(format!("outer/{at}"));
+        std::fs::create_dir_all(root.join(".git")).expect("make a folder");
+        std::fs::write(root.join(".git/HEAD"), head).expect("write a file");
+        assert_eq!(project_at(&root)["branch"], json!(branch), "{head}");
+    }
+    // A link in the place of HEAD, as git once wrote it; and one to the whole repository.
+    let linked = place.join("outer/linked");
+    std::fs::create_dir_all(linked.join(".git")).expect("make a folder");
+    symlink("refs/heads/old/way", linked.join(".git/HEAD")).expect("make a link");
+    assert_eq!(project_at(&linked)["branch"], "old/way");
+    let elsewhere = place.join("outer/elsewhere");
+    std::fs::create_dir_all(&elsewhere).expect("make a folder");
+    symlink(linked.join(".git"), elsewhere.join(".git")).expect("make a link");
+    assert_eq!(project_at(&elsewhere)["branch"], "old/way");
+    // Without a HEAD it is no repository: the next one above counts.
+    let empty = place.join("outer/empty");
+    std::fs::create_dir_all(empty.join(".git")).expect("make a folder");
+    assert_eq!(project_at(&empty)["branch"], "outer");
+}
+
+/// A repository whose HEAD is still to be made.
+fn without_head() -> (PathBuf, PathBuf) {
+    let root = place();
+    std::fs::create_dir(root.join(".git")).expect("make a folder");
+    let head = root.join(".git/HEAD");
+    (root, head)
+}
+
+fn a_fifo_in_the_place_of_head_holds_nothing_up() {
+    let (root, head) = without_head();
+    nix::unistd::mkfifo(&head, nix::sys::stat::Mode::S_IRWXU).expect("make a FIFO");
+    let (_server, port) = listen_in(&root);
+    let answer = look(port);
+    let project = answer.only_holder(answer.only())["project"].clone();
+    answer.seen.equal(&project["branch"], &json!(null), "branch");
+    answer.seen.equal(&project["marker"], &json!(".git"), "the folder is found all the same");
+    // Whatever waits is left behind after a time, with a gap.
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    answer.seen.must(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
+}
+
+fn a_head_that_may_not_be_read_is_no_branch() {
+    let (root, head) = without_head();
+    std::fs::write(&head, "ref: refs/heads/secret\n").expect("write a file");
+    std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0)).expect("take the rights away");
+    let port = port();
+    let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).directory(&root).user(ordinary_user());
+    let _server = steps.start();
+    let answer = Look::at([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
+    let project = &answer.only_holder(answer.only())["project"];
+    let wanted = json!({"directory": root, "marker": ".git", "branch": null, "worktree": null});
+    answer.seen.equal(project, &wanted, "the folder alone");
+}
+
+fn names_that_are_not_utf8_keep_their_bytes() {
+    let root = place().join(OsStr::from_bytes(b"r\xff"));
+    std::fs::create_dir_all(root.join(".git")).expect("make a folder");
+    std::fs::write(root.join(".git/HEAD"), b"ref: refs/heads/b\xfe\x1b[31m\n").expect("write a file");
+    let (_server, port) = listen_in(&root);
+    let project = project_of(port);
+    assert_eq!(project["branch"], "b\u{fffd}\u{1b}[31m");
+    assert_eq!(decoded(&project["branch_bytes"]), b"b\xfe\x1b[31m");
+    assert_eq!(decoded(&project["directory_bytes"]), root.as_os_str().as_bytes());
+    let card = card(port);
+    card.equal(crate::stage::live_character(card.text()), None, "a character that a terminal would act upon");
+    card.must(line(&card, "project").ends_with(r"branch b\xfe\x1b[31m"), "the branch is shown");
+}
+
+fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
+    let root = place();
+    std::fs::write(root.join("package.json"), "{}").expect("write a file");
+    assert_eq!(project_at(&root)["marker"], "package.json");
+    let inside = r#"mount -t tmpfs tmpfs "$0" && cd "$0" && exec "$@""#;
+    let path = root.to_str().expect("a path of this test");
+    let port = port();
+    let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]);
+    let _server = steps.through(["unshare", "--mount", "sh", "-c", inside, path]).start();
+    let answer = look(port);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["directory"], &json!(path), "the path is the same");
+    answer.seen.equal(&holder["project"], &json!(null), "the folder is another");
+}
+
+/// A listener whose command line is that of another program.
+fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
+    let port = port();
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let program = copy_of(&fixture_program(), Some(&name));
+    let last = ["steps".to_owned(), format!("tcp=127.0.0.1:{port}")];
+    let steps = arguments.iter().map(|word| (*word).to_owned()).chain(last);
+    (Steps::new(steps).program(program).directory(directory).start(), port)
+}
+
+/// What each form says: JSON, the card's first line after "held by", the table's last column.
+#[track_caller]
+fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
+    let answer = look(port);
+    answer.seen.equal(&answer.only_holder(answer.only())["script"], &script, "script");
+    let card = card(port);
+    let first = card.text().lines().next().unwrap_or_default();
+    card.must(first.contains(&format!(" is held by {held_by}")), held_by);
+    let table =
+        Look::at(["--no-header", "--wide", "--columns", "what", &format!("tcp/{port}")]).run().code(0);
+    let what = match script.as_str() {
+        Some(script) => format!("{}  ({script})", directory.display()),
+        None => directory.display().to_string(),
+    };
+    table.equal(table.text().trim(), what.as_str(), "the row's last column");
+    let column =
+        Look::at(["--csv", "--no-header", "--columns", "script", &format!("tcp/{port}")]).run().code(0);
+    // A field without anything in it is quoted where it is the only one.
+    column.equal(column.text().trim().trim_matches('"'), script.as_str().unwrap_or_default(), "CSV");
+}
+
+fn a_tool_stands_in_the_place_of_its_interpreter() {
+    let place = place();
+    let (server, port) = as_if("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
+    says(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
+    let by_name = Look::at(["--command", "node", &format!("tcp/{port}")]).answer(0);
+    by_name.seen.equal(by_name.listeners().len(), 1, "found by the interpreter's name as before");
+}
+
+fn a_jar_stands_in_the_place_of_java() {
+    let place = place();
+    let (server, port) = as_if("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
+    says(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
+}
+
+fn a_script_of_somebodys_own_leaves_the_interpreter_in_its_place() {
+    let place = place();
+    let (server, port) = as_if("node", &["--require", "dotenv", "src/server.js"], &place);
+    says(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
+}
+
+fn code_on_the_command_line_is_no_script() {
+    let place = place();
+    let (server, port) = as_if("python3", &["-c", "import http.server"], &place);
+    says(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));
+}
+
+fn what_cargo_runs_is_told_by_the_parent() {
+    let build = place().join("target/debug");
+    std::fs::create_dir_all(&build).expect("make a folder");
+    let program = build.join(format!("shop{}", std::env::consts::EXE_SUFFIX));
+    std::fs::copy(fixture_program(), &program).expect("copy a program");
+    let port = port();
+    let by_hand = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program.clone()).directory(&build);
+    let server = by_hand.start();
+    says(port, &build, json!(null), &format!("shop (pid {}", server.pid()));
+    // A shell under the name of cargo, which starts the program and waits for it.
+    let cargo = copy_of(&PathBuf::from("/bin/sh").canonicalize().expect("a shell"), Some("cargo"));
+    let cargo = cargo.to_str().expect("a path of this test");
+    let port = crate::stage::port();
+    let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program).directory(&build);
+    let server = steps.through([cargo, "-c", r#""$0" "$@"; exit $?"#]).start();
+    says(port, &build, json!("cargo run"), &format!("cargo run (shop, pid {}", server.pid()));
+}
+
+/// Ends a program that was started here.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _may_have_ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn the_web_server_of_python_is_told() {
+    let place = place();
+    let mut command = Command::new("python3");
+    command.args(["-u", "-X", "utf8", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(&place);
+    let server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Ended(server.spawn().expect("start python3"));
+    let mut first = String::new();
+    let output = server.0.stdout.take().expect("its output");
+    BufReader::new(output).read_line(&mut first).expect("it says where it listens");
+    let words = first.split_whitespace().skip_while(|word| *word != "port");
+    let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it says the port");
+    says(port, &place, json!("python -m http.server"), "python -m http.server (python3");
+    let card = card(port);
+    card.must(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");
+}
