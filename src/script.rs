@@ -60,6 +60,7 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
 /// The interpreter's or launcher's own name, where something else is told instead of it.
 ///
 /// A process may have been given another name: by the kernel that of a script, by itself any.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn interpreter_name(process: &Process) -> Text {
     let first = process.command.iter().flatten().next();
     let names = [Some(&process.name), process.executable.as_ref(), first];
@@ -69,6 +70,7 @@ pub(crate) fn interpreter_name(process: &Process) -> Text {
 }
 
 /// Whether the text in `script` says more than the process's name, so that it may stand in its place.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn replaces_name(process: &Process) -> bool {
     matches!((of(process), &process.script), (Some(Runs::Named(text)), Some(script)) if text == *script)
 }

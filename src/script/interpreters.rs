@@ -247,7 +247,7 @@ impl Interpreter {
             } else if word.starts_with(b"--") {
                 let code =
                     |known: &&str| word.strip_prefix(known.as_bytes()).is_some_and(|v| v.starts_with(b"="));
-                if self.long_code.iter().any(|known| code(known)) {
+                if self.long_code.iter().any(code) {
                     return None;
                 }
             } else if self.is_option(word) {

@@ -214,7 +214,7 @@ fn a_fifo_in_the_place_of_head_holds_nothing_up() {
 fn a_head_that_may_not_be_read_is_no_branch() {
     let (root, head) = without_head();
     std::fs::write(&head, "ref: refs/heads/secret\n").expect("write a file");
-    std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0)).expect("take the rights away");
+    std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0o000)).expect("take the rights away");
     let port = port();
     let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).directory(&root).user(ordinary_user());
     let _server = steps.start();
