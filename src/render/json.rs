@@ -103,7 +103,8 @@ struct ServiceJson {
     manager: String,
     name: String,
     scope: String,
-    #[serde(default)]
+    /// For socket units alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     activates: Option<String>,
 }
 
@@ -114,7 +115,8 @@ struct ContainerJson {
     name: Option<String>,
     image: Option<String>,
     port: Option<u16>,
-    #[serde(default)]
+    /// For what Compose made alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     compose: Option<ComposeJson>,
 }
 
