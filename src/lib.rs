@@ -58,6 +58,7 @@ mod query;
 pub mod render;
 mod snapshot;
 mod socket;
+mod supervisor;
 mod target;
 mod text;
 mod verdict;

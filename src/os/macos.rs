@@ -61,6 +61,13 @@ pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     Ok(pinned::from_table(rows, Evidence::Descriptor, Reason::Unknown, "look again"))
 }
 
+/// Ancestors came with the facts of their children.
+pub(super) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
+}
+
 /// Command lines are kept as sysinfo gives them.
 pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     None

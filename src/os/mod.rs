@@ -3,6 +3,8 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+#[cfg(not(target_os = "linux"))]
+mod ancestors;
 #[cfg(any(windows, test))]
 mod excluded;
 mod machine;
@@ -39,8 +41,6 @@ use std::thread;
 use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
-#[cfg(feature = "cli")]
-pub(crate) use machine::lineage;
 pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
@@ -177,18 +177,22 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     facts
 }
 
+/// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
+const LONGEST_ANCESTRY: usize = 64;
+
 /// Fewer processes than this are described before a further thread has begun.
 const WORTH_A_THREAD: usize = 24;
 
 /// Facts of those processes that are still the ones that were seen.
 fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
-    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()), ancestry);
+    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()));
     for pinned in pinned {
         let gone = processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process));
         if gone {
             processes.remove(&pinned.pid());
         }
     }
+    sys::trace(&mut processes, ancestry);
     processes
 }
 
@@ -219,6 +223,16 @@ pub(crate) fn name_users(snapshot: &mut Snapshot) {
             name(holder.process.uid, &mut holder.process.user);
         }
     }
+}
+
+/// This process and its ancestors, the nearest first.
+#[cfg(feature = "cli")]
+pub(crate) fn lineage() -> Vec<u32> {
+    let own = std::process::id();
+    let pinned = sys::pin(own);
+    let known = confirmed(&pinned.iter().collect::<Vec<_>>(), true).remove(&own);
+    let parents = known.map(|process| process.parents).unwrap_or_default();
+    std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
 }
 
 /// Whether this machine knows a user of that name.

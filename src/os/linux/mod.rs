@@ -1,5 +1,6 @@
 //! Linux: the kernel asked over netlink, descriptor tables in /proc.
 
+mod ancestors;
 mod belonging;
 mod cgroup;
 mod deep;
@@ -18,6 +19,7 @@ mod table;
 mod unix_diag;
 mod walk;
 
+pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
