@@ -45,7 +45,7 @@ pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left}
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
-use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen};
+use crate::{Container, Error, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen};
 
 /// Which reader of the socket table is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -207,6 +207,11 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
     }
     Some(processes.into_values().collect())
+}
+
+/// Completes what is known of the socket units that listeners belong to.
+pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
+    sys::socket_units(listeners)
 }
 
 /// Gives users their names.

@@ -3,6 +3,7 @@
 mod ancestors;
 mod belonging;
 mod cgroup;
+mod dbus;
 mod deep;
 #[cfg(feature = "cli")]
 mod grip;
@@ -15,7 +16,10 @@ mod namespace;
 mod netlink;
 mod pin;
 mod procfs;
+mod socket_units;
+mod systemd;
 mod table;
+mod unit_files;
 mod unix_diag;
 mod walk;
 
@@ -24,6 +28,7 @@ pub(super) use ancestors::complete as trace;
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use socket_units::complete as socket_units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
