@@ -126,11 +126,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Says who asks, which the kernel vouches for.
+    /// Says who asks, which the kernel vouches for. All lines go at once: systemd does not see a call that arrives
+    /// together with BEGIN until something else arrives.
     fn introduce(&mut self) -> io::Result<()> {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let spelled: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
-        self.send(format!("\0AUTH EXTERNAL {spelled}\r\n").as_bytes())?;
+        self.send(format!("\0AUTH EXTERNAL {spelled}\r\nBEGIN\r\n").as_bytes())?;
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             // By single bytes: nothing behind the line is to be taken away. It has some forty.
@@ -142,7 +143,7 @@ impl Connection {
         if !line.starts_with(b"OK ") {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it does not let this user ask"));
         }
-        self.send(b"BEGIN\r\n")
+        Ok(())
     }
 
     /// The service that a socket unit starts; `None` where it tells of none.
