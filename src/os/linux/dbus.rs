@@ -372,6 +372,39 @@ mod tests {
         assert_eq!(body.at, message.len());
     }
 
+    /// What systemd 252 answered, over its private socket and over the bus.
+    #[test]
+    fn recorded_answers() {
+        macro_rules! recorded {
+            ($name:literal) => {
+                &include_bytes!(concat!("../../../tests/recorded/systemd-252/", $name))[..]
+            };
+        }
+        let whole = [
+            recorded!("units"),
+            recorded!("listen"),
+            recorded!("triggers"),
+            recorded!("accept"),
+            recorded!("hello"),
+            recorded!("name-acquired"),
+        ];
+        for message in whole {
+            assert_eq!(message_length(message), Some(message.len()));
+        }
+        let units = reply(recorded!("units")).unwrap().units().unwrap();
+        let mut names: Vec<&[u8]> = units.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, [&b"datagram.socket"[..], b"dbus.socket", b"each.socket", b"x.socket"]);
+        assert!(units.contains(&(b"x.socket", b"/org/freedesktop/systemd1/unit/x_2esocket")));
+        let listen = reply(recorded!("listen")).unwrap().property_pairs().unwrap();
+        assert_eq!(listen, [(&b"Stream"[..], &b"127.0.0.1:4711"[..])]);
+        let triggers = reply(recorded!("triggers")).unwrap();
+        assert_eq!((triggers.to, triggers.property_texts().unwrap()), (Some(2), vec![&b"other.service"[..]]));
+        assert_eq!(reply(recorded!("accept")).unwrap().property_flag(), Some(true));
+        assert_eq!(reply(recorded!("hello")).unwrap().to, Some(1));
+        assert_eq!(reply(recorded!("name-acquired")).unwrap().to, None, "a signal answers nothing");
+    }
+
     fn read_all(bytes: &[u8]) {
         if let Some(reply) = reply(bytes) {
             let _ = (reply.property_texts(), reply.property_flag(), reply.property_pairs(), reply.units());
