@@ -151,7 +151,7 @@ fn a_service_is_known_by_its_cgroup() {
     let unit = format!("allears-live-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}"));
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
-    let wanted = json!({"manager": "systemd", "name": unit, "scope": "system"});
+    let wanted = json!({"manager": "systemd", "name": unit, "scope": "system", "activates": null});
 
     let root = Look::at([format!("tcp/{port}")]).answer(0);
     root.seen.equal(&root.only()["service"], &wanted, "service of the socket");

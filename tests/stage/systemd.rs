@@ -58,6 +58,13 @@ impl Systemd {
     pub(crate) fn inside(&self) -> Vec<String> {
         ["nsenter", &format!("--target={}", self.pid), "--all"].map(str::to_owned).to_vec()
     }
+
+    /// What runs the program under test there, through another one: it lies in another place than here.
+    pub(crate) fn look(&self, through: &[&str]) -> Vec<String> {
+        let there = ["sh", "-c", "shift && exec /allears \"$@\"", "sh"];
+        let words = through.iter().chain(&there).map(|word| (*word).to_owned());
+        self.inside().into_iter().chain(words).collect()
+    }
 }
 
 impl Drop for Systemd {
