@@ -1,9 +1,9 @@
-//! As much of the D-Bus wire format as a question to a service manager takes: a method call out, its reply in. Written
-//! by hand, because the crates for it bring an executor along for what is two kinds of messages.
+//! As much of the D-Bus wire format as a question to a service manager takes: a method call out, its reply in. That is
+//! little enough to do without a crate.
 //!
 //! Whatever is in a reply, reading it ends: lengths are checked against what is there, and nothing is nested.
 
-/// The longest reply that is read. A list of a thousand units is some 300 KiB.
+/// The longest reply that is read. A unit in a list takes some 200 bytes.
 pub(super) const LONGEST_REPLY: usize = 4 << 20;
 /// What stands before the fields of a message's header.
 pub(super) const PREFIX: usize = 16;
