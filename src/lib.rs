@@ -59,6 +59,7 @@ pub mod render;
 mod script;
 mod snapshot;
 mod socket;
+mod supervisor;
 mod target;
 mod text;
 mod verdict;

@@ -69,6 +69,9 @@ pub struct Supervisor {
     pub pid: u32,
     /// Its process name.
     pub name: Text,
+    /// Whether what it started has a terminal of its making: a pane of tmux, the terminal in an editor. `None` where
+    /// the system does not tell.
+    pub terminal: Option<bool>,
 }
 
 /// The nearest folder above a working directory that looks like the root of a project.

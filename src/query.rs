@@ -193,6 +193,8 @@ impl Query {
             (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
         }
+        let gaps = os::socket_units(&mut snapshot.listeners);
+        snapshot.gaps.extend(gaps);
         os::name_users(&mut snapshot);
         selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
         snapshot.sort();

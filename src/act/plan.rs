@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::observe;
 use super::why::{asked, listeners_of_other_protocol};
 use crate::os::{self, Grip, Row};
-use crate::verdict::{Asked, stop_container, stop_service};
+use crate::verdict::{Asked, is_socket_unit, stop_container, stop_service};
 use crate::{
     Container, Error, ErrorKind, Evidence, Listener, Process, ProcessId, Protocol, Reason, Service, Socket,
     State, Target, Text, Unseen,
@@ -155,11 +155,14 @@ fn plan(asked: Asked, rows: Vec<Row>, lineage: &[u32], by_service: bool) -> Resu
     for (id, (process, mut reasons)) in held {
         reasons.dedup();
         let own = process.service.as_ref().and_then(stop_service);
-        // A socket unit's port is in the hands of pid 1.
+        // A socket unit's port is in the hands of systemd, which is in no unit itself.
+        let of_socket = || {
+            let unit = stops.iter().find(|(service, _)| is_socket_unit(service)).or(stops.first());
+            unit.map(|(_, stop)| stop.clone())
+        };
+        let is_manager = id.pid == 1 || process.name.as_bytes() == b"systemd";
         let command = match by_service {
-            true => {
-                own.or_else(|| (id.pid == 1).then(|| stops.first().map(|(_, stop)| stop.clone())).flatten())
-            }
+            true => own.or_else(|| is_manager.then(of_socket).flatten()),
             false => None,
         };
         if by_service && command.is_none() && !stops.is_empty() {
@@ -181,7 +184,13 @@ fn plan(asked: Asked, rows: Vec<Row>, lineage: &[u32], by_service: bool) -> Resu
     }
     for (service, stop) in &stops {
         plan.managed = true;
-        if !by_service {
+        if !by_service && is_socket_unit(service) {
+            plan.hints.push(format!(
+                "systemd listens there for {}, and starts what serves it again: {} ends that; so does --via service",
+                service.name.to_string_lossy(),
+                stop.join(" ")
+            ));
+        } else if !by_service {
             plan.hints.push(format!(
                 "it belongs to the service {}, which may start it again: {} stops it; so does --via service",
                 service.name.to_string_lossy(),

@@ -63,7 +63,7 @@ impl Grip {
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        let found = processes::read(std::iter::once(self.id.pid), false);
+        let found = processes::read(std::iter::once(self.id.pid));
         found.get(&self.id.pid).is_none_or(|process| process.id != self.id)
     }
 }

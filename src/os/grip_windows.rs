@@ -38,7 +38,7 @@ impl Grip {
             OwnedHandle::from_raw_handle(handle)
         };
         let grip = Grip { process, pid: id.pid };
-        let found = processes::read(std::iter::once(id.pid), false);
+        let found = processes::read(std::iter::once(id.pid));
         let same = found.get(&id.pid).is_some_and(|process| process.id == id);
         Ok((same && !grip.has_ended()).then_some(grip))
     }

@@ -1,11 +1,9 @@
-//! What this machine allows to bind, which addresses it has, and who this process descends from.
+//! What this machine allows to bind, and which addresses it has.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-#[cfg(feature = "cli")]
-use super::processes;
 use super::{attempts, sys};
 use crate::{Gap, Protocol, Text};
 
@@ -44,13 +42,4 @@ pub(crate) fn time_wait_left(port: u16) -> Option<Duration> {
 /// The addresses of this machine, or `None` where they are not told.
 pub(crate) fn local_addresses() -> Option<Vec<Local>> {
     attempts::local_addresses()
-}
-
-/// This process and its ancestors, the nearest first.
-#[cfg(feature = "cli")]
-pub(crate) fn lineage() -> Vec<u32> {
-    let own = std::process::id();
-    let mut known = processes::read(std::iter::once(own), true);
-    let parents = known.remove(&own).map(|process| process.parents).unwrap_or_default();
-    std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
 }

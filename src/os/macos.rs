@@ -15,7 +15,7 @@ pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
-use crate::{Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason};
+use crate::{Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
 
 /// The socket table, without the sockets of processes that may not be inspected.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -59,6 +59,18 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 /// Who holds these sockets: as the table says, from descriptor tables.
 pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     Ok(pinned::from_table(rows, Evidence::Descriptor, Reason::Unknown, "look again"))
+}
+
+/// There is no systemd here.
+pub(super) fn socket_units(_listeners: &mut [Listener]) -> Vec<Gap> {
+    Vec::new()
+}
+
+/// Ancestors came with the facts of their children.
+pub(super) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
 }
 
 /// Command lines are kept as sysinfo gives them.

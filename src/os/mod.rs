@@ -3,6 +3,8 @@
 //!
 //! Each system is one module with the same functions, chosen by the one line below.
 
+#[cfg(not(target_os = "linux"))]
+mod ancestors;
 mod branch;
 #[cfg(any(windows, test))]
 mod excluded;
@@ -41,13 +43,13 @@ use std::thread;
 use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
-#[cfg(feature = "cli")]
-pub(crate) use machine::lineage;
 pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
-use crate::{Container, Error, Evidence, Gap, Process, Service, Snapshot, Socket, Text, Unseen, script};
+use crate::{
+    Container, Error, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen, script,
+};
 
 /// Which reader of the socket table is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -182,18 +184,22 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     facts
 }
 
+/// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
+const LONGEST_ANCESTRY: usize = 64;
+
 /// Fewer processes than this are described before a further thread has begun.
 const WORTH_A_THREAD: usize = 24;
 
 /// Facts of those processes that are still the ones that were seen.
 fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
-    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()), ancestry);
+    let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()));
     for pinned in pinned {
         let gone = processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process));
         if gone {
             processes.remove(&pinned.pid());
         }
     }
+    sys::trace(&mut processes, ancestry);
     processes
 }
 
@@ -210,6 +216,11 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
     Some(processes.into_values().collect())
 }
 
+/// Completes what is known of the socket units that listeners belong to.
+pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
+    sys::socket_units(listeners)
+}
+
 /// Gives users their names.
 pub(crate) fn name_users(snapshot: &mut Snapshot) {
     let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
@@ -224,6 +235,16 @@ pub(crate) fn name_users(snapshot: &mut Snapshot) {
             name(holder.process.uid, &mut holder.process.user);
         }
     }
+}
+
+/// This process and its ancestors, the nearest first.
+#[cfg(feature = "cli")]
+pub(crate) fn lineage() -> Vec<u32> {
+    let own = std::process::id();
+    let pinned = sys::pin(own);
+    let known = confirmed(&pinned.iter().collect::<Vec<_>>(), true).remove(&own);
+    let parents = known.map(|process| process.parents).unwrap_or_default();
+    std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
 }
 
 /// Whether this machine knows a user of that name.

@@ -1,30 +1,29 @@
-//! Process facts by the crate sysinfo: for the holders' pids and their parents, never for all.
+//! Process facts by the crate sysinfo: for the holders' pids, never for all. Where there is no cheaper way to their
+//! ancestors, for those too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use jiff::Timestamp;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::{Parent, Process, ProcessId, Text};
-
-/// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
-const LONGEST_ANCESTRY: usize = 64;
+use crate::{Process, ProcessId, Text};
 
 /// How many processes are read at a time: sysinfo keeps more of each than is kept here.
 const AT_A_TIME: usize = 64;
 
-/// Facts of these processes. One that is gone, or that may not be looked at, is missing.
-pub(super) fn read(pids: impl Iterator<Item = u32>, ancestry: bool) -> BTreeMap<u32, Process> {
+/// Facts of these processes. One that is gone, or that may not be looked at, is missing. Ancestors are not read here
+/// on Linux.
+pub(super) fn read(pids: impl Iterator<Item = u32>) -> BTreeMap<u32, Process> {
     let pids: Vec<Pid> = pids.map(Pid::from_u32).collect();
     let mut processes = BTreeMap::new();
     for some in pids.chunks(AT_A_TIME) {
-        read_some(some, ancestry, &mut processes);
+        read_some(some, &mut processes);
     }
     processes
 }
 
-fn read_some(pids: &[Pid], ancestry: bool, processes: &mut BTreeMap<u32, Process>) {
+fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     let Ok(mut system) = System::new() else { return };
     let kind = ProcessRefreshKind::nothing()
         .with_exe(UpdateKind::Always)
@@ -35,11 +34,13 @@ fn read_some(pids: &[Pid], ancestry: bool, processes: &mut BTreeMap<u32, Process
     #[cfg(not(target_os = "linux"))]
     let kind = kind.with_cmd(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), false, kind);
-    read_parents(&mut system, pids, ancestry);
+    #[cfg(not(target_os = "linux"))]
+    super::ancestors::read(&mut system, pids);
     for pid in pids {
         if let Some(process) = system.process(*pid) {
-            let mut facts = describe(process);
-            facts.parents = parents(&system, process, ancestry);
+            let facts = describe(process);
+            #[cfg(not(target_os = "linux"))]
+            let facts = super::ancestors::with_ancestors(facts, &system, process);
             processes.insert(pid.as_u32(), facts);
         }
     }
@@ -78,43 +79,6 @@ fn full_name(name: &OsStr, file: Option<&OsStr>) -> Text {
         Some(file) if name.as_bytes().len() >= 15 && file.as_bytes().starts_with(name.as_bytes()) => file,
         _ => name,
     }
-}
-
-/// Reads the parents of processes that were read, and theirs in turn where the whole ancestry is wanted.
-fn read_parents(system: &mut System, of: &[Pid], ancestry: bool) {
-    let mut known: BTreeSet<Pid> = of.iter().copied().collect();
-    let mut level: Vec<Pid> = of.to_vec();
-    for _ in 0..if ancestry { LONGEST_ANCESTRY } else { 1 } {
-        let next: BTreeSet<Pid> = level
-            .iter()
-            .filter_map(|pid| system.process(*pid)?.parent())
-            .filter(|parent| known.insert(*parent))
-            .collect();
-        if next.is_empty() {
-            return;
-        }
-        level = next.into_iter().collect();
-        let kind = ProcessRefreshKind::nothing().without_tasks();
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&level), false, kind);
-    }
-}
-
-/// The parent, or the whole ancestry. A "parent" that began after its child is another process with its pid.
-fn parents(system: &System, process: &sysinfo::Process, ancestry: bool) -> Vec<Parent> {
-    let mut parents: Vec<Parent> = Vec::with_capacity(1);
-    let mut child = process;
-    while let Some(parent) = child.parent().and_then(|pid| system.process(pid)) {
-        let pid = parent.pid().as_u32();
-        if parent.start_time() > child.start_time() || parents.iter().any(|known| known.pid == pid) {
-            break;
-        }
-        parents.push(Parent { pid, name: Text::from(parent.name()) });
-        if !ancestry || parents.len() == LONGEST_ANCESTRY {
-            break;
-        }
-        child = parent;
-    }
-    parents
 }
 
 /// The user of a process: a number on Unix.

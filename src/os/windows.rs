@@ -20,7 +20,7 @@ pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, excluded, portable};
-use crate::{Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason};
+use crate::{Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -54,6 +54,18 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
     let help = "its process is gone; a child may have inherited the handle";
     Ok(pinned::from_table(rows, Evidence::Table, Reason::Unknown, help))
+}
+
+/// There is no systemd here.
+pub(super) fn socket_units(_listeners: &mut [Listener]) -> Vec<Gap> {
+    Vec::new()
+}
+
+/// Ancestors came with the facts of their children.
+pub(super) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
 }
 
 /// Command lines are kept as sysinfo gives them.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::render::escape::{command_line, escape};
+use crate::render::started;
 use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
@@ -146,7 +147,7 @@ impl Card<'_> {
         add("parents", first.filter(|_| self.options.parents).map(ancestry), None);
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
         let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
-        add("service", service.map(|service| escape(&service.name)), None);
+        add("service", service.map(service_line), None);
         let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
@@ -174,8 +175,7 @@ impl Card<'_> {
     fn started(&self, holder: &Holder) -> Option<String> {
         let started = holder.process.started_at?;
         let ago = words::ago(started, self.snapshot.taken_at);
-        let by = holder.process.parents.first();
-        let by = by.map_or_else(String::new, |parent| format!(", by {}", words::process_name(&parent.name)));
+        let by = started::by(&holder.process).map_or_else(String::new, |by| format!(", {by}"));
         Some(format!("{ago} ago{by}"))
     }
 
@@ -257,6 +257,14 @@ fn is_named_by_command(path: &Text, process: &Process) -> bool {
 fn ancestry(holder: &Holder) -> String {
     let named = |parent: &crate::Parent| format!("{} ({})", words::process_name(&parent.name), parent.pid);
     holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
+}
+
+/// `cups.socket, starts cups.service`.
+fn service_line(service: &crate::Service) -> String {
+    match &service.activates {
+        Some(activates) => format!("{}, starts {}", escape(&service.name), escape(activates)),
+        None => escape(&service.name),
+    }
 }
 
 fn container_line(container: &crate::Container) -> String {

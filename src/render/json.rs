@@ -182,6 +182,8 @@ struct SupervisorJson {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name_bytes: Option<String>,
+    #[serde(default)]
+    terminal: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -571,6 +573,7 @@ impl From<&Supervisor> for SupervisorJson {
             pid: supervisor.pid,
             name: lossy(&supervisor.name),
             name_bytes: bytes(&supervisor.name),
+            terminal: supervisor.terminal,
         }
     }
 }
@@ -580,7 +583,7 @@ impl TryFrom<SupervisorJson> for Supervisor {
 
     fn try_from(json: SupervisorJson) -> Result<Self, Wrong> {
         let name = text(&json.name, json.name_bytes.as_ref(), "holders.supervisor.name_bytes")?;
-        Ok(Supervisor { kind: json.kind.as_str().into(), pid: json.pid, name })
+        Ok(Supervisor { kind: json.kind.as_str().into(), pid: json.pid, name, terminal: json.terminal })
     }
 }
 
@@ -812,7 +815,12 @@ mod tests {
             user: Some("dev".into()),
             started_at: Timestamp::from_second(1_000_000).ok(),
             parents: vec![Parent { pid: 1, name: vec![0xff].into() }],
-            supervisor: Some(Supervisor { kind: "tmux".into(), pid: 1, name: vec![0xff].into() }),
+            supervisor: Some(Supervisor {
+                kind: "tmux".into(),
+                pid: 1,
+                name: vec![0xff].into(),
+                terminal: Some(true),
+            }),
             service: Some(Service {
                 manager: "systemd".into(),
                 name: "x.service".into(),

@@ -16,6 +16,8 @@ pub(crate) mod csv;
 #[cfg(feature = "cli")]
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
+mod started;
+#[cfg(feature = "cli")]
 pub(crate) mod style;
 #[cfg(feature = "cli")]
 pub(crate) mod table;

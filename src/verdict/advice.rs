@@ -2,7 +2,9 @@
 
 use super::VerdictKind;
 use super::facts::Case;
-use super::named::{container, service, spell, stop_container, stop_service};
+use super::named::{
+    container, is_socket_unit, service, spell, stop_container, stop_service, stop_socket_unit,
+};
 use crate::act::bind::RefusalKind;
 use crate::{Listener, Protocol, Reason};
 
@@ -96,7 +98,11 @@ impl Case<'_> {
             if let Some(stop) = container(listener).and_then(stop_container) {
                 add(format!("{stop} stops the container"));
             }
-            if let Some(stop) = service(listener).and_then(stop_service) {
+            // Whom systemd started for it holds it as well.
+            let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
+            if let Some(stop) = service(listener).and_then(|service| stop_socket_unit(service, started)) {
+                add(stop);
+            } else if let Some(stop) = service(listener).and_then(stop_service) {
                 add(format!("{} stops the service, which may start again after a signal", stop.join(" ")));
             }
             let foreign = listener.holders.iter().any(|holder| holder.process.uid != self.seen.uid);
@@ -111,6 +117,8 @@ impl Case<'_> {
         if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
+        } else if self.standing.iter().any(|listener| service(listener).is_some_and(is_socket_unit)) {
+            // Said above.
         } else if self.standing.iter().any(by_first) {
             add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
                  names it"

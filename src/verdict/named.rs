@@ -98,6 +98,31 @@ pub(crate) fn stop_service(service: &Service) -> Option<Vec<String>> {
     Some(["systemctl".to_owned()].into_iter().chain(user).chain(["stop".to_owned(), name]).collect())
 }
 
+/// Whether a service is a socket unit, whose port systemd itself holds.
+pub(crate) fn is_socket_unit(service: &Service) -> bool {
+    service.manager.as_bytes() == b"systemd" && service.name.as_bytes().ends_with(b".socket")
+}
+
+/// What frees the port of a socket unit. What it starts has the port open too once it runs, and a template names no
+/// single service.
+pub(super) fn stop_socket_unit(service: &Service, started: bool) -> Option<String> {
+    if !is_socket_unit(service) {
+        return None;
+    }
+    let stop = stop_service(service)?.join(" ");
+    let name = service.name.to_string_lossy();
+    Some(match service.activates.as_ref().map(|activates| activates.to_string_lossy()) {
+        Some(activates) if started && !activates.contains("@.") => format!(
+            "{stop} {activates} frees the port: systemd holds it for {name}, and starts {activates} again where that \
+             alone is stopped"
+        ),
+        Some(activates) => format!(
+            "{stop} frees the port: systemd holds it for {name} and starts {activates} when somebody connects"
+        ),
+        None => format!("{stop} frees the port: systemd holds it for {name}"),
+    })
+}
+
 /// What stops a container, as one would type it.
 pub(crate) fn stop_container(container: &Container) -> Option<String> {
     match container.runtime.as_bytes() {

@@ -246,6 +246,29 @@ fn services_and_containers_are_stopped_by_their_managers() {
     assert_eq!(stop_container(&container).as_deref(), Some("docker stop web-1"));
 }
 
+#[test]
+fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
+    let unit = Service {
+        manager: "systemd".into(),
+        name: "cups.socket".into(),
+        scope: "system".into(),
+        activates: Some("cups.service".into()),
+    };
+    let advice = |listener: &Listener| judge(seen(IN_USE, IN_USE, vec![listener.clone()])).advice;
+    let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "systemd");
+    listener.service = Some(unit.clone());
+    let alone = advice(&listener);
+    assert!(alone[0].starts_with("systemctl stop cups.socket frees the port"), "{alone:?}");
+    assert_eq!(alone.len(), 1, "nothing is ended that would be systemd: {alone:?}");
+    listener.holders[0].process.service = Some(Service { name: "cups.service".into(), ..unit.clone() });
+    let both = advice(&listener);
+    assert!(both[0].starts_with("systemctl stop cups.socket cups.service frees the port"), "{both:?}");
+    listener.service =
+        Some(Service { activates: Some("cups@.service".into()), scope: "user".into(), ..unit });
+    let each = advice(&listener);
+    assert!(each[0].starts_with("systemctl --user stop cups.socket frees the port"), "{each:?}");
+}
+
 fn any_attempt() -> impl Strategy<Value = Option<(RefusalKind, &'static str)>> {
     prop_oneof![
         Just(None),

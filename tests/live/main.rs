@@ -62,6 +62,8 @@ mod renderings;
 #[cfg(unix)]
 mod rights;
 #[cfg(unix)]
+mod services;
+#[cfg(unix)]
 mod states;
 mod targets;
 #[cfg(unix)]
@@ -134,6 +136,8 @@ const READY: &[Cases] = &[
     unix_sockets::cases,
     #[cfg(unix)]
     unprivileged::cases,
+    #[cfg(unix)]
+    services::cases,
     #[cfg(unix)]
     free::cases,
     #[cfg(unix)]

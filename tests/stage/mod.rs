@@ -14,6 +14,8 @@ mod place;
 mod port;
 mod running;
 #[cfg(unix)]
+mod systemd;
+#[cfg(unix)]
 mod terminal;
 
 pub(crate) use answer::{Answer, decoded, holders, pids};
@@ -30,6 +32,8 @@ pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root,
 pub(crate) use port::listen_strictly;
 pub(crate) use port::{on_one_port, port};
 pub(crate) use running::Running;
+#[cfg(unix)]
+pub(crate) use systemd::Systemd;
 #[cfg(unix)]
 pub(crate) use terminal::without_styles;
 

@@ -10,7 +10,7 @@ use rustix::thread::CapabilitySet;
 use super::belonging::belongs_to;
 use super::pin::{Directory, Pin};
 use super::walk::{Found, Walk, walk, walk_among};
-use super::{cgroup, deep, procfs, unix_diag};
+use super::{ancestors, cgroup, deep, procfs, unix_diag};
 use crate::os::portable::Table;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Candidate, Error, Evidence, Family, Gap, Process, Protocol, Reason, Socket, Text, Unseen};
@@ -40,6 +40,7 @@ impl Pinned {
         // Read last: where this still answers, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory) else { return false };
         process.id.start = Some(stat.start);
+        process.parents = ancestors::seed(&stat);
         if let Ok(command) = command {
             process.command = Some(arguments(&command));
         }

@@ -1,6 +1,6 @@
 //! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
 
-use super::{deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
+use super::{dbus, deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
 use crate::{Error, Protocol, Text};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
@@ -93,4 +93,14 @@ pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
 /// On how many threads so many processes are walked here and now.
 pub fn threads(processes: usize) -> usize {
     walk::threads(processes)
+}
+
+/// How many bytes the first message has, and whether what it answers could be read: a message of a service manager.
+pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
+    let reply = dbus::reply(bytes);
+    let read = |reply: &dbus::Reply<'_>| {
+        let texts = reply.property_texts().is_some() || reply.property_flag().is_some();
+        texts || reply.property_pairs().is_some() || reply.units().is_some()
+    };
+    (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
 }

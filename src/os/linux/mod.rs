@@ -1,7 +1,9 @@
 //! Linux: the kernel asked over netlink, descriptor tables in /proc.
 
+mod ancestors;
 mod belonging;
 mod cgroup;
+mod dbus;
 mod deep;
 #[cfg(feature = "cli")]
 mod grip;
@@ -14,14 +16,19 @@ mod namespace;
 mod netlink;
 mod pin;
 mod procfs;
+mod socket_units;
+mod systemd;
 mod table;
+mod unit_files;
 mod unix_diag;
 mod walk;
 
+pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use socket_units::complete as socket_units;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -42,6 +42,8 @@ pub(super) struct Stat {
     pub(super) parent: u32,
     /// When it began, in clock ticks since boot.
     pub(super) start: u64,
+    /// The number of its controlling terminal, 0 for none.
+    pub(super) terminal: u64,
     /// Whether it is a thread of the kernel.
     pub(super) kernel: bool,
 }
@@ -64,6 +66,8 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         name,
         parent: u32::try_from(field(4)?).ok()?,
         start: field(22)?,
+        // A signed number, but those of terminals are small.
+        terminal: field(7).unwrap_or(0),
         kernel: field(9)? & PF_KTHREAD != 0,
     })
 }

@@ -1,0 +1,155 @@
+//! The ancestors of processes, from one read of /proc/PID/stat each. An ancestor that several processes have is read
+//! once, and a command line only where a name does not tell what its process is.
+
+use std::collections::BTreeMap;
+
+use super::holders::arguments;
+use super::procfs::{self, Stat};
+use crate::os::LONGEST_ANCESTRY;
+use crate::{Parent, Process, Service, Supervisor, Text, supervisor};
+
+/// The most that is read of an ancestor's command line: what it runs stands at its beginning.
+const LONGEST_COMMAND: u64 = 4096;
+
+/// Gives processes their ancestors and the nearest supervisor among them. Each comes with its parent's pid.
+/// `whole` asks for every ancestor; without it those beyond the supervisor are not read.
+pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    let mut known: BTreeMap<u32, Option<Ancestor>> = BTreeMap::new();
+    for process in processes.values_mut() {
+        let Some(parent) = process.parents.pop().map(|parent| parent.pid) else { continue };
+        let start = process.id.start.unwrap_or(u64::MAX);
+        let mut child = Link { parent, start, terminal: None };
+        let mut seen = vec![process.id.pid];
+        while seen.len() <= LONGEST_ANCESTRY && !seen.contains(&child.parent) {
+            let pid = child.parent;
+            let Some(ancestor) = known.entry(pid).or_insert_with(|| Ancestor::read(pid)) else { break };
+            // One that began after its child is another process with the parent's pid.
+            if ancestor.stat.start > child.start {
+                break;
+            }
+            seen.push(pid);
+            if whole || process.parents.is_empty() {
+                process.parents.push(Parent { pid, name: ancestor.stat.name.as_slice().into() });
+            }
+            if let (None, Some(kind)) = (&process.supervisor, ancestor.kind) {
+                let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
+                process.supervisor = Some(Supervisor {
+                    kind: kind.into(),
+                    pid,
+                    name: ancestor.stat.name.as_slice().into(),
+                    terminal: Some(below != 0 && below != ancestor.stat.terminal),
+                });
+                if process.service.is_none() {
+                    process.service.clone_from(&ancestor.service);
+                }
+            }
+            if !whole && process.supervisor.is_some() {
+                break;
+            }
+            let Stat { parent, start, terminal, .. } = ancestor.stat;
+            child = Link { parent, start, terminal: Some(terminal) };
+        }
+    }
+}
+
+/// What is known of a process when its parent is looked for.
+struct Link {
+    parent: u32,
+    start: u64,
+    terminal: Option<u64>,
+}
+
+struct Ancestor {
+    stat: Stat,
+    kind: Option<&'static str>,
+    /// What it looks after, where its command line tells.
+    service: Option<Service>,
+}
+
+impl Ancestor {
+    fn read(pid: u32) -> Option<Ancestor> {
+        if pid == 0 {
+            return None;
+        }
+        let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes))?;
+        let mut command =
+            || file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes));
+        let kind = supervisor::kind(&stat.name.as_slice().into(), &mut command);
+        let service = kind.and_then(|kind| {
+            let name = supervisor::service_of(kind, &mut command)?;
+            let scope = if procfs::effective_uid(pid)? == 0 { "system" } else { "user" };
+            Some(Service { manager: kind.into(), name, scope: scope.into(), activates: None })
+        });
+        Some(Ancestor { stat, kind, service })
+    }
+}
+
+/// The number of a process's terminal, 0 for none.
+fn terminal_of(pid: u32) -> u64 {
+    let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes));
+    stat.map_or(0, |stat| stat.terminal)
+}
+
+fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
+    procfs::read_at(rustix::fs::CWD, format!("/proc/{pid}/{name}"), limit).ok()
+}
+
+/// The parent's pid alone, which [`complete`] makes an ancestry of.
+pub(super) fn seed(stat: &Stat) -> Vec<Parent> {
+    vec![Parent { pid: stat.parent, name: Text::default() }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProcessId;
+
+    /// This process, which has a parent.
+    fn own() -> Process {
+        let pid = std::process::id();
+        let stat = procfs::parse_stat(&file(pid, "stat", LONGEST_COMMAND).unwrap()).unwrap();
+        Process {
+            id: ProcessId { pid, start: Some(stat.start) },
+            name: stat.name.as_slice().into(),
+            command: None,
+            script: None,
+            executable: None,
+            directory: None,
+            project: None,
+            uid: None,
+            user: None,
+            started_at: None,
+            parents: seed(&stat),
+            supervisor: None,
+            service: None,
+            container: None,
+        }
+    }
+
+    fn completed(process: Process, whole: bool) -> Process {
+        let mut processes = BTreeMap::from([(process.id.pid, process)]);
+        complete(&mut processes, whole);
+        processes.into_values().next().unwrap()
+    }
+
+    #[test]
+    fn the_parent_alone_or_all() {
+        let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get().cast_unsigned();
+        let near = completed(own(), false);
+        assert_eq!(near.parents.iter().map(|parent| parent.pid).collect::<Vec<_>>(), [parent]);
+        let whole = completed(own(), true);
+        assert_eq!(whole.parents.first(), near.parents.first());
+        assert_eq!(whole.supervisor, near.supervisor);
+        assert!(whole.parents.iter().all(|parent| !parent.name.is_empty()));
+    }
+
+    #[test]
+    fn a_parent_that_began_later_is_another_process() {
+        let mut process = own();
+        process.id.start = Some(0);
+        assert_eq!(completed(process, true).parents, []);
+        let mut process = own();
+        process.parents = vec![Parent { pid: 0, name: Text::default() }];
+        assert_eq!(completed(process, true).parents, []);
+    }
+}

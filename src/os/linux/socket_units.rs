@@ -1,0 +1,136 @@
+//! The socket units among listeners: which one a port belongs to that systemd holds, and what it starts. systemd is
+//! asked where there is such a port alone, and once for each of its managers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::systemd::{Connection, Listening, Manager};
+use super::unit_files;
+use crate::{Gap, Listener, Process, Service, Text};
+
+/// How long systemd is listened to in all.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Completes what is known of the socket units that listeners belong to.
+pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
+    let mut managers: BTreeMap<Manager, Asked> = BTreeMap::new();
+    let until = Instant::now() + PATIENCE;
+    for listener in listeners {
+        // A container's units are another systemd's, inside of it.
+        let contained = listener.holders.iter().any(|holder| holder.process.container.is_some());
+        if contained || listener.container.is_some() {
+            continue;
+        }
+        if listener.service.is_none() && listener.socket.namespace.is_none() {
+            let manager = listener.holders.iter().find_map(|holder| manager(&holder.process));
+            if let Some(manager) = manager {
+                let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+                listener.service = asked.unit_of(listener).map(|unit| service(manager, unit));
+            }
+        }
+        let uid = listener.socket.uid;
+        let Some(service) = listener.service.as_mut().filter(|service| is_socket_unit(service)) else {
+            continue;
+        };
+        let manager = match (service.scope.as_bytes(), uid) {
+            (b"system", _) => Manager::System,
+            (_, Some(uid)) => Manager::User(uid),
+            _ => continue,
+        };
+        let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+        service.activates = asked.activates(&service.name);
+    }
+    managers.into_values().filter_map(Asked::gap).collect()
+}
+
+fn is_socket_unit(service: &Service) -> bool {
+    service.manager.as_bytes() == b"systemd" && service.name.as_bytes().ends_with(b".socket")
+}
+
+fn service(manager: Manager, unit: Text) -> Service {
+    let scope = match manager {
+        Manager::System => "system",
+        Manager::User(_) => "user",
+    };
+    Service { manager: "systemd".into(), name: unit, scope: scope.into(), activates: None }
+}
+
+/// The manager that a process is.
+fn manager(process: &Process) -> Option<Manager> {
+    if process.name.as_bytes() != b"systemd" {
+        return None;
+    }
+    let of_user = process.command.iter().flatten().any(|argument| argument.as_bytes() == b"--user");
+    match (process.id.pid, of_user) {
+        (1, _) => Some(Manager::System),
+        (_, true) => process.uid.map(Manager::User),
+        _ => None,
+    }
+}
+
+/// A manager, and what it told.
+struct Asked {
+    manager: Manager,
+    connection: Option<Connection>,
+    listening: Option<Vec<Listening>>,
+    activates: BTreeMap<Text, Option<Text>>,
+    failed: Option<io::Error>,
+}
+
+impl Asked {
+    fn open(manager: Manager, until: Instant) -> Asked {
+        let (connection, failed) = match Connection::open(manager, until) {
+            Ok(connection) => (connection, None),
+            Err(error) => (None, Some(error)),
+        };
+        Asked { manager, connection, listening: None, activates: BTreeMap::new(), failed }
+    }
+
+    /// The answer to a question. Who did not answer one is asked no other.
+    fn ask<T>(&mut self, question: impl FnOnce(&mut Connection) -> io::Result<T>) -> Option<T> {
+        match question(self.connection.as_mut()?) {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.connection = None;
+                self.failed = Some(error);
+                None
+            }
+        }
+    }
+
+    /// The unit that listens where a listener is.
+    fn unit_of(&mut self, listener: &Listener) -> Option<Text> {
+        if self.listening.is_none() {
+            self.listening = Some(self.ask(Connection::listening).unwrap_or_default());
+        }
+        let units = self.listening.iter().flatten();
+        units.into_iter().find(|unit| unit.is_of(&listener.socket)).map(|unit| unit.unit.clone())
+    }
+
+    /// What a unit starts: as its manager says, and where it says nothing, its files.
+    fn activates(&mut self, unit: &Text) -> Option<Text> {
+        if let Some(known) = self.activates.get(unit) {
+            return known.clone();
+        }
+        let told = self.ask(|connection| connection.activates(unit));
+        let told = told.unwrap_or_else(|| unit_files::activates(self.manager, unit));
+        self.activates.insert(unit.clone(), told.clone());
+        told
+    }
+
+    fn gap(self) -> Option<Gap> {
+        let error = self.failed?;
+        let reason = match error.kind() {
+            io::ErrorKind::PermissionDenied => "permission",
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "timeout",
+            _ => "error",
+        };
+        let of = match self.manager {
+            Manager::System => "systemd".to_owned(),
+            Manager::User(uid) => format!("systemd of the user with uid {uid}"),
+        };
+        let detail = format!("{of} did not tell of its socket units ({error}); their files are read instead");
+        Some(Gap::new("services", reason, 1, detail, None))
+    }
+}

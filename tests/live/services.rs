@@ -1,0 +1,220 @@
+//! The service behind a process: socket units of a real systemd, units by their cgroups, and what started a process,
+//! by real supervisors.
+
+use crate::stage::{
+    Answer, Fixture, Look, NOBODY, Need, Systemd, copy_of, fixture_program, folder, port, until,
+};
+use crate::unprivileged::Cgroup;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+cases![
+    systemd_tells_what_its_socket_units_start[
+        Need::Linux,
+        Need::Root,
+        Need::Cgroup,
+        Need::Program("systemd"),
+        Need::Program("dbus-daemon"),
+        Need::Program("nsenter"),
+        Need::Program("setpriv"),
+        Need::MOUNT_NAMESPACE
+    ],
+    files_tell_what_a_socket_unit_starts[Need::Linux, Need::Root, Need::Cgroup, Need::MOUNT_NAMESPACE],
+    a_users_service_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
+    tmux_is_named[Need::Linux, Need::Program("tmux")],
+    an_editor_is_named[Need::Linux],
+    runsv_names_its_service[Need::Linux, Need::Program("runsv")],
+    s6_names_its_service[Need::Linux, Need::Program("s6-supervise")],
+];
+
+fn systemd_tells_what_its_socket_units_start() {
+    let systemd = Systemd::start();
+    let wanted = |name: &str, activates: &str| json!({"manager": "systemd", "name": name, "scope": "system", "activates": activates});
+    // Root asks systemd itself, an ordinary user the bus. Where no cgroup tells the unit, its addresses do.
+    let hidden = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
+    let blind = ["unshare", "--mount", "--propagation=private", "sh", "-c", hidden, "sh"];
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    for launcher in [&[][..], &nobody, &blind] {
+        for (target, name, activates) in [
+            ("tcp/4711", "named.socket", "other.service"),
+            ("tcp/4712", "each.socket", "each@.service"),
+            ("udp/4713", "plain.socket", "plain.service"),
+        ] {
+            // A machine that is busy may take longer to answer than is waited for, which a gap says.
+            let answer = until(|| {
+                let answer = Look::at([target]).through(systemd.look(launcher)).answer(0);
+                let late = answer.document["gaps"].to_string().contains("\"services\"");
+                (!late).then_some(answer)
+            });
+            let Some(answer) = answer else { panic!("systemd never answered in time") };
+            answer.seen.equal(&answer.only()["service"], &wanted(name, activates), "service");
+        }
+    }
+    let look = || Look::at(["tcp/4711"]).through(systemd.look(&[]));
+    let card = look().run().code(0);
+    card.must(card.text().contains("named.socket, starts other.service"), "the card names both");
+    let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
+    why.must(why.text().contains("systemctl stop named.socket frees the port"), "what frees it");
+    why.must(!why.text().contains("list-sockets"), "nobody has to look for the unit");
+
+    // Somebody connects: the service is started, and has the port as well.
+    let connect = "exec 5<>/dev/tcp/127.0.0.1/4711";
+    let launcher = systemd.inside();
+    let connected = Command::new(&launcher[0]).args(&launcher[1..]).args(["bash", "-c", connect]).status();
+    assert!(connected.is_ok_and(|status| status.success()), "connect");
+    let answer = until(|| {
+        let answer = look().answer(0);
+        let started =
+            crate::stage::holders(answer.only()).get(1).is_some_and(|holder| holder["name"] == "sleep");
+        started.then_some(answer)
+    });
+    let answer = answer.expect("the service is started");
+    let started = &crate::stage::holders(answer.only())[1];
+    answer.seen.equal(&started["service"]["name"], &json!("other.service"), "service of the second holder");
+    answer.seen.equal(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
+    let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
+    let stop = "systemctl stop named.socket other.service frees the port";
+    why.must(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
+}
+
+fn files_tell_what_a_socket_unit_starts() {
+    let port = port();
+    let name = format!("allears-live-{}", std::process::id());
+    let cgroup = Cgroup::new(&format!("system.slice/{name}.socket"));
+    let _server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
+    let told = |text: &str| {
+        let unit = "mount -t tmpfs none /run && mkdir -p /run/systemd/system && printf \"$1\" > \"$2\" && shift 2 && exec \"$@\"";
+        let file = format!("/run/systemd/system/{name}.socket");
+        let launcher = ["unshare", "--mount", "sh", "-c", unit, "sh", text, &file];
+        let answer = Look::at([format!("tcp/{port}")]).through(launcher).answer(0);
+        let service = answer.only()["service"].clone();
+        answer.seen.equal(&service["name"], &json!(format!("{name}.socket")), "name");
+        service["activates"].clone()
+    };
+    assert_eq!(told("[Socket]\\nService=other.service\\n"), json!("other.service"));
+    assert_eq!(told("[Socket]\\nListenStream=1\\n"), json!(format!("{name}.service")));
+    assert_eq!(told("[Socket]\\nAccept=yes\\n"), json!(format!("{name}@.service")));
+    assert_eq!(told("[Socket]\\nService=%%i.service\\n"), json!(null), "a specifier is not guessed at");
+}
+
+fn a_users_service_is_known_by_its_cgroup() {
+    let port = port();
+    let unit = format!("allears-live-{}.service", std::process::id());
+    let path = format!("user.slice/user-{NOBODY}.slice/user@{NOBODY}.service/app.slice/{unit}");
+    let cgroup = Cgroup::new(&path);
+    let _server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
+    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let service = &answer.only()["service"];
+    answer.seen.equal(&service["name"], &json!(unit), "name");
+    answer.seen.equal(&service["scope"], &json!("user"), "scope");
+    let why = Look::at(["why".to_owned(), port.to_string()]).run().code(1);
+    why.must(why.text().contains(&format!("systemctl --user stop {unit}")), "how it is stopped");
+}
+
+/// A process of this test, ended when this is dropped.
+struct Started(Child);
+
+impl Started {
+    fn new(command: &mut Command) -> Self {
+        Self(
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("start it"),
+        )
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
+        // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
+        let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _gave_up = until(|| self.0.try_wait().ok().flatten());
+        let _may_have_ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// The answer for a port once somebody has it.
+fn held(port: u16) -> (Answer, Value) {
+    let taken = until(|| std::net::TcpListener::bind(("127.0.0.1", port)).is_err().then_some(()));
+    assert!(taken.is_some(), "the server never listened on {port}");
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let holder = answer.only_holder(answer.only()).clone();
+    (answer, holder)
+}
+
+/// A script that becomes the fixture, which stays while what is given back is open.
+fn script(path: &Path, port: u16) -> std::fs::File {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
+    let input = path.with_extension("input");
+    nix::unistd::mkfifo(&input, nix::sys::stat::Mode::S_IRWXU).expect("make a pipe");
+    let run = format!("exec {} tcp=127.0.0.1:{port} < {}", fixture_program().display(), input.display());
+    std::fs::write(path, format!("#!/bin/sh\n{run}\n")).expect("write a script");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
+    // Open for both, so that opening waits for nobody.
+    std::fs::File::options().read(true).write(true).open(&input).expect("open the pipe")
+}
+
+fn tmux_is_named() {
+    let port = port();
+    let socket = folder().join("tmux");
+    let tmux = |arguments: &[&str]| {
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg(&socket).args(["-f", "/dev/null"]).args(arguments).env("TERM", "xterm");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
+    assert!(tmux(&["new-session", "-d", &run]), "start tmux");
+    let (answer, holder) = held(port);
+    answer.seen.equal(&holder["supervisor"]["kind"], &json!("tmux"), "supervisor");
+    answer.seen.equal(&holder["supervisor"]["terminal"], &json!(true), "in a pane");
+    let card = Look::at([format!("tcp/{port}")]).run().code(0);
+    card.must(card.text().contains(" in tmux"), "the card says so");
+    let parents = Look::at(["--parents".to_owned(), format!("tcp/{port}")]).run().code(0);
+    parents.must(parents.text().contains("tmux: server ("), "--parents has it by name");
+    assert!(tmux(&["kill-server"]), "end tmux");
+}
+
+fn an_editor_is_named() {
+    let port = port();
+    let editor = copy_of(&Path::new("/bin/sh").canonicalize().expect("a shell"), Some("code"));
+    let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
+    let inner = format!("sh -c '{run}'; true");
+    let mut started = Started::new(Command::new(&editor).args(["-c", &inner, "code", "--type=utility"]));
+    let (answer, holder) = held(port);
+    let wanted = json!({"kind": "vscode", "pid": started.0.id(), "name": "code", "terminal": false});
+    answer.seen.equal(&holder["supervisor"], &wanted, "supervisor");
+    let card = Look::at([format!("tcp/{port}")]).run().code(0);
+    card.must(card.text().contains(", by sh in VS Code\n"), "the card says so");
+    // The fixture ends with its input, and the shells with it.
+    drop(started.0.stdin.take());
+    assert!(until(|| started.0.try_wait().ok().flatten()).is_some(), "it ends");
+}
+
+fn runsv_names_its_service() {
+    let port = port();
+    let service = folder().join("runit").join("web");
+    let _input = script(&service.join("run"), port);
+    let _runsv = Started::new(Command::new("runsv").arg("web").current_dir(folder().join("runit")));
+    let (answer, holder) = held(port);
+    answer.seen.equal(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
+    answer.seen.equal(&holder["service"]["manager"], &json!("runit"), "manager");
+    answer.seen.equal(&holder["service"]["name"], &json!("web"), "name");
+}
+
+fn s6_names_its_service() {
+    let port = port();
+    let service = folder().join("s6").join("web");
+    let _input = script(&service.join("run"), port);
+    let _s6 = Started::new(Command::new("s6-supervise").arg("web").current_dir(folder().join("s6")));
+    let (answer, holder) = held(port);
+    answer.seen.equal(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
+    answer.seen.equal(&holder["service"]["manager"], &json!("s6"), "manager");
+    answer.seen.equal(&holder["service"]["name"], &json!("web"), "name");
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# A systemd of its own, as the first process of new mount, pid, cgroup, net, uts and ipc namespaces.
+# $1: an empty folder to build its root on. $2: the program under test, which it finds as /allears.
+# Nothing of the machine can be written to from inside: the root is a tmpfs, /usr and /proc/sys are read-only, there
+# is no sysfs, and neither /tmp nor /var is the machine's.
+set -e
+mount --make-rprivate /
+root=$1
+mount -t tmpfs -o size=256m,mode=755 tmpfs "$root"
+cd "$root"
+mkdir -p usr etc/systemd/system proc sys dev run tmp var/log root old
+for name in bin sbin lib lib64; do ln -s usr/$name $name; done
+cp "$2" allears
+mount --bind /usr usr
+mount -o remount,ro,bind usr
+cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache etc/
+echo 0123456789abcdef0123456789abcdef >etc/machine-id
+mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,ro,bind proc/sys
+mount -t tmpfs -o mode=755 tmpfs sys
+mkdir -p sys/fs/cgroup
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs dev
+mknod -m 666 dev/null c 1 3
+mknod -m 666 dev/zero c 1 5
+mknod -m 666 dev/random c 1 8
+mknod -m 666 dev/urandom c 1 9
+mkdir dev/shm dev/pts
+mount -t tmpfs -o mode=755 tmpfs run
+
+cd etc/systemd/system
+unit() {
+  name=$1
+  shift
+  printf '%s\n' '[Unit]' 'DefaultDependencies=no' "$@" >"$name"
+}
+unit named.socket '[Socket]' 'ListenStream=127.0.0.1:4711' 'Service=other.service'
+unit other.service '[Service]' 'ExecStart=/bin/sleep 1000' 'StandardOutput=null'
+unit each.socket '[Socket]' 'ListenStream=4712' 'Accept=yes'
+unit each@.service '[Service]' 'ExecStart=/bin/cat' 'StandardInput=socket'
+unit plain.socket '[Socket]' 'ListenDatagram=127.0.0.1:4713'
+unit plain.service '[Service]' 'ExecStart=/bin/sleep 1000' 'StandardOutput=null'
+unit dbus.socket '[Socket]' 'ListenStream=/run/dbus/system_bus_socket'
+unit dbus.service '[Service]' 'StandardOutput=null' \
+  'ExecStart=/usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile --systemd-activation'
+sockets='named.socket each.socket plain.socket dbus.socket'
+unit default.target "Requires=$sockets" "After=$sockets"
+for name in sysinit.target systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service \
+  systemd-tmpfiles-clean.service systemd-tmpfiles-clean.timer systemd-sysctl.service systemd-modules-load.service \
+  systemd-udevd.service systemd-udev-trigger.service systemd-random-seed.service systemd-binfmt.service \
+  systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket; do
+  ln -s /dev/null $name
+done
+
+cd "$root"
+pivot_root . old
+umount -l /old
+rmdir /old
+# Nothing is started while anything of the machine is in reach.
+[ -z "$(ls -A /tmp)" ] && [ "$(ls -A /var)" = log ]
+ip link set lo up
+exec env -i container=allears PATH=/usr/bin:/usr/sbin \
+  /lib/systemd/systemd --system --log-target=console --log-level=warning --show-status=no
