@@ -46,6 +46,10 @@ const EDITORS: [&str; 8] = ["vscode", "cursor", "windsurf", "zed", "jetbrains", 
 /// `by zsh in tmux`, `by systemd`, or nothing where nothing is known.
 pub(crate) fn by(process: &Process) -> Option<String> {
     let parent = process.parents.first();
+    // The first process takes in whoever has lost its parent: only of a service is it known that it was the starter.
+    if let Some(first) = parent.filter(|parent| parent.pid == 1 && process.service.is_none()) {
+        return Some(format!("now a child of {} (pid 1)", process_name(&first.name)));
+    }
     let Some(supervisor) = &process.supervisor else {
         return parent.map(|parent| format!("by {}", process_name(&parent.name)));
     };
@@ -93,7 +97,11 @@ mod tests {
             name: name.into(),
             terminal,
         });
-        let process = Process {
+        by(&process(parent, supervisor)).unwrap_or_default()
+    }
+
+    fn process(parent: Option<(u32, &str)>, supervisor: Option<Supervisor>) -> Process {
+        Process {
             id: ProcessId { pid: 9, start: None },
             name: "node".into(),
             command: None,
@@ -108,8 +116,21 @@ mod tests {
             supervisor,
             service: None,
             container: None,
+        }
+    }
+
+    #[test]
+    fn a_service_was_started_by_the_first_process() {
+        let name = crate::Service {
+            manager: "systemd".into(),
+            name: "nginx.service".into(),
+            scope: "system".into(),
+            activates: None,
         };
-        by(&process).unwrap_or_default()
+        let supervisor =
+            Supervisor { kind: "systemd".into(), pid: 1, name: "systemd".into(), terminal: Some(false) };
+        let service = Process { service: Some(name), ..process(Some((1, "systemd")), Some(supervisor)) };
+        assert_eq!(by(&service).as_deref(), Some("by systemd"));
     }
 
     #[test]
@@ -129,7 +150,11 @@ mod tests {
             (zsh, Some(("vscode", 4, "node", Some(false))), "by zsh in VS Code"),
             (Some((4, "code")), Some(("vscode", 4, "code", Some(false))), "by VS Code"),
             (Some((4, "code")), Some(("vscode", 4, "code", Some(true))), "in VS Code's terminal"),
-            (Some((1, "systemd")), Some(("systemd", 1, "systemd", Some(false))), "by systemd"),
+            (
+                Some((1, "systemd")),
+                Some(("systemd", 1, "systemd", Some(false))),
+                "now a child of systemd (pid 1)",
+            ),
             (zsh, Some(("systemd", 1, "systemd", None)), "by zsh under systemd"),
             (zsh, Some(("terminal", 4, "konsole", Some(true))), "by zsh in konsole"),
             (Some((4, "runsv")), Some(("runit", 4, "runsv", None)), "by runsv"),
