@@ -1,0 +1,58 @@
+//! What commonly listens on a port, whether or not the registry agrees: the rows of `data/conventional.tsv`.
+
+use super::registry::bit;
+use super::tables::USES;
+use super::{PROTOCOLS, Use, UseStatus};
+
+/// One row, as the build script writes it.
+pub(super) struct Common {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) protocols: u8,
+    pub(super) tool: &'static str,
+    pub(super) platform: &'static str,
+    pub(super) category: &'static str,
+    pub(super) note: &'static str,
+    pub(super) status: &'static str,
+}
+
+/// The uses of a port, the best founded first; among those, a port of its own before a range.
+pub(super) fn uses(port: u16) -> Vec<Use> {
+    let rows = USES.iter().take_while(|row| row.first <= port).filter(|row| row.last >= port);
+    let mut uses: Vec<Use> = rows.flat_map(of_row).collect();
+    uses.sort_by_key(|one| (one.status, one.ports.end() - one.ports.start()));
+    uses
+}
+
+/// Words that many tools have in their names, so that they mean none.
+const COMMON_WORDS: [&str; 9] =
+    ["alternate", "debug", "debugger", "dev", "http", "https", "proxy", "server", "web"];
+
+/// Every use whose tool has this word in its name, in either case.
+pub(super) fn by_tool(word: &str) -> Vec<Use> {
+    if word.len() < 3 || COMMON_WORDS.contains(&word) {
+        return Vec::new();
+    }
+    let names = |row: &&Common| {
+        let mut words = row.tool.split(|letter: char| !letter.is_alphanumeric());
+        words.any(|known| known.eq_ignore_ascii_case(word))
+    };
+    USES.iter().filter(names).flat_map(of_row).collect()
+}
+
+fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
+    let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
+    protocols.map(|protocol| Use {
+        protocol,
+        ports: row.first..=row.last,
+        tool: row.tool,
+        platform: Some(row.platform).filter(|platform| *platform != "any"),
+        category: row.category,
+        note: Some(row.note).filter(|note| !note.is_empty()),
+        status: match row.status {
+            "iana" => UseStatus::Iana,
+            "primary" => UseStatus::Primary,
+            _ => UseStatus::List,
+        },
+    })
+}
