@@ -28,7 +28,7 @@ pub struct About {
     pub registry: [(Protocol, Registration); 4],
     /// What commonly listens there, whether or not the registry agrees; the best founded first.
     pub uses: Vec<Use>,
-    /// Where no protocol has it assigned, and it could be: the nearest ports that are.
+    /// Where no protocol has it assigned, and TCP or UDP could have: the nearest ports that are.
     pub neighbours: Option<Neighbours>,
 }
 
@@ -135,7 +135,7 @@ pub struct Neighbour {
 pub fn about(port: u16) -> About {
     let registry = PROTOCOLS.map(|protocol| (protocol, registry::registration(port, protocol)));
     let may_be = registry.iter().all(|(_, answer)| !matches!(answer, Registration::Assigned(_)))
-        && registry.iter().any(|(_, answer)| *answer == Registration::Unassigned);
+        && registry.iter().take(2).any(|(_, answer)| *answer == Registration::Unassigned);
     About {
         port,
         range: PortRange::of(port),

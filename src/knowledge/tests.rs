@@ -140,6 +140,7 @@ fn reserved_unassigned_and_dynamic() {
     assert_eq!(names(49152, Protocol::Tcp), ["<dynamic>"]);
     assert!(about(49152).neighbours.is_none());
     assert!(about(80).neighbours.is_none());
+    assert!(about(10321).neighbours.is_none(), "reserved for both");
     assert_eq!(*about(80).registration(Protocol::Unix), Registration::Unassigned);
 }
 
@@ -168,7 +169,7 @@ fn names_stand_for_all_their_ports() {
     assert_eq!(named("nosuchservice", None), []);
     assert_eq!(named("", None), []);
     for (name, port) in registry::names() {
-        assert!(names::is_name(name), "{name}");
+        assert!(is_name(name), "{name}");
         assert!(named(name, None).iter().any(|one| one.ports.contains(&port)), "{name} {port}");
         assert!(named(&name.to_ascii_uppercase(), None).len() > 0, "{name}");
     }

@@ -21,6 +21,8 @@ mod walk;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
+#[cfg(feature = "cli")]
+pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
 
 use std::collections::{BTreeMap, BTreeSet};
