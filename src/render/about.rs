@@ -72,9 +72,12 @@ pub(crate) fn line(
 fn used(uses: &[&Use]) -> Option<String> {
     let best = uses.first()?.status;
     let of_best: Vec<&&Use> = uses.iter().filter(|one| one.status == best).collect();
-    let shown: Vec<&str> = of_best.iter().map(|one| one.tool).take(2).collect();
-    let others = if uses.len() > shown.len() { ", among others" } else { "" };
-    let tools = shown.join(" or ");
+    // A row may name several tools; the card has one line.
+    let mut tools: Vec<&str> = of_best.iter().flat_map(|one| one.tool.split(" / ")).collect();
+    let all = uses.iter().flat_map(|one| one.tool.split(" / ")).count();
+    tools.truncate(3);
+    let others = if all > tools.len() { ", among others" } else { "" };
+    let tools = crate::knowledge::or(&tools.into_iter().map(str::to_owned).collect::<Vec<String>>());
     // Names of products, not of what they do, have things.
     let owns = |one: &Use| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
     Some(match (best, of_best.as_slice()) {
