@@ -13,6 +13,7 @@ use tables::{Common, Registered};
 const REGISTRY: &str = "data/iana.tsv";
 const CONVENTIONAL: &str = "data/conventional.tsv";
 
+#[expect(clippy::print_stdout, reason = "a build script talks to cargo by it")]
 fn main() -> Result<(), String> {
     for file in [REGISTRY, CONVENTIONAL, "build"] {
         println!("cargo::rerun-if-changed={file}");
