@@ -57,7 +57,7 @@ fn every_row_of_the_file_is_in_the_program_and_nothing_else() {
             }
             other => panic!("{row:?} is {other:?}"),
         };
-        let range = (row.first != row.last).then(|| row.first..=row.last);
+        let range = (row.first != row.last).then_some(row.first..=row.last);
         let same = |one: &&Assignment| {
             (one.name, one.description, &one.range) == (row.name, row.description, &range)
         };
@@ -93,7 +93,7 @@ fn every_port_has_exactly_one_of_four_answers_for_every_protocol() {
                 }
             }
         }
-        assert_eq!(about.range.ports().contains(&port), true);
+        assert!(about.range.ports().contains(&port));
         assert_eq!(
             about.range == PortRange::Dynamic,
             about.registration(Protocol::Tcp).as_str() == "dynamic"
@@ -171,7 +171,7 @@ fn names_stand_for_all_their_ports() {
     for (name, port) in registry::names() {
         assert!(is_name(name), "{name}");
         assert!(named(name, None).iter().any(|one| one.ports.contains(&port)), "{name} {port}");
-        assert!(named(&name.to_ascii_uppercase(), None).len() > 0, "{name}");
+        assert!(!named(&name.to_ascii_uppercase(), None).is_empty(), "{name}");
     }
 }
 
