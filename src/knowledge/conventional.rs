@@ -9,11 +9,8 @@ pub(super) struct Common {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) protocols: u8,
-    pub(super) tool: &'static str,
-    pub(super) platform: &'static str,
-    pub(super) category: &'static str,
-    pub(super) note: &'static str,
-    pub(super) status: &'static str,
+    /// Tool, platform, category, note and status, with tabs between.
+    pub(super) text: &'static str,
 }
 
 /// The uses of a port, the best founded first; among those, a port of its own before a range.
@@ -34,7 +31,8 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
         return Vec::new();
     }
     let names = |row: &&Common| {
-        let mut words = row.tool.split(|letter: char| !letter.is_alphanumeric());
+        let [tool, ..] = columns(row);
+        let mut words = tool.split(|letter: char| !letter.is_alphanumeric());
         words.any(|known| known.eq_ignore_ascii_case(word))
     };
     USES.iter().filter(names).flat_map(of_row).collect()
@@ -42,17 +40,23 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
 
 fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
     let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
-    protocols.map(|protocol| Use {
+    let [tool, platform, category, note, status] = columns(row);
+    protocols.map(move |protocol| Use {
         protocol,
         ports: row.first..=row.last,
-        tool: row.tool,
-        platform: Some(row.platform).filter(|platform| *platform != "any"),
-        category: row.category,
-        note: Some(row.note).filter(|note| !note.is_empty()),
-        status: match row.status {
+        tool,
+        platform: Some(platform).filter(|platform| *platform != "any"),
+        category,
+        note: Some(note).filter(|note| !note.is_empty()),
+        status: match status {
             "iana" => UseStatus::Iana,
             "primary" => UseStatus::Primary,
             _ => UseStatus::List,
         },
     })
+}
+
+fn columns(row: &Common) -> [&'static str; 5] {
+    let mut columns = row.text.split('\t');
+    [(); 5].map(|()| columns.next().unwrap_or_default())
 }
