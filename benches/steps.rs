@@ -57,6 +57,16 @@ fn connections(sockets: usize) -> Snapshot {
     snapshot
 }
 
+/// What is known of every port, by number.
+#[divan::bench]
+fn about_every_port(bencher: Bencher<'_, '_>) {
+    bencher.counter(items(65_536)).bench(|| {
+        for port in 0..=u16::MAX {
+            black_box(allears::about(black_box(port)));
+        }
+    });
+}
+
 fn items(sockets: usize) -> ItemsCount {
     ItemsCount::new(sockets)
 }

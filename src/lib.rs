@@ -28,6 +28,8 @@
 //! # Ok::<(), allears::Error>(())
 //! ```
 //!
+//! What is known of a port number, whatever machine it is on, is answered by [`about`] with an [`About`].
+//!
 //! The library neither writes to a terminal nor reads the environment nor ends the process.
 //!
 //! # What each system can tell
@@ -52,6 +54,7 @@ mod error;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+mod knowledge;
 mod os;
 mod process;
 mod query;
@@ -66,6 +69,9 @@ mod verdict;
 
 pub use act::{connect::probe_listeners, why};
 pub use error::{Error, ErrorKind};
+pub use knowledge::{
+    About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
+};
 pub use os::Reader;
 pub use process::{
     Compose, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,

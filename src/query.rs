@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use crate::knowledge::notes;
 use crate::os::{self, Held, Reader};
 use crate::{
     Candidate, Connection, Error, ErrorKind, Gap, Holder, Listener, Process, Protocol, Reason, Snapshot,
@@ -197,6 +198,7 @@ impl Query {
         snapshot.gaps.extend(gaps);
         os::name_users(&mut snapshot);
         selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
+        notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)
     }

@@ -1,10 +1,11 @@
-//! What the user asks about: `80,8000-8010,udp/53,[::1]:3000` to targets. Pure text work.
+//! What the user asks about: `80,8000-8010,udp/53,[::1]:3000,http` to targets. Pure text work.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::knowledge::{self, Named};
 use crate::text::visible;
 use crate::{Endpoint, Family, Protocol, Socket};
 
@@ -91,16 +92,21 @@ impl Target {
         Target::of(Some(protocol), Some(Address { address, interface: None }), port..=port)
     }
 
-    /// Several targets, separated by commas.
+    /// Several targets, separated by commas. A service name means every port that the IANA registry gives it, and so
+    /// may be several targets by itself.
     ///
     /// ```
-    /// let targets = allears::Target::parse_list("80,8000-8010,udp/53,[::1]:3000")?;
-    /// assert_eq!(targets.len(), 4);
+    /// let targets = allears::Target::parse_list("80,8000-8010,udp/53,[::1]:3000,postgresql")?;
+    /// assert_eq!(targets.len(), 5);
     /// assert!(allears::Target::parse_list("10-5").is_err());
     /// # Ok::<(), allears::TargetError>(())
     /// ```
     pub fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
-        text.split(',').map(str::parse).collect()
+        let mut targets = Vec::new();
+        for part in text.split(',') {
+            targets.extend(Target::parse(part)?);
+        }
+        Ok(targets)
     }
 
     /// What `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
@@ -152,7 +158,13 @@ impl Target {
         let Some(ports) = rest.strip_prefix(':') else {
             return Err(wrong(rest, "is not part of lsof's form"));
         };
-        ports.split(',').map(|part| Ok(Target { ports: parse_ports(part)?, ..whole.clone() })).collect()
+        let mut targets = Vec::new();
+        for part in ports.split(',') {
+            let places = places(part, whole.protocol, parse_ports)?;
+            let target = |Named { protocol, ports }| Target { protocol, ports, ..whole.clone() };
+            targets.extend(places.into_iter().map(target));
+        }
+        Ok(targets)
     }
 
     /// The protocol asked for; `None` for both.
@@ -296,7 +308,23 @@ impl fmt::Display for Target {
 impl FromStr for Target {
     type Err = TargetError;
 
+    /// One target. A service name that stands for several ports is an error here: [`Target::parse_list`] takes it.
     fn from_str(text: &str) -> Result<Target, TargetError> {
+        let mut targets = Target::parse(text)?;
+        match (targets.pop(), targets.pop()) {
+            (Some(only), None) => Ok(only),
+            (Some(last), Some(other)) => {
+                let help = format!("write one of them, as in {} or {}", typed(&other), typed(&last));
+                Err(TargetError::new(text, "is the name of several ports", help))
+            }
+            (None, _) => Err(TargetError::new(text, "is no target", FORMS)),
+        }
+    }
+}
+
+impl Target {
+    /// What one part of a list means: one target, or those that a service name stands for. Never none.
+    fn parse(text: &str) -> Result<Vec<Target>, TargetError> {
         if text.is_empty() {
             return Err(TargetError::new("", "is no target: it is empty", FORMS));
         }
@@ -313,12 +341,20 @@ impl FromStr for Target {
             _ => None,
         };
         if unix.is_some() {
-            return Ok(Target { protocol: Some(Protocol::Unix), unix, ..Target::of(None, None, PORTS) });
+            return Ok(vec![Target {
+                protocol: Some(Protocol::Unix),
+                unix,
+                ..Target::of(None, None, PORTS)
+            }]);
         }
         let (protocol, rest) = split_protocol(text)?;
-        let target = |address, ports| Target::of(protocol, address, ports);
+        let targets = |address: Option<Address>, places: Vec<Named>| {
+            let target = |one: Named| Target::of(one.protocol, address.clone(), one.ports);
+            places.into_iter().map(target).collect()
+        };
         if let Some(inner) = rest.strip_prefix('[') {
-            return parse_bracketed(rest, inner).map(|(address, ports)| target(Some(address), ports));
+            let (address, port) = split_bracketed(rest, inner)?;
+            return Ok(targets(Some(address), places(port, protocol, one_port)?));
         }
         let colons = rest.matches(':').count();
         if colons > 1 {
@@ -326,22 +362,64 @@ impl FromStr for Target {
         }
         match rest.split_once(':') {
             Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
-            Some(("", ports)) => Ok(target(None, parse_ports(ports)?)),
+            Some(("", ports)) => Ok(targets(None, places(ports, protocol, parse_ports)?)),
             Some((host, port)) => {
                 let Ok(address) = host.parse::<Ipv4Addr>() else { return Err(not_an_address(host, port)) };
                 let address = Address { address: address.into(), interface: None };
-                Ok(target(Some(address), parse_port(port).map(|port| port..=port)?))
+                Ok(targets(Some(address), places(port, protocol, one_port)?))
             }
             None if rest.parse::<Ipv4Addr>().is_ok() => {
                 Err(TargetError::new(rest, "is an address without a port", format!("write {rest}:8080")))
             }
-            None => Ok(target(None, parse_ports(rest)?)),
+            None => Ok(targets(None, places(rest, protocol, parse_ports)?)),
         }
     }
 }
 
-const FORMS: &str =
-    "targets are 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
+/// `tcp/8080`.
+fn typed(target: &Target) -> String {
+    let slash = target.protocol.map_or_else(String::new, |protocol| format!("{}/", protocol.as_str()));
+    match target.single_port() {
+        Some(port) => format!("{slash}{port}"),
+        None => format!("{slash}{}-{}", target.ports.start(), target.ports.end()),
+    }
+}
+
+/// What stands where a port does: a number, a range where `numbers` takes one, or a service name.
+fn places(
+    text: &str,
+    protocol: Option<Protocol>,
+    numbers: impl Fn(&str) -> Result<RangeInclusive<u16>, TargetError>,
+) -> Result<Vec<Named>, TargetError> {
+    if !knowledge::is_name(text) {
+        return Ok(vec![Named { protocol, ports: numbers(text)? }]);
+    }
+    let found = knowledge::named(text, protocol);
+    match found.is_empty() {
+        true => Err(unknown_name(text, protocol)),
+        false => Ok(found),
+    }
+}
+
+fn unknown_name(name: &str, protocol: Option<Protocol>) -> TargetError {
+    let others = knowledge::named(name, None);
+    if let (Some(protocol), false) = (protocol, others.is_empty()) {
+        let target = |one: &Named| typed(&Target::of(one.protocol, None, one.ports.clone()));
+        let help =
+            format!("the name stands for {}", knowledge::or(&others.iter().map(target).collect::<Vec<_>>()));
+        return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
+    }
+    let help = match (Protocol::parse(name), knowledge::nearest(name)) {
+        (Some(protocol), _) => {
+            format!("write {}/8080, or -t or -u for all ports of a protocol", protocol.as_str())
+        }
+        (None, Some(nearest)) => format!("perhaps {nearest}"),
+        (None, None) => FORMS.to_owned(),
+    };
+    TargetError::new(name, "is neither a port nor a service name of the IANA registry", help)
+}
+
+const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
 
 /// `tcp/8080` and `8080/tcp` to the protocol and what is left.
 fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
@@ -351,7 +429,8 @@ fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
         (Some(protocol), _) => (protocol, right),
         (None, Some(protocol)) => (protocol, left),
         (None, None) => {
-            let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first));
+            let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
+                || !knowledge::named(left, None).is_empty();
             let wrong = if left_is_port { right } else { left };
             return Err(TargetError::new(wrong, "is not a protocol", "write tcp/8080 or udp/53"));
         }
@@ -362,7 +441,8 @@ fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
     Ok((Some(protocol), rest))
 }
 
-fn parse_bracketed(whole: &str, inner: &str) -> Result<(Address, RangeInclusive<u16>), TargetError> {
+/// `[::1%eth0]:80` to the address and the text of the port.
+fn split_bracketed<'a>(whole: &str, inner: &'a str) -> Result<(Address, &'a str), TargetError> {
     let Some((host, after)) = inner.split_once(']') else {
         return Err(TargetError::new(whole, "lacks the closing bracket", "write [::1]:3000"));
     };
@@ -371,7 +451,7 @@ fn parse_bracketed(whole: &str, inner: &str) -> Result<(Address, RangeInclusive<
         return Err(TargetError::new(host, "is not an IPv6 address", "write [::1]:3000"));
     };
     match after.strip_prefix(':') {
-        Some(port) => parse_port(port).map(|port| (address, port..=port)),
+        Some(port) => Ok((address, port)),
         None if after.is_empty() => {
             Err(TargetError::new(whole, "is an address without a port", format!("write {whole}:3000")))
         }
@@ -390,10 +470,10 @@ fn parse_address(host: &str) -> Option<Address> {
 }
 
 fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
-    // Service names have hyphens too.
+    // What is no number is better shown whole.
     let is_range = text.contains('-') && !text.contains(|letter: char| letter.is_alphabetic());
     let Some((first, last)) = text.split_once('-').filter(|_| is_range) else {
-        return parse_port(text).map(|port| port..=port);
+        return one_port(text);
     };
     if first.is_empty() || last.is_empty() {
         return Err(TargetError::new(text, "is a range that lacks an end", "write 8000-8010"));
@@ -405,20 +485,16 @@ fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
     Ok(first..=last)
 }
 
+fn one_port(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
+    parse_port(text).map(|port| port..=port)
+}
+
 fn parse_port(text: &str) -> Result<u16, TargetError> {
     if text.is_empty() {
         return Err(TargetError::new(text, "is no port: it is empty", FORMS));
     }
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        return Err(match name && text.contains(|letter: char| letter.is_ascii_alphabetic()) {
-            true => TargetError::new(
-                text,
-                "is not a port number, and this version does not know service names",
-                FORMS,
-            ),
-            false => TargetError::new(text, "is not a port", FORMS),
-        });
+        return Err(TargetError::new(text, "is not a port", FORMS));
     }
     match text.parse() {
         Ok(0) => Err(no_port_zero(text)),
@@ -529,6 +605,44 @@ mod tests {
             assert_eq!(error.part(), part, "{text}: {error}");
             assert!(!error.help().is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn service_names() {
+        let list = |text: &str| Target::parse_list(text).unwrap();
+        assert_eq!(list("postgresql"), [target("5432")]);
+        assert_eq!(list("HTTP,ssh"), [target("80"), target("22")]);
+        assert_eq!(list("http/tcp"), [target("tcp/80")]);
+        assert_eq!(list("udp/domain"), [target("udp/53")]);
+        assert_eq!(list("bngsync"), [target("udp/10439")], "a name of one protocol alone");
+        assert_eq!(list("tcp/http-alt"), [target("tcp/591"), target("tcp/8008"), target("tcp/8080")]);
+        assert_eq!(list("x11"), [target("6000-6063")]);
+        assert_eq!(list(":http"), [target("80")]);
+        assert_eq!(list("127.0.0.1:http"), [target("127.0.0.1:80")]);
+        assert_eq!(list("[::1]:http"), [target("[::1]:80")]);
+        assert_eq!(Target::parse_lsof("tcp:http,22").unwrap(), [target("tcp/80"), target("tcp/22")]);
+        assert_eq!(Target::parse_lsof(":ssh").unwrap(), [target("22")]);
+        assert!(list("unix")[0].is_unix());
+    }
+
+    #[test]
+    fn service_names_that_do_not_fit() {
+        for (text, part, told) in [
+            ("postgres", "postgres", "perhaps postgresql"),
+            ("80,no-such-service-name", "no-such-service-name", ""),
+            ("bngsync/tcp", "bngsync", "udp/10439"),
+            ("http/xyz", "xyz", "tcp/8080"),
+            ("xyz/http", "xyz", "tcp/8080"),
+            ("tcp", "tcp", "-t"),
+            ("127.0.0.1:htpp", "htpp", "http"),
+            ("http-80", "http-80", ""),
+        ] {
+            let error = Target::parse_list(text).unwrap_err();
+            assert_eq!(error.part(), part, "{text}: {error}");
+            assert!(error.help().contains(told), "{text}: {}", error.help());
+        }
+        let several = "http-alt".parse::<Target>().unwrap_err();
+        assert!(several.help().contains("8008 or 8080"), "{}", several.help());
     }
 
     #[test]

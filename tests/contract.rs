@@ -32,6 +32,16 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
         &["80,,81"],
         &["localhost:80"],
         &["nosuchservice"],
+        &["postgres"],
+        &["kafka,80"],
+        &["bngsync/tcp"],
+        &["-i", ":htpp"],
+        &["why", "http-alt"],
+        &["about", "0"],
+        &["about", "80-90"],
+        &["about", "unix"],
+        &["about", "127.0.0.1:80"],
+        &["about", "nosuchservice"],
         &["/"],
         &["unix/80"],
         &["why", "80-90"],
@@ -60,6 +70,38 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
         all.push('\n');
     }
     insta::assert_snapshot!(all);
+}
+
+/// What is the same on every machine: all but the lines on the machine itself.
+fn about(arguments: &[&str]) -> String {
+    let told = transcript(&[&["about"], arguments].concat());
+    let mut here = false;
+    let kept = told.lines().filter(|line| {
+        here = line.starts_with("  here") || (here && line.starts_with("              "));
+        !here
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn what_is_known_of_a_port() {
+    let ports = ["10309", "5432", "2049", "tcp/443", "6005", "10321", "5173", "51820", "8000", "http-alt"];
+    insta::assert_snapshot!(ports.map(|port| about(&[port])).join("\n"));
+}
+
+#[test]
+fn what_is_known_of_a_port_as_json() {
+    let output = run(&["about", "10309", "--json"]);
+    assert_eq!(status(&output), 0);
+    let mut document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let here = document["here"].take();
+    assert_eq!(here.as_object().unwrap().len(), 3, "{here}");
+    insta::assert_snapshot!(format!("{document:#}"));
+    let several = run(&["about", "tcp/http-alt", "--json"]);
+    let several: serde_json::Value = serde_json::from_slice(&several.stdout).unwrap();
+    let ports: Vec<_> = several["ports"].as_array().unwrap().iter().map(|one| one["port"].as_u64()).collect();
+    assert_eq!(ports, [Some(591), Some(8008), Some(8080)]);
+    assert_eq!(several["ports"][2]["registry"].as_array().unwrap().len(), 1, "TCP alone was asked about");
 }
 
 #[test]

@@ -41,6 +41,14 @@ fn card_of_a_container_and_of_many_holders() {
 }
 
 #[test]
+fn names_stand_for_ports() {
+    let by_name = |name: &str| replay(&[name]).lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(by_name("postgresql"), by_name("5432"));
+    assert_eq!(by_name("udp/mdns"), by_name("udp/5353"));
+    insta::assert_snapshot!(replay(&["http-alt,ssh"]));
+}
+
+#[test]
 fn addresses_are_told_apart() {
     insta::assert_snapshot!(replay(&["9001-9004", "22", "--columns", "port,address,interface,dual_stack"]));
 }

@@ -14,10 +14,12 @@ Examples:
   allears 10309              what holds port 10309
   allears tcp/8000-8010      a range of one protocol
   allears 127.0.0.1:6379     what a peer that connects there reaches
+  allears postgresql         a service name of the IANA registry, for its ports
   allears --exposed          only what other machines can reach
   allears -c vite            only what processes named like vite hold
   allears --pids 3000        pids alone: kill $(allears --pids 3000)
   allears why 3000           can it be bound now, and if not, why?
+  allears about 10309        what the number means
   allears --json >a.json     a snapshot; look at it with --from a.json
 
 Exit status: 0 something matches, 1 nothing does, 2 a mistake in the arguments, 3 could not tell.
@@ -50,6 +52,8 @@ pub(super) enum Command {
     Free(Free),
     /// Wait until something listens on a port, or until it is free
     Wait(Wait),
+    /// What is known of a port number: range, IANA registry, common uses
+    About(About),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -185,9 +189,37 @@ pub(super) struct Wait {
     pub(super) json: bool,
 }
 
+const ABOUT_EXAMPLES: &str = "\
+Examples:
+  allears about 10309        range, registry, common uses, and the assigned ports nearby
+  allears about tcp/443      of one protocol
+  allears about postgresql   of a service name's ports
+
+It looks up tables that are part of the program: no socket, no process and no
+network is looked at. What the registry says and what commonly listens there are
+told apart; neither says who holds the port here, which is allears PORT.
+
+Exit status: 0, or 2 for a mistake in the arguments.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ABOUT_EXAMPLES)]
+pub(super) struct About {
+    /// The port: 10309, tcp/443, or a service name
+    #[arg(value_name = "PORT")]
+    pub(super) port: String,
+
+    /// One JSON document, schema allears/1
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub(super) color: When,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, 127.0.0.1:6379, [::1]:3000, unix,
+    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix,
     /// /run/docker.sock; several, also separated by commas, are a union
     #[arg(value_name = "TARGET", allow_hyphen_values = false)]
     pub(super) targets: Vec<String>,

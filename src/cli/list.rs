@@ -204,8 +204,14 @@ impl Answer<'_> {
 
     fn card(&self, out: &mut dyn Write) -> io::Result<()> {
         let palette = Palette { color: self.terminal.color };
+        // A saved snapshot may come from another machine, which gives out other ports.
+        let automatic = match &self.list.from {
+            Some(_) => None,
+            None => crate::os::ready_limits(Protocol::Tcp).automatic,
+        };
+        let asker = self.asker();
         let options =
-            card::Options { width: self.width(), palette, asker: self.asker(), parents: self.list.parents };
+            card::Options { width: self.width(), palette, asker, parents: self.list.parents, automatic };
         card::write(self.snapshot, &options, out)?;
         out.flush()?;
         self.tell_unanswered();

@@ -1,5 +1,6 @@
 //! The command: arguments in, answer and exit status out. Only this part meets the terminal and the environment.
 
+mod about;
 mod arguments;
 mod duration;
 mod exit;
@@ -32,6 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Why(arguments)) => why::run(&arguments),
             Some(Command::Free(arguments)) => free::run(&arguments),
             Some(Command::Wait(arguments)) => wait::run(&arguments),
+            Some(Command::About(arguments)) => about::run(&arguments),
             Some(Command::Completions { shell }) => completions(shell),
             Some(Command::Man { directory }) => manual(directory.as_deref()),
         },
@@ -41,7 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Words that stand first and are neither targets nor commands of this version.
-const LATER: [&str; 3] = ["watch", "diff", "about"];
+const LATER: [&str; 2] = ["watch", "diff"];
 
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
     if let Some(word) = arguments.get(1).and_then(|word| word.to_str())

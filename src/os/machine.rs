@@ -34,6 +34,12 @@ pub(crate) fn limits(protocol: Protocol) -> Limits {
     sys::limits(protocol)
 }
 
+/// Those of the limits that the system tells at once, without another program being run.
+#[cfg(feature = "cli")]
+pub(crate) fn ready_limits(protocol: Protocol) -> Limits {
+    sys::ready_limits(protocol)
+}
+
 /// The longest that a connection of this local port stays in TIME_WAIT.
 pub(crate) fn time_wait_left(port: u16) -> Option<Duration> {
     sys::time_wait_left(port)

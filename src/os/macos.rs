@@ -89,6 +89,12 @@ pub(super) fn limits(_protocol: Protocol) -> Limits {
     Limits { unprivileged_from: Some(1024), ..Limits::default() }
 }
 
+/// The same: nothing has to be run for them.
+#[cfg(feature = "cli")]
+pub(super) fn ready_limits(protocol: Protocol) -> Limits {
+    limits(protocol)
+}
+
 /// The table here does not tell how long TIME_WAIT lasts.
 pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
     None

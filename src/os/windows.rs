@@ -112,6 +112,12 @@ pub(super) fn limits(protocol: Protocol) -> Limits {
     limits
 }
 
+/// None: what there is to know netsh tells, and nobody else.
+#[cfg(feature = "cli")]
+pub(super) fn ready_limits(_protocol: Protocol) -> Limits {
+    Limits::default()
+}
+
 fn not_listed(why: &str) -> Gap {
     Gap::new(
         "limits",

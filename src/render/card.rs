@@ -1,6 +1,7 @@
 //! The card for one port: the answer first, what explains it below.
 
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) asker: Asker,
     /// Whether the whole ancestry is shown.
     pub(crate) parents: bool,
+    /// The ports that the machine gives out by itself, where the snapshot is of this one and they are known.
+    pub(crate) automatic: Option<RangeInclusive<u16>>,
 }
 
 /// Writes a card for each listener. On a terminal those that differ in address alone share one.
@@ -167,9 +170,16 @@ impl Card<'_> {
         let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::Outcome::Accepts);
         add("probe", words::probe_meaning(listener), probed.then_some(Meaning::Unseen));
         add("connected", listener.connections.as_deref().map(connections), None);
-        add("port", socket.endpoint.port().map(range), None);
+        add("port", socket.endpoint.port().map(|port| self.port(port)), None);
         add("note", listener.note.as_ref().map(escape), None);
         lines
+    }
+
+    /// What the number means.
+    fn port(&self, port: u16) -> String {
+        let os = self.snapshot.os.to_string_lossy();
+        let automatic = self.options.automatic.as_ref();
+        super::about::line(port, self.listener.socket.protocol, &os, automatic)
     }
 
     fn started(&self, holder: &Holder) -> Option<String> {
@@ -312,18 +322,8 @@ fn connections(connections: &[Connection]) -> String {
     }
 }
 
-/// The range a number lies in (RFC 6335, section 6).
-fn range(port: u16) -> String {
-    match port {
-        0..=1023 => "system range (0-1023)",
-        1024..=49151 => "registered range (1024-49151)",
-        49152.. => "dynamic range (49152-65535)",
-    }
-    .to_owned()
-}
-
 /// `a`, `a and b`, `a, b and c`.
-fn and(list: &[String]) -> String {
+pub(crate) fn and(list: &[String]) -> String {
     match list {
         [] => String::new(),
         [only] => only.clone(),
@@ -362,13 +362,5 @@ mod tests {
         assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
         assert_eq!(wrap("", 3), [""]);
         assert_eq!(wrap("no break", usize::MAX), ["no break"]);
-    }
-
-    #[test]
-    fn ranges() {
-        assert!(range(1023).starts_with("system"));
-        assert!(range(1024).starts_with("registered"));
-        assert!(range(49151).starts_with("registered"));
-        assert!(range(49152).starts_with("dynamic"));
     }
 }

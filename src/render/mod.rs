@@ -4,6 +4,10 @@
 pub mod json;
 
 #[cfg(feature = "cli")]
+pub(crate) mod about;
+#[cfg(feature = "cli")]
+pub(crate) mod about_json;
+#[cfg(feature = "cli")]
 pub(crate) mod answers;
 #[cfg(feature = "cli")]
 pub(crate) mod answers_json;

@@ -44,6 +44,8 @@ mod holders;
 #[cfg(unix)]
 mod kernel_answers;
 #[cfg(unix)]
+mod knowledge;
+#[cfg(unix)]
 mod names;
 #[cfg(unix)]
 mod namespaces;
@@ -108,6 +110,8 @@ const READY: &[Cases] = &[
     churn::cases,
     #[cfg(unix)]
     holders::cases,
+    #[cfg(unix)]
+    knowledge::cases,
     #[cfg(unix)]
     names::cases,
     #[cfg(unix)]

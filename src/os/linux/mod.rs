@@ -27,6 +27,8 @@ pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
+#[cfg(feature = "cli")]
+pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
 pub(super) use socket_units::complete as socket_units;
 

@@ -1,0 +1,87 @@
+//! Makes Rust of the tables in `data/`: one text that holds every name and description once, and rows of eight bytes
+//! that point into it, so that the program needs no table built when it starts.
+
+mod tables;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+use tables::{Common, Registered};
+
+const REGISTRY: &str = "data/iana.tsv";
+const CONVENTIONAL: &str = "data/conventional.tsv";
+
+#[expect(clippy::print_stdout, reason = "a build script talks to cargo by it")]
+fn main() -> Result<(), String> {
+    for file in [REGISTRY, CONVENTIONAL, "build"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let read = |file: &str| fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
+    let (registry, conventional) = (read(REGISTRY)?, read(CONVENTIONAL)?);
+    let mut rows = tables::registry(REGISTRY, &registry)?;
+    // Single ports can then be found by halving, and ranges are few.
+    rows.sort_by_key(|row| row.first != row.last);
+    let mut out = registry_to_rust(&rows)?;
+    out.push_str(&conventional_to_rust(&tables::conventional(CONVENTIONAL, &conventional)?));
+    let folder = env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR to build scripts")?;
+    let made = Path::new(&folder).join("tables.rs");
+    fs::write(&made, out).map_err(|error| format!("{}: {error}", made.display()))
+}
+
+fn registry_to_rust(rows: &[Registered<'_>]) -> Result<String, String> {
+    let mut text = String::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    let (mut ports, mut ranges) = (String::new(), String::new());
+    let (mut port_count, mut range_count) = (0, 0);
+    let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (number, row) in rows.iter().enumerate() {
+        let at = *places.entry((row.name, row.description)).or_insert_with(|| {
+            let at = text.len();
+            text.push_str(row.name);
+            text.push_str(row.description);
+            at
+        });
+        if at >= 1 << 24 {
+            return Err(format!("{REGISTRY}: more text than 24 bits can point into"));
+        }
+        let packed = at << 8 | row.description.len();
+        let entry = format!("Row({},{},{},{packed}),", row.first, row.protocols, row.name.len());
+        if row.first == row.last {
+            port_count += 1;
+            ports.push_str(&entry);
+        } else {
+            range_count += 1;
+            let _ = write!(ranges, "({entry} {}),", row.last);
+        }
+        if !row.name.is_empty() {
+            names.entry(row.name.to_ascii_lowercase()).or_default().push(number);
+        }
+    }
+    let index: Vec<usize> = names.into_values().flatten().collect();
+    if rows.len() > usize::from(u16::MAX) {
+        return Err(format!("{REGISTRY}: more rows than 16 bits can count"));
+    }
+    let index_count = index.len();
+    let index: String = index.iter().map(|number| format!("{number},")).collect();
+    Ok(format!(
+        "pub(super) static TEXT: &str = {text:?};\n\
+         pub(super) static PORTS: [Row; {port_count}] = [{ports}];\n\
+         pub(super) static RANGES: [(Row, u16); {range_count}] = [{ranges}];\n\
+         pub(super) static BY_NAME: [u16; {index_count}] = [{index}];\n"
+    ))
+}
+
+fn conventional_to_rust(rows: &[Common<'_>]) -> String {
+    let mut out = format!("pub(super) static USES: [Common; {}] = [", rows.len());
+    for row in rows {
+        // What the registry has for it is known from the registry.
+        let Common { first, last, protocols, tool, platform, category, note, status, iana: _ } = row;
+        // One text a row: a text each would cost three times the room.
+        let text = [tool, platform, category, note, status].map(|text| *text).join("\t");
+        let _ =
+            write!(out, "Common {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},");
+    }
+    out + "];\n"
+}

@@ -1,0 +1,131 @@
+//! Reads the tables of `data/` and checks them: the build script makes Rust of what comes out, and the tests of
+//! `src/knowledge/` compare the two. Every complaint names the file and the line.
+
+/// One row of `iana.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registered<'a> {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    /// A bit for each of [`PROTOCOLS`].
+    pub(crate) protocols: u8,
+    /// Empty where the registry lists ports without a name.
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+}
+
+/// One row of `conventional.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Common<'a> {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    pub(crate) protocols: u8,
+    pub(crate) tool: &'a str,
+    pub(crate) platform: &'a str,
+    pub(crate) category: &'a str,
+    pub(crate) note: &'a str,
+    /// The names the registry has for it, as the table itself claims.
+    pub(crate) iana: &'a str,
+    pub(crate) status: &'a str,
+}
+
+/// The protocols that have ports, in the order of their bits.
+pub(crate) const PROTOCOLS: [&str; 4] = ["tcp", "udp", "sctp", "dccp"];
+const PLATFORMS: [&str; 4] = ["any", "linux", "macos", "windows"];
+const STATUSES: [&str; 3] = ["iana", "primary", "list"];
+/// The first port that is never assigned (RFC 6335, section 6).
+const DYNAMIC: u16 = 49152;
+
+/// The rows of the registry by ascending first port.
+pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'a>>, String> {
+    let mut rows: Vec<Registered<'a>> = Vec::new();
+    for (line, row) in lines(file, text, "port\tproto\tname\tdescription")? {
+        let wrong = |what: &str| format!("{file}:{line}: {what}");
+        let [ports, protocols, name, description] = columns(row).ok_or_else(|| wrong("wants 4 columns"))?;
+        let (first, last) = range(ports).ok_or_else(|| wrong("the ports are no number and no range"))?;
+        let protocols = bits(protocols).ok_or_else(|| wrong("a protocol is not known"))?;
+        let name = if name == "-" { "" } else { name };
+        if last >= DYNAMIC {
+            return Err(wrong("dynamic ports are never assigned"));
+        }
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+_".contains(&byte)) {
+            return Err(wrong("the name has a character that names do not have"));
+        }
+        if !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return Err(wrong("the name has no letter, and would be taken for a number"));
+        }
+        if name.is_empty() && description.is_empty() {
+            return Err(wrong("neither a name nor a description"));
+        }
+        if description.len() > 255 || description.contains(char::is_control) {
+            return Err(wrong("the description is longer than 255 bytes or has a control character"));
+        }
+        if rows.last().is_some_and(|before| before.first > first) {
+            return Err(wrong("not in order: ports ascend"));
+        }
+        let twice = |row: &&Registered<'_>| {
+            row.first == first && row.last == last && row.protocols & protocols != 0 && row.name == name
+        };
+        if rows.iter().rev().take_while(|row| row.first == first).any(|row| twice(&row)) {
+            return Err(wrong("the same name on the same port of a protocol a second time"));
+        }
+        rows.push(Registered { first, last, protocols, name, description });
+    }
+    Ok(rows)
+}
+
+/// The rows of what is common, ascending.
+pub(crate) fn conventional<'a>(file: &str, text: &'a str) -> Result<Vec<Common<'a>>, String> {
+    let mut rows: Vec<Common<'a>> = Vec::new();
+    let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus";
+    for (line, row) in lines(file, text, header)? {
+        let wrong = |what: &str| format!("{file}:{line}: {what}");
+        let [ports, protocols, tool, platform, category, note, iana, status] =
+            columns(row).ok_or_else(|| wrong("wants 8 columns"))?;
+        let (first, last) = range(ports).ok_or_else(|| wrong("the ports are no number and no range"))?;
+        let protocols = bits(protocols).ok_or_else(|| wrong("a protocol is not known"))?;
+        if tool.is_empty() || category.is_empty() {
+            return Err(wrong("the tool or the category is empty"));
+        }
+        if [tool, category, note].iter().any(|text| text.contains(char::is_control)) {
+            return Err(wrong("a control character"));
+        }
+        if !PLATFORMS.contains(&platform) || !STATUSES.contains(&status) {
+            return Err(wrong("the platform or the status is not known"));
+        }
+        if rows.last().is_some_and(|before| before.first > first) {
+            return Err(wrong("not in order: ports ascend"));
+        }
+        rows.push(Common { first, last, protocols, tool, platform, category, note, iana, status });
+    }
+    Ok(rows)
+}
+
+/// Numbered lines below the header.
+fn lines<'a>(file: &str, text: &'a str, header: &str) -> Result<Vec<(usize, &'a str)>, String> {
+    let mut lines = (1..).zip(text.lines());
+    match lines.next() {
+        Some((_, first)) if first == header => Ok(lines.collect()),
+        _ => Err(format!("{file}:1: the header is not {}", header.replace('\t', ", "))),
+    }
+}
+
+fn columns<const N: usize>(row: &str) -> Option<[&str; N]> {
+    row.split('\t').collect::<Vec<&str>>().try_into().ok()
+}
+
+fn range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last)?);
+    (first < last || !text.contains('-')).then_some((first, last))
+}
+
+fn number(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn bits(list: &str) -> Option<u8> {
+    list.split(',').try_fold(0, |bits, name| {
+        let at = PROTOCOLS.iter().position(|known| *known == name)?;
+        Some(bits | 1 << at)
+    })
+}

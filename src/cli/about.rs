@@ -1,0 +1,58 @@
+//! `allears about PORT`
+
+use super::arguments::About;
+use super::exit::Exit;
+use super::terminal::Terminal;
+use super::why::write_out;
+use super::{complain, say, written};
+use crate::render::about::Here;
+use crate::render::escape::escape;
+use crate::render::style::Palette;
+use crate::render::{about, about_json, answers};
+use crate::{Protocol, Target};
+
+/// Tells what is known of a port number. Looks at no socket and no process.
+pub(super) fn run(arguments: &About) -> Exit {
+    let targets = match Target::parse_list(&arguments.port) {
+        Ok(targets) => targets,
+        Err(error) => {
+            complain(&error.to_string(), error.help());
+            return Exit::Usage;
+        }
+    };
+    let of_target = |target: &Target| {
+        let port = target.single_port().filter(|_| target.address().is_none())?;
+        Some((crate::about(port), target.protocol()))
+    };
+    let Some(ports) = targets.iter().map(of_target).collect::<Option<Vec<_>>>() else {
+        let part = arguments.port.escape_debug();
+        complain(
+            &format!("'{part}' is not a port number: allears about takes one, or a service name"),
+            "write allears about 10309, about tcp/443 or about postgresql",
+        );
+        return Exit::Usage;
+    };
+    let limits = crate::os::ready_limits(Protocol::Tcp);
+    let gaps = limits.gaps.into_iter().filter(|gap| gap.what.as_bytes() == b"limits").collect();
+    let here = Here { automatic: limits.automatic, unprivileged_from: limits.unprivileged_from, gaps };
+    let mut out = Vec::new();
+    let made = match arguments.json {
+        true => about_json::write(&ports, &here, &mut out),
+        false => {
+            let terminal = Terminal::resolve(arguments.color);
+            let options =
+                answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
+            ports.iter().enumerate().try_for_each(|(at, (port, protocol))| {
+                if at > 0 {
+                    out.push(b'\n');
+                }
+                about::write(port, *protocol, &here, &options, &mut out)
+            })
+        }
+    };
+    let exit = written(made.and_then(|()| write_out(&out)), Exit::Found);
+    for gap in here.gaps.iter().filter(|_| !arguments.json) {
+        say("not seen", &escape(&gap.detail));
+    }
+    exit
+}

@@ -1,0 +1,345 @@
+//! What is known of a port number, for people: the line `port` of a card, and the answer of `about`.
+
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+
+use super::answers::Options;
+use super::card::{and, wrap};
+use super::style::Meaning;
+use crate::{About, Assignment, Gap, Neighbour, PortRange, Protocol, Registration, Use, UseStatus};
+
+/// The width of the labels' column.
+const LABELS: usize = 12;
+/// A use of more ports than this says little of any of them.
+const NARROW: u16 = 100;
+
+/// What the answer of `about` is told of the machine that it is given on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Here {
+    /// The ports from which it gives one where a program asks for none.
+    pub(crate) automatic: Option<RangeInclusive<u16>>,
+    /// The first port that needs no privilege.
+    pub(crate) unprivileged_from: Option<u16>,
+    /// Which of these could not be read.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// The card's line: `5432/tcp is PostgreSQL's (IANA: postgresql)`. `os` is the machine's own, whose uses count;
+/// `automatic` the ports it gives out by itself, where they are known.
+pub(crate) fn line(
+    port: u16,
+    protocol: Protocol,
+    os: &str,
+    automatic: Option<&RangeInclusive<u16>>,
+) -> String {
+    let about = crate::about(port);
+    let registration = about.registration(protocol);
+    let subject = format!("{port}/{}", protocol.as_str());
+    let fits = |one: &&Use| {
+        one.protocol == protocol
+            && one.platform.is_none_or(|platform| platform == os)
+            && one.ports.end() - one.ports.start() < NARROW
+    };
+    let uses: Vec<&Use> = about.uses.iter().filter(fits).collect();
+    let range = about.range.as_str();
+    let text = match (used(&uses), registration) {
+        (Some(used), Registration::Assigned(services)) => {
+            format!("{subject} {used} (IANA: {})", assigned_names(services))
+        }
+        (Some(used), Registration::Reserved(_)) => format!("{subject} {used} (reserved by IANA)"),
+        (Some(used), Registration::Unassigned) => format!("{subject} {used} (not assigned by IANA)"),
+        (Some(used), Registration::Dynamic) => format!("{subject} {used} (dynamic range, never assigned)"),
+        (None, Registration::Assigned(services)) => match services.as_slice() {
+            [Assignment { name, description, range: None }] if !description.is_empty() => {
+                format!("{subject} is assigned by IANA to {name} ({description})")
+            }
+            _ => format!("{subject} is assigned by IANA to {}", assigned_names(services)),
+        },
+        (None, Registration::Reserved(_)) => format!("{range} range, reserved by IANA"),
+        (None, Registration::Unassigned) => format!("{range} range, not assigned by IANA"),
+        (None, Registration::Dynamic) => "dynamic range (49152-65535), never assigned by IANA".to_owned(),
+    };
+    let own = matches!(registration, Registration::Unassigned | Registration::Dynamic) && uses.is_empty();
+    match automatic {
+        Some(automatic) if own && automatic.contains(&port) => {
+            format!("{text}; this system gives it to who asks for any port")
+        }
+        _ => text,
+    }
+}
+
+/// "is PostgreSQL's", "is by default Python http.server, among others", "is commonly Grafana".
+fn used(uses: &[&Use]) -> Option<String> {
+    let best = uses.first()?.status;
+    let of_best: Vec<&&Use> = uses.iter().filter(|one| one.status == best).collect();
+    // A row may name several tools; the card has one line.
+    let mut tools: Vec<&str> = of_best.iter().flat_map(|one| one.tool.split(" / ")).collect();
+    let all = uses.iter().flat_map(|one| one.tool.split(" / ")).count();
+    tools.truncate(3);
+    let others = if all > tools.len() { ", among others" } else { "" };
+    let tools = crate::knowledge::or(&tools.into_iter().map(str::to_owned).collect::<Vec<String>>());
+    // Names of products, not of what they do, have things.
+    let owns = |one: &Use| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
+    Some(match (best, of_best.as_slice()) {
+        (UseStatus::Iana, [only]) if owns(only) => format!("is {tools}'s{others}"),
+        (UseStatus::Iana, _) => format!("is {tools}{others}"),
+        (UseStatus::Primary, _) => format!("is by default {tools}{others}"),
+        (UseStatus::List, _) => format!("is commonly {tools}{others}"),
+    })
+}
+
+/// `shilp, nfs`, `x11, of its range 6000-6063`.
+fn assigned_names(services: &[Assignment]) -> String {
+    let shown = |one: &Assignment| match &one.range {
+        Some(range) => format!("{}, by its range {}-{}", one.name, range.start(), range.end()),
+        None => one.name.to_owned(),
+    };
+    services.iter().map(shown).collect::<Vec<String>>().join(", ")
+}
+
+/// Writes what is known of a port; of one protocol, or of all.
+pub(crate) fn write(
+    about: &About,
+    wanted: Option<Protocol>,
+    here: &Here,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let answers: Vec<&(Protocol, Registration)> = about
+        .registry
+        .iter()
+        .filter(|(protocol, _)| wanted.is_none_or(|wanted| wanted == *protocol))
+        .collect();
+    let uses: Vec<&Use> =
+        about.uses.iter().filter(|one| wanted.is_none_or(|wanted| wanted == one.protocol)).collect();
+    let subject = match wanted {
+        Some(protocol) => format!("{}/{}", about.port, protocol.as_str()),
+        None => about.port.to_string(),
+    };
+    let answer = summary(about, &answers, &uses);
+    writeln!(out, "{} {answer}\n", options.palette.paint(Meaning::Subject, subject))?;
+    section("range", &[range_line(about.range)], options, out)?;
+    section("IANA", &registry_lines(&answers), options, out)?;
+    section("used by", &uses.iter().map(|one| use_line(one)).collect::<Vec<String>>(), options, out)?;
+    if let Some(neighbours) = &about.neighbours {
+        let near = [(&neighbours.below, "below"), (&neighbours.above, "above")];
+        let shown =
+            |(one, side): (&Option<Neighbour>, &str)| Some(format!("{side}: {}", neighbour(one.as_ref()?)));
+        section("neighbours", &near.into_iter().filter_map(shown).collect::<Vec<String>>(), options, out)?;
+    }
+    section("here", &here_lines(about.port, here), options, out)?;
+    if is_nobodys(&answers) && uses.is_empty() {
+        let text = "there is no standard to check it against: any program may use it. Whoever runs the process \
+                    that holds it is the one to ask";
+        section("so", &[format!("{text}; allears {} shows who that is", about.port)], options, out)?;
+    }
+    Ok(())
+}
+
+fn is_nobodys(answers: &[&(Protocol, Registration)]) -> bool {
+    answers.iter().all(|(_, answer)| matches!(answer, Registration::Unassigned | Registration::Dynamic))
+}
+
+/// What follows the port in the first line.
+fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for (_, answer) in answers {
+        if let Registration::Assigned(services) = answer {
+            for service in services {
+                if !names.iter().any(|name| name == service.name) {
+                    names.push(service.name.to_owned());
+                }
+            }
+        }
+    }
+    let assigned = match (names.is_empty(), about.range) {
+        (false, _) => format!("is assigned to {}", and(&names)),
+        (true, PortRange::Dynamic) => "is in the range that is never assigned to anybody".to_owned(),
+        (true, _) if is_nobodys(answers) => "is assigned to nobody".to_owned(),
+        (true, _) => "is reserved".to_owned(),
+    };
+    let narrow = |one: &&&Use| one.ports.end() - one.ports.start() < NARROW;
+    match uses.iter().find(narrow) {
+        Some(one) => match one.status {
+            UseStatus::Iana => assigned,
+            UseStatus::Primary => format!("{assigned}; by default {}", one.tool),
+            UseStatus::List => format!("{assigned}; commonly {}", one.tool),
+        },
+        None => assigned,
+    }
+}
+
+fn range_line(range: PortRange) -> String {
+    let ports = range.ports();
+    let meaning = match range {
+        PortRange::System => "assigned after review, and on many systems for privileged processes alone",
+        PortRange::Registered => "assigned to whom applies for one, and open to everybody",
+        PortRange::Dynamic => "never assigned; systems take ports for outgoing connections from here",
+    };
+    format!("{} ({}-{}): {meaning}", range.as_str(), ports.start(), ports.end())
+}
+
+/// A line for each answer, protocols that have the same one together. SCTP and DCCP only where they have one.
+fn registry_lines(answers: &[&(Protocol, Registration)]) -> Vec<String> {
+    let rare = |protocol: Protocol| matches!(protocol, Protocol::Sctp | Protocol::Dccp);
+    let asked_for_one = answers.len() == 1;
+    let mut groups: Vec<(Vec<&str>, &Registration)> = Vec::new();
+    for (protocol, answer) in answers {
+        let silent = matches!(answer, Registration::Unassigned | Registration::Dynamic);
+        if rare(*protocol) && silent && !asked_for_one {
+            continue;
+        }
+        match groups.iter_mut().find(|(_, known)| *known == answer) {
+            Some((protocols, _)) => protocols.push(protocol.as_str()),
+            None => groups.push((vec![protocol.as_str()], answer)),
+        }
+    }
+    let mut lines = Vec::new();
+    for (protocols, answer) in groups {
+        let protocols = protocols.join(", ");
+        match answer {
+            Registration::Assigned(services) => {
+                lines
+                    .extend(services.iter().map(|service| format!("{protocols}: {}", service_line(service))));
+            }
+            Registration::Reserved("Reserved") => lines.push(format!("{protocols}: reserved")),
+            Registration::Reserved(words) => lines.push(format!("{protocols}: reserved ({words})")),
+            other => lines.push(format!("{protocols}: {}", other.as_str())),
+        }
+    }
+    lines
+}
+
+fn service_line(service: &Assignment) -> String {
+    let description = match service.description {
+        "" => String::new(),
+        text => format!(" ({text})"),
+    };
+    let range = service.range.as_ref().map_or_else(String::new, |range| {
+        format!(", by the range {}-{}, which says less than a port of its own", range.start(), range.end())
+    });
+    format!("{}{description}{range}", service.name)
+}
+
+fn use_line(one: &Use) -> String {
+    let how = match one.status {
+        UseStatus::Iana => "",
+        UseStatus::Primary => "by default ",
+        UseStatus::List => "commonly ",
+    };
+    let place = one.platform.map_or_else(String::new, |platform| {
+        let name = match platform {
+            "linux" => "Linux",
+            "macos" => "macOS",
+            _ => "Windows",
+        };
+        format!(" on {name}")
+    });
+    let range = match one.ports.start() == one.ports.end() {
+        true => String::new(),
+        false => format!(", {}-{}", one.ports.start(), one.ports.end()),
+    };
+    let note = one.note.map_or_else(String::new, |note| format!("; {note}"));
+    format!("{how}{}{place} ({}{range}){note}", one.tool, one.protocol.as_str())
+}
+
+/// `10439/udp bngsync`.
+fn neighbour(one: &Neighbour) -> String {
+    let both = [Protocol::Tcp, Protocol::Udp].iter().all(|protocol| one.protocols.contains(protocol));
+    let protocols: Vec<&str> = one.protocols.iter().map(|protocol| protocol.as_str()).collect();
+    let slash = if both { String::new() } else { format!("/{}", protocols.join(",")) };
+    format!("{}{slash} {}", one.port, one.names.join(", "))
+}
+
+/// What the machine's own limits say of the port. Where they are not known there is no line.
+fn here_lines(port: u16, here: &Here) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(automatic) = &here.automatic {
+        let (first, last) = (automatic.start(), automatic.end());
+        lines.push(match automatic.contains(&port) {
+            true => format!(
+                "this system gives ports of {first}-{last} to programs that ask for any: a client may have it \
+                 at any time"
+            ),
+            false => format!("outside of the ports that this system gives out by itself ({first}-{last})"),
+        });
+    }
+    match here.unprivileged_from {
+        // The common case says nothing; the others are a surprise.
+        Some(from) if port < from => {
+            lines.push(format!("only privileged processes may bind it here (ports below {from})"));
+        }
+        Some(from) if port < 1024 => {
+            lines.push(format!("no privilege is needed to bind it here (that begins below {from})"));
+        }
+        _ => {}
+    }
+    lines
+}
+
+/// Lines under one label.
+fn section(label: &str, lines: &[String], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(LABELS + 2).max(20));
+    let mut label = format!("{label:<LABELS$}");
+    for line in lines.iter().flat_map(|text| wrap(text, room)) {
+        writeln!(out, "  {}{line}", options.palette.paint(Meaning::Label, &label))?;
+        label = " ".repeat(LABELS);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(port: u16) -> String {
+        line(port, Protocol::Tcp, "linux", None)
+    }
+
+    #[test]
+    fn the_line_of_a_card() {
+        for (port, told) in [
+            (10309, "registered range, not assigned by IANA"),
+            (5432, "5432/tcp is PostgreSQL's (IANA: postgresql)"),
+            (2049, "2049/tcp is NFS (IANA: shilp, nfs)"),
+            (4, "system range, not assigned by IANA"),
+            (10321, "registered range, reserved by IANA"),
+            (60000, "dynamic range (49152-65535), never assigned by IANA"),
+            (5173, "5173/tcp is by default Vite dev server (not assigned by IANA)"),
+            (8384, "8384/tcp is commonly Syncthing web UI (reserved by IANA)"),
+            (10288, "10288/tcp is assigned by IANA to blocks (Blocks)"),
+            (6005, "6005/tcp is assigned by IANA to x11, by its range 6000-6063"),
+        ] {
+            assert_eq!(tcp(port), told);
+        }
+    }
+
+    #[test]
+    fn uses_of_another_system_do_not_count() {
+        assert!(!tcp(7000).contains("AirPlay"), "{}", tcp(7000));
+        assert!(line(7000, Protocol::Tcp, "macos", None).contains("AirPlay"));
+    }
+
+    #[test]
+    fn a_port_that_the_system_may_have_chosen_itself() {
+        let chosen = |port| line(port, Protocol::Tcp, "linux", Some(&(32768..=60999)));
+        assert!(
+            chosen(40001).ends_with("; this system gives it to who asks for any port"),
+            "{}",
+            chosen(40001)
+        );
+        assert!(!chosen(61000).contains("this system"));
+        assert!(!chosen(51820).contains("this system") || tcp(51820).starts_with("dynamic"));
+        assert!(!chosen(33060).contains("this system"), "an assigned one was asked for by number");
+    }
+
+    #[test]
+    fn every_port_has_a_line_of_one_line() {
+        for port in 1..=u16::MAX {
+            for protocol in [Protocol::Tcp, Protocol::Udp] {
+                let line = line(port, protocol, "linux", None);
+                assert!(!line.is_empty() && !line.contains(crate::text::acts_on_terminal), "{line:?}");
+            }
+        }
+    }
+}
