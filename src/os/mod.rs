@@ -45,7 +45,7 @@ use jiff::Timestamp;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
 #[cfg(feature = "cli")]
-pub(crate) use machine::{lineage, ready_limits};
+pub(crate) use machine::ready_limits;
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
