@@ -21,11 +21,16 @@ use crate::{Container, Gap, Listener};
 /// How long all runtimes together are waited for.
 const LONGEST: Duration = Duration::from_millis(300);
 
+/// What helps where a runtime was not found.
+const ELSEWHERE: Option<&str> = Some("DOCKER_HOST=unix:///PATH names the socket of another one");
+
 /// The runtimes that are asked besides those at the well-known places.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Runtimes {
-    /// Sockets at which the API of Docker or Podman answers.
-    pub(crate) sockets: Vec<PathBuf>,
+    /// Sockets at which the API of Docker or Podman answers, named by who asks.
+    pub(crate) named: Vec<PathBuf>,
+    /// Where those of the asking user may answer.
+    pub(crate) own: Vec<PathBuf>,
 }
 
 /// The questions put to runtimes during one look.
@@ -88,6 +93,17 @@ impl<'a> Inquiry<'a> {
         }
     }
 
+    /// The runtimes of the system that may publish ports without a socket; `None` where nothing says so. Root asks
+    /// those that show signs of containers, and those that were named. `suspected` where something is known to answer
+    /// though no socket is there: then any user asks.
+    pub(crate) fn publishers(&self, suspected: bool) -> Option<Vec<RuntimeKind>> {
+        if suspected {
+            return Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]);
+        }
+        let kinds = if os::privileged() { os::running_containers() } else { return None };
+        (!kinds.is_empty() || !self.runtimes.named.is_empty()).then_some(kinds)
+    }
+
     /// Completes what the cgroups told.
     fn complete(&mut self, listener: &mut Listener) {
         let socket = &listener.socket;
@@ -130,12 +146,11 @@ impl<'a> Inquiry<'a> {
                 let note = format!("connections are passed on to {}, a container's address", proxied.inside);
                 listener.note.get_or_insert_with(|| note.as_str().into());
             }
-            (None, Tells::Id(id)) => {
-                let runtime = if standing.relay.kinds == [RuntimeKind::Podman] { "podman" } else { "docker" };
+            (None, Tells::Id(id, name)) => {
                 listener.container = Some(Container {
-                    runtime: runtime.into(),
+                    runtime: "podman".into(),
                     id: id.clone(),
-                    name: None,
+                    name: name.clone(),
                     image: None,
                     port: None,
                     compose: None,
@@ -164,7 +179,10 @@ impl<'a> Inquiry<'a> {
                     os::runtime_sockets(*kind, Some(uid)).into_iter().for_each(|path| add(path, owner));
                 }
             }
-            self.runtimes.sockets.iter().for_each(|path| add(path.clone(), Owner::Given));
+            self.runtimes.named.iter().for_each(|path| add(path.clone(), Owner::Given));
+            if let Some(uid) = os::own_uid().filter(|uid| *uid != 0 && Some(*uid) == question.uid) {
+                self.runtimes.own.iter().for_each(|path| add(path.clone(), Owner::User(uid)));
+            }
         }
         if wanted.is_empty() {
             return;
@@ -222,12 +240,8 @@ impl<'a> Inquiry<'a> {
                 Some("see whether the runtime hangs"),
             ),
             Some(Silence::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
-            _ if answered => ("unknown", "no runtime that answered knows of it".to_owned(), None),
-            _ => (
-                "absent",
-                "no runtime answers at its socket".to_owned(),
-                Some("DOCKER_HOST=unix:///... names another socket"),
-            ),
+            _ if answered => ("unknown", "no runtime that answered knows of it".to_owned(), ELSEWHERE),
+            _ => ("absent", "no runtime answers at its socket".to_owned(), ELSEWHERE),
         };
         Some(Gap::new("containers", reason, self.open.max(1), format!("{whose}: {why}"), help))
     }

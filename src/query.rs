@@ -140,7 +140,14 @@ impl Query {
     /// Also asks the container runtime that answers at this Unix socket, Docker or Podman, besides those at their usual
     /// places. A runtime is asked only where a container is in question.
     pub fn container_runtime(mut self, socket: impl Into<PathBuf>) -> Query {
-        self.runtimes.sockets.push(socket.into());
+        self.runtimes.named.push(socket.into());
+        self
+    }
+
+    /// Asks these runtimes, too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn runtimes(mut self, runtimes: Runtimes) -> Query {
+        self.runtimes = runtimes;
         self
     }
 
@@ -180,14 +187,14 @@ impl Query {
             gaps: table.gaps,
         };
         let mut inquiry = Inquiry::new(&self.runtimes);
-        let publishers = if snapshot.privileged { os::running_containers() } else { Vec::new() };
+        let publishers = inquiry.publishers(false);
         let mut listening: Vec<Socket> = Vec::new();
-        if !publishers.is_empty() {
+        if publishers.is_some() {
             let sockets = table.rows.iter().map(|row| &row.socket);
             listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
         }
         let (matching, rest) = selection.split(table.rows, |row| &row.socket);
-        if matching.is_empty() && publishers.is_empty() {
+        if matching.is_empty() && publishers.is_none() {
             return Ok(snapshot);
         }
         let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
@@ -211,7 +218,7 @@ impl Query {
             snapshot.listeners.push(listener);
         }
         inquiry.name(&mut snapshot.listeners);
-        if !publishers.is_empty() {
+        if let Some(publishers) = publishers {
             let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
             let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
             snapshot.listeners.extend(matching);

@@ -51,7 +51,7 @@ pub(crate) fn behind<'a>(
     let running = told.flat_map(|told| &told.running);
     match &relay.tells {
         Tells::Proxied(proxied) => only(running.filter_map(|running| proxied_to(running, proxied, place))),
-        Tells::Id(id) => {
+        Tells::Id(id, _) => {
             let running = running.into_iter().find(|running| running.container.id == *id)?;
             Some(with_port(running, published_at(running, place)))
         }

@@ -18,8 +18,8 @@ pub(crate) struct Relay {
 pub(crate) enum Tells {
     /// Where connections go.
     Proxied(Proxied),
-    /// Its id.
-    Id(Text),
+    /// Its id, and its name where that is told too.
+    Id(Text, Option<Text>),
     /// Nothing: the port alone leads to it.
     Nothing,
 }
@@ -65,7 +65,9 @@ pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
     let (name, kinds) = RELAYS.into_iter().find(|(known, _)| *known == name)?;
     let tells = match name {
         "docker-proxy" => proxied(command).map(Tells::Proxied),
-        "conmon" => flag(command, &["c", "cid"]).filter(|id| is_id(id)).map(|id| Tells::Id(id.into())),
+        "conmon" => flag(command, &["c", "cid"])
+            .filter(|id| is_id(id))
+            .map(|id| Tells::Id(id.into(), flag(command, &["n", "name"]).map(Text::from))),
         _ => None,
     };
     Some(Relay { kinds, tells: tells.unwrap_or(Tells::Nothing) })
@@ -157,7 +159,8 @@ mod tests {
     fn what_the_others_tell() {
         let id = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
         let line = format!("/usr/bin/conmon --api-version 1 -c {id} -u {id} -r /usr/bin/crun");
-        assert_eq!(told("conmon", &line), Some(Tells::Id(id.into())));
+        assert_eq!(told("conmon", &line), Some(Tells::Id(id.into(), None)));
+        assert_eq!(told("conmon", &format!("{line} -n web")), Some(Tells::Id(id.into(), Some("web".into()))));
         assert_eq!(told("conmon", "conmon -c web"), Some(Tells::Nothing));
         assert_eq!(told("rootlesskit", "rootlesskit --net=slirp4netns dockerd"), Some(Tells::Nothing));
         assert_eq!(told("node", "node -c x"), None);

@@ -4,7 +4,7 @@ use super::VerdictKind;
 use super::facts::Case;
 use super::named::{container, service, spell, stop_container, stop_service};
 use crate::act::bind::RefusalKind;
-use crate::{Listener, Protocol, Reason};
+use crate::{Listener, Protocol, Reason, State};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -36,6 +36,19 @@ impl Case<'_> {
                 if linux {
                     advice.push("docker ps; sudo nft list ruleset; sudo iptables -t nat -S".to_owned());
                 }
+                advice
+            }
+            VerdictKind::Forwarded
+                if self.standing.iter().all(|one| one.socket.state == State::Forwarded) =>
+            {
+                let mut advice: Vec<String> = Vec::new();
+                for stop in self.standing.iter().filter_map(container).filter_map(stop_container) {
+                    let line = format!("{stop} stops the container");
+                    if !advice.contains(&line) {
+                        advice.push(line);
+                    }
+                }
+                advice.push("a server that binds here may never see a connection".to_owned());
                 advice
             }
             VerdictKind::Listening | VerdictKind::Forwarded | VerdictKind::Bound => self.end(&target),

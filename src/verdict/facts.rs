@@ -8,7 +8,7 @@ use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::containers::relay;
 use crate::os::Local;
-use crate::{Connection, Listener, Protocol, State};
+use crate::{Connection, Container, Listener, Protocol, State};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -33,12 +33,13 @@ impl Case<'_> {
         };
         match (self.kind, first) {
             (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
+            (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
+                format!("connections to {}", forwarded(listener))
+            }
             (VerdictKind::Forwarded, Some(listener)) => {
                 let to = match (container(listener), named::relay(listener)) {
                     (Some(container), _) => {
-                        let port =
-                            container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-                        format!(" to container {}{port}", container_name(container))
+                        format!(" to {}", destination(container))
                     }
                     (None, Some((holder, what))) => match inside(&holder.process) {
                         Some(inside) => format!(" to {inside}: {what}"),
@@ -161,6 +162,10 @@ impl Case<'_> {
                     .to_owned(),
             );
         }
+        // Rules come before sockets.
+        for listener in self.seen.forwarded.iter().filter(|listener| !self.standing.contains(listener)) {
+            facts.push(format!("connections from other machines to {}", forwarded(listener)));
+        }
         facts.extend(self.nearest());
         facts.extend(self.elsewhere());
         facts.extend(self.localhost());
@@ -206,7 +211,7 @@ impl Case<'_> {
         let socket = &listener.socket;
         let why = self.seen.asked.overlap(socket)?.why();
         let what = match (self.kind, socket.state) {
-            (VerdictKind::TimeWait, _) => return None,
+            (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
             (_, State::Listen) => "listens on",
             (_, State::Bound) if socket.protocol == Protocol::Udp => "receives on",
             (_, State::Bound) => "has bound, and does not listen on,",
@@ -361,6 +366,25 @@ fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
     });
     same.truncate(3);
     same
+}
+
+/// `0.0.0.0:8080 are forwarded to container web-1, port 80 inside, by docker's rules; no socket is there`
+fn forwarded(listener: &Listener) -> String {
+    let place = endpoint(&listener.socket);
+    match &listener.container {
+        Some(container) => format!(
+            "{place} are forwarded to {}, by the rules of {}; no socket is there",
+            destination(container),
+            container.runtime.to_string_lossy()
+        ),
+        None => format!("{place} are forwarded; no socket is there"),
+    }
+}
+
+/// `container web-1, port 80 inside`
+fn destination(container: &Container) -> String {
+    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
+    format!("container {}{port}", container_name(container))
 }
 
 /// Where a proxy passes connections on to, as its command line says.

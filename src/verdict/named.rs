@@ -8,10 +8,12 @@ use super::Observation;
 use crate::{Container, Holder, Listener, Reason, Service, Socket};
 
 /// Processes that pass connections on for something that does not listen here itself.
-const RELAYS: [(&str, &str); 10] = [
+const RELAYS: [(&str, &str); 12] = [
     ("docker-proxy", "a container's published port"),
     ("rootlesskit", "a rootless container's published port"),
     ("rootlessport", "a rootless container's published port"),
+    ("rootlessport-child", "a rootless container's published port"),
+    ("conmon", "a container's published port"),
     ("slirp4netns", "a rootless container's network"),
     ("pasta", "a rootless container's network"),
     ("pasta.avx2", "a rootless container's network"),
@@ -24,6 +26,10 @@ const RELAYS: [(&str, &str); 10] = [
 pub(super) fn relay(listener: &Listener) -> Option<(&Holder, &'static str)> {
     listener.holders.iter().find_map(|holder| {
         let name = holder.process.name.as_str()?;
+        // It holds ports of its own, too.
+        if name == "dockerd" && listener.container.is_some() {
+            return Some((holder, "a container's published port"));
+        }
         let name = name.strip_suffix(".exe").unwrap_or(name);
         let (_, what) = RELAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some((holder, *what))

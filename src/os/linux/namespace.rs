@@ -58,9 +58,15 @@ pub(super) fn own() -> Option<u64> {
     number_at(CWD, c"/proc/thread-self/ns/net").ok()
 }
 
-/// The number of the network namespace that a process is in, where it may be seen.
-pub(super) fn of_process(pid: u32) -> Option<u64> {
-    number_at(CWD, format!("/proc/{pid}/ns/net")).ok()
+/// Whether a process is in the network namespace that this thread is in; `None` where that may not be seen.
+pub(super) fn is_own(pid: u32) -> Option<bool> {
+    match number_at(CWD, format!("/proc/{pid}/ns/net")) {
+        Ok(number) => Some(number == own()?),
+        Err(_) => Some(
+            mark(CWD, format!("/proc/{pid}/net/dev")).ok()?
+                == mark(CWD, c"/proc/thread-self/net/dev").ok()?,
+        ),
+    }
 }
 
 /// Every network namespace but this thread's own, by name.

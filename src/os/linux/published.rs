@@ -34,7 +34,7 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
     // Of a peer in a pid namespace that is not ours the number is 0.
     let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials).ok()?;
     let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
-    Some(namespace::of_process(pid)? == namespace::own()?)
+    namespace::is_own(pid)
 }
 
 /// A process's command line, which everybody may read as a rule.
