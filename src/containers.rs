@@ -138,8 +138,10 @@ impl<'a> Inquiry<'a> {
             here: socket.namespace.is_none(),
         };
         let found = known::behind(self.told_to(standing.uid, false), &standing.relay, place);
-        // dockerd and the helpers of rootless containers hold ports of their own, too: nothing is missing then.
-        self.open += usize::from(found.is_none() && standing.relay.tells != Tells::Nothing);
+        // dockerd and the helpers of rootless containers hold ports of their own, too: nothing is missing where every
+        // runtime has answered.
+        let missing = standing.relay.tells != Tells::Nothing || self.is_silent(|_| true);
+        self.open += usize::from(found.is_none() && missing);
         match (found, &standing.relay.tells) {
             (Some(container), _) => listener.container = Some(container),
             (None, Tells::Proxied(proxied)) => {
@@ -206,6 +208,12 @@ impl<'a> Inquiry<'a> {
                 Owner::User(owner) => account == Some(owner),
             }
         })
+    }
+
+    /// Whether one of the runtimes that are there did not answer.
+    fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
+        let is_there = |answer: &Answer| !matches!(answer.told, Ok(_) | Err(Silence::Absent));
+        self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
     }
 
     /// What stayed open, and why.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::observe;
 use super::why::{asked, listeners_of_other_protocol};
-use crate::containers::{Inquiry, Runtimes};
+use crate::containers::{Inquiry, Runtimes, relay};
 use crate::os::{self, Grip, Row};
 use crate::verdict::{Asked, stop_container, stop_service};
 use crate::{
@@ -129,6 +129,8 @@ fn plan(
     let mut plan =
         Plan { asked, sockets, steps: Vec::new(), hints: Vec::new(), refusals: Vec::new(), managed: false };
     let mut held: BTreeMap<ProcessId, (Process, Vec<String>)> = BTreeMap::new();
+    let refusals: Vec<String> = plan.sockets.iter().filter_map(serving_others).collect();
+    plan.refusals.extend(refusals);
     let mut services: Vec<Service> = Vec::new();
     let mut containers: Vec<Container> = Vec::new();
     for listener in &plan.sockets {
@@ -221,6 +223,14 @@ fn plan(
     plan.refusals.sort();
     plan.refusals.dedup();
     Ok(plan)
+}
+
+/// Why a container's port is not freed by ending who holds it: all the other containers' ports would go as well.
+fn serving_others(listener: &Listener) -> Option<String> {
+    let container = listener.container.as_ref()?;
+    let holder = listener.holders.iter().find(|holder| relay::serves_all(&holder.process))?;
+    let (holder, stop) = (name(&holder.process), stop_container(container)?);
+    Some(format!("{holder} serves all containers, and this port is one container's: {stop} frees it"))
 }
 
 /// Why a process is never ended, or may not be by this user.

@@ -22,13 +22,17 @@ impl Inquiry<'_> {
         let of_system = |owner: Owner| matches!(owner, Owner::System | Owner::Given);
         self.ask(&[Question { kinds: kinds.to_vec(), uid: None, system: true }]);
         let answered = |answer: &super::Answer| answer.told.is_ok() && of_system(answer.owner);
-        self.unlisted = !self.answers.values().any(answered);
+        self.unlisted = self.is_silent(of_system) || !self.answers.values().any(answered);
         let mut found: Vec<Listener> = Vec::new();
         let told = self.answers.values().filter_map(|answer| answer.told.as_ref().ok());
         for told in told.filter(|told| of_system(told.owner) && told.here == Some(true)) {
             for running in &told.running {
                 for published in &running.published {
                     let address = published.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                    // What is listed and has nowhere to go to there is no rule for.
+                    if !running.addresses.iter().any(|inside| inside.is_ipv4() == address.is_ipv4()) {
+                        continue;
+                    }
                     let endpoint = Endpoint::Ip { address, port: published.port, interface: None };
                     let mut socket = Socket::new(published.protocol, endpoint, State::Forwarded);
                     if socket.dual_stack.is_none() {

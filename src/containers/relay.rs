@@ -54,6 +54,12 @@ const RELAYS: [(&str, &[RuntimeKind]); 11] = [
     ("pasta.avx2", EITHER),
 ];
 
+/// Whether a process serves all containers of a runtime, so that more than one container's port ends with it.
+pub(crate) fn serves_all(process: &Process) -> bool {
+    let all = ["dockerd", "com.docker.backend", "rootlesskit", "gvproxy"];
+    process.name.as_str().is_some_and(|name| all.contains(&name))
+}
+
 /// What a process tells of the container it stands for, where it is one of those that do.
 pub(crate) fn of(process: &Process) -> Option<Relay> {
     named(&process.name, process.command.as_deref().unwrap_or_default())

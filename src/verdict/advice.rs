@@ -4,6 +4,7 @@ use super::VerdictKind;
 use super::facts::Case;
 use super::named::{container, service, spell, stop_container, stop_service};
 use crate::act::bind::RefusalKind;
+use crate::containers::relay;
 use crate::{Listener, Protocol, Reason, State};
 
 impl Case<'_> {
@@ -121,7 +122,12 @@ impl Case<'_> {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
         };
         let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
-        if self.standing.iter().any(by_kernel) {
+        let of_many = |listener: &Listener| {
+            listener.container.is_some() && listener.holders.iter().any(|it| relay::serves_all(&it.process))
+        };
+        if self.standing.iter().any(of_many) {
+            // Who holds it serves all containers; the one command above is all there is.
+        } else if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
         } else if self.standing.iter().any(by_first) {
