@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use facts::Case;
-use named::relay;
+use named::passes_on;
 #[cfg(feature = "cli")]
 pub(crate) use named::{stop_container, stop_service};
 
@@ -183,9 +183,7 @@ impl Sorted {
     fn first(&self) -> (VerdictKind, Vec<Listener>) {
         let own = || self.listening.iter().chain(&self.bound).cloned().collect();
         match () {
-            () if self.listening.iter().any(|listener| relay(listener).is_some()) => {
-                (VerdictKind::Forwarded, own())
-            }
+            () if self.listening.iter().any(passes_on) => (VerdictKind::Forwarded, own()),
             () if !self.listening.is_empty() => (VerdictKind::Listening, own()),
             () if !self.bound.is_empty() => (VerdictKind::Bound, own()),
             () if !self.connections.is_empty() => (VerdictKind::Connection, self.connections.clone()),

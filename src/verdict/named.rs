@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Observation;
-use crate::{Container, Holder, Listener, Reason, Service, Socket};
+use crate::{Candidate, Container, Holder, Listener, Reason, Service, Socket};
 
 /// Processes that pass connections on for something that does not listen here itself.
 const RELAYS: [(&str, &str); 12] = [
@@ -34,6 +34,18 @@ pub(super) fn relay(listener: &Listener) -> Option<(&Holder, &'static str)> {
         let (_, what) = RELAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some((holder, *what))
     })
+}
+
+/// Whether a listener's holder passes connections on, seen or not: a container is put to a socket that nobody was seen
+/// to hold only where a proxy's command line names the very place.
+pub(super) fn passes_on(listener: &Listener) -> bool {
+    let is_proxy = |candidate: &Candidate| candidate.name.as_bytes() == b"docker-proxy";
+    let by_unseen = || {
+        let unseen = listener.unseen.as_ref().filter(|_| listener.holders.is_empty());
+        listener.container.is_some()
+            && unseen.is_some_and(|unseen| matches!(unseen.candidates.as_slice(), [only] if is_proxy(only)))
+    };
+    relay(listener).is_some() || by_unseen()
 }
 
 impl Observation {
