@@ -315,3 +315,6 @@ fn stands_for(listener: &mut Listener) -> Option<Standing> {
     unseen.candidates = vec![candidate];
     Some(Standing { relay, uid: socket.uid })
 }
+
+#[cfg(test)]
+mod tests;
