@@ -94,14 +94,17 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The runtimes of the system that may publish ports without a socket; `None` where nothing says so. Root asks
-    /// those that show signs of containers, and those that were named. `suspected` where something is known to answer
+    /// Docker where it shows signs of containers, and what was named. `suspected` where something is known to answer
     /// though no socket is there: then any user asks.
     pub(crate) fn publishers(&self, suspected: bool) -> Option<Vec<RuntimeKind>> {
         if suspected {
             return Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]);
         }
-        let kinds = if os::privileged() { os::running_containers() } else { return None };
-        (!kinds.is_empty() || !self.runtimes.named.is_empty()).then_some(kinds)
+        match os::privileged() {
+            true if os::containers_run() => Some(vec![RuntimeKind::Docker]),
+            true if !self.runtimes.named.is_empty() => Some(Vec::new()),
+            _ => None,
+        }
     }
 
     /// Completes what the cgroups told.

@@ -187,11 +187,9 @@ pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Repl
     runtimes::ask(paths, until)
 }
 
-/// The runtimes of the system of which there are signs that they run containers. Microseconds where there are none.
-pub(crate) fn running_containers() -> Vec<RuntimeKind> {
-    let (docker, podman) = sys::containers_run();
-    let kinds = [(docker, RuntimeKind::Docker), (podman, RuntimeKind::Podman)];
-    kinds.into_iter().filter_map(|(runs, kind)| runs.then_some(kind)).collect()
+/// Whether there are signs of containers whose ports may have no socket. Microseconds where there are none.
+pub(crate) fn containers_run() -> bool {
+    sys::containers_run()
 }
 
 /// The command line of a process that is known by its pid alone.

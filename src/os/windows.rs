@@ -116,8 +116,8 @@ pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
 }
 
 /// No rules of a container runtime stand in this system itself.
-pub(super) fn containers_run() -> (bool, bool) {
-    (false, false)
+pub(super) fn containers_run() -> bool {
+    false
 }
 
 /// Command lines of processes that do not hold what was asked for are not read here.

@@ -255,7 +255,7 @@ fn open_namespace(parent: impl AsFd, path: impl Arg, number: u64) -> Result<Owne
 
 /// The number of the namespace that is open here. Nothing but namespaces is on this file system (NSFS_MAGIC of the
 /// kernel's magic.h). One of another kind mounted among these is not told apart here: it refuses to be entered.
-fn number_of(file: &OwnedFd) -> Option<u64> {
+pub(super) fn number_of(file: &OwnedFd) -> Option<u64> {
     let filesystem = rustix::fs::fstatfs(file).ok()?;
     if filesystem.f_type != 0x6e73_6673 {
         return None;

@@ -1,27 +1,32 @@
 //! Cheap signs of containers on this machine, and whether a runtime stands in our network namespace.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-use rustix::fs::{CWD, Mode, OFlags, RawDir};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 
 use super::{namespace, procfs};
 
-/// Whether containers seem to run whose ports the runtimes of the system may pass on by rules alone. Docker mounts the
-/// network namespace of each container in the first of these folders (and its own as `default`); Podman and CNI in the
-/// second, where other programs put theirs as well. Some microseconds where the folders are not there.
-pub(in crate::os) fn containers_run() -> (bool, bool) {
-    (has_entries(c"/run/docker/netns", b"default"), has_entries(c"/run/netns", b""))
-}
+/// Where Docker mounts the network namespace of each container, and its own as `default`.
+const MOUNTS: &CStr = c"/run/docker/netns";
 
-fn has_entries(path: &std::ffi::CStr, but: &[u8]) -> bool {
+/// Whether containers seem to run whose ports Docker may pass on by rules alone. A microsecond where Docker is not
+/// there. Podman leaves no port without a socket: conmon holds it.
+pub(in crate::os) fn containers_run() -> bool {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(directory) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return false };
-    let mut buffer = [MaybeUninit::uninit(); 1024];
+    let Ok(directory) = rustix::fs::openat(CWD, MOUNTS, flags, Mode::empty()) else { return false };
+    let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut entries = RawDir::new(&directory, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." && name != but {
+        let name = entry.file_name();
+        if entry.file_type() == FileType::Directory || name == c"default" {
+            continue;
+        }
+        // A container that has ended leaves an empty file for a while.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&directory, name, flags, Mode::empty());
+        if file.is_ok_and(|file| namespace::number_of(&file).is_some()) {
             return true;
         }
     }
