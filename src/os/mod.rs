@@ -161,6 +161,7 @@ pub(crate) struct Reply {
 
 /// Why a runtime gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody is asked there"))]
 pub(crate) enum Silence {
     /// Nothing is there.
     Absent,
