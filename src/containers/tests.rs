@@ -192,13 +192,19 @@ fn what_is_published_and_has_no_socket_is_forwarded() {
     assert!(forwarded(None, &[], &[]).is_empty(), "it may be published elsewhere");
     assert!(forwarded(Some(false), &[], &[]).is_empty());
     let proxy = proxied();
-    assert_eq!(forwarded(Some(true), std::slice::from_ref(&proxy.socket), &[proxy]), [udp]);
+    assert_eq!(
+        forwarded(Some(true), std::slice::from_ref(&proxy.socket), std::slice::from_ref(&proxy)),
+        [udp]
+    );
     // A socket that was not looked into may be the proxy's.
     let other = socket(Protocol::Udp, "0.0.0.0:18081", 8);
     assert_eq!(forwarded(Some(true), std::slice::from_ref(&other), &[]), [tcp]);
     // One of somebody else is passed by.
     let server = held_by(other, "named", 0);
-    assert_eq!(forwarded(Some(true), std::slice::from_ref(&server.socket), &[server]), [tcp, udp]);
+    assert_eq!(
+        forwarded(Some(true), std::slice::from_ref(&server.socket), std::slice::from_ref(&server)),
+        [tcp, udp]
+    );
     // Neither another port nor protocol nor address nor namespace stands for it.
     let mut inside = socket(Protocol::Tcp, "0.0.0.0:18080", 12);
     inside.namespace = Some("blue".into());
