@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use crate::containers::{Inquiry, Runtimes};
 use crate::knowledge::notes;
 use crate::os::{self, Held, Reader};
 use crate::{
@@ -44,6 +46,7 @@ pub struct Query {
     connections: bool,
     namespaces: bool,
     reader: Reader,
+    runtimes: Runtimes,
 }
 
 impl Query {
@@ -135,6 +138,20 @@ impl Query {
         self
     }
 
+    /// Also asks the container runtime that answers at this Unix socket, Docker or Podman, besides those at their usual
+    /// places. A runtime is asked only where a container is in question.
+    pub fn container_runtime(mut self, socket: impl Into<PathBuf>) -> Query {
+        self.runtimes.named.push(socket.into());
+        self
+    }
+
+    /// Asks these runtimes, too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn runtimes(mut self, runtimes: Runtimes) -> Query {
+        self.runtimes = runtimes;
+        self
+    }
+
     /// Which listeners are wanted.
     pub fn selection(&self) -> &Selection {
         &self.selection
@@ -170,8 +187,15 @@ impl Query {
             listeners: Vec::new(),
             gaps: table.gaps,
         };
+        let mut inquiry = Inquiry::new(&self.runtimes);
+        let publishers = inquiry.publishers(false);
+        let mut listening: Vec<Socket> = Vec::new();
+        if publishers.is_some() {
+            let sockets = table.rows.iter().map(|row| &row.socket);
+            listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
+        }
         let (matching, rest) = selection.split(table.rows, |row| &row.socket);
-        if matching.is_empty() {
+        if matching.is_empty() && publishers.is_none() {
             return Ok(snapshot);
         }
         let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
@@ -196,6 +220,13 @@ impl Query {
         }
         let gaps = os::socket_units(&mut snapshot.listeners);
         snapshot.gaps.extend(gaps);
+        inquiry.name(&mut snapshot.listeners);
+        if let Some(publishers) = publishers {
+            let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
+            let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
+            snapshot.listeners.extend(matching);
+        }
+        snapshot.gaps.extend(inquiry.gap());
         os::name_users(&mut snapshot);
         selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
         notes::add(&mut snapshot);

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use facts::Case;
-use named::relay;
+use named::passes_on;
 #[cfg(feature = "cli")]
 pub(crate) use named::{is_socket_unit, stop_container, stop_service};
 
@@ -112,6 +112,8 @@ pub(crate) struct Observation {
     pub(crate) decisive: Options,
     pub(crate) limits: Limits,
     pub(crate) local: Option<Vec<Local>>,
+    /// Ports of this number and protocol that are passed on to containers without a socket.
+    pub(crate) forwarded: Vec<Listener>,
     /// Where a connection was answered though nothing listens.
     pub(crate) answered: Option<SocketAddr>,
     pub(crate) time_wait_left: Option<Duration>,
@@ -181,9 +183,7 @@ impl Sorted {
     fn first(&self) -> (VerdictKind, Vec<Listener>) {
         let own = || self.listening.iter().chain(&self.bound).cloned().collect();
         match () {
-            () if self.listening.iter().any(|listener| relay(listener).is_some()) => {
-                (VerdictKind::Forwarded, own())
-            }
+            () if self.listening.iter().any(passes_on) => (VerdictKind::Forwarded, own()),
             () if !self.listening.is_empty() => (VerdictKind::Listening, own()),
             () if !self.bound.is_empty() => (VerdictKind::Bound, own()),
             () if !self.connections.is_empty() => (VerdictKind::Connection, self.connections.clone()),
@@ -205,14 +205,18 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
     };
     let plain_in_use = seen.refusal(Options::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
     let reserved = seen.limits.reserved.iter().any(|range| range.contains(&port));
+    let forwarded: Vec<Listener> =
+        seen.forwarded.iter().filter(|listener| seen.asked.overlaps(&listener.socket)).cloned().collect();
     let own = || sorted.listening.iter().chain(&sorted.bound).cloned().collect();
     let (kind, standing_in_the_way) = match refused.map(|refusal| refusal.kind) {
         None if can_bind.is_none() => (VerdictKind::Unknown, Vec::new()),
         None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
+        None if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
         None if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
         None if reserved => (VerdictKind::Reserved, Vec::new()),
         None => (VerdictKind::Free, Vec::new()),
         Some(RefusalKind::InUse) => match sorted.first() {
+            (VerdictKind::Unknown, _) if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
             (VerdictKind::Unknown, _) if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
             first => first,
         },

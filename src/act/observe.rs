@@ -1,8 +1,10 @@
 //! The sockets of one port in every state, and the holders of those among them that matter.
 
-use crate::os::{self, Request, Row, SocketTable};
+use crate::containers::Inquiry;
+use crate::os::{self, Request, Row, RuntimeKind, SocketTable};
 use crate::query::{Processes, join};
-use crate::{Error, Gap, Listener, Protocol, Reader, Snapshot};
+use crate::verdict::Asked;
+use crate::{Error, Gap, Listener, Protocol, Reader, Snapshot, Socket};
 
 /// Every socket of a protocol, of one port where only that is wanted.
 pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
@@ -21,6 +23,27 @@ pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Resul
     // A reader may give more than was asked for.
     table.rows.retain(|row| port.is_none() || row.socket.endpoint.port() == port);
     Ok(table)
+}
+
+/// The listeners among these sockets.
+pub(super) fn listening(rows: &[Row]) -> Vec<Socket> {
+    rows.iter().map(|row| &row.socket).filter(|socket| socket.is_listener()).cloned().collect()
+}
+
+/// What is passed on to containers at a port without a socket, whatever the address.
+pub(super) fn forwarded(
+    inquiry: &mut Inquiry<'_>,
+    publishers: Option<Vec<RuntimeKind>>,
+    asked: &Asked,
+    listening: &[Socket],
+    known: &[Listener],
+) -> Vec<Listener> {
+    let Some(publishers) = publishers else { return Vec::new() };
+    let mut found = inquiry.forwarded(&publishers, listening, known);
+    found.retain(|listener| {
+        listener.socket.protocol == asked.protocol && listener.socket.endpoint.port() == Some(asked.port)
+    });
+    found
 }
 
 /// Who holds these sockets.

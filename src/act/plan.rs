@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::observe;
 use super::why::{asked, listeners_of_other_protocol};
+use crate::containers::{Inquiry, Runtimes, relay};
 use crate::os::{self, Grip, Row};
 use crate::verdict::{Asked, is_socket_unit, stop_container, stop_service};
 use crate::{
@@ -48,9 +49,10 @@ impl Step {
 }
 
 /// The plans for these targets: one for a single port, and one for each port of a range that something has.
-pub(crate) fn plans(targets: &[Target], by_service: bool) -> Result<Vec<Plan>, Error> {
+pub(crate) fn plans(targets: &[Target], by_service: bool, runtimes: &Runtimes) -> Result<Vec<Plan>, Error> {
     let mut plans: Vec<Plan> = Vec::new();
     let lineage = os::lineage();
+    let mut inquiry = Inquiry::new(runtimes);
     for target in targets {
         let protocol = target.protocol().unwrap_or(Protocol::Tcp);
         let single = target.single_port();
@@ -82,7 +84,7 @@ pub(crate) fn plans(targets: &[Target], by_service: bool) -> Result<Vec<Plan>, E
             if plans.iter().any(|plan| plan.asked == asked) {
                 continue;
             }
-            let mut plan = plan(asked, rows, &lineage, by_service)?;
+            let mut plan = plan(asked, rows, &lineage, by_service, &mut inquiry)?;
             if single.is_some()
                 && let Some(listener) = listeners_of_other_protocol(&plan.asked)?.first()
             {
@@ -111,12 +113,24 @@ pub(super) fn has_port(socket: &Socket) -> bool {
         || (socket.state == State::Closed && socket.protocol == Protocol::Udp)
 }
 
-fn plan(asked: Asked, rows: Vec<Row>, lineage: &[u32], by_service: bool) -> Result<Plan, Error> {
+fn plan(
+    asked: Asked,
+    rows: Vec<Row>,
+    lineage: &[u32],
+    by_service: bool,
+    inquiry: &mut Inquiry<'_>,
+) -> Result<Plan, Error> {
+    let listening = observe::listening(&rows);
     let rows = rows.into_iter().filter(|row| asked.overlaps(&row.socket)).collect();
-    let (sockets, _) = observe::holders(rows)?;
+    let (mut sockets, _) = observe::holders(rows)?;
+    inquiry.name(&mut sockets);
+    let publishers = inquiry.publishers(false);
+    let forwarded = observe::forwarded(inquiry, publishers, &asked, &listening, &sockets);
     let mut plan =
         Plan { asked, sockets, steps: Vec::new(), hints: Vec::new(), refusals: Vec::new(), managed: false };
     let mut held: BTreeMap<ProcessId, (Process, Vec<String>)> = BTreeMap::new();
+    let refusals: Vec<String> = plan.sockets.iter().filter_map(serving_others).collect();
+    plan.refusals.extend(refusals);
     let mut services: Vec<Service> = Vec::new();
     let mut containers: Vec<Container> = Vec::new();
     for listener in &plan.sockets {
@@ -145,7 +159,8 @@ fn plan(asked: Asked, rows: Vec<Row>, lineage: &[u32], by_service: bool) -> Resu
     }
     services.sort_by(|a, b| a.name.cmp(&b.name));
     services.dedup();
-    containers.dedup();
+    containers.sort_by(|a, b| a.id.cmp(&b.id));
+    containers.dedup_by(|a, b| a.id == b.id);
     let stops: Vec<(&Service, Vec<String>)> =
         services.iter().filter_map(|service| Some((service, stop_service(service)?))).collect();
     if by_service && !plan.sockets.is_empty() && stops.is_empty() {
@@ -203,9 +218,28 @@ fn plan(asked: Asked, rows: Vec<Row>, lineage: &[u32], by_service: bool) -> Resu
         let id = container.name.as_ref().unwrap_or(&container.id).to_string_lossy();
         plan.hints.push(format!("it serves the container {id}: {stop} stops that"));
     }
+    for listener in forwarded.iter().filter(|listener| plan.asked.overlaps(&listener.socket)) {
+        if let Some((container, stop)) =
+            listener.container.as_ref().and_then(|it| Some((it, stop_container(it)?)))
+        {
+            let name = container.name.as_ref().unwrap_or(&container.id).to_string_lossy();
+            plan.hints.push(format!(
+                "connections to {} are forwarded to the container {name} without a socket: {stop} stops that",
+                endpoint(&listener.socket)
+            ));
+        }
+    }
     plan.refusals.sort();
     plan.refusals.dedup();
     Ok(plan)
+}
+
+/// Why a container's port is not freed by ending who holds it: all the other containers' ports would go as well.
+fn serving_others(listener: &Listener) -> Option<String> {
+    let container = listener.container.as_ref()?;
+    let holder = listener.holders.iter().find(|holder| relay::serves_all(&holder.process))?;
+    let (holder, stop) = (name(&holder.process), stop_container(container)?);
+    Some(format!("{holder} serves all containers, and this port is one container's: {stop} frees it"))
 }
 
 /// Why a process is never ended, or may not be by this user.

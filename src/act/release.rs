@@ -9,6 +9,7 @@ use super::bind::{self, Place, RefusalKind};
 use super::observe;
 use super::plan::{Plan, has_port, name};
 use super::wait::Pace;
+use crate::containers::Runtimes;
 use crate::os::{Grip, Row};
 use crate::verdict::Asked;
 use crate::{Error, Listener, ProcessId, Text};
@@ -242,7 +243,7 @@ fn conclude(plan: &Plan, now: Now, outcome: &mut Outcome) -> Result<(), Error> {
         }
         (None, Some(_)) => "by a process that could not be seen".to_owned(),
         (None, None) => {
-            let verdict = super::why::why_asked(&plan.asked)?;
+            let verdict = super::why::why_asked(&plan.asked, &Runtimes::default())?;
             outcome.hints.extend(verdict.advice);
             format!("no process listens any more, but {}", verdict.reason)
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
 use super::{connect, observe};
+use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
 use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, State, Target};
@@ -24,11 +25,11 @@ const BETWEEN: Duration = Duration::from_millis(2);
 /// # Errors
 /// Where the target is not one port, or the socket table cannot be read.
 pub fn why(target: &Target) -> Result<Verdict, Error> {
-    why_asked(&asked(target)?)
+    why_asked(&asked(target)?, &Runtimes::default())
 }
 
 /// The same for what a target was understood as.
-pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
+pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, Error> {
     let asked = asked.clone();
     let place = Place::of(&asked);
     let (mut attempts, table) = attempt_and_look(&asked, &place)?;
@@ -37,8 +38,11 @@ pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
 
     let connected = table.rows.iter().any(|row| row.socket.state == State::Established);
     let listens = table.rows.iter().any(|row| row.socket.is_listener());
-    let (sockets, more) = observe::holders(relevant(&asked, table.rows))?;
+    let listening = observe::listening(&table.rows);
+    let (mut sockets, more) = observe::holders(relevant(&asked, table.rows))?;
     gaps.extend(more);
+    let mut inquiry = Inquiry::new(runtimes);
+    inquiry.name(&mut sockets);
     let clients = match connected && listens && asked.protocol == Protocol::Tcp {
         true => clients(&asked)?,
         false => Vec::new(),
@@ -64,6 +68,9 @@ pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
         true => None,
         false => connect::answered(asked.address, asked.port),
     };
+    let publishers = inquiry.publishers(answered.is_some());
+    let forwarded = observe::forwarded(&mut inquiry, publishers, &asked, &listening, &sockets);
+    gaps.extend(inquiry.gap());
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
     Ok(verdict::judge(Observation {
         os: std::env::consts::OS,
@@ -73,6 +80,7 @@ pub(crate) fn why_asked(asked: &Asked) -> Result<Verdict, Error> {
         decisive: bind::as_servers_do(asked.protocol),
         limits,
         local,
+        forwarded,
         answered,
         time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
         clients,

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::arguments::{Free, Via, When};
 use super::exit::Exit;
+use super::runtimes::runtimes;
 use super::terminal::Terminal;
 use super::why::write_out;
 use super::{complain, fail, input_is_terminal, say, written};
@@ -20,7 +21,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Ok(targets) => targets,
         Err(exit) => return exit,
     };
-    let plans = match plan::plans(&targets, arguments.via == Via::Service) {
+    let plans = match plan::plans(&targets, arguments.via == Via::Service, &runtimes()) {
         Ok(plans) => plans,
         Err(error) => return fail(&error.to_string(), None),
     };

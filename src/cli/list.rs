@@ -90,6 +90,7 @@ fn query(list: &List) -> Result<Query, Exit> {
             query = add(query);
         }
     }
+    query = query.runtimes(super::runtimes::runtimes());
     query = list.pid.iter().copied().fold(query, Query::pid);
     query = list.process.iter().cloned().fold(query, Query::command);
     for text in &list.user {
@@ -361,7 +362,9 @@ impl Answer<'_> {
         if !crate::act::why::is_refused(target) {
             return Ok(());
         }
-        match crate::why(target) {
+        let verdict = crate::act::why::asked(target)
+            .and_then(|asked| crate::act::why::why_asked(&asked, &super::runtimes::runtimes()));
+        match verdict {
             Ok(verdict) if verdict.can_bind != Some(true) => {
                 let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
                 let command = super::why::typed(&verdict.asked);
@@ -404,6 +407,11 @@ impl Answer<'_> {
             let help =
                 help.map_or_else(String::new, |help| format!("; {}", crate::render::escape::escape(help)));
             say("not seen", &format!("a holder of {endpoint}{port} ({reason}){help}"));
+        }
+        for listener in listeners.iter().filter(|one| one.socket.state == crate::State::Forwarded) {
+            let to = listener.container.as_ref().map_or_else(String::new, words::container);
+            let port = listener.socket.endpoint.port().unwrap_or_default();
+            say("note", &format!("port {port} is forwarded to container {to}; no process holds it here"));
         }
         if listeners.is_empty() {
             for target in self.selection.targets() {

@@ -6,6 +6,7 @@ mod duration;
 mod exit;
 mod free;
 mod list;
+mod runtimes;
 mod terminal;
 mod wait;
 mod why;

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use super::arguments::Why;
 use super::exit::Exit;
+use super::runtimes::runtimes;
 use super::terminal::Terminal;
 use super::{complain, fail, say, written};
+use crate::act::why;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json};
@@ -18,7 +20,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
         Ok(target) => target,
         Err(exit) => return exit,
     };
-    let verdict = match crate::why(&target) {
+    let verdict = match why::asked(&target).and_then(|asked| why::why_asked(&asked, &runtimes())) {
         Ok(verdict) => verdict,
         Err(error) => return fail(&error.to_string(), None),
     };

@@ -129,7 +129,9 @@ pub(crate) fn outcome(
     for done in &outcome.done {
         writeln!(out, "  {}", told(done))?;
     }
-    for hint in &outcome.hints {
+    // Where a plan was shown, these were in it.
+    let unshown = plan.hints.iter().filter(|_| plan.sockets.is_empty());
+    for hint in unshown.chain(&outcome.hints) {
         writeln!(out, "  note: {}", escape(&hint.as_str().into()))?;
     }
     Ok(())

@@ -11,7 +11,8 @@ use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
 use crate::{
-    Connection, Evidence, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, Text, Unseen,
+    Connection, Evidence, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, State, Text,
+    Unseen,
 };
 
 /// The width of the labels' column.
@@ -95,6 +96,13 @@ impl Card<'_> {
             Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
             None => and(&addresses),
         };
+        if socket.state == State::Forwarded {
+            let to = self.listener.container.as_ref();
+            let to = to.map_or_else(String::new, |container| {
+                format!(" to container {} ({})", words::container(container), escape(&container.runtime))
+            });
+            return format!("{subject} is forwarded{to}");
+        }
         let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
         match (self.listener.holders.as_slice(), &self.listener.unseen) {
             ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
@@ -278,12 +286,16 @@ fn service_line(service: &crate::Service) -> String {
 }
 
 fn container_line(container: &crate::Container) -> String {
-    let id: String = escape(&container.id).chars().take(12).collect();
-    let name = container.name.as_ref().map_or_else(|| id.clone(), escape);
+    let name = words::container(container);
     let image =
         container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-    format!("{name} ({}{image}{port})", escape(&container.runtime))
+    let compose = container.compose.as_ref().map_or_else(String::new, |compose| {
+        let service = compose.service.as_ref();
+        let service = service.map_or_else(String::new, |service| format!(", service {}", escape(service)));
+        format!(", project {}{service}", escape(&compose.project))
+    });
+    format!("{name} ({}{compose}{image}{port})", escape(&container.runtime))
 }
 
 /// How likely they are.

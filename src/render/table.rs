@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
-use crate::{Listener, Snapshot};
+use crate::{Listener, Snapshot, State};
 
 /// How a table looks.
 #[derive(Debug, Clone, Default)]
@@ -186,6 +186,9 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
                     _ => "?".to_owned(),
                 };
                 Cell { text, meaning: Some(Meaning::Unseen) }
+            }
+            (None, None) if listener.socket.state == State::Forwarded => {
+                Cell { text: "(forwarded)".to_owned(), meaning: Some(Meaning::Theirs) }
             }
             (None, None) => plain(String::new()),
         },

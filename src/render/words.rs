@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::containers::relay;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
-    Candidate, Connection, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket, Text,
-    script,
+    Candidate, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket,
+    Text, script,
 };
 
 /// What the asking user is known by.
@@ -217,17 +218,25 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
+/// A container's name, or the beginning of its id.
+pub(crate) fn container(container: &Container) -> String {
+    let id = || escape(&container.id).chars().take(12).collect();
+    container.name.as_ref().map_or_else(id, escape)
+}
+
 /// What tells a listener from others of the same process name: container, service, project, folder, command line.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let first = listener.holders.first().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
-        let name = container
-            .name
-            .as_ref()
-            .map_or_else(|| escape(&container.id).chars().take(12).collect::<String>(), escape);
+        let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
         let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
-        return format!("container {name}{port}");
+        return format!("container {}{}{port}", self::container(container), project.unwrap_or_default());
+    }
+    let command = first.and_then(|process| process.command.as_deref());
+    let proxied = command.filter(|_| first.is_some_and(|process| process.name.as_bytes() == b"docker-proxy"));
+    if let Some(proxied) = proxied.and_then(relay::proxied) {
+        return format!("container at {}, port {}", proxied.inside.ip(), proxied.inside.port());
     }
     if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
         return escape(&service.name);

@@ -6,7 +6,8 @@ use super::named::{
     container, is_socket_unit, service, spell, stop_container, stop_service, stop_socket_unit,
 };
 use crate::act::bind::RefusalKind;
-use crate::{Listener, Protocol, Reason};
+use crate::containers::relay;
+use crate::{Listener, Protocol, Reason, State};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -38,6 +39,19 @@ impl Case<'_> {
                 if linux {
                     advice.push("docker ps; sudo nft list ruleset; sudo iptables -t nat -S".to_owned());
                 }
+                advice
+            }
+            VerdictKind::Forwarded
+                if self.standing.iter().all(|one| one.socket.state == State::Forwarded) =>
+            {
+                let mut advice: Vec<String> = Vec::new();
+                for stop in self.standing.iter().filter_map(container).filter_map(stop_container) {
+                    let line = format!("{stop} stops the container");
+                    if !advice.contains(&line) {
+                        advice.push(line);
+                    }
+                }
+                advice.push("a server that binds here may never see a connection".to_owned());
                 advice
             }
             VerdictKind::Listening | VerdictKind::Forwarded | VerdictKind::Bound => self.end(&target),
@@ -114,7 +128,12 @@ impl Case<'_> {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
         };
         let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
-        if self.standing.iter().any(by_kernel) {
+        let of_many = |listener: &Listener| {
+            listener.container.is_some() && listener.holders.iter().any(|it| relay::serves_all(&it.process))
+        };
+        if self.standing.iter().any(of_many) {
+            // Who holds it serves all containers; the one command above is all there is.
+        } else if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
         } else if self.standing.iter().any(|listener| service(listener).is_some_and(is_socket_unit)) {

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::named::{container, container_name, endpoint, relay, spell, user};
+use super::named::{self, container, container_name, endpoint, spell, user};
 use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
+use crate::containers::relay;
 use crate::os::Local;
-use crate::{Connection, Listener, Protocol, State};
+use crate::{Connection, Container, Listener, Protocol, State};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -32,14 +33,15 @@ impl Case<'_> {
         };
         match (self.kind, first) {
             (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
+            (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
+                format!("connections to {}", forwarded(listener))
+            }
             (VerdictKind::Forwarded, Some(listener)) => {
-                let to = match (container(listener), relay(listener)) {
+                let to = match (container(listener), named::relay(listener)) {
                     (Some(container), _) => {
-                        let port =
-                            container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-                        format!(" to container {}{port}", container_name(container))
+                        format!(" to {}", destination(container))
                     }
-                    (None, Some((holder, what))) => match published(&holder.process) {
+                    (None, Some((holder, what))) => match inside(&holder.process) {
                         Some(inside) => format!(" to {inside}: {what}"),
                         None => format!(": {what}"),
                     },
@@ -160,6 +162,10 @@ impl Case<'_> {
                     .to_owned(),
             );
         }
+        // Rules come before sockets.
+        for listener in self.seen.forwarded.iter().filter(|listener| !self.standing.contains(listener)) {
+            facts.push(format!("connections from other machines to {}", forwarded(listener)));
+        }
         facts.extend(self.nearest());
         facts.extend(self.elsewhere());
         facts.extend(self.localhost());
@@ -205,7 +211,7 @@ impl Case<'_> {
         let socket = &listener.socket;
         let why = self.seen.asked.overlap(socket)?.why();
         let what = match (self.kind, socket.state) {
-            (VerdictKind::TimeWait, _) => return None,
+            (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
             (_, State::Listen) => "listens on",
             (_, State::Bound) if socket.protocol == Protocol::Udp => "receives on",
             (_, State::Bound) => "has bound, and does not listen on,",
@@ -362,13 +368,26 @@ fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
     same
 }
 
-/// Where docker-proxy passes connections on to, as its command line says.
-fn published(proxy: &crate::Process) -> Option<String> {
-    let arguments = proxy.command.as_ref()?;
-    let after = |name: &str| {
-        let at = arguments.iter().position(|argument| argument.as_bytes() == name.as_bytes())?;
-        Some(arguments.get(at + 1)?.to_string_lossy().into_owned())
-    };
-    let (address, port) = (after("-container-ip")?, after("-container-port")?);
-    Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
+/// `0.0.0.0:8080 are forwarded to container web-1, port 80 inside, by docker's rules; no socket is there`
+fn forwarded(listener: &Listener) -> String {
+    let place = endpoint(&listener.socket);
+    match &listener.container {
+        Some(container) => format!(
+            "{place} are forwarded to {}, by the rules of {}; no socket is there",
+            destination(container),
+            container.runtime.to_string_lossy()
+        ),
+        None => format!("{place} are forwarded; no socket is there"),
+    }
+}
+
+/// `container web-1, port 80 inside`
+fn destination(container: &Container) -> String {
+    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
+    format!("container {}{port}", container_name(container))
+}
+
+/// Where a proxy passes connections on to, as its command line says.
+fn inside(proxy: &crate::Process) -> Option<std::net::SocketAddr> {
+    relay::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Observation;
-use crate::{Container, Holder, Listener, Reason, Service, Socket};
+use crate::{Candidate, Container, Holder, Listener, Reason, Service, Socket};
 
 /// Processes that pass connections on for something that does not listen here itself.
-const RELAYS: [(&str, &str); 10] = [
+const RELAYS: [(&str, &str); 12] = [
     ("docker-proxy", "a container's published port"),
     ("rootlesskit", "a rootless container's published port"),
     ("rootlessport", "a rootless container's published port"),
+    ("rootlessport-child", "a rootless container's published port"),
+    ("conmon", "a container's published port"),
     ("slirp4netns", "a rootless container's network"),
     ("pasta", "a rootless container's network"),
     ("pasta.avx2", "a rootless container's network"),
@@ -24,10 +26,26 @@ const RELAYS: [(&str, &str); 10] = [
 pub(super) fn relay(listener: &Listener) -> Option<(&Holder, &'static str)> {
     listener.holders.iter().find_map(|holder| {
         let name = holder.process.name.as_str()?;
+        // It holds ports of its own, too.
+        if name == "dockerd" && listener.container.is_some() {
+            return Some((holder, "a container's published port"));
+        }
         let name = name.strip_suffix(".exe").unwrap_or(name);
         let (_, what) = RELAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some((holder, *what))
     })
+}
+
+/// Whether a listener's holder passes connections on, seen or not: a container is put to a socket that nobody was seen
+/// to hold only where a proxy's command line names the very place.
+pub(super) fn passes_on(listener: &Listener) -> bool {
+    let is_proxy = |candidate: &Candidate| candidate.name.as_bytes() == b"docker-proxy";
+    let by_unseen = || {
+        let unseen = listener.unseen.as_ref().filter(|_| listener.holders.is_empty());
+        listener.container.is_some()
+            && unseen.is_some_and(|unseen| matches!(unseen.candidates.as_slice(), [only] if is_proxy(only)))
+    };
+    relay(listener).is_some() || by_unseen()
 }
 
 impl Observation {

@@ -68,6 +68,7 @@ fn seen(
     all.extend(attempts(Options::Plain, plain));
     Observation {
         asked: asked(None),
+        forwarded: Vec::new(),
         os: "linux",
         sockets,
         other_protocol: Vec::new(),

@@ -16,6 +16,7 @@ mod namespace;
 mod netlink;
 mod pin;
 mod procfs;
+mod published;
 mod socket_units;
 mod systemd;
 mod table;
@@ -30,6 +31,7 @@ pub(super) use holders::{Pinned, holders, pin, shorten_commands};
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use published::{command, containers_run, shares_network};
 pub(super) use socket_units::complete as socket_units;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -58,6 +58,17 @@ pub(super) fn own() -> Option<u64> {
     number_at(CWD, c"/proc/thread-self/ns/net").ok()
 }
 
+/// Whether a process is in the network namespace that this thread is in; `None` where that may not be seen.
+pub(super) fn is_own(pid: u32) -> Option<bool> {
+    match number_at(CWD, format!("/proc/{pid}/ns/net")) {
+        Ok(number) => Some(number == own()?),
+        Err(_) => Some(
+            mark(CWD, format!("/proc/{pid}/net/dev")).ok()?
+                == mark(CWD, c"/proc/thread-self/net/dev").ok()?,
+        ),
+    }
+}
+
 /// Every network namespace but this thread's own, by name.
 pub(super) fn others() -> (Vec<Namespace>, Vec<Gap>) {
     // A kernel without namespaces has no such file, and no others.
@@ -244,7 +255,7 @@ fn open_namespace(parent: impl AsFd, path: impl Arg, number: u64) -> Result<Owne
 
 /// The number of the namespace that is open here. Nothing but namespaces is on this file system (NSFS_MAGIC of the
 /// kernel's magic.h). One of another kind mounted among these is not told apart here: it refuses to be entered.
-fn number_of(file: &OwnedFd) -> Option<u64> {
+pub(super) fn number_of(file: &OwnedFd) -> Option<u64> {
     let filesystem = rustix::fs::fstatfs(file).ok()?;
     if filesystem.f_type != 0x6e73_6673 {
         return None;
