@@ -292,7 +292,7 @@ mod tests {
     /// A socket that somebody holds who never answers.
     #[test]
     fn silence_ends_in_time() {
-        let path = std::env::temp_dir().join(format!("allears-silence-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("allears-no-systemd-{}", std::process::id()));
         let listener = UnixListener::bind(&path).unwrap();
         let begun = Instant::now();
         let until = begun + Duration::from_millis(50);
