@@ -155,7 +155,7 @@ fn an_image_without_a_name() {
     let port = port();
     // An image of its own, since its name is taken away while the container runs.
     let named = format!("allears-live-{}:untagged", std::process::id());
-    engine.copy_image(&named);
+    engine.another_image(&named);
     let publish = format!("127.0.0.1:{port}:80");
     let container = engine.run_image(&named, &["--publish", &publish], &["tcp=0.0.0.0:80"]);
     engine.client(&["image", "rm", "--force", &named]);

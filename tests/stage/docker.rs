@@ -58,7 +58,11 @@ pub(crate) fn engine_answers() -> bool {
 impl Engine {
     /// The one of this machine, with the image in it.
     pub(crate) fn machine() -> &'static Self {
-        MACHINE.get_or_init(|| Self { host: None, image: import(None), own: None })
+        MACHINE.get_or_init(|| {
+            let image = image();
+            import(None, &image);
+            Self { host: None, image, own: None }
+        })
     }
 
     /// One of a trial's own where the calling thread is, which is a network of its own; with these options.
@@ -93,7 +97,8 @@ impl Engine {
             let log = std::fs::read_to_string(own.folder.join("log")).unwrap_or_default();
             panic!("an engine of its own does not run: {}", last_lines(&log));
         }
-        let image = import(Some(&host));
+        let image = image();
+        import(Some(&host), &image);
         Self { host: Some(host), image, own: Some(own) }
     }
 
@@ -150,10 +155,9 @@ impl Engine {
         container
     }
 
-    /// A copy of the image under this name, gone at the end of the run with its container.
-    pub(crate) fn copy_image(&self, name: &str) {
-        let source = self.run(&[], &[]);
-        self.client(&["commit", "--change", &format!("LABEL {}", label()), &source.id, name]);
+    /// The same image once more under this name, and independent of it.
+    pub(crate) fn another_image(&self, name: &str) {
+        import(self.host.as_deref(), name);
     }
 
     /// A network of bridges, by name.
@@ -230,11 +234,15 @@ pub(super) fn clean() {
     }
     let filter = format!("label={}", label());
     let sweep = |list: &[&str], remove: &[&str]| {
-        let found = client(None, &[list, &["--quiet", "--filter", &filter]].concat());
-        let found = String::from_utf8_lossy(&found.stdout).into_owned();
-        let found: Vec<&str> = found.split_whitespace().collect();
-        if !found.is_empty() {
-            let _nothing_more_can_be_done = client(None, &[remove, &found].concat());
+        // What goes first may be what keeps another.
+        for _ in 0..3 {
+            let found = client(None, &[list, &["--quiet", "--filter", &filter]].concat());
+            let found = String::from_utf8_lossy(&found.stdout).into_owned();
+            let found: Vec<&str> = found.split_whitespace().collect();
+            if found.is_empty() {
+                break;
+            }
+            let _asked_for_again = client(None, &[remove, &found].concat());
         }
     };
     sweep(&["ps", "--all"], &["rm", "--force"]);
@@ -243,7 +251,7 @@ pub(super) fn clean() {
 }
 
 /// The fixture and the libraries it is linked to, as an image: nothing is fetched from anywhere.
-fn import(host: Option<&str>) -> String {
+fn import(host: Option<&str>, image: &str) {
     let fixture = fixture_program();
     let linked = Command::new("ldd").arg(&fixture).output().expect("run ldd");
     let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
@@ -254,12 +262,14 @@ fn import(host: Option<&str>) -> String {
     tar.arg("--directory").arg(fixture.parent().expect("a folder")).arg(fixture.file_name().expect("a name"));
     tar.args(["--directory", "/"]).args(libraries);
     assert!(tar.status().is_ok_and(|status| status.success()), "{tar:?}");
-    let image = format!("allears-live-{}:1", std::process::id());
     let archive = archive.display().to_string();
     let label = format!("LABEL {}", label());
-    let words = ["import", "--change", "ENTRYPOINT [\"/fixture\"]", "--change", &label, &archive, &image];
+    let words = ["import", "--change", "ENTRYPOINT [\"/fixture\"]", "--change", &label, &archive, image];
     must(client(host, &words), &words);
-    image
+}
+
+fn image() -> String {
+    format!("allears-live-{}:1", std::process::id())
 }
 
 fn client(host: Option<&str>, words: &[&str]) -> Output {
