@@ -48,6 +48,7 @@
 mod act;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod containers;
 mod error;
 #[cfg(feature = "internals")]
 #[doc(hidden)]

@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Held, Reader};
 use crate::{
     Candidate, Connection, Error, ErrorKind, Gap, Holder, Listener, Process, Protocol, Reason, Snapshot,
@@ -43,6 +45,7 @@ pub struct Query {
     connections: bool,
     namespaces: bool,
     reader: Reader,
+    runtimes: Runtimes,
 }
 
 impl Query {
@@ -134,6 +137,13 @@ impl Query {
         self
     }
 
+    /// Also asks the container runtime that answers at this Unix socket, Docker or Podman, besides those at their usual
+    /// places. A runtime is asked only where a container is in question.
+    pub fn container_runtime(mut self, socket: impl Into<PathBuf>) -> Query {
+        self.runtimes.sockets.push(socket.into());
+        self
+    }
+
     /// Which listeners are wanted.
     pub fn selection(&self) -> &Selection {
         &self.selection
@@ -169,8 +179,15 @@ impl Query {
             listeners: Vec::new(),
             gaps: table.gaps,
         };
+        let mut inquiry = Inquiry::new(&self.runtimes);
+        let publishers = if snapshot.privileged { os::running_containers() } else { Vec::new() };
+        let mut listening: Vec<Socket> = Vec::new();
+        if !publishers.is_empty() {
+            let sockets = table.rows.iter().map(|row| &row.socket);
+            listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
+        }
         let (matching, rest) = selection.split(table.rows, |row| &row.socket);
-        if matching.is_empty() {
+        if matching.is_empty() && publishers.is_empty() {
             return Ok(snapshot);
         }
         let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
@@ -193,6 +210,13 @@ impl Query {
             (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
         }
+        inquiry.name(&mut snapshot.listeners);
+        if !publishers.is_empty() {
+            let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
+            let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
+            snapshot.listeners.extend(matching);
+        }
+        snapshot.gaps.extend(inquiry.gap());
         os::name_users(&mut snapshot);
         selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
         snapshot.sort();

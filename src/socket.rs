@@ -40,6 +40,8 @@ pub enum Family {
 pub enum State {
     /// Waits for peers to connect.
     Listen,
+    /// No socket: what comes to this place is passed on to a container by rules of the kernel.
+    Forwarded,
     /// Has a local port and no peer: a UDP server, or a TCP socket that was bound and never listened.
     Bound,
     /// Connected; also a UDP socket with a fixed peer.
@@ -167,8 +169,9 @@ impl Family {
 
 impl State {
     /// Every state with its name in lower case with hyphens: `time-wait`.
-    const NAMES: [(State, &'static str); 13] = [
+    const NAMES: [(State, &'static str); 14] = [
         (State::Listen, "listen"),
+        (State::Forwarded, "forwarded"),
         (State::Bound, "bound"),
         (State::Established, "established"),
         (State::SynSent, "syn-sent"),
@@ -297,9 +300,11 @@ impl Socket {
         }
     }
 
-    /// Whether peers can reach it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket.
+    /// Whether peers can reach it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket; and what
+    /// is forwarded, though there is no socket at all.
     pub fn is_listener(&self) -> bool {
         match self.protocol {
+            _ if self.state == State::Forwarded => true,
             Protocol::Udp => self.state == State::Bound,
             Protocol::Tcp | Protocol::Sctp | Protocol::Dccp | Protocol::Unix => self.state == State::Listen,
         }

@@ -81,3 +81,18 @@ pub(super) fn limits(_protocol: Protocol) -> Limits {
 pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
     None
 }
+
+/// No rules of a container runtime stand in this system itself.
+pub(super) fn containers_run() -> (bool, bool) {
+    (false, false)
+}
+
+/// Command lines of processes that do not hold what was asked for are not read here.
+pub(super) fn command(_pid: u32) -> Option<Vec<crate::Text>> {
+    None
+}
+
+/// Docker Desktop and Podman publish on this machine's own addresses.
+pub(super) fn shares_network(_socket: &impl Sized) -> Option<bool> {
+    None
+}

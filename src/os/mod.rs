@@ -29,12 +29,18 @@ mod users;
 #[path = "users_windows.rs"]
 mod users;
 
+#[cfg_attr(unix, path = "runtimes_unix.rs")]
+#[cfg_attr(not(unix), path = "runtimes_windows.rs")]
+mod runtimes;
+
 #[cfg_attr(unix, path = "attempts_unix.rs")]
 #[cfg_attr(not(unix), path = "attempts_windows.rs")]
 mod attempts;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::thread;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -136,6 +142,61 @@ pub(crate) struct Unread {
 pub(crate) struct Facts {
     pub(crate) processes: BTreeMap<u32, Process>,
     pub(crate) gaps: Vec<Gap>,
+}
+
+/// A container runtime that answers at a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RuntimeKind {
+    Docker,
+    Podman,
+}
+
+/// What a runtime answered, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the runtime is in this process's network namespace; `None` where that is not to be seen.
+    pub(crate) here: Option<bool>,
+}
+
+/// Why a runtime gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Nothing is there.
+    Absent,
+    /// This user may not ask.
+    Permission,
+    /// It did not answer in time.
+    Timeout,
+    /// What it said could not be read.
+    Unreadable(String),
+}
+
+/// Where the runtimes of the system answer, or with a user those of that one.
+pub(crate) fn runtime_sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBuf> {
+    runtimes::sockets(kind, user)
+}
+
+/// The user to whom a number belongs that may be one of a rootless container's.
+pub(crate) fn account(uid: u32) -> u32 {
+    runtimes::account(uid)
+}
+
+/// Asks for the containers that run, each of these sockets, and waits until then at most.
+pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
+    runtimes::ask(paths, until)
+}
+
+/// The runtimes of the system of which there are signs that they run containers. Microseconds where there are none.
+pub(crate) fn running_containers() -> Vec<RuntimeKind> {
+    let (docker, podman) = sys::containers_run();
+    let kinds = [(docker, RuntimeKind::Docker), (podman, RuntimeKind::Podman)];
+    kinds.into_iter().filter_map(|(runs, kind)| runs.then_some(kind)).collect()
+}
+
+/// The command line of a process that is known by its pid alone.
+pub(crate) fn command(pid: u32) -> Option<Vec<Text>> {
+    sys::command(pid)
 }
 
 /// The socket table, by the cheapest request that answers.

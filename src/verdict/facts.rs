@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::named::{container, container_name, endpoint, relay, spell, user};
+use super::named::{self, container, container_name, endpoint, spell, user};
 use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
+use crate::containers::relay;
 use crate::os::Local;
 use crate::{Connection, Listener, Protocol, State};
 
@@ -33,13 +34,13 @@ impl Case<'_> {
         match (self.kind, first) {
             (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
             (VerdictKind::Forwarded, Some(listener)) => {
-                let to = match (container(listener), relay(listener)) {
+                let to = match (container(listener), named::relay(listener)) {
                     (Some(container), _) => {
                         let port =
                             container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
                         format!(" to container {}{port}", container_name(container))
                     }
-                    (None, Some((holder, what))) => match published(&holder.process) {
+                    (None, Some((holder, what))) => match inside(&holder.process) {
                         Some(inside) => format!(" to {inside}: {what}"),
                         None => format!(": {what}"),
                     },
@@ -362,13 +363,7 @@ fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
     same
 }
 
-/// Where docker-proxy passes connections on to, as its command line says.
-fn published(proxy: &crate::Process) -> Option<String> {
-    let arguments = proxy.command.as_ref()?;
-    let after = |name: &str| {
-        let at = arguments.iter().position(|argument| argument.as_bytes() == name.as_bytes())?;
-        Some(arguments.get(at + 1)?.to_string_lossy().into_owned())
-    };
-    let (address, port) = (after("-container-ip")?, after("-container-port")?);
-    Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
+/// Where a proxy passes connections on to, as its command line says.
+fn inside(proxy: &crate::Process) -> Option<std::net::SocketAddr> {
+    relay::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

@@ -136,6 +136,15 @@ pub(super) fn of_process(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(path.to_vec())
 }
 
+/// The paths in /proc/PID/cgroup's other trees, those of cgroup v1. Some runtimes make their cgroups there alone.
+pub(super) fn of_process_elsewhere(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.splitn(3, |byte| *byte == b':');
+        let (hierarchy, path) = (fields.next()?, fields.nth(1)?);
+        (hierarchy != b"0" && path.starts_with(b"/") && path != b"/").then_some(path)
+    })
+}
+
 /// A place where the tree, or a part of it, is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mount {
@@ -313,6 +322,16 @@ mod tests {
     }
 
     #[test]
+    fn which_other_cgroups_a_process_is_in() {
+        let paths = |file: &'static [u8]| of_process_elsewhere(file).collect::<Vec<_>>();
+        assert_eq!(
+            paths(b"9:name=systemd:/a\n4:memory:/docker/x:y\n3:cpu:/\n2:cpuset\n0::/b\nx:y:z\n"),
+            [&b"/a"[..], b"/docker/x:y"]
+        );
+        assert!(paths(b"").is_empty());
+    }
+
+    #[test]
     fn who_is_in_it() {
         let pids = |bytes: &[u8]| parse_members(bytes).collect::<Vec<_>>();
         assert_eq!(pids(b"812\n813\n0\n"), [812, 813]);
@@ -323,6 +342,7 @@ mod tests {
         #[test]
         fn any_bytes(bytes: Vec<u8>) {
             let _ = (cgroup2_mounts(&bytes), of_process(&bytes), parse_members(&bytes).count());
+            prop_assert!(of_process_elsewhere(&bytes).all(|path| path.starts_with(b"/")));
             prop_assert!(unescape(&bytes).len() <= bytes.len());
         }
 

@@ -45,8 +45,12 @@ impl Pinned {
         }
         let executable = process.executable.as_ref().map(Text::file_name);
         process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
-        if let Some(path) = cgroup.and_then(|bytes| cgroup::of_process(&bytes)) {
+        let cgroup = cgroup.unwrap_or_default();
+        if let Some(path) = cgroup::of_process(&cgroup) {
             (process.service, process.container) = belongs_to(&path);
+        }
+        if process.container.is_none() {
+            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(|path| belongs_to(path).1);
         }
         true
     }

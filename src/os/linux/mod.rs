@@ -14,6 +14,7 @@ mod namespace;
 mod netlink;
 mod pin;
 mod procfs;
+mod published;
 mod table;
 mod unix_diag;
 mod walk;
@@ -22,6 +23,7 @@ mod walk;
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin, shorten_commands};
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use published::{command, containers_run, shares_network};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -58,6 +58,11 @@ pub(super) fn own() -> Option<u64> {
     number_at(CWD, c"/proc/thread-self/ns/net").ok()
 }
 
+/// The number of the network namespace that a process is in, where it may be seen.
+pub(super) fn of_process(pid: u32) -> Option<u64> {
+    number_at(CWD, format!("/proc/{pid}/ns/net")).ok()
+}
+
 /// Every network namespace but this thread's own, by name.
 pub(super) fn others() -> (Vec<Namespace>, Vec<Gap>) {
     // A kernel without namespaces has no such file, and no others.
