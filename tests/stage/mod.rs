@@ -4,6 +4,8 @@
 mod answer;
 #[cfg(unix)]
 mod dialogue;
+#[cfg(unix)]
+mod docker;
 mod fixture;
 mod inert;
 mod look;
@@ -14,11 +16,15 @@ mod place;
 mod port;
 mod running;
 #[cfg(unix)]
+mod runtime;
+#[cfg(unix)]
 mod systemd;
 #[cfg(unix)]
 mod terminal;
 
 pub(crate) use answer::{Answer, decoded, holders, pids};
+#[cfg(unix)]
+pub(crate) use docker::{Container, Engine};
 pub(crate) use fixture::{Fixture, Steps};
 pub(crate) use inert::live_character;
 pub(crate) use look::{Look, Seen};
@@ -32,6 +38,8 @@ pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root,
 pub(crate) use port::listen_strictly;
 pub(crate) use port::{on_one_port, port};
 pub(crate) use running::Running;
+#[cfg(unix)]
+pub(crate) use runtime::{Manner, Odd};
 #[cfg(unix)]
 pub(crate) use systemd::Systemd;
 #[cfg(unix)]

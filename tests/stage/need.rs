@@ -28,6 +28,8 @@ pub(crate) enum Need {
     Ipv6,
     /// Multipath TCP.
     Mptcp,
+    /// A Docker engine that answers this user and publishes ports in this network.
+    Docker,
 }
 
 impl Need {
@@ -64,9 +66,25 @@ impl Need {
                 let enabled = std::fs::read_to_string("/proc/sys/net/mptcp/enabled");
                 (enabled.is_ok_and(|value| value.trim() == "1"), "multipath TCP".to_owned())
             }
+            #[cfg(unix)]
+            Self::Docker => (super::docker::engine_answers(), "a Docker engine that answers".to_owned()),
+            #[cfg(not(unix))]
+            Self::Docker => (false, "a Docker engine".to_owned()),
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };
         (!there).then(|| format!("needs {what}"))
+    }
+
+    /// Whether a machine may lack it even where nothing may be skipped: no package that is installed for
+    /// the tests brings a running engine. One that runs and does not answer is no such case.
+    pub(crate) fn may_be_missing(self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Docker => !super::docker::engine_here(),
+            #[cfg(not(unix))]
+            Self::Docker => true,
+            _ => false,
+        }
     }
 }
 

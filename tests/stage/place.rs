@@ -81,8 +81,10 @@ pub(crate) fn copy_of(program: &Path, name: Option<&str>) -> PathBuf {
     copy
 }
 
-/// Removes what [`copy_of`] made.
+/// Removes what this run has made: copies of programs, images and containers.
 pub(crate) fn clean() {
+    #[cfg(unix)]
+    super::docker::clean();
     let _absent_unless_something_was_copied = std::fs::remove_dir_all(folder());
 }
 

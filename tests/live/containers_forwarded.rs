@@ -1,0 +1,155 @@
+//! Ports that are forwarded without anybody who listens, or kept by the engine itself: engines of a trial's
+//! own, each in a network of its own.
+
+use crate::stage::{Answer, Container, Engine, NOBODY, Need, holders, in_own_network, pids, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+cases![
+    a_port_that_is_forwarded_and_not_listened_on[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+    a_port_that_the_engine_keeps_by_itself[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+];
+
+const PORT: u16 = 8080;
+
+fn described(container: &Container<'_>, engine: &Engine, port: u16) -> Value {
+    json!({
+        "runtime": "docker", "id": container.id, "name": container.name, "image": engine.image, "port": port,
+        "compose": null,
+    })
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
+}
+
+/// Somebody takes connections to the port, over loopback.
+fn connects() -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", PORT)).is_ok()
+}
+
+fn a_port_that_is_forwarded_and_not_listened_on() {
+    in_own_network(|| {
+        let engine = Engine::own(&[]);
+        let publish = format!("127.0.0.1:{PORT}:80");
+        let container = engine.run(&["--publish", &publish], &["tcp=0.0.0.0:80"]);
+        let before = engine.look([format!("{PORT}")]).answer(0);
+        before.seen.equal(&before.only()["container"], &described(&container, &engine, 80), "with a proxy");
+
+        an_engine_that_is_stopped(&engine);
+
+        // Its proxy dies, and the rules of the engine go on to forward.
+        let [proxy] = pids(before.only())[..] else { before.seen.fail("one proxy") };
+        signal(proxy, Signal::SIGKILL);
+        let gone = until(|| std::net::TcpListener::bind(("127.0.0.1", PORT)).ok());
+        assert!(gone.is_some(), "the proxy is gone");
+        drop(gone);
+        assert!(connects(), "forwarded without a listener");
+
+        let answer = engine.look([format!("{PORT}")]).answer(0);
+        must_be_forwarded(&answer, &container, &engine);
+        let all = engine.look([] as [&str; 0]).answer(0);
+        let rows = all.listeners().iter().filter(|one| one["port"] == PORT).count();
+        all.seen.equal(rows, 1, "rows of it in the whole list");
+        let card = engine.look([format!("{PORT}")]).run().code(0);
+        card.must(card.text().contains(&container.name), "the card names the container");
+        card.must(card.text().contains("forward"), "the card says what it is");
+        let other = engine.look(["udp/8080"]).run().code(1);
+        other.must(!other.text().contains(&container.name), "the other protocol is not forwarded");
+
+        let why = Answer::of(engine.look(["why", "--json", &PORT.to_string()]).run().without_panic());
+        why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+        let facts = why.document["facts"].to_string();
+        why.seen.must(facts.contains(&container.name), "the facts name the container");
+        let stop = format!("docker stop {}", container.name);
+        why.seen.must(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
+
+        as_a_stranger(&engine);
+    });
+}
+
+#[track_caller]
+fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine) {
+    let row = answer.only();
+    answer.seen.equal(&row["state"], &json!("forwarded"), "state");
+    answer.seen.equal([&row["protocol"], &row["address"]], [&json!("tcp"), &json!("127.0.0.1")], "where");
+    answer.seen.equal(&row["inode"], &json!(null), "inode");
+    answer.seen.equal(&row["holders"], &json!([]), "holders");
+    answer.seen.equal(&row["unseen"], &json!(null), "nothing is unseen, since nobody holds it");
+    answer.seen.equal(&row["container"], &described(container, engine, 80), "container");
+    answer.seen.must(row["note"].is_string(), "a note says what it is");
+}
+
+/// Who may not ask the engine sees no such row, and is told nothing false instead.
+fn as_a_stranger(engine: &Engine) {
+    let seen = engine.look(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
+    let answer = Answer::of(seen);
+    answer.seen.equal(answer.listeners().len(), 0, "rows");
+    let why = engine.look(["why", "--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
+    let why = Answer::of(why);
+    why.seen.must(why.document["verdict"] != "free", "a port that somebody answers on is not called free");
+}
+
+/// Ends and continues nobody's engine but its own.
+fn an_engine_that_is_stopped(engine: &Engine) {
+    signal(engine.pid(), Signal::SIGSTOP);
+    let seen = engine.look(["--json", &PORT.to_string()]).run();
+    signal(engine.pid(), Signal::SIGCONT);
+    let answer = Answer::of(seen.without_panic().code(0));
+    answer.seen.equal(holders(answer.only()).len(), 1, "the proxy is shown");
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let reasons: Vec<_> =
+        gaps.iter().filter(|gap| gap["what"] == "containers").map(|gap| &gap["reason"]).collect();
+    answer.seen.equal(reasons, vec![&json!("timeout")], "gap");
+}
+
+fn a_port_that_the_engine_keeps_by_itself() {
+    in_own_network(|| {
+        let engine = Engine::own(&["--userland-proxy=false"]);
+        let (tcp, udp) = (format!("127.0.0.1:{PORT}:80"), format!("127.0.0.1:{PORT}:53/udp"));
+        let options = ["--publish", &tcp, "--publish", &udp];
+        let container = engine.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
+        assert!(connects(), "published");
+        for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
+            let answer = engine.look([format!("{protocol}/{PORT}")]).answer(0);
+            let row = answer.only();
+            answer.seen.equal(&row["container"], &described(&container, &engine, inside), "container");
+            // Engines differ in whether they keep a socket so that no one else takes the port.
+            match row["state"].as_str() {
+                Some("forwarded") => answer.seen.equal(holders(row).len(), 0, "holders"),
+                _ => answer.seen.equal(pids(row), vec![engine.pid()], "the engine holds it"),
+            }
+        }
+        let why = Answer::of(engine.look(["why", "--json", &PORT.to_string()]).run().without_panic());
+        why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+        why.seen.must(
+            why.document["facts"].to_string().contains(&container.name),
+            "the facts name the container",
+        );
+
+        // To end the engine would end every container there is.
+        let plan = Answer::of(engine.look(["free", "--dry-run", "--json", &PORT.to_string()]).run());
+        let planned = plan.document["plan"].as_array().cloned().unwrap_or_default();
+        let ends = planned.iter().any(|step| step["pid"] == engine.pid());
+        plan.seen.must(!ends, "the engine is not in the plan");
+        let stop = format!("docker stop {}", container.name);
+        plan.seen.must(plan.document.to_string().contains(&stop), "what stops the container is said");
+    });
+}

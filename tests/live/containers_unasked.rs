@@ -1,0 +1,124 @@
+//! When the runtime is asked, and what becomes of the answer when it is silent, broken or endless: the rest
+//! is shown all the same, the reason is a gap, and nothing hangs.
+
+use crate::stage::{Answer, Engine, Fixture, Manner, Need, Odd, holders, port};
+use serde_json::{Value, json};
+
+cases![
+    an_ordinary_port_is_no_reason_to_ask[Need::Linux, Need::Docker],
+    a_runtime_that_is_silent[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_drips[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_talks_nonsense[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_does_not_stop[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_is_not_there[Need::Linux, Need::Root, Need::Docker],
+];
+
+fn an_ordinary_port_is_no_reason_to_ask() {
+    let counting = Odd::new(Manner::Says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]".to_vec()));
+    let server = Fixture::start(["tcp=127.0.0.1:0"]);
+    let engine = Engine::machine();
+    let target = format!("tcp/{}", server.port());
+    for arguments in
+        [vec![target.clone()], vec!["why".to_owned(), target.clone()], vec!["--quiet".to_owned(), target]]
+    {
+        let seen = engine.look(arguments).env("DOCKER_HOST", &counting.host).run().without_panic();
+        seen.equal(counting.asked(), 0, "connections to the runtime");
+    }
+    // The same counter does count where a container is in question.
+    let port = port();
+    let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    let answer = engine.look([format!("{port}")]).env("DOCKER_HOST", &counting.host).answer(0);
+    answer.seen.must(counting.asked() > 0, "a published port is a reason to ask");
+    answer.seen.equal(
+        &answer.only()["container"]["name"],
+        &json!(null),
+        "nothing is made up of an empty list",
+    );
+}
+
+/// A published port is shown, as far as this machine tells, when the runtime is asked at `host` in vain.
+/// Gives the reasons of the gaps.
+#[track_caller]
+fn reasons(engine: &Engine, port: u16, host: &str) -> Vec<Value> {
+    let seen = engine.look(["--json", &port.to_string()]).env("DOCKER_HOST", host).run();
+    let answer = Answer::of(seen.without_panic().code(0));
+    let listener = answer.only();
+    answer.seen.equal(&holders(listener)[0]["name"], &json!("docker-proxy"), "what can be seen is shown");
+    for unknown in ["name", "image", "compose"] {
+        answer.seen.equal(&listener["container"][unknown], &json!(null), unknown);
+    }
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let gaps = gaps.into_iter().filter(|gap| gap["what"] == "containers");
+    let reasons: Vec<Value> = gaps.map(|gap| gap["reason"].clone()).collect();
+    answer.seen.equal(reasons.len(), 1, "gaps of containers");
+    let card = engine.look([port.to_string()]).env("DOCKER_HOST", host).run().without_panic().code(0);
+    card.must(card.text().contains("docker-proxy"), "the card is there");
+    reasons
+}
+
+fn against(manners: impl IntoIterator<Item = Manner>, wanted: &[&str]) {
+    let engine = Engine::machine();
+    let port = port();
+    let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    for manner in manners {
+        let odd = Odd::new(manner);
+        let reasons = reasons(engine, port, &odd.host);
+        let reason = reasons[0].as_str().unwrap_or_default();
+        assert!(wanted.contains(&reason), "reason of the gap: got {reason}, wanted one of {wanted:?}");
+        assert!(odd.asked() > 0, "it was asked");
+    }
+}
+
+fn a_runtime_that_is_silent() {
+    against([Manner::Silent], &["timeout"]);
+}
+
+fn a_runtime_that_drips() {
+    against([Manner::Drips], &["timeout"]);
+}
+
+fn a_runtime_that_talks_nonsense() {
+    let says = |text: &[u8]| Manner::Says(text.to_vec());
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let body = |body: &str| {
+        let head = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        Manner::Says([ok.as_slice(), head.as_bytes()].concat())
+    };
+    let deep = "[".repeat(200_000);
+    let manners = [
+        says(b""),
+        says(b"\0\xff\xfe nothing that HTTP knows"),
+        says(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 15\r\n\r\n{\"message\":\"\"}\n"),
+        says(b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"),
+        body("{\"message\":\"page not found\"}"),
+        body("[{\"Id\":7,\"Names\":null,\"Ports\":\"none\"}]"),
+        body("[{\"Id\":\"\u{1}"),
+        body(&deep),
+        Manner::Says([ok.as_slice(), b"Content-Length: 18446744073709551615\r\n\r\n[]"].concat()),
+        Manner::Says([ok.as_slice(), b"Content-Length: -1\r\n\r\n[]"].concat()),
+        Manner::Says([ok.as_slice(), b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n[]"].concat()),
+        Manner::Says([ok.as_slice(), b"Transfer-Encoding: chunked\r\n\r\n-2\r\n[]\r\n0\r\n\r\n"].concat()),
+    ];
+    against(manners, &["unknown", "unreadable", "invalid"]);
+}
+
+fn a_runtime_that_does_not_stop() {
+    const MUCH: usize = 100 << 20;
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec();
+    let sized = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n[").into_bytes();
+    let manners = [
+        Manner::Floods(ok, MUCH, b' '),
+        Manner::Floods(sized, MUCH, b'['),
+        // A head that has no end.
+        Manner::Floods(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), MUCH, b'x'),
+    ];
+    against(manners, &["timeout", "unknown", "unreadable", "invalid", "limit"]);
+}
+
+fn a_runtime_that_is_not_there() {
+    let engine = Engine::machine();
+    let port = port();
+    let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    let nowhere = crate::stage::folder().join("no-runtime-here");
+    reasons(engine, port, &format!("unix://{}", nowhere.display()));
+}

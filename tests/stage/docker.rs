@@ -1,0 +1,302 @@
+//! Containers of a real engine: an image made of the fixture and its libraries, containers and networks of
+//! it, and engines of a trial's own. All of it bears the pid of this run, and nothing of it is left behind.
+
+use super::look::Look;
+use super::place::{fixture_program, folder};
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Where the engine of this machine listens, unless somebody moved it.
+const SOCKET: &str = "/var/run/docker.sock";
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+static MACHINE: OnceLock<Engine> = OnceLock::new();
+
+/// An engine that runs containers.
+pub(crate) struct Engine {
+    /// Where it is asked; `None` for where it is looked for by default.
+    pub(crate) host: Option<String>,
+    /// The one image it has of this run.
+    pub(crate) image: String,
+    own: Option<Own>,
+}
+
+/// An engine of a trial's own: a process, and a folder with all it keeps.
+struct Own {
+    child: Child,
+    folder: PathBuf,
+}
+
+/// Whether an engine runs here, in this network, with a client to speak to it. A machine without one is as
+/// good as any other; what an engine needs of a machine is not for a test to install.
+pub(crate) fn engine_here() -> bool {
+    let client = Command::new("docker").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    client.is_ok_and(|status| status.success()) && Path::new(SOCKET).exists() && daemon_here()
+}
+
+/// An engine of another network publishes ports there, and not here.
+fn daemon_here() -> bool {
+    let here = std::fs::read_link("/proc/self/ns/net").ok();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.map(|process| process.path()).any(|process| {
+        let named = std::fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "dockerd");
+        // Whose network it is may be hidden from this user; then asking it tells.
+        named && std::fs::read_link(process.join("ns/net")).map_or(true, |network| Some(network) == here)
+    })
+}
+
+/// Whether the engine of this machine answers this user; found out once.
+pub(crate) fn engine_answers() -> bool {
+    static ANSWERS: OnceLock<bool> = OnceLock::new();
+    *ANSWERS.get_or_init(|| engine_here() && client(None, &["version"]).status.success())
+}
+
+impl Engine {
+    /// The one of this machine, with the image in it.
+    pub(crate) fn machine() -> &'static Self {
+        MACHINE.get_or_init(|| {
+            let image = image();
+            import(None, &image);
+            Self { host: None, image, own: None }
+        })
+    }
+
+    /// One of a trial's own where the calling thread is, which is a network of its own; with these options.
+    pub(crate) fn own(options: &[&str]) -> Self {
+        let folder = folder().join(format!("engine-{}", number()));
+        std::fs::create_dir_all(&folder).expect("make a folder for an engine");
+        let at = |name: &str| folder.join(name).display().to_string();
+        std::fs::write(at("settings"), "{}").expect("settings of its own, not the machine's");
+        let log = File::create(at("log")).expect("create a log");
+        let host = format!("unix://{}", at("socket"));
+        // Its mounts are of its own too, and gone with it.
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "dockerd", "--storage-driver", "vfs", "--group", "root"]).args(options);
+        command.args([
+            "--config-file",
+            &at("settings"),
+            "--data-root",
+            &at("data"),
+            "--exec-root",
+            &at("run"),
+        ]);
+        command.args(["--pidfile", &at("pid"), "--host", &host]).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("dup")).stderr(log);
+        let child = command.spawn().expect("start an engine");
+        let mut own = Own { child, folder };
+        let ready = super::until(|| {
+            let answers = client(Some(&host), &["version"]).status.success();
+            let ended = !matches!(own.child.try_wait(), Ok(None));
+            (answers || ended).then_some(answers)
+        });
+        if ready != Some(true) {
+            let log = std::fs::read_to_string(own.folder.join("log")).unwrap_or_default();
+            panic!("an engine of its own does not run: {}", last_lines(&log));
+        }
+        let image = image();
+        import(Some(&host), &image);
+        Self { host: Some(host), image, own: Some(own) }
+    }
+
+    /// The pid of an engine of a trial's own.
+    pub(crate) fn pid(&self) -> u32 {
+        self.own.as_ref().expect("an engine of its own").child.id()
+    }
+
+    /// What the client prints when it is told this.
+    #[track_caller]
+    pub(crate) fn client(&self, words: &[&str]) -> String {
+        must(client(self.host.as_deref(), words), words)
+    }
+
+    /// The program, told where this engine is.
+    pub(crate) fn look<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Look {
+        match &self.host {
+            Some(host) => Look::at(arguments).env("DOCKER_HOST", host),
+            None => Look::at(arguments),
+        }
+    }
+
+    /// A container with these options, in which the fixture has done these steps.
+    #[track_caller]
+    pub(crate) fn run(&self, options: &[&str], steps: &[&str]) -> Container<'_> {
+        self.run_image(&self.image, options, steps)
+    }
+
+    /// The same of another image.
+    #[track_caller]
+    pub(crate) fn run_image(&self, image: &str, options: &[&str], steps: &[&str]) -> Container<'_> {
+        let name = format!("allears-{}-{}", std::process::id(), number());
+        let mut words = vec!["run", "--detach", "--interactive", "--name", &name, "--label"];
+        let label = label();
+        words.push(&label);
+        words.extend(options);
+        words.push(image);
+        words.extend(steps);
+        let id = self.client(&words);
+        let mut container = Container { engine: self, id, name: name.clone(), told: Value::Null };
+        let told = super::until(|| {
+            let output = client(self.host.as_deref(), &["logs", &container.id]);
+            let told = serde_json::from_slice(&output.stdout).ok();
+            let ended = || container.inspect("{{.State.Running}}") != "true";
+            (told.is_some() || ended()).then_some((told, output))
+        });
+        match told {
+            Some((Some(told), _)) => container.told = told,
+            Some((None, output)) => {
+                panic!("{words:?} staged nothing: {}", String::from_utf8_lossy(&output.stderr))
+            }
+            None => panic!("{words:?} told nothing"),
+        }
+        container
+    }
+
+    /// The same image once more under this name, and independent of it.
+    pub(crate) fn another_image(&self, name: &str) {
+        import(self.host.as_deref(), name);
+    }
+
+    /// A network of bridges, by name.
+    pub(crate) fn network(&self) -> Network<'_> {
+        let name = format!("allears-{}-{}", std::process::id(), number());
+        self.client(&["network", "create", "--label", &label(), &name]);
+        Network { engine: self, name }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let Some(own) = &mut self.own else { return };
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(own.child.id()).expect("a pid"));
+        // Not reaped yet, so the pid is still its own. It ends what it started when it is asked to end.
+        let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        if super::until(|| own.child.try_wait().ok().flatten()).is_none() {
+            let _may_have_ended_just_now = own.child.kill();
+            let _reaped = own.child.wait();
+        }
+        let _what_is_left_goes_with_the_folder = std::fs::remove_dir_all(&own.folder);
+    }
+}
+
+/// A running container, removed when this is dropped.
+pub(crate) struct Container<'a> {
+    engine: &'a Engine,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    told: Value,
+}
+
+impl Container<'_> {
+    /// One fact about it, in the client's template language.
+    #[track_caller]
+    pub(crate) fn inspect(&self, template: &str) -> String {
+        self.engine.client(&["inspect", "--format", template, &self.id])
+    }
+
+    /// The pid of its first process, as seen from here.
+    pub(crate) fn pid(&self) -> u32 {
+        self.inspect("{{.State.Pid}}").parse().expect("a pid")
+    }
+
+    /// The inode of the socket opened by its n-th socket step.
+    pub(crate) fn inode(&self, index: usize) -> u64 {
+        self.told["sockets"][index]["inode"].as_u64().expect("so many sockets were staged")
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        let _said_by_the_sweep_at_the_end = client(self.engine.host.as_deref(), &["rm", "--force", &self.id]);
+    }
+}
+
+/// A network between containers, removed when this is dropped.
+pub(crate) struct Network<'a> {
+    engine: &'a Engine,
+    pub(crate) name: String,
+}
+
+impl Drop for Network<'_> {
+    fn drop(&mut self) {
+        let _said_by_the_sweep_at_the_end =
+            client(self.engine.host.as_deref(), &["network", "rm", &self.name]);
+    }
+}
+
+/// Removes what this run has left in the engine of this machine.
+pub(super) fn clean() {
+    if MACHINE.get().is_none() {
+        return;
+    }
+    let filter = format!("label={}", label());
+    let sweep = |list: &[&str], remove: &[&str]| {
+        // What goes first may be what keeps another.
+        for _ in 0..3 {
+            let found = client(None, &[list, &["--quiet", "--filter", &filter]].concat());
+            let found = String::from_utf8_lossy(&found.stdout).into_owned();
+            let found: Vec<&str> = found.split_whitespace().collect();
+            if found.is_empty() {
+                break;
+            }
+            let _asked_for_again = client(None, &[remove, &found].concat());
+        }
+    };
+    sweep(&["ps", "--all"], &["rm", "--force"]);
+    sweep(&["network", "ls"], &["network", "rm"]);
+    sweep(&["image", "ls"], &["image", "rm", "--force"]);
+}
+
+/// The fixture and the libraries it is linked to, as an image: nothing is fetched from anywhere.
+fn import(host: Option<&str>, image: &str) {
+    let fixture = fixture_program();
+    let linked = Command::new("ldd").arg(&fixture).output().expect("run ldd");
+    let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
+    let libraries = linked.split_whitespace().filter_map(|word| word.strip_prefix('/'));
+    let archive = folder().join(format!("image-{}.tar", number()));
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--dereference", "--file"]).arg(&archive);
+    tar.arg("--directory").arg(fixture.parent().expect("a folder")).arg(fixture.file_name().expect("a name"));
+    tar.args(["--directory", "/"]).args(libraries);
+    assert!(tar.status().is_ok_and(|status| status.success()), "{tar:?}");
+    let archive = archive.display().to_string();
+    let label = format!("LABEL {}", label());
+    let words = ["import", "--change", "ENTRYPOINT [\"/fixture\"]", "--change", &label, &archive, image];
+    must(client(host, &words), &words);
+}
+
+fn image() -> String {
+    format!("allears-live-{}:1", std::process::id())
+}
+
+fn client(host: Option<&str>, words: &[&str]) -> Output {
+    let mut command = Command::new("docker");
+    command.args(words).env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT").stdin(Stdio::null());
+    if let Some(host) = host {
+        command.env("DOCKER_HOST", host);
+    }
+    command.output().expect("run docker")
+}
+
+#[track_caller]
+fn must(output: Output, words: &[&str]) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {words:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn number() -> u32 {
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+fn label() -> String {
+    format!("allears-live={}", std::process::id())
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join("\n")
+}
