@@ -26,7 +26,6 @@ cases![
 fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
     json!({
         "runtime": "docker", "id": container.id, "name": container.name, "image": image, "port": port,
-        "compose": null,
     })
 }
 

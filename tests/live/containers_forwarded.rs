@@ -32,7 +32,6 @@ const PORT: u16 = 8080;
 fn described(container: &Container<'_>, engine: &Engine, port: u16) -> Value {
     json!({
         "runtime": "docker", "id": container.id, "name": container.name, "image": engine.image, "port": port,
-        "compose": null,
     })
 }
 
