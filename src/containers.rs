@@ -46,6 +46,17 @@ pub(crate) struct Inquiry<'a> {
     unlisted: bool,
 }
 
+/// What is known of what was asked for, before any runtime is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No socket.
+    Nothing,
+    /// Sockets.
+    Sockets,
+    /// No socket, and yet somebody answers: a reason to ask for any user.
+    AnswerWithoutSocket,
+}
+
 #[derive(Debug)]
 struct Answer {
     owner: Owner,
@@ -94,15 +105,13 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The runtimes of the system that may publish ports without a socket; `None` where nothing says so. Root asks
-    /// Docker where it shows signs of containers, and what was named. `suspected` where something is known to answer
-    /// though no socket is there: then any user asks.
-    pub(crate) fn publishers(&self, suspected: bool) -> Option<Vec<RuntimeKind>> {
-        if suspected {
-            return Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]);
-        }
-        match os::privileged() {
-            true if os::containers_run() => Some(vec![RuntimeKind::Docker]),
-            true if !self.runtimes.named.is_empty() => Some(Vec::new()),
+    /// Docker where it shows signs of containers, and what was named where nothing was found otherwise.
+    pub(crate) fn publishers(&self, found: Found) -> Option<Vec<RuntimeKind>> {
+        match found {
+            Found::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
+            _ if !os::privileged() => None,
+            _ if os::containers_run() => Some(vec![RuntimeKind::Docker]),
+            Found::Nothing if !self.runtimes.named.is_empty() => Some(Vec::new()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::containers::{Inquiry, Runtimes};
+use crate::containers::{Found, Inquiry, Runtimes};
 use crate::knowledge::notes;
 use crate::os::{self, Held, Reader};
 use crate::{
@@ -188,13 +188,14 @@ impl Query {
             gaps: table.gaps,
         };
         let mut inquiry = Inquiry::new(&self.runtimes);
-        let publishers = inquiry.publishers(false);
         let mut listening: Vec<Socket> = Vec::new();
-        if publishers.is_some() {
+        if inquiry.publishers(Found::Nothing).is_some() {
             let sockets = table.rows.iter().map(|row| &row.socket);
             listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
         }
         let (matching, rest) = selection.split(table.rows, |row| &row.socket);
+        let one_was_found = selection.one_port().is_some() && !matching.is_empty();
+        let publishers = inquiry.publishers(if one_was_found { Found::Sockets } else { Found::Nothing });
         if matching.is_empty() && publishers.is_none() {
             return Ok(snapshot);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::observe;
 use super::why::{asked, listeners_of_other_protocol};
-use crate::containers::{Inquiry, Runtimes, relay};
+use crate::containers::{Found, Inquiry, Runtimes, relay};
 use crate::os::{self, Grip, Row};
 use crate::verdict::{Asked, is_socket_unit, stop_container, stop_service};
 use crate::{
@@ -124,7 +124,7 @@ fn plan(
     let rows = rows.into_iter().filter(|row| asked.overlaps(&row.socket)).collect();
     let (mut sockets, _) = observe::holders(rows)?;
     inquiry.name(&mut sockets);
-    let publishers = inquiry.publishers(false);
+    let publishers = inquiry.publishers(if sockets.is_empty() { Found::Nothing } else { Found::Sockets });
     let forwarded = observe::forwarded(inquiry, publishers, &asked, &listening, &sockets);
     let mut plan =
         Plan { asked, sockets, steps: Vec::new(), hints: Vec::new(), refusals: Vec::new(), managed: false };
@@ -140,6 +140,10 @@ fn plan(
         }
         for holder in &listener.holders {
             let process = &holder.process;
+            if listener.container.is_some() && relay::serves_all(process) {
+                // Refused above.
+                continue;
+            }
             if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
                 let name = name(process);
                 plan.refusals.push(format!("it is not certain that {name} holds {place}"));

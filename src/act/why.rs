@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
 use super::{connect, observe};
-use crate::containers::{Inquiry, Runtimes};
+use crate::containers::{Found, Inquiry, Runtimes};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
 use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, State, Target};
@@ -68,7 +68,12 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         true => None,
         false => connect::answered(asked.address, asked.port),
     };
-    let publishers = inquiry.publishers(answered.is_some());
+    let found = match (answered, listens) {
+        (Some(_), _) => Found::AnswerWithoutSocket,
+        (None, true) => Found::Sockets,
+        (None, false) => Found::Nothing,
+    };
+    let publishers = inquiry.publishers(found);
     let forwarded = observe::forwarded(&mut inquiry, publishers, &asked, &listening, &sockets);
     gaps.extend(inquiry.gap());
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);

@@ -222,8 +222,8 @@ fn why_names_the_container() {
     why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
     let standing = &why.document["standing_in_the_way"][0]["container"];
     why.seen.equal(standing, &described(&container, &engine.image, 80), "what stands in the way");
-    why.seen
-        .must(why.document["facts"].to_string().contains(&container.name), "the facts name the container");
+    let reason = why.document["reason"].to_string();
+    why.seen.must(reason.contains(&container.name), "the reason names the container");
     let stop = format!("docker stop {}", container.name);
     why.seen.must(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
 }

@@ -1,7 +1,7 @@
 //! Ports that are forwarded without anybody who listens, or kept by the engine itself: engines of a trial's
 //! own, each in a network of its own.
 
-use crate::stage::{Answer, Container, Engine, NOBODY, Need, holders, in_own_network, pids, until};
+use crate::stage::{Answer, Container, Engine, NOBODY, Need, holders, in_own_network, ip, pids, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -39,15 +39,20 @@ fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
 }
 
-/// Somebody takes connections to the port, over loopback.
-fn connects() -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", PORT)).is_ok()
+/// An address of the namespace that is not loopback: of loopback the rules of an engine with a proxy leave everything
+/// to the proxy.
+const ADDRESS: &str = "192.0.2.1";
+
+/// Somebody takes connections to the port.
+fn connects(address: &str) -> bool {
+    std::net::TcpStream::connect((address, PORT)).is_ok()
 }
 
 fn a_port_that_is_forwarded_and_not_listened_on() {
     in_own_network(|| {
+        ip(&format!("address add {ADDRESS}/32 dev lo"));
         let engine = Engine::own(&[]);
-        let publish = format!("127.0.0.1:{PORT}:80");
+        let publish = format!("{ADDRESS}:{PORT}:80");
         let container = engine.run(&["--publish", &publish], &["tcp=0.0.0.0:80"]);
         let before = engine.look([format!("{PORT}")]).answer(0);
         before.seen.equal(&before.only()["container"], &described(&container, &engine, 80), "with a proxy");
@@ -57,10 +62,10 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         // Its proxy dies, and the rules of the engine go on to forward.
         let [proxy] = pids(before.only())[..] else { before.seen.fail("one proxy") };
         signal(proxy, Signal::SIGKILL);
-        let gone = until(|| std::net::TcpListener::bind(("127.0.0.1", PORT)).ok());
+        let gone = until(|| std::net::TcpListener::bind((ADDRESS, PORT)).ok());
         assert!(gone.is_some(), "the proxy is gone");
         drop(gone);
-        assert!(connects(), "forwarded without a listener");
+        assert!(connects(ADDRESS), "forwarded without a listener");
 
         let answer = engine.look([format!("{PORT}")]).answer(0);
         must_be_forwarded(&answer, &container, &engine);
@@ -75,8 +80,8 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 
         let why = Answer::of(engine.look(["why", "--json", &PORT.to_string()]).run().without_panic());
         why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
-        let facts = why.document["facts"].to_string();
-        why.seen.must(facts.contains(&container.name), "the facts name the container");
+        let reason = why.document["reason"].to_string();
+        why.seen.must(reason.contains(&container.name), "the reason names the container");
         let stop = format!("docker stop {}", container.name);
         why.seen.must(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
 
@@ -88,7 +93,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine) {
     let row = answer.only();
     answer.seen.equal(&row["state"], &json!("forwarded"), "state");
-    answer.seen.equal([&row["protocol"], &row["address"]], [&json!("tcp"), &json!("127.0.0.1")], "where");
+    answer.seen.equal([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
     answer.seen.equal(&row["inode"], &json!(null), "inode");
     answer.seen.equal(&row["holders"], &json!([]), "holders");
     answer.seen.equal(&row["unseen"], &json!(null), "nothing is unseen, since nobody holds it");
@@ -101,7 +106,8 @@ fn as_a_stranger(engine: &Engine) {
     let seen = engine.look(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
     let answer = Answer::of(seen);
     answer.seen.equal(answer.listeners().len(), 0, "rows");
-    let why = engine.look(["why", "--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
+    let why =
+        engine.look(["why", "--json", &format!("{ADDRESS}:{PORT}")]).user(Some(NOBODY)).run().without_panic();
     let why = Answer::of(why);
     why.seen.must(why.document["verdict"] != "free", "a port that somebody answers on is not called free");
 }
@@ -125,7 +131,7 @@ fn a_port_that_the_engine_keeps_by_itself() {
         let (tcp, udp) = (format!("127.0.0.1:{PORT}:80"), format!("127.0.0.1:{PORT}:53/udp"));
         let options = ["--publish", &tcp, "--publish", &udp];
         let container = engine.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
-        assert!(connects(), "published");
+        assert!(connects("127.0.0.1"), "published");
         for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
             let answer = engine.look([format!("{protocol}/{PORT}")]).answer(0);
             let row = answer.only();
@@ -139,8 +145,8 @@ fn a_port_that_the_engine_keeps_by_itself() {
         let why = Answer::of(engine.look(["why", "--json", &PORT.to_string()]).run().without_panic());
         why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
         why.seen.must(
-            why.document["facts"].to_string().contains(&container.name),
-            "the facts name the container",
+            why.document["reason"].to_string().contains(&container.name),
+            "the reason names the container",
         );
 
         // To end the engine would end every container there is.

@@ -14,6 +14,8 @@ static NUMBER: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Odd {
     /// What DOCKER_HOST has to be.
     pub(crate) host: String,
+    /// Where it is.
+    pub(crate) path: String,
     asked: Arc<AtomicUsize>,
 }
 
@@ -46,7 +48,8 @@ impl Odd {
                 std::thread::spawn(move || answer(stream, &manner));
             }
         });
-        Self { host: format!("unix://{}", path.display()), asked }
+        let path = path.display().to_string();
+        Self { host: format!("unix://{path}"), path, asked }
     }
 
     /// How many connections it has taken.
