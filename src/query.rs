@@ -188,14 +188,17 @@ impl Query {
             gaps: table.gaps,
         };
         let mut inquiry = Inquiry::new(&self.runtimes);
+        let publishers = inquiry.publishers(Found::Nothing);
         let mut listening: Vec<Socket> = Vec::new();
-        if inquiry.publishers(Found::Nothing).is_some() {
+        if publishers.is_some() {
             let sockets = table.rows.iter().map(|row| &row.socket);
             listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
         }
         let (matching, rest) = selection.split(table.rows, |row| &row.socket);
-        let one_was_found = selection.one_port().is_some() && !matching.is_empty();
-        let publishers = inquiry.publishers(if one_was_found { Found::Sockets } else { Found::Nothing });
+        let publishers = match selection.one_port().is_some() && !matching.is_empty() {
+            true => publishers.and_then(|_| inquiry.publishers(Found::Sockets)),
+            false => publishers,
+        };
         if matching.is_empty() && publishers.is_none() {
             return Ok(snapshot);
         }
