@@ -80,7 +80,13 @@ pub(super) fn try_doors() -> Result<Walk, Error> {
         .map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let mut whole = in_parallel(&pids, |pid, buffer, walk| {
-        // Room for a few entries: the first descriptor tells for all.
+        // Nearly every process has the first descriptor, and it tells for all.
+        match rustix::fs::readlinkat_raw(&proc, format!("{pid}/fd/0"), &mut [MaybeUninit::uninit(); 64]) {
+            Ok(_) => return,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return walk.note(pid, errno),
+        }
+        // Room for a few entries: any other does as well.
         let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
         match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
             Ok(table) => try_door(pid, &table, few, walk),
