@@ -73,7 +73,7 @@ pub use error::{Error, ErrorKind};
 pub use knowledge::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
-pub use os::Reader;
+pub use os::{HolderSearch, Reader};
 pub use process::{
     Compose, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,
 };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::containers::{Found, Inquiry, Runtimes};
 use crate::knowledge::notes;
-use crate::os::{self, Held, Reader};
+use crate::os::{self, Held, HolderSearch, Reader};
 use crate::{
     Candidate, Connection, Error, ErrorKind, Gap, Holder, Listener, Process, Protocol, Reason, Snapshot,
     Socket, State, Target, Unseen,
@@ -47,6 +47,7 @@ pub struct Query {
     namespaces: bool,
     reader: Reader,
     runtimes: Runtimes,
+    search: HolderSearch,
 }
 
 impl Query {
@@ -138,6 +139,12 @@ impl Query {
         self
     }
 
+    /// Chooses how holders are searched for.
+    pub fn holder_search(mut self, search: HolderSearch) -> Query {
+        self.search = search;
+        self
+    }
+
     /// Also asks the container runtime that answers at this Unix socket, Docker or Podman, besides those at their usual
     /// places. A runtime is asked only where a container is in question.
     pub fn container_runtime(mut self, socket: impl Into<PathBuf>) -> Query {
@@ -160,7 +167,8 @@ impl Query {
     /// Looks at this machine.
     ///
     /// # Errors
-    /// Where the socket table or the list of processes cannot be read at all, or the reader is not to be had here.
+    /// Where the socket table or the list of processes cannot be read at all, or the reader or the search for holders
+    /// is not to be had here.
     /// Whatever is missing in part is a [`Gap`] instead.
     pub fn look(&self) -> Result<Snapshot, Error> {
         let selection = &self.selection;
@@ -186,6 +194,7 @@ impl Query {
             complete: table.complete,
             listeners: Vec::new(),
             gaps: table.gaps,
+            how: Vec::new(),
         };
         let mut inquiry = Inquiry::new(&self.runtimes);
         let publishers = inquiry.publishers(Found::Nothing);
@@ -204,7 +213,8 @@ impl Query {
         }
         let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
         let wanted: Vec<&os::Row> = matching.iter().chain(&connected.clients).collect();
-        let search = os::holders(&wanted)?;
+        let search = os::holders(&wanted, self.search)?;
+        snapshot.how.push(format!("holders: {}", search.how).as_str().into());
         snapshot.gaps.extend(search.gaps);
         let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.parents);
         snapshot.gaps.extend(facts.gaps);

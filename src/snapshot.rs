@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// By which of several ways it was found out, in sentences for people. Not a part of JSON.
+    pub how: Vec<Text>,
 }
 
 /// A socket with its holders.

@@ -4,7 +4,7 @@ use crate::containers::Inquiry;
 use crate::os::{self, Request, Row, RuntimeKind, SocketTable};
 use crate::query::{Processes, join};
 use crate::verdict::Asked;
-use crate::{Error, Gap, Listener, Protocol, Reader, Snapshot, Socket};
+use crate::{Error, Gap, HolderSearch, Listener, Protocol, Reader, Snapshot, Socket};
 
 /// Every socket of a protocol, of one port where only that is wanted.
 pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
@@ -51,7 +51,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
     if rows.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let search = os::holders(&rows.iter().collect::<Vec<_>>())?;
+    let search = os::holders(&rows.iter().collect::<Vec<_>>(), HolderSearch::Auto)?;
     let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), false);
     let mut gaps = search.gaps;
     gaps.extend(facts.gaps);
@@ -63,6 +63,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
         complete: true,
         listeners: Vec::new(),
         gaps: Vec::new(),
+        how: Vec::new(),
     };
     let mut processes = Processes::of(facts.processes, search.of.iter());
     let found = search.of.into_iter().zip(search.unseen).zip(search.origins);

@@ -333,8 +333,12 @@ pub(super) struct List {
     pub(super) reader: ReaderName,
 
     /// How to search for holders
-    #[arg(long, value_enum, default_value_t = HolderSearch::Auto, value_name = "NAME", help_heading = "Where to look")]
-    pub(super) holders: HolderSearch,
+    #[arg(long, value_enum, default_value_t = SearchName::Auto, value_name = "NAME", help_heading = "Where to look")]
+    pub(super) holders: SearchName,
+
+    /// Say on standard error by which of several ways the answer was found
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "How to tell it")]
+    pub(super) verbose: bool,
 
     /// Accepted for the sake of habit: listeners, numbers and processes are what is always shown
     #[arg(short = 'l', action = ArgAction::Count, hide = true)]
@@ -367,7 +371,7 @@ pub(super) enum ReaderName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum HolderSearch {
+pub(super) enum SearchName {
     /// The best one this machine has
     Auto,
     /// Every process's descriptor table

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use super::arguments::{HolderSearch, List, ReaderName};
+use super::arguments::{List, ReaderName, SearchName};
 use super::exit::Exit;
 use super::terminal::{Terminal, home};
 use super::{complain, fail, input_is_terminal, say, written};
@@ -13,7 +13,7 @@ use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, table};
 use crate::text::Text;
-use crate::{Error, ErrorKind, Protocol, Query, Reader, Selection, Snapshot, Target, UserName};
+use crate::{Error, ErrorKind, HolderSearch, Protocol, Query, Reader, Selection, Snapshot, Target, UserName};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
@@ -43,6 +43,11 @@ pub(super) fn run(list: List) -> Exit {
     };
     if list.quiet {
         return exit;
+    }
+    if list.verbose {
+        for line in &snapshot.how {
+            say("verbose", &crate::render::escape::escape(line));
+        }
     }
     let terminal = Terminal::resolve(list.color);
     let answer = Answer { list: &list, selection: query.selection(), snapshot: &snapshot, terminal };
@@ -104,9 +109,11 @@ fn query(list: &List) -> Result<Query, Exit> {
         };
         query = query.user(user);
     }
-    if list.holders == HolderSearch::Bpf {
-        return Err(fail("this version cannot search for holders with BPF", Some("leave --holders out")));
-    }
+    let query = query.holder_search(match list.holders {
+        SearchName::Auto => HolderSearch::Auto,
+        SearchName::Walk => HolderSearch::Walk,
+        SearchName::Bpf => HolderSearch::Bpf,
+    });
     Ok(query.reader(match list.reader {
         ReaderName::Auto => Reader::Auto,
         ReaderName::Native => Reader::Native,

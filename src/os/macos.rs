@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
+use super::{HolderSearch, Holders, Limits, Reader, Request, Row, SocketTable, portable, users};
 use crate::{Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
 
 /// The socket table, without the sockets of processes that may not be inspected.
@@ -57,7 +57,7 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 }
 
 /// Who holds these sockets: as the table says, from descriptor tables.
-pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+pub(super) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
     Ok(pinned::from_table(rows, Evidence::Descriptor, Reason::Unknown, "look again"))
 }
 

@@ -56,7 +56,8 @@ pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left}
 pub(crate) use sys::Grip;
 
 use crate::{
-    Container, Error, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen, script,
+    Container, Error, ErrorKind, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen,
+    script,
 };
 
 /// Which reader of the socket table is used.
@@ -70,6 +71,20 @@ pub enum Reader {
     Native,
     /// The crate netstat2.
     Netstat2,
+}
+
+/// How the holders of sockets are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum HolderSearch {
+    /// The fastest way that is allowed here and worth its beginning.
+    #[default]
+    Auto,
+    /// Every process's descriptor table, as far as this process may read them.
+    Walk,
+    /// A BPF iterator in the kernel, which needs no process's consent. Linux 5.8, with CAP_BPF and CAP_PERFMON or
+    /// CAP_SYS_ADMIN.
+    Bpf,
 }
 
 /// What is wanted of the socket table.
@@ -129,6 +144,8 @@ pub(crate) struct Holders {
     pub(crate) origins: Vec<Origin>,
     pub(crate) unread: Unread,
     pub(crate) gaps: Vec<Gap>,
+    /// How they were searched for, in a sentence.
+    pub(crate) how: String,
 }
 
 /// The service and the container a socket was made in.
@@ -210,8 +227,11 @@ pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 }
 
 /// Who holds exactly these sockets.
-pub(crate) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
-    sys::holders(rows)
+pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Error> {
+    if search == HolderSearch::Bpf && !cfg!(target_os = "linux") {
+        return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
+    }
+    sys::holders(rows, search)
 }
 
 /// Facts of exactly these processes, and of their parents.

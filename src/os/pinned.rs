@@ -43,7 +43,9 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
         })
         .collect();
     let origins = vec![(None, None); rows.len()];
-    Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others: true }, gaps: Vec::new() }
+    let unread = Unread { pids: Vec::new(), others: true };
+    let how = "as the socket table names them".to_owned();
+    Holders { of, unseen, origins, unread, gaps: Vec::new(), how }
 }
 
 /// Rows of one socket under several descriptors or processes become one row with all of its pids.

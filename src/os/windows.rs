@@ -19,7 +19,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Limits, Reader, Request, Row, SocketTable, excluded, portable};
+use super::{HolderSearch, Holders, Limits, Reader, Request, Row, SocketTable, excluded, portable};
 use crate::{Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
 
 /// The socket table.
@@ -51,7 +51,7 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 }
 
 /// Who holds these sockets: as the table says.
-pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+pub(super) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
     let help = "its process is gone; a child may have inherited the handle";
     Ok(pinned::from_table(rows, Evidence::Table, Reason::Unknown, help))
 }

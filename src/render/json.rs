@@ -318,6 +318,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         complete: document.complete,
         listeners: Vec::new(),
         gaps: document.gaps.iter().map(Gap::from).collect(),
+        how: Vec::new(),
     };
     for (at, listener) in document.listeners.into_iter().enumerate() {
         let place =
@@ -863,6 +864,7 @@ mod tests {
             complete: true,
             listeners: vec![listener, Listener::new(unix)],
             gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
+            how: Vec::new(),
         }
     }
 

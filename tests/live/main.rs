@@ -47,6 +47,8 @@ mod free_endings;
 #[cfg(unix)]
 mod free_refuses;
 #[cfg(unix)]
+mod holder_search;
+#[cfg(unix)]
 mod holders;
 #[cfg(unix)]
 mod kernel_answers;
@@ -119,6 +121,8 @@ const READY: &[Cases] = &[
     holders::cases,
     #[cfg(unix)]
     knowledge::cases,
+    #[cfg(unix)]
+    holder_search::cases,
     #[cfg(unix)]
     names::cases,
     #[cfg(unix)]

@@ -66,8 +66,12 @@ impl Look {
         // A launcher may change the user too, so it gets what everyone can run.
         let foreign = self.user.is_some() || !self.launcher.is_empty();
         let program = if foreign { for_everyone(&place::program()) } else { place::program() };
+        let mut arguments = self.arguments;
+        if let (Some(search), false) = (std::env::var_os("ALLEARS_HOLDERS"), foreign) {
+            by_search(&mut arguments, search);
+        }
         let words: Vec<OsString> =
-            self.launcher.into_iter().chain([program.into_os_string()]).chain(self.arguments).collect();
+            self.launcher.into_iter().chain([program.into_os_string()]).chain(arguments).collect();
         let (first, rest) = words.split_first().expect("the program at least");
         let mut command = Command::new(first);
         command.args(rest).env_clear().envs(self.environment);
@@ -205,6 +209,17 @@ impl Seen {
             shorten(&visible(&lossy(&self.stdout))),
             shorten(&visible(&lossy(&self.stderr))),
         )
+    }
+}
+
+/// Has every list find holders the way that `ALLEARS_HOLDERS` names, so that all trials can be run for each.
+fn by_search(arguments: &mut Vec<OsString>, search: OsString) {
+    const COMMANDS: [&str; 9] =
+        ["why", "free", "wait", "watch", "diff", "about", "completions", "man", "--from"];
+    let is = |argument: &OsString, word: &str| argument.as_os_str() == word;
+    let elsewhere = |argument: &OsString| COMMANDS.iter().any(|word| is(argument, word));
+    if !arguments.iter().any(|argument| elsewhere(argument) || is(argument, "--holders")) {
+        arguments.splice(0..0, ["--holders".into(), search]);
     }
 }
 

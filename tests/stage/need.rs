@@ -47,6 +47,18 @@ impl Need {
         "vxlan links",
         &["unshare", "--net", "ip", "link", "add", "vx0", "type", "vxlan", "id", "42", "dstport", "4789"],
     );
+    /// A BPF iterator, for which there is a kernel with type information and a user with all rights in the first pid
+    /// namespace. One that has the iterator and refuses it is no reason to skip.
+    pub(crate) const BPF_ITERATOR: Self = Self::Success(
+        "BPF iterators",
+        &[
+            "sh",
+            "-c",
+            "test -r /sys/kernel/btf/vmlinux && test $(id -u) = 0 && \
+            test $(readlink /proc/self/ns/pid) = 'pid:[4026531836]' && \
+            capsh --has-p=cap_bpf --has-p=cap_perfmon",
+        ],
+    );
     /// Looking at another program's system calls.
     pub(crate) const STRACE: Self =
         Self::Success("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);

@@ -96,13 +96,13 @@ pub(super) fn fixed_files(info: &[u8]) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Of processes that have one of these Unix sockets, those for whom descriptors wait in it.
-pub(super) fn receivers(mut pending: Vec<u64>) -> Vec<Pin> {
+/// Of processes that have one of these Unix sockets, those for whom descriptors wait in it. `search` says who has them.
+pub(super) fn receivers(mut pending: Vec<u64>, search: impl Fn(&[u64]) -> Option<Walk>) -> Vec<Pin> {
     pending.sort_unstable();
     if pending.is_empty() {
         return Vec::new();
     }
-    let Ok(walk) = super::walk::walk(&pending) else { return Vec::new() };
+    let Some(walk) = search(&pending) else { return Vec::new() };
     let mut receivers: Vec<Pin> = Vec::new();
     for found in walk.found {
         let Some(directory) = found.process.directory() else { continue };

@@ -9,14 +9,18 @@ use rustix::thread::CapabilitySet;
 
 use super::belonging::belongs_to;
 use super::pin::{Directory, Pin};
-use super::walk::{Found, Walk, walk, walk_among};
-use super::{ancestors, cgroup, deep, procfs, unix_diag};
+use super::walk::{Found, Walk, try_doors, walk, walk_among};
+use super::{ancestors, bpf, cgroup, deep, procfs, unix_diag};
 use crate::os::portable::Table;
-use crate::os::{Held, Holders, Row, Unread};
-use crate::{Candidate, Error, Evidence, Family, Gap, Process, Protocol, Reason, Socket, Text, Unseen};
+use crate::os::{Held, HolderSearch, Holders, Row, Unread};
+use crate::{
+    Candidate, Error, ErrorKind, Evidence, Family, Gap, Process, Protocol, Reason, Socket, Text, Unseen,
+};
 
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
 const LONGEST_COMMAND: u64 = 32 * 1024;
+/// With fewer files open on the machine than this a walk is as fast as loading a program.
+const WORTH_A_PROGRAM: u64 = 1500;
 /// How often a socket that nobody seems to hold is looked for again.
 const REPEATS: usize = 2;
 /// The kernel keeps 15 bytes of a thread's name.
@@ -111,16 +115,21 @@ pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) ->
 }
 
 /// Who holds exactly these sockets.
-pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
+pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Error> {
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut walk = search(rows, &wanted)?;
+    let Searched { mut walk, mut how, by_program } = begin(rows, &wanted, search)?;
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
     missing.retain(|inode| closed.binary_search(inode).is_err());
     let mut elsewhere = (Vec::new(), Vec::new());
-    if !missing.is_empty() {
+    if !missing.is_empty() && by_program {
+        // Tables of single threads were among those that the program saw. A process that hides from this one may hide
+        // from it too.
+        walk.add(try_doors()?);
+        elsewhere = ask_kernel();
+    } else if !missing.is_empty() {
         let threads = thread::scope(|scope| {
             let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
             let threads = deep::search_threads(&walk.pids, &missing);
@@ -128,16 +137,25 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
             threads
         });
         walk.add(threads);
+    }
+    if !missing.is_empty() {
         deep::search_rings(&walk.rings.clone(), &missing, &mut walk);
         missing = walk.missing(&missing);
     }
+    let (pending, ports) = elsewhere;
     let mut sight = Sight::of(&mut walk, rows, closed);
+    sight.kernel_ports = ports;
     for _ in 0..REPEATS {
-        // What no process explains that hides something may have been handed on behind the walk's back.
+        // What neither the kernel explains nor a process that hides something may have been handed on behind the
+        // walk's back.
         let is_missing =
             |row: &Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
-        if !rows.iter().any(|row| is_missing(row) && sight.candidates(row).is_empty()) {
+        let is_open = |row: &Row| !sight.is_kernels(&row.socket) && sight.candidates(row).is_empty();
+        if !rows.iter().any(|row| is_missing(row) && is_open(row)) {
             break;
+        }
+        if by_program {
+            how = "by the BPF iterator task_file, and by a walk through /proc".to_owned();
         }
         walk.found.extend(super::walk::walk(&missing)?.found);
         missing = walk.missing(&missing);
@@ -146,10 +164,12 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         missing.retain(|inode| sight.closed.binary_search(inode).is_err());
     }
     if !missing.is_empty() {
-        let (pending, ports) = elsewhere;
         let named = |process: Pin| Some(candidate(process.pid, &*process.directory()?, Evidence::Message));
-        sight.receivers = deep::receivers(pending).into_iter().filter_map(named).collect();
-        sight.kernel_ports = ports;
+        let who = |wanted: &[u64]| match by_program {
+            true => bpf::search(wanted).ok(),
+            false => super::walk::walk(wanted).ok(),
+        };
+        sight.receivers = deep::receivers(pending, who).into_iter().filter_map(named).collect();
     }
     let of = join(rows, walk.found);
     let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
@@ -162,12 +182,53 @@ pub(in crate::os) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
         .iter()
         .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path)))
         .collect();
-    Ok(Holders { of, unseen, origins, unread, gaps })
+    Ok(Holders { of, unseen, origins, unread, gaps, how })
 }
 
-/// Looks for the holders of wanted sockets: in every process, but first in those that the rows name, so that their
-/// word is checked and not taken.
-fn search(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
+/// What a search found.
+struct Searched {
+    walk: Walk,
+    /// By which way, in a sentence.
+    how: String,
+    /// Whether a program in the kernel found it. Nothing is known then of who may be looked into from here.
+    by_program: bool,
+}
+
+/// Looks for the holders of wanted sockets the way that was asked for.
+fn begin(rows: &[&Row], wanted: &[u64], search: HolderSearch) -> Result<Searched, Error> {
+    let names_pids = rows.iter().any(|row| !row.pids.is_empty());
+    let refused = match search {
+        HolderSearch::Walk => None,
+        // Whoever is named by the table is looked into first, which takes a walk.
+        HolderSearch::Auto if names_pids || wanted.is_empty() => None,
+        HolderSearch::Auto if !is_worth_it() => Some("few files are open here".to_owned()),
+        HolderSearch::Auto | HolderSearch::Bpf => match bpf::search(wanted) {
+            Ok(walk) => {
+                let how = "by the BPF iterator task_file".to_owned();
+                return Ok(Searched { walk, how, by_program: true });
+            }
+            Err(refusal) if search == HolderSearch::Bpf => {
+                let attempted = format!("cannot search for holders by BPF: {refusal}");
+                return Err(Error::new(ErrorKind::Unsupported, attempted));
+            }
+            Err(refusal) => Some(refusal.to_string()),
+        },
+    };
+    let walk = by_walk(rows, wanted)?;
+    let why = refused.map_or_else(String::new, |refused| format!(" (not by BPF: {refused})"));
+    Ok(Searched { walk, how: format!("by a walk through /proc{why}"), by_program: false })
+}
+
+/// Whether so many files are open that a walk takes longer than loading a program does. Each is open under one
+/// descriptor at least (proc_sys_fs(5), file-nr).
+fn is_worth_it() -> bool {
+    let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
+    let open: Option<u64> = counts.split_ascii_whitespace().next().and_then(|count| count.parse().ok());
+    open.is_none_or(|open| open >= WORTH_A_PROGRAM)
+}
+
+/// Looks in every process, but first in those that the rows name, so that their word is checked and not taken.
+fn by_walk(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
     let mut named: Vec<u32> = rows.iter().flat_map(|row| row.pids.iter().copied()).collect();
     named.sort_unstable();
     named.dedup();
@@ -268,7 +329,7 @@ impl Sight {
             refused,
             failed: walk.failed.len(),
             hidden: hides_processes(),
-            namespaced: is_in_pid_namespace(),
+            namespaced: procfs::is_in_pid_namespace(),
             closed,
             cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
             receivers: Vec::new(),
@@ -280,6 +341,13 @@ impl Sight {
         self.cgroups.get(&row.cgroup?)
     }
 
+    /// Whether it is the socket of a tunnel of the kernel's.
+    fn is_kernels(&self, socket: &Socket) -> bool {
+        socket.protocol == Protocol::Udp
+            && socket.uid == Some(0)
+            && socket.endpoint.port().is_some_and(|port| self.kernel_ports.contains(&port))
+    }
+
     /// Why there must be, or may be, holders of a socket besides those that were seen.
     fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let socket = &row.socket;
@@ -288,9 +356,6 @@ impl Sight {
         if !held.is_empty() {
             return self.unseen_besides(row, held);
         }
-        let kernel = socket.protocol == Protocol::Udp
-            && socket.uid == Some(0)
-            && socket.endpoint.port().is_some_and(|port| self.kernel_ports.contains(&port));
         let explained = |reason, help: Option<String>, candidates| {
             Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates })
         };
@@ -301,7 +366,7 @@ impl Sight {
                 vec![],
             );
         }
-        if kernel {
+        if self.is_kernels(socket) {
             let help = "a tunnel of the kernel receives here; ip -d link shows it".to_owned();
             return explained(Reason::Kernel, Some(help), vec![]);
         }
@@ -443,12 +508,6 @@ fn rights() -> String {
 fn hides_processes() -> bool {
     let first = std::fs::symlink_metadata("/proc/1");
     first.is_err_and(|error| error.kind() == IoErrorKind::NotFound)
-}
-
-/// Whether there may be processes outside of what /proc shows. The first pid namespace has a fixed number
-/// (PROC_PID_INIT_INO in the kernel's proc_ns.h).
-fn is_in_pid_namespace() -> bool {
-    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() != "pid:[4026531836]")
 }
 
 #[cfg(test)]

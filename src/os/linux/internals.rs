@@ -1,6 +1,6 @@
 //! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
 
-use super::{dbus, deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
+use super::{bpf, dbus, deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
 use crate::{Error, Protocol, Text};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
@@ -103,4 +103,17 @@ pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
         texts || reply.property_pairs().is_some() || reply.units().is_some()
     };
     (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
+}
+
+/// How many descriptors of any process are one of these sockets (inode numbers), found by the BPF iterator.
+///
+/// # Errors
+/// Why that is not to be had here.
+pub fn iterate(wanted: &[u64]) -> Result<usize, String> {
+    bpf::search(wanted).map(|walk| walk.found.len()).map_err(|refusal| refusal.to_string())
+}
+
+/// Whether type information of a kernel (BTF) tells what the BPF iterator's program needs.
+pub fn type_information(bytes: &[u8]) -> bool {
+    bpf::understands(bytes)
 }

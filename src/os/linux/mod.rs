@@ -2,6 +2,7 @@
 
 mod ancestors;
 mod belonging;
+mod bpf;
 mod cgroup;
 mod dbus;
 mod deep;

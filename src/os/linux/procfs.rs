@@ -26,6 +26,12 @@ pub(super) fn require() -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether there may be processes outside of what /proc shows. The first pid namespace has a fixed number
+/// (PROC_PID_INIT_INO in the kernel's proc_ns.h).
+pub(super) fn is_in_pid_namespace() -> bool {
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() != "pid:[4026531836]")
+}
+
 /// A file below an open directory, up to a limit.
 pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

@@ -20,6 +20,8 @@ use crate::{Error, ErrorKind};
 
 /// Fewer processes than this are looked through faster than a second thread begins.
 const FEW_PROCESSES: usize = 64;
+/// Bytes for a few entries of a directory.
+const FEW_ENTRIES: usize = 256;
 /// More threads than this wait for each other inside the kernel.
 const MOST_THREADS: usize = 4;
 
@@ -68,6 +70,46 @@ pub(super) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     whole.failed.sort_by_key(|(pid, _)| *pid);
     whole.pids = pids;
     Ok(whole)
+}
+
+/// Whose descriptor tables may not be read: one entry of each table tells.
+pub(super) fn try_doors() -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let mut whole = in_parallel(&pids, |pid, buffer, walk| {
+        // Nearly every process has the first descriptor, and it tells for all.
+        match rustix::fs::readlinkat_raw(&proc, format!("{pid}/fd/0"), &mut [MaybeUninit::uninit(); 64]) {
+            Ok(_) => return,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return walk.note(pid, errno),
+        }
+        // Room for a few entries: any other does as well.
+        let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
+        match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
+            Ok(table) => try_door(pid, &table, few, walk),
+            Err(errno) => walk.note(pid, errno),
+        }
+    });
+    whole.pids = pids;
+    Ok(whole)
+}
+
+fn try_door(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
+    let mut entries = RawDir::new(table, buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        if number(entry.file_name()).is_none() {
+            continue;
+        }
+        match rustix::fs::readlinkat_raw(table, entry.file_name(), &mut [MaybeUninit::uninit(); 64]) {
+            // Another one may still be there.
+            Err(Errno::NOENT) => {}
+            Err(errno) => return walk.note(pid, errno),
+            Ok(_) => return,
+        }
+    }
 }
 
 /// Looks for sockets in the descriptor tables of these processes alone.

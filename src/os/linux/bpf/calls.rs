@@ -1,0 +1,181 @@
+//! bpf(2): the five uses of it that are needed here.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::program::Instruction;
+
+// Commands, kinds and places to attach to (linux/bpf.h).
+const MAP_CREATE: libc::c_long = 0;
+const PROG_LOAD: libc::c_long = 5;
+const MAP_UPDATE_BATCH: libc::c_long = 26;
+const LINK_CREATE: libc::c_long = 28;
+const ITER_CREATE: libc::c_long = 33;
+const MAP_TYPE_HASH: u32 = 1;
+const PROG_TYPE_TRACING: u32 = 26;
+const TRACE_ITER: u32 = 28;
+
+/// What a program and a map are called in the kernel's lists.
+const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
+
+/// A pointer, as the kernel takes one: in 64 bits on every machine.
+fn address<T>(of: *const T) -> u64 {
+    of as usize as u64
+}
+
+fn length<T>(of: &[T]) -> io::Result<u32> {
+    u32::try_from(of.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+/// A set of numbers in the kernel.
+pub(super) fn set_of(numbers: &[u64]) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Create {
+        kind: u32,
+        key_size: u32,
+        value_size: u32,
+        most: u32,
+        flags: u32,
+        inner: u32,
+        node: u32,
+        name: [u8; 16],
+    }
+    #[repr(C)]
+    struct Update {
+        in_batch: u64,
+        out_batch: u64,
+        keys: u64,
+        values: u64,
+        count: u32,
+        map: u32,
+        element_flags: u64,
+        flags: u64,
+    }
+    let count = length(numbers)?;
+    let map = bpf_descriptor(
+        MAP_CREATE,
+        &mut Create {
+            kind: MAP_TYPE_HASH,
+            key_size: 8,
+            value_size: 1,
+            most: count.max(1),
+            flags: 0,
+            inner: 0,
+            node: 0,
+            name: NAME,
+        },
+    )?;
+    if numbers.is_empty() {
+        return Ok(map);
+    }
+    let values = vec![1u8; numbers.len()];
+    let mut update = Update {
+        in_batch: 0,
+        out_batch: 0,
+        keys: address(numbers.as_ptr()),
+        values: address(values.as_ptr()),
+        count,
+        map: map.as_raw_fd().cast_unsigned(),
+        element_flags: 0,
+        flags: 0,
+    };
+    bpf(MAP_UPDATE_BATCH, &mut update)?;
+    Ok(map)
+}
+
+/// Has a program checked and taken by the kernel; `iterator` is the number of the function that it is for.
+pub(super) fn load(program: &[Instruction], licence: &CStr, iterator: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Load {
+        kind: u32,
+        count: u32,
+        instructions: u64,
+        licence: u64,
+        log: [u32; 2],
+        log_buffer: u64,
+        kernel_version: u32,
+        flags: u32,
+        name: [u8; 16],
+        interface: u32,
+        attach_to: u32,
+        types: u32,
+        function_info_size: u32,
+        function_info: u64,
+        function_info_count: u32,
+        line_info_size: u32,
+        line_info: u64,
+        line_info_count: u32,
+        attach_function: u32,
+    }
+    let mut load = Load {
+        kind: PROG_TYPE_TRACING,
+        count: length(program)?,
+        instructions: address(program.as_ptr()),
+        licence: address(licence.as_ptr()),
+        log: [0; 2],
+        log_buffer: 0,
+        kernel_version: 0,
+        flags: 0,
+        name: NAME,
+        interface: 0,
+        attach_to: TRACE_ITER,
+        types: 0,
+        function_info_size: 0,
+        function_info: 0,
+        function_info_count: 0,
+        line_info_size: 0,
+        line_info: 0,
+        line_info_count: 0,
+        attach_function: iterator,
+    };
+    bpf_descriptor(PROG_LOAD, &mut load)
+}
+
+/// An iterator that runs a program: reading it runs the program.
+pub(super) fn iterate(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Link {
+        program: u32,
+        target: u32,
+        attach_to: u32,
+        flags: u32,
+        info: u64,
+        info_length: u32,
+        padding: u32,
+    }
+    #[repr(C)]
+    struct Iterate {
+        link: u32,
+        flags: u32,
+    }
+    let mut link = Link {
+        program: program.as_raw_fd().cast_unsigned(),
+        target: 0,
+        attach_to: TRACE_ITER,
+        flags: 0,
+        info: 0,
+        info_length: 0,
+        padding: 0,
+    };
+    let link = bpf_descriptor(LINK_CREATE, &mut link)?;
+    bpf_descriptor(ITER_CREATE, &mut Iterate { link: link.as_raw_fd().cast_unsigned(), flags: 0 })
+}
+
+/// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
+fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
+    let descriptor = bpf(command, attributes)?;
+    #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]
+    // SAFETY: the kernel has just made this descriptor for this call, and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> {
+    #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
+    // SAFETY: every `T` is a `repr(C)` beginning of the kernel's union bpf_attr for its command, without implicit
+    // padding, and the pointers in it are to memory that lives until the call returns. The kernel checks the length and
+    // takes what is not given as zero. Where it writes into them (MAP_UPDATE_BATCH: how many it took) they are ours.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
+    libc::c_int::try_from(result).ok().filter(|result| *result >= 0).ok_or_else(io::Error::last_os_error)
+}

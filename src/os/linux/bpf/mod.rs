@@ -1,0 +1,142 @@
+//! Who holds a socket, found inside the kernel: a BPF program runs for each descriptor of each process (iterator
+//! `task_file`, Linux 5.8) and tells of those that are wanted sockets. No descriptor table is opened and none refuses.
+//!
+//! It takes rights that few processes have and a kernel that describes its types. Whatever is missing is said, and the
+//! walk through /proc does the same. Nothing is left in the kernel: program, map and iterator live as long as the
+//! descriptors here.
+
+mod btf;
+mod calls;
+mod program;
+mod types;
+
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::thread::CapabilitySet;
+
+use super::pin::{Directory, Pin};
+use super::procfs;
+use super::walk::{Found, Ring, Walk};
+use program::Record;
+
+/// What the kernel gives at a time (its own buffer is as long).
+const BUFFER: usize = 32 * 1024;
+
+/// Why this search is not to be had.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The process lacks these capabilities.
+    Rights,
+    /// Pids inside of a pid namespace are others than the kernel's own.
+    PidNamespace,
+    /// Something failed.
+    Failed(&'static str, io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Rights => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
+            Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
+            Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
+        }
+    }
+}
+
+/// Looks for sockets by their inode numbers (ascending), and for io_urings, in the descriptor tables of all processes
+/// and threads, from inside the kernel.
+pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
+    allowed()?;
+    let failed = |attempted| move |error: io::Error| Refusal::Failed(attempted, error);
+    let types = types::Types::of_this_kernel().map_err(failed("read the kernel's type information"))?;
+    let layout =
+        btf::layout(&types, &program::WANTED).map_err(|fault| failed("load the program")(fault.into()))?;
+    drop(types);
+    let set = calls::set_of(wanted).map_err(failed("make a map"))?;
+    let program = program::assemble(&layout, set.as_raw_fd())
+        .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
+    let program =
+        calls::load(&program, program::LICENCE, layout.function).map_err(failed("load the program"))?;
+    let iterator = calls::iterate(program.as_fd()).map_err(failed("make an iterator"))?;
+    let records = records(iterator.into()).map_err(failed("read the iterator"))?;
+    let (rings, sockets): (Vec<Record>, Vec<Record>) =
+        records.into_iter().partition(|record| record.inode == 0);
+    let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
+    Ok(Walk { found: pinned(&sockets), rings, ..Walk::default() })
+}
+
+/// Whether type information tells what the program needs.
+#[cfg(feature = "internals")]
+pub(super) fn understands(types: &[u8]) -> bool {
+    btf::layout(types, &program::WANTED).is_ok()
+}
+
+/// Whether it may be tried at all.
+fn allowed() -> Result<(), Refusal> {
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
+    {
+        return Err(Refusal::Rights);
+    }
+    match procfs::is_in_pid_namespace() {
+        true => Err(Refusal::PidNamespace),
+        false => Ok(()),
+    }
+}
+
+/// Reads an iterator to its end. Ascending, each once: threads with a table of their own are told one by one.
+fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let mut buffer = [0; BUFFER];
+    let mut kept = 0;
+    loop {
+        let read = match iterator.read(buffer.get_mut(kept..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => read,
+            // A million descriptors without a record: the kernel wants to be asked to go on.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let end = kept + read;
+        let whole = end - end % program::RECORD;
+        records.extend(
+            buffer.get(..whole).unwrap_or_default().chunks_exact(program::RECORD).filter_map(program::record),
+        );
+        buffer.copy_within(whole..end, 0);
+        kept = end - whole;
+    }
+    records.sort_unstable();
+    records.dedup();
+    Ok(records)
+}
+
+/// The processes that the records name, as far as they are still the same.
+fn pinned(records: &[Record]) -> Vec<Found> {
+    let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let mut found: Vec<Found> = Vec::with_capacity(records.len());
+    let mut last: Option<(Record, Option<Pin>)> = None;
+    for record in records {
+        let known = last.as_ref().filter(|(one, _)| (one.pid, one.start) == (record.pid, record.start));
+        let process = match known {
+            Some((_, process)) => process.clone(),
+            None => pin(record, record.start / tick),
+        };
+        found.extend(process.clone().map(|process| Found {
+            inode: record.inode,
+            process,
+            descriptor: record.descriptor,
+        }));
+        last = Some((*record, process));
+    }
+    found
+}
+
+/// The process of a record, unless it has ended.
+fn pin(record: &Record, start: u64) -> Option<Pin> {
+    let directory = Directory::open(record.pid).ok()?;
+    (procfs::stat(&directory)?.start == start).then(|| Pin::new(record.pid, directory)).flatten()
+}
