@@ -12,6 +12,7 @@ cases![
     the_iterator_never_lends_a_name[Need::Linux, Need::BPF_ITERATOR],
     a_name_that_changes_meanwhile_is_one_of_its_own[Need::Linux, Need::BPF_ITERATOR],
     an_iterator_that_may_not_be_had_is_refused[Need::Linux, Need::Root],
+    an_iterator_is_of_no_use_in_a_time_namespace[Need::Linux, Need::BPF_ITERATOR, Need::TIME_NAMESPACE],
     an_iterator_is_of_no_use_in_a_pid_namespace[
         Need::Linux,
         Need::Root,
@@ -138,6 +139,17 @@ fn an_iterator_that_may_not_be_had_is_refused() {
     answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders by the walk");
     let through = ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"];
     Look::at(["--holders", "bpf", &target]).through(through).run().code(3);
+}
+
+fn an_iterator_is_of_no_use_in_a_time_namespace() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let target = format!("tcp/{port}");
+    let through = ["unshare", "--time", "--fork", "--boottime=3600"];
+    let seen = Look::at(["--holders", "bpf", &target]).through(through).run().code(3);
+    seen.must(seen.errors().contains("time namespace"), "it says why");
+    let answer = Look::at([&target]).through(through).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders by the walk");
 }
 
 fn an_iterator_is_of_no_use_in_a_pid_namespace() {

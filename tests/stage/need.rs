@@ -59,6 +59,9 @@ impl Need {
             capsh --has-p=cap_bpf --has-p=cap_perfmon",
         ],
     );
+    /// Time namespaces of one's own.
+    pub(crate) const TIME_NAMESPACE: Self =
+        Self::Success("time namespaces", &["unshare", "--time", "--fork", "--boottime=3600", "true"]);
     /// Looking at another program's system calls.
     pub(crate) const STRACE: Self =
         Self::Success("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);

@@ -38,11 +38,11 @@ impl Pinned {
     /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
     /// nothing is known then of whose facts these are.
     pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
-        let Some(directory) = self.0.directory() else { return false };
+        let Some(directory) = self.0.open() else { return false };
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
         // Read last: where this still answers, the pid has belonged to this process all the time.
-        let Some(stat) = procfs::stat(&*directory) else { return false };
+        let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
         process.id.start = Some(stat.start);
         process.parents = ancestors::seed(&stat);
         if let Ok(command) = command {
@@ -127,8 +127,13 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     if !missing.is_empty() && by_program {
         // Tables of single threads were among those that the program saw. A process that hides from this one may hide
         // from it too.
-        walk.add(try_doors()?);
-        elsewhere = ask_kernel();
+        let doors = thread::scope(|scope| {
+            let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
+            let doors = try_doors();
+            elsewhere = kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel);
+            doors
+        })?;
+        walk.add(doors);
     } else if !missing.is_empty() {
         let threads = thread::scope(|scope| {
             let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
@@ -394,7 +399,7 @@ impl Sight {
     /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
     fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let uid = row.socket.uid?;
-        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.0.directory()?).ok()?.st_uid);
+        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.0.open()?).ok()?.st_uid);
         if self.refused.is_empty() || held.iter().any(|held| user(held) == Some(uid)) {
             return None;
         }

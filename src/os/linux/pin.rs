@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::procfs;
+use super::procfs::{self, Stat};
 
 /// The most handles that are held at a time.
 const MOST_HANDLES: usize = 256;
@@ -72,13 +72,34 @@ impl Pin {
         Some(Pin { pid, kept })
     }
 
+    /// Pins a process that is known to have begun then, in clock ticks since boot. It may have ended since.
+    pub(super) fn started(pid: u32, start: u64) -> Pin {
+        Pin { pid, kept: Kept::Start(start) }
+    }
+
+    /// The directory of whoever has the pid; [`Pin::is`] tells whether that is the process.
+    pub(super) fn open(&self) -> Option<Arc<Directory>> {
+        match &self.kept {
+            Kept::Handle(directory) => Some(Arc::clone(directory)),
+            Kept::Start(_) => Directory::open(self.pid).ok().map(Arc::new),
+        }
+    }
+
+    /// Whether what was read through [`Pin::open`] is this process's.
+    pub(super) fn is(&self, stat: &Stat) -> bool {
+        match &self.kept {
+            Kept::Handle(_) => true,
+            Kept::Start(start) => stat.start == *start,
+        }
+    }
+
     /// The process's directory; `None` where it has ended, whoever has its pid now.
     pub(super) fn directory(&self) -> Option<Arc<Directory>> {
         match &self.kept {
             Kept::Handle(directory) => Some(Arc::clone(directory)),
-            Kept::Start(start) => {
-                let directory = Directory::open(self.pid).ok()?;
-                (procfs::stat(&directory)?.start == *start).then(|| Arc::new(directory))
+            Kept::Start(_) => {
+                let directory = self.open()?;
+                self.is(&procfs::stat(&*directory)?).then_some(directory)
             }
         }
     }

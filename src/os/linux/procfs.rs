@@ -12,6 +12,8 @@ use crate::{Error, ErrorKind, Family, Protocol, State};
 
 /// The most that is read of any file here but the tables of /proc/net.
 const LONGEST_FILE: u64 = 1 << 20;
+/// What is read of a file at first.
+const FIRST_READ: u64 = 2048;
 
 /// Fails where /proc is not a process file system, as in a bare chroot.
 pub(super) fn require() -> Result<(), Error> {
@@ -32,10 +34,20 @@ pub(super) fn is_in_pid_namespace() -> bool {
     std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() != "pid:[4026531836]")
 }
 
+/// Whether a time namespace shifts the time since boot (time_namespaces(7)): its offsets are lines such as
+/// `boottime 3600 0`.
+pub(super) fn counts_from_another_boot() -> bool {
+    // A kernel without time namespaces has no such file.
+    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+    let shifted = |line: &str| line.split_ascii_whitespace().skip(1).any(|number| number != "0");
+    offsets.lines().any(|line| line.starts_with("boottime") && shifted(line))
+}
+
 /// A file below an open directory, up to a limit.
 pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut bytes = Vec::new();
+    // Room for most files at once: without it the first reads are of 32 bytes.
+    let mut bytes = Vec::with_capacity(usize::try_from(limit.min(FIRST_READ)).unwrap_or_default());
     std::fs::File::from(file).take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

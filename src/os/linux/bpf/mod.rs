@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::thread::CapabilitySet;
 
-use super::pin::{Directory, Pin};
+use super::pin::Pin;
 use super::procfs;
 use super::walk::{Found, Ring, Walk};
 use program::Record;
@@ -31,6 +31,8 @@ pub(super) enum Refusal {
     Rights,
     /// Pids inside of a pid namespace are others than the kernel's own.
     PidNamespace,
+    /// Inside of a time namespace processes began at other times than by the kernel's own clock.
+    TimeNamespace,
     /// Something failed.
     Failed(&'static str, io::Error),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Rights => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
+            Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
             Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
             Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
         }
@@ -80,9 +83,10 @@ fn allowed() -> Result<(), Refusal> {
     {
         return Err(Refusal::Rights);
     }
-    match procfs::is_in_pid_namespace() {
-        true => Err(Refusal::PidNamespace),
-        false => Ok(()),
+    match (procfs::is_in_pid_namespace(), procfs::counts_from_another_boot()) {
+        (true, _) => Err(Refusal::PidNamespace),
+        (_, true) => Err(Refusal::TimeNamespace),
+        (false, false) => Ok(()),
     }
 }
 
@@ -114,29 +118,13 @@ fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The processes that the records name, as far as they are still the same.
+/// The processes that the records name. Whether they are still there shows when facts of them are read.
 fn pinned(records: &[Record]) -> Vec<Found> {
     let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
     let mut found: Vec<Found> = Vec::with_capacity(records.len());
-    let mut last: Option<(Record, Option<Pin>)> = None;
     for record in records {
-        let known = last.as_ref().filter(|(one, _)| (one.pid, one.start) == (record.pid, record.start));
-        let process = match known {
-            Some((_, process)) => process.clone(),
-            None => pin(record, record.start / tick),
-        };
-        found.extend(process.clone().map(|process| Found {
-            inode: record.inode,
-            process,
-            descriptor: record.descriptor,
-        }));
-        last = Some((*record, process));
+        let process = Pin::started(record.pid, record.start / tick);
+        found.push(Found { inode: record.inode, process, descriptor: record.descriptor });
     }
     found
-}
-
-/// The process of a record, unless it has ended.
-fn pin(record: &Record, start: u64) -> Option<Pin> {
-    let directory = Directory::open(record.pid).ok()?;
-    (procfs::stat(&directory)?.start == start).then(|| Pin::new(record.pid, directory)).flatten()
 }
