@@ -5,6 +5,7 @@ use std::io::ErrorKind as IoErrorKind;
 use std::os::fd::AsFd;
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 
 use super::belonging::belongs_to;
@@ -119,21 +120,26 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let Searched { mut walk, mut how, by_program } = begin(rows, &wanted, search)?;
+    let (searched, meanwhile) = thread::scope(|scope| {
+        // Where even the first process refuses, some socket will stay unexplained: what is asked then is asked now.
+        let early = search != HolderSearch::Walk
+            && bpf::allowed().is_ok()
+            && is_worth_it()
+            && first_process_refuses();
+        let beyond =
+            if early { thread::Builder::new().spawn_scoped(scope, beyond_tables).ok() } else { None };
+        let searched = begin(rows, &wanted, search);
+        (searched, beyond.and_then(|beyond| beyond.join().ok()))
+    });
+    let Searched { mut walk, mut how, by_program } = searched?;
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
     missing.retain(|inode| closed.binary_search(inode).is_err());
     let mut elsewhere = (Vec::new(), Vec::new());
     if !missing.is_empty() && by_program {
-        // Tables of single threads were among those that the program saw. A process that hides from this one may hide
-        // from it too.
-        let doors = thread::scope(|scope| {
-            let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
-            let doors = try_doors();
-            elsewhere = kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel);
-            doors
-        })?;
-        walk.add(doors);
+        let (doors, asked) = meanwhile.unwrap_or_else(beyond_tables);
+        walk.add(doors?);
+        elsewhere = asked;
     } else if !missing.is_empty() {
         let threads = thread::scope(|scope| {
             let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
@@ -245,6 +251,22 @@ fn by_walk(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
         found.add(whole);
     }
     Ok(found)
+}
+
+/// What explains a socket that is in no descriptor table: who may not be looked into, and what the kernel says. Tables
+/// of single threads are among those that the program sees; a process that hides from this one may hide from it too.
+fn beyond_tables() -> (Result<Walk, Error>, (Vec<u64>, Vec<u16>)) {
+    thread::scope(|scope| {
+        let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
+        let doors = try_doors();
+        (doors, kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel))
+    })
+}
+
+/// Whether the first process may not be looked into.
+fn first_process_refuses() -> bool {
+    let first = rustix::fs::readlink("/proc/1/fd/0", Vec::new());
+    first.is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM))
 }
 
 /// The Unix sockets in which something waits, and the UDP ports that the kernel itself receives on.

@@ -77,7 +77,7 @@ pub(super) fn understands(types: &[u8]) -> bool {
 }
 
 /// Whether it may be tried at all.
-fn allowed() -> Result<(), Refusal> {
+pub(super) fn allowed() -> Result<(), Refusal> {
     let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
     {
