@@ -230,12 +230,9 @@ fn begin(rows: &[&Row], wanted: &[u64], search: HolderSearch) -> Result<Searched
     Ok(Searched { walk, how: format!("by a walk through /proc{why}"), by_program: false })
 }
 
-/// Whether so many files are open that a walk takes longer than loading a program does. Each is open under one
-/// descriptor at least (proc_sys_fs(5), file-nr).
+/// Whether so many files are open that a walk takes longer than loading a program does.
 fn is_worth_it() -> bool {
-    let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
-    let open: Option<u64> = counts.split_ascii_whitespace().next().and_then(|count| count.parse().ok());
-    open.is_none_or(|open| open >= WORTH_A_PROGRAM)
+    procfs::open_files().is_none_or(|open| open >= WORTH_A_PROGRAM)
 }
 
 /// Looks in every process, but first in those that the rows name, so that their word is checked and not taken.

@@ -34,6 +34,12 @@ pub(super) fn is_in_pid_namespace() -> bool {
     std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() != "pid:[4026531836]")
 }
 
+/// How many files are open on this machine (proc_sys_fs(5), file-nr). Each has one descriptor at least.
+pub(super) fn open_files() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
+    counts.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// Whether a time namespace shifts the time since boot (time_namespaces(7)): its offsets are lines such as
 /// `boottime 3600 0`.
 pub(super) fn counts_from_another_boot() -> bool {

@@ -132,8 +132,17 @@ pub(super) fn load(program: &[Instruction], licence: &CStr, iterator: u32) -> io
     bpf_descriptor(PROG_LOAD, &mut load)
 }
 
-/// An iterator that runs a program: reading it runs the program.
-pub(super) fn iterate(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// An iterator that runs a program for the descriptors of every process, or of one (Linux 6.1): reading it runs the
+/// program.
+pub(super) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Result<OwnedFd> {
+    /// The beginning of union bpf_iter_link_info's part about tasks, in the length of the whole.
+    #[repr(C)]
+    struct Of {
+        thread: u32,
+        process: u32,
+        handle: u32,
+        padding: u32,
+    }
     #[repr(C)]
     struct Link {
         program: u32,
@@ -149,13 +158,14 @@ pub(super) fn iterate(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         link: u32,
         flags: u32,
     }
+    let of = process.map(|process| Of { thread: 0, process, handle: 0, padding: 0 });
     let mut link = Link {
         program: program.as_raw_fd().cast_unsigned(),
         target: 0,
         attach_to: TRACE_ITER,
         flags: 0,
-        info: 0,
-        info_length: 0,
+        info: of.as_ref().map_or(0, |of| address(of)),
+        info_length: of.as_ref().map_or(0, |_| size_of::<Of>() as u32),
         padding: 0,
     };
     let link = bpf_descriptor(LINK_CREATE, &mut link)?;

@@ -12,17 +12,23 @@ mod types;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::thread::CapabilitySet;
 
 use super::pin::Pin;
 use super::procfs;
-use super::walk::{Found, Ring, Walk};
+use super::walk::{self, Found, Ring, Walk};
 use program::Record;
 
-/// What the kernel gives at a time (its own buffer is as long).
-const BUFFER: usize = 32 * 1024;
+/// With as many files open on the machine it is worth an iterator for each process, so that several threads share
+/// the work.
+const WORTH_THREADS: u64 = 50_000;
+/// What is read at a time.
+const BUFFER: usize = 8 * 1024;
 
 /// Why this search is not to be had.
 #[derive(Debug)]
@@ -62,8 +68,14 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
         .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
     let program =
         calls::load(&program, program::LICENCE, layout.function).map_err(failed("load the program"))?;
-    let iterator = calls::iterate(program.as_fd()).map_err(failed("make an iterator"))?;
-    let records = records(iterator.into()).map_err(failed("read the iterator"))?;
+    let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
+    let records = match many.then(|| by_process(program.as_fd())).flatten() {
+        Some(records) => records,
+        None => {
+            let iterator = calls::iterate(program.as_fd(), None).map_err(failed("make an iterator"))?;
+            in_order(records(iterator.into()).map_err(failed("read the iterator"))?)
+        }
+    };
     let (rings, sockets): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| record.inode == 0);
     let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
@@ -90,7 +102,35 @@ pub(super) fn allowed() -> Result<(), Refusal> {
     }
 }
 
-/// Reads an iterator to its end. Ascending, each once: threads with a table of their own are told one by one.
+/// The same process by process (Linux 6.1), on as many threads as are worth it. `None` where that is not to be had.
+fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
+    let pids = walk::processes(&proc).ok()?;
+    let failed = AtomicBool::new(walk::threads(pids.len()) < 2);
+    let found = Mutex::new(Vec::new());
+    walk::in_parallel(&pids, |pid, _, _| {
+        if failed.load(Ordering::Relaxed) {
+            return;
+        }
+        match calls::iterate(program, Some(pid)).and_then(|iterator| records(iterator.into())) {
+            Ok(records) if records.is_empty() => {}
+            Ok(mut records) => found.lock().unwrap_or_else(PoisonError::into_inner).append(&mut records),
+            Err(_) => failed.store(true, Ordering::Relaxed),
+        }
+    });
+    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (!failed.into_inner()).then(|| in_order(found))
+}
+
+/// Ascending, each once: threads with a table of their own are told one by one.
+fn in_order(mut records: Vec<Record>) -> Vec<Record> {
+    records.sort_unstable();
+    records.dedup();
+    records
+}
+
+/// Reads an iterator to its end.
 fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
     let mut buffer = [0; BUFFER];
@@ -113,8 +153,6 @@ fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
         buffer.copy_within(whole..end, 0);
         kept = end - whole;
     }
-    records.sort_unstable();
-    records.dedup();
     Ok(records)
 }
 
