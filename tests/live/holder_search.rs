@@ -6,6 +6,7 @@ use serde_json::json;
 
 cases![
     both_searches_tell_the_same[Need::Linux, Need::BPF_ITERATOR],
+    both_searches_tell_the_same_of_many_files[Need::Linux, Need::BPF_ITERATOR],
     both_searches_see_tables_of_single_threads[Need::Linux, Need::BPF_ITERATOR],
     both_searches_see_what_is_in_no_table[Need::Linux, Need::BPF_ITERATOR, Need::IoUring],
     both_searches_see_other_namespaces[Need::Linux, Need::BPF_ITERATOR, Need::NETWORK_NAMESPACE, Need::PID_NAMESPACE],
@@ -55,6 +56,22 @@ fn both_searches_tell_the_same() {
     let path = unix.to_str().expect("its path is text").to_owned();
     let server = Fixture::start([format!("unix={path}")]);
     must_be_the_same(&[&path], vec![server.pid()]);
+}
+
+fn both_searches_tell_the_same_of_many_files() {
+    // So many that the kernel's look is shared among threads.
+    let _crowd = [(); 4].map(|()| Fixture::start(["idle=14000"]));
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into(), "fork=3".into()]);
+    let [own, left] = [crate::stage::port(), crate::stage::port()];
+    let threads = [
+        Fixture::start([format!("own-table=127.0.0.1:{own}")]),
+        Fixture::start([format!("tcp=127.0.0.1:{left}"), "leave-main".to_owned()]),
+    ];
+    must_be_the_same(&[&format!("tcp/{port}")], server.family());
+    for (port, server) in [own, left].into_iter().zip(&threads) {
+        must_be_the_same(&[&format!("tcp/{port}")], vec![server.pid()]);
+    }
 }
 
 fn both_searches_see_tables_of_single_threads() {
