@@ -255,12 +255,15 @@ fn import(host: Option<&str>, image: &str) {
     let fixture = fixture_program();
     let linked = Command::new("ldd").arg(&fixture).output().expect("run ldd");
     let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
-    let libraries = linked.split_whitespace().filter_map(|word| word.strip_prefix('/'));
+    let libraries: Vec<&str> = linked.split_whitespace().filter_map(|word| word.strip_prefix('/')).collect();
     let archive = folder().join(format!("image-{}.tar", number()));
     let mut tar = Command::new("tar");
     tar.args(["--create", "--dereference", "--file"]).arg(&archive);
     tar.arg("--directory").arg(fixture.parent().expect("a folder")).arg(fixture.file_name().expect("a name"));
-    tar.args(["--directory", "/"]).args(libraries);
+    // A static fixture is linked to nothing.
+    if !libraries.is_empty() {
+        tar.args(["--directory", "/"]).args(libraries);
+    }
     assert!(tar.status().is_ok_and(|status| status.success()), "{tar:?}");
     let archive = archive.display().to_string();
     let label = format!("LABEL {}", label());
