@@ -168,17 +168,17 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+// Its own, so that it also ends where what comes after its start fails.
+impl Drop for Own {
     fn drop(&mut self) {
-        let Some(own) = &mut self.own else { return };
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(own.child.id()).expect("a pid"));
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
         // Not reaped yet, so the pid is still its own. It ends what it started when it is asked to end.
         let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        if super::until(|| own.child.try_wait().ok().flatten()).is_none() {
-            let _may_have_ended_just_now = own.child.kill();
-            let _reaped = own.child.wait();
+        if super::until(|| self.child.try_wait().ok().flatten()).is_none() {
+            let _may_have_ended_just_now = self.child.kill();
+            let _reaped = self.child.wait();
         }
-        let _what_is_left_goes_with_the_folder = std::fs::remove_dir_all(&own.folder);
+        let _what_is_left_goes_with_the_folder = std::fs::remove_dir_all(&self.folder);
     }
 }
 
