@@ -124,7 +124,12 @@ fn a_listener_and_its_holder() {
     let pids = run(&["--pids", &port]);
     assert_eq!(String::from_utf8_lossy(&pids.stdout).trim(), std::process::id().to_string());
     let card = String::from_utf8(run(&[&port]).stdout).unwrap();
-    assert!(card.starts_with(&format!("{port}/tcp on 127.0.0.1 is held by contract")), "{card}");
+    // In an emulation of another processor the kernel knows this process by the emulator's name.
+    let known = std::fs::read_to_string("/proc/self/comm").unwrap_or_else(|_| "contract".to_owned());
+    assert!(
+        card.starts_with(&format!("{port}/tcp on 127.0.0.1 is held by {}", known.trim_end())),
+        "{known}: {card}"
+    );
     assert!(card.contains(&format!("(pid {}", std::process::id())), "{card}");
 }
 
@@ -215,5 +220,8 @@ fn help_version_completions_and_manual() {
 fn forcing_what_is_not_there_is_no_success() {
     let (_listener, port) = listener("127.0.0.1:0");
     assert_eq!(status(&run(&["--holders", "bpf", &port])), 3);
-    assert_eq!(status(&run(&["--reader", "netstat2", &port])), 0);
+    // netstat2 has no way out where netlink is refused, as in an emulation of another processor.
+    let document: serde_json::Value = serde_json::from_slice(&run(&["--json", &port]).stdout).unwrap();
+    let refused = document["gaps"].as_array().unwrap().iter().any(|gap| gap["reason"] == "netlink");
+    assert_eq!(status(&run(&["--reader", "netstat2", &port])), if refused { 3 } else { 0 });
 }

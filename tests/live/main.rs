@@ -59,6 +59,8 @@ mod names;
 #[cfg(unix)]
 mod namespaces;
 #[cfg(unix)]
+mod no_netlink;
+#[cfg(unix)]
 mod output;
 #[cfg(unix)]
 mod peers;
@@ -149,6 +151,8 @@ const READY: &[Cases] = &[
     elsewhere::cases,
     #[cfg(unix)]
     kernel_answers::cases,
+    #[cfg(unix)]
+    no_netlink::cases,
     #[cfg(unix)]
     namespaces::cases,
     #[cfg(unix)]

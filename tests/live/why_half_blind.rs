@@ -2,7 +2,7 @@
 //! another pid namespace. A bind still tells the truth; nothing is denied, and nobody is ended by guess.
 
 use crate::free::{must_still_hold, runs};
-use crate::kernel_answers::without_netlink;
+use crate::no_netlink::without_netlink;
 use crate::stage::{Fixture, Look, Need, pids, port};
 use crate::why::{only_standing, standing, verdict, whole};
 

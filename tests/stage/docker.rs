@@ -168,17 +168,17 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+// Its own, so that it also ends where what comes after its start fails.
+impl Drop for Own {
     fn drop(&mut self) {
-        let Some(own) = &mut self.own else { return };
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(own.child.id()).expect("a pid"));
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
         // Not reaped yet, so the pid is still its own. It ends what it started when it is asked to end.
         let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        if super::until(|| own.child.try_wait().ok().flatten()).is_none() {
-            let _may_have_ended_just_now = own.child.kill();
-            let _reaped = own.child.wait();
+        if super::until(|| self.child.try_wait().ok().flatten()).is_none() {
+            let _may_have_ended_just_now = self.child.kill();
+            let _reaped = self.child.wait();
         }
-        let _what_is_left_goes_with_the_folder = std::fs::remove_dir_all(&own.folder);
+        let _what_is_left_goes_with_the_folder = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -255,12 +255,15 @@ fn import(host: Option<&str>, image: &str) {
     let fixture = fixture_program();
     let linked = Command::new("ldd").arg(&fixture).output().expect("run ldd");
     let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
-    let libraries = linked.split_whitespace().filter_map(|word| word.strip_prefix('/'));
+    let libraries: Vec<&str> = linked.split_whitespace().filter_map(|word| word.strip_prefix('/')).collect();
     let archive = folder().join(format!("image-{}.tar", number()));
     let mut tar = Command::new("tar");
     tar.args(["--create", "--dereference", "--file"]).arg(&archive);
     tar.arg("--directory").arg(fixture.parent().expect("a folder")).arg(fixture.file_name().expect("a name"));
-    tar.args(["--directory", "/"]).args(libraries);
+    // A static fixture is linked to nothing.
+    if !libraries.is_empty() {
+        tar.args(["--directory", "/"]).args(libraries);
+    }
     assert!(tar.status().is_ok_and(|status| status.success()), "{tar:?}");
     let archive = archive.display().to_string();
     let label = format!("LABEL {}", label());

@@ -1,0 +1,288 @@
+//! The document read back: what it says, or the place where it cannot be understood.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+
+use super::{
+    CandidateJson, ConnectionJson, ContainerJson, Document, GapJson, HolderJson, ListenerJson, ParentJson,
+    ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
+};
+use crate::{
+    Candidate, Compose, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener,
+    Outcome, Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket,
+    State, Supervisor, Text, Unseen,
+};
+
+/// Reads a document back.
+///
+/// # Errors
+/// Where it is not such a document: the text names the place. A document of a newer schema is not read.
+pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
+    let error = |attempted: &str| Error::new(ErrorKind::Document, attempted);
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: Option<serde_json::Value>,
+    }
+    let versioned: Versioned =
+        serde_json::from_slice(bytes).map_err(|source| match first_line_is_document(bytes) {
+            true => error("this looks like the lines of --ndjson; save a snapshot with --json"),
+            false => error("this is not a JSON document").because(source),
+        })?;
+    match versioned.schema.as_ref().map(|schema| schema.as_str()) {
+        Some(Some(SCHEMA)) => {}
+        Some(Some(other)) if other.starts_with("allears/") => {
+            let attempted = format!(
+                "at schema: this document is '{}', written by another version; this one reads {SCHEMA}",
+                other.escape_debug()
+            );
+            return Err(error(&attempted));
+        }
+        _ => return Err(error(&format!("at schema: this document does not say that it is {SCHEMA}"))),
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let document: Document = serde_path_to_error::deserialize(&mut deserializer).map_err(|source| {
+        let place = source.path().to_string();
+        error(&format!("at {place}")).because(source.into_inner())
+    })?;
+    let mut snapshot = Snapshot {
+        host: document.host.as_str().into(),
+        os: document.os.as_str().into(),
+        taken_at: document.taken_at,
+        privileged: document.privileged,
+        complete: document.complete,
+        listeners: Vec::new(),
+        gaps: document.gaps.iter().map(Gap::from).collect(),
+        how: Vec::new(),
+    };
+    for (at, listener) in document.listeners.into_iter().enumerate() {
+        let place =
+            |Wrong(key): Wrong| error(&format!("at listeners[{at}].{key}: this value is not understood"));
+        snapshot.listeners.push(Listener::try_from(listener).map_err(place)?);
+    }
+    snapshot.sort();
+    Ok(snapshot)
+}
+
+fn first_line_is_document(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    bytes.len() > line.len() + 1
+        && serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|value| value.is_object())
+}
+
+/// The key of a value that is well-formed and still means nothing.
+pub(crate) struct Wrong(&'static str);
+
+fn text(lossy: &str, bytes: Option<&String>, key: &'static str) -> Result<Text, Wrong> {
+    match bytes {
+        None => Ok(lossy.into()),
+        Some(bytes) => BASE64.decode(bytes).map(Text::from).map_err(|_| Wrong(key)),
+    }
+}
+
+fn text_option(
+    lossy: &Option<String>,
+    bytes: &Option<String>,
+    key: &'static str,
+) -> Result<Option<Text>, Wrong> {
+    lossy.as_ref().map(|lossy| text(lossy, bytes.as_ref(), key)).transpose()
+}
+
+fn plain(text: &Option<String>) -> Option<Text> {
+    text.as_deref().map(Text::from)
+}
+
+impl TryFrom<ListenerJson> for Listener {
+    type Error = Wrong;
+
+    fn try_from(json: ListenerJson) -> Result<Self, Wrong> {
+        let protocol = Protocol::parse(&json.protocol).ok_or(Wrong("protocol"))?;
+        let state = State::parse(&json.state).ok_or(Wrong("state"))?;
+        let endpoint = match (protocol, json.address, json.port) {
+            (Protocol::Unix, ..) => {
+                Endpoint::Unix { path: text_option(&json.path, &json.path_bytes, "path_bytes")? }
+            }
+            (_, Some(address), Some(port)) => {
+                Endpoint::Ip { address, port, interface: plain(&json.interface) }
+            }
+            (_, None, _) => return Err(Wrong("address")),
+            (_, _, None) => return Err(Wrong("port")),
+        };
+        let mut listener = Listener::new(Socket::new(protocol, endpoint, state));
+        let socket = &mut listener.socket;
+        if socket.family().as_str() != json.family {
+            return Err(Wrong("family"));
+        }
+        socket.peer = json.peer.map(|peer| SocketAddr::new(peer.address, peer.port));
+        socket.dual_stack = json.dual_stack;
+        socket.inode = json.inode;
+        socket.uid = json.uid;
+        socket.user = plain(&json.user);
+        socket.queue = json.queue.map(|queue| Queue { waiting: queue.waiting, limit: queue.limit });
+        socket.namespace = plain(&json.namespace);
+        listener.service = json.service.map(Service::from);
+        listener.container = json.container.map(Container::from);
+        listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
+        listener.unseen = json.unseen.map(Unseen::try_from).transpose()?;
+        let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
+        listener.connections = connections.transpose()?;
+        listener.probe = json.probe.map(Probe::try_from).transpose()?;
+        listener.note = plain(&json.note);
+        Ok(listener)
+    }
+}
+
+impl TryFrom<ProbeJson> for Probe {
+    type Error = Wrong;
+
+    fn try_from(json: ProbeJson) -> Result<Self, Wrong> {
+        let took = Duration::try_from_secs_f64(json.milliseconds / 1e3);
+        Ok(Probe {
+            outcome: Outcome::parse(&json.outcome).ok_or(Wrong("probe.outcome"))?,
+            took: took.map_err(|_| Wrong("probe.milliseconds"))?,
+        })
+    }
+}
+
+impl TryFrom<HolderJson> for Holder {
+    type Error = Wrong;
+
+    fn try_from(json: HolderJson) -> Result<Self, Wrong> {
+        let command = match (&json.command, &json.command_bytes) {
+            (_, Some(encoded)) => {
+                let decode = |argument: &String| BASE64.decode(argument).map(Text::from);
+                let decoded: Result<Vec<Text>, _> = encoded.iter().map(decode).collect();
+                Some(decoded.map_err(|_| Wrong("holders.command_bytes"))?)
+            }
+            (command, None) => command
+                .as_ref()
+                .map(|command| command.iter().map(|argument| argument.as_str().into()).collect()),
+        };
+        let parent = |parent: ParentJson| {
+            let name = text(&parent.name, parent.name_bytes.as_ref(), "holders.parents.name_bytes")?;
+            Ok(Parent { pid: parent.pid, name })
+        };
+        let process = Process {
+            id: ProcessId { pid: json.pid, start: json.start },
+            name: text(&json.name, json.name_bytes.as_ref(), "holders.name_bytes")?,
+            command,
+            script: text_option(&json.script, &json.script_bytes, "holders.script_bytes")?,
+            executable: text_option(&json.executable, &json.executable_bytes, "holders.executable_bytes")?,
+            directory: text_option(&json.directory, &json.directory_bytes, "holders.directory_bytes")?,
+            project: json.project.map(Project::try_from).transpose()?,
+            uid: json.uid,
+            user: plain(&json.user),
+            started_at: json.started_at,
+            parents: json.parents.into_iter().map(parent).collect::<Result<_, _>>()?,
+            supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
+            service: json.service.map(Service::from),
+            container: json.container.map(Container::from),
+        };
+        let evidence = Evidence::parse(&json.evidence).ok_or(Wrong("holders.evidence"))?;
+        Ok(Holder { process, descriptors: json.descriptors, evidence })
+    }
+}
+
+impl TryFrom<ProjectJson> for Project {
+    type Error = Wrong;
+
+    fn try_from(json: ProjectJson) -> Result<Self, Wrong> {
+        Ok(Project {
+            directory: text(
+                &json.directory,
+                json.directory_bytes.as_ref(),
+                "holders.project.directory_bytes",
+            )?,
+            marker: json.marker.as_str().into(),
+            branch: text_option(&json.branch, &json.branch_bytes, "holders.project.branch_bytes")?,
+            worktree: text_option(&json.worktree, &json.worktree_bytes, "holders.project.worktree_bytes")?,
+        })
+    }
+}
+
+impl TryFrom<SupervisorJson> for Supervisor {
+    type Error = Wrong;
+
+    fn try_from(json: SupervisorJson) -> Result<Self, Wrong> {
+        let name = text(&json.name, json.name_bytes.as_ref(), "holders.supervisor.name_bytes")?;
+        Ok(Supervisor { kind: json.kind.as_str().into(), pid: json.pid, name, terminal: json.terminal })
+    }
+}
+
+impl From<ServiceJson> for Service {
+    fn from(json: ServiceJson) -> Self {
+        Service {
+            manager: json.manager.as_str().into(),
+            name: json.name.as_str().into(),
+            scope: json.scope.as_str().into(),
+            activates: plain(&json.activates),
+        }
+    }
+}
+
+impl From<ContainerJson> for Container {
+    fn from(json: ContainerJson) -> Self {
+        Container {
+            runtime: json.runtime.as_str().into(),
+            id: json.id.as_str().into(),
+            name: plain(&json.name),
+            image: plain(&json.image),
+            port: json.port,
+            compose: json.compose.map(|compose| Compose {
+                project: compose.project.as_str().into(),
+                service: plain(&compose.service),
+            }),
+        }
+    }
+}
+
+impl TryFrom<UnseenJson> for Unseen {
+    type Error = Wrong;
+
+    fn try_from(json: UnseenJson) -> Result<Self, Wrong> {
+        Ok(Unseen {
+            reason: Reason::parse(&json.reason).ok_or(Wrong("unseen.reason"))?,
+            help: plain(&json.help),
+            candidates: json.candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl TryFrom<CandidateJson> for Candidate {
+    type Error = Wrong;
+
+    fn try_from(json: CandidateJson) -> Result<Self, Wrong> {
+        Ok(Candidate {
+            pid: json.pid,
+            name: text(&json.name, json.name_bytes.as_ref(), "candidates.name_bytes")?,
+            evidence: Evidence::parse(&json.evidence).ok_or(Wrong("candidates.evidence"))?,
+        })
+    }
+}
+
+impl TryFrom<ConnectionJson> for Connection {
+    type Error = Wrong;
+
+    fn try_from(json: ConnectionJson) -> Result<Self, Wrong> {
+        Ok(Connection {
+            peer: SocketAddr::new(json.address, json.port),
+            state: State::parse(&json.state).ok_or(Wrong("connections.state"))?,
+            clients: json.clients.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&GapJson> for Gap {
+    fn from(json: &GapJson) -> Self {
+        Gap {
+            what: json.what.as_str().into(),
+            reason: json.reason.as_str().into(),
+            count: json.count,
+            detail: json.detail.as_str().into(),
+            help: plain(&json.help),
+        }
+    }
+}

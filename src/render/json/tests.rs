@@ -1,0 +1,139 @@
+//! What is written is read back; damage is named; nothing acts on a terminal.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::{read, write, write_lines};
+use crate::text::acts_on_terminal;
+use crate::{
+    Candidate, Compose, Connection, Container, Endpoint, ErrorKind, Evidence, Gap, Holder, Listener, Parent,
+    Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text,
+    Unseen,
+};
+
+fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
+    Process {
+        id: ProcessId { pid: 4121, start: Some(7) },
+        name: name.into(),
+        command: command.map(|command| command.into_iter().map(Text::from).collect()),
+        script: Some(vec![0xfe, b'v'].into()),
+        executable: Some("/usr/bin/node".into()),
+        directory: None,
+        project: Some(Project {
+            directory: vec![b'/', 0xff].into(),
+            marker: ".git".into(),
+            branch: Some(vec![0xfe, b'b'].into()),
+            worktree: Some(vec![0xfd, b'w'].into()),
+        }),
+        uid: Some(70000),
+        user: Some("dev".into()),
+        started_at: Timestamp::from_second(1_000_000).ok(),
+        parents: vec![Parent { pid: 1, name: vec![0xff].into() }],
+        supervisor: Some(Supervisor {
+            kind: "tmux".into(),
+            pid: 1,
+            name: vec![0xff].into(),
+            terminal: Some(true),
+        }),
+        service: Some(Service {
+            manager: "systemd".into(),
+            name: "x.service".into(),
+            scope: "user".into(),
+            activates: Some("y.service".into()),
+        }),
+        container: Some(Container {
+            runtime: "docker".into(),
+            id: "4f1d".into(),
+            name: Some("web-1".into()),
+            image: Some("web:3".into()),
+            port: Some(80),
+            compose: Some(Compose { project: "shop".into(), service: Some("web".into()) }),
+        }),
+    }
+}
+
+fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
+    let endpoint =
+        Endpoint::Ip { address: "fe80::1".parse().unwrap(), port: 80, interface: Some("eth0".into()) };
+    let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+    listener.socket.inode = Some(9);
+    listener.socket.queue = Some(Queue { waiting: 1, limit: None });
+    let process = process(name.clone(), command);
+    listener.holders.push(Holder { process, descriptors: vec![3, 19], evidence: Evidence::Descriptor });
+    let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
+    listener.unseen =
+        Some(Unseen { reason: Reason::HiddenProc, help: Some("h".into()), candidates: candidates.clone() });
+    let peer = "192.0.2.1:999".parse().unwrap();
+    listener.connections = Some(vec![Connection { peer, state: State::TimeWait, clients: candidates }]);
+    let unix = Socket::new(Protocol::Unix, Endpoint::Unix { path: Some(name.into()) }, State::Listen);
+    Snapshot {
+        host: "h".into(),
+        os: "linux".into(),
+        taken_at: Timestamp::from_second(2_000_000).unwrap(),
+        privileged: false,
+        complete: true,
+        listeners: vec![listener, Listener::new(unix)],
+        gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
+        how: Vec::new(),
+    }
+}
+
+fn written(snapshot: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(snapshot, &mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(
+        name in proptest::collection::vec(any::<u8>(), 0..20),
+        command in proptest::option::of(proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..4)),
+    ) {
+        let snapshot = snapshot(name, command);
+        prop_assert_eq!(read(&written(&snapshot)).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn nothing_in_it_acts_on_a_terminal(name in "\\PC*|[\u{0}-\u{a0}]*|[\u{2000}-\u{206f}]*|[\u{e0000}-\u{e00ff}]*") {
+        let bytes = written(&snapshot(name.into_bytes(), None));
+        let text = String::from_utf8(bytes).unwrap();
+        prop_assert!(!text.replace('\n', "").contains(acts_on_terminal));
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_fall(at in 0usize..2000, byte in any::<u8>()) {
+        let mut bytes = written(&snapshot(b"node".to_vec(), None));
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let _ = read(&bytes);
+        bytes.truncate(at);
+        prop_assert!(read(&bytes).is_err());
+    }
+}
+
+#[test]
+fn the_place_of_a_fault_is_named() {
+    let good = String::from_utf8(written(&snapshot(b"node".to_vec(), None))).unwrap();
+    for (from, to, place) in [
+        ("\"port\": 80", "\"port\": \"x\"", "listeners[0].port"),
+        ("\"protocol\": \"tcp\"", "\"protocol\": \"tpc\"", "listeners[0].protocol"),
+        ("allears/1", "allears/2", "schema"),
+        ("allears/1", "other", "schema"),
+        ("\"evidence\": \"descriptor\"", "\"evidence\": \"hearsay\"", "holders.evidence"),
+    ] {
+        let error = read(good.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Document);
+    }
+    assert!(read(b"{}").unwrap_err().to_string().contains("schema"));
+    assert!(read(b"").is_err());
+}
+
+#[test]
+fn lines_are_not_a_document() {
+    let mut lines = Vec::new();
+    write_lines(&snapshot(b"node".to_vec(), None), &mut lines).unwrap();
+    assert_eq!(lines.split(|byte| *byte == b'\n').count(), 4, "two listeners, a gap, and the end");
+    assert!(read(&lines).unwrap_err().to_string().contains("--ndjson"));
+}

@@ -1,0 +1,252 @@
+//! The document written: whole, or as lines.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+
+use super::inert::Inert;
+use super::{
+    CandidateJson, ComposeJson, ConnectionJson, ContainerJson, Document, GapJson, GapLine, HolderJson,
+    ListenerJson, ListenerLine, ParentJson, PeerJson, ProbeJson, ProjectJson, QueueJson, SCHEMA, ServiceJson,
+    SupervisorJson, UnseenJson,
+};
+use crate::{
+    Candidate, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot, Supervisor,
+    Text, Unseen,
+};
+
+/// Writes a snapshot as one document.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    let document = Document {
+        schema: SCHEMA.to_owned(),
+        host: lossy(&snapshot.host),
+        os: lossy(&snapshot.os),
+        taken_at: snapshot.taken_at,
+        privileged: snapshot.privileged,
+        complete: snapshot.complete,
+        listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
+        gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
+    };
+    serialize(&document, Inert(PrettyFormatter::new()), out)
+}
+
+/// Writes a snapshot as a line for each listener and for each gap.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    let (host, taken_at) = (lossy(&snapshot.host), snapshot.taken_at);
+    for listener in &snapshot.listeners {
+        let line = ListenerLine { schema: SCHEMA, host: &host, taken_at, listener: listener.into() };
+        serialize(&line, Inert(CompactFormatter), out)?;
+    }
+    for gap in &snapshot.gaps {
+        let line = GapLine { schema: SCHEMA, host: &host, taken_at, gap: gap.into() };
+        serialize(&line, Inert(CompactFormatter), out)?;
+    }
+    Ok(())
+}
+
+/// Writes any document, indented.
+#[cfg(feature = "cli")]
+pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serialize(document, Inert(PrettyFormatter::new()), out)
+}
+
+fn serialize<T: Serialize, F: Formatter>(value: &T, formatter: F, out: &mut dyn Write) -> io::Result<()> {
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))
+        .map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+fn lossy(text: &Text) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn lossy_option(text: &Option<Text>) -> Option<String> {
+    text.as_ref().map(lossy)
+}
+
+/// The bytes in base64 where the text alone would lose something.
+fn bytes(text: &Text) -> Option<String> {
+    text.as_str().is_none().then(|| BASE64.encode(text.as_bytes()))
+}
+
+impl From<&Listener> for ListenerJson {
+    fn from(listener: &Listener) -> Self {
+        let socket = &listener.socket;
+        let (path, interface) = match &socket.endpoint {
+            Endpoint::Unix { path } => (path.as_ref(), None),
+            Endpoint::Ip { interface, .. } => (None, interface.as_ref()),
+        };
+        ListenerJson {
+            protocol: socket.protocol.as_str().to_owned(),
+            family: socket.family().as_str().to_owned(),
+            address: socket.endpoint.address(),
+            port: socket.endpoint.port(),
+            path: path.map(lossy),
+            path_bytes: path.and_then(bytes),
+            interface: interface.map(lossy),
+            state: socket.state.as_str().to_owned(),
+            peer: socket.peer.map(|peer| PeerJson { address: peer.ip(), port: peer.port() }),
+            dual_stack: socket.dual_stack,
+            exposure: socket.exposure().as_str().to_owned(),
+            inode: socket.inode,
+            uid: socket.uid,
+            user: lossy_option(&socket.user),
+            queue: socket.queue.map(|queue| QueueJson { waiting: queue.waiting, limit: queue.limit }),
+            namespace: lossy_option(&socket.namespace),
+            service: listener.service.as_ref().map(ServiceJson::from),
+            container: listener.container.as_ref().map(ContainerJson::from),
+            holders: listener.holders.iter().map(HolderJson::from).collect(),
+            unseen: listener.unseen.as_ref().map(UnseenJson::from),
+            connections: listener
+                .connections
+                .as_ref()
+                .map(|list| list.iter().map(ConnectionJson::from).collect()),
+            probe: listener.probe.map(|probe| ProbeJson {
+                outcome: probe.outcome.as_str().to_owned(),
+                milliseconds: (probe.took.as_secs_f64() * 1e6).round() / 1e3,
+            }),
+            note: lossy_option(&listener.note),
+        }
+    }
+}
+
+impl From<&Holder> for HolderJson {
+    fn from(holder: &Holder) -> Self {
+        let process = &holder.process;
+        let command = process.command.as_ref();
+        let valid = command.is_none_or(|command| command.iter().all(|argument| argument.as_str().is_some()));
+        let encode =
+            |command: &Vec<Text>| command.iter().map(|argument| BASE64.encode(argument.as_bytes())).collect();
+        HolderJson {
+            pid: process.id.pid,
+            start: process.id.start,
+            name: lossy(&process.name),
+            name_bytes: bytes(&process.name),
+            command: command.map(|command| command.iter().map(lossy).collect()),
+            command_bytes: if valid { None } else { command.map(encode) },
+            script: lossy_option(&process.script),
+            script_bytes: process.script.as_ref().and_then(bytes),
+            executable: lossy_option(&process.executable),
+            executable_bytes: process.executable.as_ref().and_then(bytes),
+            directory: lossy_option(&process.directory),
+            directory_bytes: process.directory.as_ref().and_then(bytes),
+            project: process.project.as_ref().map(|project| ProjectJson {
+                directory: lossy(&project.directory),
+                directory_bytes: bytes(&project.directory),
+                marker: lossy(&project.marker),
+                branch: lossy_option(&project.branch),
+                branch_bytes: project.branch.as_ref().and_then(bytes),
+                worktree: lossy_option(&project.worktree),
+                worktree_bytes: project.worktree.as_ref().and_then(bytes),
+            }),
+            uid: process.uid,
+            user: lossy_option(&process.user),
+            started_at: process.started_at,
+            descriptors: holder.descriptors.clone(),
+            evidence: holder.evidence.as_str().to_owned(),
+            parents: process.parents.iter().map(ParentJson::from).collect(),
+            supervisor: process.supervisor.as_ref().map(SupervisorJson::from),
+            service: process.service.as_ref().map(ServiceJson::from),
+            container: process.container.as_ref().map(ContainerJson::from),
+        }
+    }
+}
+
+impl From<&Parent> for ParentJson {
+    fn from(parent: &Parent) -> Self {
+        ParentJson { pid: parent.pid, name: lossy(&parent.name), name_bytes: bytes(&parent.name) }
+    }
+}
+
+impl From<&Supervisor> for SupervisorJson {
+    fn from(supervisor: &Supervisor) -> Self {
+        SupervisorJson {
+            kind: lossy(&supervisor.kind),
+            pid: supervisor.pid,
+            name: lossy(&supervisor.name),
+            name_bytes: bytes(&supervisor.name),
+            terminal: supervisor.terminal,
+        }
+    }
+}
+
+impl From<&Service> for ServiceJson {
+    fn from(service: &Service) -> Self {
+        ServiceJson {
+            manager: lossy(&service.manager),
+            name: lossy(&service.name),
+            scope: lossy(&service.scope),
+            activates: lossy_option(&service.activates),
+        }
+    }
+}
+
+impl From<&Container> for ContainerJson {
+    fn from(container: &Container) -> Self {
+        ContainerJson {
+            runtime: lossy(&container.runtime),
+            id: lossy(&container.id),
+            name: lossy_option(&container.name),
+            image: lossy_option(&container.image),
+            port: container.port,
+            compose: container.compose.as_ref().map(|compose| ComposeJson {
+                project: lossy(&compose.project),
+                service: lossy_option(&compose.service),
+            }),
+        }
+    }
+}
+
+impl From<&Unseen> for UnseenJson {
+    fn from(unseen: &Unseen) -> Self {
+        UnseenJson {
+            reason: unseen.reason.as_str().to_owned(),
+            help: lossy_option(&unseen.help),
+            candidates: unseen.candidates.iter().map(CandidateJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Candidate> for CandidateJson {
+    fn from(candidate: &Candidate) -> Self {
+        CandidateJson {
+            pid: candidate.pid,
+            name: lossy(&candidate.name),
+            name_bytes: bytes(&candidate.name),
+            evidence: candidate.evidence.as_str().to_owned(),
+        }
+    }
+}
+
+impl From<&Connection> for ConnectionJson {
+    fn from(connection: &Connection) -> Self {
+        ConnectionJson {
+            address: connection.peer.ip(),
+            port: connection.peer.port(),
+            state: connection.state.as_str().to_owned(),
+            clients: connection.clients.iter().map(CandidateJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Gap> for GapJson {
+    fn from(gap: &Gap) -> Self {
+        GapJson {
+            what: lossy(&gap.what),
+            reason: lossy(&gap.reason),
+            count: gap.count,
+            detail: lossy(&gap.detail),
+            help: lossy_option(&gap.help),
+        }
+    }
+}
