@@ -21,7 +21,7 @@ use crate::{
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
 const LONGEST_COMMAND: u64 = 32 * 1024;
 /// With fewer files open on the machine than this a walk is as fast as loading a program.
-const WORTH_A_PROGRAM: u64 = 1500;
+const WORTH_A_PROGRAM: u64 = 1000;
 /// How often a socket that nobody seems to hold is looked for again.
 const REPEATS: usize = 2;
 /// The kernel keeps 15 bytes of a thread's name.
