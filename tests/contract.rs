@@ -215,5 +215,6 @@ fn help_version_completions_and_manual() {
 fn forcing_what_is_not_there_is_no_success() {
     let (_listener, port) = listener("127.0.0.1:0");
     assert_eq!(status(&run(&["--holders", "bpf", &port])), 3);
-    assert_eq!(status(&run(&["--reader", "netstat2", &port])), 0);
+    let portable = if cfg!(target_os = "macos") { 3 } else { 0 };
+    assert_eq!(status(&run(&["--reader", "netstat2", &port])), portable);
 }
