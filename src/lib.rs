@@ -46,7 +46,8 @@
 //! | descriptors | yes | yes | no |
 //!
 //! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS: the sysctls
-//! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`, and libproc's `proc_pidfdinfo`. Windows: `GetExtendedTcpTable` and `GetExtendedUdpTable`. Other systems do not compile.
+//! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`, and libproc's `proc_pidfdinfo`. Windows:
+//! `GetExtendedTcpTable` and `GetExtendedUdpTable`. On other systems the build ends and says so.
 
 mod act;
 #[cfg(feature = "cli")]
