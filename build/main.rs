@@ -1,5 +1,6 @@
 //! Makes Rust of the tables in `data/`: one text that holds every name and description once, and rows of eight bytes
-//! that point into it, so that the program needs no table built when it starts.
+//! that point into it, so that the program needs no table built when it starts. And says of a system that is not
+//! supported yet that it is not, once, where the compiler would name everything that is missing.
 
 mod tables;
 
@@ -10,11 +11,23 @@ use std::{env, fs};
 
 use tables::{Common, Registered};
 
+/// The systems that `src/os` has a module for, as they are written and as the compiler calls them.
+const SUPPORTED: [(&str, &str); 3] = [("Linux", "linux"), ("macOS", "macos"), ("Windows", "windows")];
+
 const REGISTRY: &str = "data/iana.tsv";
 const CONVENTIONAL: &str = "data/conventional.tsv";
 
 #[expect(clippy::print_stdout, reason = "a build script talks to cargo by it")]
 fn main() -> Result<(), String> {
+    let system = env::var("CARGO_CFG_TARGET_OS").map_err(|error| format!("CARGO_CFG_TARGET_OS: {error}"))?;
+    if !SUPPORTED.iter().any(|(_, known)| *known == system) {
+        let names = SUPPORTED.map(|(name, _)| name).join(", ");
+        println!(
+            "cargo::error=allears does not support {system} yet, neither the library nor the command. \
+             Supported systems: {names}"
+        );
+        return Ok(());
+    }
     for file in [REGISTRY, CONVENTIONAL, "build"] {
         println!("cargo::rerun-if-changed={file}");
     }

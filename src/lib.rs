@@ -39,13 +39,15 @@
 //!
 //! | | Linux | macOS | Windows |
 //! | --- | --- | --- | --- |
-//! | listeners of other users | yes | only those that may be inspected; a gap says so | yes |
-//! | holders of other users' listeners | with privilege; else [`Unseen`] | with privilege | yes |
-//! | the user of a socket | yes | no | no |
-//! | inode, descriptors | yes | no | no |
+//! | listeners of other users | yes | yes; since macOS 27 with privilege, else a gap says so | yes |
+//! | holders of other users' listeners | with privilege; else [`Unseen`] | with privilege; else [`Unseen`], and who used the socket last | yes |
+//! | the user of a socket | yes | yes; since macOS 27 with privilege | no |
+//! | inode | yes | no | no |
+//! | descriptors | yes | yes | no |
 //!
-//! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS:
-//! `proc_pidfdinfo`. Windows: `GetExtendedTcpTable` and `GetExtendedUdpTable`. Other systems do not compile.
+//! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS: the sysctls
+//! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`, and libproc's `proc_pidfdinfo`. Windows:
+//! `GetExtendedTcpTable` and `GetExtendedUdpTable`. On other systems the build ends and says so.
 
 mod act;
 #[cfg(feature = "cli")]

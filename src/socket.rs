@@ -127,7 +127,7 @@ pub struct Socket {
     pub dual_stack: Option<bool>,
     /// The inode number that names the socket in descriptor tables. Linux only.
     pub inode: Option<u64>,
-    /// The user the socket belongs to: who created it. Linux only.
+    /// The user the socket belongs to: who created it. Linux and macOS.
     pub uid: Option<u32>,
     /// That user's name, where there is one.
     pub user: Option<Text>,

@@ -40,6 +40,15 @@ fn card_of_a_container_and_of_many_holders() {
     insta::assert_snapshot!(format!("{}\n{}", replay(&["8080"]), replay(&["9000"])));
 }
 
+/// A Mac as its reader would tell of it, written by hand: the last user is no holder, and an application is known by
+/// another name than its helper's.
+#[test]
+fn a_mac() {
+    let replay = |arguments: &[&str]| transcript(&[&["--from", "tests/replay/mac.json"], arguments].concat());
+    let cards = ["631", "2049", "5000", "8080"].map(|port| replay(&[port])).join("\n");
+    insta::assert_snapshot!(format!("{}\n{cards}", replay(&[])));
+}
+
 #[test]
 fn names_stand_for_ports() {
     let by_name = |name: &str| replay(&[name]).lines().skip(1).collect::<Vec<_>>().join("\n");

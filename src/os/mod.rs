@@ -8,14 +8,19 @@ mod ancestors;
 mod branch;
 #[cfg(any(windows, test))]
 mod excluded;
+#[cfg(any(target_os = "macos", test))]
+mod launchd;
 mod machine;
 mod paths;
+#[cfg(not(target_os = "macos"))]
 mod portable;
 mod processes;
 mod project;
+#[cfg(any(target_os = "macos", test, feature = "internals"))]
+mod xnu;
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
-#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
@@ -23,6 +28,8 @@ mod sys;
 /// What benches and fuzz targets may call of this system.
 #[cfg(feature = "internals")]
 pub mod internals {
+    pub use super::xnu::internals::*;
+
     #[cfg(target_os = "linux")]
     pub use super::sys::internals::*;
 }
@@ -93,7 +100,7 @@ pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
     /// SCTP and DCCP, where the system has them.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat2 reads neither"))]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has them"))]
     pub(crate) rare: bool,
     pub(crate) unix: bool,
     pub(crate) ipv4: bool,
@@ -101,7 +108,7 @@ pub(crate) struct Request {
     /// Every state, not listeners alone. A reader may give more than was asked for.
     pub(crate) all: bool,
     /// The one local port that is wanted. A reader may give more than was asked for.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "netstat2 reads all ports"))]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "all ports are read"))]
     pub(crate) port: Option<u16>,
     /// Every network namespace that can be seen, not this process's alone.
     pub(crate) namespaces: bool,
@@ -121,10 +128,14 @@ pub(crate) struct SocketTable {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) socket: Socket,
+    #[cfg(not(target_os = "macos"))]
     pub(crate) pids: Vec<u32>,
     /// The number of the cgroup the socket was made in.
     #[cfg(target_os = "linux")]
     pub(crate) cgroup: Option<u64>,
+    /// What the kernel of macOS tells besides.
+    #[cfg(target_os = "macos")]
+    pub(crate) told: sys::Told,
 }
 
 /// A process that holds a socket, pinned so that no other one is taken for it.

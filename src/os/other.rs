@@ -1,3 +1,3 @@
-//! Systems that are not supported.
+//! Systems that are not supported. The build script says so before this is compiled.
 
-compile_error!("allears reads the socket tables of Linux, macOS and Windows; this system is not supported");
+compile_error!("allears supports Linux, macOS and Windows; this system is not supported yet");

@@ -1,4 +1,4 @@
-//! macOS and Windows: a process named by pid and start time, and holders that the table itself names.
+//! Windows: a process named by pid and start time, and holders that the table itself names.
 
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Evidence, Process, Reason, Unseen};

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::render::bundle;
 use crate::render::escape::{command_line, escape};
 use crate::render::started;
 use crate::render::style::{Meaning, Palette};
@@ -142,6 +143,7 @@ impl Card<'_> {
         let program =
             program.filter(|path| process.is_some_and(|process| !is_named_by_command(path, process)));
         add("program", program.map(|path| asker.path(path)), None);
+        add("part of", process.and_then(bundle::application_of).as_ref().map(escape), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("namespace", socket.namespace.as_ref().map(escape), None);
         add("directory", directory.map(|path| asker.path(path)), None);

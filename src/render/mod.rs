@@ -12,6 +12,8 @@ pub(crate) mod answers;
 #[cfg(feature = "cli")]
 pub(crate) mod answers_json;
 #[cfg(feature = "cli")]
+mod bundle;
+#[cfg(feature = "cli")]
 pub(crate) mod card;
 #[cfg(feature = "cli")]
 pub(crate) mod column;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::containers::relay;
+use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
@@ -224,7 +225,8 @@ pub(crate) fn container(container: &Container) -> String {
     container.name.as_ref().map_or_else(id, escape)
 }
 
-/// What tells a listener from others of the same process name: container, service, project, folder, command line.
+/// What tells a listener from others of the same process name: container, service, project,
+/// application, folder, command line.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let first = listener.holders.first().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
@@ -247,6 +249,9 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let script = script.map_or_else(String::new, |script| format!("  ({})", escape(script)));
     if let Some(found) = &process.project {
         return format!("{}{script}", project(found, asker));
+    }
+    if let Some(application) = bundle::application_of(process) {
+        return format!("part of {}", escape(&application));
     }
     match (&process.directory, &process.command) {
         (Some(directory), _) if directory.as_bytes() != b"/" => format!("{}{script}", asker.path(directory)),
@@ -297,6 +302,8 @@ mod tests {
         assert_eq!(asker.path(&"/home/dev".into()), "~");
         assert_eq!(asker.path(&"/home/dev/src".into()), "~/src");
         assert_eq!(asker.path(&"/home/developer".into()), "/home/developer");
+        let mac = Asker { home: Some("/Users/dev".into()), uid: None };
+        assert_eq!(mac.path(&"/Users/dev/Library/Group Containers/x".into()), "~/Library/Group Containers/x");
         let root = Asker { home: Some("/".into()), uid: None };
         assert_eq!(root.path(&"/etc".into()), "/etc");
     }

@@ -1,0 +1,99 @@
+//! macOS: the kernel's lists of sockets by sysctl, descriptor tables by libproc, launchd's jobs. netstat2 is not used
+//! here: where a descriptor is closed while it looks, its 0.11.2 takes what was in memory before for a socket, or ends
+//! the program.
+
+mod holders;
+mod jobs;
+mod kernel;
+mod table;
+mod walk;
+
+#[cfg(feature = "cli")]
+#[path = "../grip_pid.rs"]
+mod grip;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
+pub(super) use holders::{Pinned, holders, pin};
+pub(super) use jobs::complete as socket_units;
+
+use super::{Limits, Reader, Request, SocketTable, users};
+use crate::{Error, ErrorKind, Gap, Process, Protocol};
+
+/// What the kernel tells of a socket besides what it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// The number of its control block.
+    generation: u64,
+    /// Whether there is a socket still.
+    open: bool,
+    /// Who used it last, and on whose behalf.
+    last_users: Option<[u32; 2]>,
+}
+
+/// The socket table.
+pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, what));
+    if request.reader == Reader::Netstat2 {
+        return unsupported("netstat2 is not used on macOS: it can name sockets that are not there");
+    }
+    if request.namespaces {
+        return unsupported("macOS has no network namespaces");
+    }
+    if request.unix {
+        return unsupported("Unix sockets are not listed on macOS");
+    }
+    table::read(request)
+}
+
+/// Ancestors came with the facts of their children.
+pub(super) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Whether this process runs as root.
+pub(super) fn privileged() -> bool {
+    users::own() == Some(0)
+}
+
+/// What this machine allows to bind.
+pub(super) fn limits(_protocol: Protocol) -> Limits {
+    // Since 10.14 a wildcard may be bound by anybody, a single address below 1024 by root alone.
+    Limits { unprivileged_from: Some(1024), ..Limits::default() }
+}
+
+/// The same: nothing has to be run for them.
+#[cfg(feature = "cli")]
+pub(super) fn ready_limits(protocol: Protocol) -> Limits {
+    limits(protocol)
+}
+
+/// The table here does not tell how long TIME_WAIT lasts.
+pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
+    None
+}
+
+/// No rules of a container runtime stand in this system itself.
+pub(super) fn containers_run() -> bool {
+    false
+}
+
+/// Command lines of processes that do not hold what was asked for are not read here.
+pub(super) fn command(_pid: u32) -> Option<Vec<crate::Text>> {
+    None
+}
+
+/// Docker Desktop and Podman publish on this machine's own addresses.
+pub(super) fn shares_network(_socket: &impl Sized) -> Option<bool> {
+    None
+}

@@ -1,0 +1,143 @@
+//! The socket table of macOS: the kernel's own lists, which tell of everybody's sockets, read by sysctl without rights.
+//! Since macOS 27 they tell of the asking process alone, root aside; then the sockets of those processes whose
+//! descriptors may be read take their place, and the rest is a gap.
+
+use nix::net::if_::if_indextoname;
+
+use super::walk::{self, Seen};
+use super::{Told, kernel};
+use crate::os::xnu::{Entry, pcblist};
+use crate::os::{Request, Row, SocketTable, users};
+use crate::{Endpoint, Error, ErrorKind, Gap, Protocol, Text};
+
+/// How often a list is read that changes meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// A list, and what of it could not be read.
+struct List {
+    entries: Vec<Entry>,
+    gaps: Vec<Gap>,
+}
+
+/// The sockets that a request is about.
+pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
+    let mut whole = SocketTable { rows: Vec::new(), gaps: Vec::new(), complete: true };
+    let mut entries = Vec::new();
+    let mut withheld = None;
+    for protocol in wanted(request) {
+        match list(protocol) {
+            Ok(list) => {
+                whole.complete &= list.gaps.is_empty();
+                whole.gaps.extend(list.gaps);
+                entries.extend(list.entries);
+            }
+            Err(error) => withheld = Some(error),
+        }
+    }
+    if withheld.is_some() || !tells_of_others(&entries, request) {
+        whole.complete = false;
+        let walked = walk::sockets().map_err(|error| match withheld.take() {
+            Some(withheld) => withheld,
+            None => Error::new(ErrorKind::Processes, "cannot list the processes").because(error),
+        })?;
+        whole.gaps.push(match withheld {
+            Some(error) => Gap::new("sockets", "error", 1, error.to_string(), Some(HELP)),
+            None => Gap::new("sockets", "permission", 1, WITHHELD, Some(HELP)),
+        });
+        whole.gaps.extend(walked.failures());
+        add(&mut entries, walked.seen, request);
+    }
+    entries.retain(|entry| is_wanted(entry, request));
+    whole.rows = entries.into_iter().map(row).collect();
+    Ok(whole)
+}
+
+const WITHHELD: &str =
+    "sockets of processes whose descriptors may not be read: this system tells a user of no others";
+const HELP: &str = "run with sudo to see them";
+
+fn wanted(request: &Request) -> impl Iterator<Item = Protocol> {
+    let wanted = [(request.tcp, Protocol::Tcp), (request.udp, Protocol::Udp)];
+    wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, protocol)| protocol)
+}
+
+/// One of the kernel's lists, read again while it changes.
+fn list(protocol: Protocol) -> Result<List, Error> {
+    let name = match protocol {
+        Protocol::Tcp => c"net.inet.tcp.pcblist_n",
+        _ => c"net.inet.udp.pcblist_n",
+    };
+    let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", name.to_string_lossy()));
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let bytes = kernel::sysctl(name).map_err(|error| attempted().because(error))?;
+        let list = pcblist::parse(&bytes, protocol).ok_or_else(|| attempted().because("it has no header"))?;
+        let settled = list.settled;
+        last = Some(list);
+        if settled {
+            break;
+        }
+    }
+    let list = last.ok_or_else(attempted)?;
+    let mut gaps = Vec::new();
+    let name = name.to_string_lossy();
+    if !list.settled {
+        let detail = format!("{name} changed each time that it was read");
+        gaps.push(Gap::new("sockets", "changed", 1, detail, Some("look again")));
+    }
+    if list.unread > 0 {
+        let detail = format!("entries of {name} in a form that is not known");
+        gaps.push(Gap::new("sockets", "unreadable", list.unread, detail, None));
+    }
+    Ok(List { entries: list.entries, gaps })
+}
+
+/// Whether the lists tell of sockets of other users too. The system's own services have some on every Mac (the one that
+/// answers for Bonjour, which is UDP), so that lists in which there are none were shortened for who asks.
+fn tells_of_others(entries: &[Entry], request: &Request) -> bool {
+    let own = users::own();
+    let of_others =
+        |entries: &[Entry]| entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own));
+    own == Some(0)
+        || of_others(entries)
+        || (!request.udp && list(Protocol::Udp).is_ok_and(|list| of_others(&list.entries)))
+}
+
+/// Adds sockets that were seen in descriptor tables and are in no list, each once.
+fn add(entries: &mut Vec<Entry>, seen: Vec<Seen>, request: &Request) {
+    let protocols: Vec<Protocol> = wanted(request).collect();
+    let key = |entry: &Entry| (entry.socket.protocol, entry.generation);
+    let mut known: Vec<_> = entries.iter().map(key).collect();
+    known.sort_unstable();
+    for Seen { entry, .. } in seen {
+        let key = key(&entry);
+        if let Err(at) = known.binary_search(&key)
+            && protocols.contains(&entry.socket.protocol)
+        {
+            known.insert(at, key);
+            entries.push(entry);
+        }
+    }
+}
+
+fn is_wanted(entry: &Entry, request: &Request) -> bool {
+    let socket = &entry.socket;
+    let family = match socket.endpoint.address() {
+        Some(address) if address.is_ipv6() => request.ipv6,
+        _ => request.ipv4,
+    };
+    family && (request.all || socket.is_listener())
+}
+
+fn row(entry: Entry) -> Row {
+    let Entry { mut socket, scope, generation, open, last_users } = entry;
+    if let (Some(scope), Endpoint::Ip { interface, .. }) = (scope, &mut socket.endpoint) {
+        *interface = Some(interface_name(scope));
+    }
+    Row { socket, told: Told { generation, open, last_users } }
+}
+
+/// An interface's name, or its number where it has none any more.
+fn interface_name(number: u32) -> Text {
+    if_indextoname(number).map_or_else(|_| number.to_string().as_str().into(), |name| name.as_bytes().into())
+}
