@@ -6,8 +6,6 @@
 #[cfg(not(target_os = "linux"))]
 mod ancestors;
 mod branch;
-#[cfg(any(windows, test))]
-mod excluded;
 mod machine;
 mod paths;
 mod portable;
@@ -16,9 +14,20 @@ mod project;
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
+
+/// What is pure of Windows, and is tested everywhere.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), expect(dead_code, reason = "read on Windows alone, tested everywhere"))]
+#[path = "windows"]
+mod windows_parts {
+    pub(super) mod excluded;
+    pub(super) mod lives;
+    pub(super) mod services;
+    pub(super) mod table;
+}
 
 /// What benches and fuzz targets may call of this system.
 #[cfg(feature = "internals")]
@@ -110,6 +119,9 @@ pub(crate) struct Row {
     /// The number of the cgroup the socket was made in.
     #[cfg(target_os = "linux")]
     pub(crate) cgroup: Option<u64>,
+    /// When each of the pids opened it, in units of 100 ns since 1601, where the table says.
+    #[cfg(windows)]
+    pub(crate) opened: BTreeMap<u32, u64>,
 }
 
 /// A process that holds a socket, pinned so that no other one is taken for it.
@@ -221,8 +233,9 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
         by_pid.entry(process.pid()).or_insert(process);
     }
     let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
-    let threads =
-        thread::available_parallelism().map_or(1, usize::from).min(pinned.len() / WORTH_A_THREAD + 1);
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(pinned.len() / processes::WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
     let (own, others) = pinned.split_at(share.min(pinned.len()));
     let processes = thread::scope(|scope| {
@@ -248,9 +261,6 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
 
 /// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
 const LONGEST_ANCESTRY: usize = 64;
-
-/// Fewer processes than this are described before a further thread has begun.
-const WORTH_A_THREAD: usize = 24;
 
 /// Facts of those processes that are still the ones that were seen.
 fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 /// The ranges in what `netsh interface ipv4 show excludedportrange` prints: lines that begin with two numbers, of which
 /// the second may be followed by a star (an administered range).
-pub(super) fn parse(text: &[u8]) -> Vec<RangeInclusive<u16>> {
+pub(in crate::os) fn parse(text: &[u8]) -> Vec<RangeInclusive<u16>> {
     let line = |line: &[u8]| {
         let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let (first, last) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);

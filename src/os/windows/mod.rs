@@ -1,12 +1,15 @@
-//! Windows, by netstat2: `GetExtendedTcpTable` and `GetExtendedUdpTable`, which name everybody's pids.
+//! Windows, by the tables of its IP helper, which name everybody's pids to everybody.
 
-#[path = "pinned.rs"]
+#[path = "../pinned.rs"]
 mod pinned;
 
+mod calls;
 #[cfg(feature = "cli")]
-#[path = "grip_windows.rs"]
+mod closing;
+#[cfg(feature = "cli")]
 mod grip;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,27 +22,26 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 pub(crate) use grip::Grip;
 pub(super) use pinned::{Pinned, pin};
 
-use super::{Holders, Limits, Reader, Request, Row, SocketTable, excluded, portable};
-use crate::{Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
+use super::windows_parts::{excluded, lives, services, table};
+use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable};
+use crate::{Candidate, Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
+use lives::{KERNEL, Life};
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
-    if request.reader == Reader::Native {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "there is no native reader of the socket table on Windows",
-        ));
-    }
     if request.namespaces {
         return Err(Error::new(ErrorKind::Unsupported, "Windows has no network namespaces"));
     }
     if request.unix {
         return Err(Error::new(ErrorKind::Unsupported, "Unix sockets are not listed on Windows"));
     }
-    let mut table = portable::collect(request, |table| portable::read(table, request.all))?;
-    pinned::merge(&mut table.rows);
+    let mut whole = match request.reader {
+        Reader::Netstat2 => portable::collect(request, |table| portable::read(table, request.all))?,
+        Reader::Auto | Reader::Native => portable::collect(request, |table| read(table, request.all))?,
+    };
+    pinned::merge(&mut whole.rows);
     if request.udp {
-        table.gaps.push(Gap::new(
+        whole.gaps.push(Gap::new(
             "state",
             "unsupported",
             1,
@@ -47,18 +49,74 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
             None,
         ));
     }
-    Ok(table)
+    Ok(whole)
 }
 
-/// Who holds these sockets: as the table says.
+/// One table.
+fn read(table: portable::Table, all: bool) -> Result<Vec<Row>, Error> {
+    let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", table.phrase()));
+    let (bytes, layout) = calls::table(table, all).map_err(|error| attempted().because(error))?;
+    let records = table::records(&bytes, layout)
+        .ok_or_else(|| attempted().because(std::io::Error::other("it is shorter than it says")))?;
+    let row = |record: table::Record| {
+        let pids: Vec<u32> = (record.pid != 0).then_some(record.pid).into_iter().collect();
+        let opened = pids.iter().copied().zip(record.opened).collect();
+        Row { socket: record.socket, pids, opened }
+    };
+    Ok(records.into_iter().map(row).collect())
+}
+
+/// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
 pub(super) fn holders(rows: &[&Row]) -> Result<Holders, Error> {
-    let help = "its process is gone; a child may have inherited the handle";
-    Ok(pinned::from_table(rows, Evidence::Table, Reason::Unknown, help))
+    let help = "the system names no process for it; look again";
+    let mut search = pinned::from_table(rows, Evidence::Table, Reason::Unknown, help);
+    let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+    let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| calls::life(pid));
+    let list = OnceCell::new();
+    for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
+        held.retain(|one| {
+            let pid = one.process.pid();
+            let opened = row.opened.get(&pid).copied();
+            let lived = if KERNEL.contains(&pid) { Life::Unknown } else { life(pid) };
+            let later = lives::is_older(opened, lived);
+            if lived != Life::Ended && !later {
+                return true;
+            }
+            let list = list.get_or_init(calls::processes);
+            let name = || list.iter().find(|listed| listed.pid == pid).map(|listed| listed.name.clone());
+            let evidence = Evidence::Table;
+            let later = later.then(|| Candidate { pid, name: name().unwrap_or_default(), evidence });
+            if row.socket.is_listener() {
+                *unseen = Some(lives::without_process(pid, opened, later, list, &mut life));
+            }
+            false
+        });
+    }
+    Ok(search)
 }
 
-/// There is no systemd here.
-pub(super) fn socket_units(_listeners: &mut [Listener]) -> Vec<Gap> {
-    Vec::new()
+/// Gives holders the services that run in them: one question to their manager, where a holder is of a kind that may
+/// have some.
+pub(super) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
+    let holders = || listeners.iter().flat_map(|listener| &listener.holders);
+    if !holders().any(|holder| services::may_serve(&holder.process)) {
+        return Vec::new();
+    }
+    match calls::services() {
+        Ok(known) => {
+            services::name(listeners, &known);
+            Vec::new()
+        }
+        Err(error) => {
+            let detail = format!("which services run in which process: their manager did not tell: {error}");
+            vec![Gap::new("services", "error", 1, detail, None)]
+        }
+    }
+}
+
+/// The ancestors of these processes, out of one list of all processes.
+pub(super) fn forebears(pids: &[u32]) -> Vec<u32> {
+    lives::ancestors(pids.iter().copied(), &calls::processes())
 }
 
 /// Ancestors came with the facts of their children.
