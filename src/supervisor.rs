@@ -183,7 +183,10 @@ fn mentions(command: &[Text], part: &str) -> bool {
 }
 
 /// The service that a supervisor of this kind looks after, where its own command line tells: `runsv nginx`.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no such command line is read elsewhere"))]
+#[cfg_attr(
+    all(not(target_os = "linux"), not(test)),
+    expect(dead_code, reason = "no such command line is read elsewhere")
+)]
 pub(crate) fn service_of(kind: &str, command: &mut dyn FnMut() -> Vec<Text>) -> Option<Text> {
     if !matches!(kind, "runit" | "s6" | "daemontools" | "openrc") {
         return None;

@@ -60,7 +60,7 @@ use jiff::Timestamp;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
-pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
+pub(crate) use machine::{Excluded, Limits, Local, limits, local_addresses, time_wait_left};
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
@@ -179,7 +179,7 @@ pub(crate) struct Reply {
 
 /// Why a runtime gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "nobody is asked there"))]
+#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "nobody is asked there"))]
 pub(crate) enum Silence {
     /// Nothing is there.
     Absent,

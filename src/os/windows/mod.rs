@@ -24,7 +24,7 @@ pub(super) use pinned::{Pinned, pin};
 
 use super::windows_parts::{excluded, lives, services, table};
 use super::{Holders, Limits, Reader, Request, Row, SocketTable, portable};
-use crate::{Candidate, Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason};
+use crate::{Candidate, Error, ErrorKind, Evidence, Family, Gap, Listener, Process, Protocol, Reason};
 use lives::{KERNEL, Life};
 
 /// The socket table.
@@ -151,23 +151,37 @@ pub(super) fn privileged() -> bool {
     }
 }
 
-/// What this machine allows to bind. Windows knows no privileged ports. Its excluded ranges are given by no documented
-/// interface to programs; netsh prints them, and is asked where somebody wants to know why alone.
+/// What this machine allows to bind. Windows knows no privileged ports. Its ranges are given by no documented interface
+/// to programs; netsh prints them, and is asked where somebody wants to know why alone.
 pub(super) fn limits(protocol: Protocol) -> Limits {
     let mut limits = Limits::default();
-    for family in ["ipv4", "ipv6"] {
-        let only = format!("protocol={}", protocol.as_str());
-        let listed = Command::new("netsh")
-            .args(["interface", family, "show", "excludedportrange", &only])
-            .stdin(Stdio::null())
-            .output();
-        match listed {
-            Ok(output) if output.status.success() => limits.excluded.extend(excluded::parse(&output.stdout)),
-            Ok(output) => limits.gaps.push(not_listed(&output.status.to_string())),
-            Err(error) => limits.gaps.push(not_listed(&error.to_string())),
+    let only = format!("protocol={}", protocol.as_str());
+    for family in [Family::Ipv4, Family::Ipv6] {
+        match netsh(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
+            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
+            Err(why) => {
+                let what = format!("Windows' excluded port ranges over {}", family.as_str());
+                limits.gaps.push(not_listed(&what, &why));
+            }
+        }
+    }
+    // Only of connections is it told, which are TCP's.
+    if protocol == Protocol::Tcp {
+        match netsh(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
+            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
+            Err(why) => limits.gaps.push(not_listed("the ports that outgoing connections are given", &why)),
         }
     }
     limits
+}
+
+/// What netsh prints.
+fn netsh(arguments: &[&str]) -> Result<Vec<u8>, String> {
+    match Command::new("netsh").args(arguments).stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => Err(output.status.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// None: what there is to know netsh tells, and nobody else.
@@ -176,14 +190,8 @@ pub(super) fn ready_limits(_protocol: Protocol) -> Limits {
     Limits::default()
 }
 
-fn not_listed(why: &str) -> Gap {
-    Gap::new(
-        "limits",
-        "error",
-        1,
-        format!("Windows' excluded port ranges: netsh did not list them: {why}"),
-        None,
-    )
+fn not_listed(what: &str, why: &str) -> Gap {
+    Gap::new("limits", "error", 1, format!("{what}: netsh did not list them: {why}"), None)
 }
 
 /// The table here does not tell how long TIME_WAIT lasts.
