@@ -210,3 +210,31 @@ pub(super) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
     }
     Err(io::Error::other("their list grew each time it was asked for"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_in_the_list_and_runs() {
+        let own = std::process::id();
+        let listed = processes();
+        let found = listed.iter().filter(|process| process.pid == own).collect::<Vec<_>>();
+        let [found] = found.as_slice() else { panic!("not once in {listed:?}") };
+        assert!(found.name.to_string_lossy().ends_with(".exe"), "{found:?}");
+        // Between 2000 and 2200.
+        assert!(matches!(life(own), Life::Since(126_000_000_000_000_000..189_000_000_000_000_000)));
+        assert_eq!(life(0xFFFF_FFFC), Life::Ended, "no process has such a pid");
+    }
+
+    #[test]
+    fn services_have_processes_and_names() {
+        let services = services().unwrap();
+        let listed = processes();
+        for (pid, names) in &services {
+            assert!(!names.is_empty() && names.iter().all(|name| !name.is_empty()), "{services:?}");
+            assert!(listed.iter().any(|process| process.pid == *pid), "{pid} of {services:?} in {listed:?}");
+        }
+        assert!(!services.is_empty(), "some service runs always");
+    }
+}
