@@ -152,6 +152,9 @@ pub enum Evidence {
     User,
     /// Descriptors are on their way to the process in a message. The socket may be among them.
     Message,
+    /// Windows: the process is a child of the one that opened the socket and has ended, and may have inherited its
+    /// handle. Possible, not certain.
+    Child,
 }
 
 /// A process that has a socket open.
@@ -167,13 +170,14 @@ pub struct Holder {
 }
 
 impl Evidence {
-    const NAMES: [(Evidence, &'static str); 6] = [
+    const NAMES: [(Evidence, &'static str); 7] = [
         (Evidence::Descriptor, "descriptor"),
         (Evidence::Cgroup, "cgroup"),
         (Evidence::Table, "table"),
         (Evidence::LastUser, "last-user"),
         (Evidence::User, "user"),
         (Evidence::Message, "message"),
+        (Evidence::Child, "child"),
     ];
 
     /// The evidence's name: `descriptor`.

@@ -223,7 +223,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         Some(RefusalKind::Denied) if seen.limits.unprivileged_from.is_some_and(|from| port < from) => {
             (VerdictKind::Privileged, own())
         }
-        Some(RefusalKind::Denied) if seen.limits.excluded.iter().any(|range| range.contains(&port)) => {
+        Some(RefusalKind::Denied) if seen.limits.excluded.iter().any(|range| range.ports.contains(&port)) => {
             (VerdictKind::Reserved, Vec::new())
         }
         // Windows says so where another socket has it for itself alone.

@@ -258,6 +258,9 @@ fn forbidden(process: &Process, grip: &Grip, lineage: &[u32], asked: &Asked) -> 
         () if lineage.contains(&pid) => {
             Some(format!("{name} is an ancestor of allears: ending it would end the session that asks"))
         }
+        () if process.name.as_bytes().eq_ignore_ascii_case(b"svchost.exe") => Some(format!(
+            "{name} runs services of Windows, and all of them would end with it: stop the one that has the port"
+        )),
         () => grip.may_end().err().map(|error| refused_by_system(&name, &error, asked)),
     }
 }

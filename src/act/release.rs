@@ -160,7 +160,7 @@ pub(crate) fn carry_out(plan: &Plan, timeout: Duration, force: bool) -> Result<O
             outcome.done.iter().any(|done| done.result == Ended::Running && done.action == "terminate");
         outcome.hints.extend(runs.then(|| {
             format!(
-                "it did not end within {} ms of being asked; --force ends it with SIGKILL",
+                "it did not end within {} ms of being asked; --force ends it without asking",
                 timeout.as_millis()
             )
         }));

@@ -6,6 +6,7 @@ mod names;
 pub(crate) mod notes;
 mod registry;
 mod tables;
+mod windows;
 
 use std::ops::RangeInclusive;
 

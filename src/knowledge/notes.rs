@@ -1,6 +1,7 @@
 //! Notes on listeners: where the common use of a port contradicts who was seen to hold it, or makes it a risk. Few, and
 //! each a line worth reading. A pure function of what was observed; where a holder is unknown nothing is said.
 
+use super::windows;
 use crate::{Evidence, Exposure, Holder, Listener, Protocol, Snapshot};
 
 /// A port that one kind of server has so firmly that anybody else there is a surprise.
@@ -165,7 +166,10 @@ pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
     if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(seen) {
         return None;
     }
-    risk(listener, port).or_else(|| airplay(listener, port, os)).or_else(|| contradiction(listener, port))
+    risk(listener, port)
+        .or_else(|| airplay(listener, port, os))
+        .or_else(|| (os == "windows").then(|| windows::proxy(listener, port)).flatten())
+        .or_else(|| contradiction(listener, port))
 }
 
 /// A listener that other machines can reach and that lets them do as they like.

@@ -1,6 +1,7 @@
 //! The ancestors of processes by the crate sysinfo, where there is no cheaper way to them: all that are wanted of a
 //! generation at a time, each once.
 
+#[cfg(not(windows))]
 use std::collections::BTreeSet;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
@@ -8,7 +9,22 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use super::LONGEST_ANCESTRY;
 use crate::{Parent, Process, Supervisor, Text, supervisor};
 
+/// Reads the ancestors of processes that were read. On Windows, where each reading goes through the list of all
+/// processes, all generations at once.
+#[cfg(windows)]
+pub(super) fn read(system: &mut System, of: &[Pid]) {
+    let of: Vec<u32> = of.iter().map(|pid| pid.as_u32()).collect();
+    let ancestors: Vec<Pid> = super::sys::forebears(&of)
+        .into_iter()
+        .map(Pid::from_u32)
+        .filter(|pid| system.process(*pid).is_none())
+        .collect();
+    let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&ancestors), false, kind);
+}
+
 /// Reads the ancestors of processes that were read.
+#[cfg(not(windows))]
 pub(super) fn read(system: &mut System, of: &[Pid]) {
     let mut known: BTreeSet<Pid> = of.iter().copied().collect();
     let mut level: Vec<Pid> = of.to_vec();

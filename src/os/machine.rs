@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{attempts, sys};
-use crate::{Gap, Protocol, Text};
+use crate::{Family, Gap, Protocol, Text};
 
 /// The machine's own limits on ports. `None` where it does not say or has no such limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,9 +17,19 @@ pub(crate) struct Limits {
     /// The ports that are kept out of those.
     pub(crate) reserved: Vec<RangeInclusive<u16>>,
     /// Windows: the ports that are kept back from everybody.
-    pub(crate) excluded: Vec<RangeInclusive<u16>>,
+    pub(crate) excluded: Vec<Excluded>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
+}
+
+/// A range of ports that Windows keeps back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Excluded {
+    pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) family: Family,
+    /// Whether an administrator put it there, and it stays until one takes it away. The others are taken by services
+    /// when they start.
+    pub(crate) administered: bool,
 }
 
 /// An address of this machine, and the interface it is on.

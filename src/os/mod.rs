@@ -6,8 +6,6 @@
 #[cfg(not(target_os = "linux"))]
 mod ancestors;
 mod branch;
-#[cfg(any(windows, test))]
-mod excluded;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
 mod machine;
@@ -21,9 +19,20 @@ mod xnu;
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
+
+/// What is pure of Windows, and is tested everywhere.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), expect(dead_code, reason = "read on Windows alone, tested everywhere"))]
+#[path = "windows"]
+mod windows_parts {
+    pub(super) mod excluded;
+    pub(super) mod lives;
+    pub(super) mod services;
+    pub(super) mod table;
+}
 
 /// What benches and fuzz targets may call of this system.
 #[cfg(feature = "internals")]
@@ -58,7 +67,7 @@ use jiff::Timestamp;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
-pub(crate) use machine::{Limits, Local, limits, local_addresses, time_wait_left};
+pub(crate) use machine::{Excluded, Limits, Local, limits, local_addresses, time_wait_left};
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
@@ -136,6 +145,9 @@ pub(crate) struct Row {
     /// What the kernel of macOS tells besides.
     #[cfg(target_os = "macos")]
     pub(crate) told: sys::Told,
+    /// When each of the pids opened it, in units of 100 ns since 1601, where the table says.
+    #[cfg(windows)]
+    pub(crate) opened: BTreeMap<u32, u64>,
 }
 
 /// A process that holds a socket, pinned so that no other one is taken for it.
@@ -195,7 +207,7 @@ pub(crate) struct Reply {
 
 /// Why a runtime gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "nobody is asked there"))]
+#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "nobody is asked there"))]
 pub(crate) enum Silence {
     /// Nothing is there.
     Absent,
@@ -252,8 +264,9 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
         by_pid.entry(process.pid()).or_insert(process);
     }
     let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
-    let threads =
-        thread::available_parallelism().map_or(1, usize::from).min(pinned.len() / WORTH_A_THREAD + 1);
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(pinned.len() / processes::WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
     let (own, others) = pinned.split_at(share.min(pinned.len()));
     let processes = thread::scope(|scope| {
@@ -279,9 +292,6 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
 
 /// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
 const LONGEST_ANCESTRY: usize = 64;
-
-/// Fewer processes than this are described before a further thread has begun.
-const WORTH_A_THREAD: usize = 24;
 
 /// Facts of those processes that are still the ones that were seen.
 fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {

@@ -57,6 +57,12 @@ pub(in crate::os) fn merge(rows: &mut Vec<Row>) {
             kept.pids.append(&mut next.pids);
             kept.pids.sort_unstable();
             kept.pids.dedup();
+            // Where one pid has several sockets of a kind, it is enough that one may be its own: the last.
+            #[cfg(windows)]
+            for (pid, opened) in std::mem::take(&mut next.opened) {
+                let known = kept.opened.entry(pid).or_default();
+                *known = opened.max(*known);
+            }
         }
         same
     });

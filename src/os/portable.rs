@@ -161,7 +161,12 @@ fn complete(socket: Socket, info: &SocketInfo) -> Row {
     let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
     pids.sort_unstable();
     pids.dedup();
-    Row { socket, pids }
+    Row {
+        socket,
+        pids,
+        #[cfg(windows)]
+        opened: std::collections::BTreeMap::new(),
+    }
 }
 
 fn state(state: TcpState) -> State {

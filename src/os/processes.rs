@@ -10,7 +10,14 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use crate::{Process, ProcessId, Text};
 
 /// How many processes are read at a time: sysinfo keeps more of each than is kept here.
+#[cfg(not(windows))]
 const AT_A_TIME: usize = 64;
+/// On Windows each reading goes through the list of all processes, whose facts are then read of those wanted alone.
+#[cfg(windows)]
+const AT_A_TIME: usize = 4096;
+
+/// Fewer processes than this are described before a further thread has begun.
+pub(super) const WORTH_A_THREAD: usize = if cfg!(windows) { AT_A_TIME } else { 24 };
 
 /// Facts of these processes. One that is gone, or that may not be looked at, is missing. Ancestors are not read here
 /// on Linux.

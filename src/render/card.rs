@@ -303,7 +303,7 @@ fn container_line(container: &crate::Container) -> String {
 /// How likely they are.
 fn candidates_label(unseen: &Unseen) -> &'static str {
     match unseen.candidates.first().map(|candidate| candidate.evidence) {
-        Some(Evidence::User | Evidence::Message) => "perhaps",
+        Some(Evidence::User | Evidence::Message | Evidence::Child) => "perhaps",
         _ => "likely",
     }
 }
@@ -314,6 +314,8 @@ fn candidates(unseen: &Unseen) -> Option<String> {
         Evidence::Cgroup => "by the socket's cgroup",
         Evidence::LastUser => "by last use",
         Evidence::Message => "by a message on its way there",
+        Evidence::Child => "by a handle inherited from its parent",
+        Evidence::Table => "by the system's table",
         _ => "by the socket's user",
     };
     let shown: Vec<String> = std::iter::once(first).chain(rest).take(3).map(words::candidate).collect();

@@ -7,6 +7,7 @@ use super::named::{
 };
 use crate::act::bind::RefusalKind;
 use crate::containers::relay;
+use crate::os::Excluded;
 use crate::{Listener, Protocol, Reason, State};
 
 impl Case<'_> {
@@ -20,14 +21,7 @@ impl Case<'_> {
         let linux = seen.os == "linux";
         match self.kind {
             VerdictKind::Reserved if self.can_bind == Some(false) => {
-                let protocol = self.seen.asked.protocol.as_str();
-                vec![
-                    format!("netsh interface ipv4 show excludedportrange protocol={protocol} lists the ranges"),
-                    "Hyper-V and WinNAT take such ranges when they start: net stop winnat, then net start winnat, as \
-                     administrator, lets them choose again"
-                        .to_owned(),
-                    "or take a port outside of them".to_owned(),
-                ]
+                self.excluded().map_or_else(Vec::new, |range| excluded(range, protocol))
             }
             VerdictKind::Free | VerdictKind::Reserved => Vec::new(),
             VerdictKind::Forwarded if self.standing.is_empty() => {
@@ -186,4 +180,25 @@ impl Case<'_> {
             _ => Vec::new(),
         }
     }
+}
+
+/// What lists and frees a range that Windows keeps back.
+fn excluded(range: &Excluded, protocol: Protocol) -> Vec<String> {
+    let (family, protocol) = (range.family.as_str(), protocol.as_str());
+    let (start, end) = (range.ports.start(), range.ports.end());
+    let list =
+        format!("netsh interface {family} show excludedportrange protocol={protocol} lists the ranges");
+    let free = match range.administered {
+        true => format!(
+            "an administrator put this one there: netsh interface {family} delete excludedportrange protocol={protocol} \
+             startport={start} numberofports={} takes it away, as administrator",
+            u32::from(end - start) + 1
+        ),
+        false => {
+            "Hyper-V and WinNAT take such ranges when they start: net stop winnat, then net start winnat, as \
+                  administrator, lets them choose again"
+                .to_owned()
+        }
+    };
+    vec![list, free, "or take a port outside of them".to_owned()]
 }

@@ -7,7 +7,7 @@ use super::named::{self, container, container_name, endpoint, spell, user};
 use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::containers::relay;
-use crate::os::Local;
+use crate::os::{Excluded, Local};
 use crate::{Connection, Container, Listener, Protocol, State};
 
 /// One case on its way to words.
@@ -94,9 +94,9 @@ impl Case<'_> {
                 None => "it needs a privilege that this user does not have".to_owned(),
             },
             (VerdictKind::Reserved, _) if self.can_bind == Some(false) => {
-                let range = seen.limits.excluded.iter().find(|range| range.contains(&port));
-                let range =
-                    range.map_or_else(String::new, |range| format!(", {}-{},", range.start(), range.end()));
+                let range = self.excluded().map_or_else(String::new, |range| {
+                    format!(", {}-{},", range.ports.start(), range.ports.end())
+                });
                 format!("Windows keeps a range of ports{range} back from everybody, and {port} is in it")
             }
             (VerdictKind::Reserved, _) => {
@@ -146,6 +146,14 @@ impl Case<'_> {
             && let Some(listener) = self.standing.first()
         {
             facts.push(format!("besides, it is taken: {} has it", seen.holders(listener)));
+        }
+        let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
+        if seen.os == "windows" && denied && !self.standing.is_empty() {
+            facts.push(
+                "the refusal is EACCES and not EADDRINUSE, which Windows gives as a rule where what has the port keeps \
+                 it for itself alone (SO_EXCLUSIVEADDRUSE)"
+                    .to_owned(),
+            );
         }
         if let Some(range) = self.automatic() {
             facts.push(format!(
@@ -253,6 +261,11 @@ impl Case<'_> {
 
     fn plain_differs(&self) -> bool {
         self.seen.decisive != Options::Plain && self.seen.refusal(Options::Plain).is_some()
+    }
+
+    /// The range that Windows keeps back and this port is in.
+    pub(super) fn excluded(&self) -> Option<&Excluded> {
+        self.seen.limits.excluded.iter().find(|range| range.ports.contains(&self.seen.asked.port))
     }
 
     /// The range the system gives ports from, where this one lies in it and that matters.

@@ -109,6 +109,9 @@ pub(super) fn container_name(container: &Container) -> String {
 /// What stops a service, as one would type it. `None` for managers whose command is not known here.
 pub(crate) fn stop_service(service: &Service) -> Option<Vec<String>> {
     let name = service.name.to_string_lossy().into_owned();
+    if service.manager.as_bytes() == b"windows" && !name.is_empty() {
+        return Some(vec!["sc.exe".to_owned(), "stop".to_owned(), name]);
+    }
     if service.manager.as_bytes() != b"systemd" || name.is_empty() {
         return None;
     }

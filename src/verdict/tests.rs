@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::overlap::Overlap;
 use super::*;
+use crate::os::Excluded;
 use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 
 fn asked(address: Option<&str>) -> Asked {
@@ -139,10 +140,25 @@ fn reserved_forwarded_and_elsewhere() {
     let mut excluded = seen(DENIED, DENIED, vec![]);
     excluded.os = "windows";
     excluded.limits.unprivileged_from = None;
-    excluded.limits.excluded = vec![70..=90];
+    let range = |administered| Excluded { ports: 70..=90, family: crate::Family::Ipv6, administered };
+    excluded.limits.excluded = vec![range(true)];
+    let told = judge(excluded.clone()).advice.join("; ");
+    assert!(
+        told.contains("ipv6 delete excludedportrange protocol=tcp startport=70 numberofports=21"),
+        "{told}"
+    );
+    excluded.limits.excluded = vec![range(false)];
     let verdict = judge(excluded);
+    assert!(verdict.advice.iter().any(|line| line.contains("winnat")), "{:?}", verdict.advice);
     assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Reserved, Some(false)));
     assert!(verdict.reason.contains("70-90") && !verdict.advice.is_empty(), "{}", verdict.reason);
+
+    let mut alone = seen(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
+    alone.os = "windows";
+    alone.limits.unprivileged_from = None;
+    let verdict = judge(alone);
+    assert_eq!(verdict.kind, VerdictKind::Listening);
+    assert!(verdict.facts.iter().any(|fact| fact.contains("SO_EXCLUSIVEADDRUSE")), "{:?}", verdict.facts);
 
     let mut forwarded = seen(None, None, vec![]);
     forwarded.answered = Some("127.0.0.1:80".parse().unwrap());

@@ -37,6 +37,7 @@ mod containers_forwarded;
 mod containers_unasked;
 #[cfg(unix)]
 mod elsewhere;
+mod everywhere;
 mod formats;
 #[cfg(unix)]
 mod free;
@@ -114,6 +115,7 @@ type Cases = fn() -> Vec<Case>;
 /// What must hold now.
 const READY: &[Cases] = &[
     formats::cases,
+    everywhere::cases,
     targets::cases,
     #[cfg(unix)]
     addresses::cases,

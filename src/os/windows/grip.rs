@@ -9,6 +9,7 @@ use windows_sys::Win32::System::Threading::{
     WaitForSingleObject,
 };
 
+use super::{KERNEL, closing};
 use crate::ProcessId;
 use crate::os::processes;
 
@@ -43,9 +44,9 @@ impl Grip {
         Ok((same && !grip.has_ended()).then_some(grip))
     }
 
-    /// Pid 4 is the kernel's own.
+    /// Pids 0 and 4 are the kernel's own.
     pub(crate) fn is_kernel(&self) -> bool {
-        self.pid == 4
+        KERNEL.contains(&self.pid)
     }
 
     /// The handle would not have been given otherwise.
@@ -53,9 +54,14 @@ impl Grip {
         Ok(())
     }
 
-    /// Ends it: there is no asking here. False where it had ended already.
+    /// Asks its windows to close, where it has some; ends it where there is nothing to ask. A console's other processes
+    /// are never reached: a control event goes to a whole group, so none is sent. False where it had ended already.
     pub(crate) fn terminate(&self) -> io::Result<bool> {
-        self.kill()
+        if self.has_ended() {
+            return Ok(false);
+        }
+        // While the handle is open the pid is this process's.
+        if closing::ask_to_close(self.pid) { Ok(true) } else { self.kill() }
     }
 
     /// Ends it. False where it had ended already.

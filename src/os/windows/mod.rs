@@ -1,0 +1,210 @@
+//! Windows, by the tables of its IP helper, which name everybody's pids to everybody.
+
+#[path = "../pinned.rs"]
+mod pinned;
+
+mod calls;
+#[cfg(feature = "cli")]
+mod closing;
+#[cfg(feature = "cli")]
+mod grip;
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
+use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
+pub(super) use pinned::{Pinned, pin};
+
+use super::windows_parts::{excluded, lives, services, table};
+use super::{HolderSearch, Holders, Limits, Reader, Request, Row, SocketTable, portable};
+use crate::{Candidate, Error, ErrorKind, Evidence, Family, Gap, Listener, Process, Protocol, Reason};
+use lives::{KERNEL, Life};
+
+/// The socket table.
+pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    if request.namespaces {
+        return Err(Error::new(ErrorKind::Unsupported, "Windows has no network namespaces"));
+    }
+    if request.unix {
+        return Err(Error::new(ErrorKind::Unsupported, "Unix sockets are not listed on Windows"));
+    }
+    let mut whole = match request.reader {
+        Reader::Netstat2 => portable::collect(request, |table| portable::read(table, request.all))?,
+        Reader::Auto | Reader::Native => portable::collect(request, |table| read(table, request.all))?,
+    };
+    pinned::merge(&mut whole.rows);
+    if request.udp {
+        whole.gaps.push(Gap::new(
+            "state",
+            "unsupported",
+            1,
+            "whether UDP sockets are connected is not told here",
+            None,
+        ));
+    }
+    Ok(whole)
+}
+
+/// One table.
+fn read(table: portable::Table, all: bool) -> Result<Vec<Row>, Error> {
+    let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", table.phrase()));
+    let (bytes, layout) = calls::table(table, all).map_err(|error| attempted().because(error))?;
+    let records = table::records(&bytes, layout)
+        .ok_or_else(|| attempted().because(std::io::Error::other("it is shorter than it says")))?;
+    let row = |record: table::Record| {
+        let pids: Vec<u32> = (record.pid != 0).then_some(record.pid).into_iter().collect();
+        let opened = pids.iter().copied().zip(record.opened).collect();
+        Row { socket: record.socket, pids, opened }
+    };
+    Ok(records.into_iter().map(row).collect())
+}
+
+/// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
+pub(super) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
+    let help = "the system names no process for it; look again";
+    let mut search = pinned::from_table(rows, Evidence::Table, Reason::Unknown, help);
+    let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+    let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| calls::life(pid));
+    let list = OnceCell::new();
+    for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
+        held.retain(|one| {
+            let pid = one.process.pid();
+            let opened = row.opened.get(&pid).copied();
+            let lived = if KERNEL.contains(&pid) { Life::Unknown } else { life(pid) };
+            let later = lives::is_older(opened, lived);
+            if lived != Life::Ended && !later {
+                return true;
+            }
+            let list = list.get_or_init(calls::processes);
+            let name = || list.iter().find(|listed| listed.pid == pid).map(|listed| listed.name.clone());
+            let evidence = Evidence::Table;
+            let later = later.then(|| Candidate { pid, name: name().unwrap_or_default(), evidence });
+            if row.socket.is_listener() {
+                *unseen = Some(lives::without_process(pid, opened, later, list, &mut life));
+            }
+            false
+        });
+    }
+    Ok(search)
+}
+
+/// Gives holders the services that run in them: one question to their manager, where a holder is of a kind that may
+/// have some.
+pub(super) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
+    let holders = || listeners.iter().flat_map(|listener| &listener.holders);
+    if !holders().any(|holder| services::may_serve(&holder.process)) {
+        return Vec::new();
+    }
+    match calls::services() {
+        Ok(known) => {
+            services::name(listeners, &known);
+            Vec::new()
+        }
+        Err(error) => {
+            let detail = format!("which services run in which process: their manager did not tell: {error}");
+            vec![Gap::new("services", "error", 1, detail, None)]
+        }
+    }
+}
+
+/// The ancestors of these processes, out of one list of all processes.
+pub(super) fn forebears(pids: &[u32]) -> Vec<u32> {
+    lives::ancestors(pids.iter().copied(), &calls::processes())
+}
+
+/// Ancestors came with the facts of their children.
+pub(super) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(super) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Whether this process is elevated.
+pub(super) fn privileged() -> bool {
+    let mut token: HANDLE = std::ptr::null_mut();
+    let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };
+    let size = u32::try_from(size_of::<TOKEN_ELEVATION>()).unwrap_or(0);
+    let mut written = 0;
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: the pseudo handle needs no closing; `token` is written before it is used and closed once; the buffer
+    // is a TOKEN_ELEVATION of the size that is passed with it.
+    unsafe {
+        if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
+            return false;
+        }
+        let known =
+            GetTokenInformation(token, TokenElevation, (&raw mut elevation).cast(), size, &raw mut written);
+        CloseHandle(token);
+        known != 0 && elevation.TokenIsElevated != 0
+    }
+}
+
+/// What this machine allows to bind. Windows knows no privileged ports. Its ranges are given by no documented interface
+/// to programs; netsh prints them, and is asked where somebody wants to know why alone.
+pub(super) fn limits(protocol: Protocol) -> Limits {
+    let mut limits = Limits::default();
+    let only = format!("protocol={}", protocol.as_str());
+    for family in [Family::Ipv4, Family::Ipv6] {
+        match netsh(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
+            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
+            Err(why) => {
+                let what = format!("Windows' excluded port ranges over {}", family.as_str());
+                limits.gaps.push(not_listed(&what, &why));
+            }
+        }
+    }
+    // Only of connections is it told, which are TCP's.
+    if protocol == Protocol::Tcp {
+        match netsh(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
+            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
+            Err(why) => limits.gaps.push(not_listed("the ports that outgoing connections are given", &why)),
+        }
+    }
+    limits
+}
+
+/// What netsh prints.
+fn netsh(arguments: &[&str]) -> Result<Vec<u8>, String> {
+    match Command::new("netsh").args(arguments).stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => Err(output.status.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// None: what there is to know netsh tells, and nobody else.
+#[cfg(feature = "cli")]
+pub(super) fn ready_limits(_protocol: Protocol) -> Limits {
+    Limits::default()
+}
+
+fn not_listed(what: &str, why: &str) -> Gap {
+    Gap::new("limits", "error", 1, format!("{what}: netsh did not list them: {why}"), None)
+}
+
+/// The table here does not tell how long TIME_WAIT lasts.
+pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
+    None
+}
+
+/// No rules of a container runtime stand in this system itself.
+pub(super) fn containers_run() -> bool {
+    false
+}
+
+/// Command lines of processes that do not hold what was asked for are not read here.
+pub(super) fn command(_pid: u32) -> Option<Vec<crate::Text>> {
+    None
+}

@@ -1,0 +1,196 @@
+//! What holds on every system: each command once on real sockets, with nothing staged that one of them lacks.
+//! Under wine they run too.
+
+use crate::stage::{Answer, Fixture, Look, Need, Steps, fixture_program, folder, pids, port, until};
+use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+cases![
+    a_listener_is_named_with_its_process[],
+    a_name_of_many_letters_is_kept[],
+    a_socket_over_ipv6_is_listed[Need::Ipv6],
+    datagrams_have_a_holder_in_both_families[Need::Ipv6],
+    connections_are_listed_where_all_is_asked_for[],
+    both_readers_see_the_same[],
+    one_process_is_one_pid[],
+    why_names_who_is_in_the_way[],
+    why_says_that_a_port_is_free[],
+    freed_means_ended_and_free[],
+    a_dry_run_ends_nobody[],
+    who_asks_is_never_ended[],
+    waiting_ends_when_it_listens[],
+    waiting_ends_when_it_is_free[],
+];
+
+fn listener(port: u16) -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{port}")])
+}
+
+#[track_caller]
+fn document(arguments: &[&str], code: i32) -> Answer {
+    Answer::of(Look::at(arguments.iter().copied()).run().without_panic().code(code))
+}
+
+fn a_listener_is_named_with_its_process() {
+    let server = listener(port());
+    let answer = Look::at([server.port().to_string()]).answer(0);
+    let row = answer.only();
+    answer.seen.equal(
+        [&row["protocol"], &row["family"], &row["address"], &row["state"], &row["exposure"]],
+        [&json!("tcp"), &json!("ipv4"), &json!("127.0.0.1"), &json!("listen"), &json!("loopback")],
+        "the socket",
+    );
+    let holder = answer.only_holder(row);
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    let name = format!("fixture{}", std::env::consts::EXE_SUFFIX);
+    answer.seen.equal(&holder["name"], &json!(name), "name");
+    let command = holder["command"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let step = format!("tcp=127.0.0.1:{}", server.port());
+    answer.seen.equal(command.last(), Some(&json!(step)), "the end of the command line");
+    answer.seen.must(holder["started_at"].is_string(), "when it began");
+    answer.seen.must(holder["directory"].is_string(), "its working directory");
+}
+
+fn a_name_of_many_letters_is_kept() {
+    let name = format!("a server with a rather long name and spaces{}", std::env::consts::EXE_SUFFIX);
+    // A copy and no link: of one file with two names some systems tell the other one.
+    let program = folder().join(&name);
+    std::fs::copy(fixture_program(), &program).expect("copy the fixture");
+    let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).program(program).start();
+    let answer = Look::at([server.port().to_string()]).answer(0);
+    answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+}
+
+fn a_socket_over_ipv6_is_listed() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=[::1]:{port}")]);
+    let answer = Look::at([port.to_string()]).answer(0);
+    let row = answer.only();
+    answer.seen.equal([&row["family"], &row["address"]], [&json!("ipv6"), &json!("::1")], "the socket");
+    answer.seen.equal(&row["interface"], &json!(null), "loopback has no scope");
+    answer.seen.equal(&row["state"], &json!("listen"), "state");
+}
+
+fn datagrams_have_a_holder_in_both_families() {
+    let port = port();
+    let server = Fixture::start([format!("udp=127.0.0.1:{port}"), format!("udp=[::1]:{port}")]);
+    let answer = Look::at([format!("udp/{port}")]).answer(0);
+    answer.seen.equal(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    for row in answer.listeners() {
+        answer.seen.equal(pids(row), vec![server.pid()], "holder");
+        answer.seen.equal(&row["state"], &json!("bound"), "state");
+    }
+}
+
+fn connections_are_listed_where_all_is_asked_for() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = server.local_addr().expect("its address");
+    let client = TcpStream::connect(address).expect("connect");
+    let near = client.local_addr().expect("its address").port();
+    let target = address.port().to_string();
+    let listening = Look::at([&target]).answer(0);
+    listening.seen.equal(listening.listeners().len(), 1, "listeners alone");
+    let all = Look::at(["--all", &target]).answer(0);
+    let accepted = |row: &&Value| row["state"] == "established" && row["peer"]["port"] == near;
+    all.seen.equal(all.listeners().iter().filter(accepted).count(), 1, "the connection and its peer");
+}
+
+fn both_readers_see_the_same() {
+    let [one, other] = [port(), port()];
+    let _servers = [
+        Fixture::start([format!("tcp=127.0.0.1:{one}"), format!("udp=127.0.0.1:{one}")]),
+        Fixture::start([format!("tcp=0.0.0.0:{other}")]),
+    ];
+    let target = format!("{one},{other}");
+    let told = |reader: &str| {
+        let answer = document(&["--json", "--reader", reader, &target], 0);
+        let rows = answer.listeners().iter().map(|row| {
+            let socket = ["protocol", "address", "port", "state"].map(|key| row[key].clone());
+            (socket, pids(row))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let native = told("native");
+    assert_eq!(native.len(), 3, "{native:?}");
+    assert_eq!(native, told("netstat2"), "the readers agree");
+}
+
+fn one_process_is_one_pid() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
+    let seen = Look::at(["--pids".to_owned(), port.to_string()]).run().code(0);
+    seen.equal(seen.text().trim_end(), server.pid().to_string().as_str(), "pids");
+    let by_pid = Look::at(["--pid".to_owned(), server.pid().to_string()]).answer(0);
+    by_pid.seen.equal(by_pid.listeners().len(), 2, "what it holds");
+}
+
+fn why_names_who_is_in_the_way() {
+    let server = listener(port());
+    let answer = document(&["why", "--json", &format!("127.0.0.1:{}", server.port())], 1);
+    answer.seen.equal(&answer.document["verdict"], &json!("listening"), "verdict");
+    answer.seen.equal(&answer.document["can_bind"], &json!(false), "can_bind");
+    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    let told = answer.document.to_string();
+    answer.seen.must(told.contains(&format!("pid {}", server.pid())), "the holder is named");
+}
+
+fn why_says_that_a_port_is_free() {
+    let answer = document(&["why", "--json", &format!("127.0.0.1:{}", port())], 0);
+    answer.seen.equal(&answer.document["verdict"], &json!("free"), "verdict");
+}
+
+fn freed_means_ended_and_free() {
+    for force in [&[][..], &["--force"]] {
+        let server = listener(port());
+        let target = server.port().to_string();
+        let arguments = [&["free", "--json", "--yes"][..], force, &[&target]].concat();
+        let answer = document(&arguments, 0);
+        let step = |key: &str| answer.document[key][0].clone();
+        answer.seen.equal(&answer.document["free"], &json!(true), "free");
+        answer.seen.equal(&step("plan")["pid"], &json!(server.pid()), "who was to be ended");
+        answer.seen.equal(&step("done")["result"], &json!("ended"), "what became of it");
+        let bound = until(|| TcpListener::bind(("127.0.0.1", server.port())).ok());
+        answer.seen.must(bound.is_some(), "the port can be had");
+    }
+}
+
+fn a_dry_run_ends_nobody() {
+    let server = listener(port());
+    let target = server.port().to_string();
+    let answer = Answer::of(Look::at(["free", "--json", "--dry-run", &target]).run().without_panic());
+    answer.seen.equal(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the plan");
+    answer.seen.equal(&answer.document["done"], &json!([]), "nothing was done");
+    let still = Look::at([target]).answer(0);
+    still.seen.equal(pids(still.only()), vec![server.pid()], "it still listens");
+}
+
+fn who_asks_is_never_ended() {
+    // This process, which starts the program.
+    let own = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let _ttl = own.ttl();
+    let target = own.local_addr().expect("its address").port().to_string();
+    let seen = Look::at(["free", "--yes", &target]).run().without_panic();
+    seen.must(!seen.status.success(), "it refuses");
+    seen.must(seen.errors().contains("ancestor"), "and says why");
+}
+
+/// Long enough to be sure that it waits.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+fn waiting_ends_when_it_listens() {
+    let port = port();
+    Look::at(["wait", "--timeout=100ms", &port.to_string()]).run().without_panic().code(1);
+    let waiting = Look::at(["wait", &port.to_string()]).start().goes_on_for(A_WHILE);
+    let _server = listener(port);
+    waiting.end().without_panic().code(0);
+}
+
+fn waiting_ends_when_it_is_free() {
+    let server = listener(port());
+    let target = server.port().to_string();
+    Look::at(["wait", "--free", "--timeout=100ms", &target]).run().without_panic().code(1);
+    let waiting = Look::at(["wait", "--free", &target]).start().goes_on_for(A_WHILE);
+    drop(server);
+    waiting.end().without_panic().code(0);
+}
