@@ -39,9 +39,9 @@
 //!
 //! | | Linux | macOS | Windows |
 //! | --- | --- | --- | --- |
-//! | listeners of other users | yes | yes; since macOS 27 with privilege, else a gap says so | yes |
+//! | listeners of other users | yes | yes; where the system shortens its list, with privilege, else a gap says so | yes |
 //! | holders of other users' listeners | with privilege; else [`Unseen`] | with privilege; else [`Unseen`], and who used the socket last | yes |
-//! | the user of a socket | yes | yes; since macOS 27 with privilege | no |
+//! | the user of a socket | yes | yes, as far as the list goes | no |
 //! | inode | yes | no | no |
 //! | descriptors | yes | yes | no |
 //!

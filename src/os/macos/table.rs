@@ -1,6 +1,6 @@
 //! The socket table of macOS: the kernel's own lists, which tell of everybody's sockets, read by sysctl without rights.
-//! Since macOS 27 they tell of the asking process alone, root aside; then the sockets of those processes whose
-//! descriptors may be read take their place, and the rest is a gap.
+//! Newer versions are reported to tell of the asking process alone, root aside; then the sockets of those processes
+//! whose descriptors may be read take their place, and the rest is a gap.
 
 use nix::net::if_::if_indextoname;
 
