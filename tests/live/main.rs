@@ -34,6 +34,8 @@ mod containers;
 #[cfg(unix)]
 mod containers_forwarded;
 #[cfg(unix)]
+mod containers_podman;
+#[cfg(unix)]
 mod containers_unasked;
 #[cfg(unix)]
 mod elsewhere;
@@ -147,6 +149,8 @@ const READY: &[Cases] = &[
     containers::cases,
     #[cfg(unix)]
     containers_forwarded::cases,
+    #[cfg(unix)]
+    containers_podman::cases,
     #[cfg(unix)]
     containers_unasked::cases,
     #[cfg(unix)]

@@ -252,6 +252,14 @@ pub(super) fn clean() {
 
 /// The fixture and the libraries it is linked to, as an image: nothing is fetched from anywhere.
 fn import(host: Option<&str>, image: &str) {
+    let archive = archive().display().to_string();
+    let label = format!("LABEL {}", label());
+    let words = ["import", "--change", "ENTRYPOINT [\"/fixture\"]", "--change", &label, &archive, image];
+    must(client(host, &words), &words);
+}
+
+/// What an image is made of.
+pub(super) fn archive() -> PathBuf {
     let fixture = fixture_program();
     let linked = Command::new("ldd").arg(&fixture).output().expect("run ldd");
     let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
@@ -265,10 +273,7 @@ fn import(host: Option<&str>, image: &str) {
         tar.args(["--directory", "/"]).args(libraries);
     }
     assert!(tar.status().is_ok_and(|status| status.success()), "{tar:?}");
-    let archive = archive.display().to_string();
-    let label = format!("LABEL {}", label());
-    let words = ["import", "--change", "ENTRYPOINT [\"/fixture\"]", "--change", &label, &archive, image];
-    must(client(host, &words), &words);
+    archive
 }
 
 fn image() -> String {
@@ -291,7 +296,7 @@ fn must(output: Output, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn number() -> u32 {
+pub(super) fn number() -> u32 {
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 

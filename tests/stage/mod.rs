@@ -13,6 +13,8 @@ mod need;
 #[cfg(unix)]
 mod network;
 mod place;
+#[cfg(unix)]
+mod podman;
 mod port;
 mod running;
 #[cfg(unix)]
@@ -34,6 +36,8 @@ pub(crate) use network::{in_own_network, ip, set_limit};
 #[cfg(unix)]
 pub(crate) use place::ordinary_uid;
 pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};
+#[cfg(unix)]
+pub(crate) use podman::Podman;
 #[cfg(unix)]
 pub(crate) use port::listen_strictly;
 pub(crate) use port::{on_one_port, port};

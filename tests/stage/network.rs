@@ -24,6 +24,20 @@ fn enter() {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("unshare the network");
 }
 
+/// Gives the calling thread mounts of its own, which nobody else sees.
+#[cfg(target_os = "linux")]
+pub(super) fn leave_mounts() {
+    use nix::mount::MsFlags;
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("unshare the mounts");
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn leave_mounts() {
+    panic!("a trial with mounts of its own needs Linux");
+}
+
 #[cfg(not(target_os = "linux"))]
 fn enter() {
     panic!("a trial in a network of its own needs Linux");
