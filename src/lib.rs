@@ -50,6 +50,7 @@
 //! `GetExtendedTcpTable` and `GetExtendedUdpTable`. On other systems the build ends and says so.
 
 mod act;
+mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod containers;
@@ -71,6 +72,7 @@ mod text;
 mod verdict;
 
 pub use act::{connect::probe_listeners, why};
+pub use changes::{Change, ChangeKind, changes};
 pub use error::{Error, ErrorKind};
 pub use knowledge::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
