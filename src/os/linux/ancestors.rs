@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::holders::arguments;
+use super::pinned::arguments;
 use super::procfs::{self, Stat};
 use crate::os::LONGEST_ANCESTRY;
 use crate::{Parent, Process, Service, Supervisor, Text, supervisor};

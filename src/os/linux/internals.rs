@@ -1,6 +1,6 @@
 //! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
 
-use super::{bpf, dbus, deep, holders, inet_diag, netlink, procfs, unix_diag, walk};
+use super::{bpf, dbus, deep, inet_diag, netlink, pinned, procfs, unix_diag, walk};
 use crate::{Error, Protocol, Text};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
@@ -69,7 +69,7 @@ pub fn unix_table(bytes: &[u8]) -> Vec<(u64, Option<Text>)> {
 
 /// The arguments in a /proc/PID/cmdline.
 pub fn arguments(bytes: &[u8]) -> Vec<Text> {
-    holders::arguments(bytes)
+    pinned::arguments(bytes)
 }
 
 /// The inode numbers of the sockets in an io_uring's fdinfo.

@@ -16,8 +16,10 @@ mod limits;
 mod namespace;
 mod netlink;
 mod pin;
+mod pinned;
 mod procfs;
 mod published;
+mod sight;
 mod socket_units;
 mod systemd;
 mod table;
@@ -28,10 +30,11 @@ mod walk;
 pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
-pub(super) use holders::{Pinned, holders, pin, shorten_commands};
+pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use pinned::{Pinned, pin, shorten_commands};
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use socket_units::complete as socket_units;
 

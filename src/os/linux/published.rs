@@ -45,5 +45,5 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
 /// A process's command line, which everybody may read as a rule.
 pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::Text>> {
     let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
-    Some(super::holders::arguments(&bytes))
+    Some(super::pinned::arguments(&bytes))
 }

@@ -1,0 +1,125 @@
+//! A process that was seen to hold a socket, and what is read through its directory: nobody else's name, nobody else's
+//! command line.
+
+use std::collections::BTreeMap;
+
+use super::belonging::belongs_to;
+use super::pin::{Directory, Pin};
+use super::{ancestors, cgroup, procfs};
+use crate::{Gap, Process, Text};
+
+/// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
+pub(super) const LONGEST_COMMAND: u64 = 32 * 1024;
+/// The kernel keeps 15 bytes of a thread's name.
+const LONGEST_COMM: usize = 15;
+
+/// A process that holds a socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned(Pin);
+
+impl Pinned {
+    pub(super) fn new(pin: Pin) -> Pinned {
+        Pinned(pin)
+    }
+
+    pub(super) fn pin(&self) -> &Pin {
+        &self.0
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.pid
+    }
+
+    /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
+    /// nothing is known then of whose facts these are.
+    pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
+        let Some(directory) = self.0.open() else { return false };
+        let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
+        let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
+        // Read last: where this still answers, the pid has belonged to this process all the time.
+        let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
+        process.id.start = Some(stat.start);
+        process.parents = ancestors::seed(&stat);
+        if let Ok(command) = command {
+            process.command = Some(arguments(&command));
+        }
+        let executable = process.executable.as_ref().map(Text::file_name);
+        process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
+        let cgroup = cgroup.unwrap_or_default();
+        if let Some(path) = cgroup::of_process(&cgroup) {
+            (process.service, process.container) = belongs_to(&path);
+        }
+        if process.container.is_none() {
+            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(|path| belongs_to(path).1);
+        }
+        true
+    }
+}
+
+/// Pins the process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Pin::new(pid, Directory::open(pid).ok()?).map(Pinned)
+}
+
+/// The arguments, which end in NUL each. A process may have rewritten them to anything.
+pub(super) fn arguments(bytes: &[u8]) -> Vec<Text> {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    // A title as setproctitle(3) makes it is padded with NULs.
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    bytes.get(..end).unwrap_or_default().split(|byte| *byte == 0).map(Text::from).collect()
+}
+
+/// The kernel's 15 bytes, made whole by the program's file or the first argument where one begins with them.
+pub(super) fn full_name(comm: &[u8], executable: Option<&[u8]>, command: &[Text]) -> Text {
+    if comm.len() < LONGEST_COMM {
+        return comm.into();
+    }
+    let argument = command.first().map(Text::file_name);
+    let whole = [executable, argument].into_iter().flatten().find(|name| name.starts_with(comm));
+    whole.unwrap_or(comm).into()
+}
+
+/// Cuts command lines that are too long to keep, and says so.
+pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    let mut cut = 0;
+    for process in processes.values_mut() {
+        let Some(command) = &mut process.command else { continue };
+        let mut room = usize::try_from(LONGEST_COMMAND).unwrap_or(usize::MAX);
+        let length: usize = command.iter().map(|argument| argument.as_bytes().len() + 1).sum();
+        if length <= room {
+            continue;
+        }
+        cut += 1;
+        command.retain_mut(|argument| {
+            let kept = argument.as_bytes().get(..room).unwrap_or(argument.as_bytes()).to_vec();
+            let keep = room > 0;
+            room = room.saturating_sub(kept.len() + 1);
+            *argument = kept.into();
+            keep
+        });
+    }
+    (cut > 0).then(|| {
+        let detail = format!(
+            "command lines of {cut} processes are longer than {LONGEST_COMMAND} bytes; the rest is left out"
+        );
+        Gap::new("command", "too-long", cut, detail, None)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_end_in_nul() {
+        let texts = |parts: &[&str]| parts.iter().map(|part| Text::from(*part)).collect::<Vec<_>>();
+        assert_eq!(arguments(b"node\0\0server.js\0"), texts(&["node", "", "server.js"]));
+        assert_eq!(arguments(b"nginx: worker\0\0\0\0"), texts(&["nginx: worker"]));
+        assert_eq!(arguments(b"title without end"), texts(&["title without end"]));
+        assert_eq!(arguments(b""), texts(&[]));
+        assert_eq!(arguments(b"\0"), texts(&[]));
+    }
+}

@@ -1,0 +1,232 @@
+//! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind as IoErrorKind;
+use std::os::fd::AsFd;
+
+use rustix::thread::CapabilitySet;
+
+use super::pin::Directory;
+use super::pinned::{LONGEST_COMMAND, arguments, full_name};
+use super::walk::Walk;
+use super::{cgroup, procfs};
+use crate::os::{Held, Row};
+use crate::{Candidate, Evidence, Gap, Protocol, Reason, Socket, Text, Unseen};
+
+/// A process whose descriptors may not be read.
+pub(super) struct Refused {
+    pub(super) pid: u32,
+    name: Vec<u8>,
+}
+
+/// What a walk could not see, and what explains sockets that it did not find.
+pub(super) struct Sight {
+    pub(super) refused: Vec<Refused>,
+    failed: usize,
+    pub(super) hidden: bool,
+    pub(super) namespaced: bool,
+    pub(super) closed: Vec<u64>,
+    cgroups: BTreeMap<u64, cgroup::Found>,
+    pub(super) receivers: Vec<Candidate>,
+    pub(super) kernel_ports: Vec<u16>,
+}
+
+impl Sight {
+    pub(super) fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Sight {
+        // Threads of the kernel have no descriptors: nothing is missed where theirs may not be read.
+        let named = |pid: &u32| {
+            let stat = std::fs::read(format!("/proc/{pid}/stat"))
+                .ok()
+                .and_then(|bytes| procfs::parse_stat(&bytes))?;
+            (!stat.kernel).then_some(Refused { pid: *pid, name: stat.name })
+        };
+        walk.refused.sort_unstable();
+        walk.refused.dedup();
+        let refused: Vec<Refused> = walk.refused.iter().filter_map(named).collect();
+        let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.cgroup).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Sight {
+            refused,
+            failed: walk.failed.len(),
+            hidden: hides_processes(),
+            namespaced: procfs::is_in_pid_namespace(),
+            closed,
+            cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
+            receivers: Vec::new(),
+            kernel_ports: Vec::new(),
+        }
+    }
+
+    pub(super) fn cgroup(&self, row: &Row) -> Option<&cgroup::Found> {
+        self.cgroups.get(&row.cgroup?)
+    }
+
+    /// Whether it is the socket of a tunnel of the kernel's.
+    pub(super) fn is_kernels(&self, socket: &Socket) -> bool {
+        socket.protocol == Protocol::Udp
+            && socket.uid == Some(0)
+            && socket.endpoint.port().is_some_and(|port| self.kernel_ports.contains(&port))
+    }
+
+    /// Why there must be, or may be, holders of a socket besides those that were seen.
+    pub(super) fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+        let socket = &row.socket;
+        // Connections without an inode (TIME_WAIT and the like) have outlived their holders.
+        let inode = socket.inode?;
+        if !held.is_empty() {
+            return self.unseen_besides(row, held);
+        }
+        let explained = |reason, help: Option<String>, candidates| {
+            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates })
+        };
+        if self.closed.binary_search(&inode).is_ok() {
+            return explained(
+                Reason::Exited,
+                Some("its holder ended during the look; look again".to_owned()),
+                vec![],
+            );
+        }
+        if self.is_kernels(socket) {
+            let help = "a tunnel of the kernel receives here; ip -d link shows it".to_owned();
+            return explained(Reason::Kernel, Some(help), vec![]);
+        }
+        if !self.receivers.is_empty() {
+            let help = "look again when the message was received".to_owned();
+            return explained(Reason::InFlight, Some(help), self.receivers.clone());
+        }
+        if !self.refused.is_empty() {
+            return explained(Reason::Permission, Some(help(socket)), self.candidates(row));
+        }
+        if self.hidden {
+            return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
+        }
+        if self.namespaced {
+            let help = "perhaps a process outside of this pid namespace holds it: ask there".to_owned();
+            return explained(Reason::PidNamespace, Some(help), vec![]);
+        }
+        if self.failed > 0 {
+            return explained(Reason::Unknown, None, vec![]);
+        }
+        // Every process was looked into, twice, and the socket is still there.
+        explained(Reason::Kernel, None, vec![])
+    }
+
+    /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
+    fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+        let uid = row.socket.uid?;
+        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.pin().open()?).ok()?.st_uid);
+        if self.refused.is_empty() || held.iter().any(|held| user(held) == Some(uid)) {
+            return None;
+        }
+        let candidates = self.candidates(row);
+        let help = Some(help(&row.socket).as_str().into());
+        (!candidates.is_empty()).then_some(Unseen { reason: Reason::Permission, help, candidates })
+    }
+
+    /// Of the processes that may not be read: those of the socket's cgroup, or else those of its user.
+    pub(super) fn candidates(&self, row: &Row) -> Vec<Candidate> {
+        let named = |refused: &Refused, evidence| {
+            let name = full_name(&refused.name, None, &command_of(refused.pid));
+            Candidate { pid: refused.pid, name, evidence }
+        };
+        // Being in the root cgroup tells nothing.
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let in_cgroup = self.refused.iter().filter(|refused| members.binary_search(&refused.pid).is_ok());
+        let candidates: Vec<Candidate> = in_cgroup.map(|refused| named(refused, Evidence::Cgroup)).collect();
+        if !candidates.is_empty() {
+            return candidates;
+        }
+        let Some(uid) = row.socket.uid else { return Vec::new() };
+        let of_user = self.refused.iter().filter(|refused| procfs::effective_uid(refused.pid) == Some(uid));
+        of_user.map(|refused| named(refused, Evidence::User)).collect()
+    }
+
+    /// The members of a socket's cgroup, where processes are hidden: their pids can be read all the same.
+    fn members(&self, row: &Row) -> Vec<Candidate> {
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let named = |pid: u32| {
+            let directory = Directory::open(pid).ok()?;
+            Some(candidate(pid, directory, Evidence::Cgroup))
+        };
+        members.into_iter().filter_map(named).collect()
+    }
+
+    pub(super) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let refused = self.refused.len();
+        if refused > 0 {
+            let detail = match refused {
+                1 => "the descriptors of one process".to_owned(),
+                many => format!("the descriptors of {many} processes"),
+            };
+            gaps.push(Gap::new("descriptors", "permission", refused, detail, Some(&rights())));
+        }
+        if self.failed > 0 {
+            let why = failure.unwrap_or_default();
+            let detail = format!("the descriptors of {} processes: {why}", self.failed);
+            gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
+        }
+        if self.hidden {
+            let detail = "processes of other users: /proc is mounted with hidepid";
+            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some(&rights())));
+        }
+        if self.namespaced && missing {
+            let detail = "processes outside of this pid namespace, if there are any";
+            gaps.push(Gap::new("processes", "pid-namespace", 1, detail, None));
+        }
+        gaps
+    }
+}
+
+/// A process that may be the one, by its name as its own directory tells it.
+pub(super) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
+    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
+    let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
+    Candidate { pid, name: full_name(&comm, None, &arguments(&command)), evidence }
+}
+
+fn command_of(pid: u32) -> Vec<Text> {
+    let read = Directory::open(pid)
+        .ok()
+        .and_then(|directory| procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).ok());
+    arguments(&read.unwrap_or_default())
+}
+
+/// The one command that shows who holds a socket, and what is missing here where something is there already.
+fn help(socket: &Socket) -> String {
+    match (rights(), socket.endpoint.port()) {
+        (missing, _) if super::privileged() => missing,
+        (missing, Some(port)) if missing == SUDO => format!("sudo allears {port}"),
+        (missing, None) if missing == SUDO => "sudo allears -x".to_owned(),
+        (missing, Some(port)) => format!("sudo allears {port} ({missing})"),
+        (missing, None) => format!("sudo allears -x ({missing})"),
+    }
+}
+
+const SUDO: &str = "run with sudo to see them";
+
+/// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
+/// capabilities: neither has every root all of them, nor is everybody else without.
+fn rights() -> String {
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let inspect = held.contains(CapabilitySet::SYS_PTRACE);
+    let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
+    match (inspect, search) {
+        (true, true) => {
+            "these processes have more rights than this one, or a security module guards them".to_owned()
+        }
+        (false, false) if !super::privileged() => SUDO.to_owned(),
+        (true, false) => "CAP_DAC_READ_SEARCH is missing here".to_owned(),
+        (false, true) => "CAP_SYS_PTRACE is missing here".to_owned(),
+        (false, false) => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here".to_owned(),
+    }
+}
+
+/// Whether this /proc hides other users' processes (hidepid): then even the first process is not there.
+fn hides_processes() -> bool {
+    let first = std::fs::symlink_metadata("/proc/1");
+    first.is_err_and(|error| error.kind() == IoErrorKind::NotFound)
+}
