@@ -75,7 +75,8 @@ pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
     };
     let name =
         name.get(..usize::try_from(name_length).ok()?).filter(|name| found != 0 && !name.is_empty())?;
-    Some(String::from_utf16_lossy(name).as_str().into())
+    let name: std::ffi::OsString = std::os::windows::ffi::OsStringExt::from_wide(name);
+    Some(Text::from(name.as_os_str()))
 }
 
 fn wide(text: &str) -> Vec<u16> {
