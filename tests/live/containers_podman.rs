@@ -46,6 +46,10 @@ fn conmon_tells_whose_port_it_holds() {
             "container",
         );
         answer.seen.equal(&container["image"], &json!(null), "what nobody was asked is not told");
+        let gaps = answer.document["gaps"]
+            .as_array()
+            .map_or(0, |gaps| gaps.iter().filter(|gap| gap["what"] == "containers").count());
+        answer.seen.equal(gaps, 1, "gaps of containers");
         let card = podman.look([format!("{PORT}")]).run().code(0);
         card.must(card.text().contains(&pod.name), "the card names the container");
         let why = podman.look(["why", &PORT.to_string()]).run().code(1);
@@ -57,12 +61,9 @@ fn podman_tells_what_conmon_does_not() {
     in_own_network(|| {
         let mut podman = Podman::new();
         podman.serve();
-        let labels = ["io.podman.compose.project=shop", "com.docker.compose.project=shop"];
-        let [one, two] = labels;
+        let [one, two] = ["io.podman.compose.project=shop", "io.podman.compose.service=web"];
         let (tcp, udp) = (format!("127.0.0.1:{PORT}:80"), format!("127.0.0.1:{PORT}:53/udp"));
-        let service = "com.docker.compose.service=web";
-        let options =
-            ["--label", one, "--label", two, "--label", service, "--publish", &tcp, "--publish", &udp];
+        let options = ["--label", one, "--label", two, "--publish", &tcp, "--publish", &udp];
         let pod = podman.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
         for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
             let answer = podman.look([format!("{protocol}/{PORT}")]).answer(0);

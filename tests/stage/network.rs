@@ -33,6 +33,19 @@ pub(super) fn leave_mounts() {
     nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
 }
 
+/// An empty folder in memory in this place, for who shares these mounts.
+#[cfg(target_os = "linux")]
+pub(super) fn mount_empty(place: &str) {
+    use nix::mount::MsFlags;
+    let mounted = nix::mount::mount(Some("tmpfs"), place, Some("tmpfs"), MsFlags::empty(), None::<&str>);
+    mounted.unwrap_or_else(|error| panic!("mount a tmpfs at {place}: {error}"));
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn mount_empty(_place: &str) {
+    panic!("a trial with mounts of its own needs Linux");
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(super) fn leave_mounts() {
     panic!("a trial with mounts of its own needs Linux");

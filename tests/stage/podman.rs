@@ -26,6 +26,11 @@ impl Podman {
     /// With the fixture as its only image. The calling thread must be in a network of its own; its mounts become so.
     pub(crate) fn new() -> Self {
         super::network::leave_mounts();
+        // Its locks and addresses are those of every Podman of root, unless these are others.
+        std::fs::create_dir_all("/run/containers").expect("make a folder to mount on");
+        for place in ["/dev/shm", "/run/containers"] {
+            super::network::mount_empty(place);
+        }
         let folder = folder().join(format!("podman-{}", number()));
         for part in ["root", "run", "tmp", "net"] {
             std::fs::create_dir_all(folder.join(part)).expect("make a folder for a store");
