@@ -195,7 +195,19 @@ const READY: &[Cases] = &[
     why_other_states::cases,
 ];
 
+/// Whoever starts the trials in the background may have them ignore the interrupt, and what they start with them.
+#[cfg(unix)]
+fn heed_interrupts() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    #[expect(unsafe_code, reason = "what a signal does can be set in no safe form")]
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    let set = unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) };
+    set.expect("SIGINT can be heeded");
+}
+
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    heed_interrupts();
     let arguments = Arguments::from_args();
     // The message is in the report of the trial that failed; here is only where it was.
     std::panic::set_hook(Box::new(|panic| {
