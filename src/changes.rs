@@ -125,3 +125,85 @@ fn is_the_same(a: &Listener, b: &Listener) -> bool {
         && a.service == b.service
         && a.container == b.container
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Evidence, Holder, Process, ProcessId, Socket, State};
+
+    fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
+        let endpoint = Endpoint::Ip { address: "127.0.0.1".parse().unwrap(), port, interface: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        listener.socket.inode = Some(inode);
+        let holder = |pid: &u32| Holder {
+            process: Process {
+                id: ProcessId { pid: *pid, start: Some(1) },
+                name: "server".into(),
+                command: None,
+                script: None,
+                executable: None,
+                directory: None,
+                project: None,
+                uid: None,
+                user: None,
+                started_at: None,
+                parents: Vec::new(),
+                supervisor: None,
+                service: None,
+                container: None,
+            },
+            descriptors: vec![3],
+            evidence: Evidence::Descriptor,
+        };
+        listener.holders = pids.iter().map(holder).collect();
+        listener
+    }
+
+    fn snapshot(listeners: Vec<Listener>) -> Snapshot {
+        Snapshot {
+            host: "h".into(),
+            os: "linux".into(),
+            taken_at: jiff::Timestamp::UNIX_EPOCH,
+            privileged: true,
+            complete: true,
+            listeners,
+            gaps: Vec::new(),
+            how: Vec::new(),
+        }
+    }
+
+    /// `opened 80`
+    fn told(before: Vec<Listener>, after: Vec<Listener>) -> Vec<String> {
+        let told = |change: &Change| {
+            let port = change.listener().and_then(|listener| listener.socket.endpoint.port());
+            format!("{} {}", change.kind.as_str(), port.unwrap_or_default())
+        };
+        changes(&snapshot(before), &snapshot(after)).iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_came_what_went_and_what_changed_hands() {
+        let old = || vec![listener(80, 1, &[5]), listener(81, 2, &[6]), listener(82, 3, &[7])];
+        assert_eq!(told(old(), old()), [""; 0]);
+        let new = vec![listener(79, 9, &[4]), listener(80, 1, &[5]), listener(82, 3, &[8])];
+        assert_eq!(told(old(), new), ["opened 79", "closed 81", "changed 82"]);
+        // Another socket in the same hands is a change too: the server was started again, or bound anew.
+        assert_eq!(told(vec![listener(80, 1, &[5])], vec![listener(80, 2, &[5])]), ["changed 80"]);
+    }
+
+    #[test]
+    fn what_fluctuates_is_no_difference() {
+        let mut busy = listener(80, 1, &[5]);
+        busy.socket.queue = Some(crate::Queue { waiting: 3, limit: Some(5) });
+        busy.holders.iter_mut().for_each(|holder| holder.descriptors.push(4));
+        assert_eq!(told(vec![listener(80, 1, &[5])], vec![busy]), [""; 0]);
+    }
+
+    #[test]
+    fn listeners_of_one_place_are_told_apart() {
+        let both = vec![listener(80, 1, &[5]), listener(80, 2, &[6])];
+        assert_eq!(told(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
+        let turned = vec![listener(80, 2, &[6]), listener(80, 1, &[5])];
+        assert_eq!(told(both, turned), [""; 0]);
+    }
+}
