@@ -167,6 +167,8 @@ fn tmux_is_named() {
     let tmux = |arguments: &[&str]| {
         let mut command = Command::new("tmux");
         command.arg("-S").arg(&socket).args(["-f", "/dev/null"]).args(arguments).env("TERM", "xterm");
+        // It takes the user's own shell otherwise, which for some lets nobody in.
+        command.env("SHELL", "/bin/sh");
         command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
