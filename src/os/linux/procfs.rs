@@ -49,6 +49,12 @@ pub(super) fn counts_from_another_boot() -> bool {
     offsets.lines().any(|line| line.starts_with("boottime") && shifted(line))
 }
 
+/// Whether this /proc hides other users' processes (hidepid): then even the first process is not there.
+pub(super) fn hides_processes() -> bool {
+    let first = std::fs::symlink_metadata("/proc/1");
+    first.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// A file below an open directory, up to a limit.
 pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

@@ -1,7 +1,6 @@
 //! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind as IoErrorKind;
 use std::os::fd::AsFd;
 
 use rustix::thread::CapabilitySet;
@@ -49,7 +48,7 @@ impl Sight {
         Sight {
             refused,
             failed: walk.failed.len(),
-            hidden: hides_processes(),
+            hidden: procfs::hides_processes(),
             namespaced: procfs::is_in_pid_namespace(),
             closed,
             cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
@@ -223,10 +222,4 @@ fn rights() -> String {
         (false, true) => "CAP_SYS_PTRACE is missing here".to_owned(),
         (false, false) => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here".to_owned(),
     }
-}
-
-/// Whether this /proc hides other users' processes (hidepid): then even the first process is not there.
-fn hides_processes() -> bool {
-    let first = std::fs::symlink_metadata("/proc/1");
-    first.is_err_and(|error| error.kind() == IoErrorKind::NotFound)
 }

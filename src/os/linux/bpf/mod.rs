@@ -37,6 +37,8 @@ pub(super) enum Refusal {
     Rights,
     /// Pids inside of a pid namespace are others than the kernel's own.
     PidNamespace,
+    /// Of a process that /proc hides no more than its pid would be known.
+    HiddenProc,
     /// Inside of a time namespace processes began at other times than by the kernel's own clock.
     TimeNamespace,
     /// Something failed.
@@ -47,6 +49,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Rights => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
+            Refusal::HiddenProc => f.write_str("this /proc hides processes"),
             Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
             Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
             Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
@@ -95,10 +98,11 @@ pub(super) fn allowed() -> Result<(), Refusal> {
     {
         return Err(Refusal::Rights);
     }
-    match (procfs::is_in_pid_namespace(), procfs::counts_from_another_boot()) {
-        (true, _) => Err(Refusal::PidNamespace),
-        (_, true) => Err(Refusal::TimeNamespace),
-        (false, false) => Ok(()),
+    match () {
+        () if procfs::is_in_pid_namespace() => Err(Refusal::PidNamespace),
+        () if procfs::counts_from_another_boot() => Err(Refusal::TimeNamespace),
+        () if procfs::hides_processes() => Err(Refusal::HiddenProc),
+        () => Ok(()),
     }
 }
 

@@ -11,6 +11,9 @@ const PATH: &str = "/sys/kernel/btf/vmlinux";
 /// More than any kernel's: they have some 5 MiB.
 const LONGEST: u64 = 64 << 20;
 
+/// sysfs (linux/magic.h).
+const SYSFS_MAGIC: rustix::fs::FsWord = 0x6265_6572;
+
 /// The type information of the running kernel.
 pub(super) enum Types {
     Mapped(Mapping),
@@ -31,7 +34,9 @@ impl Types {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         let length = usize::try_from(length).unwrap_or_default();
-        if let Ok(mapping) = Mapping::of(&file, length) {
+        // Another file in its place might change while it is looked at.
+        let is_kernels = rustix::fs::fstatfs(&file).is_ok_and(|system| system.f_type == SYSFS_MAGIC);
+        if is_kernels && let Ok(mapping) = Mapping::of(&file, length) {
             return Ok(Types::Mapped(mapping));
         }
         // It gives a page at a time whatever is asked for.
@@ -70,7 +75,7 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         #[expect(unsafe_code, reason = "mapped memory becomes a slice")]
         // SAFETY: the mapping has this length until it is dropped, may be read, and shows a section of the kernel's
-        // image that nobody writes to: unlike a file it can neither change nor shrink.
+        // image that nobody writes to: that it is sysfs was checked, and unlike a file it can neither change nor shrink.
         unsafe {
             std::slice::from_raw_parts(self.begin.as_ptr(), self.length)
         }
