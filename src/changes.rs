@@ -136,22 +136,7 @@ mod tests {
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         listener.socket.inode = Some(inode);
         let holder = |pid: &u32| Holder {
-            process: Process {
-                id: ProcessId { pid: *pid, start: Some(1) },
-                name: "server".into(),
-                command: None,
-                script: None,
-                executable: None,
-                directory: None,
-                project: None,
-                uid: None,
-                user: None,
-                started_at: None,
-                parents: Vec::new(),
-                supervisor: None,
-                service: None,
-                container: None,
-            },
+            process: Process { ..Process::new(ProcessId { pid: *pid, start: Some(1) }, "server".into()) },
             descriptors: vec![3],
             evidence: Evidence::Descriptor,
         };

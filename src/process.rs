@@ -59,6 +59,28 @@ pub struct Parent {
     pub name: Text,
 }
 
+impl Process {
+    /// A process of which no more is known.
+    pub(crate) fn new(id: ProcessId, name: Text) -> Process {
+        Process {
+            id,
+            name,
+            command: None,
+            script: None,
+            executable: None,
+            directory: None,
+            project: None,
+            uid: None,
+            user: None,
+            started_at: None,
+            parents: Vec::new(),
+            supervisor: None,
+            service: None,
+            container: None,
+        }
+    }
+}
+
 /// An ancestor of a process that tells why it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -106,6 +128,13 @@ pub struct Service {
     pub scope: Text,
     /// For a socket unit of systemd: the service it starts.
     pub activates: Option<Text>,
+}
+
+impl Service {
+    /// Whether it is a socket unit of systemd's, which holds the port itself.
+    pub(crate) fn is_socket_unit(&self) -> bool {
+        self.manager.as_bytes() == b"systemd" && self.name.as_bytes().ends_with(b".socket")
+    }
 }
 
 /// A container.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use facts::Case;
 use named::passes_on;
 #[cfg(feature = "cli")]
-pub(crate) use named::{is_socket_unit, stop_container, stop_service};
+pub(crate) use named::{stop_container, stop_service};
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
 use crate::os::{Limits, Local};

@@ -8,7 +8,7 @@ use super::observe;
 use super::why::{asked, listeners_of_other_protocol};
 use crate::containers::{Found, Inquiry, Runtimes, relay};
 use crate::os::{self, Grip, Row};
-use crate::verdict::{Asked, is_socket_unit, stop_container, stop_service};
+use crate::verdict::{Asked, stop_container, stop_service};
 use crate::{
     Container, Error, ErrorKind, Evidence, Listener, Process, ProcessId, Protocol, Reason, Service, Socket,
     State, Target, Text, Unseen,
@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) refusals: Vec<String>,
     /// Whether a service manager looks after a holder.
     pub(super) managed: bool,
+    /// Who is asked about containers, also when it is done.
+    pub(super) runtimes: Runtimes,
 }
 
 /// A process that would be ended.
@@ -126,8 +128,15 @@ fn plan(
     inquiry.name(&mut sockets);
     let publishers = inquiry.publishers(if sockets.is_empty() { Found::Nothing } else { Found::Sockets });
     let forwarded = observe::forwarded(inquiry, publishers, &asked, &listening, &sockets);
-    let mut plan =
-        Plan { asked, sockets, steps: Vec::new(), hints: Vec::new(), refusals: Vec::new(), managed: false };
+    let mut plan = Plan {
+        asked,
+        sockets,
+        steps: Vec::new(),
+        hints: Vec::new(),
+        refusals: Vec::new(),
+        managed: false,
+        runtimes: inquiry.runtimes().clone(),
+    };
     let mut held: BTreeMap<ProcessId, (Process, Vec<String>)> = BTreeMap::new();
     let refusals: Vec<String> = plan.sockets.iter().filter_map(serving_others).collect();
     plan.refusals.extend(refusals);
@@ -176,7 +185,7 @@ fn plan(
         let own = process.service.as_ref().and_then(stop_service);
         // A socket unit's port is in the hands of systemd, which is in no unit itself.
         let of_socket = || {
-            let unit = stops.iter().find(|(service, _)| is_socket_unit(service)).or(stops.first());
+            let unit = stops.iter().find(|(service, _)| service.is_socket_unit()).or(stops.first());
             unit.map(|(_, stop)| stop.clone())
         };
         let is_manager = id.pid == 1 || process.name.as_bytes() == b"systemd";
@@ -203,7 +212,7 @@ fn plan(
     }
     for (service, stop) in &stops {
         plan.managed = true;
-        if !by_service && is_socket_unit(service) {
+        if !by_service && service.is_socket_unit() {
             plan.hints.push(format!(
                 "systemd listens there for {}, and starts what serves it again: {} ends that; so does --via service",
                 service.name.to_string_lossy(),

@@ -9,7 +9,6 @@ use super::bind::{self, Place, RefusalKind};
 use super::observe;
 use super::plan::{Plan, has_port, name};
 use super::wait::Pace;
-use crate::containers::Runtimes;
 use crate::os::{Grip, Row};
 use crate::verdict::Asked;
 use crate::{Error, Listener, ProcessId, Text};
@@ -237,13 +236,13 @@ fn conclude(plan: &Plan, now: Now, outcome: &mut Outcome) -> Result<(), Error> {
         (Some(holder), _) => {
             let by = holder.process.parents.first().filter(|_| outcome.came_back);
             let by = by.map_or_else(String::new, |parent| {
-                format!(", which {} (pid {}) started", parent.name.to_string_lossy(), parent.pid)
+                format!(", a child of {} (pid {})", parent.name.to_string_lossy(), parent.pid)
             });
             format!("by {}{by}", name(&holder.process))
         }
         (None, Some(_)) => "by a process that could not be seen".to_owned(),
         (None, None) => {
-            let verdict = super::why::why_asked(&plan.asked, &Runtimes::default())?;
+            let verdict = super::why::why_asked(&plan.asked, &plan.runtimes)?;
             outcome.hints.extend(verdict.advice);
             format!("no process listens any more, but {}", verdict.reason)
         }

@@ -23,21 +23,10 @@ fn socket(protocol: Protocol, address: &str, inode: u64) -> Socket {
 fn held_by(socket: Socket, command: &str, uid: u32) -> Listener {
     let command: Vec<Text> = command.split(' ').map(Text::from).collect();
     let process = Process {
-        id: ProcessId { pid: 991, start: Some(1) },
-        name: command[0].clone(),
-        command: Some(command),
-        script: None,
-        executable: None,
-        directory: None,
-        project: None,
         uid: Some(uid),
-        user: None,
-        started_at: None,
-        parents: Vec::new(),
-        supervisor: None,
-        service: None,
-        container: None,
+        ..Process::new(ProcessId { pid: 991, start: Some(1) }, command[0].clone())
     };
+    let process = Process { command: Some(command), ..process };
     let holder = Holder { process, descriptors: vec![4], evidence: Evidence::Descriptor };
     Listener { holders: vec![holder], ..Listener::new(socket) }
 }

@@ -59,23 +59,16 @@ fn describe(process: &sysinfo::Process) -> Process {
     let (uid, user) = user(process);
     let start = process.start_time();
     Process {
-        id: ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) },
-        name,
         command: (!command.is_empty()).then_some(command),
-        script: None,
         executable: process.exe().map(Text::from).filter(|path| !path.is_empty()),
         directory: process.cwd().map(Text::from).filter(|path| !path.is_empty()),
-        project: None,
         uid,
         user,
         started_at: i64::try_from(start)
             .ok()
             .filter(|start| *start > 0)
             .and_then(|start| Timestamp::from_second(start).ok()),
-        parents: Vec::new(),
-        supervisor: None,
-        service: None,
-        container: None,
+        ..Process::new(ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) }, name)
     }
 }
 

@@ -102,20 +102,9 @@ mod tests {
 
     fn process(parent: Option<(u32, &str)>, supervisor: Option<Supervisor>) -> Process {
         Process {
-            id: ProcessId { pid: 9, start: None },
-            name: "node".into(),
-            command: None,
-            script: None,
-            executable: None,
-            directory: None,
-            project: None,
-            uid: None,
-            user: None,
-            started_at: None,
             parents: parent.map(|(pid, name)| Parent { pid, name: name.into() }).into_iter().collect(),
             supervisor,
-            service: None,
-            container: None,
+            ..Process::new(ProcessId { pid: 9, start: None }, "node".into())
         }
     }
 

@@ -6,20 +6,9 @@ use proptest::prelude::*;
 
 fn process(name: &[u8], executable: Option<&[u8]>, command: &[&[u8]]) -> Process {
     Process {
-        id: ProcessId { pid: 1, start: None },
-        name: name.into(),
         command: Some(command.iter().map(|word| Text::from(*word)).collect()),
-        script: None,
         executable: executable.map(Text::from),
-        directory: None,
-        project: None,
-        uid: None,
-        user: None,
-        started_at: None,
-        parents: Vec::new(),
-        supervisor: None,
-        service: None,
-        container: None,
+        ..Process::new(ProcessId { pid: 1, start: None }, name.into())
     }
 }
 

@@ -2,9 +2,7 @@
 
 use super::VerdictKind;
 use super::facts::Case;
-use super::named::{
-    container, is_socket_unit, service, spell, stop_container, stop_service, stop_socket_unit,
-};
+use super::named::{container, service, spell, stop_container, stop_service, stop_socket_unit};
 use crate::act::bind::RefusalKind;
 use crate::containers::relay;
 use crate::os::Excluded;
@@ -130,7 +128,11 @@ impl Case<'_> {
         } else if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
-        } else if self.standing.iter().any(|listener| service(listener).is_some_and(is_socket_unit)) {
+        } else if self
+            .standing
+            .iter()
+            .any(|listener| service(listener).is_some_and(crate::Service::is_socket_unit))
+        {
             // Said above.
         } else if self.standing.iter().any(by_first) {
             add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \

@@ -119,15 +119,10 @@ pub(crate) fn stop_service(service: &Service) -> Option<Vec<String>> {
     Some(["systemctl".to_owned()].into_iter().chain(user).chain(["stop".to_owned(), name]).collect())
 }
 
-/// Whether a service is a socket unit, whose port systemd itself holds.
-pub(crate) fn is_socket_unit(service: &Service) -> bool {
-    service.manager.as_bytes() == b"systemd" && service.name.as_bytes().ends_with(b".socket")
-}
-
 /// What frees the port of a socket unit. What it starts has the port open too once it runs, and a template names no
 /// single service.
 pub(super) fn stop_socket_unit(service: &Service, started: bool) -> Option<String> {
-    if !is_socket_unit(service) {
+    if !service.is_socket_unit() {
         return None;
     }
     let stop = stop_service(service)?.join(" ");

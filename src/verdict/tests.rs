@@ -29,20 +29,9 @@ fn socket(address: &str, dual_stack: Option<bool>, state: State) -> Listener {
 fn held_by(mut listener: Listener, name: &str) -> Listener {
     listener.holders.push(Holder {
         process: Process {
-            id: ProcessId { pid: 991, start: Some(1) },
-            name: name.into(),
-            command: None,
-            script: None,
-            executable: None,
-            directory: None,
-            project: None,
             uid: Some(1000),
             user: Some("dev".into()),
-            started_at: None,
-            parents: Vec::new(),
-            supervisor: None,
-            service: None,
-            container: None,
+            ..Process::new(ProcessId { pid: 991, start: Some(1) }, name.into())
         },
         descriptors: vec![3],
         evidence: crate::Evidence::Descriptor,

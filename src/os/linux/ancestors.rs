@@ -109,20 +109,8 @@ mod tests {
         let pid = std::process::id();
         let stat = procfs::parse_stat(&file(pid, "stat", LONGEST_COMMAND).unwrap()).unwrap();
         Process {
-            id: ProcessId { pid, start: Some(stat.start) },
-            name: stat.name.as_slice().into(),
-            command: None,
-            script: None,
-            executable: None,
-            directory: None,
-            project: None,
-            uid: None,
-            user: None,
-            started_at: None,
             parents: seed(&stat),
-            supervisor: None,
-            service: None,
-            container: None,
+            ..Process::new(ProcessId { pid, start: Some(stat.start) }, stat.name.as_slice().into())
         }
     }
 

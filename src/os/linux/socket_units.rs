@@ -30,7 +30,7 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
             }
         }
         let uid = listener.socket.uid;
-        let Some(service) = listener.service.as_mut().filter(|service| is_socket_unit(service)) else {
+        let Some(service) = listener.service.as_mut().filter(|service| service.is_socket_unit()) else {
             continue;
         };
         let manager = match (service.scope.as_bytes(), uid) {
@@ -42,10 +42,6 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
         service.activates = asked.activates(&service.name);
     }
     managers.into_values().filter_map(Asked::gap).collect()
-}
-
-fn is_socket_unit(service: &Service) -> bool {
-    service.manager.as_bytes() == b"systemd" && service.name.as_bytes().ends_with(b".socket")
 }
 
 fn service(manager: Manager, unit: Text) -> Service {

@@ -1,0 +1,234 @@
+//! Which listeners are wanted: predicates on sockets, then on processes. Also usable on a snapshot that was taken
+//! elsewhere.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, os};
+
+/// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    pub(super) targets: Vec<Target>,
+    pub(super) protocols: Vec<Protocol>,
+    pub(super) ipv4: bool,
+    pub(super) ipv6: bool,
+    pub(super) all: bool,
+    pub(super) exposed: bool,
+    pub(super) pids: Vec<u32>,
+    pub(super) users: Vec<UserName>,
+    pub(super) commands: Vec<String>,
+}
+
+/// A user, as a number or by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UserName {
+    /// The number.
+    Uid(u32),
+    /// The name.
+    Name(String),
+}
+impl Selection {
+    /// The targets asked for.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Whether sockets in every state are asked for.
+    pub fn is_all(&self) -> bool {
+        self.all
+    }
+
+    /// Whether processes decide what matches.
+    pub fn filters_by_process(&self) -> bool {
+        !(self.pids.is_empty() && self.users.is_empty() && self.commands.is_empty())
+    }
+
+    /// The port, where everything asked for is that one.
+    pub(super) fn one_port(&self) -> Option<u16> {
+        let (first, rest) = self.targets.split_first()?;
+        let port = first.single_port()?;
+        rest.iter().all(|target| target.single_port() == Some(port)).then_some(port)
+    }
+
+    pub(super) fn wants(&self, protocol: Protocol) -> bool {
+        match self.protocols.is_empty() {
+            true => protocol != Protocol::Unix || self.targets.iter().any(Target::is_unix),
+            false => {
+                let unix = protocol == Protocol::Unix && self.targets.iter().any(Target::is_unix);
+                unix || self.protocols.contains(&protocol)
+            }
+        }
+    }
+
+    /// Whether a socket can match by itself, targets left aside.
+    pub(super) fn admits(&self, socket: &Socket) -> bool {
+        let family = match (self.ipv4, self.ipv6) {
+            (true, false) => socket.takes_ipv4() != Some(false),
+            (false, true) => socket.endpoint.address().is_some_and(|address| address.is_ipv6()),
+            _ => true,
+        };
+        let exposed = || matches!(socket.exposure(), crate::Exposure::All | crate::Exposure::Address);
+        self.wants(socket.protocol)
+            && (self.all || socket.is_listener())
+            && (self.all || socket.state != State::Bound || socket.protocol == Protocol::Udp)
+            && family
+            && (!self.exposed || exposed())
+    }
+
+    /// Parts rows into those that match and those that do not.
+    pub(super) fn split<T>(&self, rows: Vec<T>, socket: impl Fn(&T) -> &Socket) -> (Vec<T>, Vec<T>) {
+        let admitted: Vec<bool> = rows.iter().map(|row| self.admits(socket(row))).collect();
+        let mut matching = vec![self.targets.is_empty(); rows.len()];
+        for target in &self.targets {
+            // A target with an address is answered only by the best of each port and protocol.
+            let mut best: BTreeMap<Place<'_>, u8> = BTreeMap::new();
+            let ranks: Vec<Option<u8>> = rows
+                .iter()
+                .zip(&admitted)
+                .map(|(row, admitted)| admitted.then(|| target.answered_by(socket(row))).flatten())
+                .collect();
+            for (row, rank) in rows.iter().zip(&ranks) {
+                if let Some(rank) = rank {
+                    let best = best.entry(place(socket(row))).or_default();
+                    *best = (*best).max(*rank);
+                }
+            }
+            for ((row, rank), matches) in rows.iter().zip(ranks).zip(&mut matching) {
+                *matches |= rank.is_some() && rank == best.get(&place(socket(row))).copied();
+            }
+        }
+        let mut yes = Vec::new();
+        let mut no = Vec::new();
+        for ((row, admitted), matches) in rows.into_iter().zip(admitted).zip(matching) {
+            if admitted && matches { yes.push(row) } else { no.push(row) }
+        }
+        (yes, no)
+    }
+
+    /// Which of the targets no listener of a snapshot answers.
+    pub fn unanswered(&self, snapshot: &Snapshot) -> Vec<&Target> {
+        let answered = |target: &Target| {
+            snapshot.listeners.iter().any(|listener| target.answered_by(&listener.socket).is_some())
+        };
+        self.targets.iter().filter(|target| !answered(target)).collect()
+    }
+
+    /// Keeps of a snapshot what is selected.
+    pub fn apply(&self, mut snapshot: Snapshot) -> Snapshot {
+        let (matching, _) = self.split(std::mem::take(&mut snapshot.listeners), |listener| &listener.socket);
+        snapshot.listeners = matching;
+        self.drop_by_process(&mut snapshot, &|| None);
+        snapshot.sort();
+        snapshot
+    }
+
+    /// Drops what is known not to be held by what was asked for. Where that cannot be known the listener is dropped
+    /// too, and the snapshot is no longer complete. `unread` gives the processes that may hold what nobody was seen to
+    /// hold, or `None` where it may be anybody.
+    pub(super) fn drop_by_process(&self, snapshot: &mut Snapshot, unread: &dyn Fn() -> Option<Vec<Process>>) {
+        if !self.filters_by_process() {
+            return;
+        }
+        let candidates = OnceCell::new();
+        let may_be = |matches: &dyn Fn(&Process) -> bool| match candidates.get_or_init(unread) {
+            Some(processes) => processes.iter().any(matches),
+            None => true,
+        };
+        let mut undecided = 0;
+        snapshot.listeners.retain(|listener| match self.keeps(listener, &may_be) {
+            Some(keeps) => keeps,
+            None => {
+                undecided += 1;
+                false
+            }
+        });
+        if undecided > 0 {
+            snapshot.complete = false;
+            let detail = match undecided {
+                1 => "one listener whose holders could not all be seen may match too".to_owned(),
+                _ => format!("{undecided} listeners whose holders could not all be seen may match too"),
+            };
+            snapshot.gaps.push(Gap::new("holders", "unseen", undecided, detail, None));
+        }
+    }
+
+    /// Whether a listener passes the process filters; `None` where an unseen holder decides, and may pass.
+    pub(super) fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Option<bool> {
+        let unseen = listener.unseen.is_some();
+        let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
+            if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
+                return Some(true);
+            }
+            (!(unseen && may_be(matches))).then_some(false)
+        };
+        let socket_user = self.users.iter().any(|user| user.is(listener.socket.uid, &listener.socket.user));
+        let filters = [
+            decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
+            decide(!self.users.is_empty(), socket_user, &|process| {
+                self.users.iter().any(|user| user.is(process.uid, &process.user))
+            }),
+            decide(!self.commands.is_empty(), false, &|process| self.names(process)),
+        ];
+        match filters {
+            filters if filters.contains(&Some(false)) => Some(false),
+            filters if filters.contains(&None) => None,
+            _ => Some(true),
+        }
+    }
+
+    pub(super) fn names(&self, process: &Process) -> bool {
+        let line: Vec<u8> = process
+            .command
+            .iter()
+            .flatten()
+            .map(|argument| argument.as_bytes().to_ascii_lowercase())
+            .collect::<Vec<_>>()
+            .join(&b' ');
+        let name = process.name.as_bytes().to_ascii_lowercase();
+        self.commands.iter().any(|text| {
+            let text = text.as_bytes().to_ascii_lowercase();
+            contains(&name, &text) || contains(&line, &text)
+        })
+    }
+}
+
+/// Whether a process that matches may be an unseen holder.
+type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
+
+/// Sockets that compete for the same peers: those of one port, protocol and network namespace.
+type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
+
+fn place(socket: &Socket) -> Place<'_> {
+    (socket.endpoint.port(), socket.protocol, socket.namespace.as_ref().map(crate::Text::as_bytes))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
+
+impl UserName {
+    /// A user of this machine, by name or number.
+    ///
+    /// # Errors
+    /// Where there is no such user.
+    pub fn of_this_machine(text: &str) -> Result<UserName, Error> {
+        if let Ok(uid) = text.parse() {
+            return Ok(UserName::Uid(uid));
+        }
+        match os::user_exists(text) {
+            true => Ok(UserName::Name(text.to_owned())),
+            false => {
+                Err(Error::new(ErrorKind::Usage, format!("there is no user '{}' here", text.escape_debug())))
+            }
+        }
+    }
+
+    pub(super) fn is(&self, uid: Option<u32>, name: &Option<crate::Text>) -> bool {
+        match self {
+            UserName::Uid(wanted) => uid == Some(*wanted),
+            UserName::Name(wanted) => name.as_ref().is_some_and(|name| name.as_bytes() == wanted.as_bytes()),
+        }
+    }
+}
