@@ -182,24 +182,6 @@ fn mentions(command: &[Text], part: &str) -> bool {
     command.iter().take(2).any(has)
 }
 
-/// The service that a supervisor of this kind looks after, where its own command line tells: `runsv nginx`.
-#[cfg_attr(
-    not(any(target_os = "linux", test)),
-    expect(dead_code, reason = "no such command line is read elsewhere")
-)]
-pub(crate) fn service_of(kind: &str, command: &mut dyn FnMut() -> Vec<Text>) -> Option<Text> {
-    if !matches!(kind, "runit" | "s6" | "daemontools" | "openrc") {
-        return None;
-    }
-    let command = command();
-    let [program, name, ..] = command.as_slice() else { return None };
-    let looks_after_one: [&[u8]; 4] = [b"runsv", b"s6-supervise", b"supervise", b"supervise-daemon"];
-    let name = name.as_bytes().strip_suffix(b"/").unwrap_or(name.as_bytes());
-    let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let told = looks_after_one.contains(&program.file_name()) && !name.is_empty() && !name.starts_with(b"-");
-    (told && name != b"." && name != b"..").then(|| name.into())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -297,29 +279,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn services_by_the_command_line_of_their_supervisor() {
-        let named = |kind, command: &[&str]| {
-            let command: Vec<Text> = command.iter().map(|argument| Text::from(*argument)).collect();
-            service_of(kind, &mut || command.clone()).map(|name| name.to_string_lossy().into_owned())
-        };
-        assert_eq!(named("runit", &["runsv", "nginx"]).as_deref(), Some("nginx"));
-        assert_eq!(named("runit", &["/usr/bin/runsv", "/etc/service/nginx/"]).as_deref(), Some("nginx"));
-        assert_eq!(named("s6", &["s6-supervise", "web"]).as_deref(), Some("web"));
-        assert_eq!(named("openrc", &["supervise-daemon", "web", "--start"]).as_deref(), Some("web"));
-        assert_eq!(named("runit", &["runsvdir", "/etc/service"]), None, "it looks after many");
-        assert_eq!(named("runit", &["runsv"]), None);
-        assert_eq!(named("s6", &["s6-supervise", "."]), None);
-        assert_eq!(named("supervisord", &["supervisord", "-n"]), None, "it does not tell");
-    }
-
     proptest! {
         #[test]
         fn any_bytes(name: Vec<u8>, command: Vec<Vec<u8>>) {
             let command: Vec<Text> = command.into_iter().map(Text::from).collect();
-            if let Some(kind) = kind(&name.into(), &mut || command.clone()) {
-                let _ = service_of(kind, &mut || command.clone());
-            }
+            let _ = kind(&name.into(), &mut || command.clone());
         }
     }
 }

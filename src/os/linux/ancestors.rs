@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::pinned::arguments;
 use super::procfs::{self, Stat};
+use super::supervised::service_of;
 use crate::os::LONGEST_ANCESTRY;
 use crate::{Parent, Process, Service, Supervisor, Text, supervisor};
 
@@ -76,7 +77,7 @@ impl Ancestor {
             || file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes));
         let kind = supervisor::kind(&stat.name.as_slice().into(), &mut command);
         let service = kind.and_then(|kind| {
-            let name = supervisor::service_of(kind, &mut command)?;
+            let name = service_of(kind, &mut command)?;
             let scope = if procfs::effective_uid(pid)? == 0 { "system" } else { "user" };
             Some(Service { manager: kind.into(), name, scope: scope.into(), activates: None })
         });

@@ -21,6 +21,7 @@ mod procfs;
 mod published;
 mod sight;
 mod socket_units;
+mod supervised;
 mod systemd;
 mod table;
 mod unit_files;
