@@ -19,3 +19,9 @@ pub(super) fn exists(name: &str) -> bool {
 pub(super) fn own() -> Option<u32> {
     Some(Uid::effective().as_raw())
 }
+
+/// A command as one with full rights would type it.
+#[cfg(feature = "cli")]
+pub(crate) fn with_rights(command: &str) -> String {
+    format!("sudo {command}")
+}
