@@ -8,6 +8,8 @@ mod ancestors;
 mod branch;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
+#[cfg(any(target_os = "macos", test))]
+mod launchd_jobs;
 mod machine;
 mod paths;
 #[cfg(not(target_os = "macos"))]

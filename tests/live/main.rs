@@ -29,6 +29,8 @@ mod addresses;
 mod burden;
 #[cfg(unix)]
 mod churn;
+#[cfg(windows)]
+mod consoles;
 #[cfg(unix)]
 mod containers;
 #[cfg(unix)]
@@ -118,6 +120,8 @@ type Cases = fn() -> Vec<Case>;
 const READY: &[Cases] = &[
     formats::cases,
     everywhere::cases,
+    #[cfg(windows)]
+    consoles::cases,
     targets::cases,
     #[cfg(unix)]
     addresses::cases,

@@ -1,0 +1,55 @@
+//! How a program is asked to end on Windows: by Ctrl+C, where it is alone in its console. Under wine they run too.
+
+use crate::stage::{Answer, Fixture, Look, Steps, port};
+use serde_json::json;
+
+cases![
+    a_program_alone_in_its_console_is_sent_ctrl_c[],
+    one_that_shares_its_console_is_ended_by_itself[],
+    one_that_takes_no_notice_outlives_the_timeout[],
+];
+
+const CREATE_NEW_CONSOLE: u32 = 0x10;
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+const CREATE_NO_WINDOW: u32 = 0x800_0000;
+
+/// What a program ends with that does nothing about Ctrl+C.
+const STATUS_CONTROL_C_EXIT: u32 = 0xC000_013A;
+/// What it ends with where it was not asked.
+const TERMINATED: u32 = 1;
+
+fn steps() -> Steps {
+    Steps::new([format!("tcp=127.0.0.1:{}", port())])
+}
+
+fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
+    let target = server.port().to_string();
+    let arguments = [&["free", "--json", "--yes"], arguments, &[&target]].concat();
+    Answer::of(Look::at(arguments.iter().copied()).run().without_panic().code(code))
+}
+
+fn a_program_alone_in_its_console_is_sent_ctrl_c() {
+    for flags in [CREATE_NEW_CONSOLE, CREATE_NO_WINDOW] {
+        let mut server = steps().creation(flags).start();
+        let answer = free(&server, &[], 0);
+        answer.seen.equal(&answer.document["done"][0]["result"], &json!("ended"), "result");
+        answer.seen.equal(server.code(), STATUS_CONTROL_C_EXIT, "how it ended");
+    }
+}
+
+fn one_that_shares_its_console_is_ended_by_itself() {
+    let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
+    let answer = free(&server, &[], 0);
+    answer.seen.equal(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
+    // The shell gives back what its command ended with, and would have been ended by Ctrl+C itself.
+    answer.seen.equal(server.code(), TERMINATED, "how it ended");
+}
+
+fn one_that_takes_no_notice_outlives_the_timeout() {
+    let mut server = steps().creation(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP).start();
+    let answer = free(&server, &["--timeout=300ms"], 1);
+    answer.seen.equal(&answer.document["done"][0]["result"], &json!("running"), "result");
+    let forced = free(&server, &["--timeout=300ms", "--force"], 0);
+    forced.seen.equal(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
+    forced.seen.equal(server.code(), TERMINATED, "how it ended");
+}
