@@ -5,7 +5,7 @@ use super::lives::Life;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Evidence, Process, Reason, Unseen};
 
-/// A process named by its pid and its start, where that may be read, in units of 100 ns since 1601.
+/// A process named by its pid and its start, where that may be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Pinned {
     pid: u32,
@@ -19,19 +19,19 @@ impl Pinned {
 
     /// Remembers when it began.
     pub(super) fn began(&mut self, life: Life) {
-        self.start = life.start();
+        self.start = life.name();
     }
 
     /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
     pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
         process.id.start = self.start;
-        self.start.is_none_or(|start| calls::life(self.pid) == Life::Since(start))
+        self.start.is_none() || calls::life(self.pid).name() == self.start
     }
 }
 
 /// The process that has this pid now.
 pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
-    Some(Pinned { pid, start: calls::life(pid).start() })
+    Some(Pinned { pid, start: calls::life(pid).name() })
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.

@@ -10,7 +10,6 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::KERNEL;
-use super::lives::Life;
 use super::{calls, closing, console};
 use crate::ProcessId;
 
@@ -36,7 +35,7 @@ impl Grip {
         let Some(start) = id.start else {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         };
-        let same = calls::life_of(&process) == Life::Since(start);
+        let same = calls::life_of(&process).name() == Some(start);
         let grip = Grip { process, pid: id.pid };
         Ok((same && !grip.has_ended()).then_some(grip))
     }
@@ -94,13 +93,13 @@ mod tests {
     }
 
     fn id(child: &Child) -> ProcessId {
-        ProcessId { pid: child.id(), start: calls::life(child.id()).start() }
+        ProcessId { pid: child.id(), start: calls::life(child.id()).name() }
     }
 
     #[test]
     fn the_kernel_is_never_taken_hold_of() {
         for pid in KERNEL {
-            for start in [None, Some(0), calls::life(pid).start()] {
+            for start in [None, Some(0), calls::life(pid).name()] {
                 let refused = Grip::of(ProcessId { pid, start }).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
             }

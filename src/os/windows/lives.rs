@@ -33,7 +33,15 @@ impl Life {
             Life::Ended | Life::Unknown => None,
         }
     }
+
+    /// The same as a process is named by it: in microseconds since 1970, which every reader of JSON keeps whole.
+    pub(in crate::os) fn name(self) -> Option<u64> {
+        self.start().map(|start| start.saturating_sub(SINCE_1601) / 10)
+    }
 }
+
+/// 1970 in units of 100 ns since 1601.
+const SINCE_1601: u64 = 116_444_736_000_000_000;
 
 /// The kernel's own pids, which are never given anew.
 pub(crate) const KERNEL: [u32; 2] = [0, 4];
@@ -113,6 +121,14 @@ mod tests {
 
     fn pids(unseen: &Unseen) -> Vec<u32> {
         unseen.candidates.iter().map(|candidate| candidate.pid).collect()
+    }
+
+    #[test]
+    fn a_process_is_named_by_a_number_that_doubles_hold() {
+        // 2026-11-26 and 2200-01-01.
+        assert_eq!(Life::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
+        assert!(Life::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
+        assert_eq!((Life::Since(0).name(), Life::Ended.name(), Life::Unknown.name()), (Some(0), None, None));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) use pinned::{Pinned, pin};
 
 use super::windows_parts::{excluded, http_sys, lives, services, table};
 use super::{HolderSearch, Holders, Limits, Reader, Request, Row, SocketTable, portable};
-use crate::{Candidate, Error, ErrorKind, Evidence, Family, Gap, Listener, Process, Protocol, Reason, Text};
+use crate::{Candidate, Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason, Text};
 use lives::Life;
 
 pub(crate) use lives::KERNEL;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{calls, excluded, http_sys, services};
+use super::{calls, excluded, http_sys};
 use crate::os::{Limits, Served, Server};
 use crate::{Family, Gap, Listener, Protocol};
 
