@@ -29,8 +29,6 @@ mod addresses;
 mod burden;
 #[cfg(unix)]
 mod churn;
-#[cfg(windows)]
-mod consoles;
 #[cfg(unix)]
 mod containers;
 #[cfg(unix)]
@@ -102,6 +100,8 @@ mod why_leaves_nothing;
 mod why_limits;
 #[cfg(unix)]
 mod why_other_states;
+#[cfg(windows)]
+mod windows;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -121,7 +121,7 @@ const READY: &[Cases] = &[
     formats::cases,
     everywhere::cases,
     #[cfg(windows)]
-    consoles::cases,
+    windows::cases,
     targets::cases,
     #[cfg(unix)]
     addresses::cases,

@@ -61,6 +61,20 @@ impl Steps {
         self
     }
 
+    /// One more step.
+    #[cfg(windows)]
+    pub(crate) fn step(mut self, step: &str) -> Self {
+        self.arguments.push(step.into());
+        self
+    }
+
+    /// One more argument, of any units of UTF-16 but NUL.
+    #[cfg(windows)]
+    pub(crate) fn wide(mut self, argument: &[u16]) -> Self {
+        self.arguments.push(std::os::windows::ffi::OsStringExt::from_wide(argument));
+        self
+    }
+
     /// Created with these of Windows' flags.
     #[cfg(windows)]
     pub(crate) fn creation(mut self, flags: u32) -> Self {
