@@ -3,6 +3,9 @@
 
 use crate::Listener;
 
+/// The ports on which the kernel serves Windows' own sharing of files.
+pub(crate) const FILE_SHARING: [u16; 4] = [137, 138, 139, 445];
+
 /// Who, by the beginning of the name, and what there is to say of it.
 const PROXIES: [(&str, &str); 6] = [
     ("wslrelay", "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),

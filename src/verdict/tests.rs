@@ -191,6 +191,13 @@ fn whom_the_kernel_of_windows_serves() {
     let (_, advice) = told(&observation);
     assert!(advice.contains("view=requestq") && !advice.contains("allears free"), "{advice}");
 
+    let mut sharing = observation.clone();
+    sharing.asked.port = 445;
+    sharing.sockets[0].socket.endpoint =
+        Endpoint::Ip { address: Ipv6Addr::UNSPECIFIED.into(), port: 445, interface: None };
+    let (_, advice) = told(&sharing);
+    assert!(advice.contains("files") && !advice.contains("netsh"), "{advice}");
+
     let server = |pid, services: &[&str]| Server {
         pid,
         name: Some("svchost.exe".into()),

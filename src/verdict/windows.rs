@@ -2,6 +2,7 @@
 //! somebody else, and those of the process that services run in.
 
 use super::facts::Case;
+use crate::knowledge::FILE_SHARING;
 use crate::os::Server;
 use crate::{Holder, Text};
 
@@ -56,7 +57,11 @@ impl Case<'_> {
                 advice.push(line);
             }
         }
-        if advice.is_empty() {
+        if FILE_SHARING.contains(&self.seen.asked.port) {
+            advice.push(
+                "the kernel shares Windows' files there: turn that off, or take another port".to_owned(),
+            );
+        } else if advice.is_empty() {
             advice.push(
                 "netsh http show servicestate view=requestq names the program that the kernel has it for, as \
                  administrator; or take another port"

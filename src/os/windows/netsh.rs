@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{calls, excluded, http_sys};
+use crate::knowledge::FILE_SHARING;
 use crate::os::{Limits, Served, Server};
 use crate::{Family, Gap, Listener, Protocol};
 
@@ -13,8 +14,6 @@ use crate::{Family, Gap, Listener, Protocol};
 const LONGEST: Duration = Duration::from_secs(5);
 /// The kernel's pid, by which it listens for others.
 const KERNEL: u32 = 4;
-/// The ports on which it listens for its own file sharing.
-const FILE_SHARING: [u16; 2] = [139, 445];
 
 /// What this machine allows to bind. Windows knows no privileged ports.
 pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
