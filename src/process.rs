@@ -10,8 +10,8 @@ use crate::Text;
 pub struct ProcessId {
     /// The process id.
     pub pid: u32,
-    /// When it began, in the operating system's own unit (Linux: clock ticks since boot; elsewhere seconds since
-    /// 1970). Good for comparing and for nothing else. `None` where it could not be read.
+    /// When it began, in the operating system's own unit (Linux: clock ticks since boot; Windows: microseconds
+    /// since 1970; elsewhere seconds since 1970). Good for comparing and for nothing else. `None` where it could not be read.
     pub start: Option<u64>,
 }
 

@@ -5,6 +5,7 @@ mod advice;
 mod facts;
 mod named;
 mod overlap;
+mod windows;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,7 +17,7 @@ use named::passes_on;
 pub(crate) use named::{stop_container, stop_service};
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
-use crate::os::{Limits, Local};
+use crate::os::{Limits, Local, Served};
 use crate::{Connection, Gap, Listener, Protocol, State, Target, Text};
 
 /// What was asked for: one port of one protocol, at one address or at all.
@@ -114,6 +115,8 @@ pub(crate) struct Observation {
     pub(crate) local: Option<Vec<Local>>,
     /// Ports of this number and protocol that are passed on to containers without a socket.
     pub(crate) forwarded: Vec<Listener>,
+    /// What the kernel's own web server serves at the port.
+    pub(crate) served: Vec<Served>,
     /// Where a connection was answered though nothing listens.
     pub(crate) answered: Option<SocketAddr>,
     pub(crate) time_wait_left: Option<Duration>,
@@ -224,7 +227,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
             (VerdictKind::Privileged, own())
         }
         Some(RefusalKind::Denied) if seen.limits.excluded.iter().any(|range| range.ports.contains(&port)) => {
-            (VerdictKind::Reserved, Vec::new())
+            (VerdictKind::Reserved, own())
         }
         // Windows says so where another socket has it for itself alone.
         Some(RefusalKind::Denied) => sorted.first(),

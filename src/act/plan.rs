@@ -197,6 +197,10 @@ fn plan(
             plan.refusals.push(format!("{} belongs to no service that could be stopped", name(&process)));
         }
         let grip = match Grip::of(id) {
+            _ if os::KERNEL.contains(&id.pid) => {
+                plan.refusals.push(of_the_kernel(&name(&process), &plan.asked));
+                None
+            }
             Ok(grip) => grip,
             Err(error) => {
                 plan.refusals.push(refused_by_system(&name(&process), &error, &plan.asked));
@@ -274,11 +278,20 @@ fn forbidden(process: &Process, grip: &Grip, lineage: &[u32], asked: &Asked) -> 
     }
 }
 
+fn of_the_kernel(name: &str, asked: &Asked) -> String {
+    format!("{name} is the kernel; allears why {}{} tells for whom it has the port", udp(asked), asked.port)
+}
+
+/// What stands before a port of UDP where it is typed.
+fn udp(asked: &Asked) -> &'static str {
+    if asked.protocol == Protocol::Udp { "udp/" } else { "" }
+}
+
 fn refused_by_system(name: &str, error: &std::io::Error, asked: &Asked) -> String {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            let udp = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
-            format!("{name} may not be ended by this user; sudo allears free {udp}{} may", asked.port)
+            let again = os::with_rights(&format!("allears free {}{}", udp(asked), asked.port));
+            format!("{name} may not be ended by this user; {again} may")
         }
         _ => format!("{name} could not be taken hold of: {error}"),
     }

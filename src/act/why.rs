@@ -76,6 +76,8 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     let publishers = inquiry.publishers(found);
     let forwarded = observe::forwarded(&mut inquiry, publishers, &asked, &listening, &sockets);
     gaps.extend(inquiry.gap());
+    let (served, unnamed) = os::served(&sockets);
+    gaps.extend(unnamed);
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
     Ok(verdict::judge(Observation {
         os: std::env::consts::OS,
@@ -86,6 +88,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         limits,
         local,
         forwarded,
+        served,
         answered,
         time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
         clients,

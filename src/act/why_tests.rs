@@ -78,15 +78,25 @@ proptest! {
         let port = free_port();
         let standing: Vec<Socket> = others.iter().filter_map(|other| stand(other, port)).collect();
         let verdict = why(&target(asked, port)).unwrap();
-        // The standard library binds as servers do on this system.
-        let binds = |address: IpAddr| TcpListener::bind(SocketAddr::new(address, port)).is_ok();
+        let binds = |address: IpAddr| match address {
+            // A server that wants both families says so: systems differ in what they take for granted.
+            IpAddr::V6(_) => {
+                let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+                socket.set_only_v6(false).unwrap();
+                socket.set_reuse_address(os::SERVERS_REUSE).unwrap();
+                socket.bind(&SocketAddr::new(address, port).into()).is_ok()
+            }
+            // The standard library binds as servers do on this system.
+            IpAddr::V4(_) => TcpListener::bind(SocketAddr::new(address, port)).is_ok(),
+        };
         let actual = match asked {
             Some(address) => binds(address),
             None => binds(Ipv4Addr::UNSPECIFIED.into()) && binds(Ipv6Addr::UNSPECIFIED.into()),
         };
         prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, asked, verdict);
         prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, asked, verdict);
-        if !actual {
+        // Windows lists nothing that is bound and does not listen.
+        if !actual && std::env::consts::OS != "windows" {
             prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);
             let own = std::process::id();
             prop_assert!(verdict.standing_in_the_way.iter().all(|listener| {

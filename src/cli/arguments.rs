@@ -107,6 +107,9 @@ clients that are connected to it. Nothing is done to pid 1, to kernel threads, t
 allears itself and its ancestors; and if one of several holders may not be ended,
 none is.
 
+On Windows a program is asked by its windows, or by Ctrl+C where it is alone in
+its console, and ended at once where it has neither.
+
 Exit status: 0 the port is free at the end, also when it was before; 1 still held,
 as it is after --dry-run; 2 a mistake in the arguments; 3 refused or could not tell.";
 
@@ -129,7 +132,7 @@ pub(super) struct Free {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::duration::parse)]
     pub(super) timeout: Duration,
 
-    /// End with SIGKILL what outlived the timeout
+    /// End with SIGKILL what outlived the timeout (Windows: TerminateProcess)
     #[arg(long)]
     pub(super) force: bool,
 

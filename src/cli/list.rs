@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::arguments::{List, ReaderName, SearchName};
 use super::exit::Exit;
-use super::terminal::{Terminal, home};
+use super::terminal::{self, Terminal, home};
 use super::{complain, fail, input_is_terminal, say, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
@@ -303,7 +303,7 @@ impl Answer<'_> {
             ));
         }
         if !parts.is_empty() {
-            let _ = writeln!(io::stderr().lock(), "{}", parts.join("  "));
+            let _ = writeln!(terminal::errors(), "{}", parts.join("  "));
         }
     }
 

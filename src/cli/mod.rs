@@ -22,12 +22,16 @@ use clap::{CommandFactory, FromArgMatches};
 use arguments::{Arguments, Command};
 use exit::Exit;
 
+use crate::os;
 use crate::render::escape::escape;
 use crate::text::acts_on_terminal;
 
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(done) = os::errand(&arguments) {
+        return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let exit = match parse(&arguments) {
         Ok(parsed) => match parsed.command {
             None => list::run(parsed.list),

@@ -1,9 +1,9 @@
 //! What is on the other end of the output: every "auto" is resolved here, once.
 
 use std::env;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, StderrLock, StdoutLock};
 
-use anstream::ColorChoice;
+use anstream::{AutoStream, ColorChoice};
 use terminal_size::terminal_size_of;
 
 use super::arguments::When;
@@ -23,8 +23,8 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn resolve(when: When) -> Terminal {
-        let out = std::io::stdout();
-        let err = std::io::stderr();
+        let out = io::stdout();
+        let err = io::stderr();
         // Some terminals do not tell their width; then 80 columns are the least surprise.
         let width = out.is_terminal().then(|| match terminal_size_of(&out) {
             Some((width, _)) if width.0 > 0 => usize::from(width.0),
@@ -32,11 +32,28 @@ impl Terminal {
         });
         Terminal {
             width,
-            color: wants_color(when, anstream::AutoStream::choice(&out)),
-            error_color: wants_color(when, anstream::AutoStream::choice(&err)),
+            color: wants_color(when, AutoStream::choice(&out)),
+            error_color: wants_color(when, AutoStream::choice(&err)),
             person: err.is_terminal(),
         }
     }
+}
+
+/// Standard output, for what may have colours in it. Windows' classic console is told to take them, or if it cannot, is
+/// coloured by its own calls; everywhere else what is written goes through as it is.
+pub(super) fn output() -> AutoStream<StdoutLock<'static>> {
+    AutoStream::always(io::stdout().lock())
+}
+
+/// The same for standard error.
+pub(super) fn errors() -> AutoStream<StderrLock<'static>> {
+    AutoStream::always(io::stderr().lock())
+}
+
+/// Whether the terminal that standard error is can go up a line.
+pub(super) fn can_go_up() -> bool {
+    env::var_os("TERM").is_none_or(|term| term != "dumb")
+        && errors().current_choice() == ColorChoice::AlwaysAnsi
 }
 
 /// The flag decides, then the environment (NO_COLOR, CLICOLOR_FORCE, TERM), then whether it is a terminal.

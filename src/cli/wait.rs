@@ -1,11 +1,11 @@
 //! `allears wait TARGET`
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::arguments::Wait;
 use super::exit::Exit;
+use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
 use super::{fail, say, written};
 use crate::act::{wait, why};
@@ -106,7 +106,7 @@ impl Progress {
         Progress {
             text: shown.then(|| format!("waiting until {wanted} {subject}")),
             told: None,
-            moves: env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            moves: shown && can_go_up(),
         }
     }
 

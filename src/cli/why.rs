@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::arguments::Why;
 use super::exit::Exit;
 use super::runtimes::runtimes;
-use super::terminal::Terminal;
+use super::terminal::{self, Terminal};
 use super::{complain, fail, say, written};
 use crate::act::why;
 use crate::render::escape::escape;
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
 
 /// The answer to standard output, whole.
 pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::output();
     out.write_all(bytes).and_then(|()| out.flush())
 }
 

@@ -13,6 +13,7 @@ use std::ops::RangeInclusive;
 use crate::Protocol;
 
 pub(crate) use names::{Named, is_name, named, nearest, or};
+pub(crate) use windows::FILE_SHARING;
 
 /// The protocols that have ports and a registry.
 const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Dccp];

@@ -3,6 +3,9 @@
 
 use crate::Listener;
 
+/// The ports on which the kernel serves Windows' own sharing of files.
+pub(crate) const FILE_SHARING: [u16; 4] = [137, 138, 139, 445];
+
 /// Who, by the beginning of the name, and what there is to say of it.
 const PROXIES: [(&str, &str); 6] = [
     ("wslrelay", "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),
@@ -42,9 +45,10 @@ fn kernel(port: u16) -> String {
     match port {
         139 => "the kernel serves Windows' file sharing over NetBIOS there".to_owned(),
         445 => "the kernel serves Windows' file sharing (SMB) there".to_owned(),
-        _ => "the kernel listens there, as a rule by its web server HTTP.sys for another program: netsh http show \
-              servicestate names that, as administrator"
-            .to_owned(),
+        _ => format!(
+            "the kernel listens there, as a rule by its web server HTTP.sys for another program: allears why {port} \
+             names that, run as administrator"
+        ),
     }
 }
 
@@ -69,7 +73,11 @@ mod tests {
 
     #[test]
     fn the_kernel_listens_for_others() {
-        assert!(told("windows", 80, 4, "System").unwrap().contains("HTTP.sys"));
+        assert!(
+            told("windows", 80, 4, "System")
+                .unwrap()
+                .contains("HTTP.sys for another program: allears why 80 ")
+        );
         assert!(told("windows", 445, 4, "System").unwrap().contains("SMB"));
         assert!(told("windows", 139, 4, "System").unwrap().contains("NetBIOS"));
         assert_eq!(told("linux", 8080, 4, "System"), None, "a pid like any other");

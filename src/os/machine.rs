@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{attempts, sys};
-use crate::{Family, Gap, Protocol, Text};
+use crate::{Family, Gap, Listener, Protocol, Text};
 
 /// The machine's own limits on ports. `None` where it does not say or has no such limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +37,29 @@ pub(crate) struct Excluded {
 pub(crate) struct Local {
     pub(crate) address: IpAddr,
     pub(crate) interface: Text,
+}
+
+/// What the kernel's own web server serves for other programs, which is Windows' alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// The addresses, as they were registered.
+    pub(crate) urls: Vec<Text>,
+    /// Who answers there.
+    pub(crate) by: Vec<Server>,
+}
+
+/// A program that the kernel's web server serves for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) pid: u32,
+    pub(crate) name: Option<Text>,
+    /// The services that run in it.
+    pub(crate) services: Vec<Text>,
+}
+
+/// What the kernel's own web server serves at the port of these listeners, where it holds one of them.
+pub(crate) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
+    sys::served(listeners)
 }
 
 /// The machine's own limits on ports.

@@ -8,6 +8,8 @@ mod ancestors;
 mod branch;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
+#[cfg(any(target_os = "macos", test))]
+mod launchd_jobs;
 mod machine;
 mod paths;
 #[cfg(not(target_os = "macos"))]
@@ -29,6 +31,7 @@ mod sys;
 #[path = "windows"]
 mod windows_parts {
     pub(super) mod excluded;
+    pub(super) mod http_sys;
     pub(super) mod lives;
     pub(super) mod services;
     pub(super) mod table;
@@ -67,9 +70,13 @@ use jiff::Timestamp;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
-pub(crate) use machine::{Excluded, Limits, Local, limits, local_addresses, time_wait_left};
+pub(crate) use machine::{
+    Excluded, Limits, Local, Served, Server, limits, local_addresses, served, time_wait_left,
+};
 #[cfg(feature = "cli")]
-pub(crate) use sys::Grip;
+pub(crate) use sys::{Grip, KERNEL, errand};
+#[cfg(feature = "cli")]
+pub(crate) use users::with_rights;
 
 use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen,

@@ -1,12 +1,15 @@
-//! Windows: a process named by pid and start time, and holders that the table itself names.
+//! Windows: a process named by pid and the time it was created, and holders that the table itself names.
 
+use super::calls;
+use super::lives::Life;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Evidence, Process, Reason, Unseen};
 
-/// A process named by its pid; the start time that is read with its facts tells it from a later one.
+/// A process named by its pid and its start, where that may be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Pinned {
     pid: u32,
+    start: Option<u64>,
 }
 
 impl Pinned {
@@ -14,15 +17,21 @@ impl Pinned {
         self.pid
     }
 
-    /// Facts by pid are all there is here.
-    pub(in crate::os) fn confirm(&self, _process: &mut Process) -> bool {
-        true
+    /// Remembers when it began.
+    pub(super) fn began(&mut self, life: Life) {
+        self.start = life.name();
+    }
+
+    /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
+    pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
+        process.id.start = self.start;
+        self.start.is_none() || calls::life(self.pid).name() == self.start
     }
 }
 
 /// The process that has this pid now.
 pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
-    Some(Pinned { pid })
+    Some(Pinned { pid, start: calls::life(pid).name() })
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.
@@ -30,7 +39,11 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
     let of: Vec<Vec<Held>> = rows
         .iter()
         .map(|row| {
-            let held = |pid: &u32| Held { process: Pinned { pid: *pid }, descriptors: Vec::new(), evidence };
+            let held = |pid: &u32| Held {
+                process: Pinned { pid: *pid, start: None },
+                descriptors: Vec::new(),
+                evidence,
+            };
             row.pids.iter().map(held).collect()
         })
         .collect();

@@ -32,6 +32,12 @@ pub(super) fn read(pids: impl Iterator<Item = u32>) -> BTreeMap<u32, Process> {
 
 fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     let Ok(mut system) = System::new() else { return };
+    #[cfg(not(target_os = "linux"))]
+    let family = super::ancestors::Family::of(pids);
+    #[cfg(not(target_os = "linux"))]
+    let wanted = family.wanted();
+    #[cfg(target_os = "linux")]
+    let wanted = pids;
     let kind = ProcessRefreshKind::nothing()
         .with_exe(UpdateKind::Always)
         .with_cwd(UpdateKind::Always)
@@ -40,14 +46,14 @@ fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     // On Linux the command line is read without sysinfo, which leaves empty arguments out.
     #[cfg(not(target_os = "linux"))]
     let kind = kind.with_cmd(UpdateKind::Always);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), false, kind);
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(wanted), false, kind);
     #[cfg(not(target_os = "linux"))]
-    super::ancestors::read(&mut system, pids);
+    family.complete(&mut system);
     for pid in pids {
         if let Some(process) = system.process(*pid) {
             let facts = describe(process);
             #[cfg(not(target_os = "linux"))]
-            let facts = super::ancestors::with_ancestors(facts, &system, process);
+            let facts = family.add(facts, &system, process);
             processes.insert(pid.as_u32(), facts);
         }
     }

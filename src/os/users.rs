@@ -19,3 +19,15 @@ pub(super) fn exists(name: &str) -> bool {
 pub(super) fn own() -> Option<u32> {
     Some(Uid::effective().as_raw())
 }
+
+/// The home folder of a user.
+#[cfg(target_os = "macos")]
+pub(super) fn home(uid: u32) -> Option<std::path::PathBuf> {
+    Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
+}
+
+/// A command as one with full rights would type it.
+#[cfg(feature = "cli")]
+pub(crate) fn with_rights(command: &str) -> String {
+    format!("sudo {command}")
+}

@@ -79,6 +79,12 @@ pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
     Some(Text::from(name.as_os_str()))
 }
 
+/// A command as one with full rights would run it.
+#[cfg(feature = "cli")]
+pub(crate) fn with_rights(command: &str) -> String {
+    format!("{command}, run as administrator,")
+}
+
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }

@@ -134,6 +134,13 @@ impl Case<'_> {
             .any(|listener| service(listener).is_some_and(crate::Service::is_socket_unit))
         {
             // Said above.
+        } else if self.kernel_listens() {
+            self.end_what_the_kernel_serves().into_iter().for_each(&mut add);
+        } else if self.services_listen() {
+            if !self.standing.iter().any(|listener| service(listener).is_some()) {
+                add("svchost.exe runs services of Windows, and is not ended: sc.exe stop stops the one that has the port"
+                    .to_owned());
+            }
         } else if self.standing.iter().any(by_first) {
             add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
                  names it"

@@ -130,6 +130,7 @@ impl Case<'_> {
                 facts.push(fact);
             }
         }
+        facts.extend(self.served());
         facts.extend(self.shares());
         if self.kind == VerdictKind::TimeWait || (self.can_bind == Some(true) && self.plain_differs()) {
             facts.push(
@@ -142,13 +143,13 @@ impl Case<'_> {
                 .to_owned(),
             );
         }
-        if self.kind == VerdictKind::Privileged
+        if matches!(self.kind, VerdictKind::Privileged | VerdictKind::Reserved)
             && let Some(listener) = self.standing.first()
         {
             facts.push(format!("besides, it is taken: {} has it", seen.holders(listener)));
         }
         let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
-        if seen.os == "windows" && denied && !self.standing.is_empty() {
+        if seen.os == "windows" && self.kind != VerdictKind::Reserved && denied && !self.standing.is_empty() {
             facts.push(
                 "the refusal is EACCES and not EADDRINUSE, which Windows gives as a rule where what has the port keeps \
                  it for itself alone (SO_EXCLUSIVEADDRUSE)"

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::overlap::Overlap;
 use super::*;
-use crate::os::Excluded;
+use crate::os::{Excluded, Server};
 use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 
 fn asked(address: Option<&str>) -> Asked {
@@ -59,6 +59,7 @@ fn seen(
     Observation {
         asked: asked(None),
         forwarded: Vec::new(),
+        served: Vec::new(),
         os: "linux",
         sockets,
         other_protocol: Vec::new(),
@@ -149,6 +150,14 @@ fn reserved_forwarded_and_elsewhere() {
     assert_eq!(verdict.kind, VerdictKind::Listening);
     assert!(verdict.facts.iter().any(|fact| fact.contains("SO_EXCLUSIVEADDRUSE")), "{:?}", verdict.facts);
 
+    let mut both = seen(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
+    both.os = "windows";
+    both.limits = Limits { excluded: vec![range(false)], ..Limits::default() };
+    let verdict = judge(both);
+    assert_eq!((verdict.kind, verdict.standing_in_the_way.len()), (VerdictKind::Reserved, 1));
+    let facts = verdict.facts.join("; ");
+    assert!(facts.contains("besides, it is taken: System") && !facts.contains("EXCLUSIVE"), "{facts}");
+
     let mut forwarded = seen(None, None, vec![]);
     forwarded.answered = Some("127.0.0.1:80".parse().unwrap());
     assert_eq!(judge(forwarded).kind, VerdictKind::Forwarded);
@@ -166,6 +175,72 @@ fn reserved_forwarded_and_elsewhere() {
     let verdict = judge(foreign);
     assert_eq!(verdict.kind, VerdictKind::AddressNotLocal);
     assert!(verdict.facts.iter().any(|fact| fact.contains("are 10.1.2.9 (e), 192.168.0.1")), "{verdict:?}");
+}
+
+#[test]
+fn whom_the_kernel_of_windows_serves() {
+    let mut listener = held_by(socket("::", Some(true), State::Listen), "System");
+    listener.holders[0].process.id.pid = 4;
+    let mut observation = seen(IN_USE, IN_USE, vec![listener]);
+    observation.os = "windows";
+    let told = |observation: &Observation| {
+        let verdict = judge(observation.clone());
+        assert_eq!(verdict.kind, VerdictKind::Listening);
+        (verdict.facts.join("; "), verdict.advice.join("; "))
+    };
+    let (_, advice) = told(&observation);
+    assert!(advice.contains("view=requestq") && !advice.contains("allears free"), "{advice}");
+
+    let mut sharing = observation.clone();
+    sharing.asked.port = 445;
+    sharing.sockets[0].socket.endpoint =
+        Endpoint::Ip { address: Ipv6Addr::UNSPECIFIED.into(), port: 445, interface: None };
+    let (_, advice) = told(&sharing);
+    assert!(advice.contains("files") && !advice.contains("netsh"), "{advice}");
+
+    let server = |pid, services: &[&str]| Server {
+        pid,
+        name: Some("svchost.exe".into()),
+        services: services.iter().copied().map(Text::from).collect(),
+    };
+    let urls: Vec<Text> = (0..6).map(|at| Text::from(format!("HTTP://+:80/{at}/").as_str())).collect();
+    observation.served = vec![Served { urls, by: vec![server(2688, &["NcHostAgent"]), server(900, &[])] }];
+    let (facts, advice) = told(&observation);
+    assert!(
+        facts.contains(
+            "for svchost.exe (pid 2688), the service NcHostAgent and svchost.exe (pid 900): HTTP://+:80/0/, "
+        ) && facts.contains("HTTP://+:80/3/, 2 more"),
+        "{facts}"
+    );
+    assert!(advice.contains("sc.exe stop NcHostAgent") && advice.contains("(pid 900)"), "{advice}");
+    assert!(!advice.contains("allears free") && !advice.contains("requestq"), "{advice}");
+
+    observation.os = "linux";
+    let (facts, advice) = told(&observation);
+    assert!(
+        !facts.contains("HTTP.sys") && advice.contains("allears free"),
+        "pid 4 is any process: {facts} {advice}"
+    );
+}
+
+#[test]
+fn services_of_windows_are_stopped_and_not_ended() {
+    let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "svchost.exe");
+    let told = |listener: &Listener| {
+        let mut observation = seen(IN_USE, IN_USE, vec![listener.clone()]);
+        observation.os = "windows";
+        judge(observation).advice.join("; ")
+    };
+    let advice = told(&listener);
+    assert!(advice.contains("sc.exe stop") && !advice.contains("allears free"), "{advice}");
+    listener.holders[0].process.service = Some(Service {
+        manager: "windows".into(),
+        name: "Dnscache".into(),
+        scope: "system".into(),
+        activates: None,
+    });
+    let advice = told(&listener);
+    assert!(advice.starts_with("sc.exe stop Dnscache") && !advice.contains("allears free"), "{advice}");
 }
 
 #[test]

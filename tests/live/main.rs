@@ -100,6 +100,8 @@ mod why_leaves_nothing;
 mod why_limits;
 #[cfg(unix)]
 mod why_other_states;
+#[cfg(windows)]
+mod windows;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -118,6 +120,8 @@ type Cases = fn() -> Vec<Case>;
 const READY: &[Cases] = &[
     formats::cases,
     everywhere::cases,
+    #[cfg(windows)]
+    windows::cases,
     targets::cases,
     #[cfg(unix)]
     addresses::cases,

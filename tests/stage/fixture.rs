@@ -17,6 +17,8 @@ pub(crate) struct Steps {
     user: Option<u32>,
     launcher: Vec<String>,
     directory: Option<PathBuf>,
+    #[cfg(windows)]
+    creation: u32,
 }
 
 impl Steps {
@@ -59,6 +61,27 @@ impl Steps {
         self
     }
 
+    /// One more step.
+    #[cfg(windows)]
+    pub(crate) fn step(mut self, step: &str) -> Self {
+        self.arguments.push(step.into());
+        self
+    }
+
+    /// One more argument, of any units of UTF-16 but NUL.
+    #[cfg(windows)]
+    pub(crate) fn wide(mut self, argument: &[u16]) -> Self {
+        self.arguments.push(std::os::windows::ffi::OsStringExt::from_wide(argument));
+        self
+    }
+
+    /// Created with these of Windows' flags.
+    #[cfg(windows)]
+    pub(crate) fn creation(mut self, flags: u32) -> Self {
+        self.creation = flags;
+        self
+    }
+
     /// Starts it and returns when all steps are done.
     pub(crate) fn start(self) -> Fixture {
         let program = self.program.unwrap_or_else(fixture_program);
@@ -82,6 +105,8 @@ impl Steps {
             std::os::unix::process::CommandExt::uid(&mut command, user);
             std::os::unix::process::CommandExt::gid(&mut command, user);
         }
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::creation_flags(&mut command, self.creation);
         let shown = shorten(&format!("{command:?}"));
         let mut child = spawn(&mut command, &shown);
         let told = first_line(&mut child);
@@ -111,6 +136,13 @@ impl Fixture {
     /// Its pid, as seen from here.
     pub(crate) fn pid(&self) -> u32 {
         number(&self.told, "outer_pid")
+    }
+
+    /// The code it ended with, which it must have.
+    #[cfg(windows)]
+    pub(crate) fn code(&mut self) -> u32 {
+        let status = super::until(|| self.child.try_wait().ok().flatten()).expect("it has ended");
+        status.code().expect("every program ends with a code here").cast_unsigned()
     }
 
     /// Its pid and those of its children, ascending, as it sees them.

@@ -24,6 +24,9 @@ pub(crate) enum Need {
     Fuse,
     /// A cgroup2 hierarchy in which this user may make groups.
     Cgroup,
+    /// Windows that can be shown.
+    #[cfg(windows)]
+    Windows,
     /// A second loopback address, `::1`.
     Ipv6,
     /// Multipath TCP.
@@ -85,6 +88,8 @@ impl Need {
             Self::Docker => (super::docker::engine_answers(), "a Docker engine that answers".to_owned()),
             #[cfg(not(unix))]
             Self::Docker => (false, "a Docker engine".to_owned()),
+            #[cfg(windows)]
+            Self::Windows => (shows_windows(), "windows that can be shown".to_owned()),
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };
         (!there).then(|| format!("needs {what}"))
@@ -115,6 +120,14 @@ pub(crate) fn cgroup_root() -> Option<PathBuf> {
     let made = std::fs::create_dir(&probe);
     let _absent_where_it_was_not_made = std::fs::remove_dir(&probe);
     made.is_ok().then_some(mounted)
+}
+
+/// Whether the fixture can show one; without input it ends at once.
+#[cfg(windows)]
+fn shows_windows() -> bool {
+    let mut command = Command::new(super::place::fixture_program());
+    command.arg("window").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn has_rings() -> bool {

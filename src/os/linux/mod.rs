@@ -182,3 +182,18 @@ fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
 pub(super) fn privileged() -> bool {
     users::own() == Some(0)
 }
+
+/// This program is never run by itself here.
+#[cfg(feature = "cli")]
+pub(crate) fn errand(_arguments: &[std::ffi::OsString]) -> Option<bool> {
+    None
+}
+
+/// The pids that are the kernel's own.
+#[cfg(feature = "cli")]
+pub(crate) const KERNEL: [u32; 0] = [];
+
+/// The kernel serves nothing for programs here.
+pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Option<Gap>) {
+    (Vec::new(), None)
+}

@@ -1,26 +1,29 @@
-//! The jobs of launchd behind the holders of listeners. launchd is asked only where it started one of them, and tells a
-//! user of that user's jobs, root of the system's.
+//! The jobs of launchd behind listeners. launchd is asked only where it started a holder, and tells a user of that user's
+//! jobs, root of the system's. For which job it holds a socket itself it tells nobody: that is read from their files.
 
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::os::{launchd, users};
+use crate::os::{launchd, launchd_jobs, users};
 use crate::{Gap, Listener, Process, Service};
 
 /// launchd itself.
 const LAUNCHD: u32 = 1;
+/// Where the files of jobs are that everybody has.
+const FOLDERS: [&str; 4] = [
+    "/System/Library/LaunchDaemons",
+    "/Library/LaunchDaemons",
+    "/System/Library/LaunchAgents",
+    "/Library/LaunchAgents",
+];
+/// A longer file is none of a job.
+const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Names the jobs of processes that launchd started, and of their workers of the same name.
 pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let held_alone = |listener: &&Listener| {
-        let pids = || listener.holders.iter().map(|holder| holder.process.id.pid);
-        pids().any(|pid| pid == LAUNCHD) && pids().all(|pid| pid == LAUNCHD)
-    };
-    let kept = listeners.iter().filter(held_alone).count();
-    if kept > 0 {
-        let detail = "which of its jobs launchd holds a socket for: no interface tells it";
-        gaps.push(Gap::new("services", "unsupported", kept, detail, None));
-    }
+    let mut gaps: Vec<Gap> = name_those_of_launchd(listeners).into_iter().collect();
     let processes = || listeners.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process);
     if !processes().any(|process| main_process(process).is_some()) {
         return gaps;
@@ -48,6 +51,52 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
         }
     }
     gaps
+}
+
+/// Names the jobs that launchd holds sockets for, where their files name exactly one.
+fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
+    let its_own =
+        |listener: &&mut Listener| listener.holders.iter().any(|holder| holder.process.id.pid == LAUNCHD);
+    let mut kept: Vec<&mut Listener> = listeners.iter_mut().filter(its_own).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
+    let mut homes: Vec<PathBuf> =
+        kept.iter().filter_map(|listener| users::home(listener.socket.uid?)).collect();
+    homes.sort();
+    homes.dedup();
+    folders.extend(homes.iter().map(|home| home.join("Library/LaunchAgents")));
+    let mut jobs: Vec<_> = folders.iter().flat_map(|folder| jobs_in(folder)).collect();
+    jobs.sort_by(|a, b| a.label.cmp(&b.label));
+    let mut unnamed = 0;
+    for listener in &mut kept {
+        match launchd_jobs::label(&listener.socket, &jobs) {
+            Some(label) => {
+                listener.service = Some(Service {
+                    manager: "launchd".into(),
+                    name: label.clone(),
+                    scope: if listener.socket.uid == Some(0) { "system" } else { "user" }.into(),
+                    activates: None,
+                });
+            }
+            None => unnamed += 1,
+        }
+    }
+    let detail = "which of its jobs launchd holds a socket for: their files do not name exactly one";
+    (unnamed > 0).then(|| Gap::new("services", "unsupported", unnamed, detail, None))
+}
+
+/// The jobs with sockets whose files are in a folder. What cannot be read there is none.
+fn jobs_in(folder: &Path) -> Vec<launchd_jobs::Job> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let read = |path: PathBuf| {
+        let mut bytes = Vec::new();
+        File::open(path).ok()?.take(LONGEST_FILE).read_to_end(&mut bytes).ok()?;
+        launchd_jobs::read(&bytes)
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "plist")).filter_map(read).collect()
 }
 
 /// The process that launchd would have started, where this is it or a worker of it: one whose parent has its name.

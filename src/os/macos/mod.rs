@@ -97,3 +97,18 @@ pub(super) fn command(_pid: u32) -> Option<Vec<crate::Text>> {
 pub(super) fn shares_network(_socket: &impl Sized) -> Option<bool> {
     None
 }
+
+/// This program is never run by itself here.
+#[cfg(feature = "cli")]
+pub(crate) fn errand(_arguments: &[std::ffi::OsString]) -> Option<bool> {
+    None
+}
+
+/// The pids that are the kernel's own.
+#[cfg(feature = "cli")]
+pub(crate) const KERNEL: [u32; 1] = [0];
+
+/// The kernel serves nothing for programs here.
+pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Option<Gap>) {
+    (Vec::new(), None)
+}

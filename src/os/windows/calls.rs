@@ -25,7 +25,8 @@ use windows_sys::Win32::System::Services::{
     SERVICE_WIN32,
 };
 use windows_sys::Win32::System::Threading::{
-    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
+    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_ACCESS_RIGHTS,
+    PROCESS_QUERY_LIMITED_INFORMATION,
 };
 
 use super::lives::{Life, Listed};
@@ -102,22 +103,39 @@ pub(super) fn table(table: Table, all: bool) -> Result<(Vec<u8>, Layout), io::Er
     }
 }
 
-/// What is known of a pid's process (`GetProcessTimes`, which asks for no right over it but to know of it).
+/// A process in hand, with these rights over it. `None` where there is no such process.
+pub(super) fn open(pid: u32, rights: PROCESS_ACCESS_RIGHTS) -> io::Result<Option<OwnedHandle>> {
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: numbers alone are passed; the handle that comes back is owned once, by what is made of it here.
+    unsafe {
+        let handle = OpenProcess(rights, 0, pid);
+        if !handle.is_null() {
+            return Ok(Some(OwnedHandle::from_raw_handle(handle)));
+        }
+    }
+    let error = io::Error::last_os_error();
+    let gone = error.raw_os_error() == i32::try_from(ERROR_INVALID_PARAMETER).ok();
+    if gone { Ok(None) } else { Err(error) }
+}
+
+/// What is known of a pid's process.
 pub(super) fn life(pid: u32) -> Life {
+    match open(pid, PROCESS_QUERY_LIMITED_INFORMATION) {
+        Ok(Some(process)) => life_of(&process),
+        Ok(None) => Life::Ended,
+        Err(_) => Life::Unknown,
+    }
+}
+
+/// What is known of a process in hand (`GetProcessTimes`, which asks for no right over it but to know of it).
+pub(super) fn life_of(process: &OwnedHandle) -> Life {
     let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut start, mut exit, mut kernel, mut user) = (none, none, none, none);
     let mut code = 0;
+    let handle = process.as_raw_handle();
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: numbers are passed to get a handle, which is owned once; the calls write to variables of their types.
+    // SAFETY: the handle is open; the calls write to variables of their types.
     let known = unsafe {
-        let handle = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid);
-        if handle.is_null() {
-            let gone =
-                io::Error::last_os_error().raw_os_error() == i32::try_from(ERROR_INVALID_PARAMETER).ok();
-            return if gone { Life::Ended } else { Life::Unknown };
-        }
-        let process = OwnedHandle::from_raw_handle(handle);
-        let handle = process.as_raw_handle();
         // One that has ended stays as long as somebody has it open.
         if GetExitCodeProcess(handle, &raw mut code) != 0 && code != STILL_ACTIVE.cast_unsigned() {
             return Life::Ended;

@@ -1,17 +1,17 @@
 //! A process in hand by its handle: while that is open, its pid is not given away.
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
 
-use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::WAIT_OBJECT_0;
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
     WaitForSingleObject,
 };
 
-use super::{KERNEL, closing};
+use super::KERNEL;
+use super::{calls, closing, console};
 use crate::ProcessId;
-use crate::os::processes;
 
 /// A process that can be ended without mistaking another one for it.
 #[derive(Debug)]
@@ -21,30 +21,26 @@ pub(crate) struct Grip {
 }
 
 impl Grip {
-    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now.
+    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now: one that
+    /// was not created at that time.
     pub(crate) fn of(id: ProcessId) -> io::Result<Option<Grip>> {
-        if id.start.is_none() {
-            return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
+        if KERNEL.contains(&id.pid) {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it is the kernel of Windows, which is never ended",
+            ));
         }
         let rights = PROCESS_TERMINATE | PROCESS_SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION;
-        #[expect(unsafe_code, reason = "the system's own interface")]
-        // SAFETY: numbers alone are passed; the handle that comes back is owned once, by what is made of it here.
-        let process = unsafe {
-            let handle = OpenProcess(rights, 0, id.pid);
-            if handle.is_null() {
-                let error = io::Error::last_os_error();
-                let gone = error.raw_os_error() == i32::try_from(ERROR_INVALID_PARAMETER).ok();
-                return if gone { Ok(None) } else { Err(error) };
-            }
-            OwnedHandle::from_raw_handle(handle)
+        let Some(process) = calls::open(id.pid, rights)? else { return Ok(None) };
+        let Some(start) = id.start else {
+            return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         };
+        let same = calls::life_of(&process).name() == Some(start);
         let grip = Grip { process, pid: id.pid };
-        let found = processes::read(std::iter::once(id.pid));
-        let same = found.get(&id.pid).is_some_and(|process| process.id == id);
         Ok((same && !grip.has_ended()).then_some(grip))
     }
 
-    /// Pids 0 and 4 are the kernel's own.
+    /// Nothing of the kernel is ever taken hold of.
     pub(crate) fn is_kernel(&self) -> bool {
         KERNEL.contains(&self.pid)
     }
@@ -54,14 +50,14 @@ impl Grip {
         Ok(())
     }
 
-    /// Asks its windows to close, where it has some; ends it where there is nothing to ask. A console's other processes
-    /// are never reached: a control event goes to a whole group, so none is sent. False where it had ended already.
+    /// Asks its windows to close; without any, sends Ctrl+C to its console, where nobody else is in that; ends it where
+    /// there is nothing to ask. False where it had ended already.
     pub(crate) fn terminate(&self) -> io::Result<bool> {
         if self.has_ended() {
             return Ok(false);
         }
         // While the handle is open the pid is this process's.
-        if closing::ask_to_close(self.pid) { Ok(true) } else { self.kill() }
+        if closing::ask_to_close(self.pid) || console::send_for(self.pid) { Ok(true) } else { self.kill() }
     }
 
     /// Ends it. False where it had ended already.
@@ -81,5 +77,53 @@ impl Grip {
         // SAFETY: the handle is open as long as `self`, and was opened with the right to wait.
         let waited = unsafe { WaitForSingleObject(self.process.as_raw_handle(), 0) };
         waited == WAIT_OBJECT_0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    /// A process that stays until its input ends.
+    fn waiting() -> Child {
+        let mut command = Command::new("cmd");
+        command.args(["/c", "set /p nothing="]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    fn id(child: &Child) -> ProcessId {
+        ProcessId { pid: child.id(), start: calls::life(child.id()).name() }
+    }
+
+    #[test]
+    fn the_kernel_is_never_taken_hold_of() {
+        for pid in KERNEL {
+            for start in [None, Some(0), calls::life(pid).name()] {
+                let refused = Grip::of(ProcessId { pid, start }).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_is_itself_by_the_time_it_was_created() {
+        let mut child = waiting();
+        let id = id(&child);
+        let start = id.start.unwrap();
+        for other in [start - 1, start + 1, 0] {
+            let other = ProcessId { start: Some(other), ..id };
+            assert!(Grip::of(other).unwrap().is_none(), "a pid that was given anew");
+        }
+        assert!(
+            Grip::of(ProcessId { start: None, ..id }).is_err(),
+            "nobody is ended whose start is not known"
+        );
+        let grip = Grip::of(id).unwrap().unwrap();
+        assert!(!grip.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
+        assert!(grip.kill().unwrap());
+        child.wait().unwrap();
+        assert!(grip.has_ended() && !grip.kill().unwrap() && !grip.terminate().unwrap());
+        assert!(Grip::of(id).unwrap().is_none(), "it has ended");
     }
 }

@@ -25,8 +25,26 @@ pub(in crate::os) enum Life {
     Unknown,
 }
 
+impl Life {
+    /// When it began, where it runs and that is known.
+    pub(in crate::os) fn start(self) -> Option<u64> {
+        match self {
+            Life::Since(start) => Some(start),
+            Life::Ended | Life::Unknown => None,
+        }
+    }
+
+    /// The same as a process is named by it: in microseconds since 1970, which every reader of JSON keeps whole.
+    pub(in crate::os) fn name(self) -> Option<u64> {
+        self.start().map(|start| start.saturating_sub(SINCE_1601) / 10)
+    }
+}
+
+/// 1970 in units of 100 ns since 1601.
+const SINCE_1601: u64 = 116_444_736_000_000_000;
+
 /// The kernel's own pids, which are never given anew.
-pub(in crate::os) const KERNEL: [u32; 2] = [0, 4];
+pub(crate) const KERNEL: [u32; 2] = [0, 4];
 
 /// So much the times of a socket and a process may differ by: they are not taken at one moment, and clocks are set.
 const SLACK: u64 = 2 * 10_000_000;
@@ -45,16 +63,12 @@ pub(in crate::os) fn without_process(
     processes: &[Listed],
     mut life: impl FnMut(u32) -> Life,
 ) -> Unseen {
-    let began = |life: &mut dyn FnMut(u32) -> Life, pid| match life(pid) {
-        Life::Since(start) => Some(start),
-        Life::Ended | Life::Unknown => None,
-    };
     // A child of the process that has the pid now began after it, and is no child of the one before.
-    let next_began = later.as_ref().and_then(|_| began(&mut life, pid));
+    let next_began = later.as_ref().and_then(|_| life(pid).start());
     let mut candidates: Vec<Candidate> = processes
         .iter()
         .filter(|process| process.parent == pid && process.pid != pid && !KERNEL.contains(&process.pid))
-        .filter(|child| match began(&mut life, child.pid) {
+        .filter(|child| match life(child.pid).start() {
             // Handles are inherited when a process begins.
             Some(start) => {
                 opened.is_none_or(|opened| start.saturating_add(SLACK) >= opened)
@@ -107,6 +121,14 @@ mod tests {
 
     fn pids(unseen: &Unseen) -> Vec<u32> {
         unseen.candidates.iter().map(|candidate| candidate.pid).collect()
+    }
+
+    #[test]
+    fn a_process_is_named_by_a_number_that_doubles_hold() {
+        // 2026-11-26 and 2200-01-01.
+        assert_eq!(Life::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
+        assert!(Life::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
+        assert_eq!((Life::Since(0).name(), Life::Ended.name(), Life::Unknown.name()), (Some(0), None, None));
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod calls;
 #[cfg(feature = "cli")]
 mod closing;
 #[cfg(feature = "cli")]
+mod console;
+#[cfg(feature = "cli")]
 mod grip;
+mod netsh;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
@@ -19,13 +21,18 @@ use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_Q
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 #[cfg(feature = "cli")]
+pub(crate) use console::errand;
+#[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
+pub(super) use netsh::{limits, served};
 pub(super) use pinned::{Pinned, pin};
 
-use super::windows_parts::{excluded, lives, services, table};
+use super::windows_parts::{excluded, http_sys, lives, services, table};
 use super::{HolderSearch, Holders, Limits, Reader, Request, Row, SocketTable, portable};
-use crate::{Candidate, Error, ErrorKind, Evidence, Family, Gap, Listener, Process, Protocol, Reason};
-use lives::{KERNEL, Life};
+use crate::{Candidate, Error, ErrorKind, Evidence, Gap, Listener, Process, Protocol, Reason, Text};
+use lives::Life;
+
+pub(crate) use lives::KERNEL;
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -74,10 +81,11 @@ pub(super) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, E
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| calls::life(pid));
     let list = OnceCell::new();
     for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
-        held.retain(|one| {
+        held.retain_mut(|one| {
             let pid = one.process.pid();
             let opened = row.opened.get(&pid).copied();
             let lived = if KERNEL.contains(&pid) { Life::Unknown } else { life(pid) };
+            one.process.began(lived);
             let later = lives::is_older(opened, lived);
             if lived != Life::Ended && !later {
                 return true;
@@ -114,9 +122,14 @@ pub(super) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
     }
 }
 
-/// The ancestors of these processes, out of one list of all processes.
-pub(super) fn forebears(pids: &[u32]) -> Vec<u32> {
-    lives::ancestors(pids.iter().copied(), &calls::processes())
+/// These processes and all their ancestors by pid, with the names that the system's list has for them. sysinfo's names
+/// lose what is no valid UTF-16.
+pub(super) fn families(pids: &[u32]) -> BTreeMap<u32, Text> {
+    let listed = calls::processes();
+    let mut wanted = lives::ancestors(pids.iter().copied(), &listed);
+    wanted.extend(pids);
+    let family = listed.into_iter().filter(|process| wanted.contains(&process.pid));
+    family.map(|process| (process.pid, process.name)).collect()
 }
 
 /// Ancestors came with the facts of their children.
@@ -151,47 +164,10 @@ pub(super) fn privileged() -> bool {
     }
 }
 
-/// What this machine allows to bind. Windows knows no privileged ports. Its ranges are given by no documented interface
-/// to programs; netsh prints them, and is asked where somebody wants to know why alone.
-pub(super) fn limits(protocol: Protocol) -> Limits {
-    let mut limits = Limits::default();
-    let only = format!("protocol={}", protocol.as_str());
-    for family in [Family::Ipv4, Family::Ipv6] {
-        match netsh(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
-            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
-            Err(why) => {
-                let what = format!("Windows' excluded port ranges over {}", family.as_str());
-                limits.gaps.push(not_listed(&what, &why));
-            }
-        }
-    }
-    // Only of connections is it told, which are TCP's.
-    if protocol == Protocol::Tcp {
-        match netsh(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
-            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
-            Err(why) => limits.gaps.push(not_listed("the ports that outgoing connections are given", &why)),
-        }
-    }
-    limits
-}
-
-/// What netsh prints.
-fn netsh(arguments: &[&str]) -> Result<Vec<u8>, String> {
-    match Command::new("netsh").args(arguments).stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(output.stdout),
-        Ok(output) => Err(output.status.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 /// None: what there is to know netsh tells, and nobody else.
 #[cfg(feature = "cli")]
 pub(super) fn ready_limits(_protocol: Protocol) -> Limits {
     Limits::default()
-}
-
-fn not_listed(what: &str, why: &str) -> Gap {
-    Gap::new("limits", "error", 1, format!("{what}: netsh did not list them: {why}"), None)
 }
 
 /// The table here does not tell how long TIME_WAIT lasts.
@@ -205,6 +181,6 @@ pub(super) fn containers_run() -> bool {
 }
 
 /// Command lines of processes that do not hold what was asked for are not read here.
-pub(super) fn command(_pid: u32) -> Option<Vec<crate::Text>> {
+pub(super) fn command(_pid: u32) -> Option<Vec<Text>> {
     None
 }

@@ -1,0 +1,139 @@
+//! What Windows tells by its program netsh and by no documented interface. It is run for `why` alone.
+
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{calls, excluded, http_sys};
+use crate::knowledge::FILE_SHARING;
+use crate::os::{Limits, Served, Server};
+use crate::{Family, Gap, Listener, Protocol};
+
+/// How long one run of it may take.
+const LONGEST: Duration = Duration::from_secs(5);
+/// The kernel's pid, by which it listens for others.
+const KERNEL: u32 = 4;
+
+/// What this machine allows to bind. Windows knows no privileged ports.
+pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
+    let mut limits = Limits::default();
+    let only = format!("protocol={}", protocol.as_str());
+    for family in [Family::Ipv4, Family::Ipv6] {
+        match printed(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
+            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
+            Err(why) => {
+                let what = format!("Windows' excluded port ranges over {}", family.as_str());
+                limits.gaps.push(not_listed("limits", &what, &why));
+            }
+        }
+    }
+    // Only of connections is it told, which are TCP's.
+    if protocol == Protocol::Tcp {
+        match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
+            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
+            Err(why) => {
+                let what = "the ports that outgoing connections are given";
+                limits.gaps.push(not_listed("limits", what, &why));
+            }
+        }
+    }
+    limits
+}
+
+/// What the kernel's web server serves at the port of these listeners, where the kernel holds one.
+pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
+    let by_kernel =
+        |listener: &&Listener| listener.holders.iter().any(|holder| holder.process.id.pid == KERNEL);
+    let mut held = listeners.iter().filter(by_kernel);
+    let port = held.find_map(|listener| listener.socket.endpoint.port());
+    let Some(port) = port.filter(|port| !FILE_SHARING.contains(port)) else { return (Vec::new(), None) };
+    let what = format!("for whom HTTP.sys serves port {port}");
+    let queues = match printed(&["http", "show", "servicestate", "view=requestq", "verbose=no"]) {
+        Ok(printed) => http_sys::at_port(&printed, port),
+        Err(why) => return (Vec::new(), Some(not_listed("services", &what, &why))),
+    };
+    if queues.is_empty() {
+        let gap = not_listed("services", &what, "it names nobody to this user");
+        return (Vec::new(), Some(gap));
+    }
+    let listed = calls::processes();
+    // Without their names pids are left.
+    let services = calls::services().unwrap_or_default();
+    let server = |pid: u32| Server {
+        pid,
+        name: listed.iter().find(|process| process.pid == pid).map(|process| process.name.clone()),
+        services: services.get(&pid).cloned().unwrap_or_default(),
+    };
+    let served = queues
+        .into_iter()
+        .map(|queue| Served { urls: queue.urls, by: queue.pids.into_iter().map(server).collect() });
+    (served.collect(), None)
+}
+
+/// What netsh prints.
+fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
+    run(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
+}
+
+/// What a program prints. One that has not ended by then is ended.
+fn run(command: &mut Command, longest: Duration) -> io::Result<Vec<u8>> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let mut out = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut printed = Vec::new();
+        out.as_mut().map_or(Ok(0), |out| out.read_to_end(&mut printed)).map(|_| printed)
+    });
+    let until = Instant::now() + longest;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+            None => {
+                // It is our own child, and not waited for yet.
+                child.kill()?;
+                child.wait()?;
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
+            }
+        }
+    };
+    match (status.success(), reader.join()) {
+        (true, Ok(printed)) => printed,
+        (true, Err(_)) => Err(io::Error::other("what it printed could not be read")),
+        (false, _) => Err(io::Error::other(status.to_string())),
+    }
+}
+
+fn not_listed(of: &str, what: &str, why: &str) -> Gap {
+    Gap::new(of, "error", 1, format!("{what}: netsh did not list them: {why}"), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cmd(line: &str) -> Command {
+        let mut command = Command::new("cmd");
+        command.args(["/c", line]);
+        command
+    }
+
+    #[test]
+    fn what_a_program_prints_is_read_to_its_end() {
+        assert_eq!(run(&mut cmd("echo 80"), LONGEST).unwrap().trim_ascii(), b"80");
+        assert!(run(&mut cmd("exit 3"), LONGEST).is_err());
+        assert!(run(&mut Command::new("allears-is-no-such-program"), LONGEST).is_err());
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_not_waited_for() {
+        let began = Instant::now();
+        let endless = "for /l %i in (1,0,2) do @ver>nul";
+        let error = run(&mut cmd(endless), Duration::from_millis(100)).unwrap_err();
+        assert!(
+            error.kind() == io::ErrorKind::TimedOut && began.elapsed() < Duration::from_secs(30),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! What Windows alone has: consoles that a program is asked to end by, and texts of UTF-16. Under wine they run too.
+
+use crate::stage::{
+    Answer, Fixture, Look, Need, Steps, decoded, fixture_program, folder, live_character, port,
+};
+use serde_json::json;
+
+cases![
+    a_program_with_a_window_is_asked_to_close_it[Need::Windows],
+    a_program_alone_in_its_console_is_sent_ctrl_c[],
+    one_that_shares_its_console_is_ended_by_itself[],
+    one_that_takes_no_notice_outlives_the_timeout[],
+    half_of_a_pair_in_an_argument_is_kept[],
+    a_name_in_other_letters_is_kept[],
+];
+
+const CREATE_NEW_CONSOLE: u32 = 0x10;
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+const CREATE_NO_WINDOW: u32 = 0x800_0000;
+
+/// What a program ends with that does nothing about Ctrl+C: STATUS_CONTROL_C_EXIT, under wine 0.
+const BY_CTRL_C: [u32; 2] = [0xC000_013A, 0];
+/// What the fixture ends with where its window was closed.
+const WINDOW_CLOSED: u32 = 7;
+/// What it ends with where it was not asked.
+const TERMINATED: u32 = 1;
+
+fn steps() -> Steps {
+    Steps::new([format!("tcp=127.0.0.1:{}", port())])
+}
+
+fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
+    let target = server.port().to_string();
+    let arguments = [&["free", "--json", "--yes"], arguments, &[&target]].concat();
+    Answer::of(Look::at(arguments.iter().copied()).run().without_panic().code(code))
+}
+
+fn a_program_with_a_window_is_asked_to_close_it() {
+    let mut server = steps().step("window").start();
+    let answer = free(&server, &[], 0);
+    answer.seen.equal(&answer.document["done"][0]["result"], &json!("ended"), "result");
+    answer.seen.equal(server.code(), WINDOW_CLOSED, "how it ended");
+}
+
+fn a_program_alone_in_its_console_is_sent_ctrl_c() {
+    for flags in [CREATE_NEW_CONSOLE, CREATE_NO_WINDOW] {
+        let mut server = steps().creation(flags).start();
+        let answer = free(&server, &[], 0);
+        answer.seen.equal(&answer.document["done"][0]["result"], &json!("ended"), "result");
+        answer.seen.must(BY_CTRL_C.contains(&server.code()), "it was asked");
+    }
+}
+
+fn one_that_shares_its_console_is_ended_by_itself() {
+    let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
+    let answer = free(&server, &[], 0);
+    answer.seen.equal(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
+    // The shell gives back what its command ended with, and would have been ended by Ctrl+C itself.
+    answer.seen.equal(server.code(), TERMINATED, "how it ended");
+}
+
+fn one_that_takes_no_notice_outlives_the_timeout() {
+    let mut server = steps().creation(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP).start();
+    let answer = free(&server, &["--timeout=300ms"], 1);
+    answer.seen.equal(&answer.document["done"][0]["result"], &json!("running"), "result");
+    let forced = free(&server, &["--timeout=300ms", "--force"], 0);
+    forced.seen.equal(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
+    forced.seen.equal(server.code(), TERMINATED, "how it ended");
+}
+
+fn half_of_a_pair_in_an_argument_is_kept() {
+    let server = Steps::default()
+        .wide(&[0x61, 0xD83D, 0x62])
+        .step("steps")
+        .step(&format!("tcp=127.0.0.1:{}", port()))
+        .start();
+    let target = server.port().to_string();
+    let answer = Look::at([&target]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    // The half stands in the three bytes that Rust's own texts of Windows have there.
+    let kept = &holder["command_bytes"];
+    let words = kept.as_array().map(Vec::as_slice).unwrap_or_default();
+    answer.seen.must(words.iter().any(|word| decoded(word) == b"a\xED\xA0\xBDb"), "the argument, whole");
+    for shown in [Look::at([&target]).run().code(0), Look::at(["--csv", &target]).run().code(0)] {
+        shown.equal(live_character(shown.text()), None, "what a terminal would act on");
+    }
+}
+
+fn a_name_in_other_letters_is_kept() {
+    let name = "Gr\u{f6}\u{df}e \u{65e5}\u{672c} \u{1f600}.exe";
+    let program = folder().join(name);
+    std::fs::copy(fixture_program(), &program).expect("copy the fixture");
+    let server = steps().program(program).start();
+    let target = server.port().to_string();
+    let answer = Look::at([&target]).answer(0);
+    answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+    let card = Look::at([&target]).run().code(0);
+    card.must(card.text().contains(name), "the name, in UTF-8");
+}
