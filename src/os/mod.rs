@@ -9,6 +9,8 @@ mod branch;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
 mod machine;
+#[cfg(feature = "cli")]
+mod mark;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
@@ -53,6 +55,11 @@ mod users;
 #[cfg_attr(not(unix), path = "runtimes_windows.rs")]
 mod runtimes;
 
+#[cfg(feature = "cli")]
+#[cfg_attr(unix, path = "endings_unix.rs")]
+#[cfg_attr(not(unix), path = "endings_windows.rs")]
+mod endings;
+
 #[cfg_attr(unix, path = "attempts_unix.rs")]
 #[cfg_attr(not(unix), path = "attempts_windows.rs")]
 mod attempts;
@@ -66,8 +73,12 @@ use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
+pub(crate) use endings::on_ending;
+#[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{Excluded, Limits, Local, limits, local_addresses, time_wait_left};
+#[cfg(feature = "cli")]
+pub(crate) use mark::Mark;
 #[cfg(feature = "cli")]
 pub(crate) use sys::Grip;
 
