@@ -90,10 +90,10 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     }
     if found.unseen > 0 {
         let whose = match found.unseen {
-            1 => "holders of 1 listener were".to_owned(),
-            many => format!("holders of {many} listeners were"),
+            1 => "holders of 1 listener".to_owned(),
+            many => format!("holders of {many} listeners"),
         };
-        say("note", &format!("{whose} not seen by both, and could not be compared"));
+        say("note", &format!("{whose} could not be compared: they were not seen, or not by both"));
     }
     let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
     for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {

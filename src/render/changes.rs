@@ -90,16 +90,17 @@ pub(crate) fn told(change: &Change, asker: &Asker) -> String {
 pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
     let what = words::what(listener, asker);
     match what.is_empty() {
-        true => holders(listener),
-        false => format!("{}  {what}", holders(listener)),
+        true => holders(listener, words::holder_by_script),
+        // What runs is told there.
+        false => format!("{}  {what}", holders(listener, words::holder)),
     }
 }
 
 /// `node (pid 4121, dev)`, `postgres?`, `(forwarded)`, `nobody`.
-fn holders(listener: &Listener) -> String {
+fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
     let more = if listener.unseen.is_some() { " and others that could not be seen" } else { "" };
     match (listener.holders.is_empty(), &listener.unseen) {
-        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>())),
+        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), name)),
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
             [only] => format!("{}? (pid {}, not seen)", words::process_name(&only.name), only.pid),
             _ if unseen.reason == crate::Reason::Kernel => "(kernel)".to_owned(),
@@ -113,12 +114,17 @@ fn holders(listener: &Listener) -> String {
     }
 }
 
-fn several(holders: &[&Holder]) -> String {
-    let named = holders.iter().take(NAMED).map(|holder| words::holder_by_script(holder)).collect::<Vec<_>>();
+fn several(holders: &[&Holder], name: fn(&Holder) -> String) -> String {
+    let named = holders.iter().take(NAMED).map(|holder| name(holder)).collect::<Vec<_>>();
     match holders.len().saturating_sub(NAMED) {
         0 => named.join(", "),
         more => format!("{} +{more}", named.join(", ")),
     }
+}
+
+/// The holders, each by what it runs.
+fn who(listener: &Listener) -> String {
+    holders(listener, words::holder_by_script)
 }
 
 fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
@@ -127,7 +133,7 @@ fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
     if has(Difference::Holders) {
         parts.push(change_of_hands(before, after));
     } else {
-        parts.push(holders(if after.holders.is_empty() { before } else { after }));
+        parts.push(who(if after.holders.is_empty() { before } else { after }));
     }
     let name = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
     let user = |listener: &Listener| name(words::user(&listener.socket.user, listener.socket.uid));
@@ -158,7 +164,7 @@ fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
 /// `node (pid 5, dev) -> node (pid 9, dev)`; of several holders those alone that came and went.
 fn change_of_hands(before: &Listener, after: &Listener) -> String {
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
-        return format!("{} -> {}", holders(before), holders(after));
+        return format!("{} -> {}", who(before), who(after));
     }
     let known = |listener: &Listener, one: &Holder| {
         listener.holders.iter().any(|other| other.process.id == one.process.id)
@@ -168,13 +174,13 @@ fn change_of_hands(before: &Listener, after: &Listener) -> String {
     let stay = after.holders.len() - come.len();
     let mut parts = Vec::new();
     if !come.is_empty() {
-        parts.push(format!("also held by {}", several(&come)));
+        parts.push(format!("also held by {}", several(&come, words::holder_by_script)));
     }
     if !gone.is_empty() {
-        parts.push(format!("no more held by {}", several(&gone)));
+        parts.push(format!("no more held by {}", several(&gone, words::holder_by_script)));
     }
     match stay {
-        0 => format!("{} -> {}", holders(before), holders(after)),
+        0 => format!("{} -> {}", who(before), who(after)),
         _ => parts.join(", "),
     }
 }
