@@ -19,6 +19,7 @@ mod port;
 mod running;
 #[cfg(unix)]
 mod runtime;
+mod stream;
 #[cfg(unix)]
 mod systemd;
 #[cfg(unix)]
@@ -44,6 +45,7 @@ pub(crate) use port::{on_one_port, port};
 pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use runtime::{Manner, Odd};
+pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use systemd::Systemd;
 #[cfg(unix)]
