@@ -25,7 +25,7 @@ use screen::Screen;
 /// What the loop is woken by, before it is time for the next look.
 enum Wake {
     /// A key on the screen, or another size of it.
-    Input(ratatui::crossterm::event::Event),
+    Input(crossterm::event::Event),
     /// The process is to end.
     End,
 }
@@ -53,7 +53,7 @@ enum Then {
 trait View {
     fn show(&mut self, news: &News<'_>, now: Instant) -> io::Result<()>;
 
-    fn input(&mut self, _input: &ratatui::crossterm::event::Event, _now: Instant) -> io::Result<Then> {
+    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Then> {
         Ok(Then::Look)
     }
 

@@ -73,7 +73,8 @@ impl Dialogue {
             ended.then_some(false)
         });
         if shown != Some(true) {
-            let screen = String::from_utf8_lossy(&self.screen()).escape_debug().to_string();
+            let screen =
+                super::fixture::shorten(&String::from_utf8_lossy(&self.screen()).escape_debug().to_string());
             panic!("{text} is not shown by {}\n{screen}", self.shown);
         }
     }

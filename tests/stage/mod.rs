@@ -45,7 +45,6 @@ pub(crate) use port::{on_one_port, port};
 pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use runtime::{Manner, Odd};
-pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use systemd::Systemd;
 #[cfg(unix)]

@@ -1,69 +1,69 @@
 //! The screen on a terminal, and the keys typed there. Whatever ends the program, the terminal is as it was.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Once;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Instant;
 
-use anstyle::Effects;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::crossterm::execute;
-use ratatui::crossterm::style::force_color_output;
-use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+use anstyle::Style;
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
+use crossterm::{execute, queue};
 
-use super::board::{self, Board, Wish};
+use super::board::{Board, Line, Wish};
 use super::{News, Then, View, Wake};
 use crate::ChangeKind;
-use crate::render::style::{Meaning, Palette};
+use crate::render::style::Palette;
 
 /// A terminal that shows a board, and is given back when this is dropped.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<io::Stdout>>,
     board: Board,
     color: bool,
+    /// What stands there, so that only what is new is written.
+    shown: Vec<Line>,
+    size: (u16, u16),
 }
 
 impl Screen {
     pub(super) fn open(board: Board) -> io::Result<Screen> {
         give_back_when_falling();
         enable_raw_mode()?;
-        // From here on what goes wrong has to give it back.
-        let opened = execute!(io::stdout(), EnterAlternateScreen)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
-        match opened {
-            Ok(terminal) => {
-                let color = board.color();
-                // Whether there are colours was decided before.
-                force_color_output(color);
-                Ok(Screen { terminal, board, color })
-            }
-            Err(error) => {
-                give_back();
-                Err(error)
-            }
-        }
+        let color = board.color();
+        // From here on what goes wrong gives it back.
+        let screen = Screen { board, color, shown: Vec::new(), size: (0, 0) };
+        execute!(io::stdout(), EnterAlternateScreen, Hide).map(|()| screen)
     }
 
     fn draw(&mut self, now: Instant) -> io::Result<()> {
-        let (board, color) = (&mut self.board, self.color);
-        self.terminal
-            .draw(|frame| {
-                let area = frame.area();
-                let lines = board.draw(usize::from(area.width), usize::from(area.height), now);
-                let buffer = frame.buffer_mut();
-                for (y, line) in (area.y..area.bottom()).zip(&lines) {
-                    buffer.set_line(area.x, y, &shown(line, color), area.width);
-                }
-            })
-            .map(drop)
+        let size = size()?;
+        let mut out = Vec::new();
+        if size != self.size {
+            (self.size, self.shown) = (size, Vec::new());
+            queue!(out, Clear(ClearType::All))?;
+        }
+        let (width, height) = size;
+        let lines = self.board.draw(usize::from(width), usize::from(height), now);
+        for (y, line) in (0..height).zip(&lines) {
+            if self.shown.get(usize::from(y)) != Some(line) {
+                // Cleared before: behind the last column a terminal would clear that one.
+                queue!(out, MoveTo(0, y), Clear(ClearType::CurrentLine))?;
+                out.write_all(painted(line, self.color).as_bytes())?;
+            }
+        }
+        for y in (0..height).skip(lines.len()).take(self.shown.len().saturating_sub(lines.len())) {
+            queue!(out, MoveTo(0, y), Clear(ClearType::CurrentLine))?;
+        }
+        self.shown = lines;
+        if out.is_empty() {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&out)?;
+        stdout.flush()
     }
 }
 
@@ -155,45 +155,23 @@ fn wish(key: &KeyEvent) -> Option<Wish> {
     }
 }
 
-fn shown(line: &board::Line, color: bool) -> Line<'_> {
-    let spans = line.pieces.iter().map(|(text, meaning)| {
-        let style = match (color, line.mark, meaning) {
-            (false, ..) => Style::new(),
-            (true, Some(ChangeKind::Closed), _) => {
-                Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT)
-            }
-            (true, Some(_), meaning) => meaning.map_or_else(Style::new, style).add_modifier(Modifier::BOLD),
-            (true, None, meaning) => meaning.map_or_else(Style::new, style),
+fn painted(line: &Line, color: bool) -> String {
+    let paint = |(text, meaning): &(String, Option<_>)| {
+        let style = match (color, line.mark) {
+            (false, _) => Style::new(),
+            (true, Some(ChangeKind::Closed)) => Style::new().dimmed().strikethrough(),
+            (true, Some(_)) => meaning.map_or_else(Style::new, Palette::style).bold(),
+            (true, None) => meaning.map_or_else(Style::new, Palette::style),
         };
-        Span::styled(text.as_str(), style)
-    });
-    Line::from_iter(spans)
-}
-
-/// What a meaning looks like elsewhere, in the words of the screen.
-fn style(meaning: Meaning) -> Style {
-    let wanted = Palette::style(meaning);
-    let mut style = Style::new();
-    if let Some(anstyle::Color::Ansi(color)) = wanted.get_fg_color() {
-        style = style.fg(match color {
-            anstyle::AnsiColor::Red => Color::Red,
-            anstyle::AnsiColor::Green => Color::Green,
-            anstyle::AnsiColor::Yellow => Color::Yellow,
-            anstyle::AnsiColor::Cyan => Color::Cyan,
-            _ => Color::Reset,
-        });
-    }
-    for (effect, modifier) in [(Effects::BOLD, Modifier::BOLD), (Effects::DIMMED, Modifier::DIM)] {
-        if wanted.get_effects().contains(effect) {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
+        format!("{style}{text}{style:#}")
+    };
+    line.pieces.iter().map(paint).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::style::Meaning;
 
     #[test]
     fn keys_are_known() {
@@ -207,9 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_those_of_the_table() {
-        let exposed = style(Meaning::Exposed);
-        assert_eq!((exposed.fg, exposed.add_modifier), (Some(Color::Yellow), Modifier::BOLD));
-        assert_eq!(style(Meaning::Label).add_modifier, Modifier::DIM);
+    fn what_is_gone_is_struck_and_nothing_is_painted_without_colours() {
+        let pieces = vec![("- ".to_owned(), None), ("80".to_owned(), Some(Meaning::Exposed))];
+        let line = Line { pieces, mark: Some(ChangeKind::Closed) };
+        assert_eq!(painted(&line, false), "- 80");
+        assert_eq!(painted(&line, true), "\u{1b}[2m\u{1b}[9m- \u{1b}[0m\u{1b}[2m\u{1b}[9m80\u{1b}[0m");
+        let present = Line { mark: None, ..line };
+        assert_eq!(painted(&present, true), "- \u{1b}[1m\u{1b}[33m80\u{1b}[0m");
     }
 }
