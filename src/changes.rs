@@ -1,8 +1,17 @@
 //! What is different between two snapshots: listeners that were opened, closed, or changed hands. Pure.
+//!
+//! Only what both could see is compared: what one side was not asked for, or could not see, is no difference.
 
+mod alike;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::{Endpoint, Listener, Protocol, Snapshot, Text};
+use crate::{Endpoint, Gap, Listener, Protocol, Selection, Snapshot, State, Text};
+
+use alike::Sight;
 
 /// What became of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +25,26 @@ pub enum ChangeKind {
     Changed,
 }
 
+/// In what a listener is not as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Difference {
+    /// Another socket is in its place.
+    Socket,
+    /// Its state.
+    State,
+    /// The user it belongs to.
+    User,
+    /// Whether it takes IPv4 too.
+    DualStack,
+    /// Who holds it.
+    Holders,
+    /// The service it belongs to.
+    Service,
+    /// The container it belongs to.
+    Container,
+}
+
 /// A listener that is not the same in both snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,6 +55,31 @@ pub struct Change {
     pub before: Option<Listener>,
     /// As it is; `None` for one that was closed.
     pub after: Option<Listener>,
+    /// In what a changed one differs; empty for the others.
+    pub differs: Vec<Difference>,
+    /// Whether it is so for sure. Where not, the side that lacks the listener could not see everything.
+    pub certain: bool,
+}
+
+/// Two snapshots beside each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// What is different, in the order of the later one's listeners, with those that are gone where they would stand.
+    pub changes: Vec<Change>,
+    /// Whether both sides hold every socket that both were asked for. Only then is no change proof of no difference.
+    pub complete: bool,
+    /// Whether both are of one machine. Of two, sockets and processes are compared by place and names alone.
+    pub same_machine: bool,
+    /// Whether both were asked for the same. Where not, what both could contain is compared.
+    pub same_question: bool,
+    /// Whether the earlier and the later one are complete in this sense, each.
+    pub complete_sides: [bool; 2],
+    /// What could not be read for the earlier and for the later one; of one that was asked for more than the other,
+    /// also where it cannot tell what the other was asked for.
+    pub gaps: [Vec<Gap>; 2],
+    /// How many listeners are there in both, alike as far as could be seen, with holders that could not be.
+    pub unseen: usize,
 }
 
 impl ChangeKind {
@@ -39,11 +93,104 @@ impl ChangeKind {
     }
 }
 
+impl Difference {
+    /// The difference's name: `socket`, `state`, `user`, `dual_stack`, `holders`, `service`, `container`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Difference::Socket => "socket",
+            Difference::State => "state",
+            Difference::User => "user",
+            Difference::DualStack => "dual_stack",
+            Difference::Holders => "holders",
+            Difference::Service => "service",
+            Difference::Container => "container",
+        }
+    }
+}
+
 impl Change {
     /// The listener as it is, or as it was where it is gone.
     pub fn listener(&self) -> Option<&Listener> {
         self.after.as_ref().or(self.before.as_ref())
     }
+}
+
+/// What is different between two snapshots: [`compare`] without what is known of the comparison itself.
+pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
+    compare(before, after).changes
+}
+
+/// Compares two snapshots. Of two listeners at one place the same socket is the same listener, then the same holders
+/// are; another socket at a place that only one had and has is a change of hands. What fluctuates by itself (queues,
+/// connections, times) is no difference, nor is a holder that only one side could see.
+pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
+    let same_question = asked(before) == asked(after);
+    let (before, after) = (narrowed(before, after), narrowed(after, before));
+    let sight = Sight {
+        same_machine: before.host == after.host && before.os == after.os,
+        same_rights: before.privileged == after.privileged,
+    };
+    let mut places: HashMap<Place<'_>, (Vec<&Listener>, Vec<&Listener>)> = HashMap::new();
+    for listener in &before.listeners {
+        places.entry(place(listener)).or_default().0.push(listener);
+    }
+    for listener in &after.listeners {
+        places.entry(place(listener)).or_default().1.push(listener);
+    }
+    let mut found = Found { changes: Vec::new(), unseen: 0 };
+    for (old, new) in places.into_values() {
+        found.pair(old, new, sight);
+    }
+    for change in &mut found.changes {
+        change.certain = match (change.kind, change.listener()) {
+            (ChangeKind::Opened, Some(listener)) => would_show(&before, listener),
+            (ChangeKind::Closed, Some(listener)) => would_show(&after, listener),
+            _ => true,
+        };
+    }
+    found.changes.sort_by(|a, b| match (a.listener(), b.listener()) {
+        (Some(a), Some(b)) => a.socket.order(&b.socket).then_with(|| a.socket.inode.cmp(&b.socket.inode)),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    Comparison {
+        changes: found.changes,
+        complete: before.complete && after.complete,
+        complete_sides: [before.complete, after.complete],
+        gaps: [before.gaps.clone(), after.gaps.clone()],
+        same_machine: sight.same_machine,
+        same_question,
+        unseen: found.unseen,
+    }
+}
+
+/// What a snapshot was asked for. Every TCP and UDP listener where it does not say.
+fn asked(snapshot: &Snapshot) -> Cow<'_, [Selection]> {
+    match &snapshot.asked {
+        Some(asked) => Cow::Borrowed(asked),
+        None => Cow::Owned(vec![Selection::default()]),
+    }
+}
+
+/// What of a snapshot the other one could contain too, by what that was asked for.
+fn narrowed<'a>(snapshot: &'a Snapshot, other: &Snapshot) -> Cow<'a, Snapshot> {
+    let (own, others) = (asked(snapshot), asked(other));
+    let mut narrowed = Cow::Borrowed(snapshot);
+    for selection in others.iter().filter(|selection| !own.contains(selection)) {
+        let mut applied = selection.apply(narrowed.into_owned());
+        if !selection.namespaces {
+            applied.listeners.retain(|listener| listener.socket.namespace.is_none());
+        }
+        narrowed = Cow::Owned(applied);
+    }
+    narrowed
+}
+
+/// Whether a snapshot would have this listener if it was there.
+fn would_show(snapshot: &Snapshot, listener: &Listener) -> bool {
+    // Containers are asked about by those who may, and may not answer.
+    let told_of_forwarded =
+        || snapshot.privileged && !snapshot.gaps.iter().any(|gap| gap.what.as_bytes() == b"containers");
+    snapshot.complete && (listener.socket.state != State::Forwarded || told_of_forwarded())
 }
 
 /// Where a listener is. Several may share a place (SO_REUSEPORT).
@@ -55,140 +202,70 @@ fn place(listener: &Listener) -> Place<'_> {
     (socket.endpoint.port(), socket.protocol, &socket.endpoint, socket.peer, namespace)
 }
 
-/// What is different between two snapshots, in the order of the later one's listeners, with those that are gone where
-/// they would stand. Of two listeners at one place the same socket is the same listener, then the same holders are;
-/// another socket at a place that only one had and has is a change of hands. What fluctuates by itself (queues,
-/// connections, times) is no difference.
-pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
-    let mut places: HashMap<Place<'_>, (Vec<&Listener>, Vec<&Listener>)> = HashMap::new();
-    for listener in &before.listeners {
-        places.entry(place(listener)).or_default().0.push(listener);
-    }
-    for listener in &after.listeners {
-        places.entry(place(listener)).or_default().1.push(listener);
-    }
-    let mut changes = Vec::new();
-    for (old, new) in places.into_values() {
-        pair(old, new, &mut changes);
-    }
-    let position = |change: &Change| change.listener().map(|listener| listener.socket.clone());
-    changes.sort_by(|a, b| match (position(a), position(b)) {
-        (Some(a), Some(b)) => a.order(&b),
-        (a, b) => a.is_some().cmp(&b.is_some()),
-    });
-    changes
+struct Found {
+    changes: Vec<Change>,
+    unseen: usize,
 }
 
-/// Pairs the listeners of one place.
-fn pair(mut old: Vec<&Listener>, new: Vec<&Listener>, changes: &mut Vec<Change>) {
-    let same: [fn(&Listener, &Listener) -> bool; 3] = [
-        |a, b| a.socket.inode.is_some() && a.socket.inode == b.socket.inode,
-        |a, b| pids(a) == pids(b),
-        |_, _| true,
-    ];
-    let mut rest = new;
-    for same in same {
-        rest.retain(|after| {
-            let Some(at) = old.iter().position(|before| same(before, after)) else { return true };
-            let before = old.remove(at);
-            if !is_the_same(before, after) {
-                let (before, after) = (Some(before.clone()), Some((*after).clone()));
-                changes.push(Change { kind: ChangeKind::Changed, before, after });
-            }
-            false
-        });
-    }
-    let closed =
-        |before: &Listener| Change { kind: ChangeKind::Closed, before: Some(before.clone()), after: None };
-    changes.extend(old.into_iter().map(closed));
-    let opened =
-        |after: &Listener| Change { kind: ChangeKind::Opened, before: None, after: Some(after.clone()) };
-    changes.extend(rest.into_iter().map(opened));
-}
-
-fn pids(listener: &Listener) -> Vec<(u32, Option<u64>)> {
-    listener.holders.iter().map(|holder| (holder.process.id.pid, holder.process.id.start)).collect()
-}
-
-fn is_the_same(a: &Listener, b: &Listener) -> bool {
-    let names = |listener: &Listener| -> Vec<Text> {
-        listener.holders.iter().map(|holder| holder.process.name.clone()).collect()
-    };
-    let reason = |listener: &Listener| listener.unseen.as_ref().map(|unseen| unseen.reason);
-    a.socket.inode == b.socket.inode
-        && a.socket.state == b.socket.state
-        && a.socket.uid == b.socket.uid
-        && a.socket.dual_stack == b.socket.dual_stack
-        && pids(a) == pids(b)
-        && names(a) == names(b)
-        && reason(a) == reason(b)
-        && a.service == b.service
-        && a.container == b.container
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Evidence, Holder, Process, ProcessId, Socket, State};
-
-    fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
-        let endpoint = Endpoint::Ip { address: "127.0.0.1".parse().unwrap(), port, interface: None };
-        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
-        listener.socket.inode = Some(inode);
-        let holder = |pid: &u32| Holder {
-            process: Process { ..Process::new(ProcessId { pid: *pid, start: Some(1) }, "server".into()) },
-            descriptors: vec![3],
-            evidence: Evidence::Descriptor,
-        };
-        listener.holders = pids.iter().map(holder).collect();
-        listener
-    }
-
-    fn snapshot(listeners: Vec<Listener>) -> Snapshot {
-        Snapshot {
-            host: "h".into(),
-            os: "linux".into(),
-            taken_at: jiff::Timestamp::UNIX_EPOCH,
-            privileged: true,
-            complete: true,
-            listeners,
-            gaps: Vec::new(),
-            how: Vec::new(),
+impl Found {
+    /// Pairs the listeners of one place: those that are the same socket, then those with the same holders, with a
+    /// holder in common, and whatever is left.
+    fn pair(&mut self, mut old: Vec<&Listener>, mut new: Vec<&Listener>, sight: Sight) {
+        self.pair_by_inode(&mut old, &mut new, sight);
+        let same: [fn(Sight, &Listener, &Listener) -> bool; 3] =
+            [Sight::are_held_alike, Sight::share_a_holder, |_, a, _| has_a_place(a)];
+        for same in same {
+            new.retain(|after| {
+                let Some(at) = old.iter().position(|before| same(sight, before, after)) else { return true };
+                self.compare(old.remove(at), after, sight);
+                false
+            });
         }
+        self.changes.extend(old.into_iter().map(|before| Change::one(ChangeKind::Closed, before)));
+        self.changes.extend(new.into_iter().map(|after| Change::one(ChangeKind::Opened, after)));
     }
 
-    /// `opened 80`
-    fn told(before: Vec<Listener>, after: Vec<Listener>) -> Vec<String> {
-        let told = |change: &Change| {
-            let port = change.listener().and_then(|listener| listener.socket.endpoint.port());
-            format!("{} {}", change.kind.as_str(), port.unwrap_or_default())
+    fn pair_by_inode(&mut self, old: &mut Vec<&Listener>, new: &mut Vec<&Listener>, sight: Sight) {
+        if !sight.same_machine {
+            return;
+        }
+        let mut by_inode: HashMap<u64, &Listener> =
+            old.iter().filter_map(|before| Some((before.socket.inode?, *before))).collect();
+        let mut paired = Vec::new();
+        new.retain(|after| match after.socket.inode.and_then(|inode| by_inode.remove(&inode)) {
+            Some(before) => {
+                self.compare(before, after, sight);
+                paired.extend(before.socket.inode);
+                false
+            }
+            None => true,
+        });
+        paired.sort_unstable();
+        old.retain(|before| before.socket.inode.is_none_or(|inode| paired.binary_search(&inode).is_err()));
+    }
+
+    fn compare(&mut self, before: &Listener, after: &Listener, sight: Sight) {
+        let differs = sight.differences(before, after);
+        if differs.is_empty() {
+            self.unseen += usize::from(before.unseen.is_some() || after.unseen.is_some());
+            return;
+        }
+        let (before, after) = (Some(before.clone()), Some(after.clone()));
+        self.changes.push(Change { kind: ChangeKind::Changed, before, after, differs, certain: true });
+    }
+}
+
+impl Change {
+    fn one(kind: ChangeKind, listener: &Listener) -> Change {
+        let (before, after) = match kind {
+            ChangeKind::Closed => (Some(listener.clone()), None),
+            ChangeKind::Opened | ChangeKind::Changed => (None, Some(listener.clone())),
         };
-        changes(&snapshot(before), &snapshot(after)).iter().map(told).collect()
+        Change { kind, before, after, differs: Vec::new(), certain: true }
     }
+}
 
-    #[test]
-    fn what_came_what_went_and_what_changed_hands() {
-        let old = || vec![listener(80, 1, &[5]), listener(81, 2, &[6]), listener(82, 3, &[7])];
-        assert_eq!(told(old(), old()), [""; 0]);
-        let new = vec![listener(79, 9, &[4]), listener(80, 1, &[5]), listener(82, 3, &[8])];
-        assert_eq!(told(old(), new), ["opened 79", "closed 81", "changed 82"]);
-        // Another socket in the same hands is a change too: the server was started again, or bound anew.
-        assert_eq!(told(vec![listener(80, 1, &[5])], vec![listener(80, 2, &[5])]), ["changed 80"]);
-    }
-
-    #[test]
-    fn what_fluctuates_is_no_difference() {
-        let mut busy = listener(80, 1, &[5]);
-        busy.socket.queue = Some(crate::Queue { waiting: 3, limit: Some(5) });
-        busy.holders.iter_mut().for_each(|holder| holder.descriptors.push(4));
-        assert_eq!(told(vec![listener(80, 1, &[5])], vec![busy]), [""; 0]);
-    }
-
-    #[test]
-    fn listeners_of_one_place_are_told_apart() {
-        let both = vec![listener(80, 1, &[5]), listener(80, 2, &[6])];
-        assert_eq!(told(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
-        let turned = vec![listener(80, 2, &[6]), listener(80, 1, &[5])];
-        assert_eq!(told(both, turned), [""; 0]);
-    }
+/// Unix sockets without a name are each in a place of their own.
+fn has_a_place(listener: &Listener) -> bool {
+    !matches!(listener.socket.endpoint, Endpoint::Unix { path: None })
 }

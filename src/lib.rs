@@ -72,7 +72,7 @@ mod text;
 mod verdict;
 
 pub use act::{connect::probe_listeners, why};
-pub use changes::{Change, ChangeKind, changes};
+pub use changes::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use error::{Error, ErrorKind};
 pub use knowledge::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -20,7 +20,6 @@ pub struct Query {
     selection: Selection,
     parents: bool,
     connections: bool,
-    namespaces: bool,
     reader: Reader,
     runtimes: Runtimes,
     search: HolderSearch,
@@ -30,6 +29,11 @@ impl Query {
     /// All TCP and UDP listeners of both address families.
     pub fn new() -> Query {
         Query::default()
+    }
+
+    /// What a snapshot was asked for, asked again: see [`Snapshot::asked`].
+    pub fn selecting(selection: Selection) -> Query {
+        Query { selection, ..Query::default() }
     }
 
     /// Asks for a port, besides what was asked for before.
@@ -105,7 +109,7 @@ impl Query {
 
     /// Asks for the listeners of every network namespace that can be seen, not of this process's alone. Linux only.
     pub fn all_namespaces(mut self) -> Query {
-        self.namespaces = true;
+        self.selection.namespaces = true;
         self
     }
 
@@ -147,8 +151,13 @@ impl Query {
     /// is not to be had here.
     /// Whatever is missing in part is a [`Gap`](crate::Gap) instead.
     pub fn look(&self) -> Result<Snapshot, Error> {
+        self.table().and_then(|table| self.look_at(table))
+    }
+
+    /// The socket table alone, of which more may be there than was asked for.
+    pub(crate) fn table(&self) -> Result<os::SocketTable, Error> {
         let selection = &self.selection;
-        let table = os::sockets(&os::Request {
+        os::sockets(&os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
             rare: selection.wants(Protocol::Sctp),
@@ -159,15 +168,21 @@ impl Query {
             all: selection.all || self.connections,
             // Who is connected has that port at the other end.
             port: if self.connections { None } else { selection.one_port() },
-            namespaces: self.namespaces,
+            namespaces: selection.namespaces,
             reader: self.reader,
-        })?;
+        })
+    }
+
+    /// What is asked for of a socket table, with who holds it.
+    pub(crate) fn look_at(&self, table: os::SocketTable) -> Result<Snapshot, Error> {
+        let selection = &self.selection;
         let mut snapshot = Snapshot {
             host: os::host_name(),
             os: std::env::consts::OS.into(),
             taken_at: os::now(),
             privileged: os::privileged(),
             complete: table.complete,
+            asked: Some(vec![selection.clone()]),
             listeners: Vec::new(),
             gaps: table.gaps,
             how: Vec::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Container, Evidence, Holder, Service, Socket, State, Text};
+use crate::{Container, Evidence, Holder, Selection, Service, Socket, State, Text};
 
 /// Listeners, holders and gaps of one moment on one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub struct Snapshot {
     /// Whether every socket that was asked for is in it. Only then does an absent listener mean that nothing
     /// listens. Holders that could not be seen do not matter here.
     pub complete: bool,
+    /// What was asked for; each of several narrows what the one before it gave. `None` where that is not told, as in
+    /// documents of older versions: then it is taken to be every TCP and UDP listener.
+    pub asked: Option<Vec<Selection>>,
     /// What listens (or, with [`crate::Query::all`], every socket), in order of port, protocol, address and pid.
     pub listeners: Vec<Listener>,
     /// What could not be read.

@@ -165,6 +165,10 @@ impl Family {
             Family::Unix => "unix",
         }
     }
+
+    pub(crate) fn parse(name: &str) -> Option<Family> {
+        [Family::Ipv4, Family::Ipv6, Family::Unix].into_iter().find(|family| family.as_str() == name)
+    }
 }
 
 impl State {

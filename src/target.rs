@@ -2,12 +2,15 @@
 
 mod grammar;
 mod lsof;
+mod parts;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+
+pub(crate) use parts::Parts;
 
 use crate::text::visible;
 use crate::{Endpoint, Family, Protocol, Socket};

@@ -149,6 +149,87 @@ fn an_unseen_holder_forbids_to_deny() {
     insta::assert_snapshot!(replay(&["5432", "-c", "nosuch"]));
 }
 
+const LATER: &str = "tests/replay/later.json";
+
+#[test]
+fn what_is_different_an_hour_later() {
+    let told = [[SAVED, LATER], [LATER, SAVED], [SAVED, SAVED]].map(|[a, b]| transcript(&["diff", a, b]));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_different_as_json() {
+    let output = run(&["diff", SAVED, LATER, "--json"]);
+    assert_eq!(status(&output), 1);
+    let mut document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Listeners are those of the list.
+    let port = |listener: &serde_json::Value| listener["port"].clone();
+    for change in document["changes"].as_array_mut().unwrap() {
+        (change["before"], change["after"]) = (port(&change["before"]), port(&change["after"]));
+    }
+    insta::assert_snapshot!(format!("{document:#}"));
+}
+
+#[test]
+fn two_machines_are_compared_by_places_and_names() {
+    insta::assert_snapshot!(transcript(&["diff", SAVED, "tests/replay/mac.json"]));
+}
+
+/// A copy of the saved snapshot with something else in it.
+fn altered(name: &str, alter: impl Fn(&mut serde_json::Value)) -> std::path::PathBuf {
+    let mut document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(SAVED).expect("a saved snapshot")).expect("a saved snapshot");
+    alter(&mut document);
+    let path = std::env::temp_dir().join(format!("allears-{name}-{}.json", std::process::id()));
+    std::fs::write(&path, document.to_string()).expect("a saved snapshot");
+    path
+}
+
+fn diff(old: &std::path::Path, new: &std::path::Path) -> String {
+    let output = run(&["diff".as_ref(), old.as_os_str(), new.as_os_str()]);
+    let [out, err] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    format!("{out}{err}status: {}\n", status(&output))
+}
+
+#[test]
+fn what_an_incomplete_snapshot_lacks_is_not_denied() {
+    let saved = std::path::Path::new(SAVED);
+    let none = altered("none", |document| {
+        document["complete"] = false.into();
+        document["listeners"].as_array_mut().unwrap().retain(|one| one["port"] != 22);
+        let gap = r#"{"what": "sockets", "reason": "netlink", "count": 1, "detail": "udp\u001b[31m", "help": null}"#;
+        document["gaps"].as_array_mut().unwrap().push(serde_json::from_str(gap).unwrap());
+    });
+    let same = altered("same", |document| document["complete"] = false.into());
+    let told = [diff(saved, &none), diff(&none, saved), diff(saved, &same)].join("\n");
+    for path in [none, same] {
+        std::fs::remove_file(path).unwrap();
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_was_asked_for_decides_what_is_compared() {
+    let output = run(&["--from", SAVED, "3000", "--json"]);
+    let narrow = std::env::temp_dir().join(format!("allears-narrow-{}.json", std::process::id()));
+    std::fs::write(&narrow, &output.stdout).unwrap();
+    let [saved, later] = [SAVED, LATER].map(std::path::Path::new);
+    let same = diff(&narrow, saved);
+    assert!(same.starts_with("no difference\n") && same.ends_with("status: 0\n"), "{same}");
+    assert!(same.contains("were asked for different things"), "{same}");
+    let changed = diff(&narrow, later);
+    assert_eq!(changed.lines().filter(|line| line.starts_with("changed  3000/tcp")).count(), 1, "{changed}");
+    assert!(!changed.contains("closed") && !changed.contains("opened"), "{changed}");
+    // One of an earlier version does not say what it was asked for.
+    let old = altered("old", |document| drop(document.as_object_mut().unwrap().remove("asked")));
+    assert!(diff(&old, saved).starts_with("no difference\n"));
+    for path in [narrow, old] {
+        std::fs::remove_file(path).unwrap();
+    }
+    assert_eq!(status(&run(&["diff", SAVED, "tests/replay/no-such-file.json"])), 3);
+}
+
 #[test]
 fn files_that_are_no_snapshots() {
     let folder = std::env::temp_dir().join(format!("allears-replay-{}", std::process::id()));

@@ -10,6 +10,8 @@ pub(crate) mod plan;
 pub(crate) mod release;
 #[cfg(feature = "cli")]
 pub(crate) mod wait;
+#[cfg(feature = "cli")]
+pub(crate) mod watch;
 pub(crate) mod why;
 
 pub use why::why;

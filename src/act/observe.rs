@@ -61,6 +61,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
         taken_at: os::now(),
         privileged: os::privileged(),
         complete: true,
+        asked: None,
         listeners: Vec::new(),
         gaps: Vec::new(),
         how: Vec::new(),

@@ -1,10 +1,14 @@
 //! What the user typed. No look at the machine happens here: help and version answer before anything can fail.
 
+mod filters;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(super) use filters::{Filters, ReaderName, SearchName, Source};
 
 use crate::render::column::Column;
 
@@ -21,6 +25,8 @@ Examples:
   allears why 3000           can it be bound now, and if not, why?
   allears about 10309        what the number means
   allears --json >a.json     a snapshot; look at it with --from a.json
+  allears diff a.json        what is different now
+  allears watch 3000         a screen that follows what happens there
 
 Exit status: 0 something matches, 1 nothing does, 2 a mistake in the arguments, 3 could not tell.
 The habits of ss -tulnp, netstat -ano and lsof -nP -i :10309 work here too.";
@@ -52,6 +58,10 @@ pub(super) enum Command {
     Free(Free),
     /// Wait until something listens on a port, or until it is free
     Wait(Wait),
+    /// Show what listens as it changes: a screen on a terminal, else a line for each event
+    Watch(Watch),
+    /// What is different between two saved snapshots, or between one and now
+    Diff(Diff),
     /// What is known of a port number: range, IANA registry, common uses
     About(About),
     /// Print completions for a shell
@@ -192,6 +202,100 @@ pub(super) struct Wait {
     pub(super) json: bool,
 }
 
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  allears watch                   everything that listens, as it changes
+  allears watch 3000 --interval 200ms
+  allears watch -c node           only what processes named like node hold
+  allears watch --ndjson | jq -r 'select(.event == \"opened\") | .listener.port'
+
+Keys: q, Esc or Ctrl-C end it; space or p pauses; arrows, PgUp, PgDn, Home and
+End scroll; s changes the order. What was opened (+), closed (-) or changed (~)
+is marked for five seconds. Where standard output is no terminal, or TERM=dumb,
+each event is a line; --ndjson makes it JSON.
+
+Each look reads the socket table. Processes are looked at only when something in
+it has changed, and at every tenth look: a change of hands that leaves the socket
+as it is shows after ten intervals at the latest. What is opened and closed again
+between two looks is not seen. A look that fails is told, and tried again.
+
+Exit status: 0 when you end it or the reader of its output does, which it notices
+when it has something to write; 2 a mistake in the arguments; 3 the first look
+failed.";
+
+#[derive(Debug, Args)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub(super) struct Watch {
+    #[command(flatten)]
+    pub(super) filters: Filters,
+
+    /// The time between two looks, 100ms or more
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = super::duration::interval)]
+    pub(super) interval: Duration,
+
+    /// A line of JSON for each event: first what is there, then what is opened, closed and changed
+    #[arg(long, help_heading = "How to tell it")]
+    pub(super) ndjson: bool,
+
+    /// Columns, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "How to tell it")]
+    pub(super) columns: Option<Vec<Column>>,
+
+    /// Order: a column [default: port, then protocol, address, pid]
+    #[arg(long, value_name = "KEY", help_heading = "How to tell it")]
+    pub(super) sort: Option<Column>,
+
+    /// No headings
+    #[arg(long, help_heading = "How to tell it")]
+    pub(super) no_header: bool,
+
+    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How to tell it")]
+    pub(super) color: When,
+
+    #[command(flatten)]
+    pub(super) source: Source,
+
+    /// Refused with a word on what does this
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(super) from: Option<PathBuf>,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  allears --json >before.json     a snapshot
+  allears diff before.json        what is different now
+  allears diff a.json b.json      between two of them
+  ssh web allears --json | allears diff web.json -
+
+The same question is asked again. Of two snapshots that were asked for different
+things, what both could contain is compared; a holder that only one side could see
+is no difference; of two machines, addresses and ports are compared, and the
+names of processes, users, services and containers.
+
+Exit status: 0 no difference, 1 they differ, 2 a mistake in the arguments, 3 a
+snapshot could not be read, or nothing is surely different and not all is known.";
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct Diff {
+    /// A snapshot that was saved with --json; - reads standard input
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+
+    /// Another one; without it, this machine now
+    #[arg(value_name = "NEW")]
+    pub(super) new: Option<PathBuf>,
+
+    /// One JSON document, schema allears/1
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub(super) color: When,
+}
+
 const ABOUT_EXAMPLES: &str = "\
 Examples:
   allears about 10309        range, registry, common uses, and the assigned ports nearby
@@ -222,54 +326,8 @@ pub(super) struct About {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix,
-    /// /run/docker.sock; several, also separated by commas, are a union
-    #[arg(value_name = "TARGET", allow_hyphen_values = false)]
-    pub(super) targets: Vec<String>,
-
-    /// What to look for, as lsof takes it: [46][tcp|udp][@address][:ports]
-    #[arg(short = 'i', value_name = "SPEC", help_heading = "What to look for")]
-    pub(super) internet: Vec<String>,
-
-    /// TCP; several of -t -u -x add up
-    #[arg(short, long, help_heading = "What to look for")]
-    pub(super) tcp: bool,
-
-    /// UDP
-    #[arg(short, long, help_heading = "What to look for")]
-    pub(super) udp: bool,
-
-    /// Unix sockets
-    #[arg(short = 'x', long, help_heading = "What to look for")]
-    pub(super) unix: bool,
-
-    /// IPv4, with the dual-stack sockets that take it
-    #[arg(short = '4', help_heading = "What to look for")]
-    pub(super) ipv4: bool,
-
-    /// IPv6
-    #[arg(short = '6', help_heading = "What to look for")]
-    pub(super) ipv6: bool,
-
-    /// Every socket, not listeners alone
-    #[arg(short, long, help_heading = "What to look for")]
-    pub(super) all: bool,
-
-    /// Only what other machines can reach, by its address
-    #[arg(long, help_heading = "What to look for")]
-    pub(super) exposed: bool,
-
-    /// Only what this process holds (repeatable)
-    #[arg(long, value_name = "PID", help_heading = "What to look for")]
-    pub(super) pid: Vec<u32>,
-
-    /// Only what belongs to this user or is held by a process of this user (repeatable)
-    #[arg(long, value_name = "USER", help_heading = "What to look for")]
-    pub(super) user: Vec<String>,
-
-    /// Only what is held by a process whose name or command line contains TEXT, in either case (repeatable)
-    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "What to look for")]
-    pub(super) process: Vec<String>,
+    #[command(flatten)]
+    pub(super) filters: Filters,
 
     /// Add the ancestry of each holder
     #[arg(long, help_heading = "What to tell")]
@@ -327,33 +385,12 @@ pub(super) struct List {
     #[arg(long, value_name = "FILE", help_heading = "Where to look")]
     pub(super) from: Option<PathBuf>,
 
-    /// Linux: the listeners of every network namespace that can be seen
-    #[arg(long, help_heading = "Where to look")]
-    pub(super) all_namespaces: bool,
-
-    /// The reader of the socket table
-    #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Where to look")]
-    pub(super) reader: ReaderName,
-
-    /// How to search for holders
-    #[arg(long, value_enum, default_value_t = SearchName::Auto, value_name = "NAME", help_heading = "Where to look")]
-    pub(super) holders: SearchName,
+    #[command(flatten)]
+    pub(super) source: Source,
 
     /// Say on standard error by which of several ways the answer was found
     #[arg(short, long, conflicts_with = "quiet", help_heading = "How to tell it")]
     pub(super) verbose: bool,
-
-    /// Accepted for the sake of habit: listeners, numbers and processes are what is always shown
-    #[arg(short = 'l', action = ArgAction::Count, hide = true)]
-    listening: u8,
-    #[arg(short = 'n', action = ArgAction::Count, hide = true)]
-    numeric: u8,
-    #[arg(short = 'p', action = ArgAction::Count, hide = true)]
-    processes: u8,
-    #[arg(short = 'P', action = ArgAction::Count, hide = true)]
-    numeric_ports: u8,
-    #[arg(short = 'o', action = ArgAction::Count, hide = true)]
-    owners: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -361,26 +398,6 @@ pub(super) enum When {
     Auto,
     Always,
     Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ReaderName {
-    /// The best one this machine has
-    Auto,
-    /// The operating system's own interface
-    Native,
-    /// The crate netstat2
-    Netstat2,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SearchName {
-    /// The best one this machine has
-    Auto,
-    /// Every process's descriptor table
-    Walk,
-    /// A BPF iterator in the kernel
-    Bpf,
 }
 
 const STYLES: Styles = Styles::styled()

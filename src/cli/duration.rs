@@ -26,6 +26,19 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong("is too long"))
 }
 
+/// The shortest time between two looks of `watch`.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The time between two looks.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        short if short < SHORTEST => {
+            Err(format!("'{}' is too short an interval; 100ms is the shortest", text.escape_debug()))
+        }
+        interval => Ok(interval),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,28 +1,32 @@
 //! `allears [OPTIONS] [TARGET]...`
 
-use std::cmp::Ordering;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
 
-use super::arguments::{List, ReaderName, SearchName};
+use super::arguments::List;
 use super::exit::Exit;
-use super::terminal::{self, Terminal, home};
-use super::{complain, fail, input_is_terminal, say, written};
+use super::terminal::{self, Terminal};
+use super::{fail, question, saved, say, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, table};
-use crate::text::Text;
-use crate::{Error, ErrorKind, HolderSearch, Protocol, Query, Reader, Selection, Snapshot, Target, UserName};
+use crate::{Protocol, Query, Selection, Snapshot};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
-    let query = match query(&list) {
+    let mut query = match question::query(&list.filters, &list.source, list.from.is_some()) {
         Ok(query) => query,
         Err(exit) => return exit,
     };
+    for (wanted, add) in
+        [(list.parents, Query::parents as fn(Query) -> Query), (list.connections, Query::connections)]
+    {
+        if wanted {
+            query = add(query);
+        }
+    }
     let looked = match &list.from {
-        Some(file) => from_file(file).map(|snapshot| query.selection().apply(snapshot)),
+        Some(file) => saved::read(file, "--from -").map(|snapshot| query.selection().apply(snapshot)),
         None => query.look(),
     };
     let mut snapshot = match looked {
@@ -34,7 +38,7 @@ pub(super) fn run(list: List) -> Exit {
         crate::probe_listeners(&mut snapshot);
     }
     if let Some(column) = list.sort {
-        sort(&mut snapshot, column);
+        snapshot.listeners.sort_by(|a, b| column.compare(a, b));
     }
     let exit = match (snapshot.listeners.is_empty(), snapshot.complete) {
         (false, _) => Exit::Found,
@@ -62,98 +66,6 @@ pub(super) fn run(list: List) -> Exit {
     }
 }
 
-/// What the arguments ask.
-fn query(list: &List) -> Result<Query, Exit> {
-    let wrong = |error: crate::TargetError| {
-        complain(&error.to_string(), error.help());
-        Exit::Usage
-    };
-    let mut query = Query::new();
-    for text in &list.targets {
-        query = Target::parse_list(text).map_err(wrong)?.into_iter().fold(query, Query::target);
-    }
-    for text in &list.internet {
-        query = Target::parse_lsof(text).map_err(wrong)?.into_iter().fold(query, Query::target);
-    }
-    for (wanted, protocol) in
-        [(list.tcp, Protocol::Tcp), (list.udp, Protocol::Udp), (list.unix, Protocol::Unix)]
-    {
-        if wanted {
-            query = query.protocol(protocol);
-        }
-    }
-    for (wanted, add) in [
-        (list.ipv4, Query::ipv4 as fn(Query) -> Query),
-        (list.ipv6, Query::ipv6),
-        (list.all, Query::all),
-        (list.exposed, Query::exposed),
-        (list.parents, Query::parents),
-        (list.connections, Query::connections),
-        (list.all_namespaces, Query::all_namespaces),
-    ] {
-        if wanted {
-            query = add(query);
-        }
-    }
-    query = query.runtimes(super::runtimes::runtimes());
-    query = list.pid.iter().copied().fold(query, Query::pid);
-    query = list.process.iter().cloned().fold(query, Query::command);
-    for text in &list.user {
-        let user = match (&list.from, text.parse()) {
-            (_, Ok(uid)) => UserName::Uid(uid),
-            (Some(_), Err(_)) => UserName::Name(text.clone()),
-            (None, Err(_)) => UserName::of_this_machine(text).map_err(|error| {
-                complain(&error.to_string(), "write a name or a number that the user database knows");
-                Exit::Usage
-            })?,
-        };
-        query = query.user(user);
-    }
-    let query = query.holder_search(match list.holders {
-        SearchName::Auto => HolderSearch::Auto,
-        SearchName::Walk => HolderSearch::Walk,
-        SearchName::Bpf => HolderSearch::Bpf,
-    });
-    Ok(query.reader(match list.reader {
-        ReaderName::Auto => Reader::Auto,
-        ReaderName::Native => Reader::Native,
-        ReaderName::Netstat2 => Reader::Netstat2,
-    }))
-}
-
-/// A saved snapshot.
-fn from_file(path: &Path) -> Result<Snapshot, Error> {
-    let name = Text::from(path);
-    let shown = crate::render::escape::escape(&name);
-    let error = |attempted: String| Error::new(ErrorKind::Document, attempted);
-    let mut bytes = Vec::new();
-    let read = match path.as_os_str() == "-" {
-        true if input_is_terminal() => {
-            return Err(error(
-                "--from - reads a snapshot from standard input, which is a terminal".to_owned(),
-            ));
-        }
-        true => io::stdin().lock().read_to_end(&mut bytes),
-        false => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
-    };
-    read.map_err(|source| error(format!("cannot read {shown}")).because(source))?;
-    json::read(&bytes).map_err(|source| error(format!("cannot understand {shown}")).because(source))
-}
-
-fn sort(snapshot: &mut Snapshot, column: Column) {
-    let holder = |listener: &crate::Listener| listener.holders.first().cloned();
-    let compare = |a: &crate::Listener, b: &crate::Listener| -> Ordering {
-        let (a_holder, b_holder) = (holder(a), holder(b));
-        let (left, right) = (column.value(a, a_holder.as_ref()), column.value(b, b_holder.as_ref()));
-        match (left.parse::<u64>(), right.parse::<u64>()) {
-            (Ok(left), Ok(right)) => left.cmp(&right),
-            // What is not told comes last.
-            _ => left.is_empty().cmp(&right.is_empty()).then_with(|| left.cmp(&right)),
-        }
-    };
-    snapshot.listeners.sort_by(compare);
-}
-
 /// A snapshot on its way out.
 struct Answer<'a> {
     list: &'a List,
@@ -176,7 +88,7 @@ impl Answer<'_> {
             return self.pids(exit, out);
         } else if self.snapshot.listeners.is_empty() {
             self.deny(exit, out)?;
-        } else if self.is_about_one() && columns.is_none() && !list.all {
+        } else if self.is_about_one() && columns.is_none() && !list.filters.all {
             self.card(out)?;
         } else {
             self.table(out)?;
@@ -200,9 +112,7 @@ impl Answer<'_> {
         // A saved snapshot may come from another machine, where paths and users mean something else.
         match &self.list.from {
             Some(_) => Asker::default(),
-            None => {
-                Asker { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
-            }
+            None => terminal::asker(),
         }
     }
 
@@ -244,7 +154,7 @@ impl Answer<'_> {
         }
         let options = table::Options {
             columns,
-            states: self.list.all,
+            states: self.list.filters.all,
             header: !self.list.no_header,
             width: self.width(),
             palette: Palette { color: self.terminal.color },
@@ -320,27 +230,30 @@ impl Answer<'_> {
     /// Nothing matches, or it could not be told.
     fn deny(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
         let targets = self.selection.targets();
-        let of_these =
-            if self.selection.filters_by_process() || self.list.exposed { " that was asked for" } else { "" };
-        let verb = if self.list.all { "uses" } else { "listens on" };
+        let of_these = if self.selection.filters_by_process() || self.list.filters.exposed {
+            " that was asked for"
+        } else {
+            ""
+        };
+        let verb = if self.list.filters.all { "uses" } else { "listens on" };
         if exit == Exit::Unknown {
             let _ = fail("it could not be told whether something matches", None);
             self.tell_gaps();
             return Ok(());
         }
         if targets.is_empty() {
-            let what = match (self.list.tcp, self.list.udp) {
+            let what = match (self.list.filters.tcp, self.list.filters.udp) {
                 (true, false) => " on TCP",
                 (false, true) => " on UDP",
                 _ => "",
             };
-            return match self.list.all {
+            return match self.list.filters.all {
                 true => writeln!(out, "there are no sockets{of_these}{what}"),
                 false => writeln!(out, "nothing{of_these} listens{what}"),
             };
         }
         for target in targets {
-            let protocol = match (self.list.tcp, self.list.udp, target.protocol()) {
+            let protocol = match (self.list.filters.tcp, self.list.filters.udp, target.protocol()) {
                 (true, false, None) => "tcp ",
                 (false, true, None) => "udp ",
                 _ => "",
@@ -355,12 +268,12 @@ impl Answer<'_> {
     fn tell_what_forbids_to_bind(&self, out: &mut dyn Write) -> io::Result<()> {
         let list = self.list;
         let filtered = self.selection.filters_by_process()
-            || list.exposed
-            || list.all
-            || list.udp
-            || list.ipv4
-            || list.ipv6
-            || list.all_namespaces
+            || list.filters.exposed
+            || list.filters.all
+            || list.filters.udp
+            || list.filters.ipv4
+            || list.filters.ipv6
+            || list.source.all_namespaces
             || list.from.is_some();
         let [target] = self.selection.targets() else { return Ok(()) };
         if filtered || target.protocol() == Some(Protocol::Udp) || target.single_port().is_none() {

@@ -2,13 +2,17 @@
 
 mod about;
 mod arguments;
+mod diff;
 mod duration;
 mod exit;
 mod free;
 mod list;
+mod question;
 mod runtimes;
+mod saved;
 mod terminal;
 mod wait;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -38,6 +42,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Why(arguments)) => why::run(&arguments),
             Some(Command::Free(arguments)) => free::run(&arguments),
             Some(Command::Wait(arguments)) => wait::run(&arguments),
+            Some(Command::Watch(arguments)) => watch::run(arguments),
+            Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),
             Some(Command::Completions { shell }) => completions(shell),
             Some(Command::Man { directory }) => manual(directory.as_deref()),
@@ -47,16 +53,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Words that stand first and are neither targets nor commands of this version.
-const LATER: [&str; 2] = ["watch", "diff"];
-
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
-    if let Some(word) = arguments.get(1).and_then(|word| word.to_str())
-        && LATER.contains(&word)
-    {
-        complain(&format!("this version has no command '{word}'"), "allears --help lists what there is");
-        return Err(Exit::Usage);
-    }
     let matches = Arguments::command().try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(parsed) => Ok(parsed),

@@ -7,6 +7,8 @@ use anstream::{AutoStream, ColorChoice};
 use terminal_size::terminal_size_of;
 
 use super::arguments::When;
+use crate::render::words::Asker;
+use crate::text::Text;
 
 /// The resolved facts of where output goes.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +67,12 @@ fn wants_color(when: When, automatic: ColorChoice) -> bool {
     }
 }
 
+/// What the asking user is known by here.
+pub(super) fn asker() -> Asker {
+    Asker { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
+}
+
 /// The asking user's home folder.
-pub(super) fn home() -> Option<std::ffi::OsString> {
+fn home() -> Option<std::ffi::OsString> {
     env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).filter(|home| !home.is_empty())
 }

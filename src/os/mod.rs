@@ -11,6 +11,8 @@ mod launchd;
 #[cfg(any(target_os = "macos", test))]
 mod launchd_jobs;
 mod machine;
+#[cfg(feature = "cli")]
+mod mark;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
@@ -56,6 +58,11 @@ mod users;
 #[cfg_attr(not(unix), path = "runtimes_windows.rs")]
 mod runtimes;
 
+#[cfg(feature = "cli")]
+#[cfg_attr(unix, path = "endings_unix.rs")]
+#[cfg_attr(not(unix), path = "endings_windows.rs")]
+mod endings;
+
 #[cfg_attr(unix, path = "attempts_unix.rs")]
 #[cfg_attr(not(unix), path = "attempts_windows.rs")]
 mod attempts;
@@ -69,10 +76,14 @@ use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
+pub(crate) use endings::on_ending;
+#[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
     Excluded, Limits, Local, Served, Server, limits, local_addresses, served, time_wait_left,
 };
+#[cfg(feature = "cli")]
+pub(crate) use mark::Mark;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]

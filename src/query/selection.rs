@@ -7,17 +7,19 @@ use std::collections::BTreeMap;
 use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, os};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    pub(super) targets: Vec<Target>,
-    pub(super) protocols: Vec<Protocol>,
-    pub(super) ipv4: bool,
-    pub(super) ipv6: bool,
-    pub(super) all: bool,
-    pub(super) exposed: bool,
-    pub(super) pids: Vec<u32>,
-    pub(super) users: Vec<UserName>,
-    pub(super) commands: Vec<String>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    pub(crate) all: bool,
+    pub(crate) exposed: bool,
+    pub(crate) pids: Vec<u32>,
+    pub(crate) users: Vec<UserName>,
+    pub(crate) commands: Vec<String>,
+    /// Where to look, and nothing that is applied to a snapshot: one that was saved is shown whole.
+    pub(crate) namespaces: bool,
 }
 
 /// A user, as a number or by name.
@@ -77,6 +79,13 @@ impl Selection {
             && (!self.exposed || exposed())
     }
 
+    /// Whether a socket may be among those wanted, other sockets and processes left aside.
+    #[cfg(feature = "cli")]
+    pub(crate) fn concerns(&self, socket: &Socket) -> bool {
+        let answers = |target: &Target| target.answered_by(socket).is_some();
+        self.admits(socket) && (self.targets.is_empty() || self.targets.iter().any(answers))
+    }
+
     /// Parts rows into those that match and those that do not.
     pub(super) fn split<T>(&self, rows: Vec<T>, socket: impl Fn(&T) -> &Socket) -> (Vec<T>, Vec<T>) {
         let admitted: Vec<bool> = rows.iter().map(|row| self.admits(socket(row))).collect();
@@ -120,6 +129,11 @@ impl Selection {
         let (matching, _) = self.split(std::mem::take(&mut snapshot.listeners), |listener| &listener.socket);
         snapshot.listeners = matching;
         self.drop_by_process(&mut snapshot, &|| None);
+        match &mut snapshot.asked {
+            Some(asked) if asked.contains(self) => {}
+            Some(asked) => asked.push(self.clone()),
+            None => snapshot.asked = Some(vec![self.clone()]),
+        }
         snapshot.sort();
         snapshot
     }

@@ -3,6 +3,7 @@
 //! These types are the document; they share nothing with what is shown to people. Whatever is not valid UTF-8 is
 //! written with U+FFFD, and its bytes in base64 under a sibling key that ends in `_bytes`.
 
+mod asked;
 mod inert;
 mod reading;
 #[cfg(test)]
@@ -15,9 +16,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use reading::read;
-#[cfg(feature = "cli")]
-pub(crate) use writing::write_document;
 pub use writing::{write, write_lines};
+#[cfg(feature = "cli")]
+pub(crate) use writing::{write_document, write_gap, write_line};
 
 /// The schema written, and the only one read.
 pub const SCHEMA: &str = "allears/1";
@@ -30,6 +31,8 @@ struct Document {
     taken_at: Timestamp,
     privileged: bool,
     complete: bool,
+    #[serde(default)]
+    asked: Option<Vec<asked::AskedJson>>,
     listeners: Vec<ListenerJson>,
     gaps: Vec<GapJson>,
 }

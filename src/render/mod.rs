@@ -16,6 +16,10 @@ mod bundle;
 #[cfg(feature = "cli")]
 pub(crate) mod card;
 #[cfg(feature = "cli")]
+pub(crate) mod changes;
+#[cfg(feature = "cli")]
+pub(crate) mod changes_json;
+#[cfg(feature = "cli")]
 pub(crate) mod column;
 #[cfg(feature = "cli")]
 pub(crate) mod csv;

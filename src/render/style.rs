@@ -19,6 +19,12 @@ pub(crate) enum Meaning {
     Unseen,
     /// Headings and labels.
     Label,
+    /// Came to be there.
+    Opened,
+    /// Is there no more.
+    Closed,
+    /// Is not what it was.
+    Changed,
 }
 
 /// Paints, or does not.
@@ -34,14 +40,22 @@ impl Palette {
         if !self.color {
             return text.to_string();
         }
-        let style = match meaning {
+        let style = Palette::style(meaning);
+        format!("{style}{text}{style:#}")
+    }
+
+    /// What a meaning looks like where colours are wanted.
+    pub(crate) fn style(meaning: Meaning) -> Style {
+        match meaning {
             Meaning::Subject => Style::new().bold(),
             Meaning::Exposed => AnsiColor::Yellow.on_default().bold(),
             Meaning::Yours => AnsiColor::Green.on_default(),
             Meaning::Theirs => AnsiColor::Cyan.on_default(),
             Meaning::Unseen => AnsiColor::Red.on_default(),
             Meaning::Label => Style::new().dimmed(),
-        };
-        format!("{style}{text}{style:#}")
+            Meaning::Opened => AnsiColor::Green.on_default().bold(),
+            Meaning::Closed => AnsiColor::Red.on_default().bold(),
+            Meaning::Changed => AnsiColor::Yellow.on_default().bold(),
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! The table for many listeners. To a terminal it fits the width and tells what it shortened; into a pipe it is
 //! whole, one row a listener.
 
+mod fit;
+
 use std::io::{self, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::{Listener, Snapshot, State};
+
+use fit::Fit;
+pub(crate) use fit::shorten;
 
 /// How a table looks.
 #[derive(Debug, Clone, Default)]
@@ -32,22 +37,45 @@ pub(crate) struct Shortened {
     pub(crate) dropped: Vec<&'static str>,
 }
 
-/// One cell, with what it means.
-struct Cell {
-    text: String,
-    meaning: Option<Meaning>,
+/// A part of a line, with what it means.
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) meaning: Option<Meaning>,
+}
+
+/// A table before anything is painted.
+pub(crate) struct Laid {
+    pub(crate) header: Option<Vec<Cell>>,
+    /// Each row with the place of its first listener.
+    pub(crate) rows: Vec<(usize, Vec<Cell>)>,
+    pub(crate) shortened: Shortened,
 }
 
 /// Writes a snapshot as a table.
 pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<Shortened> {
-    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, snapshot));
+    let laid = lay_out(&snapshot.listeners, &|_| 0, options);
+    for line in laid.header.iter().chain(laid.rows.iter().map(|(_, line)| line)) {
+        for piece in line {
+            match piece.meaning {
+                Some(meaning) => out.write_all(options.palette.paint(meaning, &piece.text).as_bytes())?,
+                None => out.write_all(piece.text.as_bytes())?,
+            }
+        }
+        out.write_all(b"\n")?;
+    }
+    Ok(laid.shortened)
+}
+
+/// Lays listeners out as lines. Those for which `apart` is not the same never share a row.
+pub(crate) fn lay_out(listeners: &[Listener], apart: &dyn Fn(usize) -> u8, options: &Options) -> Laid {
+    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
     let groups = match options.width {
-        Some(_) => group(&snapshot.listeners),
-        None => snapshot.listeners.iter().map(|listener| vec![listener]).collect(),
+        Some(_) => group(listeners, apart),
+        None => listeners.iter().enumerate().map(|(at, listener)| (at, vec![listener])).collect(),
     };
     let mut rows: Vec<Vec<Cell>> = groups
         .iter()
-        .map(|group| columns.iter().map(|column| cell(*column, group, options)).collect())
+        .map(|(_, group)| columns.iter().map(|column| cell(*column, group, options)).collect())
         .collect();
     if options.width.is_some() && options.columns.is_none() {
         drop_empty(&mut columns, &mut rows);
@@ -62,29 +90,28 @@ pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write)
         Some(width) => Fit::into(width, &columns, &widths, options.columns.is_some()),
         None => Fit { widths: widths.iter().copied().map(Some).collect(), gap: 2 },
     };
-    if options.header {
+    let header = options.header.then(|| {
         let heading = |column: &Column| Cell { text: column.heading(), meaning: Some(Meaning::Label) };
-        write_row(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit, options.palette, out)?;
-    }
-    for row in &rows {
-        write_row(row, &columns, &fit, options.palette, out)?;
-    }
-    Ok(fit.shortened(&columns, &widths))
+        line(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit)
+    });
+    let places = groups.iter().map(|(at, _)| *at);
+    let rows = places.zip(rows.iter().map(|row| line(row, &columns, &fit))).collect();
+    Laid { header, rows, shortened: fit.shortened(&columns, &widths) }
 }
 
-fn default_columns(states: bool, snapshot: &Snapshot) -> Vec<Column> {
+fn default_columns(states: bool, listeners: &[Listener]) -> Vec<Column> {
     let mut columns = vec![Column::Port, Column::Protocol, Column::Address];
-    if snapshot.listeners.iter().any(|listener| listener.socket.namespace.is_some()) {
+    if listeners.iter().any(|listener| listener.socket.namespace.is_some()) {
         columns.push(Column::Namespace);
     }
     if states {
         columns.extend([Column::State, Column::Peer]);
     }
     columns.extend([Column::Process, Column::Pid, Column::User]);
-    if snapshot.listeners.iter().any(|listener| listener.probe.is_some()) {
+    if listeners.iter().any(|listener| listener.probe.is_some()) {
         columns.push(Column::Probe);
     }
-    if snapshot.listeners.iter().any(|listener| listener.connections.is_some()) {
+    if listeners.iter().any(|listener| listener.connections.is_some()) {
         columns.push(Column::Connected);
     }
     columns.push(Column::What);
@@ -103,23 +130,25 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
     }
 }
 
-/// Listeners that differ in address or family alone share a row on a terminal.
-fn group(listeners: &[Listener]) -> Vec<Vec<&Listener>> {
-    let mut groups: Vec<Vec<&Listener>> = Vec::new();
-    for listener in listeners {
+/// Listeners that differ in address or family alone share a row on a terminal. Each with the place of its first one.
+fn group<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<(usize, Vec<&'a Listener>)> {
+    let mut groups: Vec<(usize, Vec<&Listener>)> = Vec::new();
+    for (at, listener) in listeners.iter().enumerate() {
         // Connections never share a row, and there may be a hundred thousand of them on one port.
         if !listener.socket.is_listener() {
-            groups.push(vec![listener]);
+            groups.push((at, vec![listener]));
             continue;
         }
-        let place = groups.iter_mut().rev().take_while(|group| {
+        let place = groups.iter_mut().rev().take_while(|(_, group)| {
             group.first().is_some_and(|first| first.socket.endpoint.port() == listener.socket.endpoint.port())
         });
-        let mut place =
-            place.filter(|group| group.first().is_some_and(|first| same_but_address(first, listener)));
+        let mut place = place.filter(|(first_at, group)| {
+            apart(*first_at) == apart(at)
+                && group.first().is_some_and(|first| same_but_address(first, listener))
+        });
         match place.next() {
-            Some(group) => group.push(listener),
-            None => groups.push(vec![listener]),
+            Some((_, group)) => group.push(listener),
+            None => groups.push((at, vec![listener])),
         }
     }
     groups
@@ -234,188 +263,39 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
     }
 }
 
-/// The widths of columns; `None` for one that is left out.
-struct Fit {
-    widths: Vec<Option<usize>>,
-    gap: usize,
-}
-
-impl Fit {
-    /// Shrinks what can be shrunk, and leaves out what must be: never port, process and pid, and nothing that was
-    /// asked for by name.
-    fn into(width: usize, columns: &[Column], natural: &[usize], keep_all: bool) -> Fit {
-        let mut fit = Fit { widths: natural.iter().copied().map(Some).collect(), gap: 2 };
-        loop {
-            let least: usize =
-                columns.iter().zip(&fit.widths).filter_map(|(c, w)| Some(c.least((*w)?))).sum();
-            if least + fit.gaps() <= width {
-                break;
-            }
-            let droppable =
-                columns.iter().zip(&fit.widths).enumerate().filter(|(_, (_, kept))| kept.is_some());
-            let next = droppable.filter_map(|(at, (column, _))| Some((column.drop_rank()?, at))).max();
-            match next {
-                Some((_, at)) if !keep_all => {
-                    if let Some(kept) = fit.widths.get_mut(at) {
-                        *kept = None;
-                    }
-                }
-                _ if fit.gap == 2 => fit.gap = 1,
-                _ => break,
-            }
-        }
-        for (pass, floor) in [(0, true), (1, false)] {
-            for column in [
-                Column::What,
-                Column::Connected,
-                Column::Command,
-                Column::Directory,
-                Column::Address,
-                Column::User,
-                Column::Process,
-            ] {
-                let excess = fit.total().saturating_sub(width);
-                let Some(at) = columns.iter().position(|known| *known == column) else { continue };
-                if let Some(Some(kept)) = fit.widths.get_mut(at) {
-                    let least = if floor { column.least(*kept) } else { 1 };
-                    *kept -= excess.min(kept.saturating_sub(least));
-                }
-            }
-            if pass == 0 && fit.total() <= width {
-                break;
-            }
-        }
-        fit
-    }
-
-    fn gaps(&self) -> usize {
-        self.widths.iter().flatten().count().saturating_sub(1) * self.gap
-    }
-
-    fn total(&self) -> usize {
-        self.widths.iter().flatten().sum::<usize>() + self.gaps()
-    }
-
-    fn shortened(&self, columns: &[Column], natural: &[usize]) -> Shortened {
-        let mut shortened = Shortened::default();
-        for ((column, natural), kept) in columns.iter().zip(natural).zip(&self.widths) {
-            match kept {
-                None => shortened.dropped.push(column.name()),
-                Some(kept) if kept < natural => shortened.columns.push(column.name()),
-                Some(_) => {}
-            }
-        }
-        shortened
-    }
-}
-
-impl Column {
-    /// The least width in which a column still tells something.
-    fn least(self, natural: usize) -> usize {
-        let least = match self {
-            Column::What | Column::Connected | Column::Command | Column::Directory | Column::Address => 12,
-            Column::User | Column::Process => 8,
-            _ => natural,
-        };
-        least.min(natural)
-    }
-
-    /// The higher, the sooner a column is left out; `None` for those that always stay.
-    fn drop_rank(self) -> Option<u8> {
-        match self {
-            Column::Port | Column::Process | Column::Pid => None,
-            Column::Address => Some(1),
-            Column::Protocol => Some(2),
-            Column::User => Some(3),
-            Column::State | Column::Namespace | Column::Probe | Column::Connected => Some(4),
-            Column::Peer => Some(5),
-            _ => Some(6),
-        }
-    }
-
-    fn is_number(self) -> bool {
-        matches!(
-            self,
-            Column::Port | Column::Inode | Column::SocketUid | Column::Uid | Column::Waiting | Column::Limit
-        )
-    }
-}
-
-fn write_row(
-    cells: &[Cell],
-    columns: &[Column],
-    fit: &Fit,
-    palette: Palette,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+/// The cells of a row beside each other, nothing behind the last one.
+fn line(cells: &[Cell], columns: &[Column], fit: &Fit) -> Vec<Cell> {
     let kept: Vec<(&Cell, Column, usize)> = cells
         .iter()
         .zip(columns)
         .zip(&fit.widths)
         .filter_map(|((cell, column), width)| Some((cell, *column, (*width)?)))
         .collect();
-    let mut line = String::new();
+    let mut line = Vec::new();
+    let blank = |width: usize| Cell { text: " ".repeat(width), meaning: None };
     for (at, (cell, column, width)) in kept.iter().enumerate() {
         let text = shorten(&cell.text, *width);
-        let padding = " ".repeat(width.saturating_sub(text.width()));
-        let painted = match cell.meaning {
-            Some(meaning) if !text.is_empty() => palette.paint(meaning, &text),
-            _ => text,
-        };
+        let padding = blank(width.saturating_sub(text.width()));
+        let piece = Cell { text, meaning: cell.meaning };
         if at > 0 {
-            line.push_str(&" ".repeat(fit.gap));
+            line.push(blank(fit.gap));
         }
-        match (column.is_number(), at + 1 == kept.len()) {
-            (true, _) => line.extend([padding, painted]),
-            (false, true) => line.push_str(&painted),
-            (false, false) => line.extend([painted, padding]),
+        line.extend(if column.is_number() { [padding, piece] } else { [piece, padding] });
+    }
+    line.retain(|piece| !piece.text.is_empty());
+    while let Some(last) = line.last_mut() {
+        last.text.truncate(last.text.trim_end().len());
+        if !last.text.is_empty() {
+            break;
         }
+        line.pop();
     }
-    writeln!(out, "{}", line.trim_end())
-}
-
-/// A text in at most this many columns. A path loses its beginning, everything else its end.
-fn shorten(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let dots = ".".repeat(width.min(2));
-    let room = width - dots.len();
-    // A folder may have what runs there behind it.
-    let folder = text.split_once("  (").filter(|_| text.ends_with(')')).map_or(text, |(folder, _)| folder);
-    let path = text.starts_with(['/', '~']) && !folder.contains(' ');
-    let mut kept = String::new();
-    let mut used = 0;
-    let mut take = |character: char| {
-        used += character.width().unwrap_or(0);
-        used <= room
-    };
-    if path {
-        let tail: Vec<char> = text.chars().rev().take_while(|character| take(*character)).collect();
-        kept.push_str(&dots);
-        kept.extend(tail.iter().rev());
-    } else {
-        kept.extend(text.chars().take_while(|character| take(*character)));
-        kept.push_str(&dots);
-    }
-    kept
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_path_keeps_its_end_and_a_name_its_beginning() {
-        assert_eq!(shorten("/home/dev/src/shop", 10), "..src/shop");
-        assert_eq!(shorten("/home/dev/src/shop  (vite)", 18), "..src/shop  (vite)");
-        assert_eq!(shorten("python3.11", 6), "pyth..");
-        assert_eq!(shorten("python3", 7), "python3");
-        assert_eq!(shorten("日本語", 5), "日..");
-        assert_eq!(shorten("python", 1), ".");
-        assert_eq!(shorten("python", 0), "");
-    }
 
     #[test]
     fn a_table_fits_its_terminal() {
@@ -428,30 +308,6 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(text.lines().all(|line| line.width() <= width), "{text}");
             insta::assert_snapshot!(format!("width_{width}"), format!("{text}{shortened:?}"));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn it_fits(text in "\\PC{0,40}", width in 0usize..30) {
-            prop_assert!(shorten(&text, width).width() <= width);
-        }
-
-        #[test]
-        fn columns_fit_down_to_twenty(
-            width in 20usize..200,
-            natural in proptest::collection::vec(1usize..60, 6),
-        ) {
-            let columns = [Column::Port, Column::Protocol, Column::Address, Column::Process, Column::Pid, Column::User, Column::What];
-            let mut widths = vec![5];
-            widths.extend(&natural);
-            // Pids have seven digits at most.
-            widths[4] = widths[4].min(7);
-            let fit = Fit::into(width, &columns, &widths, false);
-            prop_assert!(fit.total() <= width, "{:?}", fit.widths);
-            for always in [0, 3, 4] {
-                prop_assert!(fit.widths[always].is_some_and(|width| width > 0));
-            }
         }
     }
 }

@@ -21,6 +21,8 @@ cases![
     who_asks_is_never_ended[],
     waiting_ends_when_it_listens[],
     waiting_ends_when_it_is_free[],
+    what_is_different_now_is_told[],
+    events_are_told_as_they_happen[],
 ];
 
 fn listener(port: u16) -> Fixture {
@@ -193,4 +195,43 @@ fn waiting_ends_when_it_is_free() {
     let waiting = Look::at(["wait", "--free", &target]).start().goes_on_for(A_WHILE);
     drop(server);
     waiting.end().without_panic().code(0);
+}
+
+fn what_is_different_now_is_told() {
+    let (place, saved) = (port(), folder().join("everywhere.json"));
+    let path = saved.to_str().expect("a path in text");
+    let first = listener(place);
+    let document = Look::at(["--json".to_owned(), place.to_string()]).run().code(0);
+    std::fs::write(&saved, &document.stdout).expect("save a snapshot");
+    // Another port is none of its business.
+    let _other = listener(port());
+    Look::at(["diff", path]).run().without_panic().code(0);
+    drop(first);
+    let gone = document_of_diff(path, 1);
+    gone.seen.equal(&gone.document["changes"][0]["event"], &json!("closed"), "event");
+    let second = listener(place);
+    let changed = document_of_diff(path, 1);
+    let change = &changed.document["changes"][0];
+    changed.seen.equal(&change["event"], &json!("changed"), "event");
+    changed.seen.equal(pids(&change["after"]), vec![second.pid()], "who holds it now");
+    changed.seen.must(change["differs"].to_string().contains("holders"), "in what");
+}
+
+#[track_caller]
+fn document_of_diff(path: &str, code: i32) -> Answer {
+    document(&["diff", "--json", path], code)
+}
+
+fn events_are_told_as_they_happen() {
+    let place = port();
+    let mut events = Look::at(["watch", "--ndjson", "--interval=100ms", &place.to_string()]).stream();
+    // It may be there before the first look.
+    let server = listener(place);
+    let is = |line: &str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|event| event["listener"]["port"] == place)
+    };
+    let told: Value = serde_json::from_str(&events.line("a listener", is)).expect("JSON");
+    assert_eq!(pids(&told["listener"]), [server.pid()], "{told}");
+    drop(server);
+    assert_eq!(events.event("closed")["listener"]["port"], place);
 }

@@ -38,6 +38,8 @@ mod containers_podman;
 #[cfg(unix)]
 mod containers_unasked;
 #[cfg(unix)]
+mod diff;
+#[cfg(unix)]
 mod elsewhere;
 mod everywhere;
 mod formats;
@@ -88,6 +90,8 @@ mod unix_sockets;
 mod unprivileged;
 #[cfg(unix)]
 mod wait;
+#[cfg(unix)]
+mod watch;
 #[cfg(unix)]
 mod why;
 #[cfg(unix)]
@@ -185,6 +189,10 @@ const READY: &[Cases] = &[
     probe::cases,
     #[cfg(unix)]
     wait::cases,
+    #[cfg(unix)]
+    watch::cases,
+    #[cfg(unix)]
+    diff::cases,
     #[cfg(unix)]
     why::cases,
     #[cfg(unix)]

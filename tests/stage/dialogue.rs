@@ -62,6 +62,55 @@ impl Dialogue {
         self
     }
 
+    /// Goes on when this stands on the screen, or has stood there.
+    #[track_caller]
+    pub(crate) fn shows(&mut self, text: &str) {
+        let shown = super::until(|| {
+            if String::from_utf8_lossy(&self.screen()).contains(text) {
+                return Some(true);
+            }
+            let ended = !matches!(self.child.as_mut()?.try_wait(), Ok(None));
+            ended.then_some(false)
+        });
+        if shown != Some(true) {
+            let screen =
+                super::fixture::shorten(&String::from_utf8_lossy(&self.screen()).escape_debug().to_string());
+            panic!("{text} is not shown by {}\n{screen}", self.shown);
+        }
+    }
+
+    /// How the terminal takes what is typed: by lines and with an echo, or raw.
+    pub(crate) fn mode(&self) -> nix::sys::termios::LocalFlags {
+        nix::sys::termios::tcgetattr(&self.keyboard).expect("the terminal's mode").local_flags
+    }
+
+    /// Makes the terminal another size, of which the program is told.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.keyboard, size).expect("set the terminal's size");
+        // It has no foreground group that the kernel would tell.
+        self.signal(nix::sys::signal::Signal::SIGWINCH);
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = self.child.as_ref().expect("started and not ended").id();
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        // Not reaped yet, so the pid is still its own.
+        nix::sys::signal::kill(pid, signal).expect("send a signal");
+    }
+
+    /// Types `keys` and waits for the end, with the terminal's mode then; the screen is standard output.
+    pub(crate) fn type_in_and_leave(mut self, keys: &str) -> (Seen, nix::sys::termios::LocalFlags) {
+        self.keyboard.write_all(keys.as_bytes()).expect("type on the terminal");
+        let seen = self.end();
+        (seen, self.mode())
+    }
+
     /// Types `keys` and waits for the end; the screen is standard output.
     pub(crate) fn type_in(mut self, keys: &str) -> Seen {
         self.keyboard.write_all(keys.as_bytes()).expect("type on the terminal");

@@ -15,6 +15,7 @@ pub(crate) struct Look {
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     user: Option<u32>,
+    stdin: Option<Stdio>,
     stdout: Option<Stdio>,
 }
 
@@ -26,6 +27,7 @@ impl Look {
             arguments: arguments.into_iter().map(|argument| OsString::from(argument.into())).collect(),
             environment: Vec::new(),
             user: None,
+            stdin: None,
             stdout: None,
         }
     }
@@ -53,6 +55,12 @@ impl Look {
         let mut launcher = vec!["nsenter".to_owned(), format!("--target={pid}")];
         launcher.extend(namespaces.into_iter().map(|namespace| format!("--{namespace}")));
         self.through(launcher)
+    }
+
+    /// Standard input comes from there, and not from nowhere.
+    pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.stdin = Some(stdin.into());
+        self
     }
 
     /// Standard output goes there, and not into [`Seen`].
@@ -85,7 +93,7 @@ impl Look {
             std::os::unix::process::CommandExt::uid(&mut command, user);
             std::os::unix::process::CommandExt::gid(&mut command, user);
         }
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(self.stdin.unwrap_or_else(Stdio::null)).stderr(Stdio::piped());
         command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let user = self.user.map(|user| format!(" as uid {user}")).unwrap_or_default();
         let shown = shorten(&format!("{command:?}{user}"));

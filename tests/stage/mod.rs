@@ -19,6 +19,7 @@ mod port;
 mod running;
 #[cfg(unix)]
 mod runtime;
+mod stream;
 #[cfg(unix)]
 mod systemd;
 #[cfg(unix)]

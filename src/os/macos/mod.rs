@@ -34,6 +34,14 @@ pub(crate) struct Told {
     last_users: Option<[u32; 2]>,
 }
 
+#[cfg(feature = "cli")]
+impl Told {
+    /// The number of the control block, which no other socket has.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, what));

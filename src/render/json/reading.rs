@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     Candidate, Compose, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener,
-    Outcome, Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket,
-    State, Supervisor, Text, Unseen,
+    Outcome, Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Selection, Service,
+    Snapshot, Socket, State, Supervisor, Text, Unseen,
 };
 
 /// Reads a document back.
@@ -48,12 +48,19 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         let place = source.path().to_string();
         error(&format!("at {place}")).because(source.into_inner())
     })?;
+    let mut asked = None;
+    for (at, question) in document.asked.into_iter().flatten().enumerate() {
+        let place = |Wrong(key): Wrong| error(&format!("at asked[{at}].{key}: this value is not understood"));
+        let question = Selection::try_from(question).map_err(place)?;
+        asked.get_or_insert_with(Vec::new).push(question);
+    }
     let mut snapshot = Snapshot {
         host: document.host.as_str().into(),
         os: document.os.as_str().into(),
         taken_at: document.taken_at,
         privileged: document.privileged,
         complete: document.complete,
+        asked,
         listeners: Vec::new(),
         gaps: document.gaps.iter().map(Gap::from).collect(),
         how: Vec::new(),
@@ -74,7 +81,7 @@ fn first_line_is_document(bytes: &[u8]) -> bool {
 }
 
 /// The key of a value that is well-formed and still means nothing.
-pub(crate) struct Wrong(&'static str);
+pub(crate) struct Wrong(pub(super) &'static str);
 
 fn text(lossy: &str, bytes: Option<&String>, key: &'static str) -> Result<Text, Wrong> {
     match bytes {

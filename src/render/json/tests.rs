@@ -7,8 +7,8 @@ use super::{read, write, write_lines};
 use crate::text::acts_on_terminal;
 use crate::{
     Candidate, Compose, Connection, Container, Endpoint, ErrorKind, Evidence, Gap, Holder, Listener, Parent,
-    Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text,
-    Unseen,
+    Process, ProcessId, Project, Protocol, Query, Queue, Reason, Selection, Service, Snapshot, Socket, State,
+    Supervisor, Target, Text, Unseen, UserName,
 };
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
@@ -52,6 +52,14 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
     }
 }
 
+fn asked() -> Vec<Selection> {
+    let target = |text: &str| text.parse::<Target>().unwrap();
+    let query = Query::new().target(target("udp/8000-8010")).target(target("[fe80::1%eth0]:80"));
+    let query = query.target(target("/run/x")).protocol(Protocol::Udp).ipv4().all().exposed().pid(7);
+    let query = query.user(UserName::Uid(70000)).user(UserName::Name("dev".into())).command("vi\u{1b}te");
+    vec![Selection::default(), query.all_namespaces().selection().clone()]
+}
+
 fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     let endpoint =
         Endpoint::Ip { address: "fe80::1".parse().unwrap(), port: 80, interface: Some("eth0".into()) };
@@ -72,6 +80,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         taken_at: Timestamp::from_second(2_000_000).unwrap(),
         privileged: false,
         complete: true,
+        asked: Some(asked()),
         listeners: vec![listener, Listener::new(unix)],
         gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
         how: Vec::new(),
@@ -118,6 +127,8 @@ fn the_place_of_a_fault_is_named() {
     for (from, to, place) in [
         ("\"port\": 80", "\"port\": \"x\"", "listeners[0].port"),
         ("\"protocol\": \"tcp\"", "\"protocol\": \"tpc\"", "listeners[0].protocol"),
+        ("\"udp\"", "\"pdu\"", "asked[1].targets.protocol"),
+        ("8000", "9000", "asked[1].targets"),
         ("allears/1", "allears/2", "schema"),
         ("allears/1", "other", "schema"),
         ("\"evidence\": \"descriptor\"", "\"evidence\": \"hearsay\"", "holders.evidence"),

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
+use super::asked::AskedJson;
 use super::inert::Inert;
 use super::{
     CandidateJson, ComposeJson, ConnectionJson, ContainerJson, Document, GapJson, GapLine, HolderJson,
@@ -30,6 +31,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         taken_at: snapshot.taken_at,
         privileged: snapshot.privileged,
         complete: snapshot.complete,
+        asked: snapshot.asked.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
         listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
         gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
     };
@@ -46,17 +48,26 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         let line = ListenerLine { schema: SCHEMA, host: &host, taken_at, listener: listener.into() };
         serialize(&line, Inert(CompactFormatter), out)?;
     }
-    for gap in &snapshot.gaps {
-        let line = GapLine { schema: SCHEMA, host: &host, taken_at, gap: gap.into() };
-        serialize(&line, Inert(CompactFormatter), out)?;
-    }
-    Ok(())
+    snapshot.gaps.iter().try_for_each(|gap| write_gap(gap, snapshot, out))
+}
+
+/// Writes the line of a gap, told by a snapshot or met after it.
+pub(crate) fn write_gap(gap: &Gap, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    let (host, taken_at) = (lossy(&snapshot.host), snapshot.taken_at);
+    let line = GapLine { schema: SCHEMA, host: &host, taken_at, gap: gap.into() };
+    serialize(&line, Inert(CompactFormatter), out)
 }
 
 /// Writes any document, indented.
 #[cfg(feature = "cli")]
 pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serialize(document, Inert(PrettyFormatter::new()), out)
+}
+
+/// Writes any document in one line.
+#[cfg(feature = "cli")]
+pub(crate) fn write_line(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serialize(document, Inert(CompactFormatter), out)
 }
 
 fn serialize<T: Serialize, F: Formatter>(value: &T, formatter: F, out: &mut dyn Write) -> io::Result<()> {

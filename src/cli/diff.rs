@@ -1,0 +1,121 @@
+//! `allears diff OLD [NEW]`
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::arguments::Diff;
+use super::exit::Exit;
+use super::terminal::{self, Terminal};
+use super::why::write_out;
+use super::{complain, fail, runtimes, saved, say, written};
+use crate::render::escape::escape;
+use crate::render::style::Palette;
+use crate::render::words::{self, Asker};
+use crate::render::{changes, changes_json};
+use crate::{ChangeKind, Comparison, Error, Query, Selection, Snapshot};
+
+/// Compares two snapshots, or one with now.
+pub(super) fn run(arguments: &Diff) -> Exit {
+    let is_input = |path: &Path| path.as_os_str() == "-";
+    if is_input(&arguments.old) && arguments.new.as_deref().is_some_and(is_input) {
+        complain("standard input holds one snapshot, and both are to be read from it", "save one in a file");
+        return Exit::Usage;
+    }
+    let sides = saved::read(&arguments.old, "-").and_then(|old| {
+        let new = match &arguments.new {
+            Some(path) => saved::read(path, "-")?,
+            None => look_again(&old)?,
+        };
+        Ok((old, new))
+    });
+    let (old, new) = match sides {
+        Ok(sides) => sides,
+        Err(error) => return fail(&error.to_string(), None),
+    };
+    let found = crate::compare(&old, &new);
+    let surely = found.changes.iter().any(|change| change.certain);
+    let exit = match (surely, found.changes.is_empty() && found.complete) {
+        (true, _) => Exit::NotFound,
+        (false, true) => Exit::Found,
+        (false, false) => Exit::Unknown,
+    };
+    let mut out = Vec::new();
+    if arguments.json {
+        return written(
+            changes_json::diff(&old, &new, &found, &mut out).and_then(|()| write_out(&out)),
+            exit,
+        );
+    }
+    let terminal = Terminal::resolve(arguments.color);
+    // Home folders of a machine that is not this one mean something else.
+    let asker =
+        if arguments.new.is_none() && found.same_machine { terminal::asker() } else { Asker::default() };
+    let palette = Palette { color: terminal.color };
+    let options = changes::Options { width: terminal.width, palette, asker };
+    let mut made = changes::write(&found.changes, &options, &mut out);
+    if exit == Exit::Found {
+        made = made.and_then(|()| out.write_all(b"no difference\n"));
+    }
+    let exit = written(made.and_then(|()| write_out(&out)), exit);
+    tell(&old, &new, &found, exit);
+    if terminal.person && !found.changes.is_empty() {
+        summarise(&old, &new, &found);
+    }
+    exit
+}
+
+/// This machine, asked what the snapshot was asked for.
+fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
+    let mut asked = old.asked.iter().flatten();
+    let first = asked.next().cloned().unwrap_or_default();
+    let new = Query::selecting(first).runtimes(runtimes::runtimes()).look()?;
+    Ok(asked.fold(new, |new, selection: &Selection| selection.apply(new)))
+}
+
+/// What one has to know of the comparison.
+fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
+    if !found.same_machine {
+        let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&side.os)));
+        say(
+            "note",
+            &format!(
+                "two machines are compared, {}: by addresses and ports, and by names of processes, users, \
+                 services and containers",
+                hosts.join(" and ")
+            ),
+        );
+    }
+    if !found.same_question {
+        say("note", "the two were asked for different things: what both could contain is compared");
+    }
+    if found.unseen > 0 {
+        let whose = match found.unseen {
+            1 => "holders of 1 listener".to_owned(),
+            many => format!("holders of {many} listeners"),
+        };
+        say("note", &format!("{whose} could not be compared: they were not seen, or not by both"));
+    }
+    let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
+    for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {
+        let gaps = gaps.iter().filter(|gap| matches!(gap.what.as_bytes(), b"sockets" | b"holders"));
+        let why: Vec<String> = gaps.map(|gap| escape(&gap.detail)).collect();
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+        say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));
+    }
+    if exit == Exit::Unknown {
+        let _ = fail("it could not be told whether they differ", None);
+    }
+}
+
+/// The last line, for a person.
+fn summarise(old: &Snapshot, new: &Snapshot, found: &Comparison) {
+    let count = |kind| found.changes.iter().filter(|change| change.kind == kind).count();
+    let kinds = [ChangeKind::Opened, ChangeKind::Closed, ChangeKind::Changed].map(|kind| (kind, count(kind)));
+    let told = kinds.iter().filter(|(_, count)| *count > 0);
+    let told: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+    let time = match found.same_machine {
+        true => format!(" within {}", words::ago(old.taken_at, new.taken_at)),
+        false => String::new(),
+    };
+    let _ = writeln!(io::stderr().lock(), "{}{time}.", told.join(", "));
+}

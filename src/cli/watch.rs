@@ -1,0 +1,213 @@
+//! `allears watch [TARGET]...`: one loop that looks, and a screen or lines that show what changed.
+
+mod board;
+mod lines;
+mod screen;
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::arguments;
+use super::exit::Exit;
+use super::terminal::{self, Terminal};
+use super::{complain, fail, question, say, written};
+use crate::act::watch::Watch;
+use crate::render::style::Palette;
+use crate::render::{changes, table};
+use crate::{Change, Error, Gap, Snapshot};
+
+use board::Board;
+use lines::Lines;
+use screen::Screen;
+
+/// What the loop is woken by, before it is time for the next look.
+enum Wake {
+    /// A key on the screen, or another size of it.
+    Input(crossterm::event::Event),
+    /// The process is to end.
+    End,
+}
+
+/// What a view is told.
+enum News<'a> {
+    /// A look, with what has changed since the one before; and what could not be read and is told for the first time.
+    Looked { snapshot: &'a Snapshot, changes: &'a [Change], gaps: &'a [Gap] },
+    /// A look that failed.
+    Failed(&'a Error),
+}
+
+/// What goes on after something was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Looks, one after another.
+    Look,
+    /// No looks, until a key says otherwise.
+    Rest,
+    /// The end.
+    End,
+}
+
+/// What shows the news.
+trait View {
+    fn show(&mut self, news: &News<'_>, now: Instant) -> io::Result<()>;
+
+    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Then> {
+        Ok(Then::Look)
+    }
+
+    /// When it has to be drawn again though nothing is new.
+    fn stale(&self) -> Option<Instant> {
+        None
+    }
+
+    fn refresh(&mut self, _now: Instant) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Watches until the user has seen enough.
+pub(super) fn run(arguments: arguments::Watch) -> Exit {
+    if arguments.from.is_some() {
+        complain(
+            "watch looks at this machine again and again; a saved snapshot stays as it is",
+            "allears diff FILE tells what is different now",
+        );
+        return Exit::Usage;
+    }
+    let query = match question::query(&arguments.filters, &arguments.source, false) {
+        Ok(query) => query,
+        Err(exit) => return exit,
+    };
+    let mut watch = Watch::new(query);
+    if let Err(error) = watch.look() {
+        return fail(&error.to_string(), None);
+    }
+    let (sender, wakes) = mpsc::channel();
+    let interval = arguments.interval;
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if io::stdout().is_terminal() && !arguments.ndjson && !dumb {
+        match screen(&arguments, &sender) {
+            Ok(mut view) => {
+                let end = follow(&mut watch, &mut view, interval, &wakes);
+                drop(view);
+                return written(end, Exit::Found);
+            }
+            Err(error) => say("note", &format!("no screen on this terminal, but lines: {error}")),
+        }
+    }
+    tell_of_ending(&sender);
+    let terminal = Terminal::resolve(arguments.color);
+    let palette = Palette { color: terminal.color };
+    let options = changes::Options { width: None, palette, asker: terminal::asker() };
+    let mut view = Lines::new(&arguments, options);
+    written(follow(&mut watch, &mut view, interval, &wakes), Exit::Found)
+}
+
+fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Screen> {
+    let terminal = Terminal::resolve(arguments.color);
+    let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
+    let options = table::Options {
+        columns: arguments.columns.clone(),
+        states: arguments.filters.all,
+        header: !arguments.no_header,
+        width: None,
+        palette: Palette { color: terminal.color },
+        asker: terminal::asker(),
+    };
+    let board = Board::new(targets.join(" "), arguments.interval, arguments.sort, options);
+    let screen = Screen::open(board)?;
+    tell_of_ending(sender);
+    screen::read_input(sender.clone());
+    Ok(screen)
+}
+
+/// Where signals cannot be heeded they end the process by themselves.
+fn tell_of_ending(sender: &Sender<Wake>) {
+    let sender = sender.clone();
+    let _ = crate::os::on_ending(move || {
+        let _ = sender.send(Wake::End);
+    });
+}
+
+/// Looks and shows, until it is told to end or what it writes to is closed.
+fn follow(
+    watch: &mut Watch,
+    view: &mut impl View,
+    interval: Duration,
+    wakes: &Receiver<Wake>,
+) -> io::Result<()> {
+    let mut known = Gaps::default();
+    if let Some(snapshot) = watch.last() {
+        let gaps = known.new_among(&snapshot.gaps);
+        view.show(&News::Looked { snapshot, changes: &[], gaps: &gaps }, Instant::now())?;
+    }
+    let mut next = Instant::now() + interval;
+    let mut then = Then::Look;
+    loop {
+        let now = Instant::now();
+        let due = Some(next).filter(|_| then == Then::Look);
+        let wake = match due.into_iter().chain(view.stale()).min() {
+            Some(until) => wakes.recv_timeout(until.saturating_duration_since(now)),
+            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let now = Instant::now();
+        match wake {
+            Ok(Wake::Input(input)) => {
+                let before = then;
+                then = view.input(&input, now)?;
+                if before == Then::Rest && then == Then::Look {
+                    next = now;
+                }
+            }
+            Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if then == Then::Look && now >= next => {
+                match watch.look() {
+                    Ok(changes) => {
+                        let Some(snapshot) = watch.last() else { continue };
+                        let gaps = known.new_among(&snapshot.gaps);
+                        view.show(&News::Looked { snapshot, changes: &changes, gaps: &gaps }, now)?;
+                    }
+                    Err(error) => view.show(&News::Failed(&error), now)?,
+                }
+                // A look that took longer than the interval does not make the next ones come at once.
+                next = (next + interval).max(Instant::now());
+            }
+            Err(RecvTimeoutError::Timeout) => view.refresh(now)?,
+        }
+        if then == Then::End {
+            return Ok(());
+        }
+    }
+}
+
+/// The gaps of the look before, by what they are about; their counts come and go.
+#[derive(Default)]
+struct Gaps(Vec<(crate::Text, crate::Text)>);
+
+impl Gaps {
+    /// Those that the look before did not have.
+    fn new_among(&mut self, gaps: &[Gap]) -> Vec<Gap> {
+        let key = |gap: &Gap| (gap.what.clone(), gap.reason.clone());
+        let new = gaps.iter().filter(|gap| !self.0.contains(&key(gap))).cloned().collect();
+        self.0 = gaps.iter().map(key).collect();
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_new_once() {
+        let gap = |reason: &str, count| Gap::new("descriptors", reason, count, "some", None);
+        let mut known = Gaps::default();
+        assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
+        assert_eq!(known.new_among(&[gap("permission", 6)]), []);
+        assert_eq!(known.new_among(&[gap("permission", 6), gap("vanished", 1)]).len(), 1);
+        assert_eq!(known.new_among(&[]), []);
+        assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! A line for each event, of text or of JSON, each written at once.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use unicode_width::UnicodeWidthStr;
+
+use super::{News, View};
+use crate::cli::{arguments, say};
+use crate::render::changes::{self, Options};
+use crate::render::column::Column;
+use crate::render::escape::escape;
+use crate::render::style::Meaning;
+use crate::render::words;
+use crate::render::{changes_json, json};
+use crate::{Change, Gap, Listener, Snapshot};
+
+/// Lines on standard output.
+pub(super) struct Lines {
+    ndjson: bool,
+    columns: Option<Vec<Column>>,
+    sort: Option<Column>,
+    header: bool,
+    options: Options,
+    /// Whether what is present was told.
+    begun: bool,
+    /// What the last look failed with, so that it is not told each second.
+    failed: Option<String>,
+}
+
+impl Lines {
+    pub(super) fn new(arguments: &arguments::Watch, options: Options) -> Lines {
+        Lines {
+            ndjson: arguments.ndjson,
+            columns: arguments.columns.clone(),
+            sort: arguments.sort,
+            header: !arguments.no_header && arguments.columns.is_some(),
+            options,
+            begun: false,
+            failed: None,
+        }
+    }
+
+    fn looked(
+        &mut self,
+        snapshot: &Snapshot,
+        changes: &[Change],
+        gaps: &[Gap],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let at = snapshot.taken_at;
+        if !self.begun {
+            self.begun = true;
+            if let (Some(columns), true, false) = (&self.columns, self.header, self.ndjson) {
+                let names: Vec<String> = columns.iter().map(|column| column.heading()).collect();
+                writeln!(out, "{:20}  {:8}  {}", "TIME", "EVENT", names.join("  "))?;
+            }
+            let mut present: Vec<&Listener> = snapshot.listeners.iter().collect();
+            if let Some(column) = self.sort {
+                present.sort_by(|a, b| column.compare(a, b));
+            }
+            for listener in present {
+                match self.ndjson {
+                    true => changes_json::present(listener, at, out)?,
+                    false => self.line(at, "present", Meaning::Label, listener, None, out)?,
+                }
+            }
+        }
+        for change in changes {
+            let Some(listener) = change.listener() else { continue };
+            let sure = if change.certain { "" } else { "?" };
+            match self.ndjson {
+                true => changes_json::event(change, at, out)?,
+                false => {
+                    let event = format!("{}{sure}", change.kind.as_str());
+                    self.line(at, &event, changes::meaning(change.kind), listener, Some(change), out)?;
+                }
+            }
+        }
+        for gap in gaps {
+            match self.ndjson {
+                true => json::write_gap(gap, snapshot, out)?,
+                false => say("not seen", &escape(&gap.detail)),
+            }
+        }
+        Ok(())
+    }
+
+    fn line(
+        &self,
+        at: Timestamp,
+        event: &str,
+        meaning: Meaning,
+        listener: &Listener,
+        change: Option<&Change>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let padding = " ".repeat(8_usize.saturating_sub(event.width()));
+        let event = format!("{}{padding}", self.options.palette.paint(meaning, event));
+        let row = match &self.columns {
+            Some(columns) => {
+                let value = |column: &Column| match column.value(listener, listener.holders.first()) {
+                    empty if empty.is_empty() => "-".to_owned(),
+                    value => value,
+                };
+                columns.iter().map(value).collect::<Vec<_>>().join("  ")
+            }
+            None => {
+                let asker = &self.options.asker;
+                let told = change
+                    .map_or_else(|| changes::whose(listener, asker), |change| changes::told(change, asker));
+                let (place, address) = (changes::place(listener), words::address(&listener.socket));
+                format!("{place:9}  {address:15}  {told}")
+            }
+        };
+        writeln!(out, "{at}  {event}  {}", row.trim_end())
+    }
+}
+
+impl View for Lines {
+    fn show(&mut self, news: &News<'_>, _now: Instant) -> io::Result<()> {
+        match news {
+            News::Looked { snapshot, changes, gaps } => {
+                let mut out = Vec::new();
+                self.looked(snapshot, changes, gaps, &mut out)?;
+                self.failed = None;
+                if out.is_empty() {
+                    return Ok(());
+                }
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&out)?;
+                stdout.flush()
+            }
+            News::Failed(error) => {
+                let text = error.to_string();
+                if self.failed.as_ref() != Some(&text) {
+                    say("error", &format!("{text}; it is tried again"));
+                    self.failed = Some(text);
+                }
+                Ok(())
+            }
+        }
+    }
+}

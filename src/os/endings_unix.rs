@@ -1,0 +1,31 @@
+//! Being told that this process is to end, by signals.
+
+use std::io;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Calls this, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and keeps it from
+/// ending. What whoever started the process had it ignore, as nohup(1) does, is ignored still.
+pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
+    let heeded: Vec<i32> =
+        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)).collect();
+    let mut signals = Signals::new(heeded)?;
+    let listen = move || signals.forever().for_each(|_| tell());
+    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+}
+
+#[expect(unsafe_code, reason = "what a signal does can be asked in no safe form")]
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action nothing is changed; the old one is written into memory of its own type, all of
+    // whose fields may be zero.
+    let action = unsafe {
+        match libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) {
+            0 => action.assume_init(),
+            _ => return false,
+        }
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}

@@ -1,0 +1,33 @@
+//! Being told that this process is to end, by the console.
+
+use std::io;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::core::BOOL;
+
+type Tell = Box<dyn Fn() + Send>;
+
+static TELL: OnceLock<Mutex<Tell>> = OnceLock::new();
+
+/// Calls this, on a thread of its own, when Ctrl-C or Ctrl-Break is typed or the console is closed, and keeps the
+/// process from ending at once. To be called once.
+#[expect(unsafe_code, reason = "the console is asked by a system call")]
+pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
+    if TELL.set(Mutex::new(Box::new(tell))).is_err() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
+    // SAFETY: the handler is a function of the process itself, and stays as long as it.
+    match unsafe { SetConsoleCtrlHandler(Some(handler), 1) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[expect(unsafe_code, reason = "the form that the system calls")]
+unsafe extern "system" fn handler(_event: u32) -> BOOL {
+    if let Some(tell) = TELL.get() {
+        tell.lock().unwrap_or_else(PoisonError::into_inner)();
+    }
+    1
+}

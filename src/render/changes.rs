@@ -1,0 +1,186 @@
+//! Changes for people: what happened, where, and to whom, a line each.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::render::card::wrap;
+use crate::render::style::{Meaning, Palette};
+use crate::render::words::{self, Asker};
+use crate::{Change, ChangeKind, Difference, Holder, Listener, State};
+
+/// How many holders are named before the others are counted.
+const NAMED: usize = 3;
+
+/// How far the second line of a change stands in, where a terminal is too narrow for one.
+const INDENT: usize = 4;
+
+/// How changes look.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// The width to wrap at; `None` for whole lines.
+    pub(crate) width: Option<usize>,
+    pub(crate) palette: Palette,
+    pub(crate) asker: Asker,
+}
+
+/// Writes all changes, their columns under each other.
+pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let lines: Vec<([String; 3], String)> = changes.iter().filter_map(|change| of(change, options)).collect();
+    let width = |at: usize| lines.iter().filter_map(|(columns, _)| Some(columns.get(at)?.width())).max();
+    let widths = [0, 1, 2].map(|at| width(at).unwrap_or(0));
+    let start: usize = widths.iter().map(|width| width + 2).sum();
+    for (change, (columns, rest)) in changes.iter().zip(&lines) {
+        let [kind, place, address] = columns;
+        let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(text.width()));
+        let [kind_width, place_width, address_width] = widths;
+        let painted = options.palette.paint(meaning(change.kind), kind);
+        let line =
+            format!("{painted}{}  {place}{}  {address}", pad(kind, kind_width), pad(place, place_width));
+        let whole = start + rest.width();
+        match options.width.filter(|width| *width < whole) {
+            None => writeln!(out, "{line}{}  {rest}", pad(address, address_width))?,
+            Some(width) => {
+                writeln!(out, "{line}")?;
+                for part in wrap(rest, width.saturating_sub(INDENT).max(1)) {
+                    writeln!(out, "{:INDENT$}{part}", "")?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of(change: &Change, options: &Options) -> Option<([String; 3], String)> {
+    let listener = change.listener()?;
+    let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
+    Some(([kind, place(listener), words::address(&listener.socket)], told(change, &options.asker)))
+}
+
+/// What is painted how.
+pub(crate) fn meaning(kind: ChangeKind) -> Meaning {
+    match kind {
+        ChangeKind::Opened => Meaning::Opened,
+        ChangeKind::Closed => Meaning::Closed,
+        ChangeKind::Changed => Meaning::Changed,
+    }
+}
+
+/// `8080/tcp`, `unix`.
+pub(crate) fn place(listener: &Listener) -> String {
+    let protocol = listener.socket.protocol.as_str();
+    listener.socket.endpoint.port().map_or_else(|| protocol.to_owned(), |port| format!("{port}/{protocol}"))
+}
+
+/// Who it is about, and what of it is not as it was.
+pub(crate) fn told(change: &Change, asker: &Asker) -> String {
+    let unsure = match (change.certain, change.kind) {
+        (true, _) => "",
+        (false, ChangeKind::Opened) => "  (or not seen before: that look was not complete)",
+        (false, _) => "  (or not seen any more: that look is not complete)",
+    };
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => differences(change, before, after),
+        (Some(only), None) | (None, Some(only)) => format!("{}{unsure}", whose(only, asker)),
+        (None, None) => String::new(),
+    }
+}
+
+/// The holder of a listener, and what tells it from others: `node (pid 4121, dev)  ~/src/shop`.
+pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
+    let what = words::what(listener, asker);
+    match what.is_empty() {
+        true => holders(listener, words::holder_by_script),
+        // What runs is told there.
+        false => format!("{}  {what}", holders(listener, words::holder)),
+    }
+}
+
+/// `node (pid 4121, dev)`, `postgres?`, `(forwarded)`, `nobody`.
+fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
+    let more = if listener.unseen.is_some() { " and others that could not be seen" } else { "" };
+    match (listener.holders.is_empty(), &listener.unseen) {
+        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), name)),
+        (true, Some(unseen)) => match unseen.candidates.as_slice() {
+            [only] => format!("{}? (pid {}, not seen)", words::process_name(&only.name), only.pid),
+            _ if unseen.reason == crate::Reason::Kernel => "(kernel)".to_owned(),
+            _ => {
+                let user = words::user(&listener.socket.user, listener.socket.uid);
+                user.map_or_else(|| "? (not seen)".to_owned(), |user| format!("? ({user}, not seen)"))
+            }
+        },
+        (true, None) if listener.socket.state == State::Forwarded => "(forwarded)".to_owned(),
+        (true, None) => "nobody".to_owned(),
+    }
+}
+
+fn several(holders: &[&Holder], name: fn(&Holder) -> String) -> String {
+    let named = holders.iter().take(NAMED).map(|holder| name(holder)).collect::<Vec<_>>();
+    match holders.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} +{more}", named.join(", ")),
+    }
+}
+
+/// The holders, each by what it runs.
+fn who(listener: &Listener) -> String {
+    holders(listener, words::holder_by_script)
+}
+
+fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
+    let has = |difference| change.differs.contains(&difference);
+    let mut parts = Vec::new();
+    if has(Difference::Holders) {
+        parts.push(change_of_hands(before, after));
+    } else {
+        parts.push(who(if after.holders.is_empty() { before } else { after }));
+    }
+    let name = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+    let user = |listener: &Listener| name(words::user(&listener.socket.user, listener.socket.uid));
+    let service = |listener: &Listener| {
+        name(listener.service.as_ref().map(|service| crate::render::escape::escape(&service.name)))
+    };
+    let container = |listener: &Listener| name(listener.container.as_ref().map(words::container));
+    for difference in &change.differs {
+        let part = match difference {
+            // Who is new there has brought a socket of his own.
+            Difference::Holders => continue,
+            Difference::Socket if has(Difference::Holders) => continue,
+            Difference::Socket => "another socket".to_owned(),
+            Difference::State => {
+                format!("{} -> {}", before.socket.state.as_str(), after.socket.state.as_str())
+            }
+            Difference::User => format!("user {} -> {}", user(before), user(after)),
+            Difference::DualStack if after.socket.dual_stack == Some(true) => "takes IPv4 too".to_owned(),
+            Difference::DualStack => "takes IPv6 alone".to_owned(),
+            Difference::Service => format!("{} -> {}", service(before), service(after)),
+            Difference::Container => format!("container {} -> {}", container(before), container(after)),
+        };
+        parts.push(part);
+    }
+    parts.join("; ")
+}
+
+/// `node (pid 5, dev) -> node (pid 9, dev)`; of several holders those alone that came and went.
+fn change_of_hands(before: &Listener, after: &Listener) -> String {
+    if before.holders.len() <= 1 && after.holders.len() <= 1 {
+        return format!("{} -> {}", who(before), who(after));
+    }
+    let known = |listener: &Listener, one: &Holder| {
+        listener.holders.iter().any(|other| other.process.id == one.process.id)
+    };
+    let gone: Vec<&Holder> = before.holders.iter().filter(|one| !known(after, one)).collect();
+    let come: Vec<&Holder> = after.holders.iter().filter(|one| !known(before, one)).collect();
+    let stay = after.holders.len() - come.len();
+    let mut parts = Vec::new();
+    if !come.is_empty() {
+        parts.push(format!("also held by {}", several(&come, words::holder_by_script)));
+    }
+    if !gone.is_empty() {
+        parts.push(format!("no more held by {}", several(&gone, words::holder_by_script)));
+    }
+    match stay {
+        0 => format!("{} -> {}", who(before), who(after)),
+        _ => parts.join(", "),
+    }
+}

@@ -1,0 +1,114 @@
+//! What a snapshot was asked for, as the document tells it.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::reading::Wrong;
+use crate::target::Parts;
+use crate::{Family, Protocol, Selection, Target, UserName};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AskedJson {
+    targets: Vec<TargetJson>,
+    protocols: Vec<String>,
+    families: Vec<String>,
+    all: bool,
+    exposed: bool,
+    pids: Vec<u32>,
+    /// A number, where a user was asked for by number.
+    users: Vec<String>,
+    commands: Vec<String>,
+    all_namespaces: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TargetJson {
+    protocol: Option<String>,
+    family: Option<String>,
+    address: Option<IpAddr>,
+    interface: Option<String>,
+    /// The first and the last.
+    ports: Option<(u16, u16)>,
+    path: Option<String>,
+}
+
+impl From<&Selection> for AskedJson {
+    fn from(selection: &Selection) -> Self {
+        let families = [(selection.ipv4, Family::Ipv4), (selection.ipv6, Family::Ipv6)];
+        let wanted = families.into_iter().filter(|(wanted, _)| *wanted);
+        let user = |user: &UserName| match user {
+            UserName::Uid(uid) => uid.to_string(),
+            UserName::Name(name) => name.clone(),
+        };
+        AskedJson {
+            targets: selection.targets.iter().map(TargetJson::from).collect(),
+            protocols: selection.protocols.iter().map(|protocol| protocol.as_str().to_owned()).collect(),
+            families: wanted.map(|(_, family)| family.as_str().to_owned()).collect(),
+            all: selection.all,
+            exposed: selection.exposed,
+            pids: selection.pids.clone(),
+            users: selection.users.iter().map(user).collect(),
+            commands: selection.commands.clone(),
+            all_namespaces: selection.namespaces,
+        }
+    }
+}
+
+impl From<&Target> for TargetJson {
+    fn from(target: &Target) -> Self {
+        let parts = target.parts();
+        TargetJson {
+            protocol: parts.protocol.map(|protocol| protocol.as_str().to_owned()),
+            family: parts.family.map(|family| family.as_str().to_owned()),
+            address: parts.address,
+            interface: parts.interface,
+            ports: parts.ports,
+            path: parts.path,
+        }
+    }
+}
+
+impl TryFrom<AskedJson> for Selection {
+    type Error = Wrong;
+
+    fn try_from(json: AskedJson) -> Result<Self, Wrong> {
+        let family = |name: &String| match Family::parse(name) {
+            Some(family @ (Family::Ipv4 | Family::Ipv6)) => Ok(family),
+            _ => Err(Wrong("families")),
+        };
+        let families: Vec<Family> = json.families.iter().map(family).collect::<Result<_, _>>()?;
+        let protocol = |name: &String| Protocol::parse(name).ok_or(Wrong("protocols"));
+        let user = |user: String| user.parse().map_or(UserName::Name(user), UserName::Uid);
+        Ok(Selection {
+            targets: json.targets.into_iter().map(Target::try_from).collect::<Result<_, _>>()?,
+            protocols: json.protocols.iter().map(protocol).collect::<Result<_, _>>()?,
+            ipv4: families.contains(&Family::Ipv4),
+            ipv6: families.contains(&Family::Ipv6),
+            all: json.all,
+            exposed: json.exposed,
+            pids: json.pids,
+            users: json.users.into_iter().map(user).collect(),
+            commands: json.commands,
+            namespaces: json.all_namespaces,
+        })
+    }
+}
+
+impl TryFrom<TargetJson> for Target {
+    type Error = Wrong;
+
+    fn try_from(json: TargetJson) -> Result<Self, Wrong> {
+        let protocol = |name: String| Protocol::parse(&name).ok_or(Wrong("targets.protocol"));
+        let family = |name: String| Family::parse(&name).ok_or(Wrong("targets.family"));
+        let parts = Parts {
+            protocol: json.protocol.map(protocol).transpose()?,
+            family: json.family.map(family).transpose()?,
+            address: json.address,
+            interface: json.interface,
+            ports: json.ports,
+            path: json.path,
+        };
+        Target::of_parts(parts).ok_or(Wrong("targets"))
+    }
+}

@@ -1,0 +1,184 @@
+//! `diff`: two snapshots of real sockets, or one and now; what only one side could see is no difference.
+
+use crate::stage::{Answer, Fixture, Look, Need, Seen, folder, ordinary_user, pids, port};
+use serde_json::json;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+cases![
+    what_was_opened_and_closed_is_told[],
+    a_server_that_was_started_again_has_another_socket[Need::Linux],
+    the_same_question_is_asked_again[Need::Linux],
+    every_socket_is_compared_where_all_were_asked_for[Need::Linux],
+    rights_are_no_difference[Need::Linux, Need::Root],
+    what_may_not_be_seen_is_not_denied[Need::Linux, Need::Root],
+    standard_input_is_a_snapshot_too[],
+    people_are_told_in_lines[],
+];
+
+/// A snapshot by these arguments, in a file of this name.
+fn save(name: &str, look: Look) -> PathBuf {
+    let path = folder().join(name);
+    let seen = look.run().without_panic();
+    std::fs::write(&path, &seen.stdout).expect("save a snapshot");
+    path
+}
+
+fn listed(arguments: &[&str]) -> Look {
+    Look::at(["--json"].iter().chain(arguments).copied())
+}
+
+fn diff(sides: &[&PathBuf]) -> Look {
+    let sides = sides.iter().map(|side| side.to_str().expect("a path in text"));
+    Look::at(["diff", "--json"].into_iter().chain(sides))
+}
+
+fn server(port: u16) -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{port}")])
+}
+
+#[track_caller]
+fn events(answer: &Answer) -> Vec<String> {
+    let changes = answer.document["changes"].as_array().cloned().unwrap_or_default();
+    changes
+        .iter()
+        .map(|change| format!("{} {}", change["event"], change["differs"]).replace('"', ""))
+        .collect()
+}
+
+fn what_was_opened_and_closed_is_told() {
+    let [one, other] = [port(), port()];
+    let target = format!("{one},{other}");
+    let first = server(one);
+    let before = save("diff-before", listed(&[&target]));
+    let same = Answer::of(diff(&[&before]).run().code(0));
+    same.seen.equal(events(&same), Vec::<String>::new(), "nothing happened");
+    same.seen.equal(&same.document["complete"], &json!(true), "complete");
+    drop(first);
+    let second = server(other);
+    let now = Answer::of(diff(&[&before]).run().code(1));
+    let told = if one < other { ["closed []", "opened []"] } else { ["opened []", "closed []"] };
+    now.seen.equal(events(&now), told.map(str::to_owned).to_vec(), "what happened");
+    let after = save("diff-after", listed(&[&target]));
+    let both = Answer::of(diff(&[&before, &after]).run().code(1));
+    both.seen.equal(events(&both), events(&now), "of two files");
+    let opened =
+        both.document["changes"].as_array().into_iter().flatten().find(|one| one["before"].is_null());
+    both.seen.equal(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "who opened it");
+}
+
+fn a_server_that_was_started_again_has_another_socket() {
+    let place = port();
+    let first = server(place);
+    let before = save("diff-restart", listed(&[&place.to_string()]));
+    drop(first);
+    let _second = server(place);
+    let now = Answer::of(diff(&[&before]).run().code(1));
+    now.seen.equal(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+    // A holder more of the same socket.
+    let shared = port();
+    let alone = server(shared);
+    let before = save("diff-alone", listed(&[&shared.to_string()]));
+    drop(alone);
+    let _family = Fixture::start([format!("tcp=127.0.0.1:{shared}"), "fork=1".into()]);
+    let after = save("diff-family", listed(&[&shared.to_string()]));
+    let now = Answer::of(diff(&[&before, &after]).run().code(1));
+    now.seen.equal(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+}
+
+fn the_same_question_is_asked_again() {
+    let folder_of = folder().join("diff.sock");
+    let path = folder_of.to_str().expect("a path in text");
+    let place = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{place}"), format!("unix={path}")]);
+    let pid = _server.pid().to_string();
+    // Others open and close sockets meanwhile, so it is asked for what is ours alone.
+    for (name, arguments) in [
+        ("diff-unix", &["-x", "--pid", &pid][..]),
+        ("diff-path", &[path]),
+        ("diff-family", &["-4", "-t", "--pid", &pid]),
+        ("diff-command", &["-c", path]),
+        ("diff-spec", &["-i", &format!("4tcp:{place}")]),
+        ("diff-exposed", &["--exposed", "--pid", &pid]),
+    ] {
+        let before = save(name, listed(arguments));
+        let now = Answer::of(diff(&[&before]).run().code(0));
+        now.seen.equal(&now.document["same_question"], &json!(true), "what was asked");
+    }
+    let [narrow, wide] =
+        [save("diff-narrow", listed(&[&place.to_string()])), save("diff-wide", listed(&["--pid", &pid]))];
+    for sides in [[&narrow, &wide], [&wide, &narrow]] {
+        let now = Answer::of(diff(&sides).run().code(0));
+        now.seen.equal(&now.document["same_question"], &json!(false), "what was asked");
+    }
+}
+
+fn every_socket_is_compared_where_all_were_asked_for() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = server.local_addr().expect("its address");
+    let client = TcpStream::connect(address).expect("connect");
+    let accepted = server.accept().expect("accept");
+    let before = save("diff-all", listed(&["--all", &address.port().to_string()]));
+    Answer::of(diff(&[&before]).run().code(0));
+    let listening = save("diff-listening", listed(&[&address.port().to_string()]));
+    Answer::of(diff(&[&before, &listening]).run().code(0));
+    drop((client, accepted));
+    let now = Answer::of(diff(&[&before]).run().code(1));
+    now.seen.must(!events(&now).is_empty(), "the connection is not as it was");
+}
+
+fn rights_are_no_difference() {
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
+    let target = _server.port().to_string();
+    let ordinary = save("diff-ordinary", listed(&[&target]).user(ordinary_user()));
+    let root = save("diff-root", listed(&[&target]));
+    for sides in [[&ordinary, &root], [&root, &ordinary]] {
+        Answer::of(diff(&sides).run().code(0));
+    }
+    let seen =
+        Look::at(["diff", ordinary.to_str().expect("text"), root.to_str().expect("text")]).run().code(0);
+    seen.equal(seen.text(), "no difference\n", "what it says");
+    seen.must(
+        seen.errors().contains("holders of 1 listener could not be compared"),
+        "and what it could not tell",
+    );
+}
+
+fn what_may_not_be_seen_is_not_denied() {
+    let server = server(port());
+    let root = save("diff-of-pid", listed(&["--pid", &server.pid().to_string()]));
+    let target = save("diff-blind", listed(&[&server.port().to_string()]).user(ordinary_user()));
+    let unsure = Answer::of(diff(&[&root, &target]).run().code(3));
+    unsure.seen.equal(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
+    unsure.seen.equal(&unsure.document["complete"], &json!(false), "complete");
+    let told = Look::at(["diff", root.to_str().expect("text"), target.to_str().expect("text")]).run().code(3);
+    told.must(told.text().starts_with("closed?"), "it may have been closed");
+    told.must(told.errors().contains("could not be told whether they differ"), "and says why");
+}
+
+fn standard_input_is_a_snapshot_too() {
+    let server = server(port());
+    let before = save("diff-input", listed(&[&server.port().to_string()]));
+    let input = || Stdio::from(std::fs::File::open(&before).expect("open the snapshot"));
+    let path = before.to_str().expect("a path in text");
+    for arguments in [&["diff", "-"][..], &["diff", "-", path], &["diff", path, "-"]] {
+        Look::at(arguments.iter().copied()).stdin(input()).run().without_panic().code(0);
+    }
+    let seen = Look::at(["diff", "-", "-"]).stdin(input()).run().without_panic().code(2);
+    seen.must(seen.stdout.is_empty(), "both cannot be read from it");
+}
+
+fn people_are_told_in_lines() {
+    let place = port();
+    let before = save("diff-lines", listed(&[&place.to_string()]));
+    let server = server(place);
+    let look = || Look::at(["diff", before.to_str().expect("a path in text")]);
+    let seen: Seen = look().run().code(1);
+    let line = format!("opened  {place}/tcp  127.0.0.1  fixture (pid {}, ", server.pid());
+    seen.must(seen.text().starts_with(&line) && !seen.text().contains('\u{1b}'), "a line in a pipe");
+    seen.must(seen.errors().is_empty(), "where nobody reads along nothing is summed up");
+    let shown = look().env("TERM", "xterm").converse().type_in("").code(1);
+    shown.must(shown.text().contains("\u{1b}[1m\u{1b}[32mopened"), "a colour on a terminal");
+    shown.must(shown.text().contains("1 opened within "), "and a summary");
+}

@@ -1,0 +1,231 @@
+//! `watch`: its events, what it costs while nothing happens, its screen, and how it ends.
+
+use crate::stage::{Fixture, Look, Need, folder, ordinary_user, pids, port, without_styles};
+use serde_json::{Value, json};
+use std::io::BufRead as _;
+
+cases![
+    a_listener_comes_and_goes[],
+    who_holds_a_socket_that_stays_is_noticed[Need::Linux],
+    sockets_of_one_place_are_told_apart[Need::Linux],
+    filters_are_those_of_the_list[],
+    a_pipe_gets_lines_of_text[],
+    a_closed_pipe_ends_it_quietly[],
+    an_interrupt_ends_it_with_success[],
+    what_may_not_be_read_is_a_line_too[Need::Linux, Need::Root],
+    a_first_look_that_fails_ends_it[Need::Linux, Need::Root],
+    a_quiet_look_looks_at_no_process[Need::Linux, Need::STRACE],
+    the_screen_follows_and_leaves_the_terminal_as_it_was[],
+    the_screen_is_left_when_it_is_told_to_end[],
+    a_narrow_screen_is_drawn_too[],
+    a_dumb_terminal_gets_lines[],
+    without_colours_there_are_none[],
+];
+
+const OFTEN: &str = "--interval=100ms";
+
+fn watch(arguments: &[&str]) -> Look {
+    Look::at(["watch", OFTEN].iter().chain(arguments).copied())
+}
+
+fn server(port: u16) -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{port}")])
+}
+
+fn a_listener_comes_and_goes() {
+    let place = port();
+    let there = server(place);
+    let mut events = watch(&["--ndjson", &format!("{place},{}", place + 1)]).stream();
+    let present = events.event("present");
+    assert_eq!(present["schema"], "allears/1");
+    assert_eq!(pids(&present["listener"]), [there.pid()]);
+    assert!(present["at"].is_string() && present["before"].is_null(), "{present}");
+    drop(there);
+    let closed = events.event("closed");
+    assert_eq!((&closed["listener"]["port"], &closed["certain"]), (&json!(place), &json!(true)));
+    let back = server(place);
+    let opened = events.event("opened");
+    assert_eq!(pids(&opened["listener"]), [back.pid()]);
+    assert_eq!(opened["differs"], json!([]));
+}
+
+fn who_holds_a_socket_that_stays_is_noticed() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    let mut events = watch(&["--ndjson", &server.port().to_string()]).stream();
+    assert_eq!(pids(&events.event("present")["listener"]), server.family());
+    let child = server.children().first().copied().expect("one child");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("end the child");
+    let changed = events.event("changed");
+    assert_eq!(changed["differs"], json!(["holders"]));
+    assert_eq!(pids(&changed["before"]), server.family());
+    assert_eq!(pids(&changed["listener"]), [server.pid()]);
+}
+
+fn sockets_of_one_place_are_told_apart() {
+    let place = port();
+    let shared = || Fixture::start(["reuseport".to_owned(), format!("tcp=127.0.0.1:{place}")]);
+    let first = shared();
+    let mut events = watch(&["--ndjson", &place.to_string()]).stream();
+    events.event("present");
+    let second = shared();
+    assert_eq!(pids(&events.event("opened")["listener"]), [second.pid()]);
+    let gone = first.pid();
+    drop(first);
+    assert_eq!(pids(&events.event("closed")["listener"]), [gone]);
+}
+
+fn filters_are_those_of_the_list() {
+    let [one, other] = [server(port()), server(port())];
+    let mut events = watch(&["--ndjson", "-t", "-4", "--pid", &one.pid().to_string()]).stream();
+    assert_eq!(events.event("present")["listener"]["port"], one.port());
+    drop(other);
+    let third = Fixture::start([format!("udp=127.0.0.1:{}", port())]);
+    drop(one);
+    events.event("closed");
+    let ports: Vec<&String> = events.read().iter().filter(|line| line.contains("\"event\"")).collect();
+    assert_eq!(ports.len(), 2, "{ports:?}, and {} is none of them", third.port());
+}
+
+fn a_pipe_gets_lines_of_text() {
+    let place = port();
+    let mut lines = watch(&[&place.to_string()]).stream();
+    let is = |event: &'static str| move |line: &str| line.split_whitespace().nth(1) == Some(event);
+    let there = server(place);
+    // It may have been there before the first look.
+    let opened = lines.line("opened", |line| is("opened")(line) || is("present")(line));
+    assert!(
+        opened.contains(&format!("{place}/tcp")) && opened.contains(&format!("pid {}", there.pid())),
+        "{opened}"
+    );
+    drop(there);
+    let closed = lines.line("closed", is("closed"));
+    assert!(!closed.contains('\u{1b}') && closed.starts_with("20"), "{closed}");
+}
+
+fn a_closed_pipe_ends_it_quietly() {
+    let there = server(port());
+    let target = there.port().to_string();
+    for ndjson in [&[][..], &["--ndjson"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let running = watch(&[ndjson, &[&target]].concat()).stdout(writer).start();
+        let mut line = String::new();
+        std::io::BufReader::new(reader).read_line(&mut line).expect("what is present");
+        let _more_to_say = Fixture::start([format!("tcp=127.0.0.2:{target}")]);
+        let seen = running.end().without_panic().code(0);
+        seen.must(!seen.errors().contains("error"), "it says nothing of it");
+    }
+}
+
+fn an_interrupt_ends_it_with_success() {
+    let there = server(port());
+    let mut events = watch(&["--ndjson", &there.port().to_string()]).stream();
+    events.event("present");
+    events.interrupt();
+    events.end().without_panic().code(0);
+}
+
+fn what_may_not_be_read_is_a_line_too() {
+    let there = server(port());
+    let target = there.port().to_string();
+    let mut events = watch(&["--ndjson", &target]).user(ordinary_user()).stream();
+    let present = events.event("present");
+    assert_eq!(present["listener"]["unseen"]["reason"], "permission");
+    let gap: Value =
+        serde_json::from_str(&events.line("a gap", |line| line.contains("\"gap\""))).expect("JSON");
+    assert_eq!(gap["gap"]["what"], "descriptors");
+}
+
+fn a_first_look_that_fails_ends_it() {
+    let there = server(port());
+    let arguments = ["--ndjson", "--holders=bpf", &there.port().to_string()];
+    let seen = watch(&arguments).user(ordinary_user()).run().without_panic().code(3);
+    seen.must(seen.stdout.is_empty() && !seen.stderr.is_empty(), "standard error says why");
+}
+
+/// Whether a call looks at a process that is not the caller itself.
+fn looks_at_a_process(call: &str) -> bool {
+    let own = call.split_whitespace().next().unwrap_or_default();
+    let pid = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let named = call.split("/proc/").skip(1).map(pid).any(|pid| !pid.is_empty() && pid != own);
+    named || (call.contains("getdents64(") && call.contains("</proc>"))
+}
+
+fn a_quiet_look_looks_at_no_process() {
+    let there = server(port());
+    let log = folder().join("watch-files");
+    // Made here, since whoever is traced may be another user.
+    std::fs::write(&log, "").expect("make a file for strace");
+    let calls = "trace=%file,getdents64,readlinkat,socket";
+    let strace = ["strace", "-f", "-y", "-e", calls, "-o", log.to_str().expect("a path in text")];
+    // Less than ten looks, so that none of them but the first is a whole one.
+    let words = strace.into_iter().chain(["timeout", "--signal=INT", "--preserve-status", "0.95"]);
+    let seen = watch(&["--ndjson", &there.port().to_string()]).through(words).run().code(0);
+    let traced = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let lines: Vec<&str> = traced.lines().collect();
+    let looks_at = |from: usize| lines.get(from..).unwrap_or_default().iter();
+    let last = lines.iter().rposition(|call| looks_at_a_process(call));
+    seen.must(last.is_some(), "the first look looks at processes");
+    let tables = looks_at(last.unwrap_or(0)).filter(|call| call.contains("NETLINK_SOCK_DIAG")).count();
+    seen.must(tables >= 3, &format!("looks after it, at the table alone: {tables}"));
+}
+
+fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
+    for keys in ["q", "\u{1b}", "\u{3}"] {
+        let place = port();
+        let target = format!("{place},{}", place + 1);
+        let mut screen = watch(&[&target]).env("TERM", "xterm").converse();
+        screen.shows("nothing listens");
+        let raw = screen.mode();
+        let there = server(place);
+        screen.shows(&place.to_string());
+        screen.shows(&there.pid().to_string());
+        let (seen, mode) = screen.type_in_and_leave(keys);
+        let seen = seen.without_panic().code(0);
+        let text = seen.text();
+        seen.must(text.contains("\u{1b}[?1049h"), "a screen of its own");
+        let left = text.rfind("\u{1b}[?1049l").zip(text.rfind("\u{1b}[?25h"));
+        seen.must(left.is_some(), "that is left, with the cursor to be seen");
+        let cooked = nix::sys::termios::LocalFlags::ICANON | nix::sys::termios::LocalFlags::ECHO;
+        seen.must(!raw.intersects(cooked), "keys came one by one");
+        seen.must(mode.contains(cooked), "and lines come again");
+    }
+}
+
+fn the_screen_is_left_when_it_is_told_to_end() {
+    let mut screen = watch(&[&port().to_string()]).env("TERM", "xterm").converse();
+    screen.shows("nothing listens");
+    screen.terminate();
+    let (seen, mode) = screen.type_in_and_leave("");
+    let seen = seen.without_panic().code(0);
+    seen.must(seen.text().contains("\u{1b}[?1049l"), "the screen is left");
+    seen.must(mode.contains(nix::sys::termios::LocalFlags::ICANON), "the terminal is as it was");
+}
+
+fn a_narrow_screen_is_drawn_too() {
+    let there = server(port());
+    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").converse();
+    screen.shows(&there.pid().to_string());
+    for (columns, rows) in [(20, 5), (7, 2), (1, 1), (20, 6)] {
+        screen.resize(columns, rows);
+    }
+    screen.shows("q quits  space pau..");
+    screen.type_in("q").without_panic().code(0);
+}
+
+fn a_dumb_terminal_gets_lines() {
+    let there = server(port());
+    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "dumb").converse();
+    screen.shows("present");
+    screen.terminate();
+    let seen = screen.type_in("").code(0);
+    seen.must(!seen.text().contains("\u{1b}["), "no escape sequence");
+}
+
+fn without_colours_there_are_none() {
+    let there = server(port());
+    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").env("NO_COLOR", "1").converse();
+    screen.shows(&there.pid().to_string());
+    let seen = screen.type_in("q").code(0);
+    seen.must(without_styles(seen.text()) == seen.text(), "nothing is coloured, bold or dim");
+}
