@@ -171,6 +171,10 @@ fn follow(
                     }
                     Err(error) => view.show(&News::Failed(&error), now)?,
                 }
+                // Whoever closed a pipe need not wait until something happens.
+                if crate::os::output_is_closed() {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
                 // A look that took longer than the interval does not make the next ones come at once.
                 next = (next + interval).max(Instant::now());
             }

@@ -1,8 +1,9 @@
-//! Being told that this process is to end, by signals.
+//! Being told that this process is to end, by signals; and that nobody reads what it writes.
 
 use std::io;
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -14,6 +15,17 @@ pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new(heeded)?;
     let listen = move || signals.forever().for_each(|_| tell());
     thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+}
+
+/// Whether nobody can read any more what is written to standard output: a pipe or a terminal that was closed at its
+/// other end.
+pub(crate) fn output_is_closed() -> bool {
+    let output = io::stdout();
+    let mut polled = [PollFd::new(&output, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // These two are told without being asked for: the one of a pipe by Linux, the other by macOS and of terminals.
+    let closed = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(|output| output.revents().intersects(closed))
 }
 
 #[expect(unsafe_code, reason = "what a signal does can be asked in no safe form")]

@@ -24,6 +24,12 @@ pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
     }
 }
 
+/// Whether nobody can read any more what is written to standard output. That is not to be known here before something
+/// is written.
+pub(crate) fn output_is_closed() -> bool {
+    false
+}
+
 #[expect(unsafe_code, reason = "the form that the system calls")]
 unsafe extern "system" fn handler(_event: u32) -> BOOL {
     if let Some(tell) = TELL.get() {
