@@ -149,7 +149,7 @@ impl Query {
     /// # Errors
     /// Where the socket table or the list of processes cannot be read at all, or the reader or the search for holders
     /// is not to be had here.
-    /// Whatever is missing in part is a [`Gap`] instead.
+    /// Whatever is missing in part is a [`crate::Gap`] instead.
     pub fn look(&self) -> Result<Snapshot, Error> {
         self.table().and_then(|table| self.look_at(table))
     }

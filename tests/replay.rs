@@ -177,10 +177,11 @@ fn two_machines_are_compared_by_places_and_names() {
 
 /// A copy of the saved snapshot with something else in it.
 fn altered(name: &str, alter: impl Fn(&mut serde_json::Value)) -> std::path::PathBuf {
-    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(SAVED).unwrap()).unwrap();
+    let mut document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(SAVED).expect("a saved snapshot")).expect("a saved snapshot");
     alter(&mut document);
     let path = std::env::temp_dir().join(format!("allears-{name}-{}.json", std::process::id()));
-    std::fs::write(&path, document.to_string()).unwrap();
+    std::fs::write(&path, document.to_string()).expect("a saved snapshot");
     path
 }
 
