@@ -80,7 +80,7 @@ pub(crate) fn told(change: &Change, asker: &Asker) -> String {
         (false, _) => "  (or not seen any more: that look is not complete)",
     };
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) => differences(change, before, after),
+        (Some(before), Some(after)) => differences(change, before, after, asker),
         (Some(only), None) | (None, Some(only)) => format!("{}{unsure}", whose(only, asker)),
         (None, None) => String::new(),
     }
@@ -127,11 +127,11 @@ fn who(listener: &Listener) -> String {
     holders(listener, words::holder_by_script)
 }
 
-fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
+fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Asker) -> String {
     let has = |difference| change.differs.contains(&difference);
     let mut parts = Vec::new();
     if has(Difference::Holders) {
-        parts.push(change_of_hands(before, after));
+        parts.push(change_of_hands(before, after, asker));
     } else {
         parts.push(who(if after.holders.is_empty() { before } else { after }));
     }
@@ -161,8 +161,14 @@ fn differences(change: &Change, before: &Listener, after: &Listener) -> String {
     parts.join("; ")
 }
 
-/// `node (pid 5, dev) -> node (pid 9, dev)`; of several holders those alone that came and went.
-fn change_of_hands(before: &Listener, after: &Listener) -> String {
+/// `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`; of several holders those alone that came and went.
+fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String {
+    let script = |listener: &Listener| listener.holders.first().and_then(|one| one.process.script.clone());
+    let one_each = before.holders.len() == 1 && after.holders.len() == 1;
+    if one_each && script(before) == script(after) {
+        // The same again, by another process: what it is need not be told twice.
+        return format!("{} -> {}", holders(before, words::holder), whose(after, asker));
+    }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
         return format!("{} -> {}", who(before), who(after));
     }

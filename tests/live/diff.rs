@@ -91,8 +91,9 @@ fn the_same_question_is_asked_again() {
     let folder_of = folder().join("diff.sock");
     let path = folder_of.to_str().expect("a path in text");
     let place = port();
-    let _server = Fixture::start([format!("tcp=127.0.0.1:{place}"), format!("unix={path}")]);
-    let pid = _server.pid().to_string();
+    let second = format!("tcp=127.0.0.1:{}", port());
+    let server = Fixture::start([format!("tcp=127.0.0.1:{place}"), second, format!("unix={path}")]);
+    let pid = server.pid().to_string();
     // Others open and close sockets meanwhile, so it is asked for what is ours alone.
     for (name, arguments) in [
         ("diff-unix", &["-x", "--pid", &pid][..]),
@@ -129,8 +130,8 @@ fn every_socket_is_compared_where_all_were_asked_for() {
 }
 
 fn rights_are_no_difference() {
-    let _server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
-    let target = _server.port().to_string();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
+    let target = server.port().to_string();
     let ordinary = save("diff-ordinary", listed(&[&target]).user(ordinary_user()));
     let root = save("diff-root", listed(&[&target]));
     for sides in [[&ordinary, &root], [&root, &ordinary]] {
