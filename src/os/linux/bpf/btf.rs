@@ -1,7 +1,8 @@
 //! The kernel's type information (BTF; Documentation/bpf/btf.rst in the kernel's sources): where a few fields are,
 //! and the number of one function. Pure: bytes go in, and any bytes are survived.
 //!
-//! One pass over the types; names are compared where they stand.
+//! One pass over the types; names are compared where they stand, and where structures are is kept for those that stand
+//! in others.
 
 use std::fmt;
 use std::io;
@@ -75,36 +76,37 @@ pub(super) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout, Fault>
         places.push(Place { structure, name, offset: None, inside: Vec::new() });
     }
     let mut ambiguous = false;
-    file.each(|one| match one.kind {
-        FUNC if function.is_none() && file.is_named(one.name, wanted.function) => {
+    let mut structures: Vec<(u32, u32)> = Vec::new();
+    file.each(|at, one| match one.kind {
+        FUNC if function.is_none() && is(file.text(one.name), wanted.function) => {
             function = Some(one.number);
         }
-        STRUCT if one.name != 0 => {
+        STRUCT | UNION => {
+            structures.push((one.number, at));
+            let text = file.text(one.name);
             for place in &mut places {
-                if file.is_named(one.name, place.structure) {
+                if one.kind == STRUCT && is(text, place.structure) {
                     ambiguous |= !place.search(&file, &one, 0);
                 }
             }
         }
         _ => {}
     })?;
-    // Members may stand in a structure or union without a name: those are types of their own.
+    // Members may stand in a structure or union without a name: those are types of their own, which may come before.
     for _ in 0..DEEPEST {
-        if places.iter().all(|place| place.offset.is_some() || place.inside.is_empty()) {
-            break;
-        }
-        let asked: Vec<Vec<(u32, u32)>> =
-            places.iter_mut().map(|place| std::mem::take(&mut place.inside)).collect();
-        file.each(|one| {
-            if !matches!(one.kind, STRUCT | UNION) {
-                return;
-            }
-            for (place, asked) in places.iter_mut().zip(&asked).filter(|(place, _)| place.offset.is_none()) {
-                if let Some((_, base)) = asked.iter().find(|(number, _)| *number == one.number) {
-                    ambiguous |= !place.search(&file, &one, *base);
+        for place in places.iter_mut().filter(|place| place.offset.is_none()) {
+            let mut inside = std::mem::take(&mut place.inside);
+            // Each type once: it may stand in one structure any number of times, and in itself.
+            inside.sort_unstable();
+            inside.dedup_by_key(|(number, _)| *number);
+            for (number, base) in inside {
+                let found = structures.binary_search_by_key(&number, |(number, _)| *number).ok();
+                let found = found.and_then(|found| structures.get(found));
+                if let Some(Ok((one, _))) = found.map(|(number, at)| file.one(*at, *number)) {
+                    ambiguous |= !place.search(&file, &one, base);
                 }
             }
-        })?;
+        }
     }
     if ambiguous {
         return Err(Fault::Ambiguous);
@@ -143,7 +145,7 @@ impl Place<'_> {
             let offset = base.saturating_add(offset);
             if name == 0 {
                 self.inside.push((kind, offset));
-            } else if file.is_named(name, self.name) {
+            } else if is(file.text(name), self.name) {
                 let known = self.offset.replace(offset);
                 return known.is_none_or(|known| known == offset);
             }
@@ -188,44 +190,56 @@ impl<'a> File<'a> {
         Ok(File { types, names })
     }
 
-    fn each(&self, mut what: impl FnMut(Type<'a>)) -> Result<(), Fault> {
-        let mut rest = self.types;
-        let mut number = 0u32;
-        while !rest.is_empty() {
-            let (Some(name), Some(info)) = (word(rest, 0), word(rest, 4)) else {
-                return Err(Fault::Malformed("is cut short"));
-            };
-            let kind = info >> 24 & 0x1f;
-            let count = (info & 0xffff) as usize;
-            let size = match kind {
-                // Pointers, forward declarations, typedefs, qualifiers, functions, floats, type tags.
-                2 | 7..=12 | 16 | 18 => 0,
-                // Integers, variables, declaration tags.
-                1 | 14 | 17 => 4,
-                // Enumerations, parameters.
-                6 | 13 => count * 8,
-                // Arrays.
-                3 => 12,
-                // Structures, unions, sections, enumerations of 64 bits.
-                STRUCT | UNION | 15 | 19 => count * MEMBER,
-                // Its length is not known, and so is not where the next one begins.
-                _ => return Err(Fault::Malformed("has kinds of types that are not known here")),
-            };
-            let end = TYPE + size;
-            let (Some(members), Some(after)) = (rest.get(TYPE..end), rest.get(end..)) else {
-                return Err(Fault::Malformed("is cut short"));
-            };
+    /// All types, each with the place where it begins.
+    fn each(&self, mut what: impl FnMut(u32, Type<'a>)) -> Result<(), Fault> {
+        let (mut at, mut number) = (0, 0u32);
+        while usize::try_from(at).is_ok_and(|at| at < self.types.len()) {
             number += 1;
-            what(Type { number, kind, name, has_widths: info >> 31 == 1, members });
-            rest = after;
+            let (one, next) = self.one(at, number)?;
+            what(at, one);
+            at = next;
         }
         Ok(())
     }
 
-    fn is_named(&self, at: u32, name: &str) -> bool {
-        let text = usize::try_from(at).ok().and_then(|at| self.names.get(at..));
-        text.and_then(|text| text.strip_prefix(name.as_bytes())).is_some_and(|rest| rest.first() == Some(&0))
+    /// The type that begins at this place, and where the next one does.
+    fn one(&self, at: u32, number: u32) -> Result<(Type<'a>, u32), Fault> {
+        let short = Fault::Malformed("is cut short");
+        let rest = usize::try_from(at).ok().and_then(|at| self.types.get(at..)).ok_or(short)?;
+        let (Some(name), Some(info)) = (word(rest, 0), word(rest, 4)) else {
+            return Err(short);
+        };
+        let kind = info >> 24 & 0x1f;
+        let count = (info & 0xffff) as usize;
+        let size = match kind {
+            // Pointers, forward declarations, typedefs, qualifiers, functions, floats, type tags.
+            2 | 7..=12 | 16 | 18 => 0,
+            // Integers, variables, declaration tags.
+            1 | 14 | 17 => 4,
+            // Enumerations, parameters.
+            6 | 13 => count * 8,
+            // Arrays.
+            3 => 12,
+            // Structures, unions, sections, enumerations of 64 bits.
+            STRUCT | UNION | 15 | 19 => count * MEMBER,
+            // Its length is not known, and so is not where the next one begins.
+            _ => return Err(Fault::Malformed("has kinds of types that are not known here")),
+        };
+        let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
+        let next = u32::try_from(TYPE + size).ok().and_then(|length| at.checked_add(length)).ok_or(short)?;
+        Ok((Type { number, kind, name, has_widths: info >> 31 == 1, members }, next))
     }
+
+    /// The names from this one on.
+    fn text(&self, at: u32) -> &'a [u8] {
+        usize::try_from(at).ok().and_then(|at| self.names.get(at..)).unwrap_or_default()
+    }
+}
+
+/// Whether names begin with this one. The first letter tells nearly all of them apart, and costs no call.
+fn is(text: &[u8], name: &str) -> bool {
+    text.first() == name.as_bytes().first()
+        && text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -320,6 +334,17 @@ mod tests {
         let mut unknown = Writer::new();
         unknown.add(&[0, 31 << 24, 0]);
         assert!(matches!(layout(&unknown.finish(), &WANTED), Err(Fault::Malformed(_))));
+    }
+
+    #[test]
+    fn a_structure_that_is_full_of_itself_is_no_trap() {
+        let mut writer = Writer::new();
+        writer.structure(STRUCT, "file", &[("", 1, 0); 60_000]);
+        assert_eq!(layout(&writer.finish(), &WANTED), Err(Fault::Absent));
+        let mut writer = Writer::new();
+        writer.structure(STRUCT, "file", &[("", 2, 0)]);
+        writer.structure(STRUCT, "", &[("", 2, 0); 60_000]);
+        assert_eq!(layout(&writer.finish(), &WANTED), Err(Fault::Absent));
     }
 
     proptest! {
