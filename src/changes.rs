@@ -229,19 +229,25 @@ impl Found {
         if !sight.same_machine {
             return;
         }
-        let mut by_inode: HashMap<u64, &Listener> =
-            old.iter().filter_map(|before| Some((before.socket.inode?, *before))).collect();
-        let mut paired = Vec::new();
-        new.retain(|after| match after.socket.inode.and_then(|inode| by_inode.remove(&inode)) {
-            Some(before) => {
-                self.compare(before, after, sight);
-                paired.extend(before.socket.inode);
-                false
+        let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, before) in old.iter().enumerate().rev() {
+            if let Some(inode) = before.socket.inode {
+                by_inode.entry(inode).or_default().push(at);
             }
-            None => true,
+        }
+        let mut paired = vec![false; old.len()];
+        new.retain(|after| {
+            let same = after.socket.inode.and_then(|inode| by_inode.get_mut(&inode)?.pop());
+            let Some((before, paired)) = same.and_then(|at| Some((*old.get(at)?, paired.get_mut(at)?)))
+            else {
+                return true;
+            };
+            *paired = true;
+            self.compare(before, after, sight);
+            false
         });
-        paired.sort_unstable();
-        old.retain(|before| before.socket.inode.is_none_or(|inode| paired.binary_search(&inode).is_err()));
+        let mut paired = paired.into_iter();
+        old.retain(|_| paired.next() == Some(false));
     }
 
     fn compare(&mut self, before: &Listener, after: &Listener, sight: Sight) {
@@ -265,7 +271,7 @@ impl Change {
     }
 }
 
-/// Unix sockets without a name are each in a place of their own.
+/// Unix sockets without a name are each in a place of their own, as far as they can be told apart.
 fn has_a_place(listener: &Listener) -> bool {
-    !matches!(listener.socket.endpoint, Endpoint::Unix { path: None })
+    listener.socket.inode.is_none() || !matches!(listener.socket.endpoint, Endpoint::Unix { path: None })
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 pub use crate::os::internals as system;
 
 use crate::Snapshot;
-use crate::render::{card, csv, table};
+use crate::render::{card, changes, csv, table};
 
 /// Writes a snapshot as a table without colours; `None` for whole rows instead of a width.
 ///
@@ -32,6 +32,14 @@ pub fn card(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> i
 /// Those of the writer.
 pub fn csv(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     csv::write(snapshot, None, true, out)
+}
+
+/// Writes what is different between two snapshots, without colours.
+///
+/// # Errors
+/// Those of the writer.
+pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    changes::write(&crate::changes(before, after), &changes::Options::default(), out)
 }
 
 /// Whether a terminal would show this text and do nothing else with it, line ends aside.

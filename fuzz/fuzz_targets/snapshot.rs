@@ -17,6 +17,14 @@ fuzz_target!(|bytes: &[u8]| {
         rendered(&snapshot, |snapshot, out| internals::table(snapshot, width, out));
         rendered(&snapshot, |snapshot, out| internals::card(snapshot, width, out));
     }
+    let compared = allears::compare(&snapshot, &again);
+    assert!(compared.changes.is_empty() && compared.same_machine && compared.same_question);
+    let mut none = snapshot.clone();
+    none.listeners.clear();
+    for (old, new) in [(&snapshot, &none), (&none, &snapshot)] {
+        assert_eq!(allears::changes(old, new).len(), snapshot.listeners.len());
+        rendered(old, |old, out| internals::changes(old, new, out));
+    }
     for query in [Query::new().all(), Query::new().exposed().pid(1), Query::new().command("a")] {
         let selected = query.selection().apply(snapshot.clone());
         assert!(selected.listeners.len() <= snapshot.listeners.len());

@@ -106,6 +106,10 @@ fn listeners_of_one_place_are_told_apart() {
     assert_eq!(told(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
     let turned = vec![listener(80, 2, &[6]), listener(80, 1, &[5])];
     assert_eq!(told(both, turned), [""; 0]);
+    // A document may say the same twice.
+    let twice = || vec![listener(80, 1, &[5]), listener(80, 1, &[5])];
+    assert_eq!(told(twice(), twice()), [""; 0]);
+    assert_eq!(told(twice(), vec![listener(80, 1, &[5])]), ["closed 80"]);
     // Without inodes, by who holds them, all of them or some.
     let of = |pids: &[u32]| {
         let mut listener = listener(80, 0, pids);

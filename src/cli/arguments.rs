@@ -217,7 +217,8 @@ each event is a line; --ndjson makes it JSON.
 Each look reads the socket table. Processes are looked at only when something in
 it has changed, and at every tenth look: a change of hands that leaves the socket
 as it is shows after ten intervals at the latest. What is opened and closed again
-between two looks is not seen. A look that fails is told, and tried again.
+between two looks is not seen. A look that fails is told, and tried again. With
+--all-namespaces each look also looks for those, among all processes.
 
 Exit status: 0 when you end it or the reader of its output does, which it notices
 when it has something to write; 2 a mistake in the arguments; 3 the first look
