@@ -221,8 +221,8 @@ between two looks is not seen. A look that fails is told, and tried again. With
 --all-namespaces each look also looks for those, among all processes.
 
 Exit status: 0 when you end it or the reader of its output does, which it notices
-when it has something to write; 2 a mistake in the arguments; 3 the first look
-failed.";
+at the next look, and on Windows when it has something to write; 2 a mistake in
+the arguments; 3 the first look failed.";
 
 #[derive(Debug, Args)]
 #[command(after_help = WATCH_EXAMPLES)]
