@@ -48,7 +48,10 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
         for (directory, mut pids) in directories {
             let path = paths::of(&directory);
             let project = path.as_deref().and_then(of);
-            pids.retain(|pid| project.is_some() && path.as_deref().is_some_and(|path| is_there(*pid, path)));
+            match (&project, path.as_deref().and_then(Folder::at)) {
+                (Some(_), Some(folder)) => pids.retain(|pid| folder.is_where(*pid)),
+                _ => pids.clear(),
+            }
             if send.send((pids, project)).is_err() {
                 return;
             }
@@ -79,21 +82,42 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     })
 }
 
-/// Whether the folder a process is in is the one that has this path here: in a container it may be another.
+/// A folder by what it is, since its path means another one in a container.
 #[cfg(target_os = "linux")]
-fn is_there(pid: u32, path: &Path) -> bool {
-    use std::os::linux::fs::MetadataExt;
-    let own = Path::new("/proc").join(pid.to_string()).join("cwd");
-    match (own.metadata(), path.metadata()) {
-        (Ok(own), Ok(seen)) => (own.st_dev(), own.st_ino()) == (seen.st_dev(), seen.st_ino()),
-        _ => false,
+#[derive(PartialEq, Eq)]
+struct Folder {
+    device: u64,
+    inode: u64,
+}
+
+#[cfg(target_os = "linux")]
+impl Folder {
+    fn at(path: &Path) -> Option<Folder> {
+        use std::os::linux::fs::MetadataExt;
+        let found = path.metadata().ok()?;
+        Some(Folder { device: found.st_dev(), inode: found.st_ino() })
+    }
+
+    /// Whether a process is in it.
+    fn is_where(&self, pid: u32) -> bool {
+        Folder::at(Path::new(&format!("/proc/{pid}/cwd"))).is_some_and(|own| own == *self)
     }
 }
 
-/// Whether the folder a process is in is the one that has this path here.
+/// A folder, which a path names alone where processes have one root.
 #[cfg(not(target_os = "linux"))]
-fn is_there(_pid: u32, _path: &Path) -> bool {
-    true
+struct Folder;
+
+#[cfg(not(target_os = "linux"))]
+impl Folder {
+    #[expect(clippy::unnecessary_wraps, reason = "on Linux it may not be there")]
+    fn at(_path: &Path) -> Option<Folder> {
+        Some(Folder)
+    }
+
+    fn is_where(&self, _pid: u32) -> bool {
+        true
+    }
 }
 
 /// The nearest project root at or above a folder; the root of the file system is none.

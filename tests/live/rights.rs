@@ -97,7 +97,13 @@ fn root_sees_an_undumpable_process() {
     let steps = [format!("tcp=127.0.0.1:{port}"), "undumpable".into()];
     let server = Steps::new(steps).user(Some(NOBODY)).start();
     let answer = Look::at([format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(&answer.only_holder(answer.only())["pid"], &json!(server.pid()), "pid");
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+    answer.seen.equal(
+        &holder["uid"],
+        &json!(NOBODY),
+        "uid, though what is in the process's directory is root's",
+    );
     answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing unseen");
 }
 

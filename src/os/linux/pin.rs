@@ -85,6 +85,15 @@ impl Pin {
         }
     }
 
+    /// The user that whoever has the pid acts as.
+    pub(super) fn effective_uid(&self) -> Option<u32> {
+        match &self.kept {
+            Kept::Handle(directory) => procfs::effective_uid_of(&**directory),
+            // One call and not three: it is asked of every holder.
+            Kept::Start(_) => procfs::effective_uid(self.pid),
+        }
+    }
+
     /// Whether what was read through [`Pin::open`] is this process's.
     pub(super) fn is(&self, stat: &Stat) -> bool {
         match &self.kept {

@@ -102,12 +102,15 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     })
 }
 
-/// The user a process acts as, from /proc/PID/status. The directory's own user is root's where the process may not
-/// be dumped.
+/// The user a process acts as: whose its directory is. Where a process may not be dumped what is in there is root's,
+/// but never the directory itself (proc(5) is silent on it; task_dump_owner in the kernel's fs/proc/base.c).
 pub(super) fn effective_uid(pid: u32) -> Option<u32> {
-    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
-    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
-    std::str::from_utf8(line).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+    Some(rustix::fs::stat(format!("/proc/{pid}")).ok()?.st_uid)
+}
+
+/// The same of the process whose directory this is.
+pub(super) fn effective_uid_of(process: impl AsFd) -> Option<u32> {
+    Some(rustix::fs::fstat(process).ok()?.st_uid)
 }
 
 /// A socket as /proc/net lists it.

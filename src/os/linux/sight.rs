@@ -114,8 +114,8 @@ impl Sight {
     /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
     fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let uid = row.socket.uid?;
-        let user = |held: &Held| Some(rustix::fs::fstat(&*held.process.pin().open()?).ok()?.st_uid);
-        if self.refused.is_empty() || held.iter().any(|held| user(held) == Some(uid)) {
+        if self.refused.is_empty() || held.iter().any(|held| held.process.pin().effective_uid() == Some(uid))
+        {
             return None;
         }
         let candidates = self.candidates(row);
