@@ -37,7 +37,7 @@ pub(super) fn run(list: List) -> Exit {
     if list.probe && list.from.is_none() {
         crate::probe_listeners(&mut snapshot);
     }
-    if let Some(column) = list.sort {
+    if let Some(column) = list.rows.sort {
         snapshot.listeners.sort_by(|a, b| column.compare(a, b));
     }
     let exit = match (snapshot.listeners.is_empty(), snapshot.complete) {
@@ -77,13 +77,13 @@ struct Answer<'a> {
 impl Answer<'_> {
     fn write(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         let list = self.list;
-        let columns = list.columns.as_deref();
+        let columns = list.rows.columns.as_deref();
         if list.json {
             json::write(self.snapshot, out)?;
         } else if list.ndjson {
             json::write_lines(self.snapshot, out)?;
         } else if list.csv {
-            csv::write(self.snapshot, columns, !list.no_header, out)?;
+            csv::write(self.snapshot, columns, !list.rows.no_header, out)?;
         } else if list.pids {
             return self.pids(exit, out);
         } else if self.snapshot.listeners.is_empty() {
@@ -137,7 +137,7 @@ impl Answer<'_> {
     }
 
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut columns = self.list.columns.clone();
+        let mut columns = self.list.rows.columns.clone();
         if columns.is_none() && self.list.parents {
             let mut named = vec![
                 Column::Port,
@@ -155,7 +155,7 @@ impl Answer<'_> {
         let options = table::Options {
             columns,
             states: self.list.filters.all,
-            header: !self.list.no_header,
+            header: !self.list.rows.no_header,
             width: self.width(),
             palette: Palette { color: self.terminal.color },
             asker: self.asker(),

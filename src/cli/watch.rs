@@ -109,14 +109,14 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
     let terminal = Terminal::resolve(arguments.color);
     let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
     let options = table::Options {
-        columns: arguments.columns.clone(),
+        columns: arguments.rows.columns.clone(),
         states: arguments.filters.all,
-        header: !arguments.no_header,
+        header: !arguments.rows.no_header,
         width: None,
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
     };
-    let board = Board::new(targets.join(" "), arguments.interval, arguments.sort, options);
+    let board = Board::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
     let screen = Screen::open(board)?;
     tell_of_ending(sender);
     screen::read_input(sender.clone());

@@ -2,7 +2,7 @@
 
 use super::look::{Look, Seen};
 use super::place::spawn;
-use std::process::Child;
+use std::process::{Child, ChildStdout};
 use std::time::{Duration, Instant};
 
 /// A started program, ended when this is dropped.
@@ -23,6 +23,17 @@ impl Look {
 }
 
 impl Running {
+    /// How it was called.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// What it writes, for whoever reads it before it has ended.
+    pub(super) fn output(&mut self) -> ChildStdout {
+        let child = self.child.as_mut().expect("started and not ended");
+        child.stdout.take().expect("standard output is a pipe that nobody else has")
+    }
+
     /// It is still running after so long.
     #[track_caller]
     pub(crate) fn goes_on_for(mut self, time: Duration) -> Self {

@@ -33,9 +33,9 @@ impl Lines {
     pub(super) fn new(arguments: &arguments::Watch, options: Options) -> Lines {
         Lines {
             ndjson: arguments.ndjson,
-            columns: arguments.columns.clone(),
-            sort: arguments.sort,
-            header: !arguments.no_header && arguments.columns.is_some(),
+            columns: arguments.rows.columns.clone(),
+            sort: arguments.rows.sort,
+            header: !arguments.rows.no_header && arguments.rows.columns.is_some(),
             options,
             begun: false,
             failed: None,
