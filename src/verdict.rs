@@ -5,6 +5,7 @@ mod advice;
 mod facts;
 mod named;
 mod overlap;
+mod reason;
 mod windows;
 
 use std::fmt;

@@ -1,0 +1,134 @@
+//! A verdict in one phrase.
+
+use super::VerdictKind;
+use super::facts::Case;
+use super::named::{self, container, container_name, endpoint, spell};
+use crate::act::bind::RefusalKind;
+use crate::containers::relay;
+use crate::{Container, Listener, State};
+
+impl Case<'_> {
+    /// The answer in one phrase, which can follow "it cannot be bound:".
+    pub(super) fn reason(&self) -> String {
+        let seen = self.seen;
+        let port = seen.asked.port;
+        let first = self.standing.first();
+        let more = match self.standing.len() {
+            0 | 1 => String::new(),
+            2 => ", and 1 more socket is in the way".to_owned(),
+            many => format!(", and {} more sockets are in the way", many - 1),
+        };
+        match (self.kind, first) {
+            (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
+            (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
+                format!("connections to {}", forwarded(listener))
+            }
+            (VerdictKind::Forwarded, Some(listener)) => {
+                let to = match (container(listener), named::relay(listener)) {
+                    (Some(container), _) => {
+                        format!(" to {}", destination(container))
+                    }
+                    (None, Some((holder, what))) => match inside(&holder.process) {
+                        Some(inside) => format!(" to {inside}: {what}"),
+                        None => format!(": {what}"),
+                    },
+                    (None, None) => String::new(),
+                };
+                let by = seen.holders(listener);
+                format!("{} is held by {by}, which passes connections on{to}", endpoint(&listener.socket))
+            }
+            (VerdictKind::Forwarded, None) => match self.seen.answered {
+                Some(address) => format!(
+                    "nothing listens, and yet a connection to {address} is answered: it is passed on to elsewhere"
+                ),
+                None => "connections to it are passed on to elsewhere".to_owned(),
+            },
+            (VerdictKind::Listening, Some(listener)) => {
+                format!("{} is held by {}{more}", endpoint(&listener.socket), seen.holders(listener))
+            }
+            (VerdictKind::Bound, Some(listener)) => {
+                let who = seen.holders(listener);
+                format!("{} is bound by {who}, which never listened{more}", endpoint(&listener.socket))
+            }
+            (VerdictKind::Connection, Some(listener)) => {
+                let peer = listener.socket.peer.map_or_else(String::new, |peer| format!(" to {peer}"));
+                let state = match listener.socket.state {
+                    State::Established => String::new(),
+                    state => format!(" ({})", state.as_str()),
+                };
+                let whose = match listener.holders.is_empty() && listener.unseen.is_none() {
+                    true => "which no process holds any more".to_owned(),
+                    false => format!("of {}", seen.holders(listener)),
+                };
+                format!(
+                    "{} is the local end of a connection{peer}{state} {whose}{more}",
+                    endpoint(&listener.socket)
+                )
+            }
+            (VerdictKind::TimeWait, _) => {
+                let left = seen
+                    .time_wait_left
+                    .map_or_else(String::new, |left| format!(", for up to {} more", spell(left)));
+                match self.standing.len() {
+                    1 => format!("a closed connection of this port is still in TIME_WAIT{left}"),
+                    many => format!("{many} closed connections of this port are still in TIME_WAIT{left}"),
+                }
+            }
+            (VerdictKind::Privileged, _) => match seen.limits.unprivileged_from {
+                Some(from) => {
+                    format!("ports below {from} need a privilege here that this user does not have")
+                }
+                None => "it needs a privilege that this user does not have".to_owned(),
+            },
+            (VerdictKind::Reserved, _) if self.can_bind == Some(false) => {
+                let range = self.excluded().map_or_else(String::new, |range| {
+                    format!(", {}-{},", range.ports.start(), range.ports.end())
+                });
+                format!("Windows keeps a range of ports{range} back from everybody, and {port} is in it")
+            }
+            (VerdictKind::Reserved, _) => {
+                format!(
+                    "nothing stands in the way; the machine reserves {port} for those that ask for it by number"
+                )
+            }
+            (VerdictKind::AddressNotLocal, _) => match seen.asked.address {
+                Some(address) => format!("{address} is not an address of this machine"),
+                None => "no address of this machine can be bound".to_owned(),
+            },
+            (_, _) => match self.refused {
+                Some(refusal) if refusal.kind == RefusalKind::InUse => {
+                    "something has it that could not be seen".to_owned()
+                }
+                Some(refusal) if refusal.kind == RefusalKind::Denied => {
+                    "the system forbids it, and no limit that can be read says why".to_owned()
+                }
+                Some(refusal) => format!("it could not be tried: {} ({})", refusal.says, refusal.name),
+                None => "it could not be tried".to_owned(),
+            },
+        }
+    }
+}
+
+/// `0.0.0.0:8080 are forwarded to container web-1, port 80 inside, by docker's rules; no socket is there`
+pub(super) fn forwarded(listener: &Listener) -> String {
+    let place = endpoint(&listener.socket);
+    match &listener.container {
+        Some(container) => format!(
+            "{place} are forwarded to {}, by the rules of {}; no socket is there",
+            destination(container),
+            container.runtime.to_string_lossy()
+        ),
+        None => format!("{place} are forwarded; no socket is there"),
+    }
+}
+
+/// `container web-1, port 80 inside`
+fn destination(container: &Container) -> String {
+    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
+    format!("container {}{port}", container_name(container))
+}
+
+/// Where a proxy passes connections on to, as its command line says.
+fn inside(proxy: &crate::Process) -> Option<std::net::SocketAddr> {
+    relay::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
+}
