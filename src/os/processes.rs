@@ -41,11 +41,11 @@ fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     let kind = ProcessRefreshKind::nothing()
         .with_exe(UpdateKind::Always)
         .with_cwd(UpdateKind::Always)
+        .with_user(UpdateKind::Always)
         .without_tasks();
-    // On Linux the command line is read without sysinfo, which leaves empty arguments out, and the user is whose the
-    // process's directory is, where sysinfo has the kernel write a page about each.
+    // On Linux the command line is read without sysinfo, which leaves empty arguments out.
     #[cfg(not(target_os = "linux"))]
-    let kind = kind.with_cmd(UpdateKind::Always).with_user(UpdateKind::Always);
+    let kind = kind.with_cmd(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(wanted), false, kind);
     #[cfg(not(target_os = "linux"))]
     family.complete(&mut system);

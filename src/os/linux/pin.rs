@@ -88,7 +88,7 @@ impl Pin {
     /// The user that whoever has the pid acts as.
     pub(super) fn effective_uid(&self) -> Option<u32> {
         match &self.kept {
-            Kept::Handle(directory) => procfs::effective_uid_of(&**directory),
+            Kept::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
             // One call and not three: it is asked of every holder.
             Kept::Start(_) => procfs::effective_uid(self.pid),
         }

@@ -39,7 +39,6 @@ impl Pinned {
         // Read last: where this still answers, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
         process.id.start = Some(stat.start);
-        process.uid = procfs::effective_uid_of(&*directory);
         process.parents = ancestors::seed(&stat);
         if let Ok(command) = command {
             process.command = Some(arguments(&command));

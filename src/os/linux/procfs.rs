@@ -108,11 +108,6 @@ pub(super) fn effective_uid(pid: u32) -> Option<u32> {
     Some(rustix::fs::stat(format!("/proc/{pid}")).ok()?.st_uid)
 }
 
-/// The same of the process whose directory this is.
-pub(super) fn effective_uid_of(process: impl AsFd) -> Option<u32> {
-    Some(rustix::fs::fstat(process).ok()?.st_uid)
-}
-
 /// A socket as /proc/net lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NetSocket {
