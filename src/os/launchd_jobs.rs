@@ -167,6 +167,27 @@ mod tests {
     }
 
     #[test]
+    fn families_protocols_and_names() {
+        let found = |key: &str, value: &str, protocol, address| {
+            let job = job("a", &[("SockServiceName", "<integer>8022</integer>"), (key, &string(value))]);
+            label(&socket(protocol, address, 8022), &[job]).is_some()
+        };
+        for (key, value, protocol, address, expected) in [
+            ("SockFamily", "IPv4", Protocol::Tcp, "0.0.0.0", true),
+            ("SockFamily", "IPv4", Protocol::Tcp, "::", false),
+            ("SockFamily", "Unix", Protocol::Tcp, "::", false),
+            ("SockProtocol", "UDP", Protocol::Udp, "::", true),
+            ("SockProtocol", "UDP", Protocol::Tcp, "::", false),
+            ("SockNodeName", "localhost", Protocol::Tcp, "::1", true),
+            ("SockNodeName", "localhost", Protocol::Tcp, "10.0.0.1", false),
+            ("SockNodeName", "db.example", Protocol::Tcp, "10.0.0.1", true),
+            ("SockNodeName", "db.example", Protocol::Tcp, "::", false),
+        ] {
+            assert_eq!(found(key, value, protocol, address), expected, "{key} {value} {address}");
+        }
+    }
+
+    #[test]
     fn where_two_jobs_ask_for_one_socket_neither_is_named() {
         let one = |label| job(label, &[("SockServiceName", "<string>8021</string>")]);
         let asked = socket(Protocol::Tcp, "::", 8021);

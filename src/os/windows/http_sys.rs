@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_pid_and_what_is_told_twice() {
+        let text = b"Queue: q\n    Processes:\n        ID: 0, image: C:\\a.exe\n        ID: 7, image: C:\\a.exe\n        \
+            ID: 7, image: C:\\a.exe\n        10 more\n        0\n    Peer: 10.0.0.1:443\n    URLs:\n        \
+            HTTP://+:80/A/\n        HTTP://+:80/A/\n";
+        assert_eq!(at(text, 80), [(vec![7], vec!["HTTP://+:80/A/".to_owned()])]);
+    }
+
+    #[test]
     fn ports_of_addresses() {
         for (url, port) in [
             ("HTTP://+:80/", Some(80)),
