@@ -77,7 +77,7 @@ fn an_own_undumpable_process_is_unseen_and_not_absent() {
     let port = port();
     let user = ordinary_user();
     let steps = [format!("tcp=127.0.0.1:{port}"), "undumpable".into()];
-    let _server = Steps::new(steps).user(user).start();
+    let server = Steps::new(steps).user(user).start();
     let name = {
         let uid = nix::unistd::Uid::from_raw(ordinary_uid());
         let found = nix::unistd::User::from_uid(uid).expect("the user database");
@@ -86,6 +86,9 @@ fn an_own_undumpable_process_is_unseen_and_not_absent() {
 
     let answer = Look::at([format!("tcp/{port}")]).user(user).answer(0);
     must_be_unseen(&answer, &name);
+    let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+    let is_one = candidates.iter().any(|candidate| candidate["pid"] == server.pid());
+    answer.seen.must(is_one, "it is a candidate by its user, though what is in its directory is root's");
     let card = Look::at([format!("tcp/{port}")]).user(user).run().code(0);
     card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
     let pids = Look::at(["--pids".to_owned(), format!("tcp/{port}")]).user(user).run().code(3);
