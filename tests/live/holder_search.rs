@@ -193,7 +193,7 @@ fn nothing_stays_in_the_kernel() {
         .filter_map(|line| line.split_once("bpf(").and_then(|(_, rest)| rest.split([',', ')']).next()))
         .collect();
     let wanted =
-        ["BPF_MAP_CREATE", "BPF_MAP_UPDATE_BATCH", "BPF_PROG_LOAD", "BPF_LINK_CREATE", "BPF_ITER_CREATE"];
+        ["BPF_MAP_CREATE", "BPF_MAP_UPDATE_ELEM", "BPF_PROG_LOAD", "BPF_LINK_CREATE", "BPF_ITER_CREATE"];
     seen.equal(commands, wanted.to_vec(), "what it asks of bpf(2): nothing is pinned");
     seen.must(calls.contains("license=\"Dual MIT/GPL\""), "the program's licence is declared");
     // The kernel sets close-on-exec on these descriptors, and they are this process's alone: with it they are gone.

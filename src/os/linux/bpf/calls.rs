@@ -8,11 +8,11 @@ use super::program::Instruction;
 
 // Commands, kinds and places to attach to (linux/bpf.h).
 const MAP_CREATE: libc::c_long = 0;
+const MAP_UPDATE_ELEM: libc::c_long = 2;
 const PROG_LOAD: libc::c_long = 5;
-const MAP_UPDATE_BATCH: libc::c_long = 26;
 const LINK_CREATE: libc::c_long = 28;
 const ITER_CREATE: libc::c_long = 33;
-const MAP_TYPE_HASH: u32 = 1;
+const MAP_TYPE_ARRAY: u32 = 2;
 const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
 
@@ -28,8 +28,8 @@ fn length<T>(of: &[T]) -> io::Result<u32> {
     u32::try_from(of.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-/// A set of numbers in the kernel.
-pub(super) fn set_of(numbers: &[u64]) -> io::Result<OwnedFd> {
+/// Bytes that a program reads: an array of one element (its value can be a program's constant since Linux 5.2).
+pub(super) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Create {
         kind: u32,
@@ -43,44 +43,34 @@ pub(super) fn set_of(numbers: &[u64]) -> io::Result<OwnedFd> {
     }
     #[repr(C)]
     struct Update {
-        in_batch: u64,
-        out_batch: u64,
-        keys: u64,
-        values: u64,
-        count: u32,
         map: u32,
-        element_flags: u64,
+        padding: u32,
+        key: u64,
+        value: u64,
         flags: u64,
     }
-    let count = length(numbers)?;
     let map = bpf_descriptor(
         MAP_CREATE,
         &mut Create {
-            kind: MAP_TYPE_HASH,
-            key_size: 8,
-            value_size: 1,
-            most: count.max(1),
+            kind: MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: length(bytes)?,
+            most: 1,
             flags: 0,
             inner: 0,
             node: 0,
             name: NAME,
         },
     )?;
-    if numbers.is_empty() {
-        return Ok(map);
-    }
-    let values = vec![1u8; numbers.len()];
+    let first = 0_u32;
     let mut update = Update {
-        in_batch: 0,
-        out_batch: 0,
-        keys: address(numbers.as_ptr()),
-        values: address(values.as_ptr()),
-        count,
         map: map.as_raw_fd().cast_unsigned(),
-        element_flags: 0,
+        padding: 0,
+        key: address(&raw const first),
+        value: address(bytes.as_ptr()),
         flags: 0,
     };
-    bpf(MAP_UPDATE_BATCH, &mut update)?;
+    bpf(MAP_UPDATE_ELEM, &mut update)?;
     Ok(map)
 }
 
@@ -184,7 +174,7 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> 
     #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
     // SAFETY: every `T` is a `repr(C)` beginning of the kernel's union bpf_attr for its command, without implicit
     // padding, and the pointers in it are to memory that lives until the call returns. The kernel checks the length and
-    // takes what is not given as zero. Where it writes into them (MAP_UPDATE_BATCH: how many it took) they are ours.
+    // takes what is not given as zero.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
     libc::c_int::try_from(result).ok().filter(|result| *result >= 0).ok_or_else(io::Error::last_os_error)

@@ -7,6 +7,7 @@
 
 mod btf;
 mod calls;
+mod filter;
 mod program;
 mod types;
 
@@ -22,6 +23,7 @@ use rustix::thread::CapabilitySet;
 use super::pin::Pin;
 use super::procfs;
 use super::walk::{self, Found, Ring, Walk};
+use filter::Filter;
 use program::Record;
 
 /// With as many files open on the machine it is worth an iterator for each process, so that several threads share
@@ -66,19 +68,24 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
     let layout =
         btf::layout(&types, &program::WANTED).map_err(|fault| failed("load the program")(fault.into()))?;
     drop(types);
-    let set = calls::set_of(wanted).map_err(failed("make a map"))?;
-    let program = program::assemble(&layout, set.as_raw_fd())
+    let filter = Filter::of(wanted);
+    let map = calls::shared(filter.bytes()).map_err(failed("make a map"))?;
+    let program = program::assemble(&layout, map.as_raw_fd(), filter.bytes().len())
         .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
     let program =
         calls::load(&program, program::LICENCE, layout.function).map_err(failed("load the program"))?;
     let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
-    let records = match many.then(|| by_process(program.as_fd())).flatten() {
+    let mut records = match many.then(|| by_process(program.as_fd())).flatten() {
         Some(records) => records,
         None => {
             let iterator = calls::iterate(program.as_fd(), None).map_err(failed("make an iterator"))?;
-            in_order(records(iterator.into()).map_err(failed("read the iterator"))?)
+            records(iterator.into()).map_err(failed("read the iterator"))?
         }
     };
+    records.retain(|record| record.inode == 0 || wanted.binary_search(&record.inode).is_ok());
+    // Threads with a table of their own are told one by one.
+    records.sort_unstable();
+    records.dedup();
     let (rings, sockets): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| record.inode == 0);
     let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
@@ -124,14 +131,7 @@ fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
         }
     });
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (!failed.into_inner()).then(|| in_order(found))
-}
-
-/// Ascending, each once: threads with a table of their own are told one by one.
-fn in_order(mut records: Vec<Record>) -> Vec<Record> {
-    records.sort_unstable();
-    records.dedup();
-    records
+    (!failed.into_inner()).then_some(found)
 }
 
 /// Reads an iterator to its end.

@@ -1,5 +1,5 @@
 //! The program that runs in the kernel for each descriptor of each process: it writes a record where the descriptor is
-//! one of the wanted sockets, or an io_uring, in which more sockets may be. It reads and nothing else.
+//! a socket that passes the filter, or an io_uring, in which more sockets may be. It reads and nothing else.
 //!
 //! Its licence is dual, MIT and GPL, and it says so to the kernel: the helper that writes records is for programs under
 //! the GPL alone.
@@ -31,7 +31,7 @@ pub(super) const WANTED: Wanted<'_> = Wanted {
 /// Bytes of a record: the process's start in nanoseconds since boot, its pid, the descriptor, the inode number or 0.
 pub(super) const RECORD: usize = 24;
 
-/// A descriptor of a wanted socket or of an io_uring.
+/// A descriptor of a socket or of an io_uring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Record {
     pub(super) pid: u32,
@@ -64,6 +64,7 @@ const R0: u8 = 0;
 const R1: u8 = 1;
 const R2: u8 = 2;
 const R3: u8 = 3;
+const R4: u8 = 4;
 const CONTEXT: u8 = 6;
 const FILE: u8 = 7;
 const TASK: u8 = 8;
@@ -72,10 +73,10 @@ const FRAME: u8 = 10;
 // Widths of a load or a store.
 const W: u8 = 0x00;
 const H: u8 = 0x08;
+const B: u8 = 0x10;
 const DW: u8 = 0x18;
 
 // Helpers (linux/bpf.h).
-const MAP_LOOKUP: i32 = 1;
 const PROBE_READ_KERNEL: i32 = 113;
 const SEQ_WRITE: i32 = 127;
 
@@ -130,6 +131,10 @@ const fn add(to: u8, value: i32) -> Instruction {
 
 const fn and(to: u8, value: i32) -> Instruction {
     instruction(0x57, to, 0, 0, value)
+}
+
+const fn shift_right(to: u8, bits: i32) -> Instruction {
+    instruction(0x77, to, 0, 0, bits)
 }
 
 /// A load of 64 bits, which is two instructions.
@@ -191,8 +196,8 @@ impl Assembly {
     }
 }
 
-/// The program for a kernel of this layout; `wanted` is the descriptor of the map of wanted inode numbers.
-pub(super) fn assemble(layout: &Layout, wanted: i32) -> Option<Vec<Instruction>> {
+/// The program for a kernel of this layout; `filter` is the descriptor of a map with a filter of so many bytes in it.
+pub(super) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Option<Vec<Instruction>> {
     let [inode, mode, number, superblock, magic, path, dentry, name, text, leader, start, pid] =
         *layout.offsets.as_slice()
     else {
@@ -228,11 +233,14 @@ pub(super) fn assemble(layout: &Layout, wanted: i32) -> Option<Vec<Instruction>>
     program.jump(Place::Record, instruction(0x05, 0, 0, 0, 0));
 
     program.here_is(Place::Socket);
-    // 1 says that the value is a map's descriptor.
-    let [low, high] = wide(R1, 1, u64::from(wanted.cast_unsigned()));
+    let mask = i32::try_from(bytes.checked_sub(1)?).ok()?;
+    // 2 says that it is the address of what is in a map, whose descriptor stands in the lower half.
+    let [low, high] = wide(R3, 2, u64::from(filter.cast_unsigned()));
     program.add(&[load(DW, R2, R1, number), store(DW, FRAME, RECORD_INODE, R2), low, high]);
-    program.add(&[copy(R2, FRAME), add(R2, i32::from(RECORD_INODE)), call(MAP_LOOKUP)]);
-    program.jump_if(Place::End, R0, 0);
+    // Byte `(number >> 3) & mask`, of which bit `number & 7`.
+    program.add(&[copy(R4, R2), shift_right(R4, 3), and(R4, mask), instruction(0x0f, R3, R4, 0, 0)]);
+    program.add(&[load(B, R3, R3, 0), and(R2, 7), instruction(0x7f, R3, R2, 0, 0), and(R3, 1)]);
+    program.jump_if(Place::End, R3, 0);
 
     program.here_is(Place::Record);
     program.add(&[
@@ -274,12 +282,13 @@ mod tests {
     #[test]
     fn every_jump_leads_forward_and_stays_inside() {
         let layout = Layout { function: 1, offsets: (0..12).map(|at| at * 8).collect() };
-        let program = assemble(&layout, 3).unwrap();
+        let program = assemble(&layout, 3, 64).unwrap();
         let jumps =
             program.iter().enumerate().filter(|(_, one)| matches!(one.code, 0x05 | 0x15 | 0x55 | 0x5d));
         let ends: Vec<usize> = jumps.map(|(at, one)| at + 1 + usize::try_from(one.offset).unwrap()).collect();
         assert_eq!(ends.len(), 9);
         assert!(ends.iter().all(|end| *end <= program.len() - 2), "{ends:?}");
-        assert_eq!(assemble(&Layout { function: 1, offsets: vec![8] }, 3), None);
+        assert_eq!(assemble(&Layout { function: 1, offsets: vec![8] }, 3, 64), None);
+        assert_eq!(assemble(&layout, 3, 0), None);
     }
 }
