@@ -2,7 +2,6 @@
 
 use crate::stage::{Answer, Fixture, Look, Need, Seen, folder, ordinary_user, pids, port};
 use serde_json::json;
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -116,17 +115,18 @@ fn the_same_question_is_asked_again() {
 }
 
 fn every_socket_is_compared_where_all_were_asked_for() {
-    let server = TcpListener::bind("127.0.0.1:0").expect("listen");
-    let address = server.local_addr().expect("its address");
-    let client = TcpStream::connect(address).expect("connect");
-    let accepted = server.accept().expect("accept");
-    let before = save("diff-all", listed(&["--all", &address.port().to_string()]));
+    let place = format!("127.0.0.1:{}", port());
+    let client = format!("client={place}");
+    let server = Fixture::start([format!("tcp={place}"), client.clone(), "accept".to_owned()]);
+    let other = Fixture::start([client]);
+    let target = server.port().to_string();
+    let before = save("diff-all", listed(&["--all", &target]));
     Answer::of(diff(&[&before]).run().code(0));
-    let listening = save("diff-listening", listed(&[&address.port().to_string()]));
+    let listening = save("diff-listening", listed(&[&target]));
     Answer::of(diff(&[&before, &listening]).run().code(0));
-    drop((client, accepted));
+    drop(other);
     let now = Answer::of(diff(&[&before]).run().code(1));
-    now.seen.must(!events(&now).is_empty(), "the connection is not as it was");
+    now.seen.equal(events(&now).len(), 1, "one of two connections is not as it was");
 }
 
 fn rights_are_no_difference() {
