@@ -95,10 +95,11 @@ impl Need {
         (!there).then(|| format!("needs {what}"))
     }
 
-    /// Whether a machine may lack it even where nothing may be skipped: no package that is installed for
-    /// the tests brings a running engine. One that runs and does not answer is no such case.
+    /// Whether a machine may lack it even where nothing may be skipped: another system is no Linux, and no package that
+    /// is installed for the tests brings a running engine. One that runs and does not answer is no such case.
     pub(crate) fn may_be_missing(self) -> bool {
         match self {
+            Self::Linux => true,
             #[cfg(unix)]
             Self::Docker => !super::docker::engine_here(),
             #[cfg(not(unix))]
