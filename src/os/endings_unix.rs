@@ -28,6 +28,11 @@ pub(crate) fn output_is_closed() -> bool {
     poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(|output| output.revents().intersects(closed))
 }
 
+/// Whether a terminal heeds escape sequences: which it does, where TERM does not say otherwise.
+pub(crate) fn output_takes_escapes() -> bool {
+    true
+}
+
 #[expect(unsafe_code, reason = "what a signal does can be asked in no safe form")]
 fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();

@@ -1,9 +1,12 @@
-//! Being told that this process is to end, by the console.
+//! What the console is asked: to tell when this process is to end, and whether it can show a screen.
 
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Console::{
+    ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode, GetStdHandle, STD_OUTPUT_HANDLE,
+    SetConsoleCtrlHandler, SetConsoleMode,
+};
 use windows_sys::core::BOOL;
 
 type Tell = Box<dyn Fn() + Send>;
@@ -28,6 +31,18 @@ pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
 /// is written.
 pub(crate) fn output_is_closed() -> bool {
     false
+}
+
+/// Whether the console heeds escape sequences, which it is told to do (Windows 10; not in its legacy mode).
+#[expect(unsafe_code, reason = "the system's own interface")]
+pub(crate) fn output_takes_escapes() -> bool {
+    let mut mode = 0;
+    // SAFETY: a handle of this process, which may be of another kind and is refused then, and a number to write to.
+    unsafe {
+        let output = GetStdHandle(STD_OUTPUT_HANDLE);
+        GetConsoleMode(output, &raw mut mode) != 0
+            && SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0
+    }
 }
 
 #[expect(unsafe_code, reason = "the form that the system calls")]

@@ -76,7 +76,7 @@ use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
-pub(crate) use endings::{on_ending, output_is_closed};
+pub(crate) use endings::{on_ending, output_is_closed, output_takes_escapes};
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{

@@ -30,6 +30,9 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn open(board: Board) -> io::Result<Screen> {
+        if !crate::os::output_takes_escapes() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it takes no escape sequences"));
+        }
         give_back_when_falling();
         enable_raw_mode()?;
         let color = board.color();
