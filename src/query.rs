@@ -154,6 +154,27 @@ impl Query {
         self.table().and_then(|table| self.look_at(table))
     }
 
+    /// Whether there is anything that was asked for; `None` where nothing of it was seen and not everything could be.
+    /// Processes are looked at only where they decide it.
+    ///
+    /// # Errors
+    /// As [`Query::look`].
+    pub fn is_answered(&self) -> Result<Option<bool>, Error> {
+        let table = self.table()?;
+        let selection = &self.selection;
+        // What was insisted on has to be tried.
+        let by_sockets = !selection.filters_by_process() && self.search != HolderSearch::Bpf;
+        if by_sockets && table.rows.iter().any(|row| selection.concerns(&row.socket)) {
+            return Ok(Some(true));
+        }
+        let snapshot = self.look_at(table)?;
+        Ok(match (snapshot.listeners.is_empty(), snapshot.complete) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        })
+    }
+
     /// The socket table alone, of which more may be there than was asked for.
     pub(crate) fn table(&self) -> Result<os::SocketTable, Error> {
         let selection = &self.selection;

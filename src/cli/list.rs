@@ -25,6 +25,13 @@ pub(super) fn run(list: List) -> Exit {
             query = add(query);
         }
     }
+    if list.quiet && list.from.is_none() {
+        return match query.is_answered() {
+            Ok(Some(true)) => Exit::Found,
+            Ok(Some(false)) => Exit::NotFound,
+            Ok(None) | Err(_) => Exit::Unknown,
+        };
+    }
     let looked = match &list.from {
         Some(file) => saved::read(file, "--from -").map(|snapshot| query.selection().apply(snapshot)),
         None => query.look(),

@@ -80,7 +80,6 @@ impl Selection {
     }
 
     /// Whether a socket may be among those wanted, other sockets and processes left aside.
-    #[cfg(feature = "cli")]
     pub(crate) fn concerns(&self, socket: &Socket) -> bool {
         let answers = |target: &Target| target.answered_by(socket).is_some();
         self.admits(socket) && (self.targets.is_empty() || self.targets.iter().any(answers))

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 cases![
     a_free_port_opens_no_process[Need::Linux, Need::STRACE],
+    whether_something_listens_opens_no_process[Need::Linux, Need::STRACE],
     no_environment_is_opened[Need::Linux, Need::STRACE],
     no_descriptor_is_followed[Need::Linux, Need::STRACE],
 ];
@@ -39,14 +40,34 @@ fn a_free_port_opens_no_process() {
     for arguments in [&[target.as_str()][..], &["--json", &target], &["-q", &target], &["--pids", &target]] {
         let (seen, lines) = traced(arguments);
         seen.equal(seen.status.code(), Some(1), "exit code");
-        seen.must(lines.len() > 10, "there is a trace");
-        let own: BTreeSet<u32> =
-            lines.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
-        for line in &lines {
-            if let Some(pid) = process_of(line) {
-                seen.must(own.contains(&pid), &format!("it looked at a process: {line}"));
-            }
+        must_look_at_no_process(&seen, &lines);
+    }
+}
+
+#[track_caller]
+fn must_look_at_no_process(seen: &Seen, lines: &[String]) {
+    seen.must(lines.len() > 10, "there is a trace");
+    let own: BTreeSet<u32> =
+        lines.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    for line in lines {
+        if let Some(pid) = process_of(line) {
+            seen.must(own.contains(&pid), &format!("it looked at a process: {line}"));
         }
+    }
+}
+
+fn whether_something_listens_opens_no_process() {
+    let target = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
+    let target = target.to_string();
+    let (seen, lines) = traced(&["-q", &target]);
+    seen.equal(seen.status.code(), Some(0), "exit code");
+    must_look_at_no_process(&seen, &lines);
+    // Where a process decides it is looked at.
+    for (pid, code) in [(server.pid(), 0), (std::process::id(), 1)] {
+        let (seen, lines) = traced(&["-q", "--pid", &pid.to_string(), &target]);
+        seen.equal(seen.status.code(), Some(code), "exit code");
+        seen.must(lines.iter().any(|line| process_of(line) == Some(server.pid())), "its holder is looked at");
     }
 }
 
