@@ -10,6 +10,7 @@ cases![
     refused_netlink_falls_back_to_proc_net[Need::Linux, Need::Ipv6],
     refused_netlink_finds_each_by_its_protocol[Need::Linux, Need::Ipv6],
     refused_netlink_finds_unix_sockets[Need::Linux],
+    refused_netlink_tells_no_socket_twice[Need::Linux],
     refused_netlink_still_tells_why[Need::Linux, Need::Ipv6],
     refused_netlink_still_knows_free_ports[Need::Linux],
     a_forced_reader_has_no_way_out[Need::Linux],
@@ -147,6 +148,17 @@ fn refused_netlink_finds_unix_sockets() {
         list.seen.equal(kept, strange.clone(), "bytes of a path that is no text");
         let free = Look::at([format!("{path}-free")]).through(without_netlink(error)).answer(1);
         free.seen.equal(free.listeners().len(), 0, "listeners at a free path");
+    }
+}
+
+/// The kernel writes its tables a page at a time, and where sockets come meanwhile some stand on two pages.
+fn refused_netlink_tells_no_socket_twice() {
+    let steady = Fixture::start(["many=200"]);
+    let _churn = Fixture::start(["churn=8"]);
+    let pid = steady.pid().to_string();
+    for _ in 0..100 {
+        let answer = Look::at(["--pid", &pid]).through(without_netlink(libc::EPERM)).answer(0);
+        answer.seen.equal(answer.listeners().len(), 200, "listeners");
     }
 }
 

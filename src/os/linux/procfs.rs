@@ -1,5 +1,6 @@
 //! Files of /proc (proc(5)), read as bytes. Parsers take bytes, so that they can be tried without a kernel.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -146,7 +147,8 @@ pub(super) fn net_sockets(directory: impl AsFd, table: Table) -> Result<Vec<(u64
     }
 }
 
-/// The lines of /proc/net/tcp and its like. A line that is not understood is left out.
+/// The lines of /proc/net/tcp and its like. A line that is not understood is left out, and so is one that says again
+/// what an earlier one said: the kernel writes a page at a time, and where sockets come meanwhile some are on two.
 pub(super) fn parse_net(bytes: &[u8]) -> Vec<(u64, NetSocket)> {
     let line = |line: &[u8]| {
         let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
@@ -157,7 +159,13 @@ pub(super) fn parse_net(bytes: &[u8]) -> Vec<(u64, NetSocket)> {
         let inode = fields.nth(1)?.parse().ok()?;
         Some((inode, NetSocket { local, peer: (peer.port() != 0).then_some(peer), state, uid }))
     };
-    bytes.split(|byte| *byte == b'\n').skip(1).filter_map(line).collect()
+    let mut known = HashSet::new();
+    bytes
+        .split(|byte| *byte == b'\n')
+        .skip(1)
+        .filter_map(line)
+        .filter(|(inode, socket)| known.insert((*inode, socket.local, socket.peer)))
+        .collect()
 }
 
 /// `0100007F:1F90`: words of 32 bits in the machine's own byte order, then the port.
@@ -226,7 +234,8 @@ mod tests {
         let table = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
             1: 0100007F:2845 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 4711 2 0 0\n\
             2: 0100007F:2846 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 4712 2 0 0\n\
-            3: torn\n";
+            3: torn\n\
+            1: 0100007F:2845 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 4711 2 0 0\n";
         let sockets = parse_net(table);
         assert_eq!(sockets.len(), 2);
         let socket =

@@ -1,6 +1,8 @@
 //! Unix sockets by `NETLINK_SOCK_DIAG` (sock_diag(7), linux/unix_diag.h), or from /proc/net/unix where that is
 //! refused.
 
+use std::collections::HashSet;
+
 use rustix::net::netlink::SOCK_DIAG;
 
 use super::netlink::{Fault, attributes, dump, u32_at, u64_at};
@@ -152,7 +154,10 @@ pub(super) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
             uid: None,
         })
     };
-    bytes.split(|byte| *byte == b'\n').skip(1).filter_map(line).collect()
+    // A socket may stand on two of the pages that the kernel writes.
+    let mut known = HashSet::new();
+    let lines = bytes.split(|byte| *byte == b'\n').skip(1).filter_map(line);
+    lines.filter(|entry| known.insert(entry.inode)).collect()
 }
 
 #[cfg(test)]
@@ -186,6 +191,7 @@ mod tests {
             0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/a b.sock\n\
             0000000000000000: 00000003 00000000 00000000 0001 03 4712\n\
             0000000000000000: 00000002 00000000 00010000 0001 01 4713 @name\n\
+            0000000000000000: 00000003 00000000 00000000 0001 03 4712\n\
             torn\n";
         let entries = parse_proc(table);
         assert_eq!(entries.len(), 3);
