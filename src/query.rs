@@ -154,8 +154,7 @@ impl Query {
         self.table().and_then(|table| self.look_at(table))
     }
 
-    /// Whether there is anything that was asked for; `None` where nothing of it was seen and not everything could be.
-    /// Processes are looked at only where they decide it.
+    /// What [`Snapshot::is_answered`] would say. Processes are looked at only where they decide it.
     ///
     /// # Errors
     /// As [`Query::look`].
@@ -167,12 +166,7 @@ impl Query {
         if by_sockets && table.rows.iter().any(|row| selection.concerns(&row.socket)) {
             return Ok(Some(true));
         }
-        let snapshot = self.look_at(table)?;
-        Ok(match (snapshot.listeners.is_empty(), snapshot.complete) {
-            (false, _) => Some(true),
-            (true, true) => Some(false),
-            (true, false) => None,
-        })
+        Ok(self.look_at(table)?.is_answered())
     }
 
     /// The socket table alone, of which more may be there than was asked for.

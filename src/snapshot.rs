@@ -236,6 +236,15 @@ impl Listener {
 }
 
 impl Snapshot {
+    /// Whether there is anything that was asked for; `None` where nothing of it was seen and not everything could be.
+    pub fn is_answered(&self) -> Option<bool> {
+        match (self.listeners.is_empty(), self.complete) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        }
+    }
+
     /// Puts listeners, holders and descriptors into the one order that every look has.
     pub(crate) fn sort(&mut self) {
         for listener in &mut self.listeners {

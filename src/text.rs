@@ -97,3 +97,15 @@ pub(crate) fn acts_on_terminal(character: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_shares_its_bytes() {
+        let text = Text::from("node");
+        assert!(std::ptr::eq(text.as_bytes(), text.clone().as_bytes()));
+        assert_eq!(Text::default(), Text::from(""));
+    }
+}

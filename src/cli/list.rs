@@ -25,20 +25,20 @@ pub(super) fn run(list: List) -> Exit {
             query = add(query);
         }
     }
-    if list.quiet && list.from.is_none() {
-        return match query.is_answered() {
-            Ok(Some(true)) => Exit::Found,
-            Ok(Some(false)) => Exit::NotFound,
-            Ok(None) | Err(_) => Exit::Unknown,
+    let saved = |file| saved::read(file, "--from -").map(|snapshot| query.selection().apply(snapshot));
+    if list.quiet {
+        let answered = match &list.from {
+            Some(file) => saved(file).map(|snapshot| snapshot.is_answered()),
+            None => query.is_answered(),
         };
+        return answered.map_or(Exit::Unknown, exit);
     }
     let looked = match &list.from {
-        Some(file) => saved::read(file, "--from -").map(|snapshot| query.selection().apply(snapshot)),
+        Some(file) => saved(file),
         None => query.look(),
     };
     let mut snapshot = match looked {
         Ok(snapshot) => snapshot,
-        Err(_) if list.quiet => return Exit::Unknown,
         Err(error) => return fail(&error.to_string(), None),
     };
     if list.probe && list.from.is_none() {
@@ -47,14 +47,7 @@ pub(super) fn run(list: List) -> Exit {
     if let Some(column) = list.rows.sort {
         snapshot.listeners.sort_by(|a, b| column.compare(a, b));
     }
-    let exit = match (snapshot.listeners.is_empty(), snapshot.complete) {
-        (false, _) => Exit::Found,
-        (true, true) => Exit::NotFound,
-        (true, false) => Exit::Unknown,
-    };
-    if list.quiet {
-        return exit;
-    }
+    let exit = exit(snapshot.is_answered());
     if list.verbose {
         for line in &snapshot.how {
             say("verbose", &crate::render::escape::escape(line));
@@ -70,6 +63,15 @@ pub(super) fn run(list: List) -> Exit {
     match result {
         Ok(exit) => exit,
         Err(error) => written(Err(error), exit),
+    }
+}
+
+/// The exit status for whether there is anything that was asked for.
+fn exit(answered: Option<bool>) -> Exit {
+    match answered {
+        Some(true) => Exit::Found,
+        Some(false) => Exit::NotFound,
+        None => Exit::Unknown,
     }
 }
 

@@ -59,9 +59,9 @@ mod users;
 mod runtimes;
 
 #[cfg(feature = "cli")]
-#[cfg_attr(unix, path = "endings_unix.rs")]
-#[cfg_attr(not(unix), path = "endings_windows.rs")]
-mod endings;
+#[cfg_attr(unix, path = "terminal_unix.rs")]
+#[cfg_attr(not(unix), path = "terminal_windows.rs")]
+mod terminal;
 
 #[cfg_attr(unix, path = "attempts_unix.rs")]
 #[cfg_attr(not(unix), path = "attempts_windows.rs")]
@@ -76,8 +76,6 @@ use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
-pub(crate) use endings::{on_ending, output_is_closed, output_takes_escapes};
-#[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
     Excluded, Limits, Local, Served, Server, limits, local_addresses, served, time_wait_left,
@@ -86,6 +84,8 @@ pub(crate) use machine::{
 pub(crate) use mark::Mark;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
+#[cfg(feature = "cli")]
+pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
 

@@ -149,6 +149,8 @@ fn an_iterator_that_may_not_be_had_is_refused() {
     let seen = Look::at(["--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
     seen.must(seen.errors().contains("CAP_BPF"), "it says which rights are missing");
     seen.equal(seen.text(), "", "standard output");
+    let quiet = Look::at(["-q", "--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
+    quiet.must(quiet.stderr.is_empty(), "what cannot be done is no answer, and -q is silent on it");
     let seen = Look::at(["--verbose", &target]).user(Some(NOBODY)).run().code(0);
     seen.must(seen.errors().contains("by a walk"), "it says that it walked");
     let answer =

@@ -1,5 +1,5 @@
-//! Which inode numbers may be wanted: a bit for each remainder, which costs a program in the kernel a few instructions
-//! where looking into a hash table takes it ten times as long. What passes is looked up again outside of the kernel.
+//! Which inode numbers may be wanted: a bit for each remainder, which a program in the kernel reads without a call. What
+//! passes is looked up again outside of the kernel.
 
 /// Bits for each number that is wanted: so many others are held back for one that passes and is not wanted.
 const SPARSE: usize = 64;
@@ -25,7 +25,10 @@ impl Filter {
 
     /// Bit `number & 7` of byte `(number >> 3) & (bytes - 1)`, as the program has it.
     fn place(&self, number: u64) -> (usize, u8) {
-        (usize::try_from(number >> 3).unwrap_or(usize::MAX) & (self.0.len() - 1), 1 << (number & 7))
+        let mask = self.0.len() as u64 - 1;
+        // Below the number of bytes.
+        let at = usize::try_from((number >> 3) & mask).unwrap_or_default();
+        (at, 1 << (number & 7))
     }
 
     /// A power of two of them.

@@ -1,4 +1,4 @@
-//! What the console is asked: to tell when this process is to end, and whether it can show a screen.
+//! What the console is asked: to tell when this process is to end, and whether what it writes can be a screen.
 
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};

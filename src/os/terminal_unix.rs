@@ -1,4 +1,5 @@
-//! Being told that this process is to end, by signals; and that nobody reads what it writes.
+//! What a terminal and whoever else started this process is asked: to tell when it is to end, by signals; whether
+//! anybody reads what it writes; whether that can be a screen.
 
 use std::io;
 use std::thread;
