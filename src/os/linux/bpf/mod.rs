@@ -83,9 +83,6 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
         }
     };
     records.retain(|record| record.inode == 0 || wanted.binary_search(&record.inode).is_ok());
-    // Threads with a table of their own are told one by one.
-    records.sort_unstable();
-    records.dedup();
     let (rings, sockets): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| record.inode == 0);
     let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
