@@ -64,6 +64,7 @@ mod process;
 mod query;
 pub mod render;
 mod script;
+mod shell;
 mod snapshot;
 mod socket;
 mod supervisor;

@@ -86,6 +86,7 @@ pub(crate) use mark::Mark;
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
+pub(crate) use users::SHELL;
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
 

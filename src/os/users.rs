@@ -26,6 +26,9 @@ pub(super) fn home(uid: u32) -> Option<std::path::PathBuf> {
     Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
 }
 
+/// The shell that commands are written for.
+pub(crate) const SHELL: crate::shell::Shell = crate::shell::Shell::Posix;
+
 /// A command as one with full rights would type it.
 #[cfg(feature = "cli")]
 pub(crate) fn with_rights(command: &str) -> String {

@@ -79,6 +79,9 @@ pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
     Some(Text::from(name.as_os_str()))
 }
 
+/// The shell that commands are written for.
+pub(crate) const SHELL: crate::shell::Shell = crate::shell::Shell::Windows;
+
 /// A command as one with full rights would run it.
 #[cfg(feature = "cli")]
 pub(crate) fn with_rights(command: &str) -> String {

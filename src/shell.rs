@@ -1,0 +1,127 @@
+//! Commands as text that is safe to paste into a shell. Pure: words go in, one line comes out, or nothing where no line
+//! is safe. Everything that is printed as a command passes through here.
+
+use crate::Text;
+use crate::text::acts_on_terminal;
+
+/// The shell a command is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shell {
+    /// sh, and what understands its quotes: bash, zsh, fish.
+    Posix,
+    /// cmd.exe and PowerShell at once.
+    Windows,
+}
+
+/// Returns one word quoted for the shell of this system. See [`quote_for`].
+pub(crate) fn quote(word: &Text) -> Option<String> {
+    quote_for(crate::os::SHELL, word)
+}
+
+/// Returns a command line for the shell of this system, or `None` if one of its words cannot be quoted safely.
+pub(crate) fn line<W: AsRef<[u8]>>(words: &[W]) -> Option<String> {
+    let quoted: Option<Vec<String>> = words.iter().map(|word| quote(&Text::from(word.as_ref()))).collect();
+    quoted.map(|words| words.join(" "))
+}
+
+/// Returns a word quoted so that the shell reads exactly its bytes. `None` if that cannot be done in visible text: bytes
+/// that are not UTF-8, control characters, invisible characters; for Windows, whose two shells have no quotes in
+/// common, also every character that one of them acts on.
+pub(crate) fn quote_for(shell: Shell, word: &Text) -> Option<String> {
+    let text = word.as_str().filter(|text| !text.chars().any(acts_on_terminal))?;
+    let plain = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./_-".contains(character);
+    match shell {
+        // A word that begins with a hyphen is an option with or without quotes, and one that begins with `=` or `~` is
+        // expanded by some shells.
+        Shell::Posix if !text.is_empty() && !text.starts_with('=') && text.chars().all(plain) => {
+            Some(text.to_owned())
+        }
+        Shell::Posix => Some(format!("'{}'", text.replace('\'', r"'\''"))),
+        Shell::Windows => {
+            let safe = |character: char| {
+                character.is_alphanumeric()
+                    || matches!(character, ':' | '.' | '\\' | '/' | '_' | '-' | '+' | '=')
+            };
+            match text {
+                "" => None,
+                _ if text.chars().all(|character| character.is_ascii() && safe(character)) => {
+                    Some(text.to_owned())
+                }
+                // In quotes both take these as they are.
+                _ if text
+                    .chars()
+                    .all(|character| safe(character) || matches!(character, ' ' | '@' | ',' | '(' | ')'))
+                    && !text.ends_with('\\') =>
+                {
+                    Some(format!("\"{text}\""))
+                }
+                _ => None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn posix(word: &str) -> Option<String> {
+        quote_for(Shell::Posix, &word.into())
+    }
+
+    #[test]
+    fn words_for_sh() {
+        for (word, quoted) in [
+            ("nginx.service", "nginx.service"),
+            ("web; echo x #", "'web; echo x #'"),
+            ("it's", r"'it'\''s'"),
+            (r"a\x2db@c.service", r"'a\x2db@c.service'"),
+            ("", "''"),
+            ("=ls", "'=ls'"),
+            ("~", "'~'"),
+            ("größe", "'größe'"),
+            ("$HOME", "'$HOME'"),
+            ("!!", "'!!'"),
+        ] {
+            assert_eq!(posix(word).as_deref(), Some(quoted), "{word}");
+        }
+        for word in ["a\nb", "\u{1b}[31m", "\u{202e}x", "\u{200b}"] {
+            assert_eq!(posix(word), None, "{word:?}");
+        }
+        assert_eq!(quote_for(Shell::Posix, &Text::from(&b"\xff"[..])), None);
+    }
+
+    #[test]
+    fn words_for_windows() {
+        let windows = |word: &str| quote_for(Shell::Windows, &word.into());
+        assert_eq!(windows("W32Time").as_deref(), Some("W32Time"));
+        assert_eq!(windows("Print Spooler").as_deref(), Some("\"Print Spooler\""));
+        for word in ["a&b", "a%b%", "$x", "a\"b", "a'b", "`x", "", "x;y", "a|b", "^", "C:\\x y\\"] {
+            assert_eq!(windows(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(line(&["docker", "stop", "a\nb"]), None);
+        assert_eq!(line(&["docker", "stop", "web-1"]).as_deref(), Some("docker stop web-1"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn sh_reads_back_exactly_the_word(word in "\\PC{0,20}") {
+            // Another system has no sh to read it back.
+            if let Some(quoted) = posix(&word).filter(|_| crate::os::SHELL == Shell::Posix) {
+                let out = std::process::Command::new("sh")
+                    .args(["-c", &format!("printf %s {quoted}")])
+                    .output()
+                    .unwrap();
+                prop_assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
+            }
+        }
+    }
+}
