@@ -61,6 +61,8 @@ pub mod internals;
 mod knowledge;
 mod os;
 mod process;
+#[cfg(feature = "cli")]
+mod process_table;
 mod query;
 pub mod render;
 mod script;
@@ -80,7 +82,7 @@ pub use knowledge::{
 };
 pub use os::{HolderSearch, Reader};
 pub use process::{
-    Compose, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,
+    Compose, Condition, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,
 };
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen};

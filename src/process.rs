@@ -49,6 +49,19 @@ pub struct Process {
     pub container: Option<Container>,
 }
 
+/// Why a process that has not ended does nothing: it keeps its sockets, the kernel completes connections for it, and
+/// nobody answers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Condition {
+    /// A signal stopped it: SIGSTOP, or Ctrl-Z in its terminal. SIGCONT resumes it.
+    Stopped,
+    /// A debugger stopped it.
+    Traced,
+    /// Its cgroup is frozen, as that of a paused container.
+    Frozen,
+}
+
 /// One of a process's ancestors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

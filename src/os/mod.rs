@@ -16,6 +16,8 @@ mod mark;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
+#[cfg(all(feature = "cli", not(target_os = "linux")))]
+mod process_table;
 mod processes;
 mod project;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
@@ -90,9 +92,11 @@ pub(crate) use users::SHELL;
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
 
+#[cfg(feature = "cli")]
+use crate::process_table::ProcessTable;
 use crate::{
-    Container, Error, ErrorKind, Evidence, Gap, Listener, Process, Service, Snapshot, Socket, Text, Unseen,
-    script,
+    Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Service, Snapshot, Socket,
+    Text, Unseen, script,
 };
 
 /// Which reader of the socket table is used.
@@ -322,6 +326,28 @@ fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> 
         }
     }
     sys::trace(&mut processes, ancestry);
+    processes
+}
+
+/// Every process of this machine that may be seen, as one moment's table. Milliseconds for a thousand.
+#[cfg(feature = "cli")]
+pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
+    #[cfg(target_os = "linux")]
+    return sys::process_table();
+    #[cfg(not(target_os = "linux"))]
+    process_table::process_table()
+}
+
+/// Facts of these very processes, by pid: one that has ended, or whose pid is another's by now, is left out.
+#[cfg(feature = "cli")]
+pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
+    let pinned: Vec<sys::Pinned> = ids.iter().filter_map(|id| sys::pin(id.pid)).collect();
+    let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
+    processes.retain(|_, process| ids.contains(&process.id));
+    for process in processes.values_mut() {
+        process.user = process.user.take().or_else(|| users::name(process.uid?));
+        process.script = script::of(process).map(|runs| runs.text().clone());
+    }
     processes
 }
 

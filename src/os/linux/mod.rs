@@ -17,6 +17,8 @@ mod namespace;
 mod netlink;
 mod pin;
 mod pinned;
+#[cfg(feature = "cli")]
+mod process_table;
 mod procfs;
 mod published;
 mod sight;
@@ -36,6 +38,8 @@ pub(super) use holders::holders;
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
 pub(super) use pinned::{Pinned, pin, shorten_commands};
+#[cfg(feature = "cli")]
+pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use socket_units::complete as socket_units;
 

@@ -70,7 +70,13 @@ pub(super) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -> io::R
 pub(super) struct Stat {
     /// The name of the main thread: 15 bytes at most, any bytes but NUL.
     pub(super) name: Vec<u8>,
+    /// The letter of its state: R, S, D, T, t, Z, ...
+    pub(super) state: char,
     pub(super) parent: u32,
+    /// Its process group.
+    pub(super) group: u32,
+    /// Its session.
+    pub(super) session: u32,
     /// When it began, in clock ticks since boot.
     pub(super) start: u64,
     /// The number of its controlling terminal, 0 for none.
@@ -93,9 +99,14 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
     // The state is field 3 of proc_pid_stat(5).
     let field = |number: usize| rest.split_ascii_whitespace().nth(number - 3)?.parse::<u64>().ok();
+    let id = |number: usize| u32::try_from(field(number)?).ok();
     Some(Stat {
         name,
-        parent: u32::try_from(field(4)?).ok()?,
+        state: rest.split_ascii_whitespace().next()?.chars().next()?,
+        parent: id(4)?,
+        // Kernel threads have none of these two; some kernels write -1 for a process that ends at this moment.
+        group: id(5).unwrap_or(0),
+        session: id(6).unwrap_or(0),
         start: field(22)?,
         // A signed number, but those of terminals are small.
         terminal: field(7).unwrap_or(0),

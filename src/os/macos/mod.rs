@@ -120,3 +120,9 @@ pub(crate) const KERNEL: [u32; 1] = [0];
 pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Option<Gap>) {
     (Vec::new(), None)
 }
+
+/// When the process of this pid began, as [`crate::ProcessId`] has it.
+#[cfg(feature = "cli")]
+pub(super) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
+    (seconds != 0).then_some(seconds)
+}

@@ -184,3 +184,9 @@ pub(super) fn containers_run() -> bool {
 pub(super) fn command(_pid: u32) -> Option<Vec<Text>> {
     None
 }
+
+/// When the process of this pid began, as [`crate::ProcessId`] has it.
+#[cfg(feature = "cli")]
+pub(super) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
+    calls::life(pid).name()
+}
