@@ -120,3 +120,14 @@ pub(crate) const KERNEL: [u32; 1] = [0];
 pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Option<Gap>) {
     (Vec::new(), None)
 }
+
+/// There is one space of pids on this system.
+pub(super) fn pid_namespace_is_own() -> Option<bool> {
+    Some(true)
+}
+
+/// The pid of this process.
+#[cfg(feature = "cli")]
+pub(super) fn own_pid() -> Option<u32> {
+    Some(std::process::id())
+}
