@@ -385,10 +385,24 @@ pub(crate) fn name_users(snapshot: &mut Snapshot) {
     }
 }
 
-/// This process and its ancestors, the nearest first.
+/// What is wrong where [`pid_namespace_is_own`] returns `Some(false)`.
+pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs in: a \
+                                       pid read there belongs to another process here";
+/// What helps then.
+pub(crate) const FOREIGN_PIDS_HELP: &str =
+    "run allears in the pid namespace whose processes /proc shows, or mount the /proc of this one";
+
+/// Returns whether the pids that this module reports are valid in this process: on Linux, whether /proc shows the pid
+/// namespace this process is in. `None` if that cannot be determined. Where it is not `Some(true)` no process must be
+/// signalled, and no pid passed on to be used here.
+pub(crate) fn pid_namespace_is_own() -> Option<bool> {
+    sys::pid_namespace_is_own()
+}
+
+/// This process and its ancestors, the nearest first, by the pids that this module reports.
 #[cfg(feature = "cli")]
 pub(crate) fn lineage() -> Vec<u32> {
-    let own = std::process::id();
+    let Some(own) = sys::own_pid() else { return Vec::new() };
     let pinned = sys::pin(own);
     let known = confirmed(&pinned.iter().collect::<Vec<_>>(), true).remove(&own);
     let parents = known.map(|process| process.parents).unwrap_or_default();

@@ -41,6 +41,8 @@ mod containers_unasked;
 mod diff;
 #[cfg(unix)]
 mod elsewhere;
+#[cfg(unix)]
+mod environment_proc;
 mod everywhere;
 mod formats;
 #[cfg(unix)]
@@ -163,6 +165,8 @@ const READY: &[Cases] = &[
     containers_unasked::cases,
     #[cfg(unix)]
     elsewhere::cases,
+    #[cfg(unix)]
+    environment_proc::cases,
     #[cfg(unix)]
     kernel_answers::cases,
     #[cfg(unix)]

@@ -15,6 +15,7 @@ pub(super) mod internals;
 mod limits;
 mod namespace;
 mod netlink;
+mod pid_namespace;
 mod pin;
 mod pinned;
 #[cfg(feature = "cli")]
@@ -37,6 +38,9 @@ pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use pid_namespace::is_own as pid_namespace_is_own;
+#[cfg(feature = "cli")]
+pub(super) use pid_namespace::own_pid;
 pub(super) use pinned::{Pinned, pin, shorten_commands};
 #[cfg(feature = "cli")]
 pub(super) use process_table::process_table;

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 
-use super::{namespace, procfs};
+use super::{namespace, pid_namespace, procfs};
 
 /// Where Docker mounts the network namespace of each container, and its own as `default`.
 const MOUNTS: &CStr = c"/run/docker/netns";
@@ -39,7 +39,8 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
     // Of a peer in a pid namespace that is not ours the number is 0.
     let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials).ok()?;
     let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
-    namespace::is_own(pid)
+    // The kernel tells the pid in our namespace; /proc may show another one.
+    (pid_namespace::is_own() == Some(true)).then(|| namespace::is_own(pid))?
 }
 
 /// A process's command line, which everybody may read as a rule.

@@ -8,7 +8,7 @@ use rustix::thread::CapabilitySet;
 use super::pin::Directory;
 use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::walk::Walk;
-use super::{cgroup, procfs};
+use super::{cgroup, pid_namespace, procfs};
 use crate::os::{Held, Row};
 use crate::{Candidate, Evidence, Gap, Protocol, Reason, Socket, Text, Unseen};
 
@@ -49,7 +49,7 @@ impl Sight {
             refused,
             failed: walk.failed.len(),
             hidden: procfs::hides_processes(),
-            namespaced: procfs::is_in_pid_namespace(),
+            namespaced: procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false),
             closed,
             cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
             receivers: Vec::new(),
@@ -172,6 +172,7 @@ impl Sight {
             let detail = "processes of other users: /proc is mounted with hidepid";
             gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some(&rights())));
         }
+        gaps.extend(pid_namespace::gap());
         if self.namespaced && missing {
             let detail = "processes outside of this pid namespace, if there are any";
             gaps.push(Gap::new("processes", "pid-namespace", 1, detail, None));

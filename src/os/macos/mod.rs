@@ -126,3 +126,14 @@ pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Opt
 pub(super) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
     (seconds != 0).then_some(seconds)
 }
+
+/// There is one space of pids on this system.
+pub(super) fn pid_namespace_is_own() -> Option<bool> {
+    Some(true)
+}
+
+/// The pid of this process.
+#[cfg(feature = "cli")]
+pub(super) fn own_pid() -> Option<u32> {
+    Some(std::process::id())
+}

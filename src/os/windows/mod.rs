@@ -190,3 +190,14 @@ pub(super) fn command(_pid: u32) -> Option<Vec<Text>> {
 pub(super) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
     calls::life(pid).name()
 }
+
+/// There is one space of pids on this system.
+pub(super) fn pid_namespace_is_own() -> Option<bool> {
+    Some(true)
+}
+
+/// The pid of this process.
+#[cfg(feature = "cli")]
+pub(super) fn own_pid() -> Option<u32> {
+    Some(std::process::id())
+}

@@ -21,8 +21,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::CapabilitySet;
 
 use super::pin::Pin;
-use super::procfs;
 use super::walk::{self, Found, Ring, Walk};
+use super::{pid_namespace, procfs};
 use filter::Filter;
 use program::Record;
 
@@ -39,6 +39,8 @@ pub(super) enum Refusal {
     Rights,
     /// Pids inside of a pid namespace are others than the kernel's own.
     PidNamespace,
+    /// /proc shows another pid namespace than the one of this process.
+    ForeignProc,
     /// Of a process that /proc hides no more than its pid would be known.
     HiddenProc,
     /// Inside of a time namespace processes began at other times than by the kernel's own clock.
@@ -54,6 +56,7 @@ impl fmt::Display for Refusal {
             Refusal::HiddenProc => f.write_str("this /proc hides processes"),
             Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
             Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
+            Refusal::ForeignProc => f.write_str("/proc shows another pid namespace"),
             Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
         }
     }
@@ -104,6 +107,7 @@ pub(super) fn allowed() -> Result<(), Refusal> {
     }
     match () {
         () if procfs::is_in_pid_namespace() => Err(Refusal::PidNamespace),
+        () if pid_namespace::is_own() != Some(true) => Err(Refusal::ForeignProc),
         () if procfs::counts_from_another_boot() => Err(Refusal::TimeNamespace),
         () if procfs::hides_processes() => Err(Refusal::HiddenProc),
         () => Ok(()),
