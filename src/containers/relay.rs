@@ -79,6 +79,14 @@ pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
     Some(Relay { kinds, tells: tells.unwrap_or(Tells::Nothing) })
 }
 
+/// Returns the pod whose infra container has this name: Podman names it after the first twelve digits of the pod's id.
+#[cfg(feature = "cli")]
+pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
+    let id = name.as_bytes().strip_suffix(b"-infra")?;
+    let is_id = id.len() == 12 && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then(|| id.into())
+}
+
 /// Where docker-proxy passes connections on to, as its command line says.
 pub(crate) fn proxied(command: &[Text]) -> Option<Proxied> {
     let text = |name| std::str::from_utf8(flag(command, &[name])?).ok();

@@ -1,0 +1,472 @@
+//! The plan of `free`: what would be ended to free a port, what must not be, what else goes with it, and what comes
+//! back. Pure: `act` observes and carries out, `render` says it.
+
+mod manager;
+mod role;
+#[cfg(test)]
+mod tests;
+mod wrapper;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) use manager::{Account, Manager, Via};
+pub(crate) use role::{Role, role};
+pub(crate) use wrapper::{tree, wrappers};
+
+use crate::process_table::ProcessTable;
+use crate::verdict::Asked;
+use crate::{
+    Candidate, Connection, Evidence, Gap, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
+};
+
+/// How a port is to be freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) via: Via,
+    /// The whole tree of the wrapper, not the holders alone.
+    pub(crate) tree: bool,
+}
+
+/// Whether a process may be signalled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Access {
+    Allowed,
+    /// It has ended.
+    Ended,
+    /// Another user's.
+    Denied,
+    /// A thread of the kernel, or a pid that stands for the kernel.
+    Kernel,
+    /// It could not be taken hold of.
+    Failed(String),
+}
+
+/// What starts a process again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Return {
+    pub(crate) by: Restarts,
+    /// How long after the end; `None` where that is unknown.
+    pub(crate) delay: Option<Duration>,
+    /// Whether it is known to do so, not only likely to.
+    pub(crate) certain: bool,
+}
+
+/// Who starts a process again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Restarts {
+    /// The manager of a unit.
+    Unit(Service),
+    /// systemd, when somebody connects to this socket unit.
+    SocketUnit(Text),
+    /// The engine, by the container's restart policy.
+    Engine(crate::Container),
+    /// Another process.
+    Process { kind: &'static str, id: ProcessId, name: Text },
+}
+
+/// Whether something passes connections on that come to a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Forwarding {
+    /// Nothing does.
+    RuledOut,
+    /// These do, without a socket.
+    Forwarded(Vec<Listener>),
+    /// It could not be seen.
+    Unknown(Gap),
+}
+
+/// What a plan rests on.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) asked: Asked,
+    /// The listening and bound sockets that have the port.
+    pub(crate) sockets: Vec<Listener>,
+    /// The other sockets of each holder that listen or are bound.
+    pub(crate) others: BTreeMap<ProcessId, Vec<Socket>>,
+    /// Listeners of the same port and the other protocol.
+    pub(crate) other_protocol: Vec<Listener>,
+    pub(crate) clients: Vec<Connection>,
+    pub(crate) table: ProcessTable,
+    /// What is known of processes that are no holders: ancestors, members of trees.
+    pub(crate) known: BTreeMap<u32, Process>,
+    pub(crate) access: BTreeMap<ProcessId, Access>,
+    /// allears and its ancestors, the nearest first.
+    pub(crate) lineage: Vec<u32>,
+    /// The outermost supervisor of a holder, by its pid.
+    pub(crate) supervisors: BTreeMap<u32, Manager>,
+    /// What comes back, by the holder's pid.
+    pub(crate) returns: BTreeMap<u32, Vec<Return>>,
+    /// The accounts of users, by uid.
+    pub(crate) accounts: BTreeMap<u32, Account>,
+    pub(crate) forwarding: Forwarding,
+    /// Whether /proc shows the pid namespace of this process.
+    pub(crate) own_pid_namespace: bool,
+    pub(crate) own_uid: Option<u32>,
+}
+
+/// What would be done to free a port.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) asked: Asked,
+    /// The listening and bound sockets that have it.
+    pub(crate) sockets: Vec<Listener>,
+    pub(crate) steps: Vec<Step>,
+    /// What a person should know before it is done.
+    pub(crate) notes: Vec<Note>,
+    /// Why it may not be done; if there is one, nothing is.
+    pub(crate) refusals: Vec<Refusal>,
+    /// What starts again what is ended.
+    pub(crate) returns: Vec<Return>,
+}
+
+/// A process that would be ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) process: Process,
+    pub(crate) part: Part,
+    pub(crate) action: Action,
+}
+
+/// Why a process is in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It holds these sockets of the port.
+    Holder(Vec<Socket>),
+    /// It started a holder and waits for it.
+    Wrapper,
+    /// It belongs to the wrapper's tree.
+    Member,
+}
+
+/// What is done to a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// It is sent a signal.
+    Signal,
+    /// Its manager is told to stop it.
+    Stop { via: Via, command: Vec<Text> },
+}
+
+/// What a person should know of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// These sockets of other ports go with a process.
+    OtherSockets { process: Process, sockets: Vec<Socket> },
+    /// The other protocol uses the port too, by a process that is not in the plan.
+    OtherProtocol(Box<Listener>),
+    /// Who is connected, and loses that.
+    Clients(Vec<Connection>),
+    /// Children that keep running.
+    Children { process: Process, children: Vec<Candidate> },
+    /// What started it, and starts it again or goes on without it.
+    Wrapper { process: Process, wrapper: Candidate },
+    /// It may be started again by this.
+    Returns(Return),
+    /// A manager stops it by this command.
+    Managed { manager: Manager, command: Option<Vec<Text>> },
+    /// The process does nothing until it is resumed.
+    Halted(Process),
+    /// A virtual machine ends with it.
+    VirtualMachine(Process),
+    /// Connections are passed on without a socket.
+    Forwarded { listener: Box<Listener>, command: Option<Vec<Text>> },
+    /// Whether connections are passed on could not be seen.
+    ForwardingUnknown(Gap),
+}
+
+/// Why a plan may not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// /proc shows another pid namespace: its pids are other processes here.
+    ForeignPidNamespace,
+    /// A process stands for others.
+    StandsFor { process: Process, role: Role, manager: Option<Manager>, command: Option<Vec<Text>> },
+    /// allears itself, or what started it.
+    Itself(Process),
+    Ancestor(Process),
+    /// The kernel's own.
+    Kernel(Process),
+    KernelHolds(Socket),
+    /// This user may not end it.
+    Denied(Process),
+    Failed(Process, String),
+    /// It is not certain that it holds the socket.
+    Uncertain(Process, Socket),
+    /// Not every holder could be seen.
+    Unseen(Box<Listener>),
+    /// No manager of the wanted kind has it.
+    NoManager { process: Option<Process>, via: Via },
+    /// A manager of another kind would start it again.
+    OtherManager { process: Process, via: Via, manager: Manager, command: Option<Vec<Text>> },
+    /// No command of its manager is known, or none that is safe.
+    NoCommand { process: Process, manager: Manager },
+    /// No wrapper can be told from what belongs to allears.
+    TreeHasAllears(Process),
+}
+
+/// The longest list of anything in a note.
+pub(crate) const LONGEST_LIST: usize = 8;
+
+/// Makes the plan.
+pub(crate) fn plan(facts: Facts, request: Request) -> Plan {
+    let mut plan = Plan {
+        asked: facts.asked.clone(),
+        sockets: Vec::new(),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        refusals: Vec::new(),
+        returns: Vec::new(),
+    };
+    if !facts.sockets.is_empty() && !facts.own_pid_namespace {
+        plan.refusals.push(Refusal::ForeignPidNamespace);
+    }
+    let mut held: BTreeMap<ProcessId, (&Holder, &Listener, Vec<Socket>)> = BTreeMap::new();
+    for listener in &facts.sockets {
+        plan.refusals.extend(unseen(listener));
+        for holder in &listener.holders {
+            if stands_beside(holder, listener) {
+                continue;
+            }
+            if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
+                plan.refusals.push(Refusal::Uncertain(holder.process.clone(), listener.socket.clone()));
+            }
+            let entry = held.entry(holder.process.id).or_insert((holder, listener, Vec::new()));
+            entry.2.push(listener.socket.clone());
+        }
+    }
+    for (holder, listener, sockets) in held.into_values() {
+        plan.add_holder(holder, listener, sockets, &facts, request);
+    }
+    if request.via != Via::Signal && !facts.sockets.is_empty() && plan.steps.is_empty() && plan.refusals.is_empty()
+    {
+        plan.refusals.push(Refusal::NoManager { process: None, via: request.via });
+    }
+    if request.tree {
+        plan.add_tree(&facts);
+    }
+    plan.note(&facts, request);
+    plan.sockets = facts.sockets;
+    plan.refusals.dedup();
+    plan
+}
+
+/// Why a listener's holders may not be ended: some of them were not seen.
+fn unseen(listener: &Listener) -> Option<Refusal> {
+    let unseen = listener.unseen.as_ref()?;
+    Some(match unseen.reason {
+        Reason::Kernel => Refusal::KernelHolds(listener.socket.clone()),
+        _ => Refusal::Unseen(Box::new(listener.clone())),
+    })
+}
+
+/// Whether a holder only keeps the socket of a program that holds it as well: wineserver has every socket of every
+/// program in its prefix.
+fn stands_beside(holder: &Holder, listener: &Listener) -> bool {
+    role(&holder.process) == Some(Role::Wineserver)
+        && listener.holders.iter().any(|other| role(&other.process).is_none())
+}
+
+impl Plan {
+    fn add_holder(
+        &mut self,
+        holder: &Holder,
+        listener: &Listener,
+        sockets: Vec<Socket>,
+        facts: &Facts,
+        request: Request,
+    ) {
+        let process = &holder.process;
+        let owner = process.uid.and_then(|uid| facts.accounts.get(&uid)).cloned();
+        let supervisor = facts.supervisors.get(&process.id.pid).cloned();
+        let managers = manager::managers(listener, holder, owner, supervisor);
+        let first = managers.first();
+        let command = first.and_then(|manager| manager.stop(facts.own_uid));
+        let step = |action| Step { process: process.clone(), part: Part::Holder(sockets), action };
+        if request.via == Via::Signal {
+            self.refusals.extend(role(process).map(|role| Refusal::StandsFor {
+                process: process.clone(),
+                role,
+                manager: first.cloned(),
+                command: command.clone(),
+            }));
+            self.refusals.extend(facts.forbids(process));
+            if let (Some(manager), None) = (first, role(process)) {
+                self.add_note(Note::Managed { manager: manager.clone(), command });
+            }
+            self.steps.push(step(Action::Signal));
+            return;
+        }
+        match (first, managers.iter().any(|manager| manager.via() == request.via), command) {
+            (Some(manager), _, Some(command)) if manager.via() == request.via => {
+                self.steps.push(step(Action::Stop { via: request.via, command }));
+            }
+            (Some(manager), _, None) if manager.via() == request.via => {
+                self.refusals
+                    .push(Refusal::NoCommand { process: process.clone(), manager: manager.clone() });
+            }
+            (Some(manager), true, command) => self.refusals.push(Refusal::OtherManager {
+                process: process.clone(),
+                via: request.via,
+                manager: manager.clone(),
+                command,
+            }),
+            _ => self
+                .refusals
+                .push(Refusal::NoManager { process: Some(process.clone()), via: request.via }),
+        }
+    }
+
+    /// Adds the trees of the outermost wrappers of the holders, or of the holders themselves.
+    fn add_tree(&mut self, facts: &Facts) {
+        let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let mut members: Vec<Step> = Vec::new();
+        for id in &holders {
+            let wrappers = wrappers(*id, &facts.table, &facts.known);
+            let root = wrappers.last().map_or(*id, |outermost| outermost.id);
+            for entry in tree(root, &facts.table) {
+                let known = holders.contains(&entry.id) || members.iter().any(|step| step.process.id == entry.id);
+                if known {
+                    continue;
+                }
+                let described = facts.known.get(&entry.id.pid).filter(|process| process.id == entry.id);
+                let process =
+                    described.cloned().unwrap_or_else(|| Process::new(entry.id, entry.name.clone()));
+                if facts.lineage.contains(&entry.id.pid) {
+                    self.refusals.push(Refusal::TreeHasAllears(process));
+                    continue;
+                }
+                self.refusals.extend(role(&process).map(|role| Refusal::StandsFor {
+                    process: process.clone(),
+                    role,
+                    manager: None,
+                    command: None,
+                }));
+                self.refusals.extend(facts.forbids(&process));
+                let is_wrapper = wrappers.iter().any(|wrapper| wrapper.id == entry.id);
+                let part = if is_wrapper { Part::Wrapper } else { Part::Member };
+                members.push(Step { process, part, action: Action::Signal });
+            }
+        }
+        // A wrapper that is told first does not start again what ends next.
+        let (mut wrappers, others): (Vec<Step>, Vec<Step>) =
+            members.into_iter().partition(|step| step.part == Part::Wrapper);
+        wrappers.sort_by_key(|step| step.process.id.pid);
+        let holders = std::mem::take(&mut self.steps);
+        self.steps = wrappers.into_iter().chain(holders).chain(others).collect();
+    }
+
+    /// Adds what a person should know before it is done.
+    fn note(&mut self, facts: &Facts, request: Request) {
+        let ended: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let steps = self.steps.clone();
+        for step in &steps {
+            let process = &step.process;
+            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !sockets.is_empty()) {
+                self.notes
+                    .push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
+            }
+            if is_virtual_machine(process) {
+                self.notes.push(Note::VirtualMachine(process.clone()));
+            }
+            if request.via != Via::Signal {
+                continue;
+            }
+            if process.condition.is_some() {
+                self.notes.push(Note::Halted(process.clone()));
+            }
+            if !matches!(step.part, Part::Holder(_)) {
+                continue;
+            }
+            for back in facts.returns.get(&process.id.pid).into_iter().flatten() {
+                let stays = |id: &ProcessId| !ended.contains(id);
+                let is_left = match &back.by {
+                    Restarts::Process { id, .. } => stays(id),
+                    _ => true,
+                };
+                if is_left && !self.returns.contains(back) {
+                    self.returns.push(back.clone());
+                }
+            }
+            let stays = |entry: &&crate::process_table::ProcessEntry| !entry.zombie && !ended.contains(&entry.id);
+            let children: Vec<Candidate> = facts
+                .table
+                .descendants(process.id.pid)
+                .into_iter()
+                .filter(stays)
+                .map(|entry| facts.candidate(entry.id, &entry.name))
+                .collect();
+            if !children.is_empty() {
+                self.notes.push(Note::Children { process: process.clone(), children });
+            }
+            let wrapper = wrappers(process.id, &facts.table, &facts.known)
+                .into_iter()
+                .rfind(|wrapper| stays(wrapper) && !facts.lineage.contains(&wrapper.id.pid));
+            if let Some(wrapper) = wrapper {
+                let wrapper = facts.candidate(wrapper.id, &wrapper.name);
+                self.add_note(Note::Wrapper { process: process.clone(), wrapper });
+            }
+        }
+        let returns = self.returns.iter().cloned().map(Note::Returns).collect::<Vec<_>>();
+        self.notes.extend(returns);
+        if !facts.clients.is_empty() && !ended.is_empty() {
+            self.notes.push(Note::Clients(facts.clients.clone()));
+        }
+        let in_plan = |listener: &Listener| {
+            !listener.holders.is_empty() && listener.holders.iter().all(|it| ended.contains(&it.process.id))
+        };
+        // What goes with a process of the plan is among its other sockets.
+        if let Some(listener) = facts.other_protocol.iter().find(|listener| !in_plan(listener)) {
+            self.notes.push(Note::OtherProtocol(Box::new(listener.clone())));
+        }
+        match &facts.forwarding {
+            Forwarding::RuledOut => {}
+            Forwarding::Forwarded(listeners) => {
+                for listener in listeners {
+                    let stop = |container| manager::stop_container(container, None, facts.own_uid);
+                    let command = listener.container.as_ref().and_then(stop);
+                    self.notes.push(Note::Forwarded { listener: Box::new(listener.clone()), command });
+                }
+            }
+            Forwarding::Unknown(gap) => self.notes.push(Note::ForwardingUnknown(gap.clone())),
+        }
+    }
+
+    fn add_note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+impl Facts {
+    /// Why a process may not be signalled, whatever it stands for.
+    fn forbids(&self, process: &Process) -> Option<Refusal> {
+        if self.lineage.first() == Some(&process.id.pid) {
+            return Some(Refusal::Itself(process.clone()));
+        }
+        if self.lineage.contains(&process.id.pid) {
+            return Some(Refusal::Ancestor(process.clone()));
+        }
+        match self.access.get(&process.id) {
+            Some(Access::Allowed | Access::Ended) => None,
+            Some(Access::Denied) => Some(Refusal::Denied(process.clone())),
+            Some(Access::Kernel) => Some(Refusal::Kernel(process.clone())),
+            Some(Access::Failed(error)) => Some(Refusal::Failed(process.clone(), error.clone())),
+            None => Some(Refusal::Failed(process.clone(), "it was not looked at".to_owned())),
+        }
+    }
+
+    /// A process that is named and not ended: by its full name where that is known.
+    fn candidate(&self, id: ProcessId, name: &Text) -> Candidate {
+        let known = self.known.get(&id.pid).filter(|process| process.id == id);
+        let name = known.map_or_else(|| name.clone(), |process| process.name.clone());
+        Candidate { pid: id.pid, name, evidence: Evidence::Table }
+    }
+}
+
+/// Whether a process is the emulator of a virtual machine.
+fn is_virtual_machine(process: &Process) -> bool {
+    let file = process.executable.as_ref().map_or_else(|| process.name.as_bytes(), Text::file_name);
+    file.starts_with(b"qemu-system-") || file == b"qemu-kvm" || file == b"firecracker"
+}
