@@ -82,7 +82,8 @@ pub use knowledge::{
 };
 pub use os::{HolderSearch, Reader};
 pub use process::{
-    Compose, Condition, Container, Evidence, Holder, Parent, Process, ProcessId, Project, Service, Supervisor,
+    Compose, Condition, Container, Evidence, Freezer, FreezerScope, Holder, Parent, Process, ProcessId,
+    Project, Service, Supervisor,
 };
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen};

@@ -47,19 +47,49 @@ pub struct Process {
     pub service: Option<Service>,
     /// The container it runs in.
     pub container: Option<Container>,
+    /// What keeps it from running; `None` if it runs, or if the system does not tell. Linux: signals, debuggers and
+    /// frozen cgroups. macOS: signals. Windows does not tell.
+    pub condition: Option<Condition>,
 }
 
-/// Why a process that has not ended does nothing: it keeps its sockets, the kernel completes connections for it, and
-/// nobody answers them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What keeps a process from running. It keeps its sockets meanwhile: the kernel completes connections for it, and nobody
+/// answers them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
     /// A signal stopped it: SIGSTOP, or Ctrl-Z in its terminal. SIGCONT resumes it.
     Stopped,
-    /// A debugger stopped it.
-    Traced,
+    /// The process that traces it, a debugger as a rule, stopped it.
+    Traced {
+        /// The tracer. `None` if it is outside of this pid namespace, or was not looked up.
+        tracer: Option<Parent>,
+    },
     /// Its cgroup is frozen, as that of a paused container.
-    Frozen,
+    Frozen(Freezer),
+}
+
+/// The cgroup that was frozen: the process's own, or one above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Freezer {
+    /// The version of cgroups, 1 or 2. SIGKILL ends a process that version 2 froze, and none that version 1 froze.
+    pub version: u8,
+    /// The cgroup's path in its tree, as /proc/PID/cgroup writes it.
+    pub cgroup: Text,
+    /// The file that thaws it. `None` if that is outside of what is mounted here.
+    pub control: Option<Text>,
+    /// What the cgroup is, if it is exactly that of the process's container or service.
+    pub scope: Option<FreezerScope>,
+}
+
+/// What a frozen cgroup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FreezerScope {
+    /// The process's container.
+    Container,
+    /// The process's service.
+    Service,
 }
 
 /// One of a process's ancestors.
@@ -90,6 +120,7 @@ impl Process {
             supervisor: None,
             service: None,
             container: None,
+            condition: None,
         }
     }
 }
@@ -209,6 +240,31 @@ pub struct Holder {
     pub descriptors: Vec<u32>,
     /// How this is known.
     pub evidence: Evidence,
+}
+
+impl Condition {
+    /// The condition's name: `stopped`, `traced`, `frozen`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Condition::Stopped => "stopped",
+            Condition::Traced { .. } => "traced",
+            Condition::Frozen(_) => "frozen",
+        }
+    }
+}
+
+impl FreezerScope {
+    /// The scope's name: `container`, `service`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FreezerScope::Container => "container",
+            FreezerScope::Service => "service",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<FreezerScope> {
+        [FreezerScope::Container, FreezerScope::Service].into_iter().find(|scope| scope.as_str() == name)
+    }
 }
 
 impl Evidence {

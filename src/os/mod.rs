@@ -319,8 +319,10 @@ const LONGEST_ANCESTRY: usize = 64;
 /// Facts of those processes that are still the ones that were seen.
 fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
     let mut processes = processes::read(pinned.iter().map(|pinned| pinned.pid()));
+    let mut conditions = sys::Conditions::default();
     for pinned in pinned {
-        let gone = processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process));
+        let gone =
+            processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process, &mut conditions));
         if gone {
             processes.remove(&pinned.pid());
         }

@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::lives::Life;
+use crate::os::processes::Conditions;
 use crate::os::{Held, Holders, Row, Unread};
 use crate::{Evidence, Process, Reason, Unseen};
 
@@ -23,7 +24,7 @@ impl Pinned {
     }
 
     /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
-    pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
+    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         process.id.start = self.start;
         self.start.is_none() || calls::life(self.pid).name() == self.start
     }

@@ -19,6 +19,11 @@ const AT_A_TIME: usize = 4096;
 /// Fewer processes than this are described before a further thread has begun.
 pub(super) const WORTH_A_THREAD: usize = if cfg!(windows) { AT_A_TIME } else { 24 };
 
+/// What finds conditions that sysinfo does not tell: nothing does here.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug, Default)]
+pub(super) struct Conditions;
+
 /// Facts of these processes. One that is gone, or that may not be looked at, is missing. Ancestors are not read here
 /// on Linux.
 pub(super) fn read(pids: impl Iterator<Item = u32>) -> BTreeMap<u32, Process> {
@@ -64,6 +69,9 @@ fn describe(process: &sysinfo::Process) -> Process {
     let name = full_name(process.name(), process.exe().and_then(|path| path.file_name()));
     let (uid, user) = user(process);
     let start = process.start_time();
+    // On Linux the condition is read through the process's own directory. On Windows a process has no such state, and
+    // sysinfo calls every one running.
+    let is_stopped = cfg!(target_os = "macos") && process.status() == sysinfo::ProcessStatus::Stop;
     Process {
         command: (!command.is_empty()).then_some(command),
         executable: process.exe().map(Text::from).filter(|path| !path.is_empty()),
@@ -74,6 +82,7 @@ fn describe(process: &sysinfo::Process) -> Process {
             .ok()
             .filter(|start| *start > 0)
             .and_then(|start| Timestamp::from_second(start).ok()),
+        condition: is_stopped.then_some(crate::Condition::Stopped),
         ..Process::new(ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) }, name)
     }
 }

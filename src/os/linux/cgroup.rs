@@ -147,21 +147,74 @@ pub(super) fn of_process_elsewhere(bytes: &[u8]) -> impl Iterator<Item = &[u8]> 
 
 /// A place where the tree, or a part of it, is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mount {
+pub(super) struct Mount {
     /// Which part of the tree: `/` for all of it.
     root: Vec<u8>,
-    point: Vec<u8>,
+    pub(super) point: Vec<u8>,
+}
+
+impl Mount {
+    /// Returns where a cgroup is below the mount point, as a relative path. `None` if the mount does not show it.
+    pub(super) fn below<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        // `/..` is above our cgroup namespace; which names lead down from there is unknown.
+        let is_outside = |path: &[u8]| path.starts_with(b"/..");
+        if is_outside(path) || is_outside(&self.root) {
+            return None;
+        }
+        let root = self.root.strip_suffix(b"/").unwrap_or(&self.root);
+        match path.strip_prefix(root)? {
+            b"" => Some(b""),
+            below => below.strip_prefix(b"/"),
+        }
+    }
+}
+
+/// Returns the path in a tree of cgroup v1 with this controller.
+pub(super) fn of_controller<'a>(bytes: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> {
+    lines(bytes).find_map(|(hierarchy, controllers, path)| {
+        let has = || controllers.split(|byte| *byte == b',').any(|name| name == controller);
+        (hierarchy != b"0" && path.starts_with(b"/") && has()).then_some(path)
+    })
+}
+
+/// Returns the path in the cgroup v2 tree.
+pub(super) fn unified(bytes: &[u8]) -> Option<&[u8]> {
+    lines(bytes).find_map(|(hierarchy, controllers, path)| {
+        (hierarchy == b"0" && controllers.is_empty() && path.starts_with(b"/")).then_some(path)
+    })
+}
+
+/// The lines of /proc/PID/cgroup: the hierarchy's number, its controllers, the path.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
+    bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.splitn(3, |byte| *byte == b':');
+        Some((fields.next()?, fields.next()?, fields.next()?))
+    })
+}
+
+/// The mounts of cgroup v1 trees with the freezer in /proc/self/mountinfo, in the order of [`cgroup2_mounts`].
+pub(super) fn freezer_mounts(bytes: &[u8]) -> Vec<Mount> {
+    mounts(bytes, |kind, options| {
+        kind == b"cgroup" && options.split(|byte| *byte == b',').any(|option| option == b"freezer")
+    })
 }
 
 /// The cgroup2 mounts in /proc/self/mountinfo, the most complete first, of equals the latest.
-fn cgroup2_mounts(bytes: &[u8]) -> Vec<Mount> {
+pub(super) fn cgroup2_mounts(bytes: &[u8]) -> Vec<Mount> {
+    mounts(bytes, |kind, _| kind == b"cgroup2")
+}
+
+/// The mounts of the file systems of this type and these options of the superblock.
+fn mounts(bytes: &[u8], is_wanted: impl Fn(&[u8], &[u8]) -> bool) -> Vec<Mount> {
     let mount = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ');
         let root = unescape(fields.nth(3)?);
         let point = unescape(fields.next()?);
         // Mount options, then any number of optional fields, then a dash and the type.
         fields.nth(1).filter(|field| *field == b"-").or_else(|| fields.find(|field| *field == b"-"))?;
-        (fields.next()? == b"cgroup2").then_some(Mount { root, point })
+        let kind = fields.next()?;
+        let options = fields.nth(1).unwrap_or_default();
+        is_wanted(kind, options).then_some(Mount { root, point })
     };
     let mut mounts: Vec<Mount> = bytes.split(|byte| *byte == b'\n').rev().filter_map(mount).collect();
     mounts.sort_by_key(|mount| mount.root.len());

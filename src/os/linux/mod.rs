@@ -4,6 +4,7 @@ mod ancestors;
 mod belonging;
 mod bpf;
 mod cgroup;
+mod condition;
 mod dbus;
 mod deep;
 #[cfg(feature = "cli")]
@@ -32,6 +33,7 @@ mod unix_diag;
 mod walk;
 
 pub(super) use ancestors::complete as trace;
+pub(super) use condition::Conditions;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::holders;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::belonging::belongs_to;
+use super::condition::Conditions;
 use super::pin::{Directory, Pin};
 use super::{ancestors, cgroup, procfs};
 use crate::{Gap, Process, Text};
@@ -32,7 +33,7 @@ impl Pinned {
 
     /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
     /// nothing is known then of whose facts these are.
-    pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
+    pub(in crate::os) fn confirm(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
         let Some(directory) = self.0.open() else { return false };
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
@@ -52,6 +53,7 @@ impl Pinned {
         if process.container.is_none() {
             process.container = cgroup::of_process_elsewhere(&cgroup).find_map(|path| belongs_to(path).1);
         }
+        process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true
     }
 }

@@ -32,7 +32,7 @@ fn entry(pid: u32) -> Option<ProcessEntry> {
         // proc_pid_stat(5): T is stopped by a signal, t by a tracer, Z and X have ended.
         condition: match stat.state {
             'T' => Some(Condition::Stopped),
-            't' => Some(Condition::Traced),
+            't' => Some(Condition::Traced { tracer: None }),
             _ => None,
         },
         zombie: matches!(stat.state, 'Z' | 'X'),

@@ -81,6 +81,8 @@ pub(super) struct Stat {
     pub(super) start: u64,
     /// The number of its controlling terminal, 0 for none.
     pub(super) terminal: u64,
+    /// How many threads it has.
+    pub(super) threads: u64,
     /// Whether it is a thread of the kernel.
     pub(super) kernel: bool,
 }
@@ -110,6 +112,7 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         start: field(22)?,
         // A signed number, but those of terminals are small.
         terminal: field(7).unwrap_or(0),
+        threads: field(20)?,
         kernel: field(9)? & PF_KTHREAD != 0,
     })
 }

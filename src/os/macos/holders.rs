@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::walk::{self, Walked};
 use super::{Told, kernel};
+use crate::os::processes::Conditions;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread};
 use crate::{Candidate, Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason, Socket, Unseen};
 
@@ -22,7 +23,7 @@ impl Pinned {
     }
 
     /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
-    pub(in crate::os) fn confirm(&self, process: &mut Process) -> bool {
+    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         let Some(start) = self.start else { return true };
         let read = process.id.start.is_none_or(|seconds| seconds == start.0);
         read && kernel::start(self.pid) == Some(start)

@@ -15,6 +15,7 @@ mod grip;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(super) use super::processes::Conditions;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::{Pinned, holders, pin};

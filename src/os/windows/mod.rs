@@ -20,6 +20,7 @@ use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
 use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
+pub(super) use super::processes::Conditions;
 #[cfg(feature = "cli")]
 pub(crate) use console::errand;
 #[cfg(feature = "cli")]

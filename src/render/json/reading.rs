@@ -187,6 +187,7 @@ impl TryFrom<HolderJson> for Holder {
             supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
             service: json.service.map(Service::from),
             container: json.container.map(Container::from),
+            condition: None,
         };
         let evidence = Evidence::parse(&json.evidence).ok_or(Wrong("holders.evidence"))?;
         Ok(Holder { process, descriptors: json.descriptors, evidence })
