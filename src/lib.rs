@@ -60,6 +60,8 @@ mod error;
 pub mod internals;
 mod knowledge;
 mod os;
+#[cfg(feature = "cli")]
+mod plan;
 mod process;
 #[cfg(feature = "cli")]
 mod process_table;

@@ -44,6 +44,12 @@ impl Text {
     }
 }
 
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl From<&OsStr> for Text {
     fn from(text: &OsStr) -> Self {
         Text(text.as_encoded_bytes().into())

@@ -15,14 +15,14 @@ use std::time::Duration;
 use facts::Case;
 use named::passes_on;
 #[cfg(feature = "cli")]
-pub(crate) use named::{stop_container, stop_service};
+pub(crate) use named::stop_service;
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
 use crate::os::{Limits, Local, Served};
 use crate::{Connection, Gap, Listener, Protocol, State, Target, Text};
 
 /// What was asked for: one port of one protocol, at one address or at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Asked {
     /// TCP or UDP.

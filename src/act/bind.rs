@@ -117,6 +117,27 @@ pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
     attempt_with(place, as_servers_do(place.protocol))
 }
 
+/// Tries to bind as servers do, and returns why a server could not: that the port is in use first. `None` if one could,
+/// in every family that this machine has.
+#[cfg(feature = "cli")]
+pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
+    let attempts = attempt(place);
+    let lacks_family = |attempt: &&Attempt| {
+        attempt.refused.as_ref().is_some_and(|refusal| {
+            refusal.kind == RefusalKind::NoFamily
+                || (refusal.kind == RefusalKind::NotLocal && attempt.address.is_unspecified())
+        })
+    };
+    let tried = attempts.iter().any(|attempt| !lacks_family(&attempt));
+    let mut refusals: Vec<&Refusal> = attempts
+        .iter()
+        .filter(|attempt| !tried || !lacks_family(attempt))
+        .filter_map(|attempt| attempt.refused.as_ref())
+        .collect();
+    refusals.sort_by_key(|refusal| refusal.kind != RefusalKind::InUse);
+    refusals.first().map(|refusal| (*refusal).clone())
+}
+
 /// Tries the other options too, where they do no harm and tell something.
 pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
     match place.protocol {

@@ -3,11 +3,15 @@
 
 pub(crate) mod bind;
 pub(crate) mod connect;
+#[cfg(feature = "cli")]
+mod forwarding;
 mod observe;
 #[cfg(feature = "cli")]
-pub(crate) mod plan;
+pub(crate) mod prepare;
 #[cfg(feature = "cli")]
 pub(crate) mod release;
+#[cfg(feature = "cli")]
+mod supervision;
 #[cfg(feature = "cli")]
 pub(crate) mod wait;
 #[cfg(feature = "cli")]

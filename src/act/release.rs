@@ -1,37 +1,90 @@
-//! The release of a port: a plan is carried out, and the port watched until it is free. Nothing is signalled whose
-//! identity changed since the plan, nor what let go of the port meanwhile.
+//! Carries out a plan and watches the port until it is free. Nothing is signalled whose identity changed since the plan,
+//! nor what let go of the port meanwhile. Free is what was bound and released again, is in no socket's hands, and is
+//! passed on by nobody.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::bind::{self, Place, RefusalKind};
+use super::bind::{self, Place, Refusal, RefusalKind};
+use super::forwarding::forwarding;
 use super::observe;
-use super::plan::{Plan, has_port, name};
+use super::prepare::{Prepared, has_port};
 use super::wait::Pace;
-use crate::os::{Grip, Row};
+use crate::os::{self, EndSignal, Row};
+use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step, Via};
 use crate::verdict::Asked;
-use crate::{Error, Listener, ProcessId, Text};
+use crate::{Error, Gap, Listener, ProcessId, Text};
 
-/// How long a port has to stay free before it counts as free: what restarts a server does so at once.
+/// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
 const SETTLE: Duration = Duration::from_millis(500);
-/// The same where a service manager is known to look after it. systemd waits 100 ms as a rule.
-const SETTLE_SERVICE: Duration = Duration::from_millis(1500);
+/// The same for a process that some manager looks after. systemd waits 100 ms as a rule.
+const SETTLE_MANAGED: Duration = Duration::from_millis(1500);
+/// The same for something that restarts it after an unknown time.
+const SETTLE_UNKNOWN: Duration = Duration::from_secs(5);
+/// How much later than announced a restart may show.
+const MARGIN: Duration = Duration::from_millis(1500);
+/// The longest a port is watched for something that comes back.
+const LONGEST_SETTLE: Duration = Duration::from_secs(300);
 /// How long what was killed may take to vanish.
 const AFTER_KILL: Duration = Duration::from_secs(2);
+/// How long a manager's command may take. docker(1) gives a container ten seconds before it kills it.
+const LONGEST_COMMAND: Duration = Duration::from_secs(60);
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// How long to wait for the port to become free.
+    pub(crate) timeout: Duration,
+    /// The first signal.
+    pub(crate) signal: EndSignal,
+    /// Whether what outlives the timeout is killed.
+    pub(crate) force: bool,
+}
 
 /// What came of carrying out a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Done>,
-    /// Whether the port is free at the end: bound and released again, and in no socket's hands.
-    pub(crate) free: bool,
+    /// `None` if the port is free at the end.
+    pub(crate) obstacle: Option<Obstacle>,
     /// Whether something new took it.
     pub(crate) came_back: bool,
-    /// Why it is not free.
-    pub(crate) reason: String,
+    /// How long the port was watched after it became free.
+    pub(crate) watched: Option<Duration>,
     pub(crate) held_by: Vec<Listener>,
-    pub(crate) hints: Vec<String>,
+    /// Whether processes were asked to end and did not, and were not killed.
+    pub(crate) outlived: bool,
+}
+
+/// Why a port is not free, or not known to be.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    /// Sockets have it.
+    Held,
+    /// No socket without a peer has it, and yet it cannot be bound.
+    Lingers { reason: String, advice: Vec<String> },
+    /// Connections to it are passed on.
+    Forwarded(Vec<Listener>),
+    /// It is free now, and this starts again later than the port was watched for.
+    Returns(Return),
+    /// Nothing holds it, and a bind is refused for another reason: nothing is proven.
+    Refused(Refusal),
+    /// Nothing holds it, and whether something passes connections on could not be seen.
+    ForwardingUnknown(Gap),
+}
+
+impl Obstacle {
+    /// Whether the port may be free for all that is known.
+    pub(crate) fn is_doubt(&self) -> bool {
+        matches!(self, Obstacle::Refused(_) | Obstacle::ForwardingUnknown(_))
+    }
+}
+
+impl Outcome {
+    pub(crate) fn is_free(&self) -> bool {
+        self.obstacle.is_none()
+    }
 }
 
 /// What was done to a process.
@@ -40,17 +93,17 @@ pub(crate) struct Done {
     pub(crate) pid: u32,
     pub(crate) name: Text,
     pub(crate) action: &'static str,
-    pub(crate) result: Ended,
+    pub(crate) result: StepResult,
     pub(crate) error: Option<String>,
 }
 
 /// What became of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum StepResult {
     /// It ended.
-    Now,
+    Ended,
     /// It had ended before anything was done.
-    Before,
+    Gone,
     /// It did not hold the port any more, and nothing was done to it.
     LetGo,
     /// It still runs.
@@ -59,193 +112,265 @@ pub(crate) enum Ended {
     Failed,
 }
 
-impl Ended {
+impl StepResult {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Ended::Now => "ended",
-            Ended::Before => "gone",
-            Ended::LetGo => "let-go",
-            Ended::Running => "running",
-            Ended::Failed => "failed",
+            StepResult::Ended => "ended",
+            StepResult::Gone => "gone",
+            StepResult::LetGo => "let-go",
+            StepResult::Running => "running",
+            StepResult::Failed => "failed",
         }
+    }
+}
+
+/// The name of what is done to a process, as JSON has it.
+pub(crate) fn action_name(action: &Action) -> &'static str {
+    match action {
+        Action::Signal => "terminate",
+        Action::Stop { via: Via::Container, .. } => "stop-container",
+        Action::Stop { via: Via::Supervisor, .. } => "stop-supervised",
+        Action::Stop { .. } => "stop-service",
     }
 }
 
 /// What a port is at this moment.
-struct Now {
+struct PortState {
     rows: Vec<Row>,
-    /// Whether a bind fails because the port is in use. That it is forbidden says nothing about who has it.
-    in_use: bool,
+    /// Why a bind fails; that it is in use first.
+    refused: Option<Refusal>,
 }
 
-impl Now {
-    fn of(asked: &Asked) -> Result<Now, Error> {
+impl PortState {
+    fn of(asked: &Asked) -> Result<PortState, Error> {
         let mut rows = observe::sockets(asked.protocol, Some(asked.port), true)?.rows;
         rows.retain(|row| has_port(&row.socket) && asked.overlaps(&row.socket));
-        let place = Place::of(asked);
         // What is seen to be taken needs no attempt.
-        let in_use = !rows.is_empty()
-            || bind::attempt(&place)
-                .iter()
-                .filter_map(|attempt| attempt.refused.as_ref())
-                .any(|refusal| refusal.kind == RefusalKind::InUse);
-        Ok(Now { rows, in_use })
+        let refused = if rows.is_empty() { bind::refusal(&Place::of(asked)) } else { None };
+        Ok(PortState { rows, refused })
     }
 
-    fn is_free(&self) -> bool {
-        self.rows.is_empty() && !self.in_use
+    /// Whether sockets or connections have the port.
+    fn is_taken(&self) -> bool {
+        !self.rows.is_empty() || self.refused.as_ref().is_some_and(|it| it.kind == RefusalKind::InUse)
     }
 }
 
 /// Whether the port is free now, with the reason if not.
-pub(crate) fn look(plan: &Plan) -> Result<Outcome, Error> {
+pub(crate) fn look(prepared: &Prepared) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
-    conclude(plan, Now::of(&plan.asked)?, &mut outcome)?;
+    conclude(prepared, PortState::of(&prepared.plan.asked)?, &mut outcome)?;
     Ok(outcome)
 }
 
 /// Carries out a plan that nothing forbids, and watches the port.
-pub(crate) fn carry_out(plan: &Plan, timeout: Duration, force: bool) -> Result<Outcome, Error> {
+pub(crate) fn carry_out(
+    prepared: &Prepared,
+    manner: Manner,
+    tick: &mut dyn FnMut(Duration),
+) -> Result<Outcome, Error> {
+    let (plan, handles) = (&prepared.plan, &prepared.handles);
     let mut outcome = Outcome::default();
     if plan.steps.is_empty() {
-        return look(plan);
+        return look(prepared);
     }
     let holding = holding_now(plan)?;
     let begun = Instant::now();
-    let mut commands: BTreeSet<&[String]> = BTreeSet::new();
+    let mut commands: BTreeSet<&[Text]> = BTreeSet::new();
     for step in &plan.steps {
-        let (result, error) = match (&step.command, &step.grip) {
-            (Some(command), _) => match commands.insert(command) {
-                true => outcome_of(run(command).map(|()| true)),
-                false => (Ended::Running, None),
+        let (result, error) = match &step.action {
+            Action::Stop { command, .. } => match commands.insert(command) {
+                true => result_of(run(command).map(|()| true)),
+                false => (StepResult::Running, None),
             },
-            (None, None) => (Ended::Before, None),
-            (None, Some(grip)) if grip.has_ended() => (Ended::Before, None),
-            (None, Some(_)) if !holding.contains(&step.process.id) => (Ended::LetGo, None),
-            (None, Some(grip)) => outcome_of(grip.terminate()),
+            Action::Signal => {
+                let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
+                signal(prepared, step, holds, manner.signal)
+            }
         };
         let (pid, name) = (step.process.id.pid, step.process.name.clone());
-        outcome.done.push(Done { pid, name, action: step.action(), result, error });
+        let action = match (&step.action, manner.signal) {
+            (Action::Signal, EndSignal::Kill) => "kill",
+            (action, _) => action_name(action),
+        };
+        outcome.done.push(Done { pid, name, action, result, error });
     }
-    let mut now = watch(plan, begun + timeout)?;
-    if force && !now.is_free() && !replaced(plan, &now) {
+    let mut state = watch(prepared, begun + manner.timeout)?;
+    if manner.force && state.is_taken() && !replaced(prepared, &state) {
         let mut killed = false;
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
-            let Some(grip) = step.grip.as_ref().filter(|grip| !grip.has_ended()) else { continue };
-            if step.command.is_none() && done.result == Ended::Running {
-                (done.result, done.error) = outcome_of(grip.kill());
-                done.action = "kill";
-                killed = true;
+            if step.action == Action::Signal && done.result == StepResult::Running {
+                let (result, error) = signal(prepared, step, true, EndSignal::Kill);
+                if result != StepResult::Gone {
+                    (done.result, done.error, done.action) = (result, error, "kill");
+                    killed = true;
+                }
             }
         }
         if killed {
-            now = watch(plan, Instant::now() + AFTER_KILL)?;
+            state = watch(prepared, Instant::now() + AFTER_KILL)?;
         }
     }
-    if now.is_free() {
-        now = settle(plan)?;
-        outcome.came_back = !now.is_free();
+    if state.is_taken() {
+        outcome.came_back = replaced(prepared, &state);
     } else {
-        outcome.came_back = replaced(plan, &now);
+        let settle = settle_time(plan);
+        let begun = Instant::now();
+        state = settled(plan, settle, tick)?;
+        outcome.came_back = state.is_taken();
+        outcome.watched = Some(begun.elapsed());
     }
-    conclude(plan, now, &mut outcome)?;
+    conclude(prepared, state, &mut outcome)?;
     for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
-        if done.result == Ended::Running && step.grip.as_ref().is_none_or(Grip::has_ended) {
-            done.result = Ended::Now;
+        if done.result == StepResult::Running && handles.has_ended(step.process.id) {
+            done.result = StepResult::Ended;
         }
     }
-    if !outcome.free && !outcome.came_back && !force {
-        let runs =
-            outcome.done.iter().any(|done| done.result == Ended::Running && done.action == "terminate");
-        outcome.hints.extend(runs.then(|| {
-            format!(
-                "it did not end within {} ms of being asked; --force ends it without asking",
-                timeout.as_millis()
-            )
-        }));
-    }
+    let asked_to_end = |done: &Done| done.result == StepResult::Running && done.action == "terminate";
+    outcome.outlived =
+        !outcome.is_free() && !outcome.came_back && !manner.force && outcome.done.iter().any(asked_to_end);
     Ok(outcome)
 }
 
-fn outcome_of(done: std::io::Result<bool>) -> (Ended, Option<String>) {
+/// Sends a signal to the very process of a step.
+fn signal(prepared: &Prepared, step: &Step, holds: bool, signal: EndSignal) -> (StepResult, Option<String>) {
+    let sent = prepared.handles.with(step.process.id, |handle| match handle {
+        None => Ok(StepResult::Gone),
+        Some(handle) if handle.has_ended() => Ok(StepResult::Gone),
+        Some(_) if !holds => Ok(StepResult::LetGo),
+        Some(handle) => handle.send(signal).map(|sent| match sent {
+            true => StepResult::Running,
+            false => StepResult::Gone,
+        }),
+    });
+    sent.map_or_else(|error| (StepResult::Failed, Some(error.to_string())), |result| (result, None))
+}
+
+fn result_of(done: std::io::Result<bool>) -> (StepResult, Option<String>) {
     match done {
-        Ok(true) => (Ended::Running, None),
-        Ok(false) => (Ended::Before, None),
-        Err(error) => (Ended::Failed, Some(error.to_string())),
+        Ok(true) => (StepResult::Running, None),
+        Ok(false) => (StepResult::Gone, None),
+        Err(error) => (StepResult::Failed, Some(error.to_string())),
     }
 }
 
-/// Runs the service manager's command, which the user asked for.
-fn run(command: &[String]) -> std::io::Result<()> {
+/// Runs a manager's command, which the user asked for, from the system's own folders, and waits for its end.
+fn run(command: &[Text]) -> std::io::Result<()> {
+    let other = std::io::Error::other::<String>;
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(std::io::Error::other(format!("{} ended with {status}", command.join(" ")))),
+    let name = program.to_string_lossy().into_owned();
+    let Some(path) = os::system_program(&name) else {
+        return Err(other(format!("{name} is in none of the system's own folders")));
+    };
+    let arguments = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    let mut child = Command::new(path)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let until = Instant::now() + LONGEST_COMMAND;
+    let mut pace = Pace::new();
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(other(format!("{name} ended with {status}"))),
+            // It is left alone: what it is doing it does on the manager's behalf.
+            None if Instant::now() >= until => {
+                return Err(other(format!("{name} still runs after {} s", LONGEST_COMMAND.as_secs())));
+            }
+            None => pace.pause(until.saturating_duration_since(Instant::now())),
+        }
     }
 }
 
 /// Who holds the planned sockets at this moment: between planning and acting somebody may have been thinking.
 fn holding_now(plan: &Plan) -> Result<BTreeSet<ProcessId>, Error> {
-    let (sockets, _) = observe::holders(Now::of(&plan.asked)?.rows)?;
+    let (sockets, _) = observe::holders(PortState::of(&plan.asked)?.rows)?;
     Ok(sockets.iter().flat_map(|listener| &listener.holders).map(|holder| holder.process.id).collect())
 }
 
 /// Watches the port until it is free, or somebody new has it, or time is up.
-fn watch(plan: &Plan, until: Instant) -> Result<Now, Error> {
+fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
     let mut pace = Pace::new();
     loop {
-        let now = Now::of(&plan.asked)?;
-        if now.is_free() || replaced(plan, &now) || Instant::now() >= until {
-            return Ok(now);
+        let state = PortState::of(&prepared.plan.asked)?;
+        if !state.is_taken() || replaced(prepared, &state) || Instant::now() >= until {
+            return Ok(state);
         }
         pace.pause(until.saturating_duration_since(Instant::now()));
     }
 }
 
-/// Watches whether a free port stays free.
-fn settle(plan: &Plan) -> Result<Now, Error> {
-    let until = Instant::now() + if plan.managed { SETTLE_SERVICE } else { SETTLE };
+/// Watches whether a free port stays free. `tick` is told what is left after each look.
+fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Result<PortState, Error> {
+    let until = Instant::now() + settle;
     let mut pace = Pace::new();
     loop {
-        let now = Now::of(&plan.asked)?;
-        if !now.is_free() || Instant::now() >= until {
-            return Ok(now);
+        let state = PortState::of(&plan.asked)?;
+        let left = until.saturating_duration_since(Instant::now());
+        if state.is_taken() || left.is_zero() {
+            return Ok(state);
         }
-        pace.pause(until.saturating_duration_since(Instant::now()));
+        tick(left);
+        pace.pause(left);
     }
 }
 
-/// Whether everybody in the plan has ended and other sockets than theirs have the port.
-fn replaced(plan: &Plan, now: &Now) -> bool {
-    let known: Vec<Option<u64>> = plan.sockets.iter().map(|listener| listener.socket.inode).collect();
-    let ended = plan.steps.iter().all(|step| step.grip.as_ref().is_none_or(Grip::has_ended));
-    let new = |row: &Row| row.socket.inode.is_some() && !known.contains(&row.socket.inode);
-    ended && !now.rows.is_empty() && now.rows.iter().all(new)
+/// How long a port has to stay free, by what is known to come back.
+fn settle_time(plan: &Plan) -> Duration {
+    let managed = plan.notes.iter().any(|note| matches!(note, Note::Managed { .. } | Note::Wrapper { .. }))
+        || plan.steps.iter().any(|step| step.action != Action::Signal);
+    let base = if managed { SETTLE_MANAGED } else { SETTLE };
+    let of = |back: &Return| match (&back.by, back.delay) {
+        // It comes back when somebody connects, not after a time.
+        (Restarts::SocketUnit(_), _) => base,
+        (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
+        (_, None) => SETTLE_UNKNOWN,
+    };
+    plan.returns.iter().map(of).fold(base, Duration::max)
 }
 
-/// Says whether the port is free, and if not, who has it.
-fn conclude(plan: &Plan, now: Now, outcome: &mut Outcome) -> Result<(), Error> {
-    outcome.free = now.is_free();
-    if outcome.free {
+/// What starts again later than a port is watched for.
+fn later(plan: &Plan) -> Option<&Return> {
+    plan.returns
+        .iter()
+        .find(|back| back.certain && back.delay.is_some_and(|delay| delay + MARGIN > LONGEST_SETTLE))
+}
+
+/// Whether everybody in the plan who held the port has ended and other sockets than theirs have it.
+fn replaced(prepared: &Prepared, state: &PortState) -> bool {
+    let plan = &prepared.plan;
+    let known: BTreeSet<u64> = plan.sockets.iter().filter_map(|listener| listener.socket.inode).collect();
+    let new = |row: &Row| row.socket.inode.is_some_and(|inode| !known.contains(&inode));
+    let mut holders = plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_)));
+    !state.rows.is_empty()
+        && state.rows.iter().all(new)
+        && holders.all(|step| prepared.handles.has_ended(step.process.id))
+}
+
+/// Says whether the port is free, and if not, why.
+fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Result<(), Error> {
+    let plan = &prepared.plan;
+    if !state.rows.is_empty() {
+        (outcome.held_by, _) = observe::holders(state.rows)?;
+        outcome.obstacle = Some(Obstacle::Held);
         return Ok(());
     }
-    (outcome.held_by, _) = observe::holders(now.rows)?;
-    let holder = outcome.held_by.iter().find_map(|listener| listener.holders.first());
-    outcome.reason = match (holder, outcome.held_by.first()) {
-        (Some(holder), _) => {
-            let by = holder.process.parents.first().filter(|_| outcome.came_back);
-            let by = by.map_or_else(String::new, |parent| {
-                format!(", a child of {} (pid {})", parent.name.to_string_lossy(), parent.pid)
-            });
-            format!("by {}{by}", name(&holder.process))
+    outcome.obstacle = match state.refused {
+        Some(refusal) if refusal.kind == RefusalKind::InUse => {
+            let verdict = super::why::why_asked(&plan.asked, &prepared.runtimes)?;
+            Some(Obstacle::Lingers { reason: verdict.reason, advice: verdict.advice })
         }
-        (None, Some(_)) => "by a process that could not be seen".to_owned(),
-        (None, None) => {
-            let verdict = super::why::why_asked(&plan.asked, &plan.runtimes)?;
-            outcome.hints.extend(verdict.advice);
-            format!("no process listens any more, but {}", verdict.reason)
-        }
+        refused => match (forwarding(&plan.asked, &[], &[], &prepared.runtimes), refused) {
+            (Forwarding::Forwarded(listeners), _) => Some(Obstacle::Forwarded(listeners)),
+            (_, Some(refusal)) => Some(Obstacle::Refused(refusal)),
+            (Forwarding::Unknown(gap), None) => Some(Obstacle::ForwardingUnknown(gap)),
+            (Forwarding::RuledOut, None) => None,
+        },
     };
+    if outcome.obstacle.is_none() && !outcome.done.is_empty() {
+        outcome.obstacle = later(plan).cloned().map(Obstacle::Returns);
+    }
     Ok(())
 }

@@ -174,7 +174,7 @@ fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// Who is connected to the listeners of the port.
-fn clients(asked: &Asked) -> Result<Vec<Connection>, Error> {
+pub(super) fn clients(asked: &Asked) -> Result<Vec<Connection>, Error> {
     let target = Target::port(asked.port)?;
     let snapshot = Query::new().protocol(asked.protocol).target(target).connections().look()?;
     Ok(snapshot.listeners.into_iter().filter_map(|listener| listener.connections).flatten().collect())

@@ -40,8 +40,11 @@ pub(super) fn run(arguments: &About) -> Exit {
         true => about_json::write(&ports, &here, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
-            let options =
-                answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
+            let options = answers::Options {
+                width: terminal.width,
+                palette: Palette { color: terminal.color },
+                ..Default::default()
+            };
             ports.iter().enumerate().try_for_each(|(at, (port, protocol))| {
                 if at > 0 {
                     out.push(b'\n');

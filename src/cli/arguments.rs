@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use filters::{Filters, ReaderName, SearchName, Source};
 
+use crate::os::EndSignal;
 use crate::render::column::Column;
 
 /// What holds this port?
@@ -82,24 +83,36 @@ pub(super) struct Free {
     pub(super) targets: Vec<String>,
 
     /// Show the plan, and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
 
-    /// How long to wait for the port to come free: 500ms, 5s, 1m
+    /// How long to wait for the port to become free: 500ms, 5s, 1m
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::duration::parse)]
     pub(super) timeout: Duration,
 
-    /// End with SIGKILL what outlived the timeout (Windows: TerminateProcess)
-    #[arg(long)]
+    /// Send SIGKILL to what outlives the timeout (Windows: TerminateProcess)
+    #[arg(short, long)]
     pub(super) force: bool,
 
-    /// How to end it: by signals, or through the service manager (runs systemctl stop)
+    /// Start with SIGKILL, which no program can handle
+    #[arg(short = '9', conflicts_with = "signal")]
+    pub(super) kill: bool,
+
+    /// Start with this signal instead of SIGTERM: INT, HUP, QUIT, ABRT, USR1, USR2, KILL
+    #[arg(long, value_name = "SIGNAL", value_parser = end_signal)]
+    pub(super) signal: Option<EndSignal>,
+
+    /// How to free it: by signals, or by the one command of its container engine, service manager or supervisor
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Via::Signal)]
     pub(super) via: Via,
+
+    /// End the whole tree of what started the holder: npm, make, sh -c and everything below
+    #[arg(long, conflicts_with = "via")]
+    pub(super) tree: bool,
 
     /// One JSON document for each port, schema allears/1
     #[arg(long)]
@@ -110,8 +123,19 @@ pub(super) struct Free {
 pub(super) enum Via {
     /// Signals to the processes that hold it
     Signal,
-    /// The manager of the service they belong to
+    /// The engine of the container: docker stop, podman stop, podman pod stop
+    Container,
+    /// The service manager: systemctl stop
     Service,
+    /// The supervisor: supervisorctl stop, sv down, s6-svc -d, svc -d
+    Supervisor,
+}
+
+fn end_signal(text: &str) -> Result<EndSignal, String> {
+    EndSignal::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = EndSignal::names().collect();
+        format!("'{}' is no signal that ends a process; these are: {}", text.escape_debug(), known.join(", "))
+    })
 }
 
 #[derive(Debug, Args)]

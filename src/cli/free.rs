@@ -1,18 +1,20 @@
 //! `allears free TARGET...`
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
 
 use super::arguments::{Free, Via, When};
 use super::exit::Exit;
 use super::runtimes::runtimes;
-use super::terminal::Terminal;
+use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, input_is_terminal, say, written};
-use crate::act::plan::{self, Plan};
-use crate::act::release::{self, Outcome};
-use crate::render::escape::escape;
+use crate::act::prepare::{Prepared, is_one_port, prepare};
+use crate::act::release::{self, Manner, Outcome};
+use crate::os::{self, EndSignal};
+use crate::plan::{self, Request};
 use crate::render::style::Palette;
-use crate::render::{answers, answers_json};
+use crate::render::{answers, answers_json, words};
 use crate::{Error, Target};
 
 /// Frees ports.
@@ -21,14 +23,25 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Ok(targets) => targets,
         Err(exit) => return exit,
     };
-    let plans = match plan::plans(&targets, arguments.via == Via::Service, &runtimes()) {
+    let via = match arguments.via {
+        Via::Signal => plan::Via::Signal,
+        Via::Container => plan::Via::Container,
+        Via::Service => plan::Via::Service,
+        Via::Supervisor => plan::Via::Supervisor,
+    };
+    let plans = match prepare(&targets, Request { via, tree: arguments.tree }, &runtimes()) {
         Ok(plans) => plans,
         Err(error) => return fail(&error.to_string(), None),
     };
     let terminal = Terminal::resolve(When::Auto);
-    let options = answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
-    let answer = Answer { arguments, plans: &plans, options };
-    match answer.give(plan::is_one_port(&targets)) {
+    let options = answers::Options {
+        width: terminal.width,
+        palette: Palette { color: terminal.color },
+        asker: terminal::asker(),
+        now: Some(os::now()),
+    };
+    let answer = Answer { arguments, plans: &plans, options, person: terminal.person };
+    match answer.give(is_one_port(&targets)) {
         Ok(exit) => exit,
         Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
         Err(Trouble::Looking(error)) => fail(&error.to_string(), None),
@@ -50,6 +63,9 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
     Ok(targets)
 }
 
+/// A watch longer than this is announced to a person who waits.
+const ANNOUNCED: Duration = Duration::from_secs(2);
+
 enum Trouble {
     Written(io::Error),
     Looking(Error),
@@ -69,8 +85,10 @@ impl From<Error> for Trouble {
 
 struct Answer<'a> {
     arguments: &'a Free,
-    plans: &'a [Plan],
+    plans: &'a [Prepared],
     options: answers::Options,
+    /// Whether a person reads along on standard error.
+    person: bool,
 }
 
 impl Answer<'_> {
@@ -82,11 +100,12 @@ impl Answer<'_> {
             }
             return Ok(Exit::Found);
         }
-        let busy = self.plans.iter().any(|plan| !plan.sockets.is_empty());
-        let refused = self.plans.iter().any(|plan| !plan.refusals.is_empty());
+        let plans = || self.plans.iter().map(|prepared| &prepared.plan);
+        let busy = plans().any(|plan| !plan.sockets.is_empty());
+        let refused = plans().any(|plan| !plan.refusals.is_empty());
         if busy && !arguments.json {
             let mut text = Vec::new();
-            for plan in self.plans.iter().filter(|plan| !plan.sockets.is_empty()) {
+            for plan in plans().filter(|plan| !plan.sockets.is_empty()) {
                 answers::plan(plan, &self.options, &mut text)?;
             }
             write_out(&text)?;
@@ -95,9 +114,9 @@ impl Answer<'_> {
             if arguments.json {
                 self.documents(&self.looks()?)?;
             }
-            let why = self.plans.iter().flat_map(|plan| &plan.refusals).next();
-            let why = why.map_or_else(String::new, |why| format!(": {}", escape(&why.as_str().into())));
-            return Ok(fail(&format!("refused, and nothing was done{why}"), None));
+            let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
+            let why = why.map(|(plan, refusal)| answers::refusal(plan, refusal)).unwrap_or_default();
+            return Ok(fail(&format!("refused, and nothing was done: {why}"), None));
         }
         if arguments.dry_run {
             let looks = self.looks()?;
@@ -116,16 +135,51 @@ impl Answer<'_> {
                     Some("--yes does it without asking, --dry-run shows the plan"),
                 ));
             }
-            if !agreed()? {
+            if !self.agreed()? {
                 say("note", "nothing was done");
                 return Ok(Exit::NotFound);
             }
         }
+        let signal = match arguments.kill {
+            true => EndSignal::Kill,
+            false => arguments.signal.unwrap_or(EndSignal::Terminate),
+        };
+        let manner = Manner { timeout: arguments.timeout, signal, force: arguments.force };
         let mut outcomes = Vec::new();
-        for plan in self.plans {
-            outcomes.push(release::carry_out(plan, arguments.timeout, arguments.force)?);
+        let mut announced = false;
+        for prepared in self.plans {
+            let mut tick = |left: Duration| {
+                // A watch of a moment needs no announcement.
+                if self.person && !announced && left > ANNOUNCED {
+                    announced = true;
+                    let left = words::duration(Duration::from_secs(left.as_secs()));
+                    say("note", &format!("it is free now; watching for {left} whether it stays so"));
+                }
+            };
+            outcomes.push(release::carry_out(prepared, manner, &mut tick)?);
         }
         self.tell(&outcomes)
+    }
+
+    /// Asks the person at the terminal. Anything but a clear yes is a no.
+    fn agreed(&self) -> io::Result<bool> {
+        let mut err = io::stderr().lock();
+        let steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
+        match steps.as_slice() {
+            [only] => {
+                let identity = answers::identity(&only.process, &self.options);
+                let identity = if identity.is_empty() { identity } else { format!(" ({identity})") };
+                write!(err, "End {}{identity}? [y/N] ", words::process(&only.process))?;
+            }
+            steps => write!(err, "End these {} processes? [y/N] ", steps.len())?,
+        }
+        err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if !answer.ends_with('\n') {
+            writeln!(err)?;
+        }
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// How the ports are now, with nothing done.
@@ -138,7 +192,8 @@ impl Answer<'_> {
             self.documents(outcomes)?;
         } else {
             let mut text = Vec::new();
-            for (plan, outcome) in self.plans.iter().zip(outcomes) {
+            for (prepared, outcome) in self.plans.iter().zip(outcomes) {
+                let plan = &prepared.plan;
                 // The plan of a dry run is the whole answer.
                 if !self.arguments.dry_run || plan.steps.is_empty() {
                     answers::outcome(plan, outcome, &self.options, &mut text)?;
@@ -146,8 +201,12 @@ impl Answer<'_> {
             }
             write_out(&text)?;
         }
-        let free = outcomes.iter().all(|outcome| outcome.free);
-        Ok(if free { Exit::Found } else { Exit::NotFound })
+        let obstacles: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.obstacle.as_ref()).collect();
+        Ok(match obstacles.iter().all(|obstacle| obstacle.is_doubt()) {
+            _ if obstacles.is_empty() => Exit::Found,
+            true => Exit::Unknown,
+            false => Exit::NotFound,
+        })
     }
 
     fn documents(&self, outcomes: &[Outcome]) -> io::Result<()> {
@@ -155,17 +214,4 @@ impl Answer<'_> {
         answers_json::free(self.plans, outcomes, &mut text)?;
         write_out(&text)
     }
-}
-
-/// Asks the person at the terminal. Anything but a clear yes is a no.
-fn agreed() -> io::Result<bool> {
-    let mut err = io::stderr().lock();
-    write!(err, "Do it? [y/N] ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if !answer.ends_with('\n') {
-        writeln!(err)?;
-    }
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

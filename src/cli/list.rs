@@ -135,7 +135,7 @@ impl Answer<'_> {
         // A saved snapshot may come from another machine, which gives out other ports.
         let automatic = match &self.list.from {
             Some(_) => None,
-            None => crate::os::ready_limits(Protocol::Tcp).automatic,
+            None => os::ready_limits(Protocol::Tcp).automatic,
         };
         let asker = self.asker();
         let options =

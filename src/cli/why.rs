@@ -34,8 +34,11 @@ pub(super) fn run(arguments: &Why) -> Exit {
         true => answers_json::why(&verdict, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
-            let options =
-                answers::Options { width: terminal.width, palette: Palette { color: terminal.color } };
+            let options = answers::Options {
+                width: terminal.width,
+                palette: Palette { color: terminal.color },
+                ..Default::default()
+            };
             answers::why(&verdict, &options, &mut out)
         }
     };

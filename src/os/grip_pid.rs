@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::ProcessId;
+use crate::os::EndSignal;
 use crate::os::processes;
 
 /// A process that can be ended. Between comparing and signalling lies an instant in which it could end and its pid be
@@ -40,14 +41,18 @@ impl Grip {
         }
     }
 
-    /// Asks it to end: SIGTERM. False where it had ended already.
-    pub(crate) fn terminate(&self) -> io::Result<bool> {
-        self.signal(Signal::TERM)
-    }
-
-    /// Ends it: SIGKILL. False where it had ended already.
-    pub(crate) fn kill(&self) -> io::Result<bool> {
-        self.signal(Signal::KILL)
+    /// Sends it a signal. False where it had ended already.
+    pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
+        self.signal(match signal {
+            EndSignal::Hangup => Signal::HUP,
+            EndSignal::Interrupt => Signal::INT,
+            EndSignal::Quit => Signal::QUIT,
+            EndSignal::Abort => Signal::ABORT,
+            EndSignal::Kill => Signal::KILL,
+            EndSignal::User1 => Signal::USR1,
+            EndSignal::User2 => Signal::USR2,
+            EndSignal::Terminate => Signal::TERM,
+        })
     }
 
     fn signal(&self, signal: Signal) -> io::Result<bool> {

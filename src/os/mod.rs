@@ -50,6 +50,13 @@ pub mod internals {
     pub use super::sys::internals::*;
 }
 
+#[cfg(feature = "cli")]
+mod end_signal;
+#[cfg(feature = "cli")]
+#[cfg_attr(unix, path = "programs_unix.rs")]
+#[cfg_attr(not(unix), path = "programs_windows.rs")]
+mod programs;
+
 #[cfg(unix)]
 mod users;
 #[cfg(windows)]
@@ -77,6 +84,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
+#[cfg(feature = "cli")]
+pub(crate) use end_signal::EndSignal;
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
@@ -280,6 +289,25 @@ pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Er
     sys::holders(rows, search)
 }
 
+/// Which of these sockets each of these processes has open: the pid and the row's place, ascending.
+#[cfg(feature = "cli")]
+pub(crate) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
+    #[cfg(target_os = "linux")]
+    return sys::held_among(rows, pids);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let found = sys::holders(&rows.iter().collect::<Vec<_>>(), HolderSearch::Auto)?;
+        let of_row = |(at, held): (usize, &Vec<Held>)| {
+            held.iter().map(|held| (held.process.pid(), at)).collect::<Vec<_>>()
+        };
+        let mut held: Vec<(u32, usize)> = found.of.iter().enumerate().flat_map(of_row).collect();
+        held.retain(|(pid, _)| pids.contains(pid));
+        held.sort_unstable();
+        held.dedup();
+        Ok(held)
+    }
+}
+
 /// Facts of exactly these processes, and of their parents.
 pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancestry: bool) -> Facts {
     let mut by_pid: BTreeMap<u32, &sys::Pinned> = BTreeMap::new();
@@ -409,6 +437,18 @@ pub(crate) fn lineage() -> Vec<u32> {
     let known = confirmed(&pinned.iter().collect::<Vec<_>>(), true).remove(&own);
     let parents = known.map(|process| process.parents).unwrap_or_default();
     std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
+}
+
+/// The path of a program in the system's own folders, whatever the environment says.
+#[cfg(feature = "cli")]
+pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
+    programs::system_program(name)
+}
+
+/// A user's name, and the home folder where users have one.
+#[cfg(feature = "cli")]
+pub(crate) fn user_and_home(uid: u32) -> Option<(Text, Option<PathBuf>)> {
+    users::name_and_home(uid)
 }
 
 /// Whether this machine knows a user of that name.

@@ -106,8 +106,22 @@ fn is_started(listener: &Listener, unit: &Service) -> bool {
 /// Units that run an engine with all of its containers.
 fn is_engine(service: &Service) -> bool {
     const STEMS: [&str; 16] = [
-        "docker", "containerd", "podman", "crio", "cri-docker", "kubelet", "k3s", "k3s-agent", "k0scontroller",
-        "rke2-server", "snap.docker.dockerd", "snap.lxd.daemon", "lxd", "incus", "buildkit", "docker-desktop",
+        "docker",
+        "containerd",
+        "podman",
+        "crio",
+        "cri-docker",
+        "kubelet",
+        "k3s",
+        "k3s-agent",
+        "k0scontroller",
+        "rke2-server",
+        "snap.docker.dockerd",
+        "snap.lxd.daemon",
+        "lxd",
+        "incus",
+        "buildkit",
+        "docker-desktop",
     ];
     let name = service.name.to_string_lossy();
     let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".socket")).unwrap_or(&name);
@@ -201,7 +215,8 @@ mod tests {
     #[test]
     fn containers_are_stopped_by_their_own_engine() {
         let owner = Account { uid: 1000, name: "dev".into(), home: Some("/home/dev".into()) };
-        let stop = |container: &Container, owner: Option<&Account>, own| line(stop_container(container, owner, own));
+        let stop =
+            |container: &Container, owner: Option<&Account>, own| line(stop_container(container, owner, own));
         let (docker, podman) = (container("docker", "web-1"), container("podman", "web-1"));
         assert_eq!(stop(&docker, None, Some(0)), "docker stop web-1");
         assert_eq!(
@@ -214,7 +229,10 @@ mod tests {
             stop(&podman, Some(&owner), Some(0)),
             "runuser -u dev -- env HOME=/home/dev XDG_RUNTIME_DIR=/run/user/1000 podman stop web-1"
         );
-        assert_eq!(stop(&container("podman", "3a2b1c0d9e8f-infra"), None, Some(0)), "podman pod stop 3a2b1c0d9e8f");
+        assert_eq!(
+            stop(&container("podman", "3a2b1c0d9e8f-infra"), None, Some(0)),
+            "podman pod stop 3a2b1c0d9e8f"
+        );
         assert_eq!(stop(&container("lxc", "web"), None, Some(0)), "");
     }
 
@@ -231,7 +249,11 @@ mod tests {
     }
 
     /// The commands of a holder's managers, the right one first.
-    fn commands(process: Process, on: impl FnOnce(&mut Listener), supervisor: Option<Manager>) -> Vec<String> {
+    fn commands(
+        process: Process,
+        on: impl FnOnce(&mut Listener),
+        supervisor: Option<Manager>,
+    ) -> Vec<String> {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };

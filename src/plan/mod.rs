@@ -3,8 +3,6 @@
 
 mod manager;
 mod role;
-#[cfg(test)]
-mod tests;
 mod wrapper;
 
 use std::collections::BTreeMap;
@@ -78,7 +76,7 @@ pub(crate) enum Forwarding {
 
 /// What a plan rests on.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct Facts<'a> {
     pub(crate) asked: Asked,
     /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,
@@ -87,18 +85,18 @@ pub(crate) struct Facts {
     /// Listeners of the same port and the other protocol.
     pub(crate) other_protocol: Vec<Listener>,
     pub(crate) clients: Vec<Connection>,
-    pub(crate) table: ProcessTable,
+    pub(crate) table: &'a ProcessTable,
     /// What is known of processes that are no holders: ancestors, members of trees.
-    pub(crate) known: BTreeMap<u32, Process>,
-    pub(crate) access: BTreeMap<ProcessId, Access>,
+    pub(crate) known: &'a BTreeMap<u32, Process>,
+    pub(crate) access: &'a BTreeMap<ProcessId, Access>,
     /// allears and its ancestors, the nearest first.
-    pub(crate) lineage: Vec<u32>,
+    pub(crate) lineage: &'a [u32],
     /// The outermost supervisor of a holder, by its pid.
-    pub(crate) supervisors: BTreeMap<u32, Manager>,
+    pub(crate) supervisors: &'a BTreeMap<u32, Manager>,
     /// What comes back, by the holder's pid.
-    pub(crate) returns: BTreeMap<u32, Vec<Return>>,
+    pub(crate) returns: &'a BTreeMap<u32, Vec<Return>>,
     /// The accounts of users, by uid.
-    pub(crate) accounts: BTreeMap<u32, Account>,
+    pub(crate) accounts: &'a BTreeMap<u32, Account>,
     pub(crate) forwarding: Forwarding,
     /// Whether /proc shows the pid namespace of this process.
     pub(crate) own_pid_namespace: bool,
@@ -181,7 +179,12 @@ pub(crate) enum Refusal {
     /// /proc shows another pid namespace: its pids are other processes here.
     ForeignPidNamespace,
     /// A process stands for others.
-    StandsFor { process: Process, role: Role, manager: Option<Manager>, command: Option<Vec<Text>> },
+    StandsFor {
+        process: Process,
+        role: Role,
+        manager: Option<Manager>,
+        command: Option<Vec<Text>>,
+    },
     /// allears itself, or what started it.
     Itself(Process),
     Ancestor(Process),
@@ -196,11 +199,22 @@ pub(crate) enum Refusal {
     /// Not every holder could be seen.
     Unseen(Box<Listener>),
     /// No manager of the wanted kind has it.
-    NoManager { process: Option<Process>, via: Via },
+    NoManager {
+        process: Option<Process>,
+        via: Via,
+    },
     /// A manager of another kind would start it again.
-    OtherManager { process: Process, via: Via, manager: Manager, command: Option<Vec<Text>> },
+    OtherManager {
+        process: Process,
+        via: Via,
+        manager: Manager,
+        command: Option<Vec<Text>>,
+    },
     /// No command of its manager is known, or none that is safe.
-    NoCommand { process: Process, manager: Manager },
+    NoCommand {
+        process: Process,
+        manager: Manager,
+    },
     /// No wrapper can be told from what belongs to allears.
     TreeHasAllears(Process),
 }
@@ -209,7 +223,7 @@ pub(crate) enum Refusal {
 pub(crate) const LONGEST_LIST: usize = 8;
 
 /// Makes the plan.
-pub(crate) fn plan(facts: Facts, request: Request) -> Plan {
+pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     let mut plan = Plan {
         asked: facts.asked.clone(),
         sockets: Vec::new(),
@@ -238,7 +252,10 @@ pub(crate) fn plan(facts: Facts, request: Request) -> Plan {
     for (holder, listener, sockets) in held.into_values() {
         plan.add_holder(holder, listener, sockets, &facts, request);
     }
-    if request.via != Via::Signal && !facts.sockets.is_empty() && plan.steps.is_empty() && plan.refusals.is_empty()
+    if request.via != Via::Signal
+        && !facts.sockets.is_empty()
+        && plan.steps.is_empty()
+        && plan.refusals.is_empty()
     {
         plan.refusals.push(Refusal::NoManager { process: None, via: request.via });
     }
@@ -273,7 +290,7 @@ impl Plan {
         holder: &Holder,
         listener: &Listener,
         sockets: Vec<Socket>,
-        facts: &Facts,
+        facts: &Facts<'_>,
         request: Request,
     ) {
         let process = &holder.process;
@@ -302,8 +319,7 @@ impl Plan {
                 self.steps.push(step(Action::Stop { via: request.via, command }));
             }
             (Some(manager), _, None) if manager.via() == request.via => {
-                self.refusals
-                    .push(Refusal::NoCommand { process: process.clone(), manager: manager.clone() });
+                self.refusals.push(Refusal::NoCommand { process: process.clone(), manager: manager.clone() });
             }
             (Some(manager), true, command) => self.refusals.push(Refusal::OtherManager {
                 process: process.clone(),
@@ -311,21 +327,20 @@ impl Plan {
                 manager: manager.clone(),
                 command,
             }),
-            _ => self
-                .refusals
-                .push(Refusal::NoManager { process: Some(process.clone()), via: request.via }),
+            _ => self.refusals.push(Refusal::NoManager { process: Some(process.clone()), via: request.via }),
         }
     }
 
     /// Adds the trees of the outermost wrappers of the holders, or of the holders themselves.
-    fn add_tree(&mut self, facts: &Facts) {
+    fn add_tree(&mut self, facts: &Facts<'_>) {
         let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let mut members: Vec<Step> = Vec::new();
         for id in &holders {
-            let wrappers = wrappers(*id, &facts.table, &facts.known);
+            let wrappers = wrappers(*id, facts.table, facts.known);
             let root = wrappers.last().map_or(*id, |outermost| outermost.id);
-            for entry in tree(root, &facts.table) {
-                let known = holders.contains(&entry.id) || members.iter().any(|step| step.process.id == entry.id);
+            for entry in tree(root, facts.table) {
+                let known =
+                    holders.contains(&entry.id) || members.iter().any(|step| step.process.id == entry.id);
                 if known {
                     continue;
                 }
@@ -357,14 +372,13 @@ impl Plan {
     }
 
     /// Adds what a person should know before it is done.
-    fn note(&mut self, facts: &Facts, request: Request) {
+    fn note(&mut self, facts: &Facts<'_>, request: Request) {
         let ended: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let steps = self.steps.clone();
         for step in &steps {
             let process = &step.process;
             if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !sockets.is_empty()) {
-                self.notes
-                    .push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
+                self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
             }
             if is_virtual_machine(process) {
                 self.notes.push(Note::VirtualMachine(process.clone()));
@@ -388,7 +402,8 @@ impl Plan {
                     self.returns.push(back.clone());
                 }
             }
-            let stays = |entry: &&crate::process_table::ProcessEntry| !entry.zombie && !ended.contains(&entry.id);
+            let stays =
+                |entry: &&crate::process_table::ProcessEntry| !entry.zombie && !ended.contains(&entry.id);
             let children: Vec<Candidate> = facts
                 .table
                 .descendants(process.id.pid)
@@ -399,7 +414,7 @@ impl Plan {
             if !children.is_empty() {
                 self.notes.push(Note::Children { process: process.clone(), children });
             }
-            let wrapper = wrappers(process.id, &facts.table, &facts.known)
+            let wrapper = wrappers(process.id, facts.table, facts.known)
                 .into_iter()
                 .rfind(|wrapper| stays(wrapper) && !facts.lineage.contains(&wrapper.id.pid));
             if let Some(wrapper) = wrapper {
@@ -439,7 +454,7 @@ impl Plan {
     }
 }
 
-impl Facts {
+impl Facts<'_> {
     /// Why a process may not be signalled, whatever it stands for.
     fn forbids(&self, process: &Process) -> Option<Refusal> {
         if self.lineage.first() == Some(&process.id.pid) {

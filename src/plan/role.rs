@@ -112,9 +112,9 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
         names(process).any(|name| {
             known.iter().any(|known| match known {
                 Exactly(known) => name.eq_ignore_ascii_case(known.as_bytes()),
-                Prefix(known) => name
-                    .get(..known.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes())),
+                Prefix(known) => {
+                    name.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
+                }
             })
         })
     };
@@ -197,7 +197,12 @@ mod tests {
     #[test]
     fn processes_that_stand_for_others() {
         for (name, executable, command, expected) in [
-            ("systemd", "/usr/lib/systemd/systemd", &["/usr/lib/systemd/systemd", "--user"][..], Role::UserManager),
+            (
+                "systemd",
+                "/usr/lib/systemd/systemd",
+                &["/usr/lib/systemd/systemd", "--user"][..],
+                Role::UserManager,
+            ),
             ("systemd", "", &[], Role::ServiceManager),
             ("launchd", "/sbin/launchd", &["/sbin/launchd"], Role::ServiceManager),
             ("svchost.exe", "", &[], Role::ServiceHost),
@@ -206,7 +211,12 @@ mod tests {
             ("podman", "/usr/bin/podman", &["podman", "system", "service"], Role::Engine),
             ("containerd-shim", "/usr/bin/containerd-shim-runc-v2", &[], Role::ContainerHelper),
             ("docker-pr", "", &["/usr/bin/docker-proxy", "-proto", "tcp"], Role::ContainerHelper),
-            ("rootlessport-ch", "/usr/lib/podman/rootlessport", &["rootlessport-child"], Role::ContainerHelper),
+            (
+                "rootlessport-ch",
+                "/usr/lib/podman/rootlessport",
+                &["rootlessport-child"],
+                Role::ContainerHelper,
+            ),
             ("pasta.avx2", "/usr/bin/pasta.avx2", &["/usr/bin/pasta", "--config-net"], Role::ContainerHelper),
             ("lxc-start", "/usr/bin/lxc-start", &["[lxc monitor] /var/lib/lxc web"], Role::ContainerHelper),
             ("wslrelay.exe", "", &[], Role::MachineHelper),
@@ -231,7 +241,11 @@ mod tests {
             ("ssh", "/usr/bin/ssh", &["ssh", "-L", "3000:localhost:3000", "host"]),
             ("gunicorn", "/usr/bin/python3", &["gunicorn: master [app:app]"]),
             ("nginx", "/usr/sbin/nginx", &["nginx: master process nginx"]),
-            ("php-fpm8.2", "/usr/sbin/php-fpm8.2", &["php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)"]),
+            (
+                "php-fpm8.2",
+                "/usr/sbin/php-fpm8.2",
+                &["php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)"],
+            ),
             ("systemd-resolve", "/usr/lib/systemd/systemd-resolved", &["/usr/lib/systemd/systemd-resolved"]),
             ("python3", "/usr/bin/python3", &["python3", "systemd", "--user"]),
             ("", "", &[]),

@@ -8,17 +8,88 @@ use crate::{Process, ProcessId, Text, supervisor};
 
 /// Programs that run another one in the foreground for a person, and wait for it.
 const RUNNERS: &[&str] = &[
-    "npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg", "bunx", "corepack", "make", "gmake", "just", "task", "rake",
-    "bundle", "cargo", "poetry", "uv", "uvx", "pipenv", "hatch", "pdm", "rye", "tox", "nox", "pixi", "foreman",
-    "honcho", "overmind", "hivemind", "goreman", "concurrently", "turbo", "nx", "lerna", "nodemon", "ts-node-dev",
-    "tsx", "watchexec", "entr", "air", "reflex", "gow", "cargo-watch", "bacon", "mvn", "mvnw", "gradle", "gradlew",
-    "sbt", "mix", "lein", "dotenv", "env-cmd", "cross-env", "direnv", "mise", "asdf", "nohup", "setsid", "env",
-    "time", "timeout", "nice", "stdbuf", "script", "strace", "ltrace", "sudo", "doas", "su", "runuser", "setpriv",
-    "xargs", "watch", "dumb-init", "tini", "catatonit",
+    "npm",
+    "npx",
+    "pnpm",
+    "pnpx",
+    "yarn",
+    "yarnpkg",
+    "bunx",
+    "corepack",
+    "make",
+    "gmake",
+    "just",
+    "task",
+    "rake",
+    "bundle",
+    "cargo",
+    "poetry",
+    "uv",
+    "uvx",
+    "pipenv",
+    "hatch",
+    "pdm",
+    "rye",
+    "tox",
+    "nox",
+    "pixi",
+    "foreman",
+    "honcho",
+    "overmind",
+    "hivemind",
+    "goreman",
+    "concurrently",
+    "turbo",
+    "nx",
+    "lerna",
+    "nodemon",
+    "ts-node-dev",
+    "tsx",
+    "watchexec",
+    "entr",
+    "air",
+    "reflex",
+    "gow",
+    "cargo-watch",
+    "bacon",
+    "mvn",
+    "mvnw",
+    "gradle",
+    "gradlew",
+    "sbt",
+    "mix",
+    "lein",
+    "dotenv",
+    "env-cmd",
+    "cross-env",
+    "direnv",
+    "mise",
+    "asdf",
+    "nohup",
+    "setsid",
+    "env",
+    "time",
+    "timeout",
+    "nice",
+    "stdbuf",
+    "script",
+    "strace",
+    "ltrace",
+    "sudo",
+    "doas",
+    "su",
+    "runuser",
+    "setpriv",
+    "xargs",
+    "watch",
+    "dumb-init",
+    "tini",
+    "catatonit",
 ];
 
 /// Shells, which are wrappers where they run a script or a command line, and a person's own where they do not.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox", "cmd.exe", "pwsh"];
+const SHELLS: &[&str] =
+    &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox", "cmd.exe", "pwsh"];
 
 /// Interpreters whose first argument names the runner: `node /usr/bin/npm run dev`, `python3 /usr/bin/honcho start`.
 const INTERPRETERS: &[&str] = &["node", "nodejs", "bun", "deno", "ruby", "php", "perl"];
@@ -50,8 +121,8 @@ pub(crate) fn tree(root: ProcessId, table: &ProcessTable) -> Vec<&ProcessEntry> 
     let Some(first) = table.find(root) else { return Vec::new() };
     let leads = first.group == Some(root.pid);
     let in_group = |entry: &ProcessEntry| leads && entry.group == first.group && entry.id.start >= root.start;
-    let roots = std::iter::once(first)
-        .chain(table.iter().filter(|entry| entry.id != root && in_group(entry)));
+    let roots =
+        std::iter::once(first).chain(table.iter().filter(|entry| entry.id != root && in_group(entry)));
     let mut found: Vec<&ProcessEntry> = Vec::new();
     for entry in roots.flat_map(|entry| std::iter::once(entry).chain(table.descendants(entry.id.pid))) {
         if !entry.zombie && !found.iter().any(|known| known.id == entry.id) {
@@ -71,7 +142,8 @@ fn is_wrapper(process: &Process) -> bool {
     let name = base(program);
     let is_runner = |name: &[u8]| RUNNERS.iter().any(|known| known.as_bytes() == name);
     // npm and yarn write their command line into their title: `npm run dev`.
-    let title = program.as_bytes().split(|byte| *byte == b' ').next().map(|word| base(&Text::from(word)).to_vec());
+    let title =
+        program.as_bytes().split(|byte| *byte == b' ').next().map(|word| base(&Text::from(word)).to_vec());
     if is_runner(name) || title.is_some_and(|word| command.len() == 1 && is_runner(&word)) {
         return true;
     }
@@ -86,7 +158,8 @@ fn is_wrapper(process: &Process) -> bool {
         // A login shell, or one without a script, is where a person types.
         return !program.as_bytes().starts_with(b"-") && runs_a_script(command);
     }
-    let interpreted = INTERPRETERS.iter().any(|known| known.as_bytes() == name) || name.starts_with(b"python");
+    let interpreted =
+        INTERPRETERS.iter().any(|known| known.as_bytes() == name) || name.starts_with(b"python");
     let script = command.iter().skip(1).find(|argument| !argument.as_bytes().starts_with(b"-"));
     interpreted && script.is_some_and(|script| is_runner(stem(base(script))))
 }
@@ -95,7 +168,8 @@ fn is_wrapper(process: &Process) -> bool {
 fn runs_a_script(command: &[Text]) -> bool {
     let mut arguments = command.iter().skip(1).map(Text::as_bytes);
     let first = arguments.find(|argument| {
-        let is_option = argument.starts_with(b"-") || argument.starts_with(b"+") || argument.starts_with(b"/");
+        let is_option =
+            argument.starts_with(b"-") || argument.starts_with(b"+") || argument.starts_with(b"/");
         let runs = argument.starts_with(b"-") && !argument.starts_with(b"--") && argument.contains(&b'c');
         runs || argument.eq_ignore_ascii_case(b"/c") || !is_option || argument.starts_with(b"/")
     });
@@ -167,7 +241,9 @@ mod tests {
     #[test]
     fn the_chain_ends_at_the_shell_of_a_person() {
         let table: ProcessTable =
-            [entry(3, 1, 3, 3), entry(5, 3, 5, 3), entry(7, 5, 5, 3), entry(9, 7, 5, 3)].into_iter().collect();
+            [entry(3, 1, 3, 3), entry(5, 3, 5, 3), entry(7, 5, 5, 3), entry(9, 7, 5, 3)]
+                .into_iter()
+                .collect();
         let facts: BTreeMap<u32, Process> = [
             process(3, "zsh", &["-zsh"]),
             process(5, "npm run dev", &["npm run dev"]),

@@ -2,24 +2,32 @@
 
 use std::io::{self, Write};
 
-use crate::act::plan::{Plan, Step};
-use crate::act::release::{Done, Outcome};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::plan as phrases;
+use crate::act::release::{Done, Obstacle, Outcome};
+use crate::plan::{Action, Plan, Refusal};
 use crate::render::card::wrap;
-use crate::render::escape::escape;
+use crate::render::escape::{self, escape};
 use crate::render::style::{Meaning, Palette};
-use crate::render::words;
+use crate::render::words::{self, Asker};
 use crate::verdict::Asked;
-use crate::{Verdict, VerdictKind};
+use crate::{Process, Text, Verdict, VerdictKind, shell};
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
 
 /// How an answer looks.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The width to wrap at; `None` for whole lines.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
+    pub(crate) asker: Asker,
+    /// The moment that ages are counted to.
+    pub(crate) now: Option<Timestamp>,
 }
 
 /// `10309/tcp`, `10309/tcp on 127.0.0.1`.
@@ -78,36 +86,88 @@ fn section(label: &str, lines: &[String], options: &Options, out: &mut dyn Write
 /// Writes what would be done to free a port, and why something of it may not be done.
 pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
         0 => writeln!(out, "to free {subject}:")?,
+        _ if stops => writeln!(out, "to free {subject}, run this:")?,
         1 => writeln!(out, "to free {subject}, end this process:")?,
         many => writeln!(out, "to free {subject}, end these {many} processes:")?,
     }
+    let mut commands: Vec<&[Text]> = Vec::new();
     for step in &plan.steps {
-        let action = match &step.command {
-            Some(command) => escape(&command.join(" ").as_str().into()),
-            None => step.action().to_owned(),
-        };
-        let name = named(step);
-        writeln!(out, "  {action}  {name}: {}", escape(&step.reason.as_str().into()))?;
+        let what = format!("{}: {}", words::process(&step.process), phrases::part(step));
+        match &step.action {
+            Action::Signal => {
+                label("terminate", &what, options, out)?;
+                label("", &identity(&step.process, options), options, out)?;
+            }
+            Action::Stop { command, .. } => {
+                if !commands.contains(&command.as_slice()) {
+                    label("run", &command_line(command), options, out)?;
+                    commands.push(command);
+                }
+                label("stops", &what, options, out)?;
+            }
+        }
     }
-    for hint in &plan.hints {
-        writeln!(out, "  note: {}", escape(&hint.as_str().into()))?;
+    for note in &plan.notes {
+        label(phrases::note_label(note), &phrases::note(note, &plan.asked), options, out)?;
     }
     for refusal in &plan.refusals {
-        let text = escape(&refusal.as_str().into());
+        let text = phrases::refusal(refusal, &plan.asked);
         writeln!(out, "  {}", options.palette.paint(Meaning::Unseen, format!("refused: {text}")))?;
     }
     Ok(())
 }
 
-fn named(step: &Step) -> String {
-    let process = &step.process;
-    let name = words::process_name(&process.name);
-    match words::user(&process.user, process.uid) {
-        Some(user) => format!("{name} (pid {}, {user})", process.id.pid),
-        None => format!("{name} (pid {})", process.id.pid),
+/// Why a plan may not be carried out, in a sentence.
+pub(crate) fn refusal(plan: &Plan, refusal: &Refusal) -> String {
+    phrases::refusal(refusal, &plan.asked)
+}
+
+/// A command as one would type it. What cannot be quoted is shown escaped: it is run as words, not by a shell.
+fn command_line(command: &[Text]) -> String {
+    shell::line(command).unwrap_or_else(|| escape::command_line(command))
+}
+
+/// Text under a label, wrapped.
+fn label(label: &str, text: &str, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(LABELS + 2).max(20));
+    let mut label = format!("{label:<LABELS$}");
+    for line in wrap(text, room) {
+        let shown = options.palette.paint(Meaning::Label, &label);
+        writeln!(out, "  {shown}{line}")?;
+        label = " ".repeat(LABELS);
+    }
+    Ok(())
+}
+
+/// What tells a process from others of its name: its project, its branch, its age.
+pub(crate) fn identity(process: &Process, options: &Options) -> String {
+    let place = match (&process.project, &process.directory) {
+        (Some(project), _) => Some(words::project(project, &options.asker)),
+        (None, Some(directory)) if directory.as_bytes() != b"/" => Some(options.asker.path(directory)),
+        _ => None,
+    };
+    let place = place.map(|place| format!("in {place}"));
+    let branch = process.project.as_ref().and_then(words::checked_out);
+    let age = process.started_at.zip(options.now);
+    let age = age.map(|(started, now)| format!("started {} ago", words::ago(started, now)));
+    let runs_as = process.command.as_deref().filter(|command| command.len() > 1);
+    let command = runs_as.map(escape::command_line).map(|line| shorten(&line));
+    [command, place, branch, age].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a command line; the card shows all of it.
+fn shorten(line: &str) -> String {
+    const MOST: usize = 60;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or(line)),
+        None => line.to_owned(),
     }
 }
 
@@ -119,22 +179,89 @@ pub(crate) fn outcome(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
-    let answer = match (outcome.free, outcome.came_back) {
-        (true, _) if plan.steps.is_empty() => format!("{subject} is free: nothing held it"),
-        (true, _) => format!("{subject} is free"),
-        (false, true) => format!("{subject} is held again: {}", escape(&outcome.reason.as_str().into())),
-        (false, false) => format!("{subject} is still held: {}", escape(&outcome.reason.as_str().into())),
-    };
-    writeln!(out, "{answer}")?;
+    writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
     for done in &outcome.done {
         writeln!(out, "  {}", told(done))?;
     }
     // Where a plan was shown, these were in it.
-    let unshown = plan.hints.iter().filter(|_| plan.sockets.is_empty());
-    for hint in unshown.chain(&outcome.hints) {
-        writeln!(out, "  note: {}", escape(&hint.as_str().into()))?;
+    for note in plan.notes.iter().filter(|_| plan.sockets.is_empty()) {
+        label(phrases::note_label(note), &phrases::note(note, &plan.asked), options, out)?;
+    }
+    for hint in hints(plan, outcome) {
+        label("note", &hint, options, out)?;
     }
     Ok(())
+}
+
+/// Whether a port is free, in a phrase that follows its name.
+pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
+    match &outcome.obstacle {
+        None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),
+        None => match (plan.returns.is_empty(), outcome.watched) {
+            (false, Some(watched)) => {
+                format!("is free, and stayed free for {}", words::duration(rounded(watched)))
+            }
+            _ => "is free".to_owned(),
+        },
+        Some(Obstacle::Held) if outcome.came_back => format!("is held again: {}", held_by(plan, outcome)),
+        Some(Obstacle::Held) => format!("is still held: {}", held_by(plan, outcome)),
+        Some(Obstacle::Lingers { reason, .. }) => {
+            format!("is still held: no process listens any more, but {}", escape(&reason.as_str().into()))
+        }
+        Some(Obstacle::Forwarded(listeners)) => {
+            let container = listeners.iter().find_map(|listener| listener.container.as_ref());
+            let to = container.map_or_else(
+                || "elsewhere".to_owned(),
+                |container| format!("the container {}", words::container(container)),
+            );
+            format!("is not free: no process holds it, but connections to it are passed on to {to}")
+        }
+        Some(Obstacle::Returns(back)) => format!("is free now, but {}", phrases::returns(back)),
+        Some(Obstacle::Refused(refusal)) => format!(
+            "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \
+             explains that",
+            refusal.name,
+            phrases::target(&plan.asked)
+        ),
+        Some(Obstacle::ForwardingUnknown(gap)) => {
+            format!("is held by nothing, and can be bound, but {}", phrases::forwarding_unknown(&gap.detail))
+        }
+    }
+}
+
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis() / 100 * 100).unwrap_or(u64::MAX))
+}
+
+/// Who holds the port at the end.
+fn held_by(plan: &Plan, outcome: &Outcome) -> String {
+    let holder = outcome.held_by.iter().find_map(|listener| listener.holders.first());
+    let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
+    let parent = holder.process.parents.first().filter(|_| outcome.came_back);
+    let parent = parent.map_or_else(String::new, |parent| {
+        format!(", a child of {} (pid {})", words::process_name(&parent.name), parent.pid)
+    });
+    let back = plan.returns.first().filter(|_| outcome.came_back);
+    let back = back.map_or_else(String::new, |back| format!("; {}", phrases::returns(back)));
+    format!("by {}{parent}{back}", words::process(&holder.process))
+}
+
+/// What helps after it was done.
+pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
+    let mut hints = Vec::new();
+    if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {
+        hints.extend(advice.iter().map(|line| escape(&line.as_str().into())));
+    }
+    let halted = plan.steps.iter().find(|step| step.process.condition.is_some());
+    match halted {
+        _ if !outcome.outlived => {}
+        Some(step) => hints.push(phrases::halted(&step.process)),
+        None => hints.push(
+            "it did not end in time after it was asked to: --force ends it without asking, --timeout gives it longer"
+                .to_owned(),
+        ),
+    }
+    hints
 }
 
 fn told(done: &Done) -> String {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document};
-use crate::act::plan::{Plan, Step};
-use crate::act::release::{Done, Outcome};
+use super::{answers, plan as phrases};
+use crate::act::prepare::Prepared;
+use crate::act::release::{Done, Outcome, action_name};
+use crate::plan::{Action, Plan, Step};
 use crate::verdict::Asked;
 use crate::{Listener, Verdict};
 
@@ -56,13 +58,15 @@ struct FreeJson<'a> {
     schema: &'static str,
     target: TargetJson,
     plan: Vec<StepJson<'a>>,
-    refused: &'a [String],
+    refused: Vec<String>,
     done: Vec<DoneJson<'a>>,
-    free: bool,
+    /// Whether it is free at the end; `null` where that could not be told.
+    free: Option<bool>,
     came_back: bool,
-    reason: Option<&'a str>,
+    watched_ms: Option<u64>,
+    reason: Option<String>,
     held_by: Vec<ListenerJson>,
-    hints: Vec<&'a str>,
+    hints: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -71,8 +75,11 @@ struct StepJson<'a> {
     start: Option<u64>,
     name: String,
     action: &'static str,
-    command: Option<&'a [String]>,
-    reason: &'a str,
+    command: Option<Vec<String>>,
+    reason: String,
+    directory: Option<String>,
+    started_at: Option<String>,
+    condition: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -108,9 +115,17 @@ fn step(step: &Step) -> StepJson<'_> {
         pid: step.process.id.pid,
         start: step.process.id.start,
         name: step.process.name.to_string_lossy().into_owned(),
-        action: step.action(),
-        command: step.command.as_deref(),
-        reason: &step.reason,
+        action: action_name(&step.action),
+        command: match &step.action {
+            Action::Signal => None,
+            Action::Stop { command, .. } => {
+                Some(command.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+            }
+        },
+        reason: phrases::part(step),
+        directory: step.process.directory.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        started_at: step.process.started_at.map(|started| started.to_string()),
+        condition: step.process.condition.as_ref().map(|condition| condition.as_str()),
     }
 }
 
@@ -147,31 +162,38 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
-pub(crate) fn free(plans: &[Plan], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let plans = prepared.iter().map(|prepared| &prepared.plan);
     let mut ports: Vec<FreeJson<'_>> =
-        plans.iter().zip(outcomes).map(|(plan, outcome)| FreeJson::of(plan, outcome)).collect();
+        plans.zip(outcomes).map(|(plan, outcome)| FreeJson::of(plan, outcome)).collect();
     if ports.len() == 1
         && let Some(only) = ports.pop()
     {
         return write_document(&only, out);
     }
-    let free = outcomes.iter().all(|outcome| outcome.free);
+    let free = outcomes.iter().all(Outcome::is_free);
     write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
 }
 
 impl<'a> FreeJson<'a> {
     fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+        let notes = plan.notes.iter().map(|note| phrases::note(note, &plan.asked));
         FreeJson {
             schema: SCHEMA,
             target: target(&plan.asked),
             plan: plan.steps.iter().map(step).collect(),
-            refused: &plan.refusals,
+            refused: plan.refusals.iter().map(|refusal| phrases::refusal(refusal, &plan.asked)).collect(),
             done: outcome.done.iter().map(done).collect(),
-            free: outcome.free,
+            free: match &outcome.obstacle {
+                None => Some(true),
+                Some(obstacle) if obstacle.is_doubt() => None,
+                Some(_) => Some(false),
+            },
             came_back: outcome.came_back,
-            reason: Some(outcome.reason.as_str()).filter(|reason| !reason.is_empty()),
+            watched_ms: outcome.watched.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            reason: outcome.obstacle.is_some().then(|| answers::outcome_phrase(plan, outcome)),
             held_by: outcome.held_by.iter().map(ListenerJson::from).collect(),
-            hints: plan.hints.iter().chain(&outcome.hints).map(String::as_str).collect(),
+            hints: notes.chain(answers::hints(plan, outcome)).collect(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Phrases that table and card share: addresses, names, times, places.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::containers::relay;
@@ -7,8 +9,8 @@ use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
-    Candidate, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Project, Socket,
-    Text, script,
+    Candidate, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Process, Project,
+    Socket, Text, script,
 };
 
 /// What the asking user is known by.
@@ -105,23 +107,41 @@ pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
 
 /// `node (pid 4121, dev)`.
 pub(crate) fn holder(holder: &Holder) -> String {
-    let name = process_name(&holder.process.name);
-    match holder_user(holder) {
-        Some(user) => format!("{name} (pid {}, {user})", holder.process.id.pid),
-        None => format!("{name} (pid {})", holder.process.id.pid),
+    plain_process(&holder.process)
+}
+
+fn plain_process(process: &Process) -> String {
+    let name = process_name(&process.name);
+    match user(&process.user, process.uid) {
+        Some(user) => format!("{name} (pid {}, {user})", process.id.pid),
+        None => format!("{name} (pid {})", process.id.pid),
+    }
+}
+
+/// A duration as people read it: `180 ms`, `1.5 s`, `2 min`.
+pub(crate) fn duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        short @ ..1000 => format!("{short} ms"),
+        whole @ ..120_000 if whole % 1000 == 0 => format!("{} s", whole / 1000),
+        ..120_000 => format!("{:.1} s", duration.as_secs_f64()),
+        _ => format!("{} min", duration.as_secs() / 60),
     }
 }
 
 /// `vite (node, pid 4121, dev)`, where what runs says more than the process's name; else as [`holder`].
 pub(crate) fn holder_by_script(holder: &Holder) -> String {
-    let process = &holder.process;
+    process(&holder.process)
+}
+
+/// The same for a process, whatever it holds.
+pub(crate) fn process(process: &Process) -> String {
     match process.script.as_ref().filter(|_| script::replaces_name(process)) {
         Some(script) => {
-            let user = holder_user(holder).map_or_else(String::new, |user| format!(", {user}"));
+            let user = user(&process.user, process.uid).map_or_else(String::new, |user| format!(", {user}"));
             let name = process_name(&script::interpreter_name(process));
             format!("{} ({name}, pid {}{user})", escape(script), process.id.pid)
         }
-        None => self::holder(holder),
+        None => plain_process(process),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::named::stop_container;
 use super::overlap::Overlap;
 use super::*;
 use crate::os::{Excluded, Server};

@@ -10,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::procfs;
 use crate::ProcessId;
+use crate::os::EndSignal;
 
 /// A process that can be ended without mistaking another one for it.
 #[derive(Debug)]
@@ -63,14 +64,18 @@ impl Grip {
         }
     }
 
-    /// Asks it to end: SIGTERM. False where it had ended already.
-    pub(crate) fn terminate(&self) -> io::Result<bool> {
-        self.signal(Signal::TERM)
-    }
-
-    /// Ends it: SIGKILL. False where it had ended already.
-    pub(crate) fn kill(&self) -> io::Result<bool> {
-        self.signal(Signal::KILL)
+    /// Sends it a signal. False where it had ended already.
+    pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
+        self.signal(match signal {
+            EndSignal::Hangup => Signal::HUP,
+            EndSignal::Interrupt => Signal::INT,
+            EndSignal::Quit => Signal::QUIT,
+            EndSignal::Abort => Signal::ABORT,
+            EndSignal::Kill => Signal::KILL,
+            EndSignal::User1 => Signal::USR1,
+            EndSignal::User2 => Signal::USR2,
+            EndSignal::Terminate => Signal::TERM,
+        })
     }
 
     fn signal(&self, signal: Signal) -> io::Result<bool> {
@@ -107,10 +112,10 @@ mod tests {
         let grip = Grip::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().unwrap();
         assert!(!grip.has_ended() && !grip.is_kernel());
         assert!(grip.may_end().is_ok());
-        assert!(grip.kill().unwrap());
+        assert!(grip.send(EndSignal::Kill).unwrap());
         child.wait().unwrap();
         assert!(grip.has_ended());
-        assert!(!grip.terminate().unwrap(), "nothing is left to be told");
+        assert!(!grip.send(EndSignal::Terminate).unwrap(), "nothing is left to be told");
         assert!(Grip::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
     }
 }

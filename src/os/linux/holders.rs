@@ -101,6 +101,26 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     Ok(Holders { of, unseen, origins, unread, gaps, how })
 }
 
+/// Which of these sockets each of these processes has open: the pid and the row's place. Nobody else is looked into.
+#[cfg(feature = "cli")]
+pub(in crate::os) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
+    let mut by_inode: Vec<(u64, usize)> =
+        rows.iter().enumerate().filter_map(|(at, row)| Some((row.socket.inode?, at))).collect();
+    by_inode.sort_unstable();
+    by_inode.dedup_by_key(|(inode, _)| *inode);
+    let wanted: Vec<u64> = by_inode.iter().map(|(inode, _)| *inode).collect();
+    let found = walk_among(pids, &wanted)?.found;
+    let row = |inode| {
+        let at = by_inode.binary_search_by_key(&inode, |(inode, _)| *inode).ok()?;
+        by_inode.get(at).map(|(_, row)| *row)
+    };
+    let mut held: Vec<(u32, usize)> =
+        found.iter().filter_map(|found| Some((found.process.pid, row(found.inode)?))).collect();
+    held.sort_unstable();
+    held.dedup();
+    Ok(held)
+}
+
 /// What a search found.
 struct Searched {
     walk: Walk,

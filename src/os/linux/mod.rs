@@ -36,6 +36,8 @@ pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
+#[cfg(feature = "cli")]
+pub(super) use holders::held_among;
 pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;

@@ -12,6 +12,7 @@ use windows_sys::Win32::System::Threading::{
 use super::KERNEL;
 use super::{calls, closing, console};
 use crate::ProcessId;
+use crate::os::EndSignal;
 
 /// A process that can be ended without mistaking another one for it.
 #[derive(Debug)]
@@ -50,9 +51,21 @@ impl Grip {
         Ok(())
     }
 
+    /// Asks it to end, or ends it. False where it had ended already.
+    pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
+        match signal {
+            EndSignal::Terminate => self.terminate(),
+            EndSignal::Kill => self.kill(),
+            other => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("Windows has no signal {}", other.as_str()),
+            )),
+        }
+    }
+
     /// Asks its windows to close; without any, sends Ctrl+C to its console, where nobody else is in that; ends it where
     /// there is nothing to ask. False where it had ended already.
-    pub(crate) fn terminate(&self) -> io::Result<bool> {
+    fn terminate(&self) -> io::Result<bool> {
         if self.has_ended() {
             return Ok(false);
         }
@@ -61,7 +74,7 @@ impl Grip {
     }
 
     /// Ends it. False where it had ended already.
-    pub(crate) fn kill(&self) -> io::Result<bool> {
+    fn kill(&self) -> io::Result<bool> {
         if self.has_ended() {
             return Ok(false);
         }

@@ -1,0 +1,370 @@
+//! Observes what a plan of `free` rests on. Every process that could be in the plan is taken hold of first, so that no
+//! other one can be taken for it later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::forwarding::forwarding;
+use super::observe;
+use super::why::{asked, clients, listeners_of_other_protocol};
+use crate::containers::{Inquiry, Runtimes};
+use crate::os::{self, Grip, Row};
+use crate::plan::{Access, Account, Facts, Forwarding, Manager, Plan, Request, Return, plan, tree, wrappers};
+use crate::process_table::ProcessTable;
+use crate::verdict::Asked;
+use crate::{
+    Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Reason, Socket, State, Target, Text,
+};
+
+/// How often is looked again where a holder ended during the look.
+const RETRIES: usize = 5;
+
+/// Not more processes than this are kept in hand between plan and deed: each takes a descriptor. Others are taken hold of
+/// when it is their turn, by pid and start.
+const MOST_HANDLES: usize = 256;
+
+/// A plan, and the processes of it in hand.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(super) handles: Arc<Handles>,
+    /// Who is asked about containers, also when it is done.
+    pub(super) runtimes: Runtimes,
+}
+
+/// Processes in hand. `None` for one that had ended already.
+#[derive(Debug, Default)]
+pub(super) struct Handles(BTreeMap<ProcessId, Option<Grip>>);
+
+impl Handles {
+    /// Calls with the process in hand; `None` if it has ended.
+    pub(super) fn with<T>(
+        &self,
+        id: ProcessId,
+        act: impl FnOnce(Option<&Grip>) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        match self.0.get(&id) {
+            Some(handle) => act(handle.as_ref()),
+            None => act(Grip::of(id)?.as_ref()),
+        }
+    }
+
+    /// Whether a process has ended. One that cannot be taken hold of has not, as far as is known.
+    pub(super) fn has_ended(&self, id: ProcessId) -> bool {
+        self.with(id, |handle| Ok(handle.is_none_or(Grip::has_ended))).unwrap_or(false)
+    }
+}
+
+/// Prepares the plans for these targets: one for a single port, and one for each port of a range that something has.
+pub(crate) fn prepare(
+    targets: &[Target],
+    request: Request,
+    runtimes: &Runtimes,
+) -> Result<Vec<Prepared>, Error> {
+    let mut ports: Vec<(Port, bool)> = Vec::new();
+    for target in targets {
+        let mut found = Vec::new();
+        for _ in 0..RETRIES {
+            found = observe_ports(target, runtimes)?;
+            // What ended during the look is looked for again: who else has the port would not be seen otherwise.
+            if !found.iter().any(|port| port.sockets.iter().any(has_exited)) {
+                break;
+            }
+        }
+        let single = target.single_port().is_some();
+        let known: BTreeSet<Asked> = ports.iter().map(|(port, _)| port.asked.clone()).collect();
+        ports
+            .extend(found.into_iter().filter(|port| !known.contains(&port.asked)).map(|port| (port, single)));
+    }
+    let machine = Machine::observe(ports.iter().map(|(port, _)| port), request)?;
+    ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
+}
+
+/// Whether a target means exactly one port.
+pub(crate) fn is_one_port(targets: &[Target]) -> bool {
+    matches!(targets, [target] if asked(target).is_ok())
+}
+
+/// Whether a socket has its port without a peer: only the holders of such sockets are ever ended.
+pub(super) fn has_port(socket: &Socket) -> bool {
+    socket.is_listener()
+        || socket.state == State::Bound
+        || (socket.state == State::Closed && socket.protocol == Protocol::Udp)
+}
+
+fn has_exited(listener: &Listener) -> bool {
+    listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Exited)
+}
+
+/// A port, and the sockets that have it.
+struct Port {
+    asked: Asked,
+    sockets: Vec<Listener>,
+    listening: Vec<Socket>,
+    /// Whether a connection to it is open, and so a client may be there.
+    connected: bool,
+}
+
+/// The ports of a target, all with one reading of the table and one search for holders.
+fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Error> {
+    let protocol = target.protocol().unwrap_or(Protocol::Tcp);
+    let single = target.single_port();
+    let table = observe::sockets(protocol, single, true)?;
+    if !table.complete {
+        return Err(incomplete(table.gaps.first()));
+    }
+    let asked = |port| Asked {
+        protocol,
+        address: target.address(),
+        interface: target.interface().map(Text::from),
+        port,
+    };
+    let mut by_port: BTreeMap<u16, Port> = BTreeMap::new();
+    let empty =
+        |port| Port { asked: asked(port), sockets: Vec::new(), listening: Vec::new(), connected: false };
+    if let Some(port) = single {
+        by_port.insert(port, empty(port));
+    }
+    let mut wanted: Vec<Row> = Vec::new();
+    for row in table.rows {
+        let Some(port) = row.socket.endpoint.port().filter(|port| target.ports().contains(port)) else {
+            continue;
+        };
+        if !has_port(&row.socket) {
+            if let Some(known) = by_port.get_mut(&port) {
+                known.connected |= row.socket.state == State::Established;
+            }
+            continue;
+        }
+        let known = by_port.entry(port).or_insert_with(|| empty(port));
+        if row.socket.is_listener() {
+            known.listening.push(row.socket.clone());
+        }
+        if known.asked.overlaps(&row.socket) {
+            wanted.push(row);
+        }
+    }
+    let (mut sockets, _) = observe::holders(wanted)?;
+    Inquiry::new(runtimes).name(&mut sockets);
+    for listener in sockets {
+        let port = listener.socket.endpoint.port().and_then(|port| by_port.get_mut(&port));
+        if let Some(port) = port {
+            port.sockets.push(listener);
+        }
+    }
+    Ok(by_port.into_values().collect())
+}
+
+fn incomplete(gap: Option<&Gap>) -> Error {
+    let missing = gap.map_or(String::new(), |gap| format!(": {}", gap.detail.to_string_lossy()));
+    Error::new(ErrorKind::SocketTable, format!("not every socket could be seen{missing}"))
+}
+
+/// What is the same for every port: all of it is observed once.
+struct Machine {
+    table: ProcessTable,
+    lineage: Vec<u32>,
+    own_pid_namespace: bool,
+    own_uid: Option<u32>,
+    known: BTreeMap<u32, Process>,
+    access: BTreeMap<ProcessId, Access>,
+    accounts: BTreeMap<u32, Account>,
+    supervisors: BTreeMap<u32, Manager>,
+    returns: BTreeMap<u32, Vec<Return>>,
+    /// The other sockets of the holders, by pid.
+    others: BTreeMap<u32, Vec<Socket>>,
+    handles: Arc<Handles>,
+}
+
+impl Machine {
+    fn observe<'a>(ports: impl Iterator<Item = &'a Port>, request: Request) -> Result<Machine, Error> {
+        let mut holders: Vec<(&Process, &Listener)> = ports
+            .flat_map(|port| &port.sockets)
+            .flat_map(|listener| listener.holders.iter().map(move |holder| (&holder.process, listener)))
+            .collect();
+        holders.sort_by_key(|(process, _)| process.id);
+        holders.dedup_by_key(|(process, _)| process.id);
+        let table = os::process_table().map_err(|error| {
+            Error::new(ErrorKind::Processes, "cannot list the processes of this machine").because(error)
+        })?;
+        let processes: Vec<&Process> = holders.iter().map(|(process, _)| *process).collect();
+        let known = family(&processes, &table);
+        let (handles, access) = take_hold(&processes, &known, &table, request);
+        let (supervisors, returns) = super::supervision::of(&holders, &table, &known);
+        Ok(Machine {
+            lineage: os::lineage(),
+            // Where it cannot be told, a pid may be another process.
+            own_pid_namespace: os::pid_namespace_is_own() == Some(true),
+            own_uid: os::own_uid(),
+            accounts: accounts(&processes),
+            others: others(&processes)?,
+            table,
+            known,
+            access,
+            supervisors,
+            returns,
+            handles: Arc::new(handles),
+        })
+    }
+
+    fn prepare(
+        &self,
+        port: Port,
+        request: Request,
+        runtimes: &Runtimes,
+        single: bool,
+    ) -> Result<Prepared, Error> {
+        let clients = match port.connected && single && port.asked.protocol == Protocol::Tcp {
+            true => clients(&port.asked)?,
+            false => Vec::new(),
+        };
+        let other_protocol = match single && !port.sockets.is_empty() {
+            true => listeners_of_other_protocol(&port.asked)?,
+            false => Vec::new(),
+        };
+        let forwarding = match single {
+            true => forwarding(&port.asked, &port.listening, &port.sockets, runtimes),
+            // A port of a range is in the plan because a socket has it.
+            false => Forwarding::RuledOut,
+        };
+        let facts = Facts {
+            asked: port.asked,
+            others: self.others_of(&port.sockets),
+            sockets: port.sockets,
+            other_protocol,
+            clients,
+            forwarding,
+            table: &self.table,
+            known: &self.known,
+            access: &self.access,
+            lineage: &self.lineage,
+            supervisors: &self.supervisors,
+            returns: &self.returns,
+            accounts: &self.accounts,
+            own_pid_namespace: self.own_pid_namespace,
+            own_uid: self.own_uid,
+        };
+        let handles = Arc::clone(&self.handles);
+        Ok(Prepared { plan: plan(facts, request), handles, runtimes: runtimes.clone() })
+    }
+
+    /// The sockets of the holders of a port that are not sockets of the port.
+    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, Vec<Socket>> {
+        let is_of_port = |socket: &Socket| {
+            sockets.iter().any(|listener| match (listener.socket.inode, socket.inode) {
+                (Some(one), Some(other)) => one == other,
+                _ => listener.socket.order(socket).is_eq(),
+            })
+        };
+        let mut others = BTreeMap::new();
+        for process in sockets.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process) {
+            let Some(held) = self.others.get(&process.id.pid) else { continue };
+            let held: Vec<Socket> = held.iter().filter(|socket| !is_of_port(socket)).cloned().collect();
+            if !held.is_empty() {
+                others.insert(process.id, held);
+            }
+        }
+        others
+    }
+}
+
+/// What each of these processes listens on and has bound, in order.
+fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
+    let pids: Vec<u32> = processes.iter().map(|process| process.id.pid).collect();
+    let mut of: BTreeMap<u32, Vec<Socket>> = BTreeMap::new();
+    if pids.is_empty() {
+        return Ok(of);
+    }
+    let mut rows = Vec::new();
+    for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Unix] {
+        // A table that cannot be read says nothing of what goes as well; the plan is not wrong without it.
+        if let Ok(table) = observe::sockets(protocol, None, false) {
+            rows.extend(table.rows.into_iter().filter(|row| row.socket.is_listener()));
+        }
+    }
+    for (pid, at) in os::held_among(&rows, &pids)? {
+        if let Some(row) = rows.get(at) {
+            of.entry(pid).or_default().push(row.socket.clone());
+        }
+    }
+    for sockets in of.values_mut() {
+        sockets.sort_by(Socket::order);
+    }
+    Ok(of)
+}
+
+/// What is known of the ancestors and descendants of holders, and of the trees of their wrappers.
+fn family(holders: &[&Process], table: &ProcessTable) -> BTreeMap<u32, Process> {
+    let relatives = holders.iter().flat_map(|process| {
+        let pid = process.id.pid;
+        table.ancestors(pid).into_iter().chain(table.descendants(pid))
+    });
+    let ids: BTreeSet<ProcessId> = relatives.map(|entry| entry.id).collect();
+    let mut known = os::describe_ids(&ids.iter().copied().collect::<Vec<_>>());
+    let roots: Vec<ProcessId> = holders
+        .iter()
+        .filter_map(|process| wrappers(process.id, table, &known).last().map(|root| root.id))
+        .collect();
+    let members = roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id);
+    let more: BTreeSet<ProcessId> = members.filter(|id| !ids.contains(id)).collect();
+    known.extend(os::describe_ids(&more.into_iter().collect::<Vec<_>>()));
+    known
+}
+
+/// Takes hold of every process that a plan may end, and tells which may be ended.
+fn take_hold(
+    holders: &[&Process],
+    known: &BTreeMap<u32, Process>,
+    table: &ProcessTable,
+    request: Request,
+) -> (Handles, BTreeMap<ProcessId, Access>) {
+    let mut ids: BTreeSet<ProcessId> = holders.iter().map(|process| process.id).collect();
+    if request.tree {
+        for process in holders {
+            let root = wrappers(process.id, table, known).last().map_or(process.id, |last| last.id);
+            ids.extend(tree(root, table).iter().map(|entry| entry.id));
+        }
+    }
+    let mut handles = BTreeMap::new();
+    let mut access = BTreeMap::new();
+    for id in ids {
+        let handle = match os::KERNEL.contains(&id.pid) {
+            true => Ok(None),
+            false => Grip::of(id),
+        };
+        access.insert(id, access_to(id, &handle));
+        if handles.len() < MOST_HANDLES
+            && let Ok(handle) = handle
+        {
+            handles.insert(id, handle);
+        }
+    }
+    (Handles(handles), access)
+}
+
+fn access_to(id: ProcessId, handle: &std::io::Result<Option<Grip>>) -> Access {
+    let failed = |error: &std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Access::Denied,
+        _ => Access::Failed(error.to_string()),
+    };
+    match handle {
+        _ if os::KERNEL.contains(&id.pid) => Access::Kernel,
+        Ok(None) => Access::Ended,
+        Ok(Some(handle)) if handle.is_kernel() => Access::Kernel,
+        Ok(Some(handle)) => handle.may_end().map_or_else(|error| failed(&error), |()| Access::Allowed),
+        Err(error) => failed(error),
+    }
+}
+
+/// The accounts that rootless engines may belong to, by the uid of a process.
+fn accounts(holders: &[&Process]) -> BTreeMap<u32, Account> {
+    let mut accounts = BTreeMap::new();
+    for uid in holders.iter().filter_map(|process| process.uid).filter(|uid| *uid != 0) {
+        // A number of a rootless container belongs to the account that was given it.
+        let account = os::account(uid);
+        if let Some((name, home)) = os::user_and_home(account) {
+            accounts.insert(uid, Account { uid: account, name, home });
+        }
+    }
+    accounts
+}

@@ -1,0 +1,388 @@
+//! The sentences of a plan of `free`: what goes with a process, what comes back, and why nothing may be done. The only
+//! place that makes them; the plan itself holds no text of its own.
+
+use std::time::Duration;
+
+use crate::os;
+use crate::plan::{LONGEST_LIST, Manager, Note, Part, Refusal, Restarts, Return, Role, Step, Via};
+use crate::render::escape::escape;
+use crate::render::words;
+use crate::verdict::Asked;
+use crate::{Candidate, Connection, Listener, Process, Protocol, Service, Socket, Text, shell};
+
+/// What a note is about, in a word.
+pub(crate) fn note_label(note: &Note) -> &'static str {
+    match note {
+        Note::OtherSockets { .. } => "goes too",
+        Note::OtherProtocol(_) => "also",
+        Note::Clients(_) => "clients",
+        Note::Children { .. } => "stays",
+        Note::Wrapper { .. } => "wrapper",
+        Note::Returns(_) => "returns",
+        Note::Managed { .. } => "manager",
+        Note::Halted(_) => "halted",
+        Note::VirtualMachine(_) => "machine",
+        Note::Forwarded { .. } | Note::ForwardingUnknown(_) => "forwarded",
+    }
+}
+
+/// A note in a sentence, unescaped names escaped.
+pub(crate) fn note(note: &Note, asked: &Asked) -> String {
+    match note {
+        Note::OtherSockets { process, sockets } => {
+            format!("{} also has {}", words::process(process), list(sockets.iter().map(socket)))
+        }
+        Note::OtherProtocol(listener) => {
+            let by = listener.holders.first().map_or_else(
+                || "a process that could not be seen".to_owned(),
+                |holder| words::process(&holder.process),
+            );
+            format!(
+                "{}/{} is in use too, by {by}; that is left alone",
+                listener.socket.protocol.as_str(),
+                asked.port
+            )
+        }
+        Note::Clients(connections) => clients(connections),
+        Note::Children { process, children } => {
+            let these = list(children.iter().map(words::candidate));
+            let (child, keep) = if children.len() == 1 { ("child", "keeps") } else { ("children", "keep") };
+            format!(
+                "the {child} of {} {keep} running: {these}; --tree ends them too",
+                words::process(process)
+            )
+        }
+        Note::Wrapper { process, wrapper } => format!(
+            "{} was started by {}, which goes on without it or starts it again; --tree ends the whole tree",
+            words::process(process),
+            words::candidate(wrapper)
+        ),
+        Note::Returns(back) => returns(back),
+        Note::Managed { manager, command } => managed(manager, command.as_deref()),
+        Note::Halted(process) => halted(process),
+        Note::VirtualMachine(process) => {
+            format!(
+                "{} is a virtual machine, which ends at once, as if its power were cut",
+                words::process(process)
+            )
+        }
+        Note::Forwarded { listener, command } => {
+            let to = listener.container.as_ref().map_or_else(
+                || "elsewhere".to_owned(),
+                |container| format!("the container {}", words::container(container)),
+            );
+            let stop = command.as_deref().and_then(shell::line);
+            let stop = stop.map_or_else(String::new, |stop| format!(": {stop} stops that"));
+            format!("connections to {} are passed on to {to} without a socket{stop}", place(&listener.socket))
+        }
+        Note::ForwardingUnknown(gap) => forwarding_unknown(&gap.detail),
+    }
+}
+
+/// Whether something passes connections on could not be seen.
+pub(crate) fn forwarding_unknown(detail: &Text) -> String {
+    format!("whether connections to it are passed on could not be seen: {}", escape(detail))
+}
+
+/// Why nothing is done, in a sentence.
+pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
+    match refusal {
+        Refusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
+                                         pid in it is another process here: run allears where the right /proc is mounted"
+            .to_owned(),
+        Refusal::StandsFor { process, role, manager, command } => {
+            stands_for(process, role, manager.as_ref(), command.as_deref(), asked)
+        }
+        Refusal::Itself(process) => format!("{} is allears itself", words::process(process)),
+        Refusal::Ancestor(process) => format!(
+            "{} is an ancestor of allears: ending it would end the session that asks",
+            words::process(process)
+        ),
+        Refusal::Kernel(process) => format!(
+            "{} is the kernel's own; allears why {} tells for whom it has the port",
+            words::process(process),
+            target(asked)
+        ),
+        Refusal::KernelHolds(socket) => {
+            format!("{} is held by the kernel itself, which no process can be ended for", place(socket))
+        }
+        Refusal::Denied(process) => {
+            let again = os::with_rights(&format!("allears free {}", target(asked)));
+            format!("{} may not be ended by this user; {again} may", words::process(process))
+        }
+        Refusal::Failed(process, error) => {
+            format!("{} could not be taken hold of: {}", words::process(process), escape(&error.as_str().into()))
+        }
+        Refusal::Uncertain(process, socket) => {
+            format!("it is not certain that {} holds {}", words::process(process), place(socket))
+        }
+        Refusal::Unseen(listener) => unseen(listener),
+        Refusal::NoManager { process, via } => {
+            let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), words::process);
+            format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
+        }
+        Refusal::OtherManager { process, via, manager, command } => {
+            let who = words::process(process);
+            let command = command.as_deref().and_then(shell::line);
+            let command = command.map_or_else(String::new, |command| format!(" ({command})"));
+            let by = manager_phrase(manager);
+            format!(
+                "{who} is run by {by}, which would start it again after its {} was stopped: use --via {}{command}",
+                via_noun(*via),
+                via_word(manager.via())
+            )
+        }
+        Refusal::NoCommand { process, manager } => format!(
+            "{} belongs to {}, and no command is known here that stops it safely",
+            words::process(process),
+            manager_phrase(manager)
+        ),
+        Refusal::TreeHasAllears(process) => format!(
+            "{} belongs to the tree and to what started allears: ending it would end the session that asks",
+            words::process(process)
+        ),
+    }
+}
+
+/// Why a process is in the plan.
+pub(crate) fn part(step: &Step) -> String {
+    match &step.part {
+        Part::Wrapper => "started it, and waits for it".to_owned(),
+        Part::Member => "belongs to its tree".to_owned(),
+        Part::Holder(sockets) => {
+            let mut parts: Vec<String> = Vec::new();
+            for socket in sockets {
+                let does = if socket.is_listener() && socket.protocol == Protocol::Tcp {
+                    "listens on"
+                } else {
+                    "has bound"
+                };
+                let part = format!("{does} {}", place(socket));
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            parts.join(", ")
+        }
+    }
+}
+
+/// Who restarts a process, and when.
+pub(crate) fn returns(back: &Return) -> String {
+    let starts = if back.certain { "starts it again" } else { "may start it again" };
+    let when = match back.delay {
+        Some(delay) if delay < Duration::from_millis(10) => " at once".to_owned(),
+        Some(delay) => format!(" after {}", words::duration(delay)),
+        None => String::new(),
+    };
+    match &back.by {
+        Restarts::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
+        Restarts::SocketUnit(unit) => {
+            format!("systemd {starts} when somebody connects to {}", escape(unit))
+        }
+        Restarts::Engine(container) => {
+            format!(
+                "{} {starts}{when}, as the container {}",
+                escape(&container.runtime),
+                words::container(container)
+            )
+        }
+        Restarts::Process { kind, id, name } => {
+            let name = words::process_name(name);
+            let kind = if *kind == name { String::new() } else { format!(" ({kind})") };
+            format!("{name}{kind}, pid {}, {starts}{when}", id.pid)
+        }
+    }
+}
+
+fn managed(manager: &Manager, command: Option<&[Text]>) -> String {
+    let stop = match command.and_then(shell::line) {
+        Some(stop) => format!(": {stop} stops it; so does --via {}", via_word(manager.via())),
+        None => String::new(),
+    };
+    match manager {
+        Manager::Container { .. } => format!("it runs in {}{stop}", manager_phrase(manager)),
+        _ => format!("it belongs to {}, which may start it again{stop}", manager_phrase(manager)),
+    }
+}
+
+fn manager_phrase(manager: &Manager) -> String {
+    match manager {
+        Manager::Container { container, .. } => {
+            format!("the {} container {}", escape(&container.runtime), words::container(container))
+        }
+        Manager::Service { service, .. } => service_phrase(service),
+        Manager::Supervisor { kind, program: Some(program), .. } => {
+            format!("{kind}'s program {}", escape(program))
+        }
+        Manager::Supervisor { kind, program: None, .. } => (*kind).to_owned(),
+    }
+}
+
+fn service_phrase(service: &Service) -> String {
+    let of = if service.scope.as_bytes() == b"user" { "the user's service" } else { "the service" };
+    format!("{of} {}", escape(&service.name))
+}
+
+/// What a process stands for, and the one command that frees the port.
+fn stands_for(
+    process: &Process,
+    role: &Role,
+    manager: Option<&Manager>,
+    command: Option<&[Text]>,
+    asked: &Asked,
+) -> String {
+    let who = words::process(process);
+    let is = match role {
+        Role::FirstProcess => {
+            format!("{who} is the first process of this system, and ending it ends the system")
+        }
+        Role::UserManager => {
+            format!(
+                "{who} is a user's service manager, and ending it ends the session and services of that user"
+            )
+        }
+        Role::ServiceManager => format!("{who} is a service manager, and ending it ends all that it runs"),
+        Role::ServiceHost => format!("{who} runs services of Windows, and all of them would end with it"),
+        Role::Engine => format!("{who} serves every container, and ending it ends or orphans them all"),
+        Role::ContainerHelper => {
+            format!("{who} works for a container, and ending it leaves the container running")
+        }
+        Role::MachineHelper => {
+            format!("{who} passes connections on into a virtual machine, where the listener is")
+        }
+        Role::Wineserver => format!("{who} holds the sockets of every Windows program in its prefix"),
+        Role::SshSession => format!("{who} is a login over ssh, and ending it ends that login"),
+    };
+    let helps = match command.and_then(shell::line) {
+        Some(command) => {
+            let stops = match manager {
+                Some(manager) => format!("stops {}", manager_phrase(manager)),
+                None => "frees the port".to_owned(),
+            };
+            let via = manager
+                .map_or_else(String::new, |manager| format!("; so does --via {}", via_word(manager.via())));
+            Some(format!("{command} {stops}{via}"))
+        }
+        None => finding(process, role, asked),
+    };
+    match helps {
+        Some(helps) => format!("{is}: {helps}"),
+        None => is,
+    }
+}
+
+/// How to find what a process holds the port for, where that is not known.
+fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
+    let port = asked.port;
+    Some(match role {
+        Role::FirstProcess => "systemctl list-sockets names the unit that it holds the port for".to_owned(),
+        Role::UserManager => match process.uid.filter(|uid| Some(*uid) != os::own_uid()) {
+            Some(uid) => {
+                format!("systemctl --user -M {uid}@ list-sockets names the unit that it holds the port for")
+            }
+            None => "systemctl --user list-sockets names the unit that it holds the port for".to_owned(),
+        },
+        Role::Engine | Role::ContainerHelper => {
+            let name = process.name.to_string_lossy();
+            match name.contains("podman") || name.contains("conmon") || name.contains("rootlessport") {
+                true => "podman port --all names the container".to_owned(),
+                false => format!("docker ps --filter publish={port} names the container"),
+            }
+        }
+        Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
+        Role::SshSession => format!(
+            "whoever logged in gives the port back with ssh -O cancel -R {port}, or with -KR {port} after ~C"
+        ),
+        Role::ServiceHost => "stop the service that has the port: sc.exe stop".to_owned(),
+        Role::ServiceManager | Role::MachineHelper => return None,
+    })
+}
+
+/// What a halted process needs.
+pub(crate) fn halted(process: &Process) -> String {
+    let who = words::process(process);
+    let state = process.condition.as_ref().map_or("halted", |condition| condition.as_str());
+    format!(
+        "{who} is {state}: a signal that asks it to end waits until it is resumed (kill -CONT {}); --force ends it",
+        process.id.pid
+    )
+}
+
+fn clients(connections: &[Connection]) -> String {
+    let count = connections.len();
+    let mut named: Vec<Candidate> =
+        connections.iter().flat_map(|connection| connection.clients.iter().cloned()).collect();
+    named.sort_by_key(|client| client.pid);
+    named.dedup_by_key(|client| client.pid);
+    let connections =
+        if count == 1 { "1 connection is".to_owned() } else { format!("{count} connections are") };
+    let by = match named.is_empty() {
+        true => String::new(),
+        false => format!(" by {}", list(named.iter().map(words::candidate))),
+    };
+    format!("{connections} open{by}; they are cut, and the clients are left alone")
+}
+
+fn unseen(listener: &Listener) -> String {
+    let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
+        let help = help.to_string_lossy();
+        match help.strip_prefix("sudo allears ") {
+            Some(target) => format!("; sudo allears free {} may", escape(&target.into())),
+            None => format!("; {}", escape(&help.as_ref().into())),
+        }
+    });
+    format!("not every holder of {} could be seen{}", place(&listener.socket), help.unwrap_or_default())
+}
+
+/// At most so many of these, and how many more there are.
+fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(LONGEST_LIST);
+    let mut shown: Vec<String> = names.take(LONGEST_LIST).collect();
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(", ")
+}
+
+/// `udp/53 on 127.0.0.1`, `/run/app.sock`.
+fn socket(socket: &Socket) -> String {
+    match socket.endpoint.port() {
+        Some(port) => format!("{}/{port} on {}", socket.protocol.as_str(), words::address(socket)),
+        None => words::address(socket),
+    }
+}
+
+/// `127.0.0.1:3000`.
+pub(crate) fn place(socket: &Socket) -> String {
+    match socket.endpoint.address() {
+        Some(address) => {
+            std::net::SocketAddr::new(address, socket.endpoint.port().unwrap_or_default()).to_string()
+        }
+        None => words::address(socket),
+    }
+}
+
+/// The target as one would type it for `free`.
+pub(crate) fn target(asked: &Asked) -> String {
+    let protocol = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
+    format!("{protocol}{}", asked.port)
+}
+
+fn via_word(via: Via) -> &'static str {
+    match via {
+        Via::Signal => "signal",
+        Via::Container => "container",
+        Via::Service => "service",
+        Via::Supervisor => "supervisor",
+    }
+}
+
+fn via_noun(via: Via) -> &'static str {
+    match via {
+        Via::Supervisor => "supervisor that could be told to stop it",
+        Via::Service => "service that could be stopped",
+        Via::Container => "container that could be stopped",
+        Via::Signal => "process",
+    }
+}
