@@ -174,15 +174,17 @@ fn plan(
     services.dedup();
     containers.sort_by(|a, b| a.id.cmp(&b.id));
     containers.dedup_by(|a, b| a.id == b.id);
-    let stops: Vec<(&Service, Vec<String>)> =
-        services.iter().filter_map(|service| Some((service, stop_service(service)?))).collect();
+    let stops: Vec<(&Service, Vec<String>)> = services
+        .iter()
+        .filter_map(|service| Some((service, stop_service(service, os::own_uid())?)))
+        .collect();
     if by_service && !plan.sockets.is_empty() && stops.is_empty() {
         plan.refusals
             .push("no service is known that the holders belong to; leave --via service out".to_owned());
     }
     for (id, (process, mut reasons)) in held {
         reasons.dedup();
-        let own = process.service.as_ref().and_then(stop_service);
+        let own = process.service.as_ref().and_then(|service| stop_service(service, os::own_uid()));
         // A socket unit's port is in the hands of systemd, which is in no unit itself.
         let of_socket = || {
             let unit = stops.iter().find(|(service, _)| service.is_socket_unit()).or(stops.first());
