@@ -74,6 +74,7 @@ mod socket;
 mod supervisor;
 mod target;
 mod text;
+mod unit_name;
 mod verdict;
 
 pub use act::{connect::probe_listeners, why};

@@ -170,6 +170,8 @@ pub struct Service {
     pub name: Text,
     /// `system` or `user`.
     pub scope: Text,
+    /// For a service of a user's own manager: that user's uid. `None` for the system's manager, and if unknown.
+    pub uid: Option<u32>,
     /// For a socket unit of systemd: the service it starts.
     pub activates: Option<Text>,
 }

@@ -77,7 +77,7 @@ fn each_difference_has_its_name() {
     let service = |name: &str| {
         let (manager, scope) = ("systemd".into(), "system".into());
         let mut listener = listener(80, 1, &[5]);
-        listener.service = Some(Service { manager, name: name.into(), scope, activates: None });
+        listener.service = Some(Service { manager, name: name.into(), scope, uid: None, activates: None });
         listener.socket.uid = Some(if name == "a" { 1 } else { 2 });
         listener.socket.dual_stack = Some(name == "a");
         let (id, name) = (name.into(), Some(name.into()));

@@ -20,6 +20,8 @@ mod portable;
 mod process_table;
 mod processes;
 mod project;
+#[expect(dead_code, reason = "the plan of free reads all of it; other systems tell no policy")]
+mod restart_policy;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod xnu;
 
@@ -93,6 +95,8 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
+#[expect(unused_imports, reason = "the plan of free reads them")]
+pub(crate) use restart_policy::{AfterSignal, Ending, KillMode, PolicySource, Restart, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
@@ -397,6 +401,14 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
 /// Completes what is known of the socket units that listeners belong to.
 pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
     sys::socket_units(listeners)
+}
+
+/// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than
+/// Linux, for managers other than systemd, for units that are no services, and if neither the manager nor the unit's
+/// files tell.
+#[expect(dead_code, reason = "the plan of free asks")]
+pub(crate) fn restart_policy(service: &Service) -> Option<RestartPolicy> {
+    sys::restart_policy(service)
 }
 
 /// Gives users their names.

@@ -50,7 +50,7 @@ impl Manager {
         match self {
             Manager::Container { container, owner } => stop_container(container, owner.as_ref(), own_uid),
             Manager::Service { service, also } => {
-                let words = stop_service(service)?;
+                let words = stop_service(service, own_uid)?;
                 Some(words.iter().map(|word| Text::from(word.as_str())).chain(also.clone()).collect())
             }
             Manager::Supervisor { stop, .. } => stop.clone(),
@@ -81,7 +81,8 @@ pub(crate) fn managers(
         Some(Role::Engine) => None,
         _ => process.service.as_ref().filter(|service| !is_engine(service)),
     };
-    let unit = unit.filter(|service| stop_service(service).is_some());
+    // A scope, and a unit without a valid name, is nothing that can be stopped.
+    let unit = unit.filter(|service| stop_service(service, service.uid).is_some());
     let service = unit.map(|service| Manager::Service {
         // Whom a socket unit has started holds the port as well.
         also: service.activates.clone().filter(|_| service.is_socket_unit() && is_started(listener, service)),
@@ -245,7 +246,7 @@ mod tests {
     }
 
     fn service(name: &str) -> Service {
-        Service { manager: "systemd".into(), name: name.into(), scope: "system".into(), activates: None }
+        Service { manager: "systemd".into(), name: name.into(), scope: "system".into(), uid: None, activates: None }
     }
 
     /// The commands of a holder's managers, the right one first.

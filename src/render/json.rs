@@ -106,6 +106,9 @@ struct ServiceJson {
     manager: String,
     name: String,
     scope: String,
+    /// For a user's own manager alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid: Option<u32>,
     /// For socket units alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activates: Option<String>,

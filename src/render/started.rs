@@ -114,6 +114,7 @@ mod tests {
             manager: "systemd".into(),
             name: "nginx.service".into(),
             scope: "system".into(),
+            uid: None,
             activates: None,
         };
         let supervisor =

@@ -6,7 +6,7 @@ use super::named::{container, service, spell, stop_container, stop_service, stop
 use crate::act::bind::RefusalKind;
 use crate::containers::relay;
 use crate::os::Excluded;
-use crate::{Listener, Protocol, Reason, State};
+use crate::{Listener, Protocol, Reason, State, shell};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -99,6 +99,7 @@ impl Case<'_> {
                 advice.push(line);
             }
         };
+        let own_uid = self.seen.uid;
         let mut sudo = "";
         for listener in self.standing {
             if let Some(stop) = container(listener).and_then(stop_container) {
@@ -106,10 +107,15 @@ impl Case<'_> {
             }
             // Whom systemd started for it holds it as well.
             let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
-            if let Some(stop) = service(listener).and_then(|service| stop_socket_unit(service, started)) {
+            if let Some(stop) =
+                service(listener).and_then(|service| stop_socket_unit(service, started, own_uid))
+            {
                 add(stop);
-            } else if let Some(stop) = service(listener).and_then(stop_service) {
-                add(format!("{} stops the service, which may start again after a signal", stop.join(" ")));
+            } else if let Some(stop) = service(listener)
+                .and_then(|service| stop_service(service, own_uid))
+                .and_then(|stop| shell::line(&stop))
+            {
+                add(format!("{stop} stops the service, which may start again after a signal"));
             }
             let foreign = listener.holders.iter().any(|holder| holder.process.uid != self.seen.uid);
             if (foreign || listener.unseen.is_some()) && self.seen.uid.is_some_and(|uid| uid != 0) {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Observation;
-use crate::{Candidate, Container, Holder, Listener, Reason, Service, Socket};
+use crate::unit_name::{self, UnitKind};
+use crate::{Candidate, Container, Holder, Listener, Reason, Service, Socket, Text, shell};
 
 /// Processes that pass connections on for something that does not listen here itself.
 const RELAYS: [(&str, &str); 12] = [
@@ -106,32 +107,58 @@ pub(super) fn container_name(container: &Container) -> String {
     }
 }
 
-/// What stops a service, as one would type it. `None` for managers whose command is not known here.
-pub(crate) fn stop_service(service: &Service) -> Option<Vec<String>> {
-    let name = service.name.to_string_lossy().into_owned();
-    if service.manager.as_bytes() == b"windows" && !name.is_empty() {
+/// Returns the command that stops a service, as words, for the user who would run it: of the manager that the service
+/// belongs to. `None` for managers whose command is not known here, for what no manager stops as a service (a scope),
+/// for names that break systemd's grammar, and if it is unknown whose manager it is.
+///
+/// `--` ends the options, because a unit's name may begin with a hyphen. `-M UID@` reaches another user's manager,
+/// which root may do: systemd 248 and later (systemctl(1), `--machine=`).
+pub(crate) fn stop_service(service: &Service, own_uid: Option<u32>) -> Option<Vec<String>> {
+    if service.manager.as_bytes() == b"windows" && !service.name.is_empty() {
+        let name = service.name.to_string_lossy().into_owned();
         return Some(vec!["sc.exe".to_owned(), "stop".to_owned(), name]);
     }
-    if service.manager.as_bytes() != b"systemd" || name.is_empty() {
+    if service.manager.as_bytes() != b"systemd" {
         return None;
     }
-    let user = (service.scope.as_bytes() == b"user").then(|| "--user".to_owned());
-    Some(["systemctl".to_owned()].into_iter().chain(user).chain(["stop".to_owned(), name]).collect())
+    let kind = unit_name::runnable(service.name.as_bytes())?;
+    let mut command = systemctl(service, own_uid)?;
+    command.extend(["stop", "--", service.name.as_str()?].map(str::to_owned));
+    matches!(kind, UnitKind::Service | UnitKind::Socket).then_some(command)
 }
 
-/// What frees the port of a socket unit. What it starts has the port open too once it runs, and a template names no
-/// single service.
-pub(super) fn stop_socket_unit(service: &Service, started: bool) -> Option<String> {
+/// Returns the words with which `own_uid` calls the manager of a systemd service.
+fn systemctl(service: &Service, own_uid: Option<u32>) -> Option<Vec<String>> {
+    let mut words = vec!["systemctl".to_owned()];
+    match (service.scope.as_bytes(), service.uid) {
+        (b"system", _) => {}
+        (b"user", Some(uid)) if Some(uid) == own_uid => words.push("--user".to_owned()),
+        (b"user", Some(uid)) => words.extend(["--user".to_owned(), "-M".to_owned(), format!("{uid}@")]),
+        _ => return None,
+    }
+    Some(words)
+}
+
+/// Returns what frees the port of a socket unit. The service that it starts has the port open too once it runs, and a
+/// template names no single service.
+pub(super) fn stop_socket_unit(service: &Service, started: bool, own_uid: Option<u32>) -> Option<String> {
     if !service.is_socket_unit() {
         return None;
     }
-    let stop = stop_service(service)?.join(" ");
+    let mut stop = stop_service(service, own_uid)?;
     let name = service.name.to_string_lossy();
+    let runs = |activates: &&Text| started && unit_name::runnable(activates.as_bytes()).is_some();
+    if let Some(activates) = service.activates.as_ref().filter(runs) {
+        let activates = activates.to_string_lossy();
+        stop.push(activates.clone().into_owned());
+        let stop = shell::line(&stop)?;
+        return Some(format!(
+            "{stop} frees the port: systemd holds it for {name}, and starts {activates} again where that alone is \
+             stopped"
+        ));
+    }
+    let stop = shell::line(&stop)?;
     Some(match service.activates.as_ref().map(|activates| activates.to_string_lossy()) {
-        Some(activates) if started && !activates.contains("@.") => format!(
-            "{stop} {activates} frees the port: systemd holds it for {name}, and starts {activates} again where that \
-             alone is stopped"
-        ),
         Some(activates) => format!(
             "{stop} frees the port: systemd holds it for {name} and starts {activates} when somebody connects"
         ),

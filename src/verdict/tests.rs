@@ -238,6 +238,7 @@ fn services_of_windows_are_stopped_and_not_ended() {
         manager: "windows".into(),
         name: "Dnscache".into(),
         scope: "system".into(),
+        uid: None,
         activates: None,
     });
     let advice = told(&listener);
@@ -310,11 +311,12 @@ fn services_and_containers_are_stopped_by_their_managers() {
         manager: "systemd".into(),
         name: "nginx.service".into(),
         scope: "system".into(),
+        uid: None,
         activates: None,
     });
     let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
     assert!(
-        verdict.advice.iter().any(|line| line.starts_with("systemctl stop nginx.service")),
+        verdict.advice.iter().any(|line| line.starts_with("systemctl stop -- nginx.service")),
         "{verdict:?}"
     );
     let container = Container {
@@ -334,21 +336,67 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
         manager: "systemd".into(),
         name: "cups.socket".into(),
         scope: "system".into(),
+        uid: None,
         activates: Some("cups.service".into()),
     };
     let advice = |listener: &Listener| judge(seen(IN_USE, IN_USE, vec![listener.clone()])).advice;
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "systemd");
     listener.service = Some(unit.clone());
     let alone = advice(&listener);
-    assert!(alone[0].starts_with("systemctl stop cups.socket frees the port"), "{alone:?}");
+    assert!(alone[0].starts_with("systemctl stop -- cups.socket frees the port"), "{alone:?}");
     assert_eq!(alone.len(), 1, "nothing is ended that would be systemd: {alone:?}");
     listener.holders[0].process.service = Some(Service { name: "cups.service".into(), ..unit.clone() });
     let both = advice(&listener);
-    assert!(both[0].starts_with("systemctl stop cups.socket cups.service frees the port"), "{both:?}");
-    listener.service =
-        Some(Service { activates: Some("cups@.service".into()), scope: "user".into(), ..unit });
+    assert!(both[0].starts_with("systemctl stop -- cups.socket cups.service frees the port"), "{both:?}");
+    let each_of = |uid| Service {
+        activates: Some("cups@.service".into()),
+        scope: "user".into(),
+        uid: Some(uid),
+        ..unit.clone()
+    };
+    listener.service = Some(each_of(1000));
     let each = advice(&listener);
-    assert!(each[0].starts_with("systemctl --user stop cups.socket frees the port"), "{each:?}");
+    assert!(each[0].starts_with("systemctl --user stop -- cups.socket frees the port"), "{each:?}");
+    listener.service = Some(each_of(1001));
+    let anothers = advice(&listener);
+    assert!(
+        anothers[0].starts_with("systemctl --user -M 1001@ stop -- cups.socket frees the port"),
+        "{anothers:?}"
+    );
+}
+
+#[test]
+fn the_command_that_stops_a_service() {
+    let command = |manager: &str, name: &str, scope: &str, uid: Option<u32>, own_uid: Option<u32>| {
+        let service =
+            Service { manager: manager.into(), name: name.into(), scope: scope.into(), uid, activates: None };
+        stop_service(&service, own_uid).map(|words| words.join(" "))
+    };
+    let (root, dev) = (Some(0), Some(1000));
+    for (name, scope, uid, own_uid, stops) in [
+        ("nginx.service", "system", None, dev, Some("systemctl stop -- nginx.service")),
+        ("web.service", "user", dev, dev, Some("systemctl --user stop -- web.service")),
+        ("web.service", "user", dev, root, Some("systemctl --user -M 1000@ stop -- web.service")),
+        ("web.service", "user", root, root, Some("systemctl --user stop -- web.service")),
+        ("web.service", "user", root, dev, Some("systemctl --user -M 0@ stop -- web.service")),
+        ("web.service", "user", dev, None, Some("systemctl --user -M 1000@ stop -- web.service")),
+        ("web.service", "user", None, root, None),
+        ("web.service", "other", None, root, None),
+        ("--no-block.service", "system", None, root, Some("systemctl stop -- --no-block.service")),
+        ("web*.service", "system", None, root, None),
+        ("app-code-1.scope", "user", dev, dev, None),
+        ("system.slice", "system", None, root, None),
+        ("web@.service", "system", None, root, None),
+        ("", "system", None, root, None),
+    ] {
+        assert_eq!(
+            command("systemd", name, scope, uid, own_uid).as_deref(),
+            stops,
+            "{name} {uid:?} {own_uid:?}"
+        );
+    }
+    assert_eq!(command("windows", "Dnscache", "system", None, None).as_deref(), Some("sc.exe stop Dnscache"));
+    assert_eq!(command("runit", "web", "system", None, root), None);
 }
 
 fn any_attempt() -> impl Strategy<Value = Option<(RefusalKind, &'static str)>> {

@@ -78,8 +78,9 @@ impl Ancestor {
         let kind = supervisor::kind(&stat.name.as_slice().into(), &mut command);
         let service = kind.and_then(|kind| {
             let name = service_of(kind, &mut command)?;
-            let scope = if procfs::effective_uid(pid)? == 0 { "system" } else { "user" };
-            Some(Service { manager: kind.into(), name, scope: scope.into(), activates: None })
+            let uid = procfs::effective_uid(pid).map(|uid| (uid != 0).then_some(uid))?;
+            let scope = if uid.is_none() { "system" } else { "user" };
+            Some(Service { manager: kind.into(), name, scope: scope.into(), uid, activates: None })
         });
         Some(Ancestor { stat, kind, service })
     }

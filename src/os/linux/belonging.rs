@@ -1,163 +1,185 @@
-//! What a cgroup's path says of the service and the container it belongs to. Pure: a path goes in, names come out.
+//! What a cgroup's path says of the service and the container it belongs to.
 //!
-//! The names are conventions of service managers and container runtimes. A path that follows none of them belongs to
-//! nothing that is known here.
+//! A unit is read from a path exactly as systemd reads it (cg_path_get_unit() and cg_path_get_user_unit() in its
+//! src/basic/cgroup-util.c, alike in 252 and 257): slices, then the unit; below `user@UID.service`, slices and a unit of
+//! that user's manager. What is below a unit belongs to whom the cgroup was delegated to, who names cgroups at will.
 
-use crate::{Container, Service, Text};
+use std::sync::OnceLock;
 
-/// How runtimes begin the name of a container's cgroup; its id follows.
-const PREFIXES: [(&[u8], &str); 6] = [
-    (b"docker-", "docker"),
-    // Not `libpod-conmon-`: that is podman's monitor outside of the container.
-    (b"libpod-payload-", "podman"),
-    (b"libpod-", "podman"),
-    (b"cri-containerd-", "containerd"),
-    (b"nerdctl-", "containerd"),
-    (b"crio-", "cri-o"),
-];
+use super::boundary::{self, Boundary};
+use super::{cgroup, procfs};
+use crate::unit_name::{self, UnitKind};
+use crate::{Container, Service};
 
-/// Cgroups whose children bear a container's id alone as their name: `/docker/ID`.
-const PARENTS: [(&[u8], &str); 3] =
-    [(b"docker", "docker"), (b"actions_job", "docker"), (b"k8s.io", "containerd")];
+/// The most that is read of a file of /proc.
+const LONGEST_FILE: u64 = 32 * 1024;
 
-/// The service and the container that a cgroup belongs to: the innermost of each, as a container may run services of
-/// its own, and a service containers.
-pub(super) fn belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
-    let mut service = None;
-    let mut container: Option<Container> = None;
-    let mut in_user_manager = false;
-    for (at, part) in parts.iter().enumerate() {
-        let above = parts.get(..at).unwrap_or_default();
-        if let Some(found) = container_named(part, above) {
-            container = Some(found);
-            // What is managed inside is managed by another systemd.
-            in_user_manager = false;
-        } else if *part == b"supervisor" && above.last().and_then(|part| nspawn(part)).is_some() {
-            // systemd-nspawn itself, which stays outside of what it contains.
-            container = None;
-        }
-        if is_user_manager(part) && at + 1 < parts.len() {
-            in_user_manager = true;
-        } else if let Some(name) = unit(part, in_user_manager) {
-            let scope = if in_user_manager { "user" } else { "system" };
-            service = Some(Service {
-                manager: "systemd".into(),
-                name: name.into(),
-                scope: scope.into(),
-                activates: None,
-            });
-        }
-    }
-    (service, container)
+/// Where the cgroups of this machine's own service manager are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Root {
+    /// Below this path, which is empty for the root of the tree.
+    At(Vec<u8>),
+    /// Unknown: the tree as it is shown here begins somewhere inside of another one.
+    Unknown,
 }
 
-/// `user@1000.service`: below it a user's own services are.
-fn is_user_manager(part: &[u8]) -> bool {
-    let uid = part.strip_prefix(b"user@").and_then(|rest| rest.strip_suffix(b".service"));
-    uid.is_some_and(|uid| !uid.is_empty() && uid.iter().all(u8::is_ascii_digit))
+impl Root {
+    /// Reads it once: it stays for as long as the machine, or the container that this runs in.
+    fn own() -> &'static Root {
+        static ROOT: OnceLock<Root> = OnceLock::new();
+        ROOT.get_or_init(|| {
+            let read = |path| procfs::read_at(rustix::fs::CWD, path, LONGEST_FILE).ok();
+            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup::of_process(&file));
+            Root::from(read("/proc/1/comm").as_deref(), cgroup.as_deref(), procfs::sees_all_cgroups())
+        })
+    }
+
+    /// systemd as the first process is in `init.scope` of its own root, whatever cgroup namespace shows it, and also
+    /// if it runs inside of a container. Without systemd the tree's root is the manager's if the whole tree is shown.
+    fn from(first_process: Option<&[u8]>, its_cgroup: Option<&[u8]>, whole_tree: bool) -> Root {
+        match its_cgroup {
+            Some(path) if first_process == Some(b"systemd\n") => {
+                let root = path.strip_suffix(b"/init.scope").unwrap_or(path);
+                Root::At(root.strip_suffix(b"/").unwrap_or(root).to_vec())
+            }
+            _ if whole_tree => Root::At(Vec::new()),
+            _ => Root::Unknown,
+        }
+    }
+
+    /// Returns what of a path is below the root.
+    fn strip<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        let Root::At(root) = self else { return None };
+        path.strip_prefix(root.as_slice()).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
 }
 
-/// A unit's name, where it is a service, a socket, or an application of a desktop session (systemd.io,
-/// "Desktop Environment Integration"; snapd names its own).
-fn unit(part: &[u8], of_user: bool) -> Option<&[u8]> {
-    // systemd puts this before names that mean something to the kernel: `_memory.service`.
-    let name = part.strip_prefix(b"_").unwrap_or(part);
-    let is = |suffix: &[u8]| name.len() > suffix.len() && name.ends_with(suffix);
-    let application = of_user && is(b".scope") && (name.starts_with(b"app-") || name.starts_with(b"snap."));
-    (is(b".service") || is(b".socket") || application).then_some(name)
+/// Returns the service and the container that a cgroup belongs to: the service of this machine's own managers, and the
+/// outermost container. `is_in_own_pid_namespace` is asked where the path does not begin as systemd's do.
+pub(super) fn belongs_to(
+    path: &[u8],
+    is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
+) -> (Option<Service>, Option<Container>) {
+    belongs_below(Root::own(), path, is_in_own_pid_namespace)
 }
 
-/// The container whose cgroup has this name below those.
-fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
-    let parent = above.last().copied().unwrap_or_default();
-    let of = |runtime: &str, id: &[u8]| Some(named(runtime, id, None));
-    let whole = part.strip_suffix(b".scope").unwrap_or(part);
-    for (prefix, runtime) in PREFIXES {
-        if let Some(id) = whole.strip_prefix(prefix).filter(|id| is_id(id)) {
-            return of(runtime, id);
-        }
-    }
-    // `SLICE:RUNTIME:ID` is meant for systemd; a runtime that does not ask it makes a cgroup of that name.
-    let mut fields = part.rsplitn(3, |byte| *byte == b':');
-    if let (Some(id), Some(prefix), Some(_)) = (fields.next(), fields.next(), fields.next()) {
-        let runtime = PREFIXES.iter().find(|(known, _)| known.strip_suffix(b"-") == Some(prefix));
-        if let Some((_, runtime)) = runtime.filter(|_| is_id(id)) {
-            return of(runtime, id);
-        }
-    }
-    if is_id(part) {
-        if let Some((_, runtime)) = PARENTS.iter().find(|(known, _)| *known == parent) {
-            return of(runtime, part);
-        }
-        if above.iter().any(|part| is_pods(part)) {
-            return of("kubernetes", part);
-        }
-        if above.first() == Some(&&b"ecs"[..]) {
-            return of("docker", part);
-        }
-    }
-    if parent == b"buildkit" && part.len() >= 10 && part.iter().all(u8::is_ascii_alphanumeric) {
-        return of("buildkit", part);
-    }
-    let lxc = if parent == b"lxc" || parent == b"lxc.payload" {
-        Some(part)
+/// Returns the container that a cgroup belongs to.
+pub(super) fn container(path: &[u8]) -> Option<Container> {
+    belongs_to(path, &mut || false).1
+}
+
+fn belongs_below(
+    root: &Root,
+    path: &[u8],
+    is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
+) -> (Option<Service>, Option<Container>) {
+    let below = root.strip(path);
+    let parts: Vec<&[u8]> =
+        below.unwrap_or(path).split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let boundary = boundary::outermost(&parts);
+    // Where the cgroup namespace ends nobody knows what the cgroups above are.
+    let service = if below.is_none() || parts.contains(&&b".."[..]) {
+        None
     } else {
-        part.strip_prefix(b"lxc.payload.").filter(|name| !name.is_empty())
+        service(&parts, boundary.as_ref(), is_in_own_pid_namespace)
     };
-    if let Some(name) = lxc {
-        return Some(named("lxc", name, Some(name.into())));
-    }
-    let name = nspawn(part)?;
-    // libvirt registers virtual machines here as well, whose sockets are those of their emulator.
-    if name.starts_with(b"qemu-") {
+    (service, boundary.map(|boundary| boundary.container))
+}
+
+/// Returns the service outside of a boundary.
+fn service(
+    parts: &[&[u8]],
+    boundary: Option<&Boundary>,
+    is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
+) -> Option<Service> {
+    let outside = parts.get(..boundary.map_or(parts.len(), |boundary| boundary.outside))?;
+    // Root may have made cgroups above the slices; engines that are not known here do, and have a pid namespace for
+    // what they run.
+    let first = outside.iter().position(|part| kind(part).is_some())?;
+    if first > 0 && !is_in_own_pid_namespace() {
         return None;
     }
-    Some(named("systemd-nspawn", &name, Some(name.as_slice().into())))
-}
-
-fn named(runtime: &str, id: &[u8], name: Option<Text>) -> Container {
-    Container { runtime: runtime.into(), id: id.into(), name, image: None, port: None, compose: None }
-}
-
-/// What Docker, Podman, containerd and CRI-O name a container: 64 hexadecimal digits.
-fn is_id(name: &[u8]) -> bool {
-    name.len() == 64 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// `kubepods`, `kubepods-burstable.slice`, `kubelet-kubepods.slice`
-fn is_pods(part: &[u8]) -> bool {
-    part.windows(b"kubepods".len()).any(|window| window == b"kubepods")
-}
-
-/// The machine in `machine-NAME.scope` or `systemd-nspawn@NAME.service`.
-fn nspawn(part: &[u8]) -> Option<Vec<u8>> {
-    let scope = part.strip_prefix(b"machine-").and_then(|rest| rest.strip_suffix(b".scope"));
-    let service = || part.strip_prefix(b"systemd-nspawn@").and_then(|rest| rest.strip_suffix(b".service"));
-    let name = scope.or_else(service)?;
-    (!name.is_empty()).then(|| unescape(name))
-}
-
-/// Undoes systemd-escape(1): `\x2d` is a hyphen, and a hyphen in a name that is no path a slash, which no machine's
-/// name has.
-fn unescape(name: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let [first, after @ ..] = rest {
-        let escaped = match rest {
-            [b'\\', b'x', high, low, left @ ..] => hexadecimal(*high, *low).map(|byte| (byte, left)),
-            _ => None,
-        };
-        let (byte, left) = escaped.unwrap_or((*first, after));
-        text.push(byte);
-        rest = left;
+    let Place { mut unit, mut below, .. } = unit_below_slices(outside.get(first..)?)?;
+    let uid = user_of_manager(unit);
+    if uid.is_some() {
+        let place = unit_below_slices(below)?;
+        if is_of_desktop(name(place.unit), place.slice) {
+            return None;
+        }
+        (unit, below) = (place.unit, place.below);
     }
-    text
+    let name = name(unit);
+    if !matches!(kind(unit), Some(UnitKind::Service | UnitKind::Socket)) {
+        return None;
+    }
+    let runs = |boundary: &Boundary| below.is_empty() && boundary::runs_one(name, &boundary.container);
+    if !boundary.is_none_or(runs) {
+        return None;
+    }
+    Some(Service {
+        manager: "systemd".into(),
+        name: name.into(),
+        scope: if uid.is_some() { "user" } else { "system" }.into(),
+        uid,
+        activates: None,
+    })
 }
 
-fn hexadecimal(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+/// A unit and the cgroups around it.
+struct Place<'a> {
+    /// The innermost slice, empty for the root.
+    slice: &'a [u8],
+    unit: &'a [u8],
+    below: &'a [&'a [u8]],
+}
+
+fn unit_below_slices<'a>(parts: &'a [&'a [u8]]) -> Option<Place<'a>> {
+    let slices = parts.iter().take_while(|part| kind(part) == Some(UnitKind::Slice)).count();
+    let slice = parts.get(..slices)?.last().copied().unwrap_or_default();
+    let (unit, below) = parts.get(slices..)?.split_first()?;
+    Some(Place { slice, unit, below })
+}
+
+fn kind(part: &[u8]) -> Option<UnitKind> {
+    unit_name::runnable(name(part))
+}
+
+/// systemd puts `_` before names that mean something to the kernel: `_memory.service` (cg_escape()).
+fn name(part: &[u8]) -> &[u8] {
+    part.strip_prefix(b"_").unwrap_or(part)
+}
+
+/// Returns the user in `user@1000.service`, below which that user's own units are.
+fn user_of_manager(unit: &[u8]) -> Option<u32> {
+    let uid = unit.strip_prefix(b"user@")?.strip_suffix(b".service")?;
+    let is_number = uid == b"0" || (uid.iter().all(u8::is_ascii_digit) && !uid.starts_with(b"0"));
+    std::str::from_utf8(uid).ok().filter(|_| is_number)?.parse().ok()
+}
+
+/// Returns whether a unit of a user's manager holds a desktop application or a part of the session, with all that is
+/// started in it: a server in an editor's terminal is in the editor's unit, and stopping that closes the editor.
+///
+/// Applications are `app-NAME@RANDOM.service` or `app-ID.service` with a reverse domain name (systemd's
+/// docs/DESKTOP_ENVIRONMENTS.md, "XDG standardization for applications"), and programs that the session's bus starts
+/// `dbus-:1.2-ID@0.service` (dbus-broker). Sessions are in session.slice (same page), or named as by GNOME, KDE and uwsm.
+fn is_of_desktop(name: &[u8], slice: &[u8]) -> bool {
+    const PARTS_OF_SESSIONS: [&[u8]; 9] = [
+        b"org.gnome.",
+        b"org.kde.",
+        b"gnome-session",
+        b"gnome-shell",
+        b"gnome-terminal",
+        b"plasma-",
+        b"wayland-wm@",
+        b"wayland-session",
+        b"dbus-:",
+    ];
+    let Some(stem) = name.strip_suffix(b".service") else { return false };
+    let of_application =
+        stem.strip_prefix(b"app-").is_some_and(|id| id.contains(&b'@') || id.contains(&b'.'));
+    of_application
+        || slice == b"session.slice"
+        || PARTS_OF_SESSIONS.iter().any(|prefix| stem.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -168,14 +190,23 @@ mod tests {
 
     const ID: &str = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
     const OUTER: &str = "00aa5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
+    const USER: &str = "/user.slice/user-1000.slice/user@1000.service";
 
-    /// `system nginx.service` and `docker ID`, or empty.
-    fn told(path: &str) -> (String, String) {
-        let path = path.replace("ID", ID).replace("OUTER", OUTER);
-        let (service, container) = belongs_to(path.as_bytes());
+    fn whole() -> Root {
+        Root::At(Vec::new())
+    }
+
+    /// `system nginx.service` or `user 1000 x.service`, and `docker ID`, or empty.
+    fn found(root: &Root, path: &str, own_pids: bool) -> (String, String) {
+        let path = path.replace("OUTER", OUTER).replace("ID", ID).replace("USER", USER);
+        let (service, container) = belongs_below(root, path.as_bytes(), &mut || own_pids);
         let service = service.map(|service| {
-            assert_eq!(service.manager.as_str(), Some("systemd"));
-            format!("{} {}", service.scope.to_string_lossy(), service.name.to_string_lossy())
+            assert_eq!((service.manager.as_str(), service.activates), (Some("systemd"), None));
+            let (scope, name) = (service.scope.to_string_lossy(), service.name.to_string_lossy());
+            match service.uid {
+                Some(uid) => format!("{scope} {uid} {name}"),
+                None => format!("{scope} {name}"),
+            }
         });
         let container = container.map(|container| {
             assert_eq!((container.image, container.port), (None, None));
@@ -187,20 +218,23 @@ mod tests {
         (service.unwrap_or_default(), container.unwrap_or_default())
     }
 
-    fn tells(rows: &[(&str, &str, &str)]) {
+    fn check(rows: &[(&str, &str, &str)]) {
         for (path, service, container) in rows {
-            assert_eq!(told(path), ((*service).to_owned(), (*container).to_owned()), "{path}");
+            for own_pids in [false, true] {
+                let wanted = ((*service).to_owned(), (*container).to_owned());
+                assert_eq!(found(&whole(), path, own_pids), wanted, "{path}");
+            }
         }
     }
 
     #[test]
     fn services_of_the_system() {
-        tells(&[
+        check(&[
             ("/system.slice/nginx.service", "system nginx.service", ""),
             ("/system.slice/nginx.service/", "system nginx.service", ""),
-            ("/../system.slice/nginx.service", "system nginx.service", ""),
             ("/system.slice/x.service/worker", "system x.service", ""),
             ("/system.slice/cups.socket", "system cups.socket", ""),
+            ("/nginx.service", "system nginx.service", ""),
             (
                 "/system.slice/system-postgresql.slice/postgresql@15-main.service",
                 "system postgresql@15-main.service",
@@ -208,11 +242,15 @@ mod tests {
             ),
             (r"/system.slice/a\x2db@c\x2fd.service", r"system a\x2db@c\x2fd.service", ""),
             ("/system.slice/_memory.service", "system memory.service", ""),
+            ("/system.slice/--no-block.service", "system --no-block.service", ""),
             ("/init.scope", "", ""),
             ("/user.slice/user-1000.slice/session-3.scope", "", ""),
             ("/system.slice/run-r51.scope", "", ""),
-            ("/system.slice/app-x.scope", "", ""),
+            ("/system.slice/x.timer", "", ""),
             ("/system.slice/.service", "", ""),
+            ("/system.slice/x@.service", "", ""),
+            ("/system.slice/web*.service", "", ""),
+            ("/system.slice/a;b.service", "", ""),
             ("/system.slice", "", ""),
             ("/", "", ""),
             ("", "", ""),
@@ -220,27 +258,79 @@ mod tests {
     }
 
     #[test]
+    fn what_is_below_a_unit_is_none() {
+        check(&[
+            ("/system.slice/x.service/system.slice/nginx.service", "system x.service", ""),
+            ("/system.slice/x.service/user@1000.service/y.service", "system x.service", ""),
+            ("/user.slice/user-1000.slice/session-3.scope/nginx.service", "", ""),
+            ("/user.slice/user-1000.slice/session-3.scope/system.slice/nginx.service", "", ""),
+            ("/system.slice/crun-box.scope/system.slice/nginx.service", "", ""),
+            ("/init.scope/system.slice/nginx.service", "", ""),
+        ]);
+    }
+
+    #[test]
     fn services_of_users() {
-        for (below, service) in [
-            ("", "system user@1000.service"),
-            ("/", "system user@1000.service"),
-            ("/init.scope", ""),
-            ("/app.slice/foo.service", "user foo.service"),
-            ("/app.slice/app-x.slice/foo@1.service/worker", "user foo@1.service"),
-            ("/session.slice/pipewire-pulse.socket", "user pipewire-pulse.socket"),
-            ("/app.slice/app-gnome-firefox-1234.scope", "user app-gnome-firefox-1234.scope"),
-            ("/app.slice/snap.code.code-5c.scope", "user snap.code.code-5c.scope"),
-            ("/app.slice/app-org.gnome.Terminal.slice/vte-spawn-5c.scope", ""),
-            ("/foo.service/bar.service", "user bar.service"),
-        ] {
-            tells(&[(&format!("/user.slice/user-1000.slice/user@1000.service{below}"), service, "")]);
-        }
-        tells(&[("/system.slice/user@x.service/y", "system user@x.service", "")]);
+        check(&[
+            ("USER", "", ""),
+            ("USER/", "", ""),
+            ("USER/init.scope", "", ""),
+            ("USER/app.slice/foo.service", "user 1000 foo.service", ""),
+            ("USER/app.slice/app-x.slice/foo@1.service/worker", "user 1000 foo@1.service", ""),
+            ("USER/session.slice/pipewire-pulse.socket", "user 1000 pipewire-pulse.socket", ""),
+            ("USER/app.slice/app-server.service", "user 1000 app-server.service", ""),
+            ("USER/foo.service/bar.service", "user 1000 foo.service", ""),
+            ("USER/app.slice/_memory.service", "user 1000 memory.service", ""),
+            ("/user.slice/user-0.slice/user@0.service/app.slice/x.service", "user 0 x.service", ""),
+            ("/system.slice/user@x.service/y", "system user@x.service", ""),
+            ("/user.slice/user@01000.service/x.service", "system user@01000.service", ""),
+            ("/user.slice/user@4294967296.service/x.service", "system user@4294967296.service", ""),
+        ]);
+    }
+
+    /// A user makes any cgroups below the manager that runs as that user.
+    #[test]
+    fn what_users_make_up() {
+        check(&[
+            ("USER/system.slice/nginx.service", "user 1000 nginx.service", ""),
+            ("USER/user@0.service/app.slice/nginx.service", "user 1000 user@0.service", ""),
+            ("USER/user.slice/user-0.slice/user@0.service/nginx.service", "user 1000 user@0.service", ""),
+            ("USER/docker-ID.scope/nginx.service", "", "docker ID"),
+            ("USER/docker-ID.scope/system.slice/nginx.service", "", "docker ID"),
+            (
+                "USER/app.slice/x.service/lxc.payload.a/system.slice/nginx.service",
+                "user 1000 x.service",
+                "lxc a",
+            ),
+            ("USER/machine-a.scope/payload/system.slice/nginx.service", "", "systemd-nspawn a"),
+            ("USER/app.slice/x*.service", "", ""),
+            ("USER/init.scope/system.slice/nginx.service", "", ""),
+        ]);
+    }
+
+    #[test]
+    fn desktops() {
+        check(&[
+            ("USER/app.slice/app-gnome-code-31337.scope", "", ""),
+            ("USER/app.slice/app-org.kde.konsole-5c.scope", "", ""),
+            ("USER/app.slice/app-flatpak-org.x-12.scope", "", ""),
+            ("USER/app.slice/snap.code.code-5c.scope", "", ""),
+            ("USER/app.slice/snap.microk8s.daemon.service", "user 1000 snap.microk8s.daemon.service", ""),
+            ("USER/app.slice/app-org.gnome.Terminal.slice/vte-spawn-5c.scope", "", ""),
+            (r"USER/app.slice/app-gnome\x2dterminal@5c.service", "", ""),
+            ("USER/app.slice/app-firefox@autostart.service", "", ""),
+            ("USER/app.slice/app-org.kde.dolphin.service", "", ""),
+            ("USER/app.slice/org.gnome.Shell@wayland.service", "", ""),
+            ("USER/session.slice/org.gnome.Shell@wayland.service", "", ""),
+            ("USER/session.slice/x.service", "", ""),
+            ("USER/app.slice/dbus-:1.2-org.gnome.Nautilus@0.service", "", ""),
+            ("/system.slice/app-x@1.service", "system app-x@1.service", ""),
+        ]);
     }
 
     #[test]
     fn containers() {
-        tells(&[
+        check(&[
             ("/system.slice/docker-ID.scope", "", "docker ID"),
             ("/docker/ID", "", "docker ID"),
             ("/docker/ID/init", "", "docker ID"),
@@ -273,7 +363,7 @@ mod tests {
 
     #[test]
     fn pods() {
-        tells(&[
+        check(&[
             ("/kubepods/besteffort/podd5a0-11/ID", "", "kubernetes ID"),
             ("/kubepods/podd5a0-11/crio-ID", "", "cri-o ID"),
             ("/kubepods/podd5a0-11/crio-conmon-ID", "", ""),
@@ -285,56 +375,133 @@ mod tests {
             ),
             ("/kubepods.slice/kubepods-podd5a0_11.slice/crio-ID.scope/container", "", "cri-o ID"),
             ("/kubepods.slice/kubepods-podd5a0_11.slice/docker-ID.scope", "", "docker ID"),
+            // Stopping the engine would end every pod, or leave this one without an engine.
             (
                 "/system.slice/containerd.service/kubepods-podd5a0_11.slice:cri-containerd:ID",
-                "system containerd.service",
+                "",
                 "containerd ID",
             ),
-            ("/system.slice/k3s.service/kubepods/podd5a0/ID", "system k3s.service", "kubernetes ID"),
+            ("/system.slice/k3s.service/kubepods/podd5a0/ID", "", "kubernetes ID"),
             (
                 "/docker/OUTER/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-ID.scope",
                 "",
-                "containerd ID",
+                "docker OUTER",
             ),
         ]);
     }
 
+    /// What is inside names nothing on this machine; the unit outside that runs the container does.
     #[test]
     fn services_in_containers_and_containers_in_services() {
-        tells(&[
-            ("/docker/ID/system.slice/nginx.service", "system nginx.service", "docker ID"),
-            ("/lxc.payload.web/system.slice/nginx.service", "system nginx.service", "lxc web"),
+        check(&[
+            ("/docker/ID/system.slice/nginx.service", "", "docker ID"),
+            ("/system.slice/docker-ID.scope/system.slice/nginx.service", "", "docker ID"),
+            ("/machine.slice/libpod-ID.scope/container/system.slice/nginx.service", "", "podman ID"),
+            ("/lxc.payload.web/system.slice/nginx.service", "", "lxc web"),
+            ("/lxc/web/system.slice/nginx.service", "", "lxc web"),
+            ("/kubepods/besteffort/pod1/ID/system.slice/nginx.service", "", "kubernetes ID"),
+            ("/kubepods.slice/kubepods-pod1.slice/crio-ID.scope/system.slice/x.service", "", "cri-o ID"),
+            ("/machine.slice/machine-box.scope/payload/system.slice/nginx.service", "", "systemd-nspawn box"),
+            ("/docker/ID/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", "", "docker ID"),
             ("/system.slice/web.service/libpod-payload-ID", "system web.service", "podman ID"),
+            ("/system.slice/web.service/libpod-payload-ID/x.service", "system web.service", "podman ID"),
             ("/system.slice/web.service/runtime", "system web.service", ""),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
-                "",
-                "podman ID",
-            ),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/system.slice/x.service",
-                "system x.service",
-                "podman ID",
-            ),
-            (
-                "/docker/ID/user.slice/user-1000.slice/user@1000.service/app.slice/x.service",
-                "user x.service",
-                "docker ID",
-            ),
+            ("USER/app.slice/web.service/libpod-payload-ID", "user 1000 web.service", "podman ID"),
+            ("/system.slice/lxc@web.service/lxc.payload.web", "system lxc@web.service", "lxc web"),
+            ("/system.slice/lxc.service/lxc.payload.web", "", "lxc web"),
+            ("/system.slice/docker.service/docker-ID", "", "docker ID"),
+            ("/system.slice/web.service/nested/docker-ID", "", "docker ID"),
+            ("USER/user.slice/libpod-ID.scope/container", "", "podman ID"),
+            ("USER/user.slice/libpod-ID.scope/system.slice/x.service", "", "podman ID"),
             (
                 r"/machine.slice/systemd-nspawn@my\x2dweb.service/payload/system.slice/x.service",
-                "system x.service",
+                r"system systemd-nspawn@my\x2dweb.service",
                 "systemd-nspawn my-web",
             ),
             ("/machine.slice/systemd-nspawn@web.service/supervisor", "system systemd-nspawn@web.service", ""),
-            ("/docker/OUTER/docker/ID", "", "docker ID"),
+            ("/docker/OUTER/docker/ID", "", "docker OUTER"),
         ]);
+    }
+
+    /// An engine that is not known here and names a container's cgroup `box`.
+    #[test]
+    fn cgroups_that_are_not_systemds() {
+        for path in ["/box/system.slice/nginx.service", "/box/a/nginx.service"] {
+            assert_eq!(found(&whole(), path, false).0, "", "a process of another pid namespace");
+            assert_eq!(found(&whole(), path, true).0, "system nginx.service");
+        }
+        assert_eq!(found(&whole(), "/box/x", true), Default::default());
+    }
+
+    #[test]
+    fn where_the_managers_root_is() {
+        let at = |path: &str| Root::At(path.into());
+        let systemd = |path: &str, whole| Root::from(Some(b"systemd\n"), Some(path.as_bytes()), whole);
+        assert_eq!(systemd("/init.scope", true), at(""));
+        assert_eq!(systemd("/init.scope", false), at(""));
+        assert_eq!(systemd("/", false), at(""));
+        assert_eq!(systemd("/docker/ID/init.scope", true), at("/docker/ID"));
+        assert_eq!(systemd("/../../init.scope", false), at("/../.."));
+        assert_eq!(Root::from(Some(b"sh\n"), Some(b"/docker/ID"), true), at(""));
+        assert_eq!(Root::from(Some(b"sh\n"), Some(b"/"), false), Root::Unknown);
+        assert_eq!(Root::from(None, None, true), at(""));
+    }
+
+    #[test]
+    fn paths_from_inside_of_a_container() {
+        let none = ("".to_owned(), "".to_owned());
+        let nginx = ("system nginx.service".to_owned(), "".to_owned());
+        // systemd is the first process there, and paths are the host's.
+        let inside = Root::At(format!("/docker/{ID}").into());
+        assert_eq!(found(&inside, "/docker/ID/system.slice/nginx.service", true), nginx);
+        assert_eq!(found(&inside, "/docker/IDx/system.slice/nginx.service", true).0, "");
+        assert_eq!(found(&inside, "/system.slice/nginx.service", true), none);
+        // Processes of the host, in a container that shares its pids and has a cgroup namespace.
+        let sharing = Root::At(b"/../..".to_vec());
+        assert_eq!(found(&sharing, "/../../system.slice/nginx.service", true), nginx);
+        assert_eq!(found(&sharing, "/../../../system.slice/nginx.service", true), none);
+        assert_eq!(found(&sharing, "/system.slice/nginx.service", true), none);
+        // No systemd is the first process: what the paths begin with is unknown.
+        assert_eq!(found(&Root::Unknown, "/system.slice/nginx.service", true), none);
+        assert_eq!(found(&Root::Unknown, "/../docker/ID", true).1, "docker ID");
+        assert_eq!(found(&whole(), "/../system.slice/nginx.service", true), none);
     }
 
     proptest! {
         #[test]
-        fn any_bytes(path: Vec<u8>) {
-            let _ = belongs_to(&path);
+        fn any_bytes(root: Vec<u8>, path: Vec<u8>, own_pids: bool) {
+            let _ = belongs_below(&Root::At(root), &path, &mut || own_pids);
+        }
+
+        /// Whatever a user makes below the user's manager, it is no unit of the system's or of another user.
+        #[test]
+        fn no_claim_about_another_manager(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "system.slice", "nginx.service", "user@0.service", "user@1000.service", "lxc.payload.a", "supervisor",
+                "machine-a.scope", "systemd-nspawn@a.service", "payload", "..", "docker", ID, "x.socket", "init.scope",
+                "kubepods", "_user@0.service", "a:docker:", "", "user.slice", "user-0.slice",
+            ]), 0..8))
+        {
+            let path = format!("{USER}/{}", parts.join("/"));
+            let (service, _) = belongs_below(&whole(), path.as_bytes(), &mut || true);
+            prop_assert!(service.is_none_or(|service| service.uid == Some(1000) && service.scope == "user".into()));
+        }
+
+        /// Whatever is in a container, it names no unit outside.
+        #[test]
+        fn no_unit_from_inside(
+            boundary in prop::sample::select(vec![
+                "/docker/ID", "/system.slice/docker-ID.scope", "/lxc.payload.a", "/lxc/a",
+                "/machine.slice/machine-a.scope/payload", "/kubepods/pod1/ID", "/machine.slice/libpod-ID.scope",
+                "/k8s.io/ID", "/kubepods.slice/kubepods-pod1.slice/cri-containerd-ID.scope",
+            ]),
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "system.slice", "nginx.service", "user@0.service", "x.socket", "app.slice", "supervisor", "payload",
+            ]), 0..5))
+        {
+            let path = format!("{boundary}/{}", parts.join("/"));
+            prop_assume!(!path.ends_with("machine-a.scope/supervisor"));
+            prop_assert_eq!(found(&whole(), &path, true).0, "");
         }
 
         #[test]
@@ -344,14 +511,7 @@ mod tests {
                 "user@0.service", "supervisor", "_.service", "", "..", "buildkit", ".scope", ID,
             ]), 0..8))
         {
-            let _ = belongs_to(parts.join("/").as_bytes());
-        }
-
-        #[test]
-        fn names_keep_their_bytes(name in "[^/\\\\]{1,20}") {
-            let path = format!("/system.slice/x{name}.service");
-            let (service, _) = belongs_to(path.as_bytes());
-            prop_assert_eq!(service.unwrap().name, Text::from(format!("x{name}.service").as_str()));
+            let _ = belongs_below(&whole(), parts.join("/").as_bytes(), &mut || true);
         }
     }
 }

@@ -62,8 +62,8 @@ fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Found> {
     let mut wanted: BTreeSet<u64> = ids.iter().copied().collect();
     let mut found = BTreeMap::new();
     // Where the mount shows a part of the tree, what is above it belongs to the path. Ancestors of our own cgroup
-    // namespace are written `/..` there, and as little known as in /proc/PID/cgroup.
-    let above: &[u8] = if mount.root.starts_with(b"/..") || mount.root == b"/" { b"" } else { &mount.root };
+    // namespace are written `/..` there, as in /proc/PID/cgroup.
+    let above: &[u8] = if mount.root == b"/" { b"" } else { &mount.root };
     visit(root.as_fd(), &mut |below, id| {
         if wanted.remove(&id) {
             let mut path = above.to_vec();

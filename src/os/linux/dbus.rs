@@ -193,6 +193,29 @@ impl<'a> Reply<'a> {
         self.property(b"b")?.number().map(|number| number != 0)
     }
 
+    /// Returns a property that is one text.
+    pub(super) fn property_text(&self) -> Option<&'a [u8]> {
+        self.property(b"s")?.text()
+    }
+
+    /// Returns a property that is a number of 32 bits.
+    pub(super) fn property_number(&self) -> Option<u32> {
+        self.property(b"u")?.number()
+    }
+
+    /// Returns a property that is a number of 64 bits.
+    pub(super) fn property_long(&self) -> Option<u64> {
+        self.property(b"t")?.long()
+    }
+
+    /// Returns a property that is a pair of lists of numbers: exit codes and signals.
+    pub(super) fn property_statuses(&self) -> Option<(Vec<i32>, Vec<i32>)> {
+        let mut body = self.property(b"(aiai)")?;
+        body.align(8)?;
+        let number = |body: &mut Reader<'a>| body.number().map(u32::cast_signed);
+        Some((body.array(4, number)?, body.array(4, number)?))
+    }
+
     /// The pairs in a property that is a list of such.
     pub(super) fn property_pairs(&self) -> Option<Vec<(&'a [u8], &'a [u8])>> {
         let mut body = self.property(b"a(ss)")?;
@@ -261,6 +284,12 @@ impl<'a> Reader<'a> {
         self.align(4)?;
         let bytes: [u8; 4] = self.take(4)?.try_into().ok()?;
         Some(if self.little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        self.align(8)?;
+        let bytes: [u8; 8] = self.take(8)?.try_into().ok()?;
+        Some(if self.little { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
     }
 
     fn text(&mut self) -> Option<&'a [u8]> {
@@ -344,6 +373,25 @@ mod tests {
         });
         let pairs = reply(&pairs).unwrap().property_pairs().unwrap();
         assert_eq!(pairs, [(&b"Stream"[..], &b"[::]:80"[..]), (b"Datagram", b"/run/x")]);
+        let one = answer(METHOD_RETURN, "v", |body| {
+            body.signature("s");
+            body.text("on-failure");
+        });
+        assert_eq!(reply(&one).unwrap().property_text(), Some(&b"on-failure"[..]));
+        let long = answer(METHOD_RETURN, "v", |body| {
+            body.signature("t");
+            body.align(8);
+            body.0.extend_from_slice(&5_000_000u64.to_le_bytes());
+        });
+        assert_eq!(reply(&long).unwrap().property_long(), Some(5_000_000));
+        let statuses = answer(METHOD_RETURN, "v", |body| {
+            body.signature("(aiai)");
+            body.align(8);
+            body.array(4, |body| body.number(143));
+            body.array(4, |_| ());
+        });
+        assert_eq!(reply(&statuses).unwrap().property_statuses(), Some((vec![143], vec![])));
+        assert_eq!(reply(&statuses).unwrap().property_number(), None);
         let flag = answer(METHOD_RETURN, "v", |body| {
             body.signature("b");
             body.number(1);
@@ -408,6 +456,8 @@ mod tests {
     fn read_all(bytes: &[u8]) {
         if let Some(reply) = reply(bytes) {
             let _ = (reply.property_texts(), reply.property_flag(), reply.property_pairs(), reply.units());
+            let _ = (reply.property_text(), reply.property_number(), reply.property_long());
+            let _ = reply.property_statuses();
         }
     }
 

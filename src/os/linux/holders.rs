@@ -96,7 +96,7 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let unread = Unread { pids, others: sight.hidden || sight.namespaced };
     let origins = rows
         .iter()
-        .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path)))
+        .map(|row| sight.cgroup(row).map_or((None, None), |found| belongs_to(&found.path, &mut || false)))
         .collect();
     Ok(Holders { of, unseen, origins, unread, gaps, how })
 }

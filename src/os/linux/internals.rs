@@ -100,7 +100,9 @@ pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
     let reply = dbus::reply(bytes);
     let read = |reply: &dbus::Reply<'_>| {
         let texts = reply.property_texts().is_some() || reply.property_flag().is_some();
-        texts || reply.property_pairs().is_some() || reply.units().is_some()
+        let numbers = reply.property_number().is_some() || reply.property_long().is_some();
+        let others = reply.property_text().is_some() || reply.property_statuses().is_some();
+        texts || numbers || others || reply.property_pairs().is_some() || reply.units().is_some()
     };
     (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
 }

@@ -2,6 +2,7 @@
 
 mod ancestors;
 mod belonging;
+mod boundary;
 mod bpf;
 mod cgroup;
 mod condition;
@@ -23,6 +24,7 @@ mod pinned;
 mod process_table;
 mod procfs;
 mod published;
+mod restart;
 mod sight;
 mod socket_units;
 mod supervised;
@@ -49,6 +51,7 @@ pub(super) use pinned::{Pinned, pin, shorten_commands};
 #[cfg(feature = "cli")]
 pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
+pub(super) use restart::policy as restart_policy;
 pub(super) use socket_units::complete as socket_units;
 
 use std::collections::{BTreeMap, BTreeSet};

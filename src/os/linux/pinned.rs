@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::belonging::belongs_to;
+use super::belonging::{belongs_to, container};
 use super::condition::Conditions;
 use super::pin::{Directory, Pin};
 use super::{ancestors, cgroup, procfs};
@@ -48,10 +48,14 @@ impl Pinned {
         process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
         let cgroup = cgroup.unwrap_or_default();
         if let Some(path) = cgroup::of_process(&cgroup) {
-            (process.service, process.container) = belongs_to(&path);
+            let mut own_pids = || {
+                let status = procfs::read_at(&*directory, "status", LONGEST_COMMAND);
+                status.is_ok_and(|status| procfs::is_in_own_pid_namespace(&status))
+            };
+            (process.service, process.container) = belongs_to(&path, &mut own_pids);
         }
         if process.container.is_none() {
-            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(|path| belongs_to(path).1);
+            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(container);
         }
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true

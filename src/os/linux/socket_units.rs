@@ -45,11 +45,11 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
 }
 
 fn service(manager: Manager, unit: Text) -> Service {
-    let scope = match manager {
-        Manager::System => "system",
-        Manager::User(_) => "user",
+    let (scope, uid) = match manager {
+        Manager::System => ("system", None),
+        Manager::User(uid) => ("user", Some(uid)),
     };
-    Service { manager: "systemd".into(), name: unit, scope: scope.into(), activates: None }
+    Service { manager: "systemd".into(), name: unit, scope: scope.into(), uid, activates: None }
 }
 
 /// The manager that a process is.

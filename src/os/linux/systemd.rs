@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::dbus::{self, Argument, Call, Reply};
-use crate::{Endpoint, Protocol, Socket, Text};
+use crate::{Endpoint, Protocol, Service, Socket, Text};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// The longest line of the handshake that is read.
@@ -26,6 +26,15 @@ pub(super) enum Manager {
 }
 
 impl Manager {
+    /// Returns the manager of a service, if it is one of systemd's and it is known whose.
+    pub(super) fn of(service: &Service) -> Option<Manager> {
+        match (service.manager.as_bytes(), service.scope.as_bytes(), service.uid) {
+            (b"systemd", b"system", _) => Some(Manager::System),
+            (b"systemd", b"user", Some(uid)) => Some(Manager::User(uid)),
+            _ => None,
+        }
+    }
+
     /// Where it may be asked: first the manager itself, then the bus it is on.
     fn sockets(self) -> [(String, Kind); 2] {
         match self {
@@ -77,6 +86,22 @@ fn is_at(endpoint: &Endpoint, place: &Text) -> bool {
             told.is_some_and(|told| {
                 Some(told.ip()) == endpoint.address() && Some(told.port()) == endpoint.port()
             })
+        }
+    }
+}
+
+/// A D-Bus interface of units (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Interface {
+    Unit,
+    Service,
+}
+
+impl Interface {
+    fn name(self) -> &'static str {
+        match self {
+            Interface::Unit => "org.freedesktop.systemd1.Unit",
+            Interface::Service => "org.freedesktop.systemd1.Service",
         }
     }
 }
@@ -159,6 +184,22 @@ impl Connection {
         let each =
             self.property(&path, "org.freedesktop.systemd1.Socket", "Accept", |reply| reply.property_flag())?;
         Ok(each.then(|| template(unit)).flatten())
+    }
+
+    /// Returns a unit's property, read by `read`. `Ok(None)` if the manager does not have it: another version, or
+    /// another kind of unit.
+    pub(super) fn optional<T>(
+        &mut self,
+        unit: &Text,
+        interface: Interface,
+        name: &str,
+        read: impl FnOnce(&Reply<'_>) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let read = |reply: &Reply<'_>| match reply.refused {
+            true => Some(None),
+            false => read(reply).map(Some),
+        };
+        self.property(&unit_path(unit), interface.name(), name, read)
     }
 
     /// The socket units that are known, and where they listen.

@@ -46,6 +46,7 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
                 manager: "launchd".into(),
                 name: label.clone(),
                 scope: scope.into(),
+                uid: None,
                 activates: None,
             });
         }
@@ -77,6 +78,7 @@ fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
                     manager: "launchd".into(),
                     name: label.clone(),
                     scope: if listener.socket.uid == Some(0) { "system" } else { "user" }.into(),
+                    uid: None,
                     activates: None,
                 });
             }

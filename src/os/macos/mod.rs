@@ -24,6 +24,11 @@ pub(super) use jobs::complete as socket_units;
 use super::{Limits, Reader, Request, SocketTable, users};
 use crate::{Error, ErrorKind, Gap, Process, Protocol};
 
+/// No manager of this system is asked.
+pub(super) fn restart_policy(_service: &crate::Service) -> Option<super::restart_policy::RestartPolicy> {
+    None
+}
+
 /// What the kernel tells of a socket besides what it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {

@@ -35,6 +35,11 @@ use lives::Life;
 
 pub(crate) use lives::KERNEL;
 
+/// No manager of this system is asked.
+pub(super) fn restart_policy(_service: &crate::Service) -> Option<super::restart_policy::RestartPolicy> {
+    None
+}
+
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     if request.namespaces {

@@ -87,6 +87,7 @@ pub(in crate::os) fn name(listeners: &mut [Listener], services: &BTreeMap<u32, V
                         manager: "windows".into(),
                         name: only.clone(),
                         scope: "system".into(),
+                        uid: None,
                         activates: None,
                     });
                 }

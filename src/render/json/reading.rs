@@ -226,6 +226,7 @@ impl From<ServiceJson> for Service {
             manager: json.manager.as_str().into(),
             name: json.name.as_str().into(),
             scope: json.scope.as_str().into(),
+            uid: json.uid,
             activates: plain(&json.activates),
         }
     }

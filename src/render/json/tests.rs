@@ -39,6 +39,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
             manager: "systemd".into(),
             name: "x.service".into(),
             scope: "user".into(),
+            uid: Some(1000),
             activates: Some("y.service".into()),
         }),
         container: Some(Container {

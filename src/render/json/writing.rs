@@ -197,6 +197,7 @@ impl From<&Service> for ServiceJson {
             manager: lossy(&service.manager),
             name: lossy(&service.name),
             scope: lossy(&service.scope),
+            uid: service.uid,
             activates: lossy_option(&service.activates),
         }
     }
