@@ -99,6 +99,9 @@ impl Case<'_> {
                 advice.push(line);
             }
         };
+        for (_, helps) in self.conditions() {
+            add(helps);
+        }
         let mut sudo = "";
         for listener in self.standing {
             if let Some(stop) = container(listener).and_then(stop_container) {
