@@ -53,6 +53,7 @@ mod act;
 mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod condition;
 mod containers;
 mod error;
 #[cfg(feature = "internals")]

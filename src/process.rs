@@ -58,7 +58,10 @@ pub struct Process {
 #[non_exhaustive]
 pub enum Condition {
     /// A signal stopped it: SIGSTOP, or Ctrl-Z in its terminal. SIGCONT resumes it.
-    Stopped,
+    Stopped {
+        /// The shell that it is a job of. `None` if it is no shell's job, or if that was not looked up.
+        shell: Option<Parent>,
+    },
     /// The process that traces it, a debugger as a rule, stopped it.
     Traced {
         /// The tracer. `None` if it is outside of this pid namespace, or was not looked up.
@@ -248,7 +251,7 @@ impl Condition {
     /// The condition's name: `stopped`, `traced`, `frozen`.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Condition::Stopped => "stopped",
+            Condition::Stopped { .. } => "stopped",
             Condition::Traced { .. } => "traced",
             Condition::Frozen(_) => "frozen",
         }

@@ -128,6 +128,8 @@ pub struct Probe {
 pub enum Outcome {
     /// It was connected. The kernel does that; whether the program takes the connection shows in the queue.
     Accepts,
+    /// The kernel connected it, and nobody accepts: all holders are visible, and none of them runs.
+    Connects,
     /// It was refused.
     Refuses,
     /// No answer came within the limit.
@@ -198,8 +200,9 @@ impl fmt::Display for Reason {
 }
 
 impl Outcome {
-    const NAMES: [(Outcome, &'static str); 4] = [
+    const NAMES: [(Outcome, &'static str); 5] = [
         (Outcome::Accepts, "accepts"),
+        (Outcome::Connects, "connects"),
         (Outcome::Refuses, "refuses"),
         (Outcome::Silent, "silent"),
         (Outcome::Failed, "failed"),

@@ -73,11 +73,21 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
             listener.note = Some(note.into());
         }
     }
-    for (at, probe) in found.into_inner().unwrap_or_default() {
+    for (at, mut probe) in found.into_inner().unwrap_or_default() {
         if let Some(listener) = snapshot.listeners.get_mut(at) {
+            if probe.outcome == Outcome::Accepts && nobody_runs(listener) {
+                probe.outcome = Outcome::Connects;
+            }
             listener.probe = Some(probe);
         }
     }
+}
+
+/// Whether every holder is visible and kept from running.
+fn nobody_runs(listener: &Listener) -> bool {
+    listener.unseen.is_none()
+        && !listener.holders.is_empty()
+        && listener.holders.iter().all(|holder| holder.process.condition.is_some())
 }
 
 /// The address at which a listener is to be reached from this machine without leaving it.

@@ -82,7 +82,7 @@ fn describe(process: &sysinfo::Process) -> Process {
             .ok()
             .filter(|start| *start > 0)
             .and_then(|start| Timestamp::from_second(start).ok()),
-        condition: is_stopped.then_some(crate::Condition::Stopped),
+        condition: is_stopped.then_some(crate::Condition::Stopped { shell: None }),
         ..Process::new(ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) }, name)
     }
 }

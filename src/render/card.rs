@@ -105,10 +105,12 @@ impl Card<'_> {
             return format!("{subject} is forwarded{to}");
         }
         let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
+        let which = words::condition_of_all(self.listener)
+            .map_or_else(String::new, |condition| format!(", which is {condition}"));
         match (self.listener.holders.as_slice(), &self.listener.unseen) {
             ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
             ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(verb, unseen)),
-            ([only], _) => format!("{subject} {verb} {}", words::holder_by_script(only)),
+            ([only], _) => format!("{subject} {verb} {}{which}", words::holder_by_script(only)),
             ([first, rest @ ..], _) => match rest.len() {
                 1 => format!("{subject} {verb} {} and 1 other", words::holder_by_script(first)),
                 more => format!("{subject} {verb} {} and {more} others", words::holder_by_script(first)),
@@ -138,6 +140,7 @@ impl Card<'_> {
         let (socket, asker) = (&listener.socket, &self.options.asker);
         let first = listener.holders.first();
         let process = first.map(|holder| &holder.process);
+        add("state", words::conditions(listener), Some(Meaning::Unseen));
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
         let program = process.and_then(|process| process.executable.as_ref());
         let program =

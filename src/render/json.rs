@@ -163,6 +163,28 @@ struct HolderJson {
     supervisor: Option<SupervisorJson>,
     service: Option<ServiceJson>,
     container: Option<ContainerJson>,
+    #[serde(default)]
+    condition: Option<ConditionJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConditionJson {
+    state: String,
+    shell: Option<ParentJson>,
+    tracer: Option<ParentJson>,
+    freezer: Option<FreezerJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FreezerJson {
+    version: u8,
+    cgroup: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cgroup_bytes: Option<String>,
+    control: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control_bytes: Option<String>,
+    scope: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

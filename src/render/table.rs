@@ -253,7 +253,7 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
             );
             plain(text)
         }
-        Column::What => plain(words::what(listener, &options.asker)),
+        Column::What => plain(words::what_and_condition(listener, &options.asker)),
         Column::Started => plain(match first.and_then(|holder| holder.process.started_at) {
             Some(started) if !whole => started.strftime("%Y-%m-%d %H:%M").to_string(),
             _ => column.value(listener, first),

@@ -9,8 +9,8 @@ use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
-    Candidate, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe, Process, Project,
-    Socket, Text, script,
+    Candidate, Condition, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe,
+    Process, Project, Socket, Text, condition, script,
 };
 
 /// What the asking user is known by.
@@ -195,6 +195,7 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
     let full = queue.is_some_and(|queue| queue.limit.is_some_and(|limit| queue.waiting > limit));
     let waiting = queue.map_or(0, |queue| queue.waiting);
     let meaning = match probe_of.outcome {
+        Outcome::Connects => "; the kernel connects, and no holder runs to accept".to_owned(),
         Outcome::Accepts if waiting > 0 => {
             let wait = match waiting {
                 1 => "1 connection waits".to_owned(),
@@ -278,6 +279,45 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
         (_, Some(command)) => crate::render::escape::command_line(command),
         _ => String::new(),
     }
+}
+
+/// What [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
+pub(crate) fn what_and_condition(listener: &Listener, asker: &Asker) -> String {
+    let what = what(listener, asker);
+    match condition_of_all(listener) {
+        Some(name) if what.is_empty() => format!("({name})"),
+        Some(name) => format!("({name}) {what}"),
+        None => what,
+    }
+}
+
+/// The condition of the first holder, if no holder runs and all are visible.
+pub(crate) fn condition_of_all(listener: &Listener) -> Option<&'static str> {
+    let first = listener.holders.first().filter(|_| listener.unseen.is_none())?;
+    let all = listener.holders.iter().all(|holder| holder.process.condition.is_some());
+    first.process.condition.as_ref().filter(|_| all).map(Condition::as_str)
+}
+
+/// Which holders do not run, and what resumes them.
+pub(crate) fn conditions(listener: &Listener) -> Option<String> {
+    const MOST: usize = 3;
+    let several = listener.holders.len() > 1;
+    let kept: Vec<(&Process, &Condition)> = listener
+        .holders
+        .iter()
+        .filter_map(|holder| Some((&holder.process, holder.process.condition.as_ref()?)))
+        .collect();
+    let told = |(process, condition): &(&Process, &Condition)| {
+        let subject = if several { format!("{} is ", process.id.pid) } else { String::new() };
+        let helps =
+            condition::helps(process).map_or_else(String::new, |remedy| format!("; {}", remedy.phrase()));
+        escape(&format!("{subject}{}{helps}", condition.phrase(process)).as_str().into())
+    };
+    let mut list: Vec<String> = kept.iter().take(MOST).map(told).collect();
+    if kept.len() > MOST {
+        list.push(format!("and {} more", kept.len() - MOST));
+    }
+    (!list.is_empty()).then(|| list.join(". "))
 }
 
 #[cfg(test)]

@@ -100,6 +100,9 @@ impl Case<'_> {
             }
         };
         let own_uid = self.seen.uid;
+        for (_, helps) in self.conditions() {
+            add(helps);
+        }
         let mut sudo = "";
         for listener in self.standing {
             if let Some(stop) = container(listener).and_then(stop_container) {

@@ -8,7 +8,7 @@ use super::reason::forwarded;
 use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::os::{Excluded, Local};
-use crate::{Connection, Listener, Protocol, State};
+use crate::{Connection, Listener, Protocol, State, condition};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -30,6 +30,7 @@ impl Case<'_> {
                 facts.push(fact);
             }
         }
+        facts.extend(self.conditions().into_iter().map(|(fact, _)| fact));
         facts.extend(self.served());
         facts.extend(self.shares());
         if self.kind == VerdictKind::TimeWait || (self.can_bind == Some(true) && self.plain_differs()) {
@@ -131,6 +132,40 @@ impl Case<'_> {
             false => self.seen.holders(listener),
         };
         Some(format!("{who} {what} {}: {why}", endpoint(socket)))
+    }
+
+    /// Which holders do not run, and what helps, a sentence each.
+    pub(super) fn conditions(&self) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        let listens = |listener: &Listener| listener.socket.state == State::Listen;
+        for listener in self.standing.iter().take(16) {
+            for holder in &listener.holders {
+                let process = &holder.process;
+                let Some((condition, remedy)) = process.condition.as_ref().zip(condition::helps(process))
+                else {
+                    continue;
+                };
+                let nobody = listener.unseen.is_none()
+                    && listener.holders.iter().all(|holder| holder.process.condition.is_some());
+                let then = match listens(listener) && nobody {
+                    true => "; the kernel completes connections, and nobody answers them",
+                    false => "",
+                };
+                let (holder, phrase) = (self.seen.holder(holder), condition.phrase(process));
+                let fact = format!("{holder} is {phrase}{then}");
+                if !found.iter().any(|(known, _)| *known == fact) && found.len() < 8 {
+                    let pid = process.id.pid;
+                    let advice = format!(
+                        "pid {pid} is {}: {}; {}",
+                        condition.as_str(),
+                        remedy.phrase(),
+                        condition.signals()
+                    );
+                    found.push((fact, advice));
+                }
+            }
+        }
+        found
     }
 
     /// Whether the listeners may be joined by SO_REUSEPORT.

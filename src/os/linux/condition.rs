@@ -171,16 +171,33 @@ fn parent_of(path: &[u8]) -> &[u8] {
 fn stopped(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
     match stat.state {
         // A stop by a signal is always one of all threads.
-        'T' => Some(Condition::Stopped),
+        'T' => Some(Condition::Stopped { shell: shell_of(stat) }),
         't' => traced(directory, stat),
         // The first thread has ended; the others may still run.
         'Z' if stat.threads > 1 => match States::of(directory)? {
-            States::Stopped => Some(Condition::Stopped),
+            States::Stopped => Some(Condition::Stopped { shell: shell_of(stat) }),
             States::Traced => traced(directory, stat),
             States::Runs => None,
         },
         _ => None,
     }
+}
+
+/// Returns the shell whose job a process is: the parent of its process group's leader, in the same session on the same
+/// terminal, and in another group. That is what job control needs (credentials(7)).
+fn shell_of(stat: &Stat) -> Option<Parent> {
+    if stat.terminal == 0 || stat.group == 0 {
+        return None;
+    }
+    let leader = stat_of(stat.group)?;
+    let shell = stat_of(leader.parent)?;
+    let is_job = |one: &Stat| (one.session, one.terminal) == (stat.session, stat.terminal);
+    (is_job(&leader) && is_job(&shell) && shell.group != stat.group)
+        .then(|| Parent { pid: leader.parent, name: shell.name.as_slice().into() })
+}
+
+fn stat_of(pid: u32) -> Option<Stat> {
+    procfs::parse_stat(&procfs::read_at(CWD, format!("/proc/{pid}/stat").as_str(), LONGEST_FILE).ok()?)
 }
 
 /// Returns the condition if the process stays at its stop.
@@ -196,10 +213,7 @@ fn traced(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
     if again.state != stat.state || before != after || !is_stopped() {
         return None;
     }
-    let named = |pid: u32| {
-        let stat = procfs::read_at(CWD, format!("/proc/{pid}/stat").as_str(), LONGEST_FILE).ok()?;
-        Some(Parent { pid, name: procfs::parse_stat(&stat)?.name.as_slice().into() })
-    };
+    let named = |pid: u32| Some(Parent { pid, name: stat_of(pid)?.name.as_slice().into() });
     Some(Condition::Traced { tracer: after.tracer.and_then(named) })
 }
 

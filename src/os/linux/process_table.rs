@@ -31,7 +31,7 @@ fn entry(pid: u32) -> Option<ProcessEntry> {
         session: Some(stat.session),
         // proc_pid_stat(5): T is stopped by a signal, t by a tracer, Z and X have ended.
         condition: match stat.state {
-            'T' => Some(Condition::Stopped),
+            'T' => Some(Condition::Stopped { shell: None }),
             't' => Some(Condition::Traced { tracer: None }),
             _ => None,
         },

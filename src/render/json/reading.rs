@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use super::{
-    CandidateJson, ConnectionJson, ContainerJson, Document, GapJson, HolderJson, ListenerJson, ParentJson,
-    ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
+    CandidateJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson, HolderJson,
+    ListenerJson, ParentJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
 };
 use crate::{
-    Candidate, Compose, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Gap, Holder, Listener,
-    Outcome, Parent, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Selection, Service,
-    Snapshot, Socket, State, Supervisor, Text, Unseen,
+    Candidate, Compose, Condition, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Freezer,
+    FreezerScope, Gap, Holder, Listener, Outcome, Parent, Probe, Process, ProcessId, Project, Protocol,
+    Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text, Unseen,
 };
 
 /// Reads a document back.
@@ -168,10 +168,6 @@ impl TryFrom<HolderJson> for Holder {
                 .as_ref()
                 .map(|command| command.iter().map(|argument| argument.as_str().into()).collect()),
         };
-        let parent = |parent: ParentJson| {
-            let name = text(&parent.name, parent.name_bytes.as_ref(), "holders.parents.name_bytes")?;
-            Ok(Parent { pid: parent.pid, name })
-        };
         let process = Process {
             id: ProcessId { pid: json.pid, start: json.start },
             name: text(&json.name, json.name_bytes.as_ref(), "holders.name_bytes")?,
@@ -183,14 +179,55 @@ impl TryFrom<HolderJson> for Holder {
             uid: json.uid,
             user: plain(&json.user),
             started_at: json.started_at,
-            parents: json.parents.into_iter().map(parent).collect::<Result<_, _>>()?,
+            parents: json.parents.into_iter().map(Parent::try_from).collect::<Result<_, _>>()?,
             supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
             service: json.service.map(Service::from),
             container: json.container.map(Container::from),
-            condition: None,
+            condition: json.condition.map(Condition::try_from).transpose()?,
         };
         let evidence = Evidence::parse(&json.evidence).ok_or(Wrong("holders.evidence"))?;
         Ok(Holder { process, descriptors: json.descriptors, evidence })
+    }
+}
+
+impl TryFrom<ParentJson> for Parent {
+    type Error = Wrong;
+
+    fn try_from(json: ParentJson) -> Result<Self, Wrong> {
+        let name = text(&json.name, json.name_bytes.as_ref(), "holders.parents.name_bytes")?;
+        Ok(Parent { pid: json.pid, name })
+    }
+}
+
+impl TryFrom<ConditionJson> for Condition {
+    type Error = Wrong;
+
+    fn try_from(json: ConditionJson) -> Result<Self, Wrong> {
+        let parent = |parent: Option<ParentJson>| parent.map(Parent::try_from).transpose();
+        match (json.state.as_str(), json.freezer) {
+            ("stopped", _) => Ok(Condition::Stopped { shell: parent(json.shell)? }),
+            ("traced", _) => Ok(Condition::Traced { tracer: parent(json.tracer)? }),
+            ("frozen", Some(freezer)) => Ok(Condition::Frozen(Freezer::try_from(freezer)?)),
+            ("frozen", None) => Err(Wrong("holders.condition.freezer")),
+            _ => Err(Wrong("holders.condition.state")),
+        }
+    }
+}
+
+impl TryFrom<FreezerJson> for Freezer {
+    type Error = Wrong;
+
+    fn try_from(json: FreezerJson) -> Result<Self, Wrong> {
+        let key = "holders.condition.freezer";
+        Ok(Freezer {
+            version: Some(json.version).filter(|version| matches!(version, 1 | 2)).ok_or(Wrong(key))?,
+            cgroup: text(&json.cgroup, json.cgroup_bytes.as_ref(), key)?,
+            control: text_option(&json.control, &json.control_bytes, key)?,
+            scope: match &json.scope {
+                Some(scope) => Some(FreezerScope::parse(scope).ok_or(Wrong(key))?),
+                None => None,
+            },
+        })
     }
 }
 

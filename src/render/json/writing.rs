@@ -10,13 +10,13 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use super::asked::AskedJson;
 use super::inert::Inert;
 use super::{
-    CandidateJson, ComposeJson, ConnectionJson, ContainerJson, Document, GapJson, GapLine, HolderJson,
-    ListenerJson, ListenerLine, ParentJson, PeerJson, ProbeJson, ProjectJson, QueueJson, SCHEMA, ServiceJson,
-    SupervisorJson, UnseenJson,
+    CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson,
+    GapLine, HolderJson, ListenerJson, ListenerLine, ParentJson, PeerJson, ProbeJson, ProjectJson, QueueJson,
+    SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
 };
 use crate::{
-    Candidate, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot, Supervisor,
-    Text, Unseen,
+    Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot,
+    Supervisor, Text, Unseen,
 };
 
 /// Writes a snapshot as one document.
@@ -169,6 +169,30 @@ impl From<&Holder> for HolderJson {
             supervisor: process.supervisor.as_ref().map(SupervisorJson::from),
             service: process.service.as_ref().map(ServiceJson::from),
             container: process.container.as_ref().map(ContainerJson::from),
+            condition: process.condition.as_ref().map(ConditionJson::from),
+        }
+    }
+}
+
+impl From<&Condition> for ConditionJson {
+    fn from(condition: &Condition) -> Self {
+        let (shell, tracer, freezer) = match condition {
+            Condition::Stopped { shell } => (shell.as_ref(), None, None),
+            Condition::Traced { tracer } => (None, tracer.as_ref(), None),
+            Condition::Frozen(freezer) => (None, None, Some(freezer)),
+        };
+        ConditionJson {
+            state: condition.as_str().to_owned(),
+            shell: shell.map(ParentJson::from),
+            tracer: tracer.map(ParentJson::from),
+            freezer: freezer.map(|freezer| FreezerJson {
+                version: freezer.version,
+                cgroup: lossy(&freezer.cgroup),
+                cgroup_bytes: bytes(&freezer.cgroup),
+                control: lossy_option(&freezer.control),
+                control_bytes: freezer.control.as_ref().and_then(bytes),
+                scope: freezer.scope.map(|scope| scope.as_str().to_owned()),
+            }),
         }
     }
 }
