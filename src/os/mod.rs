@@ -29,6 +29,11 @@ mod xnu;
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
 
+#[cfg(all(feature = "cli", not(target_os = "linux")))]
+mod process_view;
+#[cfg(feature = "cli")]
+mod restart_sources;
+
 /// What is pure of Windows, and is tested everywhere.
 #[cfg(any(windows, test))]
 #[cfg_attr(not(windows), expect(dead_code, reason = "read on Windows alone, tested everywhere"))]
@@ -84,6 +89,8 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
+#[cfg(feature = "cli")]
+pub(crate) use restart_sources::RestartSources;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
