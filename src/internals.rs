@@ -46,3 +46,14 @@ pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::
 pub fn is_inert(text: &str) -> bool {
     text.chars().all(|character| character == '\n' || !crate::text::acts_on_terminal(character))
 }
+
+/// Describes what would start a process again after its end, one restarter a line.
+pub fn restarters(pid: u32) -> String {
+    let described = crate::os::process_table().ok().and_then(|table| {
+        let id = table.get(pid)?.id;
+        let process = crate::os::describe_ids(&[id]).remove(&pid)?;
+        let found = crate::restart::restarters(&process, &table, &mut crate::os::RestartSources);
+        Some(found.iter().map(|restarter| format!("{restarter:?}\n")).collect())
+    });
+    described.unwrap_or_default()
+}

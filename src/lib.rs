@@ -68,6 +68,8 @@ mod process;
 mod process_table;
 mod query;
 pub mod render;
+#[cfg(feature = "cli")]
+mod restart;
 mod script;
 mod shell;
 mod snapshot;

@@ -57,6 +57,32 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
     }
 }
 
+/// The script's path or the module's name that an interpreter was given, and the arguments after it. `None` where no
+/// interpreter runs, or where what it runs is code or not to be told from the command line.
+#[cfg(feature = "cli")]
+pub(crate) fn started(process: &Process) -> Option<(Text, Vec<Text>)> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    match interpreter(process)?.start(arguments)? {
+        Start::Script { path, arguments } | Start::Module { name: path, arguments } => {
+            Some((path.into(), arguments.iter().copied().map(Text::from).collect()))
+        }
+        Start::Named(_) | Start::File(_) => None,
+    }
+}
+
+/// Whether an interpreter runs in this process, whatever it was given.
+#[cfg(feature = "cli")]
+pub(crate) fn is_interpreted(process: &Process) -> bool {
+    interpreter(process).is_some()
+}
+
+/// Whether a shell runs in this process.
+#[cfg(feature = "cli")]
+pub(crate) fn is_shell(process: &Process) -> bool {
+    interpreter(process).is_some_and(|interpreter| interpreter.language == Language::Shell)
+}
+
 /// The interpreter's or launcher's own name, where something else is told instead of it.
 ///
 /// A process may have been given another name: by the kernel that of a script, by itself any.

@@ -31,6 +31,11 @@ mod xnu;
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos", windows)), path = "other.rs")]
 mod sys;
 
+#[cfg(all(feature = "cli", not(target_os = "linux")))]
+mod process_view;
+#[cfg(feature = "cli")]
+mod restart_sources;
+
 /// What is pure of Windows, and is tested everywhere.
 #[cfg(any(windows, test))]
 #[cfg_attr(not(windows), expect(dead_code, reason = "read on Windows alone, tested everywhere"))]
@@ -97,6 +102,8 @@ pub(crate) use machine::{
 pub(crate) use mark::Mark;
 #[expect(unused_imports, reason = "the plan of free reads them")]
 pub(crate) use restart_policy::{AfterSignal, Ending, KillMode, PolicySource, Restart, RestartPolicy};
+#[cfg(feature = "cli")]
+pub(crate) use restart_sources::RestartSources;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]

@@ -22,6 +22,8 @@ mod pin;
 mod pinned;
 #[cfg(feature = "cli")]
 mod process_table;
+#[cfg(feature = "cli")]
+pub(super) mod process_view;
 mod procfs;
 mod published;
 mod restart;
