@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::forwarding::forwarding;
 use super::observe;
+use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Grip, Row};
-use crate::plan::{Access, Account, Facts, Forwarding, Manager, Plan, Request, Return, plan, tree, wrappers};
+use crate::plan::{Access, Account, Facts, Forwarding, Plan, Request, plan, tree, wrappers};
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -169,8 +170,7 @@ struct Machine {
     known: BTreeMap<u32, Process>,
     access: BTreeMap<ProcessId, Access>,
     accounts: BTreeMap<u32, Account>,
-    supervisors: BTreeMap<u32, Manager>,
-    returns: BTreeMap<u32, Vec<Return>>,
+    supervision: Supervision,
     /// The other sockets of the holders, by pid.
     others: BTreeMap<u32, Vec<Socket>>,
     handles: Arc<Handles>,
@@ -190,7 +190,7 @@ impl Machine {
         let processes: Vec<&Process> = holders.iter().map(|(process, _)| *process).collect();
         let known = family(&processes, &table);
         let (handles, access) = take_hold(&processes, &known, &table, request);
-        let (supervisors, returns) = super::supervision::of(&holders, &table, &known);
+        let supervision = supervision(&holders, &table, request.signal);
         Ok(Machine {
             lineage: os::lineage(),
             // Where it cannot be told, a pid may be another process.
@@ -201,8 +201,7 @@ impl Machine {
             table,
             known,
             access,
-            supervisors,
-            returns,
+            supervision,
             handles: Arc::new(handles),
         })
     }
@@ -238,8 +237,8 @@ impl Machine {
             known: &self.known,
             access: &self.access,
             lineage: &self.lineage,
-            supervisors: &self.supervisors,
-            returns: &self.returns,
+            supervisors: &self.supervision.supervisors,
+            returns: &self.supervision.returns,
             accounts: &self.accounts,
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,

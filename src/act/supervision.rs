@@ -1,21 +1,127 @@
-//! Who would start a holder again, and after how long.
+//! Who would start a holder again, after how long, and who can be told to stop it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::os::{self, AfterSignal, EndSignal, RestartSources};
 use crate::plan::{Manager, Restarts, Return};
 use crate::process_table::ProcessTable;
+use crate::restart::{Certainty, Restarter, RestarterKind, Stop, Trigger, restarters};
 use crate::{Listener, Process};
 
-/// The outermost supervisor of each holder, and what comes back after it ends, by pid.
-type Supervision = (BTreeMap<u32, Manager>, BTreeMap<u32, Vec<Return>>);
+/// Docker and Podman wait this long before they start a container again for the first time, if they do.
+const ENGINE_DELAY: Duration = Duration::from_millis(100);
 
-/// Finds out who looks after these holders.
-pub(super) fn of(
+/// What is known of how holders are looked after.
+#[derive(Debug, Default)]
+pub(super) struct Supervision {
+    /// The outermost supervisor of each holder that has one, by pid.
+    pub(super) supervisors: BTreeMap<u32, Manager>,
+    /// What starts again, by the pid of the holder.
+    pub(super) returns: BTreeMap<u32, Vec<Return>>,
+}
+
+/// Finds out who looks after these holders, for the signal that is sent.
+pub(super) fn supervision(
     holders: &[(&Process, &Listener)],
     table: &ProcessTable,
-    known: &BTreeMap<u32, Process>,
+    signal: EndSignal,
 ) -> Supervision {
-    let _ = (holders, table, known);
-    let _: Option<Restarts> = None;
-    (BTreeMap::new(), BTreeMap::new())
+    let mut found = Supervision::default();
+    let pids: Vec<u32> = holders.iter().map(|(process, _)| process.id.pid).collect();
+    for (process, listener) in holders {
+        let pid = process.id.pid;
+        let mut returns = Vec::new();
+        match process.container.as_ref().or(listener.container.as_ref()) {
+            // Supervisors inside of a container are no business of this side of it; its engine is.
+            Some(container) => returns.push(Return {
+                by: Restarts::Engine(container.clone()),
+                delay: Some(ENGINE_DELAY),
+                certain: false,
+            }),
+            None => {
+                let restarters = restarters(process, table, &mut RestartSources);
+                let outermost = restarters.iter().rev().find_map(manager);
+                found.supervisors.extend(outermost.map(|manager| (pid, manager)));
+                returns.extend(restarters.iter().filter_map(by_restarter));
+            }
+        }
+        returns.extend(by_unit(process, &pids, signal));
+        if !returns.is_empty() {
+            found.returns.insert(pid, returns);
+        }
+    }
+    found
+}
+
+/// What the unit of a process does after it ends. The unit reacts to its main process alone.
+fn by_unit(process: &Process, holders: &[u32], signal: EndSignal) -> Vec<Return> {
+    let service = process.service.as_ref().filter(|service| service.manager.as_bytes() == b"systemd");
+    let Some((service, policy)) = service.and_then(|it| Some((it, os::restart_policy(it)?))) else {
+        return Vec::new();
+    };
+    let mut returns = Vec::new();
+    let ends = policy.main_pid.is_none_or(|main| holders.contains(&main));
+    let after = policy.after_signal(signal.number());
+    if ends && after != AfterSignal::StaysDown {
+        returns.push(Return {
+            by: Restarts::Unit(service.clone()),
+            delay: policy.longest_wait(),
+            certain: after == AfterSignal::Restarts && policy.main_pid.is_some(),
+        });
+    }
+    returns.extend(policy.sockets.iter().map(|unit| Return {
+        by: Restarts::SocketUnit(unit.clone()),
+        delay: None,
+        certain: true,
+    }));
+    returns
+}
+
+fn by_restarter(restarter: &Restarter) -> Option<Return> {
+    // One that waits for a changed file starts nothing because a server ended.
+    (restarter.trigger != Trigger::FileChange).then(|| Return {
+        by: Restarts::Process { kind: name(restarter.kind), id: restarter.id, name: restarter.name.clone() },
+        delay: restarter.delay,
+        certain: restarter.certainty == Certainty::Certain && restarter.trigger == Trigger::End,
+    })
+}
+
+/// A restarter that can be told to stop one program, or of which that one could be asked for.
+fn manager(restarter: &Restarter) -> Option<Manager> {
+    let (stop, find) = match &restarter.stop {
+        Stop::Command(words) => (Some(words.clone()), None),
+        Stop::FindName(words) => (None, Some(words.clone())),
+        Stop::Unknown => (None, None),
+        Stop::EndRestarter => return None,
+    };
+    let program = restarter.program.clone();
+    is_supervisor(restarter.kind).then(|| Manager::Supervisor {
+        kind: name(restarter.kind),
+        program,
+        stop,
+        find,
+    })
+}
+
+fn is_supervisor(kind: RestarterKind) -> bool {
+    use RestarterKind::{Circus, Daemontools, Openrc, Pm2, Runit, S6, Supervisord};
+    matches!(kind, Runit | S6 | Daemontools | Openrc | Supervisord | Circus | Pm2)
+}
+
+/// What a kind of restarter is called.
+fn name(kind: RestarterKind) -> &'static str {
+    match kind {
+        RestarterKind::Runit => "runit",
+        RestarterKind::S6 => "s6",
+        RestarterKind::Daemontools => "daemontools",
+        RestarterKind::Openrc => "OpenRC",
+        RestarterKind::Supervisord => "supervisord",
+        RestarterKind::Circus => "circus",
+        RestarterKind::Pm2 => "pm2",
+        RestarterKind::ShellLoop => "a loop in a shell",
+        RestarterKind::FileWatcher => "a file watcher",
+        RestarterKind::ServerMaster => "its main process",
+        RestarterKind::ProcessManager => "a process manager",
+    }
 }

@@ -29,7 +29,11 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Via::Service => plan::Via::Service,
         Via::Supervisor => plan::Via::Supervisor,
     };
-    let plans = match prepare(&targets, Request { via, tree: arguments.tree }, &runtimes()) {
+    let plans = match prepare(
+        &targets,
+        Request { via, tree: arguments.tree, signal: signal(arguments) },
+        &runtimes(),
+    ) {
         Ok(plans) => plans,
         Err(error) => return fail(&error.to_string(), None),
     };
@@ -61,6 +65,14 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
         return Err(Exit::Usage);
     }
     Ok(targets)
+}
+
+/// The first signal.
+fn signal(arguments: &Free) -> EndSignal {
+    match arguments.kill {
+        true => EndSignal::Kill,
+        false => arguments.signal.unwrap_or(EndSignal::Terminate),
+    }
 }
 
 /// A watch longer than this is announced to a person who waits.
@@ -140,11 +152,7 @@ impl Answer<'_> {
                 return Ok(Exit::NotFound);
             }
         }
-        let signal = match arguments.kill {
-            true => EndSignal::Kill,
-            false => arguments.signal.unwrap_or(EndSignal::Terminate),
-        };
-        let manner = Manner { timeout: arguments.timeout, signal, force: arguments.force };
+        let manner = Manner { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
         let mut outcomes = Vec::new();
         let mut announced = false;
         for prepared in self.plans {

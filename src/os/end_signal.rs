@@ -31,6 +31,20 @@ impl EndSignal {
         EndSignal::NAMES.iter().find(|(signal, _)| *signal == self).map_or("TERM", |(_, name)| name)
     }
 
+    /// The number that Linux has for it.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            EndSignal::Hangup => 1,
+            EndSignal::Interrupt => 2,
+            EndSignal::Quit => 3,
+            EndSignal::Abort => 6,
+            EndSignal::Kill => 9,
+            EndSignal::User1 => 10,
+            EndSignal::User2 => 12,
+            EndSignal::Terminate => 15,
+        }
+    }
+
     /// The signal of this name, with or without `SIG`, or of this number where every Unix has the same one for it.
     pub(crate) fn parse(text: &str) -> Option<EndSignal> {
         let by_number = match text {

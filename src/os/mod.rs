@@ -20,7 +20,7 @@ mod portable;
 mod process_table;
 mod processes;
 mod project;
-#[expect(dead_code, reason = "the plan of free reads all of it; other systems tell no policy")]
+#[cfg(feature = "cli")]
 mod restart_policy;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod xnu;
@@ -100,8 +100,8 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
-#[expect(unused_imports, reason = "the plan of free reads them")]
-pub(crate) use restart_policy::{AfterSignal, Ending, KillMode, PolicySource, Restart, RestartPolicy};
+#[cfg(feature = "cli")]
+pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
 #[cfg(feature = "cli")]
@@ -413,7 +413,7 @@ pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
 /// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than
 /// Linux, for managers other than systemd, for units that are no services, and if neither the manager nor the unit's
 /// files tell.
-#[expect(dead_code, reason = "the plan of free asks")]
+#[cfg(feature = "cli")]
 pub(crate) fn restart_policy(service: &Service) -> Option<RestartPolicy> {
     sys::restart_policy(service)
 }

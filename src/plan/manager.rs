@@ -31,9 +31,21 @@ pub(crate) struct Account {
 /// What would start a holder again, and can be told to stop it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Manager {
-    Container { container: Container, owner: Option<Account> },
-    Service { service: Service, also: Option<Text> },
-    Supervisor { kind: &'static str, program: Option<Text>, stop: Option<Vec<Text>> },
+    Container {
+        container: Container,
+        owner: Option<Account>,
+    },
+    Service {
+        service: Service,
+        also: Option<Text>,
+    },
+    /// `find` lists what the supervisor runs, where the program's name is not known.
+    Supervisor {
+        kind: &'static str,
+        program: Option<Text>,
+        stop: Option<Vec<Text>>,
+        find: Option<Vec<Text>>,
+    },
 }
 
 impl Manager {
@@ -246,7 +258,13 @@ mod tests {
     }
 
     fn service(name: &str) -> Service {
-        Service { manager: "systemd".into(), name: name.into(), scope: "system".into(), uid: None, activates: None }
+        Service {
+            manager: "systemd".into(),
+            name: name.into(),
+            scope: "system".into(),
+            uid: None,
+            activates: None,
+        }
     }
 
     /// The commands of a holder's managers, the right one first.
@@ -279,6 +297,7 @@ mod tests {
             kind: "supervisord",
             program: Some("web".into()),
             stop: Some(vec!["supervisorctl".into(), "stop".into(), "web".into()]),
+            find: None,
         };
         let found = commands(server.clone(), unit, Some(supervisor.clone()));
         assert_eq!(found[0], "supervisorctl stop web", "systemd would start the supervisor alone");

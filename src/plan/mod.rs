@@ -12,6 +12,7 @@ pub(crate) use manager::{Account, Manager, Via};
 pub(crate) use role::{Role, role};
 pub(crate) use wrapper::{tree, wrappers};
 
+use crate::os::EndSignal;
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) via: Via,
     /// The whole tree of the wrapper, not the holders alone.
     pub(crate) tree: bool,
+    /// The first signal.
+    pub(crate) signal: EndSignal,
 }
 
 /// Whether a process may be signalled.

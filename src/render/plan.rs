@@ -189,16 +189,20 @@ pub(crate) fn returns(back: &Return) -> String {
         }
         Restarts::Process { kind, id, name } => {
             let name = words::process_name(name);
-            let kind = if *kind == name { String::new() } else { format!(" ({kind})") };
-            format!("{name}{kind}, pid {}, {starts}{when}", id.pid)
+            let kind = if *kind == name { String::new() } else { format!(", {kind}") };
+            format!("{name} (pid {}{kind}) {starts}{when}", id.pid)
         }
     }
 }
 
 fn managed(manager: &Manager, command: Option<&[Text]>) -> String {
-    let stop = match command.and_then(shell::line) {
-        Some(stop) => format!(": {stop} stops it; so does --via {}", via_word(manager.via())),
-        None => String::new(),
+    let stop = match (command.and_then(shell::line), manager) {
+        (Some(stop), _) => format!(": {stop} stops it; so does --via {}", via_word(manager.via())),
+        (None, Manager::Supervisor { find: Some(find), .. }) => match shell::line(find) {
+            Some(find) => format!(": {find} lists what it runs"),
+            None => String::new(),
+        },
+        _ => String::new(),
     };
     match manager {
         Manager::Container { .. } => format!("it runs in {}{stop}", manager_phrase(manager)),

@@ -76,8 +76,10 @@ impl Conditions {
             return None;
         }
         let outer = parent_of(freezer.cgroup.as_bytes());
+        // It has a service only if it is in this pid namespace.
+        let mut own = || process.service.is_some();
         let ((service, container), (outer_service, outer_container)) =
-            (belongs_to(freezer.cgroup.as_bytes()), belongs_to(outer));
+            (belongs_to(freezer.cgroup.as_bytes(), &mut own), belongs_to(outer, &mut own));
         let known_container = process.container.as_ref().map(|container| &container.id);
         let is_container = |container: Option<crate::Container>| {
             container.is_some_and(|container| Some(&container.id) == known_container)
