@@ -70,6 +70,7 @@ mod query;
 pub mod render;
 #[cfg(feature = "cli")]
 mod restart;
+mod role;
 mod script;
 mod shell;
 mod snapshot;

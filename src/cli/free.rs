@@ -128,7 +128,9 @@ impl Answer<'_> {
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
             let why = why.map(|(plan, refusal)| answers::refusal(plan, refusal)).unwrap_or_default();
-            return Ok(fail(&format!("refused, and nothing was done: {why}"), None));
+            // A person has just read the reasons.
+            let why = if self.options.width.is_some() { String::new() } else { format!(": {why}") };
+            return Ok(fail(&format!("refused, and nothing was done{why}"), None));
         }
         if arguments.dry_run {
             let looks = self.looks()?;

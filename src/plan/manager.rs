@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::role::{Role, role};
 use crate::containers::relay;
+use crate::role::{Role, role};
 use crate::verdict::stop_service;
 use crate::{Container, Holder, Listener, Service, Text};
 

@@ -2,18 +2,17 @@
 //! back. Pure: `act` observes and carries out, `render` says it.
 
 mod manager;
-mod role;
 mod wrapper;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) use manager::{Account, Manager, Via};
-pub(crate) use role::{Role, role};
 pub(crate) use wrapper::{tree, wrappers};
 
 use crate::os::EndSignal;
 use crate::process_table::ProcessTable;
+use crate::role::{Role, role};
 use crate::verdict::Asked;
 use crate::{
     Candidate, Connection, Evidence, Gap, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,

@@ -85,11 +85,13 @@ fn section(label: &str, lines: &[String], options: &Options, out: &mut dyn Write
 
 /// Writes what would be done to free a port, and why something of it may not be done.
 pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    if !plan.refusals.is_empty() {
+        return refused(plan, options, out);
+    }
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
     let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
-        0 => writeln!(out, "to free {subject}:")?,
         _ if stops => writeln!(out, "to free {subject}, run this:")?,
         1 => writeln!(out, "to free {subject}, end this process:")?,
         many => writeln!(out, "to free {subject}, end these {many} processes:")?,
@@ -114,9 +116,28 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
     for note in &plan.notes {
         label(phrases::note_label(note), &phrases::note(note, &plan.asked), options, out)?;
     }
+    Ok(())
+}
+
+/// Writes who holds a port, and why nobody is ended for it.
+fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    writeln!(out, "{subject} is not freed:")?;
+    for step in &plan.steps {
+        label(
+            "held by",
+            &format!("{}: {}", words::process(&step.process), phrases::part(step)),
+            options,
+            out,
+        )?;
+    }
+    let mut reasons: Vec<String> = Vec::new();
     for refusal in &plan.refusals {
-        let text = phrases::refusal(refusal, &plan.asked);
-        writeln!(out, "  {}", options.palette.paint(Meaning::Unseen, format!("refused: {text}")))?;
+        let reason = phrases::refusal(refusal, &plan.asked);
+        if !reasons.contains(&reason) {
+            label("refused", &reason, options, out)?;
+            reasons.push(reason);
+        }
     }
     Ok(())
 }

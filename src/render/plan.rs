@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use crate::os;
-use crate::plan::{LONGEST_LIST, Manager, Note, Part, Refusal, Restarts, Return, Role, Step, Via};
+use crate::plan::{LONGEST_LIST, Manager, Note, Part, Refusal, Restarts, Return, Step, Via};
 use crate::render::escape::escape;
 use crate::render::words;
+use crate::role::Role;
 use crate::verdict::Asked;
 use crate::{Candidate, Connection, Listener, Process, Protocol, Service, Socket, Text, shell};
 
@@ -250,7 +251,7 @@ fn stands_for(
         Role::ServiceHost => format!("{who} runs services of Windows, and all of them would end with it"),
         Role::Engine => format!("{who} serves every container, and ending it ends or orphans them all"),
         Role::ContainerHelper => {
-            format!("{who} works for a container, and ending it leaves the container running")
+            format!("{who} works for a container, which goes on without it")
         }
         Role::MachineHelper => {
             format!("{who} passes connections on into a virtual machine, where the listener is")

@@ -43,6 +43,8 @@ use Named::{Exactly, Prefix};
 const ENGINES: &[Named] = &[
     Exactly("dockerd"),
     Exactly("dockerd-rootless"),
+    // It is a rootless Docker with all of its containers.
+    Exactly("rootlesskit"),
     Exactly("containerd"),
     Exactly("buildkitd"),
     Exactly("podman"),
@@ -70,7 +72,6 @@ const CONTAINER_HELPERS: &[Named] = &[
     Exactly("conmonrs"),
     Exactly("docker-proxy"),
     Exactly("docker-init"),
-    Exactly("rootlesskit"),
     Exactly("rootlesskit-docker-proxy"),
     Prefix("rootlessport"),
     Exactly("slirp4netns"),
