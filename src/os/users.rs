@@ -28,7 +28,7 @@ pub(super) fn own() -> Option<u32> {
 }
 
 /// The home folder of a user.
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(super) fn home(uid: u32) -> Option<std::path::PathBuf> {
     Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
 }

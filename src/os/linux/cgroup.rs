@@ -222,7 +222,7 @@ fn mounts(bytes: &[u8], is_wanted: impl Fn(&[u8], &[u8]) -> bool) -> Vec<Mount> 
 }
 
 /// Blanks, newlines and backslashes are written as three octal digits in mountinfo.
-fn unescape(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let [first, after @ ..] = rest {

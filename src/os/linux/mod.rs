@@ -27,12 +27,15 @@ pub(super) mod process_view;
 mod procfs;
 mod published;
 mod restart;
+mod restart_files;
 mod sight;
 mod socket_units;
 mod supervised;
 mod systemd;
 mod table;
 mod unit_files;
+mod unit_folder;
+mod unit_syntax;
 mod unix_diag;
 mod walk;
 

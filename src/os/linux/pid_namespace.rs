@@ -1,6 +1,8 @@
 //! Whether /proc shows the pid namespace this process is in. If it does not, a pid that is read there belongs to
 //! another process here, or to none.
 
+use std::os::fd::AsFd;
+
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
@@ -23,6 +25,13 @@ pub(in crate::os) fn is_own() -> Option<bool> {
     let status = procfs::read_at(CWD, "/proc/self/status", 64 * 1024).ok()?;
     // A kernel without pid namespaces (or older than 4.1) has no such line; the link has decided.
     Some(namespaces(&status).is_none_or(|count| count == 1))
+}
+
+/// Returns whether the process that this is the directory of is in the pid namespace of /proc, and not in one below.
+/// Readable by everybody.
+pub(super) fn has(process: impl AsFd) -> bool {
+    let status = procfs::read_at(process, "status", 64 * 1024);
+    status.is_ok_and(|status| namespaces(&status) == Some(1))
 }
 
 /// The number of pid namespaces in the line `NSpid:` of /proc/PID/status.
@@ -52,6 +61,11 @@ mod tests {
     #[test]
     fn this_process_is_in_its_own_proc() {
         assert_eq!(is_own(), Some(true));
+    }
+
+    #[test]
+    fn processes_are_in_one_or_in_one_below() {
+        assert!(has(std::fs::File::open("/proc/self").unwrap()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::belonging::{belongs_to, container};
 use super::condition::Conditions;
 use super::pin::{Directory, Pin};
-use super::{ancestors, cgroup, procfs};
+use super::{ancestors, cgroup, pid_namespace, procfs};
 use crate::{Gap, Process, Text};
 
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
@@ -48,10 +48,7 @@ impl Pinned {
         process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
         let cgroup = cgroup.unwrap_or_default();
         if let Some(path) = cgroup::of_process(&cgroup) {
-            let mut own_pids = || {
-                let status = procfs::read_at(&*directory, "status", LONGEST_COMMAND);
-                status.is_ok_and(|status| procfs::is_in_own_pid_namespace(&status))
-            };
+            let mut own_pids = || pid_namespace::has(&*directory);
             (process.service, process.container) = belongs_to(&path, &mut own_pids);
         }
         if process.container.is_none() {

@@ -44,14 +44,6 @@ pub(super) fn sees_all_cgroups() -> bool {
     )
 }
 
-/// Whether /proc/PID/status shows the process to be in the pid namespace that this /proc is of: it has one number there
-/// and none in a namespace below (NSpid, proc_pid_status(5); Linux 4.1).
-pub(super) fn is_in_own_pid_namespace(status: &[u8]) -> bool {
-    let mut lines = status.split(|byte| *byte == b'\n');
-    let pids = lines.find_map(|line| line.strip_prefix(b"NSpid:"));
-    pids.map(<[u8]>::trim_ascii).is_some_and(|pids| !pids.is_empty() && pids.iter().all(u8::is_ascii_digit))
-}
-
 /// How many files are open on this machine (proc_sys_fs(5), file-nr). Each has one descriptor at least.
 pub(super) fn open_files() -> Option<u64> {
     let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
@@ -258,13 +250,6 @@ mod tests {
         for torn in [&b""[..], b"42", b"42 (x", b"42 (x) S 1", b")("] {
             assert_eq!(parse_stat(torn), None);
         }
-    }
-
-    #[test]
-    fn pid_namespaces() {
-        assert!(is_in_own_pid_namespace(b"Name:\tx\nNSpid:\t812\nNSpgid:\t812\t1\n"));
-        assert!(!is_in_own_pid_namespace(b"Name:\tx\nNSpid:\t812\t1\n"));
-        assert!(!is_in_own_pid_namespace(b"Name:\tNSpid:\nNSpid:\n"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Interface, Manager};
+use super::unit_files;
 use crate::os::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 use crate::unit_name::{self, UnitKind};
 use crate::{Service, Text};
@@ -18,8 +19,14 @@ pub(in crate::os) fn policy(service: &Service) -> Option<RestartPolicy> {
         return None;
     }
     let manager = Manager::of(service)?;
-    let mut connection = Connection::open(manager, Instant::now() + PATIENCE).ok()??;
-    by_manager(&mut connection, &service.name).ok()?
+    let answer = Connection::open(manager, Instant::now() + PATIENCE).and_then(|connection| {
+        connection.map(|mut connection| by_manager(&mut connection, &service.name)).transpose()
+    });
+    match answer {
+        Ok(Some(answer)) => answer,
+        // It does not run, or does not let itself be asked by this user.
+        Ok(None) | Err(_) => unit_files::restart_policy(manager, &service.name),
+    }
 }
 
 /// Asks the manager. `Ok(None)` if it knows no such unit. Reading a property of a unit loads its files and does

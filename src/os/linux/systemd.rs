@@ -60,7 +60,7 @@ enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listening {
     pub(super) unit: Text,
-    places: Vec<(Text, Text)>,
+    pub(super) places: Vec<(Text, Text)>,
 }
 
 impl Listening {

@@ -1,162 +1,275 @@
-//! What a socket unit starts by its files, where systemd itself does not answer (systemd.unit(5), systemd.socket(5)).
+//! What the files of units say, for when systemd itself does not answer (systemd.unit(5), systemd.socket(5),
+//! systemd.service(5)). What was set at run time is not in them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::net::{Ipv6Addr, SocketAddr};
 
-use super::procfs;
-use super::systemd::{Manager, template};
-use crate::Text;
+use super::restart_files;
+use super::systemd::{Listening, Manager};
+use super::unit_folder::{Folder, folders};
+use super::unit_syntax::{Setting, is_true, settings};
+use crate::os::restart_policy::RestartPolicy;
+use crate::{Text, unit_name};
 
-/// The most that is read of a unit's file.
-const LONGEST_FILE: u64 = 64 << 10;
+/// The most socket units whose files are read.
+const MOST_UNITS: usize = 1024;
 
-/// The service that a socket unit starts, by its files. `None` where it has none, or they are not told.
+/// Returns the service that a socket unit starts. `None` if it has no files, or they do not tell.
 pub(super) fn activates(manager: Manager, unit: &Text) -> Option<Text> {
-    activates_among(&directories(manager), unit)
+    activates_among(&folders(manager), unit)
 }
 
-/// Where a manager's units are, the most important first.
-fn directories(manager: Manager) -> Vec<PathBuf> {
-    let below = match manager {
-        Manager::System => "system",
-        Manager::User(_) => "user",
-    };
-    ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"]
-        .iter()
-        .map(|place| PathBuf::from(place).join(below))
-        .collect()
+/// Returns the socket units that have files, and where they listen.
+pub(super) fn listening(manager: Manager) -> Vec<Listening> {
+    listening_among(&folders(manager), manager)
 }
 
-fn activates_among(directories: &[PathBuf], unit: &Text) -> Option<Text> {
-    let name = unit.as_str().filter(|name| !name.contains('/'))?;
-    let stem = name.strip_suffix(".socket")?;
+/// Returns the restart policy of a service.
+pub(super) fn restart_policy(manager: Manager, unit: &Text) -> Option<RestartPolicy> {
+    restart_policy_among(&folders(manager), unit)
+}
+
+/// The settings of a unit: those of its file, then those of its drop-ins in the order in which they count.
+fn read(folders: &[Folder], unit: &str) -> Option<Vec<Setting>> {
+    let template = template(unit);
     // An instance has the file of its template, unless it has one of its own.
-    let whole = stem.split_once('@').map(|(stem, _)| format!("{stem}@.socket"));
-    let read = |path: PathBuf| procfs::read_at(rustix::fs::CWD, path, LONGEST_FILE).ok();
-    let names = || std::iter::once(name).chain(whole.as_deref());
-    let file =
-        names().find_map(|name| directories.iter().find_map(|directory| read(directory.join(name))))?;
-    let mut settings = Settings::default();
-    settings.read(&file);
-    // Of two additions with the same name the more important counts; they are read in the order of their names.
-    let mut additions: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
+    let names = || std::iter::once(unit).chain(template.as_deref());
+    // A unit whose file is empty or /dev/null is masked, and so it is not looked for further on.
+    let file = names().find_map(|name| folders.iter().find_map(|folder| folder.read(name)))??;
+    let mut found = settings(&file);
+    // Of two drop-ins with the same name the more important counts; they are read in the order of their names.
+    let mut drop_ins: BTreeMap<OsString, Vec<u8>> = BTreeMap::new();
     for name in names() {
-        for directory in directories {
-            let entries = std::fs::read_dir(directory.join(format!("{name}.d"))).into_iter().flatten();
-            for entry in entries.flatten().filter(|entry| entry.path().extension() == Some("conf".as_ref())) {
-                additions.entry(entry.file_name()).or_insert_with(|| entry.path());
+        for folder in folders {
+            for (name, bytes) in folder.drop_ins(name) {
+                drop_ins.entry(name).or_insert(bytes);
             }
         }
     }
-    for bytes in additions.into_values().filter_map(read) {
-        settings.read(&bytes);
+    found.extend(drop_ins.values().flat_map(|bytes| settings(bytes)));
+    Some(found)
+}
+
+/// Returns the template that a unit is an instance of: `x@.service` for `x@1.service`.
+fn template(unit: &str) -> Option<String> {
+    let (stem, suffix) = unit.rsplit_once('.')?;
+    let (prefix, instance) = stem.split_once('@')?;
+    (!prefix.is_empty() && !instance.is_empty()).then(|| format!("{prefix}@.{suffix}"))
+}
+
+fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
+    let stem = unit.as_str()?.strip_suffix(".socket")?;
+    unit_name::runnable(unit.as_bytes())?;
+    let (mut service, mut each) = (None, false);
+    for setting in read(folders, unit.as_str()?)?.iter().filter(|setting| setting.section == b"Socket") {
+        match setting.key.as_slice() {
+            b"Service" => service = Some(setting.value.clone()).filter(|value| !value.is_empty()),
+            b"Accept" => each = is_true(&setting.value),
+            _ => {}
+        }
     }
-    match (settings.service, settings.accept) {
+    match (service, each) {
         // What a specifier stands for is systemd's to say.
-        (Some(service), _) if service.as_bytes().contains(&b'%') => None,
-        (Some(service), false) => Some(service),
-        (_, true) => template(unit),
+        (Some(service), _) if service.contains(&b'%') => None,
+        (Some(service), false) => Some(service.into()),
+        (_, true) => super::systemd::template(unit),
         (None, false) => Some(format!("{stem}.service").as_str().into()),
     }
 }
 
-/// What a socket unit's files say of the service.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Settings {
-    service: Option<Text>,
-    accept: bool,
+fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
+    let mut names: Vec<String> =
+        folders.iter().flat_map(|folder| folder.names(".socket", MOST_UNITS)).collect();
+    names.sort();
+    names.dedup();
+    names.truncate(MOST_UNITS);
+    let listening = |name: String| {
+        unit_name::runnable(name.as_bytes())?;
+        let places = places(&read(folders, &name)?, manager);
+        (!places.is_empty()).then(|| Listening { unit: name.as_str().into(), places })
+    };
+    names.into_iter().filter_map(listening).collect()
 }
 
-impl Settings {
-    fn read(&mut self, file: &[u8]) {
-        let mut in_section = false;
-        for line in file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-            if line.starts_with(b"[") {
-                in_section = line == b"[Socket]";
-                continue;
-            }
-            let Some(at) = line.iter().position(|byte| *byte == b'=').filter(|_| in_section) else {
-                continue;
-            };
-            let (key, value) = line.split_at(at);
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            match key.trim_ascii() {
-                b"Service" => self.service = (!value.is_empty()).then(|| value.into()),
-                b"Accept" => {
-                    self.accept = [&b"1"[..], b"y", b"yes", b"t", b"true", b"on"]
-                        .iter()
-                        .any(|yes| value.eq_ignore_ascii_case(yes));
-                }
-                _ => {}
-            }
+/// Where a socket unit listens, written as its manager writes it.
+fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
+    let mut places: Vec<(Text, Text)> = Vec::new();
+    for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
+        let kind = match setting.key.as_slice() {
+            b"ListenStream" => "Stream",
+            b"ListenDatagram" => "Datagram",
+            b"ListenSequentialPacket" => "SequentialPacket",
+            _ => continue,
+        };
+        if setting.value.is_empty() {
+            // An empty value resets all three.
+            places.clear();
+        } else if let Some(place) = place(&setting.value, manager) {
+            places.push((kind.into(), place.as_str().into()));
         }
     }
+    places
+}
+
+/// One address of a ListenStream= or its like, as the manager would tell it. `None` for what is no port and no path,
+/// and for specifiers other than `%t`.
+fn place(value: &[u8], manager: Manager) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?;
+    let runtime = match manager {
+        Manager::System => "/run".to_owned(),
+        Manager::User(uid) => format!("/run/user/{uid}"),
+    };
+    let value = value.replace("%t", &runtime);
+    if value.starts_with('/') || value.starts_with('@') {
+        return (!value.contains('%')).then_some(value);
+    }
+    if let Ok(port) = value.parse::<u16>() {
+        return Some(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port).to_string());
+    }
+    // A device may follow: `[x]:y%dev`.
+    let address = value.split('%').next().unwrap_or_default();
+    address.parse::<SocketAddr>().ok().map(|address| address.to_string())
+}
+
+fn restart_policy_among(folders: &[Folder], unit: &Text) -> Option<RestartPolicy> {
+    let name = unit.as_str()?;
+    unit_name::runnable(unit.as_bytes())?;
+    let settings = read(folders, name)?;
+    let mut policy = restart_files::policy(&settings);
+    // Without Sockets=, the unit of the same name; whether it is active is unknown, so it is told if there is one.
+    let stem = name.strip_suffix(".service")?;
+    let socket = Text::from(format!("{stem}.socket").as_str());
+    if activates_among(folders, &socket).as_ref() == Some(unit) && !policy.sockets.contains(&socket) {
+        policy.sockets.push(socket);
+    }
+    Some(policy)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::*;
+    use crate::os::restart_policy::{PolicySource, Restart};
 
-    #[test]
-    fn files_and_what_is_added_to_them() {
-        let root = std::env::temp_dir().join(format!("allears-units-{}", std::process::id()));
-        let (etc, lib) = (root.join("etc"), root.join("lib"));
-        let write = |path: PathBuf, text: &str| {
+    /// Folders for units, which go with it.
+    struct Units(PathBuf);
+
+    impl Units {
+        fn new(name: &str) -> Units {
+            let root = std::env::temp_dir().join(format!("allears-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&root).unwrap();
+            Units(root)
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.0.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
-        };
-        write(lib.join("plain.socket"), "[Socket]\nListenStream=631\n");
-        write(lib.join("named.socket"), "[Unit]\nService=no\n[Socket]\n Service = other.service \n");
-        write(lib.join("each.socket"), "[Socket]\nAccept=yes\n");
-        write(lib.join("both.socket"), "[Socket]\nService=lib.service\n");
-        write(etc.join("both.socket"), "[Socket]\nService=etc.service\n");
-        write(lib.join("added.socket"), "[Socket]\nService=lib.service\n");
-        write(lib.join("added.socket.d/10.conf"), "[Socket]\nService=added.service\n");
-        write(etc.join("added.socket.d/10.conf"), "[Socket]\nService=\n");
-        write(lib.join("many@.socket"), "[Socket]\nListenStream=%i\n");
-        write(lib.join("told@.socket"), "[Socket]\nService=told-%i.service\n");
-        let places = [etc, lib];
-        let told: Vec<Option<String>> = [
-            "plain.socket",
-            "named.socket",
-            "each.socket",
-            "both.socket",
-            "added.socket",
-            "many@a.socket",
-            "told@a.socket",
-            "none.socket",
-            "../plain.socket",
-            "plain.service",
-        ]
-        .iter()
-        .map(|unit| activates_among(&places, &(*unit).into()).map(|name| name.to_string_lossy().into_owned()))
-        .collect();
-        std::fs::remove_dir_all(&root).unwrap();
-        let some = |name: &str| Some(name.to_owned());
-        assert_eq!(
-            told,
-            [
-                some("plain.service"),
-                some("other.service"),
-                some("each@.service"),
-                some("etc.service"),
-                some("added.service"),
-                some("many@a.service"),
-                None,
-                None,
-                None,
-                None,
-            ]
-        );
+        }
+
+        fn folders(&self) -> Vec<Folder> {
+            vec![Folder::of_root(self.0.join("etc")), Folder::of_root(self.0.join("lib"))]
+        }
     }
 
-    proptest! {
-        #[test]
-        fn any_bytes(bytes: Vec<u8>) {
-            let mut settings = Settings::default();
-            settings.read(&bytes);
+    impl Drop for Units {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn what_a_socket_unit_starts() {
+        let units = Units::new("activates");
+        units.write("lib/plain.socket", "[Socket]\nListenStream=631\n");
+        units.write("lib/named.socket", "[Unit]\nService=no\n[Socket]\n Service = other.service \n");
+        units.write("lib/each.socket", "[Socket]\nAccept=yes\n");
+        units.write("lib/both.socket", "[Socket]\nService=lib.service\n");
+        units.write("etc/both.socket", "[Socket]\nService=etc.service\n");
+        units.write("lib/added.socket", "[Socket]\nService=lib.service\n");
+        units.write("lib/added.socket.d/10.conf", "[Socket]\nService=added.service\n");
+        units.write("etc/added.socket.d/10.conf", "[Socket]\nService=\n");
+        units.write("lib/many@.socket", "[Socket]\nListenStream=%i\n");
+        units.write("lib/told@.socket", "[Socket]\nService=told-%i.service\n");
+        units.write("lib/masked.socket", "[Socket]\nService=x.service\n");
+        std::os::unix::fs::symlink("/dev/null", units.0.join("etc/masked.socket")).unwrap();
+        for (unit, service) in [
+            ("plain.socket", Some("plain.service")),
+            ("named.socket", Some("other.service")),
+            ("each.socket", Some("each@.service")),
+            ("both.socket", Some("etc.service")),
+            ("added.socket", Some("added.service")),
+            ("many@a.socket", Some("many@a.service")),
+            ("told@a.socket", None),
+            ("none.socket", None),
+            ("../plain.socket", None),
+            ("plain.service", None),
+            ("masked.socket", None),
+        ] {
+            let found = activates_among(&units.folders(), &unit.into());
+            assert_eq!(found, service.map(Text::from), "{unit}");
+        }
+    }
+
+    #[test]
+    fn where_socket_units_listen() {
+        let units = Units::new("listening");
+        units.write(
+            "lib/web.socket",
+            "[Socket]\nListenStream=8080\nListenStream=127.0.0.1:81\nListenDatagram=[::1]:53\n",
+        );
+        units.write(
+            "lib/path.socket",
+            "[Socket]\nListenStream=%t/x.sock\nListenStream=@x\nListenStream=%h/x\n",
+        );
+        units.write("etc/web.socket.d/a.conf", "[Socket]\nListenStream=\nListenStream=[fe80::1]:82%eth0\n");
+        units.write("etc/x@.socket", "[Socket]\nListenStream=83\n");
+        units.write("etc/vsock.socket", "[Socket]\nListenStream=vsock:2:1\n");
+        let listening = |manager| {
+            let found = listening_among(&units.folders(), manager);
+            let place = |(kind, place): &(Text, Text)| {
+                format!("{} {}", kind.to_string_lossy(), place.to_string_lossy())
+            };
+            found
+                .iter()
+                .map(|it| (it.unit.to_string_lossy().into_owned(), it.places.iter().map(place).collect()))
+                .collect::<Vec<(String, Vec<String>)>>()
+        };
+        let web = ("web.socket".to_owned(), vec!["Stream [fe80::1]:82".to_owned()]);
+        let path = |run: &str| {
+            ("path.socket".to_owned(), vec![format!("Stream {run}/x.sock"), "Stream @x".to_owned()])
+        };
+        assert_eq!(listening(Manager::System), [path("/run"), web.clone()]);
+        assert_eq!(listening(Manager::User(1000)), [path("/run/user/1000"), web]);
+    }
+
+    #[test]
+    fn when_a_service_comes_back() {
+        let units = Units::new("restart");
+        units.write("lib/web.service", "[Service]\nRestart=on-failure\nRestartSec=5\n");
+        units.write("etc/web.service.d/a.conf", "[Service]\nRestart=always\nRestartSec=1min 500ms\n");
+        units.write("lib/web.socket", "[Socket]\nListenStream=1\n");
+        units.write("lib/other.socket", "[Socket]\nListenStream=2\nService=else.service\n");
+        units.write("lib/other.service", "[Service]\nExecStart=/bin/true\n");
+        let policy = restart_policy_among(&units.folders(), &"web.service".into()).unwrap();
+        assert_eq!((policy.restart, policy.source), (Restart::Always, PolicySource::UnitFiles));
+        assert_eq!(policy.delay, Some(Duration::from_millis(60_500)));
+        assert_eq!(policy.sockets, [Text::from("web.socket")]);
+        let policy = restart_policy_among(&units.folders(), &"other.service".into()).unwrap();
+        assert_eq!((policy.restart, policy.delay), (Restart::No, Some(Duration::from_millis(100))));
+        assert_eq!(policy.sockets, [Text::default(); 0]);
+        assert_eq!(restart_policy_among(&units.folders(), &"none.service".into()), None);
+    }
+
+    #[test]
+    fn templates_of_instances() {
+        assert_eq!(template("x@1.service").as_deref(), Some("x@.service"));
+        assert_eq!(template("x@a@b.socket").as_deref(), Some("x@.socket"));
+        assert_eq!(template("x.service"), None);
+        assert_eq!(template("x@.service"), None);
+        assert_eq!(template("@x.service"), None);
     }
 }
