@@ -3,6 +3,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod connect;
+pub(crate) mod forwarding;
 mod observe;
 #[cfg(feature = "cli")]
 pub(crate) mod plan;
