@@ -110,16 +110,25 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// The runtimes of the system that may publish ports without a socket; `None` where nothing says so. Root asks
-    /// Docker where it shows signs of containers, and what was named where nothing was found otherwise.
+    /// Returns the runtimes of the system that may publish ports without a socket; `None` if there is no sign of any.
+    /// Docker is asked if there are signs of containers. Root also asks what was named, if nothing else was found.
     pub(crate) fn publishers(&self, found: Found) -> Option<Vec<RuntimeKind>> {
         match found {
             Found::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
-            _ if !os::privileged() => None,
             _ if os::containers_run() => Some(vec![RuntimeKind::Docker]),
-            Found::Nothing if !self.runtimes.named.is_empty() => Some(Vec::new()),
+            Found::Nothing if os::privileged() && !self.runtimes.named.is_empty() => Some(Vec::new()),
             _ => None,
         }
+    }
+
+    /// Returns the gap if ports may be published that no runtime could be asked for.
+    pub(crate) fn forwarding_gap(&self) -> Option<Gap> {
+        if self.unlisted { self.gap() } else { None }
+    }
+
+    /// Returns whether ports may be published that no runtime could be asked for.
+    pub(crate) fn lacks_published(&self) -> bool {
+        self.unlisted
     }
 
     /// Completes what the cgroups told.
@@ -254,7 +263,9 @@ impl<'a> Inquiry<'a> {
         };
         let answered = self.answers.values().any(|answer| answer.told.is_ok());
         let path = worst.map(|(path, _)| path.display().to_string()).unwrap_or_default();
-        let (reason, why, help) = match worst.map(|(_, silence)| silence) {
+        // Root can read the rules that forward; anybody else depends on what the runtimes answer.
+        let rules_unread = self.unlisted && !os::privileged();
+        let (reason, mut why, help) = match worst.map(|(_, silence)| silence) {
             Some(Silence::Permission) => (
                 "permission",
                 format!("{path} may not be asked by this user"),
@@ -266,9 +277,17 @@ impl<'a> Inquiry<'a> {
                 Some("see whether the runtime hangs"),
             ),
             Some(Silence::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
+            _ if rules_unread && !answered => (
+                "permission",
+                "no runtime answers at its socket".to_owned(),
+                Some("run with sudo to see them"),
+            ),
             _ if answered => ("unknown", "no runtime that answered knows of it".to_owned(), ELSEWHERE),
             _ => ("absent", "no runtime answers at its socket".to_owned(), ELSEWHERE),
         };
+        if rules_unread {
+            why.push_str("; the forwarding rules may not be read by this user");
+        }
         Some(Gap::new("containers", reason, self.open.max(1), format!("{whose}: {why}"), help))
     }
 }

@@ -245,6 +245,8 @@ impl Query {
             let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
             let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
             snapshot.listeners.extend(matching);
+            // A port that is published without a socket has no holder that a filter could ask for.
+            snapshot.complete &= !inquiry.lacks_published() || selection.filters_by_process();
         }
         snapshot.gaps.extend(inquiry.gap());
         os::name_users(&mut snapshot);

@@ -120,6 +120,10 @@ pub(crate) struct Observation {
     pub(crate) served: Vec<Served>,
     /// Where a connection was answered though nothing listens.
     pub(crate) answered: Option<SocketAddr>,
+    /// The addresses of this machine that a connection was tried to, and whether it was answered.
+    pub(crate) reached: Vec<(SocketAddr, bool)>,
+    /// Whether there are signs of forwarding, and what is forwarded could not be read in full.
+    pub(crate) forwarding_unknown: bool,
     pub(crate) time_wait_left: Option<Duration>,
     pub(crate) clients: Vec<Connection>,
     /// The asking user.
@@ -217,6 +221,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
         None if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
         None if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+        None if seen.forwarding_unknown && sorted.listening.is_empty() => (VerdictKind::Unknown, Vec::new()),
         None if reserved => (VerdictKind::Reserved, Vec::new()),
         None => (VerdictKind::Free, Vec::new()),
         Some(RefusalKind::InUse) => match sorted.first() {

@@ -3,8 +3,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod connect;
-#[cfg(feature = "cli")]
-mod forwarding;
+pub(crate) mod forwarding;
 mod observe;
 #[cfg(feature = "cli")]
 pub(crate) mod prepare;

@@ -101,7 +101,6 @@ fn has_exited(listener: &Listener) -> bool {
 struct Port {
     asked: Asked,
     sockets: Vec<Listener>,
-    listening: Vec<Socket>,
     /// Whether a connection to it is open, and so a client may be there.
     connected: bool,
 }
@@ -121,8 +120,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
         port,
     };
     let mut by_port: BTreeMap<u16, Port> = BTreeMap::new();
-    let empty =
-        |port| Port { asked: asked(port), sockets: Vec::new(), listening: Vec::new(), connected: false };
+    let empty = |port| Port { asked: asked(port), sockets: Vec::new(), connected: false };
     if let Some(port) = single {
         by_port.insert(port, empty(port));
     }
@@ -138,9 +136,6 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
             continue;
         }
         let known = by_port.entry(port).or_insert_with(|| empty(port));
-        if row.socket.is_listener() {
-            known.listening.push(row.socket.clone());
-        }
         if known.asked.overlaps(&row.socket) {
             wanted.push(row);
         }
@@ -222,7 +217,7 @@ impl Machine {
             false => Vec::new(),
         };
         let forwarding = match single {
-            true => forwarding(&port.asked, &port.listening, &port.sockets, runtimes),
+            true => forwarding(&port.asked, runtimes)?,
             // A port of a range is in the plan because a socket has it.
             false => Forwarding::RuledOut,
         };

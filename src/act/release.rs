@@ -3,6 +3,7 @@
 //! passed on by nobody.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,8 @@ pub(crate) enum Obstacle {
     Lingers { reason: String, advice: Vec<String> },
     /// Connections to it are passed on.
     Forwarded(Vec<Listener>),
+    /// Nothing holds it, and a connection to this address is answered.
+    Answered(SocketAddr),
     /// It is free now, and this starts again later than the port was watched for.
     Returns(Return),
     /// Nothing holds it, and a bind is refused for another reason: nothing is proven.
@@ -362,7 +365,8 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
             let verdict = super::why::why_asked(&plan.asked, &prepared.runtimes)?;
             Some(Obstacle::Lingers { reason: verdict.reason, advice: verdict.advice })
         }
-        refused => match (forwarding(&plan.asked, &[], &[], &prepared.runtimes), refused) {
+        refused => match (forwarding(&plan.asked, &prepared.runtimes)?, refused) {
+            (Forwarding::Answered(address), _) => Some(Obstacle::Answered(address)),
             (Forwarding::Forwarded(listeners), _) => Some(Obstacle::Forwarded(listeners)),
             (_, Some(refusal)) => Some(Obstacle::Refused(refusal)),
             (Forwarding::Unknown(gap), None) => Some(Obstacle::ForwardingUnknown(gap)),

@@ -1,11 +1,10 @@
 //! Collects what a verdict rests on, the cheapest first.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
-use super::{connect, observe};
-use crate::containers::{Found, Inquiry, Runtimes};
+use super::{forwarding, observe};
+use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
 use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, State, Target};
@@ -57,24 +56,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     let local = os::local_addresses();
     let limits = os::limits(asked.protocol);
     gaps.extend(limits.gaps.iter().cloned());
-    let is_here = |address: IpAddr| {
-        address.is_unspecified()
-            || address.to_canonical().is_loopback()
-            || local.as_ref().is_some_and(|local| local.iter().any(|local| local.address == address))
-    };
-    let may_connect =
-        asked.protocol == Protocol::Tcp && asked.interface.is_none() && asked.address.is_none_or(is_here);
-    let answered = match listens || !may_connect {
-        true => None,
-        false => connect::answered(asked.address, asked.port),
-    };
-    let found = match (answered, listens) {
-        (Some(_), _) => Found::AnswerWithoutSocket,
-        (None, true) => Found::Sockets,
-        (None, false) => Found::Nothing,
-    };
-    let publishers = inquiry.publishers(found);
-    let forwarded = observe::forwarded(&mut inquiry, publishers, &asked, &listening, &sockets);
+    let evidence = forwarding::gather(&asked, &mut inquiry, &listening, &sockets);
     gaps.extend(inquiry.gap());
     let (served, unnamed) = os::served(&sockets);
     gaps.extend(unnamed);
@@ -87,9 +69,11 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         decisive: bind::as_servers_do(asked.protocol),
         limits,
         local,
-        forwarded,
+        answered: evidence.answered(),
+        forwarded: evidence.forwarded,
+        reached: evidence.reached,
+        forwarding_unknown: evidence.unknown.is_some(),
         served,
-        answered,
         time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
         clients,
         uid: os::own_uid(),

@@ -1,6 +1,6 @@
 //! Verdicts of real sockets: whatever stands on a port, the verdict agrees with an actual bind.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use proptest::prelude::*;
 use socket2::{Domain, Socket, Type};

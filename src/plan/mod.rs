@@ -5,6 +5,7 @@ mod manager;
 mod wrapper;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use manager::{Account, Manager, Via};
@@ -65,14 +66,17 @@ pub(crate) enum Restarts {
     Process { kind: &'static str, id: ProcessId, name: Text },
 }
 
-/// Whether something passes connections on that come to a port.
+/// What is known of the forwarding of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Forwarding {
-    /// Nothing does.
-    RuledOut,
-    /// These do, without a socket.
+    /// These places are forwarded, without a socket.
     Forwarded(Vec<Listener>),
-    /// It could not be seen.
+    /// Nothing listens, and a connection to this address is answered.
+    Answered(SocketAddr),
+    /// Nothing forwards the port, as far as this machine shows any sign of forwarding.
+    RuledOut,
+    /// There are signs that something on this machine forwards ports, and whether this port is one of them could not be
+    /// read.
     Unknown(Gap),
 }
 
@@ -171,6 +175,8 @@ pub(crate) enum Note {
     VirtualMachine(Process),
     /// Connections are passed on without a socket.
     Forwarded { listener: Box<Listener>, command: Option<Vec<Text>> },
+    /// A connection to this address is answered, though nothing listens.
+    Answered(SocketAddr),
     /// Whether connections are passed on could not be seen.
     ForwardingUnknown(Gap),
 }
@@ -445,6 +451,7 @@ impl Plan {
                     self.notes.push(Note::Forwarded { listener: Box::new(listener.clone()), command });
                 }
             }
+            Forwarding::Answered(address) => self.notes.push(Note::Answered(*address)),
             Forwarding::Unknown(gap) => self.notes.push(Note::ForwardingUnknown(gap.clone())),
         }
     }

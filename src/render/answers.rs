@@ -237,6 +237,9 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             );
             format!("is not free: no process holds it, but connections to it are passed on to {to}")
         }
+        Some(Obstacle::Answered(address)) => {
+            format!("is not free: no process holds it, but a connection to {address} is answered")
+        }
         Some(Obstacle::Returns(back)) => format!("is free now, but {}", phrases::returns(back)),
         Some(Obstacle::Refused(refusal)) => format!(
             "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \

@@ -23,7 +23,7 @@ pub(crate) fn note_label(note: &Note) -> &'static str {
         Note::Managed { .. } => "manager",
         Note::Halted(_) => "halted",
         Note::VirtualMachine(_) => "machine",
-        Note::Forwarded { .. } | Note::ForwardingUnknown(_) => "forwarded",
+        Note::Forwarded { .. } | Note::Answered(_) | Note::ForwardingUnknown(_) => "forwarded",
     }
 }
 
@@ -75,6 +75,9 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             let stop = command.as_deref().and_then(shell::line);
             let stop = stop.map_or_else(String::new, |stop| format!(": {stop} stops that"));
             format!("connections to {} are passed on to {to} without a socket{stop}", place(&listener.socket))
+        }
+        Note::Answered(address) => {
+            format!("a connection to {address} is answered, though no socket listens: something passes it on")
         }
         Note::ForwardingUnknown(gap) => forwarding_unknown(&gap.detail),
     }

@@ -1,5 +1,7 @@
 //! What helps, by the kind of verdict and by who stands in the way.
 
+use std::net::SocketAddr;
+
 use super::VerdictKind;
 use super::facts::Case;
 use super::named::{container, service, spell, stop_container, stop_service, stop_socket_unit};
@@ -28,6 +30,7 @@ impl Case<'_> {
                      NAT rules"
                         .to_owned(),
                 ];
+                advice.extend(self.sudo_why(&target));
                 if linux {
                     advice.push("docker ps; sudo nft list ruleset; sudo iptables -t nat -S".to_owned());
                 }
@@ -87,8 +90,21 @@ impl Case<'_> {
                         .to_owned(),
                 ]
             }
+            VerdictKind::Unknown if self.can_bind == Some(true) => {
+                self.sudo_why(&target).into_iter().collect()
+            }
             VerdictKind::Unknown => self.unknown(&target),
         }
+    }
+
+    /// Who may read the rules that forward.
+    fn sudo_why(&self, target: &str) -> Option<String> {
+        let target = match self.seen.asked.address {
+            Some(address) => SocketAddr::new(address, self.seen.asked.port).to_string(),
+            None => target.to_owned(),
+        };
+        let unprivileged = self.seen.uid.is_some_and(|uid| uid != 0);
+        unprivileged.then(|| format!("sudo allears why {target} reads the forwarding rules"))
     }
 
     /// How to end what has the port.

@@ -76,6 +76,7 @@ impl Case<'_> {
         for listener in self.seen.forwarded.iter().filter(|listener| !self.standing.contains(listener)) {
             facts.push(format!("connections from other machines to {}", forwarded(listener)));
         }
+        facts.extend(self.reached());
         facts.extend(self.nearest());
         facts.extend(self.elsewhere());
         facts.extend(self.localhost());
@@ -193,6 +194,21 @@ impl Case<'_> {
             )),
             (Some(_), _) => None,
         }
+    }
+
+    /// Which addresses of this machine are forwarded, by connections to them.
+    fn reached(&self) -> Option<String> {
+        let reached = &self.seen.reached;
+        if self.kind != VerdictKind::Forwarded || !reached.iter().any(|(_, answered)| *answered) {
+            return None;
+        }
+        let list = |wanted: bool| {
+            let wanted = reached.iter().filter(|(_, answered)| *answered == wanted);
+            wanted.map(|(address, _)| address.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let refused = list(false);
+        let but = if refused.is_empty() { String::new() } else { format!(", one to {refused} is not") };
+        Some(format!("a connection to {} is answered{but}", list(true)))
     }
 
     fn plain_differs(&self) -> bool {

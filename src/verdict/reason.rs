@@ -95,6 +95,11 @@ impl Case<'_> {
                 Some(address) => format!("{address} is not an address of this machine"),
                 None => "no address of this machine can be bound".to_owned(),
             },
+            (_, _) if self.can_bind == Some(true) => {
+                "something on this machine forwards ports elsewhere, and whether this is one of them could not \
+                 be read"
+                    .to_owned()
+            }
             (_, _) => match self.refused {
                 Some(refusal) if refusal.kind == RefusalKind::InUse => {
                     "something has it that could not be seen".to_owned()

@@ -69,6 +69,8 @@ fn seen(
         limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
         local: Some(Vec::new()),
         answered: None,
+        reached: Vec::new(),
+        forwarding_unknown: false,
         time_wait_left: None,
         clients: Vec::new(),
         uid: Some(1000),

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::{read, write, write_lines};
 use crate::text::acts_on_terminal;
 use crate::{
-    Candidate, Compose, Connection, Container, Endpoint, ErrorKind, Evidence, Gap, Holder, Listener, Parent,
-    Process, ProcessId, Project, Protocol, Query, Queue, Reason, Selection, Service, Snapshot, Socket, State,
-    Supervisor, Target, Text, Unseen, UserName,
+    Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
+    FreezerScope, Gap, Holder, Listener, Parent, Process, ProcessId, Project, Protocol, Query, Queue, Reason,
+    Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text, Unseen, UserName,
 };
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
@@ -50,6 +50,12 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
             port: Some(80),
             compose: Some(Compose { project: "shop".into(), service: Some("web".into()) }),
         }),
+        condition: Some(Condition::Frozen(Freezer {
+            version: 2,
+            cgroup: vec![b'/', 0xff].into(),
+            control: Some(vec![b'/', 0xfe].into()),
+            scope: Some(FreezerScope::Container),
+        })),
     }
 }
 
