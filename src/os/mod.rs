@@ -13,11 +13,16 @@ mod launchd_jobs;
 mod machine;
 #[cfg(feature = "cli")]
 mod mark;
+#[cfg(feature = "cli")]
+pub(crate) mod memory;
+#[cfg(not(feature = "cli"))]
+mod memory;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
 mod processes;
 mod project;
+pub(crate) mod threads;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod xnu;
 
@@ -69,7 +74,7 @@ mod attempts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -283,23 +288,18 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
         by_pid.entry(process.pid()).or_insert(process);
     }
     let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(pinned.len() / processes::WORTH_A_THREAD + 1);
+    let threads = threads::parallelism().min(pinned.len() / processes::WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
-    let (own, others) = pinned.split_at(share.min(pinned.len()));
-    let processes = thread::scope(|scope| {
-        let begin = |part| scope.spawn(move || confirmed(part, ancestry));
-        let parts: Vec<_> = others.chunks(share).map(begin).collect();
-        let mut processes = confirmed(own, ancestry);
-        for part in parts {
-            match part.join() {
-                Ok(part) => processes.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+    let parts: Vec<&[&sys::Pinned]> = pinned.chunks(share).collect();
+    let next = AtomicUsize::new(0);
+    let described = threads::share(threads, || {
+        let mut processes = BTreeMap::new();
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            processes.append(&mut confirmed(part, ancestry));
         }
         processes
     });
+    let processes = described.into_iter().flatten().collect();
     let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     for process in facts.processes.values_mut() {

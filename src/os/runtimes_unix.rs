@@ -7,13 +7,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Instant;
 
 use nix::unistd::{Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{Reply, RuntimeKind, Silence, sys};
+use super::{Reply, RuntimeKind, Silence, sys, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -62,12 +61,21 @@ fn subordinate(line: &str, uid: u32) -> Option<&str> {
 /// What each of these sockets answers, as far as it does until then. A path at which there is nothing is absent.
 pub(super) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
     let (send, receive) = mpsc::channel();
+    let mut refused = Vec::new();
     for (at, path) in paths.iter().enumerate() {
-        let (send, path) = (send.clone(), path.clone());
-        let asked = thread::Builder::new().name("runtime".to_owned()).spawn(move || {
-            let _ = send.send((at, exchange(&path, until)));
+        let (own, path) = (send.clone(), path.clone());
+        let asked = threads::detach("runtime", move || {
+            let _ = own.send((at, exchange(&path, until)));
         });
-        drop(asked);
+        if asked.is_err() {
+            refused.push(at);
+        }
+    }
+    // Without threads one after another, each for as long as is left.
+    for at in refused {
+        if let Some(path) = paths.get(at) {
+            let _ = send.send((at, exchange(path, until)));
+        }
     }
     drop(send);
     let mut answers: Vec<Option<Result<Reply, Silence>>> = paths.iter().map(|_| None).collect();
@@ -124,6 +132,7 @@ fn silence(error: std::io::Error) -> Silence {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::thread;
     use std::time::Duration;
 
     use super::*;

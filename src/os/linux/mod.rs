@@ -46,6 +46,7 @@ pub(super) use socket_units::complete as socket_units;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::portable::{self, Table};
+use namespace::NotEntered;
 use super::{Reader, Request, Row, SocketTable, users};
 use crate::{Error, ErrorKind, Gap, Protocol, State};
 
@@ -65,18 +66,25 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
+/// What is missing of a namespace that is not entered.
+const BY_PROC: &str =
+    "their tables come from /proc/PID/net, which does not tell queues, v6-only, interfaces and cgroups";
+
 /// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
 fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
     let (namespaces, gaps) = namespace::others();
     whole.complete &= gaps.is_empty();
     whole.gaps.extend(gaps);
-    let mut shut = 0;
+    let (mut shut, mut without_thread) = (0, 0);
     for namespace in namespaces {
         let entered = namespace::inside(&namespace, || table::read(request));
         let read = match entered {
             Ok(read) => read,
             Err(error) => {
-                shut += 1;
+                match error {
+                    NotEntered::Refused(_) => shut += 1,
+                    NotEntered::NoThread(_) => without_thread += 1,
+                }
                 match namespace.proc_net() {
                     Some(directory) => table::read_proc(&directory, request),
                     None => {
@@ -101,11 +109,15 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             }
         }
     }
-    if shut > 0 {
+    if without_thread > 0 {
         let detail = format!(
-            "{shut} network namespaces may not be entered; their tables come from /proc/PID/net, which does not tell \
-             queues, v6-only, interfaces and cgroups"
+            "{without_thread} network namespaces are not entered, because no thread can be started here; {BY_PROC}"
         );
+        let help = Some("raise the limit of processes (ulimit -u, pids.max)");
+        whole.gaps.push(Gap::new("namespaces", "threads", without_thread, detail, help));
+    }
+    if shut > 0 {
+        let detail = format!("{shut} network namespaces may not be entered; {BY_PROC}");
         whole.gaps.push(Gap::new(
             "namespaces",
             "permission",
