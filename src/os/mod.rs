@@ -6,6 +6,7 @@
 #[cfg(not(target_os = "linux"))]
 mod ancestors;
 mod branch;
+mod files;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
 #[cfg(any(target_os = "macos", test))]
@@ -91,6 +92,10 @@ pub(crate) use mark::Mark;
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
+#[cfg(not(target_os = "linux"))]
+use files::Files;
+#[cfg(target_os = "linux")]
+use sys::Files;
 pub(crate) use users::SHELL;
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;

@@ -1,8 +1,9 @@
 //! The sockets at which container runtimes answer, and the question put to them. What an answer says is the business
 //! of `containers`.
 //!
-//! Each runtime is asked on a thread of its own, which is left behind where a path lies on a dead file system or a
-//! stopped runtime says nothing: the caller waits no longer than it wants to.
+//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller waits
+//! no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread that
+//! waits there would keep the process from exiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,12 @@ fn subordinate(line: &str, uid: u32) -> Option<&str> {
 pub(super) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
     let (send, receive) = mpsc::channel();
     let mut refused = Vec::new();
-    for (at, path) in paths.iter().enumerate() {
+    for ((at, path), local) in paths.iter().enumerate().zip(sys::certainly_local(paths)) {
+        if !local {
+            let what = "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
+            let _ = send.send((at, Err(Silence::Unreadable(what))));
+            continue;
+        }
         let (own, path) = (send.clone(), path.clone());
         let asked = threads::detach("runtime", move || {
             let _ = own.send((at, exchange(&path, until)));

@@ -8,11 +8,14 @@ mod dbus;
 mod deep;
 #[cfg(feature = "cli")]
 mod grip;
+mod file_child;
+mod files;
 mod holders;
 mod inet_diag;
 #[cfg(feature = "internals")]
 pub(super) mod internals;
 mod limits;
+mod mounts;
 mod namespace;
 mod netlink;
 mod pid_namespace;
@@ -32,6 +35,7 @@ mod walk;
 pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
+pub(super) use files::{Files, certainly_local};
 pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
