@@ -83,12 +83,6 @@ impl<'a> Inquiry<'a> {
         Inquiry { runtimes, until: None, answers: BTreeMap::new(), open: 0, unlisted: false }
     }
 
-    /// Who is asked besides the runtimes at the well-known places.
-    #[cfg(feature = "cli")]
-    pub(crate) fn runtimes(&self) -> &Runtimes {
-        self.runtimes
-    }
-
     /// Names the containers behind these listeners.
     pub(crate) fn name(&mut self, listeners: &mut [Listener]) {
         let standing: Vec<Option<Standing>> = listeners.iter_mut().map(stands_for).collect();

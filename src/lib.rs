@@ -60,6 +60,7 @@ mod error;
 #[doc(hidden)]
 pub mod internals;
 mod knowledge;
+mod manager;
 mod os;
 #[cfg(feature = "cli")]
 mod plan;

@@ -8,6 +8,7 @@ mod overlap;
 mod reason;
 mod windows;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use named::passes_on;
 pub(crate) use named::stop_service;
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
+use crate::manager::Account;
 use crate::os::{Limits, Local, Served};
 use crate::{Connection, Gap, Listener, Protocol, State, Target, Text};
 
@@ -128,6 +130,8 @@ pub(crate) struct Observation {
     pub(crate) clients: Vec<Connection>,
     /// The asking user.
     pub(crate) uid: Option<u32>,
+    /// The accounts of the holders' users, by uid.
+    pub(crate) accounts: BTreeMap<u32, Account>,
     pub(crate) gaps: Vec<Gap>,
 }
 

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::os::threads;
 use crate::snapshot::{Outcome, Probe};
 use crate::{Endpoint, Listener, Protocol, Snapshot, Socket, State};
 
@@ -54,18 +54,12 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     let wanted: Vec<(usize, SocketAddr)> =
         snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, reached_at(it)?))).collect();
     let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<(usize, Probe)>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..wanted.len().min(TOGETHER) {
-            scope.spawn(|| {
-                while let Some((at, address)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let probe = probe(*address, PROBE_LIMIT);
-                    if let Ok(mut found) = found.lock() {
-                        found.push((*at, probe));
-                    }
-                }
-            });
+    let found = threads::share(wanted.len().min(TOGETHER), || {
+        let mut found: Vec<(usize, Probe)> = Vec::new();
+        while let Some((at, address)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.push((*at, probe(*address, PROBE_LIMIT)));
         }
+        found
     });
     for listener in &mut snapshot.listeners {
         if let (Protocol::Tcp, Endpoint::Ip { interface: Some(interface), .. }, None) =
@@ -76,7 +70,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
             listener.note = Some(note.into());
         }
     }
-    for (at, mut probe) in found.into_inner().unwrap_or_default() {
+    for (at, mut probe) in found.into_iter().flatten() {
         if let Some(listener) = snapshot.listeners.get_mut(at) {
             if probe.outcome == Outcome::Accepts && nobody_runs(listener) {
                 probe.outcome = Outcome::Connects;

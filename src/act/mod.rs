@@ -1,6 +1,7 @@
 //! What is done and not only read: attempts to bind and to connect, the release of a port, waiting for one. Nothing
 //! here prints, asks or reads the environment.
 
+mod accounts;
 pub(crate) mod bind;
 pub(crate) mod connect;
 pub(crate) mod forwarding;

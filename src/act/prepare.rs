@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::accounts::accounts;
 use super::forwarding::forwarding;
 use super::observe;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::containers::{Inquiry, Runtimes};
+use crate::manager::Account;
 use crate::os::{self, Grip, Row};
-use crate::plan::{Access, Account, Facts, Forwarding, Plan, Request, plan, tree, wrappers};
+use crate::plan::{Access, Facts, Forwarding, Plan, Request, plan, tree, wrappers};
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -191,7 +193,7 @@ impl Machine {
             // Where it cannot be told, a pid may be another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
-            accounts: accounts(&processes),
+            accounts: accounts(processes.iter().copied()),
             others: others(&processes)?,
             table,
             known,
@@ -348,17 +350,4 @@ fn access_to(id: ProcessId, handle: &std::io::Result<Option<Grip>>) -> Access {
         Ok(Some(handle)) => handle.may_end().map_or_else(|error| failed(&error), |()| Access::Allowed),
         Err(error) => failed(error),
     }
-}
-
-/// The accounts that rootless engines may belong to, by the uid of a process.
-fn accounts(holders: &[&Process]) -> BTreeMap<u32, Account> {
-    let mut accounts = BTreeMap::new();
-    for uid in holders.iter().filter_map(|process| process.uid).filter(|uid| *uid != 0) {
-        // A number of a rootless container belongs to the account that was given it.
-        let account = os::account(uid);
-        if let Some((name, home)) = os::user_and_home(account) {
-            accounts.insert(uid, Account { uid: account, name, home });
-        }
-    }
-    accounts
 }

@@ -12,8 +12,9 @@ use super::forwarding::forwarding;
 use super::observe;
 use super::prepare::{Prepared, has_port};
 use super::wait::Pace;
+use crate::manager::Via;
 use crate::os::{self, EndSignal, Row};
-use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step, Via};
+use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
 use crate::verdict::Asked;
 use crate::{Error, Gap, Listener, ProcessId, Text};
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::manager::Manager;
 use crate::os::{self, AfterSignal, EndSignal, RestartSources};
-use crate::plan::{Manager, Restarts, Return};
+use crate::plan::{Restarts, Return};
 use crate::process_table::ProcessTable;
 use crate::restart::{Certainty, Restarter, RestarterKind, Stop, Trigger, restarters};
 use crate::{Listener, Process};

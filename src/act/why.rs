@@ -60,6 +60,8 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(inquiry.gap());
     let (served, unnamed) = os::served(&sockets);
     gaps.extend(unnamed);
+    let holders = sockets.iter().flat_map(|listener| &listener.holders);
+    let accounts = super::accounts::accounts(holders.map(|holder| &holder.process));
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
     Ok(verdict::judge(Observation {
         os: std::env::consts::OS,
@@ -77,6 +79,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
         clients,
         uid: os::own_uid(),
+        accounts,
         gaps,
         asked,
     }))

@@ -11,8 +11,9 @@ use super::why::write_out;
 use super::{complain, fail, input_is_terminal, say, written};
 use crate::act::prepare::{Prepared, is_one_port, prepare};
 use crate::act::release::{self, Manner, Outcome};
+use crate::manager;
 use crate::os::{self, EndSignal};
-use crate::plan::{self, Request};
+use crate::plan::Request;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json, words};
 use crate::{Error, Target};
@@ -24,10 +25,10 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Err(exit) => return exit,
     };
     let via = match arguments.via {
-        Via::Signal => plan::Via::Signal,
-        Via::Container => plan::Via::Container,
-        Via::Service => plan::Via::Service,
-        Via::Supervisor => plan::Via::Supervisor,
+        Via::Signal => manager::Via::Signal,
+        Via::Container => manager::Via::Container,
+        Via::Service => manager::Via::Service,
+        Via::Supervisor => manager::Via::Supervisor,
     };
     let plans = match prepare(
         &targets,

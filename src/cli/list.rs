@@ -6,7 +6,6 @@ use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
 use super::{fail, question, saved, say, written};
-use crate::os;
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
@@ -135,7 +134,7 @@ impl Answer<'_> {
         // A saved snapshot may come from another machine, which gives out other ports.
         let automatic = match &self.list.from {
             Some(_) => None,
-            None => os::ready_limits(Protocol::Tcp).automatic,
+            None => crate::os::ready_limits(Protocol::Tcp).automatic,
         };
         let asker = self.asker();
         let options =
@@ -317,12 +316,12 @@ impl Answer<'_> {
     fn pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
         // Whoever uses these pids would reach other processes.
-        if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
-            let why = match os::pid_namespace_is_own() {
+        if held && self.list.from.is_none() && crate::os::pid_namespace_is_own() != Some(true) {
+            let why = match crate::os::pid_namespace_is_own() {
                 None => "it could not be read which pid namespace /proc shows",
-                Some(_) => os::FOREIGN_PIDS,
+                Some(_) => crate::os::FOREIGN_PIDS,
             };
-            return Ok(fail(&format!("no pids are printed: {why}"), Some(os::FOREIGN_PIDS_HELP)));
+            return Ok(fail(&format!("no pids are printed: {why}"), Some(crate::os::FOREIGN_PIDS_HELP)));
         }
         let listeners = &self.snapshot.listeners;
         let mut pids: Vec<u32> = listeners

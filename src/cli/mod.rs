@@ -27,11 +27,13 @@ use arguments::{Arguments, Command};
 use exit::Exit;
 
 use crate::os;
+pub use crate::os::memory::Allocator;
 use crate::render::escape::escape;
 use crate::text::acts_on_terminal;
 
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    os::memory::exit_where_memory_ends(Exit::Unknown.code());
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(done) = os::errand(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };

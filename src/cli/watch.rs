@@ -97,7 +97,8 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
             Err(error) => say("note", &format!("no screen on this terminal, but lines: {error}")),
         }
     }
-    tell_of_ending(&sender);
+    // Where signals cannot be heeded they end the process by themselves.
+    let _ = tell_of_ending(&sender);
     let terminal = Terminal::resolve(arguments.color);
     let palette = Palette { color: terminal.color };
     let options = changes::Options { width: None, palette, asker: terminal::asker() };
@@ -118,17 +119,16 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
     };
     let board = Board::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
     let screen = Screen::open(board)?;
-    tell_of_ending(sender);
-    screen::read_input(sender.clone());
+    tell_of_ending(sender)?;
+    screen::read_input(sender.clone())?;
     Ok(screen)
 }
 
-/// Where signals cannot be heeded they end the process by themselves.
-fn tell_of_ending(sender: &Sender<Wake>) {
+fn tell_of_ending(sender: &Sender<Wake>) -> io::Result<()> {
     let sender = sender.clone();
-    let _ = crate::os::on_ending(move || {
+    crate::os::on_ending(move || {
         let _ = sender.send(Wake::End);
-    });
+    })
 }
 
 /// Looks and shows, until it is told to end or what it writes to is closed.

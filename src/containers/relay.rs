@@ -54,12 +54,6 @@ const RELAYS: [(&str, &[RuntimeKind]); 11] = [
     ("pasta.avx2", EITHER),
 ];
 
-/// Whether a process serves all containers of a runtime, so that more than one container's port ends with it.
-pub(crate) fn serves_all(process: &Process) -> bool {
-    let all = ["dockerd", "com.docker.backend", "rootlesskit", "gvproxy"];
-    process.name.as_str().is_some_and(|name| all.contains(&name))
-}
-
 /// What a process tells of the container it stands for, where it is one of those that do.
 pub(crate) fn of(process: &Process) -> Option<Relay> {
     named(&process.name, process.command.as_deref().unwrap_or_default())
@@ -80,7 +74,6 @@ pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
 }
 
 /// Returns the pod whose infra container has this name: Podman names it after the first twelve digits of the pod's id.
-#[cfg(feature = "cli")]
 pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
     let id = name.as_bytes().strip_suffix(b"-infra")?;
     let is_id = id.len() == 12 && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

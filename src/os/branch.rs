@@ -3,15 +3,10 @@
 //!
 //! Whoever owns the folder wrote these files: they are small and regular, or they are not read.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::paths;
+use super::{Files, paths};
 use crate::{Project, Text};
-
-/// The most that is read of a file: longer ones are none of git's.
-const LONGEST: u64 = 4096;
 
 /// What is checked out somewhere.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,25 +16,25 @@ pub(super) struct CheckedOut {
 }
 
 /// What is checked out at a folder: by the nearest repository at or above it.
-pub(super) fn checked_out(folder: &Path) -> CheckedOut {
-    folder.ancestors().find_map(here).unwrap_or_default()
+pub(super) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut {
+    folder.ancestors().find_map(|folder| here(files, folder)).unwrap_or_default()
 }
 
 /// What is checked out in exactly this folder; `None` where no repository is here.
-fn here(folder: &Path) -> Option<CheckedOut> {
+fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
     let git = folder.join(".git");
     // A link to a directory is as good as one.
-    let kind = git.metadata().ok()?;
-    if kind.is_dir() {
+    if files.status(&git, true)?.is_directory() {
         let head = git.join("HEAD");
         // Without a HEAD it is no repository, and git looks further up too.
-        head.symlink_metadata().ok()?;
-        return Some(CheckedOut { branch: branch(&head), worktree: None });
+        files.status(&head, false)?;
+        return Some(CheckedOut { branch: branch(files, &head), worktree: None });
     }
-    let Some(directory) = small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
+    let Some(directory) = files.small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
         return Some(CheckedOut::default());
     };
-    Some(CheckedOut { branch: branch(&directory.join("HEAD")), worktree: worktree(&directory) })
+    let branch = branch(files, &directory.join("HEAD"));
+    Some(CheckedOut { branch, worktree: worktree(files, &directory) })
 }
 
 /// The directory that a file `.git` leads to: of a worktree, or of a submodule.
@@ -49,21 +44,20 @@ fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
 }
 
 /// The name of a worktree by its directory in the repository it was added to; a submodule's has no `commondir`.
-fn worktree(directory: &Path) -> Option<Text> {
+fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
     let added = directory.parent()?.file_name()? == "worktrees";
     let name = directory.file_name().filter(|_| added)?;
-    directory.join("commondir").symlink_metadata().ok()?;
+    files.status(&directory.join("commondir"), false)?;
     Some(name.into())
 }
 
 /// The branch that a HEAD names, or the first digits of the commit.
-fn branch(head: &Path) -> Option<Text> {
-    let kind = head.symlink_metadata().ok()?;
-    if kind.is_symlink() {
+fn branch(files: &mut Files, head: &Path) -> Option<Text> {
+    if files.status(head, false)?.is_link() {
         // As git wrote it long ago, and still reads it.
-        return of_reference(Text::from(head.read_link().ok()?.as_path()).as_bytes());
+        return of_reference(Text::from(files.link(head)?.as_path()).as_bytes());
     }
-    parse(&small_file(head)?)
+    parse(&files.small_file(head)?)
 }
 
 /// What a HEAD says.
@@ -87,30 +81,6 @@ fn of_reference(reference: &[u8]) -> Option<Text> {
         true => Some([b"heads/".as_slice(), name].concat().into()),
         false => Some(name.into()),
     }
-}
-
-/// A regular file that is no longer than those of git. Nothing else is opened: a FIFO would wait for a writer.
-fn small_file(path: &Path) -> Option<Vec<u8>> {
-    let fits = |kind: &Metadata| kind.is_file() && kind.len() <= LONGEST;
-    path.symlink_metadata().ok().filter(fits)?;
-    let file = open(path).ok()?;
-    // It may have become another one meanwhile.
-    file.metadata().ok().filter(fits)?;
-    let mut bytes = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= LONGEST).then_some(bytes)
-}
-
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
 }
 
 #[cfg(test)]

@@ -26,11 +26,6 @@ impl EndSignal {
         (EndSignal::Kill, "KILL"),
     ];
 
-    /// The signal's name without `SIG`.
-    pub(crate) fn as_str(self) -> &'static str {
-        EndSignal::NAMES.iter().find(|(signal, _)| *signal == self).map_or("TERM", |(_, name)| name)
-    }
-
     /// The number that Linux has for it.
     pub(crate) fn number(self) -> i32 {
         match self {
@@ -86,6 +81,6 @@ mod tests {
         ] {
             assert_eq!(EndSignal::parse(text), signal, "{text}");
         }
-        assert!(EndSignal::names().all(|name| EndSignal::parse(name).map(EndSignal::as_str) == Some(name)));
+        assert!(EndSignal::names().all(|name| EndSignal::parse(name).is_some()));
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(not(target_os = "linux"))]
 mod ancestors;
 mod branch;
+mod files;
 #[cfg(any(target_os = "macos", test))]
 mod launchd;
 #[cfg(any(target_os = "macos", test))]
@@ -13,6 +14,10 @@ mod launchd_jobs;
 mod machine;
 #[cfg(feature = "cli")]
 mod mark;
+#[cfg(feature = "cli")]
+pub(crate) mod memory;
+#[cfg(not(feature = "cli"))]
+mod memory;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
@@ -22,6 +27,7 @@ mod processes;
 mod project;
 #[cfg(feature = "cli")]
 mod restart_policy;
+pub(crate) mod threads;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod xnu;
 
@@ -85,14 +91,18 @@ mod attempts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::shell::Shell;
+
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use end_signal::EndSignal;
+#[cfg(not(target_os = "linux"))]
+use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
@@ -104,11 +114,12 @@ pub(crate) use mark::Mark;
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
+#[cfg(target_os = "linux")]
+use sys::Files;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
-pub(crate) use users::SHELL;
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
 
@@ -145,6 +156,9 @@ pub enum HolderSearch {
     /// CAP_SYS_ADMIN.
     Bpf,
 }
+
+/// The shell that commands are written for.
+pub(crate) const SHELL: Shell = if cfg!(windows) { Shell::Windows } else { Shell::Posix };
 
 /// What is wanted of the socket table.
 #[derive(Debug, Clone, Copy)]
@@ -326,23 +340,18 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
         by_pid.entry(process.pid()).or_insert(process);
     }
     let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(pinned.len() / processes::WORTH_A_THREAD + 1);
+    let threads = threads::parallelism().min(pinned.len() / processes::WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
-    let (own, others) = pinned.split_at(share.min(pinned.len()));
-    let processes = thread::scope(|scope| {
-        let begin = |part| scope.spawn(move || confirmed(part, ancestry));
-        let parts: Vec<_> = others.chunks(share).map(begin).collect();
-        let mut processes = confirmed(own, ancestry);
-        for part in parts {
-            match part.join() {
-                Ok(part) => processes.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+    let parts: Vec<&[&sys::Pinned]> = pinned.chunks(share).collect();
+    let next = AtomicUsize::new(0);
+    let described = threads::share(threads, || {
+        let mut processes = BTreeMap::new();
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            processes.append(&mut confirmed(part, ancestry));
         }
         processes
     });
+    let processes = described.into_iter().flatten().collect();
     let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     for process in facts.processes.values_mut() {
@@ -465,7 +474,6 @@ pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
 }
 
 /// A user's name, and the home folder where users have one.
-#[cfg(feature = "cli")]
 pub(crate) fn user_and_home(uid: u32) -> Option<(Text, Option<PathBuf>)> {
     users::name_and_home(uid)
 }

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{branch, paths};
+use super::{Files, branch, paths};
 use crate::{Gap, Process, Project, Text};
 
 /// What marks the root of a project.
@@ -28,12 +26,17 @@ const MARKERS: [&str; 14] = [
     ".git",
 ];
 
-/// How long all folders together may take. A dead network file system never answers.
+/// How long all folders together may take.
 const LONGEST: Duration = Duration::from_millis(150);
+
+/// The working directories of processes.
+type Directories = BTreeMap<Text, Vec<u32>>;
+/// What was found for a directory: the processes that it is the project of, and why it was not answered.
+type Found = (Vec<u32>, Option<Project>, Option<String>);
 
 /// Finds the projects of processes by their working directories. What does not answer in time is a gap.
 pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
-    let mut directories: BTreeMap<Text, Vec<u32>> = BTreeMap::new();
+    let mut directories = Directories::new();
     for (pid, process) in &*processes {
         if let Some(directory) = process.directory.as_ref().filter(|directory| directory.as_bytes() != b"/") {
             directories.entry(directory.clone()).or_default().push(*pid);
@@ -43,88 +46,71 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
         return None;
     }
     let count = directories.len();
-    let (send, receive) = mpsc::channel();
-    let search = move || {
-        for (directory, mut pids) in directories {
-            let path = paths::of(&directory);
-            let project = path.as_deref().and_then(of);
-            match (&project, path.as_deref().and_then(Folder::at)) {
-                (Some(_), Some(folder)) => pids.retain(|pid| folder.is_where(*pid)),
-                _ => pids.clear(),
-            }
-            if send.send((pids, project)).is_err() {
-                return;
-            }
-        }
-    };
-    // A thread of its own, which is left behind where a file system hangs.
-    if thread::Builder::new().name("project".to_owned()).spawn(search).is_err() {
-        return None;
-    }
-    let deadline = Instant::now() + LONGEST;
-    let mut answered = 0;
-    while answered < count {
-        let Ok((pids, project)) = receive.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        else {
-            break;
-        };
-        answered += 1;
+    let until = Instant::now() + LONGEST;
+    let (mut answered, mut why) = (0, None);
+    let mut take = |(pids, project, missed): Found| {
+        answered += usize::from(missed.is_none());
+        why = why.take().or(missed);
         for pid in pids {
             if let Some(process) = processes.get_mut(&pid) {
                 process.project.clone_from(&project);
             }
         }
-    }
+    };
+    look(directories, until, &mut take);
     let missing = count - answered;
     (missing > 0).then(|| {
-        let detail = format!("{missing} working directories on file systems that did not answer in time");
+        let why = why.unwrap_or_else(|| "the file system did not answer in time".to_owned());
+        let detail = match missing {
+            1 => format!("the project of one working directory: {why}"),
+            _ => format!("the projects of {missing} working directories: {why}"),
+        };
         Gap::new("project", "timeout", missing, detail, None)
     })
 }
 
-/// A folder by what it is, since its path means another one in a container.
-#[cfg(target_os = "linux")]
-#[derive(PartialEq, Eq)]
-struct Folder {
-    device: u64,
-    inode: u64,
-}
-
-#[cfg(target_os = "linux")]
-impl Folder {
-    fn at(path: &Path) -> Option<Folder> {
-        use std::os::linux::fs::MetadataExt;
-        let found = path.metadata().ok()?;
-        Some(Folder { device: found.st_dev(), inode: found.st_ino() })
-    }
-
-    /// Whether a process is in it.
-    fn is_where(&self, pid: u32) -> bool {
-        Folder::at(Path::new(&format!("/proc/{pid}/cwd"))).is_some_and(|own| own == *self)
+/// Looks into each directory, and gives what was found there.
+fn search(directories: Directories, until: Instant, mut give: impl FnMut(Found) -> bool) {
+    let mut files = Files::new(until);
+    for (directory, mut pids) in directories {
+        let path = paths::of(&directory);
+        let project = path.as_deref().and_then(|path| of(&mut files, path));
+        match (&project, &path) {
+            (Some(_), Some(path)) => pids.retain(|pid| files.is_working_directory(*pid, path)),
+            _ => pids.clear(),
+        }
+        if !give((pids, project, files.missed())) {
+            return;
+        }
     }
 }
 
-/// A folder, which a path names alone where processes have one root.
-#[cfg(not(target_os = "linux"))]
-struct Folder;
-
-#[cfg(not(target_os = "linux"))]
-impl Folder {
-    #[expect(clippy::unnecessary_wraps, reason = "on Linux it may not be there")]
-    fn at(_path: &Path) -> Option<Folder> {
-        Some(Folder)
-    }
-
-    fn is_where(&self, _pid: u32) -> bool {
+/// What may not answer is asked by a child process here, so that this thread waits for nothing.
+#[cfg(target_os = "linux")]
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) {
+    search(directories, until, |found| {
+        take(found);
         true
+    });
+}
+
+/// On a thread of its own, which is left behind where a file system hangs. Without one nothing is looked at.
+#[cfg(not(target_os = "linux"))]
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) {
+    let (send, receive) = std::sync::mpsc::channel();
+    let asked = move || search(directories, until, |found| send.send(found).is_ok());
+    if super::threads::detach("project", asked).is_ok() {
+        while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            take(found);
+        }
     }
 }
 
 /// The nearest project root at or above a folder; the root of the file system is none.
-fn of(directory: &Path) -> Option<Project> {
+fn of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
-        let marker = MARKERS.into_iter().find(|marker| folder.join(marker).symlink_metadata().is_ok())?;
-        let branch::CheckedOut { branch, worktree } = branch::checked_out(folder);
+        let marker = files.first_of(folder, &MARKERS)?;
+        let branch::CheckedOut { branch, worktree } = branch::checked_out(files, folder);
         Some(Project { directory: Text::from(folder), marker: marker.into(), branch, worktree })
     })
 }

@@ -1,19 +1,19 @@
 //! The sockets at which container runtimes answer, and the question put to them. What an answer says is the business
 //! of `containers`.
 //!
-//! Each runtime is asked on a thread of its own, which is left behind where a path lies on a dead file system or a
-//! stopped runtime says nothing: the caller waits no longer than it wants to.
+//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller waits
+//! no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread that
+//! waits there would keep the process from exiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Instant;
 
 use nix::unistd::{Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{Reply, RuntimeKind, Silence, sys};
+use super::{Reply, RuntimeKind, Silence, sys, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -62,12 +62,27 @@ fn subordinate(line: &str, uid: u32) -> Option<&str> {
 /// What each of these sockets answers, as far as it does until then. A path at which there is nothing is absent.
 pub(super) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
     let (send, receive) = mpsc::channel();
-    for (at, path) in paths.iter().enumerate() {
-        let (send, path) = (send.clone(), path.clone());
-        let asked = thread::Builder::new().name("runtime".to_owned()).spawn(move || {
-            let _ = send.send((at, exchange(&path, until)));
+    let mut refused = Vec::new();
+    for ((at, path), local) in paths.iter().enumerate().zip(sys::certainly_local(paths)) {
+        if !local {
+            let what =
+                "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
+            let _ = send.send((at, Err(Silence::Unreadable(what))));
+            continue;
+        }
+        let (own, path) = (send.clone(), path.clone());
+        let asked = threads::detach("runtime", move || {
+            let _ = own.send((at, exchange(&path, until)));
         });
-        drop(asked);
+        if asked.is_err() {
+            refused.push(at);
+        }
+    }
+    // Without threads one after another, each for as long as is left.
+    for at in refused {
+        if let Some(path) = paths.get(at) {
+            let _ = send.send((at, exchange(path, until)));
+        }
     }
     drop(send);
     let mut answers: Vec<Option<Result<Reply, Silence>>> = paths.iter().map(|_| None).collect();
@@ -124,6 +139,7 @@ fn silence(error: std::io::Error) -> Silence {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::thread;
     use std::time::Duration;
 
     use super::*;

@@ -2,20 +2,28 @@
 //! anybody reads what it writes; whether that can be a screen.
 
 use std::io;
-use std::thread;
+use std::sync::mpsc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::threads;
+
 /// Calls this, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and keeps it from
-/// ending. What whoever started the process had it ignore, as nohup(1) does, is ignored still.
+/// ending. Where no thread can be started the signals end it as ever, and this is an error. What whoever started the process had it ignore, as nohup(1) does, is ignored still.
 pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
     let heeded: Vec<i32> =
         [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)).collect();
-    let mut signals = Signals::new(heeded)?;
-    let listen = move || signals.forever().for_each(|_| tell());
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+    // The thread comes first: a signal that is caught and then read by nobody would be lost, and the process could not
+    // be ended by it any more.
+    let (send, receive) = mpsc::channel::<Signals>();
+    threads::detach("signals", move || {
+        if let Ok(mut signals) = receive.recv() {
+            signals.forever().for_each(|_| tell());
+        }
+    })?;
+    send.send(Signals::new(heeded)?).map_err(io::Error::other)
 }
 
 /// Whether nobody can read any more what is written to standard output: a pipe or a terminal that was closed at its

@@ -11,7 +11,6 @@ pub(super) fn name(uid: u32) -> Option<Text> {
 }
 
 /// The name and the home folder of a user.
-#[cfg(feature = "cli")]
 pub(super) fn name_and_home(uid: u32) -> Option<(Text, Option<std::path::PathBuf>)> {
     let user = User::from_uid(Uid::from_raw(uid)).ok()??;
     Some((user.name.as_str().into(), Some(user.dir)))
@@ -32,9 +31,6 @@ pub(super) fn own() -> Option<u32> {
 pub(super) fn home(uid: u32) -> Option<std::path::PathBuf> {
     Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
 }
-
-/// The shell that commands are written for.
-pub(crate) const SHELL: crate::shell::Shell = crate::shell::Shell::Posix;
 
 /// A command as one with full rights would type it.
 #[cfg(feature = "cli")]

@@ -79,9 +79,6 @@ pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
     Some(Text::from(name.as_os_str()))
 }
 
-/// The shell that commands are written for.
-pub(crate) const SHELL: crate::shell::Shell = crate::shell::Shell::Windows;
-
 /// A command as one with full rights would run it.
 #[cfg(feature = "cli")]
 pub(crate) fn with_rights(command: &str) -> String {
@@ -93,7 +90,6 @@ fn wide(text: &str) -> Vec<u16> {
 }
 
 /// Users are no numbers here.
-#[cfg(feature = "cli")]
 pub(super) fn name_and_home(_uid: u32) -> Option<(Text, Option<std::path::PathBuf>)> {
     None
 }

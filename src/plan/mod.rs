@@ -1,16 +1,15 @@
 //! The plan of `free`: what would be ended to free a port, what must not be, what else goes with it, and what comes
 //! back. Pure: `act` observes and carries out, `render` says it.
 
-mod manager;
 mod wrapper;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(crate) use manager::{Account, Manager, Via};
 pub(crate) use wrapper::{tree, wrappers};
 
+use crate::manager::{self, Account, Manager, Via};
 use crate::os::EndSignal;
 use crate::process_table::ProcessTable;
 use crate::role::{Role, role};

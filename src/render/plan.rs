@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use crate::manager::{Manager, Via};
 use crate::os;
-use crate::plan::{LONGEST_LIST, Manager, Note, Part, Refusal, Restarts, Return, Step, Via};
+use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
 use crate::render::escape::escape;
 use crate::render::words;
 use crate::role::Role;

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use super::VerdictKind;
 use super::facts::Case;
-use super::named::{container, service, spell, stop_container, stop_service, stop_socket_unit};
+use super::named::{service, spell, stop_socket_unit};
 use crate::act::bind::RefusalKind;
-use crate::containers::relay;
+use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
-use crate::{Listener, Protocol, Reason, State, shell};
+use crate::role::role;
+use crate::{Holder, Listener, Protocol, Reason, State, shell};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -40,8 +41,7 @@ impl Case<'_> {
                 if self.standing.iter().all(|one| one.socket.state == State::Forwarded) =>
             {
                 let mut advice: Vec<String> = Vec::new();
-                for stop in self.standing.iter().filter_map(container).filter_map(stop_container) {
-                    let line = format!("{stop} stops the container");
+                for line in self.standing.iter().flat_map(|listener| self.managed(listener)) {
                     if !advice.contains(&line) {
                         advice.push(line);
                     }
@@ -115,42 +115,26 @@ impl Case<'_> {
                 advice.push(line);
             }
         };
-        let own_uid = self.seen.uid;
         for (_, helps) in self.conditions() {
             add(helps);
         }
         let mut sudo = "";
         for listener in self.standing {
-            if let Some(stop) = container(listener).and_then(stop_container) {
-                add(format!("{stop} stops the container"));
-            }
-            // Whom systemd started for it holds it as well.
-            let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
-            if let Some(stop) =
-                service(listener).and_then(|service| stop_socket_unit(service, started, own_uid))
-            {
-                add(stop);
-            } else if let Some(stop) = service(listener)
-                .and_then(|service| stop_service(service, own_uid))
-                .and_then(|stop| shell::line(&stop))
-            {
-                add(format!("{stop} stops the service, which may start again after a signal"));
-            }
+            self.managed(listener).into_iter().for_each(&mut add);
             let foreign = listener.holders.iter().any(|holder| holder.process.uid != self.seen.uid);
             if (foreign || listener.unseen.is_some()) && self.seen.uid.is_some_and(|uid| uid != 0) {
                 sudo = "sudo ";
             }
         }
+        let managed = self.standing.iter().any(|listener| !self.managed(listener).is_empty());
         let by_kernel = |listener: &Listener| {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
         };
         let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
-        let of_many = |listener: &Listener| {
-            listener.container.is_some() && listener.holders.iter().any(|it| relay::serves_all(&it.process))
-        };
-        if self.standing.iter().any(of_many) {
-            // Who holds it serves all containers; the one command above is all there is.
-        } else if self.standing.iter().any(by_kernel) {
+        let stands_for_others = self.standing.iter().flat_map(|listener| &listener.holders);
+        let stands_for_others = stands_for_others.filter(|holder| role(&holder.process).is_some());
+        let by_others = stands_for_others.map(|holder| self.seen.holder(holder)).next();
+        if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
         } else if self
@@ -174,6 +158,16 @@ impl Case<'_> {
             add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
                  container, or with more rights"
                 .to_owned());
+        } else if let Some(who) = by_others {
+            let free = format!("{sudo}allears free {target}");
+            add(match managed {
+                true => {
+                    format!("{who} holds it for others, and is not ended; {free} --dry-run says what for")
+                }
+                false => {
+                    format!("{who} holds it for others; {free} --dry-run says what for, and what frees it")
+                }
+            });
         } else {
             add(format!(
                 "{sudo}allears free {target} ends it, after asking, and proves that the port is free"
@@ -181,6 +175,36 @@ impl Case<'_> {
         }
         if self.kind == VerdictKind::Bound {
             add(format!("it may be about to listen: allears wait {target} tells when it does"));
+        }
+        advice
+    }
+
+    /// What stops the container or the unit that a listener belongs to.
+    fn managed(&self, listener: &Listener) -> Vec<String> {
+        let own_uid = self.seen.uid;
+        let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
+        let first = |holder: &Holder| {
+            let owner = holder.process.uid.and_then(|uid| self.seen.accounts.get(&uid)).cloned();
+            managers(listener, holder, owner, None).into_iter().next()
+        };
+        let found: Vec<Manager> = match listener.holders.is_empty() {
+            true => manager::of_socket(listener).into_iter().collect(),
+            false => listener.holders.iter().filter_map(first).collect(),
+        };
+        let mut advice: Vec<String> = Vec::new();
+        for manager in found {
+            let stop = manager.stop(own_uid).and_then(|stop| shell::line(&stop));
+            let line = match (&manager, stop) {
+                (Manager::Service { service, .. }, _) if service.is_socket_unit() => {
+                    stop_socket_unit(service, started, own_uid)
+                }
+                (Manager::Service { .. }, Some(stop)) => {
+                    Some(format!("{stop} stops the service, which may start again after a signal"))
+                }
+                (Manager::Container { .. }, Some(stop)) => Some(format!("{stop} stops the container")),
+                _ => None,
+            };
+            advice.extend(line.filter(|line| !advice.contains(line)));
         }
         advice
     }

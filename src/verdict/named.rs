@@ -166,16 +166,6 @@ pub(super) fn stop_socket_unit(service: &Service, started: bool, own_uid: Option
     })
 }
 
-/// What stops a container, as one would type it.
-pub(crate) fn stop_container(container: &Container) -> Option<String> {
-    match container.runtime.as_bytes() {
-        b"docker" | b"podman" => {
-            Some(format!("{} stop {}", container.runtime.to_string_lossy(), container_name(container)))
-        }
-        _ => None,
-    }
-}
-
 /// A duration as people read it: `43 s`, `180 ms`.
 pub(super) fn spell(duration: Duration) -> String {
     match duration.as_millis() {

@@ -1,8 +1,9 @@
 //! Every kind of verdict, tried without a machine that is in that state.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
-use super::named::stop_container;
 use super::overlap::Overlap;
 use super::*;
 use crate::os::{Excluded, Server};
@@ -73,6 +74,7 @@ fn seen(
         forwarding_unknown: false,
         time_wait_left: None,
         clients: Vec::new(),
+        accounts: BTreeMap::new(),
         uid: Some(1000),
         gaps: Vec::new(),
     }
@@ -309,7 +311,7 @@ fn whom_localhost_reaches() {
 #[test]
 fn services_and_containers_are_stopped_by_their_managers() {
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "nginx");
-    listener.service = Some(Service {
+    listener.holders[0].process.service = Some(Service {
         manager: "systemd".into(),
         name: "nginx.service".into(),
         scope: "system".into(),
@@ -321,15 +323,26 @@ fn services_and_containers_are_stopped_by_their_managers() {
         verdict.advice.iter().any(|line| line.starts_with("systemctl stop -- nginx.service")),
         "{verdict:?}"
     );
-    let container = Container {
+    let mut proxy = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
+    proxy.holders[0].process.service = Some(Service {
+        manager: "systemd".into(),
+        name: "docker.service".into(),
+        scope: "system".into(),
+        uid: None,
+        activates: None,
+    });
+    proxy.container = Some(Container {
         runtime: "docker".into(),
         id: "4f1d".into(),
-        name: Some("web-1".into()),
+        name: Some("web; echo x".into()),
         image: None,
         port: Some(80),
         compose: None,
-    };
-    assert_eq!(stop_container(&container).as_deref(), Some("docker stop web-1"));
+    });
+    let advice = judge(seen(IN_USE, IN_USE, vec![proxy])).advice;
+    assert_eq!(advice[0], "docker stop 4f1d stops the container", "{advice:?}");
+    let has = |part: &str| advice.iter().any(|line| line.contains(part));
+    assert!(!has("docker.service") && !has("ends it") && has("holds it for others"), "{advice:?}");
 }
 
 #[test]

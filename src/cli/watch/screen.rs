@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::sync::Once;
 use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::Instant;
 
 use anstyle::Style;
@@ -107,7 +106,10 @@ impl Drop for Screen {
 }
 
 /// Reads keys and sizes on a thread of its own, which ends with the process.
-pub(super) fn read_input(sender: Sender<Wake>) {
+///
+/// # Errors
+/// If no thread can be started.
+pub(super) fn read_input(sender: Sender<Wake>) -> io::Result<()> {
     let read = move || {
         while let Ok(input) = event::read() {
             if sender.send(Wake::Input(input)).is_err() {
@@ -117,7 +119,7 @@ pub(super) fn read_input(sender: Sender<Wake>) {
         // The terminal is gone.
         let _ = sender.send(Wake::End);
     };
-    let _ = thread::Builder::new().name("input".to_owned()).spawn(read);
+    crate::os::threads::detach("input", read)
 }
 
 /// The terminal as it was. There is nobody to tell where that fails.

@@ -1,7 +1,6 @@
 //! Who holds a socket, and where nobody was seen to: why not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 
 use rustix::io::Errno;
 
@@ -12,7 +11,7 @@ use super::sight::{Sight, candidate};
 use super::walk::{Found, Walk, try_doors, walk, walk_among};
 use super::{bpf, deep, procfs, unix_diag};
 use crate::os::portable::Table;
-use crate::os::{Held, HolderSearch, Holders, Row, Unread};
+use crate::os::{Held, HolderSearch, Holders, Row, Unread, threads};
 use crate::{Error, ErrorKind, Evidence, Family, Protocol};
 
 /// With fewer files open on the machine than this a walk is as fast as loading a program.
@@ -25,17 +24,16 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let (searched, meanwhile) = thread::scope(|scope| {
-        // Where even the first process refuses, some socket will stay unexplained: what is asked then is asked now.
-        let early = search != HolderSearch::Walk
-            && bpf::allowed().is_ok()
-            && is_worth_it()
-            && first_process_refuses();
-        let beyond =
-            if early { thread::Builder::new().spawn_scoped(scope, beyond_tables).ok() } else { None };
-        let searched = begin(rows, &wanted, search);
-        (searched, beyond.and_then(|beyond| beyond.join().ok()))
-    });
+    // Where even the first process refuses, some socket will stay unexplained: what is asked then is asked now.
+    let early =
+        search != HolderSearch::Walk && bpf::allowed().is_ok() && is_worth_it() && first_process_refuses();
+    let (meanwhile, searched) = match early {
+        true => {
+            let (beyond, searched) = threads::both(beyond_tables, || begin(rows, &wanted, search));
+            (Some(beyond), searched)
+        }
+        false => (None, begin(rows, &wanted, search)),
+    };
     let Searched { mut walk, mut how, by_program } = searched?;
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
@@ -46,12 +44,8 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         walk.add(doors?);
         elsewhere = asked;
     } else if !missing.is_empty() {
-        let threads = thread::scope(|scope| {
-            let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
-            let threads = deep::search_threads(&walk.pids, &missing);
-            elsewhere = kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel);
-            threads
-        });
+        let (asked, threads) = threads::both(ask_kernel, || deep::search_threads(&walk.pids, &missing));
+        elsewhere = asked;
         walk.add(threads);
     }
     if !missing.is_empty() {
@@ -178,11 +172,8 @@ fn by_walk(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
 /// What explains a socket that is in no descriptor table: who may not be looked into, and what the kernel says. Tables
 /// of single threads are among those that the program sees; a process that hides from this one may hide from it too.
 fn beyond_tables() -> (Result<Walk, Error>, (Vec<u64>, Vec<u16>)) {
-    thread::scope(|scope| {
-        let kernel = thread::Builder::new().spawn_scoped(scope, ask_kernel);
-        let doors = try_doors();
-        (doors, kernel.ok().and_then(|asked| asked.join().ok()).unwrap_or_else(ask_kernel))
-    })
+    let (asked, doors) = threads::both(ask_kernel, try_doors);
+    (doors, asked)
 }
 
 /// Whether the first process may not be looked into.

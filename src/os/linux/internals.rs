@@ -92,7 +92,7 @@ pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
 
 /// On how many threads so many processes are walked here and now.
 pub fn threads(processes: usize) -> usize {
-    walk::threads(processes)
+    walk::threads_for(processes)
 }
 
 /// How many bytes the first message has, and whether what it answers could be read: a message of a service manager.

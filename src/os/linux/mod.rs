@@ -8,6 +8,8 @@ mod cgroup;
 mod condition;
 mod dbus;
 mod deep;
+mod file_child;
+mod files;
 #[cfg(feature = "cli")]
 mod grip;
 mod holders;
@@ -15,6 +17,7 @@ mod inet_diag;
 #[cfg(feature = "internals")]
 pub(super) mod internals;
 mod limits;
+mod mounts;
 mod namespace;
 mod netlink;
 mod pid_namespace;
@@ -41,6 +44,7 @@ mod walk;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
+pub(super) use files::{Files, certainly_local};
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 #[cfg(feature = "cli")]
@@ -64,6 +68,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::portable::{self, Table};
 use super::{Reader, Request, Row, SocketTable, users};
 use crate::{Error, ErrorKind, Gap, Protocol, State};
+use namespace::NotEntered;
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -81,18 +86,25 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
+/// What is missing of a namespace that is not entered.
+const BY_PROC: &str =
+    "their tables come from /proc/PID/net, which does not tell queues, v6-only, interfaces and cgroups";
+
 /// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
 fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
     let (namespaces, gaps) = namespace::others();
     whole.complete &= gaps.is_empty();
     whole.gaps.extend(gaps);
-    let mut shut = 0;
+    let (mut shut, mut without_thread) = (0, 0);
     for namespace in namespaces {
         let entered = namespace::inside(&namespace, || table::read(request));
         let read = match entered {
             Ok(read) => read,
             Err(error) => {
-                shut += 1;
+                match error {
+                    NotEntered::Refused(_) => shut += 1,
+                    NotEntered::NoThread(_) => without_thread += 1,
+                }
                 match namespace.proc_net() {
                     Some(directory) => table::read_proc(&directory, request),
                     None => {
@@ -117,11 +129,15 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             }
         }
     }
-    if shut > 0 {
+    if without_thread > 0 {
         let detail = format!(
-            "{shut} network namespaces may not be entered; their tables come from /proc/PID/net, which does not tell \
-             queues, v6-only, interfaces and cgroups"
+            "{without_thread} network namespaces are not entered, because no thread can be started here; {BY_PROC}"
         );
+        let help = Some("raise the limit of processes (ulimit -u, pids.max)");
+        whole.gaps.push(Gap::new("namespaces", "threads", without_thread, detail, help));
+    }
+    if shut > 0 {
+        let detail = format!("{shut} network namespaces may not be entered; {BY_PROC}");
         whole.gaps.push(Gap::new(
             "namespaces",
             "permission",

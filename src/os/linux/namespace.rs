@@ -9,8 +9,6 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::resume_unwind;
-use std::thread;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir};
 use rustix::io::Errno;
@@ -18,6 +16,7 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::walk;
+use crate::os::threads;
 use crate::{Gap, Text};
 
 /// Where namespaces are mounted under names: by ip-netns(8), Podman and CNI, and by Docker.
@@ -103,18 +102,31 @@ pub(super) fn others() -> (Vec<Namespace>, Vec<Gap>) {
 ///
 /// What asks the kernel for sockets or opens /proc/thread-self/net sees the namespace then. /proc/net and
 /// /proc/self/net do not: they are those of the process's first thread.
+///
+/// # Errors
+/// If it may not be entered, or if no thread can be started. The calling thread never enters it instead: it may not be
+/// allowed to return.
 pub(super) fn inside<T: Send>(
     namespace: &Namespace,
     look: impl FnOnce() -> T + Send,
-) -> Result<T, io::Error> {
-    let entry = namespace.entry.as_ref().map_err(|errno| io::Error::from(*errno))?;
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().spawn_scoped(scope, || {
-            move_into_link_name_space(entry.as_fd(), Some(LinkNameSpaceType::Network))?;
-            Ok(look())
-        })?;
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
+) -> Result<T, NotEntered> {
+    let entry = namespace.entry.as_ref().map_err(|errno| NotEntered::Refused((*errno).into()))?;
+    let entered = threads::alone(|| {
+        move_into_link_name_space(entry.as_fd(), Some(LinkNameSpaceType::Network))?;
+        Ok(look())
+    });
+    entered.map_err(NotEntered::NoThread)?.map_err(|errno: Errno| NotEntered::Refused(errno.into()))
+}
+
+/// Why a namespace was not entered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotEntered {
+    /// The kernel refused it.
+    #[error("{0}")]
+    Refused(io::Error),
+    /// There is no thread to enter it.
+    #[error("no thread can be started: {0}")]
+    NoThread(io::Error),
 }
 
 /// What was seen so far.
@@ -288,6 +300,7 @@ mod tests {
     use std::net::TcpListener;
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
+    use std::thread;
 
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};

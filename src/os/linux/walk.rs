@@ -10,12 +10,12 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::pin::Pin;
+use crate::os::threads;
 use crate::{Error, ErrorKind};
 
 /// Fewer processes than this are looked through faster than a second thread begins.
@@ -135,27 +135,17 @@ pub(super) fn in_parallel(
         }
         walk
     };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads(pids.len()))
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
-            .collect();
-        let mut whole = worker();
-        for other in others {
-            match other.join() {
-                Ok(part) => whole.add(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        whole
-    })
+    let mut whole = Walk::default();
+    threads::share(threads_for(pids.len()), worker).into_iter().for_each(|part| whole.add(part));
+    whole
 }
 
 /// On how many threads so many processes are looked through.
-pub(super) fn threads(processes: usize) -> usize {
+pub(super) fn threads_for(processes: usize) -> usize {
     if processes < FEW_PROCESSES {
         return 1;
     }
-    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+    threads::parallelism().min(MOST_THREADS)
 }
 
 /// The pids in /proc, ascending.

@@ -58,7 +58,7 @@ impl Grip {
             EndSignal::Kill => self.kill(),
             other => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                format!("Windows has no signal {}", other.as_str()),
+                format!("Windows has no signal of the kind {other:?}"),
             )),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{calls, excluded, http_sys};
 use crate::knowledge::FILE_SHARING;
-use crate::os::{Limits, Served, Server};
+use crate::os::{Limits, Served, Server, threads};
 use crate::{Family, Gap, Listener, Protocol};
 
 /// How long one run of it may take.
@@ -81,10 +82,17 @@ fn run(command: &mut Command, longest: Duration) -> io::Result<Vec<u8>> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn()?;
     let mut out = child.stdout.take();
-    let reader = thread::spawn(move || {
+    let (send, printed) = mpsc::channel();
+    let read = move || {
         let mut printed = Vec::new();
-        out.as_mut().map_or(Ok(0), |out| out.read_to_end(&mut printed)).map(|_| printed)
-    });
+        let read = out.as_mut().map_or(Ok(0), |out| out.read_to_end(&mut printed)).map(|_| printed);
+        let _ = send.send(read);
+    };
+    if let Err(error) = threads::detach("netsh", read) {
+        child.kill()?;
+        child.wait()?;
+        return Err(error);
+    }
     let until = Instant::now() + longest;
     let status = loop {
         match child.try_wait()? {
@@ -98,7 +106,7 @@ fn run(command: &mut Command, longest: Duration) -> io::Result<Vec<u8>> {
             }
         }
     };
-    match (status.success(), reader.join()) {
+    match (status.success(), printed.recv()) {
         (true, Ok(printed)) => printed,
         (true, Err(_)) => Err(io::Error::other("what it printed could not be read")),
         (false, _) => Err(io::Error::other(status.to_string())),

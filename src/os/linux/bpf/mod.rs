@@ -119,7 +119,7 @@ fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
     let pids = walk::processes(&proc).ok()?;
-    let failed = AtomicBool::new(walk::threads(pids.len()) < 2);
+    let failed = AtomicBool::new(walk::threads_for(pids.len()) < 2);
     let found = Mutex::new(Vec::new());
     walk::in_parallel(&pids, |pid, _, _| {
         if failed.load(Ordering::Relaxed) {

@@ -40,7 +40,8 @@ impl Types {
             return Ok(Types::Mapped(mapping));
         }
         // It gives a page at a time whatever is asked for.
-        let mut bytes = Vec::with_capacity(length + 1);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length + 1)?;
         file.by_ref().take(LONGEST).read_to_end(&mut bytes)?;
         Ok(Types::Read(bytes))
     }

@@ -8,6 +8,7 @@ use crate::verdict::stop_service;
 use crate::{Container, Holder, Listener, Service, Text};
 
 /// How a port is freed.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command alone is told how"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {
     /// Signals to the processes that hold it.
@@ -86,7 +87,7 @@ pub(crate) fn managers(
     let container = process.container.as_ref().or(listener.container.as_ref());
     let unit = match role {
         // What these hold, they hold for a socket unit.
-        Some(Role::FirstProcess | Role::UserManager) => {
+        Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => {
             listener.service.as_ref().filter(|service| service.is_socket_unit())
         }
         // The engine's own unit runs every container.
@@ -107,6 +108,16 @@ pub(crate) fn managers(
         }
         None => supervisor.into_iter().chain(service).collect(),
     }
+}
+
+/// Returns the manager of a socket whose holders could not be seen, as its cgroup tells.
+pub(crate) fn of_socket(listener: &Listener) -> Option<Manager> {
+    let container = listener.container.clone().map(|container| Manager::Container { container, owner: None });
+    let is_stoppable =
+        |service: &&Service| !is_engine(service) && stop_service(service, service.uid).is_some();
+    let service = listener.service.as_ref().filter(is_stoppable).cloned();
+    let service = service.map(|service| Manager::Service { service, also: None });
+    service.or(container)
 }
 
 /// Whether the service that a socket unit starts holds the socket too. A template names no single service.

@@ -1,0 +1,144 @@
+//! Folders of this machine: asked directly if that is certain not to wait for another machine or another process, else
+//! through a child process that can be left behind.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::fs::{AtFlags, CWD, Stat};
+
+use super::file_child::{Child, Nothing, Operation, Reply, read_small};
+use super::mounts::{self, Mounts, Route};
+use crate::os::files::{LONGEST_SMALL, Status};
+
+impl Status {
+    #[expect(clippy::unnecessary_cast, reason = "the fields have other types on other processors")]
+    pub(super) fn of(stat: &Stat) -> Status {
+        Status {
+            mode: stat.st_mode as u32,
+            size: stat.st_size as u64,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+        }
+    }
+
+    pub(super) fn from_parts(mode: u32, size: u64, device: u64, inode: u64) -> Status {
+        Status { mode, size, device, inode }
+    }
+}
+
+/// Folders of this machine.
+#[derive(Debug)]
+pub(in crate::os) struct Files {
+    /// `None` if they cannot be read: then nothing is certain.
+    mounts: Option<Mounts>,
+    child: Option<Child>,
+    until: Instant,
+    /// Why no child is asked.
+    refused: Option<String>,
+    missed: bool,
+}
+
+impl Files {
+    /// Nothing is waited for after `until`.
+    pub(in crate::os) fn new(until: Instant) -> Files {
+        Files { mounts: Mounts::read(), child: None, until, refused: None, missed: false }
+    }
+
+    /// Returns what a path leads to, or with `follow` what a link at its end leads to.
+    pub(in crate::os) fn status(&mut self, path: &Path, follow: bool) -> Option<Status> {
+        match self.route(path, follow) {
+            Route::Local(path) => {
+                let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+                Some(Status::of(&stat))
+            }
+            Route::Absent => None,
+            Route::Remote => {
+                let operation = if follow { Operation::Status } else { Operation::StatusOfLink };
+                self.ask(operation, path).map(|reply| reply.status)
+            }
+        }
+    }
+
+    /// Returns the first of these names that a folder has.
+    pub(in crate::os) fn first_of<'a>(&mut self, folder: &Path, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|name| self.status(&folder.join(name), false).is_some())
+    }
+
+    /// Returns where a link leads.
+    pub(in crate::os) fn link(&mut self, path: &Path) -> Option<PathBuf> {
+        let target = match self.route(path, false) {
+            Route::Local(path) => rustix::fs::readlink(path, Vec::new()).ok()?.into_bytes(),
+            Route::Absent => return None,
+            Route::Remote => self.ask(Operation::ReadLink, path)?.data,
+        };
+        Some(PathBuf::from(OsString::from_vec(target)))
+    }
+
+    /// Reads a regular file that is small, and nothing else.
+    pub(in crate::os) fn small_file(&mut self, path: &Path) -> Option<Vec<u8>> {
+        match self.route(path, false) {
+            Route::Local(path) => {
+                let mut bytes = vec![0; LONGEST_SMALL + 1];
+                let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+                let (_, length) = read_small(&path, &mut bytes).ok()?;
+                bytes.truncate(length);
+                Some(bytes)
+            }
+            Route::Absent => None,
+            Route::Remote => self.ask(Operation::ReadSmall, path).map(|reply| reply.data),
+        }
+    }
+
+    /// Whether a process's working directory is the one that this path names here: in a container it may name another.
+    pub(in crate::os) fn is_working_directory(&mut self, pid: u32, path: &Path) -> bool {
+        if let Some(known) = mounts::is_working_directory(pid, path) {
+            return known;
+        }
+        // What is mounted where that process is cannot be known for certain.
+        let there = self.ask(Operation::Status, &PathBuf::from(format!("/proc/{pid}/cwd")));
+        let there = there.map(|reply| (reply.status.device, reply.status.inode));
+        there.is_some() && there == self.status(path, true).map(|here| (here.device, here.inode))
+    }
+
+    /// Why something was not answered since this was asked last; `None` if everything was.
+    pub(in crate::os) fn missed(&mut self) -> Option<String> {
+        let in_time = || "its file system did not answer in time".to_owned();
+        std::mem::take(&mut self.missed).then(|| self.refused.clone().unwrap_or_else(in_time))
+    }
+
+    fn route(&mut self, path: &Path, follow: bool) -> Route {
+        if Instant::now() >= self.until {
+            self.missed = true;
+            return Route::Absent;
+        }
+        self.mounts.as_mut().map_or(Route::Remote, |mounts| mounts.route(path, follow))
+    }
+
+    fn ask(&mut self, operation: Operation, path: &Path) -> Option<Reply> {
+        if self.child.is_none() && self.refused.is_none() {
+            match Child::start() {
+                Ok(child) => self.child = Some(child),
+                Err(error) => self.refused = Some(format!("no process can be started to ask it: {error}")),
+            }
+        }
+        match self.child.as_mut().map(|child| child.ask(operation, path, self.until)) {
+            Some(Ok(reply)) => Some(reply),
+            Some(Err(Nothing::Refused)) => None,
+            Some(Err(Nothing::Silent)) | None => {
+                self.missed = true;
+                None
+            }
+        }
+    }
+}
+
+/// Returns for each of these paths whether it is certain to lead nowhere but to local file systems, so that connecting to
+/// it waits for no server of files.
+pub(in crate::os) fn certainly_local(paths: &[PathBuf]) -> Vec<bool> {
+    let mut mounts = Mounts::read();
+    let mut is_local =
+        |path: &PathBuf| mounts.as_mut().is_some_and(|mounts| mounts.route(path, true) != Route::Remote);
+    paths.iter().map(&mut is_local).collect()
+}
