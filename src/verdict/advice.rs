@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::VerdictKind;
 use super::facts::Case;
-use super::named::{container, service, spell, stop_container, stop_service, stop_socket_unit};
+use super::named::{container, list_sockets, service, spell, stop_container, stop_service, stop_socket_unit};
 use crate::act::bind::RefusalKind;
 use crate::containers::relay;
 use crate::os::Excluded;
@@ -144,7 +144,10 @@ impl Case<'_> {
         let by_kernel = |listener: &Listener| {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
         };
-        let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
+        let list_sockets = || {
+            let mut holders = self.standing.iter().flat_map(|listener| &listener.holders);
+            holders.find_map(|holder| list_sockets(&holder.process, own_uid))
+        };
         let of_many = |listener: &Listener| {
             listener.container.is_some() && listener.holders.iter().any(|it| relay::serves_all(&it.process))
         };
@@ -166,10 +169,9 @@ impl Case<'_> {
                 add("svchost.exe runs services of Windows, and is not ended: sc.exe stop stops the one that has the port"
                     .to_owned());
             }
-        } else if self.standing.iter().any(by_first) {
-            add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
-                 names it"
-                .to_owned());
+        } else if let Some((what, command)) = list_sockets() {
+            let command = command.join(" ");
+            add(format!("{what} holds it, as a rule for a socket unit: {command} names it"));
         } else if sudo.is_empty() && self.standing.iter().any(|listener| listener.unseen.is_some()) {
             add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
                  container, or with more rights"
