@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::containers::relay;
 use crate::role::{Role, role};
+use crate::unit_name;
 use crate::verdict::stop_service;
 use crate::{Container, Holder, Listener, Service, Text};
 
@@ -98,7 +99,11 @@ pub(crate) fn managers(
     let unit = unit.filter(|service| stop_service(service, service.uid).is_some());
     let service = unit.map(|service| Manager::Service {
         // Whom a socket unit has started holds the port as well.
-        also: service.activates.clone().filter(|_| service.is_socket_unit() && is_started(listener, service)),
+        also: service
+            .activates
+            .clone()
+            .filter(|activates| unit_name::runnable(activates.as_bytes()).is_some())
+            .filter(|_| service.is_socket_unit() && is_started(listener, service)),
         service: service.clone(),
     });
     match container {

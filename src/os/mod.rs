@@ -25,7 +25,10 @@ mod portable;
 mod process_table;
 mod processes;
 mod project;
-#[cfg(feature = "cli")]
+#[cfg_attr(
+    not(all(feature = "cli", target_os = "linux")),
+    expect(dead_code, reason = "the plan of free reads it, and Linux alone tells it")
+)]
 mod restart_policy;
 pub(crate) mod threads;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
@@ -111,7 +114,7 @@ pub(crate) use machine::{
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
 #[cfg(feature = "cli")]
-pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
+pub(crate) use restart_policy::AfterSignal;
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
 #[cfg(target_os = "linux")]
@@ -422,8 +425,8 @@ pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
 /// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than
 /// Linux, for managers other than systemd, for units that are no services, and if neither the manager nor the unit's
 /// files tell.
-#[cfg(feature = "cli")]
-pub(crate) fn restart_policy(service: &Service) -> Option<RestartPolicy> {
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the plan of free asks"))]
+pub(crate) fn restart_policy(service: &Service) -> Option<restart_policy::RestartPolicy> {
     sys::restart_policy(service)
 }
 

@@ -107,11 +107,6 @@ impl Restart {
         (Restart::Always, "always"),
     ];
 
-    /// The value as it is written in a unit file.
-    pub(crate) fn as_str(self) -> &'static str {
-        Restart::NAMES.iter().find(|(value, _)| *value == self).map_or("no", |(_, name)| name)
-    }
-
     pub(crate) fn parse(name: &[u8]) -> Option<Restart> {
         Restart::NAMES.iter().find(|(_, known)| known.as_bytes() == name).map(|(value, _)| *value)
     }
@@ -140,7 +135,6 @@ impl ExitStatuses {
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
-const SIGQUIT: i32 = 3;
 const SIGKILL: i32 = 9;
 const SIGPIPE: i32 = 13;
 const SIGTERM: i32 = 15;
@@ -196,7 +190,9 @@ impl RestartPolicy {
         self.longest_delay.max(self.delay)
     }
 
-    /// Returns whether stopping the unit ends a process that is in it. `None` if unknown.
+    /// Returns whether stopping the unit ends a process that is in it. `None` if unknown. Jobs of cron.service, and
+    /// sessions in ssh.service on a machine without logind, stay with KillMode=process.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the plan of free, before it stops a unit"))]
     pub(crate) fn stop_ends(&self, pid: u32) -> Option<bool> {
         match self.kill_mode {
             KillMode::ControlGroup | KillMode::Mixed => Some(true),
@@ -212,6 +208,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const SIGQUIT: i32 = 3;
 
     fn policy(restart: Restart) -> RestartPolicy {
         RestartPolicy {
@@ -305,7 +303,7 @@ mod tests {
         #[test]
         fn values_are_read_as_they_are_written(name: Vec<u8>) {
             if let Some(restart) = Restart::parse(&name) {
-                prop_assert_eq!(restart.as_str().as_bytes(), name);
+                prop_assert!(Restart::NAMES.iter().any(|(it, known)| *it == restart && known.as_bytes() == name));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::VerdictKind;
 use super::facts::Case;
-use super::named::{service, spell, stop_socket_unit};
+use super::named::{list_sockets, service, spell, stop_socket_unit};
 use crate::act::bind::RefusalKind;
 use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
@@ -130,10 +130,13 @@ impl Case<'_> {
         let by_kernel = |listener: &Listener| {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
         };
-        let by_first = |listener: &Listener| listener.holders.iter().any(|holder| holder.process.id.pid == 1);
         let stands_for_others = self.standing.iter().flat_map(|listener| &listener.holders);
         let stands_for_others = stands_for_others.filter(|holder| role(&holder.process).is_some());
         let by_others = stands_for_others.map(|holder| self.seen.holder(holder)).next();
+        let list_sockets = || {
+            let mut holders = self.standing.iter().flat_map(|listener| &listener.holders);
+            holders.find_map(|holder| list_sockets(&holder.process, self.seen.uid))
+        };
         if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
@@ -150,10 +153,9 @@ impl Case<'_> {
                 add("svchost.exe runs services of Windows, and is not ended: sc.exe stop stops the one that has the port"
                     .to_owned());
             }
-        } else if self.standing.iter().any(by_first) {
-            add("the first process of this system holds it, as a rule for a socket unit: systemctl list-sockets \
-                 names it"
-                .to_owned());
+        } else if let Some((what, command)) = list_sockets() {
+            let command = command.join(" ");
+            add(format!("{what} holds it, as a rule for a socket unit: {command} names it"));
         } else if sudo.is_empty() && self.standing.iter().any(|listener| listener.unseen.is_some()) {
             add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
                  container, or with more rights"

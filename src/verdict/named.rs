@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Observation;
 use crate::unit_name::{self, UnitKind};
-use crate::{Candidate, Container, Holder, Listener, Reason, Service, Socket, Text, shell};
+use crate::{Candidate, Container, Holder, Listener, Process, Reason, Service, Socket, Text, shell};
 
 /// Processes that pass connections on for something that does not listen here itself.
 const RELAYS: [(&str, &str); 12] = [
@@ -122,21 +122,43 @@ pub(crate) fn stop_service(service: &Service, own_uid: Option<u32>) -> Option<Ve
         return None;
     }
     let kind = unit_name::runnable(service.name.as_bytes())?;
-    let mut command = systemctl(service, own_uid)?;
+    let mut command = match (service.scope.as_bytes(), service.uid) {
+        (b"system", _) => systemctl(None, own_uid),
+        (b"user", Some(uid)) => systemctl(Some(uid), own_uid),
+        _ => return None,
+    };
     command.extend(["stop", "--", service.name.as_str()?].map(str::to_owned));
     matches!(kind, UnitKind::Service | UnitKind::Socket).then_some(command)
 }
 
-/// Returns the words with which `own_uid` calls the manager of a systemd service.
-fn systemctl(service: &Service, own_uid: Option<u32>) -> Option<Vec<String>> {
+/// Returns the words with which `own_uid` calls the system's manager, or that of a user.
+fn systemctl(of_user: Option<u32>, own_uid: Option<u32>) -> Vec<String> {
     let mut words = vec!["systemctl".to_owned()];
-    match (service.scope.as_bytes(), service.uid) {
-        (b"system", _) => {}
-        (b"user", Some(uid)) if Some(uid) == own_uid => words.push("--user".to_owned()),
-        (b"user", Some(uid)) => words.extend(["--user".to_owned(), "-M".to_owned(), format!("{uid}@")]),
-        _ => return None,
+    if let Some(uid) = of_user {
+        words.push("--user".to_owned());
+        if Some(uid) != own_uid {
+            words.extend(["-M".to_owned(), format!("{uid}@")]);
+        }
     }
-    Some(words)
+    words
+}
+
+/// Returns what a process is that holds sockets for socket units, and the command that lists them for the user who asks.
+/// `None` for every other process.
+pub(super) fn list_sockets(process: &Process, own_uid: Option<u32>) -> Option<(String, Vec<String>)> {
+    let is_user_manager = process.name.as_bytes() == b"systemd"
+        && process.command.iter().flatten().any(|argument| argument.as_bytes() == b"--user");
+    let (what, uid) = match process.id.pid {
+        1 => ("the first process of this system".to_owned(), None),
+        _ if is_user_manager => {
+            let uid = process.uid?;
+            (format!("the service manager of the user with uid {uid}"), Some(uid))
+        }
+        _ => return None,
+    };
+    let mut command = systemctl(uid, own_uid);
+    command.push("list-sockets".to_owned());
+    Some((what, command))
 }
 
 /// Returns what frees the port of a socket unit. The service that it starts has the port open too once it runs, and a

@@ -195,7 +195,7 @@ fn a_unit_is_stopped_by_its_manager() {
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
     let seen = Look::at(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
     let told = seen.text().to_owned() + &seen.errors();
-    seen.must(told.contains(&format!("systemctl stop {unit}")), "how it is stopped is said");
+    seen.must(told.contains(&format!("systemctl stop -- {unit}")), "how it is stopped is said");
     drop(server);
 }
 

@@ -87,6 +87,8 @@ mod services;
 mod states;
 mod targets;
 #[cfg(unix)]
+mod units;
+#[cfg(unix)]
 mod unix_sockets;
 #[cfg(unix)]
 mod unprivileged;
@@ -181,6 +183,8 @@ const READY: &[Cases] = &[
     unprivileged::cases,
     #[cfg(unix)]
     services::cases,
+    #[cfg(unix)]
+    units::cases,
     #[cfg(unix)]
     free::cases,
     #[cfg(unix)]

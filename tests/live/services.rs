@@ -55,7 +55,7 @@ fn systemd_tells_what_its_socket_units_start() {
     let card = look().run().code(0);
     card.must(card.text().contains("named.socket, starts other.service"), "the card names both");
     let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
-    why.must(why.text().contains("systemctl stop named.socket frees the port"), "what frees it");
+    why.must(why.text().contains("systemctl stop -- named.socket frees the port"), "what frees it");
     why.must(!why.text().contains("list-sockets"), "nobody has to look for the unit");
 
     // Somebody connects: the service is started, and has the port as well.
@@ -74,7 +74,7 @@ fn systemd_tells_what_its_socket_units_start() {
     answer.seen.equal(&started["service"]["name"], &json!("other.service"), "service of the second holder");
     answer.seen.equal(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
     let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
-    let stop = "systemctl stop named.socket other.service frees the port";
+    let stop = "systemctl stop -- named.socket other.service frees the port";
     why.must(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
 }
 
@@ -108,8 +108,12 @@ fn a_users_service_is_known_by_its_cgroup() {
     let service = &answer.only()["service"];
     answer.seen.equal(&service["name"], &json!(unit), "name");
     answer.seen.equal(&service["scope"], &json!("user"), "scope");
+    answer.seen.equal(&service["uid"], &json!(NOBODY), "whose manager");
     let why = Look::at(["why".to_owned(), port.to_string()]).run().code(1);
-    why.must(why.text().contains(&format!("systemctl --user stop {unit}")), "how it is stopped");
+    why.must(
+        why.text().contains(&format!("systemctl --user -M {NOBODY}@ stop -- {unit}")),
+        "how it is stopped",
+    );
 }
 
 /// A process of this test, ended when this is dropped.

@@ -46,7 +46,7 @@ pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use runtime::{Manner, Odd};
 #[cfg(unix)]
-pub(crate) use systemd::Systemd;
+pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};
 #[cfg(unix)]
 pub(crate) use terminal::without_styles;
 

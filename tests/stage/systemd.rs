@@ -1,9 +1,16 @@
 //! A real systemd with socket units, the first process of namespaces of its own.
 
-use super::place::{copy_of, folder, program};
+use super::place::{copy_of, fixture_program, folder, program};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+/// The user who has a manager there.
+pub(crate) const STAGED_USER: u32 = 4242;
+
+/// What makes a program one of that user's.
+pub(crate) const AS_STAGED_USER: [&str; 6] =
+    ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", "env", "XDG_RUNTIME_DIR=/run/user/4242"];
 
 /// It ends, with all it started, when this is dropped.
 pub(crate) struct Systemd {
@@ -31,7 +38,12 @@ impl Systemd {
         command.args([
             "-c", &enter, "sh", "unshare", "--mount", "--pid", "--fork", "--cgroup", "--net", "--uts",
         ]);
-        command.args(["--ipc", "--kill-child", "sh"]).arg(&script).arg(&root).arg(copy_of(&program(), None));
+        command
+            .args(["--ipc", "--kill-child", "sh"])
+            .arg(&script)
+            .arg(&root)
+            .arg(copy_of(&program(), None))
+            .arg(fixture_program());
         command.stdin(Stdio::null()).stdout(to_log()).stderr(to_log());
         let unshare = command.spawn().expect("start unshare");
         let mut started = Self { unshare, pid: 0, cgroup };
@@ -57,6 +69,21 @@ impl Systemd {
     /// What runs a program beside it, as if it were started there.
     pub(crate) fn inside(&self) -> Vec<String> {
         ["nsenter", &format!("--target={}", self.pid), "--all"].map(str::to_owned).to_vec()
+    }
+
+    /// Runs a program beside it, which must succeed.
+    pub(crate) fn run(&self, words: &[&str]) {
+        let launcher = self.inside();
+        let output =
+            Command::new(&launcher[0]).args(&launcher[1..]).args(words).output().expect("run nsenter");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?} ended with {}: {said}", output.status);
+    }
+
+    /// Starts the manager of the user [`STAGED_USER`], and units of it.
+    pub(crate) fn start_user_manager(&self, units: &[&str]) {
+        self.run(&["systemctl", "start", "user@4242.service"]);
+        self.run(&[&AS_STAGED_USER[..], &["systemctl", "--user", "start"], units].concat());
     }
 
     /// What runs the program under test there, through another one: it lies in another place than here.

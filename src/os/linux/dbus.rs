@@ -435,6 +435,12 @@ mod tests {
             recorded!("accept"),
             recorded!("hello"),
             recorded!("name-acquired"),
+            recorded!("restart"),
+            recorded!("restart-usec"),
+            recorded!("main-pid"),
+            recorded!("success-exit-status"),
+            recorded!("triggered-by"),
+            recorded!("no-such-property"),
         ];
         for message in whole {
             assert_eq!(message_length(message), Some(message.len()));
@@ -449,6 +455,15 @@ mod tests {
         let triggers = reply(recorded!("triggers")).unwrap();
         assert_eq!((triggers.to, triggers.property_texts().unwrap()), (Some(2), vec![&b"other.service"[..]]));
         assert_eq!(reply(recorded!("accept")).unwrap().property_flag(), Some(true));
+        assert_eq!(reply(recorded!("restart")).unwrap().property_text(), Some(&b"on-failure"[..]));
+        assert_eq!(reply(recorded!("restart-usec")).unwrap().property_long(), Some(2_500_000));
+        assert_eq!(reply(recorded!("main-pid")).unwrap().property_number(), Some(133));
+        let statuses = reply(recorded!("success-exit-status")).unwrap().property_statuses();
+        assert_eq!(statuses, Some((vec![75, 143], vec![9])));
+        let triggered_by = reply(recorded!("triggered-by")).unwrap().property_texts().unwrap();
+        assert_eq!(triggered_by, [&b"plain.socket"[..]]);
+        let unknown = reply(recorded!("no-such-property")).unwrap();
+        assert_eq!((unknown.refused, unknown.property_number()), (true, None));
         assert_eq!(reply(recorded!("hello")).unwrap().to, Some(1));
         assert_eq!(reply(recorded!("name-acquired")).unwrap().to, None, "a signal answers nothing");
     }

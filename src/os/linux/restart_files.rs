@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::unit_syntax::{Setting, time_span};
-use crate::Text;
 use crate::os::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 
 /// RestartSec= of a unit that does not set it.
@@ -58,6 +57,7 @@ pub(super) fn policy(settings: &[Setting]) -> RestartPolicy {
         delay: Some(DELAY),
         longest_delay: None,
         main_pid: None,
+        // Whether they are active is not in files.
         sockets: Vec::new(),
         kill_mode: KillMode::ControlGroup,
         clean_signals: true,
@@ -80,7 +80,6 @@ pub(super) fn policy(settings: &[Setting]) -> RestartPolicy {
             b"RestartSteps" => steps = value != b"0",
             b"KillMode" => policy.kill_mode = KillMode::parse(value),
             b"Type" => policy.clean_signals = value != b"oneshot",
-            b"Sockets" => policy.sockets.extend(value.split(u8::is_ascii_whitespace).filter_map(socket)),
             b"SuccessExitStatus" => add(&mut policy.success, value),
             b"RestartPreventExitStatus" => add(&mut policy.prevent, value),
             b"RestartForceExitStatus" => add(&mut policy.force, value),
@@ -89,11 +88,6 @@ pub(super) fn policy(settings: &[Setting]) -> RestartPolicy {
     }
     policy.longest_delay = policy.longest_delay.filter(|_| steps);
     policy
-}
-
-fn socket(name: &[u8]) -> Option<Text> {
-    let kind = crate::unit_name::runnable(name)?;
-    (kind == crate::unit_name::UnitKind::Socket).then(|| name.into())
 }
 
 /// Adds a list of exit codes and signals, or clears what was listed before.
@@ -124,14 +118,13 @@ mod tests {
     #[test]
     fn what_a_service_says() {
         let file = b"[Unit]\nRestart=always\n[Service]\nType=oneshot\nRestart=on-failure\nRestart=nonsense\n\
-            RestartSec=2\nRestartSteps=5\nRestartMaxDelaySec=1min\nKillMode=mixed\nSockets=a.socket b.socket c.service\n\
+            RestartSec=2\nRestartSteps=5\nRestartMaxDelaySec=1min\nKillMode=mixed\n\n\
             SuccessExitStatus=143 SIGKILL TEMPFAIL what\nRestartPreventExitStatus=1\nRestartPreventExitStatus=\n\
             RestartForceExitStatus=TERM 300\n";
         let policy = policy(&settings(file));
         assert_eq!((policy.restart, policy.kill_mode), (Restart::OnFailure, KillMode::Mixed));
         assert_eq!(policy.delay, Some(Duration::from_secs(2)));
         assert_eq!(policy.longest_delay, Some(Duration::from_secs(60)));
-        assert_eq!(policy.sockets, [Text::from("a.socket"), Text::from("b.socket")]);
         assert!(!policy.clean_signals);
         assert_eq!(policy.success, ExitStatuses { codes: vec![143, 75], signals: vec![9] });
         assert_eq!(policy.prevent, ExitStatuses::default());
@@ -150,7 +143,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes(key in prop::sample::select(vec![
-            "Restart", "RestartSec", "RestartMaxDelaySec", "RestartSteps", "KillMode", "Type", "Sockets",
+            "Restart", "RestartSec", "RestartMaxDelaySec", "RestartSteps", "KillMode", "Type",
             "SuccessExitStatus", "RestartForceExitStatus",
         ]), value: Vec<u8>) {
             let setting = Setting { section: b"Service".to_vec(), key: key.into(), value };

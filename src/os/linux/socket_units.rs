@@ -1,5 +1,5 @@
-//! The socket units among listeners: which one a port belongs to that systemd holds, and what it starts. systemd is
-//! asked where there is such a port alone, and once for each of its managers.
+//! The socket units among listeners: which one a port belongs to that systemd holds, and what it starts. Each of its
+//! managers is asked once, and only if there is such a port. One that does not answer has files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,15 +29,10 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
                 listener.service = asked.unit_of(listener).map(|unit| service(manager, unit));
             }
         }
-        let uid = listener.socket.uid;
         let Some(service) = listener.service.as_mut().filter(|service| service.is_socket_unit()) else {
             continue;
         };
-        let manager = match (service.scope.as_bytes(), uid) {
-            (b"system", _) => Manager::System,
-            (_, Some(uid)) => Manager::User(uid),
-            _ => continue,
-        };
+        let Some(manager) = Manager::of(service) else { continue };
         let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
         service.activates = asked.activates(&service.name);
     }
@@ -70,6 +65,8 @@ struct Asked {
     manager: Manager,
     connection: Option<Connection>,
     listening: Option<Vec<Listening>>,
+    /// Whether that is from files.
+    by_files: bool,
     activates: BTreeMap<Text, Option<Text>>,
     failed: Option<io::Error>,
 }
@@ -80,7 +77,7 @@ impl Asked {
             Ok(connection) => (connection, None),
             Err(error) => (None, Some(error)),
         };
-        Asked { manager, connection, listening: None, activates: BTreeMap::new(), failed }
+        Asked { manager, connection, listening: None, by_files: false, activates: BTreeMap::new(), failed }
     }
 
     /// The answer to a question. Who did not answer one is asked no other.
@@ -95,13 +92,17 @@ impl Asked {
         }
     }
 
-    /// The unit that listens where a listener is.
+    /// Returns the unit that listens where a listener is: as the manager says, and if it says nothing, by the files of
+    /// its units. These may be of units that are not active, so that only one may fit.
     fn unit_of(&mut self, listener: &Listener) -> Option<Text> {
         if self.listening.is_none() {
-            self.listening = Some(self.ask(Connection::listening).unwrap_or_default());
+            let told = self.ask(Connection::listening);
+            self.by_files = told.is_none();
+            self.listening = Some(told.unwrap_or_else(|| unit_files::listening(self.manager)));
         }
-        let units = self.listening.iter().flatten();
-        units.into_iter().find(|unit| unit.is_of(&listener.socket)).map(|unit| unit.unit.clone())
+        let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(&listener.socket));
+        let first = units.next()?;
+        (!self.by_files || units.next().is_none()).then(|| first.unit.clone())
     }
 
     /// What a unit starts: as its manager says, and where it says nothing, its files.

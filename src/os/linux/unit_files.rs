@@ -133,17 +133,8 @@ fn place(value: &[u8], manager: Manager) -> Option<String> {
 }
 
 fn restart_policy_among(folders: &[Folder], unit: &Text) -> Option<RestartPolicy> {
-    let name = unit.as_str()?;
     unit_name::runnable(unit.as_bytes())?;
-    let settings = read(folders, name)?;
-    let mut policy = restart_files::policy(&settings);
-    // Without Sockets=, the unit of the same name; whether it is active is unknown, so it is told if there is one.
-    let stem = name.strip_suffix(".service")?;
-    let socket = Text::from(format!("{stem}.socket").as_str());
-    if activates_among(folders, &socket).as_ref() == Some(unit) && !policy.sockets.contains(&socket) {
-        policy.sockets.push(socket);
-    }
-    Some(policy)
+    Some(restart_files::policy(&read(folders, unit.as_str()?)?))
 }
 
 #[cfg(test)]
@@ -251,16 +242,12 @@ mod tests {
         let units = Units::new("restart");
         units.write("lib/web.service", "[Service]\nRestart=on-failure\nRestartSec=5\n");
         units.write("etc/web.service.d/a.conf", "[Service]\nRestart=always\nRestartSec=1min 500ms\n");
-        units.write("lib/web.socket", "[Socket]\nListenStream=1\n");
-        units.write("lib/other.socket", "[Socket]\nListenStream=2\nService=else.service\n");
         units.write("lib/other.service", "[Service]\nExecStart=/bin/true\n");
         let policy = restart_policy_among(&units.folders(), &"web.service".into()).unwrap();
         assert_eq!((policy.restart, policy.source), (Restart::Always, PolicySource::UnitFiles));
         assert_eq!(policy.delay, Some(Duration::from_millis(60_500)));
-        assert_eq!(policy.sockets, [Text::from("web.socket")]);
         let policy = restart_policy_among(&units.folders(), &"other.service".into()).unwrap();
         assert_eq!((policy.restart, policy.delay), (Restart::No, Some(Duration::from_millis(100))));
-        assert_eq!(policy.sockets, [Text::default(); 0]);
         assert_eq!(restart_policy_among(&units.folders(), &"none.service".into()), None);
     }
 
