@@ -81,6 +81,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
+#[cfg(not(target_os = "linux"))]
+use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
@@ -88,14 +90,12 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
+#[cfg(target_os = "linux")]
+use sys::Files;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
-#[cfg(not(target_os = "linux"))]
-use files::Files;
-#[cfg(target_os = "linux")]
-use sys::Files;
 pub(crate) use users::SHELL;
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
@@ -406,6 +406,13 @@ pub(crate) fn privileged() -> bool {
 /// This machine's name.
 pub(crate) fn host_name() -> Text {
     sysinfo::System::host_name().unwrap_or_default().as_str().into()
+}
+
+/// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
+/// keeps the process from exiting.
+#[cfg(feature = "cli")]
+pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    sys::open_file(path)
 }
 
 /// Now, to the second.

@@ -65,7 +65,8 @@ pub(super) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silenc
     let mut refused = Vec::new();
     for ((at, path), local) in paths.iter().enumerate().zip(sys::certainly_local(paths)) {
         if !local {
-            let what = "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
+            let what =
+                "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
             let _ = send.send((at, Err(Silence::Unreadable(what))));
             continue;
         }

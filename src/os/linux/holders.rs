@@ -25,10 +25,8 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     wanted.sort_unstable();
     wanted.dedup();
     // Where even the first process refuses, some socket will stay unexplained: what is asked then is asked now.
-    let early = search != HolderSearch::Walk
-        && bpf::allowed().is_ok()
-        && is_worth_it()
-        && first_process_refuses();
+    let early =
+        search != HolderSearch::Walk && bpf::allowed().is_ok() && is_worth_it() && first_process_refuses();
     let (meanwhile, searched) = match early {
         true => {
             let (beyond, searched) = threads::both(beyond_tables, || begin(rows, &wanted, search));

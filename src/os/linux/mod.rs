@@ -6,10 +6,10 @@ mod bpf;
 mod cgroup;
 mod dbus;
 mod deep;
-#[cfg(feature = "cli")]
-mod grip;
 mod file_child;
 mod files;
+#[cfg(feature = "cli")]
+mod grip;
 mod holders;
 mod inet_diag;
 #[cfg(feature = "internals")]
@@ -34,8 +34,10 @@ mod walk;
 
 pub(super) use ancestors::complete as trace;
 #[cfg(feature = "cli")]
-pub(crate) use grip::Grip;
+pub(super) use files::open_file;
 pub(super) use files::{Files, certainly_local};
+#[cfg(feature = "cli")]
+pub(crate) use grip::Grip;
 pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
@@ -50,9 +52,9 @@ pub(super) use socket_units::complete as socket_units;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::portable::{self, Table};
-use namespace::NotEntered;
 use super::{Reader, Request, Row, SocketTable, users};
 use crate::{Error, ErrorKind, Gap, Protocol, State};
+use namespace::NotEntered;
 
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {

@@ -124,7 +124,9 @@ impl Mounts {
                 FileType::Symlink => {
                     links += 1;
                     let target = rustix::fs::readlink(&next, Vec::new());
-                    let Some(target) = target.ok().filter(|_| links <= MOST_LINKS) else { return Route::Absent };
+                    let Some(target) = target.ok().filter(|_| links <= MOST_LINKS) else {
+                        return Route::Absent;
+                    };
                     let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
                     if target.is_absolute() {
                         place = PathBuf::from("/");
