@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
             return Err(error(format!("{input} reads a snapshot from standard input, which is a terminal")));
         }
         true => io::stdin().lock().read_to_end(&mut bytes),
-        false => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+        false => crate::os::open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)),
     };
     read.map_err(|source| error(format!("cannot read {shown}")).because(source))?;
     json::read(&bytes).map_err(|source| error(format!("cannot understand {shown}")).because(source))

@@ -35,9 +35,13 @@ impl Status {
         self.mode & TYPE == LINK
     }
 
+    pub(super) fn is_regular(&self) -> bool {
+        self.mode & TYPE == REGULAR
+    }
+
     /// Whether it is a regular file that is small.
     pub(super) fn is_small_file(&self) -> bool {
-        self.mode & TYPE == REGULAR && self.size <= LONGEST_SMALL as u64
+        self.is_regular() && self.size <= LONGEST_SMALL as u64
     }
 }
 

@@ -501,6 +501,13 @@ pub(crate) fn host_name() -> Text {
     sysinfo::System::host_name().unwrap_or_default().as_str().into()
 }
 
+/// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
+/// keeps the process from exiting.
+#[cfg(feature = "cli")]
+pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    sys::open_file(path)
+}
+
 /// Now, to the second.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();

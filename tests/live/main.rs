@@ -42,6 +42,8 @@ mod diff;
 #[cfg(unix)]
 mod elsewhere;
 #[cfg(unix)]
+mod environment_files;
+#[cfg(unix)]
 mod environment_proc;
 mod everywhere;
 mod formats;
@@ -167,6 +169,8 @@ const READY: &[Cases] = &[
     containers_unasked::cases,
     #[cfg(unix)]
     elsewhere::cases,
+    #[cfg(unix)]
+    environment_files::cases,
     #[cfg(unix)]
     environment_proc::cases,
     #[cfg(unix)]

@@ -35,6 +35,9 @@ pub(super) enum Operation {
     StatusOfLink = 2,
     ReadLink = 3,
     ReadSmall = 4,
+    /// Opens a regular file, of which [`Operation::Read`] gives one piece after another.
+    Open = 5,
+    Read = 6,
 }
 
 /// PATH_MAX, with the NUL.
@@ -43,8 +46,8 @@ const REQUEST: usize = LONGEST_PATH + 1;
 /// The error, the mode, and size, device and inode.
 const HEAD: usize = 32;
 const DATA: usize = 4097;
-/// After so many seconds the child gives up, if the file system lets it.
-const CHILD_LIMIT: u32 = 2;
+/// After so many seconds the child gives up, if the file system lets it: nobody waits longer.
+const CHILD_LIMIT: u32 = 11;
 
 /// A child that reads files.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(super) enum Nothing {
     /// The file system refused.
-    Refused,
+    Refused(Errno),
     /// It did not answer in time, or the child is gone. It must not be asked again.
     Silent,
 }
@@ -104,7 +107,7 @@ impl Child {
         }
         let path = path.as_os_str().as_bytes();
         if path.len() >= LONGEST_PATH || path.contains(&0) {
-            return Err(Nothing::Refused);
+            return Err(Nothing::Refused(Errno::NAMETOOLONG));
         }
         let request = [&[what as u8], path, b"\0"].concat();
         let answer = self.exchange(&request, until);
@@ -116,7 +119,9 @@ impl Child {
             Status::from_parts(word(head, 4), long(head, 8), long(head, 16), long(head, 24)),
         ) {
             (0, status) => Ok(Reply { status, data: data.to_vec() }),
-            _ => Err(Nothing::Refused),
+            (error, _) => {
+                Err(Nothing::Refused(Errno::from_raw_os_error(i32::try_from(error).unwrap_or(libc::EIO))))
+            }
         }
     }
 
@@ -220,12 +225,13 @@ fn serve(socket: RawFd) -> ! {
     };
     let mut request = [0u8; REQUEST];
     let mut reply = [0u8; HEAD + DATA];
+    let mut file = None;
     while let Ok((length, _)) = rustix::net::recv(socket, &mut request, RecvFlags::empty()) {
         let Some((operation, path)) = request.get(..length).and_then(<[u8]>::split_first) else { break };
         let Ok(path) = CStr::from_bytes_with_nul(path) else { break };
         // SAFETY: a system call on a number.
         unsafe { libc::alarm(CHILD_LIMIT) };
-        let used = answer(*operation, path, &mut reply);
+        let used = answer(*operation, path, &mut file, &mut reply);
         // SAFETY: as above.
         unsafe { libc::alarm(0) };
         let Some(used) = reply.get(..used) else { break };
@@ -256,13 +262,21 @@ fn close_all_but(kept: RawFd) {
 }
 
 /// Does what is asked and writes the answer, of which the length is returned.
-fn answer(operation: u8, path: &CStr, reply: &mut [u8; HEAD + DATA]) -> usize {
+fn answer(operation: u8, path: &CStr, file: &mut Option<OwnedFd>, reply: &mut [u8; HEAD + DATA]) -> usize {
     let (head, data) = reply.split_at_mut(HEAD);
     let done = match operation {
         1 => rustix::fs::statat(CWD, path, AtFlags::empty()).map(|stat| (Some(stat), 0)),
         2 => rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map(|stat| (Some(stat), 0)),
         3 => read_link(path, data).map(|length| (None, length)),
         4 => read_small(path, data).map(|(stat, length)| (Some(stat), length)),
+        5 => open_regular(path).map(|opened| {
+            *file = Some(opened);
+            (None, 0)
+        }),
+        6 => match file {
+            Some(file) => rustix::io::read(file, data).map(|length| (None, length)),
+            None => Err(Errno::BADF),
+        },
         _ => Err(Errno::INVAL),
     };
     let (error, stat, length) = match done {
@@ -282,6 +296,14 @@ fn read_link(path: &CStr, data: &mut [u8]) -> Result<usize, Errno> {
     let (target, _) = rustix::fs::readlinkat_raw(CWD, path, &mut buffer)?;
     data.iter_mut().zip(&*target).for_each(|(to, from)| *to = *from);
     Ok(target.len())
+}
+
+fn open_regular(path: &CStr) -> Result<OwnedFd, Errno> {
+    let is_regular = |stat: &Stat| Status::of(stat).is_regular();
+    if !is_regular(&rustix::fs::statat(CWD, path, AtFlags::empty())?) {
+        return Err(Errno::INVAL);
+    }
+    rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
 /// Reads a regular file that is small. Nothing else is opened: a FIFO would wait for a writer.
@@ -334,10 +356,10 @@ mod tests {
         assert_eq!((read.status, read.data.as_slice()), (own, &b"ref: refs/heads/main\n"[..]));
         for other in ["long", "link", "nothing", "."] {
             let refused = child.ask(Operation::ReadSmall, &folder.join(other), soon());
-            assert!(matches!(refused, Err(Nothing::Refused)), "{other}");
+            assert!(matches!(refused, Err(Nothing::Refused(_))), "{other}");
         }
         let long = Path::new("/").join("a".repeat(LONGEST_PATH));
-        assert!(matches!(child.ask(Operation::Status, &long, soon()), Err(Nothing::Refused)));
+        assert!(matches!(child.ask(Operation::Status, &long, soon()), Err(Nothing::Refused(_))));
         // It still serves, and has no descriptor but its socket.
         assert!(child.ask(Operation::Status, &file, soon()).is_ok());
         std::fs::remove_dir_all(folder).unwrap();

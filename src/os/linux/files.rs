@@ -2,8 +2,12 @@
 //! through a child process that can be left behind.
 
 use std::ffi::{CString, OsString};
+#[cfg(feature = "cli")]
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
+use std::time::Duration;
 use std::time::Instant;
 
 use rustix::fs::{AtFlags, CWD, Stat};
@@ -125,12 +129,60 @@ impl Files {
         }
         match self.child.as_mut().map(|child| child.ask(operation, path, self.until)) {
             Some(Ok(reply)) => Some(reply),
-            Some(Err(Nothing::Refused)) => None,
+            Some(Err(Nothing::Refused(_))) => None,
             Some(Err(Nothing::Silent)) | None => {
                 self.missed = true;
                 None
             }
         }
+    }
+}
+
+/// A file on a file system that may not answer.
+#[cfg(feature = "cli")]
+struct RemoteFile {
+    child: Child,
+    /// The last piece, as far as it was not read.
+    rest: io::Cursor<Vec<u8>>,
+}
+
+/// How long one piece of a file is waited for.
+#[cfg(feature = "cli")]
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens a file for reading. Whatever its file system does, no read waits for longer than ten seconds, and the process
+/// can exit at any time.
+#[cfg(feature = "cli")]
+pub(in crate::os) fn open_file(path: &Path) -> io::Result<Box<dyn io::Read>> {
+    let whole = std::path::absolute(path)?;
+    let route = Mounts::read().map_or(Route::Remote, |mut mounts| mounts.route(&whole, true));
+    if route != Route::Remote {
+        return Ok(Box::new(std::fs::File::open(path)?));
+    }
+    let mut child = Child::start()?;
+    piece(&mut child, Operation::Open, &whole)?;
+    Ok(Box::new(RemoteFile { child, rest: io::Cursor::default() }))
+}
+
+#[cfg(feature = "cli")]
+fn piece(child: &mut Child, operation: Operation, path: &Path) -> io::Result<Vec<u8>> {
+    match child.ask(operation, path, Instant::now() + PATIENCE) {
+        Ok(reply) => Ok(reply.data),
+        Err(Nothing::Refused(errno)) => Err(errno.into()),
+        Err(Nothing::Silent) => {
+            let what = format!("its file system did not answer within {} s", PATIENCE.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, what))
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+impl io::Read for RemoteFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.position() == self.rest.get_ref().len() as u64 {
+            self.rest = io::Cursor::new(piece(&mut self.child, Operation::Read, Path::new("/"))?);
+        }
+        self.rest.read(buffer)
     }
 }
 

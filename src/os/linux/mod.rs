@@ -44,6 +44,8 @@ mod walk;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
+#[cfg(feature = "cli")]
+pub(super) use files::open_file;
 pub(super) use files::{Files, certainly_local};
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;

@@ -148,3 +148,9 @@ pub(super) fn own_pid() -> Option<u32> {
 pub(super) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
     vec![true; paths.len()]
 }
+
+/// Opens a file for reading.
+#[cfg(feature = "cli")]
+pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    Ok(Box::new(std::fs::File::open(path)?))
+}

@@ -207,3 +207,9 @@ pub(super) fn pid_namespace_is_own() -> Option<bool> {
 pub(super) fn own_pid() -> Option<u32> {
     Some(std::process::id())
 }
+
+/// Opens a file for reading.
+#[cfg(feature = "cli")]
+pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    Ok(Box::new(std::fs::File::open(path)?))
+}
