@@ -7,6 +7,7 @@ mod cgroup;
 mod condition;
 mod dbus;
 mod deep;
+mod forwarding;
 #[cfg(feature = "cli")]
 mod grip;
 mod holders;
@@ -16,6 +17,7 @@ pub(super) mod internals;
 mod limits;
 mod namespace;
 mod netlink;
+mod nftables;
 mod pin;
 mod pinned;
 #[cfg(feature = "cli")]
@@ -30,9 +32,11 @@ mod table;
 mod unit_files;
 mod unix_diag;
 mod walk;
+mod xtables;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
+pub(super) use forwarding::forwarding_rules;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 pub(super) use holders::holders;
