@@ -5,10 +5,11 @@ mod selection;
 
 use std::path::PathBuf;
 
+use crate::act::forwarding;
 use crate::containers::{Found, Inquiry, Runtimes};
 use crate::knowledge::notes;
 use crate::os::{self, HolderSearch, Reader};
-use crate::{Connection, Error, Protocol, Snapshot, Socket, Target};
+use crate::{Connection, Error, Listener, Protocol, Snapshot, Socket, State, Target};
 
 use joining::Connected;
 pub(crate) use joining::{Processes, join};
@@ -214,7 +215,9 @@ impl Query {
             true => publishers.and_then(|_| inquiry.publishers(Found::Sockets)),
             false => publishers,
         };
-        if matching.is_empty() && publishers.is_none() {
+        // Root reads the rules that forward one port; those of all ports are not followed.
+        let ruled = selection.one_port().filter(|_| os::privileged() && !selection.filters_by_process());
+        if matching.is_empty() && publishers.is_none() && ruled.is_none() {
             return Ok(snapshot);
         }
         let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
@@ -246,7 +249,11 @@ impl Query {
             let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
             snapshot.listeners.extend(matching);
             // A port that is published without a socket has no holder that a filter could ask for.
-            snapshot.complete &= !inquiry.lacks_published() || selection.filters_by_process();
+            let is_known = ruled.is_some() || selection.filters_by_process();
+            snapshot.complete &= !inquiry.lacks_published() || is_known;
+        }
+        if let Some(port) = ruled {
+            self.add_forwarded_by_rules(port, &mut snapshot);
         }
         snapshot.gaps.extend(inquiry.gap());
         os::name_users(&mut snapshot);
@@ -254,5 +261,25 @@ impl Query {
         notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)
+    }
+
+    /// Adds the places of one port that rules of the kernel pass on, of which there may be more than is known.
+    fn add_forwarded_by_rules(&self, port: u16, snapshot: &mut Snapshot) {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            if !self.selection.wants(protocol) {
+                continue;
+            }
+            let (forwarded, known): (Vec<Listener>, Vec<Listener>) = snapshot
+                .listeners
+                .iter()
+                .filter(|listener| listener.socket.protocol == protocol)
+                .cloned()
+                .partition(|listener| listener.socket.state == State::Forwarded);
+            let rules = forwarding::by_rules(protocol, port, &forwarded, &known);
+            let (matching, _) = self.selection.split(rules.forwarded, |listener| &listener.socket);
+            snapshot.listeners.extend(matching);
+            snapshot.complete &= rules.unknown.is_none();
+            snapshot.gaps.extend(rules.unknown.filter(|gap| !snapshot.gaps.contains(gap)));
+        }
     }
 }

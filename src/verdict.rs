@@ -191,6 +191,11 @@ impl Sorted {
         sorted
     }
 
+    /// Whether a socket without a peer has the port.
+    fn has_port(&self) -> bool {
+        !self.listening.is_empty() || !self.bound.is_empty()
+    }
+
     /// What has the port without a peer, or else those with one.
     fn first(&self) -> (VerdictKind, Vec<Listener>) {
         let own = || self.listening.iter().chain(&self.bound).cloned().collect();
@@ -222,9 +227,11 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
     let own = || sorted.listening.iter().chain(&sorted.bound).cloned().collect();
     let (kind, standing_in_the_way) = match refused.map(|refusal| refusal.kind) {
         None if can_bind.is_none() => (VerdictKind::Unknown, Vec::new()),
-        None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
+        None if plain_in_use && sorted.has_port() => sorted.first(),
+        // Rules come before connections that linger.
         None if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
         None if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+        None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
         None if seen.forwarding_unknown && sorted.listening.is_empty() => (VerdictKind::Unknown, Vec::new()),
         None if reserved => (VerdictKind::Reserved, Vec::new()),
         None => (VerdictKind::Free, Vec::new()),

@@ -1,17 +1,19 @@
 //! Whether connections to a port are passed on although no socket of the port does it: by a container runtime's rules,
 //! by NAT. A port is free only if a bind succeeds and nothing forwards it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{connect, observe};
 #[cfg(feature = "cli")]
-use crate::containers::Runtimes;
-use crate::containers::{Found, Inquiry};
-use crate::os;
-use crate::verdict::Asked;
+use crate::Error;
 #[cfg(feature = "cli")]
-use crate::{Error, plan::Forwarding};
-use crate::{Gap, Listener, Protocol, Socket};
+use crate::containers::Runtimes;
+use crate::containers::{Found, Inquiry, relay};
+use crate::os::{self, ForwardingRule, RulesUnread};
+#[cfg(feature = "cli")]
+use crate::plan::Forwarding;
+use crate::verdict::Asked;
+use crate::{Endpoint, Gap, Listener, Protocol, Socket, State, Text};
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]
@@ -71,8 +73,134 @@ pub(super) fn gather(
         (false, false) => Found::Nothing,
     };
     let publishers = inquiry.publishers(found);
-    let forwarded = observe::forwarded(inquiry, publishers, asked, listening, known);
-    Evidence { forwarded, reached, unknown: inquiry.forwarding_gap() }
+    let mut forwarded = observe::forwarded(inquiry, publishers, asked, listening, known);
+    let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
+    forwarded.extend(rules.forwarded);
+    // Who could read all rules knows what is forwarded, whatever a runtime answers.
+    let silent = if os::privileged() { None } else { inquiry.forwarding_gap() };
+    Evidence { forwarded, reached, unknown: rules.unknown.or(silent) }
+}
+
+/// What the rules of the kernel tell of one port.
+#[derive(Debug, Default)]
+pub(crate) struct ByRules {
+    /// The places that are forwarded.
+    pub(crate) forwarded: Vec<Listener>,
+    /// Why more may be forwarded.
+    pub(crate) unknown: Option<Gap>,
+}
+
+/// Returns what the rules of the kernel pass on, apart from what is known to be forwarded by a container runtime.
+pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], known: &[Listener]) -> ByRules {
+    if !os::privileged() {
+        return ByRules::default();
+    }
+    let mut addresses: Vec<IpAddr> =
+        os::local_addresses().unwrap_or_default().into_iter().map(|local| local.address).collect();
+    addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
+    addresses.sort_unstable();
+    addresses.dedup();
+    let rules = os::forwarding_rules(protocol, port, &addresses);
+    // The rules of a runtime lead where its proxy leads.
+    let by_runtime = forwarded.iter().any(|one| one.container.is_some())
+        || known.iter().any(|one| one.holders.iter().any(|holder| relay::of(&holder.process).is_some()));
+    let mut found: Vec<Listener> = Vec::new();
+    for rule in rules.rules.iter().filter(|rule| !by_runtime || !is_runtimes(rule)) {
+        for listener in listeners(rule, protocol, port, &addresses) {
+            match found.iter_mut().find(|known| known.socket.order(&listener.socket).is_eq()) {
+                // Of the rule for other machines' connections and the one for this machine's own, the first is told.
+                Some(_) => {}
+                None => found.push(listener),
+            }
+        }
+    }
+    ByRules { forwarded: found, unknown: unread_gap(&rules.unread) }
+}
+
+/// Whether a rule's table or chain has the name that Docker, Podman's netavark or CNI plugins give theirs.
+fn is_runtimes(rule: &ForwardingRule) -> bool {
+    let is_named = |name: &Text| {
+        let name = name.as_bytes().to_ascii_lowercase();
+        [&b"docker"[..], b"netavark", b"cni-"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    is_named(&rule.table) || is_named(&rule.chain)
+}
+
+/// A listener for each place that a rule forwards: the wildcard of a family, if all of its addresses are.
+fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAddr]) -> Vec<Listener> {
+    let mut places: Vec<IpAddr> = Vec::new();
+    for (is_ipv4, any) in
+        [(true, IpAddr::from(Ipv4Addr::UNSPECIFIED)), (false, IpAddr::from(Ipv6Addr::UNSPECIFIED))]
+    {
+        let of_family = |address: &&IpAddr| address.is_ipv4() == is_ipv4;
+        let concerned: Vec<IpAddr> = rule.addresses.iter().filter(of_family).copied().collect();
+        let whole = local
+            .iter()
+            .filter(of_family)
+            .filter(|address| !address.is_loopback())
+            .all(|address| concerned.contains(address));
+        match concerned.is_empty() {
+            true => {}
+            false if whole => places.push(any),
+            false => places.extend(concerned),
+        }
+    }
+    let note = describe(rule, port);
+    let listener = |address: IpAddr| {
+        let mut socket =
+            Socket::new(protocol, Endpoint::Ip { address, port, interface: None }, State::Forwarded);
+        if socket.dual_stack.is_none() {
+            // A rule is of one family.
+            socket.dual_stack = Some(false);
+        }
+        Listener { note: Some(note.as_str().into()), ..Listener::new(socket) }
+    };
+    places.into_iter().map(listener).collect()
+}
+
+/// `connections from other machines are forwarded to 10.0.0.2:80 by a rule of nftables (table nat, chain PREROUTING)`.
+fn describe(rule: &ForwardingRule, port: u16) -> String {
+    let which = if rule.is_conditional { "some connections" } else { "connections" };
+    let from = if rule.is_from_here { "this machine" } else { "other machines" };
+    let to = match (rule.to, rule.port) {
+        (Some(to), port_there) => {
+            format!("forwarded to {}", SocketAddr::new(to, port_there.unwrap_or(port)))
+        }
+        (None, Some(port)) => format!("forwarded to port {port}"),
+        (None, None) => "forwarded".to_owned(),
+    };
+    let (table, chain) = (rule.table.to_string_lossy(), rule.chain.to_string_lossy());
+    format!("{which} from {from} are {to} by a rule of nftables (table {table}, chain {chain})")
+}
+
+/// What could not be read or understood of the rules.
+fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
+    // A process without the permission is in a namespace that others made for it, and only signs of containers count.
+    let counts = |unread: &&RulesUnread| **unread != RulesUnread::Permission || os::containers_run();
+    let unread: Vec<&RulesUnread> = unread.iter().filter(counts).collect();
+    let reason = match unread.first()? {
+        RulesUnread::Permission => "permission",
+        RulesUnread::Error(_) => "error",
+        _ => "not-understood",
+    };
+    let told = |unread: &&RulesUnread| match unread {
+        RulesUnread::Permission => "the rules of nftables may not be read; it takes CAP_NET_ADMIN".to_owned(),
+        RulesUnread::Error(error) => error.clone(),
+        RulesUnread::Unevaluated(count) => {
+            format!(
+                "{count} rules of nftables choose ports or addresses by sets and maps, and are not followed"
+            )
+        }
+        RulesUnread::LegacyTable => {
+            "the NAT table of iptables-legacy has rules, which are not read (sudo iptables-legacy -t nat -S)"
+                .to_owned()
+        }
+        RulesUnread::SocketLookup(_) => {
+            "a BPF program (sk_lookup) chooses the socket of each connection (sudo bpftool net)".to_owned()
+        }
+    };
+    let detail: Vec<String> = unread.iter().map(told).collect();
+    Some(Gap::new("forwarding", reason, unread.len(), detail.join("; "), None))
 }
 
 /// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:
@@ -98,7 +226,7 @@ fn connections(asked: &Asked) -> Vec<(SocketAddr, bool)> {
         reached.push((address, answered));
         answered
     };
-    let answered = addresses.into_iter().fold(false, |answered, address| try_address(address) || answered);
+    let answered = addresses.into_iter().filter(|address| try_address(*address)).count() > 0;
     if !answered && asked.address.is_none_or(|address| address.is_unspecified()) && os::containers_run() {
         let wanted = |address: &IpAddr| {
             !address.is_loopback()

@@ -93,6 +93,7 @@ mod terminal;
 mod attempts;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -129,8 +130,8 @@ pub(crate) use users::with_rights;
 #[cfg(feature = "cli")]
 use crate::process_table::ProcessTable;
 use crate::{
-    Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Service, Snapshot, Socket,
-    Text, Unseen, script,
+    Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
+    Socket, Text, Unseen, script,
 };
 
 /// Which reader of the socket table is used.
@@ -250,6 +251,49 @@ pub(crate) struct Facts {
     pub(crate) gaps: Vec<Gap>,
 }
 
+/// A rule of the kernel that passes connections to a port of this machine on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no rules are read there"))]
+pub(crate) struct ForwardingRule {
+    /// The table of nftables it is in.
+    pub(crate) table: Text,
+    /// Its chain there.
+    pub(crate) chain: Text,
+    /// Whether it concerns connections from this machine, not those from others.
+    pub(crate) is_from_here: bool,
+    /// The addresses of this machine that it concerns.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Where connections go instead; `None` if that is this machine, or not told.
+    pub(crate) to: Option<IpAddr>,
+    /// The port there; `None` if it is the same, or not told.
+    pub(crate) port: Option<u16>,
+    /// Whether it has conditions, or others before it, that connections to the port may not meet.
+    pub(crate) is_conditional: bool,
+}
+
+/// The rules that pass connections to one port on, and why there may be more.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ForwardingRules {
+    pub(crate) rules: Vec<ForwardingRule>,
+    pub(crate) unread: Vec<RulesUnread>,
+}
+
+/// Why rules could not be read, or not be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no rules are read there"))]
+pub(crate) enum RulesUnread {
+    /// This process may not read them.
+    Permission,
+    /// They could not be read.
+    Error(String),
+    /// Rules whose port is in a set or map that is not understood.
+    Unevaluated(usize),
+    /// Rules in the NAT table of the older iptables.
+    LegacyTable,
+    /// Programs that choose the socket of each connection.
+    SocketLookup(u32),
+}
+
 /// A container runtime that answers at a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RuntimeKind {
@@ -292,6 +336,11 @@ pub(crate) fn account(uid: u32) -> u32 {
 /// Asks for the containers that run, each of these sockets, and waits until then at most.
 pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
     runtimes::ask(paths, until)
+}
+
+/// The rules of the kernel that pass connections to a port of these addresses of this machine on.
+pub(crate) fn forwarding_rules(protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
+    sys::forwarding_rules(protocol, port, addresses)
 }
 
 /// Whether there are signs of containers whose ports may have no socket. Microseconds where there are none.

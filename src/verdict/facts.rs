@@ -74,7 +74,7 @@ impl Case<'_> {
         }
         // Rules come before sockets.
         for listener in self.seen.forwarded.iter().filter(|listener| !self.standing.contains(listener)) {
-            facts.push(format!("connections from other machines to {}", forwarded(listener)));
+            facts.push(forwarded(listener, "connections from other machines"));
         }
         facts.extend(self.reached());
         facts.extend(self.nearest());

@@ -21,7 +21,7 @@ impl Case<'_> {
         match (self.kind, first) {
             (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
             (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
-                format!("connections to {}", forwarded(listener))
+                forwarded(listener, "connections")
             }
             (VerdictKind::Forwarded, Some(listener)) => {
                 let to = match (container(listener), named::relay(listener)) {
@@ -114,16 +114,18 @@ impl Case<'_> {
     }
 }
 
-/// `0.0.0.0:8080 are forwarded to container web-1, port 80 inside, by docker's rules; no socket is there`
-pub(super) fn forwarded(listener: &Listener) -> String {
+/// `connections to 0.0.0.0:8080 are forwarded to container web-1, port 80 inside, by the rules of docker; no socket is there`
+pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
     let place = endpoint(&listener.socket);
-    match &listener.container {
-        Some(container) => format!(
-            "{place} are forwarded to {}, by the rules of {}; no socket is there",
+    match (&listener.container, &listener.note) {
+        (Some(container), _) => format!(
+            "{connections} to {place} are forwarded to {}, by the rules of {}; no socket is there",
             destination(container),
             container.runtime.to_string_lossy()
         ),
-        None => format!("{place} are forwarded; no socket is there"),
+        // Of a rule that no runtime answers for the note tells all.
+        (None, Some(note)) => format!("{place}: {}", note.to_string_lossy()),
+        (None, None) => format!("{connections} to {place} are forwarded; no socket is there"),
     }
 }
 

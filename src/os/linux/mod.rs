@@ -10,6 +10,7 @@ mod dbus;
 mod deep;
 mod file_child;
 mod files;
+mod forwarding;
 #[cfg(feature = "cli")]
 mod grip;
 mod holders;
@@ -20,6 +21,7 @@ mod limits;
 mod mounts;
 mod namespace;
 mod netlink;
+mod nftables;
 mod pid_namespace;
 mod pin;
 mod pinned;
@@ -41,12 +43,14 @@ mod unit_folder;
 mod unit_syntax;
 mod unix_diag;
 mod walk;
+mod xtables;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
 #[cfg(feature = "cli")]
 pub(super) use files::open_file;
 pub(super) use files::{Files, certainly_local};
+pub(super) use forwarding::forwarding_rules;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
 #[cfg(feature = "cli")]

@@ -194,7 +194,7 @@ fn refused(errno: i32) -> Result<(), Fault> {
 }
 
 /// Calls for each attribute with its type, without the flag bits, and its bytes. What is torn ends the list.
-pub(super) fn attributes(mut bytes: &[u8], mut each: impl FnMut(u16, &[u8])) {
+pub(super) fn attributes<'a>(mut bytes: &'a [u8], mut each: impl FnMut(u16, &'a [u8])) {
     const TYPE_MASK: u16 = 0x3fff;
     while let (Some(length), Some(kind)) = (u16_at(bytes, 0), u16_at(bytes, 2)) {
         let length = usize::from(length);

@@ -97,6 +97,15 @@ pub(super) fn time_wait_left(_port: u16) -> Option<Duration> {
     None
 }
 
+/// Rules of this system's own packet filter are not read.
+pub(super) fn forwarding_rules(
+    _protocol: Protocol,
+    _port: u16,
+    _addresses: &[std::net::IpAddr],
+) -> super::ForwardingRules {
+    super::ForwardingRules::default()
+}
+
 /// No rules of a container runtime stand in this system itself.
 pub(super) fn containers_run() -> bool {
     false

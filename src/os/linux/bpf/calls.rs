@@ -1,4 +1,4 @@
-//! bpf(2): the five uses of it that are needed here.
+//! bpf(2): the six uses of it that are needed here.
 
 use std::ffi::CStr;
 use std::io;
@@ -10,11 +10,13 @@ use super::program::Instruction;
 const MAP_CREATE: libc::c_long = 0;
 const MAP_UPDATE_ELEM: libc::c_long = 2;
 const PROG_LOAD: libc::c_long = 5;
+const PROG_QUERY: libc::c_long = 16;
 const LINK_CREATE: libc::c_long = 28;
 const ITER_CREATE: libc::c_long = 33;
 const MAP_TYPE_ARRAY: u32 = 2;
 const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
+const SK_LOOKUP: u32 = 36;
 
 /// What a program and a map are called in the kernel's lists.
 const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
@@ -163,6 +165,31 @@ pub(super) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Resu
 }
 
 /// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
+/// Returns how many programs choose the sockets of connections in a network namespace.
+pub(super) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
+    #[repr(C)]
+    struct Query {
+        target: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        programs: u64,
+        count: u32,
+        padding: u32,
+    }
+    let mut query = Query {
+        target: namespace.as_raw_fd().cast_unsigned(),
+        attach_type: SK_LOOKUP,
+        query_flags: 0,
+        attach_flags: 0,
+        programs: 0,
+        count: 0,
+        padding: 0,
+    };
+    bpf(PROG_QUERY, &mut query)?;
+    Ok(query.count)
+}
+
 fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
     let descriptor = bpf(command, attributes)?;
     #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]

@@ -171,3 +171,10 @@ fn pinned(records: &[Record]) -> Vec<Found> {
     }
     found
 }
+/// Returns how many BPF programs choose the socket of each connection in this thread's network namespace (program type
+/// `sk_lookup`, Linux 5.9). It takes CAP_NET_ADMIN.
+pub(super) fn socket_lookups() -> io::Result<u32> {
+    let namespace =
+        rustix::fs::open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    calls::socket_lookups(namespace.as_fd())
+}
