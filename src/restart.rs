@@ -23,6 +23,7 @@ use crate::{Process, ProcessId, Text};
 pub(crate) use held::{HeldFor, HolderKind, holds_for_others, what_stops};
 use program::Program;
 use roles::Role;
+pub(crate) use shell_loop::sleeps;
 
 /// What starts a process again after it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,9 +40,13 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
         Some(Found::LeavesDown) => return Role::Boundary,
         None => {}
     }
-    if is_file_watcher(parent, program) {
+    let watching_node = is_watching_node(parent, program);
+    if watching_node || is_file_watcher(program) {
         let mut restarter = Restarter::new(RestarterKind::FileWatcher, parent, program);
         restarter.trigger = Trigger::FileChange;
+        if watching_node {
+            restarter.name = "node".into();
+        }
         return Role::Restarts(restarter.into());
     }
     if let Some((trigger, delay)) = manager(program) {
@@ -94,8 +98,8 @@ impl Restarter {
     }
 }
 
-/// Whether a process starts its program anew when a file changes, and stays when the program ends.
-fn is_file_watcher(process: &Process, program: &Program) -> bool {
+/// Whether a program starts another one anew when a file changes, and stays when that ends.
+fn is_file_watcher(program: &Program) -> bool {
     const ALWAYS: &[&str] = &[
         "nodemon",
         "watchexec",
@@ -111,24 +115,25 @@ fn is_file_watcher(process: &Process, program: &Program) -> bool {
         "gow",
         "CompileDaemon",
     ];
-    let command = process.command.as_deref().unwrap_or_default();
     let first = program.arguments.first().map(Text::as_bytes);
-    // What an interpreter was given for itself, before its script.
-    let own = command.len().saturating_sub(program.arguments.len() + 1);
-    let own = command.get(1..own.max(1)).unwrap_or_default();
-    let watches = |word: &Text| word.as_bytes() == b"--watch" || word.as_bytes().starts_with(b"--watch-path");
     program.is_any(ALWAYS)
         || (program.is("tsx") && first == Some(b"watch"))
         || (program.is("watchmedo") && first == Some(b"auto-restart"))
         || (program.is("uvicorn") && program.has("--reload"))
         || (program.is("dotnet") && first == Some(b"watch"))
-        || (program.interpreted && is_node(process) && own.iter().any(watches))
 }
 
-fn is_node(process: &Process) -> bool {
-    let first = process.command.iter().flatten().next();
-    let names = [process.executable.as_ref(), first];
-    names.into_iter().flatten().any(|name| matches!(name.file_name(), b"node" | b"nodejs"))
+/// Whether a process is `node --watch`, which runs the script in a child of its own.
+fn is_watching_node(process: &Process, program: &Program) -> bool {
+    let command = process.command.as_deref().unwrap_or_default();
+    let is_node = [process.executable.as_ref(), command.first()]
+        .into_iter()
+        .flatten()
+        .any(|name| matches!(name.file_name(), b"node" | b"nodejs"));
+    // What node was given for itself, before the script.
+    let own = command.len().saturating_sub(program.arguments.len() + 1);
+    let watches = |word: &Text| word.as_bytes() == b"--watch" || word.as_bytes().starts_with(b"--watch-path");
+    is_node && program.interpreted && command.iter().take(own).skip(1).any(watches)
 }
 
 /// Another manager that was told to start programs again: when, and its longest wait.

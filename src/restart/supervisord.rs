@@ -55,6 +55,12 @@ pub(super) fn restarter(
     let told = told(child, sources);
     let section = config.as_ref().and_then(|config| config.section(told.as_ref(), child));
     let name = match (&told, config.as_ref().zip(section)) {
+        // One socket for all of its processes: each of them has the port.
+        (Some(told), Some((_, section)))
+            if told.process != told.group && section.of_kind("fcgi-program").is_some() =>
+        {
+            Some([told.group.as_bytes(), b":*"].concat().into())
+        }
         (Some(told), _) => Some(told.full_name()),
         (None, Some((config, section))) => config.full_name(section),
         (None, None) => None,
