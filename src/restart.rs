@@ -14,6 +14,8 @@ mod roles;
 mod service_folder;
 mod shell_loop;
 mod supervisord;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
