@@ -53,7 +53,11 @@ pub fn restarters(pid: u32) -> String {
         let id = table.get(pid)?.id;
         let process = crate::os::describe_ids(&[id]).remove(&pid)?;
         let found = crate::restart::restarters(&process, &table, &mut crate::os::RestartSources);
-        Some(found.iter().map(|restarter| format!("{restarter:?}\n")).collect())
+        let mut lines: String = found.iter().map(|restarter| format!("{restarter:?}\n")).collect();
+        if let Some(held) = crate::restart::holds_for_others(&process) {
+            lines.push_str(&format!("{held:?}\n"));
+        }
+        Some(lines)
     });
     described.unwrap_or_default()
 }

@@ -5,21 +5,27 @@
 //! `docs/supervisors.md` lists what each of them was measured to do.
 
 mod circus;
+mod held;
 mod ini;
+mod masters;
 mod pm2;
 mod program;
 mod roles;
 mod service_folder;
 mod shell_loop;
 mod supervisord;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::process_table::ProcessTable;
 use crate::{Process, ProcessId, Text};
+pub(crate) use held::{HeldFor, HolderKind, holds_for_others, what_stops};
 use program::Program;
 use roles::Role;
+pub(crate) use shell_loop::sleeps;
 
 /// What starts a process again after it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,9 +152,7 @@ pub(crate) fn restarters(
     let mut certainty = Certainty::Certain;
     let mut child = process;
     for id in ancestors {
-        let Some(parent) = described.get(&id.pid).filter(|_| id.pid != 1 || sources.is_elsewhere(id)) else {
-            break;
-        };
+        let Some(parent) = described.get(&id.pid) else { break };
         let program = Program::of(parent);
         match roles::role(parent, &program, child, sources) {
             Role::Restarts(mut restarter) => {
@@ -166,4 +170,10 @@ pub(crate) fn restarters(
         child = parent;
     }
     found
+}
+
+/// Whether a command takes a text from outside as the name that it is: one that begins with a hyphen is an option to
+/// many.
+fn is_plain(name: &Text) -> bool {
+    !name.is_empty() && !name.as_bytes().starts_with(b"-")
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::ini::{self, Comments, Section};
 use super::program::Program;
 use super::roles::Found;
-use super::{Certainty, Restarter, RestarterKind, Sources, Stop};
+use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
 use crate::{Process, Text};
 
 /// Where circusd listens for commands if its configuration does not say.
 const ENDPOINT: &str = "tcp://127.0.0.1:5555";
 
 /// How often it looks at its processes if its configuration does not say.
-const CHECK_DELAY: Duration = Duration::from_secs(1);
+const CHECK_DELAY: Duration = Duration::from_secs(5);
 
 /// Determines whether circusd started a process, and starts it again.
 pub(super) fn restarter(
@@ -42,7 +42,7 @@ pub(super) fn restarter(
     let given = program.value(&["--endpoint"]).map(Text::from);
     let endpoint = given.or_else(|| known("endpoint").map(Text::from)).unwrap_or_else(|| ENDPOINT.into());
     let mut words: Vec<Text> = vec!["circusctl".into(), "--endpoint".into(), endpoint];
-    restarter.program = found.map(|(_, name)| name.into());
+    restarter.program = found.map(|(_, name)| name.into()).filter(is_plain);
     restarter.stop = match &restarter.program {
         Some(name) => {
             words.extend(["stop".into(), name.clone()]);

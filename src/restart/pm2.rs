@@ -3,8 +3,8 @@
 
 use super::program::Program;
 use super::roles::Found;
-use super::{Restarter, RestarterKind, Sources, Stop};
-use crate::{Process, Text};
+use super::{Restarter, RestarterKind, Sources, Stop, is_plain};
+use crate::{Process, ProcessId, Text};
 
 /// Whether a process is the daemon of pm2, or pm2-runtime, which is one in the foreground.
 pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
@@ -26,20 +26,21 @@ pub(super) fn restarter(
     }
     let mut restarter = Restarter::new(RestarterKind::Pm2, parent, program);
     restarter.name = "pm2".into();
-    let application = sources.variable(child.id, "name").or_else(|| sources.variable(child.id, "pm_id"));
+    let application = application(child.id, sources);
     let home = home(program).or_else(|| sources.variable(child.id, "PM2_HOME"));
-    let words = command(parent, home.as_ref(), application.as_ref(), sources);
-    restarter.stop = match (words, &application) {
-        (Some(words), Some(_)) => Stop::Command(words),
-        (Some(words), None) => Stop::FindName(words),
-        (None, _) => Stop::Unknown,
-    };
+    restarter.stop = stop(parent, home.as_ref(), application.as_ref(), sources);
     restarter.program = application;
     Some(Found::Restarts(restarter.into()))
 }
 
+/// The name or else the number of the application that a process is.
+pub(super) fn application(child: ProcessId, sources: &mut dyn Sources) -> Option<Text> {
+    let number = sources.variable(child, "pm_id")?;
+    Some(sources.variable(child, "name").unwrap_or(number)).filter(is_plain)
+}
+
 /// The folder of the daemon, which it writes into its title: `PM2 v5.3.0: God Daemon (/home/dev/.pm2)`.
-fn home(program: &Program) -> Option<Text> {
+pub(super) fn home(program: &Program) -> Option<Text> {
     let title = program.title.as_ref()?.as_bytes();
     let open = title.iter().position(|byte| *byte == b'(')?;
     let close = title.iter().rposition(|byte| *byte == b')')?;
@@ -48,12 +49,28 @@ fn home(program: &Program) -> Option<Text> {
 
 /// pm2 addresses the daemon of the user who runs it, by its folder. Another user is not let in, and root's commands would
 /// leave files of root's in that folder.
-fn command(
+pub(super) fn stop(
     daemon: &Process,
     home: Option<&Text>,
     application: Option<&Text>,
     sources: &mut dyn Sources,
-) -> Option<Vec<Text>> {
+) -> Stop {
+    let Some(mut words) = command(daemon, home, sources) else { return Stop::Unknown };
+    words.push("pm2".into());
+    match application {
+        Some(application) => {
+            words.extend(["stop".into(), application.clone()]);
+            Stop::Command(words)
+        }
+        None => {
+            words.push("list".into());
+            Stop::FindName(words)
+        }
+    }
+}
+
+/// What comes before `pm2`.
+fn command(daemon: &Process, home: Option<&Text>, sources: &mut dyn Sources) -> Option<Vec<Text>> {
     let mut words: Vec<Text> = Vec::new();
     let own = sources.own_uid();
     if own.is_none() || own != daemon.uid {
@@ -61,11 +78,6 @@ fn command(
         words.extend(["env".into(), assignment(home?)]);
     } else if let Some(home) = home {
         words.extend(["env".into(), assignment(home)]);
-    }
-    words.push("pm2".into());
-    match application {
-        Some(application) => words.extend(["stop".into(), application.clone()]),
-        None => words.push("list".into()),
     }
     Some(words)
 }

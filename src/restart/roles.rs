@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::program::Program;
 use super::{
-    Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, circus, pm2, service_folder, shell_loop,
-    supervisord,
+    Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, circus, masters, pm2, service_folder,
+    shell_loop, supervisord,
 };
 use crate::{Process, Text, supervisor};
 
@@ -22,6 +22,13 @@ pub(super) enum Role {
     Boundary,
 }
 
+/// What the configuration of a supervisor says about a child.
+pub(super) enum Found {
+    Restarts(Box<Restarter>),
+    /// It was told not to start it again.
+    LeavesDown,
+}
+
 /// Determines what `parent` does when `child` ends.
 pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources: &mut dyn Sources) -> Role {
     let found = service_folder::restarter(parent, program, sources)
@@ -33,34 +40,29 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
         Some(Found::LeavesDown) => return Role::Boundary,
         None => {}
     }
-    if let Some(role) = shell_loop::role(parent, child, sources) {
-        return role;
-    }
-    if let Some(trigger) = watcher(parent, program) {
+    let watching_node = is_watching_node(parent, program);
+    if watching_node || is_file_watcher(program) {
         let mut restarter = Restarter::new(RestarterKind::FileWatcher, parent, program);
-        restarter.trigger = trigger;
+        restarter.trigger = Trigger::FileChange;
+        if watching_node {
+            restarter.name = "node".into();
+        }
         return Role::Restarts(restarter.into());
     }
-    if let Some(master) = MASTERS.iter().find(|master| master.is(program, parent)) {
-        // What a server runs besides its workers, such as a CGI program, is none of them.
-        return match same_program(parent, child) {
-            true => {
-                let mut restarter = Restarter::new(RestarterKind::ServerMaster, parent, program);
-                restarter.name = master.name.into();
-                restarter.delay = master.delay.map(Duration::from_millis);
-                restarter.certainty = master.certainty;
-                Role::Restarts(restarter.into())
-            }
-            false => Role::Other,
-        };
-    }
-    if let Some(delay) = manager(program) {
+    if let Some((trigger, delay)) = manager(program) {
         let mut restarter = Restarter::new(RestarterKind::ProcessManager, parent, program);
+        restarter.trigger = trigger;
         restarter.delay = delay;
         restarter.certainty = Certainty::Likely;
         return Role::Restarts(restarter.into());
     }
-    if program.is_any(WRAPPERS) || is_npm(program, parent) {
+    if let Some(role) = shell_loop::role(parent, child, sources) {
+        return role;
+    }
+    if let Some(role) = masters::role(parent, program, child, sources) {
+        return role;
+    }
+    if is_wrapper(parent, program, child) {
         return Role::Wrapper;
     }
     let mut command = || parent.command.clone().unwrap_or_default();
@@ -72,18 +74,13 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
     }
 }
 
-/// What the configuration of a supervisor says about a child.
-pub(super) enum Found {
-    Restarts(Box<Restarter>),
-    /// It was told not to start it again.
-    LeavesDown,
-}
-
 impl Restarter {
     /// One that starts again whatever ended, is sure to, and is ended to stop that.
     pub(super) fn new(kind: RestarterKind, process: &Process, program: &Program) -> Restarter {
-        let interpreter = program.interpreted && program.path.file_name() == name_of_file(process);
-        let name = match interpreter || program.name().is_empty() {
+        // Where an interpreter runs nothing that has a name, the process is named as it names itself.
+        let unnamed = program.interpreted
+            && process.executable.as_ref().is_some_and(|file| file.file_name() == program.path.file_name());
+        let name = match unnamed || program.name().is_empty() {
             true => process.name.clone(),
             false => program.name().into(),
         };
@@ -101,117 +98,118 @@ impl Restarter {
     }
 }
 
-fn name_of_file(process: &Process) -> &[u8] {
-    process.executable.as_ref().map(Text::file_name).unwrap_or_default()
+/// Whether a program starts another one anew when a file changes, and stays when that ends.
+fn is_file_watcher(program: &Program) -> bool {
+    const ALWAYS: &[&str] = &[
+        "nodemon",
+        "watchexec",
+        "cargo-watch",
+        "air",
+        "entr",
+        "reflex",
+        "watchfiles",
+        "ts-node-dev",
+        "tsnd",
+        "node-dev",
+        "wgo",
+        "gow",
+        "CompileDaemon",
+    ];
+    let first = program.arguments.first().map(Text::as_bytes);
+    program.is_any(ALWAYS)
+        || (program.is("tsx") && first == Some(b"watch"))
+        || (program.is("watchmedo") && first == Some(b"auto-restart"))
+        || (program.is("uvicorn") && program.has("--reload"))
+        || (program.is("dotnet") && first == Some(b"watch"))
 }
 
-/// Whether a child runs its parent's program, as workers do.
-fn same_program(parent: &Process, child: &Process) -> bool {
-    match (&parent.executable, &child.executable) {
-        (Some(parent), Some(child)) => parent == child,
-        _ => parent.name == child.name,
+/// Whether a process is `node --watch`, which runs the script in a child of its own.
+fn is_watching_node(process: &Process, program: &Program) -> bool {
+    let command = process.command.as_deref().unwrap_or_default();
+    let is_node = [process.executable.as_ref(), command.first()]
+        .into_iter()
+        .flatten()
+        .any(|name| matches!(name.file_name(), b"node" | b"nodejs"));
+    // What node was given for itself, before the script.
+    let own = command.len().saturating_sub(program.arguments.len() + 1);
+    let watches = |word: &Text| word.as_bytes() == b"--watch" || word.as_bytes().starts_with(b"--watch-path");
+    is_node && program.interpreted && command.iter().take(own).skip(1).any(watches)
+}
+
+/// Another manager that was told to start programs again: when, and its longest wait.
+fn manager(program: &Program) -> Option<(Trigger, Option<Duration>)> {
+    if !program.interpreted && program.is("autossh") {
+        return Some((Trigger::End, None));
     }
-}
-
-/// A server whose main process replaces a worker that ended.
-struct Master {
-    name: &'static str,
-    /// The names of its program.
-    programs: &'static [&'static str],
-    /// How the main process's title begins, where it sets one.
-    titles: &'static [&'static str],
-    /// One of these options must be there, where there are any: without them it does not start workers again.
-    options: &'static [&'static str],
-    /// The longest wait before a worker is replaced, in milliseconds, as measured or as its documentation says.
-    delay: Option<u64>,
-    certainty: Certainty,
-}
-
-const MASTER: Master =
-    Master { name: "", programs: &[], titles: &[], options: &[], delay: None, certainty: Certainty::Certain };
-
-const MASTERS: &[Master] = &[
-    Master { name: "gunicorn", programs: &["gunicorn"], titles: &["gunicorn: master"], ..MASTER },
-    Master { name: "uvicorn", programs: &["uvicorn"], options: &["--workers"], ..MASTER },
-    Master { name: "hypercorn", programs: &["hypercorn"], ..MASTER },
-    Master { name: "granian", programs: &["granian"], titles: &["granian"], ..MASTER },
-    Master { name: "uwsgi", programs: &["uwsgi", "uwsgi-core"], titles: &["uWSGI master"], ..MASTER },
-    Master { name: "php-fpm", titles: &["php-fpm: master"], ..MASTER },
-    Master { name: "nginx", programs: &["nginx"], titles: &["nginx: master"], ..MASTER },
-    Master { name: "apache", programs: &["apache2", "httpd"], ..MASTER },
-    Master {
-        name: "unicorn",
-        programs: &["unicorn", "unicorn_rails"],
-        titles: &["unicorn master"],
-        ..MASTER
-    },
-    Master { name: "puma", programs: &["puma"], titles: &["puma"], ..MASTER },
-    Master { name: "postgres", programs: &["postgres", "postmaster"], ..MASTER },
-    Master { name: "starman", programs: &["starman"], titles: &["starman master"], ..MASTER },
-    Master { name: "start_server", programs: &["start_server"], ..MASTER },
-];
-
-impl Master {
-    fn is(&self, program: &Program, process: &Process) -> bool {
-        let titled = self.titles.iter().any(|title| program.is_titled(title));
-        let named = program.is_any(self.programs) || (self.programs.is_empty() && titled);
-        let _ = process;
-        (named || titled)
-            && (self.options.is_empty() || self.options.iter().any(|option| program.has(option)))
+    // A server that ends by SIGTERM removes its pid file, after which these end too.
+    if program.is_any(&["mysqld_safe", "mariadbd-safe"]) {
+        return Some((Trigger::Failure, None));
     }
+    if program.is("concurrently") && program.has("--restart-tries") {
+        let after = program.value(&["--restart-after"]);
+        let delay = after.map_or(Some(0), |after| std::str::from_utf8(after).ok()?.parse().ok());
+        return Some((Trigger::Failure, delay.map(Duration::from_millis)));
+    }
+    let is_forever = program.interpreted && program.is("forever") && program.name() == b"monitor";
+    is_forever.then_some((Trigger::End, None))
 }
 
-/// What makes a file watcher start its program again, if the process is one.
-fn watcher(_process: &Process, program: &Program) -> Option<Trigger> {
-    const ALWAYS: &[&str] = &["nodemon", "watchexec", "cargo-watch", "air", "reflex", "watchfiles"];
-    program.is_any(ALWAYS).then_some(Trigger::FileChange)
-}
-
-/// Another manager that was told to start programs again, with the longest wait.
-fn manager(program: &Program) -> Option<Option<Duration>> {
-    let told = match program.name() {
-        b"autossh" => true,
-        b"overmind" => program.has("--auto-restart") || program.has("-r"),
-        _ => program.is("concurrently") && program.has("--restart-tries"),
-    };
-    told.then_some(None)
-}
-
-/// Programs that start one other and end when that ends, whatever else they do.
-const WRAPPERS: &[&str] = &[
-    "npm",
-    "npx",
-    "yarn",
-    "pnpm",
-    "make",
-    "sudo",
-    "doas",
-    "env",
-    "time",
-    "nohup",
-    "setsid",
-    "tini",
-    "dumb-init",
-    "catatonit",
-    "docker-init",
-    "foreman",
-    "honcho",
-    "hivemind",
-    "poetry",
-    "pipenv",
-    "uv",
-    "cargo",
-    "go",
-    "just",
-    "script",
-    "strace",
-    "unshare",
-    "nsenter",
-];
-
-/// npm puts a title in the place of its command line: `npm run dev`.
-fn is_npm(program: &Program, process: &Process) -> bool {
-    ["npm ", "yarn ", "pnpm "]
+/// Whether a process ends when the one that it started ends, or has been told what to do by then.
+fn is_wrapper(process: &Process, program: &Program, child: &Process) -> bool {
+    const WRAPPERS: &[&str] = &[
+        "npm",
+        "npx",
+        "yarn",
+        "pnpm",
+        "make",
+        "gmake",
+        "ninja",
+        "just",
+        "task",
+        "sudo",
+        "doas",
+        "su",
+        "runuser",
+        "setpriv",
+        "env",
+        "time",
+        "timeout",
+        "nohup",
+        "setsid",
+        "unshare",
+        "nsenter",
+        "strace",
+        "ltrace",
+        "script",
+        "xvfb-run",
+        "tini",
+        "dumb-init",
+        "catatonit",
+        "docker-init",
+        "concurrently",
+        "foreman",
+        "honcho",
+        "hivemind",
+        "bundle",
+        "poetry",
+        "pipenv",
+        "uv",
+        "pdm",
+        "hatch",
+        "cargo",
+        "go",
+        "mvn",
+        "gradle",
+    ];
+    // npm and foreman put a title in the place of their command lines: `npm run dev`.
+    let is_titled = ["npm ", "yarn ", "pnpm ", "foreman: "]
         .iter()
-        .any(|title| program.is_titled(title) || process.name.as_bytes().starts_with(title.as_bytes()))
+        .any(|title| program.is_titled(title) || process.name.as_bytes().starts_with(title.as_bytes()));
+    // These start themselves a second time, to be able to start anew when their code changes, and end with what they
+    // started unless it asks for that by its exit code.
+    let is_reloader = program.interpreted
+        && masters::same_program(process, child)
+        && (program.is_any(&["flask", "hypercorn"])
+            || program.arguments.iter().any(|word| word.as_bytes() == b"runserver"));
+    program.is_any(WRAPPERS) || is_titled || is_reloader
 }

@@ -92,7 +92,13 @@ fn milliseconds(bytes: &[u8]) -> Option<Duration> {
 fn openrc(process: &Process, program: &Program) -> Option<Box<Restarter>> {
     let mut restarter = Restarter::new(RestarterKind::Openrc, process, program);
     let name = program.arguments.first().filter(|name| !name.as_bytes().starts_with(b"-"));
-    let delay = program.value(&["--respawn-delay", "-D"]).map(|value| {
+    // What follows is the daemon's own.
+    let end = program.arguments.iter().position(|word| word.as_bytes() == b"--");
+    let own = Program {
+        arguments: program.arguments.iter().take(end.unwrap_or(usize::MAX)).cloned().collect(),
+        ..program.clone()
+    };
+    let delay = own.value(&["--respawn-delay", "-D"]).map(|value| {
         std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).map(Duration::from_secs)
     });
     restarter.delay = delay.unwrap_or(Some(Duration::ZERO));

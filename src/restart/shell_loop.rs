@@ -6,12 +6,17 @@ use std::time::Duration;
 use super::program::Program;
 use super::roles::Role;
 use super::{Certainty, Restarter, RestarterKind, Sources};
-use crate::{Process, Text, script};
+use crate::process_table::ProcessTable;
+use crate::{Process, ProcessId, Text, script};
 
 /// Determines what a shell does when its child ends; `None` if the process is no shell.
 pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources) -> Option<Role> {
     if !script::is_shell(parent) {
         return None;
+    }
+    if script::is_shell(child) && parent.command == child.command {
+        // A part of its script in a process of its own: which of the loops are in that part is not to be seen.
+        return Some(Role::Wrapper);
     }
     let Some(code) = code(parent, sources) else {
         // Commands from a terminal or a pipe: nobody knows what they were.
@@ -134,17 +139,38 @@ fn function<'a>(words: &'a [Vec<u8>], name: &[u8]) -> Option<&'a [Vec<u8>]> {
 
 /// How long a loop's body sleeps, if it says so in numbers.
 fn pause(body: &[Vec<u8>]) -> Option<Duration> {
-    let mut longest = Duration::ZERO;
+    let mut whole = Duration::ZERO;
     for (at, word) in body.iter().enumerate() {
         if file_name(word) == b"sleep" {
-            longest = longest.max(sleep_argument(body.get(at + 1)?)?);
+            whole = whole.checked_add(sleep_argument(body.get(at + 1)?)?)?;
         }
     }
-    Some(longest)
+    Some(whole)
+}
+
+/// Returns how long a shell waits now, where it waits for a sleep(1) to end: after a server's end that tells when the next
+/// one starts.
+pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn Sources) -> Option<Duration> {
+    let is_sleep = |name: &[u8]| matches!(name, b"sleep" | b"busybox" | b"coreutils");
+    let children = table.find(shell).map(|shell| table.children(shell.id.pid)).into_iter().flatten();
+    let ids: Vec<ProcessId> =
+        children.filter(|child| is_sleep(child.name.as_bytes())).map(|child| child.id).collect();
+    let described = sources.describe(&ids);
+    let mut longest = None;
+    for process in described.values() {
+        let program = Program::of(process);
+        if program.name() == b"sleep" {
+            let parts: Option<Vec<Duration>> =
+                program.arguments.iter().map(|word| sleep_argument(word.as_bytes())).collect();
+            let whole = parts?.into_iter().try_fold(Duration::ZERO, Duration::checked_add)?;
+            longest = longest.max(Some(whole));
+        }
+    }
+    longest
 }
 
 /// What sleep(1) is given: a number, and a letter for its unit.
-pub(super) fn sleep_argument(word: &[u8]) -> Option<Duration> {
+fn sleep_argument(word: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(word).ok()?;
     let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
     let unit = match text.get(number.len()..)? {

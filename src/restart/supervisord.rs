@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::ini::{self, Comments, Section};
 use super::program::Program;
 use super::roles::Found;
-use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
-use crate::{Process, Text};
+use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, is_plain};
+use crate::{Process, ProcessId, Text};
 
-/// It looks at its programs once in a second, and after a start that failed it waits this long for the first time.
-const DELAY: Duration = Duration::from_secs(1);
+/// It starts programs once in a second, and waits a second more where one ended before it counted as started.
+const DELAY: Duration = Duration::from_secs(2);
 
 /// The most files that are read because a configuration includes them.
 const MOST_INCLUDED: usize = 256;
@@ -54,18 +54,25 @@ pub(super) fn restarter(
     let config = config(parent, program, sources);
     let told = told(child, sources);
     let section = config.as_ref().and_then(|config| config.section(told.as_ref(), child));
-    restarter.program = match (&told, config.as_ref().zip(section)) {
+    let name = match (&told, config.as_ref().zip(section)) {
+        // One socket for all of its processes: each of them has the port.
+        (Some(told), Some((_, section)))
+            if told.process != told.group && section.of_kind("fcgi-program").is_some() =>
+        {
+            Some([told.group.as_bytes(), b":*"].concat().into())
+        }
         (Some(told), _) => Some(told.full_name()),
         (None, Some((config, section))) => config.full_name(section),
         (None, None) => None,
     };
+    restarter.program = name.filter(is_plain);
     match section.map(|section| section.get("autorestart").unwrap_or("unexpected")) {
         Some(value) if value.eq_ignore_ascii_case("unexpected") => {}
         Some(value) if ini::is_yes(value) => restarter.trigger = Trigger::End,
         Some(_) => return Some(Found::LeavesDown),
         None => restarter.certainty = Certainty::Likely,
     }
-    restarter.stop = stop(restarter.program.as_ref(), config.as_ref(), child, sources);
+    restarter.stop = stop(restarter.program.as_ref(), config.as_ref(), Some(child.id), sources);
     Some(Found::Restarts(restarter.into()))
 }
 
@@ -92,11 +99,16 @@ impl Told {
 }
 
 /// The command that stops a program, through the configuration or the address that supervisord gave to it.
-fn stop(name: Option<&Text>, config: Option<&Config>, child: &Process, sources: &mut dyn Sources) -> Stop {
+pub(super) fn stop(
+    name: Option<&Text>,
+    config: Option<&Config>,
+    child: Option<ProcessId>,
+    sources: &mut dyn Sources,
+) -> Stop {
     let mut words: Vec<Text> = vec!["supervisorctl".into()];
     match config.filter(|config| config.is_for_supervisorctl()) {
         Some(config) => words.extend(["-c".into(), config.path.clone()]),
-        None => match sources.variable(child.id, "SUPERVISOR_SERVER_URL") {
+        None => match child.and_then(|child| sources.variable(child, "SUPERVISOR_SERVER_URL")) {
             Some(url) => words.extend(["-s".into(), url]),
             None => return Stop::Unknown,
         },
@@ -187,7 +199,7 @@ impl Config {
         self.sections.iter().any(|section| section.name == "supervisorctl")
     }
 
-    fn programs(&self) -> impl Iterator<Item = (&Section, &str)> {
+    pub(super) fn programs(&self) -> impl Iterator<Item = (&Section, &str)> {
         let name = |section: &'_ Section| -> Option<usize> {
             KINDS.iter().position(|kind| section.of_kind(kind).is_some())
         };
@@ -221,6 +233,18 @@ impl Config {
             return only(by_command).filter(|_| self.complete);
         }
         only(self.programs().map(|(section, _)| section).collect()).filter(|_| self.complete)
+    }
+
+    /// The name that supervisorctl takes for all processes of the FastCGI program whose socket has this port.
+    pub(super) fn program_with_port(&self, port: u16) -> Option<Text> {
+        let has_port = |section: &(&Section, &str)| {
+            let socket = section.0.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
+            let number = socket.and_then(|socket| socket.rsplit(':').next()?.trim().parse().ok());
+            number == Some(port)
+        };
+        let (section, name) = self.programs().find(has_port)?;
+        let all = || Text::from(format!("{name}:*").as_str());
+        Some(self.full_name(section).unwrap_or_else(all)).filter(is_plain)
     }
 
     /// The name that supervisorctl takes for the process of a section, if it has only one.
