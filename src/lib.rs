@@ -65,11 +65,11 @@ mod os;
 #[cfg(feature = "cli")]
 mod plan;
 mod process;
-#[cfg(feature = "cli")]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command alone plans"))]
 mod process_table;
 mod query;
 pub mod render;
-#[cfg(feature = "cli")]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, unused_imports, reason = "the command alone plans"))]
 mod restart;
 mod role;
 mod script;

@@ -1,7 +1,5 @@
 //! Who manages a holder, and the one command that makes its manager stop it. Pure.
 
-use std::path::PathBuf;
-
 use crate::containers::relay;
 use crate::role::{Role, role};
 use crate::unit_name;
@@ -27,7 +25,6 @@ pub(crate) enum Via {
 pub(crate) struct Account {
     pub(crate) uid: u32,
     pub(crate) name: Text,
-    pub(crate) home: Option<PathBuf>,
 }
 
 /// What would start a holder again, and can be told to stop it.
@@ -188,25 +185,23 @@ pub(crate) fn stop_container(
             Some(command)
         }
         b"podman" => {
-            let mut command = match owner.filter(|owner| Some(owner.uid) != own_uid) {
-                Some(owner) => {
-                    let mut command = words(&["runuser", "-u"]);
-                    command.extend([owner.name.clone(), "--".into(), "env".into()]);
-                    if let Some(home) = &owner.home {
-                        command.push(Text::from([b"HOME=", Text::from(home.as_path()).as_bytes()].concat()));
-                    }
-                    command.push(format!("XDG_RUNTIME_DIR=/run/user/{}", owner.uid).as_str().into());
-                    command
-                }
-                None => Vec::new(),
-            };
-            command.push("podman".into());
             // The ports of a pod are those of its infra container, which Podman names after the pod.
-            match container.name.as_ref().and_then(|name| relay::pod_of_infra(name)) {
-                Some(pod) => command.extend([Text::from("pod"), "stop".into(), pod]),
-                None => command.extend([Text::from("stop"), name]),
+            let command = match container.name.as_ref().and_then(|name| relay::pod_of_infra(name)) {
+                Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),
+                None => ["podman".into(), "stop".into(), name].to_vec(),
+            };
+            match owner.filter(|owner| Some(owner.uid) != own_uid) {
+                // Podman needs the folders of that account's session, which a login alone sets up.
+                Some(owner) if is_plain(&owner.name) => {
+                    let line: Vec<String> =
+                        command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                    let mut words = words(&["runuser", "-l"]);
+                    words.extend([owner.name.clone(), "-c".into(), line.join(" ").as_str().into()]);
+                    Some(words)
+                }
+                Some(_) => None,
+                None => Some(command),
             }
-            Some(command)
         }
         _ => None,
     }
@@ -243,7 +238,7 @@ mod tests {
 
     #[test]
     fn containers_are_stopped_by_their_own_engine() {
-        let owner = Account { uid: 1000, name: "dev".into(), home: Some("/home/dev".into()) };
+        let owner = Account { uid: 1000, name: "dev".into() };
         let stop =
             |container: &Container, owner: Option<&Account>, own| line(stop_container(container, owner, own));
         let (docker, podman) = (container("docker", "web-1"), container("podman", "web-1"));
@@ -254,10 +249,7 @@ mod tests {
         );
         assert_eq!(stop(&podman, None, Some(0)), "podman stop web-1");
         assert_eq!(stop(&podman, Some(&owner), Some(1000)), "podman stop web-1");
-        assert_eq!(
-            stop(&podman, Some(&owner), Some(0)),
-            "runuser -u dev -- env HOME=/home/dev XDG_RUNTIME_DIR=/run/user/1000 podman stop web-1"
-        );
+        assert_eq!(stop(&podman, Some(&owner), Some(0)), "runuser -l dev -c podman stop web-1");
         assert_eq!(
             stop(&container("podman", "3a2b1c0d9e8f-infra"), None, Some(0)),
             "podman pod stop 3a2b1c0d9e8f"

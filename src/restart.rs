@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::process_table::ProcessTable;
 use crate::{Process, ProcessId, Text};
-pub(crate) use held::{HeldFor, HolderKind, holds_for_others, what_stops};
+pub(crate) use held::{HeldFor, holds_for_others, what_stops};
 use program::Program;
 use roles::Role;
 pub(crate) use shell_loop::sleeps;

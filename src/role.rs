@@ -5,6 +5,7 @@
 //! them can be something else: an interpreter, a title, a replaced file. A program that merely has such a name is
 //! refused too; that costs a `kill` by hand, where the other mistake costs a session or every container.
 
+use crate::restart::holds_for_others;
 use crate::{Process, Text};
 
 /// What a process stands for.
@@ -26,6 +27,8 @@ pub(crate) enum Role {
     MachineHelper,
     /// Holds the sockets of every Windows program in its prefix.
     Wineserver,
+    /// Holds sockets for the programs that it runs: supervisord, circusd, inetd.
+    SuperServer,
     /// The process of one login over ssh, which also holds the ports that the login forwards with `-R`.
     SshSession,
 }
@@ -135,6 +138,8 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
             Some(Role::Wineserver)
         }
         () if is_ssh_session(process) => Some(Role::SshSession),
+        // One that runs a single program and passes signals on to it is that program.
+        () if holds_for_others(process).is_some_and(|held| !held.one_program) => Some(Role::SuperServer),
         () => None,
     }
 }
@@ -225,6 +230,13 @@ mod tests {
             ("sshd-session", "/usr/lib/openssh/sshd-session", &["sshd-session: dev@pts/1"], Role::SshSession),
             ("sshd", "/usr/sbin/sshd", &["sshd: dev@notty"], Role::SshSession),
             ("sshd", "/usr/sbin/sshd", &["sshd: dev [priv]"], Role::SshSession),
+            (
+                "supervisord",
+                "/usr/bin/python3.11",
+                &["/usr/bin/python3", "/usr/bin/supervisord", "-n"],
+                Role::SuperServer,
+            ),
+            ("xinetd", "/usr/sbin/xinetd", &["/usr/sbin/xinetd", "-dontfork"], Role::SuperServer),
         ] {
             assert_eq!(role(&process(name, executable, command)), Some(expected), "{name} {command:?}");
         }

@@ -14,8 +14,8 @@ pub(super) fn accounts<'a>(processes: impl Iterator<Item = &'a Process>) -> BTre
         }
         // A number of a rootless container belongs to the account that was given it.
         let account = os::account(uid);
-        if let Some((name, home)) = os::user_and_home(account) {
-            accounts.insert(uid, Account { uid: account, name, home });
+        if let Some(name) = os::user_name(account) {
+            accounts.insert(uid, Account { uid: account, name });
         }
     }
     accounts

@@ -12,7 +12,7 @@ use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::containers::{Inquiry, Runtimes};
 use crate::manager::Account;
 use crate::os::{self, Grip, Row};
-use crate::plan::{Access, Facts, Forwarding, Plan, Request, plan, tree, wrappers};
+use crate::plan::{Access, Action, Facts, Forwarding, Plan, Refusal, Request, plan, tree, wrappers};
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -240,8 +240,18 @@ impl Machine {
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
         };
-        let handles = Arc::clone(&self.handles);
-        Ok(Prepared { plan: plan(facts, request), handles, runtimes: runtimes.clone() })
+        let mut plan = plan(facts, request);
+        for step in &plan.steps {
+            // To find out now is better than when half of the plan is done.
+            if let Action::Stop { command, .. } = &step.action
+                && let Some(program) = command.first()
+                && os::system_program(&program.to_string_lossy()).is_none()
+            {
+                plan.refusals.push(Refusal::NoProgram { command: command.clone() });
+                break;
+            }
+        }
+        Ok(Prepared { plan, handles: Arc::clone(&self.handles), runtimes: runtimes.clone() })
     }
 
     /// The sockets of the holders of a port that are not sockets of the port.

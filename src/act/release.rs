@@ -15,6 +15,7 @@ use super::wait::Pace;
 use crate::manager::Via;
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
+use crate::restart::sleeps;
 use crate::verdict::Asked;
 use crate::{Error, Gap, Listener, ProcessId, Text};
 
@@ -26,6 +27,8 @@ const SETTLE_MANAGED: Duration = Duration::from_millis(1500);
 const SETTLE_UNKNOWN: Duration = Duration::from_secs(5);
 /// How much later than announced a restart may show.
 const MARGIN: Duration = Duration::from_millis(1500);
+/// How soon after the end of a server a loop in a shell has begun to sleep.
+const LOOP_REACTS: Duration = Duration::from_millis(200);
 /// The longest a port is watched for something that comes back.
 const LONGEST_SETTLE: Duration = Duration::from_secs(300);
 /// How long what was killed may take to vanish.
@@ -308,10 +311,17 @@ fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
 
 /// Watches whether a free port stays free. `tick` is told what is left after each look.
 fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Result<PortState, Error> {
-    let until = Instant::now() + settle;
+    let begun = Instant::now();
+    let mut until = begun + settle;
+    let mut loops_asked = false;
     let mut pace = Pace::new();
     loop {
         let state = PortState::of(&plan.asked)?;
+        if !loops_asked && begun.elapsed() > LOOP_REACTS {
+            loops_asked = true;
+            until =
+                until.max(Instant::now() + loop_sleeps(plan).map_or(Duration::ZERO, |left| left + MARGIN));
+        }
         let left = until.saturating_duration_since(Instant::now());
         if state.is_taken() || left.is_zero() {
             return Ok(state);
@@ -319,6 +329,21 @@ fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Res
         tick(left);
         pace.pause(left);
     }
+}
+
+/// How long a loop in a shell that starts a holder again sleeps from now on: its `sleep` is a process that can be seen.
+fn loop_sleeps(plan: &Plan) -> Option<Duration> {
+    let of = |back: &Return| match (&back.by, back.delay) {
+        (Restarts::Process { id, .. }, None) => Some(*id),
+        _ => None,
+    };
+    let loops: Vec<ProcessId> = plan.returns.iter().filter_map(of).collect();
+    if loops.is_empty() {
+        return None;
+    }
+    let table = os::process_table().ok()?;
+    let longest = loops.into_iter().filter_map(|id| sleeps(id, &table, &mut os::RestartSources)).max()?;
+    Some(longest.min(LONGEST_SETTLE))
 }
 
 /// How long a port has to stay free, by what is known to come back.

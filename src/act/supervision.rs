@@ -7,7 +7,9 @@ use crate::manager::Manager;
 use crate::os::{self, AfterSignal, EndSignal, RestartSources};
 use crate::plan::{Restarts, Return};
 use crate::process_table::ProcessTable;
-use crate::restart::{Certainty, Restarter, RestarterKind, Stop, Trigger, restarters};
+use crate::restart::{
+    Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
+};
 use crate::{Listener, Process};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
@@ -42,7 +44,9 @@ pub(super) fn supervision(
             }),
             None => {
                 let restarters = restarters(process, table, &mut RestartSources);
-                let outermost = restarters.iter().rev().find_map(manager);
+                let held =
+                    holds_for_others(process).map(|held| of_super_server(process, &held, listener, table));
+                let outermost = held.or_else(|| restarters.iter().rev().find_map(manager));
                 found.supervisors.extend(outermost.map(|manager| (pid, manager)));
                 returns.extend(restarters.iter().filter_map(by_restarter));
             }
@@ -108,6 +112,18 @@ fn manager(restarter: &Restarter) -> Option<Manager> {
 fn is_supervisor(kind: RestarterKind) -> bool {
     use RestarterKind::{Circus, Daemontools, Openrc, Pm2, Runit, S6, Supervisord};
     matches!(kind, Runit | S6 | Daemontools | Openrc | Supervisord | Circus | Pm2)
+}
+
+/// The program that a super-server holds a port for, if that is known.
+fn of_super_server(process: &Process, held: &HeldFor, listener: &Listener, table: &ProcessTable) -> Manager {
+    let port = listener.socket.endpoint.port().unwrap_or_default();
+    let (program, stop) = what_stops(process, held, port, table, &mut RestartSources);
+    let (stop, find) = match stop {
+        Stop::Command(words) => (Some(words), None),
+        Stop::FindName(words) => (None, Some(words)),
+        Stop::EndRestarter | Stop::Unknown => (None, None),
+    };
+    Manager::Supervisor { kind: held.kind.as_str(), program, stop, find }
 }
 
 /// What a kind of restarter is called.

@@ -525,9 +525,9 @@ pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
     programs::system_program(name)
 }
 
-/// A user's name, and the home folder where users have one.
-pub(crate) fn user_and_home(uid: u32) -> Option<(Text, Option<PathBuf>)> {
-    users::name_and_home(uid)
+/// A user's name, where users are numbers.
+pub(crate) fn user_name(uid: u32) -> Option<Text> {
+    users::name(uid)
 }
 
 /// Whether this machine knows a user of that name.

@@ -10,12 +10,6 @@ pub(super) fn name(uid: u32) -> Option<Text> {
     Some(user.name.as_str().into())
 }
 
-/// The name and the home folder of a user.
-pub(super) fn name_and_home(uid: u32) -> Option<(Text, Option<std::path::PathBuf>)> {
-    let user = User::from_uid(Uid::from_raw(uid)).ok()??;
-    Some((user.name.as_str().into(), Some(user.dir)))
-}
-
 /// Whether there is a user of that name (getpwnam_r(3)).
 pub(super) fn exists(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))

@@ -88,8 +88,3 @@ pub(crate) fn with_rights(command: &str) -> String {
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
-
-/// Users are no numbers here.
-pub(super) fn name_and_home(_uid: u32) -> Option<(Text, Option<std::path::PathBuf>)> {
-    None
-}

@@ -160,8 +160,8 @@ pub(crate) enum Note {
     OtherProtocol(Box<Listener>),
     /// Who is connected, and loses that.
     Clients(Vec<Connection>),
-    /// Children that keep running.
-    Children { process: Process, children: Vec<Candidate> },
+    /// Children that are sent no signal. `tree` tells whether ending the whole tree would be allowed.
+    Children { process: Process, children: Vec<Candidate>, tree: bool },
     /// What started it, and starts it again or goes on without it.
     Wrapper { process: Process, wrapper: Candidate },
     /// It may be started again by this.
@@ -216,6 +216,10 @@ pub(crate) enum Refusal {
         via: Via,
         manager: Manager,
         command: Option<Vec<Text>>,
+    },
+    /// The program of the command is in none of the system's own folders.
+    NoProgram {
+        command: Vec<Text>,
     },
     /// No command of its manager is known, or none that is safe.
     NoCommand {
@@ -314,9 +318,11 @@ impl Plan {
                 manager: first.cloned(),
                 command: command.clone(),
             }));
-            self.refusals.extend(facts.forbids(process));
-            if let (Some(manager), None) = (first, role(process)) {
-                self.add_note(Note::Managed { manager: manager.clone(), command });
+            if role(process).is_none() {
+                self.refusals.extend(facts.forbids(process));
+                if let Some(manager) = first {
+                    self.add_note(Note::Managed { manager: manager.clone(), command });
+                }
             }
             self.steps.push(step(Action::Signal));
             return;
@@ -419,7 +425,11 @@ impl Plan {
                 .map(|entry| facts.candidate(entry.id, &entry.name))
                 .collect();
             if !children.is_empty() {
-                self.notes.push(Note::Children { process: process.clone(), children });
+                let stands = |child: &Candidate| {
+                    facts.known.get(&child.pid).is_some_and(|process| role(process).is_some())
+                };
+                let tree = !children.iter().any(stands);
+                self.notes.push(Note::Children { process: process.clone(), children, tree });
             }
             let wrapper = wrappers(process.id, facts.table, facts.known)
                 .into_iter()

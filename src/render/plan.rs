@@ -46,13 +46,11 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             )
         }
         Note::Clients(connections) => clients(connections),
-        Note::Children { process, children } => {
+        Note::Children { process, children, tree } => {
             let these = list(children.iter().map(words::candidate));
-            let (child, keep) = if children.len() == 1 { ("child", "keeps") } else { ("children", "keep") };
-            format!(
-                "the {child} of {} {keep} running: {these}; --tree ends them too",
-                words::process(process)
-            )
+            let (child, is) = if children.len() == 1 { ("child", "is") } else { ("children", "are") };
+            let tree = if *tree { "; --tree ends the whole tree" } else { "" };
+            format!("the {child} of {} {is} sent no signal: {these}{tree}", words::process(process))
         }
         Note::Wrapper { process, wrapper } => format!(
             "{} was started by {}, which goes on without it or starts it again; --tree ends the whole tree",
@@ -136,6 +134,11 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
                 via_noun(*via),
                 via_word(manager.via())
             )
+        }
+        Refusal::NoProgram { command } => {
+            let name = command.first().map_or_else(String::new, escape);
+            let run = shell::line(command).map_or_else(String::new, |line| format!(": run {line} yourself"));
+            format!("{name} is in none of the system's own folders, and allears runs no program from elsewhere{run}")
         }
         Refusal::NoCommand { process, manager } => format!(
             "{} belongs to {}, and no command is known here that stops it safely",
@@ -261,6 +264,9 @@ fn stands_for(
             format!("{who} passes connections on into a virtual machine, where the listener is")
         }
         Role::Wineserver => format!("{who} holds the sockets of every Windows program in its prefix"),
+        Role::SuperServer => {
+            format!("{who} holds sockets for the programs that it runs, and ending it ends them all")
+        }
         Role::SshSession => format!("{who} is a login over ssh, and ending it ends that login"),
     };
     let helps = match command.and_then(shell::line) {
@@ -296,7 +302,10 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
             let name = process.name.to_string_lossy();
             match name.contains("podman") || name.contains("conmon") || name.contains("rootlessport") {
                 true => "podman port --all names the container".to_owned(),
-                false => format!("docker ps --filter publish={port} names the container"),
+                false => format!(
+                    "docker ps --filter publish={port} names the container, if one publishes the port; else it is the \
+                     engine's own"
+                ),
             }
         }
         Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
@@ -304,6 +313,10 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
             "whoever logged in gives the port back with ssh -O cancel -R {port}, or with -KR {port} after ~C"
         ),
         Role::ServiceHost => "stop the service that has the port: sc.exe stop".to_owned(),
+        Role::SuperServer => {
+            "stop the program that it holds the port for, or take the port out of its configuration"
+                .to_owned()
+        }
         Role::ServiceManager | Role::MachineHelper => return None,
     })
 }
@@ -330,7 +343,9 @@ fn clients(connections: &[Connection]) -> String {
         true => String::new(),
         false => format!(" by {}", list(named.iter().map(words::candidate))),
     };
-    format!("{connections} open{by}; they are cut, and the clients are left alone")
+    format!(
+        "{connections} open{by}; those that the ended process has accepted are cut, the clients are left alone"
+    )
 }
 
 fn unseen(listener: &Listener) -> String {

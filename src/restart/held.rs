@@ -45,6 +45,25 @@ pub(crate) enum HolderKind {
     Systemfd,
 }
 
+impl HolderKind {
+    /// What it is called.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            HolderKind::Supervisord => "supervisord",
+            HolderKind::Circus => "circus",
+            HolderKind::Pm2 => "pm2",
+            HolderKind::Inetd => "inetd",
+            HolderKind::Xinetd => "xinetd",
+            HolderKind::S6FdHolder => "s6-fdholderd",
+            HolderKind::Passenger => "Passenger",
+            HolderKind::ServerStarter => "Server::Starter",
+            HolderKind::Einhorn => "einhorn",
+            HolderKind::SocketActivate => "systemd-socket-activate",
+            HolderKind::Systemfd => "systemfd",
+        }
+    }
+}
+
 /// What is recognised by its name alone, and needs a program's file outside of where users keep theirs: the names are
 /// common words of the field.
 const COMPILED: &[(&str, HolderKind, bool)] = &[
