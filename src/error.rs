@@ -47,7 +47,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.attempted)?;
         match &self.source {
-            Some(source) => write!(f, ": {source}"),
+            Some(source) => {
+                write!(f, ": {source}")?;
+                let io = source.downcast_ref::<std::io::Error>();
+                io.and_then(crate::os::too_many_files).map_or(Ok(()), |limit| write!(f, ": {limit}"))
+            }
             None => Ok(()),
         }
     }

@@ -5,12 +5,12 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{fail, question, saved, say, written};
+use super::{fail, obstacle, question, saved, say, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, table};
-use crate::{Protocol, Query, Selection, Snapshot};
+use crate::{Protocol, Query, Selection, Snapshot, Verdict};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
@@ -34,11 +34,11 @@ pub(super) fn run(list: List) -> Exit {
         return answered.map_or(Exit::Unknown, exit);
     }
     let looked = match &list.from {
-        Some(file) => saved(file),
-        None => query.look(),
+        Some(file) => saved(file).map(|snapshot| (snapshot, None)),
+        None => obstacle::look(&query, &list),
     };
-    let mut snapshot = match looked {
-        Ok(snapshot) => snapshot,
+    let (mut snapshot, obstacle) = match looked {
+        Ok(looked) => looked,
         Err(error) => return fail(&error.to_string(), None),
     };
     if list.probe && list.from.is_none() {
@@ -54,7 +54,8 @@ pub(super) fn run(list: List) -> Exit {
         }
     }
     let terminal = Terminal::resolve(list.color);
-    let answer = Answer { list: &list, selection: query.selection(), snapshot: &snapshot, terminal };
+    let answer =
+        Answer { list: &list, selection: query.selection(), snapshot: &snapshot, obstacle, terminal };
     let mut out = BufWriter::new(anstream::AutoStream::new(
         io::stdout().lock(),
         if terminal.color { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never },
@@ -80,6 +81,8 @@ struct Answer<'a> {
     list: &'a List,
     selection: &'a Selection,
     snapshot: &'a Snapshot,
+    /// What keeps the port from being bound, though nothing listens.
+    obstacle: Option<Verdict>,
     terminal: Terminal,
 }
 
@@ -269,38 +272,12 @@ impl Answer<'_> {
             };
             writeln!(out, "nothing{of_these} {verb} {protocol}{target}")?;
         }
-        self.tell_what_forbids_to_bind(out)?;
+        if let Some(verdict) = &self.obstacle {
+            let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
+            let command = super::why::typed(&verdict.asked);
+            writeln!(out, "  but it cannot be bound: {reason}; see allears why {command}")?;
+        }
         Ok(())
-    }
-
-    /// Nothing listens on the one port asked about, and still it may not be free.
-    fn tell_what_forbids_to_bind(&self, out: &mut dyn Write) -> io::Result<()> {
-        let list = self.list;
-        let filtered = self.selection.filters_by_process()
-            || list.filters.exposed
-            || list.filters.all
-            || list.filters.udp
-            || list.filters.ipv4
-            || list.filters.ipv6
-            || list.source.all_namespaces
-            || list.from.is_some();
-        let [target] = self.selection.targets() else { return Ok(()) };
-        if filtered || target.protocol() == Some(Protocol::Udp) || target.single_port().is_none() {
-            return Ok(());
-        }
-        if !crate::act::why::is_refused(target) {
-            return Ok(());
-        }
-        let verdict = crate::act::why::asked(target)
-            .and_then(|asked| crate::act::why::why_asked(&asked, &super::runtimes::runtimes()));
-        match verdict {
-            Ok(verdict) if verdict.can_bind != Some(true) => {
-                let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
-                let command = super::why::typed(&verdict.asked);
-                writeln!(out, "  but it cannot be bound: {reason}; see allears why {command}")
-            }
-            _ => Ok(()),
-        }
     }
 
     fn tell_gaps(&self) {

@@ -7,6 +7,7 @@ mod duration;
 mod exit;
 mod free;
 mod list;
+mod obstacle;
 mod question;
 mod runtimes;
 mod saved;

@@ -550,6 +550,34 @@ pub(crate) fn host_name() -> Text {
     sysinfo::System::host_name().unwrap_or_default().as_str().into()
 }
 
+/// Returns what the system said, and where too many files are open, by which limit.
+pub(crate) fn describe_error(error: &std::io::Error) -> String {
+    match too_many_files(error) {
+        Some(limit) => format!("{error}: {limit}"),
+        None => error.to_string(),
+    }
+}
+
+/// Explains an error that says that too many files are open; `None` for every other one.
+#[cfg(unix)]
+pub(crate) fn too_many_files(error: &std::io::Error) -> Option<String> {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error)? {
+        Errno::MFILE => {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+            Some(format!("the limit of this shell is {limit}; raise it with ulimit -n"))
+        }
+        Errno::NFILE => Some("the limit of the whole system is reached (fs.file-max)".to_owned()),
+        _ => None,
+    }
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+pub(crate) fn too_many_files(_error: &std::io::Error) -> Option<String> {
+    None
+}
+
 /// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
 /// keeps the process from exiting.
 #[cfg(feature = "cli")]

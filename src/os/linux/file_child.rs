@@ -129,7 +129,7 @@ impl Child {
         rustix::net::send(&self.socket, request, SendFlags::NOSIGNAL).ok()?;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).ok()?;
+            let left = Timespec::try_from(left).ok().filter(|_| !left.is_zero())?;
             let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
             match poll(&mut polled, Some(&left)) {
                 Ok(0) => return None,

@@ -11,7 +11,7 @@ use super::sight::{Sight, candidate};
 use super::walk::{Found, Walk, try_doors, walk, walk_among};
 use super::{bpf, deep, procfs, unix_diag};
 use crate::os::portable::Table;
-use crate::os::{Held, HolderSearch, Holders, Row, Unread, threads};
+use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};
 use crate::{Error, ErrorKind, Evidence, Family, Protocol};
 
 /// With fewer files open on the machine than this a walk is as fast as loading a program.
@@ -83,7 +83,8 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     }
     let of = join(rows, walk.found);
     let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
-    let gaps = sight.gaps(walk.failed.last().map(|(_, errno)| errno.to_string()), !missing.is_empty());
+    let gaps = sight
+        .gaps(walk.failed.last().map(|(_, errno)| describe_error(&(*errno).into())), !missing.is_empty());
     let mut pids: Vec<u32> = sight.refused.iter().map(|refused| refused.pid).collect();
     pids.extend(walk.failed.iter().map(|(pid, _)| *pid));
     pids.sort_unstable();

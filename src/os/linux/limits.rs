@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::inet_diag::{self, States};
-use crate::os::Limits;
 use crate::os::portable::Table;
+use crate::os::{Limits, describe_error};
 use crate::{Family, Gap, Protocol};
 
 /// The limits. Those that cannot be read are gaps.
@@ -17,7 +17,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(text),
             Err(error) => {
-                let detail = format!("{} cannot be read: {error}", path.display());
+                let detail = format!("{} cannot be read: {}", path.display(), describe_error(&error));
                 gaps.push(Gap::new("limits", "error", 1, detail, None));
                 None
             }

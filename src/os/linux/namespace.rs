@@ -16,7 +16,7 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::walk;
-use crate::os::threads;
+use crate::os::{describe_error, threads};
 use crate::{Gap, Text};
 
 /// Where namespaces are mounted under names: by ip-netns(8), Podman and CNI, and by Docker.
@@ -245,6 +245,7 @@ fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap> {
         gaps.push(Gap::new("namespaces", "permission", refused + closed.len(), parts.join(" and "), help));
     }
     if let Some((path, errno)) = failed.first() {
+        let errno = describe_error(&(*errno).into());
         let detail = match failed.len() {
             1 => format!("the network namespaces in {path}: {errno}"),
             many => format!("the network namespaces in {path} and {} other places: {errno}", many - 1),

@@ -43,7 +43,9 @@ pub(super) enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::System(errno) => write!(f, "netlink is not to be had: {}", io::Error::from(*errno)),
+            Fault::System(errno) => {
+                write!(f, "netlink is unavailable: {}", crate::os::describe_error(&(*errno).into()))
+            }
             Fault::Refused(errno) => write!(f, "netlink refused: {}", io::Error::from(*errno)),
             Fault::Malformed(what) => write!(f, "netlink answered with {what}"),
             Fault::Interrupted => f.write_str("the table kept changing while netlink read it"),

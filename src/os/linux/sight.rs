@@ -165,7 +165,10 @@ impl Sight {
         }
         if self.failed > 0 {
             let why = failure.unwrap_or_default();
-            let detail = format!("the descriptors of {} processes: {why}", self.failed);
+            let detail = match self.failed {
+                1 => format!("the descriptors of one process: {why}"),
+                many => format!("the descriptors of {many} processes: {why}"),
+            };
             gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
         }
         if self.hidden {

@@ -1,0 +1,52 @@
+//! What keeps a port on which nothing listens from being bound. The socket table and the attempt to bind are two moments:
+//! an answer that rests on both has to be right in both.
+
+use super::arguments::List;
+use crate::act::why;
+use crate::{Error, Protocol, Query, Snapshot, Target, Verdict};
+
+/// How often is looked again if a listener has come in between.
+const REPEATS: usize = 5;
+
+/// Looks at this machine. If nothing listens on the one port that is asked about and it cannot be bound all the same, the
+/// verdict tells why.
+pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdict>), Error> {
+    let mut snapshot = query.look()?;
+    let Some(target) = bindable(query, list) else { return Ok((snapshot, None)) };
+    for _ in 0..REPEATS {
+        if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(target)) {
+            break;
+        }
+        let verdict = why::asked(target)
+            .and_then(|asked| why::why_asked(&asked, &super::runtimes::runtimes()))
+            .ok()
+            .filter(|verdict| verdict.can_bind != Some(true));
+        let listens = verdict
+            .iter()
+            .flat_map(|verdict| &verdict.standing_in_the_way)
+            .any(|listener| listener.socket.is_listener() && query.selection().concerns(&listener.socket));
+        if !listens {
+            return Ok((snapshot, verdict));
+        }
+        // It listens by now.
+        snapshot = query.look()?;
+    }
+    Ok((snapshot, None))
+}
+
+/// The port, if a person asks whether something listens on that one and says nothing else about it.
+fn bindable<'a>(query: &'a Query, list: &List) -> Option<&'a Target> {
+    let selection = query.selection();
+    let filters = &list.filters;
+    let narrowed = selection.filters_by_process()
+        || filters.exposed
+        || filters.all
+        || filters.udp
+        || filters.ipv4
+        || filters.ipv6
+        || list.source.all_namespaces;
+    let for_programs = list.json || list.ndjson || list.csv || list.pids;
+    let [target] = selection.targets() else { return None };
+    let is_port = target.protocol() != Some(Protocol::Udp) && target.single_port().is_some();
+    (!narrowed && !for_programs && is_port).then_some(target)
+}
