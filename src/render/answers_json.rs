@@ -10,7 +10,7 @@ use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document}
 use super::{answers, plan as phrases};
 use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome, action_name};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::Asked;
 use crate::{Listener, Verdict};
 
@@ -59,6 +59,8 @@ struct FreeJson<'a> {
     target: TargetJson,
     plan: Vec<StepJson<'a>>,
     refused: Vec<String>,
+    /// For a refused plan: the commands, as words, that free the port instead.
+    instead: Vec<Vec<String>>,
     done: Vec<DoneJson<'a>>,
     /// Whether it is free at the end; `null` where that could not be told.
     free: Option<bool>,
@@ -177,12 +179,15 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
 
 impl<'a> FreeJson<'a> {
     fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
-        let notes = plan.notes.iter().map(|note| phrases::note(note, &plan.asked));
+        // What goes with a process that is not ended is not worth a word.
+        let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
+        let notes = notes.map(|note| phrases::note(note, &plan.asked));
         FreeJson {
             schema: SCHEMA,
             target: target(&plan.asked),
             plan: plan.steps.iter().map(step).collect(),
             refused: plan.refusals.iter().map(|refusal| phrases::refusal(refusal, &plan.asked)).collect(),
+            instead: instead(plan),
             done: outcome.done.iter().map(done).collect(),
             free: match &outcome.obstacle {
                 None => Some(true),
@@ -196,6 +201,24 @@ impl<'a> FreeJson<'a> {
             hints: notes.chain(answers::hints(plan, outcome)).collect(),
         }
     }
+}
+
+/// The commands that free the port of a refused plan, each once.
+fn instead(plan: &Plan) -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for refusal in &plan.refusals {
+        let command = match refusal {
+            Refusal::StandsFor { command, .. } | Refusal::OtherManager { command, .. } => command.as_ref(),
+            Refusal::NoProgram { command } => Some(command),
+            _ => None,
+        };
+        let words = command.into_iter().flatten().map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = words.collect();
+        if !words.is_empty() && !commands.contains(&words) {
+            commands.push(words);
+        }
+    }
+    commands
 }
 
 /// Writes what waiting came to.

@@ -34,21 +34,30 @@ arguments, 3 could not tell.";
 
 pub(super) const FREE: &str = "\
 Examples:
-  allears free 3000               shows who holds it, asks, ends it, watches the port
-  allears free 3000 --dry-run     shows what would be done
-  allears free 3000 -y --force    SIGTERM, then SIGKILL for what outlives the timeout
-  allears free 8000-8010 --yes    every holder of these ports
+  allears free 3000               show who holds it, ask, end it, watch the port
+  allears free 3000 -n            show what would be done, and do nothing
+  allears free 3000 -yf           SIGTERM, then SIGKILL for what outlives the timeout
+  allears free 3000 -y --tree     end npm, make or sh -c and all they started
+  allears free 8080 -y --via container   docker stop NAME, instead of a signal
+  allears free 8000-8010 --yes    end every holder of these ports
 
-Only processes that hold the listening or bound socket are ended, never the
-clients that are connected to it. Nothing is done to pid 1, to kernel threads, to
-allears itself and its ancestors; and if one of several holders may not be ended,
-none is.
+free ends only processes that hold the listening or bound socket, never the clients
+that are connected to it. If one of several holders may not be ended, none is. It
+refuses to end processes that stand for others, and names the command that frees the
+port: pid 1 and service managers, container engines and their helpers, supervisors
+and super-servers that hold sockets for programs, a login over ssh, allears itself
+and its ancestors. --via runs that one command, from the system's own folders.
 
-On Windows a program is asked by its windows, or by Ctrl+C where it is alone in
-its console, and ended at once where it has neither.
+The plan names what else goes: other ports of the process, its clients, its
+children, its wrapper, and what starts it again. free watches the port for at least
+as long as a supervisor or service manager waits before it restarts the process.
 
-Exit status: 0 the port is free at the end, also when it was before; 1 still held,
-as it is after --dry-run; 2 a mistake in the arguments; 3 refused or could not tell.";
+A port is free if a bind succeeds and nothing passes its connections on. On Windows
+a program is asked by its windows, or by Ctrl+C if it is alone in its console, and
+ended at once if it has neither.
+
+Exit status: 0 the port is free at the end, also if it was before; 1 still held, as
+after --dry-run; 2 a mistake in the arguments; 3 refused or could not tell.";
 
 pub(super) const WAIT: &str = "\
 Examples:
