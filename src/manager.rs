@@ -4,7 +4,7 @@ use crate::containers::relay;
 use crate::role::{Role, role};
 use crate::unit_name;
 use crate::verdict::stop_service;
-use crate::{Container, Holder, Listener, Service, Text};
+use crate::{Container, Holder, Listener, Process, Service, Text};
 
 /// How a port is freed.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command alone is told how"))]
@@ -88,6 +88,10 @@ pub(crate) fn managers(
         Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => {
             listener.service.as_ref().filter(|service| service.is_socket_unit())
         }
+        // What a socket unit has started is started again by it.
+        _ if listener.service.as_ref().is_some_and(|unit| is_activated(process, unit)) => {
+            listener.service.as_ref()
+        }
         // The engine's own unit runs every container.
         Some(Role::Engine) => None,
         _ => process.service.as_ref().filter(|service| !is_engine(service)),
@@ -124,9 +128,17 @@ pub(crate) fn of_socket(listener: &Listener) -> Option<Manager> {
 
 /// Whether the service that a socket unit starts holds the socket too. A template names no single service.
 fn is_started(listener: &Listener, unit: &Service) -> bool {
-    let Some(activates) = &unit.activates else { return false };
-    let is_its = |holder: &Holder| holder.process.service.as_ref().is_some_and(|it| it.name == *activates);
-    listener.holders.iter().any(is_its)
+    listener.holders.iter().any(|holder| is_activated(&holder.process, unit))
+}
+
+/// Whether a process belongs to the service that a socket unit starts.
+fn is_activated(process: &Process, unit: &Service) -> bool {
+    let service = process.service.as_ref().filter(|_| unit.is_socket_unit());
+    service.is_some_and(|service| {
+        unit.activates.as_ref() == Some(&service.name)
+            && service.scope == unit.scope
+            && service.uid == unit.uid
+    })
 }
 
 /// Units that run an engine with all of its containers.

@@ -241,7 +241,7 @@ impl Query {
             (listener.service, listener.container) = origin;
             snapshot.listeners.push(listener);
         }
-        let gaps = os::socket_units(&mut snapshot.listeners);
+        let gaps = os::socket_units(&mut snapshot.listeners, false);
         snapshot.gaps.extend(gaps);
         inquiry.name(&mut snapshot.listeners);
         if let Some(publishers) = publishers {

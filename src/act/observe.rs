@@ -73,7 +73,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
         (listener.service, listener.container) = origin;
         snapshot.listeners.push(listener);
     }
-    gaps.extend(os::socket_units(&mut snapshot.listeners));
+    gaps.extend(os::socket_units(&mut snapshot.listeners, true));
     os::name_users(&mut snapshot);
     snapshot.sort();
     Ok((snapshot.listeners, gaps))

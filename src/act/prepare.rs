@@ -236,6 +236,7 @@ impl Machine {
             lineage: &self.lineage,
             supervisors: &self.supervision.supervisors,
             returns: &self.supervision.returns,
+            stays_down: &self.supervision.stays_down,
             accounts: &self.accounts,
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,

@@ -1,6 +1,6 @@
 //! Who would start a holder again, after how long, and who can be told to stop it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::manager::Manager;
@@ -22,6 +22,8 @@ pub(super) struct Supervision {
     pub(super) supervisors: BTreeMap<u32, Manager>,
     /// What starts again, by the pid of the holder.
     pub(super) returns: BTreeMap<u32, Vec<Return>>,
+    /// The pids of holders whose unit is known not to start them again.
+    pub(super) stays_down: BTreeSet<u32>,
 }
 
 /// Finds out who looks after these holders, for the signal that is sent.
@@ -51,7 +53,11 @@ pub(super) fn supervision(
                 returns.extend(restarters.iter().filter_map(by_restarter));
             }
         }
-        returns.extend(by_unit(process, &pids, signal));
+        let (by_unit, stays_down) = by_unit(process, &pids, signal);
+        returns.extend(by_unit);
+        if stays_down {
+            found.stays_down.insert(pid);
+        }
         if !returns.is_empty() {
             found.returns.insert(pid, returns);
         }
@@ -59,11 +65,12 @@ pub(super) fn supervision(
     found
 }
 
-/// What the unit of a process does after it ends. The unit reacts to its main process alone.
-fn by_unit(process: &Process, holders: &[u32], signal: EndSignal) -> Vec<Return> {
+/// What the unit of a process does after it ends, and whether it is known to do nothing. The unit reacts to its main
+/// process alone.
+fn by_unit(process: &Process, holders: &[u32], signal: EndSignal) -> (Vec<Return>, bool) {
     let service = process.service.as_ref().filter(|service| service.manager.as_bytes() == b"systemd");
     let Some((service, policy)) = service.and_then(|it| Some((it, os::restart_policy(it)?))) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let mut returns = Vec::new();
     let ends = policy.main_pid.is_none_or(|main| holders.contains(&main));
@@ -80,7 +87,7 @@ fn by_unit(process: &Process, holders: &[u32], signal: EndSignal) -> Vec<Return>
         delay: None,
         certain: true,
     }));
-    returns
+    (returns, after == AfterSignal::StaysDown && policy.sockets.is_empty())
 }
 
 fn by_restarter(restarter: &Restarter) -> Option<Return> {

@@ -466,9 +466,16 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
     Some(processes.into_values().collect())
 }
 
-/// Completes what is known of the socket units that listeners belong to.
-pub(crate) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
-    sys::socket_units(listeners)
+/// Completes what is known of the socket units that listeners belong to. With `thorough` also of those whose manager was
+/// not seen to hold the socket; that asks the managers of all services among the holders.
+pub(crate) fn socket_units(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
+    #[cfg(target_os = "linux")]
+    return sys::socket_units(listeners, thorough);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = thorough;
+        sys::socket_units(listeners)
+    }
 }
 
 /// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than

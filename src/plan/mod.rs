@@ -3,7 +3,7 @@
 
 mod wrapper;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -100,6 +100,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) supervisors: &'a BTreeMap<u32, Manager>,
     /// What comes back, by the holder's pid.
     pub(crate) returns: &'a BTreeMap<u32, Vec<Return>>,
+    /// The pids of holders whose unit is known not to start them again.
+    pub(crate) stays_down: &'a BTreeSet<u32>,
     /// The accounts of users, by uid.
     pub(crate) accounts: &'a BTreeMap<u32, Account>,
     pub(crate) forwarding: Forwarding,
@@ -166,8 +168,9 @@ pub(crate) enum Note {
     Wrapper { process: Process, wrapper: Candidate },
     /// It may be started again by this.
     Returns(Return),
-    /// A manager stops it by this command.
-    Managed { manager: Manager, command: Option<Vec<Text>> },
+    /// A manager stops it by this command. `restarts` tells whether the manager starts it again after a signal, if that
+    /// is known.
+    Managed { manager: Manager, command: Option<Vec<Text>>, restarts: Option<bool> },
     /// The process does nothing until it is resumed.
     Halted(Process),
     /// A virtual machine ends with it.
@@ -205,6 +208,12 @@ pub(crate) enum Refusal {
     Uncertain(Process, Socket),
     /// Not every holder could be seen.
     Unseen(Box<Listener>),
+    /// A socket unit's manager holds the socket as well, and cannot be looked into.
+    HeldByUnit {
+        unit: Service,
+        socket: Socket,
+        command: Option<Vec<Text>>,
+    },
     /// No manager of the wanted kind has it.
     NoManager {
         process: Option<Process>,
@@ -260,6 +269,20 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
             entry.2.push(listener.socket.clone());
         }
     }
+    let held_by_unit =
+        facts.sockets.iter().find_map(|listener| Some((listener, held_by_unseen_unit(listener)?)));
+    if let Some((listener, unit)) = held_by_unit.filter(|_| request.via != Via::Service) {
+        let manager = listener.holders.first().and_then(|holder| {
+            manager::managers(listener, holder, None, None).into_iter().find(|one| one.via() == Via::Service)
+        });
+        let manager = manager.or_else(|| manager::of_socket(listener));
+        let command = manager.as_ref().and_then(|manager| manager.stop(facts.own_uid));
+        plan.refusals.push(Refusal::HeldByUnit {
+            unit: unit.clone(),
+            socket: listener.socket.clone(),
+            command,
+        });
+    }
     for (holder, listener, sockets) in held.into_values() {
         plan.add_holder(holder, listener, sockets, &facts, request);
     }
@@ -286,6 +309,15 @@ fn unseen(listener: &Listener) -> Option<Refusal> {
         Reason::Kernel => Refusal::KernelHolds(listener.socket.clone()),
         _ => Refusal::Unseen(Box::new(listener.clone())),
     })
+}
+
+/// The socket unit that a listener belongs to, if its manager holds the socket too and was not seen to.
+fn held_by_unseen_unit(listener: &Listener) -> Option<&Service> {
+    let is_manager = |holder: &Holder| {
+        matches!(role(&holder.process), Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager))
+    };
+    let unit = listener.service.as_ref().filter(|service| service.is_socket_unit())?;
+    (!listener.holders.iter().any(is_manager)).then_some(unit)
 }
 
 /// Whether a holder only keeps the socket of a program that holds it as well: wineserver has every socket of every
@@ -321,7 +353,8 @@ impl Plan {
             if role(process).is_none() {
                 self.refusals.extend(facts.forbids(process));
                 if let Some(manager) = first {
-                    self.add_note(Note::Managed { manager: manager.clone(), command });
+                    let restarts = facts.restarts(process, manager);
+                    self.add_note(Note::Managed { manager: manager.clone(), command, restarts });
                 }
             }
             self.steps.push(step(Action::Signal));
@@ -487,6 +520,23 @@ impl Facts<'_> {
             Some(Access::Kernel) => Some(Refusal::Kernel(process.clone())),
             Some(Access::Failed(error)) => Some(Refusal::Failed(process.clone(), error.clone())),
             None => Some(Refusal::Failed(process.clone(), "it was not looked at".to_owned())),
+        }
+    }
+
+    /// Whether its manager starts a process again after a signal; `None` if that is unknown.
+    fn restarts(&self, process: &Process, manager: &Manager) -> Option<bool> {
+        let pid = process.id.pid;
+        let is_of = |back: &Return| match (manager, &back.by) {
+            (Manager::Container { .. }, Restarts::Engine(_))
+            | (Manager::Service { .. }, Restarts::Unit(_)) => true,
+            (Manager::Supervisor { kind: own, .. }, Restarts::Process { kind, .. }) => own == kind,
+            _ => false,
+        };
+        let back = self.returns.get(&pid).into_iter().flatten().find(|back| is_of(back));
+        match (back, manager) {
+            (Some(back), _) => back.certain.then_some(true),
+            (None, Manager::Service { .. }) if self.stays_down.contains(&pid) => Some(false),
+            _ => None,
         }
     }
 

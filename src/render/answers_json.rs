@@ -208,7 +208,9 @@ fn instead(plan: &Plan) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = Vec::new();
     for refusal in &plan.refusals {
         let command = match refusal {
-            Refusal::StandsFor { command, .. } | Refusal::OtherManager { command, .. } => command.as_ref(),
+            Refusal::StandsFor { command, .. }
+            | Refusal::OtherManager { command, .. }
+            | Refusal::HeldByUnit { command, .. } => command.as_ref(),
             Refusal::NoProgram { command } => Some(command),
             _ => None,
         };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::condition::{self, SignalEffect};
 use crate::manager::{Manager, Via};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
@@ -58,7 +59,7 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             words::candidate(wrapper)
         ),
         Note::Returns(back) => returns(back),
-        Note::Managed { manager, command } => managed(manager, command.as_deref()),
+        Note::Managed { manager, command, restarts } => managed(manager, command.as_deref(), *restarts),
         Note::Halted(process) => halted(process),
         Note::VirtualMachine(process) => {
             format!(
@@ -120,6 +121,15 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             format!("it is not certain that {} holds {}", words::process(process), place(socket))
         }
         Refusal::Unseen(listener) => unseen(listener),
+        Refusal::HeldByUnit { unit, socket, command } => {
+            let stop = command.as_deref().and_then(shell::line);
+            let stop = stop.map_or_else(String::new, |stop| format!(": {stop} frees it; so does --via service"));
+            format!(
+                "systemd holds {} for {} too, and starts what serves it again{stop}",
+                place(socket),
+                escape(&unit.name)
+            )
+        }
         Refusal::NoManager { process, via } => {
             let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), words::process);
             format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
@@ -203,7 +213,7 @@ pub(crate) fn returns(back: &Return) -> String {
     }
 }
 
-fn managed(manager: &Manager, command: Option<&[Text]>) -> String {
+fn managed(manager: &Manager, command: Option<&[Text]>, restarts: Option<bool>) -> String {
     let stop = match (command.and_then(shell::line), manager) {
         (Some(stop), _) => format!(": {stop} stops it; so does --via {}", via_word(manager.via())),
         (None, Manager::Supervisor { find: Some(find), .. }) => match shell::line(find) {
@@ -214,7 +224,14 @@ fn managed(manager: &Manager, command: Option<&[Text]>) -> String {
     };
     match manager {
         Manager::Container { .. } => format!("it runs in {}{stop}", manager_phrase(manager)),
-        _ => format!("it belongs to {}, which may start it again{stop}", manager_phrase(manager)),
+        _ => {
+            let again = match restarts {
+                Some(true) => ", which starts it again",
+                Some(false) => ", which does not start it again",
+                None => ", which may start it again",
+            };
+            format!("it belongs to {}{again}{stop}", manager_phrase(manager))
+        }
     }
 }
 
@@ -324,11 +341,15 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
 /// What a halted process needs.
 pub(crate) fn halted(process: &Process) -> String {
     let who = words::process(process);
-    let state = process.condition.as_ref().map_or("halted", |condition| condition.as_str());
-    format!(
-        "{who} is {state}: a signal that asks it to end waits until it is resumed (kill -CONT {}); --force ends it",
-        process.id.pid
-    )
+    let Some((condition, remedy)) = process.condition.as_ref().zip(condition::helps(process)) else {
+        return format!("{who} does not run");
+    };
+    let force = match condition.after_sigkill() {
+        SignalEffect::Ends => "; --force ends it at once",
+        _ => "",
+    };
+    let phrase = format!("{}: {}; {}", condition.phrase(process), remedy.phrase(), condition.signals());
+    format!("{who} is {}{force}", escape(&phrase.as_str().into()))
 }
 
 fn clients(connections: &[Connection]) -> String {

@@ -12,8 +12,10 @@ use crate::{Gap, Listener, Process, Service, Text};
 /// How long systemd is listened to in all.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Completes what is known of the socket units that listeners belong to.
-pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
+/// Completes what is known of the socket units that listeners belong to. With `thorough` the manager of a holder's service is
+/// asked too: it may hold the socket as well, and not let itself be looked into, as a user's manager not even by its
+/// user (it keeps a capability; seen with systemd 257).
+pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
     let mut managers: BTreeMap<Manager, Asked> = BTreeMap::new();
     let until = Instant::now() + PATIENCE;
     for listener in listeners {
@@ -22,12 +24,18 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
         if contained || listener.container.is_some() {
             continue;
         }
-        if listener.service.is_none() && listener.socket.namespace.is_none() {
-            let manager = listener.holders.iter().find_map(|holder| manager(&holder.process));
-            if let Some(manager) = manager {
+        if !listener.service.as_ref().is_some_and(Service::is_socket_unit)
+            && listener.socket.namespace.is_none()
+        {
+            let holders = || listener.holders.iter().map(|holder| &holder.process);
+            let of_service = |process: &Process| process.service.as_ref().and_then(Manager::of);
+            let manager = holders().find_map(manager);
+            let manager = manager.or_else(|| holders().find_map(of_service).filter(|_| thorough));
+            let unit = manager.and_then(|manager| {
                 let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
-                listener.service = asked.unit_of(listener).map(|unit| service(manager, unit));
-            }
+                Some(service(manager, asked.unit_of(listener)?))
+            });
+            listener.service = unit.or(listener.service.take());
         }
         let Some(service) = listener.service.as_mut().filter(|service| service.is_socket_unit()) else {
             continue;
