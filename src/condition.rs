@@ -215,6 +215,7 @@ mod tests {
         let container = |runtime: &str, name: Option<&str>| Container {
             runtime: runtime.into(),
             id: "4f1d".into(),
+            uid: None,
             name: name.map(Text::from),
             image: None,
             port: None,

@@ -138,14 +138,19 @@ impl<'a> Inquiry<'a> {
             if kind_of(container).is_none() {
                 continue;
             }
-            let running = known::by_id(self.told_to(uid, true), &container.id);
+            // The system's engine has no container in the cgroups of a user, who can name a cgroup after one.
+            let of_user = container.uid.is_some();
+            let told = self.told_to(container.uid.or(uid), true);
+            let told = told.filter(|told| !of_user || told.owner != Owner::System);
+            let running = known::by_id(told, &container.id);
             let Some(running) = running else {
                 self.open += 1;
                 continue;
             };
             let inside = socket.namespace.is_some() || running.on_host == Some(true);
             let port = socket.endpoint.port().filter(|_| inside);
-            *container = Container { port, ..running.container.clone() };
+            let uid = running.container.uid.or(container.uid);
+            *container = Container { port, uid, ..running.container.clone() };
         }
     }
 
@@ -173,6 +178,7 @@ impl<'a> Inquiry<'a> {
                 listener.container = Some(Container {
                     runtime: "podman".into(),
                     id: id.clone(),
+                    uid: standing.uid.filter(|uid| *uid != 0).map(os::account),
                     name: name.clone(),
                     image: None,
                     port: None,
@@ -288,7 +294,15 @@ impl<'a> Inquiry<'a> {
 
 fn understand(reply: &Reply, owner: Owner) -> Result<Told, Silence> {
     match reply::parse(&reply.bytes) {
-        Ok(running) => Ok(Told { owner, here: reply.here, running }),
+        Ok(mut running) => {
+            for one in &mut running {
+                one.container.uid = match owner {
+                    Owner::User(uid) => Some(uid),
+                    Owner::System | Owner::Given => None,
+                };
+            }
+            Ok(Told { owner, here: reply.here, running })
+        }
         Err(wrong) => Err(Silence::Unreadable(format!("its reply {wrong}"))),
     }
 }
@@ -307,7 +321,11 @@ impl Standing {
 
 /// What is to be asked about a container that a cgroup names.
 fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
-    Some(Question { kinds: vec![kind_of(container)?], uid, system: true })
+    Some(Question {
+        kinds: vec![kind_of(container)?],
+        uid: container.uid.or(uid),
+        system: container.uid.is_none(),
+    })
 }
 
 /// The runtime of a container, where it is one that is asked.

@@ -1,5 +1,7 @@
 //! Who manages a holder, and the one command that makes its manager stop it. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::containers::relay;
 use crate::role::{Role, role};
 use crate::unit_name;
@@ -166,6 +168,17 @@ fn is_engine(service: &Service) -> bool {
     STEMS.contains(&stem)
 }
 
+/// Returns the account whose engine runs the container of a holder. Not that of the process: one of the system's
+/// containers may run as any uid.
+pub(crate) fn owner(
+    listener: &Listener,
+    holder: &Holder,
+    accounts: &BTreeMap<u32, Account>,
+) -> Option<Account> {
+    let container = holder.process.container.as_ref().or(listener.container.as_ref())?;
+    accounts.get(&container.uid?).cloned()
+}
+
 /// Returns the command that stops a container, as words. `owner` is the account of a rootless engine; `None` is the
 /// system's.
 ///
@@ -177,6 +190,10 @@ pub(crate) fn stop_container(
     own_uid: Option<u32>,
 ) -> Option<Vec<Text>> {
     let owner = owner.filter(|owner| owner.uid != 0);
+    if container.uid.is_some_and(|uid| uid != 0) && owner.is_none() {
+        // A user's engine, of an account that is not known.
+        return None;
+    }
     let words = |words: &[&str]| words.iter().map(|word| Text::from(*word)).collect::<Vec<Text>>();
     // Twelve digits of an id are what the engines print themselves.
     let short = container.id.as_bytes().get(..12).filter(|_| container.id.as_bytes().len() == 64);
@@ -235,6 +252,7 @@ mod tests {
         Container {
             runtime: runtime.into(),
             id: "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326".into(),
+            uid: None,
             name: Some(name.into()),
             image: None,
             port: None,

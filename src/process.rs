@@ -194,6 +194,9 @@ pub struct Container {
     pub runtime: Text,
     /// Its id there.
     pub id: Text,
+    /// For a container of a user's own engine (rootless): that user's uid. `None` for the system's engine, and if
+    /// unknown.
+    pub uid: Option<u32>,
     /// Its name.
     pub name: Option<Text>,
     /// The image it was made from.

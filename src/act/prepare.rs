@@ -188,12 +188,15 @@ impl Machine {
         let known = family(&processes, &table);
         let (handles, access) = take_hold(&processes, &known, &table, request);
         let supervision = supervision(&holders, &table, request.signal);
+        let containers = holders
+            .iter()
+            .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
         Ok(Machine {
             lineage: os::lineage(),
             // Where it cannot be told, a pid may be another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
-            accounts: accounts(processes.iter().copied()),
+            accounts: accounts(containers),
             others: others(&processes)?,
             table,
             known,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
-use super::{forwarding, observe};
+use super::{accounts, forwarding, observe};
 use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
@@ -60,8 +60,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(inquiry.gap());
     let (served, unnamed) = os::served(&sockets);
     gaps.extend(unnamed);
-    let holders = sockets.iter().flat_map(|listener| &listener.holders);
-    let accounts = super::accounts::accounts(holders.map(|holder| &holder.process));
+    let accounts = accounts::accounts(accounts::containers(&sockets));
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
     Ok(verdict::judge(Observation {
         os: std::env::consts::OS,

@@ -81,8 +81,15 @@ fn each_difference_has_its_name() {
         listener.socket.uid = Some(if name == "a" { 1 } else { 2 });
         listener.socket.dual_stack = Some(name == "a");
         let (id, name) = (name.into(), Some(name.into()));
-        let container =
-            Container { runtime: "docker".into(), id, name, image: None, port: None, compose: None };
+        let container = Container {
+            runtime: "docker".into(),
+            id,
+            uid: None,
+            name,
+            image: None,
+            port: None,
+            compose: None,
+        };
         listener.container = Some(container);
         listener
     };

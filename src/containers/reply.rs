@@ -142,6 +142,7 @@ impl Entry {
             container: Container {
                 runtime: runtime.into(),
                 id: self.id.as_str().into(),
+                uid: None,
                 name: name.map(Text::from),
                 image: self.image.filter(|image| !image.is_empty()).map(|image| image.as_str().into()),
                 port: None,

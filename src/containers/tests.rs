@@ -36,7 +36,15 @@ fn proxied() -> Listener {
 }
 
 fn container(runtime: &str, id: &str) -> Container {
-    Container { runtime: runtime.into(), id: id.into(), name: None, image: None, port: None, compose: None }
+    Container {
+        runtime: runtime.into(),
+        id: id.into(),
+        uid: None,
+        name: None,
+        image: None,
+        port: None,
+        compose: None,
+    }
 }
 
 /// An inquiry in which every runtime of the system has answered this already.

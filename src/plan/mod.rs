@@ -337,7 +337,7 @@ impl Plan {
         request: Request,
     ) {
         let process = &holder.process;
-        let owner = process.uid.and_then(|uid| facts.accounts.get(&uid)).cloned();
+        let owner = manager::owner(listener, holder, facts.accounts);
         let supervisor = facts.supervisors.get(&process.id.pid).cloned();
         let managers = manager::managers(listener, holder, owner, supervisor);
         let first = managers.first();

@@ -118,6 +118,9 @@ struct ServiceJson {
 struct ContainerJson {
     runtime: String,
     id: String,
+    /// For a user's own engine alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid: Option<u32>,
     name: Option<String>,
     image: Option<String>,
     port: Option<u16>,

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::held::HolderKind;
 use super::*;
 use crate::Process;
 use crate::process_table::ProcessEntry;

@@ -186,7 +186,7 @@ impl Case<'_> {
         let own_uid = self.seen.uid;
         let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
         let first = |holder: &Holder| {
-            let owner = holder.process.uid.and_then(|uid| self.seen.accounts.get(&uid)).cloned();
+            let owner = manager::owner(listener, holder, &self.seen.accounts);
             managers(listener, holder, owner, None).into_iter().next()
         };
         let found: Vec<Manager> = match listener.holders.is_empty() {

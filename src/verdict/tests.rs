@@ -334,6 +334,7 @@ fn services_and_containers_are_stopped_by_their_managers() {
     proxy.container = Some(Container {
         runtime: "docker".into(),
         id: "4f1d".into(),
+        uid: None,
         name: Some("web; echo x".into()),
         image: None,
         port: Some(80),

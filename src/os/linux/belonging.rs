@@ -76,7 +76,10 @@ fn belongs_below(
     let below = root.strip(path);
     let parts: Vec<&[u8]> =
         below.unwrap_or(path).split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
-    let boundary = boundary::outermost(&parts);
+    let mut boundary = boundary::outermost(&parts);
+    if let Some(boundary) = &mut boundary {
+        boundary.container.uid = parts.get(..boundary.outside).and_then(manager_above);
+    }
     // Where the cgroup namespace ends nobody knows what the cgroups above are.
     let service = if below.is_none() || parts.contains(&&b".."[..]) {
         None
@@ -123,6 +126,12 @@ fn service(
         uid,
         activates: None,
     })
+}
+
+/// Returns the user below whose manager the last of these cgroups is.
+fn manager_above(outside: &[&[u8]]) -> Option<u32> {
+    let first = outside.iter().position(|part| kind(part).is_some())?;
+    user_of_manager(unit_below_slices(outside.get(first..)?)?.unit)
 }
 
 /// A unit and the cgroups around it.
@@ -213,7 +222,8 @@ mod tests {
             let id = container.id.to_string_lossy().replace(ID, "ID").replace(OUTER, "OUTER");
             let has_name = matches!(container.runtime.as_str(), Some("lxc" | "systemd-nspawn"));
             assert_eq!(container.name, has_name.then_some(container.id), "{path}");
-            format!("{} {id}", container.runtime.to_string_lossy())
+            let of = container.uid.map_or_else(String::new, |uid| format!(" of {uid}"));
+            format!("{} {id}{of}", container.runtime.to_string_lossy())
         });
         (service.unwrap_or_default(), container.unwrap_or_default())
     }
@@ -295,14 +305,14 @@ mod tests {
             ("USER/system.slice/nginx.service", "user 1000 nginx.service", ""),
             ("USER/user@0.service/app.slice/nginx.service", "user 1000 user@0.service", ""),
             ("USER/user.slice/user-0.slice/user@0.service/nginx.service", "user 1000 user@0.service", ""),
-            ("USER/docker-ID.scope/nginx.service", "", "docker ID"),
-            ("USER/docker-ID.scope/system.slice/nginx.service", "", "docker ID"),
+            ("USER/docker-ID.scope/nginx.service", "", "docker ID of 1000"),
+            ("USER/docker-ID.scope/system.slice/nginx.service", "", "docker ID of 1000"),
             (
                 "USER/app.slice/x.service/lxc.payload.a/system.slice/nginx.service",
                 "user 1000 x.service",
                 "lxc a",
             ),
-            ("USER/machine-a.scope/payload/system.slice/nginx.service", "", "systemd-nspawn a"),
+            ("USER/machine-a.scope/payload/system.slice/nginx.service", "", "systemd-nspawn a of 1000"),
             ("USER/app.slice/x*.service", "", ""),
             ("USER/init.scope/system.slice/nginx.service", "", ""),
         ]);
@@ -406,13 +416,13 @@ mod tests {
             ("/system.slice/web.service/libpod-payload-ID", "system web.service", "podman ID"),
             ("/system.slice/web.service/libpod-payload-ID/x.service", "system web.service", "podman ID"),
             ("/system.slice/web.service/runtime", "system web.service", ""),
-            ("USER/app.slice/web.service/libpod-payload-ID", "user 1000 web.service", "podman ID"),
+            ("USER/app.slice/web.service/libpod-payload-ID", "user 1000 web.service", "podman ID of 1000"),
             ("/system.slice/lxc@web.service/lxc.payload.web", "system lxc@web.service", "lxc web"),
             ("/system.slice/lxc.service/lxc.payload.web", "", "lxc web"),
             ("/system.slice/docker.service/docker-ID", "", "docker ID"),
             ("/system.slice/web.service/nested/docker-ID", "", "docker ID"),
-            ("USER/user.slice/libpod-ID.scope/container", "", "podman ID"),
-            ("USER/user.slice/libpod-ID.scope/system.slice/x.service", "", "podman ID"),
+            ("USER/user.slice/libpod-ID.scope/container", "", "podman ID of 1000"),
+            ("USER/user.slice/libpod-ID.scope/system.slice/x.service", "", "podman ID of 1000"),
             (
                 r"/machine.slice/systemd-nspawn@my\x2dweb.service/payload/system.slice/x.service",
                 r"system systemd-nspawn@my\x2dweb.service",

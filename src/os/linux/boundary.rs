@@ -117,7 +117,15 @@ fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
 }
 
 fn named(runtime: &str, id: &[u8], name: Option<Text>) -> Container {
-    Container { runtime: runtime.into(), id: id.into(), name, image: None, port: None, compose: None }
+    Container {
+        runtime: runtime.into(),
+        id: id.into(),
+        uid: None,
+        name,
+        image: None,
+        port: None,
+        compose: None,
+    }
 }
 
 /// What Docker, Podman, containerd and CRI-O name a container: 64 hexadecimal digits.

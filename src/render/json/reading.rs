@@ -274,6 +274,7 @@ impl From<ContainerJson> for Container {
         Container {
             runtime: json.runtime.as_str().into(),
             id: json.id.as_str().into(),
+            uid: json.uid,
             name: plain(&json.name),
             image: plain(&json.image),
             port: json.port,

@@ -45,6 +45,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         container: Some(Container {
             runtime: "docker".into(),
             id: "4f1d".into(),
+            uid: Some(1000),
             name: Some("web-1".into()),
             image: Some("web:3".into()),
             port: Some(80),

@@ -232,6 +232,7 @@ impl From<&Container> for ContainerJson {
         ContainerJson {
             runtime: lossy(&container.runtime),
             id: lossy(&container.id),
+            uid: container.uid,
             name: lossy_option(&container.name),
             image: lossy_option(&container.image),
             port: container.port,
