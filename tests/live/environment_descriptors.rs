@@ -30,10 +30,14 @@ fn few_descriptors_deny_nothing() {
                 continue;
             }
             seen.must(code == 0 || code == 3, "it answers, or fails: it never denies");
+            let limit = format!("the limit of this shell is {limit}; raise it with ulimit -n");
             if code == 3 && !words.contains(&"-q") {
                 errors += 1;
-                let limit = format!("the limit of this shell is {limit}; raise it with ulimit -n");
                 seen.must(seen.errors().contains(&limit), "the error names the limit");
+            }
+            if code == 0 && words == ["--holders=walk", &target] && !seen.text().contains("fixture") {
+                errors += 1;
+                seen.must(seen.text().contains(&limit), "the card tells why no holder is in it");
             }
         }
         let why = Look::at(["why", &target]).through(limited).run().without_panic();
