@@ -42,9 +42,17 @@ mod diff;
 #[cfg(unix)]
 mod elsewhere;
 #[cfg(unix)]
+mod environment_descriptors;
+#[cfg(unix)]
 mod environment_files;
 #[cfg(unix)]
+mod environment_memory;
+#[cfg(unix)]
 mod environment_proc;
+#[cfg(unix)]
+mod environment_targets;
+#[cfg(unix)]
+mod environment_threads;
 mod everywhere;
 mod formats;
 #[cfg(unix)]
@@ -170,9 +178,17 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     elsewhere::cases,
     #[cfg(unix)]
+    environment_descriptors::cases,
+    #[cfg(unix)]
     environment_files::cases,
     #[cfg(unix)]
+    environment_memory::cases,
+    #[cfg(unix)]
     environment_proc::cases,
+    #[cfg(unix)]
+    environment_targets::cases,
+    #[cfg(unix)]
+    environment_threads::cases,
     #[cfg(unix)]
     kernel_answers::cases,
     #[cfg(unix)]

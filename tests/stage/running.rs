@@ -51,10 +51,26 @@ impl Running {
     /// What Ctrl-C sends.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let pid = self.child.as_ref().expect("started and not ended").id();
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        self.signal(nix::sys::signal::Signal::SIGINT);
+    }
+
+    /// What a supervisor sends.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).expect("a pid"));
         // Not reaped yet, so the pid is still its own.
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("send SIGINT");
+        nix::sys::signal::kill(pid, signal).expect("send a signal");
+    }
+
+    /// Its pid.
+    #[cfg(unix)]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("started and not ended").id()
     }
 
     /// Waits for its end.

@@ -68,6 +68,18 @@ impl Stream {
         self.running.interrupt();
     }
 
+    /// What a supervisor sends.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.running.terminate();
+    }
+
+    /// Its pid.
+    #[cfg(unix)]
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(self) -> Seen {
         self.running.end()

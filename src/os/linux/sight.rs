@@ -9,7 +9,7 @@ use super::pin::Directory;
 use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::walk::Walk;
 use super::{cgroup, pid_namespace, procfs};
-use crate::os::{Held, Row};
+use crate::os::{Held, Row, too_many_files};
 use crate::{Candidate, Evidence, Gap, Protocol, Reason, Socket, Text, Unseen};
 
 /// A process whose descriptors may not be read.
@@ -22,6 +22,8 @@ pub(super) struct Refused {
 pub(super) struct Sight {
     pub(super) refused: Vec<Refused>,
     failed: usize,
+    /// The limit of open files, if that kept processes from being read.
+    files_limit: Option<String>,
     pub(super) hidden: bool,
     pub(super) namespaced: bool,
     pub(super) closed: Vec<u64>,
@@ -48,6 +50,7 @@ impl Sight {
         Sight {
             refused,
             failed: walk.failed.len(),
+            files_limit: walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into())),
             hidden: procfs::hides_processes(),
             namespaced: procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false),
             closed,
@@ -93,6 +96,10 @@ impl Sight {
         if !self.receivers.is_empty() {
             let help = "look again when the message was received".to_owned();
             return explained(Reason::InFlight, Some(help), self.receivers.clone());
+        }
+        if let Some(limit) = &self.files_limit {
+            let help = format!("too many files are open to look into every process: {limit}");
+            return explained(Reason::Unknown, Some(help), vec![]);
         }
         if !self.refused.is_empty() {
             return explained(Reason::Permission, Some(help(socket)), self.candidates(row));

@@ -1,0 +1,48 @@
+//! Few file descriptors: an answer, or an error that names the limit. Never a denial of what could not be read.
+
+use crate::stage::{Fixture, Look, Need, port};
+
+cases![few_descriptors_deny_nothing[Need::Linux, Need::Program("prlimit")],];
+
+/// The loader's status if it cannot open the libraries.
+const LOADER: i32 = 127;
+
+fn few_descriptors_deny_nothing() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let target = format!("tcp/{port}");
+    let mut errors = 0;
+    for limit in 3..=20 {
+        let limited = ["prlimit".to_owned(), format!("--nofile={limit}:{limit}")];
+        let lists: [&[&str]; 7] = [
+            &[&target],
+            &["--probe", &target],
+            &["-q", &target],
+            &["--csv", &target],
+            &["-t"],
+            &[],
+            &["--all-namespaces", &target],
+        ];
+        for words in lists.map(|words| [&["--holders=walk"], words].concat()) {
+            let seen = Look::at(words.clone()).through(limited.clone()).run().without_panic();
+            let code = seen.status.code().unwrap_or(-1);
+            if code == LOADER && seen.errors().contains("shared libraries") {
+                continue;
+            }
+            seen.must(code == 0 || code == 3, "it answers, or fails: it never denies");
+            let limit = format!("the limit of this shell is {limit}; raise it with ulimit -n");
+            if code == 3 && !words.contains(&"-q") {
+                errors += 1;
+                seen.must(seen.errors().contains(&limit), "the error names the limit");
+            }
+            if code == 0 && words == ["--holders=walk", &target] && !seen.text().contains("fixture") {
+                errors += 1;
+                seen.must(seen.text().contains(&limit), "the card tells why no holder is in it");
+            }
+        }
+        let why = Look::at(["why", &target]).through(limited).run().without_panic();
+        let code = why.status.code().unwrap_or(-1);
+        why.must([1, 3, LOADER].contains(&code), "a port that is held is never free");
+    }
+    assert!(errors > 0, "the limits reach down to where it cannot answer");
+}

@@ -1,0 +1,54 @@
+//! Little address space: an answer, or exit status 3 with a message. No abort and no fault from a small size up.
+
+use crate::stage::{Fixture, Look, Need, pids, port};
+use serde_json::json;
+
+cases![little_memory_is_no_abort[Need::Linux, Need::Program("prlimit")],];
+
+/// What the program needs beyond what is mapped of its files before it can say that there is too little: its stack, and
+/// the first pages of its heap.
+const FLOOR: u64 = 1 << 20;
+/// With so much it answers whatever the machine has.
+const ENOUGH: u64 = 40 << 20;
+
+/// How much of the program and its libraries is mapped.
+fn mapped_files(target: &str) -> u64 {
+    let mut events = Look::at(["watch", "--ndjson", target]).stream();
+    events.event("present");
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", events.pid())).expect("its maps");
+    let length = |line: &str| {
+        let (begin, end) = line.split_once(' ')?.0.split_once('-')?;
+        Some(u64::from_str_radix(end, 16).ok()? - u64::from_str_radix(begin, 16).ok()?)
+    };
+    // The kernel's type information is mapped only while it is read.
+    maps.lines().filter(|line| line.contains('/')).filter_map(length).sum()
+}
+
+fn little_memory_is_no_abort() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "many=100".to_owned()]);
+    let target = format!("tcp/{port}");
+    let files = mapped_files(&target);
+    let mut short = 0;
+    let fine = (FLOOR..4 << 20).step_by(128 << 10);
+    let coarse = (4 << 20..ENOUGH).step_by(4 << 20);
+    for size in fine.chain(coarse).map(|more| files + more) {
+        for words in [vec!["--json", &target], vec!["-a", "--json"], vec!["why", "--json", &target]] {
+            let limit = ["prlimit".to_owned(), format!("--as={size}:{size}")];
+            let seen = Look::at(words.clone()).through(limit).run();
+            match seen.status.code() {
+                Some(0 | 1) => {}
+                Some(3) => {
+                    short += 1;
+                    seen.must(seen.errors().contains("error: "), "it tells why there is no answer");
+                }
+                _ => seen.fail(&format!("it ended by itself at {size} bytes, {files} of them mapped")),
+            }
+        }
+    }
+    let limit = ["prlimit".to_owned(), format!("--as={0}:{0}", files + ENOUGH)];
+    let answer = Look::at([&target]).through(limit).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "with enough memory, the holder");
+    answer.seen.equal(&answer.only()["unseen"], &json!(null), "and nothing unseen");
+    assert!(short > 0, "the sizes reach down to where it cannot answer");
+}

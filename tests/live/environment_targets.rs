@@ -1,0 +1,93 @@
+//! Files of every kind as targets: a clear answer, and nothing is opened. And a list of one moment.
+
+use crate::stage::{Fixture, Look, Need, Seen, is_root, port};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+cases![
+    files_that_are_no_sockets_are_not_opened[Need::Linux],
+    paths_of_any_length_and_bytes[Need::Linux],
+    a_listener_that_comes_and_goes_is_one_answer[],
+];
+
+fn denies(path: &str) -> Seen {
+    let seen = Look::at([path]).run().without_panic().code(1);
+    seen.must(seen.text().starts_with("nothing listens on "), "it answers for the path");
+    seen
+}
+
+fn files_that_are_no_sockets_are_not_opened() {
+    let folder = crate::stage::folder().join(format!("targets-{}", port()));
+    std::fs::create_dir_all(&folder).expect("make a folder");
+    let path = |name: &str| folder.join(name);
+    std::fs::write(path("file"), b"x").expect("make a file");
+    std::os::unix::fs::symlink("nothing", path("dangling")).expect("make a link");
+    std::os::unix::fs::symlink("circle", path("circle")).expect("make a link");
+    let mode = nix::sys::stat::Mode::S_IRWXU;
+    nix::unistd::mkfifo(&path("fifo"), mode).expect("make a FIFO");
+    drop(std::os::unix::net::UnixListener::bind(path("left")).expect("make a socket"));
+    let mut paths: Vec<PathBuf> =
+        ["file", "dangling", "circle", "fifo", "left", "nothing", "file/below", "."].map(path).to_vec();
+    paths.extend(["/dev/null", "/dev/tty", "/proc/self/fd/0", "/dev/ptmx"].map(PathBuf::from));
+    if is_root() {
+        use nix::sys::stat::{SFlag, makedev, mknod};
+        // A device of a number that no driver has.
+        mknod(&path("device"), SFlag::S_IFCHR, mode, makedev(60, 1)).expect("make a device");
+        paths.push(path("device"));
+    }
+    for path in &paths {
+        denies(path.to_str().expect("text"));
+    }
+    // A FIFO that is opened by nobody tells an attempt to write that nobody reads: ENXIO.
+    let opened = rustix::fs::open(
+        path("fifo"),
+        rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK,
+        rustix::fs::Mode::empty(),
+    );
+    assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO));
+}
+
+fn paths_of_any_length_and_bytes() {
+    for length in [107, 108, 4095, 4096, 100_000] {
+        denies(&format!("/{}", "a".repeat(length - 1)));
+    }
+    for path in ["/tmp/\u{1b}[31mred", "/tmp/a b'c\"d", "//", "/..", "@", "/\u{202e}x", "/tmp/\n"] {
+        let seen = Look::at([path]).run().without_panic();
+        let code = seen.status.code();
+        seen.must(matches!(code, Some(1 | 2)), "a denial, or a usage error");
+        let told = format!("{}{}", seen.text(), seen.errors());
+        seen.equal(crate::stage::live_character(&told), None, "what acts on a terminal");
+    }
+}
+
+/// The socket table and the attempt to bind are two moments, the answer is one.
+fn a_listener_that_comes_and_goes_is_one_answer() {
+    let port = port();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut turn = 0_u64;
+            while !ended.load(Ordering::Relaxed) {
+                turn = (turn + 1237) % 5000;
+                // The program's own attempt to bind may be in the way.
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+                std::thread::sleep(Duration::from_micros(turn));
+                drop(listener);
+                std::thread::sleep(Duration::from_micros(5000 - turn));
+            }
+        });
+        for _ in 0..300 {
+            let seen = Look::at([port.to_string()]).run();
+            let contradicts = seen.text().contains("nothing listens") && seen.text().contains("is held by");
+            ended.store(contradicts, Ordering::Relaxed);
+            seen.must(!contradicts, "the answer contradicts itself");
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    // What stands in the way of a wildcard without answering for it is told still.
+    let seen = Look::at([format!("0.0.0.0:{port}")]).run().code(1);
+    seen.must(seen.text().contains("but it cannot be bound"), "what keeps it from being bound");
+}

@@ -1,0 +1,123 @@
+//! A system that refuses threads: the scan runs on the threads that there are, or a gap tells what is left out.
+
+use crate::stage::{Fixture, Look, NOBODY, Need, is_root, pids, port};
+use serde_json::json;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+cases![
+    no_further_thread[Need::Linux, Need::Root, PIDS_CONTROLLER],
+    some_further_threads[Need::Linux, Need::Root, PIDS_CONTROLLER],
+    other_namespaces_without_a_thread_to_enter_them[
+        Need::Linux,
+        Need::Root,
+        PIDS_CONTROLLER,
+        Need::NETWORK_NAMESPACE
+    ],
+    watch_ends_by_a_signal_that_no_thread_heeds[Need::Linux, Need::Root, PIDS_CONTROLLER],
+    no_further_thread_for_a_user[Need::Linux, Need::Program("prlimit")],
+];
+
+/// Prints where groups that limit the number of threads can be made.
+const FIND: &str = "g=$(findmnt -nt cgroup -O pids -o TARGET | head -n 1); \
+    [ -n \"$g\" ] || { g=$(findmnt -nt cgroup2 -o TARGET | head -n 1); grep -qw pids \"$g/cgroup.subtree_control\"; } && \
+    mkdir \"$g/allears-probe-$$\" && rmdir \"$g/allears-probe-$$\" && echo \"$g\"";
+const PIDS_CONTROLLER: Need = Need::Success("the pids controller of cgroups", &["sh", "-c", FIND]);
+
+/// A group of processes that may have so many threads together.
+struct Limit(PathBuf);
+
+impl Limit {
+    fn new(threads: u32) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let found = Command::new("sh").args(["-c", FIND]).output().expect("run sh").stdout;
+        let parent = PathBuf::from(String::from_utf8(found).expect("a path").trim());
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let group = parent.join(format!("allears-threads-{}-{number}", std::process::id()));
+        std::fs::create_dir(&group).expect("make a group");
+        std::fs::write(group.join("pids.max"), threads.to_string()).expect("limit it");
+        Self(group)
+    }
+
+    fn look<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Look {
+        let enter = "echo 0 >\"$1/cgroup.procs\" && shift && exec \"$@\"";
+        Look::at(words).through(["sh", "-c", enter, "sh", self.0.to_str().expect("text")])
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        let _empty_by_now = crate::stage::until(|| std::fs::remove_dir(&self.0).ok());
+    }
+}
+
+/// A listener that thirty processes hold: more than are described on one thread.
+fn held_by_many() -> (Fixture, u16) {
+    let port = port();
+    (Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=29".to_owned()]), port)
+}
+
+fn answers_all(look: impl Fn(&[&str]) -> Look, server: &Fixture, port: u16) {
+    let target = format!("tcp/{port}");
+    let answer = look(&[&target]).answer(0);
+    answer.seen.equal(pids(answer.only()), server.family(), "all holders");
+    answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing is unseen");
+    let probed = look(&["--probe", &target]).answer(0);
+    probed.seen.equal(&probed.only()["probe"]["outcome"], &json!("accepts"), "the probe");
+    look(&["why", &target]).run().without_panic().code(1);
+    look(&[]).run().without_panic().code(0);
+    look(&["-a"]).run().without_panic().code(0);
+}
+
+fn no_further_thread() {
+    let (server, port) = held_by_many();
+    let limit = Limit::new(1);
+    answers_all(|words| limit.look(words.to_vec()), &server, port);
+}
+
+/// The limit is reached between the first further thread and the last.
+fn some_further_threads() {
+    let (server, port) = held_by_many();
+    for threads in 2..=4 {
+        let limit = Limit::new(threads);
+        answers_all(|words| limit.look(words.to_vec()), &server, port);
+    }
+}
+
+fn other_namespaces_without_a_thread_to_enter_them() {
+    let port = port();
+    let server = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
+    let limit = Limit::new(1);
+    let answer = limit.look(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "the holder");
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let told = gaps.iter().any(|gap| gap["what"] == json!("namespaces") && gap["reason"] == json!("threads"));
+    answer.seen.must(told, "a gap tells that the namespaces were not entered");
+}
+
+fn watch_ends_by_a_signal_that_no_thread_heeds() {
+    let (_server, port) = held_by_many();
+    let limit = Limit::new(1);
+    let mut events = limit.look(["watch", "--ndjson", &format!("tcp/{port}")]).stream();
+    events.event("present");
+    events.terminate();
+    let seen = events.end();
+    seen.equal(seen.status.signal(), Some(15), "the signal that ends it");
+}
+
+fn no_further_thread_for_a_user() {
+    let port = port();
+    let user = is_root().then_some(NOBODY);
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let target = format!("tcp/{port}");
+    let look = |words: &[&str]| {
+        Look::at(words.to_vec()).user(user).through(["prlimit", "--nproc=1:1"]).run().without_panic()
+    };
+    let probed = look(&["--probe", "--json", &target]).code(0);
+    probed.must(probed.text().contains("\"accepts\""), "the probe");
+    look(&[]).code(0);
+    look(&["why", &target]).code(1);
+    drop(server);
+}
