@@ -57,18 +57,25 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
     }
 }
 
-/// The script's path or the module's name that an interpreter was given, and the arguments after it. `None` where no
-/// interpreter runs, or where what it runs is code or not to be told from the command line.
+/// Returns the script's path that an interpreter was given, or a module's name with slashes for its dots, and the
+/// arguments after it. `None` if no interpreter runs, or if what it runs is code or unknown from the command line.
 #[cfg(feature = "cli")]
 pub(crate) fn started(process: &Process) -> Option<(Text, Vec<Text>)> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let (_, arguments) = command.split_first()?;
     match interpreter(process)?.start(arguments)? {
-        Start::Script { path, arguments } | Start::Module { name: path, arguments } => {
-            Some((path.into(), arguments.iter().copied().map(Text::from).collect()))
+        Start::Script { path, arguments } => Some((path.into(), texts(arguments))),
+        Start::Module { name, arguments } => {
+            let path: Vec<u8> = name.iter().map(|byte| if *byte == b'.' { b'/' } else { *byte }).collect();
+            Some((path.into(), texts(arguments)))
         }
         Start::Named(_) | Start::File(_) => None,
     }
+}
+
+#[cfg(feature = "cli")]
+fn texts(words: &[&[u8]]) -> Vec<Text> {
+    words.iter().copied().map(Text::from).collect()
 }
 
 /// Whether an interpreter runs in this process, whatever it was given.

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 
-use super::procfs;
+use super::{pid_namespace, procfs};
 use crate::{ProcessId, Text};
 
 /// The most that is read of an environment.
@@ -62,15 +62,9 @@ pub(in crate::os) fn variable(id: ProcessId, name: &str) -> Option<Text> {
     bytes.split(|byte| *byte == 0).find_map(value)
 }
 
-/// Whether a process is in a pid namespace below this program's: it then has a pid in each of them
-/// (proc_pid_status(5)).
+/// Whether a process is in a pid namespace below that of /proc, or nobody can say that it is not.
 pub(in crate::os) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
-    let status = directory(id).and_then(|directory| procfs::read_at(&directory, "status", 16 * 1024).ok());
-    status.is_some_and(|status| {
-        let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
-        let pids = line.map(|line| line.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count());
-        pids.is_some_and(|pids| pids > 1)
-    })
+    directory(id).is_none_or(|directory| !pid_namespace::has(&directory))
 }
 
 /// The /proc directory of exactly this process.
@@ -116,4 +110,87 @@ fn reopen(found: &OwnedFd, flags: OFlags) -> Option<OwnedFd> {
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());
     let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use rustix::fs::CWD;
+
+    use super::*;
+
+    /// A process with a name in its environment, ended when this is dropped.
+    struct Other(std::process::Child);
+
+    impl Other {
+        fn start() -> Other {
+            Other(Command::new("sleep").arg("60").env("ALLEARS_TEST_NAME", "web: 1").spawn().unwrap())
+        }
+
+        fn id(&self) -> ProcessId {
+            let stat = procfs::stat(std::fs::File::open(format!("/proc/{}", self.0.id())).unwrap()).unwrap();
+            ProcessId { pid: self.0.id(), start: Some(stat.start) }
+        }
+    }
+
+    impl Drop for Other {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    /// A folder of this test's own, removed when this is dropped.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("allears-{name}-{}", std::process::id()));
+            std::fs::create_dir(&path).unwrap();
+            Folder(path)
+        }
+
+        fn path(&self, name: &str) -> Text {
+            self.0.join(name).as_path().into()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn regular_files_alone_are_read() {
+        let (other, folder) = (Other::start(), Folder::new("view"));
+        std::fs::write(folder.0.join("conf"), "a=1").unwrap();
+        std::os::unix::fs::symlink("conf", folder.0.join("link")).unwrap();
+        std::os::unix::fs::symlink("loop", folder.0.join("loop")).unwrap();
+        // Whoever opens it waits for a writer.
+        rustix::fs::mkfifoat(CWD, folder.0.join("fifo"), Mode::RWXU).unwrap();
+        let read = |name: &str, limit| file(other.id(), &folder.path(name), limit);
+        assert_eq!(read("conf", 3).as_deref(), Some(&b"a=1"[..]));
+        assert_eq!(read("link", 3).as_deref(), Some(&b"a=1"[..]));
+        assert_eq!(read("conf", 2), None, "longer than what is read");
+        for name in ["fifo", "loop", "absent", "."] {
+            assert_eq!(read(name, 3), None, "{name}");
+        }
+        let names = super::folder(other.id(), &folder.path("")).unwrap();
+        assert_eq!(names, ["conf", "fifo", "link", "loop"].map(Text::from));
+        assert_eq!(file(other.id(), &"conf".into(), 3), None, "a path that is not absolute");
+    }
+
+    #[test]
+    fn exactly_this_process_is_asked() {
+        let other = Other::start();
+        let id = other.id();
+        assert_eq!(variable(id, "ALLEARS_TEST_NAME"), Some("web: 1".into()));
+        assert_eq!(variable(id, "ALLEARS_TEST"), None, "the beginning of a name is none");
+        assert!(!is_in_inner_pid_namespace(id));
+        let earlier = ProcessId { start: id.start.map(|start| start + 1), ..id };
+        assert_eq!(variable(earlier, "ALLEARS_TEST_NAME"), None);
+        assert_eq!(file(earlier, &"/proc/self/status".into(), 1 << 20), None);
+    }
 }
