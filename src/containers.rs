@@ -6,6 +6,7 @@ mod forwarded;
 mod known;
 pub(crate) mod relay;
 mod reply;
+pub(crate) mod rootless;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

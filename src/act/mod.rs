@@ -10,6 +10,7 @@ mod observe;
 pub(crate) mod prepare;
 #[cfg(feature = "cli")]
 pub(crate) mod release;
+mod rootless;
 #[cfg(feature = "cli")]
 mod supervision;
 #[cfg(feature = "cli")]

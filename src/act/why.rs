@@ -42,6 +42,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(more);
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut sockets);
+    super::rootless::name(&mut sockets);
     let clients = match connected && listens && asked.protocol == Protocol::Tcp {
         true => clients(&asked)?,
         false => Vec::new(),

@@ -47,7 +47,7 @@ pub(crate) fn behind<'a>(
     relay: &Relay,
     place: Place,
 ) -> Option<Container> {
-    let told = told.filter(|told| !(place.here && told.here == Some(false)));
+    let told = told.filter(|told| relay.rootless || !(place.here && told.here == Some(false)));
     let running = told.flat_map(|told| &told.running);
     match &relay.tells {
         Tells::Proxied(proxied) => only(running.filter_map(|running| proxied_to(running, proxied, place))),

@@ -10,6 +10,8 @@ use crate::{Process, Protocol, Text};
 pub(crate) struct Relay {
     /// The runtimes it works for.
     pub(crate) kinds: &'static [RuntimeKind],
+    /// Whether it publishes here what a user's engine has in a network namespace of its own.
+    pub(crate) rootless: bool,
     pub(crate) tells: Tells,
 }
 
@@ -70,7 +72,13 @@ pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
             .map(|id| Tells::Id(id.into(), flag(command, &["n", "name"]).map(Text::from))),
         _ => None,
     };
-    Some(Relay { kinds, tells: tells.unwrap_or(Tells::Nothing) })
+    let rootless = !matches!(name, "docker-proxy" | "dockerd" | "com.docker.backend" | "conmon" | "gvproxy");
+    Some(Relay { kinds, rootless, tells: tells.unwrap_or(Tells::Nothing) })
+}
+
+/// Returns the folder of the container that conmon was given.
+pub(crate) fn bundle(command: &[Text]) -> Option<Text> {
+    flag(command, &["b", "bundle"]).map(Text::from)
 }
 
 /// Returns the pod whose infra container has this name: Podman names it after the first twelve digits of the pod's id.

@@ -21,7 +21,7 @@ mod memory;
 mod paths;
 #[cfg(not(target_os = "macos"))]
 mod portable;
-#[cfg(all(feature = "cli", not(target_os = "linux")))]
+#[cfg(not(target_os = "linux"))]
 mod process_table;
 mod processes;
 mod project;
@@ -127,7 +127,6 @@ pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
 #[cfg(feature = "cli")]
 pub(crate) use users::with_rights;
 
-#[cfg(feature = "cli")]
 use crate::process_table::ProcessTable;
 use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
@@ -432,7 +431,6 @@ fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> 
 }
 
 /// Every process of this machine that may be seen, as one moment's table. Milliseconds for a thousand.
-#[cfg(feature = "cli")]
 pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
     #[cfg(target_os = "linux")]
     return sys::process_table();
@@ -441,7 +439,6 @@ pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
 }
 
 /// Facts of these very processes, by pid: one that has ended, or whose pid is another's by now, is left out.
-#[cfg(feature = "cli")]
 pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     let pinned: Vec<sys::Pinned> = ids.iter().filter_map(|id| sys::pin(id.pid)).collect();
     let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
@@ -530,6 +527,11 @@ pub(crate) fn lineage() -> Vec<u32> {
 #[cfg(feature = "cli")]
 pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
     programs::system_program(name)
+}
+
+/// The number of the network namespace of a process, where there are such and it may be seen.
+pub(crate) fn network_namespace(pid: u32) -> Option<u64> {
+    sys::network_namespace(pid)
 }
 
 /// A user's name, where users are numbers.

@@ -315,16 +315,7 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
             }
             None => "systemctl --user list-sockets names the unit that it holds the port for".to_owned(),
         },
-        Role::Engine | Role::ContainerHelper => {
-            let name = process.name.to_string_lossy();
-            match name.contains("podman") || name.contains("conmon") || name.contains("rootlessport") {
-                true => "podman port --all names the container".to_owned(),
-                false => format!(
-                    "docker ps --filter publish={port} names the container, if one publishes the port; else it is the \
-                     engine's own"
-                ),
-            }
-        }
+        Role::Engine | Role::ContainerHelper => find_container(process, asked),
         Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
         Role::SshSession => format!(
             "whoever logged in gives the port back with ssh -O cancel -R {port}, or with -KR {port} after ~C"
@@ -336,6 +327,40 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
         }
         Role::ServiceManager | Role::MachineHelper => return None,
     })
+}
+
+/// The command that lists the containers of the engine that a process works for.
+fn find_container(process: &Process, asked: &Asked) -> String {
+    let (port, name) = (asked.port, process.name.to_string_lossy());
+    let other = process.uid.filter(|uid| *uid != 0 && Some(*uid) != os::own_uid());
+    let is_of_podman = ["podman", "conmon", "rootlessport", "pasta", "slirp4netns"];
+    if is_of_podman.iter().any(|known| name.contains(known)) {
+        return match (other, &process.user) {
+            (None, _) => "podman port --all names the container".to_owned(),
+            // Root's Podman knows nothing of another user's containers.
+            (Some(_), Some(user)) => {
+                let list = shell::line(&[
+                    "runuser".into(),
+                    "-l".into(),
+                    user.clone(),
+                    "-c".into(),
+                    Text::from("podman port --all"),
+                ]);
+                list.map_or_else(String::new, |list| format!("{list} names the container"))
+            }
+            (Some(uid), None) => {
+                format!("podman port --all names the container, run by the user with uid {uid}")
+            }
+        };
+    }
+    let host = match process.uid.filter(|uid| *uid != 0 && name == "rootlesskit") {
+        Some(uid) => format!(" --host=unix:///run/user/{uid}/docker.sock"),
+        None => String::new(),
+    };
+    format!(
+        "docker{host} ps --filter publish={port} names the container, if one publishes the port; else it is the \
+         engine's own"
+    )
 }
 
 /// What a halted process needs.

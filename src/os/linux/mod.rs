@@ -25,7 +25,6 @@ mod nftables;
 mod pid_namespace;
 mod pin;
 mod pinned;
-#[cfg(feature = "cli")]
 mod process_table;
 #[cfg(feature = "cli")]
 pub(super) mod process_view;
@@ -59,11 +58,11 @@ pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use namespace::of_process as network_namespace;
 pub(super) use pid_namespace::is_own as pid_namespace_is_own;
 #[cfg(feature = "cli")]
 pub(super) use pid_namespace::own_pid;
 pub(super) use pinned::{Pinned, pin, shorten_commands};
-#[cfg(feature = "cli")]
 pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use restart::policy as restart_policy;

@@ -57,6 +57,11 @@ pub(super) fn own() -> Option<u64> {
     number_at(CWD, c"/proc/thread-self/ns/net").ok()
 }
 
+/// The number of the network namespace that a process is in; `None` if that may not be seen.
+pub(in crate::os) fn of_process(pid: u32) -> Option<u64> {
+    number_at(CWD, format!("/proc/{pid}/ns/net")).ok()
+}
+
 /// Whether a process is in the network namespace that this thread is in; `None` where that may not be seen.
 pub(super) fn is_own(pid: u32) -> Option<bool> {
     match number_at(CWD, format!("/proc/{pid}/ns/net")) {

@@ -137,7 +137,6 @@ pub(super) fn served(_listeners: &[crate::Listener]) -> (Vec<super::Served>, Opt
 }
 
 /// When the process of this pid began, as [`crate::ProcessId`] has it.
-#[cfg(feature = "cli")]
 pub(super) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
     (seconds != 0).then_some(seconds)
 }
@@ -162,4 +161,9 @@ pub(super) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
 #[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
+}
+
+/// There are no network namespaces here.
+pub(super) fn network_namespace(_pid: u32) -> Option<u64> {
+    None
 }

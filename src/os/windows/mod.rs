@@ -201,7 +201,6 @@ pub(super) fn command(_pid: u32) -> Option<Vec<Text>> {
 }
 
 /// When the process of this pid began, as [`crate::ProcessId`] has it.
-#[cfg(feature = "cli")]
 pub(super) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
     calls::life(pid).name()
 }
@@ -221,4 +220,9 @@ pub(super) fn own_pid() -> Option<u32> {
 #[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
+}
+
+/// There are no network namespaces here.
+pub(super) fn network_namespace(_pid: u32) -> Option<u64> {
+    None
 }
