@@ -234,6 +234,7 @@ mod tests {
                 manager: "systemd".into(),
                 name: name.into(),
                 scope: scope.into(),
+                uid: None,
                 activates: None,
             }),
             ..process(frozen(2, Some("/f"), Some(FreezerScope::Service)))

@@ -10,7 +10,9 @@ use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::containers::{Inquiry, Runtimes};
 use crate::os::{self, Grip, Row};
-use crate::plan::{Access, Account, Facts, Forwarding, Plan, Request, plan, tree, wrappers};
+use crate::plan::{
+    Access, Account, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Request, plan, tree, wrappers,
+};
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -164,7 +166,7 @@ struct Machine {
     own_uid: Option<u32>,
     known: BTreeMap<u32, Process>,
     access: BTreeMap<ProcessId, Access>,
-    accounts: BTreeMap<u32, Account>,
+    owners: BTreeMap<ProcessId, Account>,
     supervision: Supervision,
     /// The other sockets of the holders, by pid.
     others: BTreeMap<u32, Vec<Socket>>,
@@ -186,12 +188,16 @@ impl Machine {
         let known = family(&processes, &table);
         let (handles, access) = take_hold(&processes, &known, &table, request);
         let supervision = supervision(&holders, &table, request.signal);
+        let mut lineage = os::lineage();
+        // However long the chain is.
+        let above = lineage.first().map(|own| table.ancestors(*own)).unwrap_or_default();
+        lineage.extend(above.iter().map(|entry| entry.id.pid));
         Ok(Machine {
-            lineage: os::lineage(),
+            lineage,
             // Where it cannot be told, a pid may be another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
-            accounts: accounts(&processes),
+            owners: owners(&processes),
             others: others(&processes)?,
             table,
             known,
@@ -234,7 +240,7 @@ impl Machine {
             lineage: &self.lineage,
             supervisors: &self.supervision.supervisors,
             returns: &self.supervision.returns,
-            accounts: &self.accounts,
+            owners: &self.owners,
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
         };
@@ -243,7 +249,14 @@ impl Machine {
     }
 
     /// The sockets of the holders of a port that are not sockets of the port.
-    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, Vec<Socket>> {
+    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, OtherSockets> {
+        // How many listening sockets of the port each process has.
+        let mut of_port: BTreeMap<ProcessId, usize> = BTreeMap::new();
+        for listener in sockets {
+            for holder in &listener.holders {
+                *of_port.entry(holder.process.id).or_default() += usize::from(listener.socket.is_listener());
+            }
+        }
         let is_of_port = |socket: &Socket| {
             sockets.iter().any(|listener| match (listener.socket.inode, socket.inode) {
                 (Some(one), Some(other)) => one == other,
@@ -251,11 +264,13 @@ impl Machine {
             })
         };
         let mut others = BTreeMap::new();
-        for process in sockets.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process) {
-            let Some(held) = self.others.get(&process.id.pid) else { continue };
-            let held: Vec<Socket> = held.iter().filter(|socket| !is_of_port(socket)).cloned().collect();
-            if !held.is_empty() {
-                others.insert(process.id, held);
+        for (id, of_port) in of_port {
+            let Some(held) = self.others.get(&id.pid) else { continue };
+            let rest = held.iter().filter(|socket| !is_of_port(socket));
+            let first: Vec<Socket> = rest.take(LONGEST_LIST).cloned().collect();
+            if !first.is_empty() {
+                let more = held.len().saturating_sub(of_port + first.len());
+                others.insert(id, OtherSockets { first, more });
             }
         }
         others
@@ -350,15 +365,21 @@ fn access_to(id: ProcessId, handle: &std::io::Result<Option<Grip>>) -> Access {
     }
 }
 
-/// The accounts that rootless engines may belong to, by the uid of a process.
-fn accounts(holders: &[&Process]) -> BTreeMap<u32, Account> {
-    let mut accounts = BTreeMap::new();
-    for uid in holders.iter().filter_map(|process| process.uid).filter(|uid| *uid != 0) {
-        // A number of a rootless container belongs to the account that was given it.
-        let account = os::account(uid);
-        if let Some((name, home)) = os::user_and_home(account) {
-            accounts.insert(uid, Account { uid: account, name, home });
-        }
+/// The accounts of the rootless engines that holders may belong to.
+fn owners(holders: &[&Process]) -> BTreeMap<ProcessId, Account> {
+    let mut known: BTreeMap<u32, Option<Account>> = BTreeMap::new();
+    let mut owners = BTreeMap::new();
+    for process in holders {
+        // A process in a container of the system's engine may have any user's number. A number of a rootless container
+        // belongs to the account that was given it.
+        let in_container = process.container.as_ref().and_then(|_| os::container_owner(process.id));
+        let Some(uid) = in_container.or_else(|| process.uid.map(os::account)).filter(|uid| *uid != 0) else {
+            continue;
+        };
+        let account = known
+            .entry(uid)
+            .or_insert_with(|| os::user_and_home(uid).map(|(name, home)| Account { uid, name, home }));
+        owners.extend(account.clone().map(|account| (process.id, account)));
     }
-    accounts
+    owners
 }

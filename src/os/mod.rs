@@ -33,6 +33,8 @@ mod sys;
 
 #[cfg(all(feature = "cli", not(target_os = "linux")))]
 mod process_view;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+use sys::process_view;
 #[cfg(feature = "cli")]
 mod restart_sources;
 
@@ -270,6 +272,12 @@ pub(crate) fn runtime_sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathB
 /// The user to whom a number belongs that may be one of a rootless container's.
 pub(crate) fn account(uid: u32) -> u32 {
     runtimes::account(uid)
+}
+
+/// Returns the user whose engine made the container that a process is in, 0 for the system's. `None` if unknown.
+#[cfg(feature = "cli")]
+pub(crate) fn container_owner(id: ProcessId) -> Option<u32> {
+    process_view::container_owner(id)
 }
 
 /// Asks for the containers that run, each of these sockets, and waits until then at most.

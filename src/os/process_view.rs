@@ -37,3 +37,8 @@ pub(super) fn variable(_id: ProcessId, _name: &str) -> Option<Text> {
 pub(super) fn is_in_inner_pid_namespace(_id: ProcessId) -> bool {
     false
 }
+
+/// Unknown here: containers run in virtual machines.
+pub(super) fn container_owner(_id: ProcessId) -> Option<u32> {
+    None
+}

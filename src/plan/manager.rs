@@ -84,14 +84,17 @@ pub(crate) fn managers(
     let process = &holder.process;
     let role = role(process);
     let container = process.container.as_ref().or(listener.container.as_ref());
+    let socket_unit = listener.service.as_ref().filter(|service| service.is_socket_unit());
     let unit = match role {
         // What these hold, they hold for a socket unit.
-        Some(Role::FirstProcess | Role::UserManager) => {
-            listener.service.as_ref().filter(|service| service.is_socket_unit())
-        }
+        Some(Role::FirstProcess | Role::UserManager) => socket_unit,
         // The engine's own unit runs every container.
         Some(Role::Engine) => None,
-        _ => process.service.as_ref().filter(|service| !is_engine(service)),
+        _ => {
+            let service = process.service.as_ref().filter(|service| !is_engine(service));
+            // The socket unit would start the service again.
+            socket_unit.filter(|unit| service.is_some_and(|service| starts(unit, service))).or(service)
+        }
     };
     // A scope, and a unit without a valid name, is nothing that can be stopped.
     let unit = unit.filter(|service| stop_service(service, service.uid).is_some());
@@ -111,9 +114,13 @@ pub(crate) fn managers(
 
 /// Whether the service that a socket unit starts holds the socket too. A template names no single service.
 fn is_started(listener: &Listener, unit: &Service) -> bool {
-    let Some(activates) = &unit.activates else { return false };
-    let is_its = |holder: &Holder| holder.process.service.as_ref().is_some_and(|it| it.name == *activates);
+    let is_its = |holder: &Holder| holder.process.service.as_ref().is_some_and(|it| starts(unit, it));
     listener.holders.iter().any(is_its)
+}
+
+/// Whether a socket unit starts this service, which is one of the same manager.
+fn starts(unit: &Service, service: &Service) -> bool {
+    unit.activates.as_ref() == Some(&service.name) && unit.scope == service.scope && unit.uid == service.uid
 }
 
 /// Units that run an engine with all of its containers.

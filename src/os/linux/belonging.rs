@@ -68,6 +68,27 @@ pub(super) fn container(path: &[u8]) -> Option<Container> {
     belongs_to(path, &mut || false).1
 }
 
+/// Returns the user whose engine made the container's cgroup that a path leads through: systemd has the cgroups of users
+/// below `user-UID.slice` and `user@UID.service`, where others may make none. 0 for the system's engine. `None` without a
+/// container, and where the tree begins somewhere unknown.
+#[cfg(feature = "cli")]
+pub(super) fn container_owner_by(path: &[u8]) -> Option<u32> {
+    owner_below(Root::own(), path)
+}
+
+#[cfg(feature = "cli")]
+fn owner_below(root: &Root, path: &[u8]) -> Option<u32> {
+    let parts: Vec<&[u8]> =
+        root.strip(path)?.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let outside = parts.get(..boundary::outermost(&parts)?.outside)?;
+    let of_slice = |part: &[u8]| -> Option<u32> {
+        let uid = part.strip_prefix(b"user-")?.strip_suffix(b".slice")?;
+        std::str::from_utf8(uid).ok()?.parse().ok()
+    };
+    let user = outside.iter().find_map(|part| user_of_manager(part).or_else(|| of_slice(part)));
+    (!outside.contains(&&b".."[..])).then_some(user.unwrap_or(0))
+}
+
 fn belongs_below(
     root: &Root,
     path: &[u8],
@@ -191,6 +212,34 @@ mod tests {
     const ID: &str = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
     const OUTER: &str = "00aa5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
     const USER: &str = "/user.slice/user-1000.slice/user@1000.service";
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn whose_engine_made_a_container() {
+        let owner = |root: &Root, path: &str| {
+            let path = path.replace("OUTER", OUTER).replace("ID", ID).replace("USER", USER);
+            owner_below(root, path.as_bytes())
+        };
+        for (path, expected) in [
+            ("/system.slice/docker-ID.scope", Some(0)),
+            ("/docker/ID", Some(0)),
+            ("/machine.slice/libpod-ID.scope/container", Some(0)),
+            ("USER/user.slice/docker-ID.scope", Some(1000)),
+            ("USER/app.slice/web.service/libpod-payload-ID", Some(1000)),
+            ("/user.slice/user-1000.slice/session-3.scope/libpod-ID", Some(1000)),
+            // What a container calls its own cgroups says nothing.
+            (
+                "/system.slice/docker-OUTER.scope/user.slice/user-1000.slice/user@1000.service/libpod-ID",
+                Some(0),
+            ),
+            ("/system.slice/web.service", None),
+            ("USER/app.slice/web.service", None),
+            ("/../docker/ID", None),
+        ] {
+            assert_eq!(owner(&whole(), path), expected, "{path}");
+        }
+        assert_eq!(owner(&Root::Unknown, "/docker/ID"), None);
+    }
 
     fn whole() -> Root {
         Root::At(Vec::new())

@@ -13,11 +13,14 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 
-use super::procfs;
+use super::belonging::container_owner_by;
+use super::{cgroup, procfs};
 use crate::{ProcessId, Text};
 
 /// The most that is read of an environment.
 const LONGEST_ENVIRONMENT: u64 = 256 * 1024;
+/// The most that is read of the list of a process's cgroups.
+const LONGEST_CGROUPS: u64 = 32 * 1024;
 /// The most names that are read of a folder.
 const MOST_NAMES: usize = 4096;
 
@@ -71,6 +74,15 @@ pub(in crate::os) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
         let pids = line.map(|line| line.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count());
         pids.is_some_and(|pids| pids > 1)
     })
+}
+
+/// Returns the user whose engine made the container that a process is in, 0 for the system's, by the place of its cgroup.
+pub(in crate::os) fn container_owner(id: ProcessId) -> Option<u32> {
+    let directory = directory(id)?;
+    let bytes = procfs::read_at(&directory, "cgroup", LONGEST_CGROUPS).ok()?;
+    is(&directory, id).then_some(())?;
+    let unified = cgroup::of_process(&bytes);
+    unified.as_deref().into_iter().chain(cgroup::of_process_elsewhere(&bytes)).find_map(container_owner_by)
 }
 
 /// The /proc directory of exactly this process.
