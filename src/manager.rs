@@ -85,11 +85,10 @@ pub(crate) fn managers(
     let process = &holder.process;
     let role = role(process);
     let container = process.container.as_ref().or(listener.container.as_ref());
+    let socket_unit = listener.service.as_ref().filter(|service| service.is_socket_unit());
     let unit = match role {
         // What these hold, they hold for a socket unit.
-        Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => {
-            listener.service.as_ref().filter(|service| service.is_socket_unit())
-        }
+        Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => socket_unit,
         // What a socket unit has started is started again by it.
         _ if listener.service.as_ref().is_some_and(|unit| is_activated(process, unit)) => {
             listener.service.as_ref()

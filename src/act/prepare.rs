@@ -12,7 +12,10 @@ use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::containers::{Inquiry, Runtimes};
 use crate::manager::Account;
 use crate::os::{self, Grip, Row};
-use crate::plan::{Access, Action, Facts, Forwarding, Plan, Refusal, Request, plan, tree, wrappers};
+use crate::plan::{
+    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, tree,
+    wrappers,
+};
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
 use crate::{
@@ -189,11 +192,15 @@ impl Machine {
         let known = family(&processes, &table);
         let (handles, access) = take_hold(&processes, &known, &table, request);
         let supervision = supervision(&holders, &table, request.signal);
+        let mut lineage = os::lineage();
+        // However long the chain is.
+        let above = lineage.first().map(|own| table.ancestors(*own)).unwrap_or_default();
+        lineage.extend(above.iter().map(|entry| entry.id.pid));
         let containers = holders
             .iter()
             .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
         Ok(Machine {
-            lineage: os::lineage(),
+            lineage,
             // Where it cannot be told, a pid may be another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
@@ -260,7 +267,14 @@ impl Machine {
     }
 
     /// The sockets of the holders of a port that are not sockets of the port.
-    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, Vec<Socket>> {
+    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, OtherSockets> {
+        // How many listening sockets of the port each process has.
+        let mut of_port: BTreeMap<ProcessId, usize> = BTreeMap::new();
+        for listener in sockets {
+            for holder in &listener.holders {
+                *of_port.entry(holder.process.id).or_default() += usize::from(listener.socket.is_listener());
+            }
+        }
         let is_of_port = |socket: &Socket| {
             sockets.iter().any(|listener| match (listener.socket.inode, socket.inode) {
                 (Some(one), Some(other)) => one == other,
@@ -268,11 +282,13 @@ impl Machine {
             })
         };
         let mut others = BTreeMap::new();
-        for process in sockets.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process) {
-            let Some(held) = self.others.get(&process.id.pid) else { continue };
-            let held: Vec<Socket> = held.iter().filter(|socket| !is_of_port(socket)).cloned().collect();
-            if !held.is_empty() {
-                others.insert(process.id, held);
+        for (id, of_port) in of_port {
+            let Some(held) = self.others.get(&id.pid) else { continue };
+            let rest = held.iter().filter(|socket| !is_of_port(socket));
+            let first: Vec<Socket> = rest.take(LONGEST_LIST).cloned().collect();
+            if !first.is_empty() {
+                let more = held.len().saturating_sub(of_port + first.len());
+                others.insert(id, OtherSockets { first, more });
             }
         }
         others

@@ -170,6 +170,16 @@ pub(crate) fn look(prepared: &Prepared) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
+/// How the port was when the plan was made, with nothing done. What somebody holds was just seen to be held; the rest is
+/// tested now.
+pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
+    let sockets = &prepared.plan.sockets;
+    if sockets.is_empty() {
+        return look(prepared);
+    }
+    Ok(Outcome { obstacle: Some(Obstacle::Held), held_by: sockets.clone(), ..Outcome::default() })
+}
+
 /// Carries out a plan that nothing forbids, and watches the port.
 pub(crate) fn carry_out(
     prepared: &Prepared,
@@ -178,7 +188,8 @@ pub(crate) fn carry_out(
 ) -> Result<Outcome, Error> {
     let (plan, handles) = (&prepared.plan, &prepared.handles);
     let mut outcome = Outcome::default();
-    if plan.steps.is_empty() {
+    // Whoever calls has told the refusals; nothing is done all the same.
+    if plan.steps.is_empty() || !plan.refusals.is_empty() {
         return look(prepared);
     }
     let holding = holding_now(plan)?;
@@ -205,9 +216,12 @@ pub(crate) fn carry_out(
     let mut state = watch(prepared, begun + manner.timeout)?;
     if manner.force && state.is_taken() && !replaced(prepared, &state) {
         let mut killed = false;
+        let holding = holding_now(plan)?;
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
-            if step.action == Action::Signal && done.result == StepResult::Running {
-                let (result, error) = signal(prepared, step, true, EndSignal::Kill);
+            // One that let go of the port may finish what it does.
+            let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
+            if step.action == Action::Signal && done.result == StepResult::Running && holds {
+                let (result, error) = signal(prepared, step, holds, EndSignal::Kill);
                 if result != StepResult::Gone {
                     (done.result, done.error, done.action) = (result, error, "kill");
                     killed = true;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::manager::Manager;
-use crate::os::{self, AfterSignal, EndSignal, RestartSources};
+use crate::os::{self, AfterSignal, EndSignal, RestartPolicy, RestartSources};
 use crate::plan::{Restarts, Return};
 use crate::process_table::ProcessTable;
 use crate::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
-use crate::{Listener, Process};
+use crate::{Listener, Process, Text};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
@@ -33,7 +33,8 @@ pub(super) fn supervision(
     signal: EndSignal,
 ) -> Supervision {
     let mut found = Supervision::default();
-    let pids: Vec<u32> = holders.iter().map(|(process, _)| process.id.pid).collect();
+    let pids: BTreeSet<u32> = holders.iter().map(|(process, _)| process.id.pid).collect();
+    let mut policies = Policies::default();
     for (process, listener) in holders {
         let pid = process.id.pid;
         let mut returns = Vec::new();
@@ -53,7 +54,7 @@ pub(super) fn supervision(
                 returns.extend(restarters.iter().filter_map(by_restarter));
             }
         }
-        let (by_unit, stays_down) = by_unit(process, &pids, signal);
+        let (by_unit, stays_down) = by_unit(process, &pids, signal, &mut policies);
         returns.extend(by_unit);
         if stays_down {
             found.stays_down.insert(pid);
@@ -65,13 +66,22 @@ pub(super) fn supervision(
     found
 }
 
+/// What units do after their process ends, by scope, user and name: a server with a thousand processes has one unit.
+type Policies = BTreeMap<(Text, Option<u32>, Text), Option<RestartPolicy>>;
+
 /// What the unit of a process does after it ends, and whether it is known to do nothing. The unit reacts to its main
 /// process alone.
-fn by_unit(process: &Process, holders: &[u32], signal: EndSignal) -> (Vec<Return>, bool) {
+fn by_unit(
+    process: &Process,
+    holders: &BTreeSet<u32>,
+    signal: EndSignal,
+    policies: &mut Policies,
+) -> (Vec<Return>, bool) {
     let service = process.service.as_ref().filter(|service| service.manager.as_bytes() == b"systemd");
-    let Some((service, policy)) = service.and_then(|it| Some((it, os::restart_policy(it)?))) else {
-        return (Vec::new(), false);
-    };
+    let Some(service) = service else { return (Vec::new(), false) };
+    let key = (service.scope.clone(), service.uid, service.name.clone());
+    let policy = policies.entry(key).or_insert_with(|| os::restart_policy(service));
+    let Some(policy) = policy else { return (Vec::new(), false) };
     let mut returns = Vec::new();
     let ends = policy.main_pid.is_none_or(|main| holders.contains(&main));
     let after = policy.after_signal(signal.number());

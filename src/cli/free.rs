@@ -108,8 +108,9 @@ impl Answer<'_> {
     fn give(&self, one_port: bool) -> Result<Exit, Trouble> {
         let arguments = self.arguments;
         if self.plans.is_empty() {
-            if !arguments.json {
-                write_out(b"nothing holds any of these ports\n")?;
+            match arguments.json {
+                true => self.documents(&[])?,
+                false => write_out(b"nothing holds any of these ports\n")?,
             }
             return Ok(Exit::Found);
         }
@@ -193,9 +194,9 @@ impl Answer<'_> {
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// How the ports are now, with nothing done.
+    /// How the ports are, with nothing done.
     fn looks(&self) -> Result<Vec<Outcome>, Error> {
-        self.plans.iter().map(release::look).collect()
+        self.plans.iter().map(release::as_planned).collect()
     }
 
     fn tell(&self, outcomes: &[Outcome]) -> Result<Exit, Trouble> {

@@ -115,7 +115,7 @@ pub(crate) use machine::{
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
 #[cfg(feature = "cli")]
-pub(crate) use restart_policy::AfterSignal;
+pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
 #[cfg(target_os = "linux")]
@@ -479,7 +479,7 @@ pub(crate) fn socket_units(listeners: &mut [Listener], thorough: bool) -> Vec<Ga
 /// Linux, for managers other than systemd, for units that are no services, and if neither the manager nor the unit's
 /// files tell.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the plan of free asks"))]
-pub(crate) fn restart_policy(service: &Service) -> Option<restart_policy::RestartPolicy> {
+pub(crate) fn restart_policy(service: &Service) -> Option<RestartPolicy> {
     sys::restart_policy(service)
 }
 

@@ -79,6 +79,16 @@ pub(crate) enum Forwarding {
     Unknown(Gap),
 }
 
+/// What a process listens on besides the port. A process can have tens of thousands of sockets, and a range a plan for
+/// each of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OtherSockets {
+    /// The first [`LONGEST_LIST`].
+    pub(crate) first: Vec<Socket>,
+    /// How many more there are.
+    pub(crate) more: usize,
+}
+
 /// What a plan rests on.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
@@ -86,7 +96,7 @@ pub(crate) struct Facts<'a> {
     /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,
     /// The other sockets of each holder that listen or are bound.
-    pub(crate) others: BTreeMap<ProcessId, Vec<Socket>>,
+    pub(crate) others: BTreeMap<ProcessId, OtherSockets>,
     /// Listeners of the same port and the other protocol.
     pub(crate) other_protocol: Vec<Listener>,
     pub(crate) clients: Vec<Connection>,
@@ -157,7 +167,7 @@ pub(crate) enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note {
     /// These sockets of other ports go with a process.
-    OtherSockets { process: Process, sockets: Vec<Socket> },
+    OtherSockets { process: Process, sockets: OtherSockets },
     /// The other protocol uses the port too, by a process that is not in the plan.
     OtherProtocol(Box<Listener>),
     /// Who is connected, and loses that.
@@ -304,11 +314,13 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
 
 /// Why a listener's holders may not be ended: some of them were not seen.
 fn unseen(listener: &Listener) -> Option<Refusal> {
-    let unseen = listener.unseen.as_ref()?;
-    Some(match unseen.reason {
-        Reason::Kernel => Refusal::KernelHolds(listener.socket.clone()),
-        _ => Refusal::Unseen(Box::new(listener.clone())),
-    })
+    match &listener.unseen {
+        Some(unseen) if unseen.reason == Reason::Kernel => {
+            Some(Refusal::KernelHolds(listener.socket.clone()))
+        }
+        None if !listener.holders.is_empty() => None,
+        _ => Some(Refusal::Unseen(Box::new(listener.clone()))),
+    }
 }
 
 /// The socket unit that a listener belongs to, if its manager holds the socket too and was not seen to.
@@ -381,13 +393,17 @@ impl Plan {
     fn add_tree(&mut self, facts: &Facts<'_>) {
         let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let mut members: Vec<Step> = Vec::new();
+        let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect();
+        let mut roots: BTreeSet<ProcessId> = BTreeSet::new();
         for id in &holders {
             let wrappers = wrappers(*id, facts.table, facts.known);
             let root = wrappers.last().map_or(*id, |outermost| outermost.id);
+            // Workers of one server have one tree.
+            if !roots.insert(root) {
+                continue;
+            }
             for entry in tree(root, facts.table) {
-                let known =
-                    holders.contains(&entry.id) || members.iter().any(|step| step.process.id == entry.id);
-                if known {
+                if !known.insert(entry.id) {
                     continue;
                 }
                 let described = facts.known.get(&entry.id.pid).filter(|process| process.id == entry.id);
@@ -419,11 +435,11 @@ impl Plan {
 
     /// Adds what a person should know before it is done.
     fn note(&mut self, facts: &Facts<'_>, request: Request) {
-        let ended: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let steps = self.steps.clone();
         for step in &steps {
             let process = &step.process;
-            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !sockets.is_empty()) {
+            if let Some(sockets) = facts.others.get(&process.id) {
                 self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
             }
             if is_virtual_machine(process) {
@@ -553,3 +569,6 @@ fn is_virtual_machine(process: &Process) -> bool {
     let file = process.executable.as_ref().map_or_else(|| process.name.as_bytes(), Text::file_name);
     file.starts_with(b"qemu-system-") || file == b"qemu-kvm" || file == b"firecracker"
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The wrapper of a server, and the tree that belongs to it: `npm run dev`, `sh -c`, `make`, and all that they started.
 //! Pure: a process table and command lines go in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::process_table::{ProcessEntry, ProcessTable};
 use crate::{Process, ProcessId, Text, supervisor};
@@ -88,8 +88,14 @@ const RUNNERS: &[&str] = &[
 ];
 
 /// Shells, which are wrappers where they run a script or a command line, and a person's own where they do not.
-const SHELLS: &[&str] =
-    &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox", "cmd.exe", "pwsh"];
+const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash"];
+
+/// Shells of Windows, whose options are written in other ways.
+const POWERSHELLS: &[&str] = &["pwsh", "pwsh.exe", "powershell", "powershell.exe"];
+
+/// Long options of [`SHELLS`] that take the next argument and leave the shell one that a person types into: editors and
+/// terminals start `bash --init-file FILE` and `fish --init-command COMMAND`.
+const WITH_A_VALUE: &[&str] = &["--rcfile", "--init-file", "--init-command", "--profile", "--features"];
 
 /// Interpreters whose first argument names the runner: `node /usr/bin/npm run dev`, `python3 /usr/bin/honcho start`.
 const INTERPRETERS: &[&str] = &["node", "nodejs", "bun", "deno", "ruby", "php", "perl"];
@@ -124,8 +130,9 @@ pub(crate) fn tree(root: ProcessId, table: &ProcessTable) -> Vec<&ProcessEntry> 
     let roots =
         std::iter::once(first).chain(table.iter().filter(|entry| entry.id != root && in_group(entry)));
     let mut found: Vec<&ProcessEntry> = Vec::new();
+    let mut known = BTreeSet::new();
     for entry in roots.flat_map(|entry| std::iter::once(entry).chain(table.descendants(entry.id.pid))) {
-        if !entry.zombie && !found.iter().any(|known| known.id == entry.id) {
+        if !entry.zombie && known.insert(entry.id) {
             found.push(entry);
         }
     }
@@ -153,10 +160,18 @@ fn is_wrapper(process: &Process) -> bool {
     if name == b"dotnet" {
         return command.get(1).is_some_and(|argument| matches!(argument.as_bytes(), b"run" | b"watch"));
     }
-    let name = name.strip_prefix(b"-").unwrap_or(name);
-    if SHELLS.iter().any(|known| known.as_bytes() == name) {
-        // A login shell, or one without a script, is where a person types.
-        return !program.as_bytes().starts_with(b"-") && runs_a_script(command);
+    let is = |known: &[&str], name: &[u8]| known.iter().any(|known| known.as_bytes() == name);
+    let arguments = command.get(1..).unwrap_or_default();
+    match name {
+        b"busybox" => {
+            let applet = arguments.first().is_some_and(|applet| is(SHELLS, base(applet)));
+            return applet && runs_a_script(arguments.get(1..).unwrap_or_default());
+        }
+        b"cmd.exe" => return cmd_runs_a_command(arguments),
+        _ if is(POWERSHELLS, name) => return powershell_runs_a_script(arguments),
+        // A login shell, whose name begins with a hyphen, is where a person types.
+        _ if is(SHELLS, name) => return runs_a_script(arguments),
+        _ => {}
     }
     let interpreted =
         INTERPRETERS.iter().any(|known| known.as_bytes() == name) || name.starts_with(b"python");
@@ -164,16 +179,58 @@ fn is_wrapper(process: &Process) -> bool {
     interpreted && script.is_some_and(|script| is_runner(stem(base(script))))
 }
 
-/// Whether a shell was given something to run, by its arguments.
-fn runs_a_script(command: &[Text]) -> bool {
-    let mut arguments = command.iter().skip(1).map(Text::as_bytes);
-    let first = arguments.find(|argument| {
-        let is_option =
-            argument.starts_with(b"-") || argument.starts_with(b"+") || argument.starts_with(b"/");
-        let runs = argument.starts_with(b"-") && !argument.starts_with(b"--") && argument.contains(&b'c');
-        runs || argument.eq_ignore_ascii_case(b"/c") || !is_option || argument.starts_with(b"/")
-    });
-    first.is_some() && !command.iter().skip(1).any(|argument| argument.as_bytes() == b"-i")
+/// Whether a shell runs a script or a command line and ends after it, by its arguments.
+fn runs_a_script(arguments: &[Text]) -> bool {
+    let mut arguments = arguments.iter().map(Text::as_bytes);
+    let (mut is_interactive, mut has_command) = (false, false);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            b"--" => return has_command || (!is_interactive && arguments.next().is_some()),
+            b"--interactive" => is_interactive = true,
+            b"--command" => has_command = true,
+            _ if argument.starts_with(b"--command=") => return true,
+            [b'-', b'-', ..] => {
+                if WITH_A_VALUE.iter().any(|option| option.as_bytes() == argument) {
+                    arguments.next();
+                }
+            }
+            [sign @ (b'-' | b'+'), letters @ ..] if !letters.is_empty() => {
+                if *sign == b'-' {
+                    has_command |= letters.contains(&b'c');
+                    // `-s` reads what is typed or piped, and what follows are its arguments.
+                    is_interactive |= letters.iter().any(|letter| matches!(letter, b'i' | b's'));
+                }
+                // `-o vi`, `-O extglob`, and fish's `-C COMMAND`, after which it goes on.
+                if letters.iter().any(|letter| matches!(letter, b'o' | b'O' | b'C')) {
+                    arguments.next();
+                }
+            }
+            _ => return has_command || !is_interactive,
+        }
+    }
+    false
+}
+
+/// `cmd.exe /d /s /c "vite"` ends after the command, `cmd.exe /k` goes on.
+fn cmd_runs_a_command(arguments: &[Text]) -> bool {
+    let is = |argument: &Text, option: &[u8]| argument.as_bytes().eq_ignore_ascii_case(option);
+    let decides = arguments.iter().find(|argument| is(argument, b"/c") || is(argument, b"/k"));
+    decides.is_some_and(|argument| is(argument, b"/c"))
+}
+
+/// PowerShell's options may be shortened. With -NoExit it goes on after the command.
+fn powershell_runs_a_script(arguments: &[Text]) -> bool {
+    let is = |argument: &Text, option: &str, shortest: usize| {
+        let argument = argument.as_bytes().to_ascii_lowercase();
+        argument.len() >= shortest && option.as_bytes().starts_with(&argument)
+    };
+    !arguments.iter().any(|argument| is(argument, "-noexit", 4))
+        && arguments.iter().any(|argument| {
+            is(argument, "-command", 2)
+                || is(argument, "-file", 2)
+                || is(argument, "-encodedcommand", 2)
+                || argument.as_bytes().to_ascii_lowercase().ends_with(b".ps1")
+        })
 }
 
 fn base(path: &Text) -> &[u8] {
@@ -216,6 +273,14 @@ mod tests {
             ("sh", &["sh", "-c", "next dev"]),
             ("bash", &["/bin/bash", "./serve.sh"]),
             ("bash", &["bash", "-ec", "x"]),
+            ("bash", &["bash", "-o", "pipefail", "-c", "x"]),
+            ("bash", &["bash", "-lic", "vite"]),
+            ("bash", &["bash", "-i", "-c", "vite"]),
+            ("bash", &["bash", "--norc", "--", "serve.sh"]),
+            ("fish", &["fish", "--command=vite"]),
+            ("busybox", &["/bin/busybox", "sh", "-c", "httpd"]),
+            ("cmd.exe", &["C:\\Windows\\System32\\cmd.exe", "/d", "/s", "/c", "vite"]),
+            ("pwsh", &["pwsh", "-NoProfile", "-File", "serve.ps1"]),
             ("make", &["make", "run"]),
             ("go", &["go", "run", "."]),
             ("python3", &["python3", "/usr/bin/honcho", "start"]),
@@ -228,6 +293,19 @@ mod tests {
             ("bash", &["bash"]),
             ("bash", &["bash", "-i"]),
             ("bash", &["bash", "--login"]),
+            // What editors start in their terminals.
+            ("bash", &["/bin/bash", "--init-file", "/usr/share/code/shellIntegration-bash.sh"]),
+            ("bash", &["/bin/bash", "--rcfile", "/opt/idea/jediterm-bash.in", "-i"]),
+            ("fish", &["fish", "--init-command", "source x.fish"]),
+            ("fish", &["fish", "-C", "source x.fish"]),
+            ("pwsh", &["pwsh", "-noexit", "-command", "try { . x.ps1 } catch {}"]),
+            ("cmd.exe", &["cmd.exe", "/K", "x.bat"]),
+            ("bash", &["bash", "-o", "vi"]),
+            ("bash", &["bash", "+O", "extglob"]),
+            ("bash", &["bash", "-s", "x"]),
+            ("bash", &["bash", "-c"]),
+            ("busybox", &["busybox", "sh"]),
+            ("busybox", &["busybox", "httpd", "-f"]),
             ("node", &["node", "server.js"]),
             ("go", &["go", "test"]),
             ("python3", &["python3", "server.py", "npm"]),

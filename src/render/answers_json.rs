@@ -48,8 +48,8 @@ struct LocalhostJson {
 #[derive(Serialize)]
 struct SeveralJson<'a> {
     schema: &'static str,
-    /// Whether all of them are free.
-    free: bool,
+    /// Whether all of them are free; `null` where that could not be told.
+    free: Option<bool>,
     ports: Vec<FreeJson<'a>>,
 }
 
@@ -173,8 +173,22 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
     {
         return write_document(&only, out);
     }
-    let free = outcomes.iter().all(Outcome::is_free);
+    // One that is held decides, whatever could not be told of the others.
+    let free = outcomes.iter().map(is_free).fold(Some(true), |all, one| match (all, one) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+        _ => Some(true),
+    });
     write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
+}
+
+/// Whether a port is free; `None` where that could not be told.
+fn is_free(outcome: &Outcome) -> Option<bool> {
+    match &outcome.obstacle {
+        None => Some(true),
+        Some(obstacle) if obstacle.is_doubt() => None,
+        Some(_) => Some(false),
+    }
 }
 
 impl<'a> FreeJson<'a> {
@@ -189,11 +203,7 @@ impl<'a> FreeJson<'a> {
             refused: plan.refusals.iter().map(|refusal| phrases::refusal(refusal, &plan.asked)).collect(),
             instead: instead(plan),
             done: outcome.done.iter().map(done).collect(),
-            free: match &outcome.obstacle {
-                None => Some(true),
-                Some(obstacle) if obstacle.is_doubt() => None,
-                Some(_) => Some(false),
-            },
+            free: is_free(outcome),
             came_back: outcome.came_back,
             watched_ms: outcome.watched.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             reason: outcome.obstacle.is_some().then(|| answers::outcome_phrase(plan, outcome)),

@@ -33,7 +33,9 @@ pub(crate) fn note_label(note: &Note) -> &'static str {
 pub(crate) fn note(note: &Note, asked: &Asked) -> String {
     match note {
         Note::OtherSockets { process, sockets } => {
-            format!("{} also has {}", words::process(process), list(sockets.iter().map(socket)))
+            let more = Some(sockets.more).filter(|more| *more > 0).map(|more| format!("{more} more"));
+            let sockets: Vec<String> = sockets.first.iter().map(socket).chain(more).collect();
+            format!("{} also has {}", words::process(process), sockets.join(", "))
         }
         Note::OtherProtocol(listener) => {
             let by = listener.holders.first().map_or_else(

@@ -129,7 +129,7 @@ mod tests {
         }
 
         fn id(&self) -> ProcessId {
-            let stat = procfs::stat(std::fs::File::open(format!("/proc/{}", self.0.id())).unwrap()).unwrap();
+            let stat = procfs::stat(File::open(format!("/proc/{}", self.0.id())).unwrap()).unwrap();
             ProcessId { pid: self.0.id(), start: Some(stat.start) }
         }
     }
