@@ -290,7 +290,7 @@ mod tests {
     /// node's images run as uid 1000, and the engine is the system's.
     #[test]
     fn an_engine_is_not_that_of_the_processs_user() {
-        let dev = Account { uid: 1000, name: "dev".into(), home: Some("/home/dev".into()) };
+        let dev = Account { uid: 1000, name: "dev".into() };
         let accounts = BTreeMap::from([(1000, dev.clone())]);
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));

@@ -310,7 +310,7 @@ mod tests {
             (
                 "USER/app.slice/x.service/lxc.payload.a/system.slice/nginx.service",
                 "user 1000 x.service",
-                "lxc a",
+                "lxc a of 1000",
             ),
             ("USER/machine-a.scope/payload/system.slice/nginx.service", "", "systemd-nspawn a of 1000"),
             ("USER/app.slice/x*.service", "", ""),
