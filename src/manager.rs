@@ -286,6 +286,26 @@ mod tests {
         assert_eq!(stop(&container("lxc", "web"), None, Some(0)), "");
     }
 
+    /// node's images run as uid 1000, and the engine is the system's.
+    #[test]
+    fn an_engine_is_not_that_of_the_processs_user() {
+        let dev = Account { uid: 1000, name: "dev".into() };
+        let accounts = BTreeMap::from([(1000, dev.clone())]);
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
+        let listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        let of = |uid| {
+            let mut process = process("node");
+            process.uid = Some(1000);
+            process.container = Some(Container { uid, ..container("docker", "web-1") });
+            let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
+            let owner = owner(&listener, &holder, &accounts);
+            line(stop_container(holder.process.container.as_ref().unwrap(), owner.as_ref(), Some(0)))
+        };
+        assert_eq!(of(None), "docker stop web-1");
+        assert_eq!(of(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
+        assert_eq!(of(Some(1001)), "", "an account that is not known");
+    }
+
     #[test]
     fn a_name_that_no_engine_gives_is_replaced_by_the_id() {
         for name in ["web; echo x", "--all", "-f", "", "a b", "\u{1b}[31m"] {

@@ -147,6 +147,23 @@ fn a_users_runtime_is_not_believed_of_roots_sockets() {
     assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
 }
 
+/// A user can give a cgroup any name, that of a container of the system's too.
+#[test]
+fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
+    let runtimes = Runtimes::default();
+    let id = reply::parse(DOCKER).unwrap()[0].container.id.to_string_lossy().into_owned();
+    let named = |uid: Option<u32>| {
+        let mut listener = held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "httpd", 1000);
+        listener.holders[0].process.container = Some(Container { uid, ..container("docker", &id) });
+        let mut listeners = [listener];
+        answered(&runtimes, || docker(None)).name(&mut listeners);
+        let found = listeners[0].holders[0].process.container.clone().unwrap();
+        (found.name.is_some(), found.uid)
+    };
+    assert_eq!(named(None), (true, None));
+    assert_eq!(named(Some(1000)), (false, Some(1000)));
+}
+
 #[test]
 fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
     let runtimes = Runtimes::default();

@@ -32,6 +32,7 @@ mod procfs;
 mod published;
 mod restart;
 mod restart_files;
+mod session_units;
 mod sight;
 mod socket_units;
 mod supervised;

@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Listening, Manager};
-use super::unit_files;
+use super::{session_units, unit_files};
 use crate::{Gap, Listener, Process, Service, Text};
 
 /// How long systemd is listened to in all.
@@ -19,6 +19,7 @@ pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec
     let mut managers: BTreeMap<Manager, Asked> = BTreeMap::new();
     let until = Instant::now() + PATIENCE;
     for listener in listeners {
+        session_units::leave_out(listener);
         // A container's units are another systemd's, inside of it.
         let contained = listener.holders.iter().any(|holder| holder.process.container.is_some());
         if contained || listener.container.is_some() {

@@ -61,21 +61,26 @@ fn template(unit: &str) -> Option<String> {
 fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     let stem = unit.as_str()?.strip_suffix(".socket")?;
     unit_name::runnable(unit.as_bytes())?;
+    match activation(&read(folders, unit.as_str()?)?) {
+        // What a specifier stands for is systemd's to say.
+        (Some(service), _) if service.as_bytes().contains(&b'%') => None,
+        (Some(service), false) => Some(service),
+        (_, true) => super::systemd::template(unit),
+        (None, false) => Some(format!("{stem}.service").as_str().into()),
+    }
+}
+
+/// Service= and Accept= of a socket unit.
+fn activation(settings: &[Setting]) -> (Option<Text>, bool) {
     let (mut service, mut each) = (None, false);
-    for setting in read(folders, unit.as_str()?)?.iter().filter(|setting| setting.section == b"Socket") {
+    for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
         match setting.key.as_slice() {
-            b"Service" => service = Some(setting.value.clone()).filter(|value| !value.is_empty()),
+            b"Service" => service = Some(setting.value.as_slice()).filter(|value| !value.is_empty()),
             b"Accept" => each = is_true(&setting.value),
             _ => {}
         }
     }
-    match (service, each) {
-        // What a specifier stands for is systemd's to say.
-        (Some(service), _) if service.contains(&b'%') => None,
-        (Some(service), false) => Some(service.into()),
-        (_, true) => super::systemd::template(unit),
-        (None, false) => Some(format!("{stem}.service").as_str().into()),
-    }
+    (service.map(Text::from), each)
 }
 
 fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
