@@ -71,6 +71,8 @@ const LONGEST: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Mounts {
     remote: Vec<PathBuf>,
+    /// Where the root of these mounts is: empty for our own.
+    base: PathBuf,
     /// Directories that were found not to be links, and whose parents were found not to be.
     plain: BTreeSet<PathBuf>,
 }
@@ -90,13 +92,31 @@ impl Mounts {
     /// Reads them; `None` if they cannot be read.
     pub(super) fn read() -> Option<Mounts> {
         let table = procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST).ok()?;
-        Some(Mounts { remote: parse(&table), plain: BTreeSet::new() })
+        let mut remote = parse(&table);
+        // Where the root is remote, so is all that this process runs from: if that does not answer, nothing does.
+        remote.retain(|mount| mount != Path::new("/"));
+        Some(Mounts { remote, base: PathBuf::new(), plain: BTreeSet::new() })
+    }
+
+    /// Reads those that a process sees, for paths below its root directory; `None` if they cannot be read.
+    pub(super) fn of_process(pid: u32) -> Option<Mounts> {
+        let table = procfs::read_at(CWD, format!("/proc/{pid}/mountinfo"), LONGEST).ok()?;
+        let base = PathBuf::from(format!("/proc/{pid}/root"));
+        Some(Mounts { remote: parse(&table), base, plain: BTreeSet::new() })
+    }
+
+    /// The same place for this process.
+    fn here(&self, place: &Path) -> PathBuf {
+        match self.base.as_os_str().is_empty() {
+            true => place.to_owned(),
+            false => self.base.join(place.strip_prefix("/").unwrap_or(place)),
+        }
     }
 
     /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is
     /// followed.
     pub(super) fn route(&mut self, path: &Path, follow: bool) -> Route {
-        if !path.is_absolute() {
+        if !path.is_absolute() || self.is_remote(Path::new("/")) {
             return Route::Remote;
         }
         let mut rest: Vec<OsString> = Vec::new();
@@ -117,13 +137,13 @@ impl Mounts {
                 place = next;
                 continue;
             }
-            let Ok(stat) = rustix::fs::statat(CWD, &next, AtFlags::SYMLINK_NOFOLLOW) else {
+            let Ok(stat) = rustix::fs::statat(CWD, self.here(&next), AtFlags::SYMLINK_NOFOLLOW) else {
                 return Route::Absent;
             };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Symlink => {
                     links += 1;
-                    let target = rustix::fs::readlink(&next, Vec::new());
+                    let target = rustix::fs::readlink(self.here(&next), Vec::new());
                     let Some(target) = target.ok().filter(|_| links <= MOST_LINKS) else {
                         return Route::Absent;
                     };
@@ -172,8 +192,7 @@ fn parse(table: &[u8]) -> Vec<PathBuf> {
         // Optional fields end with a hyphen.
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let local = LOCAL.iter().any(|local| local.as_bytes() == kind);
-        // Where the root is remote, so is all that this process runs from: if that does not answer, nothing does.
-        (!local && point != b"/").then(|| PathBuf::from(OsString::from_vec(point)))
+        (!local).then(|| PathBuf::from(OsString::from_vec(point)))
     };
     table.split(|byte| *byte == b'\n').filter_map(remote).collect()
 }
@@ -219,7 +238,7 @@ mod tests {
     #[test]
     fn remote_mounts() {
         assert_eq!(parse(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
-        assert_eq!(parse(b"22 1 254:1 / / rw - 9p rootfs rw"), [] as [PathBuf; 0]);
+        assert_eq!(parse(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
         assert!(LOCAL.is_sorted());
     }
 
@@ -232,7 +251,7 @@ mod tests {
         link("a/../a/b", "inside");
         link("/srv/nfs/x", "outside");
         link("loop", "loop");
-        let mut mounts = Mounts { remote: parse(TABLE), plain: BTreeSet::new() };
+        let mut mounts = Mounts { remote: parse(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
         let mut route = |path: &str, follow| mounts.route(&folder.join(path), follow);
         assert_eq!(route("a/b", true), Route::Local(folder.join("a/b")));
         assert_eq!(route("inside", true), Route::Local(folder.join("a/b")));

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 
+use super::mounts::{Mounts, Route};
 use super::{pid_namespace, procfs};
 use crate::{ProcessId, Text};
 
@@ -83,6 +84,10 @@ fn find(viewer: ProcessId, path: &Text) -> Option<OwnedFd> {
     let path = Path::new(OsStr::from_bytes(path.as_bytes()));
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let process = directory(viewer)?;
+    // Whoever runs a server can have its files on a file system that never answers.
+    if Mounts::of_process(viewer.pid)?.route(path, true) == Route::Remote {
+        return None;
+    }
     match rustix::fs::openat(&process, "root", flags | OFlags::DIRECTORY, Mode::empty()) {
         Ok(root) => {
             let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
