@@ -134,11 +134,8 @@ fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAd
     {
         let of_family = |address: &&IpAddr| address.is_ipv4() == is_ipv4;
         let concerned: Vec<IpAddr> = rule.addresses.iter().filter(of_family).copied().collect();
-        let whole = local
-            .iter()
-            .filter(of_family)
-            .filter(|address| !address.is_loopback())
-            .all(|address| concerned.contains(address));
+        let mut others = local.iter().filter(of_family).filter(|address| !address.is_loopback()).peekable();
+        let whole = others.peek().is_some() && others.all(|address| concerned.contains(address));
         match concerned.is_empty() {
             true => {}
             false if whole => places.push(any),
