@@ -276,6 +276,10 @@ impl Query {
                 .cloned()
                 .partition(|listener| listener.socket.state == State::Forwarded);
             let rules = forwarding::by_rules(protocol, port, &forwarded, &known);
+            let own = |listener: &&mut Listener| listener.socket.protocol == protocol;
+            for listener in snapshot.listeners.iter_mut().filter(own) {
+                rules.complete(std::slice::from_mut(listener));
+            }
             let (matching, _) = self.selection.split(rules.forwarded, |listener| &listener.socket);
             snapshot.listeners.extend(matching);
             snapshot.complete &= rules.unknown.is_none();

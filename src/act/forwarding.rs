@@ -75,6 +75,7 @@ pub(super) fn gather(
     let publishers = inquiry.publishers(found);
     let mut forwarded = observe::forwarded(inquiry, publishers, asked, listening, known);
     let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
+    rules.complete(&mut forwarded);
     forwarded.extend(rules.forwarded);
     // Who could read all rules knows what is forwarded, whatever a runtime answers.
     let silent = if os::privileged() { None } else { inquiry.forwarding_gap() };
@@ -88,6 +89,29 @@ pub(crate) struct ByRules {
     pub(crate) forwarded: Vec<Listener>,
     /// Why more may be forwarded.
     pub(crate) unknown: Option<Gap>,
+    /// The loopback addresses that this machine's own connections reach although the other addresses of their family
+    /// are forwarded. Empty if no rule forwards the port.
+    pub(crate) spared: Vec<IpAddr>,
+}
+
+impl ByRules {
+    /// Says of what a container runtime forwards which addresses it does not.
+    pub(crate) fn complete(&self, forwarded: &mut [Listener]) {
+        for listener in forwarded.iter_mut().filter(|one| one.socket.state == State::Forwarded) {
+            let any = listener.socket.endpoint.address().filter(IpAddr::is_unspecified);
+            let spared: Vec<String> = self
+                .spared
+                .iter()
+                .filter(|address| any.is_some_and(|any| any.is_ipv4() == address.is_ipv4()))
+                .map(ToString::to_string)
+                .collect();
+            if let (Some(note), false) = (&listener.note, spared.is_empty()) {
+                let note =
+                    [note.as_bytes(), b"; ", spared.join(", ").as_bytes(), b" is not forwarded"].concat();
+                listener.note = Some(note.into());
+            }
+        }
+    }
 }
 
 /// Returns what the rules of the kernel pass on, apart from what is known to be forwarded by a container runtime.
@@ -114,7 +138,18 @@ pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], kn
             }
         }
     }
-    ByRules { forwarded: found, unknown: unread_gap(&rules.unread) }
+    let unknown = unread_gap(&rules.unread);
+    let is_forwarded = |address: &IpAddr| {
+        rules.rules.iter().any(|rule| rule.is_from_here && rule.addresses.contains(address))
+    };
+    let others = |family: bool| addresses.iter().any(|one| one.is_ipv4() == family && is_forwarded(one));
+    let spared = addresses
+        .iter()
+        .filter(|one| one.is_loopback() && others(one.is_ipv4()) && !is_forwarded(one))
+        .filter(|_| unknown.is_none())
+        .copied()
+        .collect();
+    ByRules { forwarded: found, unknown, spared }
 }
 
 /// Whether a rule's table or chain has the name that Docker, Podman's netavark or CNI plugins give theirs.
@@ -134,11 +169,8 @@ fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAd
     {
         let of_family = |address: &&IpAddr| address.is_ipv4() == is_ipv4;
         let concerned: Vec<IpAddr> = rule.addresses.iter().filter(of_family).copied().collect();
-        let whole = local
-            .iter()
-            .filter(of_family)
-            .filter(|address| !address.is_loopback())
-            .all(|address| concerned.contains(address));
+        let mut others = local.iter().filter(of_family).filter(|address| !address.is_loopback()).peekable();
+        let whole = others.peek().is_some() && others.all(|address| concerned.contains(address));
         match concerned.is_empty() {
             true => {}
             false if whole => places.push(any),

@@ -29,6 +29,8 @@ mod addresses;
 mod burden;
 #[cfg(unix)]
 mod churn;
+#[cfg(target_os = "linux")]
+mod conditions;
 #[cfg(unix)]
 mod containers;
 #[cfg(unix)]
@@ -55,6 +57,8 @@ mod environment_targets;
 mod environment_threads;
 mod everywhere;
 mod formats;
+#[cfg(target_os = "linux")]
+mod forwarding;
 #[cfg(unix)]
 mod free;
 #[cfg(unix)]
@@ -165,6 +169,10 @@ const READY: &[Cases] = &[
     rights::cases,
     #[cfg(unix)]
     states::cases,
+    #[cfg(target_os = "linux")]
+    conditions::cases,
+    #[cfg(target_os = "linux")]
+    forwarding::cases,
     #[cfg(unix)]
     burden::cases,
     #[cfg(unix)]

@@ -354,6 +354,36 @@ mod tests {
     }
 
     #[test]
+    fn where_a_cgroup_is_below_a_mount() {
+        let mount = |root: &[u8]| Mount { root: root.to_vec(), point: b"/m".to_vec() };
+        for (root, path, below) in [
+            (&b"/"[..], &b"/a/b"[..], Some(&b"a/b"[..])),
+            (b"/", b"/", Some(b"")),
+            (b"/docker/4f", b"/docker/4f/x", Some(b"x")),
+            (b"/docker/4f", b"/docker/4f", Some(b"")),
+            (b"/docker/4f", b"/docker/4f2", None),
+            (b"/docker/4f", b"/other", None),
+            (b"/..", b"/a", None),
+            (b"/", b"/../a", None),
+        ] {
+            assert_eq!(mount(root).below(path), below, "{} {}", root.escape_ascii(), path.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn where_the_freezer_of_version_1_is_mounted() {
+        let mounts = b"30 1 0:30 / /c/freezer rw,relatime - cgroup cgroup rw,freezer\n\
+            31 1 0:31 / /c/cpu rw - cgroup cgroup rw,cpu,cpuacct\n32 1 0:32 / /u rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(freezer_mounts(mounts), [Mount { root: b"/".to_vec(), point: b"/c/freezer".to_vec() }]);
+        assert_eq!(cgroup2_mounts(mounts), [Mount { root: b"/".to_vec(), point: b"/u".to_vec() }]);
+        let file = b"6:freezer:/a\n5:cpu,cpuacct:/b\n0::/c\n";
+        assert_eq!(of_controller(file, b"freezer"), Some(&b"/a"[..]));
+        assert_eq!(of_controller(file, b"cpuacct"), Some(&b"/b"[..]));
+        assert_eq!(of_controller(file, b"memory"), None);
+        assert_eq!(unified(file), Some(&b"/c"[..]));
+    }
+
+    #[test]
     fn which_cgroup_a_process_is_in() {
         for (file, path) in [
             (&b"0::/system.slice/nginx.service\n"[..], Some(&b"/system.slice/nginx.service"[..])),

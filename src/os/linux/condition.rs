@@ -215,7 +215,12 @@ fn traced(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
     if again.state != stat.state || before != after || !is_stopped() {
         return None;
     }
-    let named = |pid: u32| Some(Parent { pid, name: stat_of(pid)?.name.as_slice().into() });
+    // The tracer is a thread.
+    let named = |thread: u32| {
+        let status = procfs::read_at(CWD, format!("/proc/{thread}/status").as_str(), LONGEST_FILE).ok()?;
+        let pid = Status::parse(&status).process?;
+        Some(Parent { pid, name: stat_of(pid)?.name.as_slice().into() })
+    };
     Some(Condition::Traced { tracer: after.tracer.and_then(named) })
 }
 
@@ -266,6 +271,9 @@ fn threads(directory: &impl AsFd) -> Option<Vec<PathBuf>> {
 /// What /proc/PID/status tells of a process's stops.
 #[derive(Debug, PartialEq, Eq)]
 struct Status {
+    /// The process that the thread belongs to.
+    process: Option<u32>,
+    /// The thread that traces it.
     tracer: Option<u32>,
     /// How often its first thread was taken off a processor.
     switches: u64,
@@ -282,9 +290,43 @@ impl Status {
             std::str::from_utf8(line.trim_ascii()).ok()?.parse::<u64>().ok()
         };
         let switches = [&b"voluntary_ctxt_switches:"[..], b"nonvoluntary_ctxt_switches:"];
+        let pid = |key: &[u8]| number(key).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
         Status {
-            tracer: number(b"TracerPid:").and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0),
+            process: pid(b"Tgid:"),
+            tracer: pid(b"TracerPid:"),
             switches: switches.into_iter().filter_map(number).fold(0, u64::wrapping_add),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn who_traces_a_process() {
+        let status = b"Name:\tx\nTgid:\t41\nPid:\t42\nTracerPid:\t7\n\
+            voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t4\n";
+        assert_eq!(Status::parse(status), Status { process: Some(41), tracer: Some(7), switches: 7 });
+        assert_eq!(Status::parse(b"TracerPid:\t0\n").tracer, None);
+    }
+
+    #[test]
+    fn a_process_that_runs_has_no_condition() {
+        let own = super::super::pin::Directory::open(std::process::id()).unwrap();
+        let stat = procfs::stat(&own).unwrap();
+        let cgroup = procfs::read_at(&own, "cgroup", LONGEST_FILE).unwrap();
+        let process = Process::new(crate::ProcessId { pid: 1, start: None }, "x".into());
+        assert_eq!(Conditions::default().find(&own, &stat, &cgroup, &process), None);
+        assert!(threads(&own).unwrap().len() > 1, "the tests run on threads");
+    }
+
+    proptest! {
+        #[test]
+        fn any_status(bytes: Vec<u8>) {
+            let _ = Status::parse(&bytes);
         }
     }
 }

@@ -161,3 +161,6 @@ fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     request.push(0);
     request.resize(request.len().next_multiple_of(4), 0);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! Ports that rules of the kernel pass on, whoever made the rules; and what is told to who may not read them.
+
+use crate::stage::{Answer, Engine, Fixture, Look, NOBODY, Need, in_own_network, ip, pids, until};
+use crate::why_limits::{NFT, nft};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+cases![
+    rules_of_ones_own_are_followed[Need::Linux, Need::Root, NFT],
+    a_rule_without_a_port_concerns_all[Need::Linux, Need::Root, NFT],
+    what_no_rule_forwards_is_denied[Need::Linux, Need::Root, NFT],
+    sets_and_maps_are_followed[Need::Linux, Need::Root, NFT],
+    rules_by_iptables_are_followed[Need::Linux, Need::Root, NFT, Need::Program("iptables-nft")],
+    rules_of_the_older_iptables_are_a_gap[Need::Linux, Need::Root, LEGACY],
+    a_rule_comes_before_a_listener[Need::Linux, Need::Root, NFT],
+    an_ordinary_user_is_told_what_cannot_be_ruled_out[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+    an_ordinary_machine_keeps_its_answers[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+];
+
+/// The older iptables, with a kernel that has its tables.
+const LEGACY: Need =
+    Need::Success("iptables-legacy", &["unshare", "--net", "iptables-legacy", "-t", "nat", "-S"]);
+
+/// An address of the namespace that is not loopback.
+const ADDRESS: &str = "192.0.2.1";
+
+fn prepare(rules: &str) {
+    ip(&format!("address add {ADDRESS}/32 dev lo"));
+    nft(rules);
+}
+
+/// The one place that is forwarded, and what is said of it.
+#[track_caller]
+fn forwarded(target: &str) -> (String, String) {
+    let answer = Look::at([target]).answer(0);
+    let row = answer.only();
+    answer.seen.equal(&row["state"], &json!("forwarded"), "state");
+    answer.seen.equal(&row["inode"], &json!(null), "no socket is there");
+    answer.seen.equal(&answer.document["complete"], &json!(true), "all rules were followed");
+    let why = Answer::of(Look::at(["why", "--json", target]).run().code(0));
+    why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (address, note) = (text(&row["address"]), text(&row["note"]));
+    why.seen.must(why.document["reason"].to_string().contains(&note), "the reason names the rule");
+    (address, note)
+}
+
+#[track_caller]
+fn not_forwarded(target: &str) {
+    let answer = Look::at([target]).answer(1);
+    answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
+    let why = Answer::of(Look::at(["why", "--json", target]).run().code(0));
+    why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
+}
+
+fn rules_of_ones_own_are_followed() {
+    in_own_network(|| {
+        prepare(
+            "table ip t {
+                chain pre { type nat hook prerouting priority dstnat;
+                    tcp dport 8080 redirect to :3000
+                    iifname \"x0\" tcp dport 8081 dnat to 198.51.100.7:80
+                    fib daddr type local tcp dport 8082 jump x
+                }
+                chain x { ip protocol tcp dnat to 198.51.100.8:81; }
+                chain out { type nat hook output priority -100;
+                    ip daddr != 127.0.0.0/8 tcp dport 9000-9010 dnat to 198.51.100.9:80
+                    ip daddr 127.0.0.1 udp dport 53 redirect to :5353
+                }
+            }
+            table inet u {
+                chain pre { type filter hook prerouting priority mangle;
+                    tcp dport 8443 tproxy ip to 127.0.0.1:9443
+                }
+            }",
+        );
+        let others = "connections from other machines are forwarded";
+        for (target, address, note) in [
+            ("8080", "0.0.0.0", format!("{others} to port 3000 by a rule of nftables (table t, chain pre)")),
+            (
+                "8081",
+                "0.0.0.0",
+                format!("some {others} to 198.51.100.7:80 by a rule of nftables (table t, chain pre)"),
+            ),
+            ("8082", "0.0.0.0", format!("{others} to 198.51.100.8:81 by a rule of nftables (table t, chain x)")),
+            (
+                "9005",
+                "0.0.0.0",
+                "connections from this machine are forwarded to 198.51.100.9:80 by a rule of nftables (table t, chain out)"
+                    .into(),
+            ),
+            (
+                "udp/53",
+                "127.0.0.1",
+                "connections from this machine are forwarded to port 5353 by a rule of nftables (table t, chain out)".into(),
+            ),
+        ] {
+            assert_eq!(forwarded(target), (address.to_owned(), note), "{target}");
+        }
+        let row = Look::at(["8443"]).answer(0);
+        row.seen.must(row.document.to_string().contains("127.0.0.1:9443"), "tproxy is told");
+    });
+}
+
+/// A rule that asks for something else than the port concerns every port, under a condition.
+fn a_rule_without_a_port_concerns_all() {
+    in_own_network(|| {
+        prepare(
+            "table ip t { chain pre { type nat hook prerouting priority dstnat; tcp sport 8084 redirect to :3000; }; }",
+        );
+        for target in ["tcp/8080", "tcp/9"] {
+            let (_, note) = forwarded(target);
+            assert!(note.starts_with("some connections"), "{note}");
+        }
+        not_forwarded("tcp/3000");
+        not_forwarded("udp/9");
+    });
+}
+
+fn what_no_rule_forwards_is_denied() {
+    in_own_network(|| {
+        prepare(
+            "table ip t {
+                chain pre { type nat hook prerouting priority dstnat;
+                    ip daddr 198.51.100.1 tcp dport 8080 dnat to 198.51.100.7:80
+                    udp dport 8081 redirect to :3000
+                    tcp dport 8082 accept
+                    tcp dport 8082 redirect to :3000
+                    tcp dport 8083 redirect to :8083
+                    tcp dport 9000-9010 redirect to :3000
+                }
+                chain unused { tcp dport 8085 redirect to :3000; }
+                chain post { type nat hook postrouting priority srcnat; masquerade; }
+            }",
+        );
+        for target in ["8080", "tcp/8081", "8082", "8083", "8085", "8999", "9011", "7"] {
+            not_forwarded(target);
+        }
+        let (_, note) = forwarded("tcp/9010");
+        assert!(note.contains("port 3000"), "{note}");
+    });
+}
+
+fn sets_and_maps_are_followed() {
+    in_own_network(|| {
+        prepare(
+            "table ip t {
+                map services { type ipv4_addr . inet_service : verdict; elements = { 198.51.100.1 . 8090 : jump x, 192.0.2.1 . 8091 : jump x }; }
+                chain pre { type nat hook prerouting priority dstnat;
+                    tcp dport { 80, 443 } redirect to :3001
+                    tcp dport { 1000-2000, 2500 } redirect to :3002
+                    meta l4proto tcp dnat to tcp dport map { 8085 : 198.51.100.3 }
+                    tcp dport vmap { 8087 : jump x }
+                    ip daddr . tcp dport { 192.0.2.1 . 8088, 198.51.100.9 . 8089 } redirect to :3003
+                    ip daddr . tcp dport vmap @services
+                }
+                chain x { meta l4proto tcp dnat to 198.51.100.4:80; }
+            }",
+        );
+        for (target, to) in [
+            ("443", "port 3001"),
+            ("1000", "port 3002"),
+            ("2000", "port 3002"),
+            ("2500", "port 3002"),
+            ("8085", "198.51.100.3:8085"),
+            ("8087", "198.51.100.4:80"),
+            ("8088", "port 3003"),
+            ("8091", "198.51.100.4:80"),
+        ] {
+            let (_, note) = forwarded(target);
+            assert!(note.contains(&format!("forwarded to {to} by")), "{target}: {note}");
+        }
+        for target in ["81", "999", "2001", "2499", "2501", "8086", "8089", "8090"] {
+            not_forwarded(target);
+        }
+    });
+}
+
+fn iptables(program: &str, words: &str) {
+    let status = std::process::Command::new(program).args(words.split(' ')).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} {words}");
+}
+
+fn rules_by_iptables_are_followed() {
+    in_own_network(|| {
+        ip(&format!("address add {ADDRESS}/32 dev lo"));
+        for rule in [
+            "-A PREROUTING -p tcp --dport 8080 -j REDIRECT --to-ports 3000",
+            "-A PREROUTING -p tcp -m multiport --dports 8081,8083:8085 -j DNAT --to-destination 198.51.100.9:80",
+            "-N X",
+            "-A X ! -i docker0 -p tcp -m tcp --dport 8086 -j DNAT --to-destination 198.51.100.2:8080",
+            "-A PREROUTING -m addrtype --dst-type LOCAL -j X",
+        ] {
+            iptables("iptables-nft", &format!("-t nat {rule}"));
+        }
+        for (target, to) in [
+            ("8080", "port 3000"),
+            ("8081", "198.51.100.9:80"),
+            ("8084", "198.51.100.9:80"),
+            ("8086", "198.51.100.2:8080"),
+        ] {
+            let (_, note) = forwarded(target);
+            assert!(note.contains(&format!("forwarded to {to} by")), "{target}: {note}");
+        }
+        not_forwarded("8082");
+    });
+}
+
+fn rules_of_the_older_iptables_are_a_gap() {
+    in_own_network(|| {
+        // Nothing makes the table just by being looked for.
+        not_forwarded("9");
+        iptables("iptables-legacy", "-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 3000");
+        let answer = Look::at(["9"]).answer(3);
+        answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+        answer.seen.equal(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
+        let why = Answer::of(Look::at(["why", "--json", "9"]).run().code(0));
+        why.seen.equal(&why.document["verdict"], &json!("unknown"), "verdict");
+        iptables("iptables-legacy", "-t nat -F");
+        not_forwarded("9");
+    });
+}
+
+fn a_rule_comes_before_a_listener() {
+    in_own_network(|| {
+        prepare(
+            "table ip t { chain pre { type nat hook prerouting priority dstnat; tcp dport 8080 redirect to :3000; }; }",
+        );
+        let server = Fixture::start(["tcp=0.0.0.0:8080"]);
+        let answer = Look::at(["tcp/8080"]).answer(0);
+        let states: Vec<&str> = answer.listeners().iter().filter_map(|one| one["state"].as_str()).collect();
+        answer.seen.must(states.contains(&"listen") && states.contains(&"forwarded"), "both are told");
+        let why = Answer::of(Look::at(["why", "--json", "8080"]).run().code(1));
+        why.seen.equal(&why.document["verdict"], &json!("listening"), "who is in the way");
+        why.seen.must(why.document["facts"].to_string().contains("port 3000"), "a fact tells of the rule");
+        drop(server);
+    });
+}
+
+/// Without rules and containers nothing is hedged, also where a network card is one end of a link.
+fn an_ordinary_machine_keeps_its_answers() {
+    in_own_network(|| {
+        ip("link add eth0 type veth peer name eth1");
+        ip(&format!("address add {ADDRESS}/24 dev eth0"));
+        ip("link set eth0 up");
+        let answer = Answer::of(Look::at(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
+        answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
+        let why = Answer::of(Look::at(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
+        why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
+    });
+}
+
+fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
+    in_own_network(|| {
+        ip(&format!("address add {ADDRESS}/32 dev lo"));
+        let engine = Engine::own(&[]);
+        let container = engine.run(&["--publish", &format!("{ADDRESS}:8080:80")], &["tcp=0.0.0.0:80"]);
+        let before = engine.look(["8080"]).answer(0);
+        let [proxy] = pids(before.only())[..] else { before.seen.fail("one proxy") };
+        kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
+        assert!(until(|| std::net::TcpListener::bind((ADDRESS, 8080)).ok()).is_some(), "the proxy is gone");
+
+        // The engine's socket is root's, and so are the rules.
+        let look = |words: &[&str]| engine.look(words.iter().copied()).user(Some(NOBODY)).run();
+        for port in ["8080", "8081"] {
+            let answer = Answer::of(look(&["--json", port]).code(3));
+            answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+            let gaps = answer.document["gaps"].to_string();
+            answer.seen.must(gaps.contains("forwarding rules may not be read"), "a gap says so");
+            answer.seen.must(gaps.contains("sudo"), "and what helps");
+        }
+        // A connection tells that this one is forwarded, and none tells it of the other.
+        let why = Answer::of(look(&["why", "--json", "8080"]).code(0));
+        why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+        let why = Answer::of(look(&["why", "--json", "8081"]).code(0));
+        why.seen.equal(&why.document["verdict"], &json!("unknown"), "verdict");
+        for port in ["8080", "8081"] {
+            let why = look(&["why", port]).code(0);
+            why.must(why.text().contains(&format!("sudo allears why {port}")), "it suggests what tells more");
+        }
+        let processes = Answer::of(look(&["--json", "--user", "65534", "8081"]));
+        processes.seen.equal(processes.seen.status.code(), Some(1), "no process holds what is forwarded");
+
+        // Root is told by the rules what the engine does not answer.
+        let root = Look::at(["8080"]).answer(0);
+        let row = root.only();
+        root.seen.equal(&row["state"], &json!("forwarded"), "state");
+        root.seen.must(row["note"].to_string().contains("(table nat, chain DOCKER)"), "the rule");
+        let other = engine.look(["8081"]).answer(1);
+        other.seen.equal(&other.document["complete"], &json!(true), "root may read all rules");
+        drop(container);
+    });
+}
