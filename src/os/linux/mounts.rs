@@ -93,6 +93,13 @@ impl Mounts {
         Some(Mounts { remote: parse(&table), plain: BTreeSet::new() })
     }
 
+    /// Whether the root directory of a process is on a remote file system, or nobody can say that it is not.
+    #[cfg(feature = "cli")]
+    pub(super) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
+        let table = procfs::read_at(process, "mountinfo", LONGEST);
+        table.map_or(true, |table| parse(&table).iter().any(|place| place == Path::new("/")))
+    }
+
     /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is
     /// followed.
     pub(super) fn route(&mut self, path: &Path, follow: bool) -> Route {
