@@ -98,19 +98,19 @@ impl Mounts {
         Some(Mounts { remote, base: PathBuf::new(), plain: BTreeSet::new() })
     }
 
-    /// Reads those that a process sees, for paths below its root directory; `None` if they cannot be read.
-    pub(super) fn of_process(pid: u32) -> Option<Mounts> {
-        let table = procfs::read_at(CWD, format!("/proc/{pid}/mountinfo"), LONGEST).ok()?;
-        let base = PathBuf::from(format!("/proc/{pid}/root"));
-        Some(Mounts { remote: parse(&table), base, plain: BTreeSet::new() })
-    }
-
     /// The same place for this process.
     fn here(&self, place: &Path) -> PathBuf {
         match self.base.as_os_str().is_empty() {
             true => place.to_owned(),
             false => self.base.join(place.strip_prefix("/").unwrap_or(place)),
         }
+    }
+
+    /// Whether the root directory of a process is on a remote file system, or nobody can say that it is not.
+    #[cfg(feature = "cli")]
+    pub(super) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
+        let table = procfs::read_at(process, "mountinfo", LONGEST);
+        table.map_or(true, |table| parse(&table).iter().any(|place| place == Path::new("/")))
     }
 
     /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is

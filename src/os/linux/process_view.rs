@@ -1,7 +1,7 @@
 //! What a process sees: the files below its root directory, and the environment it was started with.
 //!
-//! Only regular files are opened, so that nothing waits and nothing is set off, and never out of the process's root: a
-//! link in a container leads to a file of the container.
+//! Only regular files on local file systems are opened, so that nothing waits and nothing is set off, and never out of the
+//! process's root directory: a link in a container leads to a file of the container.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,7 +13,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 
-use super::mounts::{Mounts, Route};
+use super::files::certainly_local;
+use super::mounts::Mounts;
 use super::{pid_namespace, procfs};
 use crate::{ProcessId, Text};
 
@@ -79,35 +80,33 @@ fn is(directory: &OwnedFd, id: ProcessId) -> bool {
     procfs::stat(directory).is_some_and(|stat| id.start.is_none_or(|start| start == stat.start))
 }
 
-/// A file or folder as the process sees it, not opened for reading.
+/// A file or folder as the process sees it, not opened for reading. `None` also if the way there leads over a file system
+/// that may not answer, or out of the process's root directory.
 fn find(viewer: ProcessId, path: &Text) -> Option<OwnedFd> {
     let path = Path::new(OsStr::from_bytes(path.as_bytes()));
+    let relative = path.strip_prefix("/").ok()?;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let process = directory(viewer)?;
-    // Whoever runs a server can have its files on a file system that never answers.
-    if Mounts::of_process(viewer.pid)?.route(path, true) == Route::Remote {
+    let link = |from: &OwnedFd, name| rustix::fs::readlinkat(from, name, Vec::new());
+    let own = rustix::fs::readlink("/proc/self/ns/mnt", Vec::new()).ok()?;
+    // Links of another user's process may not be read. Outside of containers it sees what this one sees.
+    let same_mounts = match link(&process, "ns/mnt") {
+        Ok(namespace) => namespace == own,
+        Err(_) => pid_namespace::has(&process),
+    };
+    if same_mounts {
+        let in_chroot = link(&process, "root").is_ok_and(|root| root.as_bytes() != b"/");
+        let local = certainly_local(&[path.to_path_buf()]) == [true];
+        return (local && !in_chroot)
+            .then(|| rustix::fs::openat(CWD, path, flags, Mode::empty()).ok())
+            .flatten();
+    }
+    if Mounts::has_remote_root(&process) {
         return None;
     }
-    match rustix::fs::openat(&process, "root", flags | OFlags::DIRECTORY, Mode::empty()) {
-        Ok(root) => {
-            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-            let relative = path.strip_prefix("/").ok()?;
-            match rustix::fs::openat2(root, relative, flags, Mode::empty(), resolve) {
-                // Linux before 5.6, and filters of system calls that do not know this one.
-                Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM)
-                    if !is_in_inner_pid_namespace(viewer) =>
-                {
-                    rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()
-                }
-                found => found.ok(),
-            }
-        }
-        // Another user's root directory may not be looked through. Outside of containers it is the same as here.
-        Err(_) if path.is_absolute() && !is_in_inner_pid_namespace(viewer) => {
-            rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()
-        }
-        Err(_) => None,
-    }
+    let root = rustix::fs::openat(&process, "root", flags | OFlags::DIRECTORY, Mode::empty()).ok()?;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+    rustix::fs::openat2(root, relative, flags, Mode::empty(), resolve).ok()
 }
 
 fn reopen(found: &OwnedFd, flags: OFlags) -> Option<OwnedFd> {
@@ -120,8 +119,7 @@ fn reopen(found: &OwnedFd, flags: OFlags) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-
-    use rustix::fs::CWD;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -130,7 +128,14 @@ mod tests {
 
     impl Other {
         fn start() -> Other {
-            Other(Command::new("sleep").arg("60").env("ALLEARS_TEST_NAME", "web: 1").spawn().unwrap())
+            let other =
+                Other(Command::new("sleep").arg("60").env("ALLEARS_TEST_NAME", "web: 1").spawn().unwrap());
+            // A program that begins is there before its environment is.
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while variable(other.id(), "ALLEARS_TEST_NAME").is_none() && Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            other
         }
 
         fn id(&self) -> ProcessId {
