@@ -49,6 +49,15 @@
 //! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`, and libproc's `proc_pidfdinfo`. Windows:
 //! `GetExtendedTcpTable` and `GetExtendedUdpTable`. On other systems the build ends and says so.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the command alone plans; why reads what both know of managers"
+    )
+)]
+
 mod act;
 mod changes;
 #[cfg(feature = "cli")]
@@ -65,11 +74,9 @@ mod os;
 #[cfg(feature = "cli")]
 mod plan;
 mod process;
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command alone plans"))]
 mod process_table;
 mod query;
 pub mod render;
-#[cfg_attr(not(feature = "cli"), expect(dead_code, unused_imports, reason = "the command alone plans"))]
 mod restart;
 mod role;
 mod script;

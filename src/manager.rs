@@ -9,7 +9,6 @@ use crate::verdict::stop_service;
 use crate::{Container, Holder, Listener, Process, Service, Text};
 
 /// How a port is freed.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command alone is told how"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {
     /// Signals to the processes that hold it.
@@ -214,7 +213,7 @@ pub(crate) fn stop_container(
         }
         b"podman" => {
             // The ports of a pod are those of its infra container, which Podman names after the pod.
-            let command = match container.name.as_ref().and_then(|name| relay::pod_of_infra(name)) {
+            let command = match container.name.as_ref().and_then(relay::pod_of_infra) {
                 Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),
                 None => ["podman".into(), "stop".into(), name].to_vec(),
             };

@@ -59,7 +59,6 @@ pub(crate) fn of(process: &Process) -> Option<Runs> {
 
 /// Returns the script's path that an interpreter was given, or a module's name with slashes for its dots, and the
 /// arguments after it. `None` if no interpreter runs, or if what it runs is code or unknown from the command line.
-#[cfg(feature = "cli")]
 pub(crate) fn started(process: &Process) -> Option<(Text, Vec<Text>)> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let (_, arguments) = command.split_first()?;
@@ -73,19 +72,16 @@ pub(crate) fn started(process: &Process) -> Option<(Text, Vec<Text>)> {
     }
 }
 
-#[cfg(feature = "cli")]
 fn texts(words: &[&[u8]]) -> Vec<Text> {
     words.iter().copied().map(Text::from).collect()
 }
 
 /// Whether an interpreter runs in this process, whatever it was given.
-#[cfg(feature = "cli")]
 pub(crate) fn is_interpreted(process: &Process) -> bool {
     interpreter(process).is_some()
 }
 
 /// Whether a shell runs in this process.
-#[cfg(feature = "cli")]
 pub(crate) fn is_shell(process: &Process) -> bool {
     interpreter(process).is_some_and(|interpreter| interpreter.language == Language::Shell)
 }
@@ -93,7 +89,6 @@ pub(crate) fn is_shell(process: &Process) -> bool {
 /// The interpreter's or launcher's own name, where something else is told instead of it.
 ///
 /// A process may have been given another name: by the kernel that of a script, by itself any.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn interpreter_name(process: &Process) -> Text {
     let first = process.command.iter().flatten().next();
     let names = [Some(&process.name), process.executable.as_ref(), first];
@@ -103,7 +98,6 @@ pub(crate) fn interpreter_name(process: &Process) -> Text {
 }
 
 /// Whether the text in `script` says more than the process's name, so that it may stand in its place.
-#[cfg(any(feature = "cli", test))]
 pub(crate) fn replaces_name(process: &Process) -> bool {
     matches!((of(process), &process.script), (Some(Runs::Named(text)), Some(script)) if text == *script)
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use facts::Case;
 use named::passes_on;
-#[cfg(feature = "cli")]
 pub(crate) use named::stop_service;
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};

@@ -114,7 +114,6 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
-#[cfg(feature = "cli")]
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
@@ -589,7 +588,6 @@ pub(crate) fn too_many_files(_error: &std::io::Error) -> Option<String> {
 
 /// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
 /// keeps the process from exiting.
-#[cfg(feature = "cli")]
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     sys::open_file(path)
 }

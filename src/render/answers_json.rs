@@ -174,11 +174,11 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
         return write_document(&only, out);
     }
     // One that is held decides, whatever could not be told of the others.
-    let free = outcomes.iter().map(is_free).fold(Some(true), |all, one| match (all, one) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (None, _) | (_, None) => None,
-        _ => Some(true),
-    });
+    let each: Vec<Option<bool>> = outcomes.iter().map(is_free).collect();
+    let free = match each.contains(&Some(false)) {
+        true => Some(false),
+        false => each.iter().all(Option::is_some).then_some(true),
+    };
     write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
 }
 

@@ -125,7 +125,7 @@ fn starts(body: &[Vec<u8>], whole: &[Vec<u8>], names: &[Vec<u8>]) -> bool {
         (0..body.len()).filter(|at| *at == 0 || body.get(at - 1).is_some_and(|before| opens_command(before)));
     commands.filter_map(|at| body.get(at)).any(|command| {
         let is_variable = command.starts_with(b"$") && !command.starts_with(b"$(");
-        is_variable || command == b"eval" || function(whole, command).is_some_and(|body| named(body))
+        is_variable || command == b"eval" || function(whole, command).is_some_and(&named)
     })
 }
 

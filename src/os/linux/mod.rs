@@ -47,7 +47,6 @@ mod xtables;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
-#[cfg(feature = "cli")]
 pub(super) use files::open_file;
 pub(super) use files::{Files, certainly_local};
 pub(super) use forwarding::forwarding_rules;

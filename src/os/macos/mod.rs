@@ -158,7 +158,6 @@ pub(super) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
 }
 
 /// Opens a file for reading.
-#[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
 }

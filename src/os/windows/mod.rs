@@ -217,7 +217,6 @@ pub(super) fn own_pid() -> Option<u32> {
 }
 
 /// Opens a file for reading.
-#[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
 }
