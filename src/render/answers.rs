@@ -152,14 +152,17 @@ fn command_line(command: &[Text]) -> String {
     shell::line(command).unwrap_or_else(|| escape::command_line(command))
 }
 
-/// Text under a label, wrapped.
+/// Text under a label, wrapped to the width if there is one.
 fn label(label: &str, text: &str, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     if text.is_empty() {
         return Ok(());
     }
-    let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(LABELS + 2).max(20));
+    let lines = match options.width {
+        Some(width) => wrap(text, width.saturating_sub(LABELS + 2).max(20)),
+        None => vec![text.to_owned()],
+    };
     let mut label = format!("{label:<LABELS$}");
-    for line in wrap(text, room) {
+    for line in lines {
         let shown = options.palette.paint(Meaning::Label, &label);
         writeln!(out, "  {shown}{line}")?;
         label = " ".repeat(LABELS);
