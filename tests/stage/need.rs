@@ -4,6 +4,7 @@
 use super::place::is_root;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// One thing that not every machine has.
 #[derive(Clone, Copy, Debug)]
@@ -109,8 +110,13 @@ impl Need {
     }
 }
 
-/// Where a cgroup2 hierarchy is mounted.
+/// Where a cgroup2 hierarchy is mounted in which cgroups can be made. It is tried once: tests run at the same time.
 pub(crate) fn cgroup_root() -> Option<PathBuf> {
+    static ROOT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    ROOT.get_or_init(find_cgroup_root).clone()
+}
+
+fn find_cgroup_root() -> Option<PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
     let mut fields = mounts.lines().map(|line| line.split(' '));
     let mounted = fields.find_map(|mut line| {
