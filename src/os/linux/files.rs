@@ -2,11 +2,9 @@
 //! through a child process that can be left behind.
 
 use std::ffi::{CString, OsString};
-#[cfg(feature = "cli")]
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-#[cfg(feature = "cli")]
 use std::time::Duration;
 use std::time::Instant;
 
@@ -139,7 +137,6 @@ impl Files {
 }
 
 /// A file on a file system that may not answer.
-#[cfg(feature = "cli")]
 struct RemoteFile {
     child: Child,
     /// The last piece, as far as it was not read.
@@ -147,12 +144,10 @@ struct RemoteFile {
 }
 
 /// How long one piece of a file is waited for.
-#[cfg(feature = "cli")]
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a file for reading. Whatever its file system does, no read waits for longer than ten seconds, and the process
 /// can exit at any time.
-#[cfg(feature = "cli")]
 pub(in crate::os) fn open_file(path: &Path) -> io::Result<Box<dyn io::Read>> {
     let whole = std::path::absolute(path)?;
     let route = Mounts::read().map_or(Route::Remote, |mut mounts| mounts.route(&whole, true));
@@ -164,7 +159,6 @@ pub(in crate::os) fn open_file(path: &Path) -> io::Result<Box<dyn io::Read>> {
     Ok(Box::new(RemoteFile { child, rest: io::Cursor::default() }))
 }
 
-#[cfg(feature = "cli")]
 fn piece(child: &mut Child, operation: Operation, path: &Path) -> io::Result<Vec<u8>> {
     match child.ask(operation, path, Instant::now() + PATIENCE) {
         Ok(reply) => Ok(reply.data),
@@ -176,7 +170,6 @@ fn piece(child: &mut Child, operation: Operation, path: &Path) -> io::Result<Vec
     }
 }
 
-#[cfg(feature = "cli")]
 impl io::Read for RemoteFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.rest.position() == self.rest.get_ref().len() as u64 {

@@ -142,6 +142,7 @@ pub(super) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
 }
 
 /// There is one space of pids on this system.
+#[cfg(feature = "cli")]
 pub(super) fn pid_namespace_is_own() -> Option<bool> {
     Some(true)
 }
@@ -158,7 +159,6 @@ pub(super) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
 }
 
 /// Opens a file for reading.
-#[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
 }

@@ -206,6 +206,7 @@ pub(super) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
 }
 
 /// There is one space of pids on this system.
+#[cfg(feature = "cli")]
 pub(super) fn pid_namespace_is_own() -> Option<bool> {
     Some(true)
 }
@@ -217,7 +218,6 @@ pub(super) fn own_pid() -> Option<u32> {
 }
 
 /// Opens a file for reading.
-#[cfg(feature = "cli")]
 pub(super) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     Ok(Box::new(std::fs::File::open(path)?))
 }
