@@ -14,9 +14,7 @@ pub(super) struct Status {
     /// The type, as the upper bits of a Unix file's mode.
     pub(super) mode: u32,
     pub(super) size: u64,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "compared on Linux alone"))]
     pub(super) device: u64,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "compared on Linux alone"))]
     pub(super) inode: u64,
 }
 

@@ -508,6 +508,7 @@ pub(crate) const FOREIGN_PIDS_HELP: &str =
 /// Returns whether the pids that this module reports are valid in this process: on Linux, whether /proc shows the pid
 /// namespace this process is in. `None` if that cannot be determined. Where it is not `Some(true)` no process must be
 /// signalled, and no pid passed on to be used here.
+#[cfg(feature = "cli")]
 pub(crate) fn pid_namespace_is_own() -> Option<bool> {
     sys::pid_namespace_is_own()
 }
@@ -559,6 +560,7 @@ pub(crate) fn host_name() -> Text {
 }
 
 /// Returns what the system said, and where too many files are open, by which limit.
+#[cfg(target_os = "linux")]
 pub(crate) fn describe_error(error: &std::io::Error) -> String {
     match too_many_files(error) {
         Some(limit) => format!("{error}: {limit}"),

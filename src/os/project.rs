@@ -57,10 +57,10 @@ pub(super) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
             }
         }
     };
-    look(directories, until, &mut take);
+    let refused = look(directories, until, &mut take);
     let missing = count - answered;
     (missing > 0).then(|| {
-        let why = why.unwrap_or_else(|| "the file system did not answer in time".to_owned());
+        let why = why.or(refused).unwrap_or_else(|| "the file system did not answer in time".to_owned());
         let detail = match missing {
             1 => format!("the project of one working directory: {why}"),
             _ => format!("the projects of {missing} working directories: {why}"),
@@ -87,23 +87,26 @@ fn search(directories: Directories, until: Instant, mut give: impl FnMut(Found) 
 
 /// What may not answer is asked by a child process here, so that this thread waits for nothing.
 #[cfg(target_os = "linux")]
-fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) {
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
     search(directories, until, |found| {
         take(found);
         true
     });
+    None
 }
 
 /// On a thread of its own, which is left behind where a file system hangs. Without one nothing is looked at.
 #[cfg(not(target_os = "linux"))]
-fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) {
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
     let (send, receive) = std::sync::mpsc::channel();
     let asked = move || search(directories, until, |found| send.send(found).is_ok());
-    if super::threads::detach("project", asked).is_ok() {
-        while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            take(found);
-        }
+    if let Err(error) = super::threads::detach("project", asked) {
+        return Some(format!("no thread can be started to look there: {error}"));
     }
+    while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        take(found);
+    }
+    None
 }
 
 /// The nearest project root at or above a folder; the root of the file system is none.

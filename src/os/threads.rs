@@ -30,6 +30,7 @@ pub(crate) fn share<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T>
 }
 
 /// Runs `beside` on another thread while `here` runs on this one, or after it if no thread can be started.
+#[cfg(any(target_os = "linux", test))]
 pub(super) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
     thread::scope(|scope| {
         let other = may_start(2).then(|| spawn(scope, &beside).ok()).flatten();
@@ -42,6 +43,7 @@ pub(super) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce(
 ///
 /// # Errors
 /// If no thread can be started.
+#[cfg(any(target_os = "linux", test))]
 pub(super) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     if !may_start(2) {
         return Err(io::ErrorKind::OutOfMemory.into());

@@ -1,14 +1,14 @@
 //! Runs the command in an environment of its own and writes down all that comes of it: command, standard output,
 //! standard error and status.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The command, with no environment but what programs cannot do without.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_allears"));
+    let mut command = Command::new(program());
     command.env_clear().stdin(Stdio::null());
     for kept in ["PATH", "SystemRoot", "TEMP", "WINEPREFIX"] {
         if let Some(value) = std::env::var_os(kept) {
@@ -16,6 +16,11 @@ pub(crate) fn command() -> Command {
         }
     }
     command
+}
+
+/// The command that was built with this test, unless ALLEARS_PROGRAM names a copy of it.
+fn program() -> OsString {
+    std::env::var_os("ALLEARS_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_allears").into())
 }
 
 /// One command at a time: between fork and exec a child holds all sockets of this process too, and the command

@@ -47,8 +47,7 @@ mod xtables;
 
 pub(super) use ancestors::complete as trace;
 pub(super) use condition::Conditions;
-pub(super) use files::open_file;
-pub(super) use files::{Files, certainly_local};
+pub(super) use files::{Files, certainly_local, open_file};
 pub(super) use forwarding::forwarding_rules;
 #[cfg(feature = "cli")]
 pub(crate) use grip::Grip;
@@ -59,6 +58,7 @@ pub(super) use holders::holders;
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
 pub(super) use namespace::of_process as network_namespace;
+#[cfg(feature = "cli")]
 pub(super) use pid_namespace::is_own as pid_namespace_is_own;
 #[cfg(feature = "cli")]
 pub(super) use pid_namespace::own_pid;

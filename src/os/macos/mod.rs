@@ -142,6 +142,7 @@ pub(super) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
 }
 
 /// There is one space of pids on this system.
+#[cfg(feature = "cli")]
 pub(super) fn pid_namespace_is_own() -> Option<bool> {
     Some(true)
 }
