@@ -20,7 +20,7 @@ pub(crate) use named::stop_service;
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
 use crate::manager::Account;
 use crate::os::{Limits, Local, Served};
-use crate::{Connection, Gap, Listener, Protocol, State, Target, Text};
+use crate::{Connection, Gap, Listener, Outcome, Protocol, State, Target, Text};
 
 /// What was asked for: one port of one protocol, at one address or at all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,8 +121,8 @@ pub(crate) struct Observation {
     pub(crate) served: Vec<Served>,
     /// Where a connection was answered though nothing listens.
     pub(crate) answered: Option<SocketAddr>,
-    /// The addresses of this machine that a connection was tried to, and whether it was answered.
-    pub(crate) reached: Vec<(SocketAddr, bool)>,
+    /// The addresses of this machine that a connection was tried to, and what it met.
+    pub(crate) reached: Vec<(SocketAddr, Outcome)>,
     /// Whether there are signs of forwarding, and what is forwarded could not be read in full.
     pub(crate) forwarding_unknown: bool,
     pub(crate) time_wait_left: Option<Duration>,

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let mut sockets = system::InetSockets::default();
-    match kind % 7 {
+    match kind % 8 {
         0 => {
             let mut messages = 0;
             system::datagram(bytes, system::SOCK_DIAG, |message| {
@@ -34,6 +34,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
         5 => {
             system::link_port(bytes);
+        }
+        7 => {
+            system::nftables_message(bytes);
         }
         // An attribute has a header of four bytes.
         _ => assert!(system::attributes(bytes) * 4 <= bytes.len()),

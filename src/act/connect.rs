@@ -38,9 +38,9 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
     Probe { outcome, took }
 }
 
-/// Whether somebody answers at an address of this machine where nobody listens.
-pub(crate) fn is_answered(address: SocketAddr) -> bool {
-    probe(address, RELAY_LIMIT).outcome == Outcome::Accepts
+/// What a connection to an address of this machine meets where nobody listens.
+pub(crate) fn outcome(address: SocketAddr) -> Outcome {
+    probe(address, RELAY_LIMIT).outcome
 }
 
 /// The addresses over which a wildcard is reached on loopback.
@@ -118,9 +118,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Accepts);
-        assert!(is_answered(address));
+        assert_eq!(outcome(address), Outcome::Accepts);
         drop(listener);
         assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Refuses);
-        assert!(!is_answered(address));
+        assert_eq!(outcome(address), Outcome::Refuses);
     }
 }

@@ -13,15 +13,15 @@ use crate::os::{self, ForwardingRule, RulesUnread};
 #[cfg(feature = "cli")]
 use crate::plan::Forwarding;
 use crate::verdict::Asked;
-use crate::{Endpoint, Gap, Listener, Protocol, Socket, State, Text};
+use crate::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]
 pub(super) struct Evidence {
     /// The places that are forwarded.
     pub(super) forwarded: Vec<Listener>,
-    /// The addresses of this machine that a connection was tried to, and whether it was answered.
-    pub(super) reached: Vec<(SocketAddr, bool)>,
+    /// The addresses of this machine that a connection was tried to, and what it met.
+    pub(super) reached: Vec<(SocketAddr, Outcome)>,
     /// Why more may be forwarded than is known.
     pub(super) unknown: Option<Gap>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Returns the first address at which a connection was answered.
     pub(super) fn answered(&self) -> Option<SocketAddr> {
-        self.reached.iter().find(|(_, answered)| *answered).map(|(address, _)| *address)
+        self.reached.iter().find(|(_, met)| *met == Outcome::Accepts).map(|(address, _)| *address)
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn gather(
 ) -> Evidence {
     let listens = !listening.is_empty();
     let reached = if listens { Vec::new() } else { connections(asked) };
-    let found = match (reached.iter().any(|(_, answered)| *answered), listens) {
+    let found = match (reached.iter().any(|(_, met)| *met == Outcome::Accepts), listens) {
         (true, _) => Found::AnswerWithoutSocket,
         (false, true) => Found::Sockets,
         (false, false) => Found::Nothing,
@@ -79,7 +79,11 @@ pub(super) fn gather(
     forwarded.extend(rules.forwarded);
     // Who could read all rules knows what is forwarded, whatever a runtime answers.
     let silent = if os::privileged() { None } else { inquiry.forwarding_gap() };
-    Evidence { forwarded, reached, unknown: rules.unknown.or(silent) }
+    // Nobody but this machine reaches a loopback address, and it was refused there.
+    let is_loopback = asked.address.is_some_and(|address| address.to_canonical().is_loopback());
+    let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
+    let unknown = rules.unknown.or(silent).filter(|_| !(is_loopback && is_refused));
+    Evidence { forwarded, reached, unknown }
 }
 
 /// What the rules of the kernel tell of one port.
@@ -237,7 +241,7 @@ fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
 
 /// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:
 /// rules of Docker leave it to docker-proxy.
-fn connections(asked: &Asked) -> Vec<(SocketAddr, bool)> {
+fn connections(asked: &Asked) -> Vec<(SocketAddr, Outcome)> {
     /// The most addresses besides loopback.
     const MOST: usize = 4;
     if asked.protocol != Protocol::Tcp || asked.interface.is_some() {
@@ -251,12 +255,12 @@ fn connections(asked: &Asked) -> Vec<(SocketAddr, bool)> {
         Some(_) => Vec::new(),
         None => connect::loopback(None),
     };
-    let mut reached: Vec<(SocketAddr, bool)> = Vec::new();
+    let mut reached: Vec<(SocketAddr, Outcome)> = Vec::new();
     let mut try_address = |address: IpAddr| {
         let address = SocketAddr::new(address, asked.port);
-        let answered = connect::is_answered(address);
-        reached.push((address, answered));
-        answered
+        let met = connect::outcome(address);
+        reached.push((address, met));
+        met == Outcome::Accepts
     };
     let answered = addresses.into_iter().filter(|address| try_address(*address)).count() > 0;
     if !answered && asked.address.is_none_or(|address| address.is_unspecified()) && os::containers_run() {

@@ -8,7 +8,7 @@ use super::reason::forwarded;
 use super::{Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::os::{Excluded, Local};
-use crate::{Connection, Listener, Protocol, State, condition};
+use crate::{Connection, Listener, Outcome, Protocol, State, condition};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -199,16 +199,16 @@ impl Case<'_> {
     /// Which addresses of this machine are forwarded, by connections to them.
     fn reached(&self) -> Option<String> {
         let reached = &self.seen.reached;
-        if self.kind != VerdictKind::Forwarded || !reached.iter().any(|(_, answered)| *answered) {
-            return None;
-        }
         let list = |wanted: bool| {
-            let wanted = reached.iter().filter(|(_, answered)| *answered == wanted);
+            let wanted = reached.iter().filter(|(_, met)| (*met == Outcome::Accepts) == wanted);
             wanted.map(|(address, _)| address.to_string()).collect::<Vec<_>>().join(", ")
         };
-        let refused = list(false);
-        let but = if refused.is_empty() { String::new() } else { format!(", one to {refused} is not") };
-        Some(format!("a connection to {} is answered{but}", list(true)))
+        let (answered, others) = (list(true), list(false));
+        if self.kind != VerdictKind::Forwarded || answered.is_empty() {
+            return None;
+        }
+        let but = if others.is_empty() { String::new() } else { format!(", one to {others} is not") };
+        Some(format!("a connection to {answered} is answered{but}"))
     }
 
     fn plain_differs(&self) -> bool {

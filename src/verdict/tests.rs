@@ -466,3 +466,53 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_forwarded_or_may_be_is_not_free() {
+    let free = || seen(None, None, Vec::new());
+    let verdict = judge(Observation { forwarding_unknown: true, ..free() });
+    assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, Some(true)));
+    assert!(verdict.reason.contains("forwards ports elsewhere"), "{}", verdict.reason);
+    assert!(verdict.advice.iter().any(|line| line.contains("sudo allears why 80")), "{:?}", verdict.advice);
+    let of_root = judge(Observation { forwarding_unknown: true, uid: Some(0), ..free() });
+    assert!(of_root.advice.is_empty(), "root is told all there is: {:?}", of_root.advice);
+
+    let mut rule = socket("192.0.2.1", None, State::Forwarded);
+    rule.note = Some("connections from other machines are forwarded to port 3000".into());
+    let verdict = judge(Observation { forwarded: vec![rule.clone()], forwarding_unknown: true, ..free() });
+    assert_eq!(verdict.kind, VerdictKind::Forwarded, "what is known comes first");
+    assert!(verdict.reason.starts_with("192.0.2.1:80: connections from other"), "{}", verdict.reason);
+
+    // A connection that lingers is no reason to keep silent on it.
+    let lingers = seen(None, IN_USE, vec![socket("192.0.2.1", None, State::TimeWait)]);
+    let verdict = judge(Observation { forwarded: vec![rule], ..lingers });
+    assert_eq!(verdict.kind, VerdictKind::Forwarded);
+
+    let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let reached =
+        vec![(address("192.0.2.1:80"), Outcome::Accepts), (address("127.0.0.1:80"), Outcome::Refuses)];
+    let verdict = judge(Observation { answered: Some(address("192.0.2.1:80")), reached, ..free() });
+    let fact = "a connection to 192.0.2.1:80 is answered, one to 127.0.0.1:80 is not";
+    assert!(verdict.facts.iter().any(|known| known == fact), "{:?}", verdict.facts);
+}
+
+#[test]
+fn a_holder_that_does_not_run_is_told() {
+    let mut listener = held_by(socket("127.0.0.1", None, State::Listen), "server");
+    listener.holders[0].process.condition = Some(crate::Condition::Stopped { shell: None });
+    let verdict = judge(seen(IN_USE, IN_USE, vec![listener.clone()]));
+    let fact =
+        "server (pid 991) is stopped by a signal; the kernel completes connections, and nobody answers them";
+    assert!(verdict.facts.iter().any(|known| known == fact), "{:?}", verdict.facts);
+    let advice = "pid 991 is stopped: kill -CONT 991 resumes it; before that, SIGTERM has no effect";
+    assert!(verdict.advice.iter().any(|known| known == advice), "{:?}", verdict.advice);
+    // Where another holder runs, somebody may answer.
+    let listener = held_by(listener, "other");
+    let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
+    assert!(
+        verdict.facts.iter().any(|known| known.contains("is stopped by a signal")),
+        "{:?}",
+        verdict.facts
+    );
+    assert!(!verdict.facts.iter().any(|known| known.contains("nobody answers")), "{:?}", verdict.facts);
+}

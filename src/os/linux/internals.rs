@@ -1,6 +1,6 @@
 //! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
 
-use super::{bpf, dbus, deep, inet_diag, netlink, pinned, procfs, unix_diag, walk};
+use super::{bpf, dbus, deep, inet_diag, netlink, nftables, pinned, procfs, unix_diag, walk};
 use crate::{Error, Protocol, Text};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
@@ -50,6 +50,16 @@ pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
 /// The port of a tunnel in a message about a link.
 pub fn link_port(message: &[u8]) -> Option<u16> {
     deep::link_port(message)
+}
+
+/// How many of the three kinds of nftables' messages these bytes can be read as: a chain, a rule, a set's element.
+pub fn nftables_message(bytes: &[u8]) -> usize {
+    let read = [
+        nftables::base_chain(bytes).is_some(),
+        nftables::rule(bytes).is_some(),
+        nftables::element(bytes).is_some(),
+    ];
+    read.into_iter().filter(|is_read| *is_read).count()
 }
 
 /// The name and the start in a /proc/PID/stat.

@@ -164,7 +164,6 @@ pub(super) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Resu
     bpf_descriptor(ITER_CREATE, &mut Iterate { link: link.as_raw_fd().cast_unsigned(), flags: 0 })
 }
 
-/// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
 /// Returns how many programs choose the sockets of connections in a network namespace.
 pub(super) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
     #[repr(C)]
@@ -190,6 +189,7 @@ pub(super) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(query.count)
 }
 
+/// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
 fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
     let descriptor = bpf(command, attributes)?;
     #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]
@@ -205,4 +205,79 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> 
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
     libc::c_int::try_from(result).ok().filter(|result| *result >= 0).ok_or_else(io::Error::last_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// A program that lets every connection find its socket as ever: `r0 = 1; exit`.
+    fn passing_program() -> io::Result<OwnedFd> {
+        const PROG_TYPE_SK_LOOKUP: u32 = 30;
+        #[repr(C)]
+        struct Load {
+            kind: u32,
+            count: u32,
+            instructions: u64,
+            licence: u64,
+            log: [u32; 2],
+            log_buffer: u64,
+            kernel_version: u32,
+            flags: u32,
+            name: [u8; 16],
+            interface: u32,
+            attach_to: u32,
+        }
+        let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+        let mut load = Load {
+            kind: PROG_TYPE_SK_LOOKUP,
+            count: 2,
+            instructions: address(instructions.as_ptr()),
+            licence: address(c"Dual MIT/GPL".as_ptr()),
+            log: [0; 2],
+            log_buffer: 0,
+            kernel_version: 0,
+            flags: 0,
+            name: NAME,
+            interface: 0,
+            attach_to: SK_LOOKUP,
+        };
+        bpf_descriptor(PROG_LOAD, &mut load)
+    }
+
+    #[test]
+    fn programs_at_socket_lookup_are_counted() {
+        #[repr(C)]
+        struct Link {
+            program: u32,
+            target: u32,
+            attach_to: u32,
+            flags: u32,
+        }
+        // The namespace is this thread's alone, and ends with it.
+        let own = std::thread::spawn(|| {
+            // SAFETY: it takes numbers and concerns this thread alone.
+            #[expect(unsafe_code, reason = "nix is built without it here")]
+            let entered = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+            let (0, Ok(program)) = (entered, passing_program()) else {
+                eprintln!("skipped: needs root and BPF programs at socket lookup");
+                return;
+            };
+            let namespace = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 0);
+            let mut link = Link {
+                program: program.as_raw_fd().cast_unsigned(),
+                target: namespace.as_raw_fd().cast_unsigned(),
+                attach_to: SK_LOOKUP,
+                flags: 0,
+            };
+            let link = bpf_descriptor(LINK_CREATE, &mut link).unwrap();
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 1);
+            drop(link);
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 0);
+        });
+        own.join().unwrap();
+    }
 }
