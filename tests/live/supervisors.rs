@@ -268,7 +268,8 @@ fn circus_starts_it_again() {
     // A shell that stays, so that the command line is that of the configuration.
     service.program("serve", &service.command());
     let serve = service.folder.join("serve").display().to_string();
-    let watchers = format!("[watcher:web]\ncmd={serve}\n[watcher:other]\ncmd=sleep\nargs=600\n");
+    let watchers =
+        format!("[watcher:web]\ncmd={serve}\nstop_children=True\n[watcher:other]\ncmd=sleep\nargs=600\n");
     let (supervisor, endpoint) = circus(&service, &watchers);
     let stop = format!("circusctl --endpoint tcp://127.0.0.1:{endpoint} stop web");
     service.must_come_back(&supervisor, "circusd", Some(&stop));
