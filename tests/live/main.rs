@@ -99,6 +99,8 @@ mod rights;
 mod services;
 #[cfg(unix)]
 mod states;
+#[cfg(unix)]
+mod supervisors;
 mod targets;
 #[cfg(unix)]
 mod units;
@@ -211,6 +213,8 @@ const READY: &[Cases] = &[
     unprivileged::cases,
     #[cfg(unix)]
     services::cases,
+    #[cfg(unix)]
+    supervisors::cases,
     #[cfg(unix)]
     units::cases,
     #[cfg(unix)]

@@ -1,0 +1,369 @@
+//! What starts a server again after `free`, by real supervisors: the plan names it and its command, the exit code tells
+//! that the server came back, and `--via supervisor` keeps it down.
+
+use crate::free::{freed, runs, steps};
+use crate::stage::{Look, Need, Seen, fixture_program, folder, listen_strictly, port, until};
+use serde_json::json;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+cases![
+    runit_starts_it_again[Need::Linux, Need::Program("runsv")],
+    s6_starts_it_again[Need::Linux, Need::Program("s6-supervise")],
+    daemontools_starts_it_again[Need::Linux, Need::Program("supervise")],
+    supervisord_starts_it_again[Need::Linux, Need::Program("supervisord")],
+    supervisord_leaves_it_down_if_told_so[Need::Linux, Need::Program("supervisord")],
+    supervisord_holds_a_socket_for_its_program[Need::Linux, Need::Program("supervisord")],
+    circus_starts_it_again[Need::Linux, Need::Program("circusd")],
+    circus_holds_a_socket_for_its_watcher[Need::Linux, Need::Program("circusd")],
+    a_loop_starts_it_again_after_a_second[Need::Linux],
+    a_loop_starts_it_again_after_three_seconds[Need::Linux],
+    inetd_is_not_ended[Need::Linux, Need::Root, Need::Program("inetd")],
+    gunicorn_is_ended_whole[Need::Linux, Need::Program("gunicorn")],
+    granian_is_ended_whole[Need::Linux, Need::Kernel(6, 8), Need::Program("granian")],
+];
+
+/// A supervisor, which is asked to end when this is dropped.
+struct Supervisor(Child);
+
+impl Supervisor {
+    fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().expect("start it"))
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
+        // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
+        let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _gave_up = until(|| self.0.try_wait().ok().flatten());
+        let _may_have_ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A folder with a program that serves a port as long as its input is open.
+struct Service {
+    folder: PathBuf,
+    port: u16,
+    _input: File,
+}
+
+impl Service {
+    fn new(name: &str) -> Self {
+        let (folder, port) = (folder().join(name).join("web"), port());
+        std::fs::create_dir_all(&folder).expect("make a folder");
+        let input = folder.join("input");
+        nix::unistd::mkfifo(&input, nix::sys::stat::Mode::S_IRWXU).expect("make a pipe");
+        // Open for both, so that opening waits for nobody.
+        let open = File::options().read(true).write(true).open(&input).expect("open the pipe");
+        let service = Self { folder, port, _input: open };
+        let serve = format!("exec {}", service.command());
+        service.program("run", &serve);
+        service
+    }
+
+    /// A shell's command that serves.
+    fn command(&self) -> String {
+        let input = self.folder.join("input");
+        format!("{} tcp=127.0.0.1:{} < {}", fixture_program().display(), self.port, input.display())
+    }
+
+    fn program(&self, name: &str, code: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.file(name, &format!("#!/bin/sh\n{code}\n"));
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, content).expect("write a file");
+        path
+    }
+
+    fn parent(&self) -> &Path {
+        self.folder.parent().expect("a folder in a folder")
+    }
+
+    fn target(&self) -> String {
+        self.port.to_string()
+    }
+
+    fn wait(&self) {
+        serves(self.port);
+    }
+
+    /// It comes back, which `free` tells, and who did that.
+    #[track_caller]
+    fn must_come_back(&self, supervisor: &Supervisor, name: &str, advice: Option<&str>) {
+        self.wait();
+        let answer = freed(&["--yes", &self.target()], 1);
+        let (seen, told) = (&answer.seen, &answer.document);
+        seen.equal(&told["free"], &json!(false), "free");
+        let plan = steps(&answer, "plan");
+        seen.must(plan.len() == 1 && !runs(plan[0]), "the server that was there has ended");
+        let by = format!("{name} (pid {}", supervisor.pid());
+        seen.must(told["reason"].to_string().contains(&by), "the reason names what started it again");
+        let hints = told["hints"].to_string();
+        seen.must(hints.contains(&by), "the plan names what starts it again");
+        seen.must(advice.is_none_or(|advice| hints.contains(advice)), "the plan names the command");
+        self.wait();
+    }
+
+    /// It is stopped by exactly this command, and its supervisor goes on.
+    #[track_caller]
+    fn must_stay_down(&self, supervisor: &mut Supervisor, command: &[&str]) -> Seen {
+        let answer = freed(&["--yes", "--via", "supervisor", &self.target()], 0);
+        let (seen, told) = (&answer.seen, &answer.document);
+        for step in told["plan"].as_array().into_iter().flatten() {
+            seen.equal(&step["action"], &json!("stop-supervised"), "action");
+            seen.equal(&step["command"], &json!(command), "command");
+        }
+        seen.equal(steps(&answer, "plan").len(), 1, "the server is in the plan");
+        must_be_had(seen, self.port);
+        seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "the supervisor runs");
+        answer.seen
+    }
+}
+
+/// Waits until something listens.
+#[track_caller]
+fn serves(port: u16) {
+    let taken = until(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    assert!(taken.is_some(), "the server never listened on {port}");
+}
+
+#[track_caller]
+fn must_be_had(seen: &Seen, port: u16) {
+    let bound = listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    seen.must(bound.is_ok(), "the port can be bound");
+}
+
+/// What a supervisor's own command says.
+fn says(command: &[&str]) -> String {
+    let output = Command::new(command[0]).args(&command[1..]).output().expect("run its command");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+fn runit_starts_it_again() {
+    let service = Service::new("runit-back");
+    let mut runsv = Supervisor::start(Command::new("runsv").arg("web").current_dir(service.parent()));
+    let folder = text(&service.folder);
+    service.must_come_back(&runsv, "runsv", Some(&format!("sv down {folder}")));
+    let seen = service.must_stay_down(&mut runsv, &["sv", "down", folder]);
+    let status = says(&["sv", "status", folder]);
+    seen.must(status.starts_with("down") && !status.contains("want up"), &status);
+}
+
+fn s6_starts_it_again() {
+    let service = Service::new("s6-back");
+    let mut s6 = Supervisor::start(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
+    let folder = text(&service.folder);
+    service.must_come_back(&s6, "s6-supervise", Some(&format!("s6-svc -d {folder}")));
+    let seen = service.must_stay_down(&mut s6, &["s6-svc", "-d", folder]);
+    let status = says(&["s6-svstat", folder]);
+    seen.must(status.starts_with("down") && !status.contains("want up"), &status);
+}
+
+fn daemontools_starts_it_again() {
+    let service = Service::new("daemontools-back");
+    let mut supervise = Supervisor::start(Command::new("supervise").arg("web").current_dir(service.parent()));
+    let folder = text(&service.folder);
+    service.must_come_back(&supervise, "supervise", Some(&format!("svc -d {folder}")));
+    let seen = service.must_stay_down(&mut supervise, &["svc", "-d", folder]);
+    let status = says(&["svstat", folder]);
+    seen.must(status.contains(": down") && !status.contains("want up"), &status);
+}
+
+/// The configuration of a supervisord that listens for supervisorctl.
+fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
+    let at = |name: &str| service.folder.join(name).display().to_string();
+    let (log, pid, socket) = (at("log"), at("pid"), at("sock"));
+    let config = format!(
+        "[supervisord]\nnodaemon=true\nlogfile={log}\npidfile={pid}\n\
+         [unix_http_server]\nfile={socket}\n[supervisorctl]\nserverurl=unix://{socket}\n\
+         [rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
+    );
+    let path = service.file("supervisord.conf", &config);
+    let supervisor = Supervisor::start(Command::new("supervisord").arg("-c").arg(&path));
+    (supervisor, path)
+}
+
+fn supervisord_starts_it_again() {
+    let service = Service::new("supervisord-back");
+    let run = service.folder.join("run").display().to_string();
+    // Its name is one of a group, and another program has the same command.
+    let programs = format!(
+        "[program:web]\ncommand={run}\n[program:spare]\ncommand={run}\nautostart=false\n\
+         [group:shop]\nprograms=web,spare\n"
+    );
+    let (mut supervisor, config) = supervisord(&service, &programs);
+    let config = text(&config);
+    let stop = format!("supervisorctl -c {config} stop shop:web");
+    service.must_come_back(&supervisor, "supervisord", Some(&stop));
+    let command = ["supervisorctl", "-c", config, "stop", "shop:web"];
+    let seen = service.must_stay_down(&mut supervisor, &command);
+    let status = says(&["supervisorctl", "-c", config, "status", "shop:web"]);
+    seen.must(status.contains("STOPPED"), &status);
+}
+
+fn supervisord_leaves_it_down_if_told_so() {
+    let service = Service::new("supervisord-down");
+    let run = service.folder.join("run").display().to_string();
+    let program = format!("[program:web]\ncommand={run}\nautorestart=false\n");
+    let (_supervisor, _) = supervisord(&service, &program);
+    service.wait();
+    let answer = freed(&["--yes", &service.target()], 0);
+    answer.seen.equal(&answer.document["free"], &json!(true), "free");
+    answer.seen.must(!answer.document["hints"].to_string().contains("again"), "nothing starts it again");
+}
+
+fn supervisord_holds_a_socket_for_its_program() {
+    let service = Service::new("supervisord-fcgi");
+    let program = format!(
+        "[fcgi-program:php]\ncommand=sleep 600\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n\
+         socket=tcp://127.0.0.1:{}\n",
+        service.port
+    );
+    let (mut supervisor, config) = supervisord(&service, &program);
+    service.wait();
+    holders(&service, 3);
+    let refused = freed(&["--yes", &service.target()], 3);
+    let stop = format!("supervisorctl -c {} stop 'php:*'", config.display());
+    refused.seen.must(refused.document["refused"].to_string().contains(&stop), "it names the command");
+    refused.seen.equal(&refused.document["done"], &json!([]), "done");
+    serves(service.port);
+
+    let answer = freed(&["--yes", "--via", "supervisor", &service.target()], 0);
+    must_be_had(&answer.seen, service.port);
+    answer.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
+}
+
+/// A circusd that listens for circusctl at this port.
+fn circus(service: &Service, watcher: &str) -> (Supervisor, u16) {
+    let (endpoint, events) = (port(), port());
+    let config = format!(
+        "[circus]\nendpoint=tcp://127.0.0.1:{endpoint}\npubsub_endpoint=tcp://127.0.0.1:{events}\n\
+         check_delay=2\n{watcher}"
+    );
+    let path = service.file("circus.ini", &config);
+    (Supervisor::start(Command::new("circusd").arg(path)), endpoint)
+}
+
+fn circus_starts_it_again() {
+    let service = Service::new("circus-back");
+    // A shell that stays, so that the command line is that of the configuration.
+    service.program("serve", &service.command());
+    let serve = service.folder.join("serve").display().to_string();
+    let watchers =
+        format!("[watcher:web]\ncmd={serve}\nstop_children=True\n[watcher:other]\ncmd=sleep\nargs=600\n");
+    let (supervisor, endpoint) = circus(&service, &watchers);
+    let stop = format!("circusctl --endpoint tcp://127.0.0.1:{endpoint} stop web");
+    service.must_come_back(&supervisor, "circusd", Some(&stop));
+    let endpoint = format!("tcp://127.0.0.1:{endpoint}");
+    let output = Command::new("circusctl").args(["--endpoint", &endpoint, "stop", "web"]).output();
+    let output = output.expect("run circusctl");
+    let bound = until(|| listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, service.port))).ok());
+    assert!(bound.is_some(), "the command that was named frees the port: {output:?}");
+}
+
+fn circus_holds_a_socket_for_its_watcher() {
+    let service = Service::new("circus-socket");
+    let watcher = format!(
+        "[watcher:web]\ncmd=sleep 600\nuse_sockets=True\n[socket:web]\nhost=127.0.0.1\nport={}\n",
+        service.port
+    );
+    let (mut supervisor, _) = circus(&service, &watcher);
+    service.wait();
+    let refused = freed(&["--yes", &service.target()], 3);
+    refused.seen.equal(&refused.document["done"], &json!([]), "done");
+    refused.seen.must(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
+    refused.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
+    serves(service.port);
+}
+
+fn must_notice_the_loop(seconds: &str) {
+    let service = Service::new(&format!("loop-{seconds}"));
+    let code = format!("while :; do {}; sleep {seconds}; done", service.command());
+    let shell = Supervisor::start(Command::new("sh").args(["-c", &code]));
+    service.must_come_back(&shell, "sh", None);
+}
+
+fn a_loop_starts_it_again_after_a_second() {
+    must_notice_the_loop("1");
+}
+
+fn a_loop_starts_it_again_after_three_seconds() {
+    must_notice_the_loop("3");
+}
+
+fn inetd_is_not_ended() {
+    let service = Service::new("inetd");
+    let line = format!("127.0.0.1:{} stream tcp nowait root /bin/cat cat\n", service.port);
+    let config = service.file("inetd.conf", &line);
+    let mut inetd = Supervisor::start(Command::new("inetd").arg("-i").arg(config));
+    service.wait();
+    let refused = freed(&["--yes", &service.target()], 3);
+    refused.seen.must(refused.document["refused"].to_string().contains("inetd"), "it names inetd");
+    refused.seen.must(matches!(inetd.0.try_wait(), Ok(None)), "inetd runs");
+    serves(service.port);
+}
+
+/// Waits until so many processes have the port. supervisord opens a socket for a moment before it has programs for it.
+#[track_caller]
+fn holders(service: &Service, count: usize) {
+    let there = until(|| {
+        let seen = Look::at(["--pids".to_owned(), service.target()]).run();
+        (seen.text().lines().count() == count).then_some(())
+    });
+    assert!(there.is_some(), "{count} processes have port {}", service.port);
+}
+
+/// A server whose main process starts workers again: all of it is ended as one.
+#[track_caller]
+fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
+    let answer = freed(&["--yes", &service.target()], 0);
+    let plan = steps(&answer, "plan");
+    answer
+        .seen
+        .must(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
+    must_be_had(&answer.seen, service.port);
+    let ended = until(|| server.0.try_wait().ok().flatten());
+    answer.seen.must(ended.is_some(), "its main process has ended");
+}
+
+fn gunicorn_is_ended_whole() {
+    let service = Service::new("gunicorn");
+    service.file("shop.py", "def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n");
+    let bind = format!("127.0.0.1:{}", service.port);
+    let mut command = Command::new("gunicorn");
+    command.args(["--workers", "1", "--no-control-socket", "--bind", &bind, "shop:app"]);
+    let mut server = Supervisor::start(command.current_dir(&service.folder));
+    holders(&service, 2);
+    must_be_ended_whole(&service, &mut server);
+}
+
+fn granian_is_ended_whole() {
+    let service = Service::new("granian");
+    service.file("shop.py", "async def app(scope, receive, send):\n    await receive()\n");
+    let mut command = Command::new("granian");
+    command.args(["--interface", "asgi", "--respawn-failed-workers", "--host", "127.0.0.1"]);
+    command.args(["--port", &service.target(), "shop:app"]).current_dir(&service.folder);
+    let mut server = Supervisor::start(&mut command);
+    // Its main process has bound the port, and only the worker listens.
+    holders(&service, 1);
+    must_be_ended_whole(&service, &mut server);
+}
