@@ -251,6 +251,7 @@ impl Machine {
             accounts: &self.accounts,
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
+            is_installed: |program| os::system_program(&program.to_string_lossy()).is_some(),
         };
         let mut plan = plan(facts, request);
         for step in &plan.steps {

@@ -395,6 +395,15 @@ fn replaced(prepared: &Prepared, state: &PortState) -> bool {
 /// Says whether the port is free, and if not, why.
 fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Result<(), Error> {
     let plan = &prepared.plan;
+    let mut state = state;
+    if state.rows.is_empty() && state.is_taken() {
+        // A server that has bound and does not listen yet is no row of the table until it does.
+        let later = PortState::of(&plan.asked)?;
+        if !later.rows.is_empty() {
+            outcome.came_back |= replaced(prepared, &later);
+        }
+        state = later;
+    }
     if !state.rows.is_empty() {
         (outcome.held_by, _) = observe::holders(state.rows)?;
         outcome.obstacle = Some(Obstacle::Held);

@@ -44,10 +44,12 @@ fn network(process: &Process, table: &ProcessTable) -> Option<Network> {
     if let Some(file) = network_file(process.command.as_deref().unwrap_or_default()) {
         return Some(Network::File(file));
     }
-    let own = os::network_namespace(process.id.pid)?;
-    let others = table.descendants(process.id.pid).into_iter();
-    let mut others = others.filter_map(|child| os::network_namespace(child.id.pid));
-    others.find(|number| *number != own).map(Network::Namespace)
+    // The listener is in this process's own namespace. The helper's first thread may be in the container's (Podman 5.4:
+    // one thread of rootlessport moves there), and its child always is.
+    let here = os::network_namespace(std::process::id())?;
+    let family = table.descendants(process.id.pid).into_iter().map(|child| child.id.pid);
+    let mut others = family.chain([process.id.pid]).filter_map(os::network_namespace);
+    others.find(|number| *number != here).map(Network::Namespace)
 }
 
 /// The monitors of a user's containers.

@@ -15,7 +15,8 @@ use crate::process_table::ProcessTable;
 use crate::role::{Role, role};
 use crate::verdict::Asked;
 use crate::{
-    Candidate, Connection, Evidence, Gap, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
+    Candidate, Condition, Connection, Evidence, Gap, Holder, Listener, Process, ProcessId, Reason, Service,
+    Socket, Text,
 };
 
 /// How a port is to be freed.
@@ -118,6 +119,8 @@ pub(crate) struct Facts<'a> {
     /// Whether /proc shows the pid namespace of this process.
     pub(crate) own_pid_namespace: bool,
     pub(crate) own_uid: Option<u32>,
+    /// Whether a program is in the system's own folders, from which alone `--via` runs one.
+    pub(crate) is_installed: fn(&Text) -> bool,
 }
 
 /// What would be done to free a port.
@@ -179,8 +182,8 @@ pub(crate) enum Note {
     /// It may be started again by this.
     Returns(Return),
     /// A manager stops it by this command. `restarts` tells whether the manager starts it again after a signal, if that
-    /// is known.
-    Managed { manager: Manager, command: Option<Vec<Text>>, restarts: Option<bool> },
+    /// is known; `runs` whether `--via` would run the command.
+    Managed { manager: Manager, command: Option<Vec<Text>>, restarts: Option<bool>, runs: bool },
     /// The process does nothing until it is resumed.
     Halted(Process),
     /// A virtual machine ends with it.
@@ -236,6 +239,8 @@ pub(crate) enum Refusal {
         manager: Manager,
         command: Option<Vec<Text>>,
     },
+    /// Its manager does not stop it before it is thawed.
+    Frozen(Process),
     /// The program of the command is in none of the system's own folders.
     NoProgram {
         command: Vec<Text>,
@@ -353,7 +358,9 @@ impl Plan {
         let supervisor = facts.supervisors.get(&process.id.pid).cloned();
         let managers = manager::managers(listener, holder, owner, supervisor);
         let first = managers.first();
-        let command = first.and_then(|manager| manager.stop(facts.own_uid));
+        let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
+        // A manager does not stop what is frozen: systemd 257 refuses to.
+        let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
         let step = |action| Step { process: process.clone(), part: Part::Holder(sockets), action };
         if request.via == Via::Signal {
             self.refusals.extend(role(process).map(|role| Refusal::StandsFor {
@@ -366,10 +373,16 @@ impl Plan {
                 self.refusals.extend(facts.forbids(process));
                 if let Some(manager) = first {
                     let restarts = facts.restarts(process, manager);
-                    self.add_note(Note::Managed { manager: manager.clone(), command, restarts });
+                    let runs =
+                        command.as_ref().and_then(|command| command.first()).is_some_and(facts.is_installed);
+                    self.add_note(Note::Managed { manager: manager.clone(), command, restarts, runs });
                 }
             }
             self.steps.push(step(Action::Signal));
+            return;
+        }
+        if frozen {
+            self.refusals.push(Refusal::Frozen(process.clone()));
             return;
         }
         match (first, managers.iter().any(|manager| manager.via() == request.via), command) {
@@ -439,7 +452,13 @@ impl Plan {
         let steps = self.steps.clone();
         for step in &steps {
             let process = &step.process;
-            if let Some(sockets) = facts.others.get(&process.id) {
+            // The workers of one server share what they listen on.
+            let is_said = |sockets: &OtherSockets| {
+                self.notes
+                    .iter()
+                    .any(|note| matches!(note, Note::OtherSockets { sockets: said, .. } if said == sockets))
+            };
+            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !is_said(sockets)) {
                 self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
             }
             if is_virtual_machine(process) {

@@ -180,6 +180,7 @@ impl Machine {
             forwarding: self.forwarding.clone(),
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
+            is_installed: |_| true,
         };
         plan(facts, Request { via, tree, signal: EndSignal::Terminate })
     }

@@ -173,6 +173,11 @@ fn is_wrapper(process: &Process) -> bool {
         _ if is(SHELLS, name) => return runs_a_script(arguments),
         _ => {}
     }
+    // `node --watch server.js` runs the server as a child, and again when a file changes.
+    let watches = |argument: &Text| argument.as_bytes().starts_with(b"--watch");
+    if is(&["node", "nodejs", "bun", "deno", "tsx"], name) && arguments.iter().take(3).any(watches) {
+        return true;
+    }
     let interpreted =
         INTERPRETERS.iter().any(|known| known.as_bytes() == name) || name.starts_with(b"python");
     let script = command.iter().skip(1).find(|argument| !argument.as_bytes().starts_with(b"-"));
@@ -285,6 +290,7 @@ mod tests {
             ("go", &["go", "run", "."]),
             ("python3", &["python3", "/usr/bin/honcho", "start"]),
             ("sudo", &["sudo", "nginx"]),
+            ("node", &["node", "--watch", "server.js"]),
         ] {
             assert!(is_wrapper(&process(5, name, command)), "{command:?}");
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::condition::{self, SignalEffect};
+use crate::containers::relay;
 use crate::manager::{Manager, Via};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
@@ -11,7 +12,7 @@ use crate::render::escape::escape;
 use crate::render::words;
 use crate::role::Role;
 use crate::verdict::Asked;
-use crate::{Candidate, Connection, Listener, Process, Protocol, Service, Socket, Text, shell};
+use crate::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text, shell};
 
 /// What a note is about, in a word.
 pub(crate) fn note_label(note: &Note) -> &'static str {
@@ -61,7 +62,9 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             words::candidate(wrapper)
         ),
         Note::Returns(back) => returns(back),
-        Note::Managed { manager, command, restarts } => managed(manager, command.as_deref(), *restarts),
+        Note::Managed { manager, command, restarts, runs } => {
+            managed(manager, command.as_deref(), *restarts, *runs)
+        }
         Note::Halted(process) => halted(process),
         Note::VirtualMachine(process) => {
             format!(
@@ -147,6 +150,7 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
                 via_word(manager.via())
             )
         }
+        Refusal::Frozen(process) => halted(process),
         Refusal::NoProgram { command } => {
             let name = command.first().map_or_else(String::new, escape);
             let run = shell::line(command).map_or_else(String::new, |line| format!(": run {line} yourself"));
@@ -215,9 +219,10 @@ pub(crate) fn returns(back: &Return) -> String {
     }
 }
 
-fn managed(manager: &Manager, command: Option<&[Text]>, restarts: Option<bool>) -> String {
+fn managed(manager: &Manager, command: Option<&[Text]>, restarts: Option<bool>, runs: bool) -> String {
+    let via = if runs { format!("; so does --via {}", via_word(manager.via())) } else { String::new() };
     let stop = match (command.and_then(shell::line), manager) {
-        (Some(stop), _) => format!(": {stop} stops it; so does --via {}", via_word(manager.via())),
+        (Some(stop), _) => format!(": {stop} stops it{via}"),
         (None, Manager::Supervisor { find: Some(find), .. }) => match shell::line(find) {
             Some(find) => format!(": {find} lists what it runs"),
             None => String::new(),
@@ -239,6 +244,10 @@ fn managed(manager: &Manager, command: Option<&[Text]>, restarts: Option<bool>) 
 
 fn manager_phrase(manager: &Manager) -> String {
     match manager {
+        Manager::Container { container, .. } if pod(container).is_some() => {
+            let pod = pod(container).map_or_else(String::new, |pod| escape(&pod));
+            format!("the pod {pod} with all its containers")
+        }
         Manager::Container { container, .. } => {
             format!("the {} container {}", escape(&container.runtime), words::container(container))
         }
@@ -248,6 +257,11 @@ fn manager_phrase(manager: &Manager) -> String {
         }
         Manager::Supervisor { kind, program: None, .. } => (*kind).to_owned(),
     }
+}
+
+/// The pod that an infra container stands for.
+fn pod(container: &Container) -> Option<Text> {
+    container.name.as_ref().and_then(relay::pod_of_infra)
 }
 
 fn service_phrase(service: &Service) -> String {
@@ -324,7 +338,8 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
         ),
         Role::ServiceHost => "stop the service that has the port: sc.exe stop".to_owned(),
         Role::SuperServer => {
-            "stop the program that it holds the port for, or take the port out of its configuration"
+            "stop the program that it holds the port for, if that closes the port, or take the port out of its \
+             configuration"
                 .to_owned()
         }
         Role::ServiceManager | Role::MachineHelper => return None,
@@ -400,7 +415,7 @@ fn unseen(listener: &Listener) -> String {
     let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
         let help = help.to_string_lossy();
         match help.strip_prefix("sudo allears ") {
-            Some(target) => format!("; sudo allears free {} may", escape(&target.into())),
+            Some(target) => format!("; sudo allears free {} sees them", escape(&target.into())),
             None => format!("; {}", escape(&help.as_ref().into())),
         }
     });
