@@ -46,8 +46,6 @@ fn who_stands_for_others_is_refused_by_name() {
         ("limactl", "limactl hostagent"),
         ("wslrelay.exe", "wslrelay.exe"),
         ("wineserver", "/usr/lib/wine/wineserver"),
-        ("supervisord", "/usr/bin/supervisord -n"),
-        ("xinetd", "/usr/sbin/xinetd -dontfork"),
         ("sshd", "sshd: dev@pts/0"),
         ("sshd-session", "sshd-session: dev@notty"),
         // The kernel's name may be anything, as may the command line.

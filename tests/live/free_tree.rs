@@ -12,7 +12,7 @@ cases![
     a_tree_with_somebody_out_of_reach_is_refused[Need::Linux, Need::Root],
 ];
 
-/// A server that a shell waits for, with a child that closed the socket.
+/// A server that a shell waits for, and the shell.
 fn wrapped() -> (Fixture, u32) {
     let wrapper = ["sh", "-c", "\"$@\"; true", "sh"];
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).through(wrapper).start();
@@ -87,20 +87,18 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
 }
 
 fn a_script_that_started_both_stays() {
-    let (server, wrapper) = wrapped();
-    let target = server.port().to_string();
-    // The answer is the script's last word, so that it outlived the server is seen by its exit code.
-    let script = "sh -c '\"$@\"; true' sh \"$2\" \"$3\" <&9 >/dev/null & sleep 0.2; shift 3; \"$@\"; exit $?";
-    let fixture = fixture_program().display().to_string();
+    let (other, others_wrapper) = wrapped();
     let own = port();
-    let listen = format!("tcp=127.0.0.1:{own}");
-    let enter = format!("exec 9</dev/null; mkfifo \"$1\" 2>/dev/null; exec 9<>\"$1\"; {script}");
-    let fifo = crate::stage::folder().join(format!("free-fifo-{own}")).display().to_string();
-    let launcher = ["sh", "-c", &enter, "sh", &fifo, &fixture, &listen];
-    let words = ["free".to_owned(), "--yes".into(), "--tree".into(), own.to_string()];
+    // The exit code is the script's, so that it has outlived the server. The pipe keeps the server's input open.
+    let script = "mkfifo \"$1\" && exec 9<>\"$1\"; sh -c '\"$@\"; true' sh \"$2\" \"$3\" <&9 >/dev/null & \
+                  shift 3; until \"$1\" -q \"tcp/$5\"; do :; done; \"$@\"; exit $?";
+    let pipe = crate::stage::folder().join(format!("free-pipe-{own}")).display().to_string();
+    let (fixture, listen) = (fixture_program().display().to_string(), format!("tcp=127.0.0.1:{own}"));
+    let launcher = ["sh", "-c", script, "sh", &pipe, &fixture, &listen];
+    let words = ["free", "--yes", "--tree", &own.to_string()].map(str::to_owned);
     let seen = Look::at(words).through(launcher).run().without_panic().code(0);
     seen.must(told(&seen).contains("is free"), "it is free");
-    seen.must(runs(server.pid()) && runs(wrapper), &format!("nobody on {target} was ended"));
+    seen.must(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
 }
 
 fn a_tree_with_somebody_out_of_reach_is_refused() {
