@@ -12,7 +12,7 @@ pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Resul
         tcp: protocol == Protocol::Tcp,
         udp: protocol == Protocol::Udp,
         rare: false,
-        unix: false,
+        unix: protocol == Protocol::Unix,
         ipv4: true,
         ipv6: true,
         all,

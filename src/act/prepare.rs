@@ -13,8 +13,7 @@ use crate::containers::{Inquiry, Runtimes};
 use crate::manager::Account;
 use crate::os::{self, Grip, Row};
 use crate::plan::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, tree,
-    wrappers,
+    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
 use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
@@ -189,13 +188,13 @@ impl Machine {
             Error::new(ErrorKind::Processes, "cannot list the processes of this machine").because(error)
         })?;
         let processes: Vec<&Process> = holders.iter().map(|(process, _)| *process).collect();
-        let known = family(&processes, &table);
-        let (handles, access) = take_hold(&processes, &known, &table, request);
-        let supervision = supervision(&holders, &table, request.signal);
         let mut lineage = os::lineage();
         // However long the chain is.
         let above = lineage.first().map(|own| table.ancestors(*own)).unwrap_or_default();
         lineage.extend(above.iter().map(|entry| entry.id.pid));
+        let known = family(&processes, &table, &lineage);
+        let (handles, access) = take_hold(&processes, &known, &table, &lineage, request);
+        let supervision = supervision(&holders, &table, request.signal);
         let containers = holders
             .iter()
             .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
@@ -322,17 +321,16 @@ fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
 }
 
 /// What is known of the ancestors and descendants of holders, and of the trees of their wrappers.
-fn family(holders: &[&Process], table: &ProcessTable) -> BTreeMap<u32, Process> {
+fn family(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeMap<u32, Process> {
     let relatives = holders.iter().flat_map(|process| {
         let pid = process.id.pid;
         table.ancestors(pid).into_iter().chain(table.descendants(pid))
     });
     let ids: BTreeSet<ProcessId> = relatives.map(|entry| entry.id).collect();
     let mut known = os::describe_ids(&ids.iter().copied().collect::<Vec<_>>());
-    let roots: Vec<ProcessId> = holders
-        .iter()
-        .filter_map(|process| wrappers(process.id, table, &known).last().map(|root| root.id))
-        .collect();
+    // Workers of one server have one tree.
+    let roots: BTreeSet<ProcessId> =
+        holders.iter().map(|process| root(process.id, table, &known, lineage)).collect();
     let members = roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id);
     let more: BTreeSet<ProcessId> = members.filter(|id| !ids.contains(id)).collect();
     known.extend(os::describe_ids(&more.into_iter().collect::<Vec<_>>()));
@@ -344,14 +342,14 @@ fn take_hold(
     holders: &[&Process],
     known: &BTreeMap<u32, Process>,
     table: &ProcessTable,
+    lineage: &[u32],
     request: Request,
 ) -> (Handles, BTreeMap<ProcessId, Access>) {
     let mut ids: BTreeSet<ProcessId> = holders.iter().map(|process| process.id).collect();
     if request.tree {
-        for process in holders {
-            let root = wrappers(process.id, table, known).last().map_or(process.id, |last| last.id);
-            ids.extend(tree(root, table).iter().map(|entry| entry.id));
-        }
+        let roots: BTreeSet<ProcessId> =
+            holders.iter().map(|process| root(process.id, table, known, lineage)).collect();
+        ids.extend(roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id));
     }
     let mut handles = BTreeMap::new();
     let mut access = BTreeMap::new();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(crate) use wrapper::{tree, wrappers};
+pub(crate) use wrapper::{root, tree, wrappers};
 
 use crate::manager::{self, Account, Manager, Via};
 use crate::os::EndSignal;
@@ -410,7 +410,7 @@ impl Plan {
         let mut roots: BTreeSet<ProcessId> = BTreeSet::new();
         for id in &holders {
             let wrappers = wrappers(*id, facts.table, facts.known);
-            let root = wrappers.last().map_or(*id, |outermost| outermost.id);
+            let root = root(*id, facts.table, facts.known, facts.lineage);
             // Workers of one server have one tree.
             if !roots.insert(root) {
                 continue;
@@ -512,12 +512,15 @@ impl Plan {
         if !facts.clients.is_empty() && !ended.is_empty() {
             self.notes.push(Note::Clients(facts.clients.clone()));
         }
-        let in_plan = |listener: &Listener| {
-            !listener.holders.is_empty() && listener.holders.iter().all(|it| ended.contains(&it.process.id))
-        };
-        // What goes with a process of the plan is among its other sockets.
-        if let Some(listener) = facts.other_protocol.iter().find(|listener| !in_plan(listener)) {
-            self.notes.push(Note::OtherProtocol(Box::new(listener.clone())));
+        // What goes with a process of the plan is among its other sockets. The rest is left alone.
+        for listener in &facts.other_protocol {
+            let mut listener = listener.clone();
+            let known = !listener.holders.is_empty() && listener.unseen.is_none();
+            listener.holders.retain(|holder| !ended.contains(&holder.process.id));
+            if !known || !listener.holders.is_empty() {
+                self.notes.push(Note::OtherProtocol(Box::new(listener)));
+                break;
+            }
         }
         match &facts.forwarding {
             Forwarding::RuledOut => {}

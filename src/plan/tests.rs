@@ -120,6 +120,7 @@ fn of_each_role() -> Vec<Process> {
         process(46, &["gvproxy"]),
         process(47, &["wineserver"]),
         process(48, &["sshd: dev@pts/0"]),
+        process(49, &["/usr/sbin/xinetd", "-dontfork"]),
     ]
 }
 
@@ -268,7 +269,7 @@ fn wineserver_is_left_alone_if_the_program_holds_the_socket_too() {
     assert!(refused(vec![wineserver()]));
     // Neither is a program that the socket is for.
     assert!(refused(vec![wineserver(), process(45, &["docker-proxy"])]));
-    assert!(refused(vec![wineserver(), process(49, &["wineserver64"])]));
+    assert!(refused(vec![wineserver(), process(40, &["wineserver64"])]));
 
     // It is left alone for one socket, and holds another one alone.
     let mut machine = Machine::new([wineserver(), node(50)]);
@@ -426,11 +427,17 @@ fn a_tree_that_allears_is_in_is_refused() {
         assert!(plan.refusals.iter().any(refused), "{:?}", plan.refusals);
         assert!(!pids(&plan).contains(&inside));
     }
-    // Without the tree only the server is ended.
+}
+
+#[test]
+fn a_script_that_started_allears_too_stays() {
     let mut machine = in_a_wrapper();
-    machine.entries.push(entry(OWN, 62, 61, 60));
-    machine.lineage = vec![OWN, 62, 61, 60, 1];
-    assert_eq!(machine.signal().refusals, []);
+    machine.entries.push(entry(OWN, 61, 61, 60));
+    machine.lineage = vec![OWN, 61, 60, 1];
+    for (tree, expected) in [(false, vec![63]), (true, vec![62, 63, 64])] {
+        let plan = machine.plan(Via::Signal, tree);
+        assert_eq!((pids(&plan), plan.refusals), (expected, vec![]));
+    }
 }
 
 #[test]
@@ -474,6 +481,12 @@ fn the_other_protocol_is_left_alone_only_if_nobody_in_the_plan_has_it() {
     assert!(!has_note(&machine.signal(), is_left), "it is ended");
     machine.other_protocol = vec![listener(Protocol::Udp, [node(51)])];
     assert!(has_note(&machine.signal(), is_left));
+    machine.other_protocol = vec![listener(Protocol::Udp, [node(50), node(51)])];
+    let names_51 = |note: &Note| {
+        matches!(note, Note::OtherProtocol(listener)
+            if listener.holders.iter().map(|holder| holder.process.id.pid).eq([51]))
+    };
+    assert!(has_note(&machine.signal(), names_51), "whoever is left alone is named");
     machine.other_protocol = vec![listener(Protocol::Udp, [])];
     assert!(has_note(&machine.signal(), is_left), "by whom is unknown");
 }

@@ -121,6 +121,18 @@ pub(crate) fn wrappers<'a>(
     found
 }
 
+/// Returns the process whose tree `--tree` ends: the outermost wrapper that did not start allears too, or the process
+/// itself. A script that starts a server and then allears is a wrapper of both, and stays.
+pub(crate) fn root(
+    id: ProcessId,
+    table: &ProcessTable,
+    facts: &BTreeMap<u32, Process>,
+    lineage: &[u32],
+) -> ProcessId {
+    let wrappers = wrappers(id, table, facts).into_iter();
+    wrappers.take_while(|wrapper| !lineage.contains(&wrapper.id.pid)).last().map_or(id, |root| root.id)
+}
+
 /// Returns a process with all its descendants and, if it leads a process group, that group's members, whose parent may
 /// have ended. The first is the process itself; children follow their parents.
 pub(crate) fn tree(root: ProcessId, table: &ProcessTable) -> Vec<&ProcessEntry> {

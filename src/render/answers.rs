@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::plan as phrases;
 use crate::act::release::{Done, Obstacle, Outcome};
-use crate::plan::{Action, Plan, Refusal};
+use crate::plan::{Action, Part, Plan, Refusal};
 use crate::render::card::wrap;
 use crate::render::escape::{self, escape};
 use crate::render::style::{Meaning, Palette};
@@ -123,7 +123,8 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
 fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
     writeln!(out, "{subject} is not freed:")?;
-    for step in &plan.steps {
+    // The rest of a tree holds nothing.
+    for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
         label(
             "held by",
             &format!("{}: {}", words::process(&step.process), phrases::part(step)),

@@ -39,15 +39,16 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             format!("{} also has {}", words::process(process), sockets.join(", "))
         }
         Note::OtherProtocol(listener) => {
-            let by = listener.holders.first().map_or_else(
-                || "a process that could not be seen".to_owned(),
-                |holder| words::process(&holder.process),
-            );
-            format!(
-                "{}/{} is in use too, by {by}; that is left alone",
-                listener.socket.protocol.as_str(),
-                asked.port
-            )
+            let port = format!("{}/{}", listener.socket.protocol.as_str(), asked.port);
+            match listener.holders.first() {
+                Some(holder) => {
+                    format!(
+                        "{port} is in use too, by {}; that is left alone",
+                        words::process(&holder.process)
+                    )
+                }
+                None => format!("{port} is in use too, by a process that could not be seen"),
+            }
         }
         Note::Clients(connections) => clients(connections),
         Note::Children { process, children, tree } => {

@@ -68,6 +68,12 @@ mod free_endings;
 #[cfg(unix)]
 mod free_refuses;
 #[cfg(unix)]
+mod free_reports;
+#[cfg(unix)]
+mod free_roles;
+#[cfg(unix)]
+mod free_tree;
+#[cfg(unix)]
 mod holder_search;
 #[cfg(unix)]
 mod holders;
@@ -225,6 +231,12 @@ const READY: &[Cases] = &[
     free_endings::cases,
     #[cfg(unix)]
     free_refuses::cases,
+    #[cfg(unix)]
+    free_reports::cases,
+    #[cfg(unix)]
+    free_roles::cases,
+    #[cfg(unix)]
+    free_tree::cases,
     #[cfg(unix)]
     probe::cases,
     #[cfg(unix)]

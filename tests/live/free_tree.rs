@@ -1,0 +1,110 @@
+//! `free` on a server with a wrapper and children: what stays is named, and `--tree` ends the whole and no more.
+
+use crate::free::{freed, must_be_free, runs, steps};
+use crate::stage::{Fixture, Look, Need, Seen, Steps, fixture_program, port};
+
+cases![
+    a_wrapper_stays_and_is_named[Need::Linux],
+    a_tree_ends_the_wrapper_and_nothing_else[Need::Linux],
+    children_that_stay_are_named[Need::Linux],
+    a_shell_that_a_person_types_into_is_no_wrapper[Need::Linux, Need::Program("bash")],
+    a_script_that_started_both_stays[Need::Linux],
+    a_tree_with_somebody_out_of_reach_is_refused[Need::Linux, Need::Root],
+];
+
+/// A server that a shell waits for, and the shell.
+fn wrapped() -> (Fixture, u32) {
+    let wrapper = ["sh", "-c", "\"$@\"; true", "sh"];
+    let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).through(wrapper).start();
+    let parent = parent(server.pid());
+    (server, parent)
+}
+
+fn parent(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    let fields = stat.rsplit(") ").next().expect("fields after the name");
+    fields.split(' ').nth(1).and_then(|parent| parent.parse().ok()).expect("a parent")
+}
+
+fn told(seen: &Seen) -> String {
+    seen.text().to_owned() + &seen.errors()
+}
+
+fn a_wrapper_stays_and_is_named() {
+    let (server, wrapper) = wrapped();
+    let target = server.port().to_string();
+    let dry = Look::at(["free", "-n", &target]).run().code(1);
+    dry.must(dry.text().contains(&format!("sh (pid {wrapper}")), "the wrapper is named");
+    dry.must(dry.text().contains("--tree"), "what ends it too is said");
+    let answer = freed(&["--yes", &target], 0);
+    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the server alone");
+    must_be_free(&answer.seen, server.port(), &[server.pid()]);
+}
+
+fn a_tree_ends_the_wrapper_and_nothing_else() {
+    let (server, wrapper) = wrapped();
+    // Of the same parent, session and process group.
+    let (other, others_wrapper) = wrapped();
+    let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
+    answer.seen.equal(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
+    must_be_free(&answer.seen, server.port(), &[server.pid(), wrapper]);
+    answer.seen.must(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+}
+
+fn children_that_stay_are_named() {
+    let server = Fixture::start([
+        format!("tcp=127.0.0.1:{}", port()),
+        "close".into(),
+        "fork=2".into(),
+        format!("tcp=127.0.0.1:{}", port()),
+    ]);
+    let target = server.port().to_string();
+    let children = server.children();
+    let dry = Look::at(["free", "-n", &target]).run().code(1);
+    for child in &children {
+        dry.must(dry.text().contains(&child.to_string()), "each child is named");
+    }
+    let answer = freed(&["--dry-run", "--tree", &target], 1);
+    answer.seen.equal(steps(&answer, "plan"), server.family(), "a tree has them");
+    let answer = freed(&["--yes", &target], 0);
+    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the holder alone");
+}
+
+fn a_shell_that_a_person_types_into_is_no_wrapper() {
+    // What editors start in their terminals; the commands come by a pipe here.
+    let folder = crate::stage::folder().join("free-init-file");
+    std::fs::write(&folder, "").expect("write a file");
+    let file = folder.display().to_string();
+    let script = "exec 9<&0; bash --init-file \"$1\" -- <<EOF\n\"$2\" \"$3\" <&9; true\nEOF";
+    let fixture = fixture_program().display().to_string();
+    let listen = format!("tcp=127.0.0.1:{}", port());
+    let launcher = ["bash", "-c", script, "bash", &file, &fixture, &listen];
+    let server = Steps::new(["pad"]).through(launcher).start();
+    let shell = parent(server.pid());
+    let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
+    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the server alone");
+    answer.seen.must(!steps(&answer, "plan").contains(&shell), "not the shell");
+}
+
+fn a_script_that_started_both_stays() {
+    let (other, others_wrapper) = wrapped();
+    let own = port();
+    // The exit code is the script's, so that it has outlived the server. The pipe keeps the server's input open.
+    let script = "mkfifo \"$1\" && exec 9<>\"$1\"; sh -c '\"$@\"; true' sh \"$2\" \"$3\" <&9 >/dev/null & \
+                  shift 3; until \"$1\" -q \"tcp/$5\"; do :; done; \"$@\"; exit $?";
+    let pipe = crate::stage::folder().join(format!("free-pipe-{own}")).display().to_string();
+    let (fixture, listen) = (fixture_program().display().to_string(), format!("tcp=127.0.0.1:{own}"));
+    let launcher = ["sh", "-c", script, "sh", &pipe, &fixture, &listen];
+    let words = ["free", "--yes", "--tree", &own.to_string()].map(str::to_owned);
+    let seen = Look::at(words).through(launcher).run().without_panic().code(0);
+    seen.must(told(&seen).contains("is free"), "it is free");
+    seen.must(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+}
+
+fn a_tree_with_somebody_out_of_reach_is_refused() {
+    let server = Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork-as=65533".into()]).start();
+    let target = server.port().to_string();
+    let launcher = crate::unprivileged::nobody_with("+sys_ptrace,+dac_read_search");
+    let seen = Look::at(["free", "--yes", "--tree", &target]).through(launcher).run().code(3);
+    seen.must(server.family().into_iter().all(runs), "nobody was ended");
+}
