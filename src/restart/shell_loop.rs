@@ -1,6 +1,7 @@
 //! A loop in a shell script that starts a program again and again. What a shell was given shows whether it has one; a
 //! shell that reads its commands from a terminal shows nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::program::Program;
@@ -81,26 +82,51 @@ fn names_of(child: &Process) -> Vec<Vec<u8>> {
     names
 }
 
+/// Loops within loops are looked into this deep.
+const DEEPEST: usize = 32;
+
 /// The body of a loop that starts the program, if the code has one.
 fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let words = words(code);
-    let is = |at: usize, word: &[u8]| words.get(at).is_some_and(|known| known.as_slice() == word);
-    // A keyword is one only where a command may begin.
-    let begins = |at: usize| at == 0 || words.get(at - 1).is_some_and(|before| opens_command(before));
+    let is_name = |word: &Vec<u8>| names.iter().any(|name| file_name(word) == name.as_slice());
+    let last = words.iter().rposition(is_name);
+    // Functions after whose beginning the program is named: where they end decides nothing here.
+    let functions: BTreeSet<&[u8]> = words
+        .windows(3)
+        .enumerate()
+        .filter_map(|(at, part)| match part {
+            [name, open, close] if open == b"(" && close == b")" && last > Some(at) => Some(name.as_slice()),
+            _ => None,
+        })
+        .collect();
+    // Whether a body names the program, starts what a variable holds, or calls a function that names it.
+    let starts = |body: &[Vec<u8>]| {
+        body.iter().enumerate().any(|(at, word)| {
+            let is_command = at == 0 || body.get(at - 1).is_some_and(|before| opens_command(before));
+            let is_variable = word.starts_with(b"$") && !word.starts_with(b"$(");
+            let calls = is_variable || word == b"eval" || functions.contains(word.as_slice());
+            is_name(word) || (is_command && calls)
+        })
+    };
     let mut open: Vec<usize> = Vec::new();
-    let mut found: Option<Vec<Vec<u8>>> = None;
-    for at in 0..words.len() {
-        if is(at, b"do") && begins(at) {
-            open.push(at + 1);
-        } else if is(at, b"done") && begins(at) {
-            let Some(start) = open.pop() else { continue };
-            let body = words.get(start..at).unwrap_or_default();
-            if found.is_none() && starts(body, &words, names) {
-                found = Some(body.to_vec());
+    for (at, word) in words.iter().enumerate() {
+        // A keyword is one only where a command may begin.
+        if at > 0 && !words.get(at - 1).is_some_and(|before| opens_command(before)) {
+            continue;
+        }
+        match word.as_slice() {
+            b"do" => open.push(at + 1),
+            b"done" => {
+                let deep = open.len() > DEEPEST;
+                let body = open.pop().filter(|_| !deep).and_then(|start| words.get(start..at));
+                if let Some(body) = body.filter(|body| starts(body)) {
+                    return Some(body.to_vec());
+                }
             }
+            _ => {}
         }
     }
-    found
+    None
 }
 
 /// Whether the next word begins a command.
@@ -110,31 +136,6 @@ fn opens_command(word: &[u8]) -> bool {
         b"until", b"!",
     ];
     OPENING.contains(&word)
-}
-
-/// Whether a loop's body starts the program: it names it, what it starts is in a variable, or it calls a function that
-/// does either.
-fn starts(body: &[Vec<u8>], whole: &[Vec<u8>], names: &[Vec<u8>]) -> bool {
-    let named = |words: &[Vec<u8>]| {
-        words.iter().any(|word| names.iter().any(|name| file_name(word) == name.as_slice()))
-    };
-    if named(body) {
-        return true;
-    }
-    let commands =
-        (0..body.len()).filter(|at| *at == 0 || body.get(at - 1).is_some_and(|before| opens_command(before)));
-    commands.filter_map(|at| body.get(at)).any(|command| {
-        let is_variable = command.starts_with(b"$") && !command.starts_with(b"$(");
-        is_variable || command == b"eval" || function(whole, command).is_some_and(&named)
-    })
-}
-
-/// The words of a function of this name, to the end of the code: where it ends decides nothing here.
-fn function<'a>(words: &'a [Vec<u8>], name: &[u8]) -> Option<&'a [Vec<u8>]> {
-    let at = words.windows(3).position(
-        |part| matches!(part, [word, open, close] if word == name && open == b"(" && close == b")"),
-    )?;
-    words.get(at + 3..)
 }
 
 /// How long a loop's body sleeps, if it says so in numbers.

@@ -430,6 +430,19 @@ fn loops_in_scripts() {
 }
 
 #[test]
+fn long_scripts_take_no_time() {
+    // As long as the longest script that is read, of nothing but loops and calls.
+    for part in ["do x;", "f(){ ", "while f; do f; ", "for f in g; do $(f); done; "] {
+        let code = part.repeat(LONGEST_FILE as usize / part.len());
+        let code = format!("{code}{}", "done; ".repeat(1000));
+        let began = std::time::Instant::now();
+        let machine = Machine::default().runs("/usr/bin/dash", &["sh", "-c", &code]);
+        let _ = machine.runs("/usr/bin/node", &["node", "x.js"]).restarters();
+        assert!(began.elapsed() < 20 * SECOND, "{part}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
 fn how_long_a_shell_sleeps_now() {
     let of = |command: &[&str]| {
         let mut machine =
