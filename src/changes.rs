@@ -3,6 +3,7 @@
 //! Only what both could see is compared: what one side was not asked for, or could not see, is no difference.
 
 mod alike;
+mod pairing;
 #[cfg(test)]
 mod tests;
 
@@ -139,7 +140,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     }
     let mut found = Found { changes: Vec::new(), unseen: 0 };
     for (old, new) in places.into_values() {
-        found.pair(old, new, sight);
+        found.pair(&old, &new, sight);
     }
     for change in &mut found.changes {
         change.certain = match (change.kind, change.listener()) {
@@ -208,46 +209,25 @@ struct Found {
 }
 
 impl Found {
-    /// Pairs the listeners of one place: those that are the same socket, then those with the same holders, with a
-    /// holder in common, and whatever is left.
-    fn pair(&mut self, mut old: Vec<&Listener>, mut new: Vec<&Listener>, sight: Sight) {
-        self.pair_by_inode(&mut old, &mut new, sight);
-        let same: [fn(Sight, &Listener, &Listener) -> bool; 3] =
-            [Sight::are_held_alike, Sight::share_a_holder, |_, a, _| has_a_place(a)];
-        for same in same {
-            new.retain(|after| {
-                let Some(at) = old.iter().position(|before| same(sight, before, after)) else { return true };
-                self.compare(old.remove(at), after, sight);
-                false
-            });
-        }
-        self.changes.extend(old.into_iter().map(|before| Change::one(ChangeKind::Closed, before)));
-        self.changes.extend(new.into_iter().map(|after| Change::one(ChangeKind::Opened, after)));
-    }
-
-    fn pair_by_inode(&mut self, old: &mut Vec<&Listener>, new: &mut Vec<&Listener>, sight: Sight) {
-        if !sight.same_machine {
-            return;
-        }
-        let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
-        for (at, before) in old.iter().enumerate().rev() {
-            if let Some(inode) = before.socket.inode {
-                by_inode.entry(inode).or_default().push(at);
+    /// Compares the listeners of one place that are the same in both, and lists the others.
+    fn pair(&mut self, old: &[&Listener], new: &[&Listener], sight: Sight) {
+        let mut paired = (vec![false; old.len()], vec![false; new.len()]);
+        for (before, after) in pairing::pairs(old, new, sight) {
+            for (paired, at) in [(&mut paired.0, before), (&mut paired.1, after)] {
+                if let Some(paired) = paired.get_mut(at) {
+                    *paired = true;
+                }
+            }
+            if let (Some(before), Some(after)) = (old.get(before), new.get(after)) {
+                self.compare(before, after, sight);
             }
         }
-        let mut paired = vec![false; old.len()];
-        new.retain(|after| {
-            let same = after.socket.inode.and_then(|inode| by_inode.get_mut(&inode)?.pop());
-            let Some((before, paired)) = same.and_then(|at| Some((*old.get(at)?, paired.get_mut(at)?)))
-            else {
-                return true;
-            };
-            *paired = true;
-            self.compare(before, after, sight);
-            false
-        });
-        let mut paired = paired.into_iter();
-        old.retain(|_| paired.next() == Some(false));
+        for (listeners, paired, kind) in
+            [(old, paired.0, ChangeKind::Closed), (new, paired.1, ChangeKind::Opened)]
+        {
+            let left = listeners.iter().zip(paired).filter(|(_, paired)| !paired);
+            self.changes.extend(left.map(|(listener, _)| Change::one(kind, listener)));
+        }
     }
 
     fn compare(&mut self, before: &Listener, after: &Listener, sight: Sight) {
@@ -269,9 +249,4 @@ impl Change {
         };
         Change { kind, before, after, differs: Vec::new(), certain: true }
     }
-}
-
-/// Unix sockets without a name are each in a place of their own, as far as they can be told apart.
-fn has_a_place(listener: &Listener) -> bool {
-    listener.socket.inode.is_none() || !matches!(listener.socket.endpoint, Endpoint::Unix { path: None })
 }

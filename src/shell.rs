@@ -1,8 +1,41 @@
 //! Commands as text that is safe to paste into a shell. Pure: words go in, one line comes out, or nothing where no line
 //! is safe. Everything that is printed as a command passes through here.
 
+use std::sync::OnceLock;
+
 use crate::Text;
 use crate::text::acts_on_terminal;
+
+/// Finds the path of this program, if it is not enough to call it by its name with full rights.
+type FindProgram = fn() -> Option<Text>;
+
+static PROGRAM: OnceLock<(FindProgram, OnceLock<Option<Text>>)> = OnceLock::new();
+
+/// Sets how the path is found that [`allears_with_rights`] calls this program by. The library, which does not know
+/// what program it is part of, calls it by its name.
+#[cfg(feature = "cli")]
+pub(crate) fn set_program(find: FindProgram) {
+    // The first call decides: there is one program.
+    let _ = PROGRAM.set((find, OnceLock::new()));
+}
+
+/// Returns the command line that runs this program with these arguments.
+pub(crate) fn allears<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
+    call(&"allears".into(), arguments)
+}
+
+/// Returns the command line that runs this program with these arguments and full rights, as `sudo allears 80`. It has
+/// the program's path if sudo would not find the name.
+pub(crate) fn allears_with_rights<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
+    let path = PROGRAM.get().and_then(|(find, found)| found.get_or_init(find).clone());
+    call(&path.unwrap_or_else(|| "allears".into()), arguments).map(|line| crate::os::with_rights(&line))
+}
+
+fn call<W: AsRef<[u8]>>(program: &Text, arguments: &[W]) -> Option<String> {
+    let words: Vec<&[u8]> =
+        std::iter::once(program.as_bytes()).chain(arguments.iter().map(AsRef::as_ref)).collect();
+    line(&words)
+}
 
 /// The shell a command is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +47,20 @@ pub(crate) enum Shell {
 }
 
 /// Returns one word quoted for the shell of this system. See [`quote_for`].
+#[cfg(feature = "cli")]
 pub(crate) fn quote(word: &Text) -> Option<String> {
     quote_for(crate::os::SHELL, word)
 }
 
 /// Returns a command line for the shell of this system, or `None` if one of its words cannot be quoted safely.
 pub(crate) fn line<W: AsRef<[u8]>>(words: &[W]) -> Option<String> {
-    let quoted: Option<Vec<String>> = words.iter().map(|word| quote(&Text::from(word.as_ref()))).collect();
+    line_for(crate::os::SHELL, words)
+}
+
+/// Returns a command line for a shell, or `None` if one of its words cannot be quoted safely.
+pub(crate) fn line_for<W: AsRef<[u8]>>(shell: Shell, words: &[W]) -> Option<String> {
+    let quoted: Option<Vec<String>> =
+        words.iter().map(|word| quote_for(shell, &Text::from(word.as_ref()))).collect();
     quoted.map(|words| words.join(" "))
 }
 
@@ -101,6 +141,21 @@ mod tests {
         for word in ["a&b", "a%b%", "$x", "a\"b", "a'b", "`x", "", "x;y", "a|b", "^", "C:\\x y\\"] {
             assert_eq!(windows(word), None, "{word}");
         }
+    }
+
+    #[test]
+    fn this_program_is_called_by_a_path_that_is_quoted() {
+        let call = |path: &str| call(&path.into(), &["free", "80"]);
+        assert_eq!(call("allears").as_deref(), Some("allears free 80"));
+        if crate::os::SHELL == Shell::Posix {
+            assert_eq!(call("/home/a b/allears").as_deref(), Some("'/home/a b/allears' free 80"));
+            assert_eq!(allears_with_rights(&["80"]).as_deref(), Some("sudo allears 80"));
+            assert_eq!(
+                allears_with_rights(&["/tmp/a b.sock"]).as_deref(),
+                Some("sudo allears '/tmp/a b.sock'")
+            );
+        }
+        assert_eq!(call("/home/\u{1b}/allears"), None);
     }
 
     #[test]

@@ -25,6 +25,52 @@ fn table_with_chosen_columns_and_order() {
     insta::assert_snapshot!(replay(&["--columns", "pid,port,user,unseen", "--sort", "pid", "--no-header"]));
 }
 
+/// Names of which some are numbers and some are not, in every column that a name can stand in: in rows enough for the
+/// standard library's sort to notice an order that is none.
+#[test]
+fn rows_are_sorted_by_every_column() {
+    let names =
+        ["9", "10", "1a", "2", "100", "1b", "3x", "20", "0a", "19", "2a", "99", "9a", "007", "1z", ""];
+    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(SAVED).unwrap()).unwrap();
+    let one = document["listeners"].as_array().unwrap().iter().find(|it| it["port"] == 3000).unwrap().clone();
+    let row = |at: usize| {
+        let mut row = one.clone();
+        let name = names[at * 7 % names.len()];
+        (row["port"], row["inode"], row["user"]) = ((4000 + at * 37 % 60).into(), at.into(), name.into());
+        let holder = &mut row["holders"][0];
+        for key in ["name", "user", "executable", "directory", "script"] {
+            holder[key] = name.into();
+        }
+        holder["command"] = serde_json::json!([name]);
+        holder["descriptors"] =
+            if at.is_multiple_of(3) { serde_json::json!([3, 70]) } else { serde_json::json!([at]) };
+        row
+    };
+    document["listeners"] = (0..60).map(row).collect();
+    let path = std::env::temp_dir().join(format!("allears-sorted-{}.json", std::process::id()));
+    std::fs::write(&path, document.to_string()).unwrap();
+    let path = path.to_str().unwrap();
+    let help = run(&["--sort", "no-such-column"]);
+    let columns = String::from_utf8(help.stderr).unwrap();
+    let columns = columns.split("the columns are ").nth(1).unwrap().lines().next().unwrap();
+    assert!(columns.split(", ").count() > 30, "{columns}");
+    for column in columns.split(", ") {
+        let output = run(&["--from", path, "--sort", column, "--columns", column]);
+        assert_eq!(
+            (status(&output), output.stdout.iter().filter(|byte| **byte == b'\n').count()),
+            (0, 61),
+            "{column}"
+        );
+    }
+    let output = run(&["--from", path, "--sort", "process", "--columns", "process", "--no-header"]);
+    let mut sorted: Vec<String> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim().to_owned()).collect();
+    sorted.dedup();
+    let natural = ["0a", "1a", "1b", "1z", "2", "2a", "3x", "007", "9", "9a", "10", "19", "20", "99", "100"];
+    assert_eq!(sorted.iter().take(natural.len()).collect::<Vec<_>>(), natural.iter().collect::<Vec<_>>());
+    std::fs::remove_file(path).unwrap();
+}
+
 #[test]
 fn card_of_one_port() {
     insta::assert_snapshot!(replay(&["3000", "--parents"]));

@@ -1,7 +1,9 @@
 //! In what two listeners differ, as far as both sides could see.
 
+use std::collections::HashMap;
+
 use super::Difference;
-use crate::{Container, Holder, Listener};
+use crate::{Container, Holder, Listener, ProcessId, Text};
 
 /// What the two sides have in common.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +39,7 @@ impl Sight {
     /// A holder that one side lacks counts where that side could see all of them.
     fn holders_differ(self, a: &Listener, b: &Listener) -> bool {
         let lacks = |side: &Listener, other: &Listener| {
-            side.unseen.is_none()
-                && other.holders.iter().any(|one| !side.holders.iter().any(|known| self.is_same(one, known)))
+            side.unseen.is_none() && !self.are_among(&other.holders, &side.holders)
         };
         lacks(a, b) || lacks(b, a)
     }
@@ -53,7 +54,9 @@ impl Sight {
             || if self.same_machine { a.id != b.id || named(a, b) } else { named(a, b) }
     }
 
-    fn is_same(self, a: &Holder, b: &Holder) -> bool {
+    pub(super) fn is_same(self, a: &Holder, b: &Holder) -> bool {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
         let (a, b) = (&a.process, &b.process);
         match self.same_machine {
             // A name may be told in full to one and cut for another.
@@ -66,17 +69,77 @@ impl Sight {
         }
     }
 
-    /// Whether the same processes are seen to hold both.
-    pub(super) fn are_held_alike(self, a: &Listener, b: &Listener) -> bool {
-        let all = |a: &Listener, b: &Listener| {
-            a.holders.iter().all(|one| b.holders.iter().any(|other| self.is_same(one, other)))
-        };
-        !a.holders.is_empty() && !b.holders.is_empty() && all(a, b) && all(b, a)
+    /// What holders that are the same have in common.
+    pub(super) fn key(self, holder: &Holder) -> Key<'_> {
+        match self.same_machine {
+            true => Key::Pid(
+                holder.process.id.pid,
+                if self.same_rights { holder.process.name.as_bytes() } else { b"" },
+            ),
+            false => Key::Name(holder.process.name.as_bytes()),
+        }
     }
 
-    pub(super) fn share_a_holder(self, a: &Listener, b: &Listener) -> bool {
-        a.holders.iter().any(|one| b.holders.iter().any(|other| self.is_same(one, other)))
+    /// Everything by which [`Self::is_same`] decides: holders of one identity are the same as the same others.
+    pub(super) fn identity(self, holder: &Holder) -> Identity<'_> {
+        let process = &holder.process;
+        (process.id, process.name.as_bytes(), process.user.as_ref().map(Text::as_bytes))
     }
+
+    /// The keys of all holders. Listeners that are held alike have the same ones.
+    pub(super) fn keys(self, holders: &[Holder]) -> Vec<Key<'_>> {
+        let mut keys: Vec<_> = holders.iter().map(|holder| self.key(holder)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    pub(super) fn identities(self, holders: &[Holder]) -> Vec<Identity<'_>> {
+        let mut identities: Vec<_> = holders.iter().map(|holder| self.identity(holder)).collect();
+        identities.sort_unstable();
+        identities.dedup();
+        identities
+    }
+
+    /// Whether each of these is the same as one of those.
+    fn are_among(self, these: &[Holder], those: &[Holder]) -> bool {
+        if these.len().min(those.len()) <= FEW {
+            return these.iter().all(|one| those.iter().any(|other| self.is_same(one, other)));
+        }
+        let mut by_key: HashMap<Key<'_>, Vec<&Holder>> = HashMap::new();
+        for holder in those {
+            by_key.entry(self.key(holder)).or_default().push(holder);
+        }
+        these
+            .iter()
+            .all(|one| by_key.get(&self.key(one)).into_iter().flatten().any(|other| self.is_same(one, other)))
+    }
+
+    /// Whether the same processes are seen to hold both.
+    pub(super) fn are_held_alike(self, a: &Listener, b: &Listener) -> bool {
+        !a.holders.is_empty()
+            && !b.holders.is_empty()
+            && self.are_among(&a.holders, &b.holders)
+            && self.are_among(&b.holders, &a.holders)
+    }
+}
+
+/// Up to so many holders are compared each with each.
+const FEW: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key<'a> {
+    /// With the name, where that has to be the same too.
+    Pid(u32, &'a [u8]),
+    Name(&'a [u8]),
+}
+
+pub(super) type Identity<'a> = (ProcessId, &'a [u8], Option<&'a [u8]>);
+
+#[cfg(test)]
+thread_local! {
+    /// How many pairs of holders were compared: work is counted, not timed.
+    pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Whether both are told, and not the same.

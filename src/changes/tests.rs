@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Container, Evidence, Gap, Holder, Process, ProcessId, Query, Reason, Service, Socket, Unseen};
 
-fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
+pub(super) fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
     let endpoint = Endpoint::Ip { address: "127.0.0.1".parse().unwrap(), port, interface: None };
     let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
     listener.socket.inode = Some(inode);

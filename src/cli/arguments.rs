@@ -153,7 +153,7 @@ pub(super) struct Wait {
     #[arg(long)]
     pub(super) free: bool,
 
-    /// Give up after this time: 500ms, 30s, 1m [default: never]
+    /// Give up after this time: 500ms, 30s, 1m; at most a year [default: never]
     #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) timeout: Option<Duration>,
 

@@ -56,12 +56,12 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     if exit == Exit::Found {
         made = made.and_then(|()| out.write_all(b"no difference\n"));
     }
-    let exit = written(made.and_then(|()| write_out(&out)), exit);
+    let written = written(made.and_then(|()| write_out(&out)), exit);
     tell(&old, &new, &found, exit);
     if terminal.person && !found.changes.is_empty() {
         summarise(&old, &new, &found);
     }
-    exit
+    written
 }
 
 /// This machine, asked what the snapshot was asked for.

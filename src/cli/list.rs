@@ -9,8 +9,8 @@ use super::{fail, obstacle, question, saved, say, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
-use crate::render::{card, csv, json, table};
-use crate::{Protocol, Query, Selection, Snapshot, Verdict};
+use crate::render::{card, csv, json, order, table};
+use crate::{Protocol, Query, Selection, Snapshot, Verdict, os, shell};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
@@ -41,11 +41,14 @@ pub(super) fn run(list: List) -> Exit {
         Ok(looked) => looked,
         Err(error) => return fail(&error.to_string(), None),
     };
+    if list.from.is_some() && !(list.json || list.ndjson) {
+        forget_help(&mut snapshot);
+    }
     if list.probe && list.from.is_none() {
         crate::probe_listeners(&mut snapshot);
     }
     if let Some(column) = list.rows.sort {
-        snapshot.listeners.sort_by(|a, b| column.compare(a, b));
+        order::sort(&mut snapshot.listeners, Some(column), |listener| listener);
     }
     let exit = exit(snapshot.is_answered());
     if list.verbose {
@@ -56,16 +59,16 @@ pub(super) fn run(list: List) -> Exit {
     let terminal = Terminal::resolve(list.color);
     let answer =
         Answer { list: &list, selection: query.selection(), snapshot: &snapshot, obstacle, terminal };
-    let mut out = BufWriter::new(anstream::AutoStream::new(
-        io::stdout().lock(),
-        if terminal.color { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never },
-    ));
+    let mut out = BufWriter::new(os::output());
     let result = answer.write(exit, &mut out).and_then(|exit| out.flush().map(|()| exit));
     match result {
         Ok(exit) => exit,
         Err(error) => written(Err(error), exit),
     }
 }
+
+/// No arguments.
+const NOTHING: &[&str] = &[];
 
 /// The exit status for whether there is anything that was asked for.
 fn exit(answered: Option<bool>) -> Exit {
@@ -74,6 +77,16 @@ fn exit(answered: Option<bool>) -> Exit {
         Some(false) => Exit::NotFound,
         None => Exit::Unknown,
     }
+}
+
+/// Drops what would help where a snapshot was taken: it is no advice here, and in a file it may be any command.
+fn forget_help(snapshot: &mut Snapshot) {
+    snapshot
+        .listeners
+        .iter_mut()
+        .filter_map(|listener| listener.unseen.as_mut())
+        .for_each(|it| it.help = None);
+    snapshot.gaps.iter_mut().for_each(|gap| gap.help = None);
 }
 
 /// A snapshot on its way out.
@@ -137,7 +150,7 @@ impl Answer<'_> {
         // A saved snapshot may come from another machine, which gives out other ports.
         let automatic = match &self.list.from {
             Some(_) => None,
-            None => crate::os::ready_limits(Protocol::Tcp).automatic,
+            None => os::ready_limits(Protocol::Tcp).automatic,
         };
         let asker = self.asker();
         let options =
@@ -204,7 +217,8 @@ impl Answer<'_> {
             let sudo = unseen
                 .iter()
                 .any(|unseen| unseen.help.as_ref().is_some_and(|help| help.as_bytes().starts_with(b"sudo ")));
-            let help = if sudo { ": sudo allears shows them." } else { "." };
+            let sudo = sudo.then(|| shell::allears_with_rights(NOTHING)).flatten();
+            let help = sudo.map_or_else(|| ".".to_owned(), |sudo| format!(": {sudo} shows them."));
             parts.push(palette.paint(Meaning::Unseen, format!("{whose}{help}")));
         }
         let mut narrow = Vec::new();
@@ -274,8 +288,11 @@ impl Answer<'_> {
         }
         if let Some(verdict) = &self.obstacle {
             let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
-            let command = super::why::typed(&verdict.asked);
-            writeln!(out, "  but it cannot be bound: {reason}; see allears why {command}")?;
+            let asked = super::why::typed(&verdict.asked);
+            // A name of an interface may be one that no command line can hold.
+            let asked =
+                shell::quote(&asked.as_str().into()).unwrap_or_else(|| verdict.asked.port.to_string());
+            writeln!(out, "  but it cannot be bound: {reason}; see allears why {asked}")?;
         }
         Ok(())
     }
@@ -293,12 +310,12 @@ impl Answer<'_> {
     fn pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
         // Whoever uses these pids would reach other processes.
-        if held && self.list.from.is_none() && crate::os::pid_namespace_is_own() != Some(true) {
-            let why = match crate::os::pid_namespace_is_own() {
+        if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
+            let why = match os::pid_namespace_is_own() {
                 None => "it could not be read which pid namespace /proc shows",
-                Some(_) => crate::os::FOREIGN_PIDS,
+                Some(_) => os::FOREIGN_PIDS,
             };
-            return Ok(fail(&format!("no pids are printed: {why}"), Some(crate::os::FOREIGN_PIDS_HELP)));
+            return Ok(fail(&format!("no pids are printed: {why}"), Some(os::FOREIGN_PIDS_HELP)));
         }
         let listeners = &self.snapshot.listeners;
         let mut pids: Vec<u32> = listeners

@@ -22,6 +22,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Command};
@@ -39,7 +40,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(done) = os::errand(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
+    crate::shell::set_program(os::path_for_rights);
     let exit = match parse(&arguments) {
+        Ok(parsed) if answers(&parsed) && os::output_is_missing() => {
+            // Nothing is done for an answer that nobody gets.
+            fail("cannot write the answer: standard output is closed", None)
+        }
         Ok(parsed) => match parsed.command {
             None => list::run(parsed.list),
             Some(Command::Why(arguments)) => why::run(&arguments),
@@ -56,6 +62,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// Whether the answer is more than the exit status.
+fn answers(arguments: &Arguments) -> bool {
+    match &arguments.command {
+        None => !arguments.list.quiet,
+        Some(Command::Wait(wait)) => !wait.quiet,
+        Some(Command::Man { directory }) => directory.is_none(),
+        Some(_) => true,
+    }
+}
+
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
     let matches = Arguments::command().try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
@@ -70,14 +86,16 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
                 }
                 return Err(exit);
             }
-            match error.use_stderr() {
+            if error.use_stderr() {
                 // Where standard error cannot be written there is nobody to tell.
-                true => {
-                    let _ = error.print();
-                    Err(exit)
-                }
-                false => Err(written(error.print(), exit)),
+                let _ = error.print();
+                return Err(exit);
             }
+            let text = match AutoStream::choice(&io::stdout()) {
+                ColorChoice::Never => error.render().to_string(),
+                _ => error.render().ansi().to_string(),
+            };
+            Err(print(text.as_bytes()))
         }
     }
 }
@@ -106,14 +124,16 @@ fn manual(directory: Option<&Path>) -> Exit {
 }
 
 fn print(bytes: &[u8]) -> Exit {
-    written(io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()), Exit::Found)
+    written(why::write_out(bytes), Exit::Found)
 }
 
-/// What became of writing the answer. Whoever closes a pipe has seen enough.
+/// The exit status after the answer was written, or could not be. Whoever closes a pipe, or a socket in place of one,
+/// has read enough.
 fn written(result: io::Result<()>, exit: Exit) -> Exit {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
     match result {
         Ok(()) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Found,
+        Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => Exit::Found,
         Err(error) => fail(&format!("cannot write the answer: {error}"), None),
     }
 }

@@ -1,7 +1,7 @@
 //! What is on the other end of the output: every "auto" is resolved here, once.
 
 use std::env;
-use std::io::{self, IsTerminal, StderrLock, StdoutLock};
+use std::io::{self, IsTerminal, StderrLock};
 
 use anstream::{AutoStream, ColorChoice};
 use terminal_size::terminal_size_of;
@@ -41,13 +41,7 @@ impl Terminal {
     }
 }
 
-/// Standard output, for what may have colours in it. Windows' classic console is told to take them, or if it cannot, is
-/// coloured by its own calls; everywhere else what is written goes through as it is.
-pub(super) fn output() -> AutoStream<StdoutLock<'static>> {
-    AutoStream::always(io::stdout().lock())
-}
-
-/// The same for standard error.
+/// Standard error, for text that may have colours in it.
 pub(super) fn errors() -> AutoStream<StderrLock<'static>> {
     AutoStream::always(io::stderr().lock())
 }

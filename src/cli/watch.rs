@@ -14,6 +14,7 @@ use super::exit::Exit;
 use super::terminal::{self, Terminal};
 use super::{complain, fail, question, say, written};
 use crate::act::watch::Watch;
+use crate::os::Signal;
 use crate::render::style::Palette;
 use crate::render::{changes, table};
 use crate::{Change, Error, Gap, Snapshot};
@@ -26,8 +27,8 @@ use screen::Screen;
 enum Wake {
     /// A key on the screen, or another size of it.
     Input(crossterm::event::Event),
-    /// The process is to end.
-    End,
+    /// A signal, or the end of the terminal.
+    Signal(Signal),
 }
 
 /// What a view is told.
@@ -55,6 +56,11 @@ trait View {
 
     fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Then> {
         Ok(Then::Look)
+    }
+
+    /// Stops until the process is continued, or draws again after it was.
+    fn signal(&mut self, _signal: Signal, _now: Instant) -> io::Result<()> {
+        Ok(())
     }
 
     /// When it has to be drawn again though nothing is new.
@@ -97,8 +103,8 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
             Err(error) => say("note", &format!("no screen on this terminal, but lines: {error}")),
         }
     }
-    // Where signals cannot be heeded they end the process by themselves.
-    let _ = tell_of_ending(&sender);
+    // If signals cannot be handled, they end the process by themselves.
+    let _ = send_signals(false, &sender);
     let terminal = Terminal::resolve(arguments.color);
     let palette = Palette { color: terminal.color };
     let options = changes::Options { width: None, palette, asker: terminal::asker() };
@@ -119,15 +125,17 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
     };
     let board = Board::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
     let screen = Screen::open(board)?;
-    tell_of_ending(sender)?;
+    // Without these two nothing could end the screen and give the terminal back.
+    send_signals(true, sender)?;
     screen::read_input(sender.clone())?;
     Ok(screen)
 }
 
-fn tell_of_ending(sender: &Sender<Wake>) -> io::Result<()> {
+/// Sends signals to the loop.
+fn send_signals(stops: bool, sender: &Sender<Wake>) -> io::Result<()> {
     let sender = sender.clone();
-    crate::os::on_ending(move || {
-        let _ = sender.send(Wake::End);
+    crate::os::on_signals(stops, move |signal| {
+        let _ = sender.send(Wake::Signal(signal));
     })
 }
 
@@ -161,7 +169,12 @@ fn follow(
                     next = now;
                 }
             }
-            Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(Wake::Signal(Signal::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(Wake::Signal(signal)) => {
+                view.signal(signal, now)?;
+                // What happened while it was stopped shows at once.
+                next = now;
+            }
             Err(RecvTimeoutError::Timeout) if then == Then::Look && now >= next => {
                 match watch.look() {
                     Ok(changes) => {

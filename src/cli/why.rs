@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::arguments::Why;
 use super::exit::Exit;
 use super::runtimes::runtimes;
-use super::terminal::{self, Terminal};
+use super::terminal::Terminal;
 use super::{complain, fail, say, written};
 use crate::act::why;
 use crate::render::escape::escape;
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
 
 /// The answer to standard output, whole.
 pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut out = terminal::output();
+    let mut out = crate::os::output();
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
@@ -80,10 +80,11 @@ pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
     }
 }
 
-/// What was asked for, as one types it.
+/// What was asked for, as one types it, not quoted yet.
 pub(super) fn typed(asked: &Asked) -> String {
     let protocol = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
-    let interface = asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
+    let interface =
+        asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", name.to_string_lossy()));
     match asked.address {
         None => format!("{protocol}{}", asked.port),
         Some(address) if address.is_ipv6() => format!("{protocol}[{address}{interface}]:{}", asked.port),

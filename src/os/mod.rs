@@ -84,6 +84,11 @@ mod users;
 mod runtimes;
 
 #[cfg(feature = "cli")]
+#[cfg_attr(unix, path = "output_unix.rs")]
+#[cfg_attr(not(unix), path = "output_windows.rs")]
+mod output;
+
+#[cfg(feature = "cli")]
 #[cfg_attr(unix, path = "terminal_unix.rs")]
 #[cfg_attr(not(unix), path = "terminal_windows.rs")]
 mod terminal;
@@ -114,6 +119,8 @@ pub(crate) use machine::{
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
+#[cfg(feature = "cli")]
+pub(crate) use output::{output, output_is_missing};
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 #[cfg(feature = "cli")]
 pub(crate) use restart_sources::RestartSources;
@@ -122,8 +129,9 @@ use sys::Files;
 #[cfg(feature = "cli")]
 pub(crate) use sys::{Grip, KERNEL, errand};
 #[cfg(feature = "cli")]
-pub(crate) use terminal::{on_ending, output_is_closed, output_takes_escapes};
+pub(crate) use terminal::{CAN_STOP, on_signals, output_is_closed, output_takes_escapes, stop};
 #[cfg(feature = "cli")]
+pub(crate) use users::path_for_rights;
 pub(crate) use users::with_rights;
 
 use crate::process_table::ProcessTable;
@@ -131,6 +139,19 @@ use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
     Socket, Text, Unseen, script,
 };
+
+/// What a signal asks of a program that runs until it is told to end.
+#[cfg(feature = "cli")]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nothing stops and continues a program there"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To end.
+    End,
+    /// To stop until it is continued.
+    Stop,
+    /// It was stopped, and is continued.
+    Continue,
+}
 
 /// Which reader of the socket table is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,30 +5,82 @@ use std::io;
 use std::sync::mpsc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
-use super::threads;
+use super::{Signal, threads};
 
-/// Calls this, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and keeps it from
-/// ending. Where no thread can be started the signals end it as ever, and this is an error. What whoever started the process had it ignore, as nohup(1) does, is ignored still.
-pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
-    let heeded: Vec<i32> =
-        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)).collect();
-    // The thread comes first: a signal that is caught and then read by nobody would be lost, and the process could not
-    // be ended by it any more.
-    let (send, receive) = mpsc::channel::<Signals>();
-    threads::detach("signals", move || {
-        if let Ok(mut signals) = receive.recv() {
-            signals.forever().for_each(|_| tell());
+/// Whether a terminal can stop a process.
+pub(crate) const CAN_STOP: bool = true;
+
+/// Calls `tell`, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and with `stops`
+/// also when SIGTSTP would stop it and when SIGCONT continues it. A signal that the parent process had ignored, as
+/// nohup(1) does, stays ignored.
+///
+/// # Errors
+/// If no thread can be started or no handler be installed. Then every signal still does what it does by default.
+pub(crate) fn on_signals(stops: bool, tell: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
+    let all =
+        if stops { &[SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT][..] } else { &[SIGINT, SIGTERM, SIGHUP] };
+    let handled: Vec<i32> = all.iter().copied().filter(|signal| !is_ignored(*signal)).collect();
+    let (installed, ready) = mpsc::channel();
+    // The handlers are installed by the thread that serves them: without it the signals would be lost.
+    let listen = move || {
+        let mut signals = match Signals::new(handled) {
+            Ok(signals) => signals,
+            Err(error) => return drop(installed.send(Err(error))),
+        };
+        let _ = installed.send(Ok(()));
+        signals.forever().for_each(|signal| {
+            tell(match signal {
+                SIGTSTP => Signal::Stop,
+                SIGCONT => Signal::Continue,
+                _ => Signal::End,
+            });
+        });
+    };
+    threads::detach("signals", listen)?;
+    ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread for signals ended")))
+}
+
+/// Stops this process, or its whole process group, as the terminal's stop character does, and returns when it is
+/// continued. The kernel ignores the request if nobody could continue it (an orphaned process group), and this function
+/// returns at once.
+pub(crate) fn stop(group: bool) -> io::Result<()> {
+    if is_ignored(SIGTSTP) {
+        return Ok(());
+    }
+    let handler = set_action(SIGTSTP, None)?;
+    // The calling thread is the one that runs `main`, to which the kernel gives such a signal first.
+    let stopped = match group {
+        true => rustix::process::kill_current_process_group(rustix::process::Signal::TSTP),
+        false => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP),
+    };
+    set_action(SIGTSTP, Some(handler))?;
+    Ok(stopped?)
+}
+
+/// Sets what a signal does, the default if `action` is `None`, and returns what it did.
+#[expect(unsafe_code, reason = "what a signal does can be set in no safe form")]
+fn set_action(signal: i32, action: Option<libc::sigaction>) -> io::Result<libc::sigaction> {
+    // SAFETY: every field may be zero, and zeroes are the default action (SIG_DFL) with no flags and no mask. What is
+    // set is either that or what this very call returned before. Both pointers are to memory of their type.
+    unsafe {
+        let action = action.unwrap_or_else(|| std::mem::zeroed());
+        let mut old = std::mem::zeroed();
+        match libc::sigaction(signal, &raw const action, &raw mut old) {
+            0 => Ok(old),
+            _ => Err(io::Error::last_os_error()),
         }
-    })?;
-    send.send(Signals::new(heeded)?).map_err(io::Error::other)
+    }
 }
 
 /// Whether nobody can read any more what is written to standard output: a pipe or a terminal that was closed at its
 /// other end.
 pub(crate) fn output_is_closed() -> bool {
+    if super::output_is_missing() {
+        return true;
+    }
     let output = io::stdout();
     let mut polled = [PollFd::new(&output, PollFlags::empty())];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };

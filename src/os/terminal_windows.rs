@@ -9,14 +9,27 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::core::BOOL;
 
-type Tell = Box<dyn Fn() + Send>;
+use super::Signal;
+
+type Tell = Box<dyn Fn(Signal) + Send>;
 
 static TELL: OnceLock<Mutex<Tell>> = OnceLock::new();
 
-/// Calls this, on a thread of its own, when Ctrl-C or Ctrl-Break is typed or the console is closed, and keeps the
+/// A console does not stop processes.
+pub(crate) const CAN_STOP: bool = false;
+
+/// Does nothing: a console does not stop processes.
+pub(crate) fn stop(_group: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// Calls `tell`, on a thread of its own, when Ctrl-C or Ctrl-Break is typed or the console is closed, and keeps the
 /// process from ending at once. To be called once.
+///
+/// # Errors
+/// If no handler can be installed. Then the process ends by itself.
 #[expect(unsafe_code, reason = "the console is asked by a system call")]
-pub(crate) fn on_ending(tell: impl Fn() + Send + 'static) -> io::Result<()> {
+pub(crate) fn on_signals(_stops: bool, tell: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     if TELL.set(Mutex::new(Box::new(tell))).is_err() {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists));
     }
@@ -48,7 +61,7 @@ pub(crate) fn output_takes_escapes() -> bool {
 #[expect(unsafe_code, reason = "the form that the system calls")]
 unsafe extern "system" fn handler(_event: u32) -> BOOL {
     if let Some(tell) = TELL.get() {
-        tell.lock().unwrap_or_else(PoisonError::into_inner)();
+        tell.lock().unwrap_or_else(PoisonError::into_inner)(Signal::End);
     }
     1
 }

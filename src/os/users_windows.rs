@@ -80,9 +80,14 @@ pub(super) fn name_of_sid(sid: &str) -> Option<Text> {
 }
 
 /// A command as one with full rights would run it.
-#[cfg(feature = "cli")]
 pub(crate) fn with_rights(command: &str) -> String {
     format!("{command}, run as administrator,")
+}
+
+/// An elevated shell finds what others find.
+#[cfg(feature = "cli")]
+pub(crate) fn path_for_rights() -> Option<Text> {
+    None
 }
 
 fn wide(text: &str) -> Vec<u16> {

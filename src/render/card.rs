@@ -41,13 +41,14 @@ pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write)
     let mut groups: Vec<Vec<&Listener>> = Vec::new();
     for listener in &snapshot.listeners {
         let same = |group: &&mut Vec<&Listener>| {
-            group
-                .first()
-                .is_some_and(|first| same_but_address(first, listener) && same_reach(first, listener))
+            options.width.is_some()
+                && group
+                    .first()
+                    .is_some_and(|first| same_but_address(first, listener) && same_reach(first, listener))
         };
         match groups.iter_mut().find(same) {
-            Some(group) if options.width.is_some() => group.push(listener),
-            _ => groups.push(vec![listener]),
+            Some(group) => group.push(listener),
+            None => groups.push(vec![listener]),
         }
     }
     for (at, group) in groups.iter().enumerate() {

@@ -1,6 +1,5 @@
 //! The columns of table and CSV: names, headings, and what stands in them.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -179,17 +178,6 @@ impl Column {
             }
         };
         value.unwrap_or_default()
-    }
-}
-
-impl Column {
-    /// The order of two listeners by this column: numbers as numbers, and what is not told last.
-    pub(crate) fn compare(self, a: &Listener, b: &Listener) -> Ordering {
-        let (left, right) = (self.value(a, a.holders.first()), self.value(b, b.holders.first()));
-        match (left.parse::<u64>(), right.parse::<u64>()) {
-            (Ok(left), Ok(right)) => left.cmp(&right),
-            _ => left.is_empty().cmp(&right.is_empty()).then_with(|| left.cmp(&right)),
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::Text;
 use crate::text::acts_on_terminal;
+use crate::{Text, shell};
 
 /// The text with controls, marks of writing direction and invisible characters written as `\n`, `\x1b`, `\u{202e}`,
 /// and bytes that are not UTF-8 as `\xff`.
@@ -32,9 +32,13 @@ fn push(shown: &mut String, character: char) {
     };
 }
 
-/// A command line as one could type it: arguments with spaces or quotes stand in quotes.
+/// A command line as one could type it in sh: arguments are quoted where they need it. What no command line can hold is
+/// escaped as everywhere.
 pub(crate) fn command_line(arguments: &[Text]) -> String {
     let quote = |argument: &Text| {
+        if let Some(quoted) = shell::quote_for(shell::Shell::Posix, argument) {
+            return quoted;
+        }
         let shown = escape(argument);
         let plain = |character: char| !character.is_whitespace() && !"'\"`$&|;<>()*?!#".contains(character);
         match !shown.is_empty() && shown.chars().all(plain) {

@@ -26,6 +26,8 @@ pub(crate) mod csv;
 #[cfg(feature = "cli")]
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
+pub(crate) mod order;
+#[cfg(feature = "cli")]
 mod plan;
 #[cfg(feature = "cli")]
 mod started;

@@ -117,7 +117,8 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             format!("{} is held by the kernel itself, which no process can be ended for", place(socket))
         }
         Refusal::Denied(process) => {
-            let again = os::with_rights(&format!("allears free {}", target(asked)));
+            let again = shell::allears_with_rights(&["free", &target(asked)]);
+            let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", words::process(process))
         }
         Refusal::Failed(process, error) => {
@@ -414,10 +415,14 @@ fn clients(connections: &[Connection]) -> String {
 
 fn unseen(listener: &Listener) -> String {
     let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
-        let help = help.to_string_lossy();
-        match help.strip_prefix("sudo allears ") {
-            Some(target) => format!("; sudo allears free {} sees them", escape(&target.into())),
-            None => format!("; {}", escape(&help.as_ref().into())),
+        let port = listener.socket.endpoint.port().filter(|_| help.as_bytes().starts_with(b"sudo "));
+        let free = port.and_then(|port| {
+            let udp = if listener.socket.protocol == Protocol::Udp { "udp/" } else { "" };
+            shell::allears_with_rights(&["free", &format!("{udp}{port}")])
+        });
+        match free {
+            Some(free) => format!("; {free} sees them"),
+            None => format!("; {}", escape(help)),
         }
     });
     format!("not every holder of {} could be seen{}", place(&listener.socket), help.unwrap_or_default())

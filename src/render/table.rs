@@ -154,20 +154,23 @@ fn group<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<(usi
     groups
 }
 
-/// Whether two listeners differ in address or family alone.
+fn ids(listener: &Listener) -> impl Iterator<Item = crate::ProcessId> {
+    listener.holders.iter().map(|holder| holder.process.id)
+}
+
+/// Whether two listeners differ in address or family alone. What is cheap to compare comes first: thousands of
+/// listeners may share a port.
 pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
-    let pids =
-        |listener: &Listener| listener.holders.iter().map(|holder| holder.process.id).collect::<Vec<_>>();
     let port = a.socket.endpoint.port();
-    port.is_some()
+    a.socket.endpoint != b.socket.endpoint
+        && port.is_some()
         && port == b.socket.endpoint.port()
         && a.socket.protocol == b.socket.protocol
         && a.socket.state == b.socket.state
         && a.socket.is_listener()
         && a.socket.uid == b.socket.uid
         && a.socket.namespace == b.socket.namespace
-        && a.socket.endpoint != b.socket.endpoint
-        && pids(a) == pids(b)
+        && ids(a).eq(ids(b))
         && a.unseen == b.unseen
         && a.service == b.service
         && a.container == b.container

@@ -9,7 +9,8 @@ use crate::act::bind::RefusalKind;
 use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
 use crate::role::role;
-use crate::{Holder, Listener, Protocol, Reason, State, shell};
+use crate::shell::{self, Shell};
+use crate::{Holder, Listener, Protocol, Reason, Service, State};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -104,7 +105,8 @@ impl Case<'_> {
             None => target.to_owned(),
         };
         let unprivileged = self.seen.uid.is_some_and(|uid| uid != 0);
-        unprivileged.then(|| format!("sudo allears why {target} reads the forwarding rules"))
+        let command = unprivileged.then(|| shell::allears_with_rights(&["why", &target])).flatten()?;
+        Some(format!("{command} reads the forwarding rules"))
     }
 
     /// How to end what has the port.
@@ -118,14 +120,21 @@ impl Case<'_> {
         for (_, helps) in self.conditions() {
             add(helps);
         }
-        let mut sudo = "";
+        let mut sudo = false;
         for listener in self.standing {
             self.managed(listener).into_iter().for_each(&mut add);
             let foreign = listener.holders.iter().any(|holder| holder.process.uid != self.seen.uid);
-            if (foreign || listener.unseen.is_some()) && self.seen.uid.is_some_and(|uid| uid != 0) {
-                sudo = "sudo ";
-            }
+            sudo |= (foreign || listener.unseen.is_some()) && self.seen.uid.is_some_and(|uid| uid != 0);
         }
+        let free = |arguments: &[&str]| {
+            let arguments = [&["free", target], arguments].concat();
+            let command = match sudo {
+                true => shell::allears_with_rights(&arguments),
+                false => shell::allears(&arguments),
+            };
+            // The path of this program may be one that no command line can hold.
+            command.unwrap_or_else(|| "allears free, with more rights,".to_owned())
+        };
         let managed = self.standing.iter().any(|listener| !self.managed(listener).is_empty());
         let by_kernel = |listener: &Listener| {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
@@ -140,10 +149,7 @@ impl Case<'_> {
         if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
-        } else if self
-            .standing
-            .iter()
-            .any(|listener| service(listener).is_some_and(crate::Service::is_socket_unit))
+        } else if self.standing.iter().any(|listener| service(listener).is_some_and(Service::is_socket_unit))
         {
             // Said above.
         } else if self.kernel_listens() {
@@ -154,26 +160,22 @@ impl Case<'_> {
                     .to_owned());
             }
         } else if let Some((what, command)) = list_sockets() {
-            let command = command.join(" ");
-            add(format!("{what} holds it, as a rule for a socket unit: {command} names it"));
-        } else if sudo.is_empty() && self.standing.iter().any(|listener| listener.unseen.is_some()) {
+            let names =
+                shell::line(&command).map_or_else(String::new, |command| format!(": {command} names it"));
+            add(format!("{what} holds it, as a rule for a socket unit{names}"));
+        } else if !sudo && self.standing.iter().any(|listener| listener.unseen.is_some()) {
             add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
                  container, or with more rights"
                 .to_owned());
         } else if let Some(who) = by_others {
-            let free = format!("{sudo}allears free {target}");
+            let free = free(&["--dry-run"]);
             add(match managed {
-                true => {
-                    format!("{who} holds it for others, and is not ended; {free} --dry-run says what for")
-                }
-                false => {
-                    format!("{who} holds it for others; {free} --dry-run says what for, and what frees it")
-                }
+                true => format!("{who} holds it for others, and is not ended; {free} says what for"),
+                false => format!("{who} holds it for others; {free} says what for, and what frees it"),
             });
         } else {
-            add(format!(
-                "{sudo}allears free {target} ends it, after asking, and proves that the port is free"
-            ));
+            let free = free(&[]);
+            add(format!("{free} ends it, after asking, and proves that the port is free"));
         }
         if self.kind == VerdictKind::Bound {
             add(format!("it may be about to listen: allears wait {target} tells when it does"));
@@ -195,7 +197,10 @@ impl Case<'_> {
         };
         let mut advice: Vec<String> = Vec::new();
         for manager in found {
-            let stop = manager.stop(own_uid).and_then(|stop| shell::line(&stop));
+            let stop = manager.stop(own_uid).and_then(|stop| match &manager {
+                Manager::Service { service, .. } => shell::line_for(shell_of(service), &stop),
+                _ => shell::line(&stop),
+            });
             let line = match (&manager, stop) {
                 (Manager::Service { service, .. }, _) if service.is_socket_unit() => {
                     stop_socket_unit(service, started, own_uid)
@@ -240,6 +245,11 @@ impl Case<'_> {
             _ => Vec::new(),
         }
     }
+}
+
+/// The shell in which a service manager's command is typed.
+fn shell_of(service: &Service) -> Shell {
+    if service.manager.as_bytes() == b"windows" { Shell::Windows } else { Shell::Posix }
 }
 
 /// What lists and frees a range that Windows keeps back.

@@ -347,6 +347,34 @@ fn services_and_containers_are_stopped_by_their_managers() {
 }
 
 #[test]
+fn a_command_is_quoted_for_its_shell() {
+    let advice = |manager: &str, name: &str| {
+        let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "server");
+        let service = Service {
+            manager: manager.into(),
+            name: name.into(),
+            scope: "system".into(),
+            uid: None,
+            activates: None,
+        };
+        listener.holders[0].process.service = Some(service);
+        judge(seen(IN_USE, IN_USE, vec![listener])).advice
+    };
+    let quoted = advice("systemd", r"a\x2db.service");
+    assert!(quoted[0].starts_with(r"systemctl stop -- 'a\x2db.service' stops"), "{quoted:?}");
+    for name in ["a;b.service", "*.service", "[a].service", "a b.service", "$x.service", "session-3.scope"] {
+        let none = advice("systemd", name);
+        assert!(none.iter().all(|line| !line.contains("systemctl")), "{none:?}");
+    }
+    let windows = advice("windows", "Print Spooler");
+    assert!(windows[0].starts_with("sc.exe stop \"Print Spooler\" stops"), "{windows:?}");
+    for name in ["a&calc", "%x%", "a\"b", "a'b"] {
+        let windows = advice("windows", name);
+        assert!(windows.iter().all(|line| !line.contains("sc.exe stop")), "{windows:?}");
+    }
+}
+
+#[test]
 fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
     let unit = Service {
         manager: "systemd".into(),

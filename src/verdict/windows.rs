@@ -4,6 +4,7 @@
 use super::facts::Case;
 use crate::knowledge::FILE_SHARING;
 use crate::os::Server;
+use crate::shell::{self, Shell};
 use crate::{Holder, Text};
 
 /// The kernel's pid, by which it listens.
@@ -43,10 +44,18 @@ impl Case<'_> {
             let line = match server.services.as_slice() {
                 [] => format!("end {}: the kernel has the port for it", named(server)),
                 [only] => {
-                    let name = only.to_string_lossy();
-                    format!(
-                        "sc.exe stop {name}, as administrator, stops the service that the kernel has the port for"
-                    )
+                    let words: [&[u8]; 3] = [b"sc.exe", b"stop", only.as_bytes()];
+                    match shell::line_for(Shell::Windows, &words) {
+                        Some(stop) => format!(
+                            "{stop}, as administrator, stops the service that the kernel has the port for"
+                        ),
+                        None => {
+                            let name = only.to_string_lossy();
+                            format!(
+                                "stop the service that the kernel has the port for, as administrator: {name}"
+                            )
+                        }
+                    }
                 }
                 several => format!(
                     "stop the one of these services that the kernel has the port for: {}",

@@ -26,6 +26,10 @@ macro_rules! cases {
 #[cfg(unix)]
 mod addresses;
 #[cfg(unix)]
+mod advice;
+#[cfg(unix)]
+mod answers_lost;
+#[cfg(unix)]
 mod burden;
 #[cfg(unix)]
 mod churn;
@@ -43,6 +47,8 @@ mod containers_unasked;
 mod diff;
 #[cfg(unix)]
 mod elsewhere;
+#[cfg(unix)]
+mod endless;
 #[cfg(unix)]
 mod environment_descriptors;
 #[cfg(unix)]
@@ -77,6 +83,8 @@ mod free_tree;
 mod holder_search;
 #[cfg(unix)]
 mod holders;
+#[cfg(unix)]
+mod job_control;
 #[cfg(unix)]
 mod kernel_answers;
 #[cfg(unix)]
@@ -243,6 +251,14 @@ const READY: &[Cases] = &[
     wait::cases,
     #[cfg(unix)]
     watch::cases,
+    #[cfg(unix)]
+    job_control::cases,
+    #[cfg(unix)]
+    advice::cases,
+    #[cfg(unix)]
+    answers_lost::cases,
+    #[cfg(unix)]
+    endless::cases,
     #[cfg(unix)]
     diff::cases,
     #[cfg(unix)]

@@ -23,7 +23,10 @@ fn must_be_unseen(answer: &Answer, user: &str) {
     answer.seen.equal(holders(listener).len(), 0, "holders");
     answer.seen.equal(&listener["unseen"]["reason"], &json!("permission"), "unseen.reason");
     let help = listener["unseen"]["help"].as_str().unwrap_or_default();
-    answer.seen.must(help.contains("sudo allears"), "unseen.help names the command that would show it");
+    answer.seen.must(
+        help.starts_with("sudo ") && help.contains("allears "),
+        "unseen.help names the command that would show it",
+    );
     answer.seen.equal(&answer.document["privileged"], &json!(false), "privileged");
     answer.seen.equal(answer.seen.errors().as_str(), "", "standard error beside a JSON document");
 }
@@ -44,7 +47,8 @@ fn another_users_port_is_held_by_someone_unseen() {
     card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
     let told = card.text().to_owned() + &card.errors();
     card.must(
-        told.contains(&format!("sudo allears {port}")) || told.contains(&format!("sudo allears {target}")),
+        told.contains("sudo ")
+            && (told.contains(&format!("allears {port}")) || told.contains(&format!("allears {target}"))),
         "the command that shows it is told as it must be typed",
     );
     let quiet = Look::at(["-q", &target]).user(Some(NOBODY)).run().code(0);

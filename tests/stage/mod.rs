@@ -36,6 +36,8 @@ pub(crate) use need::{Need, cgroup_root};
 pub(crate) use network::{in_own_network, ip, set_limit};
 #[cfg(unix)]
 pub(crate) use place::ordinary_uid;
+#[cfg(unix)]
+pub(crate) use place::program;
 pub(crate) use place::{NOBODY, clean, copy_of, fixture_program, folder, is_root, ordinary_user};
 #[cfg(unix)]
 pub(crate) use podman::Podman;

@@ -77,8 +77,8 @@ Examples:
   allears watch -c node           only what processes named like node hold
   allears watch --ndjson | jq -r 'select(.event == \"opened\") | .listener.port'
 
-Keys: q, Esc or Ctrl-C end it; space or p pauses; arrows, PgUp, PgDn, Home and
-End scroll; s changes the order. What was opened (+), closed (-) or changed (~)
+Keys: q, Esc or Ctrl-C end it; Ctrl-Z stops it until fg; space or p pauses;
+arrows, PgUp, PgDn, Home and End scroll; s changes the order. What was opened (+), closed (-) or changed (~)
 is marked for five seconds. Where standard output is no terminal, or TERM=dumb,
 each event is a line; --ndjson makes it JSON.
 

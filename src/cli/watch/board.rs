@@ -1,5 +1,7 @@
 //! What stands on the screen: rows with marks, and which of them are in sight. Pure; the time is handed in.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -7,9 +9,10 @@ use jiff::Timestamp;
 use super::{News, Then};
 use crate::render::column::Column;
 use crate::render::escape::escape;
+use crate::render::order;
 use crate::render::style::Meaning;
 use crate::render::table::{self, Cell, shorten};
-use crate::{Change, ChangeKind, Listener};
+use crate::{Change, ChangeKind, Endpoint, Listener, Protocol, Text};
 
 /// How long what happened stays marked.
 const MARKED: Duration = Duration::from_secs(5);
@@ -173,27 +176,16 @@ impl Board {
         let closed = self.recent.iter().filter(|(change, _)| change.kind == ChangeKind::Closed);
         let closed =
             closed.filter_map(|(change, _)| Some((change.before.clone()?, Some(ChangeKind::Closed))));
-        let mark = |listener: &Listener| {
-            let is_of = |change: &Change| {
-                change.after.as_ref().is_some_and(|after| {
-                    after.socket.endpoint == listener.socket.endpoint
-                        && after.socket.protocol == listener.socket.protocol
-                        && after.socket.peer == listener.socket.peer
-                        && after.socket.inode == listener.socket.inode
-                        && after.socket.namespace == listener.socket.namespace
-                })
-            };
-            self.recent.iter().rev().find(|(change, _)| is_of(change)).map(|(change, _)| change.kind)
-        };
+        // Of several changes of one socket the latest counts.
+        let marks: HashMap<_, _> = self
+            .recent
+            .iter()
+            .filter_map(|(change, _)| Some((identity(change.after.as_ref()?), change.kind)))
+            .collect();
+        let mark = |listener: &Listener| marks.get(&identity(listener)).copied();
         let present = self.present.iter().map(|listener| (listener.clone(), mark(listener)));
         let mut rows: Vec<(Listener, Option<ChangeKind>)> = present.chain(closed).collect();
-        rows.sort_by(|(a, _), (b, _)| {
-            let by_place = || a.socket.order(&b.socket);
-            match self.sort {
-                Some(column) => column.compare(a, b).then_with(by_place),
-                None => by_place(),
-            }
-        });
+        order::sort(&mut rows, self.sort, |(listener, _)| listener);
         rows.into_iter().unzip()
     }
 
@@ -236,6 +228,14 @@ impl Board {
         let text = format!("q quits  space {pause}  arrows scroll  s sorts  + opened  - closed  ~ changed");
         Line { pieces: vec![(text, Some(Meaning::Label))], mark: None }
     }
+}
+
+/// What makes a listener of one scan the same as one of the next.
+type Identity<'a> = (&'a Endpoint, Protocol, Option<SocketAddr>, Option<u64>, Option<&'a Text>);
+
+fn identity(listener: &Listener) -> Identity<'_> {
+    let socket = &listener.socket;
+    (&socket.endpoint, socket.protocol, socket.peer, socket.inode, socket.namespace.as_ref())
 }
 
 fn sign(mark: Option<ChangeKind>) -> &'static str {

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
 use super::{News, View};
+use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
 use crate::render::escape::escape;
+use crate::render::order;
 use crate::render::style::Meaning;
 use crate::render::words;
 use crate::render::{changes_json, json};
@@ -57,8 +59,8 @@ impl Lines {
                 writeln!(out, "{:20}  {:8}  {}", "TIME", "EVENT", names.join("  "))?;
             }
             let mut present: Vec<&Listener> = snapshot.listeners.iter().collect();
-            if let Some(column) = self.sort {
-                present.sort_by(|a, b| column.compare(a, b));
+            if self.sort.is_some() {
+                order::sort(&mut present, self.sort, |listener| listener);
             }
             for listener in present {
                 match self.ndjson {
@@ -128,9 +130,7 @@ impl View for Lines {
                 if out.is_empty() {
                     return Ok(());
                 }
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(&out)?;
-                stdout.flush()
+                write_out(&out)
             }
             News::Failed(error) => {
                 let text = error.to_string();

@@ -16,6 +16,7 @@ use crossterm::{execute, queue};
 use super::board::{Board, Line, Wish};
 use super::{News, Then, View, Wake};
 use crate::ChangeKind;
+use crate::os::Signal;
 use crate::render::style::Palette;
 
 /// A terminal that shows a board, and is given back when this is dropped.
@@ -38,6 +39,21 @@ impl Screen {
         // From here on what goes wrong gives it back.
         let screen = Screen { board, color, shown: Vec::new(), size: (0, 0) };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map(|()| screen)
+    }
+
+    /// Gives the terminal back, stops, and takes the terminal again when the process is continued.
+    fn stop(&mut self, group: bool, now: Instant) -> io::Result<()> {
+        give_back();
+        crate::os::stop(group)?;
+        // In the background this stops the process once more, until it is in the foreground.
+        enable_raw_mode()?;
+        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        self.draw_anew(now)
+    }
+
+    fn draw_anew(&mut self, now: Instant) -> io::Result<()> {
+        (self.size, self.shown) = ((0, 0), Vec::new());
+        self.draw(now)
     }
 
     fn draw(&mut self, now: Instant) -> io::Result<()> {
@@ -77,6 +93,10 @@ impl View for Screen {
 
     fn input(&mut self, input: &Event, now: Instant) -> io::Result<Then> {
         let wish = match input {
+            Event::Key(key) if key.kind != KeyEventKind::Release && stops(key) => {
+                self.stop(true, now)?;
+                None
+            }
             Event::Key(key) if key.kind != KeyEventKind::Release => wish(key),
             _ => None,
         };
@@ -88,6 +108,20 @@ impl View for Screen {
             self.draw(now)?;
         }
         Ok(then)
+    }
+
+    fn signal(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
+        match signal {
+            Signal::Stop => self.stop(false, now),
+            // Whoever had the terminal meanwhile may have changed its mode.
+            Signal::Continue => {
+                disable_raw_mode()?;
+                enable_raw_mode()?;
+                execute!(io::stdout(), Hide)?;
+                self.draw_anew(now)
+            }
+            Signal::End => Ok(()),
+        }
     }
 
     fn stale(&self) -> Option<Instant> {
@@ -117,7 +151,7 @@ pub(super) fn read_input(sender: Sender<Wake>) -> io::Result<()> {
             }
         }
         // The terminal is gone.
-        let _ = sender.send(Wake::End);
+        let _ = sender.send(Wake::Signal(Signal::End));
     };
     crate::os::threads::detach("input", read)
 }
@@ -138,6 +172,11 @@ fn give_back_when_falling() {
             told(panic);
         }));
     });
+}
+
+/// Whether a key stops the process: in raw mode the terminal leaves that to the program.
+fn stops(key: &KeyEvent) -> bool {
+    crate::os::CAN_STOP && key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
 fn wish(key: &KeyEvent) -> Option<Wish> {

@@ -10,7 +10,7 @@ use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::walk::Walk;
 use super::{cgroup, pid_namespace, procfs};
 use crate::os::{Held, Row, too_many_files};
-use crate::{Candidate, Evidence, Gap, Protocol, Reason, Socket, Text, Unseen};
+use crate::{Candidate, Endpoint, Evidence, Gap, Protocol, Reason, Socket, Target, Text, Unseen, shell};
 
 /// A process whose descriptors may not be read.
 pub(super) struct Refused {
@@ -207,12 +207,28 @@ fn command_of(pid: u32) -> Vec<Text> {
 
 /// The one command that shows who holds a socket, and what is missing here where something is there already.
 fn help(socket: &Socket) -> String {
-    match (rights(), socket.endpoint.port()) {
-        (missing, _) if super::privileged() => missing,
-        (missing, Some(port)) if missing == SUDO => format!("sudo allears {port}"),
-        (missing, None) if missing == SUDO => "sudo allears -x".to_owned(),
-        (missing, Some(port)) => format!("sudo allears {port} ({missing})"),
-        (missing, None) => format!("sudo allears -x ({missing})"),
+    let missing = rights();
+    if super::privileged() {
+        return missing;
+    }
+    match (shell::allears_with_rights(&[argument(socket)]), missing == SUDO) {
+        (Some(command), true) => command,
+        (Some(command), false) => format!("{command} ({missing})"),
+        (None, _) => missing,
+    }
+}
+
+/// The target that names a socket: its port, its path if that is a target by itself, or all Unix sockets.
+fn argument(socket: &Socket) -> String {
+    match &socket.endpoint {
+        Endpoint::Ip { port, .. } => port.to_string(),
+        Endpoint::Unix { path } => {
+            let path = path.as_ref().and_then(Text::as_str).filter(|path| {
+                let targets = Target::parse_list(path).unwrap_or_default();
+                matches!(targets.as_slice(), [only] if only.is_unix()) && shell::line(&[path]).is_some()
+            });
+            path.map_or_else(|| "-x".to_owned(), str::to_owned)
+        }
     }
 }
 

@@ -91,10 +91,9 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
     let candidates = || candidates(last_users.unwrap_or_default(), held);
     let explained =
         |reason, help: &str, candidates| Some(Unseen { reason, help: Some(help.into()), candidates });
-    let sudo = match row.socket.endpoint.port() {
-        Some(port) => format!("sudo allears {port}"),
-        None => "sudo allears".to_owned(),
-    };
+    let port = row.socket.endpoint.port().map(|port| port.to_string());
+    let sudo =
+        crate::shell::allears_with_rights(port.as_slice()).unwrap_or_else(|| "run with sudo".to_owned());
     if !held.is_empty() {
         // Somebody else used it since.
         let refused = |candidate: &Candidate| walked.refused.contains(&candidate.pid);

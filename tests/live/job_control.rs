@@ -1,0 +1,171 @@
+//! `watch` under job control: a shell in a real terminal stops and continues it.
+
+use crate::stage::{Fixture, Need, folder, port, program};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+cases![
+    ctrl_z_stops_it_and_fg_draws_it_again[Need::Program("tmux"), Need::Program("bash")],
+    a_stop_from_elsewhere_gives_the_terminal_back[Need::Program("tmux"), Need::Program("bash")],
+    it_takes_the_terminal_again_after_a_stop_without_notice[Need::Program("tmux"), Need::Program("bash")],
+    every_end_gives_the_terminal_back[Need::Program("tmux"), Need::Program("bash")],
+];
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// A shell with job control in a terminal whose screen can be read.
+struct Shell {
+    socket: String,
+    pid_file: String,
+}
+
+impl Shell {
+    fn new() -> Shell {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let place = |name: &str| folder().join(format!("{name}-{number}")).display().to_string();
+        let shell = Shell { socket: place("tmux"), pid_file: place("watch-pid") };
+        let bash = ["env", "PS1=ready> ", "bash", "--norc", "--noprofile", "-i"];
+        let size = ["-x", "100", "-y", "30"];
+        shell.tmux(&[&["new-session", "-d"][..], &size, &bash].concat());
+        shell.shows("ready>");
+        shell
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("tmux");
+        command.args(["-f", "/dev/null", "-S", &self.socket]).args(arguments);
+        let output = command.env_remove("TMUX").output().expect("run tmux");
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Types a line.
+    fn enter(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", line]);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    #[track_caller]
+    fn shows_what(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let shown = crate::stage::until(|| is_there(&self.screen()).then_some(()));
+        assert!(shown.is_some(), "{what} is not shown:\n{}", self.screen());
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        self.shows_what(text, |screen| screen.contains(text));
+    }
+
+    /// Starts `watch` of a port in the foreground, and waits until its screen stands there.
+    fn watch(&self, port: u16) {
+        let program = program().display().to_string();
+        let start = format!("echo $$ >{}; exec {program} watch --interval 100ms {port}", self.pid_file);
+        self.enter(&format!("sh -c '{start}'"));
+        self.shows("q quits");
+    }
+
+    /// Sends `watch` a signal.
+    fn signal(&self, signal: Signal) {
+        let pid = std::fs::read_to_string(&self.pid_file).expect("the pid of watch");
+        kill(Pid::from_raw(pid.trim().parse().expect("a pid")), signal).expect("send a signal");
+    }
+
+    /// The shell has the terminal: no screen of `watch`, and lines with an echo.
+    #[track_caller]
+    fn has_the_terminal(&self, what: &str) {
+        self.shows_what(what, |screen| screen.contains(what) && !screen.contains("q quits"));
+        self.enter("clear; stty -a");
+        let cooked = |screen: &str| {
+            let has = |word| screen.split([' ', '\n', ';']).any(|it| it == word);
+            has("icanon") && has("echo") && has("isig")
+        };
+        self.shows_what("a terminal that takes lines", cooked);
+        self.enter("clear");
+    }
+
+    /// `watch` has the terminal, and ends by its key with success.
+    #[track_caller]
+    fn ends_by_its_key(&self) {
+        self.press("q");
+        self.shows_what("the end", |screen| !screen.contains("q quits"));
+        self.enter("echo ended-$?");
+        self.shows("ended-0");
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let mut command = Command::new("tmux");
+        let _ended_already = command.args(["-S", &self.socket, "kill-server"]).output();
+    }
+}
+
+fn server(port: u16) -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{port}")])
+}
+
+fn ctrl_z_stops_it_and_fg_draws_it_again() {
+    let (shell, place) = (Shell::new(), port());
+    let there = server(place);
+    shell.watch(place);
+    shell.shows(&there.pid().to_string());
+    for round in 0..2 {
+        shell.press("C-z");
+        shell.has_the_terminal("Stopped");
+        let columns = 70 + round;
+        shell.tmux(&["resize-window", "-x", &columns.to_string(), "-y", "20"]);
+        shell.enter("fg");
+        shell.shows("q quits");
+        shell.shows(&there.pid().to_string());
+    }
+    shell.press("C-z");
+    shell.has_the_terminal("Stopped");
+    drop(there);
+    shell.enter("fg");
+    shell.shows("nothing listens");
+    shell.ends_by_its_key();
+}
+
+fn a_stop_from_elsewhere_gives_the_terminal_back() {
+    let shell = Shell::new();
+    shell.watch(port());
+    shell.signal(Signal::SIGTSTP);
+    shell.has_the_terminal("Stopped");
+    shell.enter("fg");
+    shell.shows("q quits");
+    shell.ends_by_its_key();
+}
+
+fn it_takes_the_terminal_again_after_a_stop_without_notice() {
+    let shell = Shell::new();
+    shell.watch(port());
+    shell.signal(Signal::SIGSTOP);
+    shell.shows("Stopped");
+    shell.enter("stty sane; clear");
+    shell.shows_what("a prompt alone", |screen| !screen.contains("q quits") && screen.contains("ready>"));
+    shell.enter("fg");
+    shell.shows("q quits");
+    shell.ends_by_its_key();
+}
+
+fn every_end_gives_the_terminal_back() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let shell = Shell::new();
+        shell.watch(port());
+        shell.signal(signal);
+        shell.shows_what("the end", |screen| !screen.contains("q quits"));
+        shell.enter("echo ended-$?");
+        shell.shows("ended-0");
+        shell.has_the_terminal("ready>");
+    }
+}
