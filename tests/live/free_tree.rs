@@ -89,12 +89,11 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
 fn a_script_that_started_both_stays() {
     let (other, others_wrapper) = wrapped();
     let own = port();
-    // The exit code is the script's, so that it has outlived the server. The pipe keeps the server's input open.
-    let script = "mkfifo \"$1\" && exec 9<>\"$1\"; sh -c '\"$@\"; true' sh \"$2\" \"$3\" <&9 >/dev/null & \
-                  shift 3; until \"$1\" -q \"tcp/$5\"; do :; done; \"$@\"; exit $?";
-    let pipe = crate::stage::folder().join(format!("free-pipe-{own}")).display().to_string();
+    // The exit code is the script's, so that it has outlived the server. The server's input ends with the script.
+    let script = "tail -f --pid=$$ /dev/null | sh -c '\"$@\"; true' sh \"$1\" \"$2\" >/dev/null 2>&1 & \
+                  shift 2; until \"$1\" -q \"tcp/$5\"; do :; done; \"$@\"; exit $?";
     let (fixture, listen) = (fixture_program().display().to_string(), format!("tcp=127.0.0.1:{own}"));
-    let launcher = ["sh", "-c", script, "sh", &pipe, &fixture, &listen];
+    let launcher = ["sh", "-c", script, "sh", &fixture, &listen];
     let words = ["free", "--yes", "--tree", &own.to_string()].map(str::to_owned);
     let seen = Look::at(words).through(launcher).run().without_panic().code(0);
     seen.must(told(&seen).contains("is free"), "it is free");
