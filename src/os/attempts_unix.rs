@@ -1,7 +1,6 @@
-//! What bind attempts need of a Unix system: names of errors, SO_REUSEPORT, local addresses (getifaddrs(3)).
+//! What bind attempts need of a Unix system: names of errors, SO_REUSEPORT, local addresses (getifaddrs(3); rtnetlink(7) on Linux).
 
 use std::io;
-use std::net::IpAddr;
 
 use rustix::net::sockopt::set_socket_reuseport;
 
@@ -30,15 +29,20 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
 
 /// The addresses of this machine.
 pub(super) fn local_addresses() -> Option<Vec<Local>> {
-    let interfaces = nix::ifaddrs::getifaddrs().ok()?;
-    let local = interfaces.filter_map(|interface| {
-        let address = interface.address?;
-        let ip = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-            (Some(address), _) => IpAddr::from(address.ip()),
-            (_, Some(address)) => IpAddr::from(address.ip()),
-            _ => return None,
-        };
-        Some(Local { address: ip, interface: interface.interface_name.as_str().into() })
-    });
-    Some(local.collect())
+    #[cfg(target_os = "linux")]
+    return super::sys::local_addresses();
+    #[cfg(not(target_os = "linux"))]
+    {
+        let interfaces = nix::ifaddrs::getifaddrs().ok()?;
+        let local = interfaces.filter_map(|interface| {
+            let address = interface.address?;
+            let ip = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+                (Some(address), _) => std::net::IpAddr::from(address.ip()),
+                (_, Some(address)) => std::net::IpAddr::from(address.ip()),
+                _ => return None,
+            };
+            Some(Local { address: ip, interface: interface.interface_name.as_str().into() })
+        });
+        Some(local.collect())
+    }
 }

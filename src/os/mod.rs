@@ -239,7 +239,7 @@ pub(crate) struct Held {
 }
 
 /// The holders of some rows, in their order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Holders {
     pub(crate) of: Vec<Vec<Held>>,
     pub(crate) unseen: Vec<Option<Unseen>>,
@@ -381,6 +381,9 @@ pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Error> {
     if search == HolderSearch::Bpf && !cfg!(target_os = "linux") {
         return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
+    }
+    if rows.is_empty() && search != HolderSearch::Bpf {
+        return Ok(Holders::default());
     }
     sys::holders(rows, search)
 }

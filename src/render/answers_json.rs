@@ -199,7 +199,8 @@ impl<'a> FreeJson<'a> {
         FreeJson {
             schema: SCHEMA,
             target: target(&plan.asked),
-            plan: plan.steps.iter().map(step).collect(),
+            // A refused plan is none: who holds the port is in `held_by`.
+            plan: plan.steps.iter().filter(|_| plan.refusals.is_empty()).map(step).collect(),
             refused: plan.refusals.iter().map(|refusal| phrases::refusal(refusal, &plan.asked)).collect(),
             instead: instead(plan),
             done: outcome.done.iter().map(done).collect(),

@@ -285,7 +285,11 @@ fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
         why.seen.equal(&why.document["verdict"], &json!("unknown"), "verdict");
         for port in ["8080", "8081"] {
             let why = look(&["why", port]).code(0);
-            why.must(why.text().contains(&format!("sudo allears why {port}")), "it suggests what tells more");
+            let command = format!("allears why {port} reads the forwarding rules");
+            why.must(
+                why.text().contains("sudo ") && why.text().contains(&command),
+                "it suggests what tells more",
+            );
         }
         let processes = Answer::of(look(&["--json", "--user", "65534", "8081"]));
         processes.seen.equal(processes.seen.status.code(), Some(1), "no process holds what is forwarded");

@@ -221,7 +221,7 @@ fn it_looks_less_and_less_often() {
 }
 
 fn durations_and_targets_that_cannot_be_meant_are_refused() {
-    let durations = ["", "x", "5", "-1s", "5x", "s", "1.5.2s", "99999999999999999999999s"];
+    let durations = ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s", "99999999999999999999999s"];
     let durations =
         durations.map(|duration| vec!["wait".to_owned(), format!("--timeout={duration}"), "1".to_owned()]);
     let targets =

@@ -4,6 +4,7 @@ use super::place::{copy_of, fixture_program, folder, program};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The user who has a manager there.
 pub(crate) const STAGED_USER: u32 = 4242;
@@ -19,6 +20,9 @@ pub(crate) struct Systemd {
     cgroup: PathBuf,
 }
 
+/// Several may run at a time.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
 impl Systemd {
     /// Starts it, and waits until its units listen.
     pub(crate) fn start() -> Self {
@@ -27,7 +31,11 @@ impl Systemd {
         let script = folder().join("systemd.sh");
         std::fs::write(&script, include_bytes!("systemd.sh")).expect("write the script");
         let tree = super::cgroup_root().expect("a cgroup2 file system");
-        let cgroup = tree.join(format!("allears-systemd-{}", std::process::id()));
+        let cgroup = tree.join(format!(
+            "allears-systemd-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::create_dir(&cgroup).expect("make a cgroup");
         let log = folder().join("systemd.log");
         let to_log =

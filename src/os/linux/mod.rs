@@ -18,6 +18,7 @@ mod inet_diag;
 #[cfg(feature = "internals")]
 pub(super) mod internals;
 mod limits;
+mod local_addresses;
 mod mounts;
 mod namespace;
 mod netlink;
@@ -57,6 +58,7 @@ pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
 pub(super) use limits::{limits, time_wait_left};
+pub(super) use local_addresses::local_addresses;
 pub(super) use namespace::of_process as network_namespace;
 #[cfg(feature = "cli")]
 pub(super) use pid_namespace::is_own as pid_namespace_is_own;

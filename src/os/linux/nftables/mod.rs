@@ -44,7 +44,10 @@ pub(super) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAddr]) ->
         }
         // This kernel has no nftables.
         Err(Fault::System(errno) | Fault::Refused(errno)) if is_missing(errno) => {}
-        Err(Fault::Refused(errno)) if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied => {
+        // Netlink as a whole may be refused, as in a sandbox.
+        Err(Fault::System(errno) | Fault::Refused(errno))
+            if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
+        {
             found.unread.push(RulesUnread::Permission);
         }
         Err(fault) => found.unread.push(RulesUnread::Error(format!("nftables: {fault}"))),
