@@ -5,12 +5,12 @@ mod accounts;
 pub(crate) mod bind;
 pub(crate) mod connect;
 pub(crate) mod forwarding;
+mod monitors;
 mod observe;
 #[cfg(feature = "cli")]
 pub(crate) mod prepare;
 #[cfg(feature = "cli")]
 pub(crate) mod release;
-mod rootless;
 #[cfg(feature = "cli")]
 mod supervision;
 #[cfg(feature = "cli")]

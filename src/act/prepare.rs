@@ -146,7 +146,8 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
     }
     let (mut sockets, _) = observe::holders(wanted)?;
     Inquiry::new(runtimes).name(&mut sockets);
-    super::rootless::name(&mut sockets);
+    super::monitors::name(&mut sockets);
+    super::monitors::add_units(&mut sockets);
     for listener in sockets {
         let port = listener.socket.endpoint.port().and_then(|port| by_port.get_mut(&port));
         if let Some(port) = port {

@@ -29,6 +29,8 @@ const SETTLE_UNKNOWN: Duration = Duration::from_secs(5);
 const MARGIN: Duration = Duration::from_millis(1500);
 /// How soon after the end of a server a loop in a shell has begun to sleep.
 const LOOP_REACTS: Duration = Duration::from_millis(200);
+/// The same for a container that a unit makes anew.
+const CONTAINER_MARGIN: Duration = Duration::from_secs(5);
 /// The longest a port is watched for something that comes back.
 const LONGEST_SETTLE: Duration = Duration::from_secs(300);
 /// How long what was killed may take to vanish.
@@ -365,9 +367,12 @@ fn settle_time(plan: &Plan) -> Duration {
     let managed = plan.notes.iter().any(|note| matches!(note, Note::Managed { .. } | Note::Wrapper { .. }))
         || plan.steps.iter().any(|step| step.action != Action::Signal);
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
+    let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
     let of = |back: &Return| match (&back.by, back.delay) {
         // It comes back when somebody connects, not after a time.
         (Restarts::SocketUnit(_), _) => base,
+        // A unit makes its container anew before the server starts.
+        (Restarts::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
         (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
         (_, None) => SETTLE_UNKNOWN,
     };

@@ -10,7 +10,7 @@ use crate::process_table::ProcessTable;
 use crate::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
-use crate::{Listener, Process, Text};
+use crate::{Listener, Process, Service, Text};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
@@ -54,7 +54,8 @@ pub(super) fn supervision(
                 returns.extend(restarters.iter().filter_map(by_restarter));
             }
         }
-        let (by_unit, stays_down) = by_unit(process, &pids, signal, &mut policies);
+        let unit = Unit { service: process.service.as_ref(), in_container: process.container.is_some() };
+        let (by_unit, stays_down) = by_unit(&unit, &pids, signal, &mut policies);
         returns.extend(by_unit);
         if stays_down {
             found.stays_down.insert(pid);
@@ -66,24 +67,32 @@ pub(super) fn supervision(
     found
 }
 
+/// The unit that looks after a process.
+struct Unit<'a> {
+    service: Option<&'a Service>,
+    /// Whether it does so by a container.
+    in_container: bool,
+}
+
 /// What units do after their process ends, by scope, user and name: a server with a thousand processes has one unit.
 type Policies = BTreeMap<(Text, Option<u32>, Text), Option<RestartPolicy>>;
 
 /// What the unit of a process does after it ends, and whether it is known to do nothing. The unit reacts to its main
 /// process alone.
 fn by_unit(
-    process: &Process,
+    unit: &Unit<'_>,
     holders: &BTreeSet<u32>,
     signal: EndSignal,
     policies: &mut Policies,
 ) -> (Vec<Return>, bool) {
-    let service = process.service.as_ref().filter(|service| service.manager.as_bytes() == b"systemd");
+    let service = unit.service.filter(|service| service.manager.as_bytes() == b"systemd");
     let Some(service) = service else { return (Vec::new(), false) };
     let key = (service.scope.clone(), service.uid, service.name.clone());
     let policy = policies.entry(key).or_insert_with(|| os::restart_policy(service));
     let Some(policy) = policy else { return (Vec::new(), false) };
     let mut returns = Vec::new();
-    let ends = policy.main_pid.is_none_or(|main| holders.contains(&main));
+    // The main process of a unit that runs a container is its monitor or client, which ends with the container.
+    let ends = unit.in_container || policy.main_pid.is_none_or(|main| holders.contains(&main));
     let after = policy.after_signal(signal.number());
     if ends && after != AfterSignal::StaysDown {
         returns.push(Return {

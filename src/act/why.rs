@@ -42,7 +42,8 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(more);
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut sockets);
-    super::rootless::name(&mut sockets);
+    super::monitors::name(&mut sockets);
+    super::monitors::add_units(&mut sockets);
     let clients = match connected && listens && asked.protocol == Protocol::Tcp {
         true => clients(&asked)?,
         false => Vec::new(),

@@ -286,7 +286,9 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     }
     let held_by_unit =
         facts.sockets.iter().find_map(|listener| Some((listener, held_by_unseen_unit(listener)?)));
-    if let Some((listener, unit)) = held_by_unit.filter(|_| request.via != Via::Service) {
+    if let Some((listener, unit)) =
+        held_by_unit.filter(|(listener, _)| request.via != Via::Service || listener.holders.is_empty())
+    {
         let manager = listener.holders.first().and_then(|holder| {
             manager::managers(listener, holder, None, None).into_iter().find(|one| one.via() == Via::Service)
         });
@@ -319,6 +321,10 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
 
 /// Why a listener's holders may not be ended: some of them were not seen.
 fn unseen(listener: &Listener) -> Option<Refusal> {
+    // That is refused by its unit's name.
+    if held_by_unseen_unit(listener).is_some() {
+        return None;
+    }
     match &listener.unseen {
         Some(unseen) if unseen.reason == Reason::Kernel => {
             Some(Refusal::KernelHolds(listener.socket.clone()))

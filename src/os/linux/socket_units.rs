@@ -32,6 +32,10 @@ pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec
             let of_service = |process: &Process| process.service.as_ref().and_then(Manager::of);
             let manager = holders().find_map(manager);
             let manager = manager.or_else(|| holders().find_map(of_service).filter(|_| thorough));
+            // Nobody was seen to hold it: it may be the manager of the user who opened it.
+            let of_opener = |uid| if uid == 0 { Manager::System } else { Manager::User(uid) };
+            let unseen = thorough && listener.holders.is_empty();
+            let manager = manager.or_else(|| listener.socket.uid.filter(|_| unseen).map(of_opener));
             let unit = manager.and_then(|manager| {
                 let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
                 Some(service(manager, asked.unit_of(listener)?))

@@ -1,4 +1,5 @@
-//! Names the Podman containers behind network helpers, by the processes that watch over containers.
+//! What the processes that watch over Podman's containers tell: the container behind a network helper, and the unit that
+//! runs a container on the machine's network.
 
 use std::io::Read;
 
@@ -25,6 +26,26 @@ pub(super) fn name(listeners: &mut [Listener]) {
             container(&network, &monitors(process.uid, &network, &table), process.uid)
         });
         listener.container = found;
+    }
+}
+
+/// Gives a process in a container the unit of the container's monitor: its own cgroup is outside of that unit.
+pub(super) fn add_units(listeners: &mut [Listener]) {
+    let is_open = |process: &Process| process.container.is_some() && process.service.is_none();
+    let mut holders = listeners
+        .iter_mut()
+        .flat_map(|listener| &mut listener.holders)
+        .filter(|it| is_open(&it.process))
+        .peekable();
+    if holders.peek().is_none() {
+        return;
+    }
+    let Ok(table) = os::process_table() else { return };
+    for holder in holders {
+        let ancestors = table.ancestors(holder.process.id.pid);
+        let monitor = ancestors.iter().find(|entry| entry.name.as_bytes() == b"conmon");
+        let known = monitor.and_then(|entry| os::describe_ids(&[entry.id]).remove(&entry.id.pid));
+        holder.process.service = known.and_then(|monitor| monitor.service);
     }
 }
 
