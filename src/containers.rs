@@ -5,7 +5,7 @@
 mod forwarded;
 mod known;
 pub(crate) mod relay;
-mod reply;
+pub(crate) mod reply;
 pub(crate) mod rootless;
 
 use std::collections::BTreeMap;

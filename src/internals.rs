@@ -2,11 +2,14 @@
 //! promised to anybody else. What belongs to one operating system is in `system`, which may be empty.
 
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 
 pub use crate::os::internals as system;
 
-use crate::Snapshot;
-use crate::render::{card, changes, csv, table};
+use crate::containers::{relay, reply};
+use crate::render::{card, changes, csv, escape, table};
+use crate::shell::{self, Shell};
+use crate::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Target, Text, script, supervisor};
 
 /// Writes a snapshot as a table without colours; `None` for whole rows instead of a width.
 ///
@@ -60,4 +63,82 @@ pub fn restarters(pid: u32) -> String {
         Some(lines)
     });
     described.unwrap_or_default()
+}
+
+/// Takes a target apart as a snapshot stores it, and makes a target of the parts.
+pub fn target_of_its_parts(target: &Target) -> Option<Target> {
+    Target::of_parts(target.parts())
+}
+
+/// A container as its runtime describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningContainer {
+    /// The container.
+    pub container: Container,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Protocol, address and port on the machine, port inside.
+    pub published: Vec<(Protocol, Option<IpAddr>, u16, u16)>,
+    /// Whether it uses the machine's own network.
+    pub on_host: Option<bool>,
+}
+
+/// Returns the containers in a runtime's reply.
+///
+/// # Errors
+/// What is wrong with the reply.
+pub fn container_reply(bytes: &[u8]) -> Result<Vec<RunningContainer>, String> {
+    let published = |one: &reply::Published| (one.protocol, one.address, one.port, one.inside);
+    let container = |one: reply::Running| RunningContainer {
+        container: one.container,
+        addresses: one.addresses,
+        published: one.published.iter().map(published).collect(),
+        on_host: one.on_host,
+    };
+    reply::parse(bytes).map(|found| found.into_iter().map(container).collect())
+}
+
+/// Returns protocol, address on the machine and address in the container from the command line of docker-proxy.
+pub fn docker_proxy(command: &[Text]) -> Option<(Option<Protocol>, Option<SocketAddr>, SocketAddr)> {
+    relay::proxied(command).map(|proxied| (proxied.protocol, proxied.host, proxied.inside))
+}
+
+/// Returns id and name of the container from the command line of conmon.
+pub fn conmon(command: &[Text]) -> Option<(Text, Option<Text>)> {
+    match relay::named(&"conmon".into(), command)?.tells {
+        relay::Tells::Id(id, name) => Some((id, name)),
+        _ => None,
+    }
+}
+
+/// Returns what an interpreter or a launcher runs.
+pub fn script(
+    name: &Text,
+    executable: Option<&Text>,
+    command: &[Text],
+    parent: Option<&Text>,
+) -> Option<Text> {
+    let parent = parent.map(|name| Parent { pid: 1, name: name.clone() });
+    let process = Process {
+        command: Some(command.to_vec()),
+        executable: executable.cloned(),
+        parents: parent.into_iter().collect(),
+        ..Process::new(ProcessId { pid: 2, start: None }, name.clone())
+    };
+    script::of(&process).map(|runs| runs.text().clone())
+}
+
+/// Returns what kind of supervisor a process is.
+pub fn supervisor_kind(name: &Text, command: &[Text]) -> Option<&'static str> {
+    supervisor::kind(name, &mut || command.to_vec())
+}
+
+/// Returns a command line as cards show it.
+pub fn shown_command(command: &[Text]) -> String {
+    escape::command_line(command)
+}
+
+/// Returns a word quoted for sh.
+pub fn quoted_for_sh(word: &Text) -> Option<String> {
+    shell::quote_for(Shell::Posix, word)
 }

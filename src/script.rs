@@ -34,6 +34,12 @@ const LONGEST_WORD: usize = 64;
 
 /// What runs in this process, where its name may be that of an interpreter.
 pub(crate) fn of(process: &Process) -> Option<Runs> {
+    // An empty argument and a path that ends in a separator name no file. What begins with a hyphen is an option, which
+    // may carry a password.
+    find(process).filter(|runs| !runs.text().is_empty() && !runs.text().as_bytes().starts_with(b"-"))
+}
+
+fn find(process: &Process) -> Option<Runs> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     if let Some(by_path) = built(process) {
         return Some(Runs::Named(by_path.into()));

@@ -1,4 +1,5 @@
-//! What users write: a list of targets, and what `lsof -i` takes. A refusal names the part and fits on a line.
+//! Targets as users write them: a list, and the form of `lsof -i`. A snapshot keeps every target that is understood, and
+//! an error is text that a terminal only shows.
 #![no_main]
 
 use allears::{Target, TargetError, internals};
@@ -19,6 +20,7 @@ fn check(target: &Target) {
     assert_eq!(target.single_port().is_some(), first == last && !target.is_unix(), "{target:?}");
     let shown = target.to_string();
     assert!(!shown.is_empty() && internals::is_inert(&shown), "{shown:?}");
+    assert_eq!(internals::target_of_its_parts(target).as_ref(), Some(target));
 }
 
 fn refused(error: &TargetError) {

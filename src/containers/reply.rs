@@ -42,7 +42,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
         return Err("is not HTTP".to_owned());
     }
     if code != b"200" {
-        return Err(format!("has the status {}", code.escape_ascii()));
+        let is_status = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
+        return Err(match is_status {
+            true => format!("has the status {}", code.escape_ascii()),
+            false => "has no status".to_owned(),
+        });
     }
     let mut runtime = "docker";
     for line in lines {
@@ -65,9 +69,21 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
             _ => {}
         }
     }
-    let entries: Vec<Entry> =
-        serde_json::from_slice(body).map_err(|error| format!("is not understood: {error}"))?;
+    let entries: Vec<Entry> = serde_json::from_slice(body).map_err(|error| problem(&error))?;
     Ok(entries.into_iter().map(|entry| entry.running(runtime)).collect())
+}
+
+/// Returns what is wrong with the JSON. For a value of another type, serde_json's own message repeats the value, which is
+/// foreign text of any length.
+fn problem(error: &serde_json::Error) -> String {
+    match error.is_data() {
+        true => format!(
+            "is not understood: a value is missing or of another type at line {} column {}",
+            error.line(),
+            error.column()
+        ),
+        false => format!("is not understood: {error}"),
+    }
 }
 
 /// The header and what follows the empty line.
@@ -263,6 +279,12 @@ mod tests {
             (b"HTTP/1.0 200 OK\r\n", "has no end of its header"),
             (b"SSH-2.0-x\r\n\r\n", "is not HTTP"),
             (b"HTTP/1.0 500 Internal Server Error\r\n\r\n[]", "has the status 500"),
+            (b"HTTP/1.0 200\xecOK\r\n\r\n[]", "has no status"),
+            (b"HTTP/1.0\r\n\r\n[]", "has no status"),
+            (
+                b"HTTP/1.0 200 OK\r\n\r\n[{\"Id\":\"4f\",\"Ports\":\"long\"}]",
+                "is not understood: a value is missing or of another type at line 1 column 26",
+            ),
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", "comes in pieces"),
             (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]", "ends too early"),
             (b"HTTP/1.0 200 OK\r\n\r\n[", "is not understood: EOF while parsing a list at line 1 column 1"),

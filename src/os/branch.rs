@@ -38,7 +38,7 @@ fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
 }
 
 /// The directory that a file `.git` leads to: of a worktree, or of a submodule.
-fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
+pub(super) fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
     (!path.is_empty()).then(|| paths::of(&path.into())).flatten().map(|path| folder.join(path))
 }
@@ -61,7 +61,7 @@ fn branch(files: &mut Files, head: &Path) -> Option<Text> {
 }
 
 /// What a HEAD says.
-fn parse(bytes: &[u8]) -> Option<Text> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Text> {
     let line = bytes.trim_ascii_end();
     if let Some(reference) = line.strip_prefix(b"ref:") {
         return of_reference(reference.trim_ascii_start());
@@ -73,14 +73,26 @@ fn parse(bytes: &[u8]) -> Option<Text> {
 /// `refs/heads/feature/x`; anything else is no branch. Where the references are in a table, HEAD holds
 /// `refs/heads/.invalid`.
 fn of_reference(reference: &[u8]) -> Option<Text> {
-    let name =
-        reference.strip_prefix(b"refs/heads/").filter(|name| !name.is_empty() && *name != b".invalid")?;
+    let name = reference.strip_prefix(b"refs/heads/").filter(|name| is_branch_name(name))?;
     // Never to be taken for a commit; git writes it like this too.
     let looks_like_commit = name.len() == Project::COMMIT_DIGITS && name.iter().all(u8::is_ascii_hexdigit);
     match looks_like_commit {
         true => Some([b"heads/".as_slice(), name].concat().into()),
         false => Some(name.into()),
     }
+}
+
+/// Returns whether git accepts a name below `refs/heads/`, by the rules of git-check-ref-format(1). With any other name
+/// in its HEAD, git reports that there is no valid reference.
+fn is_branch_name(name: &[u8]) -> bool {
+    let forbidden = |byte: &u8| byte.is_ascii_control() || b" ~^:?*[\\".contains(byte);
+    let is_part = |part: &[u8]| !part.is_empty() && !part.starts_with(b".") && !part.ends_with(b".lock");
+    let has = |pair: &[u8]| name.windows(pair.len()).any(|window| window == pair);
+    name.split(|byte| *byte == b'/').all(is_part)
+        && !name.iter().any(forbidden)
+        && !name.ends_with(b".")
+        && !has(b"..")
+        && !has(b"@{")
 }
 
 #[cfg(test)]
@@ -95,7 +107,7 @@ mod tests {
     #[test]
     fn heads() {
         assert_eq!(head(b"ref: refs/heads/main\n").as_deref(), Some("main"));
-        assert_eq!(head(b"ref:refs/heads/feature/x y").as_deref(), Some("feature/x y"));
+        assert_eq!(head(b"ref:refs/heads/feature/x").as_deref(), Some("feature/x"));
         assert_eq!(head(b"ref: refs/heads/.invalid\n"), None, "a table of references");
         assert_eq!(head(b"ref: refs/remotes/origin/main\n"), None);
         assert_eq!(head(b"ref: refs/heads/\n"), None);
@@ -106,6 +118,21 @@ mod tests {
         assert_eq!(head(b"ref: refs/heads/0123456789").as_deref(), Some("heads/0123456789"), "no commit");
         assert_eq!(head(b""), None);
         assert_eq!(parse(b"ref: refs/heads/\xff\n"), Some(b"\xff".as_slice().into()), "bytes are kept");
+    }
+
+    /// As `git branch --show-current` of git 2.47 reports it.
+    #[test]
+    fn names_that_git_accepts() {
+        for name in ["tab", "@", "-x", "a.b", "a/b", "a@b", "lock", "x.locks", "\u{e9}", "{"] {
+            assert!(is_branch_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "", "x y", "a..b", "a\nb", "a~b", "x.lock", "x.lock/y", "a\u{1}b", "a\u{7f}b", "/x", "a//b",
+            "x/", ".invalid", "a/.b", "a.", "a@{b", "a:b", "a?b", "a*b", "a[b", "a\\b", "a^b",
+        ] {
+            assert!(!is_branch_name(name.as_bytes()), "{name}");
+            assert_eq!(parse(format!("ref: refs/heads/{name}").as_bytes()), None, "{name}");
+        }
     }
 
     #[test]

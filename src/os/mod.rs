@@ -7,9 +7,9 @@
 mod ancestors;
 mod branch;
 mod files;
-#[cfg(any(target_os = "macos", test))]
+#[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod launchd;
-#[cfg(any(target_os = "macos", test))]
+#[cfg(any(target_os = "macos", test, feature = "internals"))]
 mod launchd_jobs;
 mod machine;
 #[cfg(feature = "cli")]
@@ -46,7 +46,7 @@ mod process_view;
 mod restart_sources;
 
 /// What is pure of Windows, and is tested everywhere.
-#[cfg(any(windows, test))]
+#[cfg(any(windows, test, feature = "internals"))]
 #[cfg_attr(not(windows), expect(dead_code, reason = "read on Windows alone, tested everywhere"))]
 #[path = "windows"]
 mod windows_parts {
@@ -57,14 +57,8 @@ mod windows_parts {
     pub(super) mod table;
 }
 
-/// What benches and fuzz targets may call of this system.
 #[cfg(feature = "internals")]
-pub mod internals {
-    pub use super::xnu::internals::*;
-
-    #[cfg(target_os = "linux")]
-    pub use super::sys::internals::*;
-}
+pub mod internals;
 
 #[cfg(feature = "cli")]
 mod end_signal;

@@ -257,3 +257,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_script_without_a_name() {
+    for words in [
+        &[&b"ruby"[..], b""][..],
+        &[b"node", b"/srv/"],
+        &[b"java", b"-jar", b"lib/"],
+        &[b"java", b"-jar", b"--password=x"],
+        &[b"python3", b"-m", b""],
+        &[b"php", b"-f", b"--password=x"],
+    ] {
+        assert_eq!(of(&process(words[0], None, words)), None, "{words:?}");
+    }
+}

@@ -163,6 +163,8 @@ fn heads_of_every_form_are_read() {
     for (at, (head, branch)) in [
         ("ref: refs/heads/main\n", Some("main")),
         ("ref: refs/heads/.invalid\n", None),
+        ("ref: refs/heads/a b\n", None),
+        ("ref: refs/heads/\u{1b}[31m\n", None),
         ("ref: refs/remotes/origin/main\n", None),
         ("", None),
         (long.as_str(), None),
@@ -227,15 +229,16 @@ fn a_head_that_may_not_be_read_is_no_branch() {
 fn names_that_are_not_utf8_keep_their_bytes() {
     let root = place().join(OsStr::from_bytes(b"r\xff"));
     std::fs::create_dir_all(root.join(".git")).expect("make a folder");
-    std::fs::write(root.join(".git/HEAD"), b"ref: refs/heads/b\xfe\x1b[31m\n").expect("write a file");
+    // Git accepts such a name; it has a byte that is not UTF-8, and U+202E, which reverses the text.
+    std::fs::write(root.join(".git/HEAD"), b"ref: refs/heads/b\xfe\xe2\x80\xaem\n").expect("write a file");
     let (_server, port) = listen_in(&root);
     let project = project_of(port);
-    assert_eq!(project["branch"], "b\u{fffd}\u{1b}[31m");
-    assert_eq!(decoded(&project["branch_bytes"]), b"b\xfe\x1b[31m");
+    assert_eq!(project["branch"], "b\u{fffd}\u{202e}m");
+    assert_eq!(decoded(&project["branch_bytes"]), b"b\xfe\xe2\x80\xaem");
     assert_eq!(decoded(&project["directory_bytes"]), root.as_os_str().as_bytes());
     let card = card(port);
     card.equal(crate::stage::live_character(card.text()), None, "a character that a terminal would act upon");
-    card.must(line(&card, "project").ends_with(r"branch b\xfe\x1b[31m"), "the branch is shown");
+    card.must(line(&card, "project").ends_with(r"branch b\xfe\u{202e}m"), "the branch is shown");
 }
 
 fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {

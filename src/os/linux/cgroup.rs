@@ -107,7 +107,7 @@ pub(super) fn members(cgroup: &Found) -> Vec<u32> {
 }
 
 /// The lines of cgroup.procs. 0 stands for a process that our pid namespace does not know.
-fn parse_members(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub(super) fn parse_members(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let pid = |line: &[u8]| std::str::from_utf8(line).ok()?.parse().ok();
     bytes.split(|byte| *byte == b'\n').filter_map(pid).filter(|pid| *pid != 0)
 }
@@ -149,7 +149,7 @@ pub(super) fn of_process_elsewhere(bytes: &[u8]) -> impl Iterator<Item = &[u8]> 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
     /// Which part of the tree: `/` for all of it.
-    root: Vec<u8>,
+    pub(super) root: Vec<u8>,
     pub(super) point: Vec<u8>,
 }
 

@@ -1,7 +1,13 @@
 //! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
 
-use super::{bpf, dbus, deep, inet_diag, netlink, nftables, pinned, procfs, unix_diag, walk};
-use crate::{Error, Protocol, Text};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{
+    belonging, bpf, cgroup, dbus, deep, inet_diag, netlink, nftables, pinned, procfs, systemd, unit_syntax,
+    unix_diag, walk,
+};
+use crate::{Container, Error, Protocol, Service, Text};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
 pub const SOCK_DIAG: u16 = 20;
@@ -128,4 +134,76 @@ pub fn iterate(wanted: &[u64]) -> Result<usize, String> {
 /// Whether type information of a kernel (BTF) tells what the BPF iterator's program needs.
 pub fn type_information(bytes: &[u8]) -> bool {
     bpf::understands(bytes)
+}
+
+/// Returns the service and the container that a cgroup belongs to, by its path.
+pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
+    belonging::belongs_to(path, &mut || true)
+}
+
+/// Returns the path in a /proc/PID/cgroup.
+pub fn cgroup_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
+    cgroup::of_process(bytes)
+}
+
+/// Returns the paths in the other trees of a /proc/PID/cgroup.
+pub fn cgroup_of_process_elsewhere(bytes: &[u8]) -> Vec<&[u8]> {
+    cgroup::of_process_elsewhere(bytes).collect()
+}
+
+/// Returns the pids in a cgroup.procs.
+pub fn cgroup_members(bytes: &[u8]) -> Vec<u32> {
+    cgroup::parse_members(bytes).collect()
+}
+
+/// Returns root and mount point of each cgroup2 mount in a /proc/PID/mountinfo.
+pub fn cgroup_mounts(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    cgroup::cgroup2_mounts(bytes).into_iter().map(|mount| (mount.root, mount.point)).collect()
+}
+
+/// Returns the assignments of a unit file: section, key and value.
+pub fn unit_settings(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+    let parts = |setting: unit_syntax::Setting| (setting.section, setting.key, setting.value);
+    unit_syntax::settings(bytes).into_iter().map(parts).collect()
+}
+
+/// Returns a time span of a unit file.
+pub fn unit_time_span(value: &[u8]) -> Option<Duration> {
+    unit_syntax::time_span(value)
+}
+
+/// Returns the template of the services that a socket unit starts, one for each connection.
+pub fn socket_template(unit: &Text) -> Option<Text> {
+    systemd::template(unit)
+}
+
+/// Returns the path of a unit's D-Bus object.
+pub fn unit_object(unit: &Text) -> String {
+    systemd::unit_path(unit)
+}
+
+/// A rule of nftables that passes a connection on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The addresses that it concerns.
+    pub addresses: Vec<IpAddr>,
+    /// The address that connections go to instead.
+    pub to: Option<IpAddr>,
+    /// The port there.
+    pub port: Option<u16>,
+}
+
+/// Returns the rules that pass a connection on, and how many reasons there are that some could not be evaluated. The
+/// messages are of chains (0), of rules (1), and elements (2) of a set that stands for every set.
+pub fn nftables_forwarding(
+    messages: &[(u8, &[u8])],
+    connection: (Protocol, u16, &[IpAddr]),
+) -> (Vec<Forwarding>, usize) {
+    let found = nftables::evaluate_messages(messages, connection);
+    let rule = |rule: crate::os::ForwardingRule| Forwarding {
+        addresses: rule.addresses,
+        to: rule.to,
+        port: rule.port,
+    };
+    (found.rules.into_iter().map(rule).collect(), found.unread.len())
 }

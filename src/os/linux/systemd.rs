@@ -294,7 +294,7 @@ fn not_understood() -> io::Error {
 }
 
 /// The path of a unit's object: what is no letter or digit is written by its number.
-fn unit_path(unit: &Text) -> String {
+pub(super) fn unit_path(unit: &Text) -> String {
     let mut path = String::from("/org/freedesktop/systemd1/unit/");
     for (at, byte) in unit.as_bytes().iter().enumerate() {
         match byte {

@@ -164,6 +164,35 @@ fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     request.push(0);
     request.resize(request.len().next_multiple_of(4), 0);
 }
+/// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that stands
+/// for every set.
+#[cfg(feature = "internals")]
+pub(super) fn evaluate_messages(
+    messages: &[(u8, &[u8])],
+    (protocol, port, addresses): (Protocol, u16, &[IpAddr]),
+) -> ForwardingRules {
+    let (mut chains, mut set, mut found) = (Chains::default(), Some(Vec::new()), ForwardingRules::default());
+    for (kind, message) in messages {
+        match kind {
+            0 => chains.bases.extend(base_chain(message)),
+            1 => {
+                if let Some(rule) = rule(message) {
+                    let key = (rule.family, rule.table.clone(), rule.chain.clone());
+                    chains.rules.entry(key).or_default().push(rule);
+                }
+            }
+            _ => {
+                set = set.zip(element(message)).map(|(mut set, one)| {
+                    set.push(one);
+                    set
+                });
+            }
+        }
+    }
+    let connection = Connection { protocol, port, addresses };
+    evaluate::evaluate(&chains, connection, &|_, _, _| set.clone(), &mut found);
+    found
+}
 
 #[cfg(test)]
 mod tests;
