@@ -19,6 +19,8 @@ pub(crate) enum Role {
     ServiceManager,
     /// Runs services of Windows, several in one process.
     ServiceHost,
+    /// Carries the messages of a session or of the system: dbus-daemon. A socket that waits in a message is in it.
+    MessageBus,
     /// Serves every container of an engine.
     Engine,
     /// Holds, forwards or watches for one container, or for one user's container network.
@@ -130,6 +132,9 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
         () if is(&[Exactly("systemd"), Exactly("launchd"), Exactly("services.exe"), Exactly("init")]) => {
             Some(Role::ServiceManager)
         }
+        () if is(&[Exactly("dbus-daemon"), Exactly("dbus-broker"), Exactly("dbus-broker-launch")]) => {
+            Some(Role::MessageBus)
+        }
         () if is(&[Exactly("svchost.exe")]) => Some(Role::ServiceHost),
         () if is(ENGINES) => Some(Role::Engine),
         () if is(CONTAINER_HELPERS) => Some(Role::ContainerHelper),
@@ -212,6 +217,7 @@ mod tests {
             ("systemd", "", &[], Role::ServiceManager),
             ("launchd", "/sbin/launchd", &["/sbin/launchd"], Role::ServiceManager),
             ("svchost.exe", "", &[], Role::ServiceHost),
+            ("dbus-daemon", "/usr/bin/dbus-daemon", &["/usr/bin/dbus-daemon", "--session"], Role::MessageBus),
             ("dockerd", "/usr/bin/python3.11", &["/usr/bin/dockerd", "--userland-proxy=false"], Role::Engine),
             ("exe", "/usr/bin/dockerd (deleted)", &["x"], Role::Engine),
             ("podman", "/usr/bin/podman", &["podman", "system", "service"], Role::Engine),

@@ -290,6 +290,9 @@ fn stands_for(
             )
         }
         Role::ServiceManager => format!("{who} is a service manager, and ending it ends all that it runs"),
+        Role::MessageBus => {
+            format!("{who} is a message bus, and ending it ends the session or the system's services")
+        }
         Role::ServiceHost => format!("{who} runs services of Windows, and all of them would end with it"),
         Role::Engine => format!("{who} serves every container, and ending it ends or orphans them all"),
         Role::ContainerHelper => {
@@ -344,7 +347,7 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
              configuration"
                 .to_owned()
         }
-        Role::ServiceManager | Role::MachineHelper => return None,
+        Role::ServiceManager | Role::MessageBus | Role::MachineHelper => return None,
     })
 }
 
