@@ -5,6 +5,7 @@
 //! `docs/supervisors.md` lists what each of them was measured to do.
 
 mod circus;
+mod command_match;
 mod held;
 mod ini;
 mod masters;
@@ -123,9 +124,6 @@ pub(crate) trait Sources {
 
     /// Returns the names in a folder at an absolute path, as that process sees it, sorted.
     fn folder(&mut self, viewer: ProcessId, path: &Text) -> Option<Vec<Text>>;
-
-    /// Returns the value of a variable in the environment that a process was started with.
-    fn variable(&mut self, id: ProcessId, name: &str) -> Option<Text>;
 
     /// Whether a process is in a pid namespace other than this program's, so that commands there are not those of here.
     fn is_elsewhere(&mut self, id: ProcessId) -> bool;

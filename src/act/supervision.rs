@@ -10,7 +10,7 @@ use crate::process_table::ProcessTable;
 use crate::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
-use crate::{Listener, Process, Service, Text};
+use crate::{Listener, Process, ProcessId, Service, Text};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
@@ -47,9 +47,10 @@ pub(super) fn supervision(
             }),
             None => {
                 let restarters = restarters(process, table, &mut RestartSources);
-                let held =
-                    holds_for_others(process).map(|held| of_super_server(process, &held, listener, table));
-                let outermost = held.or_else(|| restarters.iter().rev().find_map(manager));
+                let held = holds_for_others(process).map(|held| of_super_server(process, &held, listener));
+                let shares = |other| share_socket(process.id, other, holders);
+                let outermost =
+                    held.or_else(|| restarters.iter().rev().find_map(|one| manager(one, &shares)));
                 found.supervisors.extend(outermost.map(|manager| (pid, manager)));
                 returns.extend(restarters.iter().filter_map(by_restarter));
             }
@@ -118,9 +119,19 @@ fn by_restarter(restarter: &Restarter) -> Option<Return> {
     })
 }
 
-/// A restarter that can be told to stop one program, or of which that one could be asked for.
-fn manager(restarter: &Restarter) -> Option<Manager> {
+/// Whether two processes hold the same socket of those that are to be freed.
+fn share_socket(one: ProcessId, other: ProcessId, holders: &[(&Process, &Listener)]) -> bool {
+    holders.iter().any(|(process, listener)| {
+        process.id == one && listener.holders.iter().any(|holder| holder.process.id == other)
+    })
+}
+
+/// A restarter that can be told to stop one program, or of which that one could be asked for. `shares` tells whether it
+/// holds the program's socket itself.
+fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<Manager> {
     let (stop, find) = match &restarter.stop {
+        // circusd keeps a socket of its own open when its watchers are stopped.
+        _ if restarter.kind == RestarterKind::Circus && shares(restarter.id) => (None, None),
         Stop::Command(words) => (Some(words.clone()), None),
         Stop::FindName(words) => (None, Some(words.clone())),
         Stop::Unknown => (None, None),
@@ -141,9 +152,9 @@ fn is_supervisor(kind: RestarterKind) -> bool {
 }
 
 /// The program that a super-server holds a port for, if that is known.
-fn of_super_server(process: &Process, held: &HeldFor, listener: &Listener, table: &ProcessTable) -> Manager {
+fn of_super_server(process: &Process, held: &HeldFor, listener: &Listener) -> Manager {
     let port = listener.socket.endpoint.port().unwrap_or_default();
-    let (program, stop) = what_stops(process, held, port, table, &mut RestartSources);
+    let (program, stop) = what_stops(process, held, port, &mut RestartSources);
     let (stop, find) = match stop {
         Stop::Command(words) => (Some(words), None),
         Stop::FindName(words) => (None, Some(words)),

@@ -1,4 +1,4 @@
-//! What a process sees, where every process sees the same files and no environment but one's own may be read.
+//! What a process sees, where every process sees the same files.
 
 use std::fs::File;
 use std::io::Read;
@@ -26,11 +26,6 @@ pub(super) fn folder(_viewer: ProcessId, path: &Text) -> Option<Vec<Text>> {
     let mut names = names.ok()?;
     names.sort();
     Some(names)
-}
-
-/// Unknown here.
-pub(super) fn variable(_id: ProcessId, _name: &str) -> Option<Text> {
-    None
 }
 
 /// There are no pid namespaces here.

@@ -26,10 +26,6 @@ impl Sources for RestartSources {
         process_view::folder(viewer, path)
     }
 
-    fn variable(&mut self, id: ProcessId, name: &str) -> Option<Text> {
-        process_view::variable(id, name)
-    }
-
     fn is_elsewhere(&mut self, id: ProcessId) -> bool {
         process_view::is_in_inner_pid_namespace(id)
     }

@@ -159,9 +159,10 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             format!("{name} is in none of the system's own folders, and allears runs no program from elsewhere{run}")
         }
         Refusal::NoCommand { process, manager } => format!(
-            "{} belongs to {}, and no command is known here that stops it safely",
+            "{} belongs to {}, and no command is known here that stops it safely{}",
             words::process(process),
-            manager_phrase(manager)
+            manager_phrase(manager),
+            listing(manager)
         ),
         Refusal::TreeHasAllears(process) => format!(
             "{} belongs to the tree and to what started allears: ending it would end the session that asks",
@@ -221,15 +222,17 @@ pub(crate) fn returns(back: &Return) -> String {
     }
 }
 
+/// The command that lists what a supervisor runs, if it is known and the program's name is not.
+fn listing(manager: &Manager) -> String {
+    let Manager::Supervisor { find: Some(find), .. } = manager else { return String::new() };
+    shell::line(find).map_or_else(String::new, |find| format!(": {find} lists what it runs"))
+}
+
 fn managed(manager: &Manager, command: Option<&[Text]>, restarts: Option<bool>, runs: bool) -> String {
     let via = if runs { format!("; so does --via {}", via_word(manager.via())) } else { String::new() };
     let stop = match (command.and_then(shell::line), manager) {
         (Some(stop), _) => format!(": {stop} stops it{via}"),
-        (None, Manager::Supervisor { find: Some(find), .. }) => match shell::line(find) {
-            Some(find) => format!(": {find} lists what it runs"),
-            None => String::new(),
-        },
-        _ => String::new(),
+        (None, _) => listing(manager),
     };
     match manager {
         Manager::Container { .. } => format!("it runs in {}{stop}", manager_phrase(manager)),

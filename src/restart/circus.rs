@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::command_match::{ANY, fit};
 use super::ini::{self, Comments, Section};
 use super::program::Program;
 use super::roles::Found;
@@ -31,7 +32,7 @@ pub(super) fn restarter(
     restarter.delay = seconds(known("check_delay"), CHECK_DELAY)
         .zip(seconds(known("warmup_delay"), Duration::ZERO))
         .map(|(check, warmup)| check + warmup);
-    let found = watcher(&sections, child);
+    let found = watcher(&sections, child, parent, sources);
     match found {
         Some((section, _)) if section.get("respawn").is_some_and(|value| !ini::is_yes(value)) => {
             return Some(Found::LeavesDown);
@@ -41,9 +42,14 @@ pub(super) fn restarter(
     }
     let given = program.value(&["--endpoint"]).map(Text::from);
     let endpoint = given.or_else(|| known("endpoint").map(Text::from)).unwrap_or_else(|| ENDPOINT.into());
-    let mut words: Vec<Text> = vec!["circusctl".into(), "--endpoint".into(), endpoint];
+    let mut words: Vec<Text> =
+        vec![program.companion(parent, "circusctl", sources), "--endpoint".into(), endpoint];
     restarter.program = found.map(|(_, name)| name.into()).filter(is_plain);
+    // circusd keeps a socket of its own open when it stops the watchers that use it.
+    let shares = found.is_some_and(|(section, _)| section.get("use_sockets").is_some_and(ini::is_yes))
+        && sections.iter().any(|section| section.of_kind("socket").is_some());
     restarter.stop = match &restarter.program {
+        _ if shares => Stop::Unknown,
         Some(name) => {
             words.extend(["stop".into(), name.clone()]);
             Stop::Command(words)
@@ -67,24 +73,49 @@ fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Op
 }
 
 /// The watcher that a process is: by its command, or because there is only one.
-fn watcher<'a>(sections: &'a [Section], child: &Process) -> Option<(&'a Section, &'a str)> {
+fn watcher<'a>(
+    sections: &'a [Section],
+    child: &Process,
+    parent: &Process,
+    sources: &mut dyn Sources,
+) -> Option<(&'a Section, &'a str)> {
     let includes = |section: &Section| section.get("include").or(section.get("include_dir")).is_some();
     if sections.iter().any(includes) {
         return None;
     }
     let all: Vec<_> =
         sections.iter().filter_map(|section| Some((section, section.of_kind("watcher")?))).collect();
-    let command = child.command.as_deref().unwrap_or_default();
-    let runs = |section: &Section| {
+    let mut fits = |section: &Section| {
         let words = [section.get("cmd").unwrap_or_default(), section.get("args").unwrap_or_default()];
-        ini::is_command(words.join(" ").trim(), command)
+        fit(&without_variables(words.join(" ").trim()), child, parent, sources)
     };
-    let matching: Vec<_> = all.iter().filter(|(section, _)| runs(section)).collect();
+    let known: Vec<_> = all.iter().map(|one| (fits(one.0), one)).collect();
+    let best = known.iter().map(|(fit, _)| *fit).max().flatten();
+    let matching: Vec<_> =
+        known.iter().filter(|(fit, _)| best.is_some() && *fit == best).map(|(_, one)| one).collect();
     match (matching.as_slice(), all.as_slice()) {
-        ([only], _) => Some(**only),
+        ([only], _) => Some(***only),
         ([], [only]) => Some(*only),
         _ => None,
     }
+}
+
+/// Replaces `$(circus.sockets.web)` and `((circus.wid))` by [`ANY`].
+fn without_variables(command: &str) -> String {
+    let mut replaced = String::new();
+    let mut rest = command;
+    loop {
+        let next = [("$(", ")"), ("((", "))")]
+            .into_iter()
+            .filter_map(|(open, close)| Some((rest.split_once(open)?, close)))
+            .min_by_key(|((before, _), _)| before.len());
+        let Some(((before, after), close)) = next else { break };
+        replaced.push_str(before);
+        replaced.push(ANY);
+        rest = after.split_once(close).map_or("", |(_, after)| after);
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 /// A number of seconds; `None` where it cannot be read.

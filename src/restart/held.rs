@@ -4,7 +4,6 @@
 
 use super::program::Program;
 use super::{Sources, Stop, pm2, supervisord};
-use crate::process_table::ProcessTable;
 use crate::{Process, Text};
 
 /// That a process holds sockets for others.
@@ -115,7 +114,6 @@ pub(crate) fn what_stops(
     process: &Process,
     held: &HeldFor,
     port: u16,
-    table: &ProcessTable,
     sources: &mut dyn Sources,
 ) -> (Option<Text>, Stop) {
     if held.one_program {
@@ -125,31 +123,16 @@ pub(crate) fn what_stops(
     let (name, stop) = match held.kind {
         HolderKind::Supervisord if program.interpreted => {
             let config = supervisord::config(process, &program, sources);
-            match config.as_ref().and_then(|config| config.program_with_port(port)) {
+            let names = config.as_ref().map(|config| config.names_with_port(port)).unwrap_or_default();
+            match names.first() {
                 Some(name) => {
-                    let stop = supervisord::stop(Some(&name), config.as_ref(), None, sources);
-                    (Some(name), stop)
+                    let stop = supervisord::stop(process, &program, &names, config.as_ref(), sources);
+                    (Some(name.clone()), stop)
                 }
                 None => (None, Stop::Unknown),
             }
         }
-        HolderKind::Pm2 => {
-            let children: Vec<_> = table.children(process.id.pid).map(|entry| entry.id).collect();
-            let mut names: Vec<Text> = Vec::new();
-            for id in children {
-                let mode = sources.variable(id, "exec_mode");
-                if mode.is_some_and(|mode| mode.as_bytes() == b"cluster_mode") {
-                    names.extend(pm2::application(id, sources));
-                }
-            }
-            names.sort();
-            names.dedup();
-            let home = pm2::home(&program);
-            match names.as_slice() {
-                [only] => (Some(only.clone()), pm2::stop(process, home.as_ref(), Some(only), sources)),
-                _ => (None, pm2::stop(process, home.as_ref(), None, sources)),
-            }
-        }
+        HolderKind::Pm2 => (None, pm2::list(process, &program, sources)),
         // inetd and xinetd have a line in a configuration instead of a command. circusd keeps its sockets open when its
         // watchers are stopped.
         _ => (None, Stop::Unknown),

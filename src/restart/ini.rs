@@ -80,27 +80,3 @@ fn without_comment(line: &str) -> &str {
 pub(super) fn is_yes(value: &str) -> bool {
     ["true", "yes", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
-
-/// Whether a command of a configuration is what a process runs. Where a script was started by its first line, the
-/// process has its interpreter and its path in the place of its name. `$` and `%` stand for anything.
-pub(super) fn is_command(command: &str, arguments: &[crate::Text]) -> bool {
-    let Some(words) = shlex::split(command) else { return false };
-    let Some((program, rest)) = words.split_first() else { return false };
-    let equal = |word: &String, argument: &crate::Text| {
-        word.contains("%(") || word.contains("$(") || word.as_bytes() == argument.as_bytes()
-    };
-    let all_equal = |words: &[String], arguments: &[crate::Text]| {
-        words.len() == arguments.len()
-            && words.iter().zip(arguments).all(|(word, argument)| equal(word, argument))
-    };
-    if all_equal(&words, arguments) {
-        return true;
-    }
-    let name = program.rsplit('/').next().unwrap_or(program);
-    // An interpreter, at most one option of its own, and the script.
-    [1, 2].into_iter().any(|at| {
-        let script = arguments.get(at).filter(|script| script.file_name() == name.as_bytes());
-        let given = arguments.get(at + 1..).unwrap_or_default();
-        script.is_some() && all_equal(rest, given)
-    })
-}

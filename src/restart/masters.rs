@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::program::Program;
 use super::roles::Role;
-use super::{Certainty, Restarter, RestarterKind, Sources};
+use super::{Certainty, Restarter, RestarterKind};
 use crate::Process;
 
 /// A server whose main process replaces a worker that ended.
@@ -26,8 +26,8 @@ struct Master {
 /// What a main process needs to replace workers.
 enum When {
     Always,
-    /// An option or a variable of its environment; without it, it ends as well.
-    Told(&'static [&'static str], &'static str),
+    /// This option. A variable of its environment may stand for it, which is not read: without the option it is unknown.
+    Option(&'static str),
 }
 
 const MASTER: Master = Master {
@@ -42,16 +42,11 @@ const MASTER: Master = Master {
 
 const MASTERS: &[Master] = &[
     Master { name: "gunicorn", programs: &["gunicorn"], titles: &["gunicorn: master"], ..MASTER },
-    Master {
-        name: "uvicorn",
-        programs: &["uvicorn"],
-        when: When::Told(&["--workers"], "WEB_CONCURRENCY"),
-        ..MASTER
-    },
+    Master { name: "uvicorn", programs: &["uvicorn"], when: When::Option("--workers"), ..MASTER },
     Master {
         name: "granian",
         programs: &["granian"],
-        when: When::Told(&["--respawn-failed-workers"], "GRANIAN_RESPAWN_FAILED_WORKERS"),
+        when: When::Option("--respawn-failed-workers"),
         ..MASTER
     },
     // Whether it has a main process at all may stand in its configuration.
@@ -86,12 +81,7 @@ const MASTERS: &[Master] = &[
 ];
 
 /// Determines what a server's main process does when `child` ends; `None` if the parent is none.
-pub(super) fn role(
-    parent: &Process,
-    program: &Program,
-    child: &Process,
-    sources: &mut dyn Sources,
-) -> Option<Role> {
+pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Option<Role> {
     let is = |master: &&Master| {
         program.is_any(master.programs) || master.titles.iter().any(|title| program.is_titled(title))
     };
@@ -100,16 +90,13 @@ pub(super) fn role(
         // What a server runs besides its workers, such as a CGI program.
         return Some(Role::Other);
     }
-    if let When::Told(options, variable) = master.when
-        && !options.iter().any(|option| program.has(option))
-        && sources.variable(parent.id, variable).is_none()
-    {
-        return Some(Role::Wrapper);
-    }
     let mut restarter = Restarter::new(RestarterKind::ServerMaster, parent, program);
     restarter.name = master.name.into();
     restarter.delay = master.delay.map(Duration::from_secs);
-    restarter.certainty = master.certainty;
+    restarter.certainty = match master.when {
+        When::Option(option) if !program.has(option) => Certainty::Likely,
+        When::Option(_) | When::Always => master.certainty,
+    };
     Some(Role::Restarts(restarter.into()))
 }
 

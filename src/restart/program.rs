@@ -1,6 +1,7 @@
 //! Which program a process runs: the script or module where an interpreter runs it, the applet of a program that is many,
 //! and else the program's file. What a process calls itself is its title, which decides nothing alone.
 
+use super::Sources;
 use crate::{Process, Text, script};
 
 /// The program a process runs.
@@ -50,6 +51,38 @@ impl Program {
             _ => first,
         };
         Program { path, arguments: after(1), interpreted: script::is_interpreted(process), title }
+    }
+
+    /// The word that starts another program of the same installation: its path if it lies beside this program outside
+    /// of the system's folders, as in a virtual environment, and otherwise its name.
+    pub(super) fn companion(&self, process: &Process, name: &str, sources: &mut dyn Sources) -> Text {
+        const SYSTEM: [&[u8]; 6] =
+            [b"/usr/bin", b"/usr/sbin", b"/bin", b"/sbin", b"/usr/local/bin", b"/usr/local/sbin"];
+        let interpreter = process.command.iter().flatten().next().filter(|_| self.interpreted);
+        let folder = [Some(&self.path), interpreter].into_iter().flatten().find_map(|path| {
+            let path = match (path.as_bytes(), &process.directory) {
+                (absolute @ [b'/', ..], _) => absolute.to_vec(),
+                // The name of a module.
+                _ if path == &self.path && !self.is_file(process) => return None,
+                (relative, Some(folder)) if relative.contains(&b'/') => {
+                    [folder.as_bytes(), b"/", relative].concat()
+                }
+                _ => return None,
+            };
+            let at = path.iter().rposition(|byte| *byte == b'/')?;
+            path.get(..at).map(Text::from)
+        });
+        let beside = folder.filter(|folder| !SYSTEM.contains(&folder.as_bytes())).filter(|folder| {
+            let names = sources.folder(process.id, folder).unwrap_or_default();
+            names.iter().any(|file| file.as_bytes() == name.as_bytes())
+        });
+        beside
+            .map_or_else(|| name.into(), |folder| [folder.as_bytes(), b"/", name.as_bytes()].concat().into())
+    }
+
+    /// Whether its path is a word of the command line, and no module's name.
+    fn is_file(&self, process: &Process) -> bool {
+        process.command.iter().flatten().any(|word| *word == self.path)
     }
 
     /// Its name: the last part of the path, without the ending of a script in JavaScript.

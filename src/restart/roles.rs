@@ -34,7 +34,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
     let found = service_folder::restarter(parent, program, sources)
         .or_else(|| supervisord::restarter(parent, program, child, sources))
         .or_else(|| circus::restarter(parent, program, child, sources))
-        .or_else(|| pm2::restarter(parent, program, child, sources));
+        .or_else(|| pm2::restarter(parent, program, sources));
     match found {
         Some(Found::Restarts(restarter)) => return Role::Restarts(restarter),
         Some(Found::LeavesDown) => return Role::Boundary,
@@ -59,7 +59,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
     if let Some(role) = shell_loop::role(parent, child, sources) {
         return role;
     }
-    if let Some(role) = masters::role(parent, program, child, sources) {
+    if let Some(role) = masters::role(parent, program, child) {
         return role;
     }
     if is_wrapper(parent, program, child) {

@@ -1,22 +1,20 @@
-//! supervisord: which of its programs a process is, by the variables it gives to what it starts or by its
-//! configuration, and whether it starts that again.
+//! supervisord: which of its programs a process is, by its configuration, and whether it starts that again.
+
+mod programs;
 
 use std::time::Duration;
 
 use super::ini::{self, Comments, Section};
 use super::program::Program;
 use super::roles::Found;
-use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, is_plain};
-use crate::{Process, ProcessId, Text};
+use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
+use crate::{Process, Text};
 
 /// It starts programs once in a second, and waits a second more where one ended before it counted as started.
 const DELAY: Duration = Duration::from_secs(2);
 
 /// The most files that are read because a configuration includes them.
 const MOST_INCLUDED: usize = 256;
-
-/// The kinds of sections that describe programs.
-const KINDS: [&str; 3] = ["program", "fcgi-program", "eventlistener"];
 
 /// A configuration.
 pub(super) struct Config {
@@ -52,75 +50,40 @@ pub(super) fn restarter(
         return Some(Found::Restarts(restarter.into()));
     }
     let config = config(parent, program, sources);
-    let told = told(child, sources);
-    let section = config.as_ref().and_then(|config| config.section(told.as_ref(), child));
-    let name = match (&told, config.as_ref().zip(section)) {
-        // One socket for all of its processes: each of them has the port.
-        (Some(told), Some((_, section)))
-            if told.process != told.group && section.of_kind("fcgi-program").is_some() =>
-        {
-            Some([told.group.as_bytes(), b":*"].concat().into())
-        }
-        (Some(told), _) => Some(told.full_name()),
-        (None, Some((config, section))) => config.full_name(section),
-        (None, None) => None,
-    };
-    restarter.program = name.filter(is_plain);
+    let described = config.as_ref().and_then(|config| config.describe(child, parent, sources));
+    let names = described.as_ref().map(|described| described.names.clone()).unwrap_or_default();
+    let section = described.map(|described| described.section);
+    restarter.program = names.first().cloned();
     match section.map(|section| section.get("autorestart").unwrap_or("unexpected")) {
         Some(value) if value.eq_ignore_ascii_case("unexpected") => {}
         Some(value) if ini::is_yes(value) => restarter.trigger = Trigger::End,
         Some(_) => return Some(Found::LeavesDown),
         None => restarter.certainty = Certainty::Likely,
     }
-    restarter.stop = stop(restarter.program.as_ref(), config.as_ref(), Some(child.id), sources);
+    restarter.stop = stop(parent, program, &names, config.as_ref(), sources);
     Some(Found::Restarts(restarter.into()))
 }
 
-/// What supervisord tells a program about itself.
-struct Told {
-    process: Text,
-    group: Text,
-}
-
-fn told(child: &Process, sources: &mut dyn Sources) -> Option<Told> {
-    let process = sources.variable(child.id, "SUPERVISOR_PROCESS_NAME")?;
-    let group = sources.variable(child.id, "SUPERVISOR_GROUP_NAME")?;
-    Some(Told { process, group })
-}
-
-impl Told {
-    /// The name that supervisorctl takes.
-    fn full_name(&self) -> Text {
-        match self.process == self.group {
-            true => self.process.clone(),
-            false => [self.group.as_bytes(), b":", self.process.as_bytes()].concat().into(),
-        }
-    }
-}
-
-/// The command that stops a program, through the configuration or the address that supervisord gave to it.
+/// The command that stops these programs, or lists all if there are none, at the address that the configuration gives.
 pub(super) fn stop(
-    name: Option<&Text>,
+    daemon: &Process,
+    program: &Program,
+    names: &[Text],
     config: Option<&Config>,
-    child: Option<ProcessId>,
     sources: &mut dyn Sources,
 ) -> Stop {
-    let mut words: Vec<Text> = vec!["supervisorctl".into()];
-    match config.filter(|config| config.is_for_supervisorctl()) {
-        Some(config) => words.extend(["-c".into(), config.path.clone()]),
-        None => match child.and_then(|child| sources.variable(child, "SUPERVISOR_SERVER_URL")) {
-            Some(url) => words.extend(["-s".into(), url]),
-            None => return Stop::Unknown,
-        },
-    }
-    match name {
-        Some(name) => {
-            words.extend(["stop".into(), name.clone()]);
-            Stop::Command(words)
-        }
-        None => {
+    let Some(address) = config.and_then(Config::address) else { return Stop::Unknown };
+    let mut words = vec![program.companion(daemon, "supervisorctl", sources)];
+    words.extend(address);
+    match names {
+        [] => {
             words.push("status".into());
             Stop::FindName(words)
+        }
+        names => {
+            words.push("stop".into());
+            words.extend_from_slice(names);
+            Stop::Command(words)
         }
     }
 }
@@ -157,7 +120,8 @@ pub(super) fn config(process: &Process, program: &Program, sources: &mut dyn Sou
         .into_iter()
         .flatten()
         .find_map(|path| sources.file(process.id, &path).map(|bytes| (path, bytes)))?;
-    let mut config = Config { sections: ini::parse(&bytes, Comments::Inline), path, complete: true };
+    let sections = parse(&bytes, folder_of(path.as_bytes()));
+    let mut config = Config { sections, path, complete: true };
     config.include(process, sources);
     Some(config)
 }
@@ -170,13 +134,12 @@ impl Config {
         let here = folder_of(self.path.as_bytes()).to_vec();
         let mut read = 0;
         for pattern in files.split_whitespace() {
-            let pattern = pattern.replace("%(here)s", &String::from_utf8_lossy(&here));
             if pattern.contains("%(") {
                 self.complete = false;
                 continue;
             }
             let path = match pattern.starts_with('/') {
-                true => pattern.into_bytes(),
+                true => pattern.as_bytes().to_vec(),
                 false => [&here, &b"/"[..], pattern.as_bytes()].concat(),
             };
             let Some(paths) = matching(&path, process, sources) else {
@@ -187,81 +150,45 @@ impl Config {
                 read += 1;
                 let bytes = sources.file(process.id, &path).filter(|_| read <= MOST_INCLUDED);
                 match bytes {
-                    Some(bytes) => self.sections.extend(ini::parse(&bytes, Comments::Inline)),
+                    Some(bytes) => self.sections.extend(parse(&bytes, folder_of(path.as_bytes()))),
                     None => self.complete = false,
                 }
             }
         }
     }
 
-    /// Whether supervisorctl finds an address in it.
-    fn is_for_supervisorctl(&self) -> bool {
-        self.sections.iter().any(|section| section.name == "supervisorctl")
-    }
-
-    pub(super) fn programs(&self) -> impl Iterator<Item = (&Section, &str)> {
-        let name = |section: &'_ Section| -> Option<usize> {
-            KINDS.iter().position(|kind| section.of_kind(kind).is_some())
-        };
-        self.sections.iter().filter_map(move |section| {
-            let kind = KINDS.get(name(section)?)?;
-            Some((section, section.of_kind(kind)?))
-        })
-    }
-
-    /// The section of the program that a process is: by the names it was told, by its command, or because there is only
-    /// one. `None` where several would do.
-    fn section<'a>(&'a self, told: Option<&Told>, child: &Process) -> Option<&'a Section> {
-        if let Some(told) = told {
-            let named = |name: &Text| {
-                self.programs().find(|(_, known)| known.as_bytes() == name.as_bytes()).map(|(found, _)| found)
-            };
-            if let Some(section) = named(&told.process).or_else(|| named(&told.group)) {
-                return Some(section);
-            }
+    /// The address that supervisorctl reaches it by, as options of supervisorctl.
+    fn address(&self) -> Option<Vec<Text>> {
+        let section = |name: &str| self.sections.iter().find(|section| section.name == name);
+        let client = section("supervisorctl");
+        let from_file = || vec!["-c".into(), self.path.clone()];
+        if client.is_some_and(|client| client.get("serverurl").is_some()) {
+            return Some(from_file());
         }
-        let command = child.command.as_deref().unwrap_or_default();
-        let only = |matching: Vec<&'a Section>| match matching.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        };
-        let by_command = self.programs().filter(|(section, _)| {
-            section.get("command").is_some_and(|known| ini::is_command(known, command))
-        });
-        let by_command: Vec<&Section> = by_command.map(|(section, _)| section).collect();
-        if !by_command.is_empty() {
-            return only(by_command).filter(|_| self.complete);
+        let file = section("unix_http_server").and_then(|server| server.get("file"));
+        let port = || section("inet_http_server").and_then(|server| server.get("port"));
+        let url = file.map(|file| format!("unix://{file}")).or_else(|| http_url(port()?));
+        match (client, url) {
+            // Its other values, such as the name of a user, count too.
+            (Some(_), Some(url)) => Some([from_file(), vec!["-s".into(), url.as_str().into()]].concat()),
+            (Some(_), None) => Some(from_file()),
+            (None, Some(url)) if !url.contains("%(") => Some(vec!["-s".into(), url.as_str().into()]),
+            (None, _) => None,
         }
-        only(self.programs().map(|(section, _)| section).collect()).filter(|_| self.complete)
     }
+}
 
-    /// The name that supervisorctl takes for all processes of the FastCGI program whose socket has this port.
-    pub(super) fn program_with_port(&self, port: u16) -> Option<Text> {
-        let has_port = |section: &(&Section, &str)| {
-            let socket = section.0.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
-            let number = socket.and_then(|socket| socket.rsplit(':').next()?.trim().parse().ok());
-            number == Some(port)
-        };
-        let (section, name) = self.programs().find(has_port)?;
-        let all = || Text::from(format!("{name}:*").as_str());
-        Some(self.full_name(section).unwrap_or_else(all)).filter(is_plain)
-    }
+/// The address of `[inet_http_server] port=`: `9001`, `127.0.0.1:9001`, `*:9001`.
+fn http_url(port: &str) -> Option<String> {
+    let (host, port) = port.trim().rsplit_once(':').unwrap_or(("", port.trim()));
+    let host = if matches!(host, "" | "*" | "0.0.0.0") { "127.0.0.1" } else { host };
+    port.parse::<u16>().ok().map(|port| format!("http://{host}:{port}"))
+}
 
-    /// The name that supervisorctl takes for the process of a section, if it has only one.
-    fn full_name(&self, section: &Section) -> Option<Text> {
-        let (_, name) = self.programs().find(|(known, _)| *known == section)?;
-        let many = section.get("numprocs").is_some_and(|count| count.trim() != "1");
-        let renamed = section.get("process_name").is_some_and(|name| name != "%(program_name)s");
-        if many || renamed {
-            return None;
-        }
-        let group = self.sections.iter().find_map(|group| {
-            let members = group.get("programs")?;
-            let has = members.split(',').any(|member| member.trim() == name);
-            group.of_kind("group").filter(|_| has)
-        });
-        Some(group.map_or_else(|| name.into(), |group| format!("{group}:{name}").as_str().into()))
-    }
+/// Parses a file of a configuration. `%(here)s` is the folder of the file.
+fn parse(bytes: &[u8], here: &[u8]) -> Vec<Section> {
+    let text = String::from_utf8_lossy(bytes).replace("%(here)s", &String::from_utf8_lossy(here));
+    ini::parse(text.as_bytes(), Comments::Inline)
 }
 
 fn folder_of(path: &[u8]) -> &[u8] {

@@ -14,6 +14,8 @@ cases![
     s6_starts_it_again[Need::Linux, Need::Program("s6-supervise")],
     daemontools_starts_it_again[Need::Linux, Need::Program("supervise")],
     supervisord_starts_it_again[Need::Linux, Need::Program("supervisord")],
+    supervisord_names_one_of_many[Need::Linux, Need::Program("supervisord")],
+    supervisord_lists_programs_that_are_alike[Need::Linux, Need::Program("supervisord")],
     supervisord_leaves_it_down_if_told_so[Need::Linux, Need::Program("supervisord")],
     supervisord_holds_a_socket_for_its_program[Need::Linux, Need::Program("supervisord")],
     circus_starts_it_again[Need::Linux, Need::Program("circusd")],
@@ -43,8 +45,16 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
         // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
-        let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        let _gave_up = until(|| self.0.try_wait().ok().flatten());
+        // Asked again, because circusd 0.19 ignores a signal while it carries out a command.
+        let mut asked: Option<std::time::Instant> = None;
+        let _gave_up = until(|| {
+            let ended = self.0.try_wait().ok().flatten();
+            if ended.is_none() && asked.is_none_or(|asked| asked.elapsed().as_secs() >= 2) {
+                let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+                asked = Some(std::time::Instant::now());
+            }
+            ended
+        });
         let _may_have_ended = self.0.kill();
         let _reaped = self.0.wait();
     }
@@ -205,9 +215,9 @@ fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
 fn supervisord_starts_it_again() {
     let service = Service::new("supervisord-back");
     let run = service.folder.join("run").display().to_string();
-    // Its name is one of a group, and another program has the same command.
+    // Its name is one of a group, its script replaces itself by the server, and there is another program.
     let programs = format!(
-        "[program:web]\ncommand={run}\n[program:spare]\ncommand={run}\nautostart=false\n\
+        "[program:web]\ncommand={run}\n[program:spare]\ncommand={run}-spare\nautostart=false\n\
          [group:shop]\nprograms=web,spare\n"
     );
     let (mut supervisor, config) = supervisord(&service, &programs);
@@ -218,6 +228,39 @@ fn supervisord_starts_it_again() {
     let seen = service.must_stay_down(&mut supervisor, &command);
     let status = says(&["supervisorctl", "-c", config, "status", "shop:web"]);
     seen.must(status.contains("STOPPED"), &status);
+}
+
+fn supervisord_names_one_of_many() {
+    let service = Service::new("supervisord-many");
+    service.program("serve", &format!("[ \"$1\" = 1 ] || exec sleep 600\n{}", service.command()));
+    let serve = service.folder.join("serve").display().to_string();
+    let program = format!(
+        "[program:web]\ncommand={serve} %(process_num)d\nnumprocs=2\n\
+         process_name=%(program_name)s_%(process_num)02d\nstopasgroup=true\n"
+    );
+    let (mut supervisor, config) = supervisord(&service, &program);
+    let config = text(&config);
+    service.wait();
+    let command = ["supervisorctl", "-c", config, "stop", "web:web_01"];
+    let seen = service.must_stay_down(&mut supervisor, &command);
+    let status = says(&["supervisorctl", "-c", config, "status", "web:*"]);
+    let states: Vec<_> = status.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    seen.must(states.len() == 2 && states[1] == "STOPPED", &status);
+    seen.must(matches!(states[0], "RUNNING" | "STARTING"), &status);
+}
+
+fn supervisord_lists_programs_that_are_alike() {
+    let service = Service::new("supervisord-alike");
+    let run = service.folder.join("run").display().to_string();
+    let programs = format!("[program:web]\ncommand={run}\n[program:spare]\ncommand={run}\nautostart=false\n");
+    let (_supervisor, config) = supervisord(&service, &programs);
+    service.wait();
+    let answer = freed(&["--dry-run", "--via", "supervisor", &service.target()], 3);
+    let told = answer.document.to_string();
+    let list = format!("supervisorctl -c {} status", config.display());
+    answer.seen.must(told.contains(&list), "it names the command that lists them");
+    answer.seen.must(!told.contains(" stop "), "it names no command that may stop the other one");
+    serves(service.port);
 }
 
 fn supervisord_leaves_it_down_if_told_so() {
@@ -252,29 +295,36 @@ fn supervisord_holds_a_socket_for_its_program() {
     answer.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
 }
 
-/// A circusd that listens for circusctl at this port.
-fn circus(service: &Service, watcher: &str) -> (Supervisor, u16) {
-    let (endpoint, events) = (port(), port());
-    let config = format!(
-        "[circus]\nendpoint=tcp://127.0.0.1:{endpoint}\npubsub_endpoint=tcp://127.0.0.1:{events}\n\
-         check_delay=2\n{watcher}"
-    );
+/// A circusd that listens for circusctl at this address. Its sockets are files, so that nothing else takes them.
+fn circus(service: &Service, watcher: &str) -> (Supervisor, String) {
+    let at = |name: &str| format!("ipc://{}", service.parent().join(name).display());
+    let (endpoint, events) = (at("c"), at("e"));
+    let config = format!("[circus]\nendpoint={endpoint}\npubsub_endpoint={events}\ncheck_delay=2\n{watcher}");
     let path = service.file("circus.ini", &config);
     (Supervisor::start(Command::new("circusd").arg(path)), endpoint)
 }
 
+/// The word that a command beside this program is printed as: its path outside of the system's folders.
+fn beside(daemon: &str, name: &str) -> String {
+    let path = std::env::var_os("PATH").expect("a PATH");
+    let mut folders = std::env::split_paths(&path);
+    let folder = folders.find(|folder| folder.join(daemon).is_file()).expect("the program is on the PATH");
+    match ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"].map(Path::new) {
+        system if system.contains(&folder.as_path()) => name.to_owned(),
+        _ => folder.join(name).display().to_string(),
+    }
+}
+
 fn circus_starts_it_again() {
     let service = Service::new("circus-back");
-    // A shell that stays, so that the command line is that of the configuration.
-    service.program("serve", &service.command());
-    let serve = service.folder.join("serve").display().to_string();
-    let watchers =
-        format!("[watcher:web]\ncmd={serve}\nstop_children=True\n[watcher:other]\ncmd=sleep\nargs=600\n");
+    // A script that replaces itself by the server: circusd signals exactly the process that it started.
+    let run = service.folder.join("run").display().to_string();
+    let watchers = format!("[watcher:web]\ncmd={run}\n[watcher:other]\ncmd=sleep\nargs=600\n");
     let (supervisor, endpoint) = circus(&service, &watchers);
-    let stop = format!("circusctl --endpoint tcp://127.0.0.1:{endpoint} stop web");
+    let command = beside("circusd", "circusctl");
+    let stop = format!("{command} --endpoint {endpoint} stop web");
     service.must_come_back(&supervisor, "circusd", Some(&stop));
-    let endpoint = format!("tcp://127.0.0.1:{endpoint}");
-    let output = Command::new("circusctl").args(["--endpoint", &endpoint, "stop", "web"]).output();
+    let output = Command::new(command).args(["--endpoint", &endpoint, "stop", "web"]).output();
     let output = output.expect("run circusctl");
     let bound = until(|| listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, service.port))).ok());
     assert!(bound.is_some(), "the command that was named frees the port: {output:?}");
@@ -291,6 +341,7 @@ fn circus_holds_a_socket_for_its_watcher() {
     let refused = freed(&["--yes", &service.target()], 3);
     refused.seen.equal(&refused.document["done"], &json!([]), "done");
     refused.seen.must(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
+    refused.seen.must(!refused.document.to_string().contains("stop web"), "no watcher's end frees the port");
     refused.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
     serves(service.port);
 }

@@ -1,4 +1,4 @@
-//! What a process sees: the files below its root directory, and the environment it was started with.
+//! What a process sees: the files below its root directory.
 //!
 //! Only regular files on local file systems are opened, so that nothing waits and nothing is set off, and never out of the
 //! process's root directory: a link in a container leads to a file of the container.
@@ -18,8 +18,6 @@ use super::mounts::Mounts;
 use super::{pid_namespace, procfs};
 use crate::{ProcessId, Text};
 
-/// The most that is read of an environment.
-const LONGEST_ENVIRONMENT: u64 = 256 * 1024;
 /// The most names that are read of a folder.
 const MOST_NAMES: usize = 4096;
 
@@ -53,15 +51,6 @@ pub(in crate::os) fn folder(viewer: ProcessId, path: &Text) -> Option<Vec<Text>>
     }
     names.sort();
     Some(names)
-}
-
-/// Returns the value of a variable in the environment that a process was started with.
-pub(in crate::os) fn variable(id: ProcessId, name: &str) -> Option<Text> {
-    let directory = directory(id)?;
-    let bytes = procfs::read_at(&directory, "environ", LONGEST_ENVIRONMENT).ok()?;
-    is(&directory, id).then_some(())?;
-    let value = |entry: &[u8]| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(Text::from);
-    bytes.split(|byte| *byte == 0).find_map(value)
 }
 
 /// Whether a process is in a pid namespace below that of /proc, or nobody can say that it is not.
@@ -119,23 +108,15 @@ fn reopen(found: &OwnedFd, flags: OFlags) -> Option<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-    use std::time::{Duration, Instant};
 
     use super::*;
 
-    /// A process with a name in its environment, ended when this is dropped.
+    /// A process that is ended when this is dropped.
     struct Other(std::process::Child);
 
     impl Other {
         fn start() -> Other {
-            let other =
-                Other(Command::new("sleep").arg("60").env("ALLEARS_TEST_NAME", "web: 1").spawn().unwrap());
-            // A program that begins is there before its environment is.
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while variable(other.id(), "ALLEARS_TEST_NAME").is_none() && Instant::now() < deadline {
-                std::thread::yield_now();
-            }
-            other
+            Other(Command::new("sleep").arg("60").spawn().unwrap())
         }
 
         fn id(&self) -> ProcessId {
@@ -196,11 +177,9 @@ mod tests {
     fn exactly_this_process_is_asked() {
         let other = Other::start();
         let id = other.id();
-        assert_eq!(variable(id, "ALLEARS_TEST_NAME"), Some("web: 1".into()));
-        assert_eq!(variable(id, "ALLEARS_TEST"), None, "the beginning of a name is none");
         assert!(!is_in_inner_pid_namespace(id));
         let earlier = ProcessId { start: id.start.map(|start| start + 1), ..id };
-        assert_eq!(variable(earlier, "ALLEARS_TEST_NAME"), None);
+        assert!(is_in_inner_pid_namespace(earlier), "nothing is known of a process that has ended");
         assert_eq!(file(earlier, &"/proc/self/status".into(), 1 << 20), None);
     }
 }
