@@ -31,6 +31,8 @@ pub(crate) enum Role {
     Wineserver,
     /// Holds sockets for the programs that it runs: supervisord, circusd, inetd.
     SuperServer,
+    /// The master of a shared connection of ssh(1), which holds the forwarded ports of every session on it.
+    SshMaster,
     /// The process of one login over ssh, which also holds the ports that the login forwards with `-R`.
     SshSession,
 }
@@ -142,6 +144,7 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
         () if is(&[Exactly("wineserver"), Exactly("wineserver32"), Exactly("wineserver64")]) => {
             Some(Role::Wineserver)
         }
+        () if is_ssh_master(process) => Some(Role::SshMaster),
         () if is_ssh_session(process) => Some(Role::SshSession),
         // One that runs a single program and passes signals on to it is that program.
         () if holds_for_others(process).is_some_and(|held| !held.one_program) => Some(Role::SuperServer),
@@ -191,6 +194,16 @@ fn is_ssh_session(process: &Process) -> bool {
         })
 }
 
+/// Whether it is the master of a shared connection (ControlMaster of ssh_config(5)), by the title that OpenSSH gives it:
+/// `ssh: /home/dev/.ssh/ctl [mux]`.
+fn is_ssh_master(process: &Process) -> bool {
+    let title = process.command.as_ref().and_then(|command| command.first());
+    names(process).any(|name| name == b"ssh")
+        && title.is_some_and(|title| {
+            title.as_bytes().starts_with(b"ssh: ") && title.as_bytes().ends_with(b" [mux]")
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -235,6 +248,7 @@ mod tests {
             ("wineserver", "/usr/lib/wine/wineserver64", &["/usr/lib/wine/wineserver"], Role::Wineserver),
             ("sshd-session", "/usr/lib/openssh/sshd-session", &["sshd-session: dev@pts/1"], Role::SshSession),
             ("sshd", "/usr/sbin/sshd", &["sshd: dev@notty"], Role::SshSession),
+            ("ssh", "/usr/bin/ssh", &["ssh: /home/dev/.ssh/ctl [mux]"], Role::SshMaster),
             ("sshd", "/usr/sbin/sshd", &["sshd: dev [priv]"], Role::SshSession),
             (
                 "supervisord",

@@ -226,6 +226,8 @@ pub(crate) enum Refusal {
         unit: Service,
         socket: Socket,
         command: Option<Vec<Text>>,
+        /// Whether `--via service` would run it: that acts on holders that are seen.
+        via: bool,
     },
     /// No manager of the wanted kind has it.
     NoManager {
@@ -298,6 +300,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
             unit: unit.clone(),
             socket: listener.socket.clone(),
             command,
+            via: !listener.holders.is_empty(),
         });
     }
     for (holder, listener, sockets) in held.into_values() {

@@ -57,11 +57,20 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             let tree = if *tree { "; --tree ends the whole tree" } else { "" };
             format!("the {child} of {} {is} sent no signal: {these}{tree}", words::process(process))
         }
-        Note::Wrapper { process, wrapper } => format!(
-            "{} was started by {}, which goes on without it or starts it again; --tree ends the whole tree",
-            words::process(process),
-            words::candidate(wrapper)
-        ),
+        Note::Wrapper { process, wrapper } => {
+            // Observed with honcho 2.0 and foreman 0.87.
+            let ends_all =
+                [&b"honcho"[..], b"foreman"].iter().any(|name| wrapper.name.as_bytes().starts_with(name));
+            let then = match ends_all {
+                true => "which then ends everything else that it runs",
+                false => "which goes on without it or starts it again",
+            };
+            format!(
+                "{} was started by {}, {then}; --tree ends the whole tree",
+                words::process(process),
+                words::candidate(wrapper)
+            )
+        }
         Note::Returns(back) => returns(back),
         Note::Managed { manager, command, restarts, runs } => {
             managed(manager, command.as_deref(), *restarts, *runs)
@@ -128,9 +137,10 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             format!("it is not certain that {} holds {}", words::process(process), place(socket))
         }
         Refusal::Unseen(listener) => unseen(listener),
-        Refusal::HeldByUnit { unit, socket, command } => {
+        Refusal::HeldByUnit { unit, socket, command, via } => {
+            let via = if *via { "; so does --via service" } else { "" };
             let stop = command.as_deref().and_then(shell::line);
-            let stop = stop.map_or_else(String::new, |stop| format!(": {stop} frees it; so does --via service"));
+            let stop = stop.map_or_else(String::new, |stop| format!(": {stop} frees it{via}"));
             format!(
                 "systemd holds {} for {} too, and starts what serves it again{stop}",
                 place(socket),
@@ -308,6 +318,9 @@ fn stands_for(
         Role::SuperServer => {
             format!("{who} holds sockets for the programs that it runs, and ending it ends them all")
         }
+        Role::SshMaster => {
+            format!("{who} is the master of a shared ssh connection, and ending it ends every session on it")
+        }
         Role::SshSession => format!("{who} is a login over ssh, and ending it ends that login"),
     };
     let helps = match command.and_then(shell::line) {
@@ -341,6 +354,10 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
         },
         Role::Engine | Role::ContainerHelper => find_container(process, asked),
         Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
+        Role::SshMaster => format!(
+            "ssh -O cancel -L {port}:HOST:HOSTPORT DESTINATION gives the port back, with the host and port that it was \
+             forwarded to"
+        ),
         Role::SshSession => format!(
             "whoever logged in gives the port back with ssh -O cancel -R {port}, or with -KR {port} after ~C"
         ),
