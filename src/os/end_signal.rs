@@ -26,6 +26,22 @@ impl EndSignal {
         (EndSignal::Kill, "KILL"),
     ];
 
+    /// The signal as this system has it.
+    #[cfg(unix)]
+    pub(super) fn signal(self) -> rustix::process::Signal {
+        use rustix::process::Signal;
+        match self {
+            EndSignal::Hangup => Signal::HUP,
+            EndSignal::Interrupt => Signal::INT,
+            EndSignal::Quit => Signal::QUIT,
+            EndSignal::Abort => Signal::ABORT,
+            EndSignal::Kill => Signal::KILL,
+            EndSignal::User1 => Signal::USR1,
+            EndSignal::User2 => Signal::USR2,
+            EndSignal::Terminate => Signal::TERM,
+        }
+    }
+
     /// The number that Linux has for it.
     pub(crate) fn number(self) -> i32 {
         match self {

@@ -43,16 +43,7 @@ impl Grip {
 
     /// Sends it a signal. False where it had ended already.
     pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
-        self.signal(match signal {
-            EndSignal::Hangup => Signal::HUP,
-            EndSignal::Interrupt => Signal::INT,
-            EndSignal::Quit => Signal::QUIT,
-            EndSignal::Abort => Signal::ABORT,
-            EndSignal::Kill => Signal::KILL,
-            EndSignal::User1 => Signal::USR1,
-            EndSignal::User2 => Signal::USR2,
-            EndSignal::Terminate => Signal::TERM,
-        })
+        self.signal(signal.signal())
     }
 
     fn signal(&self, signal: Signal) -> io::Result<bool> {

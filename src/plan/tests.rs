@@ -1,11 +1,17 @@
 //! The plan by what it rests on: roles, evidence, managers, trees, notes, refusals.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::manager::Account;
+use crate::os::EndSignal;
 use crate::process_table::ProcessEntry;
-use crate::{Container, Endpoint, Protocol, State, Unseen};
+use crate::process_table::ProcessTable;
+use crate::verdict::Asked;
+use crate::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
 
 /// What a plan rests on, owned.
 #[derive(Debug)]
