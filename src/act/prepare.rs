@@ -69,12 +69,22 @@ pub(crate) fn prepare(
     let mut ports: Vec<(Port, bool)> = Vec::new();
     for target in targets {
         let mut found = Vec::new();
+        let mut unseen: BTreeSet<Option<u64>> = BTreeSet::new();
         for _ in 0..RETRIES {
             found = observe_ports(target, runtimes)?;
-            // What ended during the look is looked for again: who else has the port would not be seen otherwise.
-            if !found.iter().any(|port| port.sockets.iter().any(has_exited)) {
+            let without = |port: &Port| -> Vec<Option<u64>> {
+                let sockets = port.sockets.iter().filter(|listener| has_no_holder(listener));
+                sockets.map(|listener| listener.socket.inode).collect()
+            };
+            let now: BTreeSet<Option<u64>> = found.iter().flat_map(without).collect();
+            // A socket whose holder ended meanwhile looks like one whose holder may not be seen. Looked at again, the one
+            // is gone and the other is not.
+            let same =
+                now.is_subset(&unseen) && !found.iter().any(|port| port.sockets.iter().any(has_exited));
+            if now.is_empty() || same {
                 break;
             }
+            unseen = now;
         }
         let single = target.single_port().is_some();
         let known: BTreeSet<Asked> = ports.iter().map(|(port, _)| port.asked.clone()).collect();
@@ -95,6 +105,10 @@ pub(super) fn has_port(socket: &Socket) -> bool {
     socket.is_listener()
         || socket.state == State::Bound
         || (socket.state == State::Closed && socket.protocol == Protocol::Udp)
+}
+
+fn has_no_holder(listener: &Listener) -> bool {
+    listener.unseen.is_some() && listener.holders.is_empty()
 }
 
 fn has_exited(listener: &Listener) -> bool {

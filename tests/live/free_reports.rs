@@ -11,7 +11,7 @@ cases![
     a_stopped_holder_is_explained[Need::Linux],
     a_holder_that_exits_meanwhile_is_no_failure[Need::Linux],
     what_cannot_be_told_is_null[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_range_that_nobody_holds_is_a_document[Need::Linux],
+    a_range_that_nobody_holds_is_a_document[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
     a_dry_run_searches_once_for_a_whole_range[Need::Linux, Need::Root, Need::STRACE, Need::NETWORK_NAMESPACE],
     more_holders_than_descriptors[Need::Linux, Need::Root, Need::Program("prlimit")],
     force_spares_who_let_go[Need::Linux],

@@ -18,13 +18,13 @@ cases![
     supervisord_lists_programs_that_are_alike[Need::Linux, Need::Program("supervisord")],
     supervisord_leaves_it_down_if_told_so[Need::Linux, Need::Program("supervisord")],
     supervisord_holds_a_socket_for_its_program[Need::Linux, Need::Program("supervisord")],
-    circus_starts_it_again[Need::Linux, Need::Program("circusd")],
-    circus_holds_a_socket_for_its_watcher[Need::Linux, Need::Program("circusd")],
+    circus_starts_it_again[Need::Linux, Need::CIRCUSD],
+    circus_holds_a_socket_for_its_watcher[Need::Linux, Need::CIRCUSD],
     a_loop_starts_it_again_after_a_second[Need::Linux],
     a_loop_starts_it_again_after_three_seconds[Need::Linux],
     inetd_is_not_ended[Need::Linux, Need::Root, Need::Program("inetd")],
-    gunicorn_is_ended_whole[Need::Linux, Need::Program("gunicorn")],
-    granian_is_ended_whole[Need::Linux, Need::Kernel(6, 8), Need::Program("granian")],
+    gunicorn_is_ended_whole[Need::Linux, Need::GUNICORN],
+    granian_is_ended_whole[Need::Linux, Need::Kernel(6, 8), Need::GRANIAN],
 ];
 
 /// A supervisor, which is asked to end when this is dropped.

@@ -40,6 +40,10 @@ impl Need {
     /// Network namespaces of one's own.
     pub(crate) const NETWORK_NAMESPACE: Self =
         Self::Success("network namespaces", &["unshare", "--net", "ip", "link", "set", "lo", "up"]);
+    /// Servers and supervisors from PyPI, which this user may not be able to run though they are on the PATH.
+    pub(crate) const CIRCUSD: Self = Self::Success("circusd", &["circusd", "--version"]);
+    pub(crate) const GUNICORN: Self = Self::Success("gunicorn", &["gunicorn", "--version"]);
+    pub(crate) const GRANIAN: Self = Self::Success("granian", &["granian", "--version"]);
     /// Mount namespaces of one's own, with something mounted there.
     pub(crate) const MOUNT_NAMESPACE: Self =
         Self::Success("mount namespaces", &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]);
