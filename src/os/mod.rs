@@ -266,7 +266,6 @@ pub(crate) struct Facts {
 
 /// A rule of the kernel that passes connections to a port of this machine on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no rules are read there"))]
 pub(crate) struct ForwardingRule {
     /// The table of nftables it is in.
     pub(crate) table: Text,

@@ -132,6 +132,7 @@ fn a_pipe_that_does_not_block_gets_the_whole_answer() {
     let flags = rustix::fs::fcntl_getfl(&writer).expect("the flags of a pipe");
     rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).expect("set the flags");
     // Smaller than the answer, so that it is full before anything is read.
+    #[cfg(target_os = "linux")]
     nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
     let running = Look::at(["completions", "bash"]).stdout(writer).start();
     // The program meets a full pipe before anything is read from it.

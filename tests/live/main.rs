@@ -57,7 +57,7 @@ mod environment_files;
 mod environment_memory;
 #[cfg(unix)]
 mod environment_proc;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod environment_targets;
 #[cfg(unix)]
 mod environment_threads;
@@ -209,7 +209,7 @@ const READY: &[Cases] = &[
     environment_memory::cases,
     #[cfg(unix)]
     environment_proc::cases,
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     environment_targets::cases,
     #[cfg(unix)]
     environment_threads::cases,
