@@ -182,6 +182,11 @@ mod tests {
         helps(process).unwrap().phrase()
     }
 
+    /// A word as the shell of this system wants it.
+    fn quoted(word: &str) -> String {
+        shell::quote(&word.into()).unwrap()
+    }
+
     fn bash() -> Option<Parent> {
         Some(Parent { pid: 7, name: "bash".into() })
     }
@@ -201,7 +206,7 @@ mod tests {
         );
         assert_eq!(
             phrase(&process(frozen(2, Some("/sys/fs/cgroup/a b/cgroup.freeze"), None))),
-            "echo 0 | sudo tee '/sys/fs/cgroup/a b/cgroup.freeze' resumes it"
+            format!("echo 0 | sudo tee {} resumes it", quoted("/sys/fs/cgroup/a b/cgroup.freeze"))
         );
         assert_eq!(
             phrase(&process(frozen(1, Some("/f/x/freezer.state"), None))),
@@ -240,7 +245,11 @@ mod tests {
             }),
             ..process(frozen(2, Some("/f"), Some(FreezerScope::Service)))
         };
-        assert_eq!(phrase(&service("a;b.service", "system")), "systemctl thaw -- 'a;b.service' resumes it");
+        let hostile = phrase(&service("a;b.service", "system"));
+        match shell::quote(&"a;b.service".into()) {
+            Some(quoted) => assert_eq!(hostile, format!("systemctl thaw -- {quoted} resumes it")),
+            None => assert!(!hostile.contains("a;b"), "{hostile}"),
+        }
         assert_eq!(phrase(&service("a.service", "user")), "echo 0 | sudo tee /f resumes it");
     }
 
