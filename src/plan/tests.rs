@@ -365,6 +365,29 @@ fn a_socket_unit_goes_with_the_service_it_started() {
 }
 
 #[test]
+fn a_port_that_a_manager_holds_unseen_is_refused() {
+    let mut unit = service("web.socket", Some(1000));
+    unit.activates = Some("web.service".into());
+    let mut server = node(50);
+    server.service = Some(service("web.service", Some(1000)));
+    let mut machine = Machine::new([server]);
+    machine.sockets[0].service = Some(unit);
+    let refused = machine.signal();
+    let [Refusal::HeldByUnit { unit, command: Some(command), via: true, .. }] = refused.refusals.as_slice()
+    else {
+        panic!("{:?}", refused.refusals);
+    };
+    assert_eq!(unit.name.as_str(), Some("web.socket"));
+    assert_eq!(
+        command.iter().rev().take(2).rev().cloned().collect::<Vec<Text>>(),
+        ["web.socket".into(), "web.service".into()]
+    );
+    // Nobody is seen: the unit is named all the same, and there is nothing that --via could act on.
+    machine.sockets[0].holders.clear();
+    assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::HeldByUnit { via: false, .. }]));
+}
+
+#[test]
 fn a_rootless_container_is_stopped_by_its_owners_engine() {
     let mut server = node(50);
     server.container = Some(container("docker"));
