@@ -9,7 +9,7 @@ use super::pin::Pin;
 use super::pinned::Pinned;
 use super::sight::{Sight, candidate};
 use super::walk::{Found, Walk, try_doors, walk, walk_among};
-use super::{bpf, deep, procfs, unix_diag};
+use super::{bpf, io_uring, kernel_sockets, procfs, scm_rights, thread_fds, unix_diag};
 use crate::os::portable::Table;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};
 use crate::{Error, ErrorKind, Evidence, Family, Protocol};
@@ -44,12 +44,12 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         walk.add(doors?);
         elsewhere = asked;
     } else if !missing.is_empty() {
-        let (asked, threads) = threads::both(ask_kernel, || deep::search_threads(&walk.pids, &missing));
+        let (asked, threads) = threads::both(ask_kernel, || thread_fds::search_threads(&walk.pids, &missing));
         elsewhere = asked;
         walk.add(threads);
     }
     if !missing.is_empty() {
-        deep::search_rings(&walk.rings.clone(), &missing, &mut walk);
+        io_uring::search_rings(&walk.rings.clone(), &missing, &mut walk);
         missing = walk.missing(&missing);
     }
     let (pending, ports) = elsewhere;
@@ -79,7 +79,7 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
             true => bpf::search(wanted).ok(),
             false => super::walk::walk(wanted).ok(),
         };
-        sight.receivers = deep::receivers(pending, who).into_iter().filter_map(named).collect();
+        sight.receivers = scm_rights::receivers(pending, who).into_iter().filter_map(named).collect();
     }
     let of = join(rows, walk.found);
     let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();
@@ -185,7 +185,7 @@ fn first_process_refuses() -> bool {
 
 /// The Unix sockets in which something waits, and the UDP ports that the kernel itself receives on.
 fn ask_kernel() -> (Vec<u64>, Vec<u16>) {
-    (unix_diag::pending().unwrap_or_default(), deep::kernel_ports())
+    (unix_diag::pending().unwrap_or_default(), kernel_sockets::kernel_ports())
 }
 
 /// Puts what was found to the rows.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{
-    belonging, bpf, cgroup, dbus, deep, inet_diag, netlink, nftables, pinned, procfs, systemd, unit_syntax,
-    unix_diag, walk,
+    belonging, bpf, cgroup, dbus, inet_diag, io_uring, kernel_sockets, netlink, nftables, pinned, procfs,
+    scm_rights, systemd, unit_syntax, unix_diag, walk,
 };
 use crate::{Container, Error, Protocol, Service, Text};
 
@@ -55,7 +55,7 @@ pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
 
 /// The port of a tunnel in a message about a link.
 pub fn link_port(message: &[u8]) -> Option<u16> {
-    deep::link_port(message)
+    kernel_sockets::link_port(message)
 }
 
 /// How many of the three kinds of nftables' messages these bytes can be read as: a chain, a rule, a set's element.
@@ -90,12 +90,12 @@ pub fn arguments(bytes: &[u8]) -> Vec<Text> {
 
 /// The inode numbers of the sockets in an io_uring's fdinfo.
 pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
-    deep::fixed_files(fdinfo).collect()
+    io_uring::fixed_files(fdinfo).collect()
 }
 
 /// How many descriptors wait in a Unix socket, by its fdinfo.
 pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
-    deep::waiting_descriptors(fdinfo)
+    scm_rights::waiting_descriptors(fdinfo)
 }
 
 /// How many descriptors of any process are one of these sockets (inode numbers, ascending).
