@@ -9,7 +9,7 @@ use crate::act::forwarding;
 use crate::containers::{Found, Inquiry, Runtimes};
 use crate::knowledge::notes;
 use crate::os::{self, HolderSearch, Reader};
-use crate::{Connection, Error, Listener, Protocol, Snapshot, Socket, State, Target};
+use crate::{Connection, Error, Gap, Listener, Protocol, Snapshot, Socket, State, Target};
 
 use joining::Connected;
 pub(crate) use joining::{Processes, join};
@@ -197,12 +197,15 @@ impl Query {
             os: std::env::consts::OS.into(),
             taken_at: os::now(),
             privileged: os::privileged(),
-            complete: table.complete,
+            complete: table.complete && !(table.lacks_bound && self.selection.all),
             asked: Some(vec![selection.clone()]),
             listeners: Vec::new(),
             gaps: table.gaps,
-            how: Vec::new(),
+            how: table.how.iter().map(|how| format!("sockets: {how}").as_str().into()).collect(),
         };
+        if table.lacks_bound {
+            self.explain_lack_of_bound(&mut snapshot.gaps);
+        }
         let mut inquiry = Inquiry::new(&self.runtimes);
         let publishers = inquiry.publishers(Found::Nothing);
         let mut listening: Vec<Socket> = Vec::new();
@@ -261,6 +264,22 @@ impl Query {
         notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)
+    }
+
+    /// Keeps the gap about sockets that are bound and do not listen only if those were asked for, and adds what shows
+    /// whether one of them holds the port.
+    fn explain_lack_of_bound(&self, gaps: &mut Vec<Gap>) {
+        let is_about_bound = |gap: &Gap| gap.reason.as_bytes() == b"bound";
+        if !self.selection.all {
+            gaps.retain(|gap| !is_about_bound(gap));
+        }
+        let help = match self.selection.one_port() {
+            Some(port) => format!("allears why {port} tests whether the port can be bound"),
+            None => "allears why PORT tests whether a port can be bound".to_owned(),
+        };
+        for gap in gaps.iter_mut().filter(|gap| is_about_bound(gap)) {
+            gap.help = Some(help.as_str().into());
+        }
     }
 
     /// Adds the places of one port that rules of the kernel pass on, of which there may be more than is known.

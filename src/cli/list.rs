@@ -10,7 +10,7 @@ use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, order, table};
-use crate::{Protocol, Query, Selection, Snapshot, Verdict, os, shell};
+use crate::{Gap, Protocol, Query, Selection, Snapshot, Verdict, os, shell};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
@@ -158,6 +158,7 @@ impl Answer<'_> {
         card::write(self.snapshot, &options, out)?;
         out.flush()?;
         self.tell_unanswered();
+        self.tell_gaps_of_tables();
         Ok(())
     }
 
@@ -188,8 +189,9 @@ impl Answer<'_> {
         let shortened = table::write(self.snapshot, &options, out)?;
         out.flush()?;
         self.tell_unanswered();
-        if self.terminal.person {
-            self.summarise(&shortened);
+        match self.terminal.person {
+            true => self.summarise(&shortened),
+            false => self.tell_gaps_of_tables(),
         }
         Ok(())
     }
@@ -232,7 +234,7 @@ impl Answer<'_> {
             let text = format!("To fit this width, {}; --wide shows all.", narrow.join("; "));
             parts.push(palette.paint(Meaning::Label, text));
         }
-        for gap in self.snapshot.gaps.iter().filter(|gap| gap.what.as_bytes() == b"sockets") {
+        for gap in self.gaps_of_tables() {
             parts.push(palette.paint(
                 Meaning::Unseen,
                 format!("Not read: {}.", crate::render::escape::escape(&gap.detail)),
@@ -295,6 +297,17 @@ impl Answer<'_> {
             writeln!(out, "  but it cannot be bound: {reason}; see allears why {asked}")?;
         }
         Ok(())
+    }
+
+    /// The gaps in the socket tables themselves, which concern every row.
+    fn gaps_of_tables(&self) -> impl Iterator<Item = &Gap> {
+        self.snapshot.gaps.iter().filter(|gap| gap.what.as_bytes() == b"sockets")
+    }
+
+    fn tell_gaps_of_tables(&self) {
+        for gap in self.gaps_of_tables() {
+            say("not read", &crate::render::escape::escape(&gap.detail));
+        }
     }
 
     fn tell_gaps(&self) {

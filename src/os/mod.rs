@@ -205,6 +205,24 @@ pub(crate) struct SocketTable {
     pub(crate) gaps: Vec<Gap>,
     /// Whether every socket that was asked for is there.
     pub(crate) complete: bool,
+    /// Whether TCP sockets that are bound and do not listen were asked for and cannot be listed here. Linux before 6.8,
+    /// and wherever `tcp_diag` does not answer.
+    pub(crate) lacks_bound: bool,
+    /// Which interface each table came from, in a sentence each.
+    pub(crate) how: Vec<String>,
+}
+
+impl SocketTable {
+    /// Returns a complete table without rows.
+    pub(crate) fn empty() -> SocketTable {
+        SocketTable {
+            rows: Vec::new(),
+            gaps: Vec::new(),
+            complete: true,
+            lacks_bound: false,
+            how: Vec::new(),
+        }
+    }
 }
 
 /// One socket, with the pids where the table itself names them.

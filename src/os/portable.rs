@@ -32,6 +32,12 @@ impl Table {
         .map(|(_, protocol, family)| Table { protocol, family })
     }
 
+    /// `tcp/ipv6`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn name(self) -> String {
+        format!("{}/{}", self.protocol.as_str(), self.family.as_str())
+    }
+
     /// "the table of tcp sockets over ipv6".
     pub(super) fn phrase(self) -> String {
         format!("the table of {} sockets over {}", self.protocol.as_str(), self.family.as_str())
@@ -43,7 +49,7 @@ pub(super) fn collect(
     request: &Request,
     mut read: impl FnMut(Table) -> Result<Vec<Row>, Error>,
 ) -> Result<SocketTable, Error> {
-    let mut whole = SocketTable { rows: Vec::new(), gaps: Vec::new(), complete: true };
+    let mut whole = SocketTable::empty();
     let mut read_one = false;
     let mut last_error = None;
     for table in Table::wanted(request) {

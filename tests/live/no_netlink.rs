@@ -13,6 +13,9 @@ cases![
     refused_netlink_tells_no_socket_twice[Need::Linux],
     refused_netlink_still_tells_why[Need::Linux, Need::Ipv6],
     refused_netlink_still_knows_free_ports[Need::Linux],
+    refused_netlink_is_reported_beside_the_rows[Need::Linux],
+    refused_netlink_denies_no_silent_socket[Need::Linux],
+    a_kernel_that_lists_no_silent_socket_denies_none[Need::Linux, Need::OLD_RELEASE],
     a_forced_reader_has_no_way_out[Need::Linux],
     where_everything_is_refused_nothing_is_denied[Need::Linux, Need::STRACE],
 ];
@@ -193,6 +196,62 @@ fn refused_netlink_still_knows_free_ports() {
             answer.seen.equal(answer.listeners().len(), 0, "listeners");
         }
     }
+}
+
+/// For a person who reads the table or the card, and for one who asks how it was read.
+fn refused_netlink_is_reported_beside_the_rows() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let port = server.port().to_string();
+    let launcher = || without_netlink(libc::EPERM);
+    for arguments in [vec![port.clone()], vec!["-t".to_owned()], vec!["--all".to_owned(), port.clone()]] {
+        let seen = Look::at(arguments).through(launcher()).run().code(0);
+        seen.must(seen.errors().contains("not read: netlink"), "the fallback is reported");
+        seen.must(seen.errors().contains("/proc/net"), "with what was read instead");
+    }
+    let seen = Look::at(["--verbose", "-t", &port]).through(launcher()).run().code(0);
+    seen.must(
+        seen.errors().contains("sockets: tcp/ipv4, tcp/ipv6: from /proc/net"),
+        "the source of each table",
+    );
+    let seen = Look::at(["--verbose", "-t", &port]).run().code(0);
+    let source = if netlink_answers() { "netlink (sock_diag)" } else { "/proc/net" };
+    seen.must(seen.errors().contains(&format!("sockets: tcp/ipv4, tcp/ipv6: from {source}")), "the source");
+}
+
+/// A socket that is bound and does not listen is not in /proc/net: its absence there denies nothing.
+fn refused_netlink_denies_no_silent_socket() {
+    let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
+    let target = silent.port().to_string();
+    let answer = Look::at(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
+    lacks_bound(&answer);
+    // Asked for listeners alone, nothing is missing.
+    let answer = Look::at([&target]).through(without_netlink(libc::EPERM)).answer(1);
+    answer.seen.equal(&answer.document["complete"], &json!(true), "listeners are complete");
+    let seen = Look::at(["--all", &target]).through(without_netlink(libc::EPERM)).run().code(3);
+    seen.must(seen.errors().contains(&format!("allears why {target}")), "what answers instead");
+}
+
+/// Before Linux 6.8 the kernel ignores that such sockets are asked for. Here a kernel that lists them gives the name of
+/// an older one, so an empty answer proves nothing and a row does.
+fn a_kernel_that_lists_no_silent_socket_denies_none() {
+    let target = port().to_string();
+    lacks_bound(&Look::at(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
+    let silent = Fixture::start([format!("bound=127.0.0.1:{target}")]);
+    let look = Look::at(["--all", &target]).through(["setarch", "--uname-2.6"]);
+    if Need::Kernel(6, 8).missing().is_none() && netlink_answers() {
+        let answer = look.answer(0);
+        answer.seen.equal(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
+    } else {
+        lacks_bound(&look.answer(3));
+    }
+}
+
+/// Nothing was found, and that sockets which are bound and do not listen may be missing.
+fn lacks_bound(answer: &Answer) {
+    answer.seen.equal(answer.listeners().len(), 0, "rows");
+    answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+    let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    answer.seen.must(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
 }
 
 fn a_forced_reader_has_no_way_out() {

@@ -40,6 +40,9 @@ impl Need {
     /// Network namespaces of one's own.
     pub(crate) const NETWORK_NAMESPACE: Self =
         Self::Success("network namespaces", &["unshare", "--net", "ip", "link", "set", "lo", "up"]);
+    /// A process that is told the name of a kernel of version 2.6.
+    pub(crate) const OLD_RELEASE: Self =
+        Self::Success("personalities of older kernels", &["setarch", "--uname-2.6", "true"]);
     /// Servers and supervisors from PyPI, which this user may not be able to run though they are on the PATH.
     pub(crate) const CIRCUSD: Self = Self::Success("circusd", &["circusd", "--version"]);
     pub(crate) const GUNICORN: Self = Self::Success("gunicorn", &["gunicorn", "--version"]);

@@ -26,17 +26,20 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
     let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
     let automatic = read("ip_local_port_range").and_then(|text| parse_pair(&text));
     let reserved = read("ip_local_reserved_ports").map(|text| parse_ranges(&text)).unwrap_or_default();
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    if shows_bound(&release) == Some(false) {
-        let detail = format!(
-            "Linux {release} does not show TCP sockets that are bound and never listened; 6.8 and later do"
-        );
-        gaps.push(Gap::new("sockets", "kernel", 1, detail, None));
-    }
     Limits { unprivileged_from, automatic, reserved, excluded: Vec::new(), gaps }
 }
 
-/// Whether a kernel of this release shows sockets that are bound and never listened.
+/// Since when Linux lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
+/// linux/inet_diag.h).
+pub(super) const BOUND_SINCE: &str = "this kernel does not list them; Linux 6.8 and later do";
+
+/// Returns whether the running kernel lists TCP sockets that are bound and do not listen, going by its release: a
+/// distribution may have added it to an older one.
+pub(super) fn lists_bound() -> Option<bool> {
+    shows_bound(&rustix::system::uname().release().to_string_lossy())
+}
+
+/// Returns whether kernels of this release list such sockets.
 fn shows_bound(release: &str) -> Option<bool> {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))

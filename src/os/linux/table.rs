@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::inet_diag::{self, States};
 use super::netlink::Fault;
-use super::{procfs, unix_diag};
+use super::{limits, procfs, unix_diag};
 use crate::os::portable::{self, Table};
 use crate::os::{Reader, Request, Row, SocketTable};
 use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
@@ -16,18 +16,24 @@ use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Te
 /// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
 pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
+    let mut sources = Sources::default();
     let mut interfaces = Interfaces::default();
-    let mut bound_unknown = None;
+    let mut bound_unknown: Option<String> = None;
     let mut whole = portable::collect(request, |table| {
         let states = if request.all { States::All } else { States::Listeners };
         match inet_diag::sockets(table, states, request.port) {
             Ok(mut entries) => {
                 if request.all && table.protocol == Protocol::Tcp {
                     match inet_diag::sockets(table, States::Bound, request.port) {
+                        // Older kernels ignore the bit of this state without an error.
+                        Ok(bound) if bound.is_empty() && limits::lists_bound() == Some(false) => {
+                            bound_unknown = Some(limits::BOUND_SINCE.to_owned());
+                        }
                         Ok(bound) => entries.extend(bound),
-                        Err(fault) => bound_unknown = Some(fault),
+                        Err(fault) => bound_unknown = Some(fault.to_string()),
                     }
                 }
+                sources.netlink.push(table.name());
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
             Err(fault) if request.reader == Reader::Native => {
@@ -35,7 +41,11 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
                 Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
             }
             Err(fault) => {
+                if request.all && table.protocol == Protocol::Tcp {
+                    bound_unknown = Some(format!("{fault}, and /proc/net does not list them"));
+                }
                 faults.push(fault);
+                sources.proc_net.push(table.name());
                 from_proc(procfs::own_net()?, table, request.all)
             }
         }
@@ -51,7 +61,10 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
         }
     }
     if request.unix {
-        let entries = unix_diag::sockets(request.all).or_else(|fault| {
+        let by_netlink = unix_diag::sockets(request.all);
+        let source = if by_netlink.is_ok() { &mut sources.netlink } else { &mut sources.proc_net };
+        source.push("unix".to_owned());
+        let entries = by_netlink.or_else(|fault| {
             faults.push(fault);
             procfs::own_net().and_then(unix_from_proc)
         });
@@ -70,11 +83,34 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
         );
         whole.gaps.push(Gap::new("sockets", "netlink", faults.len(), detail, None));
     }
-    if let Some(fault) = bound_unknown {
-        let detail = format!("sockets that are bound and do not listen: {fault}");
-        whole.gaps.push(Gap::new("sockets", "unsupported", 1, detail, None));
+    if let Some(why) = bound_unknown {
+        let detail = format!("TCP sockets that are bound and do not listen cannot be listed: {why}");
+        whole.gaps.push(Gap::new("sockets", "bound", 1, detail, None));
+        whole.lacks_bound = true;
     }
+    whole.how = sources.sentences(faults.first());
     Ok(whole)
+}
+
+/// Which tables came from netlink and which from /proc/net.
+#[derive(Default)]
+struct Sources {
+    netlink: Vec<String>,
+    proc_net: Vec<String>,
+}
+
+impl Sources {
+    fn sentences(&self, fault: Option<&Fault>) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if !self.netlink.is_empty() {
+            sentences.push(format!("{}: from netlink (sock_diag)", self.netlink.join(", ")));
+        }
+        if !self.proc_net.is_empty() {
+            let why = fault.map_or_else(String::new, |fault| format!(" ({fault})"));
+            sentences.push(format!("{}: from /proc/net{why}", self.proc_net.join(", ")));
+        }
+        sentences
+    }
 }
 
 /// Adds the sockets of a protocol that netlink alone tells.

@@ -21,7 +21,7 @@ struct List {
 
 /// The sockets that a request is about.
 pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
-    let mut whole = SocketTable { rows: Vec::new(), gaps: Vec::new(), complete: true };
+    let mut whole = SocketTable::empty();
     let mut entries = Vec::new();
     let mut withheld = None;
     for protocol in wanted(request) {

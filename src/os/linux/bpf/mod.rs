@@ -45,6 +45,8 @@ pub(super) enum Refusal {
     HiddenProc,
     /// Inside of a time namespace processes began at other times than by the kernel's own clock.
     TimeNamespace,
+    /// The kernel is locked down, in the mode `confidentiality`, and lets no program read its memory.
+    Lockdown,
     /// Something failed.
     Failed(&'static str, io::Error),
 }
@@ -57,6 +59,9 @@ impl fmt::Display for Refusal {
             Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
             Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
             Refusal::ForeignProc => f.write_str("/proc shows another pid namespace"),
+            Refusal::Lockdown => {
+                f.write_str("the kernel is locked down (/sys/kernel/security/lockdown: confidentiality)")
+            }
             Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
         }
     }
@@ -76,7 +81,10 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
     let program = program::assemble(&layout, map.as_raw_fd(), filter.bytes().len())
         .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
     let program =
-        calls::load(&program, program::LICENCE, layout.function).map_err(failed("load the program"))?;
+        calls::load(&program, program::LICENCE, layout.function).map_err(|error| match is_locked_down() {
+            true => Refusal::Lockdown,
+            false => Refusal::Failed("load the program", error),
+        })?;
     let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
     let mut records = match many.then(|| by_process(program.as_fd())).flatten() {
         Some(records) => records,
@@ -96,6 +104,17 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
 #[cfg(feature = "internals")]
 pub(super) fn understands(types: &[u8]) -> bool {
     btf::layout(types, &program::WANTED).is_ok()
+}
+
+/// Returns whether lockdown takes from BPF programs the function that reads the kernel's memory. The verifier then
+/// reports a program that calls it as invalid (security/lockdown, kernel/trace/bpf_trace.c since 5.4).
+fn is_locked_down() -> bool {
+    std::fs::read("/sys/kernel/security/lockdown").is_ok_and(|modes| forbids_reading(&modes))
+}
+
+/// `none integrity [confidentiality]`: the mode in brackets is in force.
+fn forbids_reading(modes: &[u8]) -> bool {
+    modes.windows(17).any(|window| window == b"[confidentiality]")
 }
 
 /// Whether it may be tried at all.
@@ -177,4 +196,17 @@ pub(super) fn socket_lookups() -> io::Result<u32> {
     let namespace =
         rustix::fs::open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     calls::socket_lookups(namespace.as_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forbids_reading;
+
+    #[test]
+    fn the_mode_of_lockdown_in_force_is_the_one_in_brackets() {
+        assert!(forbids_reading(b"none integrity [confidentiality]\n"));
+        assert!(!forbids_reading(b"none [integrity] confidentiality\n"));
+        assert!(!forbids_reading(b"[none] integrity confidentiality\n"));
+        assert!(!forbids_reading(b""));
+    }
 }
