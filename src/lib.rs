@@ -105,4 +105,4 @@ pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason,
 pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State};
 pub use target::{Target, TargetError};
 pub use text::Text;
-pub use verdict::{Asked, Localhost, Verdict, VerdictKind};
+pub use verdict::{Asked, Hindrance, Localhost, Suspect, Verdict, VerdictKind};

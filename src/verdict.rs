@@ -3,6 +3,7 @@
 
 mod advice;
 mod facts;
+mod hindrance;
 mod named;
 mod overlap;
 mod reason;
@@ -14,12 +15,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use facts::Case;
+pub use hindrance::{Hindrance, Suspect};
 use named::passes_on;
 pub(crate) use named::stop_service;
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
 use crate::manager::Account;
-use crate::os::{Limits, Local, Served};
+use crate::os::{Limits, Local, Policies, Served};
 use crate::{Connection, Gap, Listener, Outcome, Protocol, State, Target, Text};
 
 /// What was asked for: one port of one protocol, at one address or at all.
@@ -34,6 +36,23 @@ pub struct Asked {
     pub interface: Option<Text>,
     /// The port.
     pub port: u16,
+}
+
+/// What was asked for, as one types it: `udp/53`, `[fe80::1%eth0]:8080`.
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.protocol != Protocol::Tcp {
+            write!(f, "{}/", self.protocol.as_str())?;
+        }
+        let port = self.port;
+        match (self.address, &self.interface) {
+            (None, _) => write!(f, "{port}"),
+            (Some(IpAddr::V6(address)), Some(name)) => {
+                write!(f, "[{address}%{}]:{port}", name.to_string_lossy())
+            }
+            (Some(address), _) => write!(f, "{}", SocketAddr::new(address, port)),
+        }
+    }
 }
 
 /// What kind of answer it is.
@@ -74,6 +93,8 @@ pub struct Verdict {
     pub can_bind: Option<bool>,
     /// The error's name where it did not: `EADDRINUSE`.
     pub error: Option<String>,
+    /// What forbids it where no socket is in the way.
+    pub hindrance: Option<Hindrance>,
     /// The answer in one phrase. Like all text here it may hold names from outside, unescaped.
     pub reason: String,
     /// The sockets that stand in the way.
@@ -115,6 +136,8 @@ pub(crate) struct Observation {
     pub(crate) decisive: Options,
     pub(crate) limits: Limits,
     pub(crate) local: Option<Vec<Local>>,
+    /// What applies to this process; read only if a bind was denied.
+    pub(crate) policies: Option<Policies>,
     /// Ports of this number and protocol that are passed on to containers without a socket.
     pub(crate) forwarded: Vec<Listener>,
     /// What the kernel's own web server serves at the port.
@@ -224,6 +247,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
     let forwarded: Vec<Listener> =
         seen.forwarded.iter().filter(|listener| seen.asked.overlaps(&listener.socket)).cloned().collect();
     let own = || sorted.listening.iter().chain(&sorted.bound).cloned().collect();
+    let hindrance = refused.and_then(|refusal| seen.hindrance(refusal));
     let (kind, standing_in_the_way) = match refused.map(|refusal| refusal.kind) {
         None if can_bind.is_none() => (VerdictKind::Unknown, Vec::new()),
         None if plain_in_use && sorted.has_port() => sorted.first(),
@@ -239,19 +263,26 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
             (VerdictKind::Unknown, _) if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
             first => first,
         },
-        Some(RefusalKind::Denied) if seen.limits.unprivileged_from.is_some_and(|from| port < from) => {
-            (VerdictKind::Privileged, own())
-        }
-        Some(RefusalKind::Denied) if seen.limits.excluded.iter().any(|range| range.ports.contains(&port)) => {
-            (VerdictKind::Reserved, own())
-        }
-        // Windows says so where another socket has it for itself alone.
-        Some(RefusalKind::Denied) => sorted.first(),
+        Some(RefusalKind::Denied) => match hindrance {
+            Some(Hindrance::Privileged { .. }) => (VerdictKind::Privileged, own()),
+            Some(Hindrance::Excluded { .. }) => (VerdictKind::Reserved, own()),
+            Some(_) => (VerdictKind::Unknown, own()),
+            // Windows answers so if another socket has the port for itself alone.
+            None => sorted.first(),
+        },
         Some(RefusalKind::NotLocal) => (VerdictKind::AddressNotLocal, Vec::new()),
         Some(RefusalKind::NoFamily | RefusalKind::Other) => (VerdictKind::Unknown, Vec::new()),
     };
     let error = refused.map(|refusal| refusal.name.clone());
-    let case = Case { seen: &seen, sorted: &sorted, kind, can_bind, refused, standing: &standing_in_the_way };
+    let case = Case {
+        seen: &seen,
+        sorted: &sorted,
+        kind,
+        can_bind,
+        refused,
+        hindrance: hindrance.as_ref(),
+        standing: &standing_in_the_way,
+    };
     let (reason, facts, advice) = (case.reason(), case.facts(), case.advice());
     let localhost = seen.localhost();
     let Observation { asked, clients, gaps, .. } = seen;
@@ -260,6 +291,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         kind,
         can_bind,
         error,
+        hindrance,
         reason,
         standing_in_the_way,
         localhost,
@@ -287,6 +319,11 @@ impl Observation {
         self.attempts(options)
             .filter(|attempt| !had || !lacks_family(attempt))
             .find_map(|attempt| attempt.refused.as_ref())
+    }
+
+    fn hindrance(&self, refusal: &Refusal) -> Option<Hindrance> {
+        let policies = || self.policies.clone().unwrap_or_default();
+        Hindrance::of(self.os, &self.asked, refusal, self.local.as_deref(), &self.limits, policies)
     }
 
     /// What a connection to 127.0.0.1 and to ::1 meets.

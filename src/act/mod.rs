@@ -5,6 +5,8 @@ mod accounts;
 pub(crate) mod bind;
 pub(crate) mod connect;
 pub(crate) mod forwarding;
+#[cfg(feature = "cli")]
+pub(crate) mod hindrance;
 mod monitors;
 mod observe;
 #[cfg(feature = "cli")]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::bind::{self, Place, Refusal, RefusalKind};
 use super::forwarding::forwarding;
+use super::hindrance::hindrance;
 use super::observe;
 use super::prepare::{Prepared, has_port};
 use super::wait::Pace;
@@ -16,7 +17,7 @@ use crate::manager::Via;
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
 use crate::restart::sleeps;
-use crate::verdict::Asked;
+use crate::verdict::{Asked, Hindrance};
 use crate::{Error, Gap, Listener, ProcessId, Text};
 
 /// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
@@ -78,7 +79,7 @@ pub(crate) enum Obstacle {
     /// It is free now, and this starts again later than the port was watched for.
     Returns(Return),
     /// Nothing holds it, and a bind is refused for another reason: nothing is proven.
-    Refused(Refusal),
+    Refused { refusal: Refusal, hindrance: Option<Hindrance> },
     /// Nothing holds it, and whether something passes connections on could not be seen.
     ForwardingUnknown(Gap),
 }
@@ -86,7 +87,7 @@ pub(crate) enum Obstacle {
 impl Obstacle {
     /// Whether the port may be free for all that is known.
     pub(crate) fn is_doubt(&self) -> bool {
-        matches!(self, Obstacle::Refused(_) | Obstacle::ForwardingUnknown(_))
+        matches!(self, Obstacle::Refused { .. } | Obstacle::ForwardingUnknown(_))
     }
 }
 
@@ -422,7 +423,10 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
         refused => match (forwarding(&plan.asked, &prepared.runtimes)?, refused) {
             (Forwarding::Answered(address), _) => Some(Obstacle::Answered(address)),
             (Forwarding::Forwarded(listeners), _) => Some(Obstacle::Forwarded(listeners)),
-            (_, Some(refusal)) => Some(Obstacle::Refused(refusal)),
+            (_, Some(refusal)) => {
+                let hindrance = hindrance(&plan.asked, &refusal);
+                Some(Obstacle::Refused { refusal, hindrance })
+            }
             (Forwarding::Unknown(gap), None) => Some(Obstacle::ForwardingUnknown(gap)),
             (Forwarding::RuledOut, None) => None,
         },

@@ -58,6 +58,10 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     let local = os::local_addresses();
     let limits = os::limits(asked.protocol);
     gaps.extend(limits.gaps.iter().cloned());
+    let is_denied = |attempt: &Attempt| {
+        attempt.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::Denied)
+    };
+    let policies = attempts.iter().any(is_denied).then(os::policies);
     let evidence = forwarding::gather(&asked, &mut inquiry, &listening, &sockets);
     gaps.extend(inquiry.gap());
     let (served, unnamed) = os::served(&sockets);
@@ -72,6 +76,7 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         decisive: bind::as_servers_do(asked.protocol),
         limits,
         local,
+        policies,
         answered: evidence.answered(),
         forwarded: evidence.forwarded,
         reached: evidence.reached,

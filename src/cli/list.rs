@@ -290,7 +290,7 @@ impl Answer<'_> {
         }
         if let Some(verdict) = &self.obstacle {
             let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
-            let asked = super::why::typed(&verdict.asked);
+            let asked = verdict.asked.to_string();
             // A name of an interface may be one that no command line can hold.
             let asked =
                 shell::quote(&asked.as_str().into()).unwrap_or_else(|| verdict.asked.port.to_string());

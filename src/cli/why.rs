@@ -11,8 +11,7 @@ use crate::act::why;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json};
-use crate::verdict::Asked;
-use crate::{Gap, Protocol, Target, VerdictKind};
+use crate::{Gap, Target, VerdictKind};
 
 /// Answers why.
 pub(super) fn run(arguments: &Why) -> Exit {
@@ -77,17 +76,5 @@ pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
             );
             Err(Exit::Usage)
         }
-    }
-}
-
-/// What was asked for, as one types it, not quoted yet.
-pub(super) fn typed(asked: &Asked) -> String {
-    let protocol = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
-    let interface =
-        asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", name.to_string_lossy()));
-    match asked.address {
-        None => format!("{protocol}{}", asked.port),
-        Some(address) if address.is_ipv6() => format!("{protocol}[{address}{interface}]:{}", asked.port),
-        Some(address) => format!("{protocol}{address}:{}", asked.port),
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn local_addresses() -> Option<Vec<Local>> {
                 (_, Some(address)) => std::net::IpAddr::from(address.ip()),
                 _ => return None,
             };
-            Some(Local { address: ip, interface: interface.interface_name.as_str().into() })
+            let interface = interface.interface_name.as_str().into();
+            Some(Local { address: ip, interface, usability: super::Usability::Usable })
         });
         Some(local.collect())
     }

@@ -37,6 +37,42 @@ pub(crate) struct Excluded {
 pub(crate) struct Local {
     pub(crate) address: IpAddr,
     pub(crate) interface: Text,
+    pub(crate) usability: Usability,
+}
+
+/// Whether an address of this machine can be bound. Linux alone reports anything but [`Usability::Usable`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Usability {
+    /// It can be bound, as far as the system says. An optimistic address (RFC 4429) is one of these.
+    #[default]
+    Usable,
+    /// Duplicate address detection (RFC 4862) has not ended. Until then the kernel refuses to bind it.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
+    Tentative,
+    /// Duplicate address detection found another machine that has it. The kernel refuses to bind it.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
+    Duplicate,
+}
+
+/// What applies to this process and may forbid a bind, besides the limits on ports. `None` where it cannot be read. Linux
+/// alone reports anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Policies {
+    /// Whether this process holds CAP_NET_BIND_SERVICE in the first user namespace.
+    pub(crate) may_bind_privileged: Option<bool>,
+    /// The active security modules, in lower case: `landlock`, `selinux`.
+    pub(crate) modules: Option<Vec<Text>>,
+    /// How AppArmor, SELinux or Smack confines this process: its profile or context. `None` if none of them does, or if
+    /// that cannot be read.
+    pub(crate) confinement: Option<Text>,
+    /// Whether SELinux enforces its policy.
+    pub(crate) selinux_enforces: Option<bool>,
+    /// Whether a seccomp filter applies.
+    pub(crate) seccomp: Option<bool>,
+    /// Whether no_new_privs is set, without which an unprivileged process cannot enter a Landlock sandbox.
+    pub(crate) no_new_privileges: Option<bool>,
+    /// How many BPF programs of the cgroup and those above it decide about binds.
+    pub(crate) bind_programs: Option<u32>,
 }
 
 /// What the kernel's own web server serves for other programs, which is Windows' alone.
@@ -76,6 +112,11 @@ pub(crate) fn ready_limits(protocol: Protocol) -> Limits {
 /// The longest that a connection of this local port stays in TIME_WAIT.
 pub(crate) fn time_wait_left(port: u16) -> Option<Duration> {
     sys::time_wait_left(port)
+}
+
+/// What applies to this process and may forbid it to bind.
+pub(crate) fn policies() -> Policies {
+    sys::policies()
 }
 
 /// The addresses of this machine, or `None` where they are not told.

@@ -109,7 +109,8 @@ use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
-    Excluded, Limits, Local, Served, Server, limits, local_addresses, served, time_wait_left,
+    Excluded, Limits, Local, Policies, Served, Server, Usability, limits, local_addresses, policies, served,
+    time_wait_left,
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;

@@ -245,7 +245,12 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             format!("is not free: no process holds it, but a connection to {address} is answered")
         }
         Some(Obstacle::Returns(back)) => format!("is free now, but {}", phrases::returns(back)),
-        Some(Obstacle::Refused(refusal)) => format!(
+        Some(Obstacle::Refused { hindrance: Some(hindrance), .. }) => format!(
+            "is held by nothing, but it cannot be bound: {}; allears why {} explains that",
+            escape(&hindrance.phrase(&plan.asked).as_str().into()),
+            phrases::target(&plan.asked)
+        ),
+        Some(Obstacle::Refused { refusal, hindrance: None }) => format!(
             "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \
              explains that",
             refusal.name,

@@ -30,6 +30,8 @@ struct WhyJson<'a> {
     verdict: &'static str,
     can_bind: Option<bool>,
     error: Option<&'a str>,
+    /// What forbids it where no socket is in the way.
+    hindrance: Option<&'static str>,
     reason: &'a str,
     standing_in_the_way: Vec<ListenerJson>,
     localhost: LocalhostJson,
@@ -149,6 +151,7 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
         verdict: verdict.kind.as_str(),
         can_bind: verdict.can_bind,
         error: verdict.error.as_deref(),
+        hindrance: verdict.hindrance.as_ref().map(crate::Hindrance::as_str),
         reason: &verdict.reason,
         standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
         localhost: LocalhostJson {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::VerdictKind;
 use super::facts::Case;
 use super::named::{list_sockets, service, spell, stop_socket_unit};
+use super::{Hindrance, Suspect, VerdictKind};
 use crate::act::bind::RefusalKind;
 use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
@@ -60,10 +60,11 @@ impl Case<'_> {
                     let left =
                         seen.time_wait_left.map_or_else(String::new, |left| format!(" ({})", spell(left)));
                     let or = if advice.is_empty() { "" } else { "or " };
-                    advice.push(format!("{or}wait until it is over{left}: allears wait --free {target}"));
+                    advice.push(format!("{or}wait until it is over{left}: {}", self.wait_free()));
                 } else {
                     advice.push(format!(
-                        "end the connection at either side, or wait for its end: allears wait --free {target}"
+                        "end the connection at either side, or wait for its end: {}",
+                        self.wait_free()
                     ));
                 }
                 if linux && self.automatic().is_some() {
@@ -85,6 +86,15 @@ impl Case<'_> {
             VerdictKind::Privileged => {
                 vec!["bind it as root, or take a port above 1023".to_owned()]
             }
+            VerdictKind::AddressNotLocal if self.hindrance.is_some_and(Hindrance::may_pass) => {
+                vec![format!("wait until it may be bound, some seconds as a rule: {}", self.wait_free())]
+            }
+            VerdictKind::AddressNotLocal if matches!(self.hindrance, Some(Hindrance::Duplicate { .. })) => vec![
+                "find what else has the address on that link, as a rule another machine, and give one of the two another"
+                    .to_owned(),
+                "then remove the address here and add it again: the kernel does not repeat a detection that failed"
+                    .to_owned(),
+            ],
             VerdictKind::AddressNotLocal => {
                 vec![
                     "ask for one of this machine's own addresses, or for the wildcard 0.0.0.0 or ::"
@@ -94,7 +104,7 @@ impl Case<'_> {
             VerdictKind::Unknown if self.can_bind == Some(true) => {
                 self.sudo_why(&target).into_iter().collect()
             }
-            VerdictKind::Unknown => self.unknown(&target),
+            VerdictKind::Unknown => self.unknown(),
         }
     }
 
@@ -216,6 +226,51 @@ impl Case<'_> {
         advice
     }
 
+    /// The command that waits until what is asked for can be bound.
+    fn wait_free(&self) -> String {
+        let target = self.seen.asked.to_string();
+        shell::allears(&["wait", "--free", &target])
+            .unwrap_or_else(|| format!("allears wait --free {target}"))
+    }
+
+    /// How to find out which policy forbids a bind, the likely ones first.
+    fn find_policy(&self) -> Vec<String> {
+        let Some(Hindrance::Policy { suspects }) = self.hindrance else { return Vec::new() };
+        let port = self.seen.asked.port;
+        let of = |suspect: &Suspect| match suspect {
+            Suspect::Landlock => format!(
+                "Landlock: the program that started this one has to allow {port}, and a program that is started outside \
+                 of the sandbox can bind it (Linux 6.15 and later log what Landlock refuses: journalctl -k | grep landlock)"
+            ),
+            Suspect::CgroupProgram => {
+                "a BPF program of the cgroup: sudo bpftool cgroup tree lists them; systemd attaches one for \
+                 SocketBindAllow= and SocketBindDeny= of a unit"
+                    .to_owned()
+            }
+            Suspect::Seccomp => {
+                "a seccomp filter: it belongs to what started this process, as a container runtime or \
+                 SystemCallFilter= of a unit"
+                    .to_owned()
+            }
+            Suspect::AppArmor => {
+                "AppArmor: sudo journalctl -k | grep DENIED shows what it refused".to_owned()
+            }
+            Suspect::SeLinux => format!(
+                "SELinux: sudo ausearch -m avc -ts recent shows what it refused; sudo semanage port -l | grep -w {port} \
+                 the type of the port"
+            ),
+            Suspect::OtherModule => "another security module: its log is the kernel's (dmesg)".to_owned(),
+        };
+        let mut advice: Vec<String> = suspects.iter().map(of).collect();
+        if advice.is_empty() {
+            advice.push(
+                "look for a security module, a seccomp filter, or a BPF program of the cgroup (sudo bpftool cgroup tree)"
+                    .to_owned(),
+            );
+        }
+        advice
+    }
+
     /// The value that reserves this port besides those that are reserved.
     fn reserved_with(&self, port: u16) -> String {
         let known = self.seen.limits.reserved.iter().map(|range| match range.start() == range.end() {
@@ -225,23 +280,20 @@ impl Case<'_> {
         known.chain([port.to_string()]).collect::<Vec<_>>().join(",")
     }
 
-    fn unknown(&self, target: &str) -> Vec<String> {
+    fn unknown(&self) -> Vec<String> {
         match (self.refused.map(|refusal| refusal.kind), self.seen.os) {
             (Some(RefusalKind::InUse), "linux") => vec![
                 "look for a program that was started with this port: a socket that is bound and does not listen is \
                  not always shown"
                     .to_owned(),
-                format!("allears wait --free {target} tells when it is free"),
+                format!("{} tells when it is free", self.wait_free()),
             ],
             (Some(RefusalKind::Denied), "windows") => vec![
                 "Windows keeps ranges of ports back for Hyper-V and WinNAT: netsh interface ipv4 show \
                  excludedportrange protocol=tcp"
                     .to_owned(),
             ],
-            (Some(RefusalKind::Denied), "linux") => vec![
-                "a security policy may forbid it: SELinux, AppArmor, Landlock, or a BPF program of the cgroup"
-                    .to_owned(),
-            ],
+            (Some(RefusalKind::Denied), "linux") => self.find_policy(),
             _ => Vec::new(),
         }
     }

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use super::named::{endpoint, user};
 use super::reason::forwarded;
-use super::{Observation, Sorted, VerdictKind, lacks_family};
+use super::{Hindrance, Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::os::{Excluded, Local};
-use crate::{Connection, Listener, Outcome, Protocol, State, condition};
+use crate::{Connection, Listener, Outcome, Protocol, State, Suspect, Text, condition};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -17,6 +17,7 @@ pub(super) struct Case<'a> {
     pub(super) kind: VerdictKind,
     pub(super) can_bind: Option<bool>,
     pub(super) refused: Option<&'a Refusal>,
+    pub(super) hindrance: Option<&'a Hindrance>,
     pub(super) standing: &'a [Listener],
 }
 
@@ -44,8 +45,11 @@ impl Case<'_> {
                 .to_owned(),
             );
         }
-        if matches!(self.kind, VerdictKind::Privileged | VerdictKind::Reserved)
-            && let Some(listener) = self.standing.first()
+        facts.extend(self.policies());
+        if matches!(
+            self.hindrance,
+            Some(Hindrance::Privileged { .. } | Hindrance::Excluded { .. } | Hindrance::Policy { .. })
+        ) && let Some(listener) = self.standing.first()
         {
             facts.push(format!("besides, it is taken: {} has it", seen.holders(listener)));
         }
@@ -196,6 +200,66 @@ impl Case<'_> {
         }
     }
 
+    /// What is known of the policies that may have refused the bind.
+    fn policies(&self) -> Vec<String> {
+        let Some(policies) = &self.seen.policies else { return Vec::new() };
+        if !matches!(self.hindrance, Some(Hindrance::Policy { .. })) {
+            return Vec::new();
+        }
+        let mut facts = Vec::new();
+        if let Some(from) = self.seen.limits.unprivileged_from {
+            facts.push(match self.seen.asked.port < from {
+                true => format!(
+                    "ports below {from} need a privilege, which this process has: that is not the reason"
+                ),
+                false => format!("ports from {from} on need no privilege: that is not the reason"),
+            });
+        }
+        let list = |modules: &Vec<Text>| {
+            let names: Vec<_> = modules.iter().map(Text::to_string_lossy).collect();
+            names.join(", ")
+        };
+        facts.push(match &policies.modules {
+            Some(modules) => format!("the security modules that are active here: {}", list(modules)),
+            None => "which security modules are active here could not be read (/sys/kernel/security/lsm)"
+                .to_owned(),
+        });
+        if let Some(confinement) = &policies.confinement {
+            facts.push(format!("this process is confined by {}", confinement.to_string_lossy()));
+        }
+        let suspects = match self.hindrance {
+            Some(Hindrance::Policy { suspects }) => suspects.as_slice(),
+            _ => &[],
+        };
+        if suspects.contains(&Suspect::Landlock) {
+            let flag = match policies.no_new_privileges {
+                Some(true) => "; no_new_privs is set, as a sandbox of an unprivileged process needs",
+                Some(false) => {
+                    "; no_new_privs is not set, so only a privileged process can have made a sandbox"
+                }
+                None => "",
+            };
+            facts.push(format!(
+                "Landlock answers a forbidden bind of TCP with EACCES, and the kernel does not tell whether a process \
+                 is in its sandbox{flag}"
+            ));
+        }
+        facts.push(match policies.bind_programs {
+            Some(0) => "no BPF program of this cgroup, or of one above it, decides about binds".to_owned(),
+            Some(count) => format!(
+                "BPF programs of this cgroup, or of those above it, decide about binds: {count} are attached"
+            ),
+            None => {
+                "whether BPF programs of the cgroup decide about binds may only be read with CAP_NET_ADMIN"
+                    .to_owned()
+            }
+        });
+        if policies.seccomp == Some(true) {
+            facts.push("a seccomp filter applies to this process".to_owned());
+        }
+        facts
+    }
+
     /// Which addresses of this machine are forwarded, by connections to them.
     fn reached(&self) -> Option<String> {
         let reached = &self.seen.reached;
@@ -227,7 +291,7 @@ impl Case<'_> {
     }
 
     fn nearest(&self) -> Option<String> {
-        let asked = self.seen.asked.address.filter(|_| self.kind == VerdictKind::AddressNotLocal)?;
+        let asked = self.seen.asked.address.filter(|_| self.hindrance == Some(&Hindrance::NotLocal))?;
         let local = self.seen.local.as_ref()?;
         let nearest = nearest(asked, local);
         let named: Vec<String> = nearest

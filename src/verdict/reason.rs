@@ -18,6 +18,9 @@ impl Case<'_> {
             2 => ", and 1 more socket is in the way".to_owned(),
             many => format!(", and {} more sockets are in the way", many - 1),
         };
+        if let Some(hindrance) = self.hindrance {
+            return hindrance.phrase(&seen.asked);
+        }
         match (self.kind, first) {
             (VerdictKind::Free, _) => "nothing stands in the way".to_owned(),
             (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
@@ -74,27 +77,11 @@ impl Case<'_> {
                     many => format!("{many} closed connections of this port are still in TIME_WAIT{left}"),
                 }
             }
-            (VerdictKind::Privileged, _) => match seen.limits.unprivileged_from {
-                Some(from) => {
-                    format!("ports below {from} need a privilege here that this user does not have")
-                }
-                None => "it needs a privilege that this user does not have".to_owned(),
-            },
-            (VerdictKind::Reserved, _) if self.can_bind == Some(false) => {
-                let range = self.excluded().map_or_else(String::new, |range| {
-                    format!(", {}-{},", range.ports.start(), range.ports.end())
-                });
-                format!("Windows keeps a range of ports{range} back from everybody, and {port} is in it")
-            }
             (VerdictKind::Reserved, _) => {
                 format!(
                     "nothing stands in the way; the machine reserves {port} for those that ask for it by number"
                 )
             }
-            (VerdictKind::AddressNotLocal, _) => match seen.asked.address {
-                Some(address) => format!("{address} is not an address of this machine"),
-                None => "no address of this machine can be bound".to_owned(),
-            },
             (_, _) if self.can_bind == Some(true) => {
                 "something on this machine forwards ports elsewhere, and whether this is one of them could not \
                  be read"

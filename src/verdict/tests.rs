@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::overlap::Overlap;
 use super::*;
-use crate::os::{Excluded, Server};
+use crate::os::{Excluded, Server, Usability};
 use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 
 fn asked(address: Option<&str>) -> Asked {
@@ -69,6 +69,7 @@ fn seen(
         decisive: Options::ReuseAddress,
         limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
         local: Some(Vec::new()),
+        policies: None,
         answered: None,
         reached: Vec::new(),
         forwarding_unknown: false,
@@ -174,7 +175,11 @@ fn reserved_forwarded_and_elsewhere() {
     foreign.attempts[0].address = "10.1.2.3".parse().unwrap();
     foreign.local = Some(
         ["127.0.0.1", "10.1.2.9", "192.168.0.1", "::1"]
-            .map(|address| Local { address: address.parse().unwrap(), interface: "e".into() })
+            .map(|address| Local {
+                address: address.parse().unwrap(),
+                interface: "e".into(),
+                usability: Usability::Usable,
+            })
             .to_vec(),
     );
     let verdict = judge(foreign);

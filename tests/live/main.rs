@@ -128,6 +128,8 @@ mod wait;
 mod watch;
 #[cfg(unix)]
 mod why;
+#[cfg(target_os = "linux")]
+mod why_addresses;
 #[cfg(unix)]
 mod why_and_bind;
 #[cfg(unix)]
@@ -138,6 +140,8 @@ mod why_leaves_nothing;
 mod why_limits;
 #[cfg(unix)]
 mod why_other_states;
+#[cfg(target_os = "linux")]
+mod why_policies;
 #[cfg(windows)]
 mod windows;
 
@@ -263,6 +267,8 @@ const READY: &[Cases] = &[
     diff::cases,
     #[cfg(unix)]
     why::cases,
+    #[cfg(target_os = "linux")]
+    why_addresses::cases,
     #[cfg(unix)]
     why_and_bind::cases,
     #[cfg(unix)]
@@ -273,6 +279,8 @@ const READY: &[Cases] = &[
     why_limits::cases,
     #[cfg(unix)]
     why_other_states::cases,
+    #[cfg(target_os = "linux")]
+    why_policies::cases,
 ];
 
 /// Whoever starts the trials in the background may have them ignore the interrupt, and what they start with them.

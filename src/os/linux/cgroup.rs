@@ -58,6 +58,17 @@ fn root() -> Option<(Mount, OwnedFd)> {
     })
 }
 
+/// Opens the directory of the cgroup v2 that the calling process is in. `None` if the tree is not mounted, or does not show
+/// that cgroup.
+pub(super) fn own() -> Option<OwnedFd> {
+    let bytes = procfs::read_at(rustix::fs::CWD, "/proc/thread-self/cgroup", LONGEST_FILE).ok()?;
+    let (mount, root) = root()?;
+    match mount.below(unified(&bytes)?)? {
+        b"" => Some(root),
+        below => open(&root, below).ok(),
+    }
+}
+
 fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Found> {
     let mut wanted: BTreeSet<u64> = ids.iter().copied().collect();
     let mut found = BTreeMap::new();

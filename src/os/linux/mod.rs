@@ -27,6 +27,7 @@ mod nftables;
 mod pid_namespace;
 mod pin;
 mod pinned;
+mod policy;
 mod process_table;
 #[cfg(feature = "cli")]
 pub(super) mod process_view;
@@ -68,6 +69,7 @@ pub(super) use pid_namespace::is_own as pid_namespace_is_own;
 #[cfg(feature = "cli")]
 pub(super) use pid_namespace::own_pid;
 pub(super) use pinned::{Pinned, pin, shorten_commands};
+pub(super) use policy::policies;
 pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use restart::policy as restart_policy;

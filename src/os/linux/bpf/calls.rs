@@ -1,4 +1,4 @@
-//! bpf(2): the six uses of it that are needed here.
+//! bpf(2): the seven uses of it that are needed here.
 
 use std::ffi::CStr;
 use std::io;
@@ -17,6 +17,12 @@ const MAP_TYPE_ARRAY: u32 = 2;
 const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
 const SK_LOOKUP: u32 = 36;
+const CGROUP_INET4_BIND: u32 = 8;
+const CGROUP_INET6_BIND: u32 = 9;
+const CGROUP_INET4_POST_BIND: u32 = 12;
+const CGROUP_INET6_POST_BIND: u32 = 13;
+/// Counts the programs of the cgroups above, too.
+const QUERY_EFFECTIVE: u32 = 1;
 
 /// What a program and a map are called in the kernel's lists.
 const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
@@ -166,6 +172,21 @@ pub(super) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Resu
 
 /// Returns how many programs choose the sockets of connections in a network namespace.
 pub(super) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
+    attached(namespace, SK_LOOKUP, 0)
+}
+
+/// Returns how many programs of a cgroup and of those above it decide whether its processes may bind. The kernel tells
+/// that with CAP_NET_ADMIN alone.
+pub(super) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut count = 0;
+    for hook in [CGROUP_INET4_BIND, CGROUP_INET6_BIND, CGROUP_INET4_POST_BIND, CGROUP_INET6_POST_BIND] {
+        count += attached(cgroup, hook, QUERY_EFFECTIVE)?;
+    }
+    Ok(count)
+}
+
+/// Returns how many programs are attached to something at one kind of place.
+fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::Result<u32> {
     #[repr(C)]
     struct Query {
         target: u32,
@@ -177,9 +198,9 @@ pub(super) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
         padding: u32,
     }
     let mut query = Query {
-        target: namespace.as_raw_fd().cast_unsigned(),
-        attach_type: SK_LOOKUP,
-        query_flags: 0,
+        target: target.as_raw_fd().cast_unsigned(),
+        attach_type,
+        query_flags,
         attach_flags: 0,
         programs: 0,
         count: 0,

@@ -207,6 +207,12 @@ pub(super) fn socket_lookups() -> io::Result<u32> {
     calls::socket_lookups(namespace.as_fd())
 }
 
+/// Returns how many BPF programs of this process's cgroup, and of the cgroups above it, decide about binds (program types
+/// `cgroup_sock_addr` and `cgroup_sock`; systemd's SocketBindDeny= and Cilium attach such). It takes CAP_NET_ADMIN.
+pub(super) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
+    calls::bind_hooks(cgroup)
+}
+
 #[cfg(test)]
 mod tests {
     use super::forbids_reading;

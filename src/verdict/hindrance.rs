@@ -1,0 +1,227 @@
+//! What forbids a bind where no socket is in the way, and whether waiting can help.
+
+use std::ops::RangeInclusive;
+
+use super::Asked;
+use crate::Text;
+use crate::act::bind::{Refusal, RefusalKind};
+use crate::os::{Limits, Local, Policies, Usability};
+
+/// What forbids a bind that no socket is in the way of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hindrance {
+    /// The address is on this machine, and duplicate address detection has not ended: some seconds, as a rule.
+    Tentative {
+        /// The interface that the address is on.
+        interface: Text,
+    },
+    /// The address is on this machine, and duplicate address detection found it in use on the link already.
+    Duplicate {
+        /// The interface that the address is on.
+        interface: Text,
+    },
+    /// The address is not one of this machine's, or whether it is cannot be read.
+    NotLocal,
+    /// The machine does not have this address family.
+    NoFamily,
+    /// The port is below the first one that needs no privilege, and this process does not have that privilege.
+    Privileged {
+        /// The first port that needs none.
+        from: u16,
+    },
+    /// Windows keeps the port back from everybody.
+    Excluded {
+        /// The range that it is in.
+        range: RangeInclusive<u16>,
+    },
+    /// A policy of the system forbids it to this process.
+    Policy {
+        /// The policies that may be the one, the likely ones first. Empty if nothing is known of them.
+        suspects: Vec<Suspect>,
+    },
+}
+
+/// A policy that may have refused a bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Suspect {
+    /// A Landlock sandbox. The kernel does not tell whether a process is in one.
+    Landlock,
+    /// A BPF program of the cgroup.
+    CgroupProgram,
+    /// A seccomp filter.
+    Seccomp,
+    /// AppArmor.
+    AppArmor,
+    /// SELinux.
+    SeLinux,
+    /// Another security module that can refuse binds: Smack, TOMOYO, a BPF program.
+    OtherModule,
+}
+
+impl Hindrance {
+    /// The name, in lower case with hyphens: `tentative`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Hindrance::Tentative { .. } => "tentative",
+            Hindrance::Duplicate { .. } => "duplicate",
+            Hindrance::NotLocal => "not-local",
+            Hindrance::NoFamily => "no-family",
+            Hindrance::Privileged { .. } => "privileged",
+            Hindrance::Excluded { .. } => "excluded",
+            Hindrance::Policy { .. } => "policy",
+        }
+    }
+
+    /// Returns whether it ends by itself, so that waiting helps.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Hindrance::Tentative { .. })
+    }
+
+    /// Returns what a refusal means. `None` if a socket may be in the way (EADDRINUSE), and for errors that say nothing of
+    /// the port: on Windows EACCES is such a one, unless a range is excluded. `policies` is called only if a policy may
+    /// have refused.
+    pub(crate) fn of(
+        os: &str,
+        asked: &Asked,
+        refusal: &Refusal,
+        local: Option<&[Local]>,
+        limits: &Limits,
+        policies: impl FnOnce() -> Policies,
+    ) -> Option<Hindrance> {
+        match refusal.kind {
+            RefusalKind::InUse | RefusalKind::Other => None,
+            RefusalKind::NoFamily => Some(Hindrance::NoFamily),
+            RefusalKind::NotLocal => Some(not_usable(asked, local)),
+            RefusalKind::Denied if os == "windows" => excluded(asked, limits),
+            RefusalKind::Denied => denied(asked, refusal, limits, policies),
+        }
+    }
+
+    /// The hindrance in a phrase that can follow "it cannot be bound:".
+    pub(crate) fn phrase(&self, asked: &Asked) -> String {
+        let address = asked.address.map_or_else(|| "the address".to_owned(), |address| address.to_string());
+        match self {
+            Hindrance::Tentative { interface } => format!(
+                "{address} is an address of this machine ({}) and not usable yet: it is tentative, duplicate address \
+                 detection has not ended",
+                interface.to_string_lossy()
+            ),
+            Hindrance::Duplicate { interface } => format!(
+                "{address} is an address of this machine ({}) and not usable: duplicate address detection failed, \
+                 because the address was in use on that link already",
+                interface.to_string_lossy()
+            ),
+            Hindrance::NotLocal => match asked.address {
+                Some(address) => format!("{address} is not an address of this machine"),
+                None => "no address of this machine can be bound".to_owned(),
+            },
+            Hindrance::NoFamily => {
+                format!("this machine does not have the address family of {address}")
+            }
+            Hindrance::Privileged { from } => {
+                format!("ports below {from} need a privilege here that this user does not have")
+            }
+            Hindrance::Excluded { range } => format!(
+                "Windows keeps a range of ports, {}-{}, back from everybody, and {} is in it",
+                range.start(),
+                range.end(),
+                asked.port
+            ),
+            Hindrance::Policy { suspects } => match suspects.as_slice() {
+                [] => {
+                    "a policy of the system forbids it to this process, and which one could not be found out"
+                        .to_owned()
+                }
+                [only] => {
+                    format!("a policy of the system forbids it to this process, probably {}", only.phrase())
+                }
+                _ => "a policy of the system forbids it to this process".to_owned(),
+            },
+        }
+    }
+}
+
+impl Suspect {
+    /// What it is, with an article.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Suspect::Landlock => "a Landlock sandbox",
+            Suspect::CgroupProgram => "a BPF program of its cgroup",
+            Suspect::Seccomp => "a seccomp filter",
+            Suspect::AppArmor => "its AppArmor profile",
+            Suspect::SeLinux => "SELinux",
+            Suspect::OtherModule => "another security module",
+        }
+    }
+}
+
+/// An address that the kernel does not let be bound, though perhaps it is on an interface.
+fn not_usable(asked: &Asked, local: Option<&[Local]>) -> Hindrance {
+    let is_asked = |one: &&Local| {
+        Some(one.address) == asked.address
+            && asked.interface.as_ref().is_none_or(|interface| *interface == one.interface)
+    };
+    let found = local.unwrap_or_default().iter().filter(is_asked);
+    // One that may become usable decides.
+    let of = |wanted: Usability| {
+        found.clone().find(|one| one.usability == wanted).map(|one| one.interface.clone())
+    };
+    match (of(Usability::Tentative), of(Usability::Duplicate)) {
+        (Some(interface), _) => Hindrance::Tentative { interface },
+        (None, Some(interface)) => Hindrance::Duplicate { interface },
+        (None, None) => Hindrance::NotLocal,
+    }
+}
+
+fn excluded(asked: &Asked, limits: &Limits) -> Option<Hindrance> {
+    let range = limits.excluded.iter().find(|range| range.ports.contains(&asked.port))?;
+    Some(Hindrance::Excluded { range: range.ports.clone() })
+}
+
+/// A bind that was refused with EACCES or EPERM.
+fn denied(
+    asked: &Asked,
+    refusal: &Refusal,
+    limits: &Limits,
+    policies: impl FnOnce() -> Policies,
+) -> Option<Hindrance> {
+    let below = limits.unprivileged_from.filter(|from| asked.port < *from);
+    let policies = policies();
+    match below {
+        // Whoever has the privilege is refused for another reason.
+        Some(from) if policies.may_bind_privileged != Some(true) => Some(Hindrance::Privileged { from }),
+        _ => Some(Hindrance::Policy { suspects: suspects(refusal, &policies) }),
+    }
+}
+
+/// Returns the policies that may have refused a bind. The kernel's own default for a BPF program of the cgroup is EPERM, for
+/// security modules EACCES; seccomp answers what its filter says.
+fn suspects(refusal: &Refusal, policies: &Policies) -> Vec<Suspect> {
+    let active = |name: &str| {
+        let modules = policies.modules.as_ref();
+        modules.is_none_or(|modules| modules.iter().any(|module| module.as_bytes() == name.as_bytes()))
+    };
+    let confined_by = |name: &str| {
+        let confinement = policies.confinement.as_ref().map(Text::as_bytes);
+        confinement.is_some_and(|text| text.starts_with(name.as_bytes()))
+    };
+    let by_module = refusal.name != "EPERM";
+    let mut suspects = Vec::new();
+    let mut add = |is: bool, suspect: Suspect| suspects.extend(is.then_some(suspect));
+    let no_programs = policies.bind_programs == Some(0);
+    add(!by_module && !no_programs, Suspect::CgroupProgram);
+    add(by_module && confined_by("apparmor"), Suspect::AppArmor);
+    add(
+        by_module && active("selinux") && policies.selinux_enforces == Some(true) && !confined_by("apparmor"),
+        Suspect::SeLinux,
+    );
+    add(by_module && active("landlock"), Suspect::Landlock);
+    add(policies.seccomp == Some(true), Suspect::Seccomp);
+    // A program can choose its error.
+    add(by_module && policies.bind_programs.is_some_and(|count| count > 0), Suspect::CgroupProgram);
+    let other = ["smack", "tomoyo"].into_iter().any(|name| policies.modules.is_some() && active(name));
+    add(by_module && other, Suspect::OtherModule);
+    suspects
+}

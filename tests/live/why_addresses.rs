@@ -1,0 +1,84 @@
+//! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface to be named.
+//! Each trial has a network of its own.
+
+use crate::stage::{Look, Need, in_own_network, ip, set_limit, until};
+use crate::why::{free, sentences, standing, verdict, why};
+use crate::why_limits::VETH;
+use serde_json::json;
+
+cases![
+    a_tentative_address_is_not_usable_yet[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+    a_duplicate_address_is_not_usable[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+];
+
+/// Waits until `ip` shows an address with these words.
+fn shown(device: &str, address: &str, with: &[&str]) {
+    let shown = until(|| {
+        let output = std::process::Command::new("ip")
+            .args(["-6", "-o", "addr", "show", "dev", device, "to", address])
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let has = |word: &&str| words.contains(word);
+        (!words.is_empty() && with.iter().all(has)).then_some(())
+    });
+    shown.unwrap_or_else(|| panic!("{address} on {device} with {with:?}"));
+}
+
+/// Two devices that are each other's other end, the detection on the second one as slow as it is told.
+pub(crate) fn two_ends(transmits: &str) {
+    ip("link add v0 type veth peer name v1");
+    set_limit("ipv6/conf/v1/accept_dad", "1");
+    set_limit("ipv6/conf/v1/dad_transmits", transmits);
+    for device in ["v0", "v1"] {
+        ip(&format!("link set {device} up"));
+    }
+}
+
+fn a_tentative_address_is_not_usable_yet() {
+    in_own_network(|| {
+        // More than a minute.
+        two_ends("100");
+        ip("-6 addr add fd00:beef::1/64 dev v1");
+        shown("v1", "fd00:beef::1", &["tentative"]);
+        for target in ["[fd00:beef::1]:8080", "udp/[fd00:beef::1]:8080"] {
+            let answer = why(target, 1);
+            verdict(&answer, "address-not-local");
+            answer.seen.equal(&answer.document["hindrance"], &json!("tentative"), "hindrance");
+            answer.seen.equal(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
+            answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
+            let told = sentences(&answer);
+            answer.seen.must(told.contains("tentative") && told.contains("v1"), "what it is, and where");
+            answer.seen.must(!told.contains("not an address of this machine"), "it is one of this machine");
+            answer.seen.must(told.contains("allears wait --free"), "a wait helps");
+        }
+        let freed = Look::at(["free", "--yes", "[fd00:beef::1]:8080"]).run().code(3);
+        freed.must(freed.text().contains("tentative"), "free gives the same reason");
+        // An optimistic one is tentative as well, and may be bound.
+        set_limit("ipv6/conf/v1/optimistic_dad", "1");
+        ip("-6 addr add fd00:beef::2/64 dev v1 optimistic");
+        shown("v1", "fd00:beef::2", &["optimistic"]);
+        free("[fd00:beef::2]:8080");
+    });
+}
+
+fn a_duplicate_address_is_not_usable() {
+    in_own_network(|| {
+        two_ends("1");
+        ip("-6 addr add fd00:dead::1/64 dev v0 nodad");
+        ip("-6 addr add fd00:dead::1/64 dev v1");
+        shown("v1", "fd00:dead::1", &["dadfailed"]);
+        // A bind would succeed by that one.
+        ip("-6 addr del fd00:dead::1/64 dev v0");
+        let answer = why("[fd00:dead::1]:8080", 1);
+        verdict(&answer, "address-not-local");
+        answer.seen.equal(&answer.document["hindrance"], &json!("duplicate"), "hindrance");
+        let told = sentences(&answer);
+        answer.seen.must(told.contains("duplicate") && told.contains("v1"), "what it is, and where");
+        answer.seen.must(!told.contains("not an address of this machine"), "it is one of this machine");
+        answer.seen.must(!told.contains("allears wait"), "a wait does not help");
+        let freed = Look::at(["free", "--yes", "[fd00:dead::1]:8080"]).run().code(3);
+        freed.must(freed.text().contains("duplicate"), "free gives the same reason");
+    });
+}

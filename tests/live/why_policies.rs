@@ -1,0 +1,71 @@
+//! `why` and `free` about a port that nothing holds and that a policy keeps this process from binding.
+
+use crate::stage::{Look, Need, cgroup_root, fixture_program, port};
+use crate::why::{free, sentences, standing, verdict, whole};
+use serde_json::json;
+
+cases![
+    a_landlock_sandbox_is_suspected[Need::Linux, Need::Kernel(6, 8), LANDLOCK],
+    a_program_of_the_cgroup_is_counted[Need::Linux, Need::Root, Need::Cgroup, CGROUP_BPF],
+];
+
+/// A kernel that keeps a sandbox from binding (Linux 6.7, and Landlock among its security modules).
+const LANDLOCK: Need = Need::Success(
+    "Landlock for the network",
+    &["python3", "-c", "import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 4)"],
+);
+
+/// A kernel that takes BPF programs for cgroups.
+const CGROUP_BPF: Need =
+    Need::Success("BPF for cgroups", &["test", "-e", "/proc/sys/kernel/unprivileged_bpf_disabled"]);
+
+/// The program, run where this step of the fixture keeps it from binding.
+fn confined(step: &str, arguments: &[&str]) -> Look {
+    let fixture = fixture_program().to_string_lossy().into_owned();
+    Look::at(arguments.iter().copied()).through([fixture.as_str(), step, "exec"])
+}
+
+fn a_landlock_sandbox_is_suspected() {
+    let target = port().to_string();
+    free(&target);
+    let answer = whole(confined("no-bind-by-landlock", &["why", "--json", &target]), 1);
+    verdict(&answer, "unknown");
+    answer.seen.equal(&answer.document["error"], &json!("EACCES"), "error");
+    answer.seen.equal(&answer.document["hindrance"], &json!("policy"), "hindrance");
+    answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
+    let told = sentences(&answer);
+    answer.seen.must(told.contains("landlock"), "the sandbox is named");
+    answer.seen.must(told.contains("no_new_privs is set"), "with what there is to see of it");
+    let freed = confined("no-bind-by-landlock", &["free", "--json", "--yes", &target]).run().code(3);
+    freed.must(
+        freed.text().contains("policy") && !freed.text().contains("\"free\":true"),
+        "free says so, too",
+    );
+    // It is about TCP alone.
+    let udp = whole(confined("no-bind-by-landlock", &["why", "--json", &format!("udp/{target}")]), 0);
+    verdict(&udp, "free");
+}
+
+fn a_program_of_the_cgroup_is_counted() {
+    let root = cgroup_root().expect("a tree");
+    let cgroup = root.join(format!("allears-bind-{}", std::process::id()));
+    std::fs::create_dir(&cgroup).expect("make a cgroup");
+    let step = format!("no-bind-by-cgroup={}", cgroup.display());
+    let target = port().to_string();
+    let result = std::panic::catch_unwind(|| {
+        for target in [target.clone(), format!("udp/{target}"), "600".to_owned()] {
+            let answer = whole(confined(&step, &["why", "--json", &target]), 1);
+            verdict(&answer, "unknown");
+            answer.seen.equal(&answer.document["error"], &json!("EPERM"), "error");
+            answer.seen.equal(&answer.document["hindrance"], &json!("policy"), "hindrance");
+            let told = sentences(&answer);
+            answer
+                .seen
+                .must(told.contains("bpf program") && told.contains("bpftool cgroup"), "how to find it");
+            answer.seen.must(!told.contains("setcap"), "no privilege is missing");
+        }
+    });
+    std::fs::remove_dir(&cgroup).expect("remove the cgroup");
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    free(&target);
+}
