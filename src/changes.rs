@@ -72,6 +72,9 @@ pub struct Comparison {
     pub complete: bool,
     /// Whether both are of one machine. Of two, sockets and processes are compared by place and names alone.
     pub same_machine: bool,
+    /// Whether the numbers of users mean the same in both: both were taken in the same user namespace. If not, no users
+    /// are compared.
+    pub same_users: bool,
     /// Whether both were asked for the same. Where not, what both could contain is compared.
     pub same_question: bool,
     /// Whether the earlier and the later one are complete in this sense, each.
@@ -129,6 +132,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     let (before, after) = (narrowed(before, after), narrowed(after, before));
     let sight = Sight {
         same_machine: before.host == after.host && before.os == after.os,
+        same_users: before.user_namespace == after.user_namespace,
         same_rights: before.privileged == after.privileged,
     };
     let mut places: HashMap<Place<'_>, (Vec<&Listener>, Vec<&Listener>)> = HashMap::new();
@@ -159,6 +163,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
         complete_sides: [before.complete, after.complete],
         gaps: [before.gaps.clone(), after.gaps.clone()],
         same_machine: sight.same_machine,
+        same_users: sight.same_users,
         same_question,
         unseen: found.unseen,
     }

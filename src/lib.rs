@@ -101,8 +101,10 @@ pub use process::{
     Project, Service, Supervisor,
 };
 pub use query::{Query, Selection, UserName};
-pub use snapshot::{Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen};
-pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State};
+pub use snapshot::{
+    Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen, UserNamespace, UserRange,
+};
+pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State, UnknownUser};
 pub use target::{Target, TargetError};
 pub use text::Text;
 pub use verdict::{Asked, Hindrance, Localhost, Suspect, Verdict, VerdictKind};

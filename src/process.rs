@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::Text;
+use crate::{Text, UnknownUser};
 
 /// A process named so that another one which was given the same pid later is not mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +37,8 @@ pub struct Process {
     pub uid: Option<u32>,
     /// That user's name.
     pub user: Option<Text>,
+    /// Why `uid` is `None` although the system usually reports it. Linux only.
+    pub unknown_user: Option<UnknownUser>,
     /// When it began, to the second.
     pub started_at: Option<Timestamp>,
     /// Its parent, or with [`crate::Query::parents`] the whole ancestry, the nearest first.
@@ -118,6 +120,7 @@ impl Process {
             project: None,
             uid: None,
             user: None,
+            unknown_user: None,
             started_at: None,
             parents: Vec::new(),
             supervisor: None,
@@ -231,6 +234,15 @@ pub enum Evidence {
     LastUser,
     /// The process belongs to the socket's user, and its descriptors may not be read. Possible, not certain.
     User,
+    /// The process's command line names the port, and its descriptors may not be read. Possible, not certain.
+    Arguments,
+    /// The process has the name of a service that the port or the socket's unit stands for, and its descriptors may not
+    /// be read. Possible, not certain.
+    Name,
+    /// The process's cgroup or user listens on other ports, and its descriptors may not be read. Possible, not certain.
+    Listens,
+    /// The process is one of the few whose descriptors may not be read. Nothing else speaks for it.
+    Unread,
     /// Descriptors are on their way to the process in a message. The socket may be among them.
     Message,
     /// Windows: the process is a child of the one that opened the socket and has ended, and may have inherited its
@@ -276,12 +288,16 @@ impl FreezerScope {
 }
 
 impl Evidence {
-    const NAMES: [(Evidence, &'static str); 7] = [
+    const NAMES: [(Evidence, &'static str); 11] = [
         (Evidence::Descriptor, "descriptor"),
         (Evidence::Cgroup, "cgroup"),
         (Evidence::Table, "table"),
         (Evidence::LastUser, "last-user"),
         (Evidence::User, "user"),
+        (Evidence::Arguments, "arguments"),
+        (Evidence::Name, "name"),
+        (Evidence::Listens, "listens"),
+        (Evidence::Unread, "unread"),
         (Evidence::Message, "message"),
         (Evidence::Child, "child"),
     ];

@@ -197,6 +197,7 @@ impl Query {
             os: std::env::consts::OS.into(),
             taken_at: os::now(),
             privileged: os::privileged(),
+            user_namespace: os::user_namespace(),
             complete: table.complete && !(table.lacks_bound && self.selection.all),
             asked: Some(vec![selection.clone()]),
             listeners: Vec::new(),

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// Whether it was taken with full rights (root, or an elevated process on Windows).
     pub privileged: bool,
+    /// The user namespace whose numbers the uids are. `None` for the system's first one, and on systems other than Linux.
+    pub user_namespace: Option<UserNamespace>,
     /// Whether every socket that was asked for is in it. Only then does an absent listener mean that nothing
     /// listens. Holders that could not be seen do not matter here.
     pub complete: bool,
@@ -32,6 +34,29 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
     /// By which of several ways it was found out, in sentences for people. Not a part of JSON.
     pub how: Vec<Text>,
+}
+
+/// A user namespace other than the system's first one (user_namespaces(7)). Uids of two snapshots mean the same only if
+/// both were taken in the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserNamespace {
+    /// The inode number that names it while it exists.
+    pub id: u64,
+    /// The users that have a number in it.
+    pub users: Vec<UserRange>,
+}
+
+/// Users that have consecutive numbers inside and outside of a user namespace: a line of /proc/PID/uid_map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserRange {
+    /// The first uid inside.
+    pub first: u32,
+    /// The uid it has in the parent namespace.
+    pub outside: u32,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// A socket with its holders.

@@ -111,6 +111,20 @@ pub struct Queue {
     pub limit: Option<u32>,
 }
 
+/// Why the user of a socket or process is unknown although the system usually reports one. Linux only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum UnknownUser {
+    /// The caller's user namespace has no number for the user: the kernel reports the overflow uid
+    /// (user_namespaces(7), /proc/sys/kernel/overflowuid).
+    Unmapped,
+    /// The same, or it is the user to whom the caller's user namespace gives the overflow uid itself.
+    UnmappedOrOverflow,
+    /// The kernel reports no user: the socket has no inode and the uid is 0. That is every socket in TIME_WAIT, and up to
+    /// Linux 6.12 every socket that no process holds any more.
+    NotReported,
+}
+
 /// One entry of the operating system's socket table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,10 +145,29 @@ pub struct Socket {
     pub uid: Option<u32>,
     /// That user's name, where there is one.
     pub user: Option<Text>,
+    /// Why `uid` is `None` although the system usually reports it. Linux only.
+    pub unknown_user: Option<UnknownUser>,
     /// The accept queue. `None` where the system does not say.
     pub queue: Option<Queue>,
     /// The network namespace, where it is not the caller's own. Linux only.
     pub namespace: Option<Text>,
+}
+
+impl UnknownUser {
+    const NAMES: [(UnknownUser, &'static str); 3] = [
+        (UnknownUser::Unmapped, "unmapped"),
+        (UnknownUser::UnmappedOrOverflow, "unmapped-or-overflow"),
+        (UnknownUser::NotReported, "not-reported"),
+    ];
+
+    /// The reason's name in lower case with hyphens: `unmapped`.
+    pub fn as_str(self) -> &'static str {
+        UnknownUser::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unmapped", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<UnknownUser> {
+        UnknownUser::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
+    }
 }
 
 impl Protocol {
@@ -278,6 +311,7 @@ impl Socket {
             inode: None,
             uid: None,
             user: None,
+            unknown_user: None,
             queue: None,
             namespace: None,
         }

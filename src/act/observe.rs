@@ -60,6 +60,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
         os: std::env::consts::OS.into(),
         taken_at: os::now(),
         privileged: os::privileged(),
+        user_namespace: None,
         complete: true,
         asked: None,
         listeners: Vec::new(),

@@ -10,6 +10,8 @@ use crate::{Container, Holder, Listener, ProcessId, Text};
 pub(super) struct Sight {
     /// Inodes, pids and starts mean the same.
     pub(super) same_machine: bool,
+    /// Uids and names of users mean the same.
+    pub(super) same_users: bool,
     /// What is known of a process is known with the same rights.
     pub(super) same_rights: bool,
 }
@@ -31,6 +33,7 @@ impl Sight {
 
     fn users_differ(self, a: &Listener, b: &Listener) -> bool {
         match (a.socket.uid, b.socket.uid) {
+            _ if !self.same_users => false,
             (Some(a), Some(b)) if self.same_machine => a != b,
             _ => differ(a.socket.user.as_ref(), b.socket.user.as_ref()),
         }
@@ -65,7 +68,7 @@ impl Sight {
                     && !differ(a.id.start, b.id.start)
                     && (!self.same_rights || a.name == b.name)
             }
-            false => a.name == b.name && !differ(a.user.as_ref(), b.user.as_ref()),
+            false => a.name == b.name && !(self.same_users && differ(a.user.as_ref(), b.user.as_ref())),
         }
     }
 

@@ -181,8 +181,9 @@ mod tests {
             new in proptest::collection::vec(any_listener(), 0..7),
             same_machine in any::<bool>(),
             same_rights in any::<bool>(),
+            same_users in any::<bool>(),
         ) {
-            let sight = Sight { same_machine, same_rights };
+            let sight = Sight { same_machine, same_rights, same_users };
             let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
             prop_assert_eq!(pairs(&old, &new, sight), each_with_each(&old, &new, sight));
         }
@@ -194,7 +195,7 @@ mod tests {
         let (old, new): (Vec<&Listener>, Vec<&Listener>) = (old.iter().collect(), new.iter().collect());
         COMPARED.set(0);
         for same_machine in [true, false] {
-            let pairs = pairs(&old, &new, Sight { same_machine, same_rights: true });
+            let pairs = pairs(&old, &new, Sight { same_machine, same_rights: true, same_users: true });
             assert_eq!(pairs.len(), old.len());
         }
         COMPARED.get()

@@ -21,12 +21,30 @@ fn half_seen(port: u16, inode: u64, pids: &[u32]) -> Listener {
     Listener { unseen, ..listener(port, inode, pids) }
 }
 
+#[test]
+fn users_of_two_user_namespaces_are_not_compared() {
+    let of = |uid| {
+        let mut one = listener(80, 1, &[1]);
+        one.socket.uid = Some(uid);
+        snapshot(vec![one])
+    };
+    let differs = |before: &Snapshot, after: &Snapshot| {
+        compare(before, after).changes.into_iter().flat_map(|change| change.differs).collect::<Vec<_>>()
+    };
+    let (before, mut after) = (of(4001), of(0));
+    assert_eq!(differs(&before, &after), [Difference::User]);
+    after.user_namespace = Some(crate::UserNamespace { id: 7, users: Vec::new() });
+    assert_eq!(differs(&before, &after), []);
+    assert!(!compare(&before, &after).same_users);
+}
+
 fn snapshot(listeners: Vec<Listener>) -> Snapshot {
     Snapshot {
         host: "h".into(),
         os: "linux".into(),
         taken_at: jiff::Timestamp::UNIX_EPOCH,
         privileged: true,
+        user_namespace: None,
         complete: true,
         asked: None,
         listeners,

@@ -85,6 +85,13 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
             ),
         );
     }
+    if !found.same_users {
+        say(
+            "note",
+            "users are not compared: the two were taken in different user namespaces, where numbers of users mean \
+             different users",
+        );
+    }
     if !found.same_question {
         say("note", "the two were asked for different things: what both could contain is compared");
     }
@@ -97,7 +104,8 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     }
     let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
     for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {
-        let gaps = gaps.iter().filter(|gap| matches!(gap.what.as_bytes(), b"sockets" | b"holders"));
+        let gaps =
+            gaps.iter().filter(|gap| matches!(gap.what.as_bytes(), b"sockets" | b"holders" | b"users"));
         let why: Vec<String> = gaps.map(|gap| escape(&gap.detail)).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));

@@ -132,7 +132,7 @@ pub(crate) use users::with_rights;
 use crate::process_table::ProcessTable;
 use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
-    Socket, Text, Unseen, script,
+    Socket, Text, Unseen, UserNamespace, script,
 };
 
 /// What a signal asks of a program that runs until it is told to end.
@@ -461,6 +461,12 @@ fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> 
             processes.remove(&pinned.pid());
         }
     }
+    #[cfg(target_os = "linux")]
+    if let Some(overflow) = sys::OverflowUid::current() {
+        for process in processes.values_mut() {
+            overflow.unmap(&mut process.uid, &mut process.unknown_user);
+        }
+    }
     sys::trace(&mut processes, ancestry);
     processes
 }
@@ -583,6 +589,14 @@ pub(crate) fn user_exists(name: &str) -> bool {
 /// The user this process runs as, where users are numbers.
 pub(crate) fn own_uid() -> Option<u32> {
     users::own()
+}
+
+/// The user namespace this process is in; `None` for the first one of the system, and where there are none.
+pub(crate) fn user_namespace() -> Option<UserNamespace> {
+    #[cfg(target_os = "linux")]
+    return sys::user_namespace();
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// Whether this process has full rights: root, or elevated on Windows.

@@ -156,8 +156,7 @@ fn row(info: &SocketInfo) -> Row {
 #[cfg(target_os = "linux")]
 fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
-    // A socket in TIME_WAIT belongs to nobody any more; the table says 0 there.
-    socket.uid = (socket.state != State::TimeWait).then_some(info.uid);
+    super::sys::set_user(&mut socket, info.uid);
     Row { socket, pids: Vec::new(), cgroup: None }
 }
 

@@ -149,14 +149,27 @@ impl Selection {
             Some(processes) => processes.iter().any(matches),
             None => true,
         };
-        let mut undecided = 0;
+        let (mut undecided, mut of_unknown_user) = (0, 0);
         snapshot.listeners.retain(|listener| match self.keeps(listener, &may_be) {
-            Some(keeps) => keeps,
-            None => {
+            Kept::Yes => true,
+            Kept::No => false,
+            Kept::IfHolderMatches => {
                 undecided += 1;
                 false
             }
+            Kept::IfUserMatches => {
+                of_unknown_user += 1;
+                false
+            }
         });
+        if of_unknown_user > 0 {
+            snapshot.complete = false;
+            let detail = match of_unknown_user {
+                1 => "one socket whose user is not known here may match too".to_owned(),
+                _ => format!("{of_unknown_user} sockets whose users are not known here may match too"),
+            };
+            snapshot.gaps.push(Gap::new("users", "unknown", of_unknown_user, detail, None));
+        }
         if undecided > 0 {
             snapshot.complete = false;
             let detail = match undecided {
@@ -167,27 +180,41 @@ impl Selection {
         }
     }
 
-    /// Whether a listener passes the process filters; `None` where an unseen holder decides, and may pass.
-    pub(super) fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Option<bool> {
+    /// Whether a listener passes the process filters.
+    pub(super) fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
         let unseen = listener.unseen.is_some();
         let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
             if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
-                return Some(true);
+                return Kept::Yes;
             }
-            (!(unseen && may_be(matches))).then_some(false)
+            if unseen && may_be(matches) { Kept::IfHolderMatches } else { Kept::No }
         };
-        let socket_user = self.users.iter().any(|user| user.is(listener.socket.uid, &listener.socket.user));
         let filters = [
             decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
-            decide(!self.users.is_empty(), socket_user, &|process| {
-                self.users.iter().any(|user| user.is(process.uid, &process.user))
-            }),
+            self.user_keeps(listener, may_be),
             decide(!self.commands.is_empty(), false, &|process| self.names(process)),
         ];
-        match filters {
-            filters if filters.contains(&Some(false)) => Some(false),
-            filters if filters.contains(&None) => None,
-            _ => Some(true),
+        filters.into_iter().max().unwrap_or(Kept::Yes)
+    }
+
+    /// Whether a listener passes the filter by user. A user that is not known here may be any.
+    fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
+        let is_asked =
+            |uid: Option<u32>, name: &Option<crate::Text>| self.users.iter().any(|user| user.is(uid, name));
+        let (socket, holders) = (&listener.socket, &listener.holders);
+        let of_process = |process: &Process| is_asked(process.uid, &process.user);
+        let is_unknown = |process: &Process| process.unknown_user.is_some();
+        match () {
+            () if self.users.is_empty() || is_asked(socket.uid, &socket.user) => Kept::Yes,
+            () if holders.iter().any(|holder| of_process(&holder.process)) => Kept::Yes,
+            () if socket.unknown_user.is_some() => Kept::IfUserMatches,
+            () if holders.iter().any(|holder| is_unknown(&holder.process)) => Kept::IfUserMatches,
+            () if listener.unseen.is_some()
+                && may_be(&|process| of_process(process) || is_unknown(process)) =>
+            {
+                Kept::IfHolderMatches
+            }
+            () => Kept::No,
         }
     }
 
@@ -205,6 +232,17 @@ impl Selection {
             contains(&name, &text) || contains(&line, &text)
         })
     }
+}
+
+/// Whether a listener passes the process filters, the best first: of several filters the worst answer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kept {
+    Yes,
+    /// An unseen holder decides.
+    IfHolderMatches,
+    /// A user that is not known here decides.
+    IfUserMatches,
+    No,
 }
 
 /// Whether a process that matches may be an unseen holder.

@@ -110,7 +110,7 @@ impl Card<'_> {
             .map_or_else(String::new, |condition| format!(", which is {condition}"));
         match (self.listener.holders.as_slice(), &self.listener.unseen) {
             ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
-            ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(verb, unseen)),
+            ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
             ([only], _) => format!("{subject} {verb} {}{which}", words::holder_by_script(only)),
             ([first, rest @ ..], _) => match rest.len() {
                 1 => format!("{subject} {verb} {} and 1 other", words::holder_by_script(first)),
@@ -119,14 +119,14 @@ impl Card<'_> {
         }
     }
 
-    fn unseen_answer(&self, verb: &str, unseen: &Unseen) -> String {
-        let user = words::user(&self.listener.socket.user, self.listener.socket.uid);
-        match (unseen.reason, user) {
+    fn unseen_answer(&self, unseen: &Unseen) -> String {
+        // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
+        match (unseen.reason, words::opener(&self.listener.socket)) {
             (Reason::Kernel, _) => "is held by the kernel itself, not by a process".to_owned(),
             (Reason::InFlight, _) => "is open, and on its way from one process to another".to_owned(),
             (Reason::Exited, _) => "was held by a process that ended during the look".to_owned(),
-            (_, Some(user)) => format!("{verb} a process of user {user}"),
-            (_, None) => format!("{verb} a process that could not be seen"),
+            (_, Some(user)) => format!("was opened by {user}; its holder could not be seen"),
+            (_, None) => "is held by a process that could not be seen".to_owned(),
         }
     }
 
@@ -307,25 +307,39 @@ fn container_line(container: &crate::Container) -> String {
 /// How likely they are.
 fn candidates_label(unseen: &Unseen) -> &'static str {
     match unseen.candidates.first().map(|candidate| candidate.evidence) {
-        Some(Evidence::User | Evidence::Message | Evidence::Child) => "perhaps",
-        _ => "likely",
+        None | Some(Evidence::Cgroup | Evidence::LastUser | Evidence::Table | Evidence::Descriptor) => {
+            "likely"
+        }
+        Some(_) => "perhaps",
     }
 }
 
 fn candidates(unseen: &Unseen) -> Option<String> {
-    let (first, rest) = unseen.candidates.split_first()?;
-    let why = match first.evidence {
+    const MOST: usize = 5;
+    let why = |evidence| match evidence {
         Evidence::Cgroup => "by the socket's cgroup",
         Evidence::LastUser => "by last use",
         Evidence::Message => "by a message on its way there",
         Evidence::Child => "by a handle inherited from its parent",
         Evidence::Table => "by the system's table",
-        _ => "by the socket's user",
+        Evidence::Arguments => "by the port in its command line",
+        Evidence::Name => "by the name of the port's service",
+        Evidence::Listens => "by its listening elsewhere",
+        Evidence::Unread => "whose descriptors could not be read either",
+        Evidence::User | Evidence::Descriptor => "by the socket's user",
     };
-    let shown: Vec<String> = std::iter::once(first).chain(rest).take(3).map(words::candidate).collect();
-    let more = unseen.candidates.len() - shown.len();
-    let more = if more > 0 { format!(" or one of {more} more") } else { String::new() };
-    Some(format!("{}{more}, {why}", shown.join(" or ")))
+    let shown = unseen.candidates.iter().take(MOST);
+    let shown: Vec<&crate::Candidate> = shown.collect();
+    let alike = shown.chunk_by(|a, b| a.evidence == b.evidence).filter_map(|alike| {
+        let names: Vec<String> = alike.iter().map(|one| words::candidate(one)).collect();
+        Some(format!("{}, {}", names.join(" or "), why(alike.first()?.evidence)))
+    });
+    let mut parts: Vec<String> = alike.collect();
+    match unseen.candidates.len() - shown.len() {
+        0 => {}
+        more => parts.push(format!("one of {more} more")),
+    }
+    (!parts.is_empty()).then(|| parts.join("; or "))
 }
 
 fn connections(connections: &[Connection]) -> String {

@@ -105,8 +105,11 @@ fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
             [only] => format!("{}? (pid {}, not seen)", words::process_name(&only.name), only.pid),
             _ if unseen.reason == crate::Reason::Kernel => "(kernel)".to_owned(),
             _ => {
-                let user = words::user(&listener.socket.user, listener.socket.uid);
-                user.map_or_else(|| "? (not seen)".to_owned(), |user| format!("? ({user}, not seen)"))
+                let user = words::opener(&listener.socket);
+                user.map_or_else(
+                    || "? (not seen)".to_owned(),
+                    |user| format!("? (not seen, opened by {user})"),
+                )
             }
         },
         (true, None) if listener.socket.state == State::Forwarded => "(forwarded)".to_owned(),

@@ -30,11 +30,26 @@ struct Document {
     os: String,
     taken_at: Timestamp,
     privileged: bool,
+    #[serde(default)]
+    user_namespace: Option<UserNamespaceJson>,
     complete: bool,
     #[serde(default)]
     asked: Option<Vec<asked::AskedJson>>,
     listeners: Vec<ListenerJson>,
     gaps: Vec<GapJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct UserNamespaceJson {
+    id: u64,
+    users: Vec<UserRangeJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UserRangeJson {
+    first: u32,
+    outside: u32,
+    count: u32,
 }
 
 #[derive(Serialize)]
@@ -71,6 +86,9 @@ pub(crate) struct ListenerJson {
     inode: Option<u64>,
     uid: Option<u32>,
     user: Option<String>,
+    /// Only where the system usually reports the user and did not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_unknown: Option<String>,
     queue: Option<QueueJson>,
     namespace: Option<String>,
     service: Option<ServiceJson>,
@@ -158,6 +176,9 @@ struct HolderJson {
     project: Option<ProjectJson>,
     uid: Option<u32>,
     user: Option<String>,
+    /// Only where the system usually reports the user and did not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_unknown: Option<String>,
     started_at: Option<Timestamp>,
     descriptors: Vec<u32>,
     evidence: String,

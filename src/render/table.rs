@@ -169,6 +169,7 @@ pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
         && a.socket.state == b.socket.state
         && a.socket.is_listener()
         && a.socket.uid == b.socket.uid
+        && a.socket.unknown_user == b.socket.unknown_user
         && a.socket.namespace == b.socket.namespace
         && ids(a).eq(ids(b))
         && a.unseen == b.unseen
@@ -233,7 +234,7 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
             None => plain(String::new()),
         },
         Column::User => {
-            let socket_user = || words::user(&listener.socket.user, listener.socket.uid).unwrap_or_default();
+            let socket_user = || words::socket_user(&listener.socket).unwrap_or_default();
             let text = match first {
                 Some(_) => each(&words::holder_user, usize::MAX),
                 None => socket_user(),

@@ -10,7 +10,7 @@ use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
     Candidate, Condition, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe,
-    Process, Project, Socket, Text, condition, script,
+    Process, Project, Socket, Text, UnknownUser, condition, script,
 };
 
 /// What the asking user is known by.
@@ -100,9 +100,44 @@ pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
     name.as_ref().map(escape).or_else(|| uid.map(|uid| format!("uid {uid}")))
 }
 
+/// What [`user`] returns for a socket, or in a word why the user is unknown.
+pub(crate) fn socket_user(socket: &Socket) -> Option<String> {
+    user(&socket.user, socket.uid).or_else(|| unmapped(socket.unknown_user))
+}
+
+/// What [`user`] returns for a process, or in a word why the user is unknown.
+pub(crate) fn process_user(process: &Process) -> Option<String> {
+    user(&process.user, process.uid).or_else(|| unmapped(process.unknown_user))
+}
+
+/// A column's word for a user that has no number here.
+fn unmapped(reason: Option<UnknownUser>) -> Option<String> {
+    match reason? {
+        UnknownUser::Unmapped | UnknownUser::UnmappedOrOverflow => Some("(unmapped)".to_owned()),
+        UnknownUser::NotReported => None,
+    }
+}
+
+/// Who opened a socket, in a phrase that can follow "opened by": `user postgres`.
+pub(crate) fn opener(socket: &Socket) -> Option<String> {
+    let known = user(&socket.user, socket.uid).map(|user| format!("user {user}"));
+    known.or_else(|| socket.unknown_user.and_then(unmapped_phrase).map(str::to_owned))
+}
+
+/// A user that has no number here, in a sentence.
+pub(crate) fn unmapped_phrase(reason: UnknownUser) -> Option<&'static str> {
+    match reason {
+        UnknownUser::Unmapped => Some("a user this namespace has no number for"),
+        UnknownUser::UnmappedOrOverflow => {
+            Some("a user this namespace has no number for, or the one to whom it gives the overflow number")
+        }
+        UnknownUser::NotReported => None,
+    }
+}
+
 /// A holder's user.
 pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
-    user(&holder.process.user, holder.process.uid)
+    process_user(&holder.process)
 }
 
 /// `node (pid 4121, dev)`.
@@ -112,7 +147,7 @@ pub(crate) fn holder(holder: &Holder) -> String {
 
 fn plain_process(process: &Process) -> String {
     let name = process_name(&process.name);
-    match user(&process.user, process.uid) {
+    match process_user(process) {
         Some(user) => format!("{name} (pid {}, {user})", process.id.pid),
         None => format!("{name} (pid {})", process.id.pid),
     }
@@ -137,7 +172,7 @@ pub(crate) fn holder_by_script(holder: &Holder) -> String {
 pub(crate) fn process(process: &Process) -> String {
     match process.script.as_ref().filter(|_| script::replaces_name(process)) {
         Some(script) => {
-            let user = user(&process.user, process.uid).map_or_else(String::new, |user| format!(", {user}"));
+            let user = process_user(process).map_or_else(String::new, |user| format!(", {user}"));
             let name = process_name(&script::interpreter_name(process));
             format!("{} ({name}, pid {}{user})", escape(script), process.id.pid)
         }

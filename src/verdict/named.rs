@@ -72,7 +72,7 @@ impl Observation {
             ([], _) if listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel) => {
                 "the kernel itself".to_owned()
             }
-            ([], Some(user)) => format!("a process of user {user}"),
+            ([], Some(user)) => format!("a process that could not be seen (user {user} opened the socket)"),
             ([], None) => "a process that could not be seen".to_owned(),
         }
     }

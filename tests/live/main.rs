@@ -122,6 +122,8 @@ mod units;
 mod unix_sockets;
 #[cfg(unix)]
 mod unprivileged;
+#[cfg(target_os = "linux")]
+mod users;
 #[cfg(unix)]
 mod wait;
 #[cfg(unix)]
@@ -229,6 +231,8 @@ const READY: &[Cases] = &[
     unix_sockets::cases,
     #[cfg(unix)]
     unprivileged::cases,
+    #[cfg(target_os = "linux")]
+    users::cases,
     #[cfg(unix)]
     services::cases,
     #[cfg(unix)]

@@ -53,6 +53,20 @@ impl Need {
     /// Pid namespaces of one's own.
     pub(crate) const PID_NAMESPACE: Self =
         Self::Success("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);
+    /// User namespaces of a user without rights.
+    pub(crate) const USER_NAMESPACE: Self = Self::Success(
+        "user namespaces",
+        &[
+            "setpriv",
+            "--reuid=65533",
+            "--regid=65533",
+            "--clear-groups",
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "true",
+        ],
+    );
     /// Tunnels that the kernel answers for by itself.
     pub(crate) const VXLAN: Self = Self::Success(
         "vxlan links",

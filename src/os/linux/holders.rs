@@ -60,7 +60,7 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         // walk's back.
         let is_missing =
             |row: &Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
-        let is_open = |row: &Row| !sight.is_kernels(&row.socket) && sight.candidates(row).is_empty();
+        let is_open = |row: &Row| !sight.is_kernels(&row.socket) && !sight.may_be_refused(row);
         if !rows.iter().any(|row| is_missing(row) && is_open(row)) {
             break;
         }

@@ -4,6 +4,7 @@ mod ancestors;
 mod belonging;
 mod boundary;
 mod bpf;
+mod candidates;
 mod cgroup;
 mod condition;
 mod dbus;
@@ -47,6 +48,7 @@ mod unit_files;
 mod unit_folder;
 mod unit_syntax;
 mod unix_diag;
+mod user_namespace;
 mod walk;
 mod xtables;
 
@@ -74,6 +76,7 @@ pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use restart::policy as restart_policy;
 pub(super) use socket_units::complete as socket_units;
+pub(super) use user_namespace::{OverflowUid, current as user_namespace, set_user};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +97,11 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     };
     if request.namespaces {
         add_other_namespaces(request, &mut whole);
+    }
+    if let Some(overflow) = OverflowUid::current() {
+        for row in &mut whole.rows {
+            overflow.unmap_row(row);
+        }
     }
     Ok(whole)
 }

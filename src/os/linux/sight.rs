@@ -1,22 +1,18 @@
 //! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 use rustix::thread::CapabilitySet;
 
+use super::candidates::{Choice, Elsewhere, Pool, Refused};
 use super::pin::Directory;
 use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::walk::Walk;
-use super::{cgroup, pid_namespace, procfs};
+use super::{OverflowUid, cgroup, pid_namespace, procfs, user_namespace};
 use crate::os::{Held, Row, too_many_files};
 use crate::{Candidate, Endpoint, Evidence, Gap, Protocol, Reason, Socket, Target, Text, Unseen, shell};
-
-/// A process whose descriptors may not be read.
-pub(super) struct Refused {
-    pub(super) pid: u32,
-    name: Vec<u8>,
-}
 
 /// What a walk could not see, and what explains sockets that it did not find.
 pub(super) struct Sight {
@@ -28,6 +24,8 @@ pub(super) struct Sight {
     pub(super) namespaced: bool,
     pub(super) closed: Vec<u64>,
     cgroups: BTreeMap<u64, cgroup::Found>,
+    overflow: Option<OverflowUid>,
+    elsewhere: OnceCell<Elsewhere>,
     pub(super) receivers: Vec<Candidate>,
     pub(super) kernel_ports: Vec<u16>,
 }
@@ -39,7 +37,7 @@ impl Sight {
             let stat = std::fs::read(format!("/proc/{pid}/stat"))
                 .ok()
                 .and_then(|bytes| procfs::parse_stat(&bytes))?;
-            (!stat.kernel).then_some(Refused { pid: *pid, name: stat.name })
+            (!stat.kernel).then(|| Refused::new(*pid, stat))
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
@@ -55,6 +53,8 @@ impl Sight {
             namespaced: procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false),
             closed,
             cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
+            overflow: OverflowUid::current(),
+            elsewhere: OnceCell::new(),
             receivers: Vec::new(),
             kernel_ports: Vec::new(),
         }
@@ -120,33 +120,45 @@ impl Sight {
 
     /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
     fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
-        let uid = row.socket.uid?;
-        if self.refused.is_empty() || held.iter().any(|held| held.process.pin().effective_uid() == Some(uid))
-        {
+        let socket = &row.socket;
+        let is_openers = |held: &Held| match socket.uid {
+            Some(uid) => held.process.pin().effective_uid() == Some(uid),
+            None => socket.unknown_user.is_none(),
+        };
+        if self.refused.is_empty() || held.iter().any(is_openers) {
             return None;
         }
-        let candidates = self.candidates(row);
-        let help = Some(help(&row.socket).as_str().into());
-        (!candidates.is_empty()).then_some(Unseen { reason: Reason::Permission, help, candidates })
+        let (pool, unit) = self.pool(row);
+        let explained = || Unseen {
+            reason: Reason::Permission,
+            help: Some(help(socket).as_str().into()),
+            candidates: self.choice().candidates(row, &pool, unit),
+        };
+        (!pool.is_empty()).then(explained)
     }
 
-    /// Of the processes that may not be read: those of the socket's cgroup, or else those of its user.
-    pub(super) fn candidates(&self, row: &Row) -> Vec<Candidate> {
-        let named = |refused: &Refused, evidence| {
-            let name = full_name(&refused.name, None, &command_of(refused.pid));
-            Candidate { pid: refused.pid, name, evidence }
-        };
+    fn choice(&self) -> Choice<'_> {
+        Choice { refused: &self.refused, overflow: self.overflow, elsewhere: &self.elsewhere }
+    }
+
+    /// Those of the processes that may not be read that may hold a socket, and the last part of its cgroup's path.
+    fn pool(&self, row: &Row) -> (Pool<'_>, Option<&[u8]>) {
         // Being in the root cgroup tells nothing.
         let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
         let members = cgroup.map(cgroup::members).unwrap_or_default();
-        let in_cgroup = self.refused.iter().filter(|refused| members.binary_search(&refused.pid).is_ok());
-        let candidates: Vec<Candidate> = in_cgroup.map(|refused| named(refused, Evidence::Cgroup)).collect();
-        if !candidates.is_empty() {
-            return candidates;
-        }
-        let Some(uid) = row.socket.uid else { return Vec::new() };
-        let of_user = self.refused.iter().filter(|refused| procfs::effective_uid(refused.pid) == Some(uid));
-        of_user.map(|refused| named(refused, Evidence::User)).collect()
+        let unit = cgroup.and_then(|found| found.path.rsplit(|byte| *byte == b'/').next());
+        (self.choice().pool(row, &members), unit)
+    }
+
+    /// Whether a process that may not be read may hold it.
+    pub(super) fn may_be_refused(&self, row: &Row) -> bool {
+        !self.refused.is_empty() && !self.pool(row).0.is_empty()
+    }
+
+    /// The likeliest of the processes that may not be read. None if nothing tells one from many.
+    fn candidates(&self, row: &Row) -> Vec<Candidate> {
+        let (pool, unit) = self.pool(row);
+        self.choice().candidates(row, &pool, unit)
     }
 
     /// The members of a socket's cgroup, where processes are hidden: their pids can be read all the same.
@@ -198,13 +210,6 @@ pub(super) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> C
     Candidate { pid, name: full_name(&comm, None, &arguments(&command)), evidence }
 }
 
-fn command_of(pid: u32) -> Vec<Text> {
-    let read = Directory::open(pid)
-        .ok()
-        .and_then(|directory| procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).ok());
-    arguments(&read.unwrap_or_default())
-}
-
 /// The one command that shows who holds a socket, and what is missing here where something is there already.
 fn help(socket: &Socket) -> String {
     let missing = rights();
@@ -241,6 +246,10 @@ fn rights() -> String {
     let inspect = held.contains(CapabilitySet::SYS_PTRACE);
     let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
     match (inspect, search) {
+        (true, true) if user_namespace::current().is_some() => {
+            "run allears outside of this user namespace, which has no rights over processes outside of it"
+                .to_owned()
+        }
         (true, true) => {
             "these processes have more rights than this one, or a security module guards them".to_owned()
         }

@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::inet_diag::{self, States};
 use super::netlink::Fault;
-use super::{limits, procfs, unix_diag};
+use super::{limits, procfs, unix_diag, user_namespace};
 use crate::os::portable::{self, Table};
 use crate::os::{Reader, Request, Row, SocketTable};
 use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
@@ -178,8 +178,7 @@ fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces)
     }
     socket.peer = entry.peer;
     socket.inode = entry.inode;
-    // What has no inode has outlived its holders, and the table says 0 for its user.
-    socket.uid = entry.inode.map(|_| entry.uid);
+    user_namespace::set_user(&mut socket, entry.uid);
     socket.queue = entry.queue;
     Row { socket, pids: Vec::new(), cgroup: entry.cgroup }
 }
@@ -207,7 +206,7 @@ fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, 
         }
         socket.peer = listed.peer;
         socket.inode = (inode != 0).then_some(inode);
-        socket.uid = socket.inode.map(|_| listed.uid);
+        user_namespace::set_user(&mut socket, listed.uid);
         Row { socket, pids: Vec::new(), cgroup: None }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())

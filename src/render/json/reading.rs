@@ -10,11 +10,13 @@ use serde::Deserialize;
 use super::{
     CandidateJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson, HolderJson,
     ListenerJson, ParentJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
+    UserNamespaceJson,
 };
 use crate::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Freezer,
     FreezerScope, Gap, Holder, Listener, Outcome, Parent, Probe, Process, ProcessId, Project, Protocol,
-    Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text, Unseen,
+    Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text, UnknownUser, Unseen,
+    UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -59,6 +61,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         os: document.os.as_str().into(),
         taken_at: document.taken_at,
         privileged: document.privileged,
+        user_namespace: document.user_namespace.map(UserNamespace::from),
         complete: document.complete,
         asked,
         listeners: Vec::new(),
@@ -102,6 +105,21 @@ fn plain(text: &Option<String>) -> Option<Text> {
     text.as_deref().map(Text::from)
 }
 
+fn unknown_user(name: &Option<String>, key: &'static str) -> Result<Option<UnknownUser>, Wrong> {
+    name.as_deref().map(|name| UnknownUser::parse(name).ok_or(Wrong(key))).transpose()
+}
+
+impl From<UserNamespaceJson> for UserNamespace {
+    fn from(json: UserNamespaceJson) -> Self {
+        let range = |range: &super::UserRangeJson| UserRange {
+            first: range.first,
+            outside: range.outside,
+            count: range.count,
+        };
+        UserNamespace { id: json.id, users: json.users.iter().map(range).collect() }
+    }
+}
+
 impl TryFrom<ListenerJson> for Listener {
     type Error = Wrong;
 
@@ -128,6 +146,7 @@ impl TryFrom<ListenerJson> for Listener {
         socket.inode = json.inode;
         socket.uid = json.uid;
         socket.user = plain(&json.user);
+        socket.unknown_user = unknown_user(&json.user_unknown, "user_unknown")?;
         socket.queue = json.queue.map(|queue| Queue { waiting: queue.waiting, limit: queue.limit });
         socket.namespace = plain(&json.namespace);
         listener.service = json.service.map(Service::from);
@@ -178,6 +197,7 @@ impl TryFrom<HolderJson> for Holder {
             project: json.project.map(Project::try_from).transpose()?,
             uid: json.uid,
             user: plain(&json.user),
+            unknown_user: unknown_user(&json.user_unknown, "holders.user_unknown")?,
             started_at: json.started_at,
             parents: json.parents.into_iter().map(Parent::try_from).collect::<Result<_, _>>()?,
             supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,

@@ -8,7 +8,8 @@ use crate::text::acts_on_terminal;
 use crate::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
     FreezerScope, Gap, Holder, Listener, Parent, Process, ProcessId, Project, Protocol, Query, Queue, Reason,
-    Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text, Unseen, UserName,
+    Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text, UnknownUser, Unseen, UserName,
+    UserNamespace, UserRange,
 };
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
@@ -27,6 +28,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         }),
         uid: Some(70000),
         user: Some("dev".into()),
+        unknown_user: Some(UnknownUser::UnmappedOrOverflow),
         started_at: Timestamp::from_second(1_000_000).ok(),
         parents: vec![Parent { pid: 1, name: vec![0xff].into() }],
         supervisor: Some(Supervisor {
@@ -73,6 +75,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         Endpoint::Ip { address: "fe80::1".parse().unwrap(), port: 80, interface: Some("eth0".into()) };
     let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
     listener.socket.inode = Some(9);
+    listener.socket.unknown_user = Some(UnknownUser::NotReported);
     listener.socket.queue = Some(Queue { waiting: 1, limit: None });
     let process = process(name.clone(), command);
     listener.holders.push(Holder { process, descriptors: vec![3, 19], evidence: Evidence::Descriptor });
@@ -87,6 +90,10 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         os: "linux".into(),
         taken_at: Timestamp::from_second(2_000_000).unwrap(),
         privileged: false,
+        user_namespace: Some(UserNamespace {
+            id: 4_026_532_500,
+            users: vec![UserRange { first: 0, outside: 4001, count: 1 }],
+        }),
         complete: true,
         asked: Some(asked()),
         listeners: vec![listener, Listener::new(unix)],

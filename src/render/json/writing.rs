@@ -12,11 +12,11 @@ use super::inert::Inert;
 use super::{
     CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson,
     GapLine, HolderJson, ListenerJson, ListenerLine, ParentJson, PeerJson, ProbeJson, ProjectJson, QueueJson,
-    SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
+    SCHEMA, ServiceJson, SupervisorJson, UnseenJson, UserNamespaceJson, UserRangeJson,
 };
 use crate::{
     Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot,
-    Supervisor, Text, Unseen,
+    Supervisor, Text, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -30,6 +30,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         os: lossy(&snapshot.os),
         taken_at: snapshot.taken_at,
         privileged: snapshot.privileged,
+        user_namespace: snapshot.user_namespace.as_ref().map(UserNamespaceJson::from),
         complete: snapshot.complete,
         asked: snapshot.asked.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
         listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
@@ -90,6 +91,17 @@ fn bytes(text: &Text) -> Option<String> {
     text.as_str().is_none().then(|| BASE64.encode(text.as_bytes()))
 }
 
+impl From<&UserNamespace> for UserNamespaceJson {
+    fn from(namespace: &UserNamespace) -> Self {
+        let range = |range: &crate::UserRange| UserRangeJson {
+            first: range.first,
+            outside: range.outside,
+            count: range.count,
+        };
+        UserNamespaceJson { id: namespace.id, users: namespace.users.iter().map(range).collect() }
+    }
+}
+
 impl From<&Listener> for ListenerJson {
     fn from(listener: &Listener) -> Self {
         let socket = &listener.socket;
@@ -112,6 +124,7 @@ impl From<&Listener> for ListenerJson {
             inode: socket.inode,
             uid: socket.uid,
             user: lossy_option(&socket.user),
+            user_unknown: socket.unknown_user.map(|reason| reason.as_str().to_owned()),
             queue: socket.queue.map(|queue| QueueJson { waiting: queue.waiting, limit: queue.limit }),
             namespace: lossy_option(&socket.namespace),
             service: listener.service.as_ref().map(ServiceJson::from),
@@ -162,6 +175,7 @@ impl From<&Holder> for HolderJson {
             }),
             uid: process.uid,
             user: lossy_option(&process.user),
+            user_unknown: process.unknown_user.map(|reason| reason.as_str().to_owned()),
             started_at: process.started_at,
             descriptors: holder.descriptors.clone(),
             evidence: holder.evidence.as_str().to_owned(),

@@ -1,0 +1,235 @@
+//! Whose a socket is: users without a number in a user namespace, servers that dropped their rights, and sockets of
+//! which the kernel reports no user.
+
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, folder, holders, pids, port};
+use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+cases![
+    a_user_without_a_number_is_not_nobody[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    a_user_without_a_number_may_be_any[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    numbers_of_two_namespaces_are_not_compared[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    a_holder_without_a_number_is_not_nobody[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    root_of_a_user_namespace_is_told_the_same[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    a_saved_snapshot_keeps_that_a_user_is_unknown[Need::Linux, Need::Root, Need::USER_NAMESPACE],
+    who_dropped_root_is_a_candidate[Need::Linux, Need::Root],
+    who_was_handed_a_socket_of_root_is_not_denied[Need::Linux, Need::Root, Need::Program("setpriv")],
+    a_socket_of_root_is_chosen_by_both_users[Need::Linux, Need::Root],
+    a_lingering_connection_is_nobodys[Need::Linux],
+    an_orphan_of_root_is_nobodys[Need::Linux, Need::Root],
+];
+
+/// A user beside nobody, who owns nothing either.
+const STRANGER: u32 = 65_533;
+/// As that user, in a user namespace of its own, where it is root and nobody else has a number.
+const OWN_USERS: [&str; 7] =
+    ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", "unshare", "--user", "--map-root-user"];
+const NO_NUMBER: &str = "a user this namespace has no number for";
+
+fn target(port: u16) -> String {
+    format!("tcp/{port}")
+}
+
+fn server(port: u16) -> Steps {
+    Steps::new([format!("tcp=127.0.0.1:{port}")])
+}
+
+/// What of a listener tells whose it is.
+fn user(listener: &Value) -> Value {
+    json!([listener["uid"], listener["user"], listener["user_unknown"]])
+}
+
+fn a_user_without_a_number_is_not_nobody() {
+    let port = port();
+    for opener in [None, Some(NOBODY)] {
+        let _server = server(port).user(opener).start();
+        let answer = Look::at([target(port)]).through(OWN_USERS).answer(0);
+        answer.seen.equal(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
+        answer.seen.equal(&answer.document["complete"], &json!(true), "the socket was seen all the same");
+        let users = json!([{"first": 0, "outside": STRANGER, "count": 1}]);
+        answer.seen.equal(&answer.document["user_namespace"]["users"], &users, "users with a number");
+        let card = Look::at([target(port)]).through(OWN_USERS).run().code(0);
+        card.must(card.text().contains(NO_NUMBER), "the card says that there is no number");
+        card.must(!card.text().contains("nobody"), "the card names no other user");
+        card.must(!card.text().contains("sudo"), "no help is advised that does not help there");
+        let table = Look::at([target(port), "--columns=user".into()]).through(OWN_USERS).run().code(0);
+        table.must(table.text().contains("(unmapped)"), "the table says so in a word");
+    }
+}
+
+fn a_user_without_a_number_may_be_any() {
+    let port = port();
+    let _server = server(port).start();
+    for name in ["nobody", "root", "65534", "0"] {
+        let asked = [target(port), "--user".into(), name.into()];
+        let answer = Look::at(asked).through(OWN_USERS).answer(3);
+        answer.seen.equal(answer.listeners().len(), 0, "listeners");
+        let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+        let told = gaps.iter().any(|gap| gap["what"] == "users" && gap["reason"] == "unknown");
+        answer.seen.must(told, "a gap says why it may match");
+    }
+}
+
+fn numbers_of_two_namespaces_are_not_compared() {
+    for opener in [None, Some(STRANGER)] {
+        let port = port();
+        let _server = server(port).user(opener).start();
+        let before = Look::at(["--json".to_owned(), target(port)]).user(Some(STRANGER)).run().code(0);
+        let path = folder().join(format!("users-{port}.json"));
+        std::fs::write(&path, &before.stdout).expect("save a snapshot");
+        let path = path.to_str().expect("a path in text");
+        let now = Answer::of(Look::at(["diff", "--json", path]).through(OWN_USERS).run().code(0));
+        now.seen.equal(&now.document["changes"], &json!([]), "changes");
+        now.seen.equal(&now.document["same_users"], &json!(false), "same_users");
+        let text = Look::at(["diff", path]).through(OWN_USERS).run().code(0);
+        text.must(text.errors().contains("users are not compared"), "people are told what was not compared");
+        let outside = Answer::of(Look::at(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
+        outside.seen.equal(&outside.document["same_users"], &json!(true), "same_users in one namespace");
+    }
+}
+
+fn a_holder_without_a_number_is_not_nobody() {
+    let port = port();
+    // A namespace without a map, in which nobody has a number. Its own user enters it, and may look at its processes.
+    let server = server(port).user(Some(STRANGER)).through(["unshare", "--user"]).start();
+    let target_pid = format!("--target={}", server.pid());
+    let enter = ["nsenter", &target_pid, "--user", "--preserve-credentials"];
+    let launcher: Vec<&str> = OWN_USERS.into_iter().take(4).chain(enter).collect();
+    let answer = Look::at([target(port)]).through(launcher.clone()).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&user(holder), &json!([null, null, "unmapped"]), "uid, user and why not");
+    let nobody = Look::at([target(port), "--user=nobody".into()]).through(launcher).answer(3);
+    nobody.seen.equal(nobody.listeners().len(), 0, "listeners of nobody");
+}
+
+fn root_of_a_user_namespace_is_told_the_same() {
+    let port = port();
+    let server = server(port).user(Some(NOBODY)).start();
+    let launcher = ["unshare", "--user", "--map-root-user"];
+    let answer = Look::at([target(port)]).through(launcher).answer(0);
+    answer.seen.equal(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
+    drop(server);
+    let inside = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(launcher).start();
+    let own = Look::at([target(port), "--user=root".into()]).inside(inside.pid(), ["user"]).answer(0);
+    own.seen.equal(pids(own.only()), vec![inside.pid()], "who has a number there is known");
+    own.seen.equal(&user(own.only()), &json!([0, "root", null]), "uid and user");
+}
+
+fn a_saved_snapshot_keeps_that_a_user_is_unknown() {
+    let port = port();
+    let _server = server(port).start();
+    let inside = Look::at(["--json".to_owned(), target(port)]).through(OWN_USERS).run().code(0);
+    let path = folder().join(format!("unmapped-{port}.json"));
+    std::fs::write(&path, &inside.stdout).expect("save a snapshot");
+    let from = format!("--from={}", path.display());
+    let again = Look::at(["--json", &from]).run().code(0);
+    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("a document");
+    let (saved, shown) = (read(&inside.stdout), read(&again.stdout));
+    again.equal(&shown["user_namespace"], &saved["user_namespace"], "user_namespace");
+    again.equal(&shown["listeners"], &saved["listeners"], "listeners");
+    let card = Look::at([from, target(port)]).run().code(0);
+    card.must(card.text().contains(NO_NUMBER), "the card says that there is no number");
+    card.must(!card.text().contains("nobody"), "the card names no other user");
+}
+
+fn who_dropped_root_is_a_candidate() {
+    let port = port();
+    let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
+    let root = Look::at([target(port)]).answer(0);
+    root.seen.equal(pids(root.only()), vec![server.pid()], "holders");
+    root.seen.equal(&root.only_holder(root.only())["uid"], &json!(NOBODY), "uid of the holder");
+    root.seen.equal(&root.only()["uid"], &json!(0), "uid of who opened it");
+
+    let answer = Look::at([target(port)]).user(Some(STRANGER)).answer(0);
+    answer.seen.equal(holders(answer.only()).len(), 0, "holders");
+    answer.seen.equal(&answer.only()["user"], &json!("root"), "who opened it");
+    let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+    let first = candidates.first().cloned().unwrap_or_default();
+    answer.seen.equal(&first["pid"], &json!(server.pid()), "the first candidate");
+    let told = ["arguments", "unread"].map(Value::from).contains(&first["evidence"]);
+    answer.seen.must(told, "it is one for the port in its command line, or for lack of others");
+    answer.seen.must(candidates.len() <= 5, "only a few are named");
+    let card = Look::at([target(port)]).user(Some(STRANGER)).run().code(0);
+    card.must(card.text().contains("was opened by user root; its holder could not be seen"), "the answer");
+    card.must(!card.text().contains("process of user root"), "nothing is said of whose the holder is");
+}
+
+fn who_was_handed_a_socket_of_root_is_not_denied() {
+    for launcher in [&[][..], &["setpriv", "--reuid=65534", "--clear-groups"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        let port = listener.local_addr().expect("its address").port();
+        let words: Vec<&str> = launcher.iter().copied().chain(["cat"]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::piped()).stdout(OwnedFd::from(listener));
+        if launcher.is_empty() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        // It ends with its input, which is this process's to close.
+        let mut child = command.spawn().expect("hand the socket over");
+        drop(command);
+        let answer = Look::at([target(port)]).user(Some(STRANGER)).answer(0);
+        answer.seen.equal(&answer.only()["user"], &json!("root"), "who opened it");
+        let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+        let among = candidates.iter().any(|one| one["pid"] == child.id());
+        answer
+            .seen
+            .must(among || candidates.is_empty(), "who has it is among the candidates, or there are none");
+        let root = Look::at([target(port)]).answer(0);
+        root.seen.equal(pids(root.only()), vec![child.id()], "holders");
+        drop(child.stdin.take());
+        let _ended = child.wait();
+    }
+}
+
+fn a_socket_of_root_is_chosen_by_both_users() {
+    let port = port();
+    let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
+    for name in ["root", "nobody"] {
+        let answer = Look::at([target(port), "--user".into(), name.into()]).answer(0);
+        answer.seen.equal(pids(answer.only()), vec![server.pid()], name);
+    }
+    let other = Look::at([target(port), format!("--user={STRANGER}")]).answer(1);
+    other.seen.equal(&other.document["complete"], &json!(true), "root sees that it is nobody else's");
+    // Who may not see the holder knows who opened it, and cannot rule the other one out.
+    let asked = |name: &str| Look::at([target(port), "--user".into(), name.into()]).user(Some(STRANGER));
+    asked("root").answer(0);
+    let unsure = asked("nobody").answer(3);
+    unsure.seen.equal(unsure.listeners().len(), 0, "listeners");
+}
+
+fn a_lingering_connection_is_nobodys() {
+    let port = port();
+    drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
+    for reader in ["native", "netstat2"] {
+        let asked = ["--all".to_owned(), format!("--reader={reader}"), port.to_string()];
+        let every = Look::at(asked.clone()).answer(0);
+        every.seen.equal(&every.only()["state"], &json!("time-wait"), "state");
+        every.seen.equal(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
+        for name in ["root", "0"] {
+            let asked = asked.iter().cloned().chain(["--user".to_owned(), name.to_owned()]);
+            let chosen = Look::at(asked).answer(3);
+            chosen.seen.equal(chosen.listeners().len(), 0, "listeners");
+        }
+    }
+    let table = Look::at(["--all".to_owned(), "--columns=port,user".into(), port.to_string()]).run().code(0);
+    table.must(!table.text().contains("root"), "nobody is named");
+}
+
+fn an_orphan_of_root_is_nobodys() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("connect");
+    let port = client.local_addr().expect("its address").port();
+    let accepted = listener.accept().expect("accept");
+    drop(client);
+    let asked = ["--all".to_owned(), format!("127.0.0.1:{port}")];
+    let every = Look::at(asked.clone()).answer(0);
+    every.seen.equal(&every.only()["state"], &json!("fin-wait-2"), "state");
+    every.seen.equal(&every.only()["inode"], &Value::Null, "inode");
+    every.seen.equal(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
+    Look::at(asked.into_iter().chain(["--user=root".to_owned()])).answer(3);
+    drop(accepted);
+}
