@@ -83,10 +83,19 @@ pub(crate) fn address_phrase(socket: &Socket) -> String {
 
 /// Who can reach a socket, as far as its address tells.
 pub(crate) fn reach(socket: &Socket) -> String {
-    match socket.exposure() {
-        Exposure::Loopback | Exposure::Local => "this machine only".to_owned(),
-        Exposure::All => "every network this machine is on (a firewall may stand before it)".to_owned(),
-        Exposure::Address => format!("the network of {} (a firewall may stand before it)", address(socket)),
+    match (socket.exposure(), &socket.namespace) {
+        // Each network namespace has a loopback of its own.
+        (Exposure::Loopback, Some(_)) => "that network namespace only".to_owned(),
+        (Exposure::All, Some(_)) => {
+            "every network that namespace is on (a firewall may stand before it)".to_owned()
+        }
+        (Exposure::Loopback | Exposure::Local, _) => "this machine only".to_owned(),
+        (Exposure::All, None) => {
+            "every network this machine is on (a firewall may stand before it)".to_owned()
+        }
+        (Exposure::Address, _) => {
+            format!("the network of {} (a firewall may stand before it)", address(socket))
+        }
     }
 }
 

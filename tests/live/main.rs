@@ -93,6 +93,8 @@ mod knowledge;
 mod names;
 #[cfg(unix)]
 mod namespaces;
+#[cfg(target_os = "linux")]
+mod namespaces_hidden;
 #[cfg(unix)]
 mod no_netlink;
 #[cfg(unix)]
@@ -225,6 +227,8 @@ const READY: &[Cases] = &[
     no_netlink::cases,
     #[cfg(unix)]
     namespaces::cases,
+    #[cfg(target_os = "linux")]
+    namespaces_hidden::cases,
     #[cfg(unix)]
     renderings::cases,
     #[cfg(unix)]

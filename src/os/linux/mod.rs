@@ -112,7 +112,7 @@ const BY_PROC: &str =
 
 /// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
 fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
-    let (namespaces, gaps) = namespace::others();
+    let (namespaces, gaps) = namespace::others(request);
     whole.complete &= gaps.is_empty();
     whole.gaps.extend(gaps);
     let (mut shut, mut without_thread) = (0, 0);

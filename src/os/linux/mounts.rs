@@ -92,7 +92,7 @@ impl Mounts {
     /// Reads them; `None` if they cannot be read.
     pub(super) fn read() -> Option<Mounts> {
         let table = procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST).ok()?;
-        let mut remote = parse(&table);
+        let mut remote = remote_places(&table);
         // Where the root is remote, so is all that this process runs from: if that does not answer, nothing does.
         remote.retain(|mount| mount != Path::new("/"));
         Some(Mounts { remote, base: PathBuf::new(), plain: BTreeSet::new() })
@@ -110,7 +110,7 @@ impl Mounts {
     #[cfg(feature = "cli")]
     pub(super) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
         let table = procfs::read_at(process, "mountinfo", LONGEST);
-        table.map_or(true, |table| parse(&table).iter().any(|place| place == Path::new("/")))
+        table.map_or(true, |table| remote_places(&table).iter().any(|place| place == Path::new("/")))
     }
 
     /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is
@@ -185,7 +185,7 @@ fn push(rest: &mut Vec<OsString>, path: &Path) {
 }
 
 /// The mount points of remote file systems.
-fn parse(table: &[u8]) -> Vec<PathBuf> {
+pub(super) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
     let remote = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ');
         let point = unescaped(fields.nth(4)?);
@@ -198,7 +198,7 @@ fn parse(table: &[u8]) -> Vec<PathBuf> {
 }
 
 /// A path as the kernel escapes it: `\040` for a space.
-fn unescaped(field: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((first, after)) = rest.split_first() {
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn remote_mounts() {
-        assert_eq!(parse(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
-        assert_eq!(parse(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
+        assert_eq!(remote_places(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
+        assert_eq!(remote_places(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
         assert!(LOCAL.is_sorted());
     }
 
@@ -251,7 +251,8 @@ mod tests {
         link("a/../a/b", "inside");
         link("/srv/nfs/x", "outside");
         link("loop", "loop");
-        let mut mounts = Mounts { remote: parse(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
+        let mut mounts =
+            Mounts { remote: remote_places(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
         let mut route = |path: &str, follow| mounts.route(&folder.join(path), follow);
         assert_eq!(route("a/b", true), Route::Local(folder.join("a/b")));
         assert_eq!(route("inside", true), Route::Local(folder.join("a/b")));
@@ -270,7 +271,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&bytes);
+            let _ = remote_places(&bytes);
             let _ = unescaped(&bytes);
         }
     }

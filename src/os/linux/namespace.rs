@@ -1,11 +1,18 @@
 //! Network namespaces other than our own: which there are, and how to look into one. The only place where a thread
 //! changes its namespace, and none but one made for it ever does.
 //!
-//! A namespace is seen where a process is in it or where it is mounted under a name. One that is kept open by a
-//! descriptor alone, or by a thread that has left its process's, is not found.
+//! A network namespace exists as long as something keeps it, and each of these is searched: a process or a single thread
+//! that is in it, a mount in any mount namespace (`mounted`), a descriptor of it, a socket of it (`descriptors`, `sockets`).
+//! The kernel's own list (`listed`) adds to these and replaces none. What only a message under way keeps is a gap.
 
-use std::collections::BTreeMap;
+mod descriptors;
+mod listed;
+mod mounted;
+mod sockets;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,9 +22,13 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::walk;
-use crate::os::{describe_error, threads};
-use crate::{Gap, Text};
+use super::inet_diag::States;
+use super::{inet_diag, io_uring, pid_namespace, procfs, scm_rights, sight, thread_fds, unix_diag, walk};
+use crate::os::portable::Table;
+use crate::os::{Request, describe_error, threads};
+use crate::{Family, Gap, Protocol, Text};
+use descriptors::{Descriptors, Listed, Place};
+use mounted::Entry;
 
 /// Where namespaces are mounted under names: by ip-netns(8), Podman and CNI, and by Docker.
 const DIRECTORIES: [&str; 3] = ["/run/netns", "/var/run/netns", "/run/docker/netns"];
@@ -30,8 +41,8 @@ pub(super) struct Namespace {
     /// `blue` where it is mounted as /run/netns/blue, else `net:[4026532000]`; `pid:812`, by the first process in
     /// it, where its number is not known. Such a one may also be listed under the name it is mounted by.
     pub(super) name: Text,
-    /// The processes that were seen in it, ascending.
-    pub(super) pids: Vec<u32>,
+    /// The processes and threads that were seen in it, ascending.
+    pub(super) tasks: Vec<Task>,
     /// Holds it, so that its number stays its own; or why it could not be opened.
     entry: Result<OwnedFd, Errno>,
     /// The inode number of its net/dev in /proc: each namespace has its own, and anyone may see it.
@@ -39,17 +50,60 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    /// The directory /proc/PID/net of one of its processes, whose tables may be read also by who may not enter.
+    /// The directory /proc/PID/net of one of its processes or threads, whose tables may be read also by who may not enter.
     /// `None` where no process is in it any more.
     pub(super) fn proc_net(&self) -> Option<OwnedFd> {
         self.mark?;
-        self.pids.iter().find_map(|pid| {
+        self.tasks.iter().find_map(|task| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let directory = rustix::fs::open(format!("/proc/{pid}/net"), flags, Mode::empty()).ok()?;
+            let directory = rustix::fs::open(format!("/proc/{task}/net"), flags, Mode::empty()).ok()?;
             // The pid may have been given away, or its process may have moved.
             (mark(&directory, c"dev").ok() == self.mark).then_some(directory)
         })
     }
+}
+
+/// A thread of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Task {
+    pub(super) pid: u32,
+    pub(super) thread: u32,
+}
+
+impl Task {
+    /// The first thread of a process, which stands for the process.
+    pub(super) fn first(pid: u32) -> Task {
+        Task { pid, thread: pid }
+    }
+
+    fn is_first(self) -> bool {
+        self.pid == self.thread
+    }
+}
+
+/// Its directory below /proc: `812`, `812/task/815`.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_first() {
+            true => write!(f, "{}", self.pid),
+            false => write!(f, "{}/task/{}", self.pid, self.thread),
+        }
+    }
+}
+
+/// The threads of a process but the first one, ascending.
+fn other_threads(proc: BorrowedFd<'_>, pid: u32) -> Vec<u32> {
+    let path = format!("{pid}/task");
+    // Most processes have one thread, and this tells without listing them.
+    let links = rustix::fs::statat(proc, path.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
+    if links.is_ok_and(|links| links <= thread_fds::LINKS_OF_ONE_THREAD) {
+        return Vec::new();
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(tasks) = rustix::fs::openat(proc, path, flags, Mode::empty()) else { return Vec::new() };
+    let mut threads = thread_fds::threads(&tasks);
+    threads.retain(|thread| *thread != pid);
+    threads
 }
 
 /// The number of the network namespace that this thread is in.
@@ -59,7 +113,19 @@ pub(super) fn own() -> Option<u64> {
 
 /// The number of the network namespace that a process is in; `None` if that may not be seen.
 pub(in crate::os) fn of_process(pid: u32) -> Option<u64> {
-    number_at(CWD, format!("/proc/{pid}/ns/net")).ok()
+    match number_at(CWD, format!("/proc/{pid}/ns/net")) {
+        Ok(number) => Some(number),
+        // Where the first thread has ended, another one tells.
+        Err(errno) if has_ended(errno) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
+            let threads = other_threads(proc.as_fd(), pid);
+            threads
+                .into_iter()
+                .find_map(|thread| number_at(&proc, format!("{}/ns/net", Task { pid, thread })).ok())
+        }
+        Err(_) => None,
+    }
 }
 
 /// Whether a process is in the network namespace that this thread is in; `None` where that may not be seen.
@@ -73,32 +139,25 @@ pub(super) fn is_own(pid: u32) -> Option<bool> {
     }
 }
 
-/// Every network namespace but this thread's own, by name.
-pub(super) fn others() -> (Vec<Namespace>, Vec<Gap>) {
+/// Every network namespace but this thread's own, by name. The request tells which sockets are missed if their namespace
+/// cannot be found.
+pub(super) fn others(request: &Request) -> (Vec<Namespace>, Vec<Gap>) {
     // A kernel without namespaces has no such file, and no others.
     let Some(own) = own() else { return (Vec::new(), Vec::new()) };
     let mut search = Search { own, ..Search::default() };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listed = rustix::fs::open("/proc", flags, Mode::empty())
         .and_then(|proc| walk::processes(&proc).map(|pids| (proc, pids)));
-    match listed {
-        Ok((proc, pids)) => search.processes(proc.as_fd(), &pids),
-        Err(errno) => search.failed.push(("/proc".to_owned(), errno)),
+    if let Ok((proc, pids)) = &listed {
+        search.processes(proc.as_fd(), pids);
     }
-    let mut known = Vec::new();
-    for path in DIRECTORIES {
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(directory) => {
-                // /var/run is /run as a rule.
-                let identity = rustix::fs::fstat(&directory).map(|stat| (stat.st_dev, stat.st_ino)).ok();
-                if !known.contains(&identity) {
-                    known.push(identity);
-                    search.mounts(path, directory.as_fd());
-                }
-            }
-            Err(Errno::NOENT | Errno::NOTDIR) => {}
-            Err(errno) => search.failed.push((path.to_owned(), errno)),
-        }
+    search.named_mounts();
+    search.kernels_list();
+    let places = std::mem::take(&mut search.mount_places);
+    search.mounts(places);
+    match &listed {
+        Ok((proc, pids)) => search.descriptors(proc.as_fd(), pids, request),
+        Err(errno) => search.failed.push(("/proc".to_owned(), *errno)),
     }
     search.finish()
 }
@@ -140,44 +199,289 @@ struct Search {
     own: u64,
     by_number: BTreeMap<u64, Namespace>,
     /// Processes that refuse to tell the number of their namespace, by its mark.
-    by_mark: BTreeMap<u64, Vec<u32>>,
+    by_mark: BTreeMap<u64, Vec<Task>>,
+    /// Mount namespaces, in which more may be mounted.
+    mount_places: BTreeMap<u64, Entry>,
+    /// The mount namespaces that were searched.
+    mounts_searched: BTreeSet<u64>,
     /// Processes of which nothing can be said.
     refused: usize,
     /// Places that could not be read, and why.
     failed: Vec<(String, Errno)>,
+    /// What else may be missing.
+    gaps: Vec<Gap>,
 }
 
 impl Search {
+    /// Adds the namespaces that processes and threads are in.
     fn processes(&mut self, proc: BorrowedFd<'_>, pids: &[u32]) {
         let own_mark = mark(proc, c"thread-self/net/dev").ok();
         for pid in pids {
-            let link = format!("{pid}/ns/net");
-            match number_at(proc, link.as_str()) {
-                Ok(number) if number == self.own => {}
-                Ok(number) => {
-                    let namespace = self.by_number.entry(number).or_insert_with(|| unnamed(number));
-                    namespace.pids.push(*pid);
-                    if namespace.entry.is_err() {
-                        namespace.entry = open_namespace(proc, link.as_str(), number);
-                    }
-                    if namespace.mark.is_none() {
-                        namespace.mark = mark(proc, format!("{pid}/net/dev")).ok();
-                    }
-                }
-                // Most processes of other users are where we are, and this much anyone may see.
-                Err(Errno::ACCESS | Errno::PERM) => match mark(proc, format!("{pid}/net/dev")) {
-                    Ok(mark) if Some(mark) == own_mark => {}
-                    Ok(mark) => self.by_mark.entry(mark).or_default().push(*pid),
-                    Err(errno) if has_ended(errno) => {}
-                    Err(_) => self.refused += 1,
-                },
-                Err(errno) if has_ended(errno) => {}
-                Err(errno) => self.failed.push((format!("/proc/{link}"), errno)),
+            self.task(proc, Task::first(*pid), own_mark);
+            for thread in other_threads(proc, *pid) {
+                self.task(proc, Task { pid: *pid, thread }, own_mark);
             }
         }
     }
 
-    fn mounts(&mut self, path: &str, directory: BorrowedFd<'_>) {
+    fn task(&mut self, proc: BorrowedFd<'_>, task: Task, own_mark: Option<u64>) {
+        if let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[") {
+            let path = || Entry::Path(format!("/proc/{task}/ns/mnt"));
+            self.mount_places.entry(number).or_insert_with(path);
+        }
+        let link = format!("{task}/ns/net");
+        match number_at(proc, link.as_str()) {
+            Ok(number) if number == self.own => {}
+            Ok(number) => {
+                let namespace = self.by_number.entry(number).or_insert_with(|| unnamed(number));
+                namespace.tasks.push(task);
+                if namespace.entry.is_err() {
+                    namespace.entry = open_namespace(proc, link.as_str(), number);
+                }
+                if namespace.mark.is_none() {
+                    namespace.mark = mark(proc, format!("{task}/net/dev")).ok();
+                }
+            }
+            // Most processes of other users are where we are, and this much anyone may see.
+            Err(Errno::ACCESS | Errno::PERM) => match mark(proc, format!("{task}/net/dev")) {
+                Ok(mark) if Some(mark) == own_mark => {}
+                Ok(mark) => self.by_mark.entry(mark).or_default().push(task),
+                Err(errno) if has_ended(errno) => {}
+                // The other threads of a process say no more than its first one.
+                Err(_) => self.refused += usize::from(task.is_first()),
+            },
+            Err(errno) if has_ended(errno) => {}
+            Err(errno) => self.failed.push((format!("/proc/{link}"), errno)),
+        }
+    }
+
+    /// Adds a namespace that was opened, or why it was not.
+    fn add(&mut self, number: u64, entry: Result<OwnedFd, Errno>) {
+        if number == self.own {
+            return;
+        }
+        let namespace = self.by_number.entry(number).or_insert_with(|| unnamed(number));
+        if namespace.entry.is_err() {
+            namespace.entry = entry;
+        }
+    }
+
+    /// The numbers of the namespaces that are open, and our own.
+    fn known(&self) -> BTreeSet<u64> {
+        let open = self.by_number.iter().filter(|(_, namespace)| namespace.entry.is_ok());
+        open.map(|(number, _)| *number).chain([self.own]).collect()
+    }
+
+    /// Adds what the kernel lists, where it does.
+    fn kernels_list(&mut self) {
+        let Some((namespaces, failed)) = listed::namespaces() else { return };
+        for namespace in namespaces {
+            if let Some(number) = number_of(&namespace) {
+                self.add(number, Ok(namespace));
+            }
+        }
+        if failed > 0 {
+            let detail = match failed {
+                1 => "one network namespace that the kernel lists may not be opened".to_owned(),
+                many => format!("{many} network namespaces that the kernel lists may not be opened"),
+            };
+            self.gaps.push(Gap::new("namespaces", "permission", failed, detail, help()));
+        }
+    }
+
+    /// Adds what is mounted in these mount namespaces.
+    fn mounts(&mut self, places: BTreeMap<u64, Entry>) {
+        self.mounts_searched.extend(places.keys());
+        let mounted = match mounted::search(places, &self.known()) {
+            Ok(mounted) => mounted,
+            Err(error) => {
+                let detail = format!("the mounts of network namespaces: no thread can be started: {error}");
+                let help = Some("raise the limit of processes (ulimit -u, pids.max)");
+                self.gaps.push(Gap::new("namespaces", "threads", 1, detail, help));
+                return;
+            }
+        };
+        for (number, entry) in mounted.namespaces {
+            self.add(number, entry);
+        }
+        let (refused, failed): (Vec<Errno>, Vec<Errno>) =
+            mounted.failed.into_iter().partition(|errno| matches!(*errno, Errno::ACCESS | Errno::PERM));
+        let whose = |count: usize| match count {
+            1 => "the network namespaces that are mounted in one mount namespace".to_owned(),
+            many => format!("the network namespaces that are mounted in {many} mount namespaces"),
+        };
+        if !refused.is_empty() {
+            let count = refused.len();
+            self.gaps.push(Gap::new("namespaces", "permission", count, whose(count), help()));
+        }
+        if let Some(errno) = failed.first() {
+            let count = failed.len();
+            let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
+            self.gaps.push(Gap::new("namespaces", "error", count, detail, None));
+        }
+    }
+
+    /// Adds what only descriptors and sockets keep.
+    fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &Request) {
+        let found = descriptors::search(proc, pids, &self.listed(true));
+        for (number, place) in &found.networks {
+            if !self.known().contains(number) {
+                self.add(*number, open_namespace(proc, place.path(), *number));
+            }
+        }
+        let mut places = BTreeMap::new();
+        for (number, place) in &found.mounts {
+            if !self.mounts_searched.contains(number) {
+                places.insert(*number, Entry::Path(format!("/proc/{}", place.path())));
+            }
+        }
+        if !places.is_empty() {
+            self.mounts(places);
+        }
+        let unplaced = self.sockets(&found, request);
+        self.descriptor_gaps(&found, unplaced);
+    }
+
+    /// The sockets that are in a table now.
+    fn listed(&self, with_pending: bool) -> Listed {
+        let mut listed = Listed::default();
+        let mut add = |part: Listed| {
+            listed.inodes.extend(part.inodes);
+            listed.pending.extend(part.pending);
+        };
+        add(listed_here(with_pending));
+        for namespace in self.by_number.values() {
+            match inside(namespace, || listed_here(with_pending)) {
+                Ok(part) => add(part),
+                Err(_) => add(listed_by_proc(namespace)),
+            }
+        }
+        let marked = self.by_mark.iter().map(|(mark, tasks)| by_mark(*mark, tasks.clone()));
+        marked.for_each(|namespace| add(listed_by_proc(&namespace)));
+        listed.inodes.sort_unstable();
+        listed.inodes.dedup();
+        listed.pending.sort_unstable();
+        listed
+    }
+
+    /// Adds the namespaces of sockets that are in no table. Returns how many sockets remain whose namespace is unknown.
+    fn sockets(&mut self, found: &Descriptors, request: &Request) -> usize {
+        let mut known = self.known();
+        let mut unplaced: Vec<(u64, Option<Place>)> = Vec::new();
+        for same in found.sockets.chunk_by(|one, other| one.0 == other.0) {
+            let mut refused = None;
+            for (inode, place) in same {
+                match sockets::namespace(*inode, *place) {
+                    Ok(namespace) => {
+                        refused = None;
+                        if let Some(number) = number_of(&namespace).filter(|number| known.insert(*number)) {
+                            self.add(number, Ok(namespace));
+                        }
+                        break;
+                    }
+                    Err(errno) if has_ended(errno) => {}
+                    Err(_) => refused = Some((*inode, Some(*place))),
+                }
+            }
+            unplaced.extend(refused);
+        }
+        unplaced.retain(|(_, place)| place.is_none_or(|place| sockets::may_be_wanted(place, request)));
+        // A socket in a ring is in no descriptor table, and nobody can duplicate it.
+        for ring in &found.rings {
+            let path = format!("/proc/{}/fdinfo/{}", ring.task, ring.descriptor);
+            let info = procfs::read_at(CWD, path, 1 << 22).unwrap_or_default();
+            unplaced.extend(io_uring::fixed_files(&info).map(|inode| (inode, None)));
+        }
+        if unplaced.is_empty() {
+            return 0;
+        }
+        // It may have been opened after the tables were read, or closed after its descriptor was.
+        let listed = self.listed(false);
+        unplaced.retain(|(inode, place)| {
+            listed.inodes.binary_search(inode).is_err()
+                && place.is_none_or(|place| sockets::is_open(*inode, place))
+        });
+        unplaced.sort_unstable();
+        unplaced.dedup_by_key(|(inode, _)| *inode);
+        unplaced.len()
+    }
+
+    fn descriptor_gaps(&mut self, found: &Descriptors, unplaced: usize) {
+        if unplaced > 0 {
+            let detail = match unplaced {
+                1 => {
+                    "a socket that a process has open is in no socket table: its network namespace could not \
+                      be found"
+                        .to_owned()
+                }
+                many => format!(
+                    "{many} sockets that processes have open are in no socket table: their network namespaces \
+                     could not be found"
+                ),
+            };
+            self.gaps.push(Gap::new("namespaces", "socket", unplaced, detail, help()));
+        }
+        // Those of a namespace that is known only by now are among those that were in no table.
+        let outside = found.sockets.iter().map(|(_, place)| *place).filter(|place| sockets::is_unix(*place));
+        let mut waiting: Vec<(u64, u64)> =
+            outside.chain(found.pending.iter().copied()).map(waiting_descriptors).collect();
+        waiting.sort_unstable();
+        waiting.dedup();
+        let waiting: u64 = waiting.into_iter().map(|(_, count)| count).sum();
+        if waiting > 0 {
+            let detail = match waiting {
+                1 => "a descriptor that waits in a message may keep a network namespace".to_owned(),
+                many => format!("{many} descriptors that wait in messages may keep network namespaces"),
+            };
+            let count = usize::try_from(waiting).unwrap_or(usize::MAX);
+            let help = Some("look again when the message was received");
+            self.gaps.push(Gap::new("namespaces", "in-flight", count, detail, help));
+        }
+        let whose = |count: usize| match count {
+            1 => "network namespaces that only descriptors of one process keep".to_owned(),
+            many => format!("network namespaces that only descriptors of {many} processes keep"),
+        };
+        if !found.refused.is_empty() {
+            let count = found.refused.len();
+            let help = help_with_descriptors();
+            self.gaps.push(Gap::new("namespaces", "permission", count, whose(count), Some(&help)));
+        }
+        if let Some((_, errno)) = found.failed.first() {
+            let count = found.failed.len();
+            let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
+            self.gaps.push(Gap::new("namespaces", "error", count, detail, None));
+        }
+        if procfs::hides_processes() {
+            let detail = "network namespaces of processes that this /proc hides (hidepid)";
+            self.gaps.push(Gap::new("namespaces", "hidden-proc", 1, detail, help()));
+        }
+        if procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false) {
+            let detail = "network namespaces of processes outside of this pid namespace, if there are any";
+            self.gaps.push(Gap::new("namespaces", "pid-namespace", 1, detail, None));
+        }
+    }
+
+    /// Adds what is mounted under names, where such mounts usually are.
+    fn named_mounts(&mut self) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut known = Vec::new();
+        for path in DIRECTORIES {
+            match rustix::fs::open(path, flags, Mode::empty()) {
+                Ok(directory) => {
+                    // /var/run is /run as a rule.
+                    let identity = rustix::fs::fstat(&directory).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+                    if !known.contains(&identity) {
+                        known.push(identity);
+                        self.mounts_in(path, directory.as_fd());
+                    }
+                }
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(errno) => self.failed.push((path.to_owned(), errno)),
+            }
+        }
+    }
+
+    fn mounts_in(&mut self, path: &str, directory: BorrowedFd<'_>) {
         let mut buffer = [MaybeUninit::uninit(); 8 * 1024];
         let mut entries = RawDir::new(directory, &mut buffer);
         let mut names: Vec<CString> = Vec::new();
@@ -217,20 +521,94 @@ impl Search {
     fn finish(mut self) -> (Vec<Namespace>, Vec<Gap>) {
         for namespace in self.by_number.values_mut() {
             let same = namespace.mark.and_then(|mark| self.by_mark.remove(&mark));
-            namespace.pids.extend(same.unwrap_or_default());
-            namespace.pids.sort_unstable();
+            namespace.tasks.extend(same.unwrap_or_default());
+            namespace.tasks.sort_unstable();
         }
-        let by_mark = self.by_mark.into_iter().map(|(mark, pids)| Namespace {
-            inode: None,
-            name: pids.first().map(|pid| format!("pid:{pid}")).unwrap_or_default().as_str().into(),
-            pids,
-            entry: Err(Errno::ACCESS),
-            mark: Some(mark),
-        });
+        let by_mark = self.by_mark.into_iter().map(|(mark, tasks)| by_mark(mark, tasks));
         let mut namespaces: Vec<Namespace> = self.by_number.into_values().chain(by_mark).collect();
         namespaces.sort_by(|a, b| (&a.name, a.inode).cmp(&(&b.name, b.inode)));
-        (namespaces, gaps(self.refused, &self.failed))
+        let mut gaps = gaps(self.refused, &self.failed);
+        gaps.append(&mut self.gaps);
+        (namespaces, gaps)
     }
+}
+
+/// A namespace whose processes refuse to tell its number.
+fn by_mark(mark: u64, tasks: Vec<Task>) -> Namespace {
+    let name = tasks.first().map(|task| format!("pid:{}", task.pid)).unwrap_or_default();
+    Namespace { inode: None, name: name.as_str().into(), tasks, entry: Err(Errno::ACCESS), mark: Some(mark) }
+}
+
+/// The sockets of the namespace that this thread is in, as far as they are in a table.
+fn listed_here(with_pending: bool) -> Listed {
+    let mut listed = Listed::default();
+    for (protocol, family) in INTERNET {
+        let table = Table { protocol, family };
+        for states in [States::All, States::Bound] {
+            if (protocol, states) == (Protocol::Udp, States::Bound) {
+                continue;
+            }
+            let entries = match inet_diag::sockets(table, states, None) {
+                Ok(entries) => entries.into_iter().filter_map(|entry| entry.inode).collect(),
+                Err(_) if states == States::All => by_own_net(table),
+                // Older kernels list no silent sockets.
+                Err(_) => Vec::new(),
+            };
+            listed.inodes.extend(entries);
+        }
+    }
+    let unix = unix_diag::sockets(true).unwrap_or_default();
+    listed.inodes.extend(unix.into_iter().map(|entry| entry.inode));
+    if with_pending {
+        listed.pending = unix_diag::pending().unwrap_or_default();
+    }
+    listed
+}
+
+/// The tables of TCP and UDP.
+const INTERNET: [(Protocol, Family); 4] = [
+    (Protocol::Tcp, Family::Ipv4),
+    (Protocol::Tcp, Family::Ipv6),
+    (Protocol::Udp, Family::Ipv4),
+    (Protocol::Udp, Family::Ipv6),
+];
+
+/// A table of /proc/net, where netlink does not give it.
+fn by_own_net(table: Table) -> Vec<u64> {
+    let rows = procfs::own_net().and_then(|directory| procfs::net_sockets(directory, table));
+    rows.unwrap_or_default().into_iter().map(|(inode, _)| inode).collect()
+}
+
+/// The sockets of a namespace that may not be entered, by the tables of one of its processes.
+fn listed_by_proc(namespace: &Namespace) -> Listed {
+    let mut listed = Listed::default();
+    let Some(directory) = namespace.proc_net() else { return listed };
+    for (protocol, family) in INTERNET {
+        let rows = procfs::net_sockets(&directory, Table { protocol, family }).unwrap_or_default();
+        listed.inodes.extend(rows.into_iter().map(|(inode, _)| inode));
+    }
+    let unix = procfs::read_at(&directory, "unix", u64::MAX).unwrap_or_default();
+    listed.inodes.extend(unix_diag::parse_proc(&unix).into_iter().map(|entry| entry.inode));
+    listed
+}
+
+/// A Unix socket by its inode number, and how many descriptors wait in it.
+fn waiting_descriptors(place: Place) -> (u64, u64) {
+    let link = rustix::fs::readlink(format!("/proc/{}", place.path()), Vec::with_capacity(32));
+    let inode = link.ok().and_then(|link| walk::socket_inode(link.to_bytes())).unwrap_or(0);
+    let path = format!("/proc/{}/fdinfo/{}", place.task, place.descriptor);
+    let count = procfs::read_at(CWD, path, 1 << 16).map_or(0, |info| scm_rights::waiting_descriptors(&info));
+    (inode, count)
+}
+
+/// What helps who is not root.
+fn help() -> Option<&'static str> {
+    (!super::privileged()).then_some("run with sudo to see them")
+}
+
+/// What helps where descriptor tables may not be read.
+fn help_with_descriptors() -> String {
+    help().map_or_else(sight::rights, str::to_owned)
 }
 
 /// What could not be seen, as one gap for what rights would show, and one for what failed otherwise.
@@ -246,8 +624,7 @@ fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap> {
             many => parts.push(format!("the network namespaces of {many} processes")),
         }
         parts.extend(closed.iter().map(|(path, _)| format!("the network namespaces in {path}")));
-        let help = (!super::privileged()).then_some("run with sudo to see them");
-        gaps.push(Gap::new("namespaces", "permission", refused + closed.len(), parts.join(" and "), help));
+        gaps.push(Gap::new("namespaces", "permission", refused + closed.len(), parts.join(" and "), help()));
     }
     if let Some((path, errno)) = failed.first() {
         let errno = describe_error(&(*errno).into());
@@ -262,7 +639,7 @@ fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap> {
 
 fn unnamed(number: u64) -> Namespace {
     let name = format!("net:[{number}]").as_str().into();
-    Namespace { inode: Some(number), name, pids: Vec::new(), entry: Err(Errno::NOENT), mark: None }
+    Namespace { inode: Some(number), name, tasks: Vec::new(), entry: Err(Errno::NOENT), mark: None }
 }
 
 /// Opens a namespace, if it still is the one with this number.
@@ -282,13 +659,26 @@ pub(super) fn number_of(file: &OwnedFd) -> Option<u64> {
 }
 
 fn number_at(parent: impl AsFd, path: impl Arg) -> Result<u64, Errno> {
-    let link = rustix::fs::readlinkat(parent, path, Vec::with_capacity(32))?;
-    parse_link(&link).ok_or(Errno::INVAL)
+    number_in(parent, path, b"net:[")
 }
 
-/// The number in `net:[4026531840]`.
-fn parse_link(link: &CStr) -> Option<u64> {
-    walk::digits(link.to_bytes().strip_prefix(b"net:[")?.strip_suffix(b"]")?)
+/// The number of a namespace, by the link that names it.
+fn number_in(parent: impl AsFd, path: impl Arg, prefix: &[u8]) -> Result<u64, Errno> {
+    let link = rustix::fs::readlinkat(parent, path, Vec::with_capacity(32))?;
+    parse_link(&link, prefix)
+}
+
+/// The number in `net:[4026531840]`. The link is empty if the namespace may not be seen: kernels up to 5.10 report no
+/// error then.
+fn parse_link(link: &CStr, prefix: &[u8]) -> Result<u64, Errno> {
+    match link.to_bytes() {
+        [] => Err(Errno::ACCESS),
+        name => parse_name(name, prefix).ok_or(Errno::INVAL),
+    }
+}
+
+fn parse_name(name: &[u8], prefix: &[u8]) -> Option<u64> {
+    walk::digits(name.strip_prefix(prefix)?.strip_suffix(b"]")?)
 }
 
 /// The inode number of a namespace's net/dev.
@@ -318,17 +708,20 @@ mod tests {
 
     #[test]
     fn links_tell_the_kind() {
-        assert_eq!(parse_link(c"net:[4026531840]"), Some(4_026_531_840));
-        for other in [c"mnt:[4026531840]", c"net:[]", c"net:[1", c"net:[-1]", c"/net:[1]", c""] {
-            assert_eq!(parse_link(other), None);
+        let parse = |link| parse_link(link, b"net:[");
+        assert_eq!(parse(c"net:[4026531840]"), Ok(4_026_531_840));
+        assert_eq!(parse_link(c"mnt:[7]", b"mnt:["), Ok(7));
+        for other in [c"mnt:[4026531840]", c"net:[]", c"net:[1", c"net:[-1]", c"/net:[1]"] {
+            assert_eq!(parse(other), Err(Errno::INVAL));
         }
+        assert_eq!(parse(c""), Err(Errno::ACCESS), "what may not be seen");
     }
 
     proptest! {
         #[test]
         fn any_link(bytes: Vec<u8>) {
             let link = CString::new(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).unwrap();
-            let _ = parse_link(&link);
+            let _ = parse_link(&link, b"net:[");
         }
     }
 
@@ -349,6 +742,21 @@ mod tests {
         assert!(told[1].starts_with(
             "\"namespaces\" \"error\" 2 \"the network namespaces in /run/netns/x and 1 other places"
         ));
+    }
+
+    fn everything() -> Request {
+        Request {
+            tcp: true,
+            udp: true,
+            rare: true,
+            unix: true,
+            ipv4: true,
+            ipv6: true,
+            all: false,
+            port: None,
+            namespaces: true,
+            reader: crate::Reader::Auto,
+        }
     }
 
     /// A namespace with a listener and a process in it.
@@ -394,7 +802,7 @@ mod tests {
 
     /// The namespaces in which a process was seen.
     fn with_pid(namespaces: Vec<Namespace>, pid: u32) -> Vec<Namespace> {
-        namespaces.into_iter().filter(|namespace| namespace.pids.contains(&pid)).collect()
+        namespaces.into_iter().filter(|namespace| namespace.tasks.contains(&Task::first(pid))).collect()
     }
 
     fn ports(directory: impl AsFd) -> Vec<u16> {
@@ -422,7 +830,7 @@ mod tests {
     fn enters_a_namespace_and_leaves_this_thread_where_it_is() {
         let Some(stage) = Stage::new() else { return };
         let before = own();
-        let found = with_pid(others().0, stage.pid());
+        let found = with_pid(others(&everything()).0, stage.pid());
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].inode, Some(stage.number));
         assert_eq!(found[0].name, format!("net:[{}]", stage.number).as_str().into());
@@ -431,7 +839,7 @@ mod tests {
         assert_eq!(own(), before);
         assert_ne!(before, Some(stage.number));
         // From in there, this one is another.
-        let back = inside(&found[0], || others().0).unwrap();
+        let back = inside(&found[0], || others(&everything()).0).unwrap();
         assert!(back.iter().any(|namespace| namespace.inode == before));
         assert!(back.iter().all(|namespace| namespace.inode != Some(stage.number)));
     }
@@ -439,26 +847,26 @@ mod tests {
     #[test]
     fn stays_the_namespace_it_was_when_its_processes_are_gone() {
         let Some(mut stage) = Stage::new() else { return };
-        let found = with_pid(others().0, stage.pid());
+        let found = with_pid(others(&everything()).0, stage.pid());
         assert!(found[0].proc_net().is_some());
         stage.process.kill().unwrap();
         stage.process.wait().unwrap();
         assert!(found[0].proc_net().is_none());
         assert_eq!(inside(&found[0], own).unwrap(), Some(stage.number));
-        assert!(with_pid(others().0, stage.pid()).is_empty());
+        assert!(with_pid(others(&everything()).0, stage.pid()).is_empty());
     }
 
     #[test]
     fn without_rights_tables_are_read_through_a_process() {
         let Some(stage) = Stage::new() else { return };
         let own = own();
-        let (namespaces, gaps) = as_nobody(others);
+        let (namespaces, gaps) = as_nobody(|| others(&everything()));
         assert!(namespaces.iter().all(|namespace| namespace.inode.is_none_or(|inode| Some(inode) != own)));
         assert!(gaps.iter().all(|gap| gap.help == Some("run with sudo to see them".into())), "{gaps:?}");
         let found = with_pid(namespaces, stage.pid());
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].inode, None);
-        assert_eq!(found[0].name, format!("pid:{}", found[0].pids[0]).as_str().into());
+        assert_eq!(found[0].name, format!("pid:{}", found[0].tasks[0].pid).as_str().into());
         assert!(as_nobody(|| inside(&found[0], || ()).is_err()));
         assert_eq!(as_nobody(|| ports(found[0].proc_net().unwrap())), [stage.port()]);
     }
@@ -486,7 +894,7 @@ mod tests {
                 bind("/proc/thread-self/ns/net", "own");
                 let mut search = Search { own: own().unwrap(), ..Search::default() };
                 let opened = rustix::fs::open(&directory, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty());
-                search.mounts("there", opened.unwrap().as_fd());
+                search.mounts_in("there", opened.unwrap().as_fd());
                 search
             });
             thread.join().unwrap()

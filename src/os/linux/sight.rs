@@ -241,7 +241,7 @@ const SUDO: &str = "run with sudo to see them";
 
 /// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
 /// capabilities: neither has every root all of them, nor is everybody else without.
-fn rights() -> String {
+pub(super) fn rights() -> String {
     let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     let inspect = held.contains(CapabilitySet::SYS_PTRACE);
     let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::walk::{Walk, in_parallel, number, search_table};
 
 /// A process's `task` directory has two links, and one more for each thread.
-const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
+pub(super) const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
 
 /// Looks for sockets in descriptor tables that belong to single threads.
 pub(super) fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
@@ -46,7 +46,7 @@ pub(super) fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
     })
 }
 
-fn threads(tasks: impl AsFd) -> Vec<u32> {
+pub(super) fn threads(tasks: impl AsFd) -> Vec<u32> {
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut entries = RawDir::new(tasks, &mut buffer);
     let mut threads = Vec::new();
@@ -58,7 +58,7 @@ fn threads(tasks: impl AsFd) -> Vec<u32> {
 }
 
 /// Whether two threads have one descriptor table (kcmp(2)). Where that is not told they are taken to have two.
-fn share_descriptors(one: u32, other: u32) -> bool {
+pub(super) fn share_descriptors(one: u32, other: u32) -> bool {
     const KCMP_FILES: libc::c_int = 2;
     let (Ok(one), Ok(other)) = (libc::pid_t::try_from(one), libc::pid_t::try_from(other)) else {
         return false;
