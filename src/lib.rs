@@ -102,9 +102,10 @@ pub use process::{
 };
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{
-    Candidate, Connection, Gap, Listener, Outcome, Probe, Reason, Snapshot, Unseen, UserNamespace, UserRange,
+    Candidate, Connection, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot, UnixPath, Unseen,
+    UserNamespace, UserRange,
 };
-pub use socket::{Endpoint, Exposure, Family, Protocol, Queue, Socket, State, UnknownUser};
+pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use target::{Target, TargetError};
 pub use text::Text;
 pub use verdict::{Asked, Hindrance, Localhost, Suspect, Verdict, VerdictKind};

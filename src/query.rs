@@ -44,7 +44,7 @@ impl Query {
 
     /// Asks for a target, besides those asked for before.
     pub fn target(mut self, target: Target) -> Query {
-        self.selection.targets.push(target);
+        self.selection.targets.push(target.at_current_directory());
         self
     }
 
@@ -173,7 +173,7 @@ impl Query {
     /// The socket table alone, of which more may be there than was asked for.
     pub(crate) fn table(&self) -> Result<os::SocketTable, Error> {
         let selection = &self.selection;
-        os::sockets(&os::Request {
+        let request = os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
             rare: selection.wants(Protocol::Sctp),
@@ -186,7 +186,10 @@ impl Query {
             port: if self.connections { None } else { selection.one_port() },
             namespaces: selection.namespaces,
             reader: self.reader,
-        })
+        };
+        let mut table = os::sockets(&request)?;
+        os::find_unix_paths(&selection.unix_paths(), &request, &mut table);
+        Ok(table)
     }
 
     /// What is asked for of a socket table, with who holds it.
@@ -201,6 +204,7 @@ impl Query {
             complete: table.complete && !(table.lacks_bound && self.selection.all),
             asked: Some(vec![selection.clone()]),
             listeners: Vec::new(),
+            paths: table.paths,
             gaps: table.gaps,
             how: table.how.iter().map(|how| format!("sockets: {how}").as_str().into()).collect(),
         };

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub asked: Option<Vec<Selection>>,
     /// What listens (or, with [`crate::Query::all`], every socket), in order of port, protocol, address and pid.
     pub listeners: Vec<Listener>,
+    /// What is at the paths that were asked about, if that explains what was found. Linux only.
+    pub paths: Vec<UnixPath>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// By which of several ways it was found out, in sentences for people. Not a part of JSON.
@@ -57,6 +59,34 @@ pub struct UserRange {
     pub outside: u32,
     /// How many there are.
     pub count: u32,
+}
+
+/// A path of a Unix socket that was asked about, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnixPath {
+    /// The path, from the root.
+    pub path: Text,
+    /// What is there.
+    pub holds: PathContent,
+}
+
+/// What is at a path of a Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathContent {
+    /// A socket on which something listens.
+    Listener,
+    /// A socket that is bound there and does not listen: one for datagrams, or one that does not listen yet.
+    BoundSocket,
+    /// The file of a socket that no longer exists: the kernel has no socket bound to it.
+    AbandonedSocket,
+    /// A file that is no socket, or a directory.
+    OtherFile,
+    /// No file.
+    Nothing,
+    /// It is not known.
+    Unknown,
 }
 
 /// A socket with its holders.
@@ -194,6 +224,26 @@ impl Gap {
             detail: detail.into().as_str().into(),
             help: help.map(Text::from),
         }
+    }
+}
+
+impl PathContent {
+    const NAMES: [(PathContent, &'static str); 6] = [
+        (PathContent::Listener, "listener"),
+        (PathContent::BoundSocket, "bound-socket"),
+        (PathContent::AbandonedSocket, "abandoned-socket"),
+        (PathContent::OtherFile, "other-file"),
+        (PathContent::Nothing, "nothing"),
+        (PathContent::Unknown, "unknown"),
+    ];
+
+    /// Returns the name in lower case with hyphens: `abandoned-socket`.
+    pub fn as_str(self) -> &'static str {
+        PathContent::NAMES.iter().find(|(content, _)| *content == self).map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<PathContent> {
+        PathContent::NAMES.iter().find(|(_, known)| *known == name).map(|(content, _)| *content)
     }
 }
 

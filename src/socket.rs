@@ -151,6 +151,22 @@ pub struct Socket {
     pub queue: Option<Queue>,
     /// The network namespace, where it is not the caller's own. Linux only.
     pub namespace: Option<Text>,
+    /// Paths that were asked about and lead to this Unix socket, though it was bound by another name. Linux only.
+    pub other_paths: Vec<Text>,
+    /// Where the path leads that a Unix socket was bound by, if it was asked about. Linux only.
+    pub path_leads_to: Option<PathTarget>,
+}
+
+/// Where the path leads that a Unix socket was bound by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathTarget {
+    /// To the socket itself.
+    Socket,
+    /// To another file, such as the socket of a later server.
+    OtherFile,
+    /// To nothing: the file was removed, or the path is one of another mount namespace or root directory.
+    Nothing,
 }
 
 impl UnknownUser {
@@ -230,6 +246,23 @@ impl State {
 
     pub(crate) fn parse(name: &str) -> Option<State> {
         State::NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
+    }
+}
+
+impl PathTarget {
+    const NAMES: [(PathTarget, &'static str); 3] = [
+        (PathTarget::Socket, "socket"),
+        (PathTarget::OtherFile, "other-file"),
+        (PathTarget::Nothing, "nothing"),
+    ];
+
+    /// Returns the name in lower case with hyphens: `other-file`.
+    pub fn as_str(self) -> &'static str {
+        PathTarget::NAMES.iter().find(|(target, _)| *target == self).map_or("nothing", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<PathTarget> {
+        PathTarget::NAMES.iter().find(|(_, known)| *known == name).map(|(target, _)| *target)
     }
 }
 
@@ -314,6 +347,8 @@ impl Socket {
             unknown_user: None,
             queue: None,
             namespace: None,
+            other_paths: Vec::new(),
+            path_leads_to: None,
         }
     }
 

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 pub(crate) use parts::Parts;
 
 use crate::text::visible;
-use crate::{Endpoint, Family, Protocol, Socket};
+use crate::{Endpoint, Family, PathTarget, Protocol, Socket, Text, os};
 
 /// The ports there are.
 const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
@@ -123,6 +123,27 @@ impl Target {
         self.unix.is_some()
     }
 
+    /// The path or the abstract name of a Unix socket, if one is asked for.
+    pub(crate) fn unix_name(&self) -> Option<&str> {
+        match &self.unix {
+            Some(Unix::Path(name)) => Some(name),
+            Some(Unix::Any) | None => None,
+        }
+    }
+
+    /// The path of a Unix socket, if one is asked for; an abstract name is none.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.unix_name().filter(|name| !name.starts_with('@'))
+    }
+
+    /// The same target with its path, if it has one, written from the root.
+    pub(crate) fn at_current_directory(self) -> Target {
+        match self.path().filter(|path| !path.starts_with('/')) {
+            Some(path) => Target { unix: Some(Unix::Path(os::absolute(path))), ..self },
+            None => self,
+        }
+    }
+
     /// The single port that is asked about, unless it is several.
     pub fn single_port(&self) -> Option<u16> {
         (self.unix.is_none() && self.ports.start() == self.ports.end()).then(|| *self.ports.start())
@@ -139,8 +160,12 @@ impl Target {
         let (local, port, interface) = match (&socket.endpoint, &self.unix) {
             (Endpoint::Ip { address, port, interface }, None) => (address, port, interface),
             (Endpoint::Unix { .. }, Some(Unix::Any)) => return Some(0),
-            (Endpoint::Unix { path: Some(path) }, Some(Unix::Path(wanted))) => {
-                return is_same_path(path.as_bytes(), wanted.as_bytes()).then_some(0);
+            (Endpoint::Unix { path }, Some(Unix::Path(wanted))) => {
+                let is_wanted = |path: &Text| is_same_path(path.as_bytes(), wanted.as_bytes());
+                // A later server may have the path of an earlier one.
+                let is_bound_by = path.as_ref().is_some_and(is_wanted)
+                    && socket.path_leads_to != Some(PathTarget::OtherFile);
+                return (is_bound_by || socket.other_paths.iter().any(is_wanted)).then_some(0);
             }
             _ => return None,
         };
@@ -192,7 +217,7 @@ impl Target {
 }
 
 /// `/var/run` is the former place of `/run`, and a link to it where both are there.
-fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
     let without_var = |path: &[u8]| {
         path.strip_prefix(b"/var").filter(|rest| rest.starts_with(b"/run/")).map(<[u8]>::to_vec)
     };

@@ -18,6 +18,8 @@ mod supervision;
 #[cfg(feature = "cli")]
 pub(crate) mod wait;
 #[cfg(feature = "cli")]
+pub(crate) mod wait_unix;
+#[cfg(feature = "cli")]
 pub(crate) mod watch;
 pub(crate) mod why;
 

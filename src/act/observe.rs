@@ -64,6 +64,7 @@ pub(super) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error
         complete: true,
         asked: None,
         listeners: Vec::new(),
+        paths: Vec::new(),
         gaps: Vec::new(),
         how: Vec::new(),
     };

@@ -69,13 +69,24 @@ pub(crate) fn wait(
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
+    let mut scan = || match wanted {
+        Wanted::Listening => is_listened_on(target, asked),
+        Wanted::Free => Ok((is_free(asked)?, true)),
+    };
+    wait_until(&mut scan, timeout, tick)
+}
+
+/// Scans again and again until a state is reached or time is up. A scan returns whether the state is reached, and whether
+/// that is known.
+pub(super) fn wait_until(
+    scan: &mut dyn FnMut() -> Result<(bool, bool), Error>,
+    timeout: Option<Duration>,
+    tick: &mut dyn FnMut(Duration),
+) -> Result<Waited, Error> {
     let begun = Instant::now();
     let mut pace = Pace::new();
     loop {
-        let (reached, complete) = match wanted {
-            Wanted::Listening => is_listened_on(target, asked)?,
-            Wanted::Free => (is_free(asked)?, true),
-        };
+        let (reached, complete) = scan()?;
         let took = begun.elapsed();
         let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(took));
         if reached || left.is_zero() {

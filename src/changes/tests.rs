@@ -40,6 +40,7 @@ fn users_of_two_user_namespaces_are_not_compared() {
 
 fn snapshot(listeners: Vec<Listener>) -> Snapshot {
     Snapshot {
+        paths: Vec::new(),
         host: "h".into(),
         os: "linux".into(),
         taken_at: jiff::Timestamp::UNIX_EPOCH,

@@ -141,7 +141,7 @@ fn end_signal(text: &str) -> Result<EndSignal, String> {
 #[derive(Debug, Args)]
 #[command(after_help = help::WAIT)]
 pub(super) struct Wait {
-    /// The port: 3000, 127.0.0.1:3000, udp/53. TCP unless it says udp/
+    /// The port: 3000, 127.0.0.1:3000, udp/53, TCP unless it says udp/. Or a Unix socket: ./app.sock
     #[arg(value_name = "TARGET")]
     pub(super) target: String,
 

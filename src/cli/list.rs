@@ -10,7 +10,7 @@ use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, order, table};
-use crate::{Gap, Protocol, Query, Selection, Snapshot, Verdict, os, shell};
+use crate::{Gap, Protocol, Query, Selection, Snapshot, Target, Verdict, os, shell};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
@@ -287,6 +287,9 @@ impl Answer<'_> {
                 _ => "",
             };
             writeln!(out, "nothing{of_these} {verb} {protocol}{target}")?;
+            if let Some(text) = self.content_of(target) {
+                writeln!(out, "  {text}")?;
+            }
         }
         if let Some(verdict) = &self.obstacle {
             let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
@@ -308,6 +311,13 @@ impl Answer<'_> {
         for gap in self.gaps_of_tables() {
             say("not read", &crate::render::escape::escape(&gap.detail));
         }
+    }
+
+    /// What is at the path of a target, if that explains why nothing listens there.
+    fn content_of(&self, target: &Target) -> Option<&'static str> {
+        let path = target.path()?.as_bytes();
+        let found = self.snapshot.paths.iter().find(|found| found.path.as_bytes() == path)?;
+        words::path_content(found.holds)
     }
 
     fn tell_gaps(&self) {

@@ -13,6 +13,7 @@ mod runtimes;
 mod saved;
 mod terminal;
 mod wait;
+mod wait_unix;
 mod watch;
 mod why;
 

@@ -8,16 +8,23 @@ use super::exit::Exit;
 use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
 use super::{fail, say, written};
+use crate::Target;
 use crate::act::{wait, why};
 use crate::render::{answers, answers_json, words};
 
 /// Waits.
 pub(super) fn run(arguments: &Wait) -> Exit {
+    let wanted = if arguments.free { wait::Wanted::Free } else { wait::Wanted::Listening };
+    if let Ok([target]) = Target::parse_list(&arguments.target).as_deref()
+        && target.is_unix()
+        && target.names_one()
+    {
+        return super::wait_unix::run(arguments, target, wanted);
+    }
     let target = match one_port("wait", &arguments.target) {
         Ok(target) => target,
         Err(exit) => return exit,
     };
-    let wanted = if arguments.free { wait::Wanted::Free } else { wait::Wanted::Listening };
     let result = why::asked(&target).and_then(|asked| {
         let subject = answers::subject(&asked);
         let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
@@ -78,7 +85,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     written(write_out(format!("{line}\n").as_bytes()), exit)
 }
 
-fn spell(duration: Duration) -> String {
+pub(super) fn spell(duration: Duration) -> String {
     match duration.as_millis() {
         milliseconds @ ..1000 => format!("{milliseconds} ms"),
         milliseconds @ ..60_000 => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
@@ -88,7 +95,7 @@ fn spell(duration: Duration) -> String {
 
 /// A line that tells how long it has been, on a terminal alone. The cursor always stands at the beginning of the line
 /// below it, so that whoever ends the program finds his own line clean.
-struct Progress {
+pub(super) struct Progress {
     text: Option<String>,
     /// The second that was told last.
     told: Option<u64>,
@@ -97,7 +104,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(silent: bool, subject: String, wanted: wait::Wanted) -> Progress {
+    pub(super) fn new(silent: bool, subject: String, wanted: wait::Wanted) -> Progress {
         let wanted = match wanted {
             wait::Wanted::Listening => "something listens on",
             wait::Wanted::Free => "nothing stands in the way of",
@@ -110,7 +117,7 @@ impl Progress {
         }
     }
 
-    fn tell(&mut self, took: Duration) {
+    pub(super) fn tell(&mut self, took: Duration) {
         let Some(text) = &self.text else { return };
         // What is reached at once needs no line.
         if took < Duration::from_millis(100) || self.told == Some(took.as_secs()) {
@@ -124,7 +131,7 @@ impl Progress {
         self.told = Some(took.as_secs());
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if self.told.take().is_some() && self.moves {
             let _ = write!(io::stderr().lock(), "\x1b[A\r\x1b[K");
         }

@@ -23,6 +23,8 @@ const TYPE: u32 = 0o170_000;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
+#[cfg(target_os = "linux")]
+const SOCKET: u32 = 0o140_000;
 
 impl Status {
     pub(super) fn is_directory(&self) -> bool {
@@ -31,6 +33,11 @@ impl Status {
 
     pub(super) fn is_link(&self) -> bool {
         self.mode & TYPE == LINK
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_socket(&self) -> bool {
+        self.mode & TYPE == SOCKET
     }
 
     pub(super) fn is_regular(&self) -> bool {

@@ -132,7 +132,7 @@ pub(crate) use users::with_rights;
 use crate::process_table::ProcessTable;
 use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
-    Socket, Text, Unseen, UserNamespace, script,
+    Socket, Text, UnixPath, Unseen, UserNamespace, script,
 };
 
 /// What a signal asks of a program that runs until it is told to end.
@@ -211,6 +211,8 @@ pub(crate) struct SocketTable {
     pub(crate) lacks_bound: bool,
     /// Which interface each table came from, in a sentence each.
     pub(crate) how: Vec<String>,
+    /// What is at the paths that were asked about.
+    pub(crate) paths: Vec<UnixPath>,
 }
 
 impl SocketTable {
@@ -222,6 +224,7 @@ impl SocketTable {
             complete: true,
             lacks_bound: false,
             how: Vec::new(),
+            paths: Vec::new(),
         }
     }
 }
@@ -235,6 +238,9 @@ pub(crate) struct Row {
     /// The number of the cgroup the socket was made in.
     #[cfg(target_os = "linux")]
     pub(crate) cgroup: Option<u64>,
+    /// The file that a Unix socket is bound to.
+    #[cfg(target_os = "linux")]
+    pub(crate) file: Option<sys::SocketFile>,
     /// What the kernel of macOS tells besides.
     #[cfg(target_os = "macos")]
     pub(crate) told: sys::Told,
@@ -387,6 +393,34 @@ pub(crate) fn command(pid: u32) -> Option<Vec<Text>> {
 /// The socket table, by the cheapest request that answers.
 pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     sys::sockets(request)
+}
+
+/// Finds the Unix sockets that these paths lead to, whatever names they were bound by. Linux only.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_variables, reason = "the files of sockets are not told there")
+)]
+pub(crate) fn find_unix_paths(paths: &[Text], request: &Request, table: &mut SocketTable) {
+    #[cfg(target_os = "linux")]
+    if !paths.is_empty() {
+        sys::find_unix_paths(paths, request, table);
+    }
+}
+
+/// Whether this user can make a file at a path where there is none. `None` if that cannot be told.
+#[cfg(feature = "cli")]
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "it is not found out there"))]
+pub(crate) fn can_make_file(path: &str) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return sys::can_make_file(std::path::Path::new(path));
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Returns a path from the root; the path itself if the current directory is unknown.
+pub(crate) fn absolute(path: &str) -> String {
+    let whole = std::path::absolute(path).ok().and_then(|whole| whole.into_os_string().into_string().ok());
+    whole.unwrap_or_else(|| path.to_owned())
 }
 
 /// Who holds exactly these sockets.

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, os};
+use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, Text, os};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +52,14 @@ impl Selection {
         let (first, rest) = self.targets.split_first()?;
         let port = first.single_port()?;
         rest.iter().all(|target| target.single_port() == Some(port)).then_some(port)
+    }
+
+    /// The paths of Unix sockets that are asked for.
+    pub(super) fn unix_paths(&self) -> Vec<Text> {
+        let mut paths: Vec<Text> = self.targets.iter().filter_map(Target::path).map(Text::from).collect();
+        paths.sort();
+        paths.dedup();
+        paths
     }
 
     pub(super) fn wants(&self, protocol: Protocol) -> bool {
@@ -200,7 +208,7 @@ impl Selection {
     /// Whether a listener passes the filter by user. A user that is not known here may be any.
     fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
         let is_asked =
-            |uid: Option<u32>, name: &Option<crate::Text>| self.users.iter().any(|user| user.is(uid, name));
+            |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.is(uid, name));
         let (socket, holders) = (&listener.socket, &listener.holders);
         let of_process = |process: &Process| is_asked(process.uid, &process.user);
         let is_unknown = |process: &Process| process.unknown_user.is_some();
@@ -252,7 +260,7 @@ type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
 
 fn place(socket: &Socket) -> Place<'_> {
-    (socket.endpoint.port(), socket.protocol, socket.namespace.as_ref().map(crate::Text::as_bytes))
+    (socket.endpoint.port(), socket.protocol, socket.namespace.as_ref().map(Text::as_bytes))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -276,7 +284,7 @@ impl UserName {
         }
     }
 
-    pub(super) fn is(&self, uid: Option<u32>, name: &Option<crate::Text>) -> bool {
+    pub(super) fn is(&self, uid: Option<u32>, name: &Option<Text>) -> bool {
         match self {
             UserName::Uid(wanted) => uid == Some(*wanted),
             UserName::Name(wanted) => name.as_ref().is_some_and(|name| name.as_bytes() == wanted.as_bytes()),

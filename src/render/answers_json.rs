@@ -12,7 +12,7 @@ use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome, action_name};
 use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::Asked;
-use crate::{Listener, Verdict};
+use crate::{Listener, Protocol, Target, Verdict};
 
 #[derive(Serialize)]
 struct TargetJson {
@@ -235,6 +235,46 @@ fn instead(plan: &Plan) -> Vec<Vec<String>> {
         }
     }
     commands
+}
+
+/// A Unix socket that was waited for.
+#[derive(Serialize)]
+struct UnixTargetJson<'a> {
+    protocol: &'static str,
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+struct UnixWaitJson<'a> {
+    schema: &'static str,
+    target: UnixTargetJson<'a>,
+    wanted: &'static str,
+    reached: bool,
+    waited_ms: u64,
+    listeners: Vec<ListenerJson>,
+}
+
+/// Writes what waiting for a Unix socket came to.
+pub(crate) fn wait_unix(
+    target: &Target,
+    wanted: &'static str,
+    reached: bool,
+    waited: Duration,
+    listeners: &[Listener],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let path = target.unix_name().unwrap_or_default();
+    let document = UnixWaitJson {
+        schema: SCHEMA,
+        target: UnixTargetJson { protocol: Protocol::Unix.as_str(), address: None, port: None, path },
+        wanted,
+        reached,
+        waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+        listeners: listeners.iter().map(ListenerJson::from).collect(),
+    };
+    write_document(&document, out)
 }
 
 /// Writes what waiting came to.

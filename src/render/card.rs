@@ -12,8 +12,8 @@ use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
 use crate::{
-    Connection, Evidence, Exposure, Holder, Listener, Process, Protocol, Reason, Snapshot, State, Text,
-    Unseen,
+    Connection, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process, Protocol, Reason,
+    Snapshot, State, Text, Unseen,
 };
 
 /// The width of the labels' column.
@@ -96,7 +96,8 @@ impl Card<'_> {
             self.group.iter().map(|one| words::address_phrase(&one.socket)).collect();
         let subject = match socket.endpoint.port() {
             Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
-            None => and(&addresses),
+            // The name that was asked for, whatever name the socket was bound by.
+            None => socket.other_paths.first().map_or_else(|| and(&addresses), escape),
         };
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();
@@ -180,6 +181,10 @@ impl Card<'_> {
             format!("{}{limit} connections wait to be accepted{full}", queue.waiting)
         };
         let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp);
+        let other_name = !socket.other_paths.is_empty() && socket.endpoint != Endpoint::Unix { path: None };
+        add("bound as", other_name.then(|| words::address(socket)), None);
+        let is_unreachable = socket.path_leads_to == Some(PathTarget::Nothing);
+        add("path", is_unreachable.then(|| words::NO_FILE.to_owned()), Some(Meaning::Unseen));
         add("queue", queue.map(waits), None);
         let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::Outcome::Accepts);
         add("probe", words::probe_meaning(listener), probed.then_some(Meaning::Unseen));

@@ -36,6 +36,8 @@ struct Document {
     #[serde(default)]
     asked: Option<Vec<asked::AskedJson>>,
     listeners: Vec<ListenerJson>,
+    #[serde(default)]
+    paths: Vec<PathJson>,
     gaps: Vec<GapJson>,
 }
 
@@ -91,6 +93,10 @@ pub(crate) struct ListenerJson {
     user_unknown: Option<String>,
     queue: Option<QueueJson>,
     namespace: Option<String>,
+    #[serde(default)]
+    other_paths: Vec<String>,
+    #[serde(default)]
+    path_leads_to: Option<String>,
     service: Option<ServiceJson>,
     container: Option<ContainerJson>,
     holders: Vec<HolderJson>,
@@ -99,6 +105,14 @@ pub(crate) struct ListenerJson {
     #[serde(default)]
     probe: Option<ProbeJson>,
     note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PathJson {
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    holds: String,
 }
 
 #[derive(Serialize, Deserialize)]

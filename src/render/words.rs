@@ -9,8 +9,8 @@ use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
-    Candidate, Condition, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, Probe,
-    Process, Project, Socket, Text, UnknownUser, condition, script,
+    Candidate, Condition, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, PathContent,
+    Probe, Process, Project, Socket, Text, UnknownUser, condition, script,
 };
 
 /// What the asking user is known by.
@@ -58,6 +58,25 @@ pub(crate) fn address(socket: &Socket) -> String {
         (true, true, None) => format!("[{address}{at}]?"),
         (true, ..) => format!("[{address}{at}]"),
         (false, ..) => format!("{address}{at}"),
+    }
+}
+
+/// What it means that no file is at the path that a listener was bound by.
+pub(crate) const NO_FILE: &str =
+    "no file is there: it was removed, or the path is one of another mount namespace or root directory";
+
+/// What is at a path on which nothing listens.
+pub(crate) fn path_content(content: PathContent) -> Option<&'static str> {
+    match content {
+        PathContent::AbandonedSocket => Some(
+            "the file of a socket is there, and no socket is bound to it: its server is gone and left the file",
+        ),
+        PathContent::BoundSocket => Some(
+            "a socket is bound there that does not listen: one for datagrams, or one that does not listen yet",
+        ),
+        PathContent::OtherFile => Some("the file that is there is not a socket"),
+        PathContent::Nothing => Some("there is no such file"),
+        PathContent::Listener | PathContent::Unknown => None,
     }
 }
 

@@ -58,7 +58,12 @@ impl Target {
                     "write /run/docker.sock",
                 ));
             }
-            path if path.starts_with(['/', '@']) => Some(Unix::Path(path.to_owned())),
+            "./" | "../" => {
+                return Err(TargetError::new(text, "is not a path of a Unix socket", "write ./app.sock"));
+            }
+            path if path.starts_with(['/', '@']) || path.starts_with("./") || path.starts_with("../") => {
+                Some(Unix::Path(path.to_owned()))
+            }
             _ => None,
         };
         if unix.is_some() {

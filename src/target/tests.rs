@@ -121,6 +121,15 @@ fn unix_sockets() {
     assert!(target("unix").answered_by(&socket("/run/x.sock")).is_some());
     assert!(target("/run/x.sock").answered_by(&socket("/run/x.sock")).is_some());
     assert!(target("/var/run/x.sock").answered_by(&socket("/run/x.sock")).is_some());
+    let mut later = socket("/run/x.sock");
+    later.path_leads_to = Some(crate::PathTarget::OtherFile);
+    assert_eq!(target("/run/x.sock").answered_by(&later), None, "a later server has its path");
+    let mut linked = socket("private/x");
+    linked.other_paths = vec!["/run/x.sock".into()];
+    assert!(target("/var/run/x.sock").answered_by(&linked).is_some());
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(target("./x.sock").at_current_directory().path(), here.join("x.sock").to_str());
+    assert!(target("../x.sock").is_unix() && "./".parse::<Target>().is_err());
     assert!(target("@name").answered_by(&socket("@name")).is_some());
     assert_eq!(target("@nam").answered_by(&socket("@name")), None);
     assert_eq!(target("/run/x").answered_by(&socket("/run/x.sock")), None);

@@ -1,7 +1,8 @@
 //! Listening Unix sockets: by protocol, by path, by abstract name; whatever bytes the name has.
 
-use crate::stage::{Fixture, Look, Need, Steps, folder, live_character, pids};
+use crate::stage::{Fixture, Look, Need, Steps, folder, live_character, ordinary_user, pids};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 cases![
@@ -10,6 +11,18 @@ cases![
     unix_listeners_are_listed_when_asked_for[Need::Linux],
     a_path_that_is_not_text_keeps_its_bytes[Need::Linux],
     a_free_path_is_free[Need::Linux],
+    a_listener_is_found_under_every_name[Need::Linux],
+    a_bind_mount_leads_to_its_listener[Need::Linux, Need::MOUNT_NAMESPACE],
+    a_later_server_has_the_path_for_itself[Need::Linux],
+    a_removed_path_is_told[Need::Linux],
+    an_abandoned_socket_is_told_by_evidence[Need::Linux],
+    what_is_no_listener_is_told[Need::Linux],
+    a_listener_of_another_network_is_found_by_its_path[Need::Linux, Need::NETWORK_NAMESPACE],
+    a_path_of_another_root_leads_there[Need::Linux, Need::MOUNT_NAMESPACE],
+    files_with_a_device_of_their_own_are_matched[Need::Linux, Need::OVERLAY],
+    a_path_that_may_not_be_seen_is_a_gap[Need::Linux, Need::Root],
+    names_survive_a_saved_snapshot[Need::Linux],
+    a_path_is_waited_for[Need::Linux],
 ];
 
 static PATHS: AtomicU32 = AtomicU32::new(0);
@@ -78,4 +91,247 @@ fn a_path_that_is_not_text_keeps_its_bytes() {
 fn a_free_path_is_free() {
     let answer = Look::at([path()]).answer(1);
     answer.seen.equal(answer.listeners().len(), 0, "listeners");
+}
+
+/// What an answer says is at the one path that was asked about.
+fn holds(answer: &crate::stage::Answer) -> &serde_json::Value {
+    &answer.document["paths"][0]["holds"]
+}
+
+fn a_listener_is_found_under_every_name() {
+    let bound = path();
+    let server = Fixture::start([format!("unix={bound}")]);
+    let other = |suffix: &str| format!("{bound}-{suffix}");
+    let (linked, symbolic, renamed) = (other("linked"), other("symbolic"), other("renamed"));
+    std::fs::hard_link(&bound, &linked).expect("link the socket");
+    std::os::unix::fs::symlink(&bound, &symbolic).expect("link to the socket");
+    for name in [&linked, &symbolic] {
+        let answer = Look::at([name]).answer(0);
+        let listener = answer.only();
+        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
+        answer.seen.equal(&listener["path"], &json!(bound), "the name it was bound by");
+        answer.seen.equal(&listener["other_paths"], &json!([name]), "the name that was asked for");
+        answer.seen.equal(holds(&answer), &json!("listener"), "what is there");
+    }
+    std::fs::rename(&bound, &renamed).expect("rename the socket");
+    let answer = Look::at([&renamed]).answer(0);
+    answer.seen.equal(&answer.only()["path"], &json!(bound), "the name it was bound by");
+    let card = Look::at([&renamed]).run().code(0);
+    card.must(card.text().starts_with(&format!("{renamed} is held by ")), "the name that was asked for");
+    card.must(card.text().contains(&format!("bound as   {bound}\n")), "the name it was bound by");
+    // Both names are of one listener.
+    let answer = Look::at([&renamed, &linked]).answer(0);
+    answer.seen.equal(answer.only()["other_paths"].as_array().map(Vec::len), Some(2), "both names");
+
+    let folder = folder();
+    let name = format!("relative-{}", std::process::id());
+    let server = Steps::new([format!("unix={name}")]).directory(&folder).start();
+    let whole = folder.join(&name).to_str().expect("text").to_owned();
+    let answer = Look::at([&whole]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder of a relative name");
+    answer.seen.equal(&answer.only()["path"], &json!(name), "the relative name");
+    // A target may be relative, too: to the folder of whoever asks.
+    let inside = ["env", "-C", folder.to_str().expect("text")];
+    let answer = Look::at([format!("./{name}")]).through(inside).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    let inside = ["env", "-C", folder.to_str().expect("text")];
+    let answer = Look::at(["./nothing-is-here".to_owned()]).through(inside).answer(1);
+    answer.seen.equal(holds(&answer), &json!("nothing"), "what is there");
+}
+
+fn a_bind_mount_leads_to_its_listener() {
+    let bound = path();
+    let server = Fixture::start([format!("unix={bound}")]);
+    let (file, directory) = (format!("{bound}-file"), format!("{bound}-directory"));
+    std::fs::write(&file, "").expect("make a file");
+    std::fs::create_dir(&directory).expect("make a folder");
+    let script = format!(
+        "mount --bind '{bound}' '{file}' && mount --bind '{}' '{directory}' && exec \"$@\"",
+        folder().display()
+    );
+    let name = std::path::Path::new(&bound).file_name().and_then(|name| name.to_str()).expect("a name");
+    for asked in [file, format!("{directory}/{name}")] {
+        let inside = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+        let answer = Look::at([&asked]).through(inside).answer(0);
+        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        answer.seen.equal(&answer.only()["other_paths"], &json!([asked]), "the name that was asked for");
+    }
+}
+
+fn a_later_server_has_the_path_for_itself() {
+    let path = path();
+    let earlier = Fixture::start([format!("unix={path}")]);
+    std::fs::remove_file(&path).expect("remove the first socket");
+    let later = Fixture::start([format!("unix={path}")]);
+    let answer = Look::at([&path]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![later.pid()], "only the later one is reached there");
+    answer.seen.equal(&answer.only()["path_leads_to"], &json!("socket"), "where its path leads");
+    drop(later);
+    let answer = Look::at([&path]).answer(1);
+    answer.seen.equal(holds(&answer), &json!("abandoned-socket"), "what is there");
+    let all = Look::at(["-x"]).answer(0);
+    all.seen.equal(
+        pids(all.by_inode(earlier.inode(0))),
+        vec![earlier.pid()],
+        "the earlier one still listens",
+    );
+}
+
+fn a_removed_path_is_told() {
+    let path = path();
+    let server = Fixture::start([format!("unix={path}")]);
+    std::fs::remove_file(&path).expect("remove the socket");
+    let answer = Look::at([&path]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    answer.seen.equal(&answer.only()["path_leads_to"], &json!("nothing"), "where its path leads");
+    let card = Look::at([&path]).run().code(0);
+    card.must(card.text().contains("no file is there"), "nobody reaches it by that path");
+}
+
+fn an_abandoned_socket_is_told_by_evidence() {
+    let path = path();
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
+    if let Some(user) = ordinary_user() {
+        // Whether a socket is bound there the kernel tells only those who may write to the file.
+        let answer = Look::at([&path]).user(Some(user)).answer(3);
+        answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("open it to all");
+    for user in [None, ordinary_user()] {
+        let answer = Look::at([&path]).user(user).answer(1);
+        answer.seen.equal(holds(&answer), &json!("abandoned-socket"), "what is there");
+        let seen = Look::at([&path]).user(user).run().code(1);
+        let told =
+            format!("nothing listens on {path}\n  the file of a socket is there, and no socket is bound");
+        seen.must(seen.text().starts_with(&told), "it is told as such");
+    }
+}
+
+fn what_is_no_listener_is_told() {
+    let path = path();
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bind");
+    let answer = Look::at([&path]).answer(1);
+    answer.seen.equal(holds(&answer), &json!("bound-socket"), "what is there");
+    let all = Look::at(["-a", &path]).answer(0);
+    all.seen.equal(pids(all.only()), vec![std::process::id()], "holder");
+    drop(socket);
+    std::fs::remove_file(&path).expect("remove it");
+    std::fs::write(&path, "").expect("write a file");
+    let answer = Look::at([&path]).answer(1);
+    answer.seen.equal(holds(&answer), &json!("other-file"), "what is there");
+}
+
+fn a_listener_of_another_network_is_found_by_its_path() {
+    let path = path();
+    let server = Steps::new([format!("unix={path}")]).through(["unshare", "--net"]).start();
+    let linked = format!("{path}-linked");
+    std::fs::hard_link(&path, &linked).expect("link the socket");
+    for name in [&path, &linked] {
+        let answer = Look::at([name]).answer(0);
+        let listener = answer.only();
+        answer.seen.equal(pids(listener), server.family(), "holder");
+        let namespace = listener["namespace"].as_str().unwrap_or_default();
+        answer.seen.must(namespace.starts_with("net:["), "in another network namespace");
+    }
+    // The file is known to be in use though the table of its namespace may not be read.
+    let Some(user) = ordinary_user() else { return };
+    let answer = Look::at([&linked]).user(Some(user)).answer(3);
+    answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
+    answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+}
+
+fn a_path_of_another_root_leads_there() {
+    let (outside, inside) = (path(), path());
+    for folder in [&outside, &inside] {
+        std::fs::create_dir(folder).expect("make a folder");
+    }
+    let name = format!("{inside}/socket");
+    // A listener of the same name in this mount namespace is another one.
+    let _listener = std::os::unix::net::UnixListener::bind(&name).expect("bind");
+    let script = format!("mount --bind '{outside}' '{inside}' && exec \"$@\"");
+    let through = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+    let server = Steps::new([format!("unix={name}")]).through(through).start();
+    for asked in [format!("{outside}/socket"), format!("/proc/{}/root{name}", server.pid())] {
+        let answer = Look::at([&asked]).answer(0);
+        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        answer.seen.equal(&answer.only()["path"], &json!(name), "the name that it knows");
+    }
+    let answer = Look::at([&name]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![std::process::id()], "holder of the same name here");
+}
+
+fn files_with_a_device_of_their_own_are_matched() {
+    // An overlay of two file systems gives its files another device number than its mount has, as btrfs does.
+    let base = path();
+    let name = format!("{base}/merged/socket");
+    let script = format!(
+        "mkdir -p {base}/lower {base}/merged {base}/upper && mount -t tmpfs tmpfs {base}/upper && \
+        mkdir {base}/upper/files {base}/upper/work && mount -t overlay overlay \
+        -o lowerdir={base}/lower,upperdir={base}/upper/files,workdir={base}/upper/work {base}/merged && exec \"$@\""
+    );
+    let server =
+        Steps::new([format!("unix={name}")]).through(["unshare", "--mount", "sh", "-c", &script, "sh"]);
+    let server = server.start();
+    let linked = format!("{base}/merged/linked");
+    let link = std::process::Command::new("nsenter")
+        .args(["--mount", "--target", &server.pid().to_string(), "ln", &name, &linked])
+        .status();
+    assert!(link.is_ok_and(|status| status.success()), "link the socket");
+    let asked = format!("/proc/{}/root{linked}", server.pid());
+    let answer = Look::at([&asked]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, from another mount namespace");
+    let answer = Look::at([&linked]).inside(server.pid(), ["mount"]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, from the same one");
+}
+
+fn a_path_that_may_not_be_seen_is_a_gap() {
+    let folder = path();
+    std::fs::create_dir(&folder).expect("make a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("close it");
+    let (bound, linked) = (format!("{folder}/bound"), format!("{folder}/linked"));
+    let _server = Fixture::start([format!("unix={bound}")]);
+    std::fs::hard_link(&bound, &linked).expect("link the socket");
+    // The kernel tells everybody the name it was bound by; what the other one leads to may be a third socket.
+    let user = ordinary_user();
+    Look::at([&bound]).user(user).answer(0);
+    let answer = Look::at([&linked]).user(user).answer(3);
+    answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let is_it = |gap: &serde_json::Value| gap["what"] == "paths" && gap["reason"] == "permission";
+    answer.seen.must(gaps.iter().any(is_it), "a gap says why");
+}
+
+fn names_survive_a_saved_snapshot() {
+    let bound = path();
+    let _server = Fixture::start([format!("unix={bound}")]);
+    let linked = format!("{bound}-linked");
+    std::fs::hard_link(&bound, &linked).expect("link the socket");
+    let saved = Look::at(["--json", &linked]).run().code(0);
+    let file = format!("{bound}.json");
+    std::fs::write(&file, saved.text()).expect("save the snapshot");
+    let answer = Look::at(["--from", &file, &linked]).answer(0);
+    answer.seen.equal(&answer.only()["path"], &json!(bound), "found by the name that was asked for");
+    answer.seen.equal(holds(&answer), &json!("listener"), "what is there");
+}
+
+fn a_path_is_waited_for() {
+    let path = path();
+    let seen = Look::at(["wait", "--timeout", "50ms", &path]).run().code(1);
+    seen.must(seen.text().starts_with(&format!("nothing listens on {path} after ")), "nothing yet");
+    let free = Look::at(["wait", "--free", &path]).run().code(0);
+    free.must(free.text().starts_with(&format!("{path} is free, ")), "free");
+    let server = Fixture::start([format!("unix={path}-first")]);
+    std::fs::rename(format!("{path}-first"), &path).expect("publish it");
+    let seen = Look::at(["wait", "--timeout", "20s", &path]).run().code(0);
+    seen.must(seen.text().contains(&format!("pid {}", server.pid())), "by the server");
+    let json = Look::at(["wait", "--json", &path]).run().code(0);
+    let document: serde_json::Value = serde_json::from_str(json.text()).expect("JSON");
+    json.equal(&document["target"]["path"], &json!(path), "target");
+    json.equal(&document["reached"], &json!(true), "reached");
+    // A file that nobody took away is in the way of a bind.
+    drop(server);
+    let seen = Look::at(["wait", "--free", "--timeout", "50ms", &path]).run().code(1);
+    seen.must(seen.text().contains("is still not free"), "not free");
+    let bind = std::os::unix::net::UnixListener::bind(&path);
+    seen.must(bind.is_err(), "it cannot be bound");
 }

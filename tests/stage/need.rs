@@ -50,6 +50,18 @@ impl Need {
     /// Mount namespaces of one's own, with something mounted there.
     pub(crate) const MOUNT_NAMESPACE: Self =
         Self::Success("mount namespaces", &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]);
+    /// File systems of overlayfs over two others, mounted in a namespace of one's own.
+    pub(crate) const OVERLAY: Self = Self::Success(
+        "overlays over two file systems",
+        &[
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/merged && mount -t overlay overlay \
+            -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /mnt/merged",
+        ],
+    );
     /// Pid namespaces of one's own.
     pub(crate) const PID_NAMESPACE: Self =
         Self::Success("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);

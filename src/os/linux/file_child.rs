@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -38,6 +38,8 @@ pub(super) enum Operation {
     /// Opens a regular file, of which [`Operation::Read`] gives one piece after another.
     Open = 5,
     Read = 6,
+    /// Gives the number of the mount that a path leads to (Linux 5.8).
+    MountId = 7,
 }
 
 /// PATH_MAX, with the NUL.
@@ -277,6 +279,7 @@ fn answer(operation: u8, path: &CStr, file: &mut Option<OwnedFd>, reply: &mut [u
             Some(file) => rustix::io::read(file, data).map(|length| (None, length)),
             None => Err(Errno::BADF),
         },
+        7 => mount_id(path, data).map(|length| (None, length)),
         _ => Err(Errno::INVAL),
     };
     let (error, stat, length) = match done {
@@ -296,6 +299,16 @@ fn read_link(path: &CStr, data: &mut [u8]) -> Result<usize, Errno> {
     let (target, _) = rustix::fs::readlinkat_raw(CWD, path, &mut buffer)?;
     data.iter_mut().zip(&*target).for_each(|(to, from)| *to = *from);
     Ok(target.len())
+}
+
+fn mount_id(path: &CStr, data: &mut [u8]) -> Result<usize, Errno> {
+    let status = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID)?;
+    if status.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
+        return Err(Errno::NOSYS);
+    }
+    let number = status.stx_mnt_id.to_ne_bytes();
+    data.iter_mut().zip(number).for_each(|(to, from)| *to = from);
+    Ok(number.len())
 }
 
 fn open_regular(path: &CStr) -> Result<OwnedFd, Errno> {
@@ -352,6 +365,8 @@ mod tests {
         assert_eq!(child.ask(Operation::Status, &link, soon()).unwrap().status, own);
         assert!(child.ask(Operation::StatusOfLink, &link, soon()).unwrap().status.is_link());
         assert_eq!(child.ask(Operation::ReadLink, &link, soon()).unwrap().data, b"HEAD");
+        let mount = child.ask(Operation::MountId, &file, soon()).unwrap().data;
+        assert_eq!(mount.len(), 8, "the number of a mount");
         let read = child.ask(Operation::ReadSmall, &file, soon()).unwrap();
         assert_eq!((read.status, read.data.as_slice()), (own, &b"ref: refs/heads/main\n"[..]));
         for other in ["long", "link", "nothing", "."] {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rustix::fs::{AtFlags, CWD, Stat};
+use rustix::io::Errno;
 
 use super::file_child::{Child, Nothing, Operation, Reply, read_small};
 use super::mounts::{self, Mounts, Route};
@@ -110,7 +111,7 @@ impl Files {
         std::mem::take(&mut self.missed).then(|| self.refused.clone().unwrap_or_else(in_time))
     }
 
-    fn route(&mut self, path: &Path, follow: bool) -> Route {
+    pub(super) fn route(&mut self, path: &Path, follow: bool) -> Route {
         if Instant::now() >= self.until {
             self.missed = true;
             return Route::Absent;
@@ -119,6 +120,11 @@ impl Files {
     }
 
     fn ask(&mut self, operation: Operation, path: &Path) -> Option<Reply> {
+        self.ask_for(operation, path)?.ok()
+    }
+
+    /// Has the child do something; `None` if it did not answer.
+    pub(super) fn ask_for(&mut self, operation: Operation, path: &Path) -> Option<Result<Reply, Errno>> {
         if self.child.is_none() && self.refused.is_none() {
             match Child::start() {
                 Ok(child) => self.child = Some(child),
@@ -126,8 +132,8 @@ impl Files {
             }
         }
         match self.child.as_mut().map(|child| child.ask(operation, path, self.until)) {
-            Some(Ok(reply)) => Some(reply),
-            Some(Err(Nothing::Refused(_))) => None,
+            Some(Ok(reply)) => Some(Ok(reply)),
+            Some(Err(Nothing::Refused(errno))) => Some(Err(errno)),
             Some(Err(Nothing::Silent)) | None => {
                 self.missed = true;
                 None

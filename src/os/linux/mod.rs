@@ -48,6 +48,7 @@ mod unit_files;
 mod unit_folder;
 mod unit_syntax;
 mod unix_diag;
+mod unix_files;
 mod user_namespace;
 mod walk;
 mod xtables;
@@ -76,6 +77,10 @@ pub(super) use process_table::process_table;
 pub(super) use published::{command, containers_run, shares_network};
 pub(super) use restart::policy as restart_policy;
 pub(super) use socket_units::complete as socket_units;
+pub(crate) use unix_files::SocketFile;
+#[cfg(feature = "cli")]
+pub(super) use unix_files::can_make_file;
+pub(super) use unix_files::find_unix_paths;
 pub(super) use user_namespace::{OverflowUid, current as user_namespace, set_user};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -141,6 +141,8 @@ impl Mounts {
                 return Route::Absent;
             };
             match FileType::from_raw_mode(stat.st_mode) {
+                // What these lead to is not what they read as: a root directory of another mount namespace, an open file.
+                FileType::Symlink if is_of_process(&place) => return Route::Remote,
                 FileType::Symlink => {
                     links += 1;
                     let target = rustix::fs::readlink(self.here(&next), Vec::new());
@@ -168,6 +170,13 @@ impl Mounts {
     fn is_remote(&self, path: &Path) -> bool {
         self.remote.iter().any(|mount| path.starts_with(mount))
     }
+}
+
+/// Whether a directory is the one of a process in /proc, or below it.
+fn is_of_process(directory: &Path) -> bool {
+    let mut names = directory.components().skip(1);
+    let is_number = |name: Component<'_>| name.as_os_str().as_bytes().iter().all(u8::is_ascii_digit);
+    names.next().is_some_and(|name| name.as_os_str() == "proc") && names.next().is_some_and(is_number)
 }
 
 /// Puts the names of a path onto the stack of those to come, the first on top.
@@ -265,6 +274,8 @@ mod tests {
         assert_eq!(route("outside", false), Route::Local(folder.join("outside")));
         assert_eq!(route("/srv/nfs/local/x", true), Route::Remote, "the way there is remote");
         assert_eq!(mounts.route(Path::new("a"), true), Route::Remote);
+        let root = format!("/proc/{}/root/etc", std::process::id());
+        assert_eq!(mounts.route(Path::new(&root), true), Route::Remote, "it may be another root");
         std::fs::remove_dir_all(folder).unwrap();
     }
 

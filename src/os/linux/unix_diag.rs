@@ -6,14 +6,17 @@ use std::collections::HashSet;
 use rustix::net::netlink::SOCK_DIAG;
 
 use super::netlink::{Fault, attributes, dump, u32_at, u64_at};
+use super::unix_files::SocketFile;
 use crate::{Queue, State, Text};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const AF_UNIX: u8 = 1;
 const SHOW_NAME: u32 = 0x01;
+const SHOW_VFS: u32 = 0x02;
 const SHOW_RQLEN: u32 = 0x10;
 const SHOW_UID: u32 = 0x40;
 const UNIX_DIAG_NAME: u16 = 0;
+const UNIX_DIAG_VFS: u16 = 1;
 const UNIX_DIAG_RQLEN: u16 = 4;
 const UNIX_DIAG_UID: u16 = 7;
 
@@ -32,11 +35,17 @@ pub(super) struct Entry {
     /// Listeners: connections that wait, and how many may. Others: bytes that wait.
     pub(super) queue: Option<Queue>,
     pub(super) uid: Option<u32>,
+    /// The file it is bound to.
+    pub(super) file: Option<SocketFile>,
 }
 
 /// Listening Unix sockets, or all of them.
 pub(super) fn sockets(all: bool) -> Result<Vec<Entry>, Fault> {
-    dump_entries(if all { u32::MAX } else { 1 << LISTEN }, SHOW_NAME | SHOW_RQLEN | SHOW_UID, |_| true)
+    dump_entries(
+        if all { u32::MAX } else { 1 << LISTEN },
+        SHOW_NAME | SHOW_VFS | SHOW_RQLEN | SHOW_UID,
+        |_| true,
+    )
 }
 
 /// The inode numbers of Unix sockets in which something waits to be received.
@@ -88,12 +97,18 @@ pub(super) fn parse(message: &[u8]) -> Option<Entry> {
         cookie: u64_at(message, 8)?,
         queue: None,
         uid: None,
+        file: None,
     };
     attributes(message.get(MESSAGE..)?, |kind, value| match kind {
         UNIX_DIAG_NAME => entry.path = name(value),
         UNIX_DIAG_RQLEN => {
             entry.queue = u32_at(value, 0)
                 .map(|waiting| Queue { waiting, limit: u32_at(value, 4).filter(|_| state == LISTEN) });
+        }
+        // The inode number first, in 32 bits; then the device as the kernel itself writes it.
+        UNIX_DIAG_VFS => {
+            let parts = u32_at(value, 0).zip(u32_at(value, 4));
+            entry.file = parts.map(|(inode, device)| SocketFile { device, inode });
         }
         UNIX_DIAG_UID => entry.uid = u32_at(value, 0),
         _ => {}
@@ -152,6 +167,7 @@ pub(super) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
             cookie: inode,
             queue: None,
             uid: None,
+            file: None,
         })
     };
     // A socket may stand on two of the pages that the kernel writes.
@@ -179,9 +195,13 @@ mod tests {
         message.extend(7_u64.to_ne_bytes());
         message.extend([12, 0, 4, 0, 2, 0, 0, 0, 128, 0, 0, 0]);
         message.extend([7, 0, 0, 0, b'/', b'x', 0, 0]);
+        message.extend([12, 0, 1, 0]);
+        message.extend(4711_u32.to_ne_bytes());
+        message.extend(0x0fe0_0001_u32.to_ne_bytes());
         let entry = parse(&message).unwrap();
         assert_eq!((entry.inode, entry.state), (99, State::Listen));
         assert_eq!(entry.path, Some("/x".into()));
+        assert_eq!(entry.file, Some(SocketFile { device: 0x0fe0_0001, inode: 4711 }));
         assert_eq!(entry.queue, Some(Queue { waiting: 2, limit: Some(128) }));
     }
 

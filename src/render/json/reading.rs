@@ -9,14 +9,14 @@ use serde::Deserialize;
 
 use super::{
     CandidateJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson, HolderJson,
-    ListenerJson, ParentJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
-    UserNamespaceJson,
+    ListenerJson, ParentJson, PathJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson,
+    UnseenJson, UserNamespaceJson,
 };
 use crate::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, Holder, Listener, Outcome, Parent, Probe, Process, ProcessId, Project, Protocol,
-    Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text, UnknownUser, Unseen,
-    UserNamespace, UserRange,
+    FreezerScope, Gap, Holder, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId,
+    Project, Protocol, Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text,
+    UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -65,9 +65,14 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         complete: document.complete,
         asked,
         listeners: Vec::new(),
+        paths: Vec::new(),
         gaps: document.gaps.iter().map(Gap::from).collect(),
         how: Vec::new(),
     };
+    for (at, path) in document.paths.into_iter().enumerate() {
+        let place = |Wrong(key): Wrong| error(&format!("at paths[{at}].{key}: this value is not understood"));
+        snapshot.paths.push(UnixPath::try_from(path).map_err(place)?);
+    }
     for (at, listener) in document.listeners.into_iter().enumerate() {
         let place =
             |Wrong(key): Wrong| error(&format!("at listeners[{at}].{key}: this value is not understood"));
@@ -149,6 +154,9 @@ impl TryFrom<ListenerJson> for Listener {
         socket.unknown_user = unknown_user(&json.user_unknown, "user_unknown")?;
         socket.queue = json.queue.map(|queue| Queue { waiting: queue.waiting, limit: queue.limit });
         socket.namespace = plain(&json.namespace);
+        socket.other_paths = json.other_paths.iter().map(|path| path.as_str().into()).collect();
+        let leads_to = |name: &String| PathTarget::parse(name).ok_or(Wrong("path_leads_to"));
+        socket.path_leads_to = json.path_leads_to.as_ref().map(leads_to).transpose()?;
         listener.service = json.service.map(Service::from);
         listener.container = json.container.map(Container::from);
         listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
@@ -158,6 +166,16 @@ impl TryFrom<ListenerJson> for Listener {
         listener.probe = json.probe.map(Probe::try_from).transpose()?;
         listener.note = plain(&json.note);
         Ok(listener)
+    }
+}
+
+impl TryFrom<PathJson> for UnixPath {
+    type Error = Wrong;
+
+    fn try_from(json: PathJson) -> Result<Self, Wrong> {
+        let path = text(&json.path, json.path_bytes.as_ref(), "path_bytes")?;
+        let holds = PathContent::parse(&json.holds).ok_or(Wrong("holds"))?;
+        Ok(UnixPath { path, holds })
     }
 }
 

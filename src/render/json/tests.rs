@@ -7,9 +7,9 @@ use super::{read, write, write_lines};
 use crate::text::acts_on_terminal;
 use crate::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, Holder, Listener, Parent, Process, ProcessId, Project, Protocol, Query, Queue, Reason,
-    Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text, UnknownUser, Unseen, UserName,
-    UserNamespace, UserRange,
+    FreezerScope, Gap, Holder, Listener, Parent, PathContent, PathTarget, Process, ProcessId, Project,
+    Protocol, Query, Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text,
+    UnixPath, UnknownUser, Unseen, UserName, UserNamespace, UserRange,
 };
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
@@ -84,7 +84,10 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         Some(Unseen { reason: Reason::HiddenProc, help: Some("h".into()), candidates: candidates.clone() });
     let peer = "192.0.2.1:999".parse().unwrap();
     listener.connections = Some(vec![Connection { peer, state: State::TimeWait, clients: candidates }]);
-    let unix = Socket::new(Protocol::Unix, Endpoint::Unix { path: Some(name.into()) }, State::Listen);
+    let mut unix =
+        Socket::new(Protocol::Unix, Endpoint::Unix { path: Some(name.clone().into()) }, State::Listen);
+    unix.other_paths = vec!["/run/x.sock".into()];
+    unix.path_leads_to = Some(PathTarget::OtherFile);
     Snapshot {
         host: "h".into(),
         os: "linux".into(),
@@ -97,6 +100,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         complete: true,
         asked: Some(asked()),
         listeners: vec![listener, Listener::new(unix)],
+        paths: vec![UnixPath { path: name.into(), holds: PathContent::AbandonedSocket }],
         gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
         how: Vec::new(),
     }

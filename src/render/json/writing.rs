@@ -11,12 +11,12 @@ use super::asked::AskedJson;
 use super::inert::Inert;
 use super::{
     CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson,
-    GapLine, HolderJson, ListenerJson, ListenerLine, ParentJson, PeerJson, ProbeJson, ProjectJson, QueueJson,
-    SCHEMA, ServiceJson, SupervisorJson, UnseenJson, UserNamespaceJson, UserRangeJson,
+    GapLine, HolderJson, ListenerJson, ListenerLine, ParentJson, PathJson, PeerJson, ProbeJson, ProjectJson,
+    QueueJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson, UserNamespaceJson, UserRangeJson,
 };
 use crate::{
     Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot,
-    Supervisor, Text, Unseen, UserNamespace,
+    Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -34,6 +34,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         complete: snapshot.complete,
         asked: snapshot.asked.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
         listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
+        paths: snapshot.paths.iter().map(PathJson::from).collect(),
         gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
     };
     serialize(&document, Inert(PrettyFormatter::new()), out)
@@ -127,6 +128,8 @@ impl From<&Listener> for ListenerJson {
             user_unknown: socket.unknown_user.map(|reason| reason.as_str().to_owned()),
             queue: socket.queue.map(|queue| QueueJson { waiting: queue.waiting, limit: queue.limit }),
             namespace: lossy_option(&socket.namespace),
+            other_paths: socket.other_paths.iter().map(lossy).collect(),
+            path_leads_to: socket.path_leads_to.map(|target| target.as_str().to_owned()),
             service: listener.service.as_ref().map(ServiceJson::from),
             container: listener.container.as_ref().map(ContainerJson::from),
             holders: listener.holders.iter().map(HolderJson::from).collect(),
@@ -140,6 +143,16 @@ impl From<&Listener> for ListenerJson {
                 milliseconds: (probe.took.as_secs_f64() * 1e6).round() / 1e3,
             }),
             note: lossy_option(&listener.note),
+        }
+    }
+}
+
+impl From<&UnixPath> for PathJson {
+    fn from(path: &UnixPath) -> Self {
+        PathJson {
+            path: lossy(&path.path),
+            path_bytes: bytes(&path.path),
+            holds: path.holds.as_str().to_owned(),
         }
     }
 }

@@ -1,0 +1,54 @@
+//! Waiting for a Unix socket: until something listens at a path or under an abstract name, or until it can be bound.
+
+use std::time::Duration;
+
+use super::wait::{Waited, Wanted, wait_until};
+use crate::{Error, ErrorKind, Listener, PathContent, Query, Target, os};
+
+/// Waits until a state is reached or time is up. `tick` is told how long it has been after each scan.
+///
+/// # Errors
+/// If the socket table cannot be read, or if this user cannot make a file in the directory of the path.
+pub(crate) fn wait_unix(
+    target: &Target,
+    wanted: Wanted,
+    timeout: Option<Duration>,
+    tick: &mut dyn FnMut(Duration),
+) -> Result<Waited, Error> {
+    let mut scan = || match wanted {
+        Wanted::Listening => {
+            let answered = Query::new().target(target.clone()).is_answered()?;
+            Ok((answered == Some(true), answered.is_some()))
+        }
+        Wanted::Free => is_free(target),
+    };
+    wait_until(&mut scan, timeout, tick)
+}
+
+/// Returns what listens there, with its holders.
+pub(crate) fn found_unix(target: &Target) -> Result<Vec<Listener>, Error> {
+    Ok(Query::new().target(target.clone()).look()?.listeners)
+}
+
+/// Whether the name can be bound, and whether that is known. Nothing is bound to find out: a file would stay.
+fn is_free(target: &Target) -> Result<(bool, bool), Error> {
+    let query = Query::new().target(target.clone()).all();
+    let table = query.table()?;
+    let Some(path) = target.path() else {
+        let is_taken = table.rows.iter().any(|row| query.selection().concerns(&row.socket));
+        return Ok((!is_taken, table.complete));
+    };
+    match table.paths.first().map(|path| path.holds) {
+        Some(PathContent::Nothing) => match os::can_make_file(path) {
+            Some(true) => Ok((true, true)),
+            Some(false) => {
+                let attempted = format!("{path} cannot be bound: this user cannot make a file there");
+                Err(Error::new(ErrorKind::Unsupported, attempted))
+            }
+            None => Ok((false, false)),
+        },
+        Some(PathContent::Unknown) | None => Ok((false, false)),
+        // Any file is in the way, also one that nobody listens on.
+        Some(_) => Ok((false, true)),
+    }
+}

@@ -1,0 +1,72 @@
+//! `allears wait` for a Unix socket.
+
+use super::arguments::Wait;
+use super::exit::Exit;
+use super::wait::{Progress, spell};
+use super::why::write_out;
+use super::{fail, written};
+use crate::act::wait::Wanted;
+use crate::act::wait_unix::{found_unix, wait_unix};
+use crate::render::{answers_json, words};
+use crate::{PathContent, Query, Target};
+
+/// Waits.
+pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
+    let target = target.clone().at_current_directory();
+    let subject = target.to_string();
+    let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
+    let waited = wait_unix(&target, wanted, arguments.timeout, &mut |took| progress.tell(took));
+    progress.clear();
+    let is_shown = |reached: bool| reached && wanted == Wanted::Listening && !arguments.quiet;
+    let result = waited.and_then(|waited| {
+        let found = if is_shown(waited.reached) { found_unix(&target)? } else { Vec::new() };
+        Ok((waited, found))
+    });
+    let (waited, found) = match result {
+        Ok(result) => result,
+        Err(_) if arguments.quiet => return Exit::Unknown,
+        Err(error) => return fail(&error.to_string(), None),
+    };
+    let exit = match (waited.reached, waited.complete) {
+        (true, _) => Exit::Found,
+        (false, true) => Exit::NotFound,
+        (false, false) => Exit::Unknown,
+    };
+    if arguments.quiet {
+        return exit;
+    }
+    if arguments.json {
+        let mut out = Vec::new();
+        let (wanted, took) = (wanted.as_str(), waited.took);
+        let made = answers_json::wait_unix(&target, wanted, waited.reached, took, &found, &mut out);
+        return written(made.and_then(|()| write_out(&out)), exit);
+    }
+    let after = match waited.took.as_millis() {
+        0..5 => "at once".to_owned(),
+        _ => format!("after {}", spell(waited.took)),
+    };
+    let line = match (exit, wanted) {
+        (Exit::Found, Wanted::Free) => format!("{subject} is free, {after}"),
+        (Exit::Found, Wanted::Listening) => {
+            let holder = found.iter().find_map(|listener| listener.holders.first());
+            let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+            format!("{subject} is listened on{by}, {after}")
+        }
+        (Exit::Unknown, _) => {
+            return fail("it could not be told: the socket or its path cannot be seen", None);
+        }
+        (_, Wanted::Free) => format!("{subject} is still not free {after}{}", obstacle(&target)),
+        (_, Wanted::Listening) => format!("nothing listens on {subject} {after}"),
+    };
+    written(write_out(format!("{line}\n").as_bytes()), exit)
+}
+
+/// What is in the way of a bind, if it is only a file.
+fn obstacle(target: &Target) -> &'static str {
+    let table = Query::new().target(target.clone()).table();
+    match table.ok().and_then(|table| table.paths.first().map(|path| path.holds)) {
+        Some(PathContent::AbandonedSocket) => ": its server is gone and left the file of the socket",
+        Some(PathContent::OtherFile) => ": a file that is not a socket is there",
+        _ => "",
+    }
+}
