@@ -77,6 +77,8 @@ pub struct Comparison {
     pub same_users: bool,
     /// Whether both were asked for the same. Where not, what both could contain is compared.
     pub same_question: bool,
+    /// Whether there is anything that both were asked for.
+    pub comparable: bool,
     /// Whether the earlier and the later one are complete in this sense, each.
     pub complete_sides: [bool; 2],
     /// What could not be read for the earlier and for the later one; of one that was asked for more than the other,
@@ -128,8 +130,11 @@ pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
 /// are; another socket at a place that only one had and has is a change of hands. What fluctuates by itself (queues,
 /// connections, times) is no difference, nor is a holder that only one side could see.
 pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
-    let same_question = asked(before) == asked(after);
+    let questions = [asked(before), asked(after)];
+    let [of_before, of_after] = &questions;
+    let same_question = of_before == of_after;
     let (before, after) = (narrowed(before, after), narrowed(after, before));
+    let comparable = same_question || are_comparable(&before, &after, [of_before, of_after]);
     let sight = Sight {
         same_machine: before.host == after.host && before.os == after.os,
         same_users: before.user_namespace == after.user_namespace,
@@ -159,7 +164,8 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     });
     Comparison {
         changes: found.changes,
-        complete: before.complete && after.complete,
+        complete: comparable && before.complete && after.complete,
+        comparable,
         complete_sides: [before.complete, after.complete],
         gaps: [before.gaps.clone(), after.gaps.clone()],
         same_machine: sight.same_machine,
@@ -169,12 +175,21 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     }
 }
 
-/// What a snapshot was asked for. Every TCP and UDP listener where it does not say.
-fn asked(snapshot: &Snapshot) -> Cow<'_, [Selection]> {
+/// What a snapshot was asked for. Every TCP and UDP listener where it does not say. Who is connected is compared nowhere.
+fn asked(snapshot: &Snapshot) -> Vec<Selection> {
     match &snapshot.asked {
-        Some(asked) => Cow::Borrowed(asked),
-        None => Cow::Owned(vec![Selection::default()]),
+        Some(asked) => asked.iter().map(|one| Selection { connections: false, ..one.clone() }).collect(),
+        None => vec![Selection::default()],
     }
+}
+
+/// Whether two snapshots can have a listener in common, by what they were asked for and by what that leaves of both.
+fn are_comparable(before: &Snapshot, after: &Snapshot, asked: [&[Selection]; 2]) -> bool {
+    let [of_before, of_after] = asked;
+    let nothing_left = before.listeners.is_empty() && after.listeners.is_empty();
+    of_before.iter().all(|one| {
+        of_after.iter().all(|other| one.overlaps(other) && !(nothing_left && one.is_of_other_holders(other)))
+    })
 }
 
 /// What of a snapshot the other one could contain too, by what that was asked for.
@@ -182,7 +197,7 @@ fn narrowed<'a>(snapshot: &'a Snapshot, other: &Snapshot) -> Cow<'a, Snapshot> {
     let (own, others) = (asked(snapshot), asked(other));
     let mut narrowed = Cow::Borrowed(snapshot);
     for selection in others.iter().filter(|selection| !own.contains(selection)) {
-        let mut applied = selection.apply(narrowed.into_owned());
+        let mut applied = selection.narrow(narrowed.into_owned());
         if !selection.namespaces {
             applied.listeners.retain(|listener| listener.socket.namespace.is_none());
         }

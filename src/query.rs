@@ -1,6 +1,8 @@
 //! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
 
+mod coverage;
 mod joining;
+mod questions;
 mod selection;
 
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use crate::{Connection, Error, Gap, Listener, Protocol, Snapshot, Socket, State,
 
 use joining::Connected;
 pub(crate) use joining::{Processes, join};
+#[cfg(feature = "cli")]
+pub(crate) use questions::covered;
 pub use selection::{Selection, UserName};
 
 /// A question about this machine's sockets. Without further words: all TCP and UDP listeners.
@@ -20,7 +24,6 @@ pub use selection::{Selection, UserName};
 pub struct Query {
     selection: Selection,
     parents: bool,
-    connections: bool,
     reader: Reader,
     runtimes: Runtimes,
     search: HolderSearch,
@@ -32,9 +35,10 @@ impl Query {
         Query::default()
     }
 
-    /// What a snapshot was asked for, asked again: see [`Snapshot::asked`].
+    /// What a snapshot was asked for, asked again: see [`Snapshot::asked`]. Who is connected changes by itself and is not
+    /// asked again.
     pub fn selecting(selection: Selection) -> Query {
-        Query { selection, ..Query::default() }
+        Query { selection: Selection { connections: false, ..selection }, ..Query::default() }
     }
 
     /// Asks for a port, besides what was asked for before.
@@ -104,7 +108,7 @@ impl Query {
 
     /// Also tells who is connected to each listener.
     pub fn connections(mut self) -> Query {
-        self.connections = true;
+        self.selection.connections = true;
         self
     }
 
@@ -181,9 +185,9 @@ impl Query {
             ipv4: selection.ipv4 || !selection.ipv6,
             // An IPv6 socket may answer for IPv4.
             ipv6: true,
-            all: selection.all || self.connections,
+            all: selection.all || self.selection.connections,
             // Who is connected has that port at the other end.
-            port: if self.connections { None } else { selection.one_port() },
+            port: if self.selection.connections { None } else { selection.one_port() },
             namespaces: selection.namespaces,
             reader: self.reader,
         };
@@ -228,7 +232,8 @@ impl Query {
         if matching.is_empty() && publishers.is_none() && ruled.is_none() {
             return Ok(snapshot);
         }
-        let connected = if self.connections { Connected::of(&matching, rest) } else { Connected::default() };
+        let connected =
+            if self.selection.connections { Connected::of(&matching, rest) } else { Connected::default() };
         let wanted: Vec<&os::Row> = matching.iter().chain(&connected.clients).collect();
         let search = os::holders(&wanted, self.search)?;
         snapshot.how.push(format!("holders: {}", search.how).as_str().into());
@@ -237,7 +242,7 @@ impl Query {
         snapshot.gaps.extend(facts.gaps);
 
         let clients = search.of.get(matching.len()..).unwrap_or_default();
-        let connections: Vec<Option<Vec<Connection>>> = match self.connections {
+        let connections: Vec<Option<Vec<Connection>>> = match self.selection.connections {
             true => connected.describe(&matching, clients, &facts.processes).into_iter().map(Some).collect(),
             false => vec![None; matching.len()],
         };

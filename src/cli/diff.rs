@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, runtimes, saved, say, written};
+use crate::query::covered;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::words::{self, Asker};
@@ -69,7 +70,7 @@ fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
     let mut asked = old.asked.iter().flatten();
     let first = asked.next().cloned().unwrap_or_default();
     let new = Query::selecting(first).runtimes(runtimes::runtimes()).look()?;
-    Ok(asked.fold(new, |new, selection: &Selection| selection.apply(new)))
+    Ok(asked.fold(new, |new, selection: &Selection| selection.narrow(new)))
 }
 
 /// What one has to know of the comparison.
@@ -92,7 +93,18 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
              different users",
         );
     }
-    if !found.same_question {
+    if !found.comparable {
+        let covered =
+            |side: &Snapshot| escape(&covered(side.asked.as_deref().unwrap_or_default()).as_str().into());
+        say(
+            "not seen",
+            &format!(
+                "neither snapshot was asked about what the other covers: the earlier one covers {}, the later one {}",
+                covered(old),
+                covered(new)
+            ),
+        );
+    } else if !found.same_question {
         say("note", "the two were asked for different things: what both could contain is compared");
     }
     if found.unseen > 0 {

@@ -25,13 +25,20 @@ pub(super) fn run(list: List) -> Exit {
             query = add(query);
         }
     }
-    let saved = |file| saved::read(file, "--from -").map(|snapshot| query.selection().apply(snapshot));
+    let mut is_answer = true;
+    let mut saved = |file| {
+        let snapshot = saved::read(file, "--from -")?;
+        // Where another kind of answer was asked for, rows that are there are none.
+        let missing = query.selection().not_asked(&snapshot);
+        is_answer = !missing.iter().any(|missing| missing.is_another_kind());
+        Ok(query.selection().apply(snapshot))
+    };
     if list.quiet {
         let answered = match &list.from {
             Some(file) => saved(file).map(|snapshot| snapshot.is_answered()),
             None => query.is_answered(),
         };
-        return answered.map_or(Exit::Unknown, exit);
+        return answered.map_or(Exit::Unknown, |answered| exit(answered.filter(|_| is_answer)));
     }
     let looked = match &list.from {
         Some(file) => saved(file).map(|snapshot| (snapshot, None)),
@@ -50,7 +57,7 @@ pub(super) fn run(list: List) -> Exit {
     if let Some(column) = list.rows.sort {
         order::sort(&mut snapshot.listeners, Some(column), |listener| listener);
     }
-    let exit = exit(snapshot.is_answered());
+    let exit = exit(snapshot.is_answered().filter(|_| is_answer));
     if list.verbose {
         for line in &snapshot.how {
             say("verbose", &crate::render::escape::escape(line));
@@ -118,7 +125,24 @@ impl Answer<'_> {
         } else {
             self.table(out)?;
         }
+        if !(list.json || list.ndjson || self.snapshot.listeners.is_empty()) {
+            self.tell_not_asked(exit, out)?;
+        }
         Ok(exit)
+    }
+
+    /// What the saved snapshot was not asked about.
+    fn not_asked(&self) -> Option<String> {
+        let gap = self.snapshot.gaps.iter().find(|gap| gap.reason.as_bytes() == b"not-asked")?;
+        self.list.from.as_ref().map(|_| crate::render::escape::escape(&gap.detail))
+    }
+
+    /// Says what the saved snapshot was not asked about, after the rows that it has.
+    fn tell_not_asked(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
+        let Some(detail) = self.not_asked() else { return Ok(()) };
+        out.flush()?;
+        say(if exit == Exit::Unknown { "error" } else { "not seen" }, &detail);
+        Ok(())
     }
 
     /// Whether everything asked for is one port, or one path.
@@ -257,6 +281,7 @@ impl Answer<'_> {
 
     /// Nothing matches, or it could not be told.
     fn deny(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
+        let list = self.list;
         let targets = self.selection.targets();
         let of_these = if self.selection.filters_by_process() || self.list.filters.exposed {
             " that was asked for"
@@ -265,9 +290,19 @@ impl Answer<'_> {
         };
         let verb = if self.list.filters.all { "uses" } else { "listens on" };
         if exit == Exit::Unknown {
+            if let Some(detail) = self.not_asked() {
+                let _ = fail(&detail, None);
+                return Ok(());
+            }
             let _ = fail("it could not be told whether something matches", None);
             self.tell_gaps();
             return Ok(());
+        }
+        let taken_for = self.snapshot.asked.as_deref().unwrap_or_default();
+        if list.from.is_some() && self.selection.is_plain() && taken_for.iter().any(|one| !one.is_plain()) {
+            let covered = crate::query::covered(taken_for).as_str().into();
+            let covered = crate::render::escape::escape(&covered);
+            return writeln!(out, "there is nothing in this snapshot, which covers {covered}");
         }
         if targets.is_empty() {
             let what = match (self.list.filters.tcp, self.list.filters.udp) {
@@ -331,6 +366,7 @@ impl Answer<'_> {
     }
 
     fn pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
+        self.tell_not_asked(exit, out)?;
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
         // Whoever uses these pids would reach other processes.
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {

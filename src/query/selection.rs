@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use super::questions;
 use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, Text, os};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
@@ -20,6 +21,8 @@ pub struct Selection {
     pub(crate) commands: Vec<String>,
     /// Where to look, and nothing that is applied to a snapshot: one that was saved is shown whole.
     pub(crate) namespaces: bool,
+    /// What is told of each listener, and no filter.
+    pub(crate) connections: bool,
 }
 
 /// A user, as a number or by name.
@@ -131,8 +134,22 @@ impl Selection {
         self.targets.iter().filter(|target| !answered(target)).collect()
     }
 
-    /// Keeps of a snapshot what is selected.
-    pub fn apply(&self, mut snapshot: Snapshot) -> Snapshot {
+    /// Keeps of a snapshot what is selected. If it was not asked for all of that when it was taken, it is not complete
+    /// any more, and a gap says what it was not asked about.
+    pub fn apply(&self, snapshot: Snapshot) -> Snapshot {
+        let missing = self.not_asked(&snapshot);
+        let gap = (!missing.is_empty()).then(|| {
+            let asked = snapshot.asked.as_deref().unwrap_or_default();
+            Gap::new("snapshot", "not-asked", missing.len(), questions::not_asked(&missing, asked), None)
+        });
+        let mut snapshot = self.narrow(snapshot);
+        snapshot.complete &= gap.is_none();
+        snapshot.gaps.extend(gap);
+        snapshot
+    }
+
+    /// Keeps of a snapshot what is selected, whatever it was asked for.
+    pub(crate) fn narrow(&self, mut snapshot: Snapshot) -> Snapshot {
         let (matching, _) = self.split(std::mem::take(&mut snapshot.listeners), |listener| &listener.socket);
         snapshot.listeners = matching;
         self.drop_by_process(&mut snapshot, &|| None);

@@ -114,6 +114,8 @@ mod rights;
 #[cfg(unix)]
 mod services;
 #[cfg(unix)]
+mod snapshot_questions;
+#[cfg(unix)]
 mod states;
 #[cfg(unix)]
 mod supervisors;
@@ -191,6 +193,8 @@ const READY: &[Cases] = &[
     reading::cases,
     #[cfg(unix)]
     rights::cases,
+    #[cfg(unix)]
+    snapshot_questions::cases,
     #[cfg(unix)]
     states::cases,
     #[cfg(target_os = "linux")]

@@ -20,6 +20,9 @@ pub(super) struct AskedJson {
     users: Vec<String>,
     commands: Vec<String>,
     all_namespaces: bool,
+    /// Whether connections were asked for. Documents of older versions do not say.
+    #[serde(default)]
+    connections: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +54,7 @@ impl From<&Selection> for AskedJson {
             users: selection.users.iter().map(user).collect(),
             commands: selection.commands.clone(),
             all_namespaces: selection.namespaces,
+            connections: selection.connections,
         }
     }
 }
@@ -91,6 +95,7 @@ impl TryFrom<AskedJson> for Selection {
             users: json.users.into_iter().map(user).collect(),
             commands: json.commands,
             namespaces: json.all_namespaces,
+            connections: json.connections,
         })
     }
 }
