@@ -87,6 +87,7 @@ mod supervisor;
 mod target;
 mod text;
 mod unit_name;
+mod unseen;
 mod verdict;
 
 pub use act::{connect::probe_listeners, why};
@@ -97,7 +98,7 @@ pub use knowledge::{
 };
 pub use os::{HolderSearch, Reader};
 pub use process::{
-    Compose, Condition, Container, Evidence, Freezer, FreezerScope, Holder, Parent, Process, ProcessId,
+    Call, Compose, Condition, Container, Evidence, Freezer, FreezerScope, Holder, Parent, Process, ProcessId,
     Project, Service, Supervisor,
 };
 pub use query::{Query, Selection, UserName};

@@ -245,9 +245,36 @@ pub enum Evidence {
     Unread,
     /// Descriptors are on their way to the process in a message. The socket may be among them.
     Message,
+    /// Linux: the process has the socket mapped into its memory.
+    Mapping,
+    /// Linux: a thread of the process waits in this system call on a descriptor that is closed, and keeps some socket
+    /// open that way. Likely, not certain.
+    WaitsIn(Call),
+    /// Linux: the process has an io_uring with files or requests that the kernel does not name. Possible, not certain.
+    Ring,
+    /// Linux: the process has a context of asynchronous I/O (io_setup(2)). Possible, not certain.
+    Aio,
     /// Windows: the process is a child of the one that opened the socket and has ended, and may have inherited its
     /// handle. Possible, not certain.
     Child,
+}
+
+/// A system call that waits on a file, and keeps it open meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Call {
+    /// accept(2), accept4(2).
+    Accept,
+    /// recv(2) and its like, read(2).
+    Receive,
+    /// send(2) and its like, write(2).
+    Send,
+    /// connect(2).
+    Connect,
+    /// poll(2), ppoll(2).
+    Poll,
+    /// select(2), pselect(2).
+    Select,
 }
 
 /// A process that has a socket open.
@@ -287,8 +314,27 @@ impl FreezerScope {
     }
 }
 
+impl Call {
+    /// The call's name as manuals have it: `accept(2)`.
+    pub(crate) fn manual(self) -> &'static str {
+        match self {
+            Call::Accept => "accept(2)",
+            Call::Receive => "recv(2)",
+            Call::Send => "send(2)",
+            Call::Connect => "connect(2)",
+            Call::Poll => "poll(2)",
+            Call::Select => "select(2)",
+        }
+    }
+}
+
 impl Evidence {
-    const NAMES: [(Evidence, &'static str); 11] = [
+    /// Whether it tells of a process that holds a socket, or may hold it, in no descriptor table.
+    pub(crate) fn is_without_descriptor(self) -> bool {
+        matches!(self, Evidence::Mapping | Evidence::WaitsIn(_) | Evidence::Ring | Evidence::Aio)
+    }
+
+    const NAMES: [(Evidence, &'static str); 20] = [
         (Evidence::Descriptor, "descriptor"),
         (Evidence::Cgroup, "cgroup"),
         (Evidence::Table, "table"),
@@ -299,6 +345,15 @@ impl Evidence {
         (Evidence::Listens, "listens"),
         (Evidence::Unread, "unread"),
         (Evidence::Message, "message"),
+        (Evidence::Mapping, "mapping"),
+        (Evidence::WaitsIn(Call::Accept), "waits-in-accept"),
+        (Evidence::WaitsIn(Call::Receive), "waits-in-recv"),
+        (Evidence::WaitsIn(Call::Send), "waits-in-send"),
+        (Evidence::WaitsIn(Call::Connect), "waits-in-connect"),
+        (Evidence::WaitsIn(Call::Poll), "waits-in-poll"),
+        (Evidence::WaitsIn(Call::Select), "waits-in-select"),
+        (Evidence::Ring, "io-uring"),
+        (Evidence::Aio, "aio"),
         (Evidence::Child, "child"),
     ];
 

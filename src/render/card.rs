@@ -13,7 +13,7 @@ use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
 use crate::{
     Connection, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process, Protocol, Reason,
-    Snapshot, State, Text, Unseen,
+    Snapshot, State, Text, Unseen, unseen,
 };
 
 /// The width of the labels' column.
@@ -124,8 +124,14 @@ impl Card<'_> {
         // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
         match (unseen.reason, words::opener(&self.listener.socket)) {
             (Reason::Kernel, _) => "is held by the kernel itself, not by a process".to_owned(),
-            (Reason::InFlight, _) => "is open, and on its way from one process to another".to_owned(),
+            (Reason::InFlight, _) => {
+                "is held by no process: it is probably in a message that nobody has received yet".to_owned()
+            }
             (Reason::Exited, _) => "was held by a process that ended during the look".to_owned(),
+            _ if unseen.is_without_descriptor() => {
+                let who = unseen.who().unwrap_or_default();
+                format!("is held by {}", escape(&who.as_str().into()))
+            }
             (_, Some(user)) => format!("was opened by {user}; its holder could not be seen"),
             (_, None) => "is held by a process that could not be seen".to_owned(),
         }
@@ -227,8 +233,9 @@ impl Card<'_> {
             Reason::HiddenProc => "processes that this /proc hides",
             Reason::PidNamespace => "perhaps a process outside of this pid namespace",
             Reason::Kernel => "no process has it open",
-            Reason::InFlight => "a socket that no process has received yet",
+            Reason::InFlight => "no descriptor table has it",
             Reason::Exited => "it was gone before its name could be read",
+            Reason::Unknown if unseen.is_without_descriptor() => "no descriptor table has it",
             Reason::Unknown => "no process was seen to have it open",
         };
         match &unseen.help {
@@ -312,32 +319,26 @@ fn container_line(container: &crate::Container) -> String {
 /// How likely they are.
 fn candidates_label(unseen: &Unseen) -> &'static str {
     match unseen.candidates.first().map(|candidate| candidate.evidence) {
-        None | Some(Evidence::Cgroup | Evidence::LastUser | Evidence::Table | Evidence::Descriptor) => {
-            "likely"
-        }
+        Some(Evidence::Mapping) => "holder",
+        None
+        | Some(
+            Evidence::Cgroup
+            | Evidence::LastUser
+            | Evidence::Table
+            | Evidence::Descriptor
+            | Evidence::WaitsIn(_),
+        ) => "likely",
         Some(_) => "perhaps",
     }
 }
 
 fn candidates(unseen: &Unseen) -> Option<String> {
     const MOST: usize = 5;
-    let why = |evidence| match evidence {
-        Evidence::Cgroup => "by the socket's cgroup",
-        Evidence::LastUser => "by last use",
-        Evidence::Message => "by a message on its way there",
-        Evidence::Child => "by a handle inherited from its parent",
-        Evidence::Table => "by the system's table",
-        Evidence::Arguments => "by the port in its command line",
-        Evidence::Name => "by the name of the port's service",
-        Evidence::Listens => "by its listening elsewhere",
-        Evidence::Unread => "whose descriptors could not be read either",
-        Evidence::User | Evidence::Descriptor => "by the socket's user",
-    };
     let shown = unseen.candidates.iter().take(MOST);
     let shown: Vec<&crate::Candidate> = shown.collect();
-    let alike = shown.chunk_by(|a, b| a.evidence == b.evidence).filter_map(|alike| {
+    let alike = shown.chunk_by(|a, b| unseen::alike(a, b)).filter_map(|alike| {
         let names: Vec<String> = alike.iter().map(|one| words::candidate(one)).collect();
-        Some(format!("{}, {}", names.join(" or "), why(alike.first()?.evidence)))
+        Some(format!("{}, {}", names.join(" or "), unseen::why(alike.first()?.evidence)))
     });
     let mut parts: Vec<String> = alike.collect();
     match unseen.candidates.len() - shown.len() {

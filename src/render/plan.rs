@@ -12,7 +12,9 @@ use crate::render::escape::escape;
 use crate::render::words;
 use crate::role::Role;
 use crate::verdict::Asked;
-use crate::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text, shell};
+use crate::{
+    Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text, shell, unseen,
+};
 
 /// What a note is about, in a word.
 pub(crate) fn note_label(note: &Note) -> &'static str {
@@ -448,7 +450,12 @@ fn unseen(listener: &Listener) -> String {
             None => format!("; {}", escape(help)),
         }
     });
-    format!("not every holder of {} could be seen{}", place(&listener.socket), help.unwrap_or_default())
+    let place = place(&listener.socket);
+    let without = unseen::of(listener).and_then(|unseen| unseen.evidence().zip(unseen.ends()));
+    if let Some((evidence, ends)) = without {
+        return escape(&format!("no descriptor table has {place}: {evidence}; {ends}").as_str().into());
+    }
+    format!("not every holder of {place} could be seen{}", help.unwrap_or_default())
 }
 
 /// At most so many of these, and how many more there are.

@@ -10,7 +10,7 @@ use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
 use crate::role::role;
 use crate::shell::{self, Shell};
-use crate::{Holder, Listener, Protocol, Reason, Service, State};
+use crate::{Holder, Listener, Protocol, Reason, Service, State, Unseen, unseen};
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -159,6 +159,8 @@ impl Case<'_> {
         if self.standing.iter().any(by_kernel) {
             add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
                 .to_owned());
+        } else if let Some(ends) = self.standing.iter().filter_map(unseen::of).find_map(Unseen::ends) {
+            add(format!("{ends}; allears free ends no process that may not be the one"));
         } else if self.standing.iter().any(|listener| service(listener).is_some_and(Service::is_socket_unit))
         {
             // Said above.
@@ -173,6 +175,8 @@ impl Case<'_> {
             let names =
                 shell::line(&command).map_or_else(String::new, |command| format!(": {command} names it"));
             add(format!("{what} holds it, as a rule for a socket unit{names}"));
+        } else if let Some(help) = self.standing.iter().find_map(unexplained) {
+            add(help);
         } else if !sudo && self.standing.iter().any(|listener| listener.unseen.is_some()) {
             add("its holder cannot be seen from here, and allears free ends only what it sees: ask outside of this \
                  container, or with more rights"
@@ -297,6 +301,12 @@ impl Case<'_> {
             _ => Vec::new(),
         }
     }
+}
+
+/// What would show who holds a socket that every table which may be read lacks.
+fn unexplained(listener: &Listener) -> Option<String> {
+    let unseen = unseen::of(listener).filter(|unseen| unseen.reason == Reason::Unknown)?;
+    unseen.help.as_ref().map(|help| format!("no process was seen to have it: {}", help.to_string_lossy()))
 }
 
 /// The shell in which a service manager's command is typed.

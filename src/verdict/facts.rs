@@ -8,7 +8,7 @@ use super::reason::forwarded;
 use super::{Hindrance, Observation, Sorted, VerdictKind, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::os::{Excluded, Local};
-use crate::{Connection, Listener, Outcome, Protocol, State, Suspect, Text, condition};
+use crate::{Connection, Listener, Outcome, Protocol, State, Suspect, Text, Unseen, condition, unseen};
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -136,7 +136,9 @@ impl Case<'_> {
             true => "nobody any more".to_owned(),
             false => self.seen.holders(listener),
         };
-        Some(format!("{who} {what} {}: {why}", endpoint(socket)))
+        let evidence = unseen::of(listener).and_then(Unseen::evidence);
+        let evidence = evidence.map_or_else(String::new, |evidence| format!("; {evidence}"));
+        Some(format!("{who} {what} {}: {why}{evidence}", endpoint(socket)))
     }
 
     /// Which holders do not run, and what helps, a sentence each.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Observation;
 use crate::unit_name::{self, UnitKind};
-use crate::{Candidate, Container, Holder, Listener, Process, Reason, Service, Socket, Text, shell};
+use crate::{Candidate, Container, Holder, Listener, Process, Service, Socket, Text, Unseen, shell};
 
 /// Processes that pass connections on for something that does not listen here itself.
 const RELAYS: [(&str, &str); 12] = [
@@ -69,11 +69,13 @@ impl Observation {
                 1 => format!("{} and 1 other", self.holder(first)),
                 more => format!("{} and {more} others", self.holder(first)),
             },
-            ([], _) if listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel) => {
-                "the kernel itself".to_owned()
-            }
-            ([], Some(user)) => format!("a process that could not be seen (user {user} opened the socket)"),
-            ([], None) => "a process that could not be seen".to_owned(),
+            ([], user) => match (listener.unseen.as_ref().and_then(Unseen::who), user) {
+                (Some(who), _) => who,
+                (None, Some(user)) => {
+                    format!("a process that could not be seen (user {user} opened the socket)")
+                }
+                (None, None) => "a process that could not be seen".to_owned(),
+            },
         }
     }
 }

@@ -150,6 +150,8 @@ mod why_other_states;
 mod why_policies;
 #[cfg(windows)]
 mod windows;
+#[cfg(target_os = "linux")]
+mod without_descriptor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -293,6 +295,8 @@ const READY: &[Cases] = &[
     why_other_states::cases,
     #[cfg(target_os = "linux")]
     why_policies::cases,
+    #[cfg(target_os = "linux")]
+    without_descriptor::cases,
 ];
 
 /// Whoever starts the trials in the background may have them ignore the interrupt, and what they start with them.

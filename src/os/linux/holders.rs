@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::io::Errno;
 
 use super::belonging::belongs_to;
-use super::pin::Pin;
 use super::pinned::Pinned;
-use super::sight::{Sight, candidate};
+use super::sight::Sight;
 use super::walk::{Found, Walk, try_doors, walk, walk_among};
-use super::{bpf, io_uring, kernel_sockets, procfs, scm_rights, thread_fds, unix_diag};
+use super::{bpf, io_uring, kernel_sockets, procfs, scm_rights, thread_fds, unix_diag, without_descriptor};
 use crate::os::portable::Table;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};
 use crate::{Error, ErrorKind, Evidence, Family, Protocol};
@@ -48,8 +47,9 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         elsewhere = asked;
         walk.add(threads);
     }
+    let mut rings = Vec::new();
     if !missing.is_empty() {
-        io_uring::search_rings(&walk.rings.clone(), &missing, &mut walk);
+        rings = io_uring::search_rings(&walk.rings.clone(), &missing, &mut walk);
         missing = walk.missing(&missing);
     }
     let (pending, ports) = elsewhere;
@@ -74,12 +74,19 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         missing.retain(|inode| sight.closed.binary_search(inode).is_err());
     }
     if !missing.is_empty() {
-        let named = |process: Pin| Some(candidate(process.pid, &*process.directory()?, Evidence::Message));
         let who = |wanted: &[u64]| match by_program {
             true => bpf::search(wanted).ok(),
             false => super::walk::walk(wanted).ok(),
         };
-        sight.receivers = scm_rights::receivers(pending, who).into_iter().filter_map(named).collect();
+        sight.receivers = scm_rights::receivers(pending, who);
+        let is_open = |row: &&&Row| {
+            row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok())
+                && sight.may_be_without_descriptor(row)
+        };
+        if rows.iter().any(|row| is_open(&row)) {
+            sight.signs = Some(without_descriptor::search(&rings));
+        }
+        sight.add_in_flight(rows, &missing);
     }
     let of = join(rows, walk.found);
     let unseen = rows.iter().zip(&of).map(|(row, held)| sight.unseen(row, held)).collect();

@@ -90,7 +90,7 @@ pub fn arguments(bytes: &[u8]) -> Vec<Text> {
 
 /// The inode numbers of the sockets in an io_uring's fdinfo.
 pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
-    io_uring::fixed_files(fdinfo).collect()
+    io_uring::contents(fdinfo).sockets
 }
 
 /// How many descriptors wait in a Unix socket, by its fdinfo.

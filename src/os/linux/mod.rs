@@ -21,6 +21,7 @@ mod io_uring;
 mod kernel_sockets;
 mod limits;
 mod local_addresses;
+mod mappings;
 mod mounts;
 mod namespace;
 mod netlink;
@@ -50,7 +51,9 @@ mod unit_syntax;
 mod unix_diag;
 mod unix_files;
 mod user_namespace;
+mod waiting_threads;
 mod walk;
+mod without_descriptor;
 mod xtables;
 
 pub(super) use ancestors::complete as trace;

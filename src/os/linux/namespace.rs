@@ -390,7 +390,7 @@ impl Search {
         for ring in &found.rings {
             let path = format!("/proc/{}/fdinfo/{}", ring.task, ring.descriptor);
             let info = procfs::read_at(CWD, path, 1 << 22).unwrap_or_default();
-            unplaced.extend(io_uring::fixed_files(&info).map(|inode| (inode, None)));
+            unplaced.extend(io_uring::contents(&info).sockets.into_iter().map(|inode| (inode, None)));
         }
         if unplaced.is_empty() {
             return 0;

@@ -1,28 +1,102 @@
 //! Sockets in messages (SCM_RIGHTS) that nobody has received yet.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use super::pin::Pin;
-use super::procfs;
+use super::unix_diag::{self, Sender};
 use super::walk::Walk;
+use super::{procfs, sight};
+use crate::os::Row;
+use crate::{Candidate, Evidence};
+
+/// A process for which descriptors wait in a Unix socket.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    pub(super) candidate: Candidate,
+    /// The socket that they wait in.
+    socket: u64,
+    /// How many wait.
+    descriptors: u64,
+    /// The users who may have sent them: those of the process and of the sockets at both ends.
+    uids: BTreeSet<u32>,
+    /// The process, and those that have the other end.
+    pids: BTreeSet<u32>,
+}
+
+/// Whether sockets that nobody holds can be among the descriptors that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InFlight {
+    /// As many wait as there are such sockets.
+    All,
+    /// Fewer do.
+    Some,
+}
 
 /// Of processes that have one of these Unix sockets, those for whom descriptors wait in it. `search` says who has them.
-pub(super) fn receivers(mut pending: Vec<u64>, search: impl Fn(&[u64]) -> Option<Walk>) -> Vec<Pin> {
+pub(super) fn receivers(mut pending: Vec<u64>, search: impl Fn(&[u64]) -> Option<Walk>) -> Vec<Receiver> {
     pending.sort_unstable();
     if pending.is_empty() {
         return Vec::new();
     }
     let Some(walk) = search(&pending) else { return Vec::new() };
-    let mut receivers: Vec<Pin> = Vec::new();
+    let mut waiting: Vec<(u64, Pin, u64)> = Vec::new();
     for found in walk.found {
         let Some(directory) = found.process.directory() else { continue };
         let info = procfs::read_at(&*directory, format!("fdinfo/{}", found.descriptor), 1 << 16);
-        let waits = info.is_ok_and(|info| waiting_descriptors(&info) > 0);
-        if waits && receivers.iter().all(|known| known.pid != found.process.pid) {
-            receivers.push(found.process);
+        let descriptors = info.map_or(0, |info| waiting_descriptors(&info));
+        let is_new = |known: &(u64, Pin, u64)| (known.0, known.1.pid) != (found.inode, found.process.pid);
+        if descriptors > 0 && waiting.iter().all(is_new) {
+            waiting.push((found.inode, found.process, descriptors));
         }
     }
-    receivers
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    // Hardly ever does anything come to this: who sent it is asked only now.
+    let mut sockets: Vec<u64> = waiting.iter().map(|(inode, ..)| *inode).collect();
+    sockets.sort_unstable();
+    let senders: BTreeMap<u64, Sender> =
+        unix_diag::senders(&sockets).unwrap_or_default().into_iter().collect();
+    let mut ends: Vec<u64> = senders.values().flat_map(|sender| sender.sockets.iter().copied()).collect();
+    ends.sort_unstable();
+    let ends = if ends.is_empty() { None } else { search(&ends) }.unwrap_or_default().found;
+    let receiver = |(inode, process, descriptors): (u64, Pin, u64)| {
+        let sender = senders.get(&inode).cloned().unwrap_or_default();
+        let sends = |pid: &&super::walk::Found| sender.sockets.contains(&pid.inode);
+        let sending = ends.iter().filter(sends);
+        let processes = std::iter::once(&process).chain(sending.map(|found| &found.process));
+        let uids = processes.clone().filter_map(Pin::effective_uid).chain(sender.uids.iter().copied());
+        Some(Receiver {
+            uids: uids.collect(),
+            pids: processes.map(|process| process.pid).collect(),
+            candidate: sight::candidate(process.pid, &*process.directory()?, Evidence::Message),
+            socket: inode,
+            descriptors,
+        })
+    };
+    waiting.into_iter().filter_map(receiver).collect()
+}
+
+impl Receiver {
+    /// Whether a socket can be among what waits: its user is one of those who sent it, and so is its cgroup, whose
+    /// members are given if it tells anything.
+    pub(super) fn can_have(&self, row: &Row, members: Option<&[u32]>) -> bool {
+        let known = |members: &[u32]| self.pids.iter().any(|pid| members.binary_search(pid).is_ok());
+        row.socket.uid.is_none_or(|uid| self.uids.contains(&uid)) && members.is_none_or(known)
+    }
+}
+
+/// Whether so many sockets that nobody holds can all wait for these receivers.
+pub(super) fn in_flight(sockets: usize, receivers: &[&Receiver]) -> Option<InFlight> {
+    if receivers.is_empty() || sockets == 0 {
+        return None;
+    }
+    // Several processes may share the socket that they wait in.
+    let waiting: BTreeMap<u64, u64> =
+        receivers.iter().map(|receiver| (receiver.socket, receiver.descriptors)).collect();
+    let enough = u64::try_from(sockets).is_ok_and(|sockets| sockets <= waiting.values().sum());
+    Some(if enough { InFlight::All } else { InFlight::Some })
 }
 
 /// `scm_fds: 3`

@@ -9,7 +9,9 @@ use rustix::thread::CapabilitySet;
 use super::candidates::{Choice, Elsewhere, Pool, Refused};
 use super::pin::Directory;
 use super::pinned::{LONGEST_COMMAND, arguments, full_name};
+use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::walk::Walk;
+use super::without_descriptor::{Signs, Suspects};
 use super::{OverflowUid, cgroup, pid_namespace, procfs, user_namespace};
 use crate::os::{Held, Row, too_many_files};
 use crate::{Candidate, Endpoint, Evidence, Gap, Protocol, Reason, Socket, Target, Text, Unseen, shell};
@@ -26,7 +28,12 @@ pub(super) struct Sight {
     cgroups: BTreeMap<u64, cgroup::Found>,
     overflow: Option<OverflowUid>,
     elsewhere: OnceCell<Elsewhere>,
-    pub(super) receivers: Vec<Candidate>,
+    /// Processes for which descriptors wait in messages.
+    pub(super) receivers: Vec<Receiver>,
+    /// The sockets that may be among those descriptors, by inode.
+    in_flight: BTreeMap<u64, InFlight>,
+    /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
+    pub(super) signs: Option<Signs>,
     pub(super) kernel_ports: Vec<u16>,
 }
 
@@ -37,7 +44,9 @@ impl Sight {
             let stat = std::fs::read(format!("/proc/{pid}/stat"))
                 .ok()
                 .and_then(|bytes| procfs::parse_stat(&bytes))?;
-            (!stat.kernel).then(|| Refused::new(*pid, stat))
+            // A zombie has no descriptors either, unless it is only the main thread that has ended.
+            let ended = matches!(stat.state, 'Z' | 'X') && stat.threads <= 1;
+            (!stat.kernel && !ended).then(|| Refused::new(*pid, stat))
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
@@ -56,6 +65,8 @@ impl Sight {
             overflow: OverflowUid::current(),
             elsewhere: OnceCell::new(),
             receivers: Vec::new(),
+            in_flight: BTreeMap::new(),
+            signs: None,
             kernel_ports: Vec::new(),
         }
     }
@@ -93,16 +104,37 @@ impl Sight {
             let help = "a tunnel of the kernel receives here; ip -d link shows it".to_owned();
             return explained(Reason::Kernel, Some(help), vec![]);
         }
-        if !self.receivers.is_empty() {
-            let help = "look again when the message was received".to_owned();
-            return explained(Reason::InFlight, Some(help), self.receivers.clone());
+        let Suspects { candidates: mut suspects, strong } = self.suspects(row);
+        match self.in_flight.get(&inode) {
+            // Which of the two has it is not known.
+            Some(_) if strong => {
+                suspects.extend(self.receivers_of(row));
+                return explained(Reason::Unknown, None, suspects);
+            }
+            None if strong => return explained(Reason::Unknown, None, suspects),
+            Some(InFlight::All) => {
+                let help = "look again when the message was received".to_owned();
+                return explained(Reason::InFlight, Some(help), self.receivers_of(row));
+            }
+            Some(InFlight::Some) => {
+                let help = "fewer descriptors wait there than there are sockets that nobody holds: look again when the \
+                            message was received"
+                    .to_owned();
+                return explained(Reason::Unknown, Some(help), self.receivers_of(row));
+            }
+            None => {}
         }
         if let Some(limit) = &self.files_limit {
             let help = format!("too many files are open to look into every process: {limit}");
             return explained(Reason::Unknown, Some(help), vec![]);
         }
         if !self.refused.is_empty() {
-            return explained(Reason::Permission, Some(help(socket)), self.candidates(row));
+            let mut candidates = self.candidates(row);
+            // The members of a socket's cgroup are likelier than whoever has a ring.
+            if candidates.first().is_none_or(|first| first.evidence != Evidence::Cgroup) {
+                candidates.splice(0..0, suspects);
+            }
+            return explained(Reason::Permission, Some(help(socket)), candidates);
         }
         if self.hidden {
             return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
@@ -114,8 +146,86 @@ impl Sight {
         if self.failed > 0 {
             return explained(Reason::Unknown, None, vec![]);
         }
-        // Every process was looked into, twice, and the socket is still there.
-        explained(Reason::Kernel, None, vec![])
+        // Every descriptor table was read, twice, and the socket is still there.
+        let help = match &self.signs {
+            _ if !suspects.is_empty() => None,
+            // What threads wait for may not be read.
+            Some(_) if self.silent() > 0 => Some(help(socket)),
+            _ => Some(
+                "a service of the kernel may have it, or a request that does not show: ip -d link, exportfs -v and \
+                 rpcinfo -p list some that listen"
+                    .to_owned(),
+            ),
+        };
+        explained(Reason::Unknown, help, suspects)
+    }
+
+    /// How many processes' descriptors may be read, and their threads' system calls not.
+    fn silent(&self) -> usize {
+        let refused = self.signs.iter().flat_map(|signs| &signs.refused);
+        refused.filter(|pid| self.refused.iter().all(|known| known.pid != **pid)).count()
+    }
+
+    /// Who may hold a socket without a descriptor.
+    fn suspects(&self, row: &Row) -> Suspects {
+        match &self.signs {
+            Some(signs) => signs.suspects(row, &self.members_of(row).unwrap_or_default()),
+            None => Suspects::default(),
+        }
+    }
+
+    /// The members of a socket's cgroup. Being in the root cgroup tells nothing.
+    fn members_of(&self, row: &Row) -> Option<Vec<u32>> {
+        self.cgroup(row).filter(|found| found.path != b"/").map(cgroup::members)
+    }
+
+    /// The processes for which a socket may wait in a message.
+    fn receivers_of(&self, row: &Row) -> Vec<Candidate> {
+        let members = self.members_of(row);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for receiver in self.receivers.iter().filter(|receiver| receiver.can_have(row, members.as_deref())) {
+            if candidates.iter().all(|known| known.pid != receiver.candidate.pid) {
+                candidates.push(receiver.candidate.clone());
+            }
+        }
+        candidates
+    }
+
+    /// Whether a search for processes that hold files without a descriptor is worth it: not for a user who may not read
+    /// other users' processes, and asks about their sockets.
+    pub(super) fn may_be_without_descriptor(&self, row: &Row) -> bool {
+        let own = rustix::process::geteuid().as_raw();
+        !self.is_kernels(&row.socket)
+            && (super::privileged() || row.socket.uid == Some(own) || self.refused.is_empty())
+    }
+
+    /// Finds out which of the sockets that nobody holds can be among the descriptors that wait in messages.
+    pub(super) fn add_in_flight(&mut self, rows: &[&Row], missing: &[u64]) {
+        if self.receivers.is_empty() {
+            return;
+        }
+        let mut flying: Vec<u64> = Vec::new();
+        let mut receivers: Vec<&Receiver> = Vec::new();
+        for row in rows {
+            let Some(inode) = row.socket.inode.filter(|inode| missing.binary_search(inode).is_ok()) else {
+                continue;
+            };
+            if self.is_kernels(&row.socket) {
+                continue;
+            }
+            let members = self.members_of(row);
+            let can = self.receivers.iter().filter(|receiver| receiver.can_have(row, members.as_deref()));
+            let before = receivers.len();
+            receivers.extend(can);
+            if receivers.len() > before {
+                flying.push(inode);
+            }
+        }
+        flying.sort_unstable();
+        flying.dedup();
+        if let Some(found) = in_flight(flying.len(), &receivers) {
+            self.in_flight = flying.into_iter().map(|inode| (inode, found)).collect();
+        }
     }
 
     /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
@@ -189,6 +299,14 @@ impl Sight {
                 many => format!("the descriptors of {many} processes: {why}"),
             };
             gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
+        }
+        let silent = self.silent();
+        if silent > 0 && missing {
+            let detail = match silent {
+                1 => "the system calls of one process's threads".to_owned(),
+                many => format!("the system calls of {many} processes' threads"),
+            };
+            gaps.push(Gap::new("system-calls", "permission", silent, detail, Some(&rights())));
         }
         if self.hidden {
             let detail = "processes of other users: /proc is mounted with hidepid";

@@ -46,6 +46,7 @@ pub(super) fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
     })
 }
 
+/// The threads in a process's `task` directory, ascending.
 pub(super) fn threads(tasks: impl AsFd) -> Vec<u32> {
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut entries = RawDir::new(tasks, &mut buffer);

@@ -1,7 +1,7 @@
 //! Unix sockets by `NETLINK_SOCK_DIAG` (sock_diag(7), linux/unix_diag.h), or from /proc/net/unix where that is
 //! refused.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rustix::net::netlink::SOCK_DIAG;
 
@@ -13,10 +13,14 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const AF_UNIX: u8 = 1;
 const SHOW_NAME: u32 = 0x01;
 const SHOW_VFS: u32 = 0x02;
+const SHOW_PEER: u32 = 0x04;
+const SHOW_ICONS: u32 = 0x08;
 const SHOW_RQLEN: u32 = 0x10;
 const SHOW_UID: u32 = 0x40;
 const UNIX_DIAG_NAME: u16 = 0;
 const UNIX_DIAG_VFS: u16 = 1;
+const UNIX_DIAG_PEER: u16 = 2;
+const UNIX_DIAG_ICONS: u16 = 3;
 const UNIX_DIAG_RQLEN: u16 = 4;
 const UNIX_DIAG_UID: u16 = 7;
 
@@ -37,6 +41,9 @@ pub(super) struct Entry {
     pub(super) uid: Option<u32>,
     /// The file it is bound to.
     pub(super) file: Option<SocketFile>,
+    /// The sockets at the other end, by inode: that of a connection, and those of connections that a listener has not
+    /// accepted. Asked for only by [`senders`].
+    pub(super) peers: Vec<u64>,
 }
 
 /// Listening Unix sockets, or all of them.
@@ -53,6 +60,29 @@ pub(super) fn pending() -> Result<Vec<u64>, Fault> {
     // A server has tens of thousands of Unix sockets; hardly ever does something wait in one.
     let waits = |entry: &Entry| entry.queue.is_some_and(|queue| queue.waiting > 0);
     Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
+}
+
+/// For each of these sockets (ascending): the users of the socket and of those at its other end, and the latter's inodes.
+pub(super) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, Fault> {
+    let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
+    let uids: BTreeMap<u64, u32> =
+        entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect();
+    let sender = |entry: &Entry| {
+        let uid = |inode: &u64| uids.get(inode).copied();
+        let uids = entry.uid.into_iter().chain(entry.peers.iter().filter_map(uid)).collect();
+        (entry.inode, Sender { uids, sockets: entry.peers.clone() })
+    };
+    let wanted = |entry: &&Entry| receivers.binary_search(&entry.inode).is_ok();
+    Ok(entries.iter().filter(wanted).map(sender).collect())
+}
+
+/// Who may have sent what waits in a socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sender {
+    /// The users who opened the sockets at both ends.
+    pub(super) uids: Vec<u32>,
+    /// The sockets at the other end.
+    pub(super) sockets: Vec<u64>,
 }
 
 fn dump_entries(states: u32, show: u32, keep: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Fault> {
@@ -98,6 +128,7 @@ pub(super) fn parse(message: &[u8]) -> Option<Entry> {
         queue: None,
         uid: None,
         file: None,
+        peers: Vec::new(),
     };
     attributes(message.get(MESSAGE..)?, |kind, value| match kind {
         UNIX_DIAG_NAME => entry.path = name(value),
@@ -109,6 +140,10 @@ pub(super) fn parse(message: &[u8]) -> Option<Entry> {
         UNIX_DIAG_VFS => {
             let parts = u32_at(value, 0).zip(u32_at(value, 4));
             entry.file = parts.map(|(inode, device)| SocketFile { device, inode });
+        }
+        UNIX_DIAG_PEER | UNIX_DIAG_ICONS => {
+            let peers = value.chunks_exact(4).filter_map(|inode| u32_at(inode, 0)).map(u64::from);
+            entry.peers.extend(peers.filter(|inode| *inode != 0));
         }
         UNIX_DIAG_UID => entry.uid = u32_at(value, 0),
         _ => {}
@@ -168,6 +203,7 @@ pub(super) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
             queue: None,
             uid: None,
             file: None,
+            peers: Vec::new(),
         })
     };
     // A socket may stand on two of the pages that the kernel writes.
