@@ -47,6 +47,8 @@ pub(super) enum Refusal {
     TimeNamespace,
     /// The kernel is locked down, in the mode `confidentiality`, and lets no program read its memory.
     Lockdown,
+    /// The program is called invalid, as it is where the kernel is locked down, and whether it is could not be read.
+    PerhapsLockdown(io::Error),
     /// Something failed.
     Failed(&'static str, io::Error),
 }
@@ -62,6 +64,11 @@ impl fmt::Display for Refusal {
             Refusal::Lockdown => {
                 f.write_str("the kernel is locked down (/sys/kernel/security/lockdown: confidentiality)")
             }
+            Refusal::PerhapsLockdown(error) => write!(
+                f,
+                "cannot load the program: {error}; a kernel in lockdown answers so, and /sys/kernel/security/lockdown \
+                 cannot be read"
+            ),
             Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
         }
     }
@@ -82,8 +89,9 @@ pub(super) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
         .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
     let program =
         calls::load(&program, program::LICENCE, layout.function).map_err(|error| match is_locked_down() {
-            true => Refusal::Lockdown,
-            false => Refusal::Failed("load the program", error),
+            Some(true) => Refusal::Lockdown,
+            None if error.raw_os_error() == Some(libc::EINVAL) => Refusal::PerhapsLockdown(error),
+            _ => Refusal::Failed("load the program", error),
         })?;
     let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
     let mut records = match many.then(|| by_process(program.as_fd())).flatten() {
@@ -106,10 +114,11 @@ pub(super) fn understands(types: &[u8]) -> bool {
     btf::layout(types, &program::WANTED).is_ok()
 }
 
-/// Returns whether lockdown takes from BPF programs the function that reads the kernel's memory. The verifier then
-/// reports a program that calls it as invalid (security/lockdown, kernel/trace/bpf_trace.c since 5.4).
-fn is_locked_down() -> bool {
-    std::fs::read("/sys/kernel/security/lockdown").is_ok_and(|modes| forbids_reading(&modes))
+/// Returns whether lockdown takes from BPF programs the function that reads the kernel's memory; `None` if that cannot
+/// be read, for instance because securityfs is not mounted. The verifier calls a program that uses the function invalid
+/// (observed on 6.12 with lockdown=confidentiality; kernel/trace/bpf_trace.c since 5.4).
+fn is_locked_down() -> Option<bool> {
+    std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| forbids_reading(&modes))
 }
 
 /// `none integrity [confidentiality]`: the mode in brackets is in force.

@@ -1,0 +1,600 @@
+#!/usr/bin/env python3
+"""Stages sockets of many kinds, runs allears on each in three modes, and compares its answers with what was staged.
+
+walk   root, --holders walk        bpf    root, --holders bpf        user   uid 1000 (dev), no options
+Commands without --holders (why, free, wait) run once as root, in the column walk. "-" means not run.
+
+To add a situation, add a line to SITUATIONS: name, stage, target, right answer. Checks read JSON fields and exit codes,
+never wording. Every command and its output goes to standard error, results to standard output.
+"""
+import ctypes
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+ALLEARS, FIXTURE, DEV = "/payload/allears", "/payload/examples/fixture", 1000
+MODES = {"walk": (0, ["--holders", "walk"]), "bpf": (0, ["--holders", "bpf"]), "user": (DEV, [])}
+KERNEL = tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
+LIBC = ctypes.CDLL(None, use_errno=True)
+STREAM, DATAGRAM, SEQPACKET = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
+SCTP, MPTCP, DCCP = 132, 262, 33
+REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+TO_LOOPBACK = (socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
+PLAIN_LISTENERS = ["tcp=127.0.0.1:2090", "tcp=[::1]:2091", "udp=0.0.0.0:2092"]
+
+
+def locked():
+    """Whether the kernel is locked down so far that no BPF program reads its memory."""
+    try:
+        return "[confidentiality]" in open("/sys/kernel/security/lockdown").read()
+    except OSError:
+        return False
+
+
+LOCKED = locked()
+
+
+class NotStaged(Exception):
+    """This kernel or this guest lacks something that the situation needs."""
+
+
+# ---- Stages: context managers that yield the pids which hold the socket ---------------------------------------------
+
+def tcp(address, port, dual=None, options=(), listens=True, protocol=0, kind=STREAM):
+    """Returns a function that opens a TCP socket; `server` calls it in the server's process."""
+    def open_it():
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, protocol)
+        if dual is not None:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+        for option in options:
+            opened.setsockopt(*option)
+        opened.bind((address, port))
+        if listens:
+            opened.listen(5)
+        return opened
+    return open_it
+
+
+def udp(address, port, **more):
+    return tcp(address, port, listens=False, kind=DATAGRAM, **more)
+
+
+def unix(name):
+    def open_it():
+        opened = socket.socket(socket.AF_UNIX)
+        if name.startswith("/") and os.path.exists(name):
+            os.unlink(name)
+        opened.bind(name.replace("@", "\0"))
+        opened.listen(3)
+        return opened
+    return open_it
+
+
+def dccp(address, port):
+    service = (269, 2, (42).to_bytes(4, "big"))
+    return tcp(address, port, options=[service], protocol=DCCP, kind=6)
+
+
+def connected_udp():
+    client = udp("127.0.0.1", 2021)()
+    client.connect(("127.0.0.1", 2005))
+    return client
+
+
+@contextmanager
+def server(open_it, uid=0, prepare=lambda: None):
+    """A process that opens a socket and keeps it open."""
+    ready, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            prepare()
+            if uid:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+                LIBC.prctl(4, 1)  # PR_SET_DUMPABLE: setuid cleared it, and the user could not read /proc/PID/fd
+            kept = open_it()
+            os.write(tell, b"+")
+        except BaseException as error:
+            os.write(tell, repr(error).encode())
+            os._exit(1)
+        while kept:
+            signal.pause()
+    os.close(tell)
+    reply = os.read(ready, 4000).decode()
+    os.close(ready)
+    try:
+        if reply != "+":
+            raise NotStaged(reply)
+        yield [pid]
+    finally:
+        kill(pid)
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass
+
+
+def with_many_files(open_it):
+    return lambda: [open_it(), *(open("/dev/null") for _ in range(1200))]
+
+
+def more_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+
+
+def another_network():
+    if LIBC.unshare(0x40000000):  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+@contextmanager
+def program(command, uid=0, holder=lambda pid: pid):
+    """A program that prints a line when it is ready and then keeps running."""
+    with subprocess.Popen(command, user=uid, group=uid, extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as running:
+        try:
+            if not running.stdout.readline():
+                raise NotStaged(running.stderr.read().decode()[-200:].strip())
+            yield [holder(running.pid)]
+        finally:
+            running.kill()
+
+
+def fixture(*steps, uid=0):
+    """The project's test fixture: `tcp=ADDRESS:PORT`, then what happens to the socket."""
+    return program([FIXTURE, *steps], uid) if os.path.exists(FIXTURE) else unavailable("run without FIXTURE")
+
+
+@contextmanager
+def unavailable(what):
+    raise NotStaged(what)
+    yield
+
+
+def python_server(port):
+    code = f"import socket, time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); print(1, flush=True); time.sleep(9999)"
+    return ["-S", "-c", code]
+
+
+def long_name(port):
+    copy = "/tmp/a-server-with-a-name-longer-than-fifteen"
+    shutil.copy(os.path.realpath("/usr/bin/python3"), copy)
+    return program([copy, *python_server(port)])
+
+
+def another_pid_namespace(port):
+    def child(pid):
+        return int(open(f"/proc/{pid}/task/{pid}/children").read().split()[0])
+    return program(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "python3", *python_server(port)], holder=child)
+
+
+@contextmanager
+def kernel(command, undo):
+    """A socket that the kernel opens for itself; no process holds it."""
+    done = subprocess.run(["sh", "-ec", command], capture_output=True, text=True)
+    try:
+        if done.returncode:
+            raise NotStaged(done.stderr.strip())
+        yield []
+    finally:
+        subprocess.run(["sh", "-c", undo], stderr=subprocess.DEVNULL)
+
+
+def wireguard(port, then="", undo="ip link del wg0"):
+    return kernel("umask 077; wg genkey >/run/wg.key; ip link add wg0 type wireguard; "
+                  f"wg set wg0 listen-port {port} private-key /run/wg.key; ip link set wg0 up; {then}", undo)
+
+
+@contextmanager
+def zombie():
+    """A process that has exited and was not reaped: it holds nothing."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    try:
+        yield []
+    finally:
+        kill(pid)
+
+
+@contextmanager
+def time_wait(port):
+    listener = tcp("127.0.0.1", port, options=[(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)])()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        listener.accept()[0].close()
+        client.recv(1)
+    listener.close()
+    yield []
+
+
+@contextmanager
+def together(*stages):
+    with ExitStack() as stack:
+        yield [pid for stage in stages for pid in stack.enter_context(stage)]
+
+
+@contextmanager
+def module(name, stage):
+    if subprocess.run(["modprobe", name], capture_output=True).returncode:
+        raise NotStaged(f"no module {name}")
+    with stage as pids:
+        yield pids
+
+
+# ---- Right answers: `problems(mode, pids)` returns what is wrong, or None if the mode does not apply ----------------
+
+def allears(uid, *words, timeout=60):
+    """Runs allears. Returns its exit code and its JSON document, or None if the output is no JSON."""
+    begun = time.time()
+    try:
+        environment = {"PATH": os.environ["PATH"], "HOME": "/home/dev" if uid else "/root"}
+        done = subprocess.run([ALLEARS, *words], user=uid, group=uid, extra_groups=[], cwd="/", env=environment, timeout=timeout,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        return "none", None
+    took = f"{1000 * (time.time() - begun):.0f} ms"
+    print(f"\n{'$' if uid else '#'} allears {' '.join(words)}   [{done.returncode}, {took}]\n{done.stdout}{done.stderr}",
+          file=sys.stderr, flush=True)
+    try:
+        return done.returncode, json.loads(done.stdout)
+    except ValueError:
+        return done.returncode, None
+
+
+def state(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1][0]
+    except OSError:
+        return "gone"
+
+
+def pids_of(holders):
+    return sorted({holder["pid"] for holder in holders})
+
+
+@dataclass
+class Listed:
+    """The list has it. Root sees its holders; a user sees none, and `unseen` instead, unless the process is the user's `own`.
+
+    `unseen`: no process has it open, and this is the reason that root gets.
+    `certain_since`: on older kernels the holder may also be a candidate, with any reason but "kernel".
+    `shown_since`: older kernels do not list such a socket; exit code 3 (could not tell) is right there, 1 (nothing) is not.
+    """
+    name: str
+    stage: object
+    target: str
+    fields: dict = field(default_factory=dict)
+    rows: int | None = 1
+    own: bool = False
+    unseen: str | None = None
+    options: tuple = ()
+    certain_since: tuple = (0,)
+    shown_since: tuple = (0,)
+
+    def problems(self, mode, pids):
+        uid, how = MODES[mode]
+        code, document = allears(uid, "--json", *how, *self.options, self.target)
+        if KERNEL < self.shown_since and code == 3:
+            return []
+        if document is None:
+            return [f"exit code {code}, no document"]
+        rows = document["listeners"]
+        found = []
+        if code != 0 or not rows or self.rows not in (None, len(rows)):
+            found.append(f"exit code {code} for 0, {len(rows)} rows for {self.rows or 'some'}")
+        for row in rows:
+            found += [f"{key} is {row[key]!r} for {value!r}" for key, value in self.fields.items() if row[key] != value]
+        return found + (self.wrong_holders(mode, pids, rows) if rows else [])
+
+    def wrong_holders(self, mode, pids, rows):
+        seen = pids_of(holder for row in rows for holder in row["holders"])
+        reasons = {row["unseen"] and row["unseen"]["reason"] for row in rows}
+        candidates = pids_of(one for row in rows if row["unseen"] for one in row["unseen"]["candidates"])
+        brief = f"holders {seen}, unseen {sorted(map(str, reasons))}, candidates {candidates}; staged {pids}"
+        found = [f"candidate {pid} is a zombie" for pid in candidates if state(pid) == "Z"]
+        if self.unseen or (mode == "user" and not self.own):
+            right = not seen and (None not in reasons if mode == "user" else reasons == {self.unseen})
+            right = right and not (mode == "user" and reasons == {"kernel"} and self.unseen != "kernel")
+        else:
+            right = seen == sorted(pids) and reasons == {None}
+            if KERNEL < self.certain_since:
+                right = right or (not seen and "kernel" not in reasons and set(pids) <= set(candidates))
+        return found if right else [*found, brief]
+
+
+@dataclass
+class Absent:
+    """The scan is complete, and nothing matches."""
+    name: str
+    stage: object
+    target: str
+
+    def problems(self, mode, pids):
+        uid, how = MODES[mode]
+        code, document = allears(uid, "--json", *how, self.target)
+        if document is None:
+            return [f"exit code {code}, no document"]
+        right = code == 1 and document["complete"] and not document["listeners"]
+        return [] if right else [f"exit code {code}, complete {document['complete']}, {len(document['listeners'])} rows"]
+
+
+@dataclass
+class Why:
+    """`allears why` has one of these verdicts, and `can_bind` (None: either) agrees with the exit code."""
+    name: str
+    stage: object
+    target: str
+    verdicts: tuple
+    can_bind: bool | None = False
+
+    def problems(self, mode, pids):
+        if mode == "bpf":
+            return None
+        code, document = allears(MODES[mode][0], "why", "--json", self.target)
+        if document is None:
+            return [f"exit code {code}, no document"]
+        verdict, can_bind = document["verdict"], document["can_bind"]
+        right = verdict in self.verdicts and self.can_bind in (None, can_bind) and code == (0 if can_bind else 1)
+        return [] if right else [f"{verdict}, can_bind {can_bind}, exit code {code}; right: {' or '.join(self.verdicts)}, {self.can_bind}"]
+
+
+@dataclass
+class Free:
+    """`allears free --yes` ends the holders. A user is refused, unless the process is the user's `own`.
+
+    `shown_since`: older kernels do not list such a socket; exit code 1 (still held) is right there.
+    """
+    name: str
+    stage: object
+    target: str
+    own: bool = False
+    shown_since: tuple = (0,)
+
+    def problems(self, mode, pids):
+        if mode == "bpf":
+            return None
+        allowed = mode == "walk" or self.own
+        code, _ = allears(MODES[mode][0], "free", "--yes", "--json", "--timeout", "2s", self.target)
+        alive = [pid for pid in pids if state(pid) not in ("gone", "Z")]
+        right = (code == 0 and not alive) if allowed else (code == 3 and alive == pids)
+        right = right or (KERNEL < self.shown_since and code in (1, 3) and alive == pids)
+        return [] if right else [f"exit code {code}, alive {alive} of {pids}"]
+
+
+@dataclass
+class Refused:
+    """`allears free --yes` refuses, even for root: there is no process to end."""
+    name: str
+    stage: object
+    target: str
+
+    def problems(self, mode, pids):
+        if mode == "bpf":
+            return None
+        code, _ = allears(MODES[mode][0], "free", "--yes", "--json", "--timeout", "1s", self.target)
+        return [] if code == 3 else [f"exit code {code} for 3"]
+
+
+@dataclass
+class Wait:
+    """`allears wait` times out while nothing listens, and ends when something does."""
+    name: str
+    stage: object
+    target: str
+    later: object
+
+    def problems(self, mode, pids):
+        if mode == "bpf":
+            return None
+        uid = MODES[mode][0]
+        code, _ = allears(uid, "wait", "--timeout", "300ms", self.target)
+        if code != 1:
+            return [f"exit code {code} for 1 while nothing listens"]
+        waiting = subprocess.Popen([ALLEARS, "wait", "--timeout", "20s", self.target], user=uid, group=uid, extra_groups=[],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self.later():
+            code = waiting.wait()
+        return [] if code == 0 else [f"exit code {code} for 0"]
+
+
+@dataclass
+class SameAsSs:
+    """`ss -tulnH` and allears list the same sockets."""
+    name: str
+    stage: object
+
+    def problems(self, mode, pids):
+        uid, how = MODES[mode]
+        code, document = allears(uid, "--json", *how)
+        if document is None:
+            return [f"exit code {code}, no document"]
+        theirs = set()
+        for line in subprocess.run(["ss", "-tulnH"], capture_output=True, text=True, check=True).stdout.splitlines():
+            protocol, _, _, _, local = line.split()[:5]
+            address, _, port = local.rpartition(":")
+            theirs.add((protocol, address.partition("%")[0].strip("[]").replace("*", "::"), int(port)))
+        rows = [row for row in document["listeners"] if row["protocol"] in ("tcp", "udp")]
+        ours = {(row["protocol"], row["address"].partition("%")[0], row["port"]) for row in rows}
+        found = [f"only ss: {sorted(theirs - ours)}"] if theirs - ours else []
+        return found + ([f"only allears: {sorted(ours - theirs)}"] if ours - theirs else [])
+
+
+@dataclass
+class Lockdown:
+    """BPF is refused, with a message that names lockdown; without options the walk finds the holder."""
+    name: str
+    stage: object
+    target: str
+
+    def problems(self, mode, pids):
+        if mode == "user":
+            return None
+        how = ["--holders", "bpf"] if mode == "bpf" else ["--verbose"]
+        done = subprocess.run([ALLEARS, *how, "--json", self.target], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        wanted = 3 if mode == "bpf" else 0
+        found = [] if done.returncode == wanted else [f"exit code {done.returncode} for {wanted}"]
+        return found + ([] if "lockdown" in done.stderr else [f"lockdown is not named: {done.stderr.strip()[:200]}"])
+
+
+# ---- The table ------------------------------------------------------------------------------------------------------
+# Stages are lambdas because each mode stages its own.
+
+def plain(diag):
+    """Situations that run with the kernel's diag modules and without them."""
+    def known(dual):
+        return {"dual_stack": dual} if diag else {}  # /proc/net does not have it
+
+    v6only = lambda: server(tcp("::", 2004, dual=False))
+    return [
+        Listed("TCP, IPv4", lambda: server(tcp("127.0.0.1", 2001)), "tcp/2001", {"dual_stack": False, "state": "listen"}),
+        Listed("TCP, IPv6", lambda: server(tcp("::1", 2002)), "tcp/2002", {"dual_stack": False}),
+        Listed("TCP, both families", lambda: server(tcp("::", 2003, dual=True)), "tcp/2003", known(True)),
+        Listed("TCP, IPv6 alone", v6only, "tcp/2004", known(False)),
+        Listed("TCP, own", lambda: server(tcp("127.0.0.1", 2018), uid=DEV), "tcp/2018", own=True),
+        Listed("TCP, SO_REUSEPORT, two processes",
+               lambda: together(*(server(tcp("127.0.0.1", 2007, options=[REUSEPORT])) for _ in range(2))), "tcp/2007", rows=2),
+        Listed("UDP, IPv4", lambda: server(udp("0.0.0.0", 2005)), "udp/2005"),
+        Listed("UDP, IPv6", lambda: server(udp("::1", 2006)), "udp/2006"),
+        Listed("Unix, path", lambda: server(unix("/run/matrix.sock")), "/run/matrix.sock"),
+        Listed("Unix, abstract", lambda: server(unix("@matrix")), "@matrix"),
+        Listed("bound, never listened: --all", lambda: server(tcp("127.0.0.1", 2008, listens=False)), "tcp/2008", {"state": "bound"},
+               options=("--all",), shown_since=(6, 8) if diag else (99,)),
+        Why("bound, never listened: why", lambda: server(tcp("127.0.0.1", 2008, listens=False)), "127.0.0.1:2008", ("bound", "unknown")),
+        Why("TCP, IPv6 alone: why for IPv4", v6only, "0.0.0.0:2004", ("free",), can_bind=True),
+        Why("nothing: why", lambda: together(), "2050", ("free",), can_bind=True),
+    ]
+
+
+SITUATIONS = [
+    *plain(diag=True),
+    Why("TCP: why", lambda: server(tcp("127.0.0.1", 2001)), "2001", ("listening",)),
+    Why("TCP, both families: why", lambda: server(tcp("::", 2003, dual=True)), "2003", ("listening",)),
+    Why("UDP: why", lambda: server(udp("0.0.0.0", 2005)), "udp/2005", ("listening",)),
+    Why("TIME_WAIT: why", lambda: time_wait(2009), "127.0.0.1:2009", ("time-wait",), can_bind=None),
+    Absent("nothing", lambda: together(), "2050"),
+    Absent("UDP, connected", lambda: server(connected_udp), "udp/2021"),
+    Listed("name longer than 15", lambda: long_name(2010), "tcp/2010"),
+    Listed("bound to a device", lambda: server(tcp("0.0.0.0", 2019, options=[TO_LOOPBACK])), "tcp/2019", {"interface": "lo"}),
+    Listed("another pid namespace", lambda: another_pid_namespace(2020), "tcp/2020"),
+    Absent("another network namespace", lambda: server(tcp("127.0.0.1", 2011), prepare=another_network), "tcp/2011"),
+    Listed("another network namespace: all", lambda: server(tcp("127.0.0.1", 2011), prepare=another_network), "tcp/2011",
+           options=("--all-namespaces",)),
+    Listed("a zombie of the same user", lambda: together(zombie(), server(tcp("127.0.0.1", 2015))), "tcp/2015"),
+    Listed("thread with its own descriptors", lambda: fixture("own-table=127.0.0.1:2012"), "tcp/2012"),
+    Listed("thread with its own descriptors, own", lambda: fixture("own-table=127.0.0.1:2024", uid=DEV), "tcp/2024", own=True),
+    Listed("io_uring fixed file", lambda: fixture("tcp=127.0.0.1:2013", "ring"), "tcp/2013", certain_since=(6, 18)),
+    Listed("io_uring fixed file, own", lambda: fixture("tcp=127.0.0.1:2023", "ring", uid=DEV), "tcp/2023", own=True,
+           certain_since=(6, 18)),
+    Listed("in a message not yet received", lambda: fixture("tcp=127.0.0.1:2014", "in-flight"), "tcp/2014", unseen="in-flight"),
+    Listed("MPTCP", lambda: server(tcp("127.0.0.1", 2016, protocol=MPTCP)), "tcp/2016"),
+    Listed("MPTCP, IPv6, own", lambda: server(tcp("::1", 2026, protocol=MPTCP), uid=DEV), "tcp/2026", own=True),
+    Why("MPTCP: why", lambda: server(tcp("127.0.0.1", 2016, protocol=MPTCP)), "127.0.0.1:2016", ("listening",)),
+    Listed("SCTP", lambda: server(tcp("127.0.0.1", 2017, protocol=SCTP)), "2017", {"protocol": "sctp"}),
+    Listed("SCTP, IPv6, own", lambda: server(tcp("::", 2027, protocol=SCTP), uid=DEV), "2027", {"protocol": "sctp"}, own=True),
+    Listed("SCTP, one to many", lambda: server(tcp("0.0.0.0", 2028, protocol=SCTP, kind=SEQPACKET)), "2028", {"protocol": "sctp"}),
+    Listed("DCCP", lambda: module("dccp_ipv4", server(dccp("127.0.0.1", 2029))), "2029", {"protocol": "dccp"}),
+    Listed("vxlan", lambda: kernel("ip link add vx0 type vxlan id 42 dstport 4789; ip link set vx0 up", "ip link del vx0"),
+           "udp/4789", rows=None, unseen="kernel"),
+    Listed("geneve", lambda: kernel("ip link add gn0 type geneve id 7 remote 127.0.0.1; ip link set gn0 up", "ip link del gn0"),
+           "udp/6081", rows=None, unseen="kernel"),
+    Listed("fou", lambda: module("fou", kernel("ip fou add port 5555 ipproto 4", "ip fou del port 5555")), "udp/5555", unseen="kernel"),
+    Listed("WireGuard", lambda: wireguard(51820), "udp/51820", rows=2, unseen="kernel"),
+    Listed("WireGuard, link in another namespace",
+           lambda: wireguard(51821, "ip netns add vpn; ip link set wg0 netns vpn; ip -n vpn link set wg0 up", "ip netns del vpn"),
+           "udp/51821", rows=None, unseen="kernel"),
+    Listed("WireGuard, a message waits elsewhere", lambda: together(wireguard(51822), fixture("tcp=127.0.0.1:2025", "in-flight")),
+           "udp/51822", rows=2, unseen="kernel"),
+    Refused("WireGuard: free", lambda: wireguard(51823), "udp/51823"),
+    # With a thousand files open BPF is worth it, so that it is tried and refused.
+    Lockdown("lockdown", lambda: server(with_many_files(tcp("127.0.0.1", 2040)), prepare=more_files), "tcp/2040"),
+    SameAsSs("rows as ss has", lambda: fixture(*PLAIN_LISTENERS)),
+    Free("TCP: free", lambda: server(tcp("127.0.0.1", 2031)), "2031"),
+    Free("TCP, own: free", lambda: server(tcp("127.0.0.1", 2032), uid=DEV), "2032", own=True),
+    Free("TCP, both families: free", lambda: server(tcp("::", 2033, dual=True)), "2033"),
+    Free("TCP, SO_REUSEPORT: free", lambda: together(*(server(tcp("127.0.0.1", 2034, options=[REUSEPORT])) for _ in range(2))), "2034"),
+    Free("UDP: free", lambda: server(udp("0.0.0.0", 2035)), "udp/2035"),
+    Free("bound, never listened: free", lambda: server(tcp("127.0.0.1", 2037, listens=False)), "2037", shown_since=(6, 8)),
+    Wait("wait", lambda: together(), "2036", lambda: server(tcp("127.0.0.1", 2036))),
+]
+
+
+# ---- The run --------------------------------------------------------------------------------------------------------
+
+class Table:
+    def __init__(self, only):
+        self.only, self.ok, self.bad = only, 0, 0
+
+    def title(self, text):
+        print(f"\n{text:<42}{''.join(f'{mode:<6}' for mode in MODES)}", flush=True)
+
+    def row(self, situation):
+        if self.only not in situation.name:
+            return
+        only_locked = isinstance(situation, Lockdown)
+        if only_locked and not LOCKED:
+            return
+        print(f"\n==== {situation.name}", file=sys.stderr, flush=True)
+        cells, remarks = [], {}
+        for mode in MODES:
+            if mode == "bpf" and LOCKED and not only_locked:
+                cells.append("-")
+                continue
+            try:
+                with situation.stage() as pids:
+                    found = situation.problems(mode, pids)
+            except (NotStaged, OSError) as error:
+                cells, remarks = ["-"] * len(MODES), {str(error): ["not staged"]}
+                break
+            except (LookupError, TypeError, ValueError, subprocess.SubprocessError) as error:
+                found = [f"{type(error).__name__}: {error}"]
+            cells.append("-" if found is None else "BAD" if found else "ok")
+            for problem in found or ():
+                remarks.setdefault(problem, []).append(mode)
+        self.ok += cells.count("ok")
+        self.bad += cells.count("BAD")
+        print(f"{situation.name:<42}{''.join(f'{cell:<6}' for cell in cells)}", flush=True)
+        for problem, modes in remarks.items():
+            print(f"    {', '.join(modes)}: {problem}"[:400], flush=True)
+
+
+def modules():
+    return {line.split()[0] for line in open("/proc/modules")}
+
+
+def main():
+    table = Table(sys.argv[1] if len(sys.argv) > 1 else "")
+    print(f"Linux {platform.release()}, BTF: {os.path.exists('/sys/kernel/btf/vmlinux')}", flush=True)
+    loader = open("/proc/sys/kernel/modprobe").read()
+    with open("/proc/sys/kernel/modprobe", "w") as out:
+        out.write("/bin/false")
+    if not [name for name in modules() if name.endswith("_diag")]:
+        table.title("without tcp_diag, udp_diag, unix_diag")
+        for situation in plain(diag=False):
+            table.row(situation)
+    with open("/proc/sys/kernel/modprobe", "w") as out:
+        out.write(loader)
+    table.title("with them")
+    for situation in SITUATIONS:
+        table.row(situation)
+    print(f"\nsituations: {table.ok} ok, {table.bad} bad", flush=True)
+
+
+main()
