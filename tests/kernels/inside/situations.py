@@ -9,6 +9,7 @@ never wording. Every command and its output goes to standard error, results to s
 """
 import ctypes
 import json
+import mmap
 import os
 import platform
 import re
@@ -16,8 +17,10 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +31,7 @@ KERNEL = tuple(int(number) for number in re.findall(r"\d+", platform.release())[
 LIBC = ctypes.CDLL(None, use_errno=True)
 STREAM, DATAGRAM, SEQPACKET = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 SCTP, MPTCP, DCCP = 132, 262, 33
+NEWNS, NEWNET = 0x20000, 0x40000000
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 TO_LOOPBACK = (socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
 PLAIN_LISTENERS = ["tcp=127.0.0.1:2090", "tcp=[::1]:2091", "udp=0.0.0.0:2092"]
@@ -93,7 +97,7 @@ def connected_udp():
 
 @contextmanager
 def server(open_it, uid=0, prepare=lambda: None):
-    """A process that opens a socket and keeps it open."""
+    """A process that opens a socket and keeps what `open_it` returns."""
     ready, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -110,7 +114,7 @@ def server(open_it, uid=0, prepare=lambda: None):
         except BaseException as error:
             os.write(tell, repr(error).encode())
             os._exit(1)
-        while kept:
+        while kept is not None:
             signal.pause()
     os.close(tell)
     reply = os.read(ready, 4000).decode()
@@ -121,6 +125,81 @@ def server(open_it, uid=0, prepare=lambda: None):
         yield [pid]
     finally:
         kill(pid)
+
+
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def in_hidden_network(how, port):
+    """Returns a function that listens in a network namespace which is not that of a process's first thread."""
+    def listener():
+        check(LIBC.unshare(NEWNET))
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return tcp("0.0.0.0", port)()
+
+    def open_it():
+        if how == "thread":
+            opened, ready = [], threading.Event()
+
+            def serve():
+                opened.append(listener())
+                ready.set()
+                threading.Event().wait()
+            threading.Thread(target=serve, daemon=True).start()
+            if not ready.wait(20):
+                raise NotStaged("the thread did not listen")
+            return opened
+        before = os.open("/proc/self/ns/net", os.O_RDONLY)
+        kept = [listener()]
+        if how == "descriptor":
+            kept.append(os.open("/proc/self/ns/net", os.O_RDONLY))
+        if how == "mount":
+            place = f"/tmp/namespace-{os.getpid()}"
+            open(place, "w").close()
+            check(LIBC.unshare(NEWNS))
+            check(LIBC.mount(None, b"/", None, 0x44000, None))  # private, recursively
+            check(LIBC.mount(b"/proc/self/ns/net", place.encode(), None, 4096, None))
+        check(LIBC.setns(before, NEWNET))
+        os.close(before)
+        return kept
+    return open_it
+
+
+def without_descriptor(how, port):
+    """Returns a function that leaves a listener in no descriptor table: a system call, a ring or a mapping keeps it."""
+    def open_it():
+        opened = (udp if how == "recv" else tcp)("127.0.0.1", port)()
+        fd = opened.detach()
+        kept = []
+        waits = {"accept": lambda: LIBC.accept(fd, None, None),
+                 "recv": lambda: LIBC.recv(fd, ctypes.create_string_buffer(9), 9, 0),
+                 "poll": lambda: LIBC.poll(struct.pack("ihh", fd, 1, 0), 1, -1)}
+        if how in waits:
+            threading.Thread(target=waits[how], daemon=True).start()
+        elif how == "io_uring":
+            kept.append(accept_in_a_ring(fd))
+        else:
+            LIBC.mmap.restype = ctypes.c_void_p
+            if LIBC.mmap(None, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0) == ctypes.c_void_p(-1).value:
+                raise NotStaged("a socket of TCP cannot be mapped")
+        time.sleep(1)
+        os.close(fd)
+        return kept
+    return open_it
+
+
+def accept_in_a_ring(fd):
+    parameters = ctypes.create_string_buffer(120)
+    ring = check(LIBC.syscall(425, 4, parameters))
+    tail, array = struct.unpack_from("I", parameters, 44)[0], struct.unpack_from("I", parameters, 64)[0]
+    queue, entries = mmap.mmap(ring, array + 16, offset=0), mmap.mmap(ring, 256, offset=0x10000000)
+    entries[:8] = struct.pack("BBHi", 13, 0, 0, fd)  # IORING_OP_ACCEPT
+    struct.pack_into("I", queue, tail, 1)
+    check(LIBC.syscall(426, ring, 1, 0, 0, None, 0))
+    return ring, queue, entries
 
 
 def kill(pid):
@@ -140,8 +219,7 @@ def more_files():
 
 
 def another_network():
-    if LIBC.unshare(0x40000000):  # CLONE_NEWNET
-        raise OSError(ctypes.get_errno(), "unshare")
+    check(LIBC.unshare(NEWNET))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
@@ -288,11 +366,15 @@ class Listed:
     options: tuple = ()
     certain_since: tuple = (0,)
     shown_since: tuple = (0,)
+    # Root gets the process as a candidate: it has the socket, and no descriptor of it.
+    candidate: bool = False
+    # A user may get "could not tell", exit code 3.
+    hidden_from_user: bool = False
 
     def problems(self, mode, pids):
         uid, how = MODES[mode]
         code, document = allears(uid, "--json", *how, *self.options, self.target)
-        if KERNEL < self.shown_since and code == 3:
+        if (KERNEL < self.shown_since or (self.hidden_from_user and mode == "user")) and code == 3:
             return []
         if document is None:
             return [f"exit code {code}, no document"]
@@ -313,6 +395,8 @@ class Listed:
         if self.unseen or (mode == "user" and not self.own):
             right = not seen and (None not in reasons if mode == "user" else reasons == {self.unseen})
             right = right and not (mode == "user" and reasons == {"kernel"} and self.unseen != "kernel")
+        elif self.candidate:
+            right = not seen and not {None, "kernel"} & reasons and set(pids) <= set(candidates)
         else:
             right = seen == sorted(pids) and reasons == {None}
             if KERNEL < self.certain_since:
@@ -497,6 +581,10 @@ SITUATIONS = [
     Absent("another network namespace", lambda: server(tcp("127.0.0.1", 2011), prepare=another_network), "tcp/2011"),
     Listed("another network namespace: all", lambda: server(tcp("127.0.0.1", 2011), prepare=another_network), "tcp/2011",
            options=("--all-namespaces",)),
+    *(Listed(f"another network namespace: kept by a {how}", lambda how=how: server(in_hidden_network(how, 2041)), "tcp/2041",
+             options=("--all-namespaces",), hidden_from_user=True) for how in ("thread", "mount", "descriptor", "socket")),
+    *(Listed(f"no descriptor: {how}", lambda how=how: server(without_descriptor(how, 2042)), "2042", candidate=True)
+      for how in ("accept", "recv", "poll", "io_uring", "mapping")),
     Listed("a zombie of the same user", lambda: together(zombie(), server(tcp("127.0.0.1", 2015))), "tcp/2015"),
     Listed("thread with its own descriptors", lambda: fixture("own-table=127.0.0.1:2012"), "tcp/2012"),
     Listed("thread with its own descriptors, own", lambda: fixture("own-table=127.0.0.1:2024", uid=DEV), "tcp/2024", own=True),
@@ -543,7 +631,7 @@ class Table:
         self.only, self.ok, self.bad = only, 0, 0
 
     def title(self, text):
-        print(f"\n{text:<42}{''.join(f'{mode:<6}' for mode in MODES)}", flush=True)
+        print(f"\n{text:<52}{''.join(f'{mode:<6}' for mode in MODES)}", flush=True)
 
     def row(self, situation):
         if self.only not in situation.name:
@@ -570,7 +658,7 @@ class Table:
                 remarks.setdefault(problem, []).append(mode)
         self.ok += cells.count("ok")
         self.bad += cells.count("BAD")
-        print(f"{situation.name:<42}{''.join(f'{cell:<6}' for cell in cells)}", flush=True)
+        print(f"{situation.name:<52}{''.join(f'{cell:<6}' for cell in cells)}", flush=True)
         for problem, modes in remarks.items():
             print(f"    {', '.join(modes)}: {problem}"[:400], flush=True)
 
