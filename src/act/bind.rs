@@ -1,5 +1,9 @@
 //! Real attempts to bind. A socket is bound and closed at once; it never listens, so that no peer can meet it.
 //!
+//! While an attempt has the port (some microseconds), a server that sets SO_REUSEADDR gets it all the same, and one that
+//! does not is refused. Who waits for a port therefore rehearses the bind, which takes no port, and makes an attempt only
+//! where the socket table cannot answer.
+//!
 //! UDP sockets are tried without SO_REUSEADDR and SO_REUSEPORT alone: with these a bind could succeed beside a server
 //! and take datagrams that are meant for it.
 
@@ -94,6 +98,15 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// One of the addresses with the port, and the scope where it needs one.
+    fn at(&self, address: IpAddr) -> SocketAddr {
+        let scope = self.interface.and_then(os::interface_index).unwrap_or(0);
+        match address {
+            IpAddr::V4(_) => SocketAddr::new(address, self.port),
+            IpAddr::V6(address) => SocketAddrV6::new(address, self.port, 0, scope).into(),
+        }
+    }
+
     /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
     fn addresses(&self) -> Vec<(IpAddr, bool)> {
         const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
@@ -160,23 +173,83 @@ fn attempt_with(place: &Place<'_>, options: Options) -> Vec<Attempt> {
 }
 
 fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: Options) -> io::Result<()> {
-    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let kind = if place.protocol == Protocol::Udp { Type::DGRAM } else { Type::STREAM };
-    let socket = Socket::new(domain, kind, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(v6only)?;
-    }
+    let socket = socket(place.protocol, address, v6only)?;
     match options {
         Options::Plain => {}
         Options::ReuseAddress => socket.set_reuse_address(true)?,
         Options::ReusePort => os::reuse_port(&socket)?,
     }
-    let scope = place.interface.and_then(os::interface_index).unwrap_or(0);
-    let address = match address {
-        IpAddr::V4(_) => SocketAddr::new(address, place.port),
-        IpAddr::V6(address) => SocketAddrV6::new(address, place.port, 0, scope).into(),
+    let address = SockAddr::from(place.at(address));
+    let bound = socket.bind(&address);
+    // At once: until then others may be refused the port.
+    drop(socket);
+    bound
+}
+
+fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socket> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let kind = if protocol == Protocol::Udp { Type::DGRAM } else { Type::STREAM };
+    let socket = Socket::new(domain, kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(v6only)?;
+    }
+    Ok(socket)
+}
+
+/// Rehearses a bind to each of the addresses that a place stands for, without taking the port for an instant: a socket that
+/// has another port already is bound once more. The system checks what the caller may do, refuses with its reason, and only
+/// then finds that the socket has a port. `refused` is `None` where everything but a conflict was checked and passed.
+///
+/// `None` if this system or this process cannot rehearse. An IPv6 address of elsewhere passes.
+#[cfg(feature = "cli")]
+pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
+    if !os::BOUND_SOCKETS_ARE_CHECKED {
+        return None;
+    }
+    let rehearse = |(address, v6only): (IpAddr, bool)| {
+        let socket = bound_elsewhere(place, address, v6only)?;
+        let refused = match socket.bind(&SockAddr::from(place.at(address))) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => None,
+            Err(error) => Some(Refusal::of(&error)),
+            // It had no port after all.
+            Ok(()) => return None,
+        };
+        Some(Attempt { address, v6only, options: as_servers_do(place.protocol), refused })
     };
-    socket.bind(&SockAddr::from(address))
+    place.addresses().into_iter().map(rehearse).collect()
+}
+
+/// Returns whether the socket table that `sees` looks for a port in shows a socket that is bound and does nothing else: one
+/// is made for that, with a port that the system gives.
+#[cfg(feature = "cli")]
+pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool {
+    let is_ipv4 = place.address.is_none_or(|address| address.is_ipv4());
+    let address: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let bound = bound_elsewhere(place, address, false);
+    let port = bound.as_ref().and_then(|socket| socket.local_addr().ok()?.as_socket());
+    port.is_some_and(|address| sees(address.port()))
+}
+
+/// A socket that is bound to loopback, at a port that the system gives, and lets others have that port.
+#[cfg(feature = "cli")]
+fn bound_elsewhere(place: &Place<'_>, address: IpAddr, v6only: bool) -> Option<Socket> {
+    let own = match (address.is_ipv4(), v6only || !address.is_unspecified()) {
+        (true, _) => IpAddr::from(Ipv4Addr::LOCALHOST),
+        (false, true) => Ipv6Addr::LOCALHOST.into(),
+        (false, false) => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
+    };
+    // The system may give the very port that is asked about.
+    for _ in 0..3 {
+        let socket = socket(place.protocol, address, v6only).ok()?;
+        if place.protocol == Protocol::Tcp {
+            socket.set_reuse_address(true).ok()?;
+        }
+        socket.bind(&SockAddr::from(SocketAddr::new(own, 0))).ok()?;
+        if socket.local_addr().ok()?.as_socket()?.port() != place.port {
+            return Some(socket);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -209,6 +282,31 @@ mod tests {
         assert_eq!(attempt_otherwise(&place(Protocol::Udp, port)), []);
         let refused = attempt(&place(Protocol::Udp, port));
         assert_eq!(refused[0].refused.as_ref().map(|refusal| refusal.kind), Some(RefusalKind::InUse));
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn a_rehearsal_takes_no_port_and_passes_where_one_may_bind() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            for address in [None, Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv4Addr::UNSPECIFIED.into())] {
+                let rehearsed = rehearse(&Place { address, ..place(protocol, port) });
+                assert_eq!(rehearsed.is_some(), os::BOUND_SOCKETS_ARE_CHECKED, "{protocol:?} {address:?}");
+                let rehearsed = rehearsed.unwrap_or_default();
+                assert!(
+                    rehearsed.iter().all(|it| it.refused.is_none()),
+                    "a holder does not matter: {rehearsed:?}"
+                );
+            }
+        }
+        if os::BOUND_SOCKETS_ARE_CHECKED {
+            let elsewhere =
+                Place { address: Some("192.0.2.7".parse().unwrap()), ..place(Protocol::Tcp, 10309) };
+            let refused = rehearse(&elsewhere).unwrap()[0].refused.clone().unwrap();
+            assert_eq!(refused.kind, RefusalKind::NotLocal);
+        }
+        assert!(is_seen(&place(Protocol::Tcp, port), |other| other != port && other != 0));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::wait::{Waited, Wanted, wait_until};
+use super::wait::{Now, Waited, Wanted, wait_until};
 use crate::{Error, ErrorKind, Listener, PathContent, Query, Target, os};
 
 /// Waits until a state is reached or time is up. `tick` is told how long it has been after each scan.
@@ -15,12 +15,15 @@ pub(crate) fn wait_unix(
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
-    let mut scan = || match wanted {
-        Wanted::Listening => {
-            let answered = Query::new().target(target.clone()).is_answered()?;
-            Ok((answered == Some(true), answered.is_some()))
-        }
-        Wanted::Free => is_free(target),
+    let mut scan = |_| {
+        let (is_reached, is_certain) = match wanted {
+            Wanted::Listening => {
+                let answered = Query::new().target(target.clone()).is_answered()?;
+                (answered == Some(true), answered.is_some())
+            }
+            Wanted::Free => is_free(target)?,
+        };
+        Ok((Now::from_reached(is_reached), is_certain))
     };
     wait_until(&mut scan, timeout, tick)
 }

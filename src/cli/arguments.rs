@@ -149,7 +149,7 @@ pub(super) struct Wait {
     #[arg(long, conflicts_with = "free")]
     pub(super) listening: bool,
 
-    /// Wait until it can be bound
+    /// Wait until you can bind it
     #[arg(long)]
     pub(super) free: bool,
 

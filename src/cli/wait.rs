@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use super::arguments::Wait;
 use super::exit::Exit;
+use super::runtimes::runtimes;
 use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
 use super::{fail, say, written};
 use crate::Target;
-use crate::act::{wait, why};
+use crate::act::wait::{self, Refused};
+use crate::act::why;
+use crate::render::escape::escape;
 use crate::render::{answers, answers_json, words};
+use crate::shell;
+use crate::verdict::Asked;
 
 /// Waits.
 pub(super) fn run(arguments: &Wait) -> Exit {
@@ -42,17 +47,22 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         Err(_) if arguments.quiet => return Exit::Unknown,
         Err(error) => return fail(&error.to_string(), None),
     };
-    let exit = match (waited.reached, waited.complete) {
+    let exit = match (waited.reached, waited.complete && !waited.is_hopeless) {
         (true, _) => Exit::Found,
         (false, true) => Exit::NotFound,
         (false, false) => Exit::Unknown,
     };
+    // Why a bind is refused that no listener explains.
+    let refused = waited.refused.as_ref().filter(|_| !arguments.quiet);
+    let reason = refused.map(|refused| reason(&asked, refused));
     if arguments.quiet {
         return exit;
     }
     let mut out = Vec::new();
     if arguments.json {
-        let made = answers_json::wait(&asked, wanted.as_str(), waited.reached, waited.took, &found, &mut out);
+        let refused = refused.zip(reason.as_deref());
+        let waited = (waited.reached, waited.took);
+        let made = answers_json::wait(&asked, wanted.as_str(), waited, refused, &found, &mut out);
         return written(made.and_then(|()| write_out(&out)), exit);
     }
     if let Ok(others) = why::listeners_of_other_protocol(&asked)
@@ -73,16 +83,41 @@ pub(super) fn run(arguments: &Wait) -> Exit {
             let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
         }
-        (Exit::Unknown, _) => {
+        (Exit::Unknown, wait::Wanted::Free) => {
+            let why = reason.unwrap_or_default();
+            let help = shell::quote(&asked.to_string().as_str().into());
+            let help = help.map(|typed| format!("waiting does not help; allears why {typed} explains it"));
+            return fail(
+                &format!("{subject} cannot be bound: {}", escape(&why.as_str().into())),
+                help.as_deref(),
+            );
+        }
+        (Exit::Unknown, wait::Wanted::Listening) => {
             return fail(
                 "it could not be told whether something listens: not every socket can be seen",
                 None,
             );
         }
-        (_, wait::Wanted::Free) => format!("{subject} is still not free {after}"),
+        (_, wait::Wanted::Free) => {
+            let why =
+                reason.map_or_else(String::new, |reason| format!(": {}", escape(&reason.as_str().into())));
+            format!("{subject} is still not free {after}{why}")
+        }
         (_, wait::Wanted::Listening) => format!("nothing listens on {subject} {after}"),
     };
     written(write_out(format!("{line}\n").as_bytes()), exit)
+}
+
+/// The reason of a refusal. Where sockets may be in the way, the verdict names them.
+fn reason(asked: &Asked, refused: &Refused) -> String {
+    let refusal = &refused.refusal;
+    if let Some(hindrance) = &refused.hindrance {
+        return hindrance.phrase(asked);
+    }
+    let verdict = why::why_asked(asked, &runtimes()).ok();
+    let verdict =
+        verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
+    verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason)
 }
 
 pub(super) fn spell(duration: Duration) -> String {

@@ -9,6 +9,12 @@ use super::Local;
 /// Whether servers set SO_REUSEADDR here as a rule. It means: what is left of closed connections does not block.
 pub(crate) const SERVERS_REUSE: bool = true;
 
+/// Whether a bind of a socket that has a port already fails only after all checks but the one for conflicts. Linux' order
+/// in `inet_bind` and `inet6_bind` (5.10 to 7.3): security modules, BPF programs of the cgroup, the address (IPv4), the
+/// privilege, and then EINVAL.
+#[cfg(feature = "cli")]
+pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = cfg!(target_os = "linux");
+
 /// An error's name as the manuals have it: `EADDRINUSE`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match error.raw_os_error() {

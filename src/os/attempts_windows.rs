@@ -7,6 +7,10 @@ use super::Local;
 /// Whether servers set SO_REUSEADDR here as a rule.
 pub(crate) const SERVERS_REUSE: bool = false;
 
+/// Whether a bind of a socket that has a port already is checked in any way: not known here.
+#[cfg(feature = "cli")]
+pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = false;
+
 /// An error's name, the one that Unix has where there is one: `EADDRINUSE`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match (error.kind(), error.raw_os_error()) {

@@ -101,6 +101,8 @@ use jiff::Timestamp;
 
 use crate::shell::Shell;
 
+#[cfg(feature = "cli")]
+pub(crate) use attempts::BOUND_SOCKETS_ARE_CHECKED;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use end_signal::EndSignal;

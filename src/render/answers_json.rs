@@ -10,6 +10,7 @@ use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document}
 use super::{answers, plan as phrases};
 use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome, action_name};
+use crate::act::wait::Refused;
 use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::Asked;
 use crate::{Listener, Protocol, Target, Verdict};
@@ -96,11 +97,15 @@ struct DoneJson<'a> {
 }
 
 #[derive(Serialize)]
-struct WaitJson {
+struct WaitJson<'a> {
     schema: &'static str,
     target: TargetJson,
     wanted: &'static str,
     reached: bool,
+    /// Why a bind is refused, if no listener explains it.
+    error: Option<&'a str>,
+    hindrance: Option<&'static str>,
+    reason: Option<&'a str>,
     waited_ms: u64,
     listeners: Vec<ListenerJson>,
 }
@@ -281,12 +286,15 @@ pub(crate) fn wait_unix(
 pub(crate) fn wait(
     asked: &Asked,
     wanted: &'static str,
-    reached: bool,
-    waited: Duration,
+    (reached, waited): (bool, Duration),
+    refused: Option<(&Refused, &str)>,
     listeners: &[Listener],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let document = WaitJson {
+        error: refused.map(|(refused, _)| refused.refusal.name.as_str()),
+        hindrance: refused.and_then(|(refused, _)| Some(refused.hindrance.as_ref()?.as_str())),
+        reason: refused.map(|(_, reason)| reason),
         schema: SCHEMA,
         target: target(asked),
         wanted,

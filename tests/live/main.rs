@@ -131,6 +131,8 @@ mod users;
 #[cfg(unix)]
 mod wait;
 #[cfg(unix)]
+mod wait_free;
+#[cfg(unix)]
 mod watch;
 #[cfg(unix)]
 mod why;
@@ -267,6 +269,8 @@ const READY: &[Cases] = &[
     probe::cases,
     #[cfg(unix)]
     wait::cases,
+    #[cfg(unix)]
+    wait_free::cases,
     #[cfg(unix)]
     watch::cases,
     #[cfg(unix)]

@@ -68,7 +68,11 @@ Examples:
 Checks every 5 ms at first and every 200 ms later; no process is looked at until
 the state is reached.
 
-Exit status: 0 reached, 1 timed out, 2 a mistake in the arguments, 3 could not tell.";
+--free ends when you can bind the port: nothing has it, and nothing forbids it to
+you. The test does not keep a server from starting there meanwhile.
+
+Exit status: 0 reached, 1 timed out, 2 a mistake in the arguments, 3 could not tell,
+or waiting does not help: a privilege is missing, or a policy forbids the port.";
 
 pub(super) const WATCH: &str = "\
 Examples:

@@ -1,0 +1,249 @@
+//! `wait --free`: it ends when the caller can bind the port, and what it does to find out disturbs nobody.
+
+use crate::stage::{Fixture, Look, NOBODY, Need, folder, in_own_network, ip, ordinary_user, port, set_limit};
+use crate::why_limits::VETH;
+use serde_json::Value;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+cases![
+    a_port_that_needs_a_privilege_is_not_free[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_port_that_a_sandbox_forbids_is_not_free[Need::Linux, LANDLOCK],
+    a_port_that_a_program_of_the_cgroup_refuses_is_not_free[Need::Linux, Need::Root, POST_BIND],
+    an_address_that_is_not_usable_yet_is_waited_for[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+    an_address_of_elsewhere_is_not_waited_for[Need::Linux],
+    the_table_decides_and_no_port_is_taken[Need::Kernel(6, 8), Need::Root, Need::Cgroup, Need::STRACE],
+    an_attempt_is_made_once_and_lets_servers_in[Need::Linux, Need::STRACE],
+    a_server_without_options_is_never_refused[Need::Kernel(6, 8), Need::Root, Need::Cgroup, PYTHON],
+    what_was_left_of_connections_is_not_tried_again_and_again[Need::Linux, Need::STRACE],
+];
+
+/// Runs the rest of its arguments where no port of TCP may be bound.
+const NO_BIND: &str = "\
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+handled = struct.pack('QQ', 0, 1)
+ruleset = libc.syscall(444, handled, len(handled), 0)
+assert ruleset >= 0
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.syscall(446, ruleset, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+";
+
+const PYTHON: Need = Need::Program("python3");
+
+/// Landlock that knows of ports.
+const LANDLOCK: Need = Need::Success("Landlock for ports", &["python3", "-c", NO_BIND, "true"]);
+
+/// Runs the rest of its arguments in a cgroup that refuses a port of IPv4 after it was taken.
+const REFUSED_LATE: &str = "\
+import ctypes, os, struct, subprocess, sys
+libc = ctypes.CDLL(None, use_errno=True)
+port = int(sys.argv[1])
+def call(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes.ljust(128, b'\\0'))
+    result = libc.syscall({'x86_64': 321}.get(os.uname().machine, 280), command, buffer, 128)
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+one = lambda code, registers, offset, value: struct.pack('BBhi', code, registers, offset, value)
+program = ctypes.create_string_buffer(one(0x61, 0x12, 44, 0) + one(0xb7, 0, 0, 1) + one(0x55, 2, 1, port)
+    + one(0xb7, 0, 0, 0) + one(0x95, 0, 0, 0), 40)
+license = ctypes.create_string_buffer(b'GPL')
+pointer = ctypes.addressof
+loaded = call(5, struct.pack('IIQQIIQII16sII', 9, 5, pointer(program), pointer(license), 0, 0, 0, 0, 0, b'late', 0, 12))
+folder = next(line.split()[4] for line in open('/proc/self/mountinfo') if ' - cgroup2 ' in line)
+folder += '/allears-late-%d' % os.getpid()
+os.mkdir(folder)
+try:
+    place = os.open(folder, os.O_RDONLY)
+    call(8, struct.pack('IIII', place, loaded, 12, 0))
+    inside = lambda: open(folder + '/cgroup.procs', 'w').write('0')
+    code = subprocess.run(sys.argv[2:], preexec_fn=inside).returncode
+finally:
+    os.rmdir(folder)
+sys.exit(code)
+";
+
+/// BPF programs of a cgroup.
+const POST_BIND: Need =
+    Need::Success("BPF programs of a cgroup", &["python3", "-c", REFUSED_LATE, "1", "true"]);
+
+fn wait_free(arguments: &[&str]) -> Look {
+    Look::at(["wait", "--free"].iter().chain(arguments).copied())
+}
+
+/// The text and the document of what cannot be bound, whatever one waits for.
+#[track_caller]
+fn must_be_hopeless(look: impl Fn(&[&str]) -> Look, target: &str, error: &str) {
+    let seen = look(&[target]).run().code(3);
+    seen.must(!seen.errors().contains("is free") && seen.stdout.is_empty(), "it is not called free");
+    seen.must(
+        seen.errors().contains("cannot be bound") && seen.errors().contains("allears why"),
+        "why, and who tells",
+    );
+    look(&["-q", target]).run().code(3);
+    let seen = look(&["--json", target]).run().code(3);
+    let document: Value = serde_json::from_str(seen.text()).expect("a document");
+    seen.equal(&document["reached"], &Value::Bool(false), "reached");
+    seen.equal(document["error"].as_str(), Some(error), "error");
+    seen.must(document["hindrance"].is_string(), "hindrance");
+    seen.must(document["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "reason");
+}
+
+fn a_port_that_needs_a_privilege_is_not_free() {
+    in_own_network(|| {
+        set_limit("ipv4/ip_unprivileged_port_start", "700");
+        let as_nobody = |arguments: &[&str]| wait_free(arguments).user(Some(NOBODY));
+        for target in ["600", "127.0.0.1:600", "udp/600", "[::1]:600"] {
+            must_be_hopeless(as_nobody, target, "EACCES");
+        }
+        // It is told at once, whoever has the port.
+        let _server = Fixture::start(["tcp=127.0.0.1:600"]);
+        must_be_hopeless(as_nobody, "600", "EACCES");
+        as_nobody(&["800"]).run().code(0);
+        wait_free(&["601"]).run().code(0);
+    });
+}
+
+fn a_port_that_a_sandbox_forbids_is_not_free() {
+    let inside = |arguments: &[&str]| wait_free(arguments).through(["python3", "-c", NO_BIND]);
+    must_be_hopeless(inside, &port().to_string(), "EACCES");
+    // The sandbox forbids TCP.
+    inside(&[&format!("udp/{}", port())]).run().code(0);
+}
+
+fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
+    let refused = port().to_string();
+    let inside =
+        |arguments: &[&str]| wait_free(arguments).through(["python3", "-c", REFUSED_LATE, refused.as_str()]);
+    must_be_hopeless(inside, &refused, "EPERM");
+    inside(&[&port().to_string()]).run().code(0);
+}
+
+fn an_address_that_is_not_usable_yet_is_waited_for() {
+    in_own_network(|| {
+        ip("link add x0 type veth peer name x1");
+        set_limit("ipv6/conf/x1/accept_dad", "1");
+        set_limit("ipv6/conf/x1/dad_transmits", "60");
+        ip("link set x0 up");
+        ip("link set x1 up");
+        ip("addr add fd00:beef::1/64 dev x1");
+        let waiting = wait_free(&["[fd00:beef::1]:8080"]).start().goes_on_for(Duration::from_millis(300));
+        let late = wait_free(&["[fd00:beef::1]:8080", "--timeout=200ms"]).run().code(1);
+        late.must(!late.text().contains("is free"), "it is not called free");
+        // An address that is added without the detection is usable at once.
+        ip("addr del fd00:beef::1/64 dev x1");
+        ip("addr add fd00:beef::1/64 dev x1 nodad");
+        waiting.end();
+        wait_free(&["[fd00:beef::1]:8080"]).run().code(0);
+    });
+}
+
+fn an_address_of_elsewhere_is_not_waited_for() {
+    must_be_hopeless(wait_free, &format!("192.0.2.7:{}", port()), "EADDRNOTAVAIL");
+    must_be_hopeless(wait_free, &format!("[2001:db8::7]:{}", port()), "EADDRNOTAVAIL");
+}
+
+/// The binds of this port that a traced run made, as strace(1) wrote them.
+fn binds(log: &std::path::Path, port: u16) -> Vec<String> {
+    let calls = std::fs::read_to_string(log).expect("strace writes what it saw");
+    let wanted = format!("htons({port})");
+    calls.lines().filter(|call| call.contains("bind(") && call.contains(&wanted)).map(str::to_owned).collect()
+}
+
+/// The words before a program that is traced.
+fn tracing(log: &std::path::Path) -> Vec<String> {
+    // Made here, since whoever is traced may be another user.
+    std::fs::write(log, "").expect("make a file for strace");
+    std::fs::set_permissions(log, Permissions::from_mode(0o666)).expect("a file for anybody");
+    let log = log.to_str().expect("a path in text");
+    ["strace", "-f", "-e", "trace=bind,setsockopt", "-o", log].map(str::to_owned).to_vec()
+}
+
+fn the_table_decides_and_no_port_is_taken() {
+    for (name, target) in [("tcp", ""), ("udp", "udp/"), ("one", "127.0.0.1:")] {
+        let (log, port) = (folder().join(format!("wait-table-{name}")), port());
+        let seen = wait_free(&[&format!("{target}{port}")]).through(tracing(&log)).run().code(0);
+        let binds = binds(&log, port);
+        seen.must(!binds.is_empty(), "permissions are tested");
+        let taken: Vec<_> = binds.iter().filter(|call| !call.contains("EINVAL")).collect();
+        seen.must(taken.is_empty(), &format!("none of these takes the port: {taken:?}"));
+    }
+}
+
+fn an_attempt_is_made_once_and_lets_servers_in() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let (log, port) = (folder().join("wait-attempts"), server.port());
+    let waiting = wait_free(&[&port.to_string()])
+        .user(ordinary_user())
+        .through(tracing(&log))
+        .start()
+        .goes_on_for(Duration::from_millis(500));
+    let tried = binds(&log, port).into_iter().filter(|call| call.ends_with("= 0")).count();
+    assert_eq!(tried, 0, "nothing is tried while it listens");
+    drop(server);
+    let seen = waiting.end().code(0);
+    let taken = binds(&log, port).into_iter().filter(|call| call.ends_with("= 0")).count();
+    seen.must(taken <= 3, &format!("once for each address: {taken}"));
+    let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let shares = calls.matches("SO_REUSEADDR").count();
+    seen.must(shares >= taken, "each lets in a server that sets SO_REUSEADDR");
+}
+
+/// Starts and ends a server again and again, one that sets no option: nothing at all may have its port then.
+const SERVERS: &str = "\
+import errno, socket, sys, time
+port, refused, count, end = int(sys.argv[1]), 0, 0, time.monotonic() + 1.2
+while time.monotonic() < end:
+    server = socket.socket()
+    try:
+        server.bind(('0.0.0.0', port))
+        server.listen()
+        count += 1
+    except OSError as error:
+        assert error.errno == errno.EADDRINUSE
+        refused += 1
+    server.close()
+print(refused, count)
+";
+
+fn a_server_without_options_is_never_refused() {
+    let port = port().to_string();
+    let mut servers = Command::new("python3");
+    // A process of their own: what is started here has copies of descriptors for an instant.
+    let servers = servers.args(["-c", SERVERS, &port]).stdout(Stdio::piped()).spawn().expect("start python3");
+    let begun = Instant::now();
+    let mut reached = 0;
+    while begun.elapsed() < Duration::from_secs(1) {
+        let seen = wait_free(&["--timeout=20ms", &port]).run();
+        reached += u32::from(seen.status.success());
+    }
+    let output = servers.wait_with_output().expect("the servers end");
+    let told = String::from_utf8(output.stdout).expect("numbers");
+    let (refused, served) = told.trim().split_once(' ').expect("two numbers");
+    assert_eq!(
+        refused, "0",
+        "servers were refused the port; {served} were not; {reached} times it was called free"
+    );
+    assert!(served.parse::<u32>().expect("a number") > 100, "many servers came and went: {served}");
+}
+
+fn what_was_left_of_connections_is_not_tried_again_and_again() {
+    // A client that was bound without SO_REUSEADDR has the port until its connection ends.
+    let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let port = port();
+    let client = Fixture::start([format!("client-from=127.0.0.1:{port},127.0.0.1:{}", far.port())]);
+    let log = folder().join("wait-left");
+    let target = format!("127.0.0.1:{port}");
+    let seen = wait_free(&["-q", "--timeout=700ms", &target]).through(tracing(&log)).run().code(1);
+    let tried = binds(&log, port).into_iter().filter(|call| call.contains("EADDRINUSE")).count();
+    seen.equal(tried, 1, "attempts for one state");
+    let seen = wait_free(&["--timeout=50ms", &target]).run().code(1);
+    seen.must(
+        seen.text().contains("still not free") && seen.text().contains("connection"),
+        "and it says why",
+    );
+    drop(client);
+}
