@@ -211,6 +211,9 @@ impl Answer<'_> {
                     answers::outcome(plan, outcome, &self.options, &mut text)?;
                 }
             }
+            if self.arguments.dry_run && self.plans.iter().any(|prepared| !prepared.plan.steps.is_empty()) {
+                writeln!(text, "nothing was done: a dry run shows what would be done")?;
+            }
             write_out(&text)?;
         }
         let obstacles: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.obstacle.as_ref()).collect();

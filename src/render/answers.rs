@@ -229,7 +229,14 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             _ => "is free".to_owned(),
         },
         Some(Obstacle::Held) if outcome.came_back => format!("is held again: {}", held_by(plan, outcome)),
+        // Without a step nothing was tried, and nothing is "still" as it was.
+        Some(Obstacle::Held) if outcome.done.is_empty() => {
+            format!("is held {}; nothing was done", held_by(plan, outcome))
+        }
         Some(Obstacle::Held) => format!("is still held: {}", held_by(plan, outcome)),
+        Some(Obstacle::Lingers { reason, .. }) if outcome.done.is_empty() => {
+            format!("is not free: no process listens, but {}", escape(&reason.as_str().into()))
+        }
         Some(Obstacle::Lingers { reason, .. }) => {
             format!("is still held: no process listens any more, but {}", escape(&reason.as_str().into()))
         }

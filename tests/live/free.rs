@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 cases![
     a_port_nobody_holds_is_free[Need::Linux],
     a_dry_run_does_nothing[Need::Linux],
+    a_dry_run_is_no_outcome[Need::Linux],
     a_forked_server_is_ended_whole[Need::Linux],
     every_listener_of_the_port_is_ended[Need::Linux, Need::Ipv6],
     only_what_was_asked_about_is_ended[Need::Linux],
@@ -97,6 +98,7 @@ fn a_dry_run_does_nothing() {
     for pid in server.family() {
         text.must(text.text().contains(&pid.to_string()), "the plan names every holder");
     }
+    text.must(text.text().contains("nothing was done"), "it says so");
     must_still_hold(&text, &[&server]);
     let json = Answer::of(Look::at(["free", "--dry-run", "--json", &target]).run().without_panic());
     json.seen.equal(steps(&json, "plan"), server.family(), "the plan names every holder");
@@ -107,6 +109,23 @@ fn a_dry_run_does_nothing() {
 
     let done = freed(&["--yes", &target], 0);
     done.seen.equal(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
+}
+
+fn a_dry_run_is_no_outcome() {
+    // A connection has the port, and there is nobody to end.
+    let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let own = port();
+    let _client = Fixture::start([format!("client-from=127.0.0.1:{own},127.0.0.1:{}", far.port())]);
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    for (target, what) in [
+        (format!("127.0.0.1:{own}"), "is not free"),
+        (server.port().to_string(), "nothing was done"),
+        (format!("127.0.0.1:{own},{}", server.port()), "nothing was done"),
+    ] {
+        let seen = Look::at(["free", "--dry-run", &target]).run().without_panic().code(1);
+        seen.must(!seen.text().contains("still"), "nothing was tried that left it as it was");
+        seen.must(seen.text().contains(what), what);
+    }
 }
 
 fn a_forked_server_is_ended_whole() {
