@@ -4,6 +4,7 @@
 
 mod forwarded;
 mod known;
+pub(crate) mod monitors;
 pub(crate) mod relay;
 pub(crate) mod reply;
 pub(crate) mod rootless;

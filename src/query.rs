@@ -8,7 +8,7 @@ mod selection;
 use std::path::PathBuf;
 
 use crate::act::forwarding;
-use crate::containers::{Found, Inquiry, Runtimes};
+use crate::containers::{Found, Inquiry, Runtimes, monitors};
 use crate::knowledge::notes;
 use crate::os::{self, HolderSearch, Reader};
 use crate::{Connection, Error, Gap, Listener, Protocol, Snapshot, Socket, State, Target};
@@ -257,9 +257,13 @@ impl Query {
         let gaps = os::socket_units(&mut snapshot.listeners, false);
         snapshot.gaps.extend(gaps);
         inquiry.name(&mut snapshot.listeners);
+        monitors::name(&mut snapshot.listeners);
         if let Some(publishers) = publishers {
             let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
-            let (matching, _) = selection.split(forwarded, |listener| &listener.socket);
+            let (mut matching, _) = selection.split(forwarded, |listener| &listener.socket);
+            let untold = forwarding::drop_unreachable_loopback(&mut matching, &|_| None);
+            snapshot.complete &= untold.is_none();
+            snapshot.gaps.extend(untold);
             snapshot.listeners.extend(matching);
             // A port that is published without a socket has no holder that a filter could ask for.
             let is_known = ruled.is_some() || selection.filters_by_process();

@@ -1,9 +1,11 @@
 //! Connections on loopback: what answers at a port, whatever the table says. Nothing is sent over them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket as SockSocket, Type};
 
 use crate::os::threads;
 use crate::snapshot::{Outcome, Probe};
@@ -19,16 +21,14 @@ const TOGETHER: usize = 32;
 /// Connects, and closes what was connected.
 fn probe(address: SocketAddr, limit: Duration) -> Probe {
     let begun = Instant::now();
-    let connected = TcpStream::connect_timeout(&address, limit);
+    let connected = connect(address, limit);
     let took = begun.elapsed();
     let outcome = match connected {
         // A socket can meet itself, where the system gives it the very port it connects to.
-        Ok(stream) if stream.local_addr().ok() == Some(address) => Outcome::Refuses,
-        Ok(stream) => {
-            // A reset leaves nothing behind at either end, and no TIME_WAIT on the port that is asked about.
-            let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-            Outcome::Accepts
+        Ok(socket) if socket.local_addr().ok().and_then(|own| own.as_socket()) == Some(address) => {
+            Outcome::Refuses
         }
+        Ok(_) => Outcome::Accepts,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Refuses,
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outcome::Silent,
@@ -36,6 +36,15 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
         },
     };
     Probe { outcome, took }
+}
+
+/// Connects, so that closing sends a reset, however this process ends. A reset leaves nothing behind at either end: no
+/// connection that somebody has yet to accept, and no TIME_WAIT on the port that is asked about.
+fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
+    let socket = SockSocket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    socket.connect_timeout(&SockAddr::from(address), limit)?;
+    Ok(socket)
 }
 
 /// What a connection to an address of this machine meets where nobody listens.

@@ -8,10 +8,11 @@ use super::{connect, observe};
 use crate::Error;
 #[cfg(feature = "cli")]
 use crate::containers::Runtimes;
-use crate::containers::{Found, Inquiry, relay};
+use crate::containers::{Found, Inquiry, monitors, relay};
 use crate::os::{self, ForwardingRule, RulesUnread};
 #[cfg(feature = "cli")]
 use crate::plan::Forwarding;
+use crate::shell;
 use crate::verdict::Asked;
 use crate::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 
@@ -45,6 +46,7 @@ pub(crate) fn forwarding(asked: &Asked, runtimes: &Runtimes) -> Result<Forwardin
     let (mut known, _) = observe::holders(rows)?;
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut known);
+    monitors::name(&mut known);
     let evidence = gather(asked, &mut inquiry, &listening, &known);
     let answered = evidence.answered();
     let forwarded: Vec<Listener> =
@@ -74,6 +76,8 @@ pub(super) fn gather(
     };
     let publishers = inquiry.publishers(found);
     let mut forwarded = observe::forwarded(inquiry, publishers, asked, listening, known);
+    let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
+    let untold = drop_unreachable_loopback(&mut forwarded, &meets);
     let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
     rules.complete(&mut forwarded);
     forwarded.extend(rules.forwarded);
@@ -82,8 +86,55 @@ pub(super) fn gather(
     // Nobody but this machine reaches a loopback address, and it was refused there.
     let is_loopback = asked.address.is_some_and(|address| address.to_canonical().is_loopback());
     let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
-    let unknown = rules.unknown.or(silent).filter(|_| !(is_loopback && is_refused));
+    let unknown = rules.unknown.or(untold).or(silent).filter(|_| !(is_loopback && is_refused));
     Evidence { forwarded, reached, unknown }
+}
+
+/// Drops the loopback addresses that a container runtime publishes and no rule forwards. Docker publishes 127.0.0.1 by a
+/// socket of docker-proxy; its rules leave loopback alone, unless the proxy is turned off. `meets` tells what a connection
+/// to an address met, if one was made. Returns a gap if some were dropped that may be forwarded.
+pub(crate) fn drop_unreachable_loopback(
+    forwarded: &mut Vec<Listener>,
+    meets: &dyn Fn(SocketAddr) -> Option<Outcome>,
+) -> Option<Gap> {
+    let mut untold: Vec<SocketAddr> = Vec::new();
+    forwarded.retain(|listener| {
+        let socket = &listener.socket;
+        let Some((address, port)) = socket.endpoint.address().zip(socket.endpoint.port()) else {
+            return true;
+        };
+        if socket.state != State::Forwarded || !address.to_canonical().is_loopback() {
+            return true;
+        }
+        match meets(SocketAddr::new(address, port)) {
+            Some(Outcome::Accepts) => return true,
+            Some(Outcome::Refuses) => return false,
+            _ => {}
+        }
+        let (is_forwarded, all_read) = match os::privileged() {
+            false => (false, false),
+            true => {
+                let rules = os::forwarding_rules(socket.protocol, port, &[address]);
+                let reaches = |rule: &ForwardingRule| rule.is_from_here && rule.addresses.contains(&address);
+                (rules.rules.iter().any(reaches), rules.unread.is_empty())
+            }
+        };
+        if !is_forwarded && !all_read {
+            untold.push(SocketAddr::new(address, port));
+        }
+        is_forwarded
+    });
+    let first = untold.first()?;
+    let detail = format!(
+        "whether {} is forwarded to a container that publishes it: the forwarding rules could not be read",
+        untold.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    );
+    let (reason, command) = match os::privileged() {
+        true => ("not-understood", None),
+        false => ("permission", shell::allears_with_rights(&["why".to_owned(), first.port().to_string()])),
+    };
+    let help = command.map(|command| format!("{command} reads them"));
+    Some(Gap::new("forwarding", reason, untold.len(), detail, help.as_deref()))
 }
 
 /// What the rules of the kernel tell of one port.

@@ -7,7 +7,6 @@ pub(crate) mod connect;
 pub(crate) mod forwarding;
 #[cfg(feature = "cli")]
 pub(crate) mod hindrance;
-mod monitors;
 mod observe;
 #[cfg(feature = "cli")]
 pub(crate) mod prepare;

@@ -9,7 +9,7 @@ use super::forwarding::forwarding;
 use super::observe;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
-use crate::containers::{Inquiry, Runtimes};
+use crate::containers::{Inquiry, Runtimes, monitors};
 use crate::manager::Account;
 use crate::os::{self, Grip, Row};
 use crate::plan::{
@@ -160,8 +160,8 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
     }
     let (mut sockets, _) = observe::holders(wanted)?;
     Inquiry::new(runtimes).name(&mut sockets);
-    super::monitors::name(&mut sockets);
-    super::monitors::add_units(&mut sockets);
+    monitors::name(&mut sockets);
+    monitors::add_units(&mut sockets);
     for listener in sockets {
         let port = listener.socket.endpoint.port().and_then(|port| by_port.get_mut(&port));
         if let Some(port) = port {

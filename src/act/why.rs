@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
 use super::{accounts, forwarding, observe};
-use crate::containers::{Inquiry, Runtimes};
+use crate::containers::{Inquiry, Runtimes, monitors};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
-use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, State, Target};
+use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, Socket, State, Target};
 
 /// More connections than this are not looked at one by one.
 const MOST_CONNECTIONS: usize = 256;
@@ -29,6 +29,11 @@ pub fn why(target: &Target) -> Result<Verdict, Error> {
 
 /// The same for what a target was understood as.
 pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, Error> {
+    Ok(why_scanned(asked, runtimes)?.0)
+}
+
+/// The same, with every listener of the port that the scan behind the verdict found, in the way or not.
+pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict, Vec<Socket>), Error> {
     let asked = asked.clone();
     let place = Place::of(&asked);
     let (mut attempts, table) = attempt_and_look(&asked, &place)?;
@@ -42,8 +47,8 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(more);
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut sockets);
-    super::monitors::name(&mut sockets);
-    super::monitors::add_units(&mut sockets);
+    monitors::name(&mut sockets);
+    monitors::add_units(&mut sockets);
     let clients = match connected && listens && asked.protocol == Protocol::Tcp {
         true => clients(&asked)?,
         false => Vec::new(),
@@ -68,7 +73,9 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
     gaps.extend(unnamed);
     let accounts = accounts::accounts(accounts::containers(&sockets));
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
-    Ok(verdict::judge(Observation {
+    let others = other_protocol.iter().map(|listener| listener.socket.clone());
+    let scanned = listening.into_iter().chain(others).collect();
+    let verdict = verdict::judge(Observation {
         os: std::env::consts::OS,
         sockets,
         other_protocol,
@@ -88,7 +95,8 @@ pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, E
         accounts,
         gaps,
         asked,
-    }))
+    });
+    Ok((verdict, scanned))
 }
 
 /// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the

@@ -1,5 +1,5 @@
-//! What keeps a port on which nothing listens from being bound. The socket table and the attempt to bind are two moments:
-//! an answer that rests on both has to be right in both.
+//! What keeps a port on which nothing listens from being bound. That nothing listens, and why it cannot be bound, are both
+//! from the scan that the verdict rests on, so that they are true of the same moment.
 
 use super::arguments::List;
 use crate::act::why;
@@ -17,18 +17,13 @@ pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
         if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(target)) {
             break;
         }
-        let verdict = why::asked(target)
-            .and_then(|asked| why::why_asked(&asked, &super::runtimes::runtimes()))
-            .ok()
-            .filter(|verdict| verdict.can_bind != Some(true));
-        let listens = verdict
-            .iter()
-            .flat_map(|verdict| &verdict.standing_in_the_way)
-            .any(|listener| listener.socket.is_listener() && query.selection().concerns(&listener.socket));
-        if !listens {
-            return Ok((snapshot, verdict));
+        let scanned =
+            why::asked(target).and_then(|asked| why::why_scanned(&asked, &super::runtimes::runtimes()));
+        let Ok((verdict, listening)) = scanned else { break };
+        if !listening.iter().any(|socket| query.selection().concerns(socket)) {
+            return Ok((snapshot, Some(verdict).filter(|verdict| verdict.can_bind != Some(true))));
         }
-        // It listens by now.
+        // Something listens by now.
         snapshot = query.look()?;
     }
     Ok((snapshot, None))

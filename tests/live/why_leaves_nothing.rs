@@ -1,6 +1,8 @@
 //! `why` only tries: it leaves nothing on the port, listens nowhere, and sends nothing to anybody it found.
 
-use crate::stage::{Look, Need, folder, in_own_network, listen_strictly, port};
+use crate::stage::{Answer, Look, Need, folder, in_own_network, ip, listen_strictly, port};
+use crate::why_limits::nft;
+use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
@@ -8,7 +10,71 @@ cases![
     a_port_asked_about_can_be_had_at_once[Need::Linux, Need::Root, Need::Ipv6, Need::NETWORK_NAMESPACE],
     nothing_is_listened_on_and_nobody_called[Need::Linux, Need::STRACE],
     a_listener_is_not_called[Need::Linux],
+    a_proxy_keeps_nothing_of_a_probe[Need::Linux, Need::Root, TPROXY],
+    a_probe_that_is_killed_leaves_nothing[Need::Linux, Need::STRACE],
 ];
+
+/// Rules that hand connections to a port over to a socket of another one.
+const TPROXY: Need = Need::Success(
+    "tproxy in nftables",
+    &[
+        "unshare",
+        "--net",
+        "nft",
+        "add table ip t; add chain ip t c { type filter hook prerouting priority -150; }; \
+        add rule ip t c tcp dport 1 tproxy to 127.0.0.1:2",
+    ],
+);
+
+/// What a proxy that takes a port over has not accepted yet has that port. Nothing of a probe may stay there.
+fn a_proxy_keeps_nothing_of_a_probe() {
+    use nix::sys::socket::{setsockopt, sockopt::IpTransparent};
+    in_own_network(|| {
+        let proxy = TcpListener::bind("127.0.0.1:9000").expect("a proxy");
+        setsockopt(&proxy, IpTransparent, &true).expect("a transparent socket");
+        nft("add table ip t; add chain ip t c { type filter hook prerouting priority -150; }; \
+            add rule ip t c tcp dport 8080 tproxy to 127.0.0.1:9000 meta mark set 1 accept");
+        ip("rule add fwmark 1 lookup 100");
+        ip("route add local 0.0.0.0/0 dev lo table 100");
+        let mut verdicts = Vec::new();
+        for _ in 0..3 {
+            let answer = Answer::of(Look::at(["why", "--json", "8080"]).run().code(0));
+            answer.seen.equal(&answer.document["standing_in_the_way"], &json!([]), "no trace is an obstacle");
+            verdicts.push(answer.document["verdict"].clone());
+            let all = Look::at(["--json", "-a", "8080"]).run();
+            let document: Value = serde_json::from_str(all.text()).expect("a document");
+            let sockets = document["listeners"].as_array().expect("listeners");
+            let left: Vec<_> = sockets.iter().filter(|socket| socket["state"] != "forwarded").collect();
+            all.must(left.is_empty(), &format!("no socket has the port: {left:?}"));
+            let wait = Look::at(["wait", "--free", "--timeout=5s", "8080"]).run().code(0);
+            wait.must(wait.text().contains("is free"), "it can be bound");
+        }
+        assert!(verdicts.iter().all(|verdict| *verdict == "forwarded"), "the same each time: {verdicts:?}");
+        proxy.set_nonblocking(true).expect("do not wait");
+        let (mut peer, _) = proxy.accept().expect("the proxy was called, as only that tells");
+        let read = std::io::Read::read(&mut peer, &mut [0]).map_err(|error| error.kind());
+        assert!(matches!(read, Ok(0) | Err(ErrorKind::ConnectionReset)), "closed by a reset: {read:?}");
+    });
+}
+
+/// The reset is arranged for before the connection is made.
+fn a_probe_that_is_killed_leaves_nothing() {
+    let (log, port) = (folder().join("why-linger"), port());
+    let words =
+        ["strace", "-f", "-e", "trace=setsockopt,connect", "-o", log.to_str().expect("a path in text")];
+    let seen = Look::at(["why".to_owned(), port.to_string()]).through(words).run().code(0);
+    let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let called: Vec<&str> = calls
+        .lines()
+        .filter(|call| call.contains("SO_LINGER") || call.contains(&format!("htons({port})")))
+        .collect();
+    seen.must(!called.is_empty(), "it connects");
+    for pair in called.chunks(2) {
+        let arranged =
+            matches!(pair, [first, second] if first.contains("l_linger=0") && second.contains("connect("));
+        seen.must(arranged, &format!("first SO_LINGER, then the connection: {pair:?}"));
+    }
+}
 
 fn a_port_asked_about_can_be_had_at_once() {
     in_own_network(|| {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::container_starters;
 use super::pinned::arguments;
 use super::procfs::{self, Stat};
 use super::supervised::service_of;
 use crate::os::LONGEST_ANCESTRY;
-use crate::{Parent, Process, Service, Supervisor, Text, supervisor};
+use crate::{Container, Parent, Process, Service, Supervisor, Text, supervisor};
 
 /// The most that is read of an ancestor's command line: what it runs stands at its beginning.
 const LONGEST_COMMAND: u64 = 4096;
@@ -44,7 +45,15 @@ pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: boo
                     process.service.clone_from(&ancestor.service);
                 }
             }
-            if !whole && process.supervisor.is_some() {
+            if let (None, Some(container)) = (&process.container, &ancestor.container) {
+                process.container = Some(container.clone());
+                // A unit of what runs inside is none of this machine's.
+                let is_outside = |service: &Service| ancestor.is_in(&service.name);
+                process.service = process.service.take().filter(is_outside);
+            }
+            // What looks after processes may itself be the first process of a container.
+            let may_be_inside = process.container.is_none() && pid != 1 && ancestor.is_init();
+            if !whole && process.supervisor.is_some() && !may_be_inside {
                 break;
             }
             let Stat { parent, start, terminal, .. } = ancestor.stat;
@@ -65,6 +74,10 @@ struct Ancestor {
     kind: Option<&'static str>,
     /// What it looks after, where its command line tells.
     service: Option<Service>,
+    /// The container that it runs.
+    container: Option<Container>,
+    /// Its own cgroups, if it runs a container.
+    cgroups: Vec<u8>,
 }
 
 impl Ancestor {
@@ -82,7 +95,24 @@ impl Ancestor {
             let scope = if uid.is_none() { "system" } else { "user" };
             Some(Service { manager: kind.into(), name, scope: scope.into(), uid, activates: None })
         });
-        Some(Ancestor { stat, kind, service })
+        let (mut container, mut cgroups) = (None, Vec::new());
+        if container_starters::may_run(&stat.name) {
+            container = container_starters::runs(&stat.name, &command(), procfs::effective_uid(pid));
+            cgroups = file(pid, "cgroup", LONGEST_COMMAND).unwrap_or_default();
+        }
+        Some(Ancestor { stat, kind, service, container, cgroups })
+    }
+
+    /// Whether a unit is among its own cgroups.
+    fn is_in(&self, unit: &Text) -> bool {
+        let is_unit = |part: &[u8]| part == unit.as_bytes();
+        self.cgroups.split(|byte| matches!(byte, b'/' | b'\n')).any(is_unit)
+    }
+
+    /// Whether it may be the first process of a container that runs more than one.
+    fn is_init(&self) -> bool {
+        let kinds = ["systemd", "supervisord", "runit", "s6", "daemontools", "openrc"];
+        self.kind.is_some_and(|kind| kinds.contains(&kind))
     }
 }
 

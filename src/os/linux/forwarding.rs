@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{bpf, nftables, xtables};
 use crate::Protocol;
-use crate::os::{ForwardingRules, RulesUnread};
+use crate::os::{ForwardingRule, ForwardingRules, RulesUnread};
 
 /// Returns the rules that pass connections to a port of these addresses of this machine on. Nobody but root may read
 /// them.
@@ -17,6 +17,13 @@ pub(in crate::os) fn forwarding_rules(
         return ForwardingRules::default();
     }
     let mut found = nftables::forwarding(protocol, port, addresses);
+    let leaves = |rule: &ForwardingRule| rule.to.is_some_and(|to| to.is_ipv4() && !to.is_loopback());
+    if found.rules.iter().any(leaves) && !loopback_may_leave() {
+        for rule in found.rules.iter_mut().filter(|rule| leaves(rule)) {
+            rule.addresses.retain(|address| !(address.is_ipv4() && address.is_loopback()));
+        }
+        found.rules.retain(|rule| !rule.addresses.is_empty());
+    }
     if xtables::nat_table_has_rules() {
         found.unread.push(RulesUnread::LegacyTable);
     }
@@ -25,4 +32,14 @@ pub(in crate::os) fn forwarding_rules(
         found.unread.push(RulesUnread::SocketLookup(programs));
     }
     found
+}
+
+/// Returns whether a packet from 127.0.0.0/8 may leave by another interface than loopback, as one to 127.0.0.1 that a rule
+/// sends elsewhere has to (`route_localnet` in the kernel's ip-sysctl documentation).
+fn loopback_may_leave() -> bool {
+    let Ok(interfaces) = std::fs::read_dir("/proc/sys/net/ipv4/conf") else { return true };
+    interfaces.flatten().any(|interface| {
+        let value = std::fs::read(interface.path().join("route_localnet"));
+        value.is_ok_and(|value| value.trim_ascii() == b"1")
+    })
 }

@@ -7,6 +7,7 @@ mod bpf;
 mod candidates;
 mod cgroup;
 mod condition;
+mod container_starters;
 mod dbus;
 mod file_child;
 mod files;

@@ -3,8 +3,8 @@
 
 use std::io::Read;
 
-use crate::containers::relay::{self, Tells};
-use crate::containers::rootless::{Monitor, Network, configured_network, container, network_file};
+use super::relay::{self, Tells};
+use super::rootless::{Monitor, Network, configured_network, container, network_file};
 use crate::process_table::{ProcessEntry, ProcessTable};
 use crate::{Listener, Process, ProcessId, Text, os};
 
@@ -14,7 +14,7 @@ const LONGEST_CONFIG: u64 = 1024 * 1024;
 const MOST_MONITORS: usize = 256;
 
 /// Names the containers behind the listeners that a helper of Podman holds, where no engine told.
-pub(super) fn name(listeners: &mut [Listener]) {
+pub(crate) fn name(listeners: &mut [Listener]) {
     let is_open = |listener: &Listener| listener.container.is_none() && helper(listener).is_some();
     if !listeners.iter().any(is_open) {
         return;
@@ -30,7 +30,7 @@ pub(super) fn name(listeners: &mut [Listener]) {
 }
 
 /// Gives a process in a container the unit of the container's monitor: its own cgroup is outside of that unit.
-pub(super) fn add_units(listeners: &mut [Listener]) {
+pub(crate) fn add_units(listeners: &mut [Listener]) {
     let is_open = |process: &Process| process.container.is_some() && process.service.is_none();
     let mut holders = listeners
         .iter_mut()
