@@ -42,6 +42,8 @@ mod containers_forwarded;
 #[cfg(unix)]
 mod containers_podman;
 #[cfg(unix)]
+mod containers_starters;
+#[cfg(unix)]
 mod containers_unasked;
 #[cfg(unix)]
 mod diff;
@@ -213,6 +215,8 @@ const READY: &[Cases] = &[
     containers_forwarded::cases,
     #[cfg(unix)]
     containers_podman::cases,
+    #[cfg(unix)]
+    containers_starters::cases,
     #[cfg(unix)]
     containers_unasked::cases,
     #[cfg(unix)]
