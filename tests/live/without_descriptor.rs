@@ -10,6 +10,8 @@ cases![
     a_number_that_leads_elsewhere_by_now_hides_nothing[Need::Linux],
     epoll_keeps_nothing[Need::Linux],
     an_accept_under_way_in_a_ring_is_named[Need::Linux, Need::IoUring],
+    a_ring_without_a_descriptor_is_named[Need::Linux, Need::IoUring, Need::Kernel(5, 18)],
+    a_process_that_shares_the_table_is_named[Need::Linux],
     a_mapping_is_named[Need::Linux],
     why_and_free_name_the_same[Need::Linux],
     a_message_for_another_user_explains_nothing[Need::Linux, Need::Root, Need::IoUring],
@@ -82,6 +84,26 @@ fn an_accept_under_way_in_a_ring_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept".to_owned()]);
     must_be_named(&Look::at([format!("tcp/{port}")]).answer(0), &server, "io-uring");
+}
+
+fn a_ring_without_a_descriptor_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept=registered".to_owned()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let unseen = &answer.only()["unseen"];
+    answer.seen.must(unseen["reason"] != "kernel", "nobody says that the kernel has it");
+    answer.seen.must(candidates(unseen, "io-uring").contains(&server.pid().into()), "the ring's process");
+}
+
+fn a_process_that_shares_the_table_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "share-table".to_owned()]);
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(&answer.only()["holders"], &json!([]), "no table has it");
+    let found = candidates(&answer.only()["unseen"], "waits-in-accept");
+    let child = server.children().first().copied().expect("a child");
+    answer.seen.must(found.contains(&child.into()), "the child, whose call keeps it");
+    answer.seen.must(!found.contains(&server.pid().into()), "not its parent, which waits for nothing");
 }
 
 fn a_mapping_is_named() {

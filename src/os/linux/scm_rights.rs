@@ -111,6 +111,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn receiver(socket: u64, descriptors: u64, uids: &[u32], pids: &[u32]) -> Receiver {
+        let candidate = Candidate { pid: pids[0], name: "node".into(), evidence: Evidence::Message };
+        let (uids, pids) = (uids.iter().copied().collect(), pids.iter().copied().collect());
+        Receiver { candidate, socket, descriptors, uids, pids }
+    }
+
+    #[test]
+    fn a_message_holds_no_more_than_wait_in_it() {
+        let [one, other] = [receiver(1, 1, &[0], &[10]), receiver(2, 2, &[0], &[11])];
+        let shared = receiver(2, 2, &[0], &[12]);
+        assert_eq!(in_flight(1, &[]), None);
+        assert_eq!(in_flight(1, &[&one]), Some(InFlight::All));
+        assert_eq!(in_flight(2, &[&one]), Some(InFlight::Some));
+        assert_eq!(in_flight(3, &[&one, &other, &shared]), Some(InFlight::All));
+        assert_eq!(
+            in_flight(4, &[&one, &other, &shared]),
+            Some(InFlight::Some),
+            "one socket of two processes"
+        );
+    }
+
+    #[test]
+    fn a_message_is_of_somebody() {
+        let sent = receiver(1, 1, &[0, 1000], &[10, 11]);
+        let row = |uid| {
+            let endpoint = crate::Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 80, interface: None };
+            let mut socket = crate::Socket::new(crate::Protocol::Tcp, endpoint, crate::State::Listen);
+            socket.uid = uid;
+            Row { socket, pids: Vec::new(), cgroup: None, file: None }
+        };
+        assert!(sent.can_have(&row(Some(0)), None) && sent.can_have(&row(Some(1000)), None));
+        assert!(!sent.can_have(&row(Some(33)), None), "another user's");
+        assert!(sent.can_have(&row(Some(0)), Some(&[5, 11])), "the sender is of its cgroup");
+        assert!(!sent.can_have(&row(Some(0)), Some(&[5, 6])), "a cgroup of others");
+    }
+
     #[test]
     fn descriptors_under_way() {
         assert_eq!(waiting_descriptors(b"pos:\t0\nscm_fds: 2\nino:\t9\n"), 2);
