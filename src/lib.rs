@@ -68,6 +68,7 @@ mod error;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+mod kernel_socket;
 mod knowledge;
 mod manager;
 mod os;
@@ -93,6 +94,7 @@ mod verdict;
 pub use act::{connect::probe_listeners, why};
 pub use changes::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use error::{Error, ErrorKind};
+pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use knowledge::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
@@ -103,8 +105,8 @@ pub use process::{
 };
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{
-    Candidate, Connection, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot, UnixPath, Unseen,
-    UserNamespace, UserRange,
+    Candidate, Connection, DescriptorStore, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
+    UnixPath, Unseen, UserNamespace, UserRange,
 };
 pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use target::{Target, TargetError};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Container, Evidence, Holder, Selection, Service, Socket, State, Text};
+use crate::{Container, Evidence, Holder, KernelSocket, Selection, Service, Socket, State, Text};
 
 /// Listeners, holders and gaps of one moment on one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub struct Listener {
     pub service: Option<Service>,
     /// The container the socket itself belongs to.
     pub container: Option<Container>,
+    /// The unit for which a service manager keeps the socket in its descriptor store. Linux, systemd.
+    pub descriptor_store: Option<DescriptorStore>,
     /// Who has it open, by ascending pid.
     pub holders: Vec<Holder>,
     /// Why there must or may be holders that are not in the list.
@@ -111,6 +113,19 @@ pub struct Listener {
     pub note: Option<Text>,
 }
 
+/// A socket that a service gave its manager to keep, so that it stays when the service ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DescriptorStore {
+    /// The service.
+    pub unit: Service,
+    /// Whether the service runs; `None` if that is not reported.
+    pub active: Option<bool>,
+    /// Whether the socket stays when the service is stopped; `None` if that is not reported. Before systemd 254 it never
+    /// does.
+    pub preserved: Option<bool>,
+}
+
 /// A holder that must exist but could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -121,6 +136,9 @@ pub struct Unseen {
     pub help: Option<Text>,
     /// Who it may be.
     pub candidates: Vec<Candidate>,
+    /// What in the kernel uses the socket if the reason is [`Reason::Kernel`], and else what may. Several interfaces can
+    /// share one socket. Linux only.
+    pub kernel: Vec<KernelSocket>,
 }
 
 /// Why a holder could not be observed.
@@ -299,6 +317,7 @@ impl Listener {
             socket,
             service: None,
             container: None,
+            descriptor_store: None,
             holders: Vec::new(),
             unseen: None,
             connections: None,

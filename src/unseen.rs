@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Candidate, Evidence, Listener, Reason, Unseen};
+use crate::{Candidate, Evidence, Listener, Reason, Unseen, kernel_socket};
 
 /// The most candidates that a phrase names.
 const MOST: usize = 3;
@@ -19,7 +19,10 @@ impl Unseen {
     /// Who holds it, where more is known than that nobody was seen: a phrase that can follow "by" and begin a sentence.
     pub(crate) fn who(&self) -> Option<String> {
         match self.reason {
-            Reason::Kernel => Some("the kernel itself".to_owned()),
+            Reason::Kernel => Some(match kernel_socket::described_all(&self.kernel) {
+                Some(what) => format!("the kernel itself, for {what}"),
+                None => "the kernel itself".to_owned(),
+            }),
             Reason::InFlight => Some("a message that nobody has received yet".to_owned()),
             Reason::Unknown if self.is_without_descriptor() => {
                 let sure = match self.candidates.first().map(|first| first.evidence) {
@@ -141,7 +144,7 @@ mod tests {
 
     fn unseen(reason: Reason, evidence: Evidence, pids: &[u32]) -> Unseen {
         let candidate = |pid: &u32| Candidate { pid: *pid, name: "node".into(), evidence };
-        Unseen { reason, help: None, candidates: pids.iter().map(candidate).collect() }
+        Unseen { reason, help: None, candidates: pids.iter().map(candidate).collect(), kernel: Vec::new() }
     }
 
     #[test]

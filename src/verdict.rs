@@ -17,7 +17,7 @@ use std::time::Duration;
 use facts::Case;
 pub use hindrance::{Hindrance, Suspect};
 use named::passes_on;
-pub(crate) use named::stop_service;
+pub(crate) use named::{stop_service, store_releases};
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
 use crate::manager::Account;

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let mut sockets = system::InetSockets::default();
-    match kind % 8 {
+    match kind % 9 {
         0 => {
             let mut messages = 0;
             system::datagram(bytes, system::SOCK_DIAG, |message| {
@@ -34,6 +34,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         5 => {
             system::link_port(bytes);
+        }
+        8 => {
+            // Each takes four bytes at least in any of the seven forms.
+            assert!(system::kernel_sockets(bytes) <= bytes.len() * 7);
         }
         7 => {
             system::nftables_message(bytes);

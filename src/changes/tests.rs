@@ -17,7 +17,8 @@ pub(super) fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
 }
 
 fn half_seen(port: u16, inode: u64, pids: &[u32]) -> Listener {
-    let unseen = Some(Unseen { reason: Reason::Permission, help: None, candidates: Vec::new() });
+    let unseen =
+        Some(Unseen { reason: Reason::Permission, help: None, candidates: Vec::new(), kernel: Vec::new() });
     Listener { unseen, ..listener(port, inode, pids) }
 }
 

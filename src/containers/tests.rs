@@ -170,7 +170,8 @@ fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
     let mut inquiry = answered(&runtimes, || docker(None));
     let own = Candidate { pid: std::process::id(), name: "docker-proxy".into(), evidence: Evidence::User };
     let candidates = vec![own.clone(), Candidate { pid: 1, name: "init".into(), ..own }];
-    let unseen = Unseen { reason: Reason::Permission, help: None, candidates: candidates.clone() };
+    let unseen =
+        Unseen { reason: Reason::Permission, help: None, candidates: candidates.clone(), kernel: Vec::new() };
     let mut listener = proxied();
     listener.holders.clear();
     listener.unseen = Some(unseen);

@@ -313,8 +313,12 @@ mod tests {
         nobody.holders.clear();
         assert_eq!(note(&nobody, "linux"), None);
         let mut half = strange.clone();
-        half.unseen =
-            Some(crate::Unseen { reason: crate::Reason::Permission, help: None, candidates: vec![] });
+        half.unseen = Some(crate::Unseen {
+            reason: crate::Reason::Permission,
+            help: None,
+            candidates: vec![],
+            kernel: Vec::new(),
+        });
         assert_eq!(note(&half, "linux"), None);
         let mut likely = strange.clone();
         likely.holders[0].evidence = Evidence::LastUser;

@@ -53,7 +53,12 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
         .zip(&of)
         .map(|(row, held)| {
             let missing = held.is_empty() && row.socket.is_listener();
-            missing.then(|| Unseen { reason, help: Some(help.into()), candidates: Vec::new() })
+            missing.then(|| Unseen {
+                reason,
+                help: Some(help.into()),
+                candidates: Vec::new(),
+                kernel: Vec::new(),
+            })
         })
         .collect();
     let origins = vec![(None, None); rows.len()];

@@ -34,8 +34,11 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     let mut held: BTreeMap<ProcessId, (&Holder, &Listener, Vec<Socket>)> = BTreeMap::new();
     for listener in &facts.sockets {
         plan.refusals.extend(unseen(listener));
+        plan.refusals.extend(stored(listener, request));
         for holder in &listener.holders {
-            if stands_beside(holder, listener) {
+            // A manager that keeps it for a unit is refused by the unit's name.
+            let keeps = listener.descriptor_store.is_some() && is_manager(holder);
+            if stands_beside(holder, listener) || keeps {
                 continue;
             }
             if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
@@ -89,18 +92,28 @@ fn unseen(listener: &Listener) -> Option<Refusal> {
     }
     match &listener.unseen {
         Some(unseen) if unseen.reason == Reason::Kernel => {
-            Some(Refusal::KernelHolds(listener.socket.clone()))
+            Some(Refusal::KernelHolds(listener.socket.clone(), unseen.kernel.clone()))
         }
         None if !listener.holders.is_empty() => None,
         _ => Some(Refusal::Unseen(Box::new(listener.clone()))),
     }
 }
 
+/// Why ending the holders does not free a socket that a manager keeps for a service. Stopping the service does, unless
+/// the manager is to keep it beyond that.
+fn stored(listener: &Listener, request: Request) -> Option<Refusal> {
+    let store = listener.descriptor_store.as_ref()?;
+    let served = listener.holders.iter().any(|holder| !is_manager(holder));
+    let stopped = request.via == Via::Service && served && store.preserved != Some(true);
+    (!stopped).then(|| Refusal::Stored(listener.socket.clone(), Box::new(store.clone())))
+}
+
+fn is_manager(holder: &Holder) -> bool {
+    matches!(role(&holder.process), Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager))
+}
+
 /// The socket unit that a listener belongs to, if its manager holds the socket too and was not seen to.
 fn held_by_unseen_unit(listener: &Listener) -> Option<&Service> {
-    let is_manager = |holder: &Holder| {
-        matches!(role(&holder.process), Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager))
-    };
     let unit = listener.service.as_ref().filter(|service| service.is_socket_unit())?;
     (!listener.holders.iter().any(is_manager)).then_some(unit)
 }

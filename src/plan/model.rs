@@ -9,7 +9,10 @@ use crate::os::EndSignal;
 use crate::process_table::ProcessTable;
 use crate::role::Role;
 use crate::verdict::Asked;
-use crate::{Candidate, Connection, Gap, Listener, Process, ProcessId, Service, Socket, Text};
+use crate::{
+    Candidate, Connection, DescriptorStore, Gap, KernelSocket, Listener, Process, ProcessId, Service, Socket,
+    Text,
+};
 
 /// How a port is to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +208,8 @@ pub(crate) enum Refusal {
     Ancestor(Process),
     /// The kernel's own.
     Kernel(Process),
-    KernelHolds(Socket),
+    /// No process has the socket open: the kernel uses it for this.
+    KernelHolds(Socket, Vec<KernelSocket>),
     /// This user may not end it.
     Denied(Process),
     Failed(Process, String),
@@ -221,6 +225,8 @@ pub(crate) enum Refusal {
         /// Whether `--via service` would run it: that acts on holders that are seen.
         via: bool,
     },
+    /// A service manager keeps it in the descriptor store of a unit.
+    Stored(Socket, Box<DescriptorStore>),
     /// No manager of the wanted kind has it.
     NoManager {
         process: Option<Process>,

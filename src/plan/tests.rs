@@ -566,9 +566,10 @@ fn a_foreign_pid_namespace_refuses() {
 fn holders_that_were_not_seen_refuse() {
     let mut machine = Machine::new([node(50)]);
     for reason in [Reason::Permission, Reason::Exited, Reason::Kernel] {
-        machine.sockets[0].unseen = Some(Unseen { reason, help: None, candidates: Vec::new() });
+        machine.sockets[0].unseen =
+            Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
         let plan = machine.signal();
-        assert!(matches!(plan.refusals.as_slice(), [Refusal::Unseen(_) | Refusal::KernelHolds(_)]));
+        assert!(matches!(plan.refusals.as_slice(), [Refusal::Unseen(_) | Refusal::KernelHolds(..)]));
     }
     // Nobody says why nobody was seen.
     let machine = Machine::new([]);

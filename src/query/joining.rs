@@ -63,6 +63,7 @@ pub(crate) fn join(
             reason: Reason::Exited,
             help: Some("its holder ended during the look; look again".into()),
             candidates: Vec::new(),
+            kernel: Vec::new(),
         });
     }
     listener

@@ -11,9 +11,10 @@ use crate::render::started;
 use crate::render::style::{Meaning, Palette};
 use crate::render::table::same_but_address;
 use crate::render::words::{self, Asker};
+use crate::verdict::store_releases;
 use crate::{
-    Connection, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process, Protocol, Reason,
-    Snapshot, State, Text, Unseen, unseen,
+    Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
+    Protocol, Reason, Snapshot, State, Text, Unseen, unseen,
 };
 
 /// The width of the labels' column.
@@ -123,7 +124,10 @@ impl Card<'_> {
     fn unseen_answer(&self, unseen: &Unseen) -> String {
         // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
         match (unseen.reason, words::opener(&self.listener.socket)) {
-            (Reason::Kernel, _) => "is held by the kernel itself, not by a process".to_owned(),
+            (Reason::Kernel, _) => match words::kernel(&unseen.kernel) {
+                Some(what) => format!("is held by the kernel itself, for {what}"),
+                None => "is held by the kernel itself, not by a process".to_owned(),
+            },
             (Reason::InFlight, _) => {
                 "is held by no process: it is probably in a message that nobody has received yet".to_owned()
             }
@@ -172,11 +176,16 @@ impl Card<'_> {
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
         let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
         add("service", service.map(service_line), None);
+        add("kept for", listener.descriptor_store.as_ref().map(|store| store_line(store, asker)), None);
         let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
             add(candidates_label(unseen), candidates(unseen), None);
+            if unseen.reason != Reason::Kernel {
+                add("perhaps", words::kernel(&unseen.kernel), None);
+            }
             add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
+            add("to close", words::kernel_releases(&unseen.kernel, socket), None);
         }
         let exposed = words::is_exposed(socket).then_some(Meaning::Exposed);
         add("reach", Some(words::reach(socket)), exposed);
@@ -301,6 +310,17 @@ fn service_line(service: &crate::Service) -> String {
         Some(activates) => format!("{}, starts {}", escape(&service.name), escape(activates)),
         None => escape(&service.name),
     }
+}
+
+/// `web.service, in systemd's descriptor store; systemctl stop -- web.service frees the port`.
+fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
+    let releases = store_releases(store, asker.uid);
+    let releases = releases.map_or_else(String::new, |releases| format!("; {releases} frees the port"));
+    format!(
+        "{}, in systemd's descriptor store{}",
+        escape(&store.unit.name),
+        escape(&releases.as_str().into())
+    )
 }
 
 fn container_line(container: &crate::Container) -> String {

@@ -99,6 +99,9 @@ pub(crate) struct ListenerJson {
     path_leads_to: Option<String>,
     service: Option<ServiceJson>,
     container: Option<ContainerJson>,
+    /// For sockets that a service manager keeps for a service alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    descriptor_store: Option<DescriptorStoreJson>,
     holders: Vec<HolderJson>,
     unseen: Option<UnseenJson>,
     connections: Option<Vec<ConnectionJson>>,
@@ -144,6 +147,13 @@ struct ServiceJson {
     /// For socket units alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activates: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DescriptorStoreJson {
+    unit: ServiceJson,
+    active: Option<bool>,
+    preserved: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -265,6 +275,19 @@ struct UnseenJson {
     reason: String,
     help: Option<String>,
     candidates: Vec<CandidateJson>,
+    /// For sockets that are the kernel's own, or may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kernel: Vec<KernelSocketJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KernelSocketJson {
+    kind: String,
+    interface: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interface_bytes: Option<String>,
+    id: Option<u32>,
+    namespace: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -290,6 +290,7 @@ mod tests {
                     reason: if kernel { Reason::Kernel } else { Reason::Permission },
                     help: None,
                     candidates: Vec::new(),
+                    kernel: Vec::new(),
                 });
                 listener.connections = peer
                     .map(|peer| vec![Connection { peer, state: State::Established, clients: Vec::new() }]);

@@ -11,7 +11,7 @@ use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
 use crate::render::escape::escape;
 use crate::render::words;
 use crate::role::Role;
-use crate::verdict::Asked;
+use crate::verdict::{Asked, store_releases};
 use crate::{
     Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text, shell, unseen,
 };
@@ -124,8 +124,14 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             words::process(process),
             target(asked)
         ),
-        Refusal::KernelHolds(socket) => {
-            format!("{} is held by the kernel itself, which no process can be ended for", place(socket))
+        Refusal::KernelHolds(socket, kernel) => {
+            let what = words::kernel(kernel).map_or_else(String::new, |what| format!(" for {what}"));
+            let release = words::kernel_releases(kernel, socket);
+            let release = release.map_or_else(String::new, |release| format!(": {release}"));
+            format!(
+                "{} is held by the kernel itself{what}, which no process can be ended for{release}",
+                place(socket)
+            )
         }
         Refusal::Denied(process) => {
             let again = shell::allears_with_rights(&["free", &target(asked)]);
@@ -147,6 +153,15 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
                 "systemd holds {} for {} too, and starts what serves it again{stop}",
                 place(socket),
                 escape(&unit.name)
+            )
+        }
+        Refusal::Stored(socket, store) => {
+            let releases = store_releases(store, os::own_uid());
+            let releases = releases.map_or_else(String::new, |releases| format!(": {releases} frees it"));
+            format!(
+                "systemd keeps {} in the descriptor store of {}, so that it stays when a process ends{releases}",
+                place(socket),
+                escape(&store.unit.name)
             )
         }
         Refusal::NoManager { process, via } => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::containers::relay;
+use crate::kernel_socket;
 use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
@@ -310,7 +311,7 @@ pub(crate) fn container(container: &Container) -> String {
 }
 
 /// What tells a listener from others of the same process name: container, service, project,
-/// application, folder, command line.
+/// application, folder, command line, part of the kernel.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let first = listener.holders.first().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
@@ -327,7 +328,10 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
         return escape(&service.name);
     }
-    let Some(process) = first else { return String::new() };
+    let Some(process) = first else {
+        let by_kernel = listener.unseen.as_ref().filter(|unseen| unseen.reason == crate::Reason::Kernel);
+        return by_kernel.and_then(|unseen| kernel(&unseen.kernel)).unwrap_or_default();
+    };
     // A script that gave the process its name stands in the row already.
     let script = process.script.as_ref().filter(|script| **script != process.name);
     let script = script.map_or_else(String::new, |script| format!("  ({})", escape(script)));
@@ -342,6 +346,17 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
         (_, Some(command)) => crate::render::escape::command_line(command),
         _ => String::new(),
     }
+}
+
+/// What in the kernel uses a socket: `the vxlan interface vx0`.
+pub(crate) fn kernel(kernel: &[crate::KernelSocket]) -> Option<String> {
+    kernel_socket::described_all(kernel).map(|text| escape(&text.as_str().into()))
+}
+
+/// What closes a socket of the kernel's.
+pub(crate) fn kernel_releases(kernel: &[crate::KernelSocket], socket: &Socket) -> Option<String> {
+    let lines = kernel_socket::release_lines(kernel, socket);
+    (!lines.is_empty()).then(|| escape(&lines.join("; ").as_str().into()))
 }
 
 /// What [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.

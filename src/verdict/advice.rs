@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::facts::Case;
-use super::named::{list_sockets, service, spell, stop_socket_unit};
+use super::named::{list_sockets, service, spell, stop_socket_unit, store_releases};
 use super::{Hindrance, Suspect, VerdictKind};
 use crate::act::bind::RefusalKind;
+use crate::kernel_socket;
 use crate::manager::{self, Manager, managers};
 use crate::os::Excluded;
 use crate::role::role;
@@ -157,8 +158,18 @@ impl Case<'_> {
             holders.find_map(|holder| list_sockets(&holder.process, self.seen.uid))
         };
         if self.standing.iter().any(by_kernel) {
-            add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
-                .to_owned());
+            let mut known = false;
+            for listener in self.standing.iter().filter(|listener| by_kernel(listener)) {
+                let kernel = listener.unseen.as_ref().map(|unseen| unseen.kernel.as_slice());
+                for line in kernel_socket::release_lines(kernel.unwrap_or_default(), &listener.socket) {
+                    known = true;
+                    add(line);
+                }
+            }
+            if !known {
+                add("the kernel holds it for something of its own, as a tunnel device or an NFS server: take that down"
+                    .to_owned());
+            }
         } else if let Some(ends) = self.standing.iter().filter_map(unseen::of).find_map(Unseen::ends) {
             add(format!("{ends}; allears free ends no process that may not be the one"));
         } else if self.standing.iter().any(|listener| service(listener).is_some_and(Service::is_socket_unit))
@@ -171,6 +182,14 @@ impl Case<'_> {
                 add("svchost.exe runs services of Windows, and is not ended: sc.exe stop stops the one that has the port"
                     .to_owned());
             }
+        } else if let Some(store) =
+            self.standing.iter().find_map(|listener| listener.descriptor_store.as_ref())
+        {
+            let unit = store.unit.name.to_string_lossy();
+            let releases = store_releases(store, self.seen.uid);
+            let releases =
+                releases.map_or_else(String::new, |releases| format!(": {releases} frees the port"));
+            add(format!("systemd keeps it in the descriptor store of {unit}{releases}"));
         } else if let Some((what, command)) = list_sockets() {
             let names =
                 shell::line(&command).map_or_else(String::new, |command| format!(": {command} names it"));

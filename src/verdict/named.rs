@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::Observation;
 use crate::unit_name::{self, UnitKind};
-use crate::{Candidate, Container, Holder, Listener, Process, Service, Socket, Text, Unseen, shell};
+use crate::{
+    Candidate, Container, DescriptorStore, Holder, Listener, Process, Service, Socket, Text, Unseen, shell,
+};
 
 /// Processes that pass connections on for something that does not listen here itself.
 const RELAYS: [(&str, &str); 12] = [
@@ -143,6 +145,34 @@ fn systemctl(of_user: Option<u32>, own_uid: Option<u32>) -> Vec<String> {
         }
     }
     words
+}
+
+/// Returns the commands that make a service manager let go of a socket in a service's descriptor store, for the user who
+/// would run them, in their order. None for names that break systemd's grammar.
+///
+/// systemd keeps a descriptor until the service stops, or beyond (FileDescriptorStorePreserve=yes); then `systemctl clean
+/// --what=fdstore` closes it, once the service has stopped (systemd 254; systemd.service(5)).
+pub(crate) fn release_store(store: &DescriptorStore, own_uid: Option<u32>) -> Vec<Vec<String>> {
+    let Some(stop) = stop_service(&store.unit, own_uid) else { return Vec::new() };
+    let mut commands = Vec::new();
+    if store.preserved == Some(true) {
+        let mut clean = stop.clone();
+        if let Some(verb) = clean.iter().position(|word| word == "stop") {
+            clean.splice(verb..=verb, ["clean".to_owned(), "--what=fdstore".to_owned()]);
+            commands.push(clean);
+        }
+    }
+    if store.active != Some(false) || commands.is_empty() {
+        commands.insert(0, stop);
+    }
+    commands
+}
+
+/// Returns those commands in a phrase: `systemctl stop -- x.service, then systemctl clean --what=fdstore -- x.service`.
+pub(crate) fn store_releases(store: &DescriptorStore, own_uid: Option<u32>) -> Option<String> {
+    let commands = release_store(store, own_uid);
+    let lines: Option<Vec<String>> = commands.iter().map(|command| shell::line(command)).collect();
+    lines.filter(|lines| !lines.is_empty()).map(|lines| lines.join(", then "))
 }
 
 /// Returns what a process is that holds sockets for socket units, and the command that lists them for the user who asks.

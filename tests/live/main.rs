@@ -46,6 +46,7 @@ mod containers_starters;
 #[cfg(unix)]
 mod containers_unasked;
 #[cfg(unix)]
+mod descriptor_store;
 mod diff;
 #[cfg(unix)]
 mod elsewhere;
@@ -89,6 +90,7 @@ mod holders;
 mod job_control;
 #[cfg(unix)]
 mod kernel_answers;
+mod kernel_sockets;
 #[cfg(unix)]
 mod knowledge;
 #[cfg(unix)]
@@ -235,6 +237,7 @@ const READY: &[Cases] = &[
     environment_threads::cases,
     #[cfg(unix)]
     kernel_answers::cases,
+    kernel_sockets::cases,
     #[cfg(unix)]
     no_netlink::cases,
     #[cfg(unix)]
@@ -286,6 +289,7 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     endless::cases,
     #[cfg(unix)]
+    descriptor_store::cases,
     diff::cases,
     #[cfg(unix)]
     why::cases,

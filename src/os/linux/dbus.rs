@@ -149,6 +149,16 @@ pub(super) struct Reply<'a> {
     body: Reader<'a>,
 }
 
+/// A unit in a list of such.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UnitState<'a> {
+    pub(super) name: &'a [u8],
+    /// The path of its object.
+    pub(super) path: &'a [u8],
+    /// Its sub state: `running`, `dead`.
+    pub(super) state: &'a [u8],
+}
+
 /// A whole message.
 pub(super) fn reply(message: &[u8]) -> Option<Reply<'_>> {
     let whole = message_length(message)?;
@@ -225,19 +235,46 @@ impl<'a> Reply<'a> {
     /// The names of units in a list of such, with the path of each. (name, description, load state, active state,
     /// sub state, followed unit, path, job id, job kind, job path: org.freedesktop.systemd1(5).)
     pub(super) fn units(&self) -> Option<Vec<(&'a [u8], &'a [u8])>> {
+        Some(self.unit_states()?.into_iter().map(|unit| (unit.name, unit.path)).collect())
+    }
+
+    /// As [`Reply::units`], with the sub state of each.
+    pub(super) fn unit_states(&self) -> Option<Vec<UnitState<'a>>> {
         if self.signature != b"a(ssssssouso)" || self.refused {
             return None;
         }
         self.body.clone().array(8, |body| {
             let name = body.text()?;
-            for _ in 0..5 {
+            for _ in 0..3 {
                 body.text()?;
             }
+            let state = body.text()?;
+            body.text()?;
             let path = body.text()?;
             body.number()?;
             body.text()?;
             body.text()?;
-            Some((name, path))
+            Some(UnitState { name, path, state })
+        })
+    }
+
+    /// The descriptors in a unit's store, each by its mode and its inode number. (name, mode, device, inode, device of
+    /// a device, path, flags: DumpUnitFileDescriptorStore of org.freedesktop.systemd1(5), systemd 254.)
+    pub(super) fn stored_descriptors(&self) -> Option<Vec<(u32, u64)>> {
+        if self.signature != b"a(suuutuusu)" || self.refused {
+            return None;
+        }
+        self.body.clone().array(8, |body| {
+            body.text()?;
+            let mode = body.number()?;
+            body.number()?;
+            body.number()?;
+            let inode = body.long()?;
+            body.number()?;
+            body.number()?;
+            body.text()?;
+            body.number()?;
+            Some((mode, inode))
         })
     }
 
@@ -418,6 +455,19 @@ mod tests {
         assert_eq!(body.array(4, Reader::text).unwrap(), [&b""[..]; 0]);
         assert_eq!(body.array(4, Reader::text).unwrap(), [b"*.socket"]);
         assert_eq!(body.at, message.len());
+    }
+
+    /// What systemd 257 answered of a service that gave it a listening socket, and of one without a store.
+    #[test]
+    fn recorded_descriptor_stores() {
+        let store = &include_bytes!("../../../tests/recorded/systemd-257/descriptor-store")[..];
+        assert_eq!(message_length(store), Some(store.len()));
+        let stored = reply(store).unwrap().stored_descriptors().unwrap();
+        assert_eq!(stored, [(0o140_777, 1_478_254)]);
+        let none = &include_bytes!("../../../tests/recorded/systemd-257/no-descriptor-store")[..];
+        let none = reply(none).unwrap();
+        assert!(none.refused);
+        assert_eq!(none.stored_descriptors(), None);
     }
 
     /// What systemd 252 answered, over its private socket and over the bus.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::io::Errno;
 
 use super::belonging::belongs_to;
+use super::kernel_sockets::Claims;
 use super::pinned::Pinned;
 use super::sight::Sight;
 use super::walk::{Found, Walk, try_doors, walk, walk_among};
-use super::{bpf, io_uring, kernel_sockets, procfs, scm_rights, thread_fds, unix_diag, without_descriptor};
+use super::{bpf, io_uring, procfs, scm_rights, thread_fds, unix_diag, without_descriptor};
 use crate::os::portable::Table;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};
 use crate::{Error, ErrorKind, Evidence, Family, Protocol};
@@ -23,12 +24,16 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let mut wanted: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
     wanted.sort_unstable();
     wanted.dedup();
+    // The kernel's own sockets are looked for in this namespace.
+    let protocols: BTreeSet<Protocol> =
+        rows.iter().filter(|row| row.socket.namespace.is_none()).map(|row| row.socket.protocol).collect();
     // Where even the first process refuses, some socket will stay unexplained: what is asked then is asked now.
     let early =
         search != HolderSearch::Walk && bpf::allowed().is_ok() && is_worth_it() && first_process_refuses();
     let (meanwhile, searched) = match early {
         true => {
-            let (beyond, searched) = threads::both(beyond_tables, || begin(rows, &wanted, search));
+            let (beyond, searched) =
+                threads::both(|| beyond_tables(&protocols), || begin(rows, &wanted, search));
             (Some(beyond), searched)
         }
         false => (None, begin(rows, &wanted, search)),
@@ -37,13 +42,14 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let mut missing = walk.missing(&wanted);
     let closed = closed_since(rows, &missing);
     missing.retain(|inode| closed.binary_search(inode).is_err());
-    let mut elsewhere = (Vec::new(), Vec::new());
+    let mut elsewhere = (Vec::new(), Claims::default());
     if !missing.is_empty() && by_program {
-        let (doors, asked) = meanwhile.unwrap_or_else(beyond_tables);
+        let (doors, asked) = meanwhile.unwrap_or_else(|| beyond_tables(&protocols));
         walk.add(doors?);
         elsewhere = asked;
     } else if !missing.is_empty() {
-        let (asked, threads) = threads::both(ask_kernel, || thread_fds::search_threads(&walk.pids, &missing));
+        let (asked, threads) =
+            threads::both(|| ask_kernel(&protocols), || thread_fds::search_threads(&walk.pids, &missing));
         elsewhere = asked;
         walk.add(threads);
     }
@@ -52,9 +58,9 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         rings = io_uring::search_rings(&walk.rings.clone(), &missing, &mut walk);
         missing = walk.missing(&missing);
     }
-    let (pending, ports) = elsewhere;
+    let (pending, claims) = elsewhere;
     let mut sight = Sight::of(&mut walk, rows, closed);
-    sight.kernel_ports = ports;
+    sight.claims = claims;
     for _ in 0..REPEATS {
         // What neither the kernel explains nor a process that hides something may have been handed on behind the
         // walk's back.
@@ -179,8 +185,8 @@ fn by_walk(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
 
 /// What explains a socket that is in no descriptor table: who may not be looked into, and what the kernel says. Tables
 /// of single threads are among those that the program sees; a process that hides from this one may hide from it too.
-fn beyond_tables() -> (Result<Walk, Error>, (Vec<u64>, Vec<u16>)) {
-    let (asked, doors) = threads::both(ask_kernel, try_doors);
+fn beyond_tables(protocols: &BTreeSet<Protocol>) -> (Result<Walk, Error>, (Vec<u64>, Claims)) {
+    let (asked, doors) = threads::both(|| ask_kernel(protocols), try_doors);
     (doors, asked)
 }
 
@@ -190,9 +196,9 @@ fn first_process_refuses() -> bool {
     first.is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM))
 }
 
-/// The Unix sockets in which something waits, and the UDP ports that the kernel itself receives on.
-fn ask_kernel() -> (Vec<u64>, Vec<u16>) {
-    (unix_diag::pending().unwrap_or_default(), kernel_sockets::kernel_ports())
+/// The Unix sockets in which something waits, and the sockets that the kernel has opened itself.
+fn ask_kernel(protocols: &BTreeSet<Protocol>) -> (Vec<u64>, Claims) {
+    (unix_diag::pending().unwrap_or_default(), Claims::read(protocols))
 }
 
 /// Puts what was found to the rows.

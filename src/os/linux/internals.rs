@@ -55,7 +55,21 @@ pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
 
 /// The port of a tunnel in a message about a link.
 pub fn link_port(message: &[u8]) -> Option<u16> {
-    kernel_sockets::link_port(message)
+    kernel_sockets::parse_link(message)?.port
+}
+
+/// How many sockets of the kernel's own these bytes name, read as each kind of message and of file that may.
+pub fn kernel_sockets(bytes: &[u8]) -> usize {
+    use kernel_sockets::Message;
+    let messages = [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd];
+    let of_messages: usize =
+        messages.iter().map(|message| kernel_sockets::read_message(*message, bytes).len()).sum();
+    let of_files = [
+        kernel_sockets::parse_rxrpc(bytes).len(),
+        kernel_sockets::parse_portlist(bytes).len(),
+        kernel_sockets::parse_registrations(bytes).len(),
+    ];
+    of_messages + of_files.iter().sum::<usize>()
 }
 
 /// How many of the three kinds of nftables' messages these bytes can be read as: a chain, a rule, a set's element.
@@ -118,7 +132,8 @@ pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
         let texts = reply.property_texts().is_some() || reply.property_flag().is_some();
         let numbers = reply.property_number().is_some() || reply.property_long().is_some();
         let others = reply.property_text().is_some() || reply.property_statuses().is_some();
-        texts || numbers || others || reply.property_pairs().is_some() || reply.units().is_some()
+        let lists = reply.units().is_some() || reply.stored_descriptors().is_some();
+        texts || numbers || others || lists || reply.property_pairs().is_some()
     };
     (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
 }

@@ -1,64 +1,195 @@
-//! Sockets that the kernel itself holds: no process has them open.
+//! Sockets that the kernel itself opens: no process has them. What reports them is read only if a socket has no holder.
+//!
+//! Each source makes claims. A claim names the port, the protocol and, where the source reports it, the family and the
+//! address, and all of these must fit. A port that a source leaves open makes no socket the kernel's: such a claim says
+//! what it may be. Nothing is asked that would load a module of the kernel.
 
-use super::netlink::{attributes, dump, u16_at};
+mod generic;
+mod links;
+mod services;
 
-/// The UDP ports of this namespace's vxlan and geneve links: the kernel itself receives there.
-pub(super) fn kernel_ports() -> Vec<u16> {
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+#[cfg(feature = "internals")]
+pub(super) use generic::{Message, read_message};
+pub(super) use links::parse_link;
+#[cfg(feature = "internals")]
+pub(super) use services::{parse_portlist, parse_registrations, parse_rxrpc};
+
+use links::Link;
+
+use super::netlink::dump;
+use crate::{Endpoint, Family, KernelSocket, Protocol, Socket};
+
+/// How well a source shows that a socket is the kernel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// The kernel reports that it has the port open.
+    Reported,
+    /// The kernel uses this fixed port, or a process does for it: it is the kernel's if no process can have it.
+    Fixed,
+    /// The port is not reported.
+    Possible,
+}
+
+/// Where a claimed socket is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// Any address.
+    Wildcard,
+    /// This one.
+    Address(IpAddr),
+    /// Any address of one interface, whichever.
+    Interface,
+}
+
+/// A socket that the kernel has opened, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) protocol: Protocol,
+    /// `None` if the source does not report it.
+    pub(super) port: Option<u16>,
+    /// `None` for either.
+    pub(super) family: Option<Family>,
+    pub(super) bound: Bound,
+    pub(super) strength: Strength,
+    pub(super) kernel: KernelSocket,
+}
+
+impl Claim {
+    /// Whether this may be the socket.
+    fn fits(&self, socket: &Socket) -> bool {
+        let interface = match &socket.endpoint {
+            Endpoint::Ip { interface, .. } => interface.as_ref(),
+            Endpoint::Unix { .. } => return false,
+        };
+        let wildcard = socket.endpoint.address().is_some_and(|address| address.is_unspecified());
+        self.protocol == socket.protocol
+            && self.port.is_none_or(|port| socket.endpoint.port() == Some(port))
+            && self.family.is_none_or(|family| socket.family() == family)
+            && match &self.bound {
+                Bound::Wildcard => wildcard && interface.is_none(),
+                Bound::Address(address) => socket.endpoint.address() == Some(*address),
+                Bound::Interface => wildcard && interface.is_some(),
+            }
+    }
+}
+
+/// What the sources say of the sockets of one network namespace.
+#[derive(Debug, Default)]
+pub(super) struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// Reads the sources of the network namespace that this thread is in, for these protocols.
+    pub(super) fn read(protocols: &BTreeSet<Protocol>) -> Claims {
+        let mut claims = Vec::new();
+        let udp = protocols.contains(&Protocol::Udp);
+        let links = if udp { links() } else { Vec::new() };
+        for link in links.iter().filter(|link| !link.elsewhere) {
+            claims.extend(link.claims());
+        }
+        if udp || protocols.contains(&Protocol::Tcp) {
+            claims.extend(generic::claims(&links, protocols));
+            claims.extend(services::claims(protocols));
+        }
+        Claims(claims)
+    }
+
+    /// Returns what the kernel uses a socket for, by the claims of one strength.
+    pub(super) fn of(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
+        let fitting = self.0.iter().filter(|claim| claim.strength == strength && claim.fits(socket));
+        let named = |claim: &Claim| {
+            let mut kernel = claim.kernel.clone();
+            if let (Bound::Interface, Endpoint::Ip { interface, .. }) = (&claim.bound, &socket.endpoint) {
+                kernel.interface.clone_from(interface);
+            }
+            kernel
+        };
+        let mut kernel: Vec<KernelSocket> = fitting.map(named).collect();
+        kernel.sort();
+        kernel.dedup();
+        kernel
+    }
+}
+
+/// Every network interface of this thread's namespace.
+fn links() -> Vec<Link> {
     const RTM_NEWLINK: u16 = 16;
     const RTM_GETLINK: u16 = 18;
     // struct ifinfomsg: any family, any link.
     let request = [0; 16];
-    let ports = std::cell::RefCell::new(Vec::new());
-    let mut each = |message: &[u8]| ports.borrow_mut().extend(link_port(message));
-    match dump(None, RTM_GETLINK, &request, RTM_NEWLINK, &mut each, &mut || ports.borrow_mut().clear()) {
-        Ok(()) => ports.into_inner(),
+    let links = std::cell::RefCell::new(Vec::new());
+    let mut each = |message: &[u8]| links.borrow_mut().extend(parse_link(message));
+    match dump(None, RTM_GETLINK, &request, RTM_NEWLINK, &mut each, &mut || links.borrow_mut().clear()) {
+        Ok(()) => links.into_inner(),
         Err(_) => Vec::new(),
     }
 }
 
-/// The port of a tunnel in an RTM_NEWLINK message (linux/if_link.h).
-pub(super) fn link_port(message: &[u8]) -> Option<u16> {
-    const IFLA_LINKINFO: u16 = 18;
-    const IFLA_INFO_KIND: u16 = 1;
-    const IFLA_INFO_DATA: u16 = 2;
-    const IFLA_VXLAN_PORT: u16 = 15;
-    const IFLA_GENEVE_PORT: u16 = 5;
-    let mut info = Vec::new();
-    attributes(message.get(16..)?, |kind, value| {
-        if kind == IFLA_LINKINFO {
-            info = value.to_vec();
-        }
-    });
-    let mut name = Vec::new();
-    let mut data = Vec::new();
-    attributes(&info, |kind, value| match kind {
-        IFLA_INFO_KIND => name = value.strip_suffix(b"\0").unwrap_or(value).to_vec(),
-        IFLA_INFO_DATA => data = value.to_vec(),
-        _ => {}
-    });
-    let wanted = match name.as_slice() {
-        b"vxlan" => IFLA_VXLAN_PORT,
-        b"geneve" => IFLA_GENEVE_PORT,
-        _ => return None,
-    };
-    let mut port = None;
-    attributes(&data, |kind, value| {
-        if kind == wanted {
-            port = u16_at(value, 0).map(u16::from_be);
-        }
-    });
-    port
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = link_port(&bytes);
-        }
+    use super::*;
+    use crate::{KernelSocketKind, State, Text};
+
+    fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
+        let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };
+        Socket::new(protocol, endpoint, State::Bound)
+    }
+
+    /// A process on the same port and another address, protocol, family or interface is no part of the kernel.
+    #[test]
+    fn all_that_is_reported_must_fit() {
+        let claim = |bound, family| Claim {
+            protocol: Protocol::Udp,
+            port: Some(4789),
+            family,
+            bound,
+            strength: Strength::Reported,
+            kernel: KernelSocket::new(KernelSocketKind::Vxlan),
+        };
+        let any4: IpAddr = Ipv4Addr::UNSPECIFIED.into();
+        let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
+        let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let claims = Claims(vec![claim(Bound::Wildcard, Some(Family::Ipv4))]);
+        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        assert!(is(socket(Protocol::Udp, any4, 4789, None)));
+        assert!(!is(socket(Protocol::Tcp, any4, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4790, None)));
+        assert!(!is(socket(Protocol::Udp, any6, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, loopback, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4789, Some("lo"))));
+        assert!(claims.of(&socket(Protocol::Udp, any4, 4789, None), Strength::Fixed).is_empty());
+        let claims = Claims(vec![claim(Bound::Address(loopback), None)]);
+        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        assert!(is(socket(Protocol::Udp, loopback, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4789, None)));
+        let claims = Claims(vec![claim(Bound::Interface, None)]);
+        let found = claims.of(&socket(Protocol::Udp, any6, 4789, Some("eth0")), Strength::Reported);
+        assert_eq!(found[0].interface, Some("eth0".into()));
+        assert!(claims.of(&socket(Protocol::Udp, any6, 4789, None), Strength::Reported).is_empty());
+    }
+
+    /// Two interfaces can share one socket.
+    #[test]
+    fn each_of_several_is_named_once() {
+        let claim = |name: &str| Claim {
+            protocol: Protocol::Udp,
+            port: Some(4789),
+            family: None,
+            bound: Bound::Wildcard,
+            strength: Strength::Reported,
+            kernel: KernelSocket {
+                interface: Some(name.into()),
+                ..KernelSocket::new(KernelSocketKind::Vxlan)
+            },
+        };
+        let claims = Claims(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
+        let found =
+            claims.of(&socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED.into(), 4789, None), Strength::Reported);
+        let names: Vec<_> = found.iter().map(|one| one.interface.clone().unwrap()).collect();
+        assert_eq!(names, [Text::from("vx0"), Text::from("vx1")]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -19,6 +20,8 @@ const INTERRUPTIONS: usize = 100;
 const REPEATS: usize = 3;
 
 const HEADER: usize = 16;
+/// The sequence number of the only request of a socket.
+const SEQUENCE: u32 = 1;
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -84,6 +87,20 @@ pub(super) fn dump(
     Err(Fault::Interrupted)
 }
 
+/// Asks for one answer that is no dump, and gives its payload.
+pub(super) fn ask(
+    protocol: Option<Protocol>,
+    kind: u16,
+    request: &[u8],
+    answer: u16,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), Fault> {
+    let socket = open(protocol)?;
+    send(&socket, &frame(kind, NLM_F_REQUEST, SEQUENCE, request))?;
+    let mut buffer = vec![0; BUFFER];
+    read_datagram(receive(&socket, &mut buffer)?, SEQUENCE, answer, each).map(drop)
+}
+
 /// One dump over a socket of its own, so that nothing of an earlier one can be left in it. True where the table
 /// changed underneath.
 fn dump_once(
@@ -94,25 +111,35 @@ fn dump_once(
     each: &mut dyn FnMut(&[u8]),
     buffer: &mut [u8],
 ) -> Result<bool, Fault> {
-    const SEQUENCE: u32 = 1;
-    let socket =
-        rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
-            .map_err(Fault::System)?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(LONGEST_SILENCE)).map_err(Fault::System)?;
-    let message = frame(kind, SEQUENCE, request);
-    retry(|| rustix::net::send(&socket, &message, SendFlags::empty())).map_err(Fault::System)?;
+    let socket = open(protocol)?;
+    send(&socket, &frame(kind, NLM_F_REQUEST | NLM_F_DUMP, SEQUENCE, request))?;
     let mut interrupted = false;
     loop {
-        let (received, length) =
-            retry(|| rustix::net::recv(&socket, &mut *buffer, RecvFlags::TRUNC)).map_err(Fault::System)?;
-        let bytes = buffer.get(..received).filter(|_| length == received);
-        let bytes = bytes.ok_or(Fault::Malformed("a datagram that was cut off"))?;
-        let progress = read_datagram(bytes, SEQUENCE, answer, each)?;
+        let progress = read_datagram(receive(&socket, buffer)?, SEQUENCE, answer, each)?;
         interrupted |= progress.interrupted;
         if progress.done {
             return Ok(interrupted);
         }
     }
+}
+
+fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Fault> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
+            .map_err(Fault::System)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(LONGEST_SILENCE)).map_err(Fault::System)?;
+    Ok(socket)
+}
+
+fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), Fault> {
+    retry(|| rustix::net::send(socket, message, SendFlags::empty())).map_err(Fault::System).map(drop)
+}
+
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Result<&'a [u8], Fault> {
+    let (received, length) =
+        retry(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::TRUNC)).map_err(Fault::System)?;
+    let bytes = buffer.get(..received).filter(|_| length == received);
+    bytes.ok_or(Fault::Malformed("a datagram that was cut off"))
 }
 
 /// Repeats an interrupted system call, but not for ever.
@@ -126,13 +153,13 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     Err(Errno::INTR)
 }
 
-/// A request for a dump.
-fn frame(kind: u16, sequence: u32, request: &[u8]) -> Vec<u8> {
+/// A request.
+fn frame(kind: u16, flags: u16, sequence: u32, request: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + request.len()).unwrap_or(u32::MAX);
     let mut message = Vec::with_capacity(HEADER + request.len());
     message.extend(length.to_ne_bytes());
     message.extend(kind.to_ne_bytes());
-    message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+    message.extend(flags.to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
     message.extend(0_u32.to_ne_bytes());
     message.extend(request);
@@ -229,7 +256,7 @@ mod tests {
     const KIND: u16 = 20;
 
     fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-        let mut message = frame(kind, sequence, payload);
+        let mut message = frame(kind, NLM_F_REQUEST, sequence, payload);
         message[6..8].copy_from_slice(&flags.to_ne_bytes());
         message.resize(message.len().next_multiple_of(4), 0);
         message

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use rustix::thread::CapabilitySet;
 
 use super::candidates::{Choice, Elsewhere, Pool, Refused};
+use super::kernel_sockets::{Claims, Strength};
 use super::pin::Directory;
 use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::scm_rights::{InFlight, Receiver, in_flight};
@@ -14,7 +15,7 @@ use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use super::{OverflowUid, cgroup, pid_namespace, procfs, user_namespace};
 use crate::os::{Held, Row, too_many_files};
-use crate::{Candidate, Endpoint, Evidence, Gap, Protocol, Reason, Socket, Target, Text, Unseen, shell};
+use crate::{Candidate, Endpoint, Evidence, Gap, KernelSocket, Reason, Socket, Target, Text, Unseen, shell};
 
 /// What a walk could not see, and what explains sockets that it did not find.
 pub(super) struct Sight {
@@ -34,7 +35,7 @@ pub(super) struct Sight {
     in_flight: BTreeMap<u64, InFlight>,
     /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
     pub(super) signs: Option<Signs>,
-    pub(super) kernel_ports: Vec<u16>,
+    pub(super) claims: Claims,
 }
 
 impl Sight {
@@ -67,7 +68,7 @@ impl Sight {
             receivers: Vec::new(),
             in_flight: BTreeMap::new(),
             signs: None,
-            kernel_ports: Vec::new(),
+            claims: Claims::default(),
         }
     }
 
@@ -75,11 +76,17 @@ impl Sight {
         self.cgroups.get(&row.cgroup?)
     }
 
-    /// Whether it is the socket of a tunnel of the kernel's.
+    /// What in the kernel uses a socket, by evidence of this strength. Other namespaces' are not asked for here.
+    pub(super) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
+        match socket.namespace {
+            None => self.claims.of(socket, strength),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the kernel reports that it opened a socket itself.
     pub(super) fn is_kernels(&self, socket: &Socket) -> bool {
-        socket.protocol == Protocol::Udp
-            && socket.uid == Some(0)
-            && socket.endpoint.port().is_some_and(|port| self.kernel_ports.contains(&port))
+        !self.kernel(socket, Strength::Reported).is_empty()
     }
 
     /// Why there must be, or may be, holders of a socket besides those that were seen.
@@ -90,8 +97,13 @@ impl Sight {
         if !held.is_empty() {
             return self.unseen_besides(row, held);
         }
+        let reported = self.kernel(socket, Strength::Reported);
+        let fixed = self.kernel(socket, Strength::Fixed);
+        let possible = || [fixed.clone(), self.kernel(socket, Strength::Possible)].concat();
         let explained = |reason, help: Option<String>, candidates| {
-            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates })
+            let kernel =
+                if matches!(reason, Reason::Exited | Reason::InFlight) { vec![] } else { possible() };
+            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates, kernel })
         };
         if self.closed.binary_search(&inode).is_ok() {
             return explained(
@@ -100,9 +112,8 @@ impl Sight {
                 vec![],
             );
         }
-        if self.is_kernels(socket) {
-            let help = "a tunnel of the kernel receives here; ip -d link shows it".to_owned();
-            return explained(Reason::Kernel, Some(help), vec![]);
+        if !reported.is_empty() {
+            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: reported });
         }
         let Suspects { candidates: mut suspects, strong } = self.suspects(row);
         match self.in_flight.get(&inode) {
@@ -147,6 +158,9 @@ impl Sight {
             return explained(Reason::Unknown, None, vec![]);
         }
         // Every descriptor table was read, twice, and the socket is still there.
+        if !fixed.is_empty() && suspects.is_empty() && self.silent() == 0 {
+            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: fixed });
+        }
         let help = match &self.signs {
             _ if !suspects.is_empty() => None,
             // What threads wait for may not be read.
@@ -243,6 +257,7 @@ impl Sight {
             reason: Reason::Permission,
             help: Some(help(socket).as_str().into()),
             candidates: self.choice().candidates(row, &pool, unit),
+            kernel: Vec::new(),
         };
         (!pool.is_empty()).then(explained)
     }

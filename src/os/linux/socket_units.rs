@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Listening, Manager};
 use super::{session_units, unit_files};
-use crate::{Gap, Listener, Process, Service, Text};
+use crate::{DescriptorStore, Gap, Listener, Process, Service, Text};
 
 /// How long systemd is listened to in all.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -40,7 +40,14 @@ pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec
                 let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
                 Some(service(manager, asked.unit_of(listener)?))
             });
-            listener.service = unit.or(listener.service.take());
+            // A manager that has it, or may, and not for a socket unit.
+            if let Some(manager) = manager.filter(|_| unit.is_none()) {
+                let holds = holders().any(|process| self::manager(process) == Some(manager));
+                let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+                listener.descriptor_store = asked.store_of(listener, holds);
+            }
+            let keeps = listener.descriptor_store.as_ref().map(|store| store.unit.clone());
+            listener.service = unit.or(listener.service.take()).or(keeps);
         }
         let Some(service) = listener.service.as_mut().filter(|service| service.is_socket_unit()) else {
             continue;
@@ -81,7 +88,17 @@ struct Asked {
     /// Whether that is from files.
     by_files: bool,
     activates: BTreeMap<Text, Option<Text>>,
+    services: Option<Vec<Text>>,
+    stores: BTreeMap<Text, Store>,
     failed: Option<io::Error>,
+}
+
+/// What a manager keeps for a service.
+struct Store {
+    /// How many descriptors.
+    count: u32,
+    /// The inode numbers of the sockets among them, if the manager lists them.
+    sockets: Option<Vec<u64>>,
 }
 
 impl Asked {
@@ -90,7 +107,16 @@ impl Asked {
             Ok(connection) => (connection, None),
             Err(error) => (None, Some(error)),
         };
-        Asked { manager, connection, listening: None, by_files: false, activates: BTreeMap::new(), failed }
+        Asked {
+            manager,
+            connection,
+            listening: None,
+            by_files: false,
+            activates: BTreeMap::new(),
+            services: None,
+            stores: BTreeMap::new(),
+            failed,
+        }
     }
 
     /// The answer to a question. Who did not answer one is asked no other.
@@ -116,6 +142,50 @@ impl Asked {
         let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(&listener.socket));
         let first = units.next()?;
         (!self.by_files || units.next().is_none()).then(|| first.unit.clone())
+    }
+
+    /// Returns the unit in whose descriptor store a listener is: as the manager lists the stores, by the inode. One that
+    /// does not list them says how many descriptors it keeps for a unit: if it was seen to hold the socket (`holds`), and
+    /// that was made in this unit's cgroup, this is why.
+    fn store_of(&mut self, listener: &Listener, holds: bool) -> Option<DescriptorStore> {
+        let inode = listener.socket.inode?;
+        let made_by = listener.service.as_ref().filter(|service| Manager::of(service) == Some(self.manager));
+        let made_by = made_by.map(|service| service.name.clone());
+        let is_in = |unit: &Text, store: &Store| match &store.sockets {
+            Some(sockets) => sockets.contains(&inode),
+            None => holds && store.count > 0 && made_by.as_ref() == Some(unit),
+        };
+        // The service that made the socket gave it away, as a rule; the others are asked if it did not.
+        let of_maker =
+            made_by.clone().filter(|unit| self.store(unit).is_some_and(|store| is_in(unit, store)));
+        let unit = of_maker.or_else(|| {
+            let services = self.services();
+            services.into_iter().find(|unit| self.store(unit).is_some_and(|store| is_in(unit, store)))
+        })?;
+        let state = self.ask(|connection| connection.store_state(&unit));
+        let (active, preserved) = state.unwrap_or_default();
+        Some(DescriptorStore { unit: service(self.manager, unit), active, preserved })
+    }
+
+    /// What a manager keeps for a service.
+    fn store(&mut self, unit: &Text) -> Option<&Store> {
+        if !self.stores.contains_key(unit) {
+            let store = self.ask(|connection| {
+                let count = connection.stored_count(unit)?;
+                let sockets = if count > 0 { connection.stored_sockets(unit)? } else { None };
+                Ok(Store { count, sockets })
+            })?;
+            self.stores.insert(unit.clone(), store);
+        }
+        self.stores.get(unit)
+    }
+
+    /// The services that are loaded: first those that do not run and for which it keeps something.
+    fn services(&mut self) -> Vec<Text> {
+        if self.services.is_none() {
+            self.services = Some(self.ask(Connection::services).unwrap_or_default());
+        }
+        self.services.clone().unwrap_or_default()
     }
 
     /// What a unit starts: as its manager says, and where it says nothing, its files.

@@ -228,6 +228,67 @@ impl Connection {
         Ok(listening)
     }
 
+    /// The services that are loaded, running or not: first those that have stopped and left something to keep.
+    pub(super) fn services(&mut self) -> io::Result<Vec<Text>> {
+        let list = Call {
+            destination: SYSTEMD,
+            path: "/org/freedesktop/systemd1",
+            interface: "org.freedesktop.systemd1.Manager",
+            member: "ListUnitsByPatterns",
+            arguments: &[Argument::Texts(&[]), Argument::Texts(&["*.service"])],
+        };
+        self.call(&list, |reply| {
+            let mut units = reply.unit_states()?;
+            units.sort_by_key(|unit| match unit.state {
+                b"dead-resources-pinned" => 0,
+                b"failed" => 1,
+                b"auto-restart" | b"auto-restart-queued" => 2,
+                _ => 3,
+            });
+            Some(units.into_iter().map(|unit| Text::from(unit.name)).collect())
+        })
+    }
+
+    /// How many descriptors the manager keeps for a service.
+    pub(super) fn stored_count(&mut self, unit: &Text) -> io::Result<u32> {
+        let count =
+            self.optional(unit, Interface::Service, "NFileDescriptorStore", |reply| reply.property_number())?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// The inode numbers of the sockets that the manager keeps for a service. `Ok(None)` if it does not say: before
+    /// systemd 254 it cannot, and Debian's bus lets root alone ask (systemd 257).
+    pub(super) fn stored_sockets(&mut self, unit: &Text) -> io::Result<Option<Vec<u64>>> {
+        let Some(name) = unit.as_str() else { return Ok(None) };
+        let dump = Call {
+            destination: SYSTEMD,
+            path: "/org/freedesktop/systemd1",
+            interface: "org.freedesktop.systemd1.Manager",
+            member: "DumpUnitFileDescriptorStore",
+            arguments: &[Argument::Text(name)],
+        };
+        let is_socket = |mode: u32| mode & libc::S_IFMT == libc::S_IFSOCK;
+        self.call(&dump, |reply| match reply.refused {
+            true => Some(None),
+            false => {
+                let stored = reply.stored_descriptors()?.into_iter();
+                Some(Some(stored.filter(|(mode, _)| is_socket(*mode)).map(|(_, inode)| inode).collect()))
+            }
+        })
+    }
+
+    /// Whether a service runs, and whether its descriptors stay when it stops (FileDescriptorStorePreserve=, systemd
+    /// 254).
+    pub(super) fn store_state(&mut self, unit: &Text) -> io::Result<(Option<bool>, Option<bool>)> {
+        let is =
+            |value: &'static [u8]| move |reply: &Reply<'_>| reply.property_text().map(|text| text == value);
+        let stopped =
+            |reply: &Reply<'_>| reply.property_text().map(|state| matches!(state, b"inactive" | b"failed"));
+        let stopped = self.optional(unit, Interface::Unit, "ActiveState", stopped)?;
+        let preserved = self.optional(unit, Interface::Service, "FileDescriptorStorePreserve", is(b"yes"))?;
+        Ok((stopped.map(|stopped| !stopped), preserved))
+    }
+
     fn property<T>(
         &mut self,
         path: &str,

@@ -89,8 +89,9 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
         return None;
     }
     let candidates = || candidates(last_users.unwrap_or_default(), held);
-    let explained =
-        |reason, help: &str, candidates| Some(Unseen { reason, help: Some(help.into()), candidates });
+    let explained = |reason, help: &str, candidates| {
+        Some(Unseen { reason, help: Some(help.into()), candidates, kernel: Vec::new() })
+    };
     let port = row.socket.endpoint.port().map(|port| port.to_string());
     let sudo =
         crate::shell::allears_with_rights(port.as_slice()).unwrap_or_else(|| "run with sudo".to_owned());
@@ -101,7 +102,12 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
         return (!candidates.is_empty()).then(|| explained(Reason::Permission, &sudo, candidates)).flatten();
     }
     if last_users == Some([0, 0]) {
-        return Some(Unseen { reason: Reason::Kernel, help: None, candidates: Vec::new() });
+        return Some(Unseen {
+            reason: Reason::Kernel,
+            help: None,
+            candidates: Vec::new(),
+            kernel: Vec::new(),
+        });
     }
     match walked.refused.is_empty() {
         false => explained(Reason::Permission, &sudo, candidates()),

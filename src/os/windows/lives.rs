@@ -88,7 +88,7 @@ pub(in crate::os) fn without_process(
     };
     candidates.extend(later);
     candidates.sort_by_key(|candidate| candidate.pid);
-    Unseen { reason: Reason::Exited, help: Some(help.as_str().into()), candidates }
+    Unseen { reason: Reason::Exited, help: Some(help.as_str().into()), candidates, kernel: Vec::new() }
 }
 
 /// The pids of all ancestors of these processes that are in the list.

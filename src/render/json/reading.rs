@@ -9,14 +9,14 @@ use serde::Deserialize;
 
 use super::{
     CandidateJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson, HolderJson,
-    ListenerJson, ParentJson, PathJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson, SupervisorJson,
-    UnseenJson, UserNamespaceJson,
+    KernelSocketJson, ListenerJson, ParentJson, PathJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson,
+    SupervisorJson, UnseenJson, UserNamespaceJson,
 };
 use crate::{
-    Candidate, Compose, Condition, Connection, Container, Endpoint, Error, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, Holder, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId,
-    Project, Protocol, Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Text,
-    UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
+    Evidence, Freezer, FreezerScope, Gap, Holder, KernelSocket, KernelSocketKind, Listener, Outcome, Parent,
+    PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Selection, Service,
+    Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -159,6 +159,11 @@ impl TryFrom<ListenerJson> for Listener {
         socket.path_leads_to = json.path_leads_to.as_ref().map(leads_to).transpose()?;
         listener.service = json.service.map(Service::from);
         listener.container = json.container.map(Container::from);
+        listener.descriptor_store = json.descriptor_store.map(|store| DescriptorStore {
+            unit: Service::from(store.unit),
+            active: store.active,
+            preserved: store.preserved,
+        });
         listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
         listener.unseen = json.unseen.map(Unseen::try_from).transpose()?;
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
@@ -332,6 +337,20 @@ impl TryFrom<UnseenJson> for Unseen {
             reason: Reason::parse(&json.reason).ok_or(Wrong("unseen.reason"))?,
             help: plain(&json.help),
             candidates: json.candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
+            kernel: json.kernel.into_iter().map(KernelSocket::try_from).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl TryFrom<KernelSocketJson> for KernelSocket {
+    type Error = Wrong;
+
+    fn try_from(json: KernelSocketJson) -> Result<Self, Wrong> {
+        Ok(KernelSocket {
+            kind: KernelSocketKind::parse(&json.kind).ok_or(Wrong("unseen.kernel.kind"))?,
+            interface: text_option(&json.interface, &json.interface_bytes, "unseen.kernel.interface_bytes")?,
+            id: json.id,
+            namespace: plain(&json.namespace),
         })
     }
 }

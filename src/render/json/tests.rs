@@ -80,8 +80,12 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     let process = process(name.clone(), command);
     listener.holders.push(Holder { process, descriptors: vec![3, 19], evidence: Evidence::Descriptor });
     let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
-    listener.unseen =
-        Some(Unseen { reason: Reason::HiddenProc, help: Some("h".into()), candidates: candidates.clone() });
+    listener.unseen = Some(Unseen {
+        reason: Reason::HiddenProc,
+        help: Some("h".into()),
+        candidates: candidates.clone(),
+        kernel: Vec::new(),
+    });
     let peer = "192.0.2.1:999".parse().unwrap();
     listener.connections = Some(vec![Connection { peer, state: State::TimeWait, clients: candidates }]);
     let mut unix =

@@ -10,13 +10,14 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use super::asked::AskedJson;
 use super::inert::Inert;
 use super::{
-    CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, Document, FreezerJson, GapJson,
-    GapLine, HolderJson, ListenerJson, ListenerLine, ParentJson, PathJson, PeerJson, ProbeJson, ProjectJson,
-    QueueJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson, UserNamespaceJson, UserRangeJson,
+    CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson, Document,
+    FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, ParentJson,
+    PathJson, PeerJson, ProbeJson, ProjectJson, QueueJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
+    UserNamespaceJson, UserRangeJson,
 };
 use crate::{
-    Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, Listener, Parent, Service, Snapshot,
-    Supervisor, Text, UnixPath, Unseen, UserNamespace,
+    Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, KernelSocket, Listener, Parent,
+    Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -132,6 +133,11 @@ impl From<&Listener> for ListenerJson {
             path_leads_to: socket.path_leads_to.map(|target| target.as_str().to_owned()),
             service: listener.service.as_ref().map(ServiceJson::from),
             container: listener.container.as_ref().map(ContainerJson::from),
+            descriptor_store: listener.descriptor_store.as_ref().map(|store| DescriptorStoreJson {
+                unit: ServiceJson::from(&store.unit),
+                active: store.active,
+                preserved: store.preserved,
+            }),
             holders: listener.holders.iter().map(HolderJson::from).collect(),
             unseen: listener.unseen.as_ref().map(UnseenJson::from),
             connections: listener
@@ -277,6 +283,19 @@ impl From<&Unseen> for UnseenJson {
             reason: unseen.reason.as_str().to_owned(),
             help: lossy_option(&unseen.help),
             candidates: unseen.candidates.iter().map(CandidateJson::from).collect(),
+            kernel: unseen.kernel.iter().map(KernelSocketJson::from).collect(),
+        }
+    }
+}
+
+impl From<&KernelSocket> for KernelSocketJson {
+    fn from(kernel: &KernelSocket) -> Self {
+        KernelSocketJson {
+            kind: kernel.kind.as_str().to_owned(),
+            interface: lossy_option(&kernel.interface),
+            interface_bytes: kernel.interface.as_ref().and_then(bytes),
+            id: kernel.id,
+            namespace: lossy_option(&kernel.namespace),
         }
     }
 }

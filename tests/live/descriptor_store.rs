@@ -1,0 +1,117 @@
+//! Ports that systemd keeps in the descriptor store of a service (sd_pid_notify_with_fds(3)), with a real systemd.
+
+use crate::stage::{Answer, Look, NOBODY, Need, Systemd, holders, until};
+use serde_json::json;
+
+cases![
+    a_port_that_systemd_keeps_is_named_by_its_unit[
+        Need::Linux,
+        Need::Root,
+        Need::Cgroup,
+        Need::Program("systemd"),
+        Need::Program("dbus-daemon"),
+        Need::Program("nsenter"),
+        Need::Program("setpriv"),
+        Need::Program("python3"),
+        Need::MOUNT_NAMESPACE
+    ],
+];
+
+/// Listens, gives systemd the socket, and closes it if it is told to.
+const KEEPS: &str = "\
+import array, os, socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', int(sys.argv[1])))
+s.listen()
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+n.connect(os.environ['NOTIFY_SOCKET'].replace('@', chr(0)))
+rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [s.fileno()]))
+n.sendmsg([b'FDSTORE=1'], [rights])
+if sys.argv[2] == 'close':
+    s.close()
+n.send(b'READY=1')
+time.sleep(9999)
+";
+
+/// Starts a service that listens at a port and gives systemd the socket.
+fn start(systemd: &Systemd, name: &str, port: &str, then: &str) {
+    let unit = format!(
+        "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nNotifyAccess=all\nStandardOutput=null\n\
+         FileDescriptorStoreMax=4\nFileDescriptorStorePreserve=yes\nExecStart=/usr/bin/python3 /keeps.py {port} {then}\n"
+    );
+    let path = format!("/run/systemd/system/{name}");
+    let script = "mkdir -p /run/systemd/system && printf %s \"$1\" >\"$2\" && printf %s \"$3\" >/keeps.py";
+    systemd.run(&["sh", "-c", script, "sh", &unit, &path, KEEPS]);
+    systemd.run(&["systemctl", "daemon-reload"]);
+    systemd.run(&["systemctl", "start", name]);
+}
+
+fn says(systemd: &Systemd, words: &[&str], code: i32) -> String {
+    let seen = Look::at(words.iter().copied()).through(systemd.look(&[])).run().code(code);
+    let said = seen.text().to_owned() + &seen.errors();
+    said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn must_say(said: &str, words: &str) {
+    assert!(said.contains(words), "{words:?} is not in {said}");
+}
+
+/// A busy machine may take longer to answer than is waited for.
+fn answer(systemd: &Systemd, target: &str) -> Answer {
+    let answer = until(|| {
+        let answer = Look::at([target]).through(systemd.look(&[])).answer(0);
+        let late = answer.document["gaps"].to_string().contains("\"services\"");
+        (!late).then_some(answer)
+    });
+    answer.expect("systemd answers in time")
+}
+
+fn a_port_that_systemd_keeps_is_named_by_its_unit() {
+    let systemd = Systemd::start();
+    start(&systemd, "keeps.service", "4731", "close");
+    start(&systemd, "shares.service", "4732", "keep");
+    let kept = answer(&systemd, "tcp/4731");
+    let listener = kept.only();
+    let names: Vec<_> = holders(listener).iter().map(|holder| holder["name"].clone()).collect();
+    kept.seen.equal(names, vec![json!("systemd")], "holders");
+    let unit = json!({"manager": "systemd", "name": "keeps.service", "scope": "system"});
+    kept.seen.equal(&listener["descriptor_store"]["unit"], &unit, "descriptor_store.unit");
+    kept.seen.equal(&listener["descriptor_store"]["active"], &json!(true), "descriptor_store.active");
+    let shared = answer(&systemd, "tcp/4732");
+    shared.seen.equal(holders(shared.only()).len(), 2, "holders");
+    let name = &shared.only()["descriptor_store"]["unit"]["name"];
+    shared.seen.equal(name, &json!("shares.service"), "the store of a socket that the service has too");
+    // A socket unit's port is no such one.
+    let activated = answer(&systemd, "tcp/4711");
+    activated.seen.equal(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
+    let stop = "systemctl stop -- keeps.service";
+    let card = says(&systemd, &["tcp/4731"], 0);
+    must_say(&card, "keeps.service, in systemd's descriptor store");
+    must_say(&card, stop);
+    must_say(
+        &says(&systemd, &["why", "4731"], 1),
+        "systemd keeps it in the descriptor store of keeps.service",
+    );
+    let free = says(&systemd, &["free", "--yes", "4731"], 3);
+    must_say(&free, "in the descriptor store of keeps.service");
+    must_say(&free, stop);
+    // Ending the process alone would not free it.
+    must_say(&says(&systemd, &["free", "--yes", "4732"], 3), "in the descriptor store of shares.service");
+    // An ordinary user cannot look into systemd, and is told of no store.
+    let nobody = NOBODY.to_string();
+    let as_nobody = ["setpriv", &format!("--reuid={nobody}"), &format!("--regid={nobody}"), "--clear-groups"];
+    let told = Look::at(["tcp/4731"]).through(systemd.look(&as_nobody)).answer(0);
+    told.seen.equal(holders(told.only()).len(), 0, "holders");
+    told.seen.equal(&told.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    // What is printed works.
+    systemd.run(&["systemctl", "stop", "--", "keeps.service"]);
+    if card.contains("--what=fdstore") {
+        systemd.run(&["systemctl", "clean", "--what=fdstore", "--", "keeps.service"]);
+    }
+    let gone = until(|| {
+        let seen = Look::at(["tcp/4731"]).through(systemd.look(&[])).run();
+        (seen.status.code() == Some(1)).then_some(())
+    });
+    assert!(gone.is_some(), "the port is free");
+}

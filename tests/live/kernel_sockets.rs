@@ -1,0 +1,174 @@
+//! Sockets that the kernel opened for something of its own: what it is, and what closes them. What this machine's kernel
+//! lacks is skipped.
+
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, holders};
+use serde_json::{Value, json};
+
+cases![
+    a_tunnel_is_named_and_what_closes_it[Need::Linux, Need::Root, Need::Program("nsenter"), Need::VXLAN],
+    tunnels_that_share_a_socket_are_all_named[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::VXLAN
+    ],
+    anybody_is_told_of_a_tunnel[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::Program("setpriv"),
+        Need::VXLAN
+    ],
+    a_process_beside_a_tunnel_is_no_part_of_the_kernel[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::Program("setpriv"),
+        Need::VXLAN
+    ],
+    an_endpoint_of_mptcp_is_named[Need::Linux, Need::Root, Need::Program("nsenter"), MPTCP_ENDPOINTS],
+];
+
+/// A path manager that listens for its endpoints.
+const MPTCP_ENDPOINTS: Need = Need::Success(
+    "MPTCP endpoints",
+    &["unshare", "--net", "ip", "mptcp", "endpoint", "add", "127.0.0.1", "signal", "port", "7777"],
+);
+
+/// The kind, the interface and the number of each part of the kernel that a listener is said to be.
+fn kernel(listener: &Value) -> Vec<(String, Option<String>, Option<u64>)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let parts = listener["unseen"]["kernel"].as_array();
+    parts
+        .into_iter()
+        .flatten()
+        .map(|part| (text(&part["kind"]).unwrap_or_default(), text(&part["interface"]), part["id"].as_u64()))
+        .collect()
+}
+
+fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
+    ("vxlan".to_owned(), Some(name.to_owned()), None)
+}
+
+/// Every listener is the kernel's, for these parts of it.
+fn must_be_the_kernels(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
+    assert!(!answer.listeners().is_empty());
+    for listener in answer.listeners() {
+        answer.seen.equal(holders(listener).len(), 0, "holders");
+        answer.seen.equal(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
+        answer.seen.equal(kernel(listener), parts.to_vec(), "unseen.kernel");
+        answer.seen.equal(&listener["unseen"]["candidates"], &json!([]), "no guess");
+    }
+}
+
+fn says(words: &[&str], pid: u32) -> String {
+    let seen = Look::at(words.iter().copied()).inside(pid, ["net"]).run();
+    let said = seen.text().to_owned() + &seen.errors();
+    said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a program as an ordinary user in the network namespace of a process.
+fn as_nobody(pid: u32) -> Vec<String> {
+    let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+    let target = format!("--target={pid}");
+    ["nsenter", &target, "--net", "setpriv", &user, &group, "--clear-groups"].map(str::to_owned).to_vec()
+}
+
+fn must_say(said: &str, words: &str) {
+    assert!(said.contains(words), "{words:?} is not in {said}");
+}
+
+fn a_tunnel_is_named_and_what_closes_it() {
+    let inside = Fixture::start([
+        "namespace=net",
+        "run=ip link add vx0 type vxlan id 42 dstport 4789",
+        "run=ip link set vx0 up",
+    ]);
+    let pid = inside.pid();
+    must_be_the_kernels(&Look::at(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
+    let down = "ip link set vx0 down closes the socket";
+    let del = "ip link del vx0 removes the interface and closes the socket";
+    let card = says(&["udp/4789"], pid);
+    must_say(&card, "is held by the kernel itself, for the vxlan interface vx0");
+    must_say(&card, down);
+    must_say(&card, del);
+    let why = says(&["why", "udp/4789"], pid);
+    must_say(&why, "the kernel itself, for the vxlan interface vx0");
+    must_say(&why, del);
+    let free = says(&["free", "--yes", "udp/4789"], pid);
+    must_say(&free, "is held by the kernel itself for the vxlan interface vx0");
+    must_say(&free, del);
+    // What is printed works.
+    Look::at(["free", "--yes", "udp/4789"]).inside(pid, ["net"]).run().code(3);
+    let closed = std::process::Command::new("nsenter")
+        .args([&format!("--target={pid}"), "--net", "ip", "link", "set", "vx0", "down"])
+        .status();
+    assert!(closed.expect("run nsenter").success());
+    Look::at(["udp/4789"]).inside(pid, ["net"]).run().code(1);
+}
+
+fn tunnels_that_share_a_socket_are_all_named() {
+    let inside = Fixture::start([
+        "namespace=net",
+        "run=ip link set lo up",
+        "run=ip link add vx0 type vxlan id 42 dstport 4789",
+        "run=ip link add vx1 type vxlan id 43 dstport 4789 remote 127.0.0.1",
+        "run=ip link add vx2 type vxlan id 44 dstport 4789 remote 127.0.0.1",
+        "run=ip link set vx0 up",
+        "run=ip link set vx1 up",
+    ]);
+    // The third is down, and has none.
+    let answer = Look::at(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
+    must_be_the_kernels(&answer, &[vxlan("vx0"), vxlan("vx1")]);
+    answer.seen.equal(answer.listeners().len(), 1, "one socket");
+    let why = says(&["why", "udp/4789"], inside.pid());
+    must_say(&why, "the vxlan interface vx0 and the vxlan interface vx1");
+    must_say(&why, "ip link set vx1 down closes the socket once nothing else shares it");
+}
+
+fn anybody_is_told_of_a_tunnel() {
+    let inside = Fixture::start([
+        "namespace=net",
+        "run=ip link add vx0 type vxlan external dstport 4789",
+        "run=ip link set vx0 up",
+    ]);
+    let answer = Look::at(["udp/4789"]).through(as_nobody(inside.pid())).answer(0);
+    must_be_the_kernels(&answer, &[vxlan("vx0")]);
+    answer.seen.equal(answer.listeners().len(), 2, "a socket in each family");
+}
+
+fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
+    // The link is down, and the port a process's; then it is up, with a socket of IPv4 alone.
+    let inside = Fixture::start([
+        "namespace=net",
+        "run=ip link set lo up",
+        "run=ip link add vx0 type vxlan id 42 dstport 4789",
+        "run=ip link add vx1 type vxlan id 43 dstport 4790 remote 127.0.0.1",
+        "run=ip link set vx1 up",
+        "udp=0.0.0.0:4789",
+        "udp=[::1]:4790",
+    ]);
+    for (target, address) in [("udp/4789", "0.0.0.0"), ("udp/4790", "::1")] {
+        let as_root = || Look::at([target]).inside(inside.pid(), ["net"]);
+        for look in [as_root(), Look::at([target]).through(as_nobody(inside.pid()))] {
+            let answer = look.answer(0);
+            let process = answer.listeners().iter().find(|listener| listener["address"] == json!(address));
+            let process = process.unwrap_or_else(|| answer.seen.fail("the process's socket is shown"));
+            answer.seen.must(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
+            answer.seen.equal(kernel(process), vec![], "unseen.kernel");
+        }
+    }
+}
+
+fn an_endpoint_of_mptcp_is_named() {
+    let inside = Fixture::start([
+        "namespace=net",
+        "run=ip link set lo up",
+        "run=ip mptcp endpoint add 127.0.0.1 dev lo signal port 7777",
+    ]);
+    let endpoint = ("mptcp".to_owned(), None, Some(1));
+    let look = || Look::at(["tcp/7777"]).inside(inside.pid(), ["net"]);
+    must_be_the_kernels(&look().answer(0), &[endpoint]);
+    let free = says(&["free", "--yes", "tcp/7777"], inside.pid());
+    must_say(&free, "ip mptcp endpoint delete id 1 removes the endpoint and closes the socket");
+}
