@@ -61,6 +61,11 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
     let (pending, claims) = elsewhere;
     let mut sight = Sight::of(&mut walk, rows, closed);
     sight.claims = claims;
+    let is_missing =
+        |row: &&&Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
+    if !missing.is_empty() {
+        sight.look_elsewhere(rows.iter().filter(is_missing).copied());
+    }
     for _ in 0..REPEATS {
         // What neither the kernel explains nor a process that hides something may have been handed on behind the
         // walk's back.

@@ -4,6 +4,7 @@
 //! address, and all of these must fit. A port that a source leaves open makes no socket the kernel's: such a claim says
 //! what it may be. Nothing is asked that would load a module of the kernel.
 
+mod elsewhere;
 mod generic;
 mod links;
 mod services;
@@ -11,6 +12,7 @@ mod services;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+pub(super) use elsewhere::claims as elsewhere;
 #[cfg(feature = "internals")]
 pub(super) use generic::{Message, read_message};
 pub(super) use links::parse_link;
@@ -86,7 +88,7 @@ impl Claims {
         let mut claims = Vec::new();
         let udp = protocols.contains(&Protocol::Udp);
         let links = if udp { links() } else { Vec::new() };
-        for link in links.iter().filter(|link| !link.elsewhere) {
+        for link in links.iter().filter(|link| link.socket_namespace.is_none()) {
             claims.extend(link.claims());
         }
         if udp || protocols.contains(&Protocol::Tcp) {
@@ -94,6 +96,11 @@ impl Claims {
             claims.extend(services::claims(protocols));
         }
         Claims(claims)
+    }
+
+    /// Adds the claims of another namespace.
+    fn add(&mut self, claims: Vec<Claim>) {
+        self.0.extend(claims);
     }
 
     /// Returns what the kernel uses a socket for, by the claims of one strength.

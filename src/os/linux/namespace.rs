@@ -63,6 +63,13 @@ impl Namespace {
     }
 }
 
+impl Namespace {
+    /// A descriptor of it, if it could be opened.
+    pub(super) fn handle(&self) -> Option<BorrowedFd<'_>> {
+        self.entry.as_ref().ok().map(AsFd::as_fd)
+    }
+}
+
 /// A thread of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Task {

@@ -1,7 +1,7 @@
 //! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 
 use rustix::thread::CapabilitySet;
@@ -13,9 +13,11 @@ use super::pinned::{LONGEST_COMMAND, arguments, full_name};
 use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
-use super::{OverflowUid, cgroup, pid_namespace, procfs, user_namespace};
+use super::{OverflowUid, cgroup, kernel_sockets, pid_namespace, procfs, user_namespace};
 use crate::os::{Held, Row, too_many_files};
-use crate::{Candidate, Endpoint, Evidence, Gap, KernelSocket, Reason, Socket, Target, Text, Unseen, shell};
+use crate::{
+    Candidate, Endpoint, Evidence, Gap, KernelSocket, Protocol, Reason, Socket, Target, Text, Unseen, shell,
+};
 
 /// What a walk could not see, and what explains sockets that it did not find.
 pub(super) struct Sight {
@@ -36,6 +38,7 @@ pub(super) struct Sight {
     /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
     pub(super) signs: Option<Signs>,
     pub(super) claims: Claims,
+    claims_elsewhere: BTreeMap<Option<Text>, Claims>,
 }
 
 impl Sight {
@@ -69,6 +72,7 @@ impl Sight {
             in_flight: BTreeMap::new(),
             signs: None,
             claims: Claims::default(),
+            claims_elsewhere: BTreeMap::new(),
         }
     }
 
@@ -76,11 +80,34 @@ impl Sight {
         self.cgroups.get(&row.cgroup?)
     }
 
-    /// What in the kernel uses a socket, by evidence of this strength. Other namespaces' are not asked for here.
+    /// What in the kernel uses a socket, by evidence of this strength.
     pub(super) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
-        match socket.namespace {
-            None => self.claims.of(socket, strength),
-            Some(_) => Vec::new(),
+        let here = socket.namespace.is_none().then(|| self.claims.of(socket, strength)).unwrap_or_default();
+        match self.claims_elsewhere.get(&socket.namespace) {
+            Some(claims) if here.is_empty() => claims.of(socket, strength),
+            _ => here,
+        }
+    }
+
+    /// Reads what other namespaces' interfaces and services use, if some socket is not explained by this one's. That takes
+    /// the right to enter them.
+    pub(super) fn look_elsewhere<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
+        let sockets: Vec<&Socket> = unexplained
+            .map(|row| &row.socket)
+            .filter(|socket| matches!(socket.protocol, Protocol::Tcp | Protocol::Udp))
+            .filter(|socket| self.kernel(socket, Strength::Reported).is_empty())
+            // An interface's socket has any address.
+            .filter(|socket| {
+                let address = socket.endpoint.address();
+                socket.namespace.is_some() || address.is_some_and(|address| address.is_unspecified())
+            })
+            .collect();
+        let wanted: BTreeSet<Option<Text>> = sockets.iter().map(|socket| socket.namespace.clone()).collect();
+        let protocols: BTreeSet<Protocol> = sockets.iter().map(|socket| socket.protocol).collect();
+        // Only interfaces that receive UDP are moved.
+        let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
+        if may_be && super::privileged() {
+            self.claims_elsewhere = kernel_sockets::elsewhere(&wanted, &protocols);
         }
     }
 

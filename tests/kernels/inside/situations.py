@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ALLEARS, FIXTURE, DEV = "/payload/allears", "/payload/examples/fixture", 1000
 MODES = {"walk": (0, ["--holders", "walk"]), "bpf": (0, ["--holders", "bpf"]), "user": (DEV, [])}
@@ -281,6 +281,25 @@ def wireguard(port, then="", undo="ip link del wg0"):
                   f"wg set wg0 listen-port {port} private-key /run/wg.key; ip link set wg0 up; {then}", undo)
 
 
+NFS_UP = """modprobe nfsd; mountpoint -q /proc/fs/nfsd || mount -t nfsd nfsd /proc/fs/nfsd; mkdir -p /srv /mnt /run/rpcbind /var/lib/nfs/rpc_pipefs /var/lib/nfs/v4recovery /var/lib/nfs/sm
+grep -q ^_rpc /etc/passwd || { echo '_rpc:x:111:65534::/run/rpcbind:/usr/sbin/nologin' >>/etc/passwd; echo 'statd:x:112:65534::/var/lib/nfs:/usr/sbin/nologin' >>/etc/passwd; }
+rpcbind -w >/dev/null 2>&1 </dev/null; sleep 1; mountpoint -q /srv || mount -t tmpfs t /srv; echo '/srv *(rw,no_root_squash,insecure,fsid=0)' >/etc/exports; exportfs -ra; rpc.nfsd 2; sleep .5"""
+NFS_DOWN = "umount /mnt; rpc.nfsd 0; sleep 1; pkill rpcbind; sleep .3"
+KSMBD_UP = """modprobe ksmbd; mkdir -p /etc/ksmbd /run/ksmbd; printf '[global]\n netbios name = g\n tcp port = 4450\n' >/etc/ksmbd/ksmbd.conf; touch /etc/ksmbd/ksmbdpwd.db
+(ksmbd.mountd -n0 >/dev/null 2>&1 </dev/null &); sleep 3"""
+
+
+def gtp_link(name):
+    """An interface that has the kernel make its sockets; iproute2 can do that since 6.9."""
+    return kernel(f"ip link add {name} type gtp role sgsn", f"ip link del {name}")
+
+
+def nfs_port(program, protocol):
+    """The port of a program of rpcbind's."""
+    out = subprocess.run(["rpcinfo", "-p"], capture_output=True, text=True).stdout
+    return next(words[3] for words in map(str.split, out.splitlines()) if words[0] == str(program) and words[2] == protocol)
+
+
 @contextmanager
 def zombie():
     """A process that has exited and was not reaped: it holds nothing."""
@@ -402,6 +421,60 @@ class Listed:
             if KERNEL < self.certain_since:
                 right = right or (not seen and "kernel" not in reasons and set(pids) <= set(candidates))
         return found if right else [*found, brief]
+
+
+@dataclass
+class Kernels:
+    """The kernel has the socket for this part of it. `user`: what an ordinary user is told: the same, or that it may be so.
+
+    `release` closes the socket, and is what `why` and the refusal of `free` print.
+    """
+    name: str
+    stage: object
+    target: str
+    kind: str
+    interface: str | None = None
+    id: int | None = None
+    user: str = "kernel"  # or "possible", "unseen", or "absent": not in sight
+    release: str | None = None
+    options: tuple = ()
+    rows: int | None = None
+
+    def problems(self, mode, pids):
+        uid, how = MODES[mode]
+        code, document = allears(uid, "--json", *how, *self.options, self.target)
+        if document is None:
+            return [f"exit code {code}, no document"]
+        if mode == "user" and self.user == "absent":
+            return [] if code == 3 else [f"exit code {code} for 3"]
+        rows = [row for row in document["listeners"] if not row["holders"]]
+        found = [] if rows and self.rows in (None, len(rows)) else [f"{len(rows)} rows for {self.rows or 'some'}"]
+        for row in rows:
+            unseen = row["unseen"] or {}
+            kernel = [(one["kind"], one["interface"], one["id"]) for one in unseen.get("kernel", [])]
+            right = (self.kind, self.interface, self.id)
+            if mode != "user" or self.user == "kernel":
+                ok = unseen.get("reason") == "kernel" and right in kernel
+            elif self.user == "possible":
+                ok = unseen.get("reason") not in (None, "kernel") and right in kernel
+            else:
+                ok = unseen.get("reason") not in (None, "kernel") and not kernel
+            if not ok:
+                found.append(f"{row['address']}: {unseen.get('reason')} {kernel} for {right} ({self.user})")
+        if mode == "walk" and self.release and not self.options:
+            for words in (("why", self.target), ("free", "--dry-run", self.target)):
+                done = subprocess.run([ALLEARS, *words], capture_output=True, text=True)
+                print("#", *words, done.returncode, done.stdout, done.stderr, file=sys.stderr, flush=True)
+                if self.release not in done.stdout + done.stderr:
+                    found.append(f"{words[0]} does not print {self.release!r}")
+            subprocess.run(["sh", "-c", self.release], capture_output=True)
+            time.sleep(.5)
+            code, document = allears(0, "--json", "--all", self.target)
+            left = [row for row in document["listeners"] if row["unseen"]] if document else ["?"]
+            # Up to Linux 6.12 the socket of rxe stays until its module is unloaded.
+            if left and not (self.kind == "rxe" and KERNEL < (7, 0)):
+                found.append(f"{self.release!r} leaves {len(left)} rows")
+        return found
 
 
 @dataclass
@@ -621,7 +694,60 @@ SITUATIONS = [
     Free("UDP: free", lambda: server(udp("0.0.0.0", 2035)), "udp/2035"),
     Free("bound, never listened: free", lambda: server(tcp("127.0.0.1", 2037, listens=False)), "2037", shown_since=(6, 8)),
     Wait("wait", lambda: together(), "2036", lambda: server(tcp("127.0.0.1", 2036))),
+    Kernels("kernel: vxlan", lambda: kernel("ip link add vx0 type vxlan id 42 dstport 4789; ip link set vx0 up", "ip link del vx0"),
+            "udp/4789", "vxlan", "vx0", release="ip link set vx0 down", rows=1),
+    Kernels("kernel: vxlan, IPv6", lambda: kernel("ip link add vx6 type vxlan id 42 dstport 4790 remote ::1; ip link set vx6 up", "ip link del vx6"),
+            "udp/4790", "vxlan", "vx6", release="ip link del vx6", rows=1),
+    Kernels("kernel: vxlan external", lambda: kernel("ip link add vxe type vxlan external dstport 4791; ip link set vxe up", "ip link del vxe"),
+            "udp/4791", "vxlan", "vxe", release="ip link set vxe down", rows=2),
+    Kernels("kernel: geneve", lambda: kernel("ip link add gn0 type geneve id 7 remote 127.0.0.1; ip link set gn0 up", "ip link del gn0"),
+            "udp/6081", "geneve", "gn0", release="ip link set gn0 down", rows=None),
+    Kernels("kernel: bareudp", lambda: kernel("ip link add bu0 type bareudp dstport 6635 ethertype mpls_uc; ip link set bu0 up", "ip link del bu0"),
+            "udp/6635", "bareudp", "bu0", release="ip link set bu0 down"),
+    Kernels("kernel: gtp", lambda: gtp_link("gtp0"), "udp/2152", "gtp", "gtp0", user="possible", release="ip link del gtp0"),
+    Kernels("kernel: WireGuard", lambda: wireguard(51820), "udp/51820", "wireguard", "wg0", user="possible", release="ip link set wg0 down", rows=2),
+    Kernels("kernel: fou", lambda: module("fou", kernel("ip fou add port 5555 ipproto 4", "ip fou del port 5555")), "udp/5555", "fou",
+            release="ip fou del port 5555"),
+    Kernels("kernel: gue, one address", lambda: module("fou", kernel("ip fou add port 5558 gue local 127.0.0.1", "ip fou del port 5558 local 127.0.0.1")),
+            "udp/5558", "gue", release="ip fou del port 5558 local 127.0.0.1"),
+    Kernels("kernel: fou, IPv6", lambda: module("fou6", kernel("ip fou add port 5557 ipproto 41 -6", "ip fou del port 5557 -6")),
+            "udp/5557", "fou", release="ip fou del port 5557 -6"),
+    Kernels("kernel: L2TP", lambda: module("l2tp_eth", module("l2tp_netlink", kernel(
+            "ip l2tp add tunnel tunnel_id 3000 peer_tunnel_id 4000 encap udp local 127.0.0.1 remote 127.0.0.1 udp_sport 5000 udp_dport 6000",
+            "ip l2tp del tunnel tunnel_id 3000"))), "udp/5000", "l2tp", id=3000, user="unseen", options=("--all",)),
+    Kernels("kernel: rxe", lambda: module("rdma_rxe", kernel(
+            "ip link add dm0 type dummy; ip addr add 10.1.2.3/24 dev dm0; ip link set dm0 up; rdma link add rxe0 type rxe netdev dm0",
+            "rdma link del rxe0; ip link del dm0; modprobe -r rdma_rxe")), "udp/4791", "rxe", "rxe0", release="rdma link del rxe0"),
+    Kernels("kernel: SCTP over UDP", lambda: module("sctp", kernel("sysctl -w net.sctp.udp_port=9899", "sysctl -w net.sctp.udp_port=0")),
+            "udp/9899", "sctp", release="sysctl -w net.sctp.udp_port=0", rows=2),
+    Kernels("kernel: MPTCP endpoint", lambda: kernel("ip mptcp endpoint add 127.0.0.1 dev lo signal port 7777", "ip mptcp endpoint flush"),
+            "tcp/7777", "mptcp", id=1, release="ip mptcp endpoint delete id 1"),
+    Kernels("kernel: RxRPC of kafs", lambda: module("kafs", kernel("true", "modprobe -r kafs")), "udp/7001", "rxrpc", release="modprobe -r kafs"),
+    Kernels("kernel: ksmbd", lambda: kernel(KSMBD_UP, "ksmbd.control -s; sleep 1"), "tcp/4450", "ksmbd", "lo", release="ksmbd.control --shutdown"),
+    Kernels("kernel: nfsd", lambda: kernel(NFS_UP, NFS_DOWN), "tcp/2049", "nfsd", release="rpc.nfsd 0", rows=2),
+    Kernels("kernel: lockd, port chosen", lambda: module("lockd", kernel("sysctl -w fs.nfs.nlm_tcpport=4045 fs.nfs.nlm_udpport=4045; " + NFS_UP, NFS_DOWN)),
+            "tcp/4045", "lockd", release="rpc.nfsd 0"),
+    Kernels("kernel: lockd, by rpcbind", lambda: module("lockd", kernel("sysctl -w fs.nfs.nlm_tcpport=0 fs.nfs.nlm_udpport=0; " + NFS_UP, NFS_DOWN)),
+            lambda: "udp/" + nfs_port(100021, "udp"), "lockd"),
+    Kernels("kernel: NFS callback, port chosen", lambda: module("nfsv4", kernel(
+            "echo 4046 >/sys/module/nfs/parameters/callback_tcpport; " + NFS_UP + "; mount -t nfs -o vers=4.0 127.0.0.1:/ /mnt", NFS_DOWN)),
+            "tcp/4046", "nfs-callback"),
+    Kernels("kernel: vxlan, link in another namespace", lambda: kernel(
+            "ip link add vx0 type vxlan id 42 dstport 4793; ip netns add vpn; ip link set vx0 netns vpn; ip -n vpn link set vx0 up", "ip netns del vpn"),
+            "udp/4793", "vxlan", "vx0", user="unseen"),
+    Kernels("kernel: WireGuard, link in another namespace", lambda: wireguard(51821,
+            "ip netns add vpn; ip link set wg0 netns vpn; ip -n vpn link set wg0 up", "ip netns del vpn"),
+            "udp/51821", "wireguard", "wg0", user="unseen"),
+    Kernels("kernel: vxlan in another namespace", lambda: kernel(
+            "ip netns add vpn; ip -n vpn link add vx0 type vxlan id 42 dstport 4794; ip -n vpn link set vx0 up", "ip netns del vpn"),
+            "udp/4794", "vxlan", "vx0", user="absent", options=("--all-namespaces",)),
 ]
+
+
+def at_its_target(situation):
+    """A target that is known only when the situation is staged is a function."""
+    target = getattr(situation, "target", None)
+    return replace(situation, target=target()) if callable(target) else situation
 
 
 # ---- The run --------------------------------------------------------------------------------------------------------
@@ -647,7 +773,7 @@ class Table:
                 continue
             try:
                 with situation.stage() as pids:
-                    found = situation.problems(mode, pids)
+                    found = at_its_target(situation).problems(mode, pids)
             except (NotStaged, OSError) as error:
                 cells, remarks = ["-"] * len(MODES), {str(error): ["not staged"]}
                 break

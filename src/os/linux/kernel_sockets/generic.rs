@@ -30,15 +30,10 @@ const GENERIC_HEADER: usize = 4;
 
 /// The claims of every family that is registered here.
 pub(super) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
-    let wireguards: Vec<&Link> =
-        links.iter().filter(|link| link.kind == KernelSocketKind::Wireguard && link.up).collect();
     let families = families();
     let mut claims = Vec::new();
     if protocols.contains(&Protocol::Udp) {
-        for link in wireguards {
-            let port = families.get(b"wireguard".as_slice()).and_then(|id| wireguard_port(*id, link.index));
-            claims.extend(wireguard(link, port));
-        }
+        claims.extend(wireguards(links, &families));
     }
     // The request is a dump of everything, but for the NFS server, which gives one answer.
     let wanted: [(&[u8], u8, Message, Protocol); 3] = [
@@ -66,6 +61,23 @@ pub(super) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<Clai
         let _without = answered.is_err();
     }
     claims
+}
+
+/// The claims of WireGuard's interfaces alone.
+pub(super) fn wireguard_claims(links: &[Link]) -> Vec<Claim> {
+    match links.iter().any(|link| link.kind == KernelSocketKind::Wireguard && link.up) {
+        true => wireguards(links, &families()),
+        false => Vec::new(),
+    }
+}
+
+fn wireguards(links: &[Link], families: &BTreeMap<Vec<u8>, u16>) -> Vec<Claim> {
+    let of_kind = links.iter().filter(|link| link.kind == KernelSocketKind::Wireguard && link.up);
+    let claim = |link: &Link| {
+        let port = families.get(b"wireguard".as_slice()).and_then(|id| wireguard_port(*id, link.index));
+        wireguard(link, port)
+    };
+    of_kind.filter_map(claim).collect()
 }
 
 /// Reads the claims in one message.

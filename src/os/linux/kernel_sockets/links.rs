@@ -17,8 +17,8 @@ pub(in super::super) struct Link {
     pub(in super::super) kind: KernelSocketKind,
     /// Whether it was brought up, which opens the sockets of most kinds.
     pub(in super::super) up: bool,
-    /// Whether its sockets are in another network namespace than the interface.
-    pub(in super::super) elsewhere: bool,
+    /// The number that the interface's namespace has for that of its sockets, if that is another one.
+    pub(in super::super) socket_namespace: Option<i32>,
     /// `None` if the message does not report it.
     pub(in super::super) port: Option<u16>,
     /// The families of its sockets; `None` for either.
@@ -33,12 +33,12 @@ pub(in super::super) fn parse_link(message: &[u8]) -> Option<Link> {
     const IFLA_LINK_NETNSID: u16 = 37;
     const IFLA_INFO_KIND: u16 = 1;
     const IFLA_INFO_DATA: u16 = 2;
-    let (mut name, mut info, mut elsewhere) = (None, &[][..], false);
+    let (mut name, mut info, mut socket_namespace) = (None, &[][..], None);
     attributes(message.get(16..)?, |kind, value| match kind {
         IFLA_IFNAME => name = Some(text(value)),
         IFLA_LINKINFO => info = value,
         // It is left out if it would be the interface's own namespace.
-        IFLA_LINK_NETNSID => elsewhere = true,
+        IFLA_LINK_NETNSID => socket_namespace = u32_at(value, 0).map(u32::cast_signed),
         _ => {}
     });
     let (mut kind, mut data) = (&[][..], &[][..]);
@@ -53,7 +53,7 @@ pub(in super::super) fn parse_link(message: &[u8]) -> Option<Link> {
         name: name?,
         kind: found.kind,
         up: u32_at(message, 8)? & IFF_UP != 0,
-        elsewhere,
+        socket_namespace,
         port: found.port,
         family: found.family,
     })
@@ -210,7 +210,7 @@ mod tests {
             ] {
                 let link = link(hex);
                 assert_eq!((link.name.as_str(), link.port, link.family), (Some(name), Some(port), family));
-                assert!(link.up && !link.elsewhere);
+                assert!(link.up && link.socket_namespace.is_none());
                 let claims = link.claims();
                 assert_eq!((claims.len(), claims[0].port), (1, Some(port)));
                 // Down, it has no socket.
@@ -233,7 +233,7 @@ mod tests {
         fn a_link_whose_socket_is_in_another_namespace() {
             // IFLA_LINK_NETNSID of 0, as a vxlan interface has it that was moved.
             let moved = format!("{VXLAN}0800250000000000");
-            assert!(link(&moved).elsewhere);
+            assert_eq!(link(&moved).socket_namespace, Some(0));
         }
 
         #[test]
