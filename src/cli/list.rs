@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{fail, obstacle, question, saved, say, written};
+use super::{elsewhere, fail, obstacle, question, saved, say, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
@@ -127,6 +127,10 @@ impl Answer<'_> {
         }
         if !(list.json || list.ndjson || self.snapshot.listeners.is_empty()) {
             self.tell_not_asked(exit, out)?;
+        }
+        if !(list.json || list.ndjson || list.csv) {
+            out.flush()?;
+            elsewhere::tell(list, self.selection, self.snapshot);
         }
         Ok(exit)
     }

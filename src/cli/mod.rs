@@ -4,6 +4,7 @@ mod about;
 mod arguments;
 mod diff;
 mod duration;
+mod elsewhere;
 mod exit;
 mod free;
 mod list;

@@ -99,6 +99,8 @@ mod names;
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod namespaces_hidden;
+#[cfg(target_os = "linux")]
+mod namespaces_hint;
 #[cfg(unix)]
 mod no_netlink;
 #[cfg(unix)]
@@ -244,6 +246,8 @@ const READY: &[Cases] = &[
     namespaces::cases,
     #[cfg(target_os = "linux")]
     namespaces_hidden::cases,
+    #[cfg(target_os = "linux")]
+    namespaces_hint::cases,
     #[cfg(unix)]
     renderings::cases,
     #[cfg(unix)]

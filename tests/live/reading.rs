@@ -38,8 +38,14 @@ fn a_free_port_opens_no_process() {
     let _busy = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".to_owned()]);
     let target = port().to_string();
     for arguments in [&[target.as_str()][..], &["--json", &target], &["-q", &target], &["--pids", &target]] {
-        let (seen, lines) = traced(arguments);
+        let (seen, mut lines) = traced(arguments);
         seen.equal(seen.status.code(), Some(1), "exit code");
+        // A person is told if something listens in another network namespace, which processes are in.
+        if let [_] = arguments {
+            lines.retain(|line| {
+                !["/ns/net", "/net/dev", "/task\"", "/comm\""].iter().any(|part| line.contains(part))
+            });
+        }
         must_look_at_no_process(&seen, &lines);
     }
 }

@@ -72,6 +72,8 @@ pub(super) use limits::{limits, time_wait_left};
 pub(super) use local_addresses::local_addresses;
 pub(super) use namespace::of_process as network_namespace;
 #[cfg(feature = "cli")]
+pub(super) use namespace::{listening as listening_elsewhere, own_network};
+#[cfg(feature = "cli")]
 pub(super) use pid_namespace::is_own as pid_namespace_is_own;
 #[cfg(feature = "cli")]
 pub(super) use pid_namespace::own_pid;

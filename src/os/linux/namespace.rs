@@ -8,6 +8,8 @@
 mod descriptors;
 mod listed;
 mod mounted;
+#[cfg(feature = "cli")]
+mod nearby;
 mod sockets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,8 @@ use crate::os::{Request, describe_error, threads};
 use crate::{Family, Gap, Protocol, Text};
 use descriptors::{Descriptors, Listed, Place};
 use mounted::Entry;
+#[cfg(feature = "cli")]
+pub(in crate::os) use nearby::{listening, own_network};
 
 /// Where namespaces are mounted under names: by ip-netns(8), Podman and CNI, and by Docker.
 const DIRECTORIES: [&str; 3] = ["/run/netns", "/var/run/netns", "/run/docker/netns"];
@@ -207,6 +211,8 @@ struct Search {
     by_number: BTreeMap<u64, Namespace>,
     /// Processes that refuse to tell the number of their namespace, by its mark.
     by_mark: BTreeMap<u64, Vec<Task>>,
+    /// Whether mount namespaces are not collected.
+    skips_mounts: bool,
     /// Mount namespaces, in which more may be mounted.
     mount_places: BTreeMap<u64, Entry>,
     /// The mount namespaces that were searched.
@@ -232,7 +238,9 @@ impl Search {
     }
 
     fn task(&mut self, proc: BorrowedFd<'_>, task: Task, own_mark: Option<u64>) {
-        if let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[") {
+        if !self.skips_mounts
+            && let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[")
+        {
             let path = || Entry::Path(format!("/proc/{task}/ns/mnt"));
             self.mount_places.entry(number).or_insert_with(path);
         }

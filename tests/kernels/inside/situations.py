@@ -656,6 +656,9 @@ SITUATIONS = [
            options=("--all-namespaces",)),
     *(Listed(f"another network namespace: kept by a {how}", lambda how=how: server(in_hidden_network(how, 2041)), "tcp/2041",
              options=("--all-namespaces",), hidden_from_user=True) for how in ("thread", "mount", "descriptor", "socket")),
+    Listed("another network namespace: first thread has ended",
+           lambda: fixture("namespace=net", "tcp=127.0.0.1:2026", "leave-main"), "tcp/2026",
+           options=("--all-namespaces",), hidden_from_user=True),
     *(Listed(f"no descriptor: {how}", lambda how=how: server(without_descriptor(how, 2042)), "2042", candidate=True)
       for how in ("accept", "recv", "poll", "io_uring", "mapping")),
     Listed("a zombie of the same user", lambda: together(zombie(), server(tcp("127.0.0.1", 2015))), "tcp/2015"),
