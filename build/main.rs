@@ -9,13 +9,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use tables::{Common, Registered};
+use tables::{Common, Path as SocketPath, Registered};
 
 /// The systems that `src/os` has a module for, as they are written and as the compiler calls them.
 const SUPPORTED: [(&str, &str); 3] = [("Linux", "linux"), ("macOS", "macos"), ("Windows", "windows")];
 
 const REGISTRY: &str = "data/iana.tsv";
 const CONVENTIONAL: &str = "data/conventional.tsv";
+const SOCKETS: &str = "data/sockets.tsv";
 
 #[expect(clippy::print_stdout, reason = "a build script talks to cargo by it")]
 fn main() -> Result<(), String> {
@@ -28,7 +29,7 @@ fn main() -> Result<(), String> {
         );
         return Ok(());
     }
-    for file in [REGISTRY, CONVENTIONAL, "build"] {
+    for file in [REGISTRY, CONVENTIONAL, SOCKETS, "build"] {
         println!("cargo::rerun-if-changed={file}");
     }
     let read = |file: &str| fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
@@ -38,6 +39,7 @@ fn main() -> Result<(), String> {
     rows.sort_by_key(|row| row.first != row.last);
     let mut out = registry_to_rust(&rows)?;
     out.push_str(&conventional_to_rust(&tables::conventional(CONVENTIONAL, &conventional)?));
+    out.push_str(&sockets_to_rust(&tables::sockets(SOCKETS, &read(SOCKETS)?)?));
     let folder = env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR to build scripts")?;
     let made = Path::new(&folder).join("tables.rs");
     fs::write(&made, out).map_err(|error| format!("{}: {error}", made.display()))
@@ -90,11 +92,20 @@ fn conventional_to_rust(rows: &[Common<'_>]) -> String {
     let mut out = format!("pub(super) static USES: [Common; {}] = [", rows.len());
     for row in rows {
         // What the registry has for it is known from the registry.
-        let Common { first, last, protocols, tool, platform, category, note, status, iana: _ } = row;
+        let Common { first, last, protocols, tool, platform, category, note, status, programs, iana: _ } =
+            row;
         // One text a row: a text each would cost three times the room.
-        let text = [tool, platform, category, note, status].map(|text| *text).join("\t");
+        let text = [tool, platform, category, note, status, programs].map(|text| *text).join("\t");
         let _ =
             write!(out, "Common {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},");
+    }
+    out + "];\n"
+}
+
+fn sockets_to_rust(rows: &[SocketPath<'_>]) -> String {
+    let mut out = format!("pub(super) static SOCKETS: [&str; {}] = [", rows.len());
+    for SocketPath { path, tool, programs, source: _ } in rows {
+        let _ = write!(out, "{:?},", [path, tool, programs].map(|text| *text).join("\t"));
     }
     out + "];\n"
 }

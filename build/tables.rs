@@ -26,6 +26,18 @@ pub(crate) struct Common<'a> {
     /// The names the registry has for it, as the table itself claims.
     pub(crate) iana: &'a str,
     pub(crate) status: &'a str,
+    /// The names of the processes that it runs as, with commas between; empty where they are not known.
+    pub(crate) programs: &'a str,
+}
+
+/// One row of `sockets.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) tool: &'a str,
+    pub(crate) programs: &'a str,
+    /// The version that was seen to listen there, or the document that says so.
+    pub(crate) source: &'a str,
 }
 
 /// The protocols that have ports, in the order of their bits.
@@ -76,11 +88,11 @@ pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'
 /// The rows of what is common, ascending.
 pub(crate) fn conventional<'a>(file: &str, text: &'a str) -> Result<Vec<Common<'a>>, String> {
     let mut rows: Vec<Common<'a>> = Vec::new();
-    let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus";
+    let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus\tprograms";
     for (line, row) in lines(file, text, header)? {
         let wrong = |what: &str| format!("{file}:{line}: {what}");
-        let [ports, protocols, tool, platform, category, note, iana, status] =
-            columns(row).ok_or_else(|| wrong("wants 8 columns"))?;
+        let [ports, protocols, tool, platform, category, note, iana, status, programs] =
+            columns(row).ok_or_else(|| wrong("wants 9 columns"))?;
         let (first, last) = range(ports).ok_or_else(|| wrong("the ports are no number and no range"))?;
         let protocols = bits(protocols).ok_or_else(|| wrong("a protocol is not known"))?;
         if tool.is_empty() || category.is_empty() {
@@ -92,12 +104,51 @@ pub(crate) fn conventional<'a>(file: &str, text: &'a str) -> Result<Vec<Common<'
         if !PLATFORMS.contains(&platform) || !STATUSES.contains(&status) {
             return Err(wrong("the platform or the status is not known"));
         }
+        check_programs(programs).map_err(wrong)?;
         if rows.last().is_some_and(|before| before.first > first) {
             return Err(wrong("not in order: ports ascend"));
         }
-        rows.push(Common { first, last, protocols, tool, platform, category, note, iana, status });
+        rows.push(Common { first, last, protocols, tool, platform, category, note, iana, status, programs });
     }
     Ok(rows)
+}
+
+/// The paths of Unix sockets, ascending.
+pub(crate) fn sockets<'a>(file: &str, text: &'a str) -> Result<Vec<Path<'a>>, String> {
+    let mut rows: Vec<Path<'a>> = Vec::new();
+    for (line, row) in lines(file, text, "path\ttool\tprograms\tsource")? {
+        let wrong = |what: &str| format!("{file}:{line}: {what}");
+        let [path, tool, programs, source] = columns(row).ok_or_else(|| wrong("wants 4 columns"))?;
+        if path.is_empty() || tool.is_empty() || source.is_empty() {
+            return Err(wrong("the path, the tool or the source is empty"));
+        }
+        if row.chars().any(|letter| letter.is_control() && letter != '\t') {
+            return Err(wrong("a control character"));
+        }
+        if path.starts_with("/var/run/") {
+            return Err(wrong("/var/run is written /run"));
+        }
+        check_programs(programs).map_err(wrong)?;
+        if rows.last().is_some_and(|before| before.path >= path) {
+            return Err(wrong("not in order, or a second time: paths ascend"));
+        }
+        rows.push(Path { path, tool, programs, source });
+    }
+    Ok(rows)
+}
+
+/// Names with commas between; a star ends one that names begin with.
+fn check_programs(programs: &str) -> Result<(), &'static str> {
+    let plain = |name: &str| {
+        let name = name.strip_suffix('*').unwrap_or(name);
+        !name.is_empty()
+            && name.trim() == name
+            && !name.contains(|letter: char| letter == '*' || letter.is_control())
+    };
+    match programs.is_empty() || programs.split(',').all(plain) {
+        true => Ok(()),
+        false => Err("the programs are no names with commas between"),
+    }
 }
 
 /// Numbered lines below the header.

@@ -65,6 +65,7 @@ pub mod cli;
 mod condition;
 mod containers;
 mod error;
+mod forward;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
@@ -75,6 +76,7 @@ mod os;
 #[cfg(feature = "cli")]
 mod plan;
 mod process;
+mod process_name;
 mod process_table;
 mod query;
 pub mod render;
@@ -100,8 +102,8 @@ pub use knowledge::{
 };
 pub use os::{HolderSearch, Reader};
 pub use process::{
-    Call, Compose, Condition, Container, Evidence, Freezer, FreezerScope, Holder, Parent, Process, ProcessId,
-    Project, Service, Supervisor,
+    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
+    Process, ProcessId, Project, Service, Supervisor,
 };
 pub use query::{Query, Selection, UserName};
 pub use snapshot::{

@@ -27,8 +27,13 @@ pub struct Process {
     pub command: Option<Vec<Text>>,
     /// What it runs, where its name is that of an interpreter or a launcher: `vite`, `manage.py runserver`.
     pub script: Option<Text>,
+    /// What became of the script that its interpreter was given by an absolute path; `None` as for the program's file.
+    pub script_change: Option<FileChange>,
     /// The program's file.
     pub executable: Option<Text>,
+    /// What became of that file since the process was started; `None` if it is still there, and if the system does not
+    /// tell. Linux alone tells.
+    pub executable_change: Option<FileChange>,
     /// Its working directory.
     pub directory: Option<Text>,
     /// The project its working directory belongs to.
@@ -52,6 +57,23 @@ pub struct Process {
     /// What keeps it from running; `None` if it runs, or if the system does not tell. Linux: signals, debuggers and
     /// frozen cgroups. macOS: signals. Windows does not tell.
     pub condition: Option<Condition>,
+}
+
+/// What became of a file that a process was started from. The process runs on; what a restart would run is another
+/// matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FileChange {
+    /// There is no file of that name any more.
+    Removed,
+    /// Another file has that name, as after an upgrade.
+    Replaced,
+    /// It was removed or replaced. Which of the two may not be read.
+    Deleted,
+    /// It was in memory from the start and never had a name (memfd_create(2)).
+    Memory,
+    /// Its file system is mounted nowhere any more.
+    Unmounted,
 }
 
 /// What keeps a process from running. It keeps its sockets meanwhile: the kernel completes connections for it, and nobody
@@ -115,7 +137,9 @@ impl Process {
             name,
             command: None,
             script: None,
+            script_change: None,
             executable: None,
+            executable_change: None,
             directory: None,
             project: None,
             uid: None,
@@ -297,6 +321,25 @@ impl Condition {
             Condition::Traced { .. } => "traced",
             Condition::Frozen(_) => "frozen",
         }
+    }
+}
+
+impl FileChange {
+    const NAMES: [(FileChange, &'static str); 5] = [
+        (FileChange::Removed, "removed"),
+        (FileChange::Replaced, "replaced"),
+        (FileChange::Deleted, "deleted"),
+        (FileChange::Memory, "memory"),
+        (FileChange::Unmounted, "unmounted"),
+    ];
+
+    /// Its name: `replaced`.
+    pub fn as_str(self) -> &'static str {
+        FileChange::NAMES.iter().find(|(change, _)| *change == self).map_or("deleted", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<FileChange> {
+        FileChange::NAMES.iter().find(|(_, known)| *known == name).map(|(change, _)| *change)
     }
 }
 

@@ -94,7 +94,7 @@ impl Query {
         self
     }
 
-    /// Asks only for what is held by a process whose name or command line contains this text, in either case.
+    /// Asks only for what is held by a process whose name, program file or command line contains this text, in either case.
     pub fn command(mut self, text: impl Into<String>) -> Query {
         self.selection.commands.push(text.into());
         self

@@ -5,6 +5,7 @@
 mod interpreters;
 mod java;
 mod packages;
+mod programs;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -44,6 +45,12 @@ fn find(process: &Process) -> Option<Runs> {
     if let Some(by_path) = built(process) {
         return Some(Runs::Named(by_path.into()));
     }
+    if let Some(by_path) = process.executable.as_ref().and_then(|path| programs::by_path(path.as_bytes())) {
+        return Some(Runs::Named(by_path.into()));
+    }
+    if let Some(applet) = applet(process, &command) {
+        return Some(applet);
+    }
     let interpreter = interpreter(process);
     let (first, arguments) = command.split_first()?;
     if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
@@ -51,15 +58,100 @@ fn find(process: &Process) -> Option<Runs> {
         let may_be_any = interpreter.is_some() || process.executable.is_none();
         return tools::titled(&words, interpreter).filter(|_| may_be_any);
     }
-    match interpreter?.start(arguments)? {
-        Start::Script { path, arguments } => Some(file(interpreter?, path, arguments)),
+    let Some(interpreter) = interpreter else {
+        let own = process.executable.as_ref().map_or_else(|| file_name(first), Text::file_name);
+        return programs::named(own, arguments).map(|name| Runs::Named(name.into()));
+    };
+    if interpreter.language == Language::Elixir {
+        return erlang(interpreter, arguments);
+    }
+    match interpreter.start(arguments)? {
+        Start::Script { path, arguments } => Some(file(interpreter, path, arguments)),
         Start::Module { name, arguments } => {
-            let tool = tools::named(interpreter?, name).map(|tool| tool.with(name, arguments));
+            let tool = tools::named(interpreter, name).map(|tool| tool.with(name, arguments));
             let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
             tool.or_else(module).map(|text| Runs::Named(text.into()))
         }
         Start::Named(name) => Some(Runs::Named(name.into())),
         Start::File(name) => Some(Runs::File(name.into())),
+    }
+}
+
+/// An applet of a program of many, such as busybox: its shell's script, or its name.
+fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
+    let program = process
+        .executable
+        .as_ref()
+        .map(Text::file_name)
+        .or_else(|| command.first().map(|word| file_name(word)))?;
+    let (applet, arguments) = programs::applet(program, command)?.split_first()?;
+    if let Some(shell) =
+        interpreters::find(file_name(applet)).filter(|found| found.language == Language::Shell)
+    {
+        return match shell.start(arguments)? {
+            Start::Script { path, arguments } => Some(file(shell, path, arguments)),
+            _ => None,
+        };
+    }
+    let applet = short(file_name(applet)).filter(|word| tools::is_plain(word))?;
+    Some(Runs::Named([b"busybox ".as_slice(), applet].concat().into()))
+}
+
+/// What runs in Erlang's virtual machine: a script, and the node by its name, as far as the arguments tell.
+fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Runs> {
+    let script = match interpreter.start(arguments) {
+        Some(Start::Script { path, arguments }) if !path.starts_with(b"-") => {
+            Some(file(interpreter, path, arguments))
+        }
+        _ => None,
+    };
+    match (script, programs::erlang(arguments)) {
+        (script, None) => script,
+        (None, Some(node)) => Some(Runs::Named(node.into())),
+        (Some(script), Some(node)) => {
+            Some(Runs::Named([script.text().as_bytes(), b", ", &node].concat().into()))
+        }
+    }
+}
+
+/// Returns the file that java reads its options from, if the command line names one and no class: `java @options`.
+pub(crate) fn options_file(process: &Process) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    let java = interpreter(process).filter(|interpreter| interpreter.language == Language::Java)?;
+    match java.start(arguments)? {
+        Start::Named(name) => {
+            name.strip_prefix(b"@").and_then(|_| java::options_file(arguments)).map(Text::from)
+        }
+        _ => None,
+    }
+}
+
+/// What java runs by its command line and the content of [`options_file`].
+pub(crate) fn with_options(process: &Process, content: &[u8]) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let words = java::expanded(command.get(1..)?, content);
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    match java::start(&words)? {
+        Start::Named(name) | Start::File(name) => Some(name.into()),
+        Start::Script { .. } | Start::Module { .. } => None,
+    }
+    .filter(|name: &Text| !name.is_empty() && !matches!(name.as_bytes().first(), Some(b'-' | b'@')))
+}
+
+/// Returns the path of the script that an interpreter was given, as it was given.
+pub(crate) fn script_file(process: &Process) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    let interpreter = interpreter(process)?;
+    match interpreter.start(arguments)? {
+        // Node finds `server.js` where it was given `server`.
+        Start::Script { path, .. } => {
+            let whole =
+                interpreter.language != Language::JavaScript || stem(file_name(path)) != file_name(path);
+            whole.then(|| path.into())
+        }
+        Start::Module { .. } | Start::Named(_) | Start::File(_) => None,
     }
 }
 
@@ -105,7 +197,11 @@ pub(crate) fn interpreter_name(process: &Process) -> Text {
 
 /// Whether the text in `script` says more than the process's name, so that it may stand in its place.
 pub(crate) fn replaces_name(process: &Process) -> bool {
-    matches!((of(process), &process.script), (Some(Runs::Named(text)), Some(script)) if text == *script)
+    match (of(process), &process.script) {
+        // What java's file of options says was read beside the command line.
+        (Some(Runs::Named(text)), Some(script)) => text == *script || text.as_bytes().starts_with(b"@"),
+        _ => false,
+    }
 }
 
 /// The program's file tells which interpreter it is; where that is not known, the word it was started by.

@@ -68,8 +68,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     if let Ok(others) = why::listeners_of_other_protocol(&asked)
         && let Some(other) = others.first()
     {
-        let by =
-            other.holders.first().map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+        let by = other.head().map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
         say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), asked.port));
     }
     let after = match waited.took.as_millis() {
@@ -79,7 +78,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     let line = match (exit, wanted) {
         (Exit::Found, wait::Wanted::Free) => format!("{subject} is free, {after}"),
         (Exit::Found, wait::Wanted::Listening) => {
-            let holder = found.iter().find_map(|listener| listener.holders.first());
+            let holder = found.iter().find_map(|listener| listener.head());
             let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
         }

@@ -9,7 +9,7 @@ pub(super) struct Common {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) protocols: u8,
-    /// Tool, platform, category, note and status, with tabs between.
+    /// Tool, platform, category, note, status and programs, with tabs between.
     pub(super) text: &'static str,
 }
 
@@ -38,9 +38,29 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
     USES.iter().filter(names).flat_map(of_row).collect()
 }
 
+/// Whether a process of this name is one of these programs, which have commas between. The name may go on after a space:
+/// `dask scheduler`.
+pub(super) fn is_one_of(programs: &str, name: &[u8]) -> bool {
+    let begins =
+        |start: &str| name.get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start.as_bytes()));
+    !programs.is_empty()
+        && programs.split(',').any(|program| match program.strip_suffix('*') {
+            Some(start) => begins(start),
+            None => begins(program) && matches!(name.get(program.len()), None | Some(b' ' | b':')),
+        })
+}
+
+/// Whether any use of any port is by a program of this name.
+pub(super) fn is_known(name: &[u8]) -> bool {
+    USES.iter().any(|row| {
+        let [.., programs] = columns(row);
+        is_one_of(programs, name)
+    })
+}
+
 fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
     let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
-    let [tool, platform, category, note, status] = columns(row);
+    let [tool, platform, category, note, status, programs] = columns(row);
     protocols.map(move |protocol| Use {
         protocol,
         ports: row.first..=row.last,
@@ -53,10 +73,11 @@ fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
             "primary" => UseStatus::Primary,
             _ => UseStatus::List,
         },
+        programs,
     })
 }
 
-fn columns(row: &Common) -> [&'static str; 5] {
+fn columns(row: &Common) -> [&'static str; 6] {
     let mut columns = row.text.split('\t');
-    [(); 5].map(|()| columns.next().unwrap_or_default())
+    [(); 6].map(|()| columns.next().unwrap_or_default())
 }

@@ -5,6 +5,7 @@ mod conventional;
 mod names;
 pub(crate) mod notes;
 mod registry;
+pub(crate) mod sockets;
 mod tables;
 mod windows;
 
@@ -90,6 +91,8 @@ pub struct Use {
     pub note: Option<&'static str>,
     /// How well founded this is.
     pub status: UseStatus,
+    /// Names of the processes it runs as, with commas between; empty where they are not known.
+    pub(crate) programs: &'static str,
 }
 
 /// How well founded a common use is, the best first.
@@ -177,12 +180,43 @@ pub(crate) fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
     }
     let uses = conventional::uses(port);
     names.extend(uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
+    // The name of a process that runs several things is no word of this one.
+    let of_processes =
+        uses.iter().filter(|one| one.protocol == protocol).flat_map(|one| one.programs.split(','));
+    names.extend(of_processes.filter(|name| !name.contains(' ')));
     let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
     let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
     words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
     words.sort_unstable();
     words.dedup();
     words
+}
+
+impl Use {
+    /// Whether one of these names is that of a process it runs as.
+    pub(crate) fn is_by(&self, names: &[&[u8]]) -> bool {
+        names.iter().any(|name| conventional::is_one_of(self.programs, name))
+    }
+}
+
+/// Whether one of these names is that of a program whose ports are known.
+pub(crate) fn is_known_program(names: &[&[u8]]) -> bool {
+    names.iter().any(|name| conventional::is_known(name))
+}
+
+/// The names by which a process may be known as a program: its own, what runs in it, and its file's.
+pub(crate) fn program_names(process: &crate::Process) -> Vec<&[u8]> {
+    let name = process.name.as_bytes();
+    let script = process.script.as_ref().map(crate::Text::as_bytes);
+    let file = process.executable.as_ref().map(crate::Text::file_name);
+    let plain = |name: &'_ [u8]| !name.is_empty();
+    let mut names: Vec<&[u8]> =
+        [Some(name), script, file].into_iter().flatten().filter(|name| plain(name)).collect();
+    for name in &mut names {
+        *name = name.strip_suffix(b".exe").unwrap_or(name);
+    }
+    names.dedup();
+    names
 }
 
 impl About {

@@ -1,8 +1,9 @@
 //! Notes on listeners: where the common use of a port contradicts who was seen to hold it, or makes it a risk. Few, and
 //! each a line worth reading. A pure function of what was observed; where a holder is unknown nothing is said.
 
-use super::windows;
-use crate::{Evidence, Exposure, Holder, Listener, Protocol, Snapshot};
+use super::{program_names, sockets, windows};
+use crate::role::{Role, role};
+use crate::{Evidence, Exposure, Holder, Listener, Protocol, Snapshot, forward};
 
 /// A port that one kind of server has so firmly that anybody else there is a surprise.
 struct Strong {
@@ -161,12 +162,21 @@ pub(crate) fn add(snapshot: &mut Snapshot) {
 /// What is worth a note on a listener of a machine with this operating system.
 pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
     let socket = &listener.socket;
+    if let crate::Endpoint::Unix { path: Some(path) } = &socket.endpoint
+        && socket.is_listener()
+    {
+        let names: Vec<&[u8]> =
+            listener.holders.iter().flat_map(|holder| program_names(&holder.process)).collect();
+        let tool = sockets::by_path(path.as_bytes(), &names)?;
+        return Some(format!("a path that is by default {}", owned(tool)));
+    }
     let port = socket.endpoint.port().filter(|_| socket.protocol == Protocol::Tcp && socket.is_listener())?;
     let seen = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
     if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(seen) {
         return None;
     }
     risk(listener, port)
+        .or_else(|| forwarded(listener, port))
         .or_else(|| airplay(listener, port, os))
         .or_else(|| (os == "windows").then(|| windows::proxy(listener, port)).flatten())
         .or_else(|| contradiction(listener, port))
@@ -201,6 +211,25 @@ fn risk(listener: &Listener, port: u16) -> Option<String> {
     Some(format!("{port} is {what}, and it is open to the network"))
 }
 
+/// Where it leads, if all that its holders do is forward it.
+fn forwarded(listener: &Listener, port: u16) -> Option<String> {
+    let first = listener.holders.first().map(|holder| &holder.process)?;
+    if let Some(forward) = forward::of(first, port) {
+        return Some(forward.phrase());
+    }
+    // What holds the server's own port is the server, whatever its name.
+    if port == 22 {
+        return None;
+    }
+    // The process of a login listens for nothing else (sshd(8), ssh(1) of OpenSSH 10).
+    let login = listener.holders.iter().all(|holder| role(&holder.process) == Some(Role::SshSession));
+    login.then(|| {
+        format!(
+            "a login over ssh opened {port}: with -R of its ssh, or to forward X11, which begins at port 6010"
+        )
+    })
+}
+
 fn airplay(listener: &Listener, port: u16, os: &str) -> Option<String> {
     let receiver =
         listener.holders.iter().any(|holder| is(holder, "controlcenter") || is(holder, "controlce"));
@@ -223,6 +252,14 @@ fn contradiction(listener: &Listener, port: u16) -> Option<String> {
     let first = listener.holders.first().filter(|_| !listener.holders.iter().any(known))?;
     let shown = first.process.name.to_string_lossy();
     Some(format!("{port} is {}'s, but {shown} holds it", strong.whose))
+}
+
+/// `Docker's API` as it is; `PostgreSQL` as PostgreSQL's.
+fn owned(tool: &str) -> String {
+    match tool.contains([' ', '\'']) {
+        true => tool.to_owned(),
+        false => format!("{tool}'s"),
+    }
 }
 
 fn is(holder: &Holder, wanted: &str) -> bool {

@@ -10,6 +10,7 @@ mod files;
 
 const REGISTRY: &str = include_str!("../../data/iana.tsv");
 const CONVENTIONAL: &str = include_str!("../../data/conventional.tsv");
+const SOCKETS: &str = include_str!("../../data/sockets.tsv");
 
 fn rows() -> Vec<files::Registered<'static>> {
     files::registry("data/iana.tsv", REGISTRY).unwrap()
@@ -41,7 +42,8 @@ fn the_tables_are_as_many_rows_as_their_page_says() {
         }
     }
     assert_eq!(keys.values().filter(|names| **names > 1).count(), 44);
-    assert_eq!(files::conventional("data/conventional.tsv", CONVENTIONAL).unwrap().len(), 191);
+    assert_eq!(files::conventional("data/conventional.tsv", CONVENTIONAL).unwrap().len(), 241);
+    assert_eq!(files::sockets("data/sockets.tsv", SOCKETS).unwrap().len(), 54);
 }
 
 #[test]
@@ -212,5 +214,17 @@ fn complaints_about_tables_name_file_and_line() {
         assert!(error.starts_with(told), "{rows:?}: {error}");
     }
     assert!(files::registry("f", "port,proto\n").unwrap_err().starts_with("f:1: "));
+    let header = "path\ttool\tprograms\tsource\n";
+    for (rows, told) in [
+        ("/run/x\tX\t", "f:2: wants 4 columns"),
+        ("/run/x\tX\t\t", "f:2: the path, the tool or the source"),
+        ("/var/run/x\tX\t\tx 1", "f:2: /var/run"),
+        ("/run/x\tX\ta,\tx 1", "f:2: the programs"),
+        ("/run/x\tX\ta**\tx 1", "f:2: the programs"),
+        ("/run/b\tX\t\tx 1\n/run/a\tX\t\tx 1", "f:3: not in order"),
+    ] {
+        let error = files::sockets("f", &format!("{header}{rows}\n")).unwrap_err();
+        assert!(error.starts_with(told), "{rows:?}: {error}");
+    }
     assert!(files::conventional("f", "port\n").unwrap_err().starts_with("f:1: "));
 }

@@ -477,7 +477,9 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
     let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     for process in facts.processes.values_mut() {
-        process.script = script::of(process).map(|runs| runs.text().clone());
+        if process.script.is_none() {
+            process.script = script::of(process).map(|runs| runs.text().clone());
+        }
     }
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
@@ -522,7 +524,9 @@ pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     processes.retain(|_, process| ids.contains(&process.id));
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
-        process.script = script::of(process).map(|runs| runs.text().clone());
+        if process.script.is_none() {
+            process.script = script::of(process).map(|runs| runs.text().clone());
+        }
     }
     processes
 }

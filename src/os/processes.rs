@@ -44,13 +44,12 @@ fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     #[cfg(target_os = "linux")]
     let wanted = pids;
     let kind = ProcessRefreshKind::nothing()
-        .with_exe(UpdateKind::Always)
         .with_cwd(UpdateKind::Always)
         .with_user(UpdateKind::Always)
         .without_tasks();
-    // On Linux the command line is read without sysinfo, which leaves empty arguments out.
+    // On Linux these are read without sysinfo, which leaves empty arguments out and does not tell a file that is gone.
     #[cfg(not(target_os = "linux"))]
-    let kind = kind.with_cmd(UpdateKind::Always);
+    let kind = kind.with_cmd(UpdateKind::Always).with_exe(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(wanted), false, kind);
     #[cfg(not(target_os = "linux"))]
     family.complete(&mut system);

@@ -252,9 +252,13 @@ impl Selection {
             .collect::<Vec<_>>()
             .join(&b' ');
         let name = process.name.as_bytes().to_ascii_lowercase();
+        // A process may have another name than its program, and a title in the place of its command line.
+        let program = process.executable.as_ref().map(|path| path.file_name().to_ascii_lowercase());
         self.commands.iter().any(|text| {
             let text = text.as_bytes().to_ascii_lowercase();
-            contains(&name, &text) || contains(&line, &text)
+            contains(&name, &text)
+                || contains(&line, &text)
+                || program.as_ref().is_some_and(|program| contains(program, &text))
         })
     }
 }

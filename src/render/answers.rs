@@ -275,7 +275,7 @@ fn rounded(duration: Duration) -> Duration {
 
 /// Who holds the port at the end.
 fn held_by(plan: &Plan, outcome: &Outcome) -> String {
-    let holder = outcome.held_by.iter().find_map(|listener| listener.holders.first());
+    let holder = outcome.held_by.iter().find_map(|listener| listener.head());
     let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
     let parent = holder.process.parents.first().filter(|_| outcome.came_back);
     let parent = parent.map_or_else(String::new, |parent| {

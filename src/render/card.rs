@@ -5,16 +5,17 @@ use std::ops::RangeInclusive;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::knowledge::program_names;
 use crate::render::bundle;
 use crate::render::escape::{command_line, escape};
 use crate::render::started;
 use crate::render::style::{Meaning, Palette};
-use crate::render::table::same_but_address;
+use crate::render::table::{Equal, equal, same_but_address};
 use crate::render::words::{self, Asker};
 use crate::verdict::store_releases;
 use crate::{
     Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
-    Protocol, Reason, Snapshot, State, Text, Unseen, unseen,
+    Protocol, Reason, Snapshot, State, Text, Unseen, script, unseen,
 };
 
 /// The width of the labels' column.
@@ -39,17 +40,18 @@ pub(crate) struct Options {
 
 /// Writes a card for each listener. On a terminal those that differ in address alone share one.
 pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let mut groups: Vec<Vec<&Listener>> = Vec::new();
-    for listener in &snapshot.listeners {
-        let same = |group: &&mut Vec<&Listener>| {
+    let mut groups: Vec<Vec<Equal<'_>>> = Vec::new();
+    for one in equal(&snapshot.listeners, &|_| 0) {
+        let same = |group: &&mut Vec<Equal<'_>>| {
             options.width.is_some()
-                && group
-                    .first()
-                    .is_some_and(|first| same_but_address(first, listener) && same_reach(first, listener))
+                && group.first().is_some_and(|first| {
+                    same_but_address(&first.listener, &one.listener)
+                        && same_reach(&first.listener, &one.listener)
+                })
         };
         match groups.iter_mut().find(same) {
-            Some(group) => group.push(listener),
-            None => groups.push(vec![listener]),
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
         }
     }
     for (at, group) in groups.iter().enumerate() {
@@ -57,7 +59,7 @@ pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write)
             writeln!(out)?;
         }
         if let Some(first) = group.first() {
-            Card { group, listener: first, snapshot, options }.write(out)?;
+            Card { group, listener: &first.listener, snapshot, options }.write(out)?;
         }
     }
     Ok(())
@@ -68,7 +70,7 @@ fn same_reach(a: &Listener, b: &Listener) -> bool {
 }
 
 struct Card<'a> {
-    group: &'a [&'a Listener],
+    group: &'a [Equal<'a>],
     listener: &'a Listener,
     snapshot: &'a Snapshot,
     options: &'a Options,
@@ -93,8 +95,11 @@ impl Card<'_> {
     /// `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
     fn answer(&self) -> String {
         let socket = &self.listener.socket;
-        let addresses: Vec<String> =
-            self.group.iter().map(|one| words::address_phrase(&one.socket)).collect();
+        let phrase = |one: &Equal<'_>| match one.count {
+            1 => words::address_phrase(&one.listener.socket),
+            count => format!("{} ({count} sockets)", words::address_phrase(&one.listener.socket)),
+        };
+        let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
             Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
             // The name that was asked for, whatever name the socket was bound by.
@@ -110,14 +115,16 @@ impl Card<'_> {
         let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
         let which = words::condition_of_all(self.listener)
             .map_or_else(String::new, |condition| format!(", which is {condition}"));
-        match (self.listener.holders.as_slice(), &self.listener.unseen) {
-            ([], None) => format!("{subject} is held by no process any more ({})", socket.state.as_str()),
-            ([], Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
-            ([only], _) => format!("{subject} {verb} {}{which}", words::holder_by_script(only)),
-            ([first, rest @ ..], _) => match rest.len() {
-                1 => format!("{subject} {verb} {} and 1 other", words::holder_by_script(first)),
-                more => format!("{subject} {verb} {} and {more} others", words::holder_by_script(first)),
-            },
+        match (self.listener.holders.len(), self.listener.head(), &self.listener.unseen) {
+            (_, None, None) => {
+                format!("{subject} is held by no process any more ({})", socket.state.as_str())
+            }
+            (_, None, Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
+            (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", words::holder_by_script(only)),
+            (2, Some(head), _) => format!("{subject} {verb} {} and 1 other", words::holder_by_script(head)),
+            (all, Some(head), _) => {
+                format!("{subject} {verb} {} and {} others", words::holder_by_script(head), all - 1)
+            }
         }
     }
 
@@ -150,14 +157,24 @@ impl Card<'_> {
         };
         let listener = self.listener;
         let (socket, asker) = (&listener.socket, &self.options.asker);
-        let first = listener.holders.first();
+        let first = listener.head();
         let process = first.map(|holder| &holder.process);
         add("state", words::conditions(listener), Some(Meaning::Unseen));
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
         let program = process.and_then(|process| process.executable.as_ref());
-        let program =
-            program.filter(|path| process.is_some_and(|process| !is_named_by_command(path, process)));
-        add("program", program.map(|path| asker.path(path)), None);
+        let change = process.and_then(|process| process.executable_change);
+        let program = program.filter(|path| {
+            change.is_some() || process.is_some_and(|process| !is_named_by_command(path, process))
+        });
+        let changed = |path: &Text| match change {
+            Some(change) => format!("{}, {}", asker.path(path), words::program_change(change)),
+            None => asker.path(path),
+        };
+        add("program", program.map(changed), change.map(|_| Meaning::Unseen));
+        let script_change =
+            process.and_then(|process| process.script_change.zip(script::script_file(process)));
+        let gone = |(change, path)| format!("{}, {}", asker.path(&path), words::program_change(change));
+        add("script", script_change.map(gone), Some(Meaning::Unseen));
         add("part of", process.and_then(bundle::application_of).as_ref().map(escape), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("namespace", socket.namespace.as_ref().map(escape), None);
@@ -213,7 +230,10 @@ impl Card<'_> {
     fn port(&self, port: u16) -> String {
         let os = self.snapshot.os.to_string_lossy();
         let automatic = self.options.automatic.as_ref();
-        super::about::line(port, self.listener.socket.protocol, &os, automatic)
+        // Who may hold it beside those that were seen may be anybody.
+        let holders = self.listener.holders.iter().filter(|_| self.listener.unseen.is_none());
+        let names: Vec<&[u8]> = holders.flat_map(|holder| program_names(&holder.process)).collect();
+        super::about::line(port, self.listener.socket.protocol, &os, automatic, &names)
     }
 
     fn started(&self, holder: &Holder) -> Option<String> {
@@ -296,7 +316,8 @@ impl Card<'_> {
 /// Whether the command line names a program's file already: `python3` for `/usr/bin/python3.11`.
 fn is_named_by_command(path: &Text, process: &Process) -> bool {
     let first = process.command.iter().flatten().next().map(Text::file_name).unwrap_or_default();
-    !first.is_empty() && path.file_name().starts_with(first)
+    // A link to one file of several programs names it too: Debian's redis-server runs redis-check-rdb.
+    !first.is_empty() && (path.file_name().starts_with(first) || process.name.as_bytes() == first)
 }
 
 fn ancestry(holder: &Holder) -> String {

@@ -166,7 +166,7 @@ fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Ask
 
 /// `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`; of several holders those alone that came and went.
 fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String {
-    let script = |listener: &Listener| listener.holders.first().and_then(|one| one.process.script.clone());
+    let script = |listener: &Listener| listener.head().and_then(|one| one.process.script.clone());
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
         // The same again, by another process: what it is need not be told twice.

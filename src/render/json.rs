@@ -191,9 +191,13 @@ struct HolderJson {
     script: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     script_bytes: Option<String>,
+    #[serde(default)]
+    script_change: Option<String>,
     executable: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     executable_bytes: Option<String>,
+    #[serde(default)]
+    executable_change: Option<String>,
     directory: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     directory_bytes: Option<String>,

@@ -42,7 +42,7 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
         }
         Note::OtherProtocol(listener) => {
             let port = format!("{}/{}", listener.socket.protocol.as_str(), asked.port);
-            match listener.holders.first() {
+            match listener.head() {
                 Some(holder) => {
                     format!(
                         "{port} is in use too, by {}; that is left alone",

@@ -3,6 +3,7 @@
 
 mod fit;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
@@ -70,12 +71,12 @@ pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write)
 pub(crate) fn lay_out(listeners: &[Listener], apart: &dyn Fn(usize) -> u8, options: &Options) -> Laid {
     let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
     let groups = match options.width {
-        Some(_) => group(listeners, apart),
-        None => listeners.iter().enumerate().map(|(at, listener)| (at, vec![listener])).collect(),
+        Some(_) => group(equal(listeners, apart), apart),
+        None => listeners.iter().enumerate().map(|(at, listener)| vec![Equal::one(at, listener)]).collect(),
     };
     let mut rows: Vec<Vec<Cell>> = groups
         .iter()
-        .map(|(_, group)| columns.iter().map(|column| cell(*column, group, options)).collect())
+        .map(|group| columns.iter().map(|column| cell(*column, group, options)).collect())
         .collect();
     if options.width.is_some() && options.columns.is_none() {
         drop_empty(&mut columns, &mut rows);
@@ -94,7 +95,7 @@ pub(crate) fn lay_out(listeners: &[Listener], apart: &dyn Fn(usize) -> u8, optio
         let heading = |column: &Column| Cell { text: column.heading(), meaning: Some(Meaning::Label) };
         line(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit)
     });
-    let places = groups.iter().map(|(at, _)| *at);
+    let places = groups.iter().filter_map(|group| group.first()).map(|first| first.at);
     let rows = places.zip(rows.iter().map(|row| line(row, &columns, &fit))).collect();
     Laid { header, rows, shortened: fit.shortened(&columns, &widths) }
 }
@@ -130,25 +131,100 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
     }
 }
 
-/// Listeners that differ in address or family alone share a row on a terminal. Each with the place of its first one.
-fn group<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<(usize, Vec<&'a Listener>)> {
-    let mut groups: Vec<(usize, Vec<&Listener>)> = Vec::new();
+/// Equal sockets of one program, which share one row: nginx has one for each worker, named one for each loop.
+#[derive(Debug)]
+pub(crate) struct Equal<'a> {
+    /// The place of the first one.
+    at: usize,
+    /// The first one, with the holders of all.
+    pub(crate) listener: Cow<'a, Listener>,
+    pub(crate) count: usize,
+}
+
+impl<'a> Equal<'a> {
+    fn one(at: usize, listener: &'a Listener) -> Equal<'a> {
+        Equal { at, listener: Cow::Borrowed(listener), count: 1 }
+    }
+
+    fn add(&mut self, other: &Listener) {
+        self.count += 1;
+        if !ids(&self.listener).eq(ids(other)) {
+            let holders = &mut self.listener.to_mut().holders;
+            holders.extend(other.holders.iter().cloned());
+            holders.sort_by_key(|holder| holder.process.id);
+            holders.dedup_by_key(|holder| holder.process.id);
+        }
+    }
+}
+
+/// Puts equal sockets of one program together. Those for which `apart` is not the same stay apart.
+pub(crate) fn equal<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<Equal<'a>> {
+    let mut all: Vec<Equal<'a>> = Vec::new();
     for (at, listener) in listeners.iter().enumerate() {
         // Connections never share a row, and there may be a hundred thousand of them on one port.
         if !listener.socket.is_listener() {
-            groups.push((at, vec![listener]));
+            all.push(Equal::one(at, listener));
             continue;
         }
-        let place = groups.iter_mut().rev().take_while(|(_, group)| {
-            group.first().is_some_and(|first| first.socket.endpoint.port() == listener.socket.endpoint.port())
+        // As they are sorted, equal sockets follow one another.
+        let alike =
+            all.iter_mut().rev().take_while(|one| one.listener.socket.endpoint == listener.socket.endpoint);
+        let mut alike = alike.filter(|one| apart(one.at) == apart(at) && are_equal(&one.listener, listener));
+        match alike.next() {
+            Some(one) => one.add(listener),
+            None => all.push(Equal::one(at, listener)),
+        }
+    }
+    all
+}
+
+/// Whether two listeners are alike in all that a row tells, and one program's.
+fn are_equal(a: &Listener, b: &Listener) -> bool {
+    let waiting = |listener: &Listener| listener.socket.queue.map(|queue| queue.waiting);
+    let condition = |listener: &Listener| words::condition_of_all(listener);
+    a.socket.dual_stack == b.socket.dual_stack
+        && waiting(a) == waiting(b)
+        && condition(a) == condition(b)
+        && are_alike(a, b)
+        && (ids(a).eq(ids(b)) || are_one_program(a, b))
+}
+
+/// Whether different processes hold two listeners for one program: workers of one server, of which each has its own.
+fn are_one_program(a: &Listener, b: &Listener) -> bool {
+    let (Some(one), Some(other)) = (a.head(), b.head()) else { return false };
+    let (one, other) = (&one.process, &other.process);
+    let parent = |process: &crate::Process| process.parents.first().map(|parent| parent.pid);
+    a.unseen.is_none()
+        && one.executable.is_some()
+        && one.executable == other.executable
+        && one.name == other.name
+        && one.uid == other.uid
+        && (parent(one) == parent(other)
+            || parent(one) == Some(other.id.pid)
+            || parent(other) == Some(one.id.pid))
+}
+
+/// Listeners that differ in address or family alone share a row on a terminal.
+fn group<'a>(equal: Vec<Equal<'a>>, apart: &dyn Fn(usize) -> u8) -> Vec<Vec<Equal<'a>>> {
+    let mut groups: Vec<Vec<Equal<'a>>> = Vec::new();
+    for one in equal {
+        let socket = &one.listener.socket;
+        // Connections never share a row, and there may be a hundred thousand of them on one port.
+        if !socket.is_listener() {
+            groups.push(vec![one]);
+            continue;
+        }
+        let place = groups.iter_mut().rev().take_while(|group| {
+            group.first().is_some_and(|first| first.listener.socket.endpoint.port() == socket.endpoint.port())
         });
-        let mut place = place.filter(|(first_at, group)| {
-            apart(*first_at) == apart(at)
-                && group.first().is_some_and(|first| same_but_address(first, listener))
+        let mut place = place.filter(|group| {
+            group.first().is_some_and(|first| {
+                apart(first.at) == apart(one.at) && same_but_address(&first.listener, &one.listener)
+            })
         });
         match place.next() {
-            Some((_, group)) => group.push(listener),
-            None => groups.push((at, vec![listener])),
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
         }
     }
     groups
@@ -165,13 +241,18 @@ pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
     a.socket.endpoint != b.socket.endpoint
         && port.is_some()
         && port == b.socket.endpoint.port()
-        && a.socket.protocol == b.socket.protocol
-        && a.socket.state == b.socket.state
         && a.socket.is_listener()
+        && ids(a).eq(ids(b))
+        && are_alike(a, b)
+}
+
+/// Whether two listeners are alike but for their addresses and holders.
+fn are_alike(a: &Listener, b: &Listener) -> bool {
+    a.socket.protocol == b.socket.protocol
+        && a.socket.state == b.socket.state
         && a.socket.uid == b.socket.uid
         && a.socket.unknown_user == b.socket.unknown_user
         && a.socket.namespace == b.socket.namespace
-        && ids(a).eq(ids(b))
         && a.unseen == b.unseen
         && a.service == b.service
         && a.container == b.container
@@ -180,34 +261,39 @@ pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
         && a.note == b.note
 }
 
-fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
-    let Some(listener) = group.first() else { return Cell { text: String::new(), meaning: None } };
+fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
+    let Some(first) = group.first() else { return Cell { text: String::new(), meaning: None } };
+    let listener: &Listener = &first.listener;
     let whole = options.width.is_none();
     let plain = |text: String| Cell { text, meaning: None };
-    let first = listener.holders.first();
-    let each = |of: &dyn Fn(&crate::Holder) -> Option<String>, most: usize| {
+    let first = listener.head();
+    let each = |of: &dyn Fn(&crate::Holder) -> Option<String>| {
         let mut seen: Vec<String> = Vec::new();
         for text in listener.holders.iter().filter_map(of) {
             if !seen.contains(&text) {
                 seen.push(text);
             }
         }
-        seen.truncate(most);
         seen.join(",")
     };
     match column {
         Column::Port => Cell { text: column.value(listener, None), meaning: Some(Meaning::Subject) },
         Column::Address => {
-            let addresses: Vec<String> =
-                group.iter().map(|listener| words::address(&listener.socket)).collect();
-            let exposed = group.iter().any(|listener| words::is_exposed(&listener.socket));
+            let addresses: Vec<String> = group
+                .iter()
+                .map(|one| match one.count {
+                    1 => words::address(&one.listener.socket),
+                    count => format!("{} x{count}", words::address(&one.listener.socket)),
+                })
+                .collect();
+            let exposed = group.iter().any(|one| words::is_exposed(&one.listener.socket));
             Cell { text: addresses.join(", "), meaning: exposed.then_some(Meaning::Exposed) }
         }
         Column::Process => match (first, &listener.unseen) {
             (Some(first), _) => {
                 let more = listener.holders.len() - 1;
                 let text = match whole || more == 0 {
-                    true => each(&|holder| Some(words::process_name(&holder.process.name)), usize::MAX),
+                    true => each(&|holder| Some(words::process_name(&holder.process.name))),
                     false => format!("{} +{more}", words::process_name(&first.process.name)),
                 };
                 Cell { text, meaning: options.asker.meaning_of(first.process.uid) }
@@ -226,35 +312,30 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
             (None, None) => plain(String::new()),
         },
         Column::Pid => match first {
-            Some(_) => plain(each(
-                &|holder| Some(holder.process.id.pid.to_string()),
-                if whole { usize::MAX } else { 1 },
-            )),
+            Some(head) if !whole => plain(head.process.id.pid.to_string()),
+            Some(_) => plain(each(&|holder| Some(holder.process.id.pid.to_string()))),
             None if listener.unseen.is_some() => plain("-".to_owned()),
             None => plain(String::new()),
         },
         Column::User => {
             let socket_user = || words::socket_user(&listener.socket).unwrap_or_default();
             let text = match first {
-                Some(_) => each(&words::holder_user, usize::MAX),
+                Some(_) => each(&words::holder_user),
                 None => socket_user(),
             };
             let uid = first.map_or(listener.socket.uid, |holder| holder.process.uid);
             Cell { text, meaning: options.asker.meaning_of(uid) }
         }
         Column::Directory | Column::Executable | Column::Project => {
-            let text = each(
-                &|holder| {
-                    let process = &holder.process;
-                    let path = match column {
-                        Column::Directory => process.directory.as_ref(),
-                        Column::Executable => process.executable.as_ref(),
-                        _ => process.project.as_ref().map(|project| &project.directory),
-                    };
-                    path.map(|path| options.asker.path(path))
-                },
-                usize::MAX,
-            );
+            let text = each(&|holder| {
+                let process = &holder.process;
+                let path = match column {
+                    Column::Directory => process.directory.as_ref(),
+                    Column::Executable => process.executable.as_ref(),
+                    _ => process.project.as_ref().map(|project| &project.directory),
+                };
+                path.map(|path| options.asker.path(path))
+            });
             plain(text)
         }
         Column::What => plain(words::what_and_condition(listener, &options.asker)),
@@ -263,7 +344,7 @@ fn cell(column: Column, group: &[&Listener], options: &Options) -> Cell {
             _ => column.value(listener, first),
         }),
         column if listener.holders.is_empty() => plain(column.value(listener, None)),
-        column => plain(each(&|holder| Some(column.value(listener, Some(holder))), usize::MAX)),
+        column => plain(each(&|holder| Some(column.value(listener, Some(holder))))),
     }
 }
 

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use crate::containers::relay;
 use crate::kernel_socket;
+use crate::process_name::hidden_program;
 use crate::render::bundle;
 use crate::render::escape::escape;
 use crate::render::style::Meaning;
 use crate::{
-    Candidate, Condition, Connection, Container, Endpoint, Exposure, Holder, Listener, Outcome, PathContent,
-    Probe, Process, Project, Socket, Text, UnknownUser, condition, script,
+    Candidate, Condition, Connection, Container, Endpoint, Exposure, FileChange, Holder, Listener, Outcome,
+    PathContent, Probe, Process, Project, Socket, Text, UnknownUser, condition, script,
 };
 
 /// What the asking user is known by.
@@ -174,11 +175,14 @@ pub(crate) fn holder(holder: &Holder) -> String {
     plain_process(&holder.process)
 }
 
+/// `node (pid 4121, dev)`; `worker-7 (ruby3.1, pid 4121, dev)` for a process whose name does not tell its program.
 fn plain_process(process: &Process) -> String {
     let name = process_name(&process.name);
+    let program =
+        hidden_program(process).map_or_else(String::new, |program| format!("{}, ", escape(&program.into())));
     match process_user(process) {
-        Some(user) => format!("{name} (pid {}, {user})", process.id.pid),
-        None => format!("{name} (pid {})", process.id.pid),
+        Some(user) => format!("{name} ({program}pid {}, {user})", process.id.pid),
+        None => format!("{name} ({program}pid {})", process.id.pid),
     }
 }
 
@@ -202,8 +206,12 @@ pub(crate) fn process(process: &Process) -> String {
     match process.script.as_ref().filter(|_| script::replaces_name(process)) {
         Some(script) => {
             let user = process_user(process).map_or_else(String::new, |user| format!(", {user}"));
-            let name = process_name(&script::interpreter_name(process));
-            format!("{} ({name}, pid {}{user})", escape(script), process.id.pid)
+            let name = script::interpreter_name(process);
+            // `ssh -L 3000:db:5432 host` names its program already.
+            let told =
+                script.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b" "));
+            let name = if told { String::new() } else { format!("{}, ", process_name(&name)) };
+            format!("{} ({name}pid {}{user})", escape(script), process.id.pid)
         }
         None => plain_process(process),
     }
@@ -313,7 +321,7 @@ pub(crate) fn container(container: &Container) -> String {
 /// What tells a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
-    let first = listener.holders.first().map(|holder| &holder.process);
+    let first = listener.head().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
         let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
@@ -334,7 +342,8 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     };
     // A script that gave the process its name stands in the row already.
     let script = process.script.as_ref().filter(|script| **script != process.name);
-    let script = script.map_or_else(String::new, |script| format!("  ({})", escape(script)));
+    let script = script.cloned().or_else(|| hidden_program(process).map(Text::from));
+    let script = script.map_or_else(String::new, |script| format!("  ({})", escape(&script)));
     if let Some(found) = &process.project {
         return format!("{}{script}", project(found, asker));
     }
@@ -359,13 +368,41 @@ pub(crate) fn kernel_releases(kernel: &[crate::KernelSocket], socket: &Socket) -
     (!lines.is_empty()).then(|| escape(&lines.join("; ").as_str().into()))
 }
 
+/// What became of a file that a process was started from, and what that means.
+pub(crate) fn program_change(change: FileChange) -> &'static str {
+    match change {
+        FileChange::Removed => "which was removed since it started: a restart would not find it",
+        FileChange::Replaced => "which was replaced since it started: a restart would run another file",
+        FileChange::Deleted => {
+            "which was removed or replaced since it started: a restart would fail or run another file"
+        }
+        FileChange::Memory => "in memory alone: there is no file to start it from again",
+        FileChange::Unmounted => "whose file system was unmounted: a restart would not find it there",
+    }
+}
+
+/// The mark of a row whose first holder's program or script is not what a restart would run.
+fn change_mark(listener: &Listener) -> Option<&'static str> {
+    let process = &listener.head()?.process;
+    match (process.executable_change, process.script_change) {
+        (Some(FileChange::Removed), _) => Some("program removed"),
+        (Some(FileChange::Replaced), _) => Some("program replaced"),
+        (Some(FileChange::Deleted), _) => Some("program removed or replaced"),
+        (Some(FileChange::Unmounted), _) => Some("program unmounted"),
+        (Some(FileChange::Memory), _) => Some("program in memory"),
+        (None, Some(_)) => Some("script removed"),
+        (None, None) => None,
+    }
+}
+
 /// What [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
 pub(crate) fn what_and_condition(listener: &Listener, asker: &Asker) -> String {
     let what = what(listener, asker);
-    match condition_of_all(listener) {
-        Some(name) if what.is_empty() => format!("({name})"),
-        Some(name) => format!("({name}) {what}"),
-        None => what,
+    let marks: Vec<&str> = condition_of_all(listener).into_iter().chain(change_mark(listener)).collect();
+    match marks.join(", ") {
+        marks if marks.is_empty() => what,
+        marks if what.is_empty() => format!("({marks})"),
+        marks => format!("({marks}) {what}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Interpreters, and how each finds its script among its arguments: which options take a value, which take code.
 //! From the manuals of node, deno, bun, python, ruby, php, perl, dotnet and the shells. A new one is one entry.
 
-use super::{file_name, java, short};
+use super::{file_name, java, programs, short};
 
 /// The language a table of tools belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ const PLAIN: Interpreter = Interpreter {
     commands: &[],
 };
 
-const INTERPRETERS: [Interpreter; 11] = [
+const INTERPRETERS: [Interpreter; 12] = [
     Interpreter {
         language: Language::JavaScript,
         names: &["node", "nodejs"],
@@ -193,6 +193,12 @@ const INTERPRETERS: [Interpreter; 11] = [
         commands: &[Command::Before("exec"), Command::Told("run"), Command::Told("watch")],
         ..PLAIN
     },
+    Interpreter {
+        language: Language::Dotnet,
+        names: &["mono", "mono-sgen", "mono-boehm"],
+        long: &["--config", "--assembly-loader", "--runtime", "--profile", "--response"],
+        ..PLAIN
+    },
     Interpreter { language: Language::Elixir, names: &["beam.smp", "beam", "erl"], ..PLAIN },
     Interpreter {
         language: Language::Shell,
@@ -232,6 +238,11 @@ impl Interpreter {
 
     fn scan<'a>(&self, mut rest: &'a [&'a [u8]]) -> Option<Start<'a>> {
         let mut commands = self.commands;
+        if self.language == Language::Ruby
+            && let Some(named) = ruby_un(rest)
+        {
+            return Some(Start::Named(named));
+        }
         while let Some((word, after)) = rest.split_first() {
             rest = after;
             let known = |list: &[&str]| list.iter().any(|known| known.as_bytes() == *word);
@@ -317,6 +328,25 @@ impl Interpreter {
         }
         Letters::Taken(0)
     }
+}
+
+/// `ruby -run -e httpd`: the file `un` is loaded, and the code is one of its commands.
+fn ruby_un(arguments: &[&[u8]]) -> Option<Vec<u8>> {
+    let un = |at: usize| {
+        let word = arguments.get(at)?;
+        match *word {
+            b"-run" => Some(at + 1),
+            b"-r" if arguments.get(at + 1) == Some(&b"un".as_slice()) => Some(at + 2),
+            _ => None,
+        }
+    };
+    let at = (0..arguments.len()).find_map(un)?;
+    let word = arguments.get(at)?;
+    let code = match word.strip_prefix(b"-e")? {
+        [] => arguments.get(at + 1)?,
+        code => code,
+    };
+    programs::ruby_un(code)
 }
 
 enum Letters<'a> {

@@ -26,6 +26,7 @@ const VALUED: [&str; 16] = [
 /// What java was started with.
 pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
     let mut rest = arguments;
+    let mut file = None;
     while let Some((word, after)) = rest.split_first() {
         rest = after;
         if VALUED.iter().any(|known| known.as_bytes() == *word) {
@@ -45,8 +46,11 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         if let Some(module) = word.strip_prefix(b"--module=") {
             return class(module, rest);
         }
-        // Options in a file, which is not read.
-        if word.starts_with(b"-") || word.starts_with(b"@") {
+        // Options in a file, which may name the class as well.
+        if word.len() > 1 && word.starts_with(b"@") {
+            file.get_or_insert(*word);
+        }
+        if matches!(word.first(), Some(b'-' | b'@')) {
             continue;
         }
         if word.ends_with(b".java") {
@@ -54,16 +58,89 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         }
         return class(word, rest);
     }
-    None
+    file.map(|word| [b"@".as_slice(), file_name(word.strip_prefix(b"@").unwrap_or(word))].concat())
+        .map(Start::Named)
 }
 
-/// A class by its last name, as jps(1) does it: `com.example.Shop`, `shop/com.example.Shop`.
+/// The first file of options among the arguments.
+pub(super) fn options_file<'a>(arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
+    arguments.iter().find_map(|word| word.strip_prefix(b"@").filter(|path| !path.is_empty()))
+}
+
+/// The arguments, with the content of the first file of options in its place. Such a file has words between white space;
+/// a word may be in quotes, in which a backslash takes the next character as it is; `#` begins a comment.
+pub(super) fn expanded(arguments: &[&[u8]], content: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut done = false;
+    for word in arguments {
+        match !done && word.starts_with(b"@") && word.len() > 1 {
+            true => {
+                words.append(&mut words_of(content));
+                done = true;
+            }
+            false => words.push(word.to_vec()),
+        }
+    }
+    words
+}
+
+fn words_of(content: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = None;
+    let mut bytes = content.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match (quote, byte) {
+            (Some(open), close) if open == close => quote = None,
+            (Some(_), b'\\') => word
+                .get_or_insert_default()
+                .extend(bytes.next().filter(|next| !matches!(next, b'\r' | b'\n'))),
+            (None, b'"' | b'\'') => {
+                quote = Some(byte);
+                word.get_or_insert_default();
+            }
+            (None, b' ' | b'\t' | b'\r' | b'\n' | 0x0c) => words.extend(word.take()),
+            (None, b'#') if word.is_none() => {
+                bytes.by_ref().find(|next| *next == b'\n');
+            }
+            _ => word.get_or_insert_default().push(byte),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Names of classes that tell nothing without their package.
+const COMMON_CLASSES: [&str; 14] = [
+    "App",
+    "Application",
+    "Boot",
+    "Bootstrap",
+    "Cli",
+    "Launcher",
+    "Main",
+    "MainKt",
+    "Program",
+    "Run",
+    "Runner",
+    "Server",
+    "Start",
+    "Starter",
+];
+
+/// A class by its last name, as jps(1) does it: `com.example.Shop`, `shop/com.example.Shop`. A name that many classes
+/// have comes with its package: `shop.Main`.
 fn class<'a>(full: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
     if let Some(tool) = known(full, arguments) {
         return Some(tool);
     }
-    let last = full.rsplit(|byte| matches!(byte, b'.' | b'/')).next()?;
-    short(last).map(|last| Start::Named(last.to_vec()))
+    let mut parts = full.rsplit(|byte| matches!(byte, b'.' | b'/'));
+    let last = parts.next().and_then(short)?;
+    let package = parts.next().filter(|_| COMMON_CLASSES.iter().any(|common| common.as_bytes() == last));
+    Some(Start::Named(match package.and_then(short) {
+        Some(package) => [package, b".", last].concat(),
+        None => last.to_vec(),
+    }))
 }
 
 fn known<'a>(name: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {

@@ -108,6 +108,16 @@ fn python() {
         ("python3 /s/shop/__main__.py", "shop"),
         (r"C:\py\python.exe C:\v\Scripts\uvicorn.exe shop:app", "uvicorn shop:app"),
         ("python3 server.py --token x", "[server.py]"),
+        ("python3 /v/bin/flask --app shop run --debug", "flask run shop"),
+        ("python3 /v/bin/flask --app=src/shop.py run -p 80", "flask run shop.py"),
+        ("python3 -m flask -A shop:create_app('x') run", "flask run shop:create_app"),
+        ("python3 /v/bin/flask run --app shop", "flask run shop"),
+        ("python3 /v/bin/flask run", "flask run"),
+        ("python3 /v/bin/flask --debug", "flask"),
+        ("python3 /v/bin/celery -A proj worker -l info", "celery worker proj"),
+        ("python3 /v/bin/dask scheduler", "dask scheduler"),
+        ("python3 /v/bin/dask worker tcp://127.0.0.1:8786", "dask worker"),
+        ("python3 -m ipykernel_launcher -f x.json", "jupyter kernel"),
         ("pypy3 server.py", "[server.py]"),
         ("python3 -c from", ""),
         ("python3 -", ""),
@@ -124,7 +134,11 @@ fn ruby_php_perl_and_shells() {
         ("/usr/bin/ruby3.1 -W0 -I lib -rbundler/setup /usr/bin/puma -C x", "puma"),
         ("ruby /usr/bin/bundle exec rackup", "bundle exec rackup"),
         ("ruby app.rb", "[app.rb]"),
-        ("ruby -run -e httpd . -p 8000", ""),
+        ("ruby -run -e httpd . -p 8000", "ruby -run -e httpd"),
+        ("ruby -r un -ehttpd . -p 8000", "ruby -run -e httpd"),
+        ("ruby -W0 -run -e httpd -- . --port=8000", "ruby -run -e httpd"),
+        ("ruby -run -e system(1)", ""),
+        ("ruby -rubygems -e httpd", ""),
         ("php -S localhost:8000 -t public", "php -S"),
         ("php8.2 -d memory_limit=1G -S 0.0.0.0:80", "php -S"),
         ("php artisan serve --port=8000", "artisan serve"),
@@ -152,6 +166,16 @@ fn java_dotnet_and_elixir() {
         ("java --add-opens java.base/java.lang=ALL-UNNAMED -p mods -m shop/com.example.Shop", "Shop"),
         ("java --module=shop/com.example.Shop", "Shop"),
         ("java @options Main", "Main"),
+        ("java shop.Main", "shop.Main"),
+        ("java -cp classes com.example.shop.Server", "shop.Server"),
+        ("java -m shop/com.example.App", "example.App"),
+        ("java @etc/shop.args", "@shop.args"),
+        ("java -Xmx1g @etc/shop.args -ea", "@shop.args"),
+        ("java @", ""),
+        ("mono s.exe", "s.exe"),
+        ("mono-sgen --debug --config c.xml /srv/shop.exe 80", "shop.exe"),
+        ("mono -O=all s.exe", "s.exe"),
+        ("mono --version", ""),
         ("java Server.java", "[Server.java]"),
         ("java -classpath w.jar org.gradle.wrapper.GradleWrapperMain bootRun", "gradle bootRun"),
         ("java -cp w.jar org.apache.maven.wrapper.MavenWrapperMain spring-boot:run", "mvn spring-boot:run"),
@@ -166,7 +190,66 @@ fn java_dotnet_and_elixir() {
         ("dotnet run --project shop", "dotnet run"),
         ("/e/bin/beam.smp -- -root /e -- -home /h -- -extra /usr/bin/mix phx.server", "mix phx.server"),
         ("/e/bin/beam.smp -- -root /e", ""),
+        ("/e/bin/beam.smp -- -root /e -progname erl -- -home /root -- -sname a -noshell", "Erlang node a"),
+        ("/e/bin/beam.smp -- -root /e -- -name shop@10.0.0.1 -setcookie s", "Erlang node shop@10.0.0.1"),
+        (
+            "/e/bin/beam.smp -- -root /e -- -home /h -- -s elixir start_cli -setcookie s -sname shop -- -- -extra --no-halt",
+            "Erlang node shop",
+        ),
+        ("/e/bin/beam.smp -- -root /e -- -noinput -s rabbit boot -boot start_sasl", "RabbitMQ"),
+        ("/e/bin/beam.smp -- -root /e -- -s rabbit boot -sname rabbit@vm", "RabbitMQ node rabbit@vm"),
+        (
+            "/e/bin/beam.smp -- -root /e -- -sname a -- -extra /usr/bin/mix phx.server",
+            "mix phx.server, Erlang node a",
+        ),
     ]);
+}
+
+#[test]
+fn programs_that_run_what_their_arguments_name() {
+    all(&[
+        ("uwsgi --http :8000 --wsgi-file /srv/app.py --master", "uwsgi app.py"),
+        ("uwsgi --http-socket=:80 --module=shop.wsgi:app", "uwsgi shop.wsgi:app"),
+        ("/usr/bin/uwsgi-core --ini /etc/uwsgi/shop.ini", "uwsgi shop.ini"),
+        ("uwsgi shop.ini", "uwsgi shop.ini"),
+        ("uwsgi --mount /shop=shop.py", "uwsgi shop.py"),
+        ("uwsgi --http :80", ""),
+        ("busybox httpd -f -p 80", "busybox httpd"),
+        ("/bin/busybox sh /srv/start.sh", "[start.sh]"),
+        ("busybox sh", ""),
+        ("busybox", ""),
+        ("ssh -NL 3000:db:5432 dev@host", "ssh -L 3000:db:5432 dev@host"),
+        ("ssh host", ""),
+    ]);
+    let linked = process(b"httpd", Some(b"/bin/busybox"), &[b"/usr/sbin/httpd", b"-f"]);
+    assert_eq!(shown(of(&linked)), "busybox httpd");
+    let shell = process(b"sh", Some(b"/bin/busybox"), &[b"-sh"]);
+    assert_eq!(of(&shell), None);
+    assert!(is_shell(&shell));
+    let data: &[u8] = b"/v/lib/python3.11/site-packages/tensorboard_data_server/bin/server";
+    assert_eq!(shown(of(&process(b"server", Some(data), &[data, b"--logdir=x"]))), "tensorboard data server");
+    assert_eq!(of(&process(b"server", Some(b"/srv/bin/server"), &[b"server"])), None);
+}
+
+#[test]
+fn options_of_java_in_a_file() {
+    let command: &[&[u8]] = &[b"java", b"-Xmx1g", b"@etc/shop.args", b"x"];
+    let one = process(b"java", Some(b"/usr/bin/java"), command);
+    assert_eq!(options_file(&one), None, "the class is on the command line");
+    let one = process(b"java", Some(b"/usr/bin/java"), &command[..3]);
+    assert_eq!(options_file(&one), Some("etc/shop.args".into()));
+    let told = |content: &str| {
+        with_options(&one, content.as_bytes()).map(|text| text.to_string_lossy().into_owned())
+    };
+    assert_eq!(told("-cp \"a b\" # here\n shop.Main 80").as_deref(), Some("shop.Main"));
+    assert_eq!(told("-jar 'lib/it\\'s.jar'").as_deref(), Some("it's.jar"));
+    assert_eq!(told("-cp x\n-ea"), None);
+    assert_eq!(told("\"unfinished").as_deref(), Some("unfinished"), "quotes that nothing closes");
+    assert_eq!(told(""), None);
+    let mut named = one.clone();
+    named.script = Some("shop.Main".into());
+    assert!(replaces_name(&named));
+    assert_eq!(options_file(&process(b"node", Some(b"/usr/bin/node"), &command[..3])), None);
 }
 
 #[test]

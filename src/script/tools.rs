@@ -26,9 +26,11 @@ enum Carries {
     File,
     /// The application: `shop.main:app`.
     Application,
+    /// One of these words, wherever it stands, and the application that `--app` or `-A` names.
+    Chosen(&'static [&'static str]),
 }
 
-use Carries::{Application, File, Known, Nothing, Word};
+use Carries::{Application, Chosen, File, Known, Nothing, Word};
 
 const fn tool(name: &'static str, also: &'static [&'static str], carries: Carries) -> Tool {
     Tool { name, also, carries }
@@ -116,7 +118,7 @@ const JAVASCRIPT: &[Tool] = &[
 const PYTHON: &[Tool] = &[
     tool("manage.py", &[], Word(&[])),
     tool("django", &["django-admin", "django-admin.py"], Word(&[])),
-    tool("flask", &[], Known(&["run", "shell"])),
+    tool("flask", &[], Chosen(&["run", "shell"])),
     tool("fastapi", &[], Known(&["dev", "run"])),
     tool("uvicorn", &[], Application),
     tool("gunicorn", &["gunicorn.app.wsgiapp"], Application),
@@ -126,13 +128,16 @@ const PYTHON: &[Tool] = &[
     tool("waitress-serve", &["waitress"], Application),
     tool("sanic", &[], Application),
     tool("litestar", &[], Known(&["run"])),
-    tool("celery", &["celeryd"], Known(&["worker", "beat", "flower"])),
+    tool("celery", &["celeryd"], Chosen(&["worker", "beat", "flower"])),
+    tool("dask", &["distributed.cli.dask_scheduler"], Known(&["scheduler", "worker"])),
+    tool("dask scheduler", &["dask-scheduler"], Nothing),
+    tool("dask worker", &["dask-worker"], Nothing),
     tool("jupyter", &[], Word(&[])),
     tool("jupyter-lab", &["jupyterlab"], Nothing),
     tool("jupyter-notebook", &["notebook"], Nothing),
     tool("jupyter-server", &["jupyter_server"], Nothing),
     tool("jupyterhub", &[], Nothing),
-    tool("ipykernel", &["ipykernel_launcher"], Nothing),
+    tool("jupyter kernel", &["ipykernel_launcher", "ipykernel"], Nothing),
     tool("streamlit", &[], Known(&["run", "hello"])),
     tool("gradio", &[], File),
     tool("marimo", &[], Known(&["edit", "run"])),
@@ -298,6 +303,11 @@ impl Tool {
                 let path = arguments.get(usize::from(watched)).filter(|path| !path.starts_with(b"-"));
                 words.extend(path.map(|path| file_name(path)).and_then(short));
             }
+            Chosen(known) => {
+                let is = |word: &&&[u8]| known.iter().any(|known| known.as_bytes() == **word);
+                words.extend(arguments.iter().find(is));
+                words.extend(application_option(arguments));
+            }
             Application => {
                 let bare = |word: &&'_ [u8]| is_application(trim(word));
                 let found = arguments.iter().copied().find(bare).map(trim);
@@ -306,6 +316,30 @@ impl Tool {
         }
         words.join(&b' ')
     }
+}
+
+/// The value of `--app` or `-A`: a module, a file or `module:factory`; without what a factory is given.
+fn application_option<'a>(arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
+    let mut rest = arguments;
+    let value = loop {
+        let (word, after) = rest.split_first()?;
+        match *word {
+            b"--app" | b"-A" => break *after.first()?,
+            b"--" => return None,
+            word => match word.strip_prefix(b"--app=").or_else(|| word.strip_prefix(b"-A")) {
+                Some(value) => break value,
+                None => rest = after,
+            },
+        }
+    };
+    let end = value.iter().position(|byte| *byte == b'(').unwrap_or(value.len());
+    short(file_name(value.get(..end)?)).filter(|word| is_plain(word))
+}
+
+/// Whether a word has nothing in it but what names of modules and files have.
+pub(super) fn is_plain(word: &[u8]) -> bool {
+    word.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'+' | b'@'))
 }
 
 /// `module:name`, which no address and no path looks like.

@@ -109,6 +109,8 @@ mod output;
 mod peers;
 #[cfg(unix)]
 mod probe;
+#[cfg(target_os = "linux")]
+mod program_files;
 #[cfg(unix)]
 mod projects;
 #[cfg(unix)]
@@ -197,6 +199,8 @@ const READY: &[Cases] = &[
     output::cases,
     #[cfg(unix)]
     peers::cases,
+    #[cfg(target_os = "linux")]
+    program_files::cases,
     #[cfg(unix)]
     projects::cases,
     #[cfg(unix)]

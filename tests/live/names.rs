@@ -15,6 +15,13 @@ cases![
     a_long_name_is_whole[Need::Linux],
     a_long_name_is_whole_without_its_command_line[Need::Linux],
     a_name_set_by_the_process_is_kept[Need::Linux],
+    a_name_of_a_thread_gives_way_to_the_program[Need::Linux],
+    a_parent_is_known_by_its_program[Need::Linux],
+    a_title_with_slashes_is_not_cut[Need::Linux],
+    ssh_is_known_by_what_it_forwards[Need::Linux],
+    equal_sockets_of_one_program_share_a_row[Need::Linux],
+    equal_sockets_of_its_workers_share_a_row[Need::Linux],
+    equal_sockets_of_two_programs_do_not[Need::Linux],
     a_rewritten_command_line_is_told_as_it_is[Need::Linux],
     a_process_without_command_line_is_found[Need::Linux],
     a_command_line_of_nothing_but_nul_is_bounded[Need::Linux],
@@ -134,6 +141,144 @@ fn a_name_set_by_the_process_is_kept() {
     let (_server, port) = long_named(["name=worker-7".to_owned()]);
     let answer = Look::at([format!("tcp/{port}")]).answer(0);
     answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!("worker-7"), "name");
+}
+
+fn a_name_of_a_thread_gives_way_to_the_program() {
+    let ordinary = port();
+    let _ordinary = Fixture::start([format!("tcp=127.0.0.1:{ordinary}")]);
+    for name in ["MainThread", "Main Thread", "main", "Thread-1"] {
+        let (server, port) = long_named([format!("name={name}")]);
+        let target = format!("tcp/{port}");
+        let answer = Look::at([&target]).answer(0);
+        answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!(LONG_NAME), name);
+        let told = format!("{LONG_NAME} (pid {}", server.pid());
+        let card = Look::at([&target]).run().code(0);
+        card.must(card.text().contains(&format!("held by {told}")), "the headline");
+        let table = Look::at([format!("{target},tcp/{ordinary}")]).run().code(0);
+        table.must(table.text().contains(&format!(" {LONG_NAME} ")), "the row");
+        let plan = Look::at(["free", "--dry-run", &target]).run();
+        plan.must(plan.text().contains(&told), "the plan");
+        let by_name =
+            Look::at(["-c", LONG_NAME, "--pids", &format!("{target},tcp/{ordinary}")]).run().code(0);
+        by_name.equal(by_name.text().trim(), server.pid().to_string().as_str(), "found by its name");
+    }
+    // A name that tells something is kept, and the program is told beside it.
+    let (server, port) = long_named(["name=worker-7".to_owned()]);
+    let card = Look::at([format!("tcp/{port}")]).run().code(0);
+    let told = format!("held by worker-7 ({LONG_NAME}, pid {}", server.pid());
+    card.must(card.text().contains(&told), "the headline names both");
+    let by_program =
+        Look::at(["-c", LONG_NAME, "--pids", &format!("tcp/{port},tcp/{ordinary}")]).run().code(0);
+    by_program.equal(by_program.text().trim(), server.pid().to_string().as_str(), "found by its program");
+}
+
+fn a_parent_is_known_by_its_program() {
+    let port = port();
+    let listen = format!("tcp=127.0.0.1:{port}");
+    // The kernel keeps the name of a shell that renamed itself as a server's first thread would.
+    let script = "printf MainThread > /proc/$$/comm; \"$0\" \"$@\"; :";
+    let _server = Steps::new([listen]).through(["sh", "-c", script]).start();
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.seen.equal(&holder["parents"][0]["name"], &json!("sh"), "the parent's name");
+}
+
+fn a_title_with_slashes_is_not_cut() {
+    for title in [
+        "node /srv/blog/server.js",
+        "server 6.4.0 (tcp://127.0.0.1:3000) [shop]",
+        "/opt/my app/bin/server --flag",
+        "worker: /srv/a",
+    ] {
+        let name = &title[..title.len().min(15)];
+        let (server, port) = long_named([
+            format!("pad={}", "x".repeat(80)),
+            format!("command={title}"),
+            format!("name={name}"),
+        ]);
+        let target = format!("tcp/{port}");
+        let answer = Look::at([&target]).answer(0);
+        let holder = answer.only_holder(answer.only());
+        answer.seen.equal(&holder["name"], &json!(title), "name");
+        answer.seen.equal(&holder["command"], &json!([title]), "command");
+        let card = Look::at([&target]).run().code(0);
+        let told = format!("held by {title} ({LONG_NAME}, pid {}", server.pid());
+        card.must(card.text().contains(&told), "the headline");
+        let found = Look::at(["-c", LONG_NAME, "--pids", &target]).run().code(0);
+        found.equal(found.text().trim(), server.pid().to_string().as_str(), "found by the program's file");
+    }
+}
+
+fn ssh_is_known_by_what_it_forwards() {
+    let port = port();
+    let program = copy_of(&fixture_program(), Some("ssh"));
+    let line = format!("ssh -NL {port}:db.example.org:5432 dev@host");
+    let steps =
+        [format!("pad={}", "x".repeat(80)), format!("arguments={line}"), format!("tcp=127.0.0.1:{port}")];
+    let server = Steps::new(steps).program(program).start();
+    let target = format!("tcp/{port}");
+    let answer = Look::at([&target]).answer(0);
+    let label = format!("ssh -L {port}:db.example.org:5432 dev@host");
+    answer.seen.equal(&answer.only_holder(answer.only())["script"], &json!(label), "label");
+    let note = "ssh forwards it to db.example.org:5432 through dev@host";
+    answer.seen.equal(&answer.only()["note"], &json!(note), "note");
+    let card = Look::at([&target]).run().code(0);
+    card.must(card.text().contains(&format!("is held by {label} (pid {}", server.pid())), "the headline");
+    card.must(card.text().contains(note), "the note");
+}
+
+/// The rows of a table on a terminal, and the number of cards and of listeners in JSON and in a pipe.
+fn rows(port: u16) -> (Vec<String>, Seen, usize, usize) {
+    let ordinary = Fixture::start(["tcp=127.0.0.1:0"]);
+    let both = format!("tcp/{port},tcp/{}", ordinary.port());
+    let screen = Look::at([&both]).env("TERM", "xterm-256color").on_terminal(160).code(0);
+    let text = without_styles(screen.text());
+    let lines = text.lines().filter(|line| line.trim_start().starts_with(&port.to_string()));
+    let lines = lines.map(str::to_owned).collect();
+    let pipe = Look::at([&both]).run().code(0);
+    let piped = pipe.text().lines().filter(|line| line.trim_start().starts_with(&port.to_string())).count();
+    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let listeners = answer.listeners().len();
+    (lines, Look::at([format!("tcp/{port}")]).run().code(0), listeners, piped)
+}
+
+fn equal_sockets_of_one_program_share_a_row() {
+    let port = port();
+    let listen = format!("tcp=127.0.0.1:{port}");
+    let server = Fixture::start(["reuseport".to_owned(), listen.clone(), listen.clone(), listen]);
+    let (lines, card, listeners, piped) = rows(port);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("127.0.0.1 x3"), "{lines:?}");
+    assert_eq!((listeners, piped), (3, 3), "JSON and a pipe have each");
+    let told = format!("{port}/tcp on 127.0.0.1 (3 sockets) is held by fixture (pid {}", server.pid());
+    card.must(card.text().starts_with(&told) && card.text().matches("is held by").count() == 1, "one card");
+}
+
+fn equal_sockets_of_its_workers_share_a_row() {
+    let port = port();
+    let listen = format!("tcp=127.0.0.1:{port}");
+    // Two children of this test: each of them has a socket of its own.
+    let first = Fixture::start(["reuseport", &listen]);
+    let second = Fixture::start(["reuseport", &listen]);
+    let (lines, card, listeners, piped) = rows(port);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("127.0.0.1 x2") && lines[0].contains("fixture +1"), "{lines:?}");
+    assert_eq!((listeners, piped), (2, 2), "JSON and a pipe have each");
+    card.must(card.text().contains("(2 sockets) is held by fixture"), "one card");
+    for server in [first.pid(), second.pid()] {
+        card.must(card.text().contains(&format!("{server} fixture")), "every holder is named");
+    }
+}
+
+fn equal_sockets_of_two_programs_do_not() {
+    let port = port();
+    let listen = ["reuseport".to_owned(), format!("tcp=127.0.0.1:{port}")];
+    let _first = Fixture::start(listen.clone());
+    let _second = Steps::new(listen).program(copy_of(&fixture_program(), Some("another"))).start();
+    let (lines, card, ..) = rows(port);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains(" x2")), "{lines:?}");
+    card.equal(card.text().matches("is held by").count(), 2, "two cards");
 }
 
 /// The holder, with all text forms looked at and both sizes bounded.

@@ -50,7 +50,7 @@ pub(in crate::cli) struct Filters {
     #[arg(long, value_name = "USER", help_heading = "What to look for")]
     pub(in crate::cli) user: Vec<String>,
 
-    /// Only what is held by a process whose name or command line contains TEXT, in either case (repeatable)
+    /// Only what is held by a process whose name, program file or command line contains TEXT, in either case (repeatable)
     #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "What to look for")]
     pub(in crate::cli) process: Vec<String>,
 

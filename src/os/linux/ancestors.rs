@@ -8,7 +8,7 @@ use super::pinned::arguments;
 use super::procfs::{self, Stat};
 use super::supervised::service_of;
 use crate::os::LONGEST_ANCESTRY;
-use crate::{Container, Parent, Process, Service, Supervisor, Text, supervisor};
+use crate::{Container, Parent, Process, Service, Supervisor, Text, process_name, supervisor};
 
 /// The most that is read of an ancestor's command line: what it runs stands at its beginning.
 const LONGEST_COMMAND: u64 = 4096;
@@ -31,14 +31,14 @@ pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: boo
             }
             seen.push(pid);
             if whole || process.parents.is_empty() {
-                process.parents.push(Parent { pid, name: ancestor.stat.name.as_slice().into() });
+                process.parents.push(Parent { pid, name: ancestor.name.clone() });
             }
             if let (None, Some(kind)) = (&process.supervisor, ancestor.kind) {
                 let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
                 process.supervisor = Some(Supervisor {
                     kind: kind.into(),
                     pid,
-                    name: ancestor.stat.name.as_slice().into(),
+                    name: ancestor.name.clone(),
                     terminal: Some(below != 0 && below != ancestor.stat.terminal),
                 });
                 if process.service.is_none() {
@@ -71,6 +71,7 @@ struct Link {
 
 struct Ancestor {
     stat: Stat,
+    name: Text,
     kind: Option<&'static str>,
     /// What it looks after, where its command line tells.
     service: Option<Service>,
@@ -86,9 +87,9 @@ impl Ancestor {
             return None;
         }
         let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes))?;
-        let mut command =
-            || file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes));
-        let kind = supervisor::kind(&stat.name.as_slice().into(), &mut command);
+        let mut command = || command(pid);
+        let name = name(&stat, &mut command);
+        let kind = supervisor::kind(&name, &mut command);
         let service = kind.and_then(|kind| {
             let name = service_of(kind, &mut command)?;
             let uid = procfs::effective_uid(pid).map(|uid| (uid != 0).then_some(uid))?;
@@ -100,7 +101,7 @@ impl Ancestor {
             container = container_starters::runs(&stat.name, &command(), procfs::effective_uid(pid));
             cgroups = file(pid, "cgroup", LONGEST_COMMAND).unwrap_or_default();
         }
-        Some(Ancestor { stat, kind, service, container, cgroups })
+        Some(Ancestor { stat, name, kind, service, container, cgroups })
     }
 
     /// Whether a unit is among its own cgroups.
@@ -113,6 +114,20 @@ impl Ancestor {
     fn is_init(&self) -> bool {
         let kinds = ["systemd", "supervisord", "runit", "s6", "daemontools", "openrc"];
         self.kind.is_some_and(|kind| kinds.contains(&kind))
+    }
+}
+
+/// The beginning of a process's command line.
+pub(super) fn command(pid: u32) -> Vec<Text> {
+    file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes))
+}
+
+/// The name of a process other than a holder. Its command line is asked for only if its first thread's name is no
+/// program's.
+pub(super) fn name(stat: &Stat, command: &mut dyn FnMut() -> Vec<Text>) -> Text {
+    match process_name::is_thread_name(&stat.name) {
+        true => process_name::full_name(&stat.name, None, &command()),
+        false => stat.name.as_slice().into(),
     }
 }
 

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use super::inet_diag::{self, States};
 use super::pin::Directory;
-use super::pinned::{LONGEST_COMMAND, arguments, full_name};
+use super::pinned::{LONGEST_COMMAND, arguments};
 use super::procfs::{self, Stat};
 use super::{OverflowUid, cgroup};
 use crate::os::Row;
 use crate::os::portable::Table;
-use crate::{Candidate, Evidence, Family, Protocol, Text, knowledge};
+use crate::{Candidate, Evidence, Family, Protocol, Text, knowledge, process_name};
 
 /// The most candidates that are named. More of them tell a person nothing.
 const FEW: usize = 5;
@@ -59,7 +59,7 @@ impl Refused {
     }
 
     fn named(&self, evidence: Evidence, overflow: Option<OverflowUid>) -> Candidate {
-        let name = full_name(&self.comm, None, &self.facts(overflow).command);
+        let name = process_name::full_name(&self.comm, None, &self.facts(overflow).command);
         Candidate { pid: self.pid, name, evidence }
     }
 }

@@ -18,6 +18,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 use super::belonging::belongs_to;
 use super::cgroup::{self, Mount};
 use super::procfs::{self, Stat};
+use super::program_file::ProgramFiles;
 use crate::{Condition, Freezer, FreezerScope, Parent, Process, Text};
 
 /// The most that is read of a control file or of /proc/PID/status.
@@ -31,6 +32,8 @@ const LASTING: Duration = Duration::from_millis(2);
 pub(in crate::os) struct Conditions {
     mounts: OnceCell<[Vec<Mount>; 2]>,
     known: BTreeMap<(Version, Vec<u8>), Option<Freezer>>,
+    /// The files of the same processes, which share as much.
+    pub(super) files: ProgramFiles,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -35,6 +35,7 @@ mod process_table;
 #[cfg(feature = "cli")]
 pub(super) mod process_view;
 mod procfs;
+mod program_file;
 mod published;
 mod restart;
 mod restart_files;

@@ -107,7 +107,6 @@ impl Mounts {
     }
 
     /// Whether the root directory of a process is on a remote file system, or nobody can say that it is not.
-    #[cfg(feature = "cli")]
     pub(super) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
         let table = procfs::read_at(process, "mountinfo", LONGEST);
         table.map_or(true, |table| remote_places(&table).iter().any(|place| place == Path::new("/")))

@@ -6,13 +6,11 @@ use std::collections::BTreeMap;
 use super::belonging::{belongs_to, container};
 use super::condition::Conditions;
 use super::pin::{Directory, Pin};
-use super::{ancestors, cgroup, pid_namespace, procfs};
-use crate::{Gap, Process, Text};
+use super::{ancestors, cgroup, pid_namespace, procfs, program_file};
+use crate::{Gap, Process, Text, process_name};
 
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
 pub(super) const LONGEST_COMMAND: u64 = 32 * 1024;
-/// The kernel keeps 15 bytes of a thread's name.
-const LONGEST_COMM: usize = 15;
 
 /// A process that holds a socket.
 #[derive(Debug, Clone)]
@@ -37,6 +35,7 @@ impl Pinned {
         let Some(directory) = self.0.open() else { return false };
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
+        let program = program_file::link(&*directory);
         // Read last: where this still answers, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
         process.id.start = Some(stat.start);
@@ -44,8 +43,9 @@ impl Pinned {
         if let Ok(command) = command {
             process.command = Some(arguments(&command));
         }
-        let executable = process.executable.as_ref().map(Text::file_name);
-        process.name = full_name(&stat.name, executable, process.command.as_deref().unwrap_or_default());
+        conditions.files.complete(&*directory, program.as_deref(), process);
+        let command = process.command.as_deref().unwrap_or_default();
+        process.name = process_name::full_name(&stat.name, process.executable.as_ref(), command);
         let cgroup = cgroup.unwrap_or_default();
         if let Some(path) = cgroup::of_process(&cgroup) {
             let mut own_pids = || pid_namespace::has(&*directory);
@@ -54,6 +54,8 @@ impl Pinned {
         if process.container.is_none() {
             process.container = cgroup::of_process_elsewhere(&cgroup).find_map(container);
         }
+        process.script_change = conditions.files.script_change(&*directory, process);
+        process.script = conditions.files.java_options(&*directory, process);
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true
     }
@@ -73,16 +75,6 @@ pub(super) fn arguments(bytes: &[u8]) -> Vec<Text> {
     // A title as setproctitle(3) makes it is padded with NULs.
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
     bytes.get(..end).unwrap_or_default().split(|byte| *byte == 0).map(Text::from).collect()
-}
-
-/// The kernel's 15 bytes, made whole by the program's file or the first argument where one begins with them.
-pub(super) fn full_name(comm: &[u8], executable: Option<&[u8]>, command: &[Text]) -> Text {
-    if comm.len() < LONGEST_COMM {
-        return comm.into();
-    }
-    let argument = command.first().map(Text::file_name);
-    let whole = [executable, argument].into_iter().flatten().find(|name| name.starts_with(comm));
-    whole.unwrap_or(comm).into()
 }
 
 /// Cuts command lines that are too long to keep, and says so.

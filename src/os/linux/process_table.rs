@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
-use super::procfs;
+use super::{ancestors, procfs};
 use crate::process_table::{ProcessEntry, ProcessTable};
 use crate::{Condition, ProcessId};
 
@@ -26,7 +26,7 @@ fn entry(pid: u32) -> Option<ProcessEntry> {
     Some(ProcessEntry {
         id: ProcessId { pid, start: Some(stat.start) },
         parent: stat.parent,
-        name: stat.name.as_slice().into(),
+        name: ancestors::name(&stat, &mut || ancestors::command(pid)),
         group: Some(stat.group),
         session: Some(stat.session),
         // proc_pid_stat(5): T is stopped by a signal, t by a tracer, Z and X have ended.

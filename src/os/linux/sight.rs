@@ -9,14 +9,15 @@ use rustix::thread::CapabilitySet;
 use super::candidates::{Choice, Elsewhere, Pool, Refused};
 use super::kernel_sockets::{Claims, Strength};
 use super::pin::Directory;
-use super::pinned::{LONGEST_COMMAND, arguments, full_name};
+use super::pinned::{LONGEST_COMMAND, arguments};
 use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use super::{OverflowUid, cgroup, kernel_sockets, pid_namespace, procfs, user_namespace};
 use crate::os::{Held, Row, too_many_files};
 use crate::{
-    Candidate, Endpoint, Evidence, Gap, KernelSocket, Protocol, Reason, Socket, Target, Text, Unseen, shell,
+    Candidate, Endpoint, Evidence, Gap, KernelSocket, Protocol, Reason, Socket, Target, Text, Unseen,
+    process_name, shell,
 };
 
 /// What a walk could not see, and what explains sockets that it did not find.
@@ -367,7 +368,7 @@ impl Sight {
 pub(super) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
     let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
     let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
-    Candidate { pid, name: full_name(&comm, None, &arguments(&command)), evidence }
+    Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
 }
 
 /// The one command that shows who holds a socket, and what is missing here where something is there already.

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
-    Evidence, Freezer, FreezerScope, Gap, Holder, KernelSocket, KernelSocketKind, Listener, Outcome, Parent,
-    PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Queue, Reason, Selection, Service,
-    Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    Evidence, FileChange, Freezer, FreezerScope, Gap, Holder, KernelSocket, KernelSocketKind, Listener,
+    Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Queue, Reason,
+    Selection, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen,
+    UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -104,6 +105,10 @@ fn text_option(
     key: &'static str,
 ) -> Result<Option<Text>, Wrong> {
     lossy.as_ref().map(|lossy| text(lossy, bytes.as_ref(), key)).transpose()
+}
+
+fn file_change(name: &Option<String>, key: &'static str) -> Result<Option<FileChange>, Wrong> {
+    name.as_ref().map(|name| FileChange::parse(name).ok_or(Wrong(key))).transpose()
 }
 
 fn plain(text: &Option<String>) -> Option<Text> {
@@ -215,6 +220,8 @@ impl TryFrom<HolderJson> for Holder {
             name: text(&json.name, json.name_bytes.as_ref(), "holders.name_bytes")?,
             command,
             script: text_option(&json.script, &json.script_bytes, "holders.script_bytes")?,
+            script_change: file_change(&json.script_change, "holders.script_change")?,
+            executable_change: file_change(&json.executable_change, "holders.executable_change")?,
             executable: text_option(&json.executable, &json.executable_bytes, "holders.executable_bytes")?,
             directory: text_option(&json.directory, &json.directory_bytes, "holders.directory_bytes")?,
             project: json.project.map(Project::try_from).transpose()?,

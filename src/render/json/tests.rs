@@ -18,7 +18,9 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         name: name.into(),
         command: command.map(|command| command.into_iter().map(Text::from).collect()),
         script: Some(vec![0xfe, b'v'].into()),
+        script_change: Some(crate::FileChange::Removed),
         executable: Some("/usr/bin/node".into()),
+        executable_change: Some(crate::FileChange::Replaced),
         directory: None,
         project: Some(Project {
             directory: vec![b'/', 0xff].into(),

@@ -179,6 +179,8 @@ impl From<&Holder> for HolderJson {
             command_bytes: if valid { None } else { command.map(encode) },
             script: lossy_option(&process.script),
             script_bytes: process.script.as_ref().and_then(bytes),
+            script_change: process.script_change.map(|change| change.as_str().to_owned()),
+            executable_change: process.executable_change.map(|change| change.as_str().to_owned()),
             executable: lossy_option(&process.executable),
             executable_bytes: process.executable.as_ref().and_then(bytes),
             directory: lossy_option(&process.directory),
