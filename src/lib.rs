@@ -59,6 +59,7 @@
 )]
 
 mod act;
+mod answering;
 mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -113,4 +114,4 @@ pub use snapshot::{
 pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use target::{Target, TargetError};
 pub use text::Text;
-pub use verdict::{Asked, Hindrance, Localhost, Suspect, Verdict, VerdictKind};
+pub use verdict::{Asked, Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};

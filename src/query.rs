@@ -222,7 +222,7 @@ impl Query {
             let sockets = table.rows.iter().map(|row| &row.socket);
             listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
         }
-        let (matching, rest) = selection.split(table.rows, |row| &row.socket);
+        let (matching, rest) = selection.split(table.rows, true, |row| &row.socket);
         let publishers = match selection.one_port().is_some() && !matching.is_empty() {
             true => publishers.and_then(|_| inquiry.publishers(Found::Sockets)),
             false => publishers,
@@ -260,7 +260,7 @@ impl Query {
         monitors::name(&mut snapshot.listeners);
         if let Some(publishers) = publishers {
             let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
-            let (mut matching, _) = selection.split(forwarded, |listener| &listener.socket);
+            let (mut matching, _) = selection.split(forwarded, false, |listener| &listener.socket);
             let untold = forwarding::drop_unreachable_loopback(&mut matching, &|_| None);
             snapshot.complete &= untold.is_none();
             snapshot.gaps.extend(untold);
@@ -313,7 +313,7 @@ impl Query {
             for listener in snapshot.listeners.iter_mut().filter(own) {
                 rules.complete(std::slice::from_mut(listener));
             }
-            let (matching, _) = self.selection.split(rules.forwarded, |listener| &listener.socket);
+            let (matching, _) = self.selection.split(rules.forwarded, false, |listener| &listener.socket);
             snapshot.listeners.extend(matching);
             snapshot.complete &= rules.unknown.is_none();
             snapshot.gaps.extend(rules.unknown.filter(|gap| !snapshot.gaps.contains(gap)));

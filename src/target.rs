@@ -3,6 +3,8 @@
 mod grammar;
 mod lsof;
 mod parts;
+#[cfg(any(feature = "cli", test))]
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +13,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 pub(crate) use parts::Parts;
+#[cfg(feature = "cli")]
+pub(crate) use scope::Interfaces;
 
 use crate::text::visible;
 use crate::{Endpoint, Family, PathTarget, Protocol, Socket, Text, os};
@@ -118,6 +122,16 @@ impl Target {
         self.address.as_ref()?.interface.as_deref()
     }
 
+    /// The same of one protocol; `None` if it is of another one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_protocol(mut self, protocol: Protocol) -> Option<Target> {
+        if self.protocol.is_some_and(|own| own != protocol) {
+            return None;
+        }
+        self.protocol = Some(protocol);
+        Some(self)
+    }
+
     /// Whether Unix sockets are asked for.
     pub fn is_unix(&self) -> bool {
         self.unix.is_some()
@@ -154,8 +168,9 @@ impl Target {
         self.single_port().is_some() || matches!(self.unix, Some(Unix::Path(_)))
     }
 
-    /// How well a socket answers: `None` not at all, else the higher the better. Of the sockets that share a port
-    /// and a protocol only the best answer a target with an address: those a peer would reach.
+    /// Returns how well a socket's address answers: `None` not at all, 1 and 2 for wildcards, 3 and 4 for the very
+    /// address, more for the family of the address asked for. Which of several that are as good is reached is
+    /// [`crate::answering`]'s business. 0 if no address is asked for.
     pub(crate) fn answered_by(&self, socket: &Socket) -> Option<u8> {
         let (local, port, interface) = match (&socket.endpoint, &self.unix) {
             (Endpoint::Ip { address, port, interface }, None) => (address, port, interface),
@@ -189,8 +204,6 @@ impl Target {
         {
             return None;
         }
-        // A socket bound to an interface outranks one that is not, whatever the addresses of both.
-        let bound = if interface.is_some() { 8 } else { 0 };
         let rank =
             match asked.address.to_canonical() {
                 wanted
@@ -212,7 +225,7 @@ impl Target {
                 IpAddr::V6(_) if *local == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => 2,
                 IpAddr::V6(_) => return None,
             };
-        Some(bound + rank)
+        Some(rank)
     }
 }
 

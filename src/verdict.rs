@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use facts::Case;
 pub use hindrance::{Hindrance, Suspect};
-use named::passes_on;
+use named::{Past, passes_on};
 pub(crate) use named::{stop_service, store_releases};
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
+use crate::answering::{Answering, Decided, Sharing, answering};
 use crate::manager::Account;
-use crate::os::{Limits, Local, Policies, Served};
-use crate::{Connection, Gap, Listener, Outcome, Protocol, State, Target, Text};
+use crate::os::{Limits, Local, Policies, Served, Timer};
+use crate::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, Target, Text};
 
 /// What was asked for: one port of one protocol, at one address or at all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +100,8 @@ pub struct Verdict {
     pub reason: String,
     /// The sockets that stand in the way.
     pub standing_in_the_way: Vec<Listener>,
+    /// The sockets at the other ends of connections that stand in the way and that no process holds any more.
+    pub other_ends: Vec<Listener>,
     /// What a connection to the name localhost meets.
     pub localhost: Localhost,
     /// What was observed.
@@ -115,10 +118,71 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Localhost {
-    /// The listener at 127.0.0.1.
+    /// The one listener that answers at 127.0.0.1. `None` if nobody does, or one of several.
     pub ipv4: Option<Listener>,
-    /// The listener at ::1.
+    /// The one listener that answers at ::1. `None` if nobody does, or one of several.
     pub ipv6: Option<Listener>,
+    /// The several of which one answers at 127.0.0.1.
+    pub ipv4_shared: Option<Shared>,
+    /// The several of which one answers at ::1.
+    pub ipv6_shared: Option<Shared>,
+}
+
+/// Listeners of which one answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shared {
+    /// How the one is chosen.
+    pub by: SharedBy,
+    /// The listeners.
+    pub listeners: Vec<Listener>,
+}
+
+/// How one of several listeners is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharedBy {
+    /// The kernel spreads peers over all of them, by a hash of addresses and ports or as a program of theirs decides.
+    Spread,
+    /// Not known.
+    Unknown,
+}
+
+impl SharedBy {
+    /// The name, in lower case: `spread`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SharedBy::Spread => "spread",
+            SharedBy::Unknown => "unknown",
+        }
+    }
+}
+
+/// By which options another socket may be bound beside those that have a UDP port; `None` where that could not be tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Joining {
+    /// SO_REUSEADDR, for sockets of every user.
+    pub(crate) reuse_address: Option<bool>,
+    /// SO_REUSEPORT, for sockets of the same user.
+    pub(crate) reuse_port: Option<bool>,
+}
+
+/// A connection that no process holds any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Orphan {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
+    pub(crate) state: State,
+    /// The timer that runs, and what is left of it.
+    pub(crate) timer: Option<(Timer, Duration)>,
+    /// The socket at the other end, where that is on this machine and was found.
+    pub(crate) far: Option<Listener>,
+}
+
+/// Who answers at an address, and why that one.
+pub(crate) enum Who<'a> {
+    One(&'a Listener, Decided),
+    Shared(SharedBy, Vec<&'a Listener>),
 }
 
 /// Everything a verdict rests on.
@@ -136,6 +200,16 @@ pub(crate) struct Observation {
     pub(crate) decisive: Options,
     pub(crate) limits: Limits,
     pub(crate) local: Option<Vec<Local>>,
+    /// Connections that no process holds any more, and their other ends.
+    pub(crate) orphans: Vec<Orphan>,
+    /// How long the kernel waits for the other end of one to close.
+    pub(crate) fin_timeout: Option<Duration>,
+    /// The inode numbers of the port's sockets in the order in which the system listed them.
+    pub(crate) in_order: Vec<u64>,
+    /// Whether others may join the UDP port.
+    pub(crate) joining: Option<Joining>,
+    /// The write queues of sockets that are bound and do not listen, by inode number.
+    pub(crate) write_queues: BTreeMap<u64, u32>,
     /// What applies to this process; read only if a bind was denied.
     pub(crate) policies: Option<Policies>,
     /// Ports of this number and protocol that are passed on to containers without a socket.
@@ -284,6 +358,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         standing: &standing_in_the_way,
     };
     let (reason, facts, advice) = (case.reason(), case.facts(), case.advice());
+    let other_ends = case.orphans().iter().filter_map(|orphan| orphan.far.clone()).collect();
     let localhost = seen.localhost();
     let Observation { asked, clients, gaps, .. } = seen;
     Verdict {
@@ -294,6 +369,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         hindrance,
         reason,
         standing_in_the_way,
+        other_ends,
         localhost,
         facts,
         advice,
@@ -328,17 +404,53 @@ impl Observation {
 
     /// What a connection to 127.0.0.1 and to ::1 meets.
     fn localhost(&self) -> Localhost {
-        let listeners = || self.sockets.iter().filter(|listener| listener.socket.is_listener());
-        let reached = |address: IpAddr| {
-            let target = Target::exactly(self.asked.protocol, address, self.asked.port);
-            let answering = listeners()
-                .enumerate()
-                .filter_map(|(at, it)| Some((target.answered_by(&it.socket)?, at, it)));
-            answering
-                .max_by_key(|(rank, at, _)| (*rank, std::cmp::Reverse(*at)))
-                .map(|(_, _, listener)| listener.clone())
+        let mut localhost = Localhost::default();
+        for (address, one, shared) in [
+            (IpAddr::from(Ipv4Addr::LOCALHOST), &mut localhost.ipv4, &mut localhost.ipv4_shared),
+            (Ipv6Addr::LOCALHOST.into(), &mut localhost.ipv6, &mut localhost.ipv6_shared),
+        ] {
+            match self.who_answers(address) {
+                None => {}
+                Some(Who::One(listener, _)) => *one = Some(listener.clone()),
+                Some(Who::Shared(by, listeners)) => {
+                    *shared = Some(Shared { by, listeners: listeners.into_iter().cloned().collect() });
+                }
+            }
+        }
+        localhost
+    }
+
+    /// By which option the sockets of a UDP port share it, as far as it was tested.
+    fn sharing(&self) -> Sharing {
+        match self.joining {
+            _ if self.asked.protocol == Protocol::Tcp => Sharing::ReusePort,
+            Some(Joining { reuse_port: Some(true), .. } | Joining { reuse_address: Some(false), .. }) => {
+                Sharing::ReusePort
+            }
+            Some(Joining { reuse_port: Some(false), reuse_address: Some(true) }) => Sharing::ReuseAddress,
+            _ => Sharing::Unknown,
+        }
+    }
+
+    /// Who answers at an address.
+    pub(crate) fn who_answers(&self, address: IpAddr) -> Option<Who<'_>> {
+        let target = Target::exactly(self.asked.protocol, address, self.asked.port);
+        let mut listeners: Vec<&Listener> =
+            self.sockets.iter().filter(|listener| listener.socket.is_listener()).collect();
+        let place = |listener: &&Listener| {
+            let inode = listener.socket.inode?;
+            self.in_order.iter().position(|one| *one == inode)
         };
-        Localhost { ipv4: reached(Ipv4Addr::LOCALHOST.into()), ipv6: reached(Ipv6Addr::LOCALHOST.into()) }
+        let in_order = listeners.iter().all(|listener| place(listener).is_some());
+        listeners.sort_by_key(place);
+        let sockets: Vec<&Socket> = listeners.iter().map(|listener| &listener.socket).collect();
+        let found = answering(self.os, &target, &sockets, self.sharing(), in_order)?;
+        let those = |places: &[usize]| places.iter().filter_map(|at| listeners.get(*at).copied()).collect();
+        Some(match &found {
+            Answering::One(at, decided) => Who::One(listeners.get(*at)?, *decided),
+            Answering::Spread(several) => Who::Shared(SharedBy::Spread, those(several)),
+            Answering::Unclear(several) => Who::Shared(SharedBy::Unknown, those(several)),
+        })
     }
 }
 

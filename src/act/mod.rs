@@ -8,12 +8,14 @@ pub(crate) mod forwarding;
 #[cfg(feature = "cli")]
 pub(crate) mod hindrance;
 mod observe;
+mod orphans;
 #[cfg(feature = "cli")]
 pub(crate) mod prepare;
 #[cfg(feature = "cli")]
 pub(crate) mod release;
 #[cfg(feature = "cli")]
 mod supervision;
+mod udp_join;
 #[cfg(feature = "cli")]
 pub(crate) mod wait;
 #[cfg(feature = "cli")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
-use super::{accounts, forwarding, observe};
+use super::{accounts, forwarding, observe, orphans, udp_join};
 use crate::containers::{Inquiry, Runtimes, monitors};
 use crate::os::{self, Row, SocketTable};
 use crate::verdict::{self, Asked, Observation, Verdict};
@@ -43,7 +43,26 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
     let connected = table.rows.iter().any(|row| row.socket.state == State::Established);
     let listens = table.rows.iter().any(|row| row.socket.is_listener());
     let listening = observe::listening(&table.rows);
-    let (mut sockets, more) = observe::holders(relevant(&asked, table.rows))?;
+    let in_order: Vec<u64> = table.rows.iter().filter_map(|row| row.socket.inode).collect();
+    let own_uid = os::own_uid();
+    let without_peer = |row: &&Row| {
+        row.socket.is_listener() || row.socket.state == State::Closed || row.socket.peer.is_some()
+    };
+    let joining = udp_join::joining(
+        &asked,
+        &table.rows.iter().filter(without_peer).map(|row| &row.socket).collect::<Vec<_>>(),
+        own_uid,
+    );
+    let write_queues = table
+        .rows
+        .iter()
+        .filter(|row| row.socket.state == State::Bound)
+        .filter_map(|row| Some((row.socket.inode?, row.detail().write_queue?)))
+        .collect();
+    let relevant = relevant(&asked, table.rows);
+    let (orphans, more) = orphans::orphans(&relevant);
+    gaps.extend(more);
+    let (mut sockets, more) = observe::holders(relevant)?;
     gaps.extend(more);
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut sockets);
@@ -84,6 +103,11 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
         limits,
         local,
         policies,
+        fin_timeout: if orphans.is_empty() { None } else { os::fin_timeout() },
+        orphans,
+        in_order,
+        joining,
+        write_queues,
         answered: evidence.answered(),
         forwarded: evidence.forwarded,
         reached: evidence.reached,
@@ -91,7 +115,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
         served,
         time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
         clients,
-        uid: os::own_uid(),
+        uid: own_uid,
         accounts,
         gaps,
         asked,

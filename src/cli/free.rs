@@ -16,7 +16,7 @@ use crate::os::{self, EndSignal};
 use crate::plan::Request;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json, words};
-use crate::{Error, Target};
+use crate::{Error, Protocol, Target, TargetError};
 
 /// Frees ports.
 pub(super) fn run(arguments: &Free) -> Exit {
@@ -56,10 +56,13 @@ pub(super) fn run(arguments: &Free) -> Exit {
 fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
     let mut targets = Vec::new();
     for text in &arguments.targets {
-        targets.extend(Target::parse_list(text).map_err(|error| {
+        let wrong = |error: TargetError| {
             complain(&error.to_string(), error.help());
             Exit::Usage
-        })?);
+        };
+        for target in Target::parse_list(text).map_err(wrong)? {
+            targets.push(super::scope::complete(target, Some(Protocol::Tcp)).map_err(wrong)?);
+        }
     }
     if targets.iter().any(Target::is_unix) {
         complain("free takes ports, not Unix sockets", "write allears free 3000 or allears free udp/53");

@@ -12,6 +12,7 @@ mod obstacle;
 mod question;
 mod runtimes;
 mod saved;
+mod scope;
 mod terminal;
 mod wait;
 mod wait_unix;

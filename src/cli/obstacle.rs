@@ -14,11 +14,11 @@ pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
     let mut snapshot = query.look()?;
     let Some(target) = bindable(query, list) else { return Ok((snapshot, None)) };
     for _ in 0..REPEATS {
-        if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(target)) {
+        if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(&target)) {
             break;
         }
         let scanned =
-            why::asked(target).and_then(|asked| why::why_scanned(&asked, &super::runtimes::runtimes()));
+            why::asked(&target).and_then(|asked| why::why_scanned(&asked, &super::runtimes::runtimes()));
         let Ok((verdict, listening)) = scanned else { break };
         if !listening.iter().any(|socket| query.selection().concerns(socket)) {
             return Ok((snapshot, Some(verdict).filter(|verdict| verdict.can_bind != Some(true))));
@@ -30,18 +30,23 @@ pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
 }
 
 /// The port, if a person asks whether something listens on that one and says nothing else about it.
-fn bindable<'a>(query: &'a Query, list: &List) -> Option<&'a Target> {
+fn bindable(query: &Query, list: &List) -> Option<Target> {
     let selection = query.selection();
     let filters = &list.filters;
     let narrowed = selection.filters_by_process()
         || filters.exposed
         || filters.all
-        || filters.udp
         || filters.ipv4
         || filters.ipv6
         || list.source.all_namespaces;
     let for_programs = list.json || list.ndjson || list.csv || list.pids;
     let [target] = selection.targets() else { return None };
-    let is_port = target.protocol() != Some(Protocol::Udp) && target.single_port().is_some();
-    (!narrowed && !for_programs && is_port).then_some(target)
+    if narrowed || for_programs || target.single_port().is_none() {
+        return None;
+    }
+    // Both protocols are listed where none is named, and a bind is tested for the one that servers use.
+    match (filters.tcp, filters.udp) {
+        (false, true) => target.clone().of_protocol(Protocol::Udp),
+        _ => Some(target.clone()),
+    }
 }

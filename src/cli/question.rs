@@ -11,12 +11,18 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
         complain(&error.to_string(), error.help());
         Exit::Usage
     };
+    // A saved snapshot has the interfaces of its own machine.
+    let here = |target| if saved { Ok(target) } else { super::scope::complete(target, None) };
     let mut query = Query::new();
     for text in &filters.targets {
-        query = Target::parse_list(text).map_err(wrong)?.into_iter().fold(query, Query::target);
+        for target in Target::parse_list(text).map_err(wrong)? {
+            query = query.target(here(target).map_err(wrong)?);
+        }
     }
     for text in &filters.internet {
-        query = Target::parse_lsof(text).map_err(wrong)?.into_iter().fold(query, Query::target);
+        for target in Target::parse_lsof(text).map_err(wrong)? {
+            query = query.target(here(target).map_err(wrong)?);
+        }
     }
     for (wanted, protocol) in
         [(filters.tcp, Protocol::Tcp), (filters.udp, Protocol::Udp), (filters.unix, Protocol::Unix)]

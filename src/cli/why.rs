@@ -11,7 +11,7 @@ use crate::act::why;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{answers, answers_json};
-use crate::{Gap, Target, VerdictKind};
+use crate::{Gap, Protocol, Target, VerdictKind};
 
 /// Answers why.
 pub(super) fn run(arguments: &Why) -> Exit {
@@ -67,7 +67,12 @@ pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
         Exit::Usage
     })?;
     match targets.as_slice() {
-        [target] if target.single_port().is_some() => Ok(target.clone()),
+        [target] if target.single_port().is_some() => {
+            super::scope::complete(target.clone(), Some(Protocol::Tcp)).map_err(|error| {
+                complain(&error.to_string(), error.help());
+                Exit::Usage
+            })
+        }
         _ => {
             let part = text.escape_debug();
             complain(

@@ -28,9 +28,19 @@ pub(crate) fn reuse_port(socket: &socket2::Socket) -> io::Result<()> {
     Ok(set_socket_reuseport(socket, true)?)
 }
 
-/// The number of an interface by its name.
+/// The number of an interface by its name, or by its number as text. A name may look like a number.
 pub(crate) fn interface_index(name: &str) -> Option<u32> {
-    name.parse().ok().or_else(|| nix::net::if_::if_nametoindex(name).ok())
+    nix::net::if_::if_nametoindex(name).ok().or_else(|| name.parse().ok())
+}
+
+/// Returns the name of an interface that is given by its name or number. `None` if there is none.
+#[cfg(feature = "cli")]
+pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
+    if nix::net::if_::if_nametoindex(name_or_number).is_ok() {
+        return Some(name_or_number.to_owned());
+    }
+    let name = nix::net::if_::if_indextoname(name_or_number.parse().ok()?).ok()?;
+    name.into_string().ok()
 }
 
 /// The addresses of this machine.

@@ -33,6 +33,12 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
     name.parse().ok()
 }
 
+/// Interfaces are numbers here, and which there are is not read.
+#[cfg(feature = "cli")]
+pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
+    name_or_number.parse::<u32>().ok().map(|number| number.to_string())
+}
+
 /// The addresses of this machine are not read here.
 pub(super) fn local_addresses() -> Option<Vec<Local>> {
     None

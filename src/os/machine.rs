@@ -119,6 +119,12 @@ pub(crate) fn policies() -> Policies {
     sys::policies()
 }
 
+/// How long the kernel keeps a connection whose other end does not close, after its process has (FIN_WAIT2). `None` where it
+/// does not say.
+pub(crate) fn fin_timeout() -> Option<Duration> {
+    sys::fin_timeout()
+}
+
 /// The addresses of this machine, or `None` where they are not told.
 pub(crate) fn local_addresses() -> Option<Vec<Local>> {
     attempts::local_addresses()

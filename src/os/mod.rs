@@ -95,7 +95,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -103,6 +103,8 @@ use crate::shell::Shell;
 
 #[cfg(feature = "cli")]
 pub(crate) use attempts::BOUND_SOCKETS_ARE_CHECKED;
+#[cfg(feature = "cli")]
+pub(crate) use attempts::interface_name;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 #[cfg(feature = "cli")]
 pub(crate) use end_signal::EndSignal;
@@ -111,8 +113,8 @@ use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use machine::ready_limits;
 pub(crate) use machine::{
-    Excluded, Limits, Local, Policies, Served, Server, Usability, limits, local_addresses, policies, served,
-    time_wait_left,
+    Excluded, Limits, Local, Policies, Served, Server, Usability, fin_timeout, limits, local_addresses,
+    policies, served, time_wait_left,
 };
 #[cfg(feature = "cli")]
 pub(crate) use mark::Mark;
@@ -231,6 +233,40 @@ impl SocketTable {
     }
 }
 
+/// What a system reports of a TCP socket besides. Linux by netlink alone reports anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Detail {
+    /// The bytes that the kernel counts as sent and not acknowledged. Of a socket that is bound and does nothing else this
+    /// is 0 as long as it did nothing else, 2 after it listened and was shut down, and another number after a connection.
+    pub(crate) write_queue: Option<u32>,
+    /// The timer that runs, and what is left of it.
+    pub(crate) timer: Option<(Timer, Duration)>,
+}
+
+/// What a timer of a TCP socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
+pub(crate) enum Timer {
+    /// The kernel sends again what was not acknowledged.
+    Retransmission,
+    /// It tests whether the peer is still there, or waits for the peer's end.
+    KeepAlive,
+    /// The socket ends when the time is over.
+    End,
+    /// It asks a peer that takes no data whether it takes some now.
+    Probe,
+}
+
+impl Row {
+    /// What the system reports of a TCP socket besides.
+    pub(crate) fn detail(&self) -> Detail {
+        #[cfg(target_os = "linux")]
+        return self.detail;
+        #[cfg(not(target_os = "linux"))]
+        Detail::default()
+    }
+}
+
 /// One socket, with the pids where the table itself names them.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -243,6 +279,8 @@ pub(crate) struct Row {
     /// The file that a Unix socket is bound to.
     #[cfg(target_os = "linux")]
     pub(crate) file: Option<sys::SocketFile>,
+    #[cfg(target_os = "linux")]
+    pub(crate) detail: Detail,
     /// What the kernel of macOS tells besides.
     #[cfg(target_os = "macos")]
     pub(crate) told: sys::Told,

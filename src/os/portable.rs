@@ -157,7 +157,7 @@ fn row(info: &SocketInfo) -> Row {
 fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
     super::sys::set_user(&mut socket, info.uid);
-    Row { socket, pids: Vec::new(), cgroup: None, file: None }
+    Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: super::Detail::default() }
 }
 
 /// Elsewhere the table names the processes.

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::questions;
+use crate::answering::{Sharing, answering};
 use crate::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Target, Text, os};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
@@ -96,8 +97,14 @@ impl Selection {
         self.admits(socket) && (self.targets.is_empty() || self.targets.iter().any(answers))
     }
 
-    /// Parts rows into those that match and those that do not.
-    pub(super) fn split<T>(&self, rows: Vec<T>, socket: impl Fn(&T) -> &Socket) -> (Vec<T>, Vec<T>) {
+    /// Parts rows into those that match and those that do not. `in_order` tells whether the rows are in the order in which
+    /// the system listed them.
+    pub(super) fn split<T>(
+        &self,
+        rows: Vec<T>,
+        in_order: bool,
+        socket: impl Fn(&T) -> &Socket,
+    ) -> (Vec<T>, Vec<T>) {
         let admitted: Vec<bool> = rows.iter().map(|row| self.admits(socket(row))).collect();
         let mut matching = vec![self.targets.is_empty(); rows.len()];
         for target in &self.targets {
@@ -114,8 +121,24 @@ impl Selection {
                     *best = (*best).max(*rank);
                 }
             }
-            for ((row, rank), matches) in rows.iter().zip(ranks).zip(&mut matching) {
-                *matches |= rank.is_some() && rank == best.get(&place(socket(row))).copied();
+            for ((row, rank), matches) in rows.iter().zip(&ranks).zip(&mut matching) {
+                let is_best = *rank == best.get(&place(socket(row))).copied();
+                let decided = target.address().is_some() && socket(row).is_listener();
+                *matches |= rank.is_some() && is_best && !decided;
+            }
+            if target.address().is_some() {
+                let listens = |at: &usize| {
+                    ranks.get(*at).is_some_and(Option::is_some)
+                        && rows.get(*at).is_some_and(|row| socket(row).is_listener())
+                };
+                let listeners: Vec<usize> = (0..rows.len()).filter(listens).collect();
+                let sockets = |at: &usize| rows.get(*at).map(|row| (*at, socket(row)));
+                let listeners: Vec<(usize, &Socket)> = listeners.iter().filter_map(sockets).collect();
+                for at in reached(target, &listeners, in_order) {
+                    if let Some(matches) = matching.get_mut(at) {
+                        *matches = true;
+                    }
+                }
             }
         }
         let mut yes = Vec::new();
@@ -150,7 +173,8 @@ impl Selection {
 
     /// Keeps of a snapshot what is selected, whatever it was asked for.
     pub(crate) fn narrow(&self, mut snapshot: Snapshot) -> Snapshot {
-        let (matching, _) = self.split(std::mem::take(&mut snapshot.listeners), |listener| &listener.socket);
+        let listeners = std::mem::take(&mut snapshot.listeners);
+        let (matching, _) = self.split(listeners, false, |listener| &listener.socket);
         snapshot.listeners = matching;
         self.drop_by_process(&mut snapshot, &|| None);
         match &mut snapshot.asked {
@@ -276,6 +300,22 @@ pub(super) enum Kept {
 
 /// Whether a process that matches may be an unseen holder.
 type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
+
+/// Returns the places of the listeners that peers of a target with an address reach, or may reach where that is not known.
+fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> Vec<usize> {
+    let mut by_place: BTreeMap<Place<'_>, Vec<(usize, &Socket)>> = BTreeMap::new();
+    for (at, socket) in listeners {
+        by_place.entry(place(socket)).or_default().push((*at, socket));
+    }
+    let of_place = |listeners: &Vec<(usize, &Socket)>| {
+        let sockets: Vec<&Socket> = listeners.iter().map(|(_, socket)| *socket).collect();
+        let os = std::env::consts::OS;
+        let found = answering(os, target, &sockets, Sharing::Unknown, in_order);
+        let found = found.map(|found| found.sockets().to_vec()).unwrap_or_default();
+        found.into_iter().filter_map(|at| Some(listeners.get(at)?.0)).collect::<Vec<_>>()
+    };
+    by_place.values().flat_map(of_place).collect()
+}
 
 /// Sockets that compete for the same peers: those of one port, protocol and network namespace.
 type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);

@@ -13,7 +13,7 @@ use crate::act::release::{Done, Outcome, action_name};
 use crate::act::wait::Refused;
 use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::Asked;
-use crate::{Listener, Protocol, Target, Verdict};
+use crate::{Listener, Protocol, Shared, Target, Verdict};
 
 #[derive(Serialize)]
 struct TargetJson {
@@ -35,6 +35,7 @@ struct WhyJson<'a> {
     hindrance: Option<&'static str>,
     reason: &'a str,
     standing_in_the_way: Vec<ListenerJson>,
+    other_ends: Vec<ListenerJson>,
     localhost: LocalhostJson,
     clients: Vec<ConnectionJson>,
     facts: &'a [String],
@@ -46,6 +47,22 @@ struct WhyJson<'a> {
 struct LocalhostJson {
     ipv4: Option<ListenerJson>,
     ipv6: Option<ListenerJson>,
+    /// Where one of several answers, `ipv4` is null.
+    ipv4_shared: Option<SharedJson>,
+    ipv6_shared: Option<SharedJson>,
+}
+
+#[derive(Serialize)]
+struct SharedJson {
+    by: &'static str,
+    listeners: Vec<ListenerJson>,
+}
+
+impl From<&Shared> for SharedJson {
+    fn from(shared: &Shared) -> SharedJson {
+        let listeners = shared.listeners.iter().map(ListenerJson::from).collect();
+        SharedJson { by: shared.by.as_str(), listeners }
+    }
 }
 
 #[derive(Serialize)]
@@ -159,9 +176,12 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
         hindrance: verdict.hindrance.as_ref().map(crate::Hindrance::as_str),
         reason: &verdict.reason,
         standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
+        other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
         localhost: LocalhostJson {
             ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
             ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
+            ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
+            ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
         },
         clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
         facts: &verdict.facts,

@@ -204,6 +204,7 @@ impl Card<'_> {
             add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
             add("to close", words::kernel_releases(&unseen.kernel, socket), None);
         }
+        add("shared", self.shared(), None);
         let exposed = words::is_exposed(socket).then_some(Meaning::Exposed);
         add("reach", Some(words::reach(socket)), exposed);
         let full = |queue: &crate::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
@@ -224,6 +225,35 @@ impl Card<'_> {
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
         add("note", listener.note.as_ref().map(escape), None);
         lines
+    }
+
+    /// What other listeners of the same address mean for peers.
+    fn shared(&self) -> Option<String> {
+        let own = &self.listener.socket;
+        let alike = |other: &&Listener| {
+            let other = &other.socket;
+            other.is_listener()
+                && other.protocol == own.protocol
+                && other.endpoint == own.endpoint
+                && other.namespace == own.namespace
+                && other.dual_stack == own.dual_stack
+        };
+        let is_ip = own.endpoint.port().is_some() && own.is_listener() && own.state != State::Forwarded;
+        let others = self.snapshot.listeners.iter().filter(alike).count().checked_sub(1).filter(|_| is_ip)?;
+        let what = match others {
+            0 => return None,
+            1 => "1 other socket has this address and port".to_owned(),
+            many => format!("{many} other sockets have this address and port"),
+        };
+        Some(match (self.snapshot.os.as_bytes(), own.protocol) {
+            (b"linux", Protocol::Tcp) => {
+                format!("{what}: connections are spread over all of them (SO_REUSEPORT)")
+            }
+            (b"linux", Protocol::Udp) => format!(
+                "{what}: datagrams go to the last one bound (SO_REUSEADDR), or are spread (SO_REUSEPORT)"
+            ),
+            _ => format!("{what}; which of them answers is the system's choice"),
+        })
     }
 
     /// What the number means.

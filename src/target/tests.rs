@@ -178,6 +178,11 @@ fn a_socket_bound_to_an_interface_is_not_reached_by_loopback() {
     }
     assert_eq!(target("127.0.0.1:80").answered_by(&bound), None);
     assert!(target("192.0.2.1:80").answered_by(&bound).is_some());
+    let specific = listener("192.0.2.1:80");
+    assert!(
+        target("192.0.2.1:80").answered_by(&specific) > target("192.0.2.1:80").answered_by(&bound),
+        "a specific address beats a wildcard, whatever that is bound to"
+    );
 }
 
 proptest! {

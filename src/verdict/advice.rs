@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::facts::Case;
 use super::named::{list_sockets, service, spell, stop_socket_unit, store_releases};
-use super::{Hindrance, Suspect, VerdictKind};
+use super::{Hindrance, Past, Suspect, VerdictKind};
 use crate::act::bind::RefusalKind;
 use crate::kernel_socket;
 use crate::manager::{self, Manager, managers};
@@ -63,10 +63,28 @@ impl Case<'_> {
                     let or = if advice.is_empty() { "" } else { "or " };
                     advice.push(format!("{or}wait until it is over{left}: {}", self.wait_free()));
                 } else {
-                    advice.push(format!(
-                        "end the connection at either side, or wait for its end: {}",
-                        self.wait_free()
-                    ));
+                    let mut ends: Vec<String> = Vec::new();
+                    for far in self.orphans().iter().filter_map(|orphan| orphan.far.as_ref()) {
+                        let holders = seen.holders(far);
+                        if !ends.contains(&holders) {
+                            ends.push(holders);
+                        }
+                    }
+                    if !ends.is_empty() {
+                        ends.truncate(4);
+                        advice.push(format!("let {} close the other end", ends.join(", ")));
+                    }
+                    let or = if ends.is_empty() { "" } else { "or " };
+                    advice.push(match self.can_bind {
+                        Some(false) | None if !self.orphans().is_empty() => {
+                            format!("{or}wait until the kernel gives it up: {}", self.wait_free())
+                        }
+                        Some(true) => "or end the connection at either side: a bind without it succeeds after that".to_owned(),
+                        _ => format!(
+                            "end the connection at either side, or wait for its end: {}",
+                            self.wait_free()
+                        ),
+                    });
                 }
                 if linux && self.automatic().is_some() {
                     advice.push(format!(
@@ -130,6 +148,18 @@ impl Case<'_> {
         };
         for (_, helps) in self.conditions() {
             add(helps);
+        }
+        if let Some(joining) = self.seen.joining {
+            match (joining.reuse_address, joining.reuse_port) {
+                (Some(true), _) => {
+                    add("to share the port, set SO_REUSEADDR before bind, as programs for multicast do"
+                        .to_owned())
+                }
+                (_, Some(true)) => {
+                    add("to share the port, set SO_REUSEPORT before bind, as the same user".to_owned())
+                }
+                _ => {}
+            }
         }
         let mut sudo = false;
         for listener in self.standing {
@@ -210,7 +240,10 @@ impl Case<'_> {
             let free = free(&[]);
             add(format!("{free} ends it, after asking, and proves that the port is free"));
         }
-        if self.kind == VerdictKind::Bound {
+        let past: Vec<Option<Past>> = self.standing.iter().map(|one| self.seen.past(&one.socket)).collect();
+        if past.iter().any(|past| matches!(past, Some(Past::ShutDown | Past::Connected))) {
+            add("its process has to close the socket or to end: until then the port stays bound".to_owned());
+        } else if self.kind == VerdictKind::Bound {
             add(format!("it may be about to listen: allears wait {target} tells when it does"));
         }
         advice

@@ -1,14 +1,19 @@
 //! What a verdict rests on, a sentence each.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use super::named::{endpoint, user};
+use super::named::{endpoint, place, spell, user};
 use super::reason::forwarded;
-use super::{Hindrance, Observation, Sorted, VerdictKind, lacks_family};
+use super::{Hindrance, Observation, Orphan, Past, SharedBy, Sorted, VerdictKind, Who, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
-use crate::os::{Excluded, Local};
+use crate::answering::{Decided, Sharing};
+use crate::os::{Excluded, Local, Timer};
 use crate::{Connection, Listener, Outcome, Protocol, State, Suspect, Text, Unseen, condition, unseen};
+
+/// How long Linux keeps a connection in TIME_WAIT (TCP_TIMEWAIT_LEN in net/tcp.h).
+const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// One case on its way to words.
 pub(super) struct Case<'a> {
@@ -33,7 +38,10 @@ impl Case<'_> {
         }
         facts.extend(self.conditions().into_iter().map(|(fact, _)| fact));
         facts.extend(self.served());
+        facts.extend(self.orphaned());
+        facts.extend(self.shared());
         facts.extend(self.shares());
+        facts.extend(self.joined());
         if self.kind == VerdictKind::TimeWait || (self.can_bind == Some(true) && self.plain_differs()) {
             facts.push(
                 match self.can_bind {
@@ -43,6 +51,16 @@ impl Case<'_> {
                     _ => "not even SO_REUSEADDR helps: the socket before did not set it",
                 }
                 .to_owned(),
+            );
+        }
+        if self.kind == VerdictKind::Connection
+            && self.can_bind == Some(false)
+            && self.seen.decisive == Options::ReuseAddress
+        {
+            facts.push(
+                "not even SO_REUSEADDR helps: the kernel lets a server pass beside a connection only if the socket of \
+                 that one set it too, before it was bound"
+                    .to_owned(),
             );
         }
         facts.extend(self.policies());
@@ -129,7 +147,10 @@ impl Case<'_> {
             (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
             (_, State::Listen) => "listens on",
             (_, State::Bound) if socket.protocol == Protocol::Udp => "receives on",
-            (_, State::Bound) => "has bound, and does not listen on,",
+            (_, State::Bound) => match self.seen.past(socket) {
+                Some(Past::OnlyBound) => "has bound, and never listened on,",
+                _ => "has bound, and does not listen on,",
+            },
             _ => "has a connection on",
         };
         let who = match listener.holders.is_empty() && listener.unseen.is_none() {
@@ -330,18 +351,259 @@ impl Case<'_> {
         if listeners.count() < 2 {
             return None;
         }
-        let reached = self.seen.localhost();
-        let one = |listener: &Option<Listener>| match listener {
-            Some(listener) => {
-                format!("{} on {}", self.seen.holders(listener), endpoint(&listener.socket))
+        let one = |address: IpAddr| match self.seen.who_answers(address) {
+            Some(Who::One(listener, decided)) => {
+                let last = match (decided, self.seen.asked.protocol) {
+                    (Decided::ByAddress, _) => "",
+                    (Decided::First, _) => {
+                        ", the first of those with that address, which is preferred because one of them is bound to an \
+                         interface"
+                    }
+                    // A new one with SO_REUSEPORT is not preferred over IPv6.
+                    (Decided::Last, Protocol::Udp) if address.is_ipv6() => {
+                        ", which the kernel lists first and which gets every datagram"
+                    }
+                    (Decided::Last, Protocol::Udp) => ", the last one bound, which gets every datagram",
+                    (Decided::Last, _) => {
+                        ", the last of those with that address, which is preferred because one of them is bound to an \
+                         interface"
+                    }
+                };
+                format!("{} on {}{last}", self.seen.holders(listener), place(&listener.socket))
+            }
+            Some(Who::Shared(by, listeners)) => {
+                let how = match by {
+                    SharedBy::Spread => "the kernel spreads what comes over these",
+                    SharedBy::Unknown => "which one is not known",
+                };
+                format!("one of {} ({how})", self.each(&listeners))
             }
             None => "nothing".to_owned(),
         };
-        Some(format!(
-            "localhost reaches {} over IPv4, and {} over IPv6",
-            one(&reached.ipv4),
-            one(&reached.ipv6)
-        ))
+        let (ipv4, ipv6) = (one(Ipv4Addr::LOCALHOST.into()), one(Ipv6Addr::LOCALHOST.into()));
+        Some(match ipv4 == ipv6 {
+            true => format!("localhost reaches {ipv4}, over IPv4 and over IPv6"),
+            false => format!("localhost reaches {ipv4}, over IPv4, and {ipv6} over IPv6"),
+        })
+    }
+
+    /// Sockets with their holders, `python3 (pid 7) on 0.0.0.0:80`, the first few of them.
+    fn each(&self, listeners: &[&Listener]) -> String {
+        const MOST: usize = 4;
+        let named =
+            |listener: &&Listener| format!("{} on {}", self.seen.holders(listener), place(&listener.socket));
+        let mut list: Vec<String> = listeners.iter().take(MOST).map(named).collect();
+        if listeners.len() > MOST {
+            list.push(format!("{} more", listeners.len() - MOST));
+        }
+        match list.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => list.concat(),
+        }
+    }
+
+    /// What several sockets of one address mean for peers.
+    fn shared(&self) -> Vec<String> {
+        let mut facts = Vec::new();
+        let mut known: Vec<&Listener> = Vec::new();
+        for first in &self.sorted.listening {
+            let alike = |other: &&Listener| {
+                other.socket.endpoint == first.socket.endpoint
+                    && other.socket.dual_stack == first.socket.dual_stack
+            };
+            if first.socket.state == State::Forwarded || known.iter().any(&alike) {
+                continue;
+            }
+            known.push(first);
+            let group: Vec<&Listener> = self.sorted.listening.iter().filter(alike).collect();
+            if group.len() < 2 || self.seen.os != "linux" {
+                continue;
+            }
+            let (count, at) = (group.len(), place(&first.socket));
+            let is_udp = self.seen.asked.protocol == Protocol::Udp;
+            facts.push(match (is_udp, self.seen.sharing()) {
+                (false, _) => format!(
+                    "{count} listeners share {at} by SO_REUSEPORT, and the kernel spreads connections over them: by a hash \
+                     of addresses and ports, or as a program that they attached decides"
+                ),
+                (true, Sharing::ReusePort) => format!(
+                    "{count} sockets share {at} by SO_REUSEPORT, and the kernel spreads datagrams over them: by a hash of \
+                     addresses and ports, or as a program that they attached decides"
+                ),
+                (true, Sharing::ReuseAddress) => {
+                    let unless = match count > 2 || first.socket.family() == crate::Family::Ipv6 {
+                        true => ", as far as none of them set SO_REUSEPORT as well",
+                        false => "",
+                    };
+                    format!(
+                        "{count} sockets share {at} by SO_REUSEADDR: the last one bound gets every datagram that is sent to \
+                         this machine alone{unless}; multicast reaches each of its members"
+                    )
+                }
+                (true, Sharing::Unknown) => format!(
+                    "{count} sockets share {at}: by SO_REUSEADDR, where the last one bound gets every datagram, or by \
+                     SO_REUSEPORT, where they are spread; which of the two could not be tested"
+                ),
+            });
+        }
+        facts
+    }
+
+    /// The connections that stand in the way and that no process holds any more, on their way to the first few sentences.
+    fn orphaned(&self) -> Vec<String> {
+        let orphans = self.orphans();
+        let Some(first) = orphans.first() else { return Vec::new() };
+        let mut facts: Vec<String> = Vec::new();
+        let left = |wanted: &[Timer]| {
+            let timers = orphans.iter().filter(|orphan| orphan.state == first.state);
+            let timers = timers.filter_map(|orphan| orphan.timer.filter(|(timer, _)| wanted.contains(timer)));
+            timers.map(|(_, left)| left).max()
+        };
+        let again = || match left(&[Timer::Retransmission, Timer::Probe]) {
+            Some(left) => format!("it tries again in {}, and", spell(left)),
+            None => "it".to_owned(),
+        };
+        let is_unsent = matches!(first.timer, Some((Timer::Probe, _)));
+        facts.push(match first.state {
+            State::FinWait2 => {
+                let limit = self.seen.fin_timeout.map_or_else(String::new, |limit| {
+                    format!(" (net.ipv4.tcp_fin_timeout is {})", spell(limit))
+                });
+                // A limit above the length of TIME_WAIT is kept in two parts, of which the second is that length.
+                let left = match (left(&[Timer::End]), left(&[Timer::KeepAlive])) {
+                    (_, Some(left)) => Some(left + TIME_WAIT),
+                    (left, None) => left,
+                };
+                let left = left.map_or_else(String::new, |left| format!(", for up to {} more", spell(left)));
+                format!("its process closed it, and the kernel waits for the other end to close it too{left}{limit}")
+            }
+            State::FinWait1 if is_unsent => format!(
+                "its process closed it, and the end is not sent yet: the other end takes no data, or nothing gets through; {} the \
+                 kernel gives up after some minutes (net.ipv4.tcp_orphan_retries)",
+                match left(&[Timer::Probe]) {
+                    Some(left) => format!("it asks again in {}, and", spell(left)),
+                    None => "in the end".to_owned(),
+                }
+            ),
+            State::FinWait1 => format!(
+                "its process closed it, and the kernel waits for the other end to acknowledge that; {} gives up after some \
+                 minutes (net.ipv4.tcp_orphan_retries)",
+                again()
+            ),
+            State::Closing => format!(
+                "both ends closed it at once, and the kernel waits for the last acknowledgement; {} gives up after some \
+                 minutes (net.ipv4.tcp_orphan_retries)",
+                again()
+            ),
+            State::LastAck => format!(
+                "both ends closed it, and the kernel waits for the last acknowledgement; {} gives up after some minutes \
+                 (net.ipv4.tcp_orphan_retries)",
+                again()
+            ),
+            _ => "the other end closed it, and no process has accepted it".to_owned(),
+        });
+        facts.push(self.other_ends(&orphans));
+        if matches!(first.state, State::FinWait1 | State::FinWait2 | State::Closing) {
+            facts.push(format!(
+                "up to {} of TIME_WAIT may follow when the other end closes it",
+                spell(TIME_WAIT)
+            ));
+        }
+        facts
+    }
+
+    /// Those of the connections without a process that stand in the way.
+    pub(super) fn orphans(&self) -> Vec<&Orphan> {
+        let stands = |orphan: &&Orphan| {
+            let is = |one: &Listener| {
+                one.socket.peer == Some(orphan.peer)
+                    && one.socket.endpoint.address() == Some(orphan.local.ip())
+                    && one.socket.endpoint.port() == Some(orphan.local.port())
+            };
+            self.standing.iter().any(is)
+        };
+        match self.kind {
+            VerdictKind::Connection => self.seen.orphans.iter().filter(stands).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Who has the other ends of connections.
+    fn other_ends(&self, orphans: &[&Orphan]) -> String {
+        const MOST: usize = 4;
+        let mut ends: Vec<String> = Vec::new();
+        for orphan in orphans {
+            let end = match &orphan.far {
+                Some(far) => {
+                    let elsewhere = far.socket.namespace.as_ref().map_or_else(String::new, |name| {
+                        format!(" in network namespace {}", name.to_string_lossy())
+                    });
+                    format!(
+                        "{}{elsewhere} at {} ({})",
+                        self.seen.holders(far),
+                        orphan.peer,
+                        far.socket.state.as_str()
+                    )
+                }
+                None if self.is_own(orphan.peer.ip()) => {
+                    format!("nobody that could be seen at {}, on this machine", orphan.peer)
+                }
+                None => format!("{}, on another machine or in another network namespace", orphan.peer),
+            };
+            if !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
+        let rest = ends.split_off(ends.len().min(MOST));
+        let more = if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
+        let what = if orphans.len() == 1 { "the other end is" } else { "the other ends are" };
+        format!("{what} {}{more}", ends.join("; "))
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        let local = self.seen.local.iter().flatten();
+        let address = address.to_canonical();
+        address.is_loopback() || local.into_iter().any(|local| local.address == address)
+    }
+
+    /// Who may join a UDP port that is in use.
+    fn joined(&self) -> Vec<String> {
+        let standing =
+            matches!(self.kind, VerdictKind::Listening | VerdictKind::Connection | VerdictKind::Bound);
+        let Some(joining) = self.seen.joining.filter(|_| standing && self.can_bind == Some(false)) else {
+            return Vec::new();
+        };
+        let owners: Vec<String> = {
+            let mut owners: Vec<String> = self.standing.iter().filter_map(|one| user(&one.socket)).collect();
+            owners.sort_unstable();
+            owners.dedup();
+            owners
+        };
+        let owner = match owners.as_slice() {
+            [only] => format!("of user {only}"),
+            _ => "of the same user".to_owned(),
+        };
+        let mut facts = Vec::new();
+        match joining.reuse_address {
+            Some(true) => facts.push(
+                "a socket of any user that sets SO_REUSEADDR may join (tested with a bind that takes no datagram); the \
+                 last one bound then gets what is sent to one address, and multicast reaches every member"
+                    .to_owned(),
+            ),
+            Some(false) => facts.push("SO_REUSEADDR does not help: what has the port did not set it".to_owned()),
+            None => {}
+        }
+        match joining.reuse_port {
+            Some(true) => facts.push(format!(
+                "a socket {owner} that sets SO_REUSEPORT may join (tested with a bind that takes no datagram); datagrams \
+                 are then spread"
+            )),
+            Some(false) => facts.push("SO_REUSEPORT does not help: what has the port did not set it".to_owned()),
+            None => facts.push(format!(
+                "whether SO_REUSEPORT is set there could not be tested; by that one only sockets {owner} could join"
+            )),
+        }
+        facts
     }
 
     fn clients(&self) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Asked;
-use crate::Socket;
+use crate::{Endpoint, Socket};
 
 impl Asked {
     /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
@@ -21,6 +21,11 @@ impl Asked {
 
     pub(super) fn overlap(&self, socket: &Socket) -> Option<Overlap> {
         if socket.endpoint.port() != Some(self.port) || socket.protocol != self.protocol {
+            return None;
+        }
+        if let (Some(own), Endpoint::Ip { interface: Some(theirs), .. }) = (&self.interface, &socket.endpoint)
+            && own != theirs
+        {
             return None;
         }
         let theirs = socket.endpoint.address()?;

@@ -1,13 +1,19 @@
 //! A verdict in one phrase.
 
-use super::VerdictKind;
 use super::facts::Case;
 use super::named::{self, container, container_name, endpoint, spell};
+use super::{Past, VerdictKind};
 use crate::act::bind::RefusalKind;
 use crate::containers::relay;
 use crate::{Container, Listener, State};
 
 impl Case<'_> {
+    /// Whether all that stands in the way are several listeners of one address.
+    fn is_shared(&self, first: &Listener) -> bool {
+        let alike = |one: &Listener| one.socket.endpoint == first.socket.endpoint && one.socket.is_listener();
+        self.standing.len() > 1 && self.standing.iter().all(alike)
+    }
+
     /// The answer in one phrase, which can follow "it cannot be bound:".
     pub(super) fn reason(&self) -> String {
         let seen = self.seen;
@@ -46,12 +52,33 @@ impl Case<'_> {
                 ),
                 None => "connections to it are passed on to elsewhere".to_owned(),
             },
+            (VerdictKind::Listening, Some(listener)) if self.is_shared(listener) => {
+                let mut by: Vec<String> = Vec::new();
+                for one in self.standing.iter().map(|one| seen.holders(one)) {
+                    if !by.contains(&one) {
+                        by.push(one);
+                    }
+                }
+                let rest = by.split_off(by.len().min(3));
+                let rest = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+                let count = self.standing.len();
+                match by.as_slice() {
+                    [only] => format!("{count} sockets on {} are held by {only}", endpoint(&listener.socket)),
+                    _ => format!("{} is shared by {}{rest}", endpoint(&listener.socket), by.join(" and ")),
+                }
+            }
             (VerdictKind::Listening, Some(listener)) => {
                 format!("{} is held by {}{more}", endpoint(&listener.socket), seen.holders(listener))
             }
             (VerdictKind::Bound, Some(listener)) => {
                 let who = seen.holders(listener);
-                format!("{} is bound by {who}, which never listened{more}", endpoint(&listener.socket))
+                let past = match seen.past(&listener.socket) {
+                    Some(Past::OnlyBound) => "which never listened",
+                    Some(Past::ShutDown) => "which does not listen: the socket was shut down, and not closed",
+                    Some(Past::Connected) => "which does not listen: the socket was connected before",
+                    None => "which does not listen",
+                };
+                format!("{} is bound by {who}, {past}{more}", endpoint(&listener.socket))
             }
             (VerdictKind::Connection, Some(listener)) => {
                 let peer = listener.socket.peer.map_or_else(String::new, |peer| format!(" to {peer}"));
@@ -60,7 +87,14 @@ impl Case<'_> {
                     state => format!(" ({})", state.as_str()),
                 };
                 let whose = match listener.holders.is_empty() && listener.unseen.is_none() {
-                    true => "which no process holds any more".to_owned(),
+                    true => {
+                        let orphans = self.orphans();
+                        let end = orphans.first().and_then(|orphan| orphan.far.as_ref());
+                        let end = end.map_or_else(String::new, |far| {
+                            format!("; the other end is held by {}", seen.holders(far))
+                        });
+                        format!("which no process holds any more{end}")
+                    }
                     false => format!("of {}", seen.holders(listener)),
                 };
                 format!(

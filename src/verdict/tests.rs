@@ -70,6 +70,11 @@ fn seen(
         limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
         local: Some(Vec::new()),
         policies: None,
+        orphans: Vec::new(),
+        fin_timeout: None,
+        in_order: Vec::new(),
+        joining: None,
+        write_queues: BTreeMap::new(),
         answered: None,
         reached: Vec::new(),
         forwarding_unknown: false,
@@ -116,7 +121,7 @@ fn the_line_of_the_list() {
     let bound = held_by(socket("127.0.0.1", None, State::Bound), "python3");
     assert_eq!(
         judge(seen(IN_USE, IN_USE, vec![bound])).reason,
-        "127.0.0.1:80 is bound by python3 (pid 991), which never listened"
+        "127.0.0.1:80 is bound by python3 (pid 991), which does not listen"
     );
 }
 

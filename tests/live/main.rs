@@ -142,6 +142,8 @@ mod wait;
 mod wait_free;
 #[cfg(unix)]
 mod watch;
+#[cfg(target_os = "linux")]
+mod who_answers;
 #[cfg(unix)]
 mod why;
 #[cfg(target_os = "linux")]
@@ -154,6 +156,8 @@ mod why_half_blind;
 mod why_leaves_nothing;
 #[cfg(unix)]
 mod why_limits;
+#[cfg(target_os = "linux")]
+mod why_orphans;
 #[cfg(unix)]
 mod why_other_states;
 #[cfg(target_os = "linux")]
@@ -313,6 +317,10 @@ const READY: &[Cases] = &[
     why_limits::cases,
     #[cfg(unix)]
     why_other_states::cases,
+    #[cfg(target_os = "linux")]
+    who_answers::cases,
+    #[cfg(target_os = "linux")]
+    why_orphans::cases,
     #[cfg(target_os = "linux")]
     why_policies::cases,
     #[cfg(target_os = "linux")]

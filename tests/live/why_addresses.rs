@@ -1,7 +1,7 @@
 //! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface to be named.
 //! Each trial has a network of its own.
 
-use crate::stage::{Look, Need, in_own_network, ip, set_limit, until};
+use crate::stage::{Fixture, Look, Need, in_own_network, ip, set_limit, until};
 use crate::why::{free, sentences, standing, verdict, why};
 use crate::why_limits::VETH;
 use serde_json::json;
@@ -9,6 +9,7 @@ use serde_json::json;
 cases![
     a_tentative_address_is_not_usable_yet[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
     a_duplicate_address_is_not_usable[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+    a_link_local_address_needs_its_interface[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
 ];
 
 /// Waits until `ip` shows an address with these words.
@@ -80,5 +81,64 @@ fn a_duplicate_address_is_not_usable() {
         answer.seen.must(!told.contains("allears wait"), "a wait does not help");
         let freed = Look::at(["free", "--yes", "[fd00:dead::1]:8080"]).run().code(3);
         freed.must(freed.text().contains("duplicate"), "free gives the same reason");
+    });
+}
+
+fn a_link_local_address_needs_its_interface() {
+    in_own_network(|| {
+        two_ends("0");
+        ip("-6 addr add fe80::77/64 dev v0 nodad");
+        ip("-6 addr add fe80::78/64 dev v0 nodad");
+        ip("-6 addr add fe80::78/64 dev v1 nodad");
+        ip("addr add 169.254.7.7/16 dev v0");
+        shown("v1", "fe80::78", &["link"]);
+        let number = nix::net::if_::if_nametoindex("v0").expect("v0 has a number");
+        // The only one that has it is meant; a name and a number name one; IPv4 needs none.
+        for target in [
+            "[fe80::77]:8080".to_owned(),
+            "[fe80::77%v0]:8080".to_owned(),
+            format!("[fe80::78%{number}]:8080"),
+            "udp/[fe80::77]:8080".to_owned(),
+        ] {
+            let answer = free(&target);
+            answer.seen.equal(&answer.document["target"]["interface"], &json!("v0"), "the interface");
+        }
+        free("169.254.7.7:8080");
+        free("udp/[ff02::fb%v0]:8080");
+        free("udp/[ff05::2]:8080");
+        // One address on two interfaces is two addresses.
+        let server = Fixture::start([format!("tcp=[fe80::78%{number}]:8080")]);
+        free("[fe80::78%v1]:8080");
+        let answer = why("[fe80::78%v0]:8080", 1);
+        verdict(&answer, "listening");
+        answer.seen.must(sentences(&answer).contains(&format!("pid {}", server.pid())), "who has it");
+        let listed = |target: &str, code| {
+            let answer = Look::at([target]).answer(code);
+            answer.document["listeners"].as_array().map_or(0, Vec::len)
+        };
+        assert_eq!((listed("[fe80::78%v0]:8080", 0), listed("[fe80::78%v1]:8080", 1)), (1, 0));
+        assert_eq!(listed(&format!("[fe80::78%{number}]:8080"), 0), 1, "by the number");
+        // What is missing or wrong is a usage error of every command.
+        for (target, said) in [
+            ("[fe80::78]:8080", "write [fe80::78%v0]:8080"),
+            ("[fe80::9]:8080", "no interface has this one"),
+            ("[fe80::77%nope]:8080", "no network interface"),
+            ("[fe80::77%4711]:8080", "no network interface"),
+            ("udp/[ff02::fb]:8080", "which needs its interface"),
+        ] {
+            for words in [vec!["why"], vec!["wait", "--free", "--timeout=1s"], vec!["free", "--yes"], vec![]]
+            {
+                let refused = Look::at(words.into_iter().chain([target])).run().code(2);
+                let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+                refused.must(told.contains(said), said);
+            }
+        }
+        let refused = Look::at(["why", "[ff05::2]:8080"]).run().code(2);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        refused.must(told.contains("write udp/[ff05::2]:8080"), "TCP has no multicast");
+        // One that needs none is told so.
+        let answered = Look::at(["why", "[::1%lo]:8080"]).run().code(0);
+        let told = String::from_utf8_lossy(&answered.stderr).into_owned();
+        answered.must(told.contains("needs no interface"), "that it is ignored");
     });
 }

@@ -1,6 +1,6 @@
 //! `why` about sockets that no list of listeners shows: bound and never listened on, lingering, connected.
 
-use crate::stage::{Fixture, Need, holders, pids, port};
+use crate::stage::{Fixture, Look, Need, holders, pids, port};
 use crate::why::{free, only_standing, sentences, verdict, why};
 use serde_json::json;
 
@@ -12,6 +12,9 @@ cases![
     a_connection_outlives_its_server[Need::Linux],
     a_dual_stack_sockets_connection_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
     a_connected_udp_socket_is_a_connection[Need::Linux],
+    what_a_silent_socket_did_before_is_told[Need::Linux],
+    a_connection_that_allows_it_lets_servers_pass[Need::Linux],
+    a_connected_udp_socket_is_told_below_the_list[Need::Linux, Need::Ipv6],
 ];
 
 fn a_socket_that_never_listened_is_named() {
@@ -115,4 +118,66 @@ fn a_connected_udp_socket_is_a_connection() {
     verdict(&answer, "connection");
     answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
     answer.seen.must(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
+}
+
+fn what_a_silent_socket_did_before_is_told() {
+    // A port of one's own choice: one that the system gave is given back at the end of listening.
+    let kernel_tells = Need::Kernel(6, 8).missing().is_none();
+    for (step, said) in
+        [("shut-down", "was shut down"), ("disconnect", "was shut down"), ("pad", "never listened")]
+    {
+        let port = port();
+        let word = if step == "shut-down" { "tcp" } else { "bound" };
+        let server = Fixture::start([format!("{word}=127.0.0.1:{port}"), step.to_owned()]);
+        let answer = why(&format!("127.0.0.1:{port}"), 1);
+        if !kernel_tells {
+            verdict(&answer, "unknown");
+            continue;
+        }
+        verdict(&answer, "bound");
+        answer.seen.equal(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        let told = sentences(&answer);
+        answer.seen.must(told.contains(said), said);
+        answer.seen.equal(
+            told.contains("never listened"),
+            step == "pad",
+            "a claim about the past needs evidence",
+        );
+        answer.seen.equal(told.contains("may be about to listen"), step == "pad", "and one about the future");
+    }
+}
+
+fn a_connection_that_allows_it_lets_servers_pass() {
+    let [near, far] = [port(), port()];
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
+    let _client =
+        Fixture::start(["reuseaddr".into(), format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
+    let answer = why(&near.to_string(), 0);
+    verdict(&answer, "connection");
+    let told = sentences(&answer);
+    answer.seen.must(told.contains("so_reuseaddr"), "who may bind");
+    answer.seen.must(!told.contains("wait --free"), "a wait would end at once");
+    let strict = Fixture::start([format!("client-from=127.0.0.2:{near},127.0.0.1:{far}")]);
+    let answer = why(&format!("127.0.0.2:{near}"), 1);
+    verdict(&answer, "connection");
+    answer.seen.equal(pids(only_standing(&answer)), vec![strict.pid()], "holder");
+    answer.seen.must(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
+}
+
+fn a_connected_udp_socket_is_told_below_the_list() {
+    for (address, bracketed) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
+        let [server_port, client_port] = [port(), port()];
+        let _server = Fixture::start([format!("udp={bracketed}:{server_port}")]);
+        let client =
+            Fixture::start([format!("udp-client={bracketed}:{client_port},{bracketed}:{server_port}")]);
+        for arguments in [vec![format!("udp/{client_port}")], vec!["-u".into(), client_port.to_string()]] {
+            let listed = Look::at(arguments).run().code(1);
+            let text = listed.text();
+            listed.must(text.contains("nothing listens on"), "it is no listener");
+            listed.must(text.contains("but it cannot be bound"), "and it has the port");
+            listed.must(text.contains(&format!("pid {}", client.pid())), "who has it");
+            listed.must(text.contains(&format!("why udp/{client_port}")), "the command that explains it");
+            listed.must(text.contains(address), "where");
+        }
+    }
 }

@@ -303,7 +303,7 @@ mod tests {
         let endpoint = crate::Endpoint::Ip { address, port, interface: None };
         let mut socket = crate::Socket::new(Protocol::Tcp, endpoint, crate::State::Listen);
         socket.uid = Some(uid);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default() }
     }
 
     /// Nobody listens elsewhere.

@@ -4,11 +4,13 @@
 //! are a request of their own, and everything else is asked for only where it is wanted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use rustix::net::netlink::SOCK_DIAG;
 
 use super::netlink::{Fault, attributes, dump, u16_at, u32_at, u64_at};
 use crate::os::portable::Table;
+use crate::os::{Detail, Timer};
 use crate::{Family, Protocol, Queue, State};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -74,6 +76,8 @@ pub(super) struct Entry {
     pub(super) cgroup: Option<u64>,
     /// How long a socket in TIME_WAIT stays, in milliseconds.
     pub(super) left: Option<u32>,
+    /// What the kernel reports of a TCP socket besides.
+    pub(super) detail: Detail,
 }
 
 /// The sockets of a table in some states, and of one port where only that is wanted.
@@ -96,9 +100,10 @@ pub(super) fn sockets(table: Table, states: States, port: Option<u16>) -> Result
         return Err(Fault::Malformed("a socket that cannot be read"));
     }
     let mut entries = entries.into_inner();
-    // A dump goes on by position: where sockets come and go, it can meet one twice.
-    entries.sort_by_key(|entry| entry.cookie);
-    entries.dedup_by_key(|entry| entry.cookie);
+    // A dump goes on by position: where sockets come and go, it can meet one twice. The order stays the kernel's: of
+    // sockets that share a port it tells which one is preferred.
+    let mut met = std::collections::HashSet::with_capacity(entries.len());
+    entries.retain(|entry| met.insert(entry.cookie));
     if states == States::Bound {
         for entry in &mut entries {
             entry.state = State::Bound;
@@ -176,7 +181,23 @@ pub(super) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> {
         v6only,
         cgroup: cgroup.filter(|id| *id != 0),
         left: if state == State::TimeWait { u32_at(message, 52) } else { None },
+        detail: match protocol {
+            Protocol::Tcp => Detail { write_queue: Some(limit), timer: timer(message) },
+            _ => Detail::default(),
+        },
     })
+}
+
+/// Returns the timer of a TCP socket and when it expires: idiag_timer, and idiag_expires in milliseconds.
+fn timer(message: &[u8]) -> Option<(Timer, Duration)> {
+    let timer = match *message.get(2)? {
+        1 => Timer::Retransmission,
+        2 => Timer::KeepAlive,
+        3 => Timer::End,
+        4 => Timer::Probe,
+        _ => return None,
+    };
+    Some((timer, Duration::from_millis(u32_at(message, 52)?.into())))
 }
 
 fn state_of(state: u8, protocol: Protocol) -> State {

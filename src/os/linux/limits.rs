@@ -60,6 +60,12 @@ fn parse_ranges(text: &str) -> Vec<RangeInclusive<u16>> {
     text.trim().split(',').filter_map(range).collect()
 }
 
+/// Returns net.ipv4.tcp_fin_timeout.
+pub(in crate::os) fn fin_timeout() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fin_timeout").ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
 /// The longest that a connection of this local port stays in TIME_WAIT.
 pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
     let left = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| {

@@ -69,7 +69,7 @@ pub(super) use holders::held_among;
 pub(super) use holders::holders;
 #[cfg(feature = "cli")]
 pub(super) use limits::limits as ready_limits;
-pub(super) use limits::{limits, time_wait_left};
+pub(super) use limits::{fin_timeout, limits, time_wait_left};
 pub(super) use local_addresses::local_addresses;
 pub(super) use namespace::of_process as network_namespace;
 #[cfg(feature = "cli")]

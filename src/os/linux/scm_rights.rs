@@ -139,7 +139,7 @@ mod tests {
             let endpoint = crate::Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 80, interface: None };
             let mut socket = crate::Socket::new(crate::Protocol::Tcp, endpoint, crate::State::Listen);
             socket.uid = uid;
-            Row { socket, pids: Vec::new(), cgroup: None, file: None }
+            Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default() }
         };
         assert!(sent.can_have(&row(Some(0)), None) && sent.can_have(&row(Some(1000)), None));
         assert!(!sent.can_have(&row(Some(33)), None), "another user's");

@@ -10,7 +10,7 @@ use super::inet_diag::{self, States};
 use super::netlink::Fault;
 use super::{limits, procfs, unix_diag, user_namespace};
 use crate::os::portable::{self, Table};
-use crate::os::{Reader, Request, Row, SocketTable};
+use crate::os::{Detail, Reader, Request, Row, SocketTable};
 use crate::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
 
 /// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
@@ -180,7 +180,7 @@ fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces)
     socket.inode = entry.inode;
     user_namespace::set_user(&mut socket, entry.uid);
     socket.queue = entry.queue;
-    Row { socket, pids: Vec::new(), cgroup: entry.cgroup, file: None }
+    Row { socket, pids: Vec::new(), cgroup: entry.cgroup, file: None, detail: entry.detail }
 }
 
 fn unix_row(entry: unix_diag::Entry) -> Row {
@@ -188,7 +188,7 @@ fn unix_row(entry: unix_diag::Entry) -> Row {
     socket.inode = Some(entry.inode);
     socket.uid = entry.uid;
     socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
-    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file }
+    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: Detail::default() }
 }
 
 fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, Error> {
@@ -207,7 +207,7 @@ fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, 
         socket.peer = listed.peer;
         socket.inode = (inode != 0).then_some(inode);
         user_namespace::set_user(&mut socket, listed.uid);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Detail::default() }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
 }

@@ -168,6 +168,11 @@ pub(super) fn network_namespace(_pid: u32) -> Option<u64> {
     None
 }
 
+/// Not read here.
+pub(super) fn fin_timeout() -> Option<std::time::Duration> {
+    None
+}
+
 /// No policies are read here.
 pub(super) fn policies() -> super::Policies {
     super::Policies::default()

@@ -1,0 +1,91 @@
+//! Whether others may join a UDP port that is in use: real binds with SO_REUSEADDR and SO_REUSEPORT, at addresses where they
+//! take no datagram from anybody.
+//!
+//! A bind beside a socket at a wildcard is tried at a multicast address that is reserved for documentation (RFC 6676) and
+//! that this socket does not join: the kernel checks it against the wildcard as any other address, and nothing is delivered
+//! there. Beside a socket at a multicast address the same one is tried: multicast reaches every member anyway. Beside
+//! sockets at other addresses the wildcard is tried, which the kernel prefers to none of them, unless another socket has a
+//! wildcard: then nothing is tried.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, SockAddr, Type};
+
+use crate::os;
+use crate::verdict::{Asked, Joining};
+use crate::{Protocol, Socket};
+
+/// Of MCAST-TEST-NET.
+const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);
+const UNUSED_IPV6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0xdb8, 0, 0x77);
+
+/// Returns by which options a socket may be bound beside the sockets that overlap what is asked for. `None` if none does, or
+/// where these options do not share a port in this way.
+pub(crate) fn joining(asked: &Asked, sockets: &[&Socket], own_uid: Option<u32>) -> Option<Joining> {
+    if asked.protocol != Protocol::Udp || !os::SERVERS_REUSE || std::env::consts::OS != "linux" {
+        return None;
+    }
+    let overlapping: Vec<&Socket> = sockets.iter().copied().filter(|socket| asked.overlaps(socket)).collect();
+    if overlapping.is_empty() {
+        return None;
+    }
+    let tried = addresses(&overlapping, sockets);
+    let by = |set: &dyn Fn(&socket2::Socket) -> std::io::Result<()>| {
+        let tried = tried.as_ref()?;
+        let mut all = Some(true);
+        for (address, v6only) in tried {
+            match bind(*address, *v6only, asked.port, set) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Some(false),
+                Err(_) => all = None,
+            }
+        }
+        all
+    };
+    let own = overlapping.iter().all(|socket| socket.uid.is_some() && socket.uid == own_uid);
+    Some(Joining {
+        reuse_address: by(&|socket| socket.set_reuse_address(true)),
+        // Only sockets of the same user may join by this one, whatever the others allow.
+        reuse_port: if own { by(&os::reuse_port) } else { None },
+    })
+}
+
+/// Returns where to try a bind that conflicts with each of these sockets and takes nothing from any. `None` if there is no
+/// such place.
+fn addresses(overlapping: &[&Socket], sockets: &[&Socket]) -> Option<Vec<(IpAddr, bool)>> {
+    let mut tried: Vec<(IpAddr, bool)> = Vec::new();
+    let is_wildcard = |socket: &&Socket| {
+        socket.endpoint.address().is_some_and(|address| address.to_canonical().is_unspecified())
+    };
+    let any_wildcard = sockets.iter().any(is_wildcard);
+    for socket in overlapping {
+        let address = socket.endpoint.address()?;
+        let place = match address.to_canonical() {
+            IpAddr::V4(own) if own.is_unspecified() => (UNUSED_IPV4.into(), false),
+            IpAddr::V6(own) if own.is_unspecified() => (UNUSED_IPV6.into(), true),
+            own if own.is_multicast() => (own, true),
+            _ if any_wildcard => return None,
+            IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), false),
+            IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), true),
+        };
+        if !tried.contains(&place) {
+            tried.push(place);
+        }
+    }
+    Some(tried)
+}
+
+fn bind(
+    address: IpAddr,
+    v6only: bool,
+    port: u16,
+    set: &dyn Fn(&socket2::Socket) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = socket2::Socket::new(domain, Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(v6only)?;
+    }
+    set(&socket)?;
+    socket.bind(&SockAddr::from(SocketAddr::new(address, port)))
+}

@@ -1,0 +1,60 @@
+//! Completes targets with this machine's interfaces.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::say;
+use crate::os::{self, Local};
+use crate::target::Interfaces;
+use crate::{Protocol, Target, TargetError};
+
+/// Completes a target whose address needs an interface. The machine's addresses are read for such a one alone. `protocol` is
+/// the one that is asked about, where the target names none.
+pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Target, TargetError> {
+    if !target.address().is_some_and(|address| address.is_ipv6()) {
+        return Ok(target);
+    }
+    let protocol = target.protocol().or(protocol);
+    let address = target.address();
+    let scoped = target.scoped(protocol, &Here::default())?;
+    if let (Some(ignored), Some(address)) = (&scoped.ignored, address) {
+        let ignored = crate::render::escape::escape(&ignored.as_str().into());
+        say("note", &format!("{address} needs no interface: %{ignored} is ignored"));
+    }
+    Ok(scoped.target)
+}
+
+/// This machine, whose addresses are read when they are asked for.
+#[derive(Default)]
+struct Here(std::cell::OnceCell<Vec<Local>>);
+
+impl Here {
+    fn link_locals(&self) -> impl Iterator<Item = (&Local, Ipv6Addr)> {
+        let addresses = self.0.get_or_init(|| os::local_addresses().unwrap_or_default());
+        addresses.iter().filter_map(|local| match local.address {
+            IpAddr::V6(address) if address.is_unicast_link_local() => Some((local, address)),
+            _ => None,
+        })
+    }
+}
+
+impl Interfaces for Here {
+    fn find(&self, name_or_number: &str) -> Option<String> {
+        os::interface_name(name_or_number)
+    }
+
+    fn with_address(&self, address: Ipv6Addr) -> Vec<String> {
+        let having = self.link_locals().filter(|(_, own)| *own == address);
+        let mut names: Vec<String> =
+            having.map(|(local, _)| local.interface.to_string_lossy().into_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn link_local(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.link_locals().map(|(local, _)| local.interface.to_string_lossy().into_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}

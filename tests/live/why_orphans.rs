@@ -1,0 +1,171 @@
+//! `why` about connections that no process holds any more: who has the other end, and how long the kernel keeps them.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+
+use crate::stage::{
+    Answer, Fixture, Look, NOBODY, Need, Steps, holders, in_own_network, ip, listen_strictly, pids, port,
+    until,
+};
+use crate::why::{sentences, standing, verdict, whole};
+use crate::why_limits::{NFT, VETH, nft};
+use serde_json::json;
+
+cases![
+    an_end_that_the_peer_does_not_answer[Need::Linux, Need::Ipv6],
+    an_end_that_waits_for_data_to_be_taken[Need::Linux],
+    an_end_that_is_not_acknowledged[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, NFT],
+    many_clients_are_counted[Need::Linux],
+    a_client_in_another_namespace_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
+];
+
+fn listen(address: &str) -> TcpListener {
+    let address = address.parse().expect("an address and a port");
+    TcpListener::from(listen_strictly(address).expect("listen"))
+}
+
+/// A listener that sets no option, as a server does that cannot be started again at once.
+fn strict(address: &str) -> (TcpListener, u16) {
+    let port = port();
+    (listen(&format!("{address}:{port}")), port)
+}
+
+/// Waits until the connections of a port are in this state, and nobody holds them.
+fn orphaned(target: &str, state: &str) -> Answer {
+    let answer = until(|| {
+        let answer = whole(Look::at(["why", "--json", target]), 1);
+        let there =
+            standing(&answer).iter().all(|socket| socket["state"] == state && holders(socket).is_empty());
+        (there && !standing(&answer).is_empty()).then_some(answer)
+    });
+    let answer = answer.unwrap_or_else(|| panic!("{target} in {state}"));
+    verdict(&answer, "connection");
+    for socket in standing(&answer) {
+        answer.seen.must(socket["uid"] != json!(0), "uid 0 without an inode stands for nobody");
+        answer.seen.must(socket["user"] != json!("root"), "and is not root");
+    }
+    answer
+}
+
+fn an_end_that_the_peer_does_not_answer() {
+    for address in ["127.0.0.1", "[::1]"] {
+        let (listener, port) = strict(address);
+        let client = Fixture::start([format!("client={address}:{port}")]);
+        drop(listener.accept().expect("accept"));
+        drop(listener);
+        let answer = orphaned(&format!("{address}:{port}"), "fin-wait-2");
+        let told = sentences(&answer);
+        answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
+        answer.seen.must(told.contains("tcp_fin_timeout"), "what limits it");
+        answer
+            .seen
+            .must(told.contains("for up to 5") || told.contains("for up to 60 s"), "how long it lasts");
+        answer.seen.must(told.contains("time_wait may follow"), "and what comes then");
+        let end = &answer.document["other_ends"][0];
+        answer.seen.equal(pids(end), vec![client.pid()], "the other end");
+        answer.seen.equal(&end["state"], &json!("close-wait"), "its state");
+    }
+}
+
+fn an_end_that_waits_for_data_to_be_taken() {
+    let (listener, port) = strict("127.0.0.1");
+    let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
+    let (mut connection, _) = listener.accept().expect("accept");
+    connection.set_nonblocking(true).expect("non-blocking");
+    while connection.write(&[0; 65536]).is_ok() {}
+    drop((connection, listener));
+    // At first there is data on its way.
+    let answer = until(|| {
+        let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-1");
+        sentences(&answer).contains("takes no data").then_some(answer)
+    });
+    let answer = answer.expect("a connection whose end is not sent");
+    let told = sentences(&answer);
+    answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
+    answer.seen.must(told.contains("it asks again in"), "when it asks again");
+    answer.seen.must(told.contains("tcp_orphan_retries"), "what limits it");
+    answer.seen.must(!told.contains("tcp_fin_timeout"), "that limit is of another state");
+}
+
+fn an_end_that_is_not_acknowledged() {
+    in_own_network(|| {
+        for (state, port) in [("last-ack", 8081), ("fin-wait-1", 8082), ("closing", 8083)] {
+            let client_first = state == "last-ack";
+            let listener = listen(&format!("127.0.0.1:{port}"));
+            let client = TcpStream::connect(("127.0.0.1", port)).expect("connect");
+            let (connection, _) = listener.accept().expect("accept");
+            if client_first {
+                client.shutdown(std::net::Shutdown::Write).expect("shut down");
+                // It has come when the other side reads the end.
+                let end = std::io::Read::read(&mut &connection, &mut [0]).expect("read");
+                assert_eq!(end, 0);
+            }
+            nft(&format!(
+                "add table ip t{port}; add chain ip t{port} c {{ type filter hook input priority 0; }}; \
+                 add rule ip t{port} c tcp sport {port} drop"
+            ));
+            drop((connection, listener));
+            if state == "closing" {
+                client.shutdown(std::net::Shutdown::Write).expect("shut down");
+            }
+            let answer = orphaned(&format!("127.0.0.1:{port}"), state);
+            let told = sentences(&answer);
+            answer.seen.must(told.contains("acknowledge"), "what it waits for");
+            answer.seen.must(told.contains("it tries again in"), "when it tries again");
+            answer.seen.must(told.contains(&format!("pid {}", std::process::id())), "who has the other end");
+            let follows = told.contains("time_wait may follow");
+            answer.seen.equal(follows, !client_first, "nothing follows where the other end closed first");
+        }
+    });
+}
+
+fn many_clients_are_counted() {
+    let (listener, port) = strict("127.0.0.1");
+    let clients: Vec<Fixture> =
+        (0..6).map(|_| Fixture::start([format!("client=127.0.0.1:{port}")])).collect();
+    for _ in &clients {
+        drop(listener.accept().expect("accept"));
+    }
+    drop(listener);
+    let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-2");
+    answer.seen.equal(standing(&answer).len(), 6, "all of them stand in the way");
+    let ends = answer.document["other_ends"].as_array().cloned().unwrap_or_default();
+    let mut found: Vec<u32> = ends.iter().flat_map(pids).collect();
+    found.sort_unstable();
+    let mut wanted: Vec<u32> = clients.iter().map(Fixture::pid).collect();
+    wanted.sort_unstable();
+    answer.seen.equal(found, wanted, "each other end");
+    answer.seen.must(sentences(&answer).contains("and 2 more"), "the text names some of them");
+}
+
+fn a_client_in_another_namespace_is_found() {
+    in_own_network(|| {
+        let other = Steps::new(["pad=0"]).through(["unshare", "--net"]).start();
+        ip(&format!("link add v0 type veth peer name v1 netns {}", other.pid()));
+        ip("addr add 10.77.0.1/24 dev v0");
+        ip("link set v0 up");
+        let inside = |words: &str| {
+            let mut command = std::process::Command::new("nsenter");
+            command.arg(format!("--net=/proc/{}/ns/net", other.pid())).args(words.split(' '));
+            assert!(command.status().is_ok_and(|status| status.success()), "{words}");
+        };
+        inside("ip addr add 10.77.0.2/24 dev v1");
+        inside("ip link set v1 up");
+        let listener = listen("10.77.0.1:8080");
+        let client = Steps::new(["client=10.77.0.1:8080"])
+            .through(["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", other.pid())])
+            .start();
+        drop(listener.accept().expect("accept"));
+        drop(listener);
+        let answer = orphaned("10.77.0.1:8080", "fin-wait-2");
+        let told = sentences(&answer);
+        answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
+        answer.seen.must(told.contains("in network namespace"), "where");
+        // Who may not look there says only what the address tells.
+        let answer = whole(Look::at(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
+        let told = sentences(&answer);
+        answer
+            .seen
+            .must(told.contains("on another machine or in another network namespace"), "what is known");
+    });
+}
