@@ -256,6 +256,8 @@ pub enum Evidence {
     Table,
     /// macOS: the last process that used the socket. Likely, not certain.
     LastUser,
+    /// macOS: netstat names the process as the last one that used the socket. Likely, not certain.
+    Netstat,
     /// The process belongs to the socket's user, and its descriptors may not be read. Possible, not certain.
     User,
     /// The process's command line names the port, and its descriptors may not be read. Possible, not certain.
@@ -377,11 +379,12 @@ impl Evidence {
         matches!(self, Evidence::Mapping | Evidence::WaitsIn(_) | Evidence::Ring | Evidence::Aio)
     }
 
-    const NAMES: [(Evidence, &'static str); 20] = [
+    const NAMES: [(Evidence, &'static str); 21] = [
         (Evidence::Descriptor, "descriptor"),
         (Evidence::Cgroup, "cgroup"),
         (Evidence::Table, "table"),
         (Evidence::LastUser, "last-user"),
+        (Evidence::Netstat, "netstat"),
         (Evidence::User, "user"),
         (Evidence::Arguments, "arguments"),
         (Evidence::Name, "name"),

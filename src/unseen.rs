@@ -104,6 +104,7 @@ pub(crate) fn why(evidence: Evidence) -> Cow<'static, str> {
     Cow::Borrowed(match evidence {
         Evidence::Cgroup => "by the socket's cgroup",
         Evidence::LastUser => "by last use",
+        Evidence::Netstat => "by last use, as netstat prints it",
         Evidence::Message => "by a message on its way there",
         Evidence::Child => "by a handle inherited from its parent",
         Evidence::Table => "by the system's table",

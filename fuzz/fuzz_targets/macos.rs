@@ -7,9 +7,16 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    let protocol = match kind % 3 {
+    let protocol = match kind % 4 {
         0 => Protocol::Tcp,
         1 => Protocol::Udp,
+        3 => {
+            let (sockets, unread) = system::netstat(bytes);
+            // A row has seven words at least, and ends its line.
+            assert!(sockets.len() * 14 <= bytes.len() + 1 && unread * 4 <= bytes.len());
+            assert!(sockets.iter().all(|(socket, _)| socket.endpoint.port() != Some(0)));
+            return;
+        }
         _ => {
             if let Some(socket) = system::socket_fdinfo(bytes) {
                 assert!(socket.open && socket.last_users.is_none());

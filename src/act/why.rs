@@ -38,6 +38,11 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
     let place = Place::of(&asked);
     let (mut attempts, table) = attempt_and_look(&asked, &place)?;
     let mut gaps = table.gaps;
+    // What may be missing matters if a bind was refused and nothing that was seen explains it.
+    let refused = attempts.iter().any(|attempt| attempt.refused.is_some());
+    if !refused || table.rows.iter().any(|row| asked.overlaps(&row.socket)) {
+        gaps.retain(|gap| gap.reason.as_bytes() != b"bound");
+    }
     attempts.extend(bind::attempt_otherwise(&place));
 
     let connected = table.rows.iter().any(|row| row.socket.state == State::Established);

@@ -24,6 +24,8 @@ mod portable;
 #[cfg(not(target_os = "linux"))]
 mod process_table;
 mod processes;
+#[cfg(any(windows, target_os = "macos", test))]
+mod program_output;
 mod project;
 #[cfg_attr(
     not(all(feature = "cli", target_os = "linux")),

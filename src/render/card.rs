@@ -395,6 +395,7 @@ fn candidates_label(unseen: &Unseen) -> &'static str {
         | Some(
             Evidence::Cgroup
             | Evidence::LastUser
+            | Evidence::Netstat
             | Evidence::Table
             | Evidence::Descriptor
             | Evidence::WaitsIn(_),

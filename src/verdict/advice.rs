@@ -336,6 +336,15 @@ impl Case<'_> {
         known.chain([port.to_string()]).collect::<Vec<_>>().join(",")
     }
 
+    /// What shows the sockets that no table of Windows' IP helper has.
+    fn show_bound(&self) -> String {
+        let port = self.seen.asked.port;
+        format!(
+            "a socket that is bound and does not listen is in no table that allears reads: in PowerShell, \
+             Get-NetTCPConnection -LocalPort {port} -State Bound shows it with its process"
+        )
+    }
+
     fn unknown(&self) -> Vec<String> {
         match (self.refused.map(|refusal| refusal.kind), self.seen.os) {
             (Some(RefusalKind::InUse), "linux") => vec![
@@ -344,7 +353,9 @@ impl Case<'_> {
                     .to_owned(),
                 format!("{} tells when it is free", self.wait_free()),
             ],
+            (Some(RefusalKind::InUse), "windows") => vec![self.show_bound()],
             (Some(RefusalKind::Denied), "windows") => vec![
+                self.show_bound(),
                 "Windows keeps ranges of ports back for Hyper-V and WinNAT: netsh interface ipv4 show \
                  excludedportrange protocol=tcp"
                     .to_owned(),

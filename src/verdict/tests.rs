@@ -161,6 +161,16 @@ fn reserved_forwarded_and_elsewhere() {
     assert_eq!(verdict.kind, VerdictKind::Listening);
     assert!(verdict.facts.iter().any(|fact| fact.contains("SO_EXCLUSIVEADDRUSE")), "{:?}", verdict.facts);
 
+    for refused in [IN_USE, DENIED] {
+        let mut bound = seen(refused, refused, vec![]);
+        bound.os = "windows";
+        bound.limits.unprivileged_from = None;
+        let verdict = judge(bound);
+        assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, Some(false)));
+        let told = verdict.advice.join("; ");
+        assert!(told.contains("Get-NetTCPConnection -LocalPort 80 -State Bound"), "{told}");
+    }
+
     let mut both = seen(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
     both.os = "windows";
     both.limits = Limits { excluded: vec![range(false)], ..Limits::default() };

@@ -12,6 +12,7 @@ cases![
     one_that_takes_no_notice_outlives_the_timeout[],
     half_of_a_pair_in_an_argument_is_kept[],
     a_name_in_other_letters_is_kept[],
+    a_bound_socket_is_a_gap_of_why[],
 ];
 
 const CREATE_NEW_CONSOLE: u32 = 0x10;
@@ -96,4 +97,22 @@ fn a_name_in_other_letters_is_kept() {
     answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!(name), "name");
     let card = Look::at([&target]).run().code(0);
     card.must(card.text().contains(name), "the name, in UTF-8");
+}
+
+fn a_bound_socket_is_a_gap_of_why() {
+    let port = port();
+    let server = Steps::new([format!("bound=127.0.0.1:{port}")]).start();
+    let of_bound = |document: &serde_json::Value| {
+        let gaps = document["gaps"].as_array().cloned().unwrap_or_default();
+        gaps.iter().any(|gap| gap["reason"] == "bound")
+    };
+    let why = |code| Answer::of(Look::at(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
+    let answer = why(1);
+    answer.seen.equal(&answer.document["can_bind"], &json!(false), "whether it can be bound");
+    answer.seen.must(of_bound(&answer.document), "a gap tells what no table has");
+    let all = Look::at(["-a".to_owned(), format!("tcp/{port}")]).answer(3);
+    all.seen.must(of_bound(&all.document), "a gap tells what no table has");
+    drop(server);
+    let answer = why(0);
+    answer.seen.must(!of_bound(&answer.document), "nothing is missing if a bind succeeds");
 }

@@ -84,11 +84,12 @@ fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
 
 /// Who may hold a socket besides those that were seen to.
 fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
-    let Told { open, last_users, .. } = row.told;
+    let Told { open, last_users, by_netstat, .. } = row.told;
+    let evidence = if by_netstat { Evidence::Netstat } else { Evidence::LastUser };
     if !open {
         return None;
     }
-    let candidates = || candidates(last_users.unwrap_or_default(), held);
+    let candidates = || candidates(last_users.unwrap_or_default(), held, evidence);
     let explained = |reason, help: &str, candidates| {
         Some(Unseen { reason, help: Some(help.into()), candidates, kernel: Vec::new() })
     };
@@ -116,14 +117,14 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
 }
 
 /// The processes that used a socket last, those of them that are still there and were not seen to hold it.
-fn candidates(last_users: [u32; 2], held: &[Held]) -> Vec<Candidate> {
+fn candidates(last_users: [u32; 2], held: &[Held], evidence: Evidence) -> Vec<Candidate> {
     let [last, behalf] = last_users;
     let mut pids = vec![last];
     pids.extend((behalf != last).then_some(behalf));
     pids.retain(|pid| *pid != 0 && !held.iter().any(|held| held.process.pid == *pid));
     let named = |pid| {
         let name = kernel::name(pid)?;
-        Some(Candidate { pid, name: name.into(), evidence: Evidence::LastUser })
+        Some(Candidate { pid, name: name.into(), evidence })
     };
     pids.into_iter().filter_map(named).collect()
 }

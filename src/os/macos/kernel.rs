@@ -16,8 +16,8 @@ const PROC_PIDFDSOCKETINFO: c_int = 3;
 /// How often something is asked for again that grew meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// A value of sysctlbyname(3) that has any length.
-pub(super) fn sysctl(name: &CStr) -> io::Result<Vec<u8>> {
+/// A value of sysctlbyname(3) that has any length, and the length that the kernel reported for it before.
+pub(super) fn sysctl(name: &CStr) -> io::Result<(Vec<u8>, usize)> {
     for _ in 0..ATTEMPTS {
         let mut length = 0;
         #[expect(unsafe_code, reason = "the system's own interface")]
@@ -28,6 +28,7 @@ pub(super) fn sysctl(name: &CStr) -> io::Result<Vec<u8>> {
         if known != 0 {
             return Err(io::Error::last_os_error());
         }
+        let reported = length;
         // What comes meanwhile has room.
         length += length / 8 + 4096;
         let mut bytes = vec![0_u8; length];
@@ -38,7 +39,7 @@ pub(super) fn sysctl(name: &CStr) -> io::Result<Vec<u8>> {
         };
         if read == 0 {
             bytes.truncate(length);
-            return Ok(bytes);
+            return Ok((bytes, reported));
         }
         let error = io::Error::last_os_error();
         if error.raw_os_error() != Some(libc::ENOMEM) {

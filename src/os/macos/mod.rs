@@ -5,6 +5,7 @@
 mod holders;
 mod jobs;
 mod kernel;
+mod netstat;
 mod table;
 mod walk;
 
@@ -38,6 +39,8 @@ pub(crate) struct Told {
     open: bool,
     /// Who used it last, and on whose behalf.
     last_users: Option<[u32; 2]>,
+    /// Whether netstat printed it, and no list of the kernel.
+    by_netstat: bool,
 }
 
 #[cfg(feature = "cli")]

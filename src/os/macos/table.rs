@@ -1,14 +1,15 @@
 //! The socket table of macOS: the kernel's own lists, which tell of everybody's sockets, read by sysctl without rights.
-//! Newer versions are reported to tell of the asking process alone, root aside; then the sockets of those processes
-//! whose descriptors may be read take their place, and the rest is a gap.
+//! macOS 27 is reported to tell a user of that user's own sockets alone, root aside; then those of processes whose
+//! descriptors may be read are added, and what netstat prints of others. What nobody tells is a gap.
 
 use nix::net::if_::if_indextoname;
 
 use super::walk::{self, Seen};
-use super::{Told, kernel};
+use super::{Told, kernel, netstat};
+use crate::os::xnu::netstat::{Row as PrintedRow, foreign as others};
 use crate::os::xnu::{Entry, pcblist};
 use crate::os::{Request, Row, SocketTable, users};
-use crate::{Endpoint, Error, ErrorKind, Gap, Protocol, Text};
+use crate::{Endpoint, Error, ErrorKind, Gap, Protocol, Socket, Text};
 
 /// How often a list is read that changes meanwhile.
 const ATTEMPTS: usize = 5;
@@ -17,6 +18,8 @@ const ATTEMPTS: usize = 5;
 struct List {
     entries: Vec<Entry>,
     gaps: Vec<Gap>,
+    /// Whether it is much shorter than the kernel said it would be.
+    shortened: bool,
 }
 
 /// The sockets that a request is about.
@@ -24,31 +27,56 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut whole = SocketTable::empty();
     let mut entries = Vec::new();
     let mut withheld = None;
+    let mut shortened = false;
     for protocol in wanted(request) {
         match list(protocol) {
             Ok(list) => {
                 whole.complete &= list.gaps.is_empty();
                 whole.gaps.extend(list.gaps);
                 entries.extend(list.entries);
+                shortened |= list.shortened && users::own() != Some(0);
             }
             Err(error) => withheld = Some(error),
         }
     }
-    if withheld.is_some() || !tells_of_others(&entries, request) {
+    let mut foreign = Vec::new();
+    if withheld.is_some() || shortened || !tells_of_others(&entries, request) {
         whole.complete = false;
         let walked = walk::sockets().map_err(|error| match withheld.take() {
             Some(withheld) => withheld,
             None => Error::new(ErrorKind::Processes, "cannot list the processes").because(error),
         })?;
-        whole.gaps.push(match withheld {
-            Some(error) => Gap::new("sockets", "error", 1, error.to_string(), Some(HELP)),
-            None => Gap::new("sockets", "permission", 1, WITHHELD, Some(HELP)),
-        });
         whole.gaps.extend(walked.failures());
+        let known = entries.iter().chain(walked.seen.iter().map(|seen| &seen.entry));
+        whole
+            .gaps
+            .extend(withheld.map(|error| Gap::new("sockets", "error", 1, error.to_string(), Some(HELP))));
+        match netstat::printed().map(|printed| (others(&printed.rows, known), printed.unread)) {
+            // Some service of the system is always among them, if it shows others at all.
+            Ok((rows, unread)) if !rows.is_empty() => {
+                foreign = rows;
+                if unread > 0 {
+                    let detail = "rows of netstat whose address is cut, or whose form is not known";
+                    whole.gaps.push(Gap::new("sockets", "unreadable", unread, detail, Some(HELP)));
+                }
+                whole.complete = whole.gaps.is_empty();
+            }
+            Ok(_) => {
+                let detail = format!("{WITHHELD}, and netstat prints none of them to this user");
+                whole.gaps.push(Gap::new("sockets", "permission", 1, detail, Some(HELP)));
+            }
+            Err(why) => {
+                let detail = format!("{WITHHELD}, and {why}");
+                whole.gaps.push(Gap::new("sockets", "permission", 1, detail, Some(HELP)));
+            }
+        }
         add(&mut entries, walked.seen, request);
     }
-    entries.retain(|entry| is_wanted(entry, request));
+    entries.retain(|entry| is_wanted(&entry.socket, request));
     whole.rows = entries.into_iter().map(row).collect();
+    foreign.retain(|row| wanted(request).any(|protocol| protocol == row.socket.protocol));
+    foreign.retain(|row| is_wanted(&row.socket, request));
+    whole.rows.extend(foreign.into_iter().map(printed_row));
     Ok(whole)
 }
 
@@ -69,8 +97,10 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     };
     let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", name.to_string_lossy()));
     let mut last = None;
+    let mut shortened = false;
     for _ in 0..ATTEMPTS {
-        let bytes = kernel::sysctl(name).map_err(|error| attempted().because(error))?;
+        let (bytes, reported) = kernel::sysctl(name).map_err(|error| attempted().because(error))?;
+        shortened = pcblist::is_shortened(reported, bytes.len());
         let list = pcblist::parse(&bytes, protocol).ok_or_else(|| attempted().because("it has no header"))?;
         let settled = list.settled;
         last = Some(list);
@@ -89,7 +119,7 @@ fn list(protocol: Protocol) -> Result<List, Error> {
         let detail = format!("entries of {name} in a form that is not known");
         gaps.push(Gap::new("sockets", "unreadable", list.unread, detail, None));
     }
-    Ok(List { entries: list.entries, gaps })
+    Ok(List { entries: list.entries, gaps, shortened })
 }
 
 /// Whether the lists tell of sockets of other users too. The system's own services have some on every Mac (the one that
@@ -120,8 +150,7 @@ fn add(entries: &mut Vec<Entry>, seen: Vec<Seen>, request: &Request) {
     }
 }
 
-fn is_wanted(entry: &Entry, request: &Request) -> bool {
-    let socket = &entry.socket;
+fn is_wanted(socket: &Socket, request: &Request) -> bool {
     let family = match socket.endpoint.address() {
         Some(address) if address.is_ipv6() => request.ipv6,
         _ => request.ipv4,
@@ -134,7 +163,16 @@ fn row(entry: Entry) -> Row {
     if let (Some(scope), Endpoint::Ip { interface, .. }) = (scope, &mut socket.endpoint) {
         *interface = Some(interface_name(scope));
     }
-    Row { socket, told: Told { generation, open, last_users } }
+    Row { socket, told: Told { generation, open, last_users, by_netstat: false } }
+}
+
+/// A socket that netstat alone tells of. Its user is not printed.
+fn printed_row(row: PrintedRow) -> Row {
+    let PrintedRow { socket, pid, generation } = row;
+    // Pid 0 is the kernel; but it is also what is printed if nobody is known.
+    let last_users = pid.filter(|pid| *pid != 0).map(|pid| [pid, pid]);
+    let generation = generation.unwrap_or(0);
+    Row { socket, told: Told { generation, open: true, last_users, by_netstat: true } }
 }
 
 /// An interface's name, or its number where it has none any more.

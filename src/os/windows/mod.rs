@@ -40,6 +40,10 @@ pub(super) fn restart_policy(_service: &crate::Service) -> Option<super::restart
     None
 }
 
+/// What the tables of the IP helper leave out.
+const BOUND: &str = "TCP sockets that are bound and do not listen cannot be listed: the IP helper has them in no table; \
+    Get-NetTCPConnection -State Bound shows them in PowerShell";
+
 /// The socket table.
 pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     if request.namespaces {
@@ -53,6 +57,10 @@ pub(super) fn sockets(request: &Request) -> Result<SocketTable, Error> {
         Reader::Auto | Reader::Native => portable::collect(request, |table| read(table, request.all))?,
     };
     pinned::merge(&mut whole.rows);
+    if request.all && request.tcp {
+        whole.gaps.push(Gap::new("sockets", "bound", 1, BOUND, None));
+        whole.lacks_bound = true;
+    }
     if request.udp {
         whole.gaps.push(Gap::new(
             "state",

@@ -1,14 +1,12 @@
 //! What Windows tells by its program netsh and by no documented interface. It is run for `why` alone.
 
-use std::io::{self, Read};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use super::{calls, excluded, http_sys};
 use crate::knowledge::FILE_SHARING;
-use crate::os::{Limits, Served, Server, threads};
+use crate::os::program_output::program_output;
+use crate::os::{Limits, Served, Server};
 use crate::{Family, Gap, Listener, Protocol};
 
 /// How long one run of it may take.
@@ -74,74 +72,9 @@ pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>
 
 /// What netsh prints.
 fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
-    run(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
-}
-
-/// What a program prints. One that has not ended by then is ended.
-fn run(command: &mut Command, longest: Duration) -> io::Result<Vec<u8>> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let mut out = child.stdout.take();
-    let (send, printed) = mpsc::channel();
-    let read = move || {
-        let mut printed = Vec::new();
-        let read = out.as_mut().map_or(Ok(0), |out| out.read_to_end(&mut printed)).map(|_| printed);
-        let _ = send.send(read);
-    };
-    if let Err(error) = threads::detach("netsh", read) {
-        child.kill()?;
-        child.wait()?;
-        return Err(error);
-    }
-    let until = Instant::now() + longest;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
-            None => {
-                // It is our own child, and not waited for yet.
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
-            }
-        }
-    };
-    match (status.success(), printed.recv()) {
-        (true, Ok(printed)) => printed,
-        (true, Err(_)) => Err(io::Error::other("what it printed could not be read")),
-        (false, _) => Err(io::Error::other(status.to_string())),
-    }
+    program_output(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
 }
 
 fn not_listed(of: &str, what: &str, why: &str) -> Gap {
     Gap::new(of, "error", 1, format!("{what}: netsh did not list them: {why}"), None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cmd(line: &str) -> Command {
-        let mut command = Command::new("cmd");
-        command.args(["/c", line]);
-        command
-    }
-
-    #[test]
-    fn what_a_program_prints_is_read_to_its_end() {
-        assert_eq!(run(&mut cmd("echo 80"), LONGEST).unwrap().trim_ascii(), b"80");
-        assert!(run(&mut cmd("exit 3"), LONGEST).is_err());
-        assert!(run(&mut Command::new("allears-is-no-such-program"), LONGEST).is_err());
-    }
-
-    #[test]
-    fn one_that_does_not_end_is_not_waited_for() {
-        let began = Instant::now();
-        let endless = "for /l %i in (1,0,2) do @ver>nul";
-        let error = run(&mut cmd(endless), Duration::from_millis(100)).unwrap_err();
-        assert!(
-            error.kind() == io::ErrorKind::TimedOut && began.elapsed() < Duration::from_secs(30),
-            "{error}"
-        );
-    }
 }

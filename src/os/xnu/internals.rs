@@ -1,6 +1,6 @@
 //! What fuzz targets may call. It reads bytes on any system and asks no kernel.
 
-use super::{Entry, pcblist, socket_fdinfo};
+use super::{Entry, netstat, pcblist, socket_fdinfo};
 use crate::{Protocol, Socket};
 
 /// A socket as the kernel of macOS tells of it.
@@ -29,6 +29,12 @@ impl From<Entry> for KernelSocket {
 pub fn pcblist(bytes: &[u8], protocol: Protocol) -> Option<(Vec<KernelSocket>, usize, bool)> {
     let list = pcblist::parse(bytes, protocol)?;
     Some((list.entries.into_iter().map(KernelSocket::from).collect(), list.unread, list.settled))
+}
+
+/// The sockets that `netstat -anv` prints, each with its pid, and how many rows could not be read.
+pub fn netstat(text: &[u8]) -> (Vec<(Socket, Option<u32>)>, usize) {
+    let printed = netstat::parse(text);
+    (printed.rows.into_iter().map(|row| (row.socket, row.pid)).collect(), printed.unread)
 }
 
 /// The socket of one descriptor.

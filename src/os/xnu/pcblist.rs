@@ -23,6 +23,22 @@ pub(in crate::os) struct List {
     pub(in crate::os) unread: usize,
 }
 
+/// Whether a list holds much less than the kernel said it would: `reported` is the length that the sizing call returned,
+/// `read` that of the list. macOS 27 reports the length for all sockets and gives callers other than root their own.
+///
+/// The sizing call adds an eighth (tcp_pcblist_n of bsd/netinet/tcp_subr.c), and sockets that come and go make some
+/// difference; less than half is neither.
+#[cfg(any(target_os = "macos", test))]
+pub(in crate::os) fn is_shortened(reported: usize, read: usize) -> bool {
+    let generations = 2 * GENERATION_LENGTH;
+    let reported = reported.saturating_sub(generations) / 9 * 8;
+    reported >= LEAST && read.saturating_sub(generations) < reported / 2
+}
+
+/// Some ten sockets. Of fewer nothing is concluded.
+#[cfg(any(target_os = "macos", test))]
+const LEAST: usize = 10 * 400;
+
 /// The records of one socket, as far as they are there.
 #[derive(Debug, Clone, Copy, Default)]
 struct Group<'a> {
@@ -207,6 +223,17 @@ mod tests {
         let mut read = parse(&list(&[written.group()]), protocol).unwrap();
         assert!(read.settled && read.unread == 0 && read.entries.len() == 1, "{read:?}");
         read.entries.remove(0)
+    }
+
+    #[test]
+    fn a_list_that_is_shorter_than_it_was_said_to_be() {
+        let all = 48 + 300 * 616;
+        let said = all + (all - 48) / 8;
+        assert!(is_shortened(said, 48), "the headers alone");
+        assert!(is_shortened(said, 48 + 30 * 616), "one's own sockets");
+        assert!(!is_shortened(said, all));
+        assert!(!is_shortened(said, 48 + 250 * 616), "some were closed meanwhile");
+        assert!(!is_shortened(48, 48) && !is_shortened(0, 0) && !is_shortened(48 + 2 * 616, 48));
     }
 
     #[test]
