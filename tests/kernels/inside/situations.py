@@ -659,6 +659,9 @@ SITUATIONS = [
     Listed("another network namespace: first thread has ended",
            lambda: fixture("namespace=net", "tcp=127.0.0.1:2026", "leave-main"), "tcp/2026",
            options=("--all-namespaces",), hidden_from_user=True),
+    Listed("another network namespace: kept by a message",
+           lambda: fixture("namespace=net", "tcp=127.0.0.1:2027", "network-message", "leave-network"), "tcp/2027",
+           unseen="in-flight", options=("--all-namespaces",), shown_since=(6, 19), hidden_from_user=True),
     *(Listed(f"no descriptor: {how}", lambda how=how: server(without_descriptor(how, 2042)), "2042", candidate=True)
       for how in ("accept", "recv", "poll", "io_uring", "mapping")),
     Listed("a zombie of the same user", lambda: together(zombie(), server(tcp("127.0.0.1", 2015))), "tcp/2015"),
