@@ -1,7 +1,7 @@
 //! Listeners that are in no descriptor table: a thread waits on them in a system call, a ring or a mapping has them.
 //! Their process is named as a candidate, with what tells so; nobody says that the kernel has them.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, port};
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, port, until};
 use serde_json::{Value, json};
 
 cases![
@@ -15,7 +15,9 @@ cases![
     a_mapping_is_named[Need::Linux],
     why_and_free_name_the_same[Need::Linux],
     a_message_for_another_user_explains_nothing[Need::Linux, Need::Root, Need::IoUring],
+    a_message_is_told_alike_everywhere[Need::Linux],
     a_user_sees_its_own[Need::Linux, Need::Root],
+    a_zombie_is_no_candidate[Need::Linux, Need::Root],
 ];
 
 /// The pids of those who may have it for this reason.
@@ -144,6 +146,48 @@ fn a_message_for_another_user_explains_nothing() {
     let unseen = &answer.only()["unseen"];
     let receivers = candidates(unseen, "message");
     answer.seen.must(!receivers.contains(&sender.pid().into()), "that message cannot hold it");
+}
+
+fn a_message_is_told_alike_everywhere() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
+    let target = format!("tcp/{port}");
+    let named = format!("(pid {})", server.pid());
+    // Other tests hide sockets of the same user for moments, and theirs may be the ones.
+    let alike = || {
+        let card = Look::at([&target]).run().code(0);
+        let why = Look::at(["why", &target]).run().code(1);
+        let free = Look::at(["free", "--dry-run", &target]).run().code(3);
+        why.must(
+            !why.text().contains("kernel") && !why.text().contains("tunnel"),
+            "no advice about the kernel",
+        );
+        let all = card.text().contains("in a message that nobody has received yet")
+            && why.text().contains("held by a message that nobody has received yet")
+            && free.errors().contains("in a message that is not received yet");
+        let receiver = [card.text(), why.text(), &free.errors()].iter().all(|text| text.contains(&named));
+        (all && receiver).then_some(())
+    };
+    until(alike).expect("the card, why and free name the message and its receiver");
+}
+
+/// A process that was not waited for is of the socket's user, and holds nothing.
+fn a_zombie_is_no_candidate() {
+    const SOMEBODY: u32 = 4321;
+    let port = port();
+    let steps = [format!("tcp=127.0.0.1:{port}"), "zombie".to_owned()];
+    let server = Steps::new(steps).user(Some(SOMEBODY)).start();
+    let zombie = server.children().first().copied().expect("a child");
+    let ended = || {
+        let stat = std::fs::read_to_string(format!("/proc/{zombie}/stat")).expect("nobody waits for it");
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')).then_some(())
+    };
+    until(ended).expect("the child ends");
+    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let all = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+    let pids: Vec<u64> = all.iter().filter_map(|candidate| candidate["pid"].as_u64()).collect();
+    answer.seen.must(pids.contains(&server.pid().into()), "the server");
+    answer.seen.must(!pids.contains(&zombie.into()), "not the zombie");
 }
 
 /// Somebody who may not read what other users' threads do.
