@@ -244,7 +244,7 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             let container = listeners.iter().find_map(|listener| listener.container.as_ref());
             let to = container.map_or_else(
                 || "elsewhere".to_owned(),
-                |container| format!("the container {}", words::container(container)),
+                |container| format!("the {}", words::container_or_pod(container)),
             );
             format!("is not free: no process holds it, but connections to it are passed on to {to}")
         }

@@ -108,7 +108,7 @@ impl Card<'_> {
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();
             let to = to.map_or_else(String::new, |container| {
-                format!(" to container {} ({})", words::container(container), escape(&container.runtime))
+                format!(" to {} ({})", words::container_or_pod(container), escape(&container.runtime))
             });
             return format!("{subject} is forwarded{to}");
         }
@@ -375,7 +375,8 @@ fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
 }
 
 fn container_line(container: &crate::Container) -> String {
-    let name = words::container(container);
+    let of_pod = words::container_or_pod(container);
+    let name = of_pod.strip_prefix("container ").unwrap_or(&of_pod);
     let image =
         container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));

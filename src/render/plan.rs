@@ -87,7 +87,7 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
         Note::Forwarded { listener, command } => {
             let to = listener.container.as_ref().map_or_else(
                 || "elsewhere".to_owned(),
-                |container| format!("the container {}", words::container(container)),
+                |container| format!("the {}", words::container_or_pod(container)),
             );
             let stop = command.as_deref().and_then(shell::line);
             let stop = stop.map_or_else(String::new, |stop| format!(": {stop} stops that"));

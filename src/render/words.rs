@@ -318,6 +318,15 @@ pub(crate) fn container(container: &Container) -> String {
     container.name.as_ref().map_or_else(id, escape)
 }
 
+/// A container with what it is: `container web-1`, or `pod 3a2b1c0d9e8f` for the infra container of a pod, which holds the
+/// ports of all the others.
+pub(crate) fn container_or_pod(container: &Container) -> String {
+    match container.name.as_ref().and_then(relay::pod_of_infra) {
+        Some(pod) => format!("pod {}", escape(&pod)),
+        None => format!("container {}", self::container(container)),
+    }
+}
+
 /// What tells a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
@@ -326,7 +335,7 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     if let Some(container) = container {
         let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
         let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
-        return format!("container {}{}{port}", self::container(container), project.unwrap_or_default());
+        return format!("{}{}{port}", container_or_pod(container), project.unwrap_or_default());
     }
     let command = first.and_then(|process| process.command.as_deref());
     let proxied = command.filter(|_| first.is_some_and(|process| process.name.as_bytes() == b"docker-proxy"));
@@ -438,6 +447,27 @@ pub(crate) fn conditions(listener: &Listener) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pods_are_named_by_the_pod() {
+        let container = |name: Option<&str>| Container {
+            runtime: "podman".into(),
+            id: "4f1d5a0c9b7e83264f1d5a0c9b7e8326".into(),
+            uid: None,
+            name: name.map(Text::from),
+            image: None,
+            port: None,
+            compose: None,
+        };
+        for (name, expected) in [
+            (Some("web"), "container web"),
+            (Some("3a2b1c0d9e8f-infra"), "pod 3a2b1c0d9e8f"),
+            (Some("my-infra"), "container my-infra"),
+            (None, "container 4f1d5a0c9b7e"),
+        ] {
+            assert_eq!(container_or_pod(&container(name)), expected);
+        }
+    }
 
     #[test]
     fn times() {

@@ -150,10 +150,13 @@ pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
     }
 }
 
-/// `container web-1, port 80 inside`
+/// `container web-1, port 80 inside`, `pod 3a2b1c0d9e8f`
 fn destination(container: &Container) -> String {
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-    format!("container {}{port}", container_name(container))
+    match container.name.as_ref().and_then(relay::pod_of_infra) {
+        Some(pod) => format!("pod {}{port}", pod.to_string_lossy()),
+        None => format!("container {}{port}", container_name(container)),
+    }
 }
 
 /// Where a proxy passes connections on to, as its command line says.
