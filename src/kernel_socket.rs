@@ -115,11 +115,6 @@ impl KernelSocketKind {
 }
 
 impl KernelSocket {
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(crate) fn new(kind: KernelSocketKind) -> KernelSocket {
-        KernelSocket { kind, interface: None, id: None, namespace: None }
-    }
-
     /// Returns the commands that close `socket`, the mildest first. They are run in the namespace of the interface.
     ///
     /// Source: which operation of a device opens and closes its socket is in the kernel's drivers/net; each command was
@@ -289,7 +284,7 @@ mod tests {
     }
 
     fn interface(kind: KernelSocketKind, name: &str) -> KernelSocket {
-        KernelSocket { interface: Some(name.into()), ..KernelSocket::new(kind) }
+        KernelSocket { kind, interface: Some(name.into()), id: None, namespace: None }
     }
 
     #[test]
@@ -327,7 +322,7 @@ mod tests {
         let lines = release_lines(&two, &wildcard);
         assert_eq!(lines[0], "ip link set vx0 down closes the socket once nothing else shares it");
         assert!(lines[2].starts_with("in the network namespace blue, ip link set vx1 down"));
-        let fou = [KernelSocket::new(KernelSocketKind::Fou)];
+        let fou = [KernelSocket { interface: None, ..interface(KernelSocketKind::Fou, "") }];
         assert_eq!(
             release_lines(&fou, &socket(Protocol::Udp, Ipv6Addr::LOCALHOST, 5555)),
             ["ip fou del port 5555 -6 local ::1 closes the socket"]

@@ -26,6 +26,12 @@ cases![
         Need::Program("setpriv"),
         Need::VXLAN
     ],
+    a_tunnel_that_was_moved_is_found_where_it_is[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::VXLAN
+    ],
     an_endpoint_of_mptcp_is_named[Need::Linux, Need::Root, Need::Program("nsenter"), MPTCP_ENDPOINTS],
 ];
 
@@ -158,6 +164,25 @@ fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
             answer.seen.equal(kernel(process), vec![], "unseen.kernel");
         }
     }
+}
+
+/// The socket stays in the namespace that the interface was made in.
+fn a_tunnel_that_was_moved_is_found_where_it_is() {
+    let before = Fixture::start(["namespace=net", "run=ip link add vx0 type vxlan id 42 dstport 4789"]);
+    let after = Fixture::start(["namespace=net", "udp=127.0.0.1:4790"]);
+    let run = |pid: u32, words: &[&str]| {
+        let target = format!("--target={pid}");
+        let done = std::process::Command::new("nsenter").args([&target, "--net"]).args(words).status();
+        assert!(done.expect("run nsenter").success(), "{words:?}");
+    };
+    run(before.pid(), &["ip", "link", "set", "vx0", "netns", &after.pid().to_string()]);
+    run(after.pid(), &["ip", "link", "set", "vx0", "up"]);
+    let answer = Look::at(["udp/4789"]).inside(before.pid(), ["net"]).answer(0);
+    must_be_the_kernels(&answer, &[vxlan("vx0")]);
+    let place = &answer.only()["unseen"]["kernel"][0]["namespace"];
+    let number = std::fs::read_link(format!("/proc/{}/ns/net", after.pid())).expect("read a link");
+    answer.seen.equal(place, &json!(number.to_string_lossy()), "the namespace of the interface");
+    Look::at(["udp/4789"]).inside(after.pid(), ["net"]).run().code(1);
 }
 
 fn an_endpoint_of_mptcp_is_named() {

@@ -22,7 +22,7 @@ pub(super) use services::{parse_portlist, parse_registrations, parse_rxrpc};
 use links::Link;
 
 use super::netlink::dump;
-use crate::{Endpoint, Family, KernelSocket, Protocol, Socket};
+use crate::{Endpoint, Family, KernelSocket, KernelSocketKind, Protocol, Socket};
 
 /// How well a source shows that a socket is the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,11 @@ impl Claims {
     }
 }
 
+/// A part of the kernel of which nothing but its kind is known.
+fn of_kind(kind: KernelSocketKind) -> KernelSocket {
+    KernelSocket { kind, interface: None, id: None, namespace: None }
+}
+
 /// Every network interface of this thread's namespace.
 fn links() -> Vec<Link> {
     const RTM_NEWLINK: u16 = 16;
@@ -139,7 +144,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::{KernelSocketKind, State, Text};
+    use crate::{State, Text};
 
     fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
         let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };
@@ -155,7 +160,7 @@ mod tests {
             family,
             bound,
             strength: Strength::Reported,
-            kernel: KernelSocket::new(KernelSocketKind::Vxlan),
+            kernel: of_kind(KernelSocketKind::Vxlan),
         };
         let any4: IpAddr = Ipv4Addr::UNSPECIFIED.into();
         let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
@@ -188,10 +193,7 @@ mod tests {
             family: None,
             bound: Bound::Wildcard,
             strength: Strength::Reported,
-            kernel: KernelSocket {
-                interface: Some(name.into()),
-                ..KernelSocket::new(KernelSocketKind::Vxlan)
-            },
+            kernel: KernelSocket { interface: Some(name.into()), ..of_kind(KernelSocketKind::Vxlan) },
         };
         let claims = Claims(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
         let found =

@@ -10,7 +10,7 @@ use rustix::net::netlink::GENERIC;
 
 use super::super::netlink::{ask, attributes, dump, u16_at, u32_at};
 use super::links::{Link, address, text};
-use super::{Bound, Claim, Strength};
+use super::{Bound, Claim, Strength, of_kind};
 use crate::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 
 /// A message of one of these families, after the header of netlink.
@@ -161,7 +161,7 @@ fn wireguard(link: &Link, port: Option<u16>) -> Option<Claim> {
         family: None,
         bound: Bound::Wildcard,
         strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
-        kernel: KernelSocket { interface: Some(link.name.clone()), ..KernelSocket::new(link.kind) },
+        kernel: KernelSocket { interface: Some(link.name.clone()), ..of_kind(link.kind) },
     })
 }
 
@@ -192,7 +192,7 @@ fn fou(bytes: &[u8]) -> Option<Claim> {
         family: Some(family),
         bound: bound(local),
         strength: Strength::Reported,
-        kernel: KernelSocket::new(kind),
+        kernel: of_kind(kind),
     })
 }
 
@@ -220,7 +220,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
         family: None,
         bound: bound(local),
         strength: Strength::Fixed,
-        kernel: KernelSocket { id: Some(id?), ..KernelSocket::new(KernelSocketKind::L2tp) },
+        kernel: KernelSocket { id: Some(id?), ..of_kind(KernelSocketKind::L2tp) },
     })
 }
 
@@ -250,7 +250,7 @@ fn mptcp(bytes: &[u8]) -> Vec<Claim> {
                 family: None,
                 bound: Bound::Address(at),
                 strength: Strength::Reported,
-                kernel: KernelSocket { id: Some(id), ..KernelSocket::new(KernelSocketKind::Mptcp) },
+                kernel: KernelSocket { id: Some(id), ..of_kind(KernelSocketKind::Mptcp) },
             });
         }
     });
@@ -286,7 +286,7 @@ fn nfsd(bytes: &[u8]) -> Vec<Claim> {
                 family: Some(if at.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
                 bound: bound(Some(at.ip())),
                 strength: Strength::Reported,
-                kernel: KernelSocket::new(KernelSocketKind::Nfsd),
+                kernel: of_kind(KernelSocketKind::Nfsd),
             });
         }
     });

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::netlink::{attributes, u16_at, u32_at};
-use super::{Bound, Claim, Strength};
+use super::{Bound, Claim, Strength, of_kind};
 use crate::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 
 /// The ports of the GPRS tunneling protocol, which the kernel's driver does not let anyone choose (drivers/net/gtp.c).
@@ -107,7 +107,7 @@ fn data_of(kind: &[u8], data: &[u8]) -> Option<Data> {
 impl Link {
     /// The sockets that it has by what its message reports.
     pub(super) fn claims(&self) -> Vec<Claim> {
-        let kernel = KernelSocket { interface: Some(self.name.clone()), ..KernelSocket::new(self.kind) };
+        let kernel = KernelSocket { interface: Some(self.name.clone()), ..of_kind(self.kind) };
         let claim = |port, strength| Claim {
             protocol: Protocol::Udp,
             port,

@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::super::namespace;
 use super::super::netlink::{attributes, dump, u32_at};
 use super::links::text;
-use super::{Bound, Claim, Strength};
+use super::{Bound, Claim, Strength, of_kind};
 use crate::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
@@ -64,7 +64,7 @@ fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelS
         family,
         bound: Bound::Wildcard,
         strength: Strength::Reported,
-        kernel: KernelSocket::new(kind),
+        kernel: of_kind(kind),
     }
 }
 
@@ -124,7 +124,7 @@ fn rxe(first: bool) -> Vec<Claim> {
     }
     let claim = |device: Option<Text>, strength| Claim {
         strength,
-        kernel: KernelSocket { interface: device, ..KernelSocket::new(KernelSocketKind::Rxe) },
+        kernel: KernelSocket { interface: device, ..of_kind(KernelSocketKind::Rxe) },
         ..reported(Protocol::Udp, ROCE_PORT, None, KernelSocketKind::Rxe)
     };
     let devices: Vec<(Text, bool)> = rdma_devices().into_iter().filter(|(name, _)| is_rxe(name)).collect();
@@ -214,7 +214,7 @@ fn nfs_callback() -> Option<Claim> {
         family: None,
         bound: Bound::Wildcard,
         strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
-        kernel: KernelSocket::new(KernelSocketKind::NfsCallback),
+        kernel: of_kind(KernelSocketKind::NfsCallback),
     })
 }
 
