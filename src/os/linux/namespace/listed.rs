@@ -16,9 +16,11 @@ const PART: usize = 256;
 #[repr(C)]
 struct Request {
     size: u32,
-    kind: u32,
+    spare: u32,
     /// The last one of the part before.
     after: u64,
+    kind: u32,
+    spare_too: u32,
     /// 0: those of every user namespace.
     user_namespace: u64,
 }
@@ -55,9 +57,11 @@ fn ids() -> Result<Vec<u64>, Errno> {
     let mut ids = Vec::new();
     loop {
         let request = Request {
-            size: 24,
-            kind: libc::CLONE_NEWNET.cast_unsigned(),
+            size: 32,
+            spare: 0,
             after: ids.last().copied().unwrap_or(0),
+            kind: libc::CLONE_NEWNET.cast_unsigned(),
+            spare_too: 0,
             user_namespace: 0,
         };
         let mut part = [0_u64; PART];
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_list_has_this_namespace() {
-        assert_eq!(size_of::<Request>(), 24);
+        assert_eq!(size_of::<Request>(), 32);
         assert_eq!(size_of::<Handle>(), 24);
         let Some((namespaces, failed)) = namespaces() else {
             eprintln!("skipped: needs Linux 6.19");
