@@ -47,10 +47,8 @@ pub(crate) enum Usability {
     #[default]
     Usable,
     /// Duplicate address detection (RFC 4862) has not ended. Until then the kernel refuses to bind it.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
     Tentative,
     /// Duplicate address detection found another machine that has it. The kernel refuses to bind it.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
     Duplicate,
 }
 

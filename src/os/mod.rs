@@ -247,7 +247,6 @@ pub(crate) struct Detail {
 
 /// What a timer of a TCP socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "not read there"))]
 pub(crate) enum Timer {
     /// The kernel sends again what was not acknowledged.
     Retransmission,
