@@ -40,7 +40,8 @@ pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
         return Some(name_or_number.to_owned());
     }
     let name = nix::net::if_::if_indextoname(name_or_number.parse().ok()?).ok()?;
-    name.into_string().ok()
+    // Of a number that no interface has some C libraries give an empty name.
+    name.into_string().ok().filter(|name| !name.is_empty())
 }
 
 /// The addresses of this machine.
