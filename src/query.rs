@@ -180,6 +180,7 @@ impl Query {
         let request = os::Request {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
+            udplite: selection.wants(Protocol::UdpLite),
             rare: selection.wants(Protocol::Sctp),
             unix: selection.wants(Protocol::Unix),
             ipv4: selection.ipv4 || !selection.ipv6,

@@ -14,6 +14,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// UDP-Lite, which has ports of its own, apart from UDP's (RFC 3828). Linux only, and no longer in the newest kernels.
+    UdpLite,
     /// SCTP, where the kernel has it. Linux only.
     Sctp,
     /// DCCP, where the kernel has it. Linux only.
@@ -192,6 +194,7 @@ impl Protocol {
         match self {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
+            Protocol::UdpLite => "udplite",
             Protocol::Sctp => "sctp",
             Protocol::Dccp => "dccp",
             Protocol::Unix => "unix",
@@ -199,9 +202,22 @@ impl Protocol {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Protocol> {
-        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Dccp, Protocol::Unix]
+        [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Sctp, Protocol::Dccp, Protocol::Unix]
             .into_iter()
             .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether its sockets receive without a connection: UDP and UDP-Lite.
+    pub(crate) fn is_datagram(self) -> bool {
+        matches!(self, Protocol::Udp | Protocol::UdpLite)
+    }
+
+    /// What stands before a port for `why`, `free` and `wait`, which mean TCP if nothing does: `udp/`.
+    pub(crate) fn prefix(self) -> String {
+        match self {
+            Protocol::Tcp | Protocol::Unix => String::new(),
+            other => format!("{}/", other.as_str()),
+        }
     }
 }
 
@@ -378,7 +394,7 @@ impl Socket {
     pub fn is_listener(&self) -> bool {
         match self.protocol {
             _ if self.state == State::Forwarded => true,
-            Protocol::Udp => self.state == State::Bound,
+            Protocol::Udp | Protocol::UdpLite => self.state == State::Bound,
             Protocol::Tcp | Protocol::Sctp | Protocol::Dccp | Protocol::Unix => self.state == State::Listen,
         }
     }

@@ -278,7 +278,7 @@ impl Sorted {
         for listener in sockets.iter().filter(may_be) {
             let place = match (listener.socket.state, listener.socket.protocol) {
                 _ if listener.socket.is_listener() => &mut sorted.listening,
-                (State::Bound, _) | (State::Closed, Protocol::Udp) => &mut sorted.bound,
+                (State::Bound, _) | (State::Closed, Protocol::Udp | Protocol::UdpLite) => &mut sorted.bound,
                 (State::TimeWait, _) => &mut sorted.time_wait,
                 _ => &mut sorted.connections,
             };

@@ -15,6 +15,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::verdict::Asked;
 use crate::{Protocol, os};
 
+/// The number of UDP-Lite (RFC 3828).
+const IPPROTO_UDPLITE: i32 = 136;
+
 /// The options under which a bind is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Options {
@@ -188,8 +191,10 @@ fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: Options) -> i
 
 fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socket> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let kind = if protocol == Protocol::Udp { Type::DGRAM } else { Type::STREAM };
-    let socket = Socket::new(domain, kind, None)?;
+    let kind = if protocol.is_datagram() { Type::DGRAM } else { Type::STREAM };
+    // A port of UDP says nothing of the same port of UDP-Lite.
+    let number = (protocol == Protocol::UdpLite).then(|| socket2::Protocol::from(IPPROTO_UDPLITE));
+    let socket = Socket::new(domain, kind, number)?;
     if address.is_ipv6() {
         socket.set_only_v6(v6only)?;
     }

@@ -11,6 +11,7 @@ pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Resul
     let mut table = os::sockets(&Request {
         tcp: protocol == Protocol::Tcp,
         udp: protocol == Protocol::Udp,
+        udplite: protocol == Protocol::UdpLite,
         rare: false,
         unix: protocol == Protocol::Unix,
         ipv4: true,

@@ -104,7 +104,7 @@ pub(crate) fn is_one_port(targets: &[Target]) -> bool {
 pub(super) fn has_port(socket: &Socket) -> bool {
     socket.is_listener()
         || socket.state == State::Bound
-        || (socket.state == State::Closed && socket.protocol == Protocol::Udp)
+        || (socket.state == State::Closed && socket.protocol.is_datagram())
 }
 
 fn has_no_holder(listener: &Listener) -> bool {
@@ -318,7 +318,7 @@ fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
         return Ok(of);
     }
     let mut rows = Vec::new();
-    for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Unix] {
+    for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Unix] {
         // A table that cannot be read says nothing of what goes as well; the plan is not wrong without it.
         if let Ok(table) = observe::sockets(protocol, None, false) {
             rows.extend(table.rows.into_iter().filter(|row| row.socket.is_listener()));

@@ -160,7 +160,11 @@ pub(crate) fn is_refused(target: &Target) -> bool {
 
 /// The listeners of the same port and the other protocol.
 pub(crate) fn listeners_of_other_protocol(asked: &Asked) -> Result<Vec<Listener>, Error> {
-    let other = if asked.protocol == Protocol::Tcp { Protocol::Udp } else { Protocol::Tcp };
+    let other = match asked.protocol {
+        Protocol::Tcp => Protocol::Udp,
+        Protocol::UdpLite => return Ok(Vec::new()),
+        _ => Protocol::Tcp,
+    };
     let rows = observe::sockets(other, Some(asked.port), false)?.rows;
     Ok(observe::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
 }
@@ -187,7 +191,7 @@ fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
     let has_port = |row: &Row| {
         row.socket.is_listener()
             || row.socket.state == State::Bound
-            || (row.socket.state == State::Closed && row.socket.protocol == Protocol::Udp)
+            || (row.socket.state == State::Closed && row.socket.protocol.is_datagram())
     };
     let taken = rows.iter().any(|row| has_port(row) && asked.overlaps(&row.socket));
     let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);

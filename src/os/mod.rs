@@ -189,6 +189,9 @@ pub(crate) const SHELL: Shell = if cfg!(windows) { Shell::Windows } else { Shell
 pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
+    /// UDP-Lite, where the system has it.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has it"))]
+    pub(crate) udplite: bool,
     /// SCTP and DCCP, where the system has them.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has them"))]
     pub(crate) rare: bool,

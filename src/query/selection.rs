@@ -66,9 +66,19 @@ impl Selection {
         paths
     }
 
+    /// Whether a target names this protocol.
+    fn names_protocol(&self, protocol: Protocol) -> bool {
+        self.targets.iter().any(|target| target.protocol() == Some(protocol))
+    }
+
     pub(super) fn wants(&self, protocol: Protocol) -> bool {
         match self.protocols.is_empty() {
+            // UDP-Lite is not UDP: nobody means it who does not say so.
+            true if protocol == Protocol::UdpLite => self.all || self.names_protocol(protocol),
             true => protocol != Protocol::Unix || self.targets.iter().any(Target::is_unix),
+            false if protocol == Protocol::UdpLite => {
+                self.names_protocol(protocol) || self.protocols.contains(&protocol)
+            }
             false => {
                 let unix = protocol == Protocol::Unix && self.targets.iter().any(Target::is_unix);
                 unix || self.protocols.contains(&protocol)
@@ -86,7 +96,7 @@ impl Selection {
         let exposed = || matches!(socket.exposure(), crate::Exposure::All | crate::Exposure::Address);
         self.wants(socket.protocol)
             && (self.all || socket.is_listener())
-            && (self.all || socket.state != State::Bound || socket.protocol == Protocol::Udp)
+            && (self.all || socket.state != State::Bound || socket.protocol.is_datagram())
             && family
             && (!self.exposed || exposed())
     }

@@ -457,8 +457,8 @@ fn unseen(listener: &Listener) -> String {
     let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
         let port = listener.socket.endpoint.port().filter(|_| help.as_bytes().starts_with(b"sudo "));
         let free = port.and_then(|port| {
-            let udp = if listener.socket.protocol == Protocol::Udp { "udp/" } else { "" };
-            shell::allears_with_rights(&["free", &format!("{udp}{port}")])
+            let protocol = listener.socket.protocol.prefix();
+            shell::allears_with_rights(&["free", &format!("{protocol}{port}")])
         });
         match free {
             Some(free) => format!("; {free} sees them"),
@@ -503,7 +503,7 @@ pub(crate) fn place(socket: &Socket) -> String {
 
 /// The target as one would type it for `free`.
 pub(crate) fn target(asked: &Asked) -> String {
-    let protocol = if asked.protocol == Protocol::Udp { "udp/" } else { "" };
+    let protocol = asked.protocol.prefix();
     format!("{protocol}{}", asked.port)
 }
 

@@ -17,10 +17,7 @@ impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
         let seen = self.seen;
         let (port, protocol) = (seen.asked.port, seen.asked.protocol);
-        let target = match protocol {
-            Protocol::Udp => format!("udp/{port}"),
-            _ => port.to_string(),
-        };
+        let target = format!("{}{port}", protocol.prefix());
         let linux = seen.os == "linux";
         match self.kind {
             VerdictKind::Reserved if self.can_bind == Some(false) => {

@@ -146,7 +146,7 @@ impl Case<'_> {
         let what = match (self.kind, socket.state) {
             (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
             (_, State::Listen) => "listens on",
-            (_, State::Bound) if socket.protocol == Protocol::Udp => "receives on",
+            (_, State::Bound) if socket.protocol.is_datagram() => "receives on",
             (_, State::Bound) => match self.seen.past(socket) {
                 Some(Past::OnlyBound) => "has bound, and never listened on,",
                 _ => "has bound, and does not listen on,",

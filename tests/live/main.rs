@@ -128,6 +128,8 @@ mod states;
 #[cfg(unix)]
 mod supervisors;
 mod targets;
+#[cfg(target_os = "linux")]
+mod udplite;
 #[cfg(unix)]
 mod units;
 #[cfg(unix)]
@@ -260,6 +262,8 @@ const READY: &[Cases] = &[
     renderings::cases,
     #[cfg(unix)]
     unix_sockets::cases,
+    #[cfg(target_os = "linux")]
+    udplite::cases,
     #[cfg(unix)]
     unprivileged::cases,
     #[cfg(target_os = "linux")]

@@ -32,6 +32,8 @@ pub(crate) enum Need {
     Ipv6,
     /// Multipath TCP.
     Mptcp,
+    /// UDP-Lite, which newer kernels have no more.
+    UdpLite,
     /// A Docker engine that answers this user and publishes ports in this network.
     Docker,
 }
@@ -118,6 +120,7 @@ impl Need {
                 let enabled = std::fs::read_to_string("/proc/sys/net/mptcp/enabled");
                 (enabled.is_ok_and(|value| value.trim() == "1"), "multipath TCP".to_owned())
             }
+            Self::UdpLite => (Path::new("/proc/net/udplite").exists(), "UDP-Lite".to_owned()),
             #[cfg(unix)]
             Self::Docker => (super::docker::engine_answers(), "a Docker engine that answers".to_owned()),
             #[cfg(not(unix))]
@@ -133,7 +136,7 @@ impl Need {
     /// is installed for the tests brings a running engine. One that runs and does not answer is no such case.
     pub(crate) fn may_be_missing(self) -> bool {
         match self {
-            Self::Linux => true,
+            Self::Linux | Self::UdpLite => true,
             #[cfg(unix)]
             Self::Docker => !super::docker::engine_here(),
             #[cfg(not(unix))]

@@ -20,6 +20,7 @@ const IPPROTO_TCP: u8 = 6;
 const IPPROTO_UDP: u8 = 17;
 const IPPROTO_DCCP: u8 = 33;
 const IPPROTO_SCTP: u8 = 132;
+const IPPROTO_UDPLITE: u8 = 136;
 
 const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_SKV6ONLY: u16 = 11;
@@ -49,9 +50,9 @@ impl States {
     /// The states as the kernel's bits.
     fn bits(self, protocol: Protocol) -> u32 {
         match (self, protocol) {
-            (States::Listeners, Protocol::Udp) => 1 << CLOSE,
+            (States::Listeners, Protocol::Udp | Protocol::UdpLite) => 1 << CLOSE,
             (States::Listeners, _) => 1 << LISTEN,
-            (States::All, Protocol::Udp) => 1 << CLOSE | 1 << ESTABLISHED,
+            (States::All, Protocol::Udp | Protocol::UdpLite) => 1 << CLOSE | 1 << ESTABLISHED,
             (States::All, _) => (1 << BOUND_INACTIVE) - 2,
             (States::Bound, _) => 1 << BOUND_INACTIVE,
         }
@@ -117,6 +118,7 @@ fn request(table: Table, states: u32, port: Option<u16>) -> Vec<u8> {
     let family = if table.family == Family::Ipv4 { AF_INET } else { AF_INET6 };
     let protocol = match table.protocol {
         Protocol::Udp => IPPROTO_UDP,
+        Protocol::UdpLite => IPPROTO_UDPLITE,
         Protocol::Dccp => IPPROTO_DCCP,
         Protocol::Sctp => IPPROTO_SCTP,
         Protocol::Tcp | Protocol::Unix => IPPROTO_TCP,
@@ -163,12 +165,12 @@ pub(super) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> {
     let state = state_of(state, protocol);
     let (waiting, limit) = (u32_at(message, 56)?, u32_at(message, 60)?);
     let queue = match (protocol, state) {
-        (Protocol::Udp, State::Bound) => Some(Queue { waiting, limit: None }),
+        (Protocol::Udp | Protocol::UdpLite, State::Bound) => Some(Queue { waiting, limit: None }),
         (_, State::Listen) => Some(Queue { waiting, limit: Some(limit) }),
         _ => None,
     };
     // Both directions shut: such a UDP socket answers nobody.
-    let state = if protocol == Protocol::Udp && shut == Some(3) { State::Closed } else { state };
+    let state = if protocol.is_datagram() && shut == Some(3) { State::Closed } else { state };
     Some(Entry {
         local: SocketAddr::new(local, local_port),
         peer: (peer_port != 0).then(|| SocketAddr::new(peer, peer_port)),
@@ -202,7 +204,7 @@ fn timer(message: &[u8]) -> Option<(Timer, Duration)> {
 
 fn state_of(state: u8, protocol: Protocol) -> State {
     match (state, protocol) {
-        (CLOSE, Protocol::Udp) | (BOUND_INACTIVE, _) => State::Bound,
+        (CLOSE, Protocol::Udp | Protocol::UdpLite) | (BOUND_INACTIVE, _) => State::Bound,
         (state, _) => super::procfs::tcp_state(state),
     }
 }

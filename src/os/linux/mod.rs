@@ -201,6 +201,8 @@ fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
         rows.dedup_by(|a, b| a.socket.inode.is_some() && a.socket == b.socket);
         Ok(rows)
     })?;
+    // The crate does not know UDP-Lite, and its walk is for its own sockets.
+    table::add_udplite_from_proc(procfs::own_net()?, request, &mut whole);
     let mut pids = portable::pids_by_inode()?;
     for row in &mut whole.rows {
         row.pids = row.socket.inode.and_then(|inode| pids.remove(&inode)).unwrap_or_default();

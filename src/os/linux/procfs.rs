@@ -157,6 +157,8 @@ pub(super) fn net_sockets(directory: impl AsFd, table: Table) -> Result<Vec<(u64
     let name = match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Ipv4) => "tcp",
         (Protocol::Tcp, _) => "tcp6",
+        (Protocol::UdpLite, Family::Ipv4) => "udplite",
+        (Protocol::UdpLite, _) => "udplite6",
         (_, Family::Ipv4) => "udp",
         (..) => "udp6",
     };

@@ -387,6 +387,8 @@ fn help(socket: &Socket) -> String {
 /// The target that names a socket: its port, its path if that is a target by itself, or all Unix sockets.
 fn argument(socket: &Socket) -> String {
     match &socket.endpoint {
+        // A bare port means TCP and UDP.
+        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => format!("udplite/{port}"),
         Endpoint::Ip { port, .. } => port.to_string(),
         Endpoint::Unix { path } => {
             let path = path.as_ref().and_then(Text::as_str).filter(|path| {

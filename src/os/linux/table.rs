@@ -50,6 +50,27 @@ pub(super) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
         }
     })?;
+    if request.udplite {
+        read_udplite(request, &mut whole, &mut |table| match inet_diag::sockets(
+            table,
+            if request.all { States::All } else { States::Listeners },
+            request.port,
+        ) {
+            Ok(entries) => {
+                sources.netlink.push(table.name());
+                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+            }
+            Err(fault) if request.reader == Reader::Native => {
+                let attempted = format!("the native reader cannot read {}", table.phrase());
+                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+            }
+            Err(fault) => {
+                faults.push(fault);
+                sources.proc_net.push(table.name());
+                from_proc(procfs::own_net()?, table, request.all)
+            }
+        });
+    }
     if request.rare {
         // Asked for only where it is there already: the kernel would load the module for the question.
         for (protocol, sign) in
@@ -113,6 +134,36 @@ impl Sources {
     }
 }
 
+/// Adds the sockets of UDP-Lite, if this kernel has it: newer ones do not, and then there is nothing to read.
+fn read_udplite(
+    request: &Request,
+    whole: &mut SocketTable,
+    read: &mut dyn FnMut(Table) -> Result<Vec<Row>, Error>,
+) {
+    if std::fs::symlink_metadata("/proc/thread-self/net/udplite").is_err() {
+        return;
+    }
+    for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
+        if !wanted {
+            continue;
+        }
+        match read(Table { protocol: Protocol::UdpLite, family }) {
+            Ok(rows) => whole.rows.extend(rows),
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+}
+
+/// Adds the sockets of UDP-Lite by /proc/net alone.
+pub(super) fn add_udplite_from_proc(directory: impl AsFd, request: &Request, whole: &mut SocketTable) {
+    if request.udplite {
+        read_udplite(request, whole, &mut |table| from_proc(&directory, table, request.all));
+    }
+}
+
 /// Adds the sockets of a protocol that netlink alone tells.
 fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, interfaces: &mut Interfaces) {
     let states = if request.all { States::All } else { States::Listeners };
@@ -135,6 +186,7 @@ fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, inte
 /// A namespace's tables by its /proc/PID/net directory, where it may not be entered.
 pub(super) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
     let mut whole = portable::collect(request, |table| from_proc(&directory, table, request.all))?;
+    add_udplite_from_proc(&directory, request, &mut whole);
     if request.unix {
         whole.rows.extend(unix_from_proc(&directory)?.into_iter().map(unix_row));
     }
@@ -197,7 +249,7 @@ fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, 
         let endpoint =
             Endpoint::Ip { address: listed.local.ip(), port: listed.local.port(), interface: None };
         let state = match (table.protocol, listed.state, listed.peer) {
-            (Protocol::Udp, 7, None) => State::Bound,
+            (Protocol::Udp | Protocol::UdpLite, 7, None) => State::Bound,
             (_, state, _) => procfs::tcp_state(state),
         };
         let mut socket = Socket::new(table.protocol, endpoint, state);

@@ -1,0 +1,123 @@
+//! UDP-Lite, which has ports of its own: shown to who asks for it, and never taken for UDP.
+
+use crate::no_netlink::without_netlink;
+use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, pids, port};
+use serde_json::json;
+
+cases![
+    udplite_is_shown_to_who_asks_for_it[Need::Linux, Need::UdpLite],
+    udplite_over_ipv6_is_shown_too[Need::Linux, Need::UdpLite, Need::Ipv6],
+    udplite_and_udp_share_a_port_number[Need::Linux, Need::UdpLite],
+    udplite_does_not_block_udp_nor_the_other_way_round[Need::Linux, Need::UdpLite],
+    udplite_is_read_from_proc_net_too[Need::Linux, Need::UdpLite],
+    an_unseen_holder_of_udplite_is_asked_for_as_such[Need::Linux, Need::UdpLite, Need::Root],
+    udplite_ports_are_freed[Need::Linux, Need::UdpLite],
+];
+
+fn look(arguments: &[&str]) -> Look {
+    Look::at(arguments.iter().copied())
+}
+
+fn udplite_is_shown_to_who_asks_for_it() {
+    let port = port();
+    let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
+    let number = port.to_string();
+    for asked in [
+        vec![format!("udplite/{port}")],
+        vec![format!("{port}/udplite")],
+        vec!["--all".into(), number.clone()],
+    ] {
+        let answer = Look::at(asked).answer(0);
+        let listener = answer.only();
+        answer.seen.equal(&listener["protocol"], &json!("udplite"), "protocol");
+        answer.seen.equal(&listener["state"], &json!("bound"), "state");
+        answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode");
+        answer.seen.equal(pids(listener), vec![server.pid()], "holders");
+    }
+    for asked in [vec![number.clone()], vec![format!("udp/{port}")], vec!["--udp".into(), number.clone()]] {
+        let text = Look::at(asked).run().code(1);
+        text.must(text.text().contains("nothing listens"), "nobody who asks for UDP means it");
+    }
+    let card = Look::at([format!("udplite/{port}")]).run().code(0);
+    card.must(card.text().contains(&format!("{port}/udplite on 127.0.0.1 is held by")), "the card names it");
+    let nothing = Look::at([format!("udplite/{}", crate::stage::port())]).answer(1);
+    nothing.seen.equal(&nothing.document["gaps"], &json!([]), "gaps");
+}
+
+fn udplite_over_ipv6_is_shown_too() {
+    let port = port();
+    let server = Fixture::start([format!("udplite=[::1]:{port}")]);
+    let answer = Look::at([format!("udplite/[::1]:{port}")]).answer(0);
+    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
+    look(&["-4", &format!("udplite/{port}")]).answer(1);
+    look(&["-6", &format!("udplite/{port}")]).answer(0);
+}
+
+fn udplite_and_udp_share_a_port_number() {
+    let port = port();
+    let lite = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
+    let udp = Fixture::start([format!("udp=127.0.0.1:{port}")]);
+    for (protocol, server) in [("udplite", &lite), ("udp", &udp)] {
+        let target = format!("{protocol}/{port}");
+        let answer = Look::at([target.clone()]).answer(0);
+        answer.seen.equal(pids(answer.only()), vec![server.pid()], protocol);
+        let why = Answer::of(look(&["why", "--json", &target]).run().code(1));
+        why.seen.equal(&why.document["can_bind"], &json!(false), "can_bind");
+        let standing = why.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
+        why.seen.equal(standing.iter().flat_map(pids).collect::<Vec<_>>(), vec![server.pid()], protocol);
+        let text = look(&["why", &target]).run().code(1);
+        let other = if server.pid() == lite.pid() { &udp } else { &lite };
+        text.must(!text.text().contains(&other.pid().to_string()), "the other one is not blamed");
+    }
+    look(&[&port.to_string()]).answer(0).only();
+}
+
+fn udplite_does_not_block_udp_nor_the_other_way_round() {
+    for (held, asked) in [("udplite", "udp"), ("udp", "udplite")] {
+        let port = port();
+        let _server = Fixture::start([format!("{held}=127.0.0.1:{port}")]);
+        let why = Answer::of(look(&["why", "--json", &format!("{asked}/{port}")]).run().code(0));
+        why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
+        why.seen.equal(&why.document["standing_in_the_way"], &json!([]), "standing in the way");
+        let why = Answer::of(look(&["why", "--json", &format!("{held}/{port}")]).run().code(1));
+        why.seen.equal(&why.document["verdict"], &json!("listening"), "verdict of the other");
+    }
+}
+
+fn udplite_is_read_from_proc_net_too() {
+    let port = port();
+    let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
+    let target = format!("udplite/{port}");
+    let refused = Look::at([target.clone()]).through(without_netlink(libc::EPERM)).answer(0);
+    refused.seen.equal(pids(refused.only()), vec![server.pid()], "holders, without netlink");
+    refused.seen.equal(&refused.only()["state"], &json!("bound"), "state");
+    let gaps = refused.document["gaps"].as_array().cloned().unwrap_or_default();
+    refused
+        .seen
+        .must(gaps.iter().any(|gap| gap["reason"] == "netlink"), "a gap says what that does not tell");
+    let crates = look(&["--reader=netstat2", &target]).answer(0);
+    crates.seen.equal(pids(crates.only()), vec![server.pid()], "holders, beside netstat2");
+}
+
+fn an_unseen_holder_of_udplite_is_asked_for_as_such() {
+    let port = port();
+    let _server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
+    let answer = Look::at([format!("udplite/{port}")]).user(Some(NOBODY)).answer(0);
+    let help = answer.only()["unseen"]["help"].as_str().unwrap_or_default();
+    let command = format!("allears udplite/{port}");
+    answer
+        .seen
+        .must(help.starts_with("sudo ") && help.ends_with(&command), "the command that shows who holds it");
+}
+
+fn udplite_ports_are_freed() {
+    let port = port();
+    let other = Steps::new([format!("udp=127.0.0.1:{port}")]).start();
+    let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
+    let freed = Answer::of(look(&["free", "--json", "--yes", &format!("udplite/{port}")]).run().code(0));
+    let plan = freed.document["plan"].as_array().cloned().unwrap_or_default();
+    let pids_in_plan: Vec<_> = plan.iter().map(|step| step["pid"].clone()).collect();
+    freed.seen.equal(pids_in_plan, vec![json!(server.pid())], "who was ended");
+    let udp = Look::at([format!("udp/{port}")]).answer(0);
+    udp.seen.equal(pids(udp.only()), vec![other.pid()], "who has the port of UDP still");
+}
