@@ -30,6 +30,15 @@ pub struct Target {
     address: Option<Address>,
     ports: RangeInclusive<u16>,
     unix: Option<Unix>,
+    /// The name it was asked for by, if the machine's services file says what that stands for.
+    service: Option<ServiceName>,
+}
+
+/// A name by which a port was asked for, and the file that says what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ServiceName {
+    pub(crate) name: String,
+    pub(crate) file: String,
 }
 
 /// Unix sockets.
@@ -95,7 +104,7 @@ impl Target {
     }
 
     fn of(protocol: Option<Protocol>, address: Option<Address>, ports: RangeInclusive<u16>) -> Target {
-        Target { protocol, family: None, address, ports, unix: None }
+        Target { protocol, family: None, address, ports, unix: None, service: None }
     }
 
     pub(crate) fn exactly(protocol: Protocol, address: IpAddr, port: u16) -> Target {
@@ -105,6 +114,11 @@ impl Target {
     /// The protocol asked for; `None` for both.
     pub fn protocol(&self) -> Option<Protocol> {
         self.protocol
+    }
+
+    /// The name it was asked for by, if the machine's services file says what that stands for.
+    pub(crate) fn service(&self) -> Option<&ServiceName> {
+        self.service.as_ref()
     }
 
     /// The ports asked for, both ends included.
@@ -241,6 +255,16 @@ pub(crate) fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
 /// "port 80", "tcp ports 8000-8010", "127.0.0.1:6379": what follows "nothing listens on".
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_place(f)?;
+        match &self.service {
+            Some(ServiceName { name, file }) => write!(f, " ({} by {})", visible(name), visible(file)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Target {
+    fn write_place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.unix {
             Some(Unix::Any) => return f.write_str("any Unix socket"),
             Some(Unix::Path(path)) => return f.write_str(&visible(path)),

@@ -32,7 +32,7 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
         &["80,,81"],
         &["localhost:80"],
         &["nosuchservice"],
-        &["postgres"],
+        &["postgresq"],
         &["kafka,80"],
         &["bngsync/tcp"],
         &["-i", ":htpp"],

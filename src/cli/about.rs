@@ -4,7 +4,7 @@ use super::arguments::About;
 use super::exit::Exit;
 use super::terminal::Terminal;
 use super::why::write_out;
-use super::{complain, say, written};
+use super::{complain, say, service_names, written};
 use crate::render::about::Here;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
@@ -13,7 +13,7 @@ use crate::{Protocol, Target};
 
 /// Tells what is known of a port number. Looks at no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
-    let targets = match Target::parse_list(&arguments.port) {
+    let targets = match service_names::parse_list(&arguments.port) {
         Ok(targets) => targets,
         Err(error) => {
             complain(&error.to_string(), error.help());
@@ -32,6 +32,9 @@ pub(super) fn run(arguments: &About) -> Exit {
         );
         return Exit::Usage;
     };
+    if !arguments.json {
+        service_names::tell_differences(&targets);
+    }
     let limits = crate::os::ready_limits(Protocol::Tcp);
     let gaps = limits.gaps.into_iter().filter(|gap| gap.what.as_bytes() == b"limits").collect();
     let here = Here { automatic: limits.automatic, unprivileged_from: limits.unprivileged_from, gaps };

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
-use super::{complain, fail, input_is_terminal, say, written};
+use super::{complain, fail, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, is_one_port, prepare};
 use crate::act::release::{self, Manner, Outcome};
 use crate::manager;
@@ -60,13 +60,16 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
             complain(&error.to_string(), error.help());
             Exit::Usage
         };
-        for target in Target::parse_list(text).map_err(wrong)? {
+        for target in service_names::parse_list(text).map_err(wrong)? {
             targets.push(super::scope::complete(target, Some(Protocol::Tcp)).map_err(wrong)?);
         }
     }
     if targets.iter().any(Target::is_unix) {
         complain("free takes ports, not Unix sockets", "write allears free 3000 or allears free udp/53");
         return Err(Exit::Usage);
+    }
+    if !arguments.json {
+        service_names::tell_differences(&targets);
     }
     Ok(targets)
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{elsewhere, fail, obstacle, question, saved, say, written};
+use super::{elsewhere, fail, obstacle, question, saved, say, service_names, written};
 use crate::render::column::Column;
 use crate::render::style::{Meaning, Palette};
 use crate::render::words::{self, Asker};
@@ -18,6 +18,9 @@ pub(super) fn run(list: List) -> Exit {
         Ok(query) => query,
         Err(exit) => return exit,
     };
+    if !(list.quiet || list.json || list.ndjson || list.csv || list.pids) {
+        service_names::tell_differences(query.selection().targets());
+    }
     for (wanted, add) in
         [(list.parents, Query::parents as fn(Query) -> Query), (list.connections, Query::connections)]
     {

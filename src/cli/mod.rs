@@ -13,6 +13,7 @@ mod question;
 mod runtimes;
 mod saved;
 mod scope;
+mod service_names;
 mod terminal;
 mod wait;
 mod wait_unix;

@@ -3,7 +3,8 @@
 use super::arguments::{Filters, ReaderName, SearchName, Source};
 use super::complain;
 use super::exit::Exit;
-use crate::{HolderSearch, Protocol, Query, Reader, Target, UserName};
+use super::service_names;
+use crate::{HolderSearch, Protocol, Query, Reader, UserName};
 
 /// What the arguments ask, of this machine or of a saved snapshot.
 pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Query, Exit> {
@@ -15,12 +16,12 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
     let here = |target| if saved { Ok(target) } else { super::scope::complete(target, None) };
     let mut query = Query::new();
     for text in &filters.targets {
-        for target in Target::parse_list(text).map_err(wrong)? {
+        for target in service_names::parse_list(text).map_err(wrong)? {
             query = query.target(here(target).map_err(wrong)?);
         }
     }
     for text in &filters.internet {
-        for target in Target::parse_lsof(text).map_err(wrong)? {
+        for target in service_names::parse_lsof(text).map_err(wrong)? {
             query = query.target(here(target).map_err(wrong)?);
         }
     }

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
-use super::{fail, say, written};
+use super::{fail, say, service_names, written};
 use crate::Target;
 use crate::act::wait::{self, Refused};
 use crate::act::why;
@@ -30,6 +30,9 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         Ok(target) => target,
         Err(exit) => return exit,
     };
+    if !(arguments.quiet || arguments.json) {
+        service_names::tell_differences([&target]);
+    }
     let result = why::asked(&target).and_then(|asked| {
         let subject = answers::subject(&asked);
         let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);

@@ -6,7 +6,7 @@ use super::arguments::Why;
 use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::Terminal;
-use super::{complain, fail, say, written};
+use super::{complain, fail, say, service_names, written};
 use crate::act::why;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
@@ -19,6 +19,9 @@ pub(super) fn run(arguments: &Why) -> Exit {
         Ok(target) => target,
         Err(exit) => return exit,
     };
+    if !arguments.json {
+        service_names::tell_differences([&target]);
+    }
     let verdict = match why::asked(&target).and_then(|asked| why::why_asked(&asked, &runtimes())) {
         Ok(verdict) => verdict,
         Err(error) => return fail(&error.to_string(), None),
@@ -62,7 +65,7 @@ pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
 
 /// A target that is one port of one protocol.
 pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
-    let targets = Target::parse_list(text).map_err(|error| {
+    let targets = service_names::parse_list(text).map_err(|error| {
         complain(&error.to_string(), error.help());
         Exit::Usage
     })?;

@@ -5,6 +5,7 @@ mod conventional;
 mod names;
 pub(crate) mod notes;
 mod registry;
+mod services_file;
 pub(crate) mod sockets;
 mod tables;
 mod windows;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 use crate::Protocol;
 
 pub(crate) use names::{Named, is_name, named, nearest, or};
+pub(crate) use services_file::{Services, ServicesFile};
 pub(crate) use windows::FILE_SHARING;
 
 /// The protocols that have ports and a registry.

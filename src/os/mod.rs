@@ -94,6 +94,8 @@ mod terminal;
 mod attempts;
 
 use std::collections::BTreeMap;
+#[cfg(feature = "cli")]
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,6 +137,8 @@ pub(crate) use terminal::{CAN_STOP, on_signals, output_is_closed, output_takes_e
 pub(crate) use users::path_for_rights;
 pub(crate) use users::with_rights;
 
+#[cfg(feature = "cli")]
+use crate::knowledge::ServicesFile;
 use crate::process_table::ProcessTable;
 use crate::{
     Container, Error, ErrorKind, Evidence, Gap, Listener, Process, ProcessId, Protocol, Service, Snapshot,
@@ -770,6 +774,35 @@ pub(crate) fn too_many_files(_error: &std::io::Error) -> Option<String> {
 /// keeps the process from exiting.
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     sys::open_file(path)
+}
+
+/// The most that is read of a services file. The whole registry takes a third of it.
+#[cfg(feature = "cli")]
+const LONGEST_SERVICES_FILE: u64 = 4 << 20;
+
+/// The machine's own services file (services(5)).
+#[cfg(feature = "cli")]
+pub(crate) fn services_file() -> ServicesFile {
+    let path = match cfg!(windows) {
+        true => {
+            let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+            PathBuf::from(root).join(r"System32\drivers\etc\services")
+        }
+        false => PathBuf::from("/etc/services"),
+    };
+    // A device or a pipe in its place may never end, and a file system may not answer.
+    let mut files = Files::new(Instant::now() + Duration::from_secs(1));
+    let bytes = || {
+        let mut bytes = Vec::new();
+        open_file(&path)?.take(LONGEST_SERVICES_FILE).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let read = match files.status(&path, true) {
+        Some(status) if status.is_regular() => bytes().map_err(|error: std::io::Error| error.to_string()),
+        Some(_) => Err("it is no file".to_owned()),
+        None => files.missed().map_or_else(|| Ok(Vec::new()), Err),
+    };
+    ServicesFile { path: path.display().to_string(), read }
 }
 
 /// Now, to the second.

@@ -5,16 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Address, PORTS, Target, TargetError, Unix};
+use super::{Address, PORTS, ServiceName, Target, TargetError, Unix};
 use crate::Protocol;
-use crate::knowledge::{self, Named};
+use crate::knowledge::{self, Named, Services};
 
 impl FromStr for Target {
     type Err = TargetError;
 
     /// One target. A service name that stands for several ports is an error here: [`Target::parse_list`] takes it.
     fn from_str(text: &str) -> Result<Target, TargetError> {
-        let mut targets = Target::parse(text)?;
+        let mut targets = Target::parse(text, &Services::default())?;
         match (targets.pop(), targets.pop()) {
             (Some(only), None) => Ok(only),
             (Some(last), Some(other)) => {
@@ -37,15 +37,20 @@ impl Target {
     /// # Ok::<(), allears::TargetError>(())
     /// ```
     pub fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
+        Target::parse_list_with(text, &Services::default())
+    }
+
+    /// The same, where names are also those of the machine's services file.
+    pub(crate) fn parse_list_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         let mut targets = Vec::new();
         for part in text.split(',') {
-            targets.extend(Target::parse(part)?);
+            targets.extend(Target::parse(part, services)?);
         }
         Ok(targets)
     }
 
     /// What one part of a list means: one target, or those that a service name stands for. Never none.
-    fn parse(text: &str) -> Result<Vec<Target>, TargetError> {
+    fn parse(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         if text.is_empty() {
             return Err(TargetError::new("", "is no target: it is empty", FORMS));
         }
@@ -73,14 +78,17 @@ impl Target {
                 ..Target::of(None, None, PORTS)
             }]);
         }
-        let (protocol, rest) = split_protocol(text)?;
-        let targets = |address: Option<Address>, places: Vec<Named>| {
-            let target = |one: Named| Target::of(one.protocol, address.clone(), one.ports);
-            places.into_iter().map(target).collect()
+        let (protocol, rest) = split_protocol(text, services)?;
+        let targets = |address: Option<Address>, found: Places| {
+            let target = |one: Named| Target {
+                service: found.service.clone(),
+                ..Target::of(one.protocol, address.clone(), one.ports)
+            };
+            found.places.into_iter().map(target).collect()
         };
         if let Some(inner) = rest.strip_prefix('[') {
             let (address, port) = split_bracketed(rest, inner)?;
-            return Ok(targets(Some(address), places(port, protocol, one_port)?));
+            return Ok(targets(Some(address), places(port, protocol, services, one_port)?));
         }
         let colons = rest.matches(':').count();
         if colons > 1 {
@@ -88,16 +96,16 @@ impl Target {
         }
         match rest.split_once(':') {
             Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
-            Some(("", ports)) => Ok(targets(None, places(ports, protocol, parse_ports)?)),
+            Some(("", ports)) => Ok(targets(None, places(ports, protocol, services, parse_ports)?)),
             Some((host, port)) => {
                 let Ok(address) = host.parse::<Ipv4Addr>() else { return Err(not_an_address(host, port)) };
                 let address = Address { address: address.into(), interface: None };
-                Ok(targets(Some(address), places(port, protocol, one_port)?))
+                Ok(targets(Some(address), places(port, protocol, services, one_port)?))
             }
             None if rest.parse::<Ipv4Addr>().is_ok() => {
                 Err(TargetError::new(rest, "is an address without a port", format!("write {rest}:8080")))
             }
-            None => Ok(targets(None, places(rest, protocol, parse_ports)?)),
+            None => Ok(targets(None, places(rest, protocol, services, parse_ports)?)),
         }
     }
 }
@@ -111,44 +119,65 @@ fn typed(target: &Target) -> String {
     }
 }
 
+/// The places that something stands for where a port does.
+pub(super) struct Places {
+    pub(super) places: Vec<Named>,
+    /// The name, if the machine's services file says what it stands for.
+    pub(super) service: Option<ServiceName>,
+}
+
 /// What stands where a port does: a number, a range where `numbers` takes one, or a service name.
 pub(super) fn places(
     text: &str,
     protocol: Option<Protocol>,
+    services: &Services,
     numbers: impl Fn(&str) -> Result<RangeInclusive<u16>, TargetError>,
-) -> Result<Vec<Named>, TargetError> {
-    if !knowledge::is_name(text) {
-        return Ok(vec![Named { protocol, ports: numbers(text)? }]);
+) -> Result<Places, TargetError> {
+    // Some names of services files have more than letters and digits: z39.50.
+    let may_be_name = || text.contains(|letter: char| letter.is_ascii_alphabetic()) && services.has(text);
+    if !knowledge::is_name(text) && !may_be_name() {
+        let places = vec![Named { protocol, ports: numbers(text)? }];
+        return Ok(Places { places, service: None });
     }
-    let found = knowledge::named(text, protocol);
-    match found.is_empty() {
-        true => Err(unknown_name(text, protocol)),
-        false => Ok(found),
+    let found = services.named(text, protocol);
+    if found.places.is_empty() {
+        return Err(unknown_name(text, protocol, services));
     }
+    let service = found.file.map(|file| ServiceName { name: text.to_owned(), file });
+    Ok(Places { places: found.places, service })
 }
 
-fn unknown_name(name: &str, protocol: Option<Protocol>) -> TargetError {
-    let others = knowledge::named(name, None);
+fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> TargetError {
+    let others = services.named(name, None).places;
     if let (Some(protocol), false) = (protocol, others.is_empty()) {
         let target = |one: &Named| typed(&Target::of(one.protocol, None, one.ports.clone()));
         let help =
             format!("the name stands for {}", knowledge::or(&others.iter().map(target).collect::<Vec<_>>()));
         return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
     }
-    let help = match (Protocol::parse(name), knowledge::nearest(name)) {
-        (Some(protocol), _) => {
+    let nearest = || knowledge::nearest(name).or_else(|| services.nearest(name));
+    let help = match (Protocol::parse(name), nearest()) {
+        (Some(protocol @ (Protocol::Tcp | Protocol::Udp)), _) => {
             format!("write {}/8080, or -t or -u for all ports of a protocol", protocol.as_str())
         }
+        (Some(protocol), _) => format!("write {}/8080", protocol.as_str()),
         (None, Some(nearest)) => format!("perhaps {nearest}"),
         (None, None) => FORMS.to_owned(),
     };
-    TargetError::new(name, "is neither a port nor a service name of the IANA registry", help)
+    let problem = services.problem().map_or_else(String::new, |problem| format!("; {problem}"));
+    let unknown = format!(
+        "is neither a port nor a service name, of the IANA registry or of this machine's services file{problem}"
+    );
+    TargetError::new(name, unknown, help)
 }
 
 const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
 
 /// `tcp/8080` and `8080/tcp` to the protocol and what is left.
-fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
+fn split_protocol<'a>(
+    text: &'a str,
+    services: &Services,
+) -> Result<(Option<Protocol>, &'a str), TargetError> {
     let Some((left, right)) = text.split_once('/') else { return Ok((None, text)) };
     let transport = |name: &str| Protocol::parse(name).filter(|protocol| *protocol != Protocol::Unix);
     let (protocol, rest) = match (transport(left), transport(right)) {
@@ -156,7 +185,7 @@ fn split_protocol(text: &str) -> Result<(Option<Protocol>, &str), TargetError> {
         (None, Some(protocol)) => (protocol, left),
         (None, None) => {
             let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
-                || !knowledge::named(left, None).is_empty();
+                || !services.named(left, None).places.is_empty();
             let wrong = if left_is_port { right } else { left };
             return Err(TargetError::new(wrong, "is not a protocol", "write tcp/8080 or udp/53"));
         }

@@ -4,12 +4,17 @@ use std::net::IpAddr;
 
 use super::grammar::{parse_address, parse_ports, places};
 use super::{PORTS, Target, TargetError};
-use crate::knowledge::Named;
+use crate::knowledge::{Named, Services};
 use crate::{Family, Protocol};
 
 impl Target {
     /// What `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
     pub fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
+        Target::parse_lsof_with(text, &Services::default())
+    }
+
+    /// The same, where names are also those of the machine's services file.
+    pub(crate) fn parse_lsof_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         let form =
             "lsof's form is [46][tcp|udp][@address][:ports], as in :8080, tcp:80,443 or 4udp@127.0.0.1:53";
         let wrong = |part: &str, problem: &str| TargetError::new(part, problem, form);
@@ -59,9 +64,14 @@ impl Target {
         };
         let mut targets = Vec::new();
         for part in ports.split(',') {
-            let places = places(part, whole.protocol, parse_ports)?;
-            let target = |Named { protocol, ports }| Target { protocol, ports, ..whole.clone() };
-            targets.extend(places.into_iter().map(target));
+            let found = places(part, whole.protocol, services, parse_ports)?;
+            let target = |Named { protocol, ports }| Target {
+                protocol,
+                ports,
+                service: found.service.clone(),
+                ..whole.clone()
+            };
+            targets.extend(found.places.into_iter().map(target));
         }
         Ok(targets)
     }

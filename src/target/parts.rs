@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Address, PORTS, Target, Unix};
+use super::{Address, PORTS, ServiceName, Target, Unix};
 use crate::{Family, Protocol};
 
 /// What a target consists of.
@@ -16,6 +16,8 @@ pub(crate) struct Parts {
     pub(crate) ports: Option<(u16, u16)>,
     /// Of Unix sockets; `None` for all of them.
     pub(crate) path: Option<String>,
+    /// The name it was asked for by, if the machine's services file says what that stands for.
+    pub(crate) service: Option<ServiceName>,
 }
 
 impl Target {
@@ -32,12 +34,13 @@ impl Target {
             interface: self.interface().map(str::to_owned),
             ports: self.unix.is_none().then(|| (*self.ports.start(), *self.ports.end())),
             path,
+            service: self.service.clone(),
         }
     }
 
     /// The target of these parts; `None` where they make none.
     pub(crate) fn of_parts(parts: Parts) -> Option<Target> {
-        let Parts { protocol, family, address, interface, ports, path } = parts;
+        let Parts { protocol, family, address, interface, ports, path, service } = parts;
         let is_unix = protocol == Some(Protocol::Unix);
         match ports {
             None if is_unix && family.is_none() && address.is_none() && interface.is_none() => {
@@ -49,7 +52,7 @@ impl Target {
                     return None;
                 }
                 let address = address.map(|address| Address { address, interface });
-                Some(Target { family, ..Target::of(protocol, address, first..=last) })
+                Some(Target { family, service, ..Target::of(protocol, address, first..=last) })
             }
             _ => None,
         }

@@ -119,6 +119,8 @@ mod reading;
 mod renderings;
 #[cfg(unix)]
 mod rights;
+#[cfg(target_os = "linux")]
+mod service_names;
 #[cfg(unix)]
 mod services;
 #[cfg(unix)]
@@ -268,6 +270,8 @@ const READY: &[Cases] = &[
     unprivileged::cases,
     #[cfg(target_os = "linux")]
     users::cases,
+    #[cfg(target_os = "linux")]
+    service_names::cases,
     #[cfg(unix)]
     services::cases,
     #[cfg(unix)]

@@ -6,7 +6,7 @@ Examples:
   allears 10309              what holds port 10309
   allears tcp/8000-8010      a range of one protocol
   allears 127.0.0.1:6379     what a peer that connects there reaches
-  allears postgresql         a service name of the IANA registry, for its ports
+  allears postgresql         a service name, of the IANA registry or of /etc/services
   allears --exposed          only what other machines can reach
   allears -c vite            only what processes named like vite hold
   allears --pids 3000        pids alone: kill $(allears --pids 3000)

@@ -763,6 +763,7 @@ mod tests {
         Request {
             tcp: true,
             udp: true,
+            udplite: true,
             rare: true,
             unix: true,
             ipv4: true,

@@ -130,8 +130,16 @@ fn find_socket(
     if listens || by_name_alone {
         return PathContent::Listener;
     }
-    let unix_alone =
-        Request { tcp: false, udp: false, rare: false, unix: true, all: true, namespaces: false, ..*request };
+    let unix_alone = Request {
+        tcp: false,
+        udp: false,
+        udplite: false,
+        rare: false,
+        unix: true,
+        all: true,
+        namespaces: false,
+        ..*request
+    };
     let is_file = |row: &Row| row.file.is_some_and(|file| files.contains(&file));
     if !any && !request.all {
         let entries = unix_diag::sockets(true).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::reading::Wrong;
-use crate::target::Parts;
+use crate::target::{Parts, ServiceName};
 use crate::{Family, Protocol, Selection, Target, UserName};
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +34,11 @@ struct TargetJson {
     /// The first and the last.
     ports: Option<(u16, u16)>,
     path: Option<String>,
+    /// Only where the machine's services file says what a name stands for: the name and the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_file: Option<String>,
 }
 
 impl From<&Selection> for AskedJson {
@@ -69,6 +74,8 @@ impl From<&Target> for TargetJson {
             interface: parts.interface,
             ports: parts.ports,
             path: parts.path,
+            service: parts.service.as_ref().map(|service| service.name.clone()),
+            service_file: parts.service.map(|service| service.file),
         }
     }
 }
@@ -113,6 +120,7 @@ impl TryFrom<TargetJson> for Target {
             interface: json.interface,
             ports: json.ports,
             path: json.path,
+            service: json.service.zip(json.service_file).map(|(name, file)| ServiceName { name, file }),
         };
         Target::of_parts(parts).ok_or(Wrong("targets"))
     }

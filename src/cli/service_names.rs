@@ -1,0 +1,46 @@
+//! Targets as people type them: names are those of the IANA registry and of the machine's services file.
+
+use super::say;
+use crate::knowledge::{self, Named, Services};
+use crate::os;
+use crate::render::escape::escape;
+use crate::{Target, TargetError};
+
+/// The targets of a list.
+pub(super) fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
+    Target::parse_list_with(text, &Services::new(os::services_file))
+}
+
+/// The targets in the form of `lsof -i`.
+pub(super) fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
+    Target::parse_lsof_with(text, &Services::new(os::services_file))
+}
+
+/// Tells which names mean other ports here than in the registry.
+pub(super) fn tell_differences<'a>(targets: impl IntoIterator<Item = &'a Target>) {
+    let mut told: Vec<&str> = Vec::new();
+    for target in targets {
+        let Some(service) = target.service().filter(|service| !told.contains(&service.name.as_str())) else {
+            continue;
+        };
+        let registry = knowledge::named(&service.name, target.protocol());
+        if registry.is_empty() {
+            continue;
+        }
+        told.push(&service.name);
+        let place = |one: &Named| match one.ports.end() - one.ports.start() {
+            0 => one.ports.start().to_string(),
+            _ => format!("{}-{}", one.ports.start(), one.ports.end()),
+        };
+        let mut registered: Vec<String> = registry.iter().map(place).collect();
+        registered.dedup();
+        let [name, file] = [&service.name, &service.file].map(|text| escape(&text.as_str().into()));
+        say(
+            "note",
+            &format!(
+                "{name} means what {file} says of it; in the IANA registry it is port {}",
+                knowledge::or(&registered)
+            ),
+        );
+    }
+}
