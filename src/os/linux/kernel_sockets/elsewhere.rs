@@ -25,6 +25,7 @@ pub(in super::super) fn claims(
     let request = Request {
         tcp: protocols.contains(&Protocol::Tcp),
         udp: protocols.contains(&Protocol::Udp),
+        udplite: false,
         rare: false,
         unix: false,
         ipv4: true,
@@ -98,6 +99,7 @@ fn sockets_at(port: u16) -> Vec<Socket> {
     let request = Request {
         tcp: false,
         udp: true,
+        udplite: false,
         rare: false,
         unix: false,
         ipv4: true,
