@@ -63,6 +63,7 @@ fn other_ends(port: Option<u16>, namespaces: bool, orphans: &[Orphan]) -> Result
     let mut rows = os::sockets(&Request {
         tcp: true,
         udp: false,
+        udplite: false,
         rare: false,
         unix: false,
         ipv4: true,
