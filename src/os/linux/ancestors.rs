@@ -45,6 +45,13 @@ pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: boo
                     process.service.clone_from(&ancestor.service);
                 }
             }
+            // The cgroup tells an id, and what runs the container its name too.
+            if let (Some(own), Some(container)) = (&mut process.container, &ancestor.container)
+                && own.id == container.id
+                && own.name.is_none()
+            {
+                own.name.clone_from(&container.name);
+            }
             if let (None, Some(container)) = (&process.container, &ancestor.container) {
                 process.container = Some(container.clone());
                 // A unit of what runs inside is none of this machine's.
