@@ -83,7 +83,10 @@ impl Sight {
 
     /// What in the kernel uses a socket, by evidence of this strength.
     pub(super) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
-        let here = socket.namespace.is_none().then(|| self.claims.of(socket, strength)).unwrap_or_default();
+        let here = match socket.namespace {
+            None => self.claims.of(socket, strength),
+            Some(_) => Default::default(),
+        };
         match self.claims_elsewhere.get(&socket.namespace) {
             Some(claims) if here.is_empty() => claims.of(socket, strength),
             _ => here,
