@@ -410,7 +410,8 @@ class Listed:
         reasons = {row["unseen"] and row["unseen"]["reason"] for row in rows}
         candidates = pids_of(one for row in rows if row["unseen"] for one in row["unseen"]["candidates"])
         brief = f"holders {seen}, unseen {sorted(map(str, reasons))}, candidates {candidates}; staged {pids}"
-        found = [f"candidate {pid} is a zombie" for pid in candidates if state(pid) == "Z"]
+        # A process whose first thread has ended looks like a zombie too, and may well hold what its other threads opened.
+        found = [f"candidate {pid} is a zombie" for pid in candidates if state(pid) == "Z" and pid not in pids]
         if self.unseen or (mode == "user" and not self.own):
             right = not seen and (None not in reasons if mode == "user" else reasons == {self.unseen})
             right = right and not (mode == "user" and reasons == {"kernel"} and self.unseen != "kernel")
