@@ -152,48 +152,6 @@ pub fn about(port: u16) -> About {
     }
 }
 
-/// Words that many services have in their names, so that they mean no program.
-const COMMON_PARTS: [&str; 16] = [
-    "admin",
-    "alt",
-    "alternate",
-    "api",
-    "control",
-    "data",
-    "debug",
-    "default",
-    "dev",
-    "proxy",
-    "remote",
-    "server",
-    "service",
-    "system",
-    "udp",
-    "web",
-];
-
-/// Words that the name of a program may have which serves this port: of its registered services and its common uses, in
-/// lower case, each once.
-pub(crate) fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
-    let mut names: Vec<&str> = Vec::new();
-    if let Registration::Assigned(services) = registry::registration(port, protocol) {
-        // A range of its own says little of a program.
-        names.extend(services.iter().filter(|one| one.range.is_none()).map(|one| one.name));
-    }
-    let uses = conventional::uses(port);
-    names.extend(uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
-    // The name of a process that runs several things is no word of this one.
-    let of_processes =
-        uses.iter().filter(|one| one.protocol == protocol).flat_map(|one| one.programs.split(','));
-    names.extend(of_processes.filter(|name| !name.contains(' ')));
-    let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
-    let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
-    words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
-    words.sort_unstable();
-    words.dedup();
-    words
-}
-
 impl Use {
     /// Whether one of these names is that of a process it runs as.
     pub(crate) fn is_by(&self, names: &[&[u8]]) -> bool {

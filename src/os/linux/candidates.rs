@@ -170,8 +170,7 @@ impl Service {
     /// By the port's registered and common services, and by the unit the socket belongs to.
     fn of(row: &Row, unit: Option<&[u8]>) -> Service {
         let port = row.socket.endpoint.port();
-        let mut words =
-            port.map(|port| knowledge::program_words(port, row.socket.protocol)).unwrap_or_default();
+        let mut words = port.map(|port| program_words(port, row.socket.protocol)).unwrap_or_default();
         let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
         let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
         words.extend(unit.flatten().map(str::to_ascii_lowercase));
@@ -199,6 +198,44 @@ impl Service {
             None => 2,
         }
     }
+}
+
+/// Words that many services have in their names, so that they mean no program.
+const COMMON_PARTS: [&str; 16] = [
+    "admin",
+    "alt",
+    "alternate",
+    "api",
+    "control",
+    "data",
+    "debug",
+    "default",
+    "dev",
+    "proxy",
+    "remote",
+    "server",
+    "service",
+    "system",
+    "udp",
+    "web",
+];
+
+/// Words that the name of a program may have which serves this port: of its registered services and its common uses, in
+/// lower case, each once.
+fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
+    let about = knowledge::about(port);
+    let mut names: Vec<&str> = Vec::new();
+    if let knowledge::Registration::Assigned(services) = about.registration(protocol) {
+        // A range of its own says little of a program.
+        names.extend(services.iter().filter(|one| one.range.is_none()).map(|one| one.name));
+    }
+    names.extend(about.uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
+    let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
+    let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
+    words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// Whether an argument names a port: `8080`, `--port=8080`, `0.0.0.0:8080`. A short number does so after a colon alone.
