@@ -185,6 +185,11 @@ pub enum HolderSearch {
     Bpf,
 }
 
+/// What is pure of Linux' facts about a program's files, and is compiled and tested everywhere.
+#[cfg(not(target_os = "linux"))]
+const _: (fn(&Process) -> Option<Text>, fn(&Process) -> Option<Text>, fn(&Process, &[u8]) -> Option<Text>) =
+    (script::script_file, script::options_file, script::with_options);
+
 /// The shell that commands are written for.
 pub(crate) const SHELL: Shell = if cfg!(windows) { Shell::Windows } else { Shell::Posix };
 

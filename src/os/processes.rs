@@ -2,12 +2,11 @@
 //! ancestors, for those too.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 
 use jiff::Timestamp;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::{Process, ProcessId, Text};
+use crate::{Process, ProcessId, Text, process_name};
 
 /// How many processes are read at a time: sysinfo keeps more of each than is kept here.
 #[cfg(not(windows))]
@@ -65,7 +64,9 @@ fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
 
 fn describe(process: &sysinfo::Process) -> Process {
     let command: Vec<Text> = process.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();
-    let name = full_name(process.name(), process.exe().and_then(|path| path.file_name()));
+    let executable = process.exe().map(Text::from).filter(|path| !path.is_empty());
+    let name = Text::from(process.name());
+    let name = process_name::full_name(name.as_bytes(), executable.as_ref(), &command);
     let (uid, user) = user(process);
     let start = process.start_time();
     // On Linux the condition is read through the process's own directory. On Windows a process has no such state, and
@@ -73,7 +74,7 @@ fn describe(process: &sysinfo::Process) -> Process {
     let is_stopped = cfg!(target_os = "macos") && process.status() == sysinfo::ProcessStatus::Stop;
     Process {
         command: (!command.is_empty()).then_some(command),
-        executable: process.exe().map(Text::from).filter(|path| !path.is_empty()),
+        executable,
         directory: process.cwd().map(Text::from).filter(|path| !path.is_empty()),
         uid,
         user,
@@ -83,15 +84,6 @@ fn describe(process: &sysinfo::Process) -> Process {
             .and_then(|start| Timestamp::from_second(start).ok()),
         condition: is_stopped.then_some(crate::Condition::Stopped { shell: None }),
         ..Process::new(ProcessId { pid: process.pid().as_u32(), start: (start != 0).then_some(start) }, name)
-    }
-}
-
-/// A name that the system cut, made whole by the name of the program's file.
-fn full_name(name: &OsStr, file: Option<&OsStr>) -> Text {
-    let name = Text::from(name);
-    match file.map(Text::from) {
-        Some(file) if name.as_bytes().len() >= 15 && file.as_bytes().starts_with(name.as_bytes()) => file,
-        _ => name,
     }
 }
 

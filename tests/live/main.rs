@@ -47,6 +47,7 @@ mod containers_starters;
 mod containers_unasked;
 #[cfg(unix)]
 mod descriptor_store;
+#[cfg(unix)]
 mod diff;
 #[cfg(unix)]
 mod elsewhere;
@@ -90,6 +91,7 @@ mod holders;
 mod job_control;
 #[cfg(unix)]
 mod kernel_answers;
+#[cfg(unix)]
 mod kernel_sockets;
 #[cfg(unix)]
 mod knowledge;
@@ -251,6 +253,7 @@ const READY: &[Cases] = &[
     environment_threads::cases,
     #[cfg(unix)]
     kernel_answers::cases,
+    #[cfg(unix)]
     kernel_sockets::cases,
     #[cfg(unix)]
     no_netlink::cases,
@@ -310,6 +313,7 @@ const READY: &[Cases] = &[
     endless::cases,
     #[cfg(unix)]
     descriptor_store::cases,
+    #[cfg(unix)]
     diff::cases,
     #[cfg(unix)]
     why::cases,

@@ -26,12 +26,23 @@ const TPROXY: Need = Need::Success(
     ],
 );
 
+/// Lets a socket take connections to addresses and ports of others (IP_TRANSPARENT in ip(7)).
+#[cfg(target_os = "linux")]
+fn make_transparent(proxy: &TcpListener) {
+    use nix::sys::socket::{setsockopt, sockopt::IpTransparent};
+    setsockopt(proxy, IpTransparent, &true).expect("a transparent socket");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_transparent(_proxy: &TcpListener) {
+    unreachable!("this test is of Linux alone");
+}
+
 /// What a proxy that takes a port over has not accepted yet has that port. Nothing of a probe may stay there.
 fn a_proxy_keeps_nothing_of_a_probe() {
-    use nix::sys::socket::{setsockopt, sockopt::IpTransparent};
     in_own_network(|| {
         let proxy = TcpListener::bind("127.0.0.1:9000").expect("a proxy");
-        setsockopt(&proxy, IpTransparent, &true).expect("a transparent socket");
+        make_transparent(&proxy);
         nft("add table ip t; add chain ip t c { type filter hook prerouting priority -150; }; \
             add rule ip t c tcp dport 8080 tproxy to 127.0.0.1:9000 meta mark set 1 accept");
         ip("rule add fwmark 1 lookup 100");

@@ -33,6 +33,7 @@ pub(crate) enum Need {
     /// Multipath TCP.
     Mptcp,
     /// UDP-Lite, which newer kernels have no more.
+    #[cfg(target_os = "linux")]
     UdpLite,
     /// A Docker engine that answers this user and publishes ports in this network.
     Docker,
@@ -68,6 +69,7 @@ impl Need {
     pub(crate) const PID_NAMESPACE: Self =
         Self::Success("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);
     /// User namespaces of a user without rights.
+    #[cfg(target_os = "linux")]
     pub(crate) const USER_NAMESPACE: Self = Self::Success(
         "user namespaces",
         &[
@@ -120,6 +122,7 @@ impl Need {
                 let enabled = std::fs::read_to_string("/proc/sys/net/mptcp/enabled");
                 (enabled.is_ok_and(|value| value.trim() == "1"), "multipath TCP".to_owned())
             }
+            #[cfg(target_os = "linux")]
             Self::UdpLite => (Path::new("/proc/net/udplite").exists(), "UDP-Lite".to_owned()),
             #[cfg(unix)]
             Self::Docker => (super::docker::engine_answers(), "a Docker engine that answers".to_owned()),
@@ -136,7 +139,9 @@ impl Need {
     /// is installed for the tests brings a running engine. One that runs and does not answer is no such case.
     pub(crate) fn may_be_missing(self) -> bool {
         match self {
-            Self::Linux | Self::UdpLite => true,
+            Self::Linux => true,
+            #[cfg(target_os = "linux")]
+            Self::UdpLite => true,
             #[cfg(unix)]
             Self::Docker => !super::docker::engine_here(),
             #[cfg(not(unix))]

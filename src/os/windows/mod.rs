@@ -236,7 +236,7 @@ pub(super) fn network_namespace(_pid: u32) -> Option<u64> {
 }
 
 /// Not read here.
-pub(super) fn fin_timeout() -> Option<std::time::Duration> {
+pub(super) fn fin_timeout() -> Option<Duration> {
     None
 }
 
