@@ -236,7 +236,8 @@ fn look_at(files: &mut Files, path: &Path) -> Found {
 
 fn not_found(errno: Errno) -> Found {
     let reason = match errno {
-        Errno::NOENT | Errno::NOTDIR => return Found::Nothing,
+        // Nothing is reached by a name that is too long or by links that lead in a circle.
+        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => return Found::Nothing,
         Errno::ACCESS | Errno::PERM => "permission",
         _ => "error",
     };
