@@ -90,6 +90,8 @@ fn connections_are_listed_where_all_is_asked_for() {
     let address = server.local_addr().expect("its address");
     let client = TcpStream::connect(address).expect("connect");
     let near = client.local_addr().expect("its address").port();
+    // Wine 10 has a connection in its table once it is accepted.
+    let _accepted = server.accept().expect("accept");
     let target = address.port().to_string();
     let listening = Look::at([&target]).answer(0);
     listening.seen.equal(listening.listeners().len(), 1, "listeners alone");

@@ -114,7 +114,7 @@ fn an_end_that_is_not_acknowledged() {
             answer.seen.must(told.contains("it tries again in"), "when it tries again");
             // What another test starts meanwhile has this process's sockets too, until it runs its program.
             let ends = answer.document["other_ends"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let own = ends.iter().any(|end| crate::stage::pids(end).contains(&std::process::id()));
+            let own = ends.iter().any(|end| pids(end).contains(&std::process::id()));
             answer.seen.must(own && told.contains("the other end is held by"), "who has the other end");
             let follows = told.contains("time_wait may follow");
             answer.seen.equal(follows, !client_first, "nothing follows where the other end closed first");

@@ -99,20 +99,29 @@ fn a_name_in_other_letters_is_kept() {
     card.must(card.text().contains(name), "the name, in UTF-8");
 }
 
+/// The tables of Windows leave such a socket out, and that is a gap; wine's have it.
 fn a_bound_socket_is_a_gap_of_why() {
     let port = port();
     let server = Steps::new([format!("bound=127.0.0.1:{port}")]).start();
-    let of_bound = |document: &serde_json::Value| {
+    let gap = |document: &serde_json::Value| {
         let gaps = document["gaps"].as_array().cloned().unwrap_or_default();
         gaps.iter().any(|gap| gap["reason"] == "bound")
     };
     let why = |code| Answer::of(Look::at(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
     let answer = why(1);
     answer.seen.equal(&answer.document["can_bind"], &json!(false), "whether it can be bound");
-    answer.seen.must(of_bound(&answer.document), "a gap tells what no table has");
-    let all = Look::at(["-a".to_owned(), format!("tcp/{port}")]).answer(3);
-    all.seen.must(of_bound(&all.document), "a gap tells what no table has");
+    let rows = answer.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
+    match rows.as_slice() {
+        [] => answer.seen.must(gap(&answer.document), "a gap tells what no table has"),
+        [row] => {
+            answer.seen.equal(&answer.document["verdict"], &json!("bound"), "verdict");
+            answer.seen.equal(crate::stage::pids(row), vec![server.pid()], "holder");
+        }
+        _ => answer.seen.fail("one socket stands in the way at most"),
+    }
+    let all = Look::at(["-a".to_owned(), format!("tcp/{port}")]).answer(if rows.is_empty() { 3 } else { 0 });
+    all.seen.must(gap(&all.document), "others may be missing");
     drop(server);
     let answer = why(0);
-    answer.seen.must(!of_bound(&answer.document), "nothing is missing if a bind succeeds");
+    answer.seen.must(!gap(&answer.document), "nothing is missing if a bind succeeds");
 }

@@ -114,6 +114,11 @@ fn record(row: &[u8], layout: Layout) -> Option<Record> {
     // The row of a listener has no other side, whatever stands there.
     if layout.protocol == Protocol::Tcp && state != State::Listen {
         socket.peer = peer(row, layout)?;
+        // A closed connection has a peer. A socket that was bound and does not listen is in no table of Windows; wine's
+        // have it in this state (wine 8 and 10).
+        if state == State::Closed && socket.peer.is_none() && port != 0 {
+            socket.state = State::Bound;
+        }
     }
     Some(Record { socket, pid: number(row, layout.pid)?, opened: (opened != 0).then_some(opened) })
 }

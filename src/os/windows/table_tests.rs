@@ -53,6 +53,16 @@ fn a_listener_over_ipv4() {
 }
 
 #[test]
+fn a_closed_socket_without_a_peer_is_bound() {
+    let place: [(usize, &[u8]); 3] = [(0, &[1, 0, 0, 0]), (4, &[127, 0, 0, 1]), (8, &[0x1F, 0x90, 0, 0])];
+    let bound = only(TCP4, &[&place[..], &[(12, &[0; 4]), (16, &[0; 4])]].concat());
+    assert_eq!((at(&bound).1, bound.socket.state), (None, State::Bound));
+    let peer: [(usize, &[u8]); 2] = [(12, &[127, 0, 0, 1]), (16, &[0, 80, 0, 0])];
+    let closed = only(TCP4, &[&place[..], &peer].concat());
+    assert_eq!((at(&closed).1.as_deref(), closed.socket.state), (Some("127.0.0.1:80"), State::Closed));
+}
+
+#[test]
 fn a_connection_over_ipv6_with_scopes() {
     let link_local = "fe80::1".parse::<Ipv6Addr>().unwrap().octets();
     let record = only(
