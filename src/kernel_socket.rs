@@ -328,6 +328,11 @@ mod tests {
             ["ip fou del port 5555 -6 local ::1 closes the socket"]
         );
         let unsafe_name = [interface(KernelSocketKind::Geneve, "a b;c")];
-        assert!(release_lines(&unsafe_name, &wildcard)[0].starts_with("ip link set 'a b;c' down"));
+        let lines = release_lines(&unsafe_name, &wildcard);
+        // In the way of this system's shell, and not at all if it has none.
+        match shell::quote(&"a b;c".into()) {
+            Some(name) => assert!(lines[0].starts_with(&format!("ip link set {name} down"))),
+            None => assert!(lines.is_empty()),
+        }
     }
 }
