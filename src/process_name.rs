@@ -56,6 +56,9 @@ pub(crate) fn is_thread_name(name: &[u8]) -> bool {
 /// The kernel's 15 bytes, completed by the program's file, the first argument or a title that begins with them. A
 /// thread's name gives way to the program's.
 pub(crate) fn full_name(comm: &[u8], executable: Option<&Text>, command: &[Text]) -> Text {
+    if let Some(program) = windows_program(executable, command) {
+        return program.into();
+    }
     if is_thread_name(comm) {
         return program(executable, command).map_or_else(|| comm.into(), Text::from);
     }
@@ -74,6 +77,15 @@ pub(crate) fn full_name(comm: &[u8], executable: Option<&Text>, command: &[Text]
         Some(_) => program(executable, command).unwrap_or(comm).into(),
         None => comm.into(),
     }
+}
+
+/// The Windows program that wine runs: its loader gives the process that command line, and its own name or none.
+fn windows_program<'a>(executable: Option<&Text>, command: &'a [Text]) -> Option<&'a [u8]> {
+    const LOADERS: [&[u8]; 4] = [b"wine", b"wine64", b"wine-preloader", b"wine64-preloader"];
+    executable.filter(|file| LOADERS.contains(&file.file_name()))?;
+    let name = command.first()?.as_bytes().rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
+    let ending = name.len().checked_sub(4).and_then(|at| name.get(at..));
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case(b".exe")).then_some(name)
 }
 
 /// The program's name by its file, or by the word it was started with where that is a shorter form of the same:
@@ -223,13 +235,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn wine_runs_the_program_of_its_command_line() {
+        let name = |executable: &str, command: &str| {
+            full_name(b"wine64", Some(&executable.into()), &[command.into(), "--port=80".into()])
+                .to_string_lossy()
+                .into_owned()
+        };
+        assert_eq!(name("/usr/lib/wine/wine64", "/srv/shop/fixture.exe"), "fixture.exe");
+        assert_eq!(name("/opt/wine/bin/wine64-preloader", r"C:\shop\Server.EXE"), "Server.EXE");
+        assert_eq!(name("/usr/lib/wine/wine64", "wine64"), "wine64");
+        assert_eq!(name("/srv/wine64.exe", "/srv/shop.exe"), "wine64");
+    }
+
     proptest! {
         #[test]
         fn any_bytes(comm: Vec<u8>, executable: Option<Vec<u8>>, command: Vec<Vec<u8>>) {
             let executable = executable.map(Text::from);
             let command: Vec<Text> = command.into_iter().map(Text::from).collect();
             let name = full_name(&comm, executable.as_ref(), &command);
-            prop_assert!(comm.len() >= LONGEST_COMM || is_thread_name(&comm) || name.as_bytes() == comm);
+            let is_own = comm.len() < LONGEST_COMM && !is_thread_name(&comm);
+            let of_wine = windows_program(executable.as_ref(), &command).is_some();
+            prop_assert!(!is_own || of_wine || name.as_bytes() == comm);
             let mut process = Process::new(ProcessId { pid: 2, start: None }, name);
             process.executable = executable;
             process.command = Some(command);

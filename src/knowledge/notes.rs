@@ -170,6 +170,11 @@ pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
         let tool = sockets::by_path(path.as_bytes(), &names)?;
         return Some(format!("a path that is by default {}", owned(tool)));
     }
+    if !listener.holders.is_empty() && listener.holders.iter().all(|holder| is(holder, "wineserver")) {
+        let what = "wineserver holds it for a Windows program, which holds it as well once it has made a call on it; \
+                    wine tasklist lists those programs";
+        return Some(what.to_owned());
+    }
     let port = socket.endpoint.port().filter(|_| socket.protocol == Protocol::Tcp && socket.is_listener())?;
     let seen = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
     if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(seen) {
