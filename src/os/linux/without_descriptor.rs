@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, RawDir};
 
@@ -100,13 +101,30 @@ fn listening() -> BTreeSet<u64> {
     listening
 }
 
+/// Whether a process's mappings can be read without a long wait: that waits for one that is changing them, and one in an
+/// uninterruptible sleep (D) may do so for long. Such a sleep is short as a rule, so it is looked at again.
+fn answers_soon(directory: &Directory) -> bool {
+    const ATTEMPTS: u32 = 4;
+    const BETWEEN: Duration = Duration::from_millis(2);
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            std::thread::sleep(BETWEEN);
+        }
+        match procfs::stat(directory) {
+            Some(stat) if stat.kernel => return false,
+            Some(stat) if stat.state != 'D' => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
 fn of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Vec<Sign>, bool) {
     let none = (Vec::new(), false);
     let Ok(directory) = Directory::open(pid) else { return none };
     let calls = waiting(&directory, listening);
-    // Reading the mappings waits for a process that is changing them, and one that waits for a disk may do so for long.
-    let sleeps = procfs::stat(&directory).is_some_and(|stat| stat.state != 'D' && !stat.kernel);
-    let mapped = if sleeps { mapped(&directory) } else { Mapped::default() };
+    let mapped = if answers_soon(&directory) { mapped(&directory) } else { Mapped::default() };
     let mut seen: Vec<(Evidence, Sockets, Strength)> = Vec::new();
     seen.extend(
         mapped.sockets.iter().map(|inode| (Evidence::Mapping, Sockets::One(*inode), Strength::Named)),
@@ -185,16 +203,23 @@ impl Signs {
         };
         let fitting: Vec<&Sign> = self.signs.iter().filter(fits).collect();
         let Some(best) = fitting.iter().map(|sign| sign.strength).min() else { return Suspects::default() };
-        let mut chosen: Vec<&Sign> = fitting.into_iter().filter(|sign| sign.strength == best).collect();
+        // One that the kernel names leaves no doubt. A strong sign of one process does: it may be of another socket.
+        let mut chosen = fitting;
+        if best == Strength::Named {
+            chosen.retain(|sign| sign.strength == best);
+        }
         let in_cgroup = |sign: &Sign| members.binary_search(&sign.process.pid).is_ok();
         let of_user = |sign: &Sign| sign.uid.is_some() && sign.uid == row.socket.uid;
         if chosen.iter().any(|sign| in_cgroup(sign)) {
             chosen.retain(|sign| in_cgroup(sign));
-        } else if best == Strength::Possible || chosen.iter().any(|sign| of_user(sign)) {
-            chosen.retain(|sign| of_user(sign));
+        } else {
+            let is_strong = |sign: &Sign| sign.strength < Strength::Possible;
+            let any_of_user = chosen.iter().any(|sign| is_strong(sign) && of_user(sign));
+            chosen.retain(|sign| of_user(sign) || (is_strong(sign) && !any_of_user));
         }
-        chosen.dedup_by_key(|sign| sign.process.pid);
-        chosen.sort_by_key(|sign| (sign.evidence, sign.process.pid));
+        chosen.sort_by_key(|sign| (sign.strength, sign.evidence, sign.process.pid));
+        let mut named: BTreeSet<u32> = BTreeSet::new();
+        chosen.retain(|sign| named.insert(sign.process.pid));
         let named =
             |sign: &Sign| Some(candidate(sign.process.pid, &*sign.process.directory()?, sign.evidence));
         let candidates: Vec<Candidate> = chosen.into_iter().filter_map(named).collect();
