@@ -99,7 +99,7 @@ fn a_name_in_other_letters_is_kept() {
     card.must(card.text().contains(name), "the name, in UTF-8");
 }
 
-/// The tables of Windows leave such a socket out, and that is a gap; wine's have it.
+/// The tables of Windows leave such a socket out, and that is a gap; those of wine 10 have it.
 fn a_bound_socket_is_a_gap_of_why() {
     let port = port();
     let server = Steps::new([format!("bound=127.0.0.1:{port}")]).start();

@@ -115,7 +115,7 @@ fn record(row: &[u8], layout: Layout) -> Option<Record> {
     if layout.protocol == Protocol::Tcp && state != State::Listen {
         socket.peer = peer(row, layout)?;
         // A closed connection has a peer. A socket that was bound and does not listen is in no table of Windows; wine's
-        // have it in this state (wine 8 and 10).
+        // have it in this state (wine 10; wine 8 has no row).
         if state == State::Closed && socket.peer.is_none() && port != 0 {
             socket.state = State::Bound;
         }
