@@ -68,7 +68,7 @@ pub(crate) struct Waited {
     pub(crate) is_hopeless: bool,
 }
 
-/// Waits until a state is reached, cannot be reached, or time is up. `tick` is told how long it has been after each look.
+/// Waits until a state is reached, cannot be reached, or time is up. Calls `tick` with the time passed after each scan.
 pub(crate) fn wait(
     target: &Target,
     asked: &Asked,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::wait::{Now, Waited, Wanted, wait_until};
 use crate::{Error, ErrorKind, Listener, PathContent, Query, Target, os};
 
-/// Waits until a state is reached or time is up. `tick` is told how long it has been after each scan.
+/// Waits until a state is reached or time is up. Calls `tick` with the time passed after each scan.
 ///
 /// # Errors
 /// If the socket table cannot be read, or if this user cannot make a file in the directory of the path.
