@@ -211,7 +211,12 @@ fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
 pub(super) fn clients(asked: &Asked) -> Result<Vec<Connection>, Error> {
     let target = Target::port(asked.port)?;
     let snapshot = Query::new().protocol(asked.protocol).target(target).connections().look()?;
-    Ok(snapshot.listeners.into_iter().filter_map(|listener| listener.connections).flatten().collect())
+    let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);
+    let mut clients: Vec<Connection> = connections.flatten().collect();
+    // Listeners that share an address and port all list the connections that one of them accepted.
+    clients.sort_by_key(|client| (client.peer, client.state));
+    clients.dedup();
+    Ok(clients)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Sockets, their holders and the facts of those put together; and connections with who is at their other ends.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -69,10 +68,11 @@ pub(crate) fn join(
     listener
 }
 
-/// Connections that belong to listeners, and the sockets at their other ends on this machine.
+/// Connections that belong to listeners, and the sockets at their other ends on this machine. Which of several listeners
+/// with equal addresses accepted a connection is not reported, so it belongs to each of them.
 #[derive(Default)]
 pub(super) struct Connected {
-    pub(super) servers: Vec<(usize, Socket)>,
+    pub(super) servers: Vec<(Vec<usize>, Socket)>,
     pub(super) clients: Vec<os::Row>,
 }
 
@@ -87,15 +87,17 @@ impl Connected {
         let mut servers = Vec::new();
         let mut others = Vec::new();
         for row in rest {
-            let listener = row.socket.peer.and_then(|_| {
+            let accepting = row.socket.peer.and_then(|_| {
                 let (local, port) = (row.socket.endpoint.address()?, row.socket.endpoint.port()?);
                 let target = Target::exactly(row.socket.protocol, local, port);
                 let on_port = by_port.get(&Some(port))?.iter();
-                let answers = |at: &usize| Some((target.answered_by(&listeners.get(*at)?.socket)?, *at));
-                on_port.filter_map(answers).max_by_key(|(rank, at)| (*rank, Reverse(*at)))
+                let rank = |at: &usize| Some((target.answered_by(&listeners.get(*at)?.socket)?, *at));
+                let ranked: Vec<_> = on_port.filter_map(rank).collect();
+                let best = ranked.iter().map(|(rank, _)| *rank).max()?;
+                Some(ranked.into_iter().filter(|(rank, _)| *rank == best).map(|(_, at)| at).collect())
             });
-            match listener {
-                Some((_, at)) => servers.push((at, row.socket)),
+            match accepting {
+                Some(accepting) => servers.push((accepting, row.socket)),
                 None => others.push(row),
             }
         }
@@ -123,13 +125,16 @@ impl Connected {
             by_ends.entry(opposite).or_default().extend(named);
         }
         let mut connections = vec![Vec::new(); listeners.len()];
-        for (at, server) in self.servers {
+        for (accepting, server) in self.servers {
             let Some(peer) = server.peer else { continue };
             let mut clients = ends(&server).and_then(|ends| by_ends.remove(&ends)).unwrap_or_default();
             clients.sort_by_key(|client| client.pid);
             clients.dedup();
-            if let Some(list) = connections.get_mut(at) {
-                list.push(Connection { peer, state: server.state, clients });
+            let connection = Connection { peer, state: server.state, clients };
+            for at in accepting {
+                if let Some(list) = connections.get_mut(at) {
+                    list.push(connection.clone());
+                }
             }
         }
         for list in &mut connections {

@@ -12,6 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 cases![
     what_is_said_is_where_peers_arrive[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::Ipv6],
+    a_connection_to_a_shared_port_belongs_to_all[Need::Linux],
     a_shared_port_names_no_single_server[Need::Linux],
     a_shared_udp_port_can_be_joined[Need::Linux, Need::Ipv6],
     a_udp_port_on_one_address_is_tested_by_the_wildcard[Need::Linux],
@@ -197,6 +198,21 @@ fn a_shared_port_names_no_single_server() {
     let answer = why(&port.to_string(), 1);
     answer.seen.equal(&answer.document["localhost"]["ipv4"]["inode"], &json!(one.inode(0)), "one is left");
     answer.seen.equal(&answer.document["localhost"]["ipv4_shared"], &json!(null), "it shares with nobody");
+}
+
+/// Which of them accepted a connection is not reported: each lists it, and `why` counts it once.
+fn a_connection_to_a_shared_port_belongs_to_all() {
+    let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
+    let (port, _servers) = on_one_port(|port| [shared(port), shared(port)]);
+    let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
+    let answer = Look::at(["--connections".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.seen.equal(answer.listeners().len(), 2, "listeners");
+    for listener in answer.listeners() {
+        let clients = &listener["connections"][0]["clients"];
+        answer.seen.equal(&clients[0]["pid"], &json!(client.pid()), "who is connected");
+    }
+    let answer = why(&format!("127.0.0.1:{port}"), 1);
+    answer.seen.equal(answer.document["clients"].as_array().map(Vec::len), Some(1), "clients");
 }
 
 /// Whether one of the facts has all of these parts.
