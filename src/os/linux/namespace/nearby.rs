@@ -9,7 +9,8 @@ use rustix::fs::{CWD, Mode, OFlags};
 use super::super::inet_diag::{self, States};
 use super::super::netlink::{attributes, dump};
 use super::super::{pid_namespace, procfs};
-use super::{INTERNET, Namespace, Search, inside, is_own, own, walk};
+use super::search::{INTERNET, Search};
+use super::{Namespace, inside, is_own, own, walk};
 use crate::Protocol;
 use crate::os::portable::Table;
 use crate::os::{Elsewhere, OwnNetwork};
@@ -28,7 +29,7 @@ const KTHREADD: u32 = 2;
 /// The other network namespaces in which something listens on these ports, as far as that shows quickly.
 pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Elsewhere> {
     let Some(own) = own() else { return Vec::new() };
-    let mut search = Search { own, skips_mounts: true, ..Search::default() };
+    let mut search = Search::new(own, false);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return Vec::new() };
     let Ok(pids) = walk::processes(&proc) else { return Vec::new() };
