@@ -139,6 +139,15 @@ fn links() -> Vec<Link> {
     }
 }
 
+/// A recorded message from its bytes in hexadecimal.
+#[cfg(test)]
+fn bytes_of_hex(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};

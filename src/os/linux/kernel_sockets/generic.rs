@@ -312,14 +312,8 @@ fn bound(local: Option<IpAddr>) -> Bound {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::bytes_of_hex as bytes;
     use super::*;
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        hex.as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-            .collect()
-    }
 
     /// Recorded on Linux 6.12.118, little-endian: `ip fou add port 5558 gue local 127.0.0.1`, `port 5557 ipproto 41 -6`,
     /// `port 5555 ipproto 4`.

@@ -144,14 +144,8 @@ pub(super) fn address(value: &[u8]) -> Option<IpAddr> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::bytes_of_hex as bytes;
     use super::*;
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        hex.as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-            .collect()
-    }
 
     /// Recorded on Linux 6.12.118, little-endian, of each message the header, the name and the kind's own attributes.
     #[cfg(target_endian = "little")]
