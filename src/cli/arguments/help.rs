@@ -69,7 +69,7 @@ Checks every 5 ms at first and every 200 ms later; no process is looked at until
 the state is reached.
 
 --free ends when you can bind the port: nothing has it, and nothing forbids it to
-you. The test does not keep a server from starting there meanwhile.
+you. A server that sets SO_REUSEADDR can start meanwhile: the test is not in its way.
 
 Exit status: 0 reached, 1 timed out, 2 a mistake in the arguments, 3 could not tell,
 or waiting does not help: a privilege is missing, or a policy forbids the port.";
