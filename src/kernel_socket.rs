@@ -66,8 +66,10 @@ pub(crate) struct Release {
 /// What a command does besides closing the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReleaseEffect {
-    /// The interface stays, without the socket.
+    /// The socket is closed, and with it the encapsulation that it serves.
     Closes,
+    /// The interface stays, and carries no traffic.
+    TakesInterfaceDown,
     /// The interface is gone.
     RemovesInterface,
     /// The tunnel ends.
@@ -131,7 +133,7 @@ impl KernelSocket {
         let port = socket.endpoint.port().unwrap_or_default().to_string();
         match (self.kind, interface, id.as_deref()) {
             (Kind::Vxlan | Kind::Geneve | Kind::Wireguard | Kind::Bareudp, Some(name), _) => vec![
-                release(&["ip", "link", "set", name, "down"], Effect::Closes),
+                release(&["ip", "link", "set", name, "down"], Effect::TakesInterfaceDown),
                 release(&["ip", "link", "del", name], Effect::RemovesInterface),
             ],
             (Kind::Gtp, Some(name), _) => {
@@ -242,22 +244,28 @@ pub(crate) fn release_lines(kernel: &[KernelSocket], socket: &Socket) -> Vec<Str
             let told = match (release.effect, shared) {
                 (Effect::Closes, false) => "closes the socket",
                 (Effect::Closes, true) => "closes the socket once nothing else shares it",
+                (Effect::TakesInterfaceDown, false) => "takes the interface down and closes the socket",
+                (Effect::TakesInterfaceDown, true) => {
+                    "takes the interface down and closes the socket once nothing else shares it"
+                }
                 (Effect::RemovesInterface, false) => "removes the interface and closes the socket",
                 (Effect::RemovesInterface, true) => {
                     "removes the interface, which is one that shares the socket"
                 }
-                (Effect::EndsTunnel, _) => "ends the tunnel",
+                (Effect::EndsTunnel, _) => "ends the tunnel and its sessions",
                 (Effect::RemovesEndpoint, _) => "removes the endpoint and closes the socket",
                 (Effect::RemovesDevice, _) => "removes the RDMA device; up to Linux 6.12 its socket stays",
                 (Effect::UnloadsModule, _) => "unloads the module and closes the socket, if nothing uses it",
                 (Effect::StopsServer, _) => match one.kind {
                     KernelSocketKind::Lockd => {
-                        "stops the NFS server; the lock manager ends when no NFS mount uses it either"
+                        "stops the NFS server and all its exports; the lock manager ends when no NFS mount uses it either"
                     }
-                    KernelSocketKind::Nfsd => "stops the NFS server",
-                    _ => "stops the server",
+                    KernelSocketKind::Nfsd => "stops the NFS server and all its exports",
+                    _ => "stops the server and all its shares",
                 },
-                (Effect::ListsUsers, _) => "lists the mounts that it serves: umount them",
+                (Effect::ListsUsers, _) => {
+                    "lists the mounts that it serves; it ends when all of them are unmounted"
+                }
             };
             let within = namespace.map_or_else(String::new, |namespace| {
                 format!("in the network namespace {}, ", namespace.to_string_lossy())
@@ -307,7 +315,7 @@ mod tests {
         assert_eq!(
             release_lines(&one, &wildcard),
             [
-                "ip link set vx0 down closes the socket",
+                "ip link set vx0 down takes the interface down and closes the socket",
                 "ip link del vx0 removes the interface and closes the socket"
             ]
         );
@@ -320,7 +328,10 @@ mod tests {
             Some("the vxlan interface vx0 and the vxlan interface vx1 in the network namespace blue")
         );
         let lines = release_lines(&two, &wildcard);
-        assert_eq!(lines[0], "ip link set vx0 down closes the socket once nothing else shares it");
+        assert_eq!(
+            lines[0],
+            "ip link set vx0 down takes the interface down and closes the socket once nothing else shares it"
+        );
         assert!(lines[2].starts_with("in the network namespace blue, ip link set vx1 down"));
         let fou = [KernelSocket { interface: None, ..interface(KernelSocketKind::Fou, "") }];
         assert_eq!(

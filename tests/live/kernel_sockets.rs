@@ -92,7 +92,7 @@ fn a_tunnel_is_named_and_what_closes_it() {
     ]);
     let pid = inside.pid();
     must_be_the_kernels(&Look::at(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
-    let down = "ip link set vx0 down closes the socket";
+    let down = "ip link set vx0 down takes the interface down and closes the socket";
     let del = "ip link del vx0 removes the interface and closes the socket";
     let card = says(&["udp/4789"], pid);
     must_say(&card, "is held by the kernel itself, for the vxlan interface vx0");
@@ -129,7 +129,10 @@ fn tunnels_that_share_a_socket_are_all_named() {
     answer.seen.equal(answer.listeners().len(), 1, "one socket");
     let why = says(&["why", "udp/4789"], inside.pid());
     must_say(&why, "the vxlan interface vx0 and the vxlan interface vx1");
-    must_say(&why, "ip link set vx1 down closes the socket once nothing else shares it");
+    must_say(
+        &why,
+        "ip link set vx1 down takes the interface down and closes the socket once nothing else shares it",
+    );
 }
 
 fn anybody_is_told_of_a_tunnel() {
