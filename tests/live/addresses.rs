@@ -1,6 +1,6 @@
 //! Which listener answers at an address: the one there, or the wildcard; and ports as numbers.
 
-use crate::stage::{Fixture, Look, Need, Steps, on_one_port, pids, port};
+use crate::support::{Cmd, Fixture, Need, Steps, pids, port, start_on_one_port};
 use serde_json::json;
 
 cases![
@@ -26,7 +26,7 @@ fn alone(address: String) -> Steps {
 }
 
 fn four_addresses() -> (u16, [Fixture; 4]) {
-    on_one_port(|port| {
+    start_on_one_port(|port| {
         [
             alone(format!("127.0.0.1:{port}")),
             alone(format!("127.0.0.2:{port}")),
@@ -38,47 +38,51 @@ fn four_addresses() -> (u16, [Fixture; 4]) {
 
 fn one_port_on_four_addresses_is_four_listeners() {
     let (port, [first, second, sixth, wildcard]) = four_addresses();
-    let answer = Look::at([port.to_string()]).answer(0);
+    let answer = Cmd::new([port.to_string()]).answer(0);
     let wanted = [("0.0.0.0", &wildcard), ("127.0.0.1", &first), ("127.0.0.2", &second), ("::1", &sixth)];
-    answer.seen.equal(answer.addresses(), wanted.map(|(address, _)| address).to_vec(), "addresses in order");
+    answer.output.assert_eq(
+        answer.addresses(),
+        wanted.map(|(address, _)| address).to_vec(),
+        "addresses in order",
+    );
     for (listener, (_, server)) in answer.listeners().iter().zip(wanted) {
-        answer.seen.equal(pids(listener), vec![server.pid()], "holder of this address");
-        answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode of this address");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder of this address");
+        answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode of this address");
     }
-    let rows = Look::at(["--no-header".into(), format!("{port}-{port}")]).run().code(0);
+    let rows = Cmd::new(["--no-header".into(), format!("{port}-{port}")]).run().code(0);
     for server in [&first, &second, &sixth, &wildcard] {
-        rows.must(rows.text().contains(&server.pid().to_string()), "the text names each");
+        rows.assert(rows.text().contains(&server.pid().to_string()), "the text names each");
     }
 }
 
 fn an_address_asks_for_what_a_peer_reaches() {
     let (port, [first, second, sixth, wildcard]) = four_addresses();
-    let asked = [
+    let requested = [
         (format!("127.0.0.1:{port}"), &first),
         (format!("tcp/127.0.0.2:{port}"), &second),
         (format!("[::1]:{port}"), &sixth),
         // No listener of its own: the wildcard answers.
         (format!("127.0.0.3:{port}"), &wildcard),
     ];
-    for (target, server) in asked {
-        let answer = Look::at([target]).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "the holder of what a peer reaches");
+    for (target, server) in requested {
+        let answer = Cmd::new([target]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "the holder of what a peer reaches");
     }
-    let answer = Look::at([format!("127.0.0.1:{port},127.0.0.3:{port}")]).answer(0);
-    answer.seen.equal(answer.addresses(), vec!["0.0.0.0", "127.0.0.1"], "a union of two");
-    let answer = Look::at([format!("[2001:db8::1]:{port}")]).answer(1);
-    answer.seen.equal(answer.listeners().len(), 0, "an IPv4 wildcard does not answer for IPv6");
+    let answer = Cmd::new([format!("127.0.0.1:{port},127.0.0.3:{port}")]).answer(0);
+    answer.output.assert_eq(answer.addresses(), vec!["0.0.0.0", "127.0.0.1"], "a union of two");
+    let answer = Cmd::new([format!("[2001:db8::1]:{port}")]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "an IPv4 wildcard does not answer for IPv6");
 }
 
 fn a_dual_stack_listener_answers_for_ipv4() {
     let port = port();
     let server = Fixture::start(["dual".into(), format!("tcp=[::]:{port}")]);
     for target in [format!("127.0.0.1:{port}"), format!("127.9.9.9:{port}"), format!("[::1]:{port}")] {
-        let answer = Look::at([target]).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.equal(&answer.only()["address"], &json!("::"), "address");
-        answer.seen.equal(&answer.only()["family"], &json!("ipv6"), "family");
-        answer.seen.must(answer.only()["dual_stack"] != json!(false), "it takes IPv4 too");
+        let answer = Cmd::new([target]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.output.assert_eq(&answer.only()["address"], &json!("::"), "address");
+        answer.output.assert_eq(&answer.only()["family"], &json!("ipv6"), "family");
+        answer.output.assert(answer.only()["dual_stack"] != json!(false), "it takes IPv4 too");
     }
 }
 
@@ -86,42 +90,42 @@ fn a_loopback_listener_does_not_answer_elsewhere() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for target in [format!("127.0.0.2:{port}"), format!("[::1]:{port}"), format!("udp/127.0.0.1:{port}")] {
-        let answer = Look::at([target]).answer(1);
-        answer.seen.equal(answer.listeners().len(), 0, "listeners");
+        let answer = Cmd::new([target]).answer(1);
+        answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
     }
 }
 
 fn ports_are_numbers_and_not_beginnings_of_text() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    for asked in [port / 10, port / 100] {
-        let seen = Look::at(["--json".to_owned(), asked.to_string()]).run();
-        let answer = crate::stage::Answer::of(seen);
+    for requested in [port / 10, port / 100] {
+        let output = Cmd::new(["--json".to_owned(), requested.to_string()]).run();
+        let answer = crate::support::Answer::parse(output);
         for listener in answer.listeners() {
-            answer.seen.equal(&listener["port"], &json!(asked), "port");
+            answer.output.assert_eq(&listener["port"], &json!(requested), "port");
         }
         let code = i32::from(answer.listeners().is_empty());
-        answer.seen.equal(answer.seen.status.code(), Some(code), "exit code");
+        answer.output.assert_eq(answer.output.status.code(), Some(code), "exit code");
     }
 }
 
 fn port_300_is_neither_3000_nor_30001() {
     let steps = ["namespace=net", "tcp=127.0.0.1:3000", "tcp=0.0.0.0:30001", "udp=127.0.0.1:3001"];
     let server = Fixture::start(steps);
-    let ask = |target: &str| Look::at([target]).inside(server.pid(), ["net"]);
-    let seen = ask("300").run().code(1);
-    seen.must(seen.text().contains("nothing listens on port 300"), "it says what is not there");
+    let ask = |target: &str| Cmd::new([target]).inside(server.pid(), ["net"]);
+    let output = ask("300").run().code(1);
+    output.assert(output.text().contains("nothing listens on port 300"), "it says what is not there");
     let three_thousand = ask("3000").answer(0);
-    three_thousand.seen.equal(&three_thousand.only()["port"], &json!(3000), "port");
+    three_thousand.output.assert_eq(&three_thousand.only()["port"], &json!(3000), "port");
     let range = ask("300-3000").answer(0);
-    range.seen.equal(&range.only()["port"], &json!(3000), "the end of a range is in it");
+    range.output.assert_eq(&range.only()["port"], &json!(3000), "the end of a range is in it");
     let range = ask("3001-30001").answer(0);
     let ports: Vec<_> = range.listeners().iter().map(|listener| &listener["port"]).collect();
-    range.seen.equal(ports, vec![&json!(3001), &json!(30001)], "both ends of a range");
-    let whole = Look::at([] as [&str; 0]).inside(server.pid(), ["net"]).answer(0);
-    whole.seen.equal(whole.listeners().len(), 3, "listeners of this namespace");
+    range.output.assert_eq(ports, vec![&json!(3001), &json!(30001)], "both ends of a range");
+    let whole = Cmd::new([] as [&str; 0]).inside(server.pid(), ["net"]).answer(0);
+    whole.output.assert_eq(whole.listeners().len(), 3, "listeners of this namespace");
     for listener in whole.listeners() {
-        whole.seen.equal(pids(listener), vec![server.pid()], "holder");
+        whole.output.assert_eq(pids(listener), vec![server.pid()], "holder");
     }
 }
 
@@ -134,8 +138,8 @@ fn exposure_and_family_are_told() {
         "v6only".into(),
         format!("udp=[::]:{port}"),
     ]);
-    let answer = Look::at([port.to_string()]).answer(0);
-    let told: Vec<_> = answer
+    let answer = Cmd::new([port.to_string()]).answer(0);
+    let reported: Vec<_> = answer
         .listeners()
         .iter()
         .map(|one| ["protocol", "family", "address", "exposure"].map(|key| one[key].as_str().unwrap_or("?")))
@@ -146,7 +150,7 @@ fn exposure_and_family_are_told() {
         ["udp", "ipv4", "0.0.0.0", "all"],
         ["udp", "ipv6", "::", "all"],
     ];
-    answer.seen.equal(told, wanted, "protocol, family, address, exposure");
+    answer.output.assert_eq(reported, wanted, "protocol, family, address, exposure");
 }
 
 fn exposed_listeners_are_those_others_can_reach() {
@@ -156,11 +160,11 @@ fn exposed_listeners_are_those_others_can_reach() {
         format!("udp=0.0.0.0:{port}"),
         format!("udp=[::1]:{port}"),
     ]);
-    let answer = Look::at(["--exposed".to_owned(), port.to_string()]).answer(0);
-    answer.seen.equal(&answer.only()["protocol"], &json!("udp"), "protocol");
-    answer.seen.equal(&answer.only()["address"], &json!("0.0.0.0"), "address");
-    let answer = Look::at(["--exposed".to_owned(), format!("tcp/{port}")]).answer(1);
-    answer.seen.equal(answer.listeners().len(), 0, "listeners that others reach");
+    let answer = Cmd::new(["--exposed".to_owned(), port.to_string()]).answer(0);
+    answer.output.assert_eq(&answer.only()["protocol"], &json!("udp"), "protocol");
+    answer.output.assert_eq(&answer.only()["address"], &json!("0.0.0.0"), "address");
+    let answer = Cmd::new(["--exposed".to_owned(), format!("tcp/{port}")]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners that others reach");
 }
 
 fn protocol_and_family_options_add_up() {
@@ -171,7 +175,7 @@ fn protocol_and_family_options_add_up() {
         format!("udp=127.0.0.1:{port}"),
         format!("udp=[::1]:{port}"),
     ]);
-    let asked: [(&[&str], &[&str]); 8] = [
+    let requested: [(&[&str], &[&str]); 8] = [
         (&[], &["tcp ipv4", "tcp ipv6", "udp ipv4", "udp ipv6"]),
         (&["-t"], &["tcp ipv4", "tcp ipv6"]),
         (&["-u"], &["udp ipv4", "udp ipv6"]),
@@ -181,10 +185,10 @@ fn protocol_and_family_options_add_up() {
         (&["-4", "-6", "--tcp"], &["tcp ipv4", "tcp ipv6"]),
         (&["-u6"], &["udp ipv6"]),
     ];
-    for (options, wanted) in asked {
+    for (options, wanted) in requested {
         let target = port.to_string();
-        let answer = Look::at(options.iter().copied().chain([target.as_str()])).answer(0);
-        let told: Vec<_> = answer
+        let answer = Cmd::new(options.iter().copied().chain([target.as_str()])).answer(0);
+        let reported: Vec<_> = answer
             .listeners()
             .iter()
             .map(|one| {
@@ -195,7 +199,7 @@ fn protocol_and_family_options_add_up() {
                 )
             })
             .collect();
-        answer.seen.equal(told, wanted.to_vec(), "protocol and family");
+        answer.output.assert_eq(reported, wanted.to_vec(), "protocol and family");
     }
 }
 
@@ -205,8 +209,8 @@ fn several_targets_are_a_union_in_default_order() {
     let [a, b, c] = ports;
     // Asked backwards, twice, in both ways to say several.
     let targets = [format!("tcp/{c},{b}/tcp"), format!("tcp/{a}"), format!("127.0.0.1:{c}")];
-    let answer = Look::at(targets).answer(0);
+    let answer = Cmd::new(targets).answer(0);
     ports.sort_unstable();
-    let told: Vec<_> = answer.listeners().iter().filter_map(|one| one["port"].as_u64()).collect();
-    answer.seen.equal(told, ports.map(u64::from).to_vec(), "ports, each once and ascending");
+    let reported: Vec<_> = answer.listeners().iter().filter_map(|one| one["port"].as_u64()).collect();
+    answer.output.assert_eq(reported, ports.map(u64::from).to_vec(), "ports, each once and ascending");
 }

@@ -1,7 +1,7 @@
 //! Processes that come and go while the program looks. Whatever it still tells is true:
 //! each short-lived listener is called `p` and its port, so a wrong name gives itself away.
 
-use crate::stage::{Answer, Fixture, Look, Need, holders, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, holders, pids, port};
 use serde_json::{Value, json};
 
 cases![
@@ -36,7 +36,11 @@ fn must_not_lend_names(answer: &Answer) {
     for listener in answer.listeners() {
         for holder in holders(listener) {
             if let Some(named) = named_port(holder) {
-                answer.seen.equal(&json!(named), &listener["port"], "the port in the holder's own name");
+                answer.output.assert_eq(
+                    &json!(named),
+                    &listener["port"],
+                    "the port in the holder's own name",
+                );
             }
         }
     }
@@ -47,14 +51,14 @@ fn processes_that_come_and_go_never_lend_a_name() {
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
     let _churn = Fixture::start(["churn=8"]);
     for _ in 0..LOOKS {
-        let answer = Look::at([] as [&str; 0]).answer(0);
+        let answer = Cmd::new([] as [&str; 0]).answer(0);
         must_not_lend_names(&answer);
         let listener = answer.by_inode(steady.inode(0));
-        answer.seen.equal(pids(listener), steady.family(), "holders of the listener that stays");
+        answer.output.assert_eq(pids(listener), steady.family(), "holders of the listener that stays");
         for holder in holders(listener) {
-            answer.seen.equal(&holder["name"], &json!("fixture"), "its name");
+            answer.output.assert_eq(&holder["name"], &json!("fixture"), "its name");
         }
-        answer.seen.equal(&listener["unseen"], &json!(null), "nothing of it is unseen");
+        answer.output.assert_eq(&listener["unseen"], &json!(null), "nothing of it is unseen");
     }
 }
 
@@ -63,24 +67,28 @@ fn recycled_pids_never_lend_a_name() {
     let steady = Fixture::start(steps);
     let mut short_lived = 0;
     for _ in 0..LOOKS {
-        let look = Look::at([] as [&str; 0]).inside(steady.pid(), ["net", "pid", "mount"]);
-        let answer = look.answer(0);
+        let cmd = Cmd::new([] as [&str; 0]).inside(steady.pid(), ["net", "pid", "mount"]);
+        let answer = cmd.answer(0);
         must_not_lend_names(&answer);
         for listener in answer.listeners() {
             let name = if listener["port"] == 300 {
-                answer.seen.equal(pids(listener), vec![1], "holder of the listener that stays");
+                answer.output.assert_eq(pids(listener), vec![1], "holder of the listener that stays");
                 "fixture".to_owned()
             } else {
                 short_lived += 1;
                 format!("p{}", listener["port"])
             };
             for holder in holders(listener) {
-                answer.seen.equal(&holder["name"], &json!(name), "the only name this listener ever had");
+                answer.output.assert_eq(
+                    &holder["name"],
+                    &json!(name),
+                    "the only name this listener ever had",
+                );
             }
             if holders(listener).is_empty() {
                 let reason = &listener["unseen"]["reason"];
                 let known = reason == "exited" || reason == "unknown";
-                answer.seen.must(known, &format!("unseen for the reason {reason}, which is not true"));
+                answer.output.assert(known, &format!("unseen for the reason {reason}, which is not true"));
             }
         }
     }
@@ -90,19 +98,19 @@ fn recycled_pids_never_lend_a_name() {
 fn a_holder_that_ended_is_not_told() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), server.family(), "holders");
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), server.family(), "holders");
     drop(server);
-    let answer = Look::at([format!("tcp/{port}")]).answer(1);
-    answer.seen.equal(answer.listeners().len(), 0, "listeners");
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
 }
 
 fn a_free_port_stays_free_while_others_come_and_go() {
     // All there is in this namespace comes and goes, so a table may be empty at one reading and not at the next.
     let churn = Fixture::start(["namespace=net", "churn=1,::1", "churn=1"]);
     for _ in 0..LOOKS {
-        let answer = Look::at(["300"]).inside(churn.pid(), ["net"]).answer(1);
-        answer.seen.equal(answer.listeners().len(), 0, "listeners");
-        answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
+        let answer = Cmd::new(["300"]).inside(churn.pid(), ["net"]).answer(1);
+        answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+        answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete");
     }
 }

@@ -1,8 +1,8 @@
 //! Containers of the machine's engine: published ports, networks, Compose, the host's network, and what the
 //! program makes of names that containers bear.
 
-use crate::stage::without_styles;
-use crate::stage::{Answer, Container, Engine, Look, NOBODY, Need, holders, live_character, pids, port};
+use crate::support::without_styles;
+use crate::support::{Answer, Cmd, Container, Engine, NOBODY, Need, control_character, holders, pids, port};
 use serde_json::{Value, json};
 
 cases![
@@ -32,12 +32,12 @@ fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
 /// The listener's container is this one, behind a proxy that is in none.
 #[track_caller]
 fn must_be_published(answer: &Answer, listener: &Value, wanted: &Value) {
-    answer.seen.equal(&listener["container"], wanted, "container");
+    answer.output.assert_eq(&listener["container"], wanted, "container");
     let proxy = answer.only_holder(listener);
-    answer.seen.equal(&proxy["name"], &json!("docker-proxy"), "holder");
-    answer.seen.equal(&proxy["container"], &json!(null), "the proxy itself is in no container");
-    answer.seen.equal(&listener["unseen"], &json!(null), "unseen");
-    answer.seen.equal(gaps(answer), Vec::<&Value>::new(), "gaps of containers");
+    answer.output.assert_eq(&proxy["name"], &json!("docker-proxy"), "holder");
+    answer.output.assert_eq(&proxy["container"], &json!(null), "the proxy itself is in no container");
+    answer.output.assert_eq(&listener["unseen"], &json!(null), "unseen");
+    answer.output.assert_eq(gaps(answer), Vec::<&Value>::new(), "gaps of containers");
 }
 
 fn gaps(answer: &Answer) -> Vec<&Value> {
@@ -46,40 +46,44 @@ fn gaps(answer: &Answer) -> Vec<&Value> {
 }
 
 fn a_published_port_names_its_container() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let answer = engine.look([format!("{port}")]).answer(0);
-    answer.seen.equal(container.id.len(), 64, "characters of an id");
+    let answer = engine.cmd([format!("{port}")]).answer(0);
+    answer.output.assert_eq(container.id.len(), 64, "characters of an id");
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
-    let card = engine.look([format!("{port}")]).run().code(0);
+    let card = engine.cmd([format!("{port}")]).run().code(0);
     for part in [container.name.as_str(), engine.image.as_str(), "docker-proxy"] {
-        card.must(card.text().contains(part), &format!("the card names {part}"));
+        card.assert(card.text().contains(part), &format!("the card names {part}"));
     }
-    let table = engine.look([format!("{port}-{}", port + 1)]).run().code(0);
-    table.must(table.text().contains(&container.name), "the table names the container");
-    let csv = engine.look(["--csv".to_owned(), format!("{port}")]).run().code(0);
-    csv.must(csv.text().contains(&container.name), "CSV names the container");
+    let table = engine.cmd([format!("{port}-{}", port + 1)]).run().code(0);
+    table.assert(table.text().contains(&container.name), "the table names the container");
+    let csv = engine.cmd(["--csv".to_owned(), format!("{port}")]).run().code(0);
+    csv.assert(csv.text().contains(&container.name), "CSV names the container");
     // The whole list names it no less.
-    let all = engine.look([] as [&str; 0]).answer(0);
+    let all = engine.cmd([] as [&str; 0]).answer(0);
     let found = all.listeners().iter().find(|one| one["port"] == port);
-    all.seen.equal(found.map(|one| &one["container"]["id"]), Some(&json!(container.id)), "in the whole list");
+    all.output.assert_eq(
+        found.map(|one| &one["container"]["id"]),
+        Some(&json!(container.id)),
+        "in the whole list",
+    );
 }
 
 fn a_container_of_a_network_of_its_own() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let (network, port) = (engine.network(), port());
     let publish = format!("{port}:80");
     let container = engine.run(&["--network", &network.name, "--publish", &publish], &["tcp=0.0.0.0:80"]);
-    let answer = engine.look([format!("tcp/{port}")]).answer(0);
-    answer.seen.must(answer.addresses().contains(&"0.0.0.0"), "published to every address");
+    let answer = engine.cmd([format!("tcp/{port}")]).answer(0);
+    answer.output.assert(answer.addresses().contains(&"0.0.0.0"), "published to every address");
     for listener in answer.listeners() {
         must_be_published(&answer, listener, &described(&container, &engine.image, 80));
     }
 }
 
 fn a_container_of_two_networks_and_its_place_in_compose() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let (networks, port) = ([engine.network(), engine.network()], port());
     let publish = format!("127.0.0.1:{port}:80");
     let mut options = vec!["--network", &networks[0].name, "--publish", &publish];
@@ -93,47 +97,47 @@ fn a_container_of_two_networks_and_its_place_in_compose() {
     engine.client(&["network", "connect", &networks[1].name, &container.id]);
     let mut wanted = described(&container, &engine.image, 80);
     wanted["compose"] = json!({"project": "shop", "service": "web"});
-    let answer = engine.look([format!("{port}")]).answer(0);
+    let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &wanted);
-    let card = engine.look([format!("{port}")]).run().code(0);
-    card.must(card.text().contains("shop"), "the card names the Compose project");
+    let card = engine.cmd([format!("{port}")]).run().code(0);
+    card.assert(card.text().contains("shop"), "the card names the Compose project");
     // The port stays published, now by way of the other network.
     engine.client(&["network", "disconnect", &networks[0].name, &container.id]);
-    let answer = engine.look([format!("{port}")]).answer(0);
+    let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &wanted);
 }
 
 fn a_port_published_over_ipv6() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("[::1]:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let answer = engine.look([format!("{port}")]).answer(0);
-    answer.seen.equal(answer.addresses(), vec!["::1"], "addresses");
+    let answer = engine.cmd([format!("{port}")]).answer(0);
+    answer.output.assert_eq(answer.addresses(), vec!["::1"], "addresses");
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
 fn a_port_published_by_udp() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let (tcp, udp) = (format!("127.0.0.1:{port}:80"), format!("127.0.0.1:{port}:53/udp"));
     let options = ["--publish", &tcp, "--publish", &udp];
     let container = engine.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
     for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
-        let answer = engine.look([format!("{protocol}/{port}")]).answer(0);
+        let answer = engine.cmd([format!("{protocol}/{port}")]).answer(0);
         must_be_published(&answer, answer.only(), &described(&container, &engine.image, inside));
     }
 }
 
 fn two_containers_on_one_port_are_not_mixed_up() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let run = |address: &str, inside: u16| {
         let publish = format!("{address}:{port}:{inside}");
         engine.run(&["--publish", &publish], &[&format!("tcp=0.0.0.0:{inside}")])
     };
     let containers = [("127.0.0.1", run("127.0.0.1", 80)), ("127.0.0.2", run("127.0.0.2", 81))];
-    let answer = engine.look([format!("{port}")]).answer(0);
-    answer.seen.equal(answer.addresses(), vec!["127.0.0.1", "127.0.0.2"], "addresses");
+    let answer = engine.cmd([format!("{port}")]).answer(0);
+    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "127.0.0.2"], "addresses");
     for (inside, (address, container)) in (80..).zip(&containers) {
         let found = answer.listeners().iter().find(|one| one["address"] == *address).expect("both are there");
         must_be_published(&answer, found, &described(container, &engine.image, inside));
@@ -141,16 +145,16 @@ fn two_containers_on_one_port_are_not_mixed_up() {
 }
 
 fn a_paused_container_still_has_its_port() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     engine.client(&["pause", &container.id]);
-    let answer = engine.look([format!("{port}")]).answer(0);
+    let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
 fn an_image_without_a_name() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     // An image of its own, since its name is taken away while the container runs.
     let named = format!("allears-live-{}:untagged", std::process::id());
@@ -159,107 +163,119 @@ fn an_image_without_a_name() {
     let container = engine.run_image(&named, &["--publish", &publish], &["tcp=0.0.0.0:80"]);
     engine.client(&["image", "rm", "--force", &named]);
     let image = container.inspect("{{.Image}}");
-    let answer = engine.look([format!("{port}")]).answer(0);
-    let told = answer.only()["container"]["image"].as_str().unwrap_or_default();
-    let known = told == named || (told.len() >= 12 && image.contains(told));
-    answer.seen.must(known, &format!("the image is told by its id {image} or as it was asked for"));
-    answer.seen.equal(&answer.only()["container"]["id"], &json!(container.id), "id");
+    let answer = engine.cmd([format!("{port}")]).answer(0);
+    let reported = answer.only()["container"]["image"].as_str().unwrap_or_default();
+    let known = reported == named || (reported.len() >= 12 && image.contains(reported));
+    answer.output.assert(known, &format!("the image is told by its id {image} or as it was asked for"));
+    answer.output.assert_eq(&answer.only()["container"]["id"], &json!(container.id), "id");
 }
 
 fn a_container_of_the_hosts_network() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{port}")]);
-    let answer = engine.look([format!("{port}")]).answer(0);
+    let answer = engine.cmd([format!("{port}")]).answer(0);
     let listener = answer.only();
-    answer.seen.equal(pids(listener), vec![container.pid()], "the process in the container");
+    answer.output.assert_eq(pids(listener), vec![container.pid()], "the process in the container");
     let wanted = described(&container, &engine.image, port);
-    answer.seen.equal(&listener["container"], &wanted, "container of the listener");
-    answer.seen.equal(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
-    answer.seen.equal(gaps(&answer), Vec::<&Value>::new(), "gaps of containers");
-    let card = engine.look([format!("{port}")]).run().code(0);
-    card.must(card.text().contains(&container.name), "the card names the container");
+    answer.output.assert_eq(&listener["container"], &wanted, "container of the listener");
+    answer.output.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
+    answer.output.assert_eq(gaps(&answer), Vec::<&Value>::new(), "gaps of containers");
+    let card = engine.cmd([format!("{port}")]).run().code(0);
+    card.assert(card.text().contains(&container.name), "the card names the container");
 }
 
 fn a_container_of_the_hosts_network_as_a_stranger() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{port}")]);
-    let answer = engine.look([format!("{port}")]).user(Some(NOBODY)).answer(0);
-    let told = &answer.only()["container"];
+    let answer = engine.cmd([format!("{port}")]).user(Some(NOBODY)).answer(0);
+    let reported = &answer.only()["container"];
     // The socket's cgroup tells both without any right; names are the engine's to tell, which refuses.
-    answer.seen.equal(&told["id"], &json!(container.id), "id");
-    answer.seen.equal(&told["runtime"], &json!("docker"), "runtime");
-    answer.seen.equal([&told["name"], &told["image"]], [&json!(null), &json!(null)], "name and image");
+    answer.output.assert_eq(&reported["id"], &json!(container.id), "id");
+    answer.output.assert_eq(&reported["runtime"], &json!("docker"), "runtime");
+    answer.output.assert_eq(
+        [&reported["name"], &reported["image"]],
+        [&json!(null), &json!(null)],
+        "name and image",
+    );
     must_be_refused(&answer);
 }
 
 #[track_caller]
 fn must_be_refused(answer: &Answer) {
     let reasons: Vec<&Value> = gaps(answer).into_iter().map(|gap| &gap["reason"]).collect();
-    answer.seen.equal(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
+    answer.output.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
 }
 
 fn a_container_listens_inside_its_namespace() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let container = engine.run(&[], &["tcp=0.0.0.0:80", "tcp=127.0.0.1:81"]);
-    let answer = engine.look(["--all-namespaces", "tcp/80,tcp/81"]).answer(0);
+    let answer = engine.cmd(["--all-namespaces", "tcp/80,tcp/81"]).answer(0);
     for (index, port) in [(0, 80), (1, 81)] {
         let listener = answer.by_inode(container.inode(index));
         let wanted = described(&container, &engine.image, port);
-        answer.seen.equal(&listener["container"], &wanted, "container of the listener");
-        answer.seen.equal(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
+        answer.output.assert_eq(&listener["container"], &wanted, "container of the listener");
+        answer.output.assert_eq(
+            &answer.only_holder(listener)["container"],
+            &wanted,
+            "container of the holder",
+        );
         let namespace = listener["namespace"].as_str().unwrap_or_default();
-        answer.seen.must(!namespace.is_empty(), "the namespace is named");
+        answer.output.assert(!namespace.is_empty(), "the namespace is named");
     }
 }
 
 fn why_names_the_container() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let why = Answer::of(engine.look(["why", "--json", &port.to_string()]).run().code(1));
-    why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+    let why = Answer::parse(engine.cmd(["why", "--json", &port.to_string()]).run().code(1));
+    why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let standing = &why.document["standing_in_the_way"][0]["container"];
-    why.seen.equal(standing, &described(&container, &engine.image, 80), "what stands in the way");
+    why.output.assert_eq(standing, &described(&container, &engine.image, 80), "what stands in the way");
     let reason = why.document["reason"].to_string();
-    why.seen.must(reason.contains(&container.name), "the reason names the container");
+    why.output.assert(reason.contains(&container.name), "the reason names the container");
     let stop = format!("docker stop {}", container.name);
-    why.seen.must(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
+    why.output
+        .assert(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
 }
 
 fn a_stranger_learns_what_may_be_read() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let answer = engine.look([format!("{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = engine.cmd([format!("{port}")]).user(Some(NOBODY)).answer(0);
     let listener = answer.only();
-    answer.seen.equal(holders(listener).len(), 0, "holders");
-    answer.seen.equal(&listener["unseen"]["reason"], &json!("permission"), "unseen.reason");
-    let told = &listener["container"];
-    answer.seen.must(told.is_null() || told["id"] == container.id, "no other container, nor a made-up one");
+    answer.output.assert_eq(holders(listener).len(), 0, "holders");
+    answer.output.assert_eq(&listener["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    let reported = &listener["container"];
+    answer.output.assert(
+        reported.is_null() || reported["id"] == container.id,
+        "no other container, nor a made-up one",
+    );
     must_be_refused(&answer);
-    let card = engine.look([format!("{port}")]).user(Some(NOBODY)).run().code(0);
-    card.must(!card.text().contains("nothing listens"), "what is published is not denied");
+    let card = engine.cmd([format!("{port}")]).user(Some(NOBODY)).run().code(0);
+    card.assert(!card.text().contains("nothing listens"), "what is published is not denied");
 }
 
 fn to_free_a_published_port_stop_its_container() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let plan = engine.look(["free", "--dry-run", "--json", &port.to_string()]).run();
-    let plan = Answer::of(plan);
+    let plan = engine.cmd(["free", "--dry-run", "--json", &port.to_string()]).run();
+    let plan = Answer::parse(plan);
     let stop = format!("docker stop {}", container.name);
-    plan.seen.must(plan.document.to_string().contains(&stop), "what stops the container is said");
-    let said = engine.look(["free", "--dry-run", &port.to_string()]).run();
-    said.must(said.text().contains(&stop) || said.errors().contains(&stop), "a person is told as well");
+    plan.output.assert(plan.document.to_string().contains(&stop), "what stops the container is said");
+    let said = engine.cmd(["free", "--dry-run", &port.to_string()]).run();
+    said.assert(said.text().contains(&stop) || said.errors().contains(&stop), "a person is told as well");
     // A dry run ends nothing.
-    let answer = engine.look([format!("{port}")]).answer(0);
+    let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
 fn labels_are_inert_and_lossless() {
-    let engine = Engine::machine();
+    let engine = Engine::host();
     let port = port();
     let (project, service) = ("sh\u{1b}[2Jop\u{202e}\n\u{7}\u{2028}x", "w\u{9b}31meb\u{200b}\"\\");
     let (project_label, service_label) =
@@ -267,24 +283,32 @@ fn labels_are_inert_and_lossless() {
     let publish = format!("127.0.0.1:{port}:80");
     let options = ["--publish", &publish, "--label", &project_label, "--label", &service_label];
     let container = engine.run(&options, &["tcp=0.0.0.0:80"]);
-    let answer = engine.look([format!("{port}")]).answer(0);
-    let told = &answer.only()["container"];
-    answer.seen.equal(&told["id"], &json!(container.id), "id");
-    answer.seen.equal(&told["compose"], &json!({"project": project, "service": service}), "compose");
+    let answer = engine.cmd([format!("{port}")]).answer(0);
+    let reported = &answer.only()["container"];
+    answer.output.assert_eq(&reported["id"], &json!(container.id), "id");
+    answer.output.assert_eq(
+        &reported["compose"],
+        &json!({"project": project, "service": service}),
+        "compose",
+    );
     for arguments in
         [vec![port.to_string()], vec![format!("{port}-{}", port + 1)], vec!["why".into(), port.to_string()]]
     {
-        let screen = engine.look(arguments.clone()).on_terminal(100);
-        screen.equal(live_character(&without_styles(screen.text())), None, "live characters on a terminal");
-        let piped = engine.look(arguments).run();
-        piped.equal(live_character(piped.text()), None, "live characters in a pipe");
-        piped.equal(live_character(&piped.errors()), None, "live characters on standard error");
+        let screen = engine.cmd(arguments.clone()).run_on_terminal(100);
+        screen.assert_eq(
+            control_character(&without_styles(screen.text())),
+            None,
+            "live characters on a terminal",
+        );
+        let piped = engine.cmd(arguments).run();
+        piped.assert_eq(control_character(piped.text()), None, "live characters in a pipe");
+        piped.assert_eq(control_character(&piped.errors()), None, "live characters on standard error");
     }
-    let csv = engine.look(["--csv".to_owned(), format!("{port}")]).run().code(0);
-    csv.equal(live_character(csv.text()), None, "live characters in CSV");
+    let csv = engine.cmd(["--csv".to_owned(), format!("{port}")]).run().code(0);
+    csv.assert_eq(control_character(csv.text()), None, "live characters in CSV");
     // What was saved is shown as it was seen.
-    let file = crate::stage::folder().join(format!("labels-{port}.json"));
-    std::fs::write(&file, &answer.seen.stdout).expect("save a snapshot");
-    let again = Look::at(["--from".to_owned(), file.display().to_string()]).answer(0);
-    again.seen.equal(&again.only()["container"], told, "container in a saved snapshot");
+    let file = crate::support::folder().join(format!("labels-{port}.json"));
+    std::fs::write(&file, &answer.output.stdout).expect("save a snapshot");
+    let again = Cmd::new(["--from".to_owned(), file.display().to_string()]).answer(0);
+    again.output.assert_eq(&again.only()["container"], reported, "container in a saved snapshot");
 }

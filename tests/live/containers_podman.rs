@@ -1,6 +1,6 @@
 //! Containers of a real Podman as root: what conmon's command line tells without the API, and what the API adds.
 
-use crate::stage::{Answer, Need, Podman, holders, in_own_network};
+use crate::support::{Answer, Need, Podman, holders, in_new_netns};
 use serde_json::{Value, json};
 
 cases![
@@ -27,38 +27,38 @@ const PORT: u16 = 8080;
 #[track_caller]
 fn must_be_conmons(answer: &Answer, listener: &Value) {
     let conmon = answer.only_holder(listener);
-    answer.seen.equal(&conmon["name"], &json!("conmon"), "holder");
-    answer.seen.equal(&conmon["container"], &json!(null), "conmon itself is in no container");
-    answer.seen.equal(holders(listener).len(), 1, "holders");
+    answer.output.assert_eq(&conmon["name"], &json!("conmon"), "holder");
+    answer.output.assert_eq(&conmon["container"], &json!(null), "conmon itself is in no container");
+    answer.output.assert_eq(holders(listener).len(), 1, "holders");
 }
 
 fn conmon_tells_whose_port_it_holds() {
-    in_own_network(|| {
+    in_new_netns(|| {
         let podman = Podman::new();
         let pod = podman.run(&["--publish", &format!("127.0.0.1:{PORT}:80")], &["tcp=0.0.0.0:80"]);
-        let answer = podman.look([format!("{PORT}")]).answer(0);
+        let answer = podman.cmd([format!("{PORT}")]).answer(0);
         let listener = answer.only();
         must_be_conmons(&answer, listener);
         let container = &listener["container"];
-        answer.seen.equal(
+        answer.output.assert_eq(
             [&container["runtime"], &container["id"], &container["name"]],
             [&json!("podman"), &json!(pod.id), &json!(pod.name)],
             "container",
         );
-        answer.seen.equal(&container["image"], &json!(null), "what nobody was asked is not told");
+        answer.output.assert_eq(&container["image"], &json!(null), "what nobody was asked is not told");
         let gaps = answer.document["gaps"]
             .as_array()
             .map_or(0, |gaps| gaps.iter().filter(|gap| gap["what"] == "containers").count());
-        answer.seen.equal(gaps, 1, "gaps of containers");
-        let card = podman.look([format!("{PORT}")]).run().code(0);
-        card.must(card.text().contains(&pod.name), "the card names the container");
-        let why = podman.look(["why", &PORT.to_string()]).run().code(1);
-        why.must(why.text().contains(&format!("podman stop {}", pod.name)), "what frees it");
+        answer.output.assert_eq(gaps, 1, "gaps of containers");
+        let card = podman.cmd([format!("{PORT}")]).run().code(0);
+        card.assert(card.text().contains(&pod.name), "the card names the container");
+        let why = podman.cmd(["why", &PORT.to_string()]).run().code(1);
+        why.assert(why.text().contains(&format!("podman stop {}", pod.name)), "what frees it");
     });
 }
 
 fn podman_tells_what_conmon_does_not() {
-    in_own_network(|| {
+    in_new_netns(|| {
         let mut podman = Podman::new();
         podman.serve();
         let [one, two] = ["io.podman.compose.project=shop", "io.podman.compose.service=web"];
@@ -66,18 +66,18 @@ fn podman_tells_what_conmon_does_not() {
         let options = ["--label", one, "--label", two, "--publish", &tcp, "--publish", &udp];
         let pod = podman.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
         for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
-            let answer = podman.look([format!("{protocol}/{PORT}")]).answer(0);
+            let answer = podman.cmd([format!("{protocol}/{PORT}")]).answer(0);
             let listener = answer.only();
             must_be_conmons(&answer, listener);
             let wanted = json!({
                 "runtime": "podman", "id": pod.id, "name": pod.name, "image": "localhost/fixture:1",
                 "port": inside, "compose": {"project": "shop", "service": "web"},
             });
-            answer.seen.equal(&listener["container"], &wanted, "container");
+            answer.output.assert_eq(&listener["container"], &wanted, "container");
             let silent = answer.document["gaps"]
                 .as_array()
                 .is_some_and(|gaps| gaps.iter().all(|gap| gap["what"] != "containers"));
-            answer.seen.must(silent, "nothing of containers is missing");
+            answer.output.assert(silent, "nothing of containers is missing");
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Ports that systemd keeps in the descriptor store of a service (sd_pid_notify_with_fds(3)), with a real systemd.
 
-use crate::stage::{Answer, Look, NOBODY, Need, Systemd, holders, until};
+use crate::support::{Answer, Cmd, NOBODY, Need, Systemd, holders, until};
 use serde_json::json;
 
 cases![
@@ -48,8 +48,8 @@ fn start(systemd: &Systemd, name: &str, port: &str, then: &str) {
 }
 
 fn says(systemd: &Systemd, words: &[&str], code: i32) -> String {
-    let seen = Look::at(words.iter().copied()).through(systemd.look(&[])).run().code(code);
-    let said = seen.text().to_owned() + &seen.errors();
+    let output = Cmd::new(words.iter().copied()).through(systemd.launcher(&[])).run().code(code);
+    let said = output.both_streams();
     said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -60,7 +60,7 @@ fn must_say(said: &str, words: &str) {
 /// A busy machine may take longer to answer than is waited for.
 fn answer(systemd: &Systemd, target: &str) -> Answer {
     let answer = until(|| {
-        let answer = Look::at([target]).through(systemd.look(&[])).answer(0);
+        let answer = Cmd::new([target]).through(systemd.launcher(&[])).answer(0);
         let late = answer.document["gaps"].to_string().contains("\"services\"");
         (!late).then_some(answer)
     });
@@ -74,17 +74,17 @@ fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     let kept = answer(&systemd, "tcp/4731");
     let listener = kept.only();
     let names: Vec<_> = holders(listener).iter().map(|holder| holder["name"].clone()).collect();
-    kept.seen.equal(names, vec![json!("systemd")], "holders");
+    kept.output.assert_eq(names, vec![json!("systemd")], "holders");
     let unit = json!({"manager": "systemd", "name": "keeps.service", "scope": "system"});
-    kept.seen.equal(&listener["descriptor_store"]["unit"], &unit, "descriptor_store.unit");
-    kept.seen.equal(&listener["descriptor_store"]["active"], &json!(true), "descriptor_store.active");
+    kept.output.assert_eq(&listener["descriptor_store"]["unit"], &unit, "descriptor_store.unit");
+    kept.output.assert_eq(&listener["descriptor_store"]["active"], &json!(true), "descriptor_store.active");
     let shared = answer(&systemd, "tcp/4732");
-    shared.seen.equal(holders(shared.only()).len(), 2, "holders");
+    shared.output.assert_eq(holders(shared.only()).len(), 2, "holders");
     let name = &shared.only()["descriptor_store"]["unit"]["name"];
-    shared.seen.equal(name, &json!("shares.service"), "the store of a socket that the service has too");
+    shared.output.assert_eq(name, &json!("shares.service"), "the store of a socket that the service has too");
     // A socket unit's port is no such one.
     let activated = answer(&systemd, "tcp/4711");
-    activated.seen.equal(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
+    activated.output.assert_eq(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
     let stop = "systemctl stop -- keeps.service";
     let card = says(&systemd, &["tcp/4731"], 0);
     must_say(&card, "keeps.service, in systemd's descriptor store");
@@ -101,17 +101,17 @@ fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     // An ordinary user cannot look into systemd, and is told of no store.
     let nobody = NOBODY.to_string();
     let as_nobody = ["setpriv", &format!("--reuid={nobody}"), &format!("--regid={nobody}"), "--clear-groups"];
-    let told = Look::at(["tcp/4731"]).through(systemd.look(&as_nobody)).answer(0);
-    told.seen.equal(holders(told.only()).len(), 0, "holders");
-    told.seen.equal(&told.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    let reported = Cmd::new(["tcp/4731"]).through(systemd.launcher(&as_nobody)).answer(0);
+    reported.output.assert_eq(holders(reported.only()).len(), 0, "holders");
+    reported.output.assert_eq(&reported.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
     // What is printed works.
     systemd.run(&["systemctl", "stop", "--", "keeps.service"]);
     if card.contains("--what=fdstore") {
         systemd.run(&["systemctl", "clean", "--what=fdstore", "--", "keeps.service"]);
     }
     let gone = until(|| {
-        let seen = Look::at(["tcp/4731"]).through(systemd.look(&[])).run();
-        (seen.status.code() == Some(1)).then_some(())
+        let output = Cmd::new(["tcp/4731"]).through(systemd.launcher(&[])).run();
+        (output.status.code() == Some(1)).then_some(())
     });
     assert!(gone.is_some(), "the port is free");
 }

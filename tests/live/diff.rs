@@ -1,6 +1,6 @@
 //! `diff`: two snapshots of real sockets, or one and now; what only one side could see is no difference.
 
-use crate::stage::{Answer, Fixture, Look, Need, Seen, folder, ordinary_user, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, ordinary_user, pids, port};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,20 +17,20 @@ cases![
 ];
 
 /// A snapshot by these arguments, in a file of this name.
-fn save(name: &str, look: Look) -> PathBuf {
+fn save(name: &str, cmd: Cmd) -> PathBuf {
     let path = folder().join(name);
-    let seen = look.run().without_panic();
-    std::fs::write(&path, &seen.stdout).expect("save a snapshot");
+    let output = cmd.run().without_panic();
+    std::fs::write(&path, &output.stdout).expect("save a snapshot");
     path
 }
 
-fn listed(arguments: &[&str]) -> Look {
-    Look::at(["--json"].iter().chain(arguments).copied())
+fn listed(arguments: &[&str]) -> Cmd {
+    Cmd::new(["--json"].iter().chain(arguments).copied())
 }
 
-fn diff(sides: &[&PathBuf]) -> Look {
+fn diff(sides: &[&PathBuf]) -> Cmd {
     let sides = sides.iter().map(|side| side.to_str().expect("a path in text"));
-    Look::at(["diff", "--json"].into_iter().chain(sides))
+    Cmd::new(["diff", "--json"].into_iter().chain(sides))
 }
 
 fn server(port: u16) -> Fixture {
@@ -51,20 +51,20 @@ fn what_was_opened_and_closed_is_told() {
     let target = format!("{one},{other}");
     let first = server(one);
     let before = save("diff-before", listed(&[&target]));
-    let same = Answer::of(diff(&[&before]).run().code(0));
-    same.seen.equal(events(&same), Vec::<String>::new(), "nothing happened");
-    same.seen.equal(&same.document["complete"], &json!(true), "complete");
+    let same = Answer::parse(diff(&[&before]).run().code(0));
+    same.output.assert_eq(events(&same), Vec::<String>::new(), "nothing happened");
+    same.output.assert_eq(&same.document["complete"], &json!(true), "complete");
     drop(first);
     let second = server(other);
-    let now = Answer::of(diff(&[&before]).run().code(1));
-    let told = if one < other { ["closed []", "opened []"] } else { ["opened []", "closed []"] };
-    now.seen.equal(events(&now), told.map(str::to_owned).to_vec(), "what happened");
+    let now = Answer::parse(diff(&[&before]).run().code(1));
+    let reported = if one < other { ["closed []", "opened []"] } else { ["opened []", "closed []"] };
+    now.output.assert_eq(events(&now), reported.map(str::to_owned).to_vec(), "what happened");
     let after = save("diff-after", listed(&[&target]));
-    let both = Answer::of(diff(&[&before, &after]).run().code(1));
-    both.seen.equal(events(&both), events(&now), "of two files");
+    let both = Answer::parse(diff(&[&before, &after]).run().code(1));
+    both.output.assert_eq(events(&both), events(&now), "of two files");
     let opened =
         both.document["changes"].as_array().into_iter().flatten().find(|one| one["before"].is_null());
-    both.seen.equal(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "who opened it");
+    both.output.assert_eq(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "who opened it");
 }
 
 fn a_server_that_was_started_again_has_another_socket() {
@@ -73,8 +73,8 @@ fn a_server_that_was_started_again_has_another_socket() {
     let before = save("diff-restart", listed(&[&place.to_string()]));
     drop(first);
     let _second = server(place);
-    let now = Answer::of(diff(&[&before]).run().code(1));
-    now.seen.equal(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+    let now = Answer::parse(diff(&[&before]).run().code(1));
+    now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
     // A holder more of the same socket.
     let shared = port();
     let alone = server(shared);
@@ -82,8 +82,8 @@ fn a_server_that_was_started_again_has_another_socket() {
     drop(alone);
     let _family = Fixture::start([format!("tcp=127.0.0.1:{shared}"), "fork=1".into()]);
     let after = save("diff-family", listed(&[&shared.to_string()]));
-    let now = Answer::of(diff(&[&before, &after]).run().code(1));
-    now.seen.equal(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+    let now = Answer::parse(diff(&[&before, &after]).run().code(1));
+    now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
 }
 
 fn the_same_question_is_asked_again() {
@@ -103,14 +103,14 @@ fn the_same_question_is_asked_again() {
         ("diff-exposed", &["--exposed", "--pid", &pid]),
     ] {
         let before = save(name, listed(arguments));
-        let now = Answer::of(diff(&[&before]).run().code(0));
-        now.seen.equal(&now.document["same_question"], &json!(true), "what was asked");
+        let now = Answer::parse(diff(&[&before]).run().code(0));
+        now.output.assert_eq(&now.document["same_question"], &json!(true), "what was asked");
     }
     let [narrow, wide] =
         [save("diff-narrow", listed(&[&place.to_string()])), save("diff-wide", listed(&["--pid", &pid]))];
     for sides in [[&narrow, &wide], [&wide, &narrow]] {
-        let now = Answer::of(diff(&sides).run().code(0));
-        now.seen.equal(&now.document["same_question"], &json!(false), "what was asked");
+        let now = Answer::parse(diff(&sides).run().code(0));
+        now.output.assert_eq(&now.document["same_question"], &json!(false), "what was asked");
     }
 }
 
@@ -121,12 +121,12 @@ fn every_socket_is_compared_where_all_were_asked_for() {
     let other = Fixture::start([client]);
     let target = server.port().to_string();
     let before = save("diff-all", listed(&["--all", &target]));
-    Answer::of(diff(&[&before]).run().code(0));
+    Answer::parse(diff(&[&before]).run().code(0));
     let listening = save("diff-listening", listed(&[&target]));
-    Answer::of(diff(&[&before, &listening]).run().code(0));
+    Answer::parse(diff(&[&before, &listening]).run().code(0));
     drop(other);
-    let now = Answer::of(diff(&[&before]).run().code(1));
-    now.seen.equal(events(&now).len(), 1, "one of two connections is not as it was");
+    let now = Answer::parse(diff(&[&before]).run().code(1));
+    now.output.assert_eq(events(&now).len(), 1, "one of two connections is not as it was");
 }
 
 fn rights_are_no_difference() {
@@ -135,13 +135,13 @@ fn rights_are_no_difference() {
     let ordinary = save("diff-ordinary", listed(&[&target]).user(ordinary_user()));
     let root = save("diff-root", listed(&[&target]));
     for sides in [[&ordinary, &root], [&root, &ordinary]] {
-        Answer::of(diff(&sides).run().code(0));
+        Answer::parse(diff(&sides).run().code(0));
     }
-    let seen =
-        Look::at(["diff", ordinary.to_str().expect("text"), root.to_str().expect("text")]).run().code(0);
-    seen.equal(seen.text(), "no difference\n", "what it says");
-    seen.must(
-        seen.errors().contains("holders of 1 listener could not be compared"),
+    let output =
+        Cmd::new(["diff", ordinary.to_str().expect("text"), root.to_str().expect("text")]).run().code(0);
+    output.assert_eq(output.text(), "no difference\n", "what it says");
+    output.assert(
+        output.errors().contains("holders of 1 listener could not be compared"),
         "and what it could not tell",
     );
 }
@@ -150,12 +150,13 @@ fn what_may_not_be_seen_is_not_denied() {
     let server = server(port());
     let root = save("diff-of-pid", listed(&["--pid", &server.pid().to_string()]));
     let target = save("diff-blind", listed(&[&server.port().to_string()]).user(ordinary_user()));
-    let unsure = Answer::of(diff(&[&root, &target]).run().code(3));
-    unsure.seen.equal(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
-    unsure.seen.equal(&unsure.document["complete"], &json!(false), "complete");
-    let told = Look::at(["diff", root.to_str().expect("text"), target.to_str().expect("text")]).run().code(3);
-    told.must(told.text().starts_with("closed?"), "it may have been closed");
-    told.must(told.errors().contains("could not be told whether they differ"), "and says why");
+    let unsure = Answer::parse(diff(&[&root, &target]).run().code(3));
+    unsure.output.assert_eq(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
+    unsure.output.assert_eq(&unsure.document["complete"], &json!(false), "complete");
+    let reported =
+        Cmd::new(["diff", root.to_str().expect("text"), target.to_str().expect("text")]).run().code(3);
+    reported.assert(reported.text().starts_with("closed?"), "it may have been closed");
+    reported.assert(reported.errors().contains("could not be told whether they differ"), "and says why");
 }
 
 fn standard_input_is_a_snapshot_too() {
@@ -164,22 +165,22 @@ fn standard_input_is_a_snapshot_too() {
     let input = || Stdio::from(std::fs::File::open(&before).expect("open the snapshot"));
     let path = before.to_str().expect("a path in text");
     for arguments in [&["diff", "-"][..], &["diff", "-", path], &["diff", path, "-"]] {
-        Look::at(arguments.iter().copied()).stdin(input()).run().without_panic().code(0);
+        Cmd::new(arguments.iter().copied()).stdin(input()).run().without_panic().code(0);
     }
-    let seen = Look::at(["diff", "-", "-"]).stdin(input()).run().without_panic().code(2);
-    seen.must(seen.stdout.is_empty(), "both cannot be read from it");
+    let output = Cmd::new(["diff", "-", "-"]).stdin(input()).run().without_panic().code(2);
+    output.assert(output.stdout.is_empty(), "both cannot be read from it");
 }
 
 fn people_are_told_in_lines() {
     let place = port();
     let before = save("diff-lines", listed(&[&place.to_string()]));
     let server = server(place);
-    let look = || Look::at(["diff", before.to_str().expect("a path in text")]);
-    let seen: Seen = look().run().code(1);
+    let cmd = || Cmd::new(["diff", before.to_str().expect("a path in text")]);
+    let output: Output = cmd().run().code(1);
     let line = format!("opened  {place}/tcp  127.0.0.1  fixture (pid {}, ", server.pid());
-    seen.must(seen.text().starts_with(&line) && !seen.text().contains('\u{1b}'), "a line in a pipe");
-    seen.must(seen.errors().is_empty(), "where nobody reads along nothing is summed up");
-    let shown = look().env("TERM", "xterm").converse().type_in("").code(1);
-    shown.must(shown.text().contains("\u{1b}[1m\u{1b}[32mopened"), "a colour on a terminal");
-    shown.must(shown.text().contains("1 opened within "), "and a summary");
+    output.assert(output.text().starts_with(&line) && !output.text().contains('\u{1b}'), "a line in a pipe");
+    output.assert(output.errors().is_empty(), "where nobody reads along nothing is summed up");
+    let shown = cmd().env("TERM", "xterm").start_on_terminal().type_in("").code(1);
+    shown.assert(shown.text().contains("\u{1b}[1m\u{1b}[32mopened"), "a colour on a terminal");
+    shown.assert(shown.text().contains("1 opened within "), "and a summary");
 }

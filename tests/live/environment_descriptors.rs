@@ -1,6 +1,6 @@
 //! Few file descriptors: an answer, or an error that names the limit. Never a denial of what could not be read.
 
-use crate::stage::{Fixture, Look, Need, port};
+use crate::support::{Cmd, Fixture, Need, port};
 
 cases![few_descriptors_deny_nothing[Need::Linux, Need::Program("prlimit")],];
 
@@ -24,25 +24,25 @@ fn few_descriptors_deny_nothing() {
             &["--all-namespaces", &target],
         ];
         for words in lists.map(|words| [&["--holders=walk"], words].concat()) {
-            let seen = Look::at(words.clone()).through(limited.clone()).run().without_panic();
-            let code = seen.status.code().unwrap_or(-1);
-            if code == LOADER && seen.errors().contains("shared libraries") {
+            let output = Cmd::new(words.clone()).through(limited.clone()).run().without_panic();
+            let code = output.status.code().unwrap_or(-1);
+            if code == LOADER && output.errors().contains("shared libraries") {
                 continue;
             }
-            seen.must(code == 0 || code == 3, "it answers, or fails: it never denies");
+            output.assert(code == 0 || code == 3, "it answers, or fails: it never denies");
             let limit = format!("the limit of this shell is {limit}; raise it with ulimit -n");
             if code == 3 && !words.contains(&"-q") {
                 errors += 1;
-                seen.must(seen.errors().contains(&limit), "the error names the limit");
+                output.assert(output.errors().contains(&limit), "the error names the limit");
             }
-            if code == 0 && words == ["--holders=walk", &target] && !seen.text().contains("fixture") {
+            if code == 0 && words == ["--holders=walk", &target] && !output.text().contains("fixture") {
                 errors += 1;
-                seen.must(seen.text().contains(&limit), "the card tells why no holder is in it");
+                output.assert(output.text().contains(&limit), "the card tells why no holder is in it");
             }
         }
-        let why = Look::at(["why", &target]).through(limited).run().without_panic();
+        let why = Cmd::new(["why", &target]).through(limited).run().without_panic();
         let code = why.status.code().unwrap_or(-1);
-        why.must([1, 3, LOADER].contains(&code), "a port that is held is never free");
+        why.assert([1, 3, LOADER].contains(&code), "a port that is held is never free");
     }
     assert!(errors > 0, "the limits reach down to where it cannot answer");
 }

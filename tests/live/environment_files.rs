@@ -1,6 +1,6 @@
 //! File systems that do not answer: the answer comes in time, and the process exits while they are still silent.
 
-use crate::stage::{Fixture, Look, Need, until};
+use crate::support::{Cmd, Fixture, Need, until};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,16 +44,16 @@ struct Silent {
 
 impl Silent {
     fn new() -> Self {
-        let port = crate::stage::port();
-        let folder = crate::stage::folder().join(format!("silent-{port}"));
+        let port = crate::support::port();
+        let folder = crate::support::folder().join(format!("silent-{port}"));
         std::fs::create_dir_all(&folder).expect("make a folder to mount on");
         let path = folder.to_str().expect("its path is text");
         let steps = ["namespace=mount".into(), format!("silent={path}"), format!("tcp=127.0.0.1:{port}")];
         Self { server: Fixture::start(steps), folder, port }
     }
 
-    fn look<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Look {
-        Look::at(words).inside(self.server.pid(), ["mount"])
+    fn cmd<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Cmd {
+        Cmd::new(words).inside(self.server.pid(), ["mount"])
     }
 
     /// Ends the file system, and waits until nobody is left who waited for it.
@@ -80,24 +80,25 @@ const BOUND: Duration = Duration::from_secs(30);
 fn a_silent_file_system_delays_no_exit() {
     let silent = Silent::new();
     let target = format!("tcp/{}", silent.port);
-    let answer = silent.look([target.as_str()]).answer(0);
+    let answer = silent.cmd([target.as_str()]).answer(0);
     // The run was waited for to its exit, and both its streams to their ends: nothing left behind has them open.
-    answer.seen.must(answer.seen.took < BOUND, "it exits while the file system is silent");
+    answer.output.assert(answer.output.took < BOUND, "it exits while the file system is silent");
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&holder["pid"], &json!(silent.server.pid()), "the holder");
+    answer.output.assert_eq(&holder["pid"], &json!(silent.server.pid()), "the holder");
     let directory = silent.folder.join("d");
-    answer.seen.equal(
+    answer.output.assert_eq(
         &holder["directory"],
         &json!(directory.to_str()),
         "its directory, which is read and not asked",
     );
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-    let told = gaps.iter().any(|gap| gap["what"] == json!("project") && gap["reason"] == json!("timeout"));
-    answer.seen.must(told, "a gap tells that the project is not known");
+    let reported =
+        gaps.iter().any(|gap| gap["what"] == json!("project") && gap["reason"] == json!("timeout"));
+    answer.output.assert(reported, "a gap tells that the project is not known");
     for words in [vec![target.as_str()], vec!["--parents", "--wide", &target], vec!["why", &target]] {
-        let seen = silent.look(words).run();
-        seen.must(seen.took < BOUND, "it exits while the file system is silent");
-        seen.must(seen.text().contains(&silent.server.pid().to_string()), "the holder is there");
+        let output = silent.cmd(words).run();
+        output.assert(output.took < BOUND, "it exits while the file system is silent");
+        output.assert(output.text().contains(&silent.server.pid().to_string()), "the holder is there");
     }
     silent.end();
 }
@@ -105,9 +106,9 @@ fn a_silent_file_system_delays_no_exit() {
 fn a_snapshot_on_a_silent_file_system_is_an_error() {
     let silent = Silent::new();
     let file = silent.folder.join("d/snapshot.json");
-    let seen = silent.look(["--from", file.to_str().expect("text")]).run().code(3);
-    seen.must(seen.took < BOUND, "it exits while the file system is silent");
-    seen.must(seen.errors().contains("did not answer within"), "the error names the cause");
+    let output = silent.cmd(["--from", file.to_str().expect("text")]).run().code(3);
+    output.assert(output.took < BOUND, "it exits while the file system is silent");
+    output.assert(output.errors().contains("did not answer within"), "the error names the cause");
     silent.end();
 }
 
@@ -115,16 +116,16 @@ fn a_socket_on_a_silent_file_system_is_not_asked() {
     let silent = Silent::new();
     let socket = silent.folder.join("d/docker.sock");
     let socket = format!("unix://{}", socket.display());
-    let seen = silent.look(["--json"]).env("DOCKER_HOST", &socket).run();
-    seen.must(seen.took < BOUND, "it exits while the file system is silent");
+    let output = silent.cmd(["--json"]).env("DOCKER_HOST", &socket).run();
+    output.assert(output.took < BOUND, "it exits while the file system is silent");
     silent.end();
 }
 
 /// 9p, NFS and FUSE folders that answer show their projects: a bind mount that the program takes for one stands in, where
 /// the type of the file system alone decides.
 fn a_project_on_a_file_system_that_answers_is_found() {
-    let port = crate::stage::port();
-    let folder = crate::stage::folder().join(format!("project-{port}"));
+    let port = crate::support::port();
+    let folder = crate::support::folder().join(format!("project-{port}"));
     std::fs::create_dir_all(folder.join("web")).expect("make a folder");
     std::fs::write(folder.join("web/package.json"), b"{}").expect("make a project");
     let path = folder.join("web");
@@ -132,8 +133,8 @@ fn a_project_on_a_file_system_that_answers_is_found() {
     // In another mount namespace than the program: whether it is the same folder is asked by the child.
     let steps = ["namespace=mount".into(), format!("directory={path}"), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&holder["pid"], &json!(server.pid()), "the holder");
-    answer.seen.equal(&holder["project"]["directory"], &json!(path), "the project");
+    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "the holder");
+    answer.output.assert_eq(&holder["project"]["directory"], &json!(path), "the project");
 }

@@ -1,6 +1,6 @@
 //! Little address space: an answer, or exit status 3 with a message. No abort and no fault from a small size up.
 
-use crate::stage::{Fixture, Look, Need, pids, port};
+use crate::support::{Cmd, Fixture, Need, pids, port};
 use serde_json::json;
 
 cases![little_memory_is_no_abort[Need::Linux, Need::Program("prlimit")],];
@@ -13,7 +13,7 @@ const ENOUGH: u64 = 40 << 20;
 
 /// How much of the program and its libraries is mapped.
 fn mapped_files(target: &str) -> u64 {
-    let mut events = Look::at(["watch", "--ndjson", target]).stream();
+    let mut events = Cmd::new(["watch", "--ndjson", target]).stream();
     events.event("present");
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", events.pid())).expect("its maps");
     let length = |line: &str| {
@@ -35,20 +35,20 @@ fn little_memory_is_no_abort() {
     for size in fine.chain(coarse).map(|more| files + more) {
         for words in [vec!["--json", &target], vec!["-a", "--json"], vec!["why", "--json", &target]] {
             let limit = ["prlimit".to_owned(), format!("--as={size}:{size}")];
-            let seen = Look::at(words.clone()).through(limit).run();
-            match seen.status.code() {
+            let output = Cmd::new(words.clone()).through(limit).run();
+            match output.status.code() {
                 Some(0 | 1) => {}
                 Some(3) => {
                     short += 1;
-                    seen.must(seen.errors().contains("error: "), "it tells why there is no answer");
+                    output.assert(output.errors().contains("error: "), "it tells why there is no answer");
                 }
-                _ => seen.fail(&format!("it ended by itself at {size} bytes, {files} of them mapped")),
+                _ => output.fail(&format!("it ended by itself at {size} bytes, {files} of them mapped")),
             }
         }
     }
     let limit = ["prlimit".to_owned(), format!("--as={0}:{0}", files + ENOUGH)];
-    let answer = Look::at([&target]).through(limit).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "with enough memory, the holder");
-    answer.seen.equal(&answer.only()["unseen"], &json!(null), "and nothing unseen");
+    let answer = Cmd::new([&target]).through(limit).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "with enough memory, the holder");
+    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "and nothing unseen");
     assert!(short > 0, "the sizes reach down to where it cannot answer");
 }

@@ -1,6 +1,6 @@
 //! /proc of another pid namespace than the one the program runs in: its pids mean other processes here.
 
-use crate::stage::{Fixture, Look, Need, holders, pids, port};
+use crate::support::{Cmd, Fixture, Need, holders, pids, port};
 use serde_json::json;
 
 cases![
@@ -18,26 +18,26 @@ cases![
 const OUTER_PROC: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 
 /// What must hold wherever /proc shows pids of another namespace.
-fn refuses_to_print(look: impl Fn(&[&str]) -> Look, holder: u32, target: &str) {
-    let answer = look(&[target]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
+fn refuses_to_print(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
+    let answer = cmd(&[target]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-    let told = gaps.iter().any(|gap| {
+    let reported = gaps.iter().any(|gap| {
         gap["what"] == json!("processes")
             && gap["reason"] == json!("pid-namespace")
             && gap["detail"].as_str().is_some_and(|detail| detail.contains("another pid namespace"))
     });
-    answer.seen.must(told, "a gap tells that the pids are those of another namespace");
-    let seen = look(&["--pids", target]).run().code(3);
-    seen.equal(seen.text(), "", "no pid is printed");
-    seen.must(seen.errors().contains("another pid namespace"), "the reason is printed");
+    answer.output.assert(reported, "a gap tells that the pids are those of another namespace");
+    let output = cmd(&["--pids", target]).run().code(3);
+    output.assert_eq(output.text(), "", "no pid is printed");
+    output.assert(output.errors().contains("another pid namespace"), "the reason is printed");
 }
 
 fn pids_of_an_outer_namespace_are_not_printed() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
-    refuses_to_print(|words| Look::at(words.to_vec()).through(OUTER_PROC), server.pid(), &target);
+    refuses_to_print(|words| Cmd::new(words.to_vec()).through(OUTER_PROC), server.pid(), &target);
 }
 
 /// nsenter into the mount namespace of a container alone: /proc has no entry for this process.
@@ -46,9 +46,9 @@ fn pids_of_another_namespace_are_not_printed() {
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
     let target = format!("tcp/{port}");
-    let inner = Look::at([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
+    let inner = Cmd::new([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
     let inner_pid = pids(inner.only())[0];
-    refuses_to_print(|words| Look::at(words.to_vec()).inside(server.pid(), ["mount"]), inner_pid, &target);
+    refuses_to_print(|words| Cmd::new(words.to_vec()).inside(server.pid(), ["mount"]), inner_pid, &target);
 }
 
 fn pids_of_the_own_namespace_are_printed() {
@@ -56,9 +56,9 @@ fn pids_of_the_own_namespace_are_printed() {
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
     let target = format!("tcp/{port}");
-    let answer = Look::at([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
+    let answer = Cmd::new([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
     let holder = holders(answer.only()).len();
-    answer.seen.equal(holder, 1, "holders");
-    let seen = Look::at(["--pids", &target]).inside(server.pid(), ["pid", "mount"]).run().code(0);
-    seen.equal(seen.text(), format!("{}\n", pids(answer.only())[0]).as_str(), "the holder's pid");
+    answer.output.assert_eq(holder, 1, "holders");
+    let output = Cmd::new(["--pids", &target]).inside(server.pid(), ["pid", "mount"]).run().code(0);
+    output.assert_eq(output.text(), format!("{}\n", pids(answer.only())[0]).as_str(), "the holder's pid");
 }

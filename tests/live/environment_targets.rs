@@ -1,6 +1,6 @@
 //! Files of every kind as targets: a clear answer, and nothing is opened. And a list of one moment.
 
-use crate::stage::{Fixture, Look, Need, Seen, is_root, port};
+use crate::support::{Cmd, Fixture, Need, Output, is_root, port};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +12,14 @@ cases![
     a_listener_that_comes_and_goes_is_one_answer[],
 ];
 
-fn denies(path: &str) -> Seen {
-    let seen = Look::at([path]).run().without_panic().code(1);
-    seen.must(seen.text().starts_with("nothing listens on "), "it answers for the path");
-    seen
+fn denies(path: &str) -> Output {
+    let output = Cmd::new([path]).run().without_panic().code(1);
+    output.assert(output.text().starts_with("nothing listens on "), "it answers for the path");
+    output
 }
 
 fn files_that_are_no_sockets_are_not_opened() {
-    let folder = crate::stage::folder().join(format!("targets-{}", port()));
+    let folder = crate::support::folder().join(format!("targets-{}", port()));
     std::fs::create_dir_all(&folder).expect("make a folder");
     let path = |name: &str| folder.join(name);
     std::fs::write(path("file"), b"x").expect("make a file");
@@ -54,11 +54,11 @@ fn paths_of_any_length_and_bytes() {
         denies(&format!("/{}", "a".repeat(length - 1)));
     }
     for path in ["/tmp/\u{1b}[31mred", "/tmp/a b'c\"d", "//", "/..", "@", "/\u{202e}x", "/tmp/\n"] {
-        let seen = Look::at([path]).run().without_panic();
-        let code = seen.status.code();
-        seen.must(matches!(code, Some(1 | 2)), "a denial, or a usage error");
-        let told = format!("{}{}", seen.text(), seen.errors());
-        seen.equal(crate::stage::live_character(&told), None, "what acts on a terminal");
+        let output = Cmd::new([path]).run().without_panic();
+        let code = output.status.code();
+        output.assert(matches!(code, Some(1 | 2)), "a denial, or a usage error");
+        let reported = output.both_streams();
+        output.assert_eq(crate::support::control_character(&reported), None, "what acts on a terminal");
     }
 }
 
@@ -79,15 +79,16 @@ fn a_listener_that_comes_and_goes_is_one_answer() {
             }
         });
         for _ in 0..300 {
-            let seen = Look::at([port.to_string()]).run();
-            let contradicts = seen.text().contains("nothing listens") && seen.text().contains("is held by");
+            let output = Cmd::new([port.to_string()]).run();
+            let contradicts =
+                output.text().contains("nothing listens") && output.text().contains("is held by");
             ended.store(contradicts, Ordering::Relaxed);
-            seen.must(!contradicts, "the answer contradicts itself");
+            output.assert(!contradicts, "the answer contradicts itself");
         }
         ended.store(true, Ordering::Relaxed);
     });
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     // What stands in the way of a wildcard without answering for it is told still.
-    let seen = Look::at([format!("0.0.0.0:{port}")]).run().code(1);
-    seen.must(seen.text().contains("but it cannot be bound"), "what keeps it from being bound");
+    let output = Cmd::new([format!("0.0.0.0:{port}")]).run().code(1);
+    output.assert(output.text().contains("but it cannot be bound"), "what keeps it from being bound");
 }

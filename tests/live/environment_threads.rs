@@ -1,6 +1,6 @@
 //! A system that refuses threads: the scan runs on the threads that there are, or a gap tells what is left out.
 
-use crate::stage::{Fixture, Look, NOBODY, Need, is_root, pids, port};
+use crate::support::{Cmd, Fixture, NOBODY, Need, is_root, pids, port};
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -41,15 +41,15 @@ impl Limit {
         Self(group)
     }
 
-    fn look<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Look {
+    fn cmd<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Cmd {
         let enter = "echo 0 >\"$1/cgroup.procs\" && shift && exec \"$@\"";
-        Look::at(words).through(["sh", "-c", enter, "sh", self.0.to_str().expect("text")])
+        Cmd::new(words).through(["sh", "-c", enter, "sh", self.0.to_str().expect("text")])
     }
 }
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        let _empty_by_now = crate::stage::until(|| std::fs::remove_dir(&self.0).ok());
+        let _empty_by_now = crate::support::until(|| std::fs::remove_dir(&self.0).ok());
     }
 }
 
@@ -59,22 +59,22 @@ fn held_by_many() -> (Fixture, u16) {
     (Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=29".to_owned()]), port)
 }
 
-fn answers_all(look: impl Fn(&[&str]) -> Look, server: &Fixture, port: u16) {
+fn answers_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
     let target = format!("tcp/{port}");
-    let answer = look(&[&target]).answer(0);
-    answer.seen.equal(pids(answer.only()), server.family(), "all holders");
-    answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing is unseen");
-    let probed = look(&["--probe", &target]).answer(0);
-    probed.seen.equal(&probed.only()["probe"]["outcome"], &json!("accepts"), "the probe");
-    look(&["why", &target]).run().without_panic().code(1);
-    look(&[]).run().without_panic().code(0);
-    look(&["-a"]).run().without_panic().code(0);
+    let answer = cmd(&[&target]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), server.family(), "all holders");
+    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing is unseen");
+    let probed = cmd(&["--probe", &target]).answer(0);
+    probed.output.assert_eq(&probed.only()["probe"]["outcome"], &json!("accepts"), "the probe");
+    cmd(&["why", &target]).run().without_panic().code(1);
+    cmd(&[]).run().without_panic().code(0);
+    cmd(&["-a"]).run().without_panic().code(0);
 }
 
 fn no_further_thread() {
     let (server, port) = held_by_many();
     let limit = Limit::new(1);
-    answers_all(|words| limit.look(words.to_vec()), &server, port);
+    answers_all(|words| limit.cmd(words.to_vec()), &server, port);
 }
 
 /// The limit is reached between the first further thread and the last.
@@ -82,7 +82,7 @@ fn some_further_threads() {
     let (server, port) = held_by_many();
     for threads in 2..=4 {
         let limit = Limit::new(threads);
-        answers_all(|words| limit.look(words.to_vec()), &server, port);
+        answers_all(|words| limit.cmd(words.to_vec()), &server, port);
     }
 }
 
@@ -90,21 +90,22 @@ fn other_namespaces_without_a_thread_to_enter_them() {
     let port = port();
     let server = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
     let limit = Limit::new(1);
-    let answer = limit.look(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "the holder");
+    let answer = limit.cmd(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "the holder");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-    let told = gaps.iter().any(|gap| gap["what"] == json!("namespaces") && gap["reason"] == json!("threads"));
-    answer.seen.must(told, "a gap tells that the namespaces were not entered");
+    let reported =
+        gaps.iter().any(|gap| gap["what"] == json!("namespaces") && gap["reason"] == json!("threads"));
+    answer.output.assert(reported, "a gap tells that the namespaces were not entered");
 }
 
 fn watch_ends_by_a_signal_that_no_thread_heeds() {
     let (_server, port) = held_by_many();
     let limit = Limit::new(1);
-    let mut events = limit.look(["watch", "--ndjson", &format!("tcp/{port}")]).stream();
+    let mut events = limit.cmd(["watch", "--ndjson", &format!("tcp/{port}")]).stream();
     events.event("present");
     events.terminate();
-    let seen = events.end();
-    seen.equal(seen.status.signal(), Some(15), "the signal that ends it");
+    let output = events.wait();
+    output.assert_eq(output.status.signal(), Some(15), "the signal that ends it");
 }
 
 fn no_further_thread_for_a_user() {
@@ -112,12 +113,12 @@ fn no_further_thread_for_a_user() {
     let user = is_root().then_some(NOBODY);
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
-    let look = |words: &[&str]| {
-        Look::at(words.to_vec()).user(user).through(["prlimit", "--nproc=1:1"]).run().without_panic()
+    let run = |words: &[&str]| {
+        Cmd::new(words.to_vec()).user(user).through(["prlimit", "--nproc=1:1"]).run().without_panic()
     };
-    let probed = look(&["--probe", "--json", &target]).code(0);
-    probed.must(probed.text().contains("\"accepts\""), "the probe");
-    look(&[]).code(0);
-    look(&["why", &target]).code(1);
+    let probed = run(&["--probe", "--json", &target]).code(0);
+    probed.assert(probed.text().contains("\"accepts\""), "the probe");
+    run(&[]).code(0);
+    run(&["why", &target]).code(1);
     drop(server);
 }

@@ -1,6 +1,6 @@
 //! Ports that rules of the kernel pass on, whoever made the rules; and what is told to who may not read them.
 
-use crate::stage::{Answer, Engine, Fixture, Look, NOBODY, Need, in_own_network, ip, pids, until};
+use crate::support::{Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, pids, until};
 use crate::why_limits::{NFT, nft};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -41,29 +41,29 @@ fn prepare(rules: &str) {
 /// The one place that is forwarded, and what is said of it.
 #[track_caller]
 fn forwarded(target: &str) -> (String, String) {
-    let answer = Look::at([target]).answer(0);
+    let answer = Cmd::new([target]).answer(0);
     let row = answer.only();
-    answer.seen.equal(&row["state"], &json!("forwarded"), "state");
-    answer.seen.equal(&row["inode"], &json!(null), "no socket is there");
-    answer.seen.equal(&answer.document["complete"], &json!(true), "all rules were followed");
-    let why = Answer::of(Look::at(["why", "--json", target]).run().code(0));
-    why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
+    answer.output.assert_eq(&row["state"], &json!("forwarded"), "state");
+    answer.output.assert_eq(&row["inode"], &json!(null), "no socket is there");
+    answer.output.assert_eq(&answer.document["complete"], &json!(true), "all rules were followed");
+    let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
+    why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (address, note) = (text(&row["address"]), text(&row["note"]));
-    why.seen.must(why.document["reason"].to_string().contains(&note), "the reason names the rule");
+    why.output.assert(why.document["reason"].to_string().contains(&note), "the reason names the rule");
     (address, note)
 }
 
 #[track_caller]
 fn not_forwarded(target: &str) {
-    let answer = Look::at([target]).answer(1);
-    answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
-    let why = Answer::of(Look::at(["why", "--json", target]).run().code(0));
-    why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
+    let answer = Cmd::new([target]).answer(1);
+    answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete");
+    let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
+    why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
 }
 
 fn rules_of_ones_own_are_followed() {
-    in_own_network(|| {
+    in_new_netns(|| {
         prepare(
             "table ip t {
                 chain pre { type nat hook prerouting priority dstnat;
@@ -106,14 +106,14 @@ fn rules_of_ones_own_are_followed() {
         ] {
             assert_eq!(forwarded(target), (address.to_owned(), note), "{target}");
         }
-        let row = Look::at(["8443"]).answer(0);
-        row.seen.must(row.document.to_string().contains("127.0.0.1:9443"), "tproxy is told");
+        let row = Cmd::new(["8443"]).answer(0);
+        row.output.assert(row.document.to_string().contains("127.0.0.1:9443"), "tproxy is told");
     });
 }
 
 /// A rule that asks for something else than the port concerns every port, under a condition.
 fn a_rule_without_a_port_concerns_all() {
-    in_own_network(|| {
+    in_new_netns(|| {
         prepare(
             "table ip t { chain pre { type nat hook prerouting priority dstnat; tcp sport 8084 redirect to :3000; }; }",
         );
@@ -127,7 +127,7 @@ fn a_rule_without_a_port_concerns_all() {
 }
 
 fn what_no_rule_forwards_is_denied() {
-    in_own_network(|| {
+    in_new_netns(|| {
         prepare(
             "table ip t {
                 chain pre { type nat hook prerouting priority dstnat;
@@ -151,7 +151,7 @@ fn what_no_rule_forwards_is_denied() {
 }
 
 fn sets_and_maps_are_followed() {
-    in_own_network(|| {
+    in_new_netns(|| {
         prepare(
             "table ip t {
                 map services { type ipv4_addr . inet_service : verdict; elements = { 198.51.100.1 . 8090 : jump x, 192.0.2.1 . 8091 : jump x }; }
@@ -191,7 +191,7 @@ fn iptables(program: &str, words: &str) {
 }
 
 fn rules_by_iptables_are_followed() {
-    in_own_network(|| {
+    in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
         for rule in [
             "-A PREROUTING -p tcp --dport 8080 -j REDIRECT --to-ports 3000",
@@ -216,91 +216,96 @@ fn rules_by_iptables_are_followed() {
 }
 
 fn rules_of_the_older_iptables_are_a_gap() {
-    in_own_network(|| {
+    in_new_netns(|| {
         // Nothing makes the table just by being looked for.
         not_forwarded("9");
         iptables("iptables-legacy", "-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 3000");
-        let answer = Look::at(["9"]).answer(3);
-        answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
-        answer.seen.equal(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
-        let why = Answer::of(Look::at(["why", "--json", "9"]).run().code(0));
-        why.seen.equal(&why.document["verdict"], &json!("unknown"), "verdict");
+        let answer = Cmd::new(["9"]).answer(3);
+        answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
+        answer.output.assert_eq(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
+        let why = Answer::parse(Cmd::new(["why", "--json", "9"]).run().code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         iptables("iptables-legacy", "-t nat -F");
         not_forwarded("9");
     });
 }
 
 fn a_rule_comes_before_a_listener() {
-    in_own_network(|| {
+    in_new_netns(|| {
         prepare(
             "table ip t { chain pre { type nat hook prerouting priority dstnat; tcp dport 8080 redirect to :3000; }; }",
         );
         let server = Fixture::start(["tcp=0.0.0.0:8080"]);
-        let answer = Look::at(["tcp/8080"]).answer(0);
+        let answer = Cmd::new(["tcp/8080"]).answer(0);
         let states: Vec<&str> = answer.listeners().iter().filter_map(|one| one["state"].as_str()).collect();
-        answer.seen.must(states.contains(&"listen") && states.contains(&"forwarded"), "both are told");
-        let why = Answer::of(Look::at(["why", "--json", "8080"]).run().code(1));
-        why.seen.equal(&why.document["verdict"], &json!("listening"), "who is in the way");
-        why.seen.must(why.document["facts"].to_string().contains("port 3000"), "a fact tells of the rule");
+        answer.output.assert(states.contains(&"listen") && states.contains(&"forwarded"), "both are told");
+        let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).run().code(1));
+        why.output.assert_eq(&why.document["verdict"], &json!("listening"), "who is in the way");
+        why.output
+            .assert(why.document["facts"].to_string().contains("port 3000"), "a fact tells of the rule");
         drop(server);
     });
 }
 
 /// Without rules and containers nothing is hedged, also where a network card is one end of a link.
 fn an_ordinary_machine_keeps_its_answers() {
-    in_own_network(|| {
+    in_new_netns(|| {
         ip("link add eth0 type veth peer name eth1");
         ip(&format!("address add {ADDRESS}/24 dev eth0"));
         ip("link set eth0 up");
-        let answer = Answer::of(Look::at(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
-        answer.seen.equal(&answer.document["complete"], &json!(true), "complete");
-        let why = Answer::of(Look::at(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
-        why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
+        let answer = Answer::parse(Cmd::new(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
+        answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete");
+        let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
     });
 }
 
 fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
-    in_own_network(|| {
+    in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
-        let engine = Engine::own(&[]);
+        let engine = Engine::start(&[]);
         let container = engine.run(&["--publish", &format!("{ADDRESS}:8080:80")], &["tcp=0.0.0.0:80"]);
-        let before = engine.look(["8080"]).answer(0);
-        let [proxy] = pids(before.only())[..] else { before.seen.fail("one proxy") };
+        let before = engine.cmd(["8080"]).answer(0);
+        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
         kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
         assert!(until(|| std::net::TcpListener::bind((ADDRESS, 8080)).ok()).is_some(), "the proxy is gone");
 
         // The engine's socket is root's, and so are the rules.
-        let look = |words: &[&str]| engine.look(words.iter().copied()).user(Some(NOBODY)).run();
+        let run = |words: &[&str]| engine.cmd(words.iter().copied()).user(Some(NOBODY)).run();
         for port in ["8080", "8081"] {
-            let answer = Answer::of(look(&["--json", port]).code(3));
-            answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+            let answer = Answer::parse(run(&["--json", port]).code(3));
+            answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
             let gaps = answer.document["gaps"].to_string();
-            answer.seen.must(gaps.contains("forwarding rules may not be read"), "a gap says so");
-            answer.seen.must(gaps.contains("sudo"), "and what helps");
+            answer.output.assert(gaps.contains("forwarding rules may not be read"), "a gap says so");
+            answer.output.assert(gaps.contains("sudo"), "and what helps");
         }
         // A connection tells that this one is forwarded, and none tells it of the other.
-        let why = Answer::of(look(&["why", "--json", "8080"]).code(0));
-        why.seen.equal(&why.document["verdict"], &json!("forwarded"), "verdict");
-        let why = Answer::of(look(&["why", "--json", "8081"]).code(0));
-        why.seen.equal(&why.document["verdict"], &json!("unknown"), "verdict");
+        let why = Answer::parse(run(&["why", "--json", "8080"]).code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        let why = Answer::parse(run(&["why", "--json", "8081"]).code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         for port in ["8080", "8081"] {
-            let why = look(&["why", port]).code(0);
+            let why = run(&["why", port]).code(0);
             let command = format!("allears why {port} reads the forwarding rules");
-            why.must(
+            why.assert(
                 why.text().contains("sudo ") && why.text().contains(&command),
                 "it suggests what tells more",
             );
         }
-        let processes = Answer::of(look(&["--json", "--user", "65534", "8081"]));
-        processes.seen.equal(processes.seen.status.code(), Some(1), "no process holds what is forwarded");
+        let processes = Answer::parse(run(&["--json", "--user", "65534", "8081"]));
+        processes.output.assert_eq(
+            processes.output.status.code(),
+            Some(1),
+            "no process holds what is forwarded",
+        );
 
         // Root is told by the rules what the engine does not answer.
-        let root = Look::at(["8080"]).answer(0);
+        let root = Cmd::new(["8080"]).answer(0);
         let row = root.only();
-        root.seen.equal(&row["state"], &json!("forwarded"), "state");
-        root.seen.must(row["note"].to_string().contains("(table nat, chain DOCKER)"), "the rule");
-        let other = engine.look(["8081"]).answer(1);
-        other.seen.equal(&other.document["complete"], &json!(true), "root may read all rules");
+        root.output.assert_eq(&row["state"], &json!("forwarded"), "state");
+        root.output.assert(row["note"].to_string().contains("(table nat, chain DOCKER)"), "the rule");
+        let other = engine.cmd(["8081"]).answer(1);
+        other.output.assert_eq(&other.document["complete"], &json!(true), "root may read all rules");
         drop(container);
     });
 }

@@ -1,7 +1,9 @@
 //! `free`: the plan, its carrying out, and the proof. Who does not end at once, or comes back, is in
 //! `free_endings`; what it refuses in `free_refuses`, what it asks on a terminal in `free_asks`.
 
-use crate::stage::{Answer, Fixture, Look, Need, Seen, Steps, listen_strictly, on_one_port, port, until};
+use crate::support::{
+    Answer, Cmd, Fixture, Need, Output, Steps, listen_without_reuse, port, start_on_one_port, until,
+};
 use crate::unprivileged::Cgroup;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,16 +37,16 @@ pub(crate) fn runs(pid: u32) -> bool {
 #[track_caller]
 pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
     let words = ["free", "--json"].iter().chain(arguments).copied();
-    let answer = Answer::of(Look::at(words).run().code(code));
-    let (seen, told) = (&answer.seen, &answer.document);
-    seen.equal(&told["schema"], &json!("allears/1"), "schema");
-    seen.must(!told["target"].is_null(), "target");
-    seen.must(told["free"].is_boolean(), "free");
-    seen.must(told["done"].is_array(), "done");
-    for step in told["plan"].as_array().unwrap_or_else(|| seen.fail("plan is an array")) {
-        seen.must(step["pid"].is_u64(), "pid of a step");
-        seen.must(step["action"].is_string(), "action of a step");
-        seen.must(step.get("reason").is_some(), "reason of a step");
+    let answer = Answer::parse(Cmd::new(words).run().code(code));
+    let (output, reported) = (&answer.output, &answer.document);
+    output.assert_eq(&reported["schema"], &json!("allears/1"), "schema");
+    output.assert(!reported["target"].is_null(), "target");
+    output.assert(reported["free"].is_boolean(), "free");
+    output.assert(reported["done"].is_array(), "done");
+    for step in reported["plan"].as_array().unwrap_or_else(|| output.fail("plan is an array")) {
+        output.assert(step["pid"].is_u64(), "pid of a step");
+        output.assert(step["action"].is_string(), "action of a step");
+        output.assert(step.get("reason").is_some(), "reason of a step");
     }
     answer
 }
@@ -58,23 +60,23 @@ pub(crate) fn steps(answer: &Answer, key: &str) -> Vec<u32> {
 
 /// Nobody of these runs any more, and the port can be had without any option.
 #[track_caller]
-pub(crate) fn must_be_free(seen: &Seen, port: u16, ended: &[u32]) {
-    let bound = until(|| listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok());
-    seen.must(bound.is_some(), "the port can be bound");
+pub(crate) fn must_be_free(output: &Output, port: u16, ended: &[u32]) {
+    let bound = until(|| listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok());
+    output.assert(bound.is_some(), "the port can be bound");
     for pid in ended {
-        seen.must(!runs(*pid), &format!("{pid} has ended"));
+        output.assert(!runs(*pid), &format!("{pid} has ended"));
     }
 }
 
 #[track_caller]
-pub(crate) fn must_still_hold(seen: &Seen, servers: &[&Fixture]) {
+pub(crate) fn must_still_hold(output: &Output, servers: &[&Fixture]) {
     for pid in servers.iter().flat_map(|server| server.family()) {
-        seen.must(runs(pid), &format!("{pid} still runs"));
+        output.assert(runs(pid), &format!("{pid} still runs"));
     }
     for server in servers {
-        let still = Look::at(["--pids".to_owned(), server.port().to_string()]).run().code(0);
-        let told: Vec<u32> = still.text().lines().filter_map(|line| line.parse().ok()).collect();
-        seen.must(server.family().iter().all(|pid| told.contains(pid)), "they still hold the port");
+        let still = Cmd::new(["--pids".to_owned(), server.port().to_string()]).run().code(0);
+        let reported: Vec<u32> = still.text().lines().filter_map(|line| line.parse().ok()).collect();
+        output.assert(server.family().iter().all(|pid| reported.contains(pid)), "they still hold the port");
     }
 }
 
@@ -83,32 +85,32 @@ fn a_port_nobody_holds_is_free() {
     for arguments in [vec![], vec!["--yes"], vec!["--dry-run"], vec!["--force", "--yes"]] {
         let target = port.to_string();
         let answer = freed(&[&arguments[..], &[&target]].concat(), 0);
-        answer.seen.equal(&answer.document["free"], &json!(true), "free");
-        answer.seen.equal(&answer.document["plan"], &json!([]), "plan");
-        answer.seen.equal(&answer.document["done"], &json!([]), "done");
+        answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+        answer.output.assert_eq(&answer.document["plan"], &json!([]), "plan");
+        answer.output.assert_eq(&answer.document["done"], &json!([]), "done");
     }
-    let seen = Look::at(["free".to_owned(), port.to_string()]).run().code(0);
-    seen.must(seen.text().contains("free"), "it says so");
+    let output = Cmd::new(["free".to_owned(), port.to_string()]).run().code(0);
+    output.assert(output.text().contains("free"), "it says so");
 }
 
 fn a_dry_run_does_nothing() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let target = server.port().to_string();
-    let text = Look::at(["free", "--dry-run", &target]).run().without_panic();
+    let text = Cmd::new(["free", "--dry-run", &target]).run().without_panic();
     for pid in server.family() {
-        text.must(text.text().contains(&pid.to_string()), "the plan names every holder");
+        text.assert(text.text().contains(&pid.to_string()), "the plan names every holder");
     }
-    text.must(text.text().contains("nothing was done"), "it says so");
+    text.assert(text.text().contains("nothing was done"), "it says so");
     must_still_hold(&text, &[&server]);
-    let json = Answer::of(Look::at(["free", "--dry-run", "--json", &target]).run().without_panic());
-    json.seen.equal(steps(&json, "plan"), server.family(), "the plan names every holder");
-    json.seen.equal(&json.document["done"], &json!([]), "nothing was done");
-    json.seen.equal(&json.document["free"], &json!(false), "free");
-    let with_yes = Answer::of(Look::at(["free", "--dry-run", "--yes", "--json", &target]).run());
-    must_still_hold(&with_yes.seen, &[&server]);
+    let json = Answer::parse(Cmd::new(["free", "--dry-run", "--json", &target]).run().without_panic());
+    json.output.assert_eq(steps(&json, "plan"), server.family(), "the plan names every holder");
+    json.output.assert_eq(&json.document["done"], &json!([]), "nothing was done");
+    json.output.assert_eq(&json.document["free"], &json!(false), "free");
+    let with_yes = Answer::parse(Cmd::new(["free", "--dry-run", "--yes", "--json", &target]).run());
+    must_still_hold(&with_yes.output, &[&server]);
 
     let done = freed(&["--yes", &target], 0);
-    done.seen.equal(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
+    done.output.assert_eq(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
 }
 
 fn a_dry_run_is_no_outcome() {
@@ -122,68 +124,68 @@ fn a_dry_run_is_no_outcome() {
         (server.port().to_string(), "nothing was done"),
         (format!("127.0.0.1:{own},{}", server.port()), "nothing was done"),
     ] {
-        let seen = Look::at(["free", "--dry-run", &target]).run().without_panic().code(1);
-        seen.must(!seen.text().contains("still"), "nothing was tried that left it as it was");
-        seen.must(seen.text().contains(what), what);
+        let output = Cmd::new(["free", "--dry-run", &target]).run().without_panic().code(1);
+        output.assert(!output.text().contains("still"), "nothing was tried that left it as it was");
+        output.assert(output.text().contains(what), what);
     }
 }
 
 fn a_forked_server_is_ended_whole() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.seen.equal(steps(&answer, "plan"), server.family(), "all holders, in order");
+    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "all holders, in order");
     for step in answer.document["plan"].as_array().into_iter().flatten() {
-        answer.seen.equal(&step["action"], &json!("terminate"), "action");
+        answer.output.assert_eq(&step["action"], &json!("terminate"), "action");
     }
     let mut done = steps(&answer, "done");
     done.sort_unstable();
     done.dedup();
-    answer.seen.equal(done, server.family(), "what was done");
-    answer.seen.equal(&answer.document["free"], &json!(true), "free");
-    must_be_free(&answer.seen, server.port(), &server.family());
+    answer.output.assert_eq(done, server.family(), "what was done");
+    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    must_be_free(&answer.output, server.port(), &server.family());
 }
 
 fn every_listener_of_the_port_is_ended() {
     let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
-    let (port, servers) = on_one_port(|port| {
+    let (port, servers) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.1", "[::1]", "0.0.0.0"].map(|address| alone(format!("{address}:{port}")))
     });
-    let seen = Look::at(["free", "--yes", &port.to_string()]).run().code(0);
-    must_be_free(&seen, port, &servers.map(|server| server.pid()));
+    let output = Cmd::new(["free", "--yes", &port.to_string()]).run().code(0);
+    must_be_free(&output, port, &servers.map(|server| server.pid()));
 }
 
 fn only_what_was_asked_about_is_ended() {
-    let (port, [first, second]) = on_one_port(|port| {
+    let (port, [first, second]) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]))
     });
     let answer = freed(&["--yes", &format!("127.0.0.1:{port}")], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![first.pid()], "plan");
-    must_be_free(&answer.seen, port, &[first.pid()]);
-    must_still_hold(&answer.seen, &[&second]);
+    answer.output.assert_eq(steps(&answer, "plan"), vec![first.pid()], "plan");
+    must_be_free(&answer.output, port, &[first.pid()]);
+    must_still_hold(&answer.output, &[&second]);
 }
 
 fn a_socket_that_never_listened_is_freed() {
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port()), "fork=1".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.seen.equal(steps(&answer, "plan"), server.family(), "plan");
-    must_be_free(&answer.seen, server.port(), &server.family());
+    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "plan");
+    must_be_free(&answer.output, server.port(), &server.family());
 }
 
 fn udp_is_freed_by_name_alone() {
-    let (port, [tcp, udp]) = on_one_port(|port| {
+    let (port, [tcp, udp]) = start_on_one_port(|port| {
         ["tcp", "udp"].map(|protocol| Steps::new([format!("{protocol}=127.0.0.1:{port}")]))
     });
     let answer = freed(&["--yes", &format!("udp/{port}")], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![udp.pid()], "plan");
-    answer.seen.must(!runs(udp.pid()), "the holder of the UDP socket has ended");
-    must_still_hold(&answer.seen, &[&tcp]);
+    answer.output.assert_eq(steps(&answer, "plan"), vec![udp.pid()], "plan");
+    answer.output.assert(!runs(udp.pid()), "the holder of the UDP socket has ended");
+    must_still_hold(&answer.output, &[&tcp]);
 
     let again = Fixture::start([format!("udp=127.0.0.1:{port}")]);
-    let seen = Look::at(["free", "--yes", &port.to_string()]).run().code(0);
-    seen.must(runs(again.pid()), "TCP is meant where nothing else is said");
-    let told = (seen.text().to_owned() + &seen.errors()).to_lowercase();
-    seen.must(told.contains("udp"), "that UDP uses the port too is said");
-    must_be_free(&seen, port, &[tcp.pid()]);
+    let output = Cmd::new(["free", "--yes", &port.to_string()]).run().code(0);
+    output.assert(runs(again.pid()), "TCP is meant where nothing else is said");
+    let reported = output.both_streams().to_lowercase();
+    output.assert(reported.contains("udp"), "that UDP uses the port too is said");
+    must_be_free(&output, port, &[tcp.pid()]);
 }
 
 fn clients_are_never_ended() {
@@ -200,10 +202,10 @@ fn clients_are_never_ended() {
             Fixture::start([client, format!("tcp=127.0.0.1:{}", port())]),
         ];
         let answer = freed(&["--yes", &server.port().to_string()], 0);
-        answer.seen.equal(steps(&answer, "plan"), server.family(), "the server alone is in the plan");
-        answer.seen.must(!runs(server.pid()), "the server has ended");
+        answer.output.assert_eq(steps(&answer, "plan"), server.family(), "the server alone is in the plan");
+        answer.output.assert(!runs(server.pid()), "the server has ended");
         for pid in clients.iter().flat_map(Fixture::family) {
-            answer.seen.must(runs(pid), &format!("client {pid} still runs"));
+            answer.output.assert(runs(pid), &format!("client {pid} still runs"));
         }
     }
 }
@@ -212,9 +214,9 @@ fn a_unit_is_stopped_by_its_manager() {
     let unit = format!("allears-free-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}"));
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
-    let seen = Look::at(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
-    let told = seen.text().to_owned() + &seen.errors();
-    seen.must(told.contains(&format!("systemctl stop -- {unit}")), "how it is stopped is said");
+    let output = Cmd::new(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
+    let reported = output.both_streams();
+    output.assert(reported.contains(&format!("systemctl stop -- {unit}")), "how it is stopped is said");
     drop(server);
 }
 
@@ -222,23 +224,23 @@ fn a_container_is_stopped_by_its_runtime() {
     let id = format!("{:064x}", u64::from(std::process::id()) | 0xfedc_ba00_0000_0000);
     let cgroup = Cgroup::new(&format!("system.slice/docker-{id}.scope"));
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
-    let seen = Look::at(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
-    let told = seen.text().to_owned() + &seen.errors();
-    seen.must(told.contains("docker stop "), "how it is stopped is said");
+    let output = Cmd::new(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
+    let reported = output.both_streams();
+    output.assert(reported.contains("docker stop "), "how it is stopped is said");
     drop(server);
 }
 
 fn several_ports_are_freed_at_once() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let both = format!("{},{}", servers[0].port(), servers[1].port());
-    let dry = Look::at(["free", "--dry-run", &both]).run().without_panic();
+    let dry = Cmd::new(["free", "--dry-run", &both]).run().without_panic();
     for server in &servers {
-        dry.must(dry.text().contains(&server.pid().to_string()), "every plan is shown");
+        dry.assert(dry.text().contains(&server.pid().to_string()), "every plan is shown");
     }
     must_still_hold(&dry, &[&servers[0], &servers[1]]);
-    let seen = Look::at(["free", "--yes", &both]).run().code(0);
+    let output = Cmd::new(["free", "--yes", &both]).run().code(0);
     for server in &servers {
-        must_be_free(&seen, server.port(), &[server.pid()]);
+        must_be_free(&output, server.port(), &[server.pid()]);
     }
 }
 
@@ -246,11 +248,11 @@ fn several_ports_are_one_document() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let both = format!("{},{}", servers[0].port(), servers[1].port());
     for options in [["free", "--json", "--dry-run"], ["free", "--json", "--yes"]] {
-        let answer = Answer::of(Look::at(options.into_iter().chain([&both[..]])).run().without_panic());
-        let told = answer.document.to_string();
+        let answer = Answer::parse(Cmd::new(options.into_iter().chain([&both[..]])).run().without_panic());
+        let reported = answer.document.to_string();
         for server in &servers {
             let step = format!("\"pid\":{}", server.pid());
-            answer.seen.must(told.contains(&step), "every plan is in it");
+            answer.output.assert(reported.contains(&step), "every plan is in it");
         }
     }
 }
@@ -260,11 +262,11 @@ fn a_connection_from_the_port_is_left_alone() {
     let near = port();
     let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{}", far.port())]);
     for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
-        let seen = Look::at(options.iter().map(|word| (*word).to_owned()).chain([near.to_string()])).run();
-        let seen = seen.without_panic();
-        seen.must(runs(client.pid()) && runs(far.pid()), "a client is never ended");
-        let code = seen.status.code();
-        seen.must(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
+        let output = Cmd::new(options.iter().map(|word| (*word).to_owned()).chain([near.to_string()])).run();
+        let output = output.without_panic();
+        output.assert(runs(client.pid()) && runs(far.pid()), "a client is never ended");
+        let code = output.status.code();
+        output.assert(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
     }
 }
 
@@ -272,15 +274,18 @@ fn what_lingers_is_not_called_free() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let target = format!("127.0.0.1:{port}");
-    let seen = Look::at(["free", "--yes", "--timeout=200ms", &target]).run().without_panic();
-    let code = seen.status.code();
-    seen.must(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
+    let output = Cmd::new(["free", "--yes", "--timeout=200ms", &target]).run().without_panic();
+    let code = output.status.code();
+    output.assert(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
 }
 
 fn durations_that_cannot_be_meant_are_refused() {
     for duration in ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s"] {
-        let seen =
-            Look::at(["free", "--yes", &format!("--timeout={duration}"), "1"]).run().without_panic().code(2);
-        seen.must(seen.stdout.is_empty() && !seen.stderr.is_empty(), "standard error says what is wrong");
+        let output =
+            Cmd::new(["free", "--yes", &format!("--timeout={duration}"), "1"]).run().without_panic().code(2);
+        output.assert(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "standard error says what is wrong",
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! `free` on a server with a wrapper and children: what stays is named, and `--tree` ends the whole and no more.
 
 use crate::free::{freed, must_be_free, runs, steps};
-use crate::stage::{Fixture, Look, Need, Seen, Steps, fixture_program, port};
+use crate::support::{Cmd, Fixture, Need, Steps, fixture_program, port};
 
 cases![
     a_wrapper_stays_and_is_named[Need::Linux],
@@ -26,19 +26,15 @@ fn parent(pid: u32) -> u32 {
     fields.split(' ').nth(1).and_then(|parent| parent.parse().ok()).expect("a parent")
 }
 
-fn told(seen: &Seen) -> String {
-    seen.text().to_owned() + &seen.errors()
-}
-
 fn a_wrapper_stays_and_is_named() {
     let (server, wrapper) = wrapped();
     let target = server.port().to_string();
-    let dry = Look::at(["free", "-n", &target]).run().code(1);
-    dry.must(dry.text().contains(&format!("sh (pid {wrapper}")), "the wrapper is named");
-    dry.must(dry.text().contains("--tree"), "what ends it too is said");
+    let dry = Cmd::new(["free", "-n", &target]).run().code(1);
+    dry.assert(dry.text().contains(&format!("sh (pid {wrapper}")), "the wrapper is named");
+    dry.assert(dry.text().contains("--tree"), "what ends it too is said");
     let answer = freed(&["--yes", &target], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the server alone");
-    must_be_free(&answer.seen, server.port(), &[server.pid()]);
+    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the server alone");
+    must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
 fn a_tree_ends_the_wrapper_and_nothing_else() {
@@ -46,9 +42,9 @@ fn a_tree_ends_the_wrapper_and_nothing_else() {
     // Of the same parent, session and process group.
     let (other, others_wrapper) = wrapped();
     let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
-    must_be_free(&answer.seen, server.port(), &[server.pid(), wrapper]);
-    answer.seen.must(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+    answer.output.assert_eq(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
+    must_be_free(&answer.output, server.port(), &[server.pid(), wrapper]);
+    answer.output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
 }
 
 fn children_that_stay_are_named() {
@@ -60,19 +56,19 @@ fn children_that_stay_are_named() {
     ]);
     let target = server.port().to_string();
     let children = server.children();
-    let dry = Look::at(["free", "-n", &target]).run().code(1);
+    let dry = Cmd::new(["free", "-n", &target]).run().code(1);
     for child in &children {
-        dry.must(dry.text().contains(&child.to_string()), "each child is named");
+        dry.assert(dry.text().contains(&child.to_string()), "each child is named");
     }
     let answer = freed(&["--dry-run", "--tree", &target], 1);
-    answer.seen.equal(steps(&answer, "plan"), server.family(), "a tree has them");
+    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "a tree has them");
     let answer = freed(&["--yes", &target], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the holder alone");
+    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the holder alone");
 }
 
 fn a_shell_that_a_person_types_into_is_no_wrapper() {
     // What editors start in their terminals; the commands come by a pipe here.
-    let folder = crate::stage::folder().join("free-init-file");
+    let folder = crate::support::folder().join("free-init-file");
     std::fs::write(&folder, "").expect("write a file");
     let file = folder.display().to_string();
     let script = "exec 9<&0; bash --init-file \"$1\" -- <<EOF\n\"$2\" \"$3\" <&9; true\nEOF";
@@ -82,8 +78,8 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
     let server = Steps::new(["pad"]).through(launcher).start();
     let shell = parent(server.pid());
     let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
-    answer.seen.equal(steps(&answer, "plan"), vec![server.pid()], "the server alone");
-    answer.seen.must(!steps(&answer, "plan").contains(&shell), "not the shell");
+    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the server alone");
+    answer.output.assert(!steps(&answer, "plan").contains(&shell), "not the shell");
 }
 
 fn a_script_that_started_both_stays() {
@@ -95,15 +91,15 @@ fn a_script_that_started_both_stays() {
     let (fixture, listen) = (fixture_program().display().to_string(), format!("tcp=127.0.0.1:{own}"));
     let launcher = ["sh", "-c", script, "sh", &fixture, &listen];
     let words = ["free", "--yes", "--tree", &own.to_string()].map(str::to_owned);
-    let seen = Look::at(words).through(launcher).run().without_panic().code(0);
-    seen.must(told(&seen).contains("is free"), "it is free");
-    seen.must(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+    let output = Cmd::new(words).through(launcher).run().without_panic().code(0);
+    output.assert(output.both_streams().contains("is free"), "it is free");
+    output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
 }
 
 fn a_tree_with_somebody_out_of_reach_is_refused() {
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork-as=65533".into()]).start();
     let target = server.port().to_string();
     let launcher = crate::unprivileged::nobody_with("+sys_ptrace,+dac_read_search");
-    let seen = Look::at(["free", "--yes", "--tree", &target]).through(launcher).run().code(3);
-    seen.must(server.family().into_iter().all(runs), "nobody was ended");
+    let output = Cmd::new(["free", "--yes", "--tree", &target]).through(launcher).run().code(3);
+    output.assert(server.family().into_iter().all(runs), "nobody was ended");
 }

@@ -1,7 +1,7 @@
 //! The two searches for holders: a walk through /proc and a BPF iterator in the kernel. What both can see they tell
 //! alike; where one may not be had, that is said, and the other answers.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, folder, holders, pids, port, until};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, holders, pids, port, until};
 use serde_json::json;
 
 cases![
@@ -29,17 +29,17 @@ cases![
 fn by_both(arguments: &[&str]) -> [Answer; 2] {
     ["walk", "bpf"].map(|search| {
         let all = ["--holders", search].into_iter().chain(arguments.iter().copied());
-        Look::at(all).answer(0)
+        Cmd::new(all).answer(0)
     })
 }
 
 #[track_caller]
 fn must_be_the_same(arguments: &[&str], wanted: Vec<u32>) -> Answer {
     let [walk, bpf] = by_both(arguments);
-    bpf.seen.equal(bpf.listeners(), walk.listeners(), "what the walk told");
-    bpf.seen.equal(pids(bpf.only()), wanted, "holders");
+    bpf.output.assert_eq(bpf.listeners(), walk.listeners(), "what the walk told");
+    bpf.output.assert_eq(pids(bpf.only()), wanted, "holders");
     for holder in holders(bpf.only()) {
-        bpf.seen.equal(&holder["evidence"], &json!("descriptor"), "evidence");
+        bpf.output.assert_eq(&holder["evidence"], &json!("descriptor"), "evidence");
     }
     bpf
 }
@@ -48,9 +48,9 @@ fn both_searches_tell_the_same() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into(), "fork=3".into()]);
     let answer = must_be_the_same(&[&format!("tcp/{port}")], server.family());
-    let told = &server.socket(0)["descriptors"];
+    let reported = &server.socket(0)["descriptors"];
     for holder in holders(answer.only()) {
-        answer.seen.equal(&holder["descriptors"], told, "descriptors");
+        answer.output.assert_eq(&holder["descriptors"], reported, "descriptors");
     }
     let unix = folder().join(format!("both-{port}"));
     let path = unix.to_str().expect("its path is text").to_owned();
@@ -63,7 +63,7 @@ fn both_searches_tell_the_same_of_many_files() {
     let _crowd = [(); 4].map(|()| Fixture::start(["idle=14000"]));
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into(), "fork=3".into()]);
-    let [own, left] = [crate::stage::port(), crate::stage::port()];
+    let [own, left] = [crate::support::port(), crate::support::port()];
     let threads = [
         Fixture::start([format!("own-table=127.0.0.1:{own}")]),
         Fixture::start([format!("tcp=127.0.0.1:{left}"), "leave-main".to_owned()]),
@@ -86,7 +86,7 @@ fn both_searches_see_what_is_in_no_table() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring".to_owned()]);
     must_be_the_same(&[&format!("tcp/{port}")], vec![server.pid()]);
-    let port = crate::stage::port();
+    let port = crate::support::port();
     let _sender = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
     // Other tests hide sockets of the same user for moments, and theirs may be the ones.
     let alike = || {
@@ -102,9 +102,9 @@ fn both_searches_see_other_namespaces() {
     let steps = ["namespace=net,pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
     let server = Fixture::start(steps);
     let [walk, bpf] = by_both(&["--all-namespaces", &format!("tcp/{port}")]);
-    bpf.seen.equal(bpf.listeners(), walk.listeners(), "what the walk told");
-    bpf.seen.equal(holders(bpf.only()).len(), 3, "holders, by their pids here");
-    bpf.seen.must(pids(bpf.only()).contains(&server.pid()), "the one that was started");
+    bpf.output.assert_eq(bpf.listeners(), walk.listeners(), "what the walk told");
+    bpf.output.assert_eq(holders(bpf.only()).len(), 3, "holders, by their pids here");
+    bpf.output.assert(pids(bpf.only()).contains(&server.pid()), "the one that was started");
 }
 
 fn the_iterator_never_lends_a_name() {
@@ -112,15 +112,19 @@ fn the_iterator_never_lends_a_name() {
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
     let _churn = Fixture::start(["churn=16"]);
     for _ in 0..1000 {
-        let answer = Look::at(["--holders", "bpf"]).answer(0);
+        let answer = Cmd::new(["--holders", "bpf"]).answer(0);
         let listener = answer.by_inode(steady.inode(0));
-        answer.seen.equal(pids(listener), steady.family(), "holders of the listener that stays");
+        answer.output.assert_eq(pids(listener), steady.family(), "holders of the listener that stays");
         for listener in answer.listeners() {
             for holder in holders(listener) {
                 let named: Option<u64> =
                     holder["name"].as_str().and_then(|name| name.strip_prefix('p')?.parse().ok());
                 if let Some(named) = named {
-                    answer.seen.equal(&json!(named), &listener["port"], "the port in the holder's own name");
+                    answer.output.assert_eq(
+                        &json!(named),
+                        &listener["port"],
+                        "the port in the holder's own name",
+                    );
                 }
             }
         }
@@ -133,11 +137,11 @@ fn a_name_that_changes_meanwhile_is_one_of_its_own() {
         Fixture::start([format!("tcp=127.0.0.1:{port}"), "rename-ever=called-a,called-b".to_owned()]);
     let mut names = std::collections::BTreeSet::new();
     for _ in 0..200 {
-        let answer = Look::at(["--holders", "bpf", &format!("tcp/{port}")]).answer(0);
+        let answer = Cmd::new(["--holders", "bpf", &format!("tcp/{port}")]).answer(0);
         let holder = answer.only_holder(answer.only());
-        answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
+        answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
         let name = holder["name"].as_str().unwrap_or_default().to_owned();
-        answer.seen.must(
+        answer.output.assert(
             ["fixture", "called-a", "called-b"].contains(&name.as_str()),
             "one of the names it has had",
         );
@@ -150,18 +154,18 @@ fn an_iterator_that_may_not_be_had_is_refused() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
-    let seen = Look::at(["--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
-    seen.must(seen.errors().contains("CAP_BPF"), "it says which rights are missing");
-    seen.equal(seen.text(), "", "standard output");
-    let quiet = Look::at(["-q", "--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
-    quiet.must(quiet.stderr.is_empty(), "what cannot be done is no answer, and -q is silent on it");
-    let seen = Look::at(["--verbose", &target]).user(Some(NOBODY)).run().code(0);
-    seen.must(seen.errors().contains("by a walk"), "it says that it walked");
+    let output = Cmd::new(["--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
+    output.assert(output.errors().contains("CAP_BPF"), "it says which rights are missing");
+    output.assert_eq(output.text(), "", "standard output");
+    let quiet = Cmd::new(["-q", "--holders", "bpf", &target]).user(Some(NOBODY)).run().code(3);
+    quiet.assert(quiet.stderr.is_empty(), "what cannot be done is no answer, and -q is silent on it");
+    let output = Cmd::new(["--verbose", &target]).user(Some(NOBODY)).run().code(0);
+    output.assert(output.errors().contains("by a walk"), "it says that it walked");
     let answer =
-        Look::at([&target]).through(["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders by the walk");
+        Cmd::new([&target]).through(["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders by the walk");
     let through = ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"];
-    Look::at(["--holders", "bpf", &target]).through(through).run().code(3);
+    Cmd::new(["--holders", "bpf", &target]).through(through).run().code(3);
 }
 
 fn an_iterator_is_of_no_use_in_a_time_namespace() {
@@ -169,21 +173,21 @@ fn an_iterator_is_of_no_use_in_a_time_namespace() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
     let through = ["unshare", "--time", "--fork", "--boottime=3600"];
-    let seen = Look::at(["--holders", "bpf", &target]).through(through).run().code(3);
-    seen.must(seen.errors().contains("time namespace"), "it says why");
-    let answer = Look::at([&target]).through(through).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders by the walk");
+    let output = Cmd::new(["--holders", "bpf", &target]).through(through).run().code(3);
+    output.assert(output.errors().contains("time namespace"), "it says why");
+    let answer = Cmd::new([&target]).through(through).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders by the walk");
 }
 
 fn an_iterator_is_of_no_use_in_a_pid_namespace() {
     let port = port();
     let server = Fixture::start(["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
-    let inside = |look: Look| look.inside(server.pid(), ["pid", "mount"]);
-    let seen = inside(Look::at(["--holders", "bpf", &target])).run().code(3);
-    seen.must(seen.errors().contains("pid namespace"), "it says why");
-    let answer = inside(Look::at([&target])).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![1], "the holder, by its pid there");
+    let inside = |cmd: Cmd| cmd.inside(server.pid(), ["pid", "mount"]);
+    let output = inside(Cmd::new(["--holders", "bpf", &target])).run().code(3);
+    output.assert(output.errors().contains("pid namespace"), "it says why");
+    let answer = inside(Cmd::new([&target])).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![1], "the holder, by its pid there");
 }
 
 fn nothing_stays_in_the_kernel() {
@@ -192,7 +196,7 @@ fn nothing_stays_in_the_kernel() {
     let trace = folder().join(format!("calls-{port}"));
     let trace = trace.to_str().expect("its path is text");
     let through = ["strace", "-f", "-e", "trace=bpf", "-o", trace];
-    let seen = Look::at(["--holders", "bpf", &format!("tcp/{port}")]).through(through).run().code(0);
+    let output = Cmd::new(["--holders", "bpf", &format!("tcp/{port}")]).through(through).run().code(0);
     let calls = std::fs::read_to_string(trace).expect("what strace wrote");
     let commands: Vec<&str> = calls
         .lines()
@@ -202,20 +206,20 @@ fn nothing_stays_in_the_kernel() {
         .collect();
     let wanted =
         ["BPF_MAP_CREATE", "BPF_MAP_UPDATE_ELEM", "BPF_PROG_LOAD", "BPF_LINK_CREATE", "BPF_ITER_CREATE"];
-    seen.equal(commands, wanted.to_vec(), "what it asks of bpf(2): nothing is pinned");
-    seen.must(calls.contains("license=\"Dual MIT/GPL\""), "the program's licence is declared");
+    output.assert_eq(commands, wanted.to_vec(), "what it asks of bpf(2): nothing is pinned");
+    output.assert(calls.contains("license=\"Dual MIT/GPL\""), "the program's licence is declared");
     // The kernel sets close-on-exec on these descriptors, and they are this process's alone: with it they are gone.
-    seen.must(calls.contains("BPF_PROG_TYPE_TRACING"), "the only kind of program there is");
+    output.assert(calls.contains("BPF_PROG_TYPE_TRACING"), "the only kind of program there is");
 }
 
 fn which_search_answered_is_said_when_asked_for() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let said = |search: &str| {
-        Look::at(["--verbose", "--holders", search, &format!("tcp/{port}")]).run().code(0).errors()
+        Cmd::new(["--verbose", "--holders", search, &format!("tcp/{port}")]).run().code(0).errors()
     };
     assert!(said("bpf").contains("by the BPF iterator task_file"), "{}", said("bpf"));
     assert!(said("walk").contains("by a walk through /proc"), "{}", said("walk"));
-    let silent = Look::at([format!("tcp/{port}")]).run().code(0);
-    silent.must(!silent.errors().contains("verbose"), "without being asked it says nothing of it");
+    let silent = Cmd::new([format!("tcp/{port}")]).run().code(0);
+    silent.assert(!silent.errors().contains("verbose"), "without being asked it says nothing of it");
 }

@@ -1,7 +1,7 @@
 //! Who holds a socket: every process that has it open, each once, and nobody else.
 //! What comes and goes meanwhile is in `churn`.
 
-use crate::stage::{Fixture, Look, Need, Steps, holders, pids, port};
+use crate::support::{Cmd, Fixture, Need, Steps, holders, pids, port};
 use serde_json::json;
 
 cases![
@@ -23,24 +23,24 @@ fn forked_workers_share_one_listener() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=3".into()]);
     let target = format!("tcp/{port}");
 
-    let answer = Look::at([&target]).answer(0);
+    let answer = Cmd::new([&target]).answer(0);
     let listener = answer.only();
-    answer.seen.equal(server.family().len(), 4, "a parent and three workers");
-    answer.seen.equal(pids(listener), server.family(), "pids of all holders, ascending");
-    answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode");
-    answer.seen.equal(&listener["unseen"], &json!(null), "nothing unseen");
+    answer.output.assert_eq(server.family().len(), 4, "a parent and three workers");
+    answer.output.assert_eq(pids(listener), server.family(), "pids of all holders, ascending");
+    answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
+    answer.output.assert_eq(&listener["unseen"], &json!(null), "nothing unseen");
     for holder in holders(listener) {
-        answer.seen.equal(&holder["name"], &json!("fixture"), "name");
-        answer.seen.equal(&holder["evidence"], &json!("descriptor"), "evidence");
-        answer.seen.equal(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
+        answer.output.assert_eq(&holder["name"], &json!("fixture"), "name");
+        answer.output.assert_eq(&holder["evidence"], &json!("descriptor"), "evidence");
+        answer.output.assert_eq(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
     }
 
     let wanted: String = server.family().iter().map(|pid| format!("{pid}\n")).collect();
-    let seen = Look::at(["--pids", &target]).run().code(0);
-    seen.equal(seen.text(), wanted.as_str(), "--pids");
-    let card = Look::at([&target]).run().code(0);
+    let output = Cmd::new(["--pids", &target]).run().code(0);
+    output.assert_eq(output.text(), wanted.as_str(), "--pids");
+    let card = Cmd::new([&target]).run().code(0);
     for pid in server.family() {
-        card.must(card.text().contains(&pid.to_string()), "the card names every holder's pid");
+        card.assert(card.text().contains(&pid.to_string()), "the card names every holder's pid");
     }
 }
 
@@ -49,27 +49,29 @@ fn processes_that_share_a_port_are_listeners_of_their_own() {
     let start = || Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
     let servers = [start(), start(), start()];
 
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(answer.listeners().len(), servers.len(), "listeners");
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), servers.len(), "listeners");
     for server in &servers {
         let listener = answer.by_inode(server.inode(0));
-        answer.seen.equal(pids(listener), vec![server.pid()], "its own holder");
-        answer.seen.equal(&listener["port"], &json!(port), "port");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "its own holder");
+        answer.output.assert_eq(&listener["port"], &json!(port), "port");
     }
     let in_order: Vec<u32> = answer.listeners().iter().flat_map(pids).collect();
-    answer.seen.must(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
+    answer
+        .output
+        .assert(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
 }
 
 fn one_holder_has_all_its_descriptors_of_a_socket() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into()]);
 
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
-    let told = &server.socket(0)["descriptors"];
-    answer.seen.equal(told.as_array().map(Vec::len), Some(3), "descriptors staged");
-    answer.seen.equal(&holder["descriptors"], told, "descriptors, ascending");
+    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    let reported = &server.socket(0)["descriptors"];
+    answer.output.assert_eq(reported.as_array().map(Vec::len), Some(3), "descriptors staged");
+    answer.output.assert_eq(&holder["descriptors"], reported, "descriptors, ascending");
 }
 
 fn a_holder_is_told_whole() {
@@ -81,50 +83,50 @@ fn a_holder_is_told_whole() {
     let server = Fixture::start(steps.clone());
     let after = jiff::Timestamp::now().as_second() + 2;
 
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let listener = answer.only();
     let holder = answer.only_holder(listener);
-    let program = crate::stage::fixture_program();
+    let program = crate::support::fixture_program();
     let program = program.to_str().expect("the path of the fixture is text");
     let own = nix::unistd::geteuid();
     let user = nix::unistd::User::from_uid(own).expect("the user database").map(|user| user.name);
-    answer.seen.equal(&holder["pid"], &json!(server.pid()), "pid");
-    answer.seen.equal(&holder["name"], &json!("fixture"), "name");
-    answer.seen.equal(&holder["command"], &json!([program, steps[0], steps[1]]), "command");
-    answer.seen.equal(&holder["executable"], &json!(program), "executable");
-    answer.seen.equal(&holder["directory"], &json!(folder), "directory");
-    answer.seen.equal(&holder["uid"], &json!(own.as_raw()), "uid");
-    answer.seen.equal(&holder["user"], &json!(user), "user");
-    answer.seen.equal(&listener["uid"], &json!(own.as_raw()), "uid of the socket");
-    answer.seen.equal(&listener["user"], &json!(user), "user of the socket");
+    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    answer.output.assert_eq(&holder["name"], &json!("fixture"), "name");
+    answer.output.assert_eq(&holder["command"], &json!([program, steps[0], steps[1]]), "command");
+    answer.output.assert_eq(&holder["executable"], &json!(program), "executable");
+    answer.output.assert_eq(&holder["directory"], &json!(folder), "directory");
+    answer.output.assert_eq(&holder["uid"], &json!(own.as_raw()), "uid");
+    answer.output.assert_eq(&holder["user"], &json!(user), "user");
+    answer.output.assert_eq(&listener["uid"], &json!(own.as_raw()), "uid of the socket");
+    answer.output.assert_eq(&listener["user"], &json!(user), "user of the socket");
     let started: Option<jiff::Timestamp> =
         holder["started_at"].as_str().and_then(|started| started.parse().ok());
     let started = started.map(jiff::Timestamp::as_second);
-    answer.seen.must(
+    answer.output.assert(
         started.is_some_and(|started| (before..=after).contains(&started)),
         "started_at is when it was started",
     );
-    answer.seen.equal(
+    answer.output.assert_eq(
         [&listener["protocol"], &listener["family"], &listener["state"], &listener["exposure"]],
         [&json!("tcp"), &json!("ipv4"), &json!("listen"), &json!("loopback")],
         "protocol, family, state, exposure",
     );
-    answer.seen.equal(&listener["address"], &json!("127.0.0.1"), "address");
+    answer.output.assert_eq(&listener["address"], &json!("127.0.0.1"), "address");
 }
 
 fn parents_are_told_when_asked_for() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
 
-    let answer = Look::at(["--parents", &format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new(["--parents", &format!("tcp/{port}")]).answer(0);
     let worker = holders(answer.only()).iter().find(|holder| holder["pid"] != server.pid());
     let worker = worker.expect("the worker is a holder");
-    answer.seen.equal(
+    answer.output.assert_eq(
         &worker["parents"][0],
         &json!({"pid": server.pid(), "name": "fixture"}),
         "the nearest ancestor of a worker",
     );
-    answer.seen.equal(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
+    answer.output.assert_eq(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
 }
 
 fn connected_clients_are_never_holders() {
@@ -135,17 +137,17 @@ fn connected_clients_are_never_holders() {
         Fixture::start([format!("client=127.0.0.1:{port}")]),
     ];
 
-    let answer = Look::at([port.to_string()]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
-    let seen = Look::at(["--pids".to_owned(), port.to_string()]).run().code(0);
-    seen.equal(seen.text(), format!("{}\n", server.pid()).as_str(), "--pids");
-    let text = Look::at([port.to_string()]).run().code(0);
+    let answer = Cmd::new([port.to_string()]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    let output = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(0);
+    output.assert_eq(output.text(), format!("{}\n", server.pid()).as_str(), "--pids");
+    let text = Cmd::new([port.to_string()]).run().code(0);
     for client in &clients {
         let pid = format!("pid {}", client.pid());
-        text.must(!text.text().contains(&pid), "a client is not named as the holder");
+        text.assert(!text.text().contains(&pid), "a client is not named as the holder");
     }
-    let asked = Look::at(["--json", "--pid", &clients[0].pid().to_string()]).run();
-    asked.equal(asked.status.code(), Some(1), "a client holds no listener");
+    let requested = Cmd::new(["--json", "--pid", &clients[0].pid().to_string()]).run();
+    requested.assert_eq(requested.status.code(), Some(1), "a client holds no listener");
 }
 
 fn a_child_left_with_a_connection_is_no_holder() {
@@ -158,9 +160,9 @@ fn a_child_left_with_a_connection_is_no_holder() {
     ]);
     let child = server.children();
 
-    let answer = Look::at([port.to_string()]).answer(0);
-    answer.seen.equal(child.len(), 1, "children");
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders, without the child");
+    let answer = Cmd::new([port.to_string()]).answer(0);
+    answer.output.assert_eq(child.len(), 1, "children");
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders, without the child");
 }
 
 fn a_connected_udp_client_is_no_listener() {
@@ -168,16 +170,16 @@ fn a_connected_udp_client_is_no_listener() {
     let resolver = Fixture::start([format!("udp=127.0.0.1:{remote}")]);
     let client = Fixture::start([format!("udp-client=127.0.0.1:{local},127.0.0.1:{remote}")]);
 
-    let answer = Look::at([local.to_string()]).answer(1);
-    answer.seen.equal(answer.listeners().len(), 0, "listeners");
-    let text = Look::at([format!("udp/{local}")]).run().code(1);
-    text.must(text.text().contains("nothing listens"), "it says that nothing listens");
-    let whole = Look::at(["-u"]).answer(0);
+    let answer = Cmd::new([local.to_string()]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+    let text = Cmd::new([format!("udp/{local}")]).run().code(1);
+    text.assert(text.text().contains("nothing listens"), "it says that nothing listens");
+    let whole = Cmd::new(["-u"]).answer(0);
     let listed = whole.listeners().iter().any(|listener| listener["inode"] == client.inode(0));
-    whole.seen.must(!listed, "the whole list is without it");
-    whole.seen.equal(pids(whole.by_inode(resolver.inode(0))), vec![resolver.pid()], "the other end");
-    let every = Look::at(["--all".to_owned(), format!("udp/{local}")]).answer(0);
-    every.seen.equal(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
+    whole.output.assert(!listed, "the whole list is without it");
+    whole.output.assert_eq(pids(whole.by_inode(resolver.inode(0))), vec![resolver.pid()], "the other end");
+    let every = Cmd::new(["--all".to_owned(), format!("udp/{local}")]).answer(0);
+    every.output.assert_eq(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
 }
 
 fn an_unconnected_udp_socket_is_a_listener() {
@@ -188,18 +190,18 @@ fn an_unconnected_udp_socket_is_a_listener() {
         format!("tcp=127.0.0.1:{port}"),
     ]);
 
-    let answer = Look::at([format!("udp/{port}")]).answer(0);
-    answer.seen.equal(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    let answer = Cmd::new([format!("udp/{port}")]).answer(0);
+    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
     for (listener, index) in answer.listeners().iter().zip(0..) {
-        answer.seen.equal(&listener["protocol"], &json!("udp"), "protocol");
-        answer.seen.equal(&listener["state"], &json!("bound"), "state");
-        answer.seen.equal(&listener["inode"], &json!(server.inode(index)), "inode");
-        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
+        answer.output.assert_eq(&listener["protocol"], &json!("udp"), "protocol");
+        answer.output.assert_eq(&listener["state"], &json!("bound"), "state");
+        answer.output.assert_eq(&listener["inode"], &json!(server.inode(index)), "inode");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
     }
-    let both = Look::at([port.to_string()]).answer(0);
-    both.seen.equal(both.listeners().len(), 3, "a bare number asks for both protocols");
+    let both = Cmd::new([port.to_string()]).answer(0);
+    both.output.assert_eq(both.listeners().len(), 3, "a bare number asks for both protocols");
     let protocols: Vec<_> = both.listeners().iter().map(|listener| &listener["protocol"]).collect();
-    both.seen.equal(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
+    both.output.assert_eq(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
 }
 
 fn two_looks_give_the_same_listeners() {
@@ -208,10 +210,10 @@ fn two_looks_give_the_same_listeners() {
         Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}"), "dup=4".into(), "fork=4".into()])
     };
     let _servers = [start(), start(), start()];
-    let looks: Vec<_> = (0..8).map(|_| Look::at([format!("tcp/{port}")]).answer(0)).collect();
-    for look in &looks {
-        look.seen.equal(look.listeners().len(), 3, "listeners");
-        look.seen.equal(look.listeners(), looks[0].listeners(), "the listeners of another look");
+    let looks: Vec<_> = (0..8).map(|_| Cmd::new([format!("tcp/{port}")]).answer(0)).collect();
+    for cmd in &looks {
+        cmd.output.assert_eq(cmd.listeners().len(), 3, "listeners");
+        cmd.output.assert_eq(cmd.listeners(), looks[0].listeners(), "the listeners of another look");
     }
 }
 
@@ -219,9 +221,9 @@ fn only_what_a_process_holds_is_listed_by_its_pid() {
     let [one, other] = [port(), port()];
     let server = Steps::new([format!("tcp=127.0.0.1:{one}")]).start();
     let _stranger = Steps::new([format!("tcp=127.0.0.1:{other}")]).start();
-    let answer = Look::at(["--pid", &server.pid().to_string()]).answer(0);
-    answer.seen.equal(&answer.only()["port"], &json!(one), "port");
+    let answer = Cmd::new(["--pid", &server.pid().to_string()]).answer(0);
+    answer.output.assert_eq(&answer.only()["port"], &json!(one), "port");
     let narrowed = format!("tcp/{one},tcp/{other}");
-    let answer = Look::at(["--pid", &server.pid().to_string(), &narrowed]).answer(0);
-    answer.seen.equal(&answer.only()["port"], &json!(one), "port");
+    let answer = Cmd::new(["--pid", &server.pid().to_string(), &narrowed]).answer(0);
+    answer.output.assert_eq(&answer.only()["port"], &json!(one), "port");
 }

@@ -1,6 +1,6 @@
 //! `watch` under job control: a shell in a real terminal stops and continues it.
 
-use crate::stage::{Fixture, Need, folder, port, program};
+use crate::support::{Fixture, Need, folder, port, program};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::Command;
@@ -29,7 +29,7 @@ impl Shell {
         let bash = ["env", "PS1=ready> ", "bash", "--norc", "--noprofile", "-i"];
         let size = ["-x", "100", "-y", "30"];
         shell.tmux(&[&["new-session", "-d"][..], &size, &bash].concat());
-        shell.shows("ready>");
+        shell.wait_for_text("ready>");
         shell
     }
 
@@ -57,12 +57,12 @@ impl Shell {
 
     #[track_caller]
     fn shows_what(&self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let shown = crate::stage::until(|| is_there(&self.screen()).then_some(()));
+        let shown = crate::support::until(|| is_there(&self.screen()).then_some(()));
         assert!(shown.is_some(), "{what} is not shown:\n{}", self.screen());
     }
 
     #[track_caller]
-    fn shows(&self, text: &str) {
+    fn wait_for_text(&self, text: &str) {
         self.shows_what(text, |screen| screen.contains(text));
     }
 
@@ -71,7 +71,7 @@ impl Shell {
         let program = program().display().to_string();
         let start = format!("echo $$ >{}; exec {program} watch --interval 100ms {port}", self.pid_file);
         self.enter(&format!("sh -c '{start}'"));
-        self.shows("q quits");
+        self.wait_for_text("q quits");
     }
 
     /// Sends `watch` a signal.
@@ -99,7 +99,7 @@ impl Shell {
         self.press("q");
         self.shows_what("the end", |screen| !screen.contains("q quits"));
         self.enter("echo ended-$?");
-        self.shows("ended-0");
+        self.wait_for_text("ended-0");
     }
 }
 
@@ -118,21 +118,21 @@ fn ctrl_z_stops_it_and_fg_draws_it_again() {
     let (shell, place) = (Shell::new(), port());
     let there = server(place);
     shell.watch(place);
-    shell.shows(&there.pid().to_string());
+    shell.wait_for_text(&there.pid().to_string());
     for round in 0..2 {
         shell.press("C-z");
         shell.has_the_terminal("Stopped");
         let columns = 70 + round;
         shell.tmux(&["resize-window", "-x", &columns.to_string(), "-y", "20"]);
         shell.enter("fg");
-        shell.shows("q quits");
-        shell.shows(&there.pid().to_string());
+        shell.wait_for_text("q quits");
+        shell.wait_for_text(&there.pid().to_string());
     }
     shell.press("C-z");
     shell.has_the_terminal("Stopped");
     drop(there);
     shell.enter("fg");
-    shell.shows("nothing listens");
+    shell.wait_for_text("nothing listens");
     shell.ends_by_its_key();
 }
 
@@ -142,7 +142,7 @@ fn a_stop_from_elsewhere_gives_the_terminal_back() {
     shell.signal(Signal::SIGTSTP);
     shell.has_the_terminal("Stopped");
     shell.enter("fg");
-    shell.shows("q quits");
+    shell.wait_for_text("q quits");
     shell.ends_by_its_key();
 }
 
@@ -150,11 +150,11 @@ fn it_takes_the_terminal_again_after_a_stop_without_notice() {
     let shell = Shell::new();
     shell.watch(port());
     shell.signal(Signal::SIGSTOP);
-    shell.shows("Stopped");
+    shell.wait_for_text("Stopped");
     shell.enter("stty sane; clear");
     shell.shows_what("a prompt alone", |screen| !screen.contains("q quits") && screen.contains("ready>"));
     shell.enter("fg");
-    shell.shows("q quits");
+    shell.wait_for_text("q quits");
     shell.ends_by_its_key();
 }
 
@@ -165,7 +165,7 @@ fn every_end_gives_the_terminal_back() {
         shell.signal(signal);
         shell.shows_what("the end", |screen| !screen.contains("q quits"));
         shell.enter("echo ended-$?");
-        shell.shows("ended-0");
+        shell.wait_for_text("ended-0");
         shell.has_the_terminal("ready>");
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets that the kernel opened for something of its own: what it is, and what closes them. What this machine's kernel
 //! lacks is skipped.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, holders};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, holders};
 use serde_json::{Value, json};
 
 cases![
@@ -60,16 +60,16 @@ fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
 fn must_be_the_kernels(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
     assert!(!answer.listeners().is_empty());
     for listener in answer.listeners() {
-        answer.seen.equal(holders(listener).len(), 0, "holders");
-        answer.seen.equal(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
-        answer.seen.equal(kernel(listener), parts.to_vec(), "unseen.kernel");
-        answer.seen.equal(&listener["unseen"]["candidates"], &json!([]), "no guess");
+        answer.output.assert_eq(holders(listener).len(), 0, "holders");
+        answer.output.assert_eq(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
+        answer.output.assert_eq(kernel(listener), parts.to_vec(), "unseen.kernel");
+        answer.output.assert_eq(&listener["unseen"]["candidates"], &json!([]), "no guess");
     }
 }
 
 fn says(words: &[&str], pid: u32) -> String {
-    let seen = Look::at(words.iter().copied()).inside(pid, ["net"]).run();
-    let said = seen.text().to_owned() + &seen.errors();
+    let output = Cmd::new(words.iter().copied()).inside(pid, ["net"]).run();
+    let said = output.both_streams();
     said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -91,7 +91,7 @@ fn a_tunnel_is_named_and_what_closes_it() {
         "run=ip link set vx0 up",
     ]);
     let pid = inside.pid();
-    must_be_the_kernels(&Look::at(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
+    must_be_the_kernels(&Cmd::new(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
     let down = "ip link set vx0 down takes the interface down and closes the socket";
     let del = "ip link del vx0 removes the interface and closes the socket";
     let card = says(&["udp/4789"], pid);
@@ -105,12 +105,12 @@ fn a_tunnel_is_named_and_what_closes_it() {
     must_say(&free, "is held by the kernel itself for the vxlan interface vx0");
     must_say(&free, del);
     // What is printed works.
-    Look::at(["free", "--yes", "udp/4789"]).inside(pid, ["net"]).run().code(3);
+    Cmd::new(["free", "--yes", "udp/4789"]).inside(pid, ["net"]).run().code(3);
     let closed = std::process::Command::new("nsenter")
         .args([&format!("--target={pid}"), "--net", "ip", "link", "set", "vx0", "down"])
         .status();
     assert!(closed.expect("run nsenter").success());
-    Look::at(["udp/4789"]).inside(pid, ["net"]).run().code(1);
+    Cmd::new(["udp/4789"]).inside(pid, ["net"]).run().code(1);
 }
 
 fn tunnels_that_share_a_socket_are_all_named() {
@@ -124,9 +124,9 @@ fn tunnels_that_share_a_socket_are_all_named() {
         "run=ip link set vx1 up",
     ]);
     // The third is down, and has none.
-    let answer = Look::at(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
+    let answer = Cmd::new(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0"), vxlan("vx1")]);
-    answer.seen.equal(answer.listeners().len(), 1, "one socket");
+    answer.output.assert_eq(answer.listeners().len(), 1, "one socket");
     let why = says(&["why", "udp/4789"], inside.pid());
     must_say(&why, "the vxlan interface vx0 and the vxlan interface vx1");
     must_say(
@@ -141,9 +141,9 @@ fn anybody_is_told_of_a_tunnel() {
         "run=ip link add vx0 type vxlan external dstport 4789",
         "run=ip link set vx0 up",
     ]);
-    let answer = Look::at(["udp/4789"]).through(as_nobody(inside.pid())).answer(0);
+    let answer = Cmd::new(["udp/4789"]).through(as_nobody(inside.pid())).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0")]);
-    answer.seen.equal(answer.listeners().len(), 2, "a socket in each family");
+    answer.output.assert_eq(answer.listeners().len(), 2, "a socket in each family");
 }
 
 fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
@@ -158,13 +158,13 @@ fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
         "udp=[::1]:4790",
     ]);
     for (target, address) in [("udp/4789", "0.0.0.0"), ("udp/4790", "::1")] {
-        let as_root = || Look::at([target]).inside(inside.pid(), ["net"]);
-        for look in [as_root(), Look::at([target]).through(as_nobody(inside.pid()))] {
-            let answer = look.answer(0);
+        let as_root = || Cmd::new([target]).inside(inside.pid(), ["net"]);
+        for cmd in [as_root(), Cmd::new([target]).through(as_nobody(inside.pid()))] {
+            let answer = cmd.answer(0);
             let process = answer.listeners().iter().find(|listener| listener["address"] == json!(address));
-            let process = process.unwrap_or_else(|| answer.seen.fail("the process's socket is shown"));
-            answer.seen.must(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
-            answer.seen.equal(kernel(process), vec![], "unseen.kernel");
+            let process = process.unwrap_or_else(|| answer.output.fail("the process's socket is shown"));
+            answer.output.assert(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
+            answer.output.assert_eq(kernel(process), vec![], "unseen.kernel");
         }
     }
 }
@@ -180,12 +180,12 @@ fn a_tunnel_that_was_moved_is_found_where_it_is() {
     };
     run(before.pid(), &["ip", "link", "set", "vx0", "netns", &after.pid().to_string()]);
     run(after.pid(), &["ip", "link", "set", "vx0", "up"]);
-    let answer = Look::at(["udp/4789"]).inside(before.pid(), ["net"]).answer(0);
+    let answer = Cmd::new(["udp/4789"]).inside(before.pid(), ["net"]).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0")]);
     let place = &answer.only()["unseen"]["kernel"][0]["namespace"];
     let number = std::fs::read_link(format!("/proc/{}/ns/net", after.pid())).expect("read a link");
-    answer.seen.equal(place, &json!(number.to_string_lossy()), "the namespace of the interface");
-    Look::at(["udp/4789"]).inside(after.pid(), ["net"]).run().code(1);
+    answer.output.assert_eq(place, &json!(number.to_string_lossy()), "the namespace of the interface");
+    Cmd::new(["udp/4789"]).inside(after.pid(), ["net"]).run().code(1);
 }
 
 fn an_endpoint_of_mptcp_is_named() {
@@ -195,8 +195,8 @@ fn an_endpoint_of_mptcp_is_named() {
         "run=ip mptcp endpoint add 127.0.0.1 dev lo signal port 7777",
     ]);
     let endpoint = ("mptcp".to_owned(), None, Some(1));
-    let look = || Look::at(["tcp/7777"]).inside(inside.pid(), ["net"]);
-    must_be_the_kernels(&look().answer(0), &[endpoint]);
+    let cmd = || Cmd::new(["tcp/7777"]).inside(inside.pid(), ["net"]);
+    must_be_the_kernels(&cmd().answer(0), &[endpoint]);
     let free = says(&["free", "--yes", "tcp/7777"], inside.pid());
     must_say(&free, "ip mptcp endpoint delete id 1 removes the endpoint and closes the socket");
 }

@@ -11,8 +11,8 @@
 )]
 #![cfg_attr(not(unix), expect(dead_code, unused_imports, reason = "most of what is staged needs a Unix"))]
 
-#[path = "../stage/mod.rs"]
-mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 
 /// The trials of a module: names of functions, each with what it needs.
 macro_rules! cases {
@@ -24,35 +24,27 @@ macro_rules! cases {
 }
 
 #[cfg(unix)]
+mod address_forms;
+#[cfg(unix)]
 mod addresses;
 #[cfg(unix)]
-mod advice;
-#[cfg(unix)]
-mod answers_lost;
-#[cfg(unix)]
-mod burden;
-#[cfg(unix)]
 mod churn;
-#[cfg(target_os = "linux")]
-mod conditions;
+#[cfg(unix)]
+mod closed_output;
 #[cfg(unix)]
 mod containers;
 #[cfg(unix)]
-mod containers_forwarded;
+mod containers_by_arguments;
+#[cfg(unix)]
+mod containers_forwarding;
 #[cfg(unix)]
 mod containers_podman;
 #[cfg(unix)]
-mod containers_starters;
-#[cfg(unix)]
-mod containers_unasked;
+mod containers_runtime_errors;
 #[cfg(unix)]
 mod descriptor_store;
 #[cfg(unix)]
 mod diff;
-#[cfg(unix)]
-mod elsewhere;
-#[cfg(unix)]
-mod endless;
 #[cfg(unix)]
 mod environment_descriptors;
 #[cfg(unix)]
@@ -65,36 +57,38 @@ mod environment_proc;
 mod environment_targets;
 #[cfg(unix)]
 mod environment_threads;
-mod everywhere;
+mod every_system;
 mod formats;
 #[cfg(target_os = "linux")]
 mod forwarding;
 #[cfg(unix)]
 mod free;
 #[cfg(unix)]
-mod free_asks;
+mod free_output;
 #[cfg(unix)]
-mod free_endings;
+mod free_prompt;
 #[cfg(unix)]
-mod free_refuses;
+mod free_proxies;
 #[cfg(unix)]
-mod free_reports;
+mod free_refusals;
 #[cfg(unix)]
-mod free_roles;
+mod free_termination;
 #[cfg(unix)]
 mod free_tree;
+#[cfg(unix)]
+mod hidden_descriptors;
 #[cfg(unix)]
 mod holder_search;
 #[cfg(unix)]
 mod holders;
+#[cfg(target_os = "linux")]
+mod holders_without_descriptor;
 #[cfg(unix)]
 mod job_control;
 #[cfg(unix)]
-mod kernel_answers;
-#[cfg(unix)]
 mod kernel_sockets;
 #[cfg(unix)]
-mod knowledge;
+mod load;
 #[cfg(unix)]
 mod names;
 #[cfg(unix)]
@@ -104,42 +98,52 @@ mod namespaces_hidden;
 #[cfg(target_os = "linux")]
 mod namespaces_hint;
 #[cfg(unix)]
+mod netlink_errors;
+#[cfg(unix)]
 mod no_netlink;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]
 mod peers;
 #[cfg(unix)]
+mod permissions;
+#[cfg(unix)]
+mod port_info;
+#[cfg(unix)]
 mod probe;
 #[cfg(target_os = "linux")]
 mod program_files;
 #[cfg(unix)]
 mod projects;
-#[cfg(unix)]
-mod reading;
-#[cfg(unix)]
-mod renderings;
-#[cfg(unix)]
-mod rights;
 #[cfg(target_os = "linux")]
 mod service_names;
 #[cfg(unix)]
 mod services;
+#[cfg(target_os = "linux")]
+mod shared_ports;
 #[cfg(unix)]
-mod snapshot_questions;
+mod snapshot_scope;
 #[cfg(unix)]
-mod states;
+mod socket_states;
+#[cfg(target_os = "linux")]
+mod stopped_holders;
+#[cfg(unix)]
+mod suggested_commands;
 #[cfg(unix)]
 mod supervisors;
-mod targets;
+#[cfg(unix)]
+mod system_calls;
 #[cfg(target_os = "linux")]
 mod udplite;
+#[cfg(unix)]
+mod unbounded_input;
 #[cfg(unix)]
 mod units;
 #[cfg(unix)]
 mod unix_sockets;
 #[cfg(unix)]
 mod unprivileged;
+mod usage_errors;
 #[cfg(target_os = "linux")]
 mod users;
 #[cfg(unix)]
@@ -148,8 +152,6 @@ mod wait;
 mod wait_free;
 #[cfg(unix)]
 mod watch;
-#[cfg(target_os = "linux")]
-mod who_answers;
 #[cfg(unix)]
 mod why;
 #[cfg(target_os = "linux")]
@@ -157,9 +159,7 @@ mod why_addresses;
 #[cfg(unix)]
 mod why_and_bind;
 #[cfg(unix)]
-mod why_half_blind;
-#[cfg(unix)]
-mod why_leaves_nothing;
+mod why_incomplete;
 #[cfg(unix)]
 mod why_limits;
 #[cfg(target_os = "linux")]
@@ -168,10 +168,10 @@ mod why_orphans;
 mod why_other_states;
 #[cfg(target_os = "linux")]
 mod why_policies;
+#[cfg(unix)]
+mod why_side_effects;
 #[cfg(windows)]
 mod windows;
-#[cfg(target_os = "linux")]
-mod without_descriptor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -179,7 +179,7 @@ use std::process::ExitCode;
 /// One trial before it is known whether this machine can stage it.
 pub(crate) struct Case {
     name: &'static str,
-    needs: &'static [stage::Need],
+    needs: &'static [support::Need],
     run: fn(),
 }
 
@@ -189,10 +189,10 @@ type Cases = fn() -> Vec<Case>;
 /// What must hold now.
 const READY: &[Cases] = &[
     formats::cases,
-    everywhere::cases,
+    every_system::cases,
     #[cfg(windows)]
     windows::cases,
-    targets::cases,
+    usage_errors::cases,
     #[cfg(unix)]
     addresses::cases,
     #[cfg(unix)]
@@ -200,7 +200,7 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     holders::cases,
     #[cfg(unix)]
-    knowledge::cases,
+    port_info::cases,
     #[cfg(unix)]
     holder_search::cases,
     #[cfg(unix)]
@@ -214,31 +214,31 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     projects::cases,
     #[cfg(unix)]
-    reading::cases,
+    system_calls::cases,
     #[cfg(unix)]
-    rights::cases,
+    permissions::cases,
     #[cfg(unix)]
-    snapshot_questions::cases,
+    snapshot_scope::cases,
     #[cfg(unix)]
-    states::cases,
+    socket_states::cases,
     #[cfg(target_os = "linux")]
-    conditions::cases,
+    stopped_holders::cases,
     #[cfg(target_os = "linux")]
     forwarding::cases,
     #[cfg(unix)]
-    burden::cases,
+    load::cases,
     #[cfg(unix)]
     containers::cases,
     #[cfg(unix)]
-    containers_forwarded::cases,
+    containers_forwarding::cases,
     #[cfg(unix)]
     containers_podman::cases,
     #[cfg(unix)]
-    containers_starters::cases,
+    containers_by_arguments::cases,
     #[cfg(unix)]
-    containers_unasked::cases,
+    containers_runtime_errors::cases,
     #[cfg(unix)]
-    elsewhere::cases,
+    hidden_descriptors::cases,
     #[cfg(unix)]
     environment_descriptors::cases,
     #[cfg(unix)]
@@ -252,7 +252,7 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     environment_threads::cases,
     #[cfg(unix)]
-    kernel_answers::cases,
+    netlink_errors::cases,
     #[cfg(unix)]
     kernel_sockets::cases,
     #[cfg(unix)]
@@ -264,7 +264,7 @@ const READY: &[Cases] = &[
     #[cfg(target_os = "linux")]
     namespaces_hint::cases,
     #[cfg(unix)]
-    renderings::cases,
+    address_forms::cases,
     #[cfg(unix)]
     unix_sockets::cases,
     #[cfg(target_os = "linux")]
@@ -284,15 +284,15 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     free::cases,
     #[cfg(unix)]
-    free_asks::cases,
+    free_prompt::cases,
     #[cfg(unix)]
-    free_endings::cases,
+    free_termination::cases,
     #[cfg(unix)]
-    free_refuses::cases,
+    free_refusals::cases,
     #[cfg(unix)]
-    free_reports::cases,
+    free_output::cases,
     #[cfg(unix)]
-    free_roles::cases,
+    free_proxies::cases,
     #[cfg(unix)]
     free_tree::cases,
     #[cfg(unix)]
@@ -306,11 +306,11 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     job_control::cases,
     #[cfg(unix)]
-    advice::cases,
+    suggested_commands::cases,
     #[cfg(unix)]
-    answers_lost::cases,
+    closed_output::cases,
     #[cfg(unix)]
-    endless::cases,
+    unbounded_input::cases,
     #[cfg(unix)]
     descriptor_store::cases,
     #[cfg(unix)]
@@ -322,21 +322,21 @@ const READY: &[Cases] = &[
     #[cfg(unix)]
     why_and_bind::cases,
     #[cfg(unix)]
-    why_half_blind::cases,
+    why_incomplete::cases,
     #[cfg(unix)]
-    why_leaves_nothing::cases,
+    why_side_effects::cases,
     #[cfg(unix)]
     why_limits::cases,
     #[cfg(unix)]
     why_other_states::cases,
     #[cfg(target_os = "linux")]
-    who_answers::cases,
+    shared_ports::cases,
     #[cfg(target_os = "linux")]
     why_orphans::cases,
     #[cfg(target_os = "linux")]
     why_policies::cases,
     #[cfg(target_os = "linux")]
-    without_descriptor::cases,
+    holders_without_descriptor::cases,
 ];
 
 /// Whoever starts the trials in the background may have them ignore the interrupt, and what they start with them.
@@ -361,13 +361,13 @@ fn main() -> ExitCode {
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
     let cases = READY.iter().flat_map(|cases| cases());
-    let trials = cases.map(|case| trial(&case, &arguments, may_skip)).collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    stage::clean();
+    let tests = cases.map(|case| test(&case, &arguments, may_skip)).collect();
+    let conclusion = libtest_mimic::run(&arguments, tests);
+    support::clean();
     conclusion.exit_code()
 }
 
-fn trial(case: &Case, arguments: &Arguments, may_skip: bool) -> Trial {
+fn test(case: &Case, arguments: &Arguments, may_skip: bool) -> Trial {
     let Case { name, run: body, .. } = *case;
     let missing = case.needs.iter().find_map(|need| Some((need, need.missing()?)));
     let Some((need, why)) = missing else {

@@ -1,7 +1,7 @@
 //! Network and pid namespaces: what is elsewhere is not in the default list, is there when asked for,
 //! and is never mixed up.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, holders, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, pids, port};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -28,30 +28,30 @@ fn other_network_namespaces_are_shown_when_asked_for() {
     let port = port();
     let server = elsewhere(port);
     let target = format!("tcp/{port}");
-    let here = Look::at([&target]).answer(1);
-    here.seen.equal(here.listeners().len(), 0, "the default list is of this namespace alone");
-    let everywhere = Look::at(["--all-namespaces", &target]).answer(0);
-    everywhere.seen.equal(pids(everywhere.only()), vec![server.pid()], "holder");
-    everywhere.seen.equal(&everywhere.only()["inode"], &json!(server.inode(0)), "inode");
-    everywhere.seen.must(!namespace(everywhere.only()).is_empty(), "the namespace is named");
+    let here = Cmd::new([&target]).answer(1);
+    here.output.assert_eq(here.listeners().len(), 0, "the default list is of this namespace alone");
+    let everywhere = Cmd::new(["--all-namespaces", &target]).answer(0);
+    everywhere.output.assert_eq(pids(everywhere.only()), vec![server.pid()], "holder");
+    everywhere.output.assert_eq(&everywhere.only()["inode"], &json!(server.inode(0)), "inode");
+    everywhere.output.assert(!namespace(everywhere.only()).is_empty(), "the namespace is named");
 }
 
 fn one_port_in_two_namespaces_is_two_rows() {
     let port = port();
     let servers = [elsewhere(port), elsewhere(port)];
     let here = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(answer.listeners().len(), 3, "listeners");
+    let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), 3, "listeners");
     for server in servers.iter().chain([&here]) {
         let listener = answer.by_inode(server.inode(0));
-        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
     }
     let [one, other] = [0, 1].map(|index| answer.by_inode(servers[index].inode(0)));
-    answer.seen.must(namespace(one) != namespace(other), "the two are told apart by their names");
-    let default = Look::at([format!("tcp/{port}")]).answer(0);
-    default.seen.equal(&default.only()["inode"], &json!(here.inode(0)), "the one of this namespace");
-    let again = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    again.seen.equal(again.listeners(), answer.listeners(), "the same twice in a row");
+    answer.output.assert(namespace(one) != namespace(other), "the two are told apart by their names");
+    let default = Cmd::new([format!("tcp/{port}")]).answer(0);
+    default.output.assert_eq(&default.only()["inode"], &json!(here.inode(0)), "the one of this namespace");
+    let again = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    again.output.assert_eq(again.listeners(), answer.listeners(), "the same twice in a row");
 }
 
 fn a_listener_left_behind_is_attributed() {
@@ -59,11 +59,11 @@ fn a_listener_left_behind_is_attributed() {
     // A child stays behind, so that the namespace can be found; the listener is its parent's alone.
     let steps = ["namespace=net", "fork=1", &format!("tcp=127.0.0.1:{port}"), "leave-network"];
     let server = Fixture::start(steps);
-    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, who is in another namespace");
-    answer.seen.must(!namespace(answer.only()).is_empty(), "the namespace is named");
-    let here = Look::at([format!("tcp/{port}")]).answer(1);
-    here.seen.equal(here.listeners().len(), 0, "it is not a listener of the default namespace");
+    let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder, who is in another namespace");
+    answer.output.assert(!namespace(answer.only()).is_empty(), "the namespace is named");
+    let here = Cmd::new([format!("tcp/{port}")]).answer(1);
+    here.output.assert_eq(here.listeners().len(), 0, "it is not a listener of the default namespace");
 }
 
 /// A network namespace of a name, mounted under /run/netns until this is dropped.
@@ -89,10 +89,10 @@ fn a_mounted_namespace_is_named_by_its_mount() {
     let inside = ["ip", "netns", "exec", &mounted.0].map(str::to_owned);
     let steps = ["run=ip link set lo up".to_owned(), format!("tcp=127.0.0.1:{port}")];
     let server = Steps::new(steps).through(inside).start();
-    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
     let listener = answer.only();
-    answer.seen.must(namespace(listener).contains(&mounted.0), "named by its mount");
-    answer.seen.equal(pids(listener), vec![server.family()[0]], "holder");
+    answer.output.assert(namespace(listener).contains(&mounted.0), "named by its mount");
+    answer.output.assert_eq(pids(listener), vec![server.family()[0]], "holder");
 }
 
 fn each_namespace_is_listed_once() {
@@ -100,54 +100,54 @@ fn each_namespace_is_listed_once() {
     // Four processes show the same namespace.
     let steps = ["namespace=net".to_owned(), "fork=3".to_owned(), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
-    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-    let whole = Look::at(["--all-namespaces"]).answer(0);
+    let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    let whole = Cmd::new(["--all-namespaces"]).answer(0);
     let mut inodes: Vec<_> = whole.listeners().iter().filter_map(|one| one["inode"].as_u64()).collect();
     let listed = inodes.len();
     inodes.sort_unstable();
     inodes.dedup();
-    whole.seen.equal(listed, inodes.len(), "each socket once");
+    whole.output.assert_eq(listed, inodes.len(), "each socket once");
 }
 
 fn a_holder_in_another_pid_namespace_is_unseen() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let inner = ["unshare", "--pid", "--fork", "--mount-proc"];
-    let answer = Look::at([format!("tcp/{port}")]).through(inner).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).through(inner).answer(0);
     let listener = answer.only();
-    answer.seen.equal(holders(listener).len(), 0, "holders");
-    answer.seen.equal(&listener["unseen"]["reason"], &json!("pid-namespace"), "unseen.reason");
-    let card = Look::at([format!("tcp/{port}")]).through(inner).run().code(0);
-    card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
+    answer.output.assert_eq(holders(listener).len(), 0, "holders");
+    answer.output.assert_eq(&listener["unseen"]["reason"], &json!("pid-namespace"), "unseen.reason");
+    let card = Cmd::new([format!("tcp/{port}")]).through(inner).run().code(0);
+    card.assert(!card.text().contains("nothing listens"), "it does not deny what it could not see");
     let hedged =
         ["perhaps", "may", "probably", "likely", "might"].iter().any(|word| card.text().contains(word));
-    card.must(hedged, "it is said as a possibility, since it is one");
+    card.assert(hedged, "it is said as a possibility, since it is one");
 }
 
 fn a_pid_namespace_sees_its_own() {
     let port = port();
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
     let server = Fixture::start(steps);
-    let inside = Look::at([format!("tcp/{port}")]).inside(server.pid(), ["pid", "mount"]).answer(0);
-    inside.seen.equal(pids(inside.only()), server.family(), "pids as the namespace counts them");
-    inside.seen.equal(&inside.only()["unseen"], &json!(null), "nothing unseen");
-    let outside = Look::at([format!("tcp/{port}")]).answer(0);
-    outside.seen.equal(pids(outside.only()).len(), 3, "holders");
-    outside.seen.must(pids(outside.only()).contains(&server.pid()), "pids as they are out here");
+    let inside = Cmd::new([format!("tcp/{port}")]).inside(server.pid(), ["pid", "mount"]).answer(0);
+    inside.output.assert_eq(pids(inside.only()), server.family(), "pids as the namespace counts them");
+    inside.output.assert_eq(&inside.only()["unseen"], &json!(null), "nothing unseen");
+    let outside = Cmd::new([format!("tcp/{port}")]).answer(0);
+    outside.output.assert_eq(pids(outside.only()).len(), 3, "holders");
+    outside.output.assert(pids(outside.only()).contains(&server.pid()), "pids as they are out here");
 }
 
 fn namespaces_that_may_not_be_entered_are_a_gap() {
     let port = port();
     let server = elsewhere(port);
-    let look = Look::at(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY));
-    let answer = Answer::of(look.run());
+    let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY));
+    let answer = Answer::parse(cmd.run());
     // Some process's /proc/PID/net may tell of the listener; what is certain is that nothing is denied.
     match answer.listeners() {
-        [] => answer.seen.equal(answer.seen.status.code(), Some(3), "exit code"),
-        [one] => answer.seen.equal(&one["inode"], &json!(server.inode(0)), "inode"),
-        _ => answer.seen.fail("one listener was staged"),
+        [] => answer.output.assert_eq(answer.output.status.code(), Some(3), "exit code"),
+        [one] => answer.output.assert_eq(&one["inode"], &json!(server.inode(0)), "inode"),
+        _ => answer.output.fail("one listener was staged"),
     }
     let gaps = answer.document["gaps"].to_string();
-    answer.seen.must(gaps.contains("namespace"), "a gap says what was not seen of other namespaces");
+    answer.output.assert(gaps.contains("namespace"), "a gap says what was not seen of other namespaces");
 }

@@ -1,6 +1,6 @@
 //! Network namespaces that no process is in: `--all-namespaces` finds them, or says that it may have missed one.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, folder, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, pids, port};
 use serde_json::{Value, json};
 
 cases![
@@ -22,13 +22,13 @@ cases![
 /// The listener at this port is found in a namespace of another number than ours, and its holder too.
 #[track_caller]
 fn is_found(server: &Fixture, port: u16) -> Answer {
-    let answer = Look::at(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-    answer.seen.equal(&answer.only()["inode"], &json!(server.inode(0)), "inode");
+    let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.output.assert_eq(&answer.only()["inode"], &json!(server.inode(0)), "inode");
     let namespace = answer.only()["namespace"].as_str().unwrap_or_default();
-    answer.seen.must(namespace.starts_with("net:["), "the namespace is named by its number");
-    let here = Look::at([format!("tcp/{port}")]).answer(1);
-    here.seen.equal(here.listeners().len(), 0, "it is no listener of this namespace");
+    answer.output.assert(namespace.starts_with("net:["), "the namespace is named by its number");
+    let here = Cmd::new([format!("tcp/{port}")]).answer(1);
+    here.output.assert_eq(here.listeners().len(), 0, "it is no listener of this namespace");
     answer
 }
 
@@ -65,7 +65,7 @@ fn a_namespace_that_is_mounted_anywhere_is_found() {
         "leave-network".to_owned(),
     ]);
     let answer = is_found(&server, port);
-    answer.seen.equal(gaps(&answer, "error").len(), 0, "nothing failed");
+    answer.output.assert_eq(gaps(&answer, "error").len(), 0, "nothing failed");
 }
 
 fn a_namespace_that_a_descriptor_keeps_is_found() {
@@ -81,8 +81,8 @@ fn a_namespace_that_a_socket_keeps_is_found() {
     is_found(&server, port);
     // Bound and silent sockets are in no list of listeners, and keep a namespace all the same.
     let whole =
-        Look::at(["--all-namespaces".to_owned(), "--all".to_owned(), format!("tcp/{port}")]).answer(0);
-    whole.seen.equal(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
+        Cmd::new(["--all-namespaces".to_owned(), "--all".to_owned(), format!("tcp/{port}")]).answer(0);
+    whole.output.assert_eq(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
 }
 
 fn a_namespace_that_a_message_keeps_is_not_denied() {
@@ -90,36 +90,40 @@ fn a_namespace_that_a_message_keeps_is_not_denied() {
     // The listener itself is on its way: nothing shows in which namespace it is.
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "network-message", "leave-network"]);
-    let look = Look::at(["--json", "--all-namespaces", &format!("tcp/{port}")]);
-    let answer = Answer::of(look.run());
+    let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]);
+    let answer = Answer::parse(cmd.run());
     match answer.listeners() {
         // listns(2) lists a namespace of which a descriptor is on its way.
-        [only] => answer.seen.equal(&only["port"], &json!(port), "port"),
-        _ => answer.seen.equal(answer.seen.status.code(), Some(3), "exit code"),
+        [only] => answer.output.assert_eq(&only["port"], &json!(port), "port"),
+        _ => answer.output.assert_eq(answer.output.status.code(), Some(3), "exit code"),
     }
-    answer.seen.must(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
+    answer
+        .output
+        .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
     // The sockets that the message passes may themselves be all that shows the namespace.
     let tcp = format!("tcp=127.0.0.1:{port}");
     let server = Fixture::start(["namespace=net", &tcp, "in-flight", "leave-network"]);
-    let answer = Look::at(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(&answer.by_inode(server.inode(0))["port"], &json!(port), "port");
-    answer.seen.must(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
+    let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(&answer.by_inode(server.inode(0))["port"], &json!(port), "port");
+    answer
+        .output
+        .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
 }
 
 fn a_socket_that_is_in_no_table_is_a_gap() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "ring", "leave-network"]);
-    let answer = Look::at(["--all-namespaces", &format!("tcp/{port}")]).answer(3);
-    answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
-    answer.seen.must(!gaps(&answer, "socket").is_empty(), "a gap counts the socket that is in no table");
+    let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).answer(3);
+    answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
+    answer.output.assert(!gaps(&answer, "socket").is_empty(), "a gap counts the socket that is in no table");
 }
 
 fn without_rights_nothing_is_denied() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "network-descriptor", "leave-network"]);
-    let answer = Look::at(["--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY)).answer(3);
-    answer.seen.must(!gaps(&answer, "permission").is_empty(), "a gap says what may not be read");
-    answer.seen.must(gaps(&answer, "error").is_empty(), "what may not be seen is no error");
+    let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY)).answer(3);
+    answer.output.assert(!gaps(&answer, "permission").is_empty(), "a gap says what may not be read");
+    answer.output.assert(gaps(&answer, "error").is_empty(), "what may not be seen is no error");
 }

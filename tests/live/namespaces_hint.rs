@@ -1,6 +1,6 @@
 //! The plain list is about this network namespace: a line says what listens on the same port in others.
 
-use crate::stage::{Fixture, Look, Need, ordinary_user, port};
+use crate::support::{Cmd, Fixture, Need, ordinary_user, port};
 
 cases![
     a_listener_in_another_namespace_is_hinted_at[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
@@ -23,24 +23,24 @@ fn elsewhere(step: &str, port: u16) -> Fixture {
 fn a_listener_in_another_namespace_is_hinted_at() {
     let place = port();
     let server = elsewhere("tcp", place);
-    let here = Look::at([place.to_string()]).run().code(1);
-    here.must(here.text().starts_with("nothing listens on"), "the answer is about this namespace");
+    let here = Cmd::new([place.to_string()]).run().code(1);
+    here.assert(here.text().starts_with("nothing listens on"), "the answer is about this namespace");
     let namespace = std::fs::read_link(format!("/proc/{}/ns/net", server.pid())).expect("its namespace");
     let hint = format!("something listens on port {place} {HINT} ({})", namespace.display());
-    here.must(here.errors().contains(&hint), "the hint names the namespace");
-    here.must(here.errors().contains(&format!("allears --all-namespaces {place}")), "and the way to it");
+    here.assert(here.errors().contains(&hint), "the hint names the namespace");
+    here.assert(here.errors().contains(&format!("allears --all-namespaces {place}")), "and the way to it");
     // Nobody listens there over UDP.
-    let udp = Look::at([format!("udp/{place}")]).run().code(1);
-    udp.must(!udp.errors().contains(HINT), "another protocol is another port");
+    let udp = Cmd::new([format!("udp/{place}")]).run().code(1);
+    udp.assert(!udp.errors().contains(HINT), "another protocol is another port");
     let datagrams = elsewhere("udp", place);
-    let udp = Look::at([format!("udp/{place}")]).run().code(1);
-    udp.must(udp.errors().contains(HINT), "datagrams are received there");
+    let udp = Cmd::new([format!("udp/{place}")]).run().code(1);
+    udp.assert(udp.errors().contains(HINT), "datagrams are received there");
     drop(datagrams);
     for arguments in [&["-q"][..], &["--json"], &["--pids"], &["--csv"]] {
         let place = place.to_string();
         let arguments = arguments.iter().copied().chain([place.as_str()]);
-        let seen = Look::at(arguments).run().code(1);
-        seen.must(!seen.errors().contains(HINT), "a program is told nothing besides the answer");
+        let output = Cmd::new(arguments).run().code(1);
+        output.assert(!output.errors().contains(HINT), "a program is told nothing besides the answer");
     }
 }
 
@@ -48,35 +48,35 @@ fn what_is_found_here_needs_no_hint() {
     let place = port();
     let _server = elsewhere("tcp", place);
     let _here = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
-    let seen = Look::at([place.to_string()]).run().code(0);
-    seen.must(!seen.errors().contains("namespace"), "it was found");
-    let seen = Look::at(["--all-namespaces".to_owned(), place.to_string()]).run().code(0);
-    seen.must(!seen.errors().contains(HINT), "all were asked for");
+    let output = Cmd::new([place.to_string()]).run().code(0);
+    output.assert(!output.errors().contains("namespace"), "it was found");
+    let output = Cmd::new(["--all-namespaces".to_owned(), place.to_string()]).run().code(0);
+    output.assert(!output.errors().contains(HINT), "all were asked for");
 }
 
 fn without_rights_the_hint_is_true_or_missing() {
     let place = port();
     let _server = elsewhere("tcp", place);
-    let seen = Look::at([place.to_string()]).user(ordinary_user()).run().code(1);
+    let output = Cmd::new([place.to_string()]).user(ordinary_user()).run().code(1);
     // Its table can be read through the process that is in it.
-    seen.must(seen.errors().contains(HINT), "the hint");
-    seen.must(seen.errors().contains("sudo "), "more rights show it");
-    let free = Look::at([port().to_string()]).user(ordinary_user()).run().code(1);
-    free.must(!free.errors().contains(HINT), "nothing listens there either");
+    output.assert(output.errors().contains(HINT), "the hint");
+    output.assert(output.errors().contains("sudo "), "more rights show it");
+    let free = Cmd::new([port().to_string()]).user(ordinary_user()).run().code(1);
+    free.assert(!free.errors().contains(HINT), "nothing listens there either");
 }
 
 fn the_network_of_a_container_is_called_that() {
     let place = port().to_string();
     let container = ["unshare", "--net", "--pid", "--fork", "--mount-proc"];
-    let seen = Look::at([place.as_str()]).through(container).run().code(1);
+    let output = Cmd::new([place.as_str()]).through(container).run().code(1);
     let tells = |errors: &str| errors.contains("this is the network of a container");
     // Before Linux 6.18 nothing tells a namespace without links from a machine without links.
     if Need::Kernel(6, 18).missing().is_none() {
-        seen.must(tells(&seen.errors()), "it is said whose network this is");
+        output.assert(tells(&output.errors()), "it is said whose network this is");
     }
-    let own = Look::at([place.as_str()]).through(["unshare", "--net"]).run().code(1);
+    let own = Cmd::new([place.as_str()]).through(["unshare", "--net"]).run().code(1);
     let is_other = own.errors().contains("this is not the machine's first network namespace");
-    own.must(is_other || tells(&own.errors()), "another namespace is another network, container or not");
-    let here = Look::at(["--all-namespaces", place.as_str()]).through(container).run();
-    here.must(!tells(&here.errors()), "all namespaces were asked for");
+    own.assert(is_other || tells(&own.errors()), "another namespace is another network, container or not");
+    let here = Cmd::new(["--all-namespaces", place.as_str()]).through(container).run();
+    here.assert(!tells(&here.errors()), "all namespaces were asked for");
 }

@@ -1,7 +1,7 @@
 //! Netlink refused, as Android, gVisor and the emulation of other processors do: the table comes from /proc/net,
 //! with the same listeners and holders, and a gap says what that does not tell.
 
-use crate::stage::{Answer, Fixture, Look, Need, Steps, fixture_program, folder, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, pids, port};
 use crate::why::{only_standing, standing, verdict, whole};
 use serde_json::{Value, json};
 
@@ -60,12 +60,16 @@ fn says_so(answer: &Answer) -> bool {
 
 fn the_way_it_looked_is_said() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
-    let answer = Look::at([format!("tcp/{}", server.port())]).answer(0);
+    let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
     let listener = answer.only();
-    answer.seen.equal(pids(listener), vec![server.pid()], "holder");
-    answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode");
-    answer.seen.equal(says_so(&answer), !netlink_answers(), "a gap, exactly where netlink does not answer");
-    answer.seen.equal(
+    answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+    answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
+    answer.output.assert_eq(
+        says_so(&answer),
+        !netlink_answers(),
+        "a gap, exactly where netlink does not answer",
+    );
+    answer.output.assert_eq(
         listener["queue"].is_object(),
         netlink_answers(),
         "the queue, which netlink alone tells",
@@ -85,18 +89,18 @@ fn refused_netlink_falls_back_to_proc_net() {
         format!("client=127.0.0.1:{port}"),
     ]);
     let target = format!("{port},{client}");
-    let wanted = Look::at([&target]).answer(0);
-    wanted.seen.equal(wanted.listeners().len(), 5, "listeners");
+    let wanted = Cmd::new([&target]).answer(0);
+    wanted.output.assert_eq(wanted.listeners().len(), 5, "listeners");
     for error in REFUSALS {
-        let answer = Look::at([&target]).through(without_netlink(error)).answer(0);
-        answer.seen.equal(rows(&answer), rows(&wanted), "the same listeners and holders");
-        answer.seen.must(says_so(&answer), "a gap says by which way it looked");
+        let answer = Cmd::new([&target]).through(without_netlink(error)).answer(0);
+        answer.output.assert_eq(rows(&answer), rows(&wanted), "the same listeners and holders");
+        answer.output.assert(says_so(&answer), "a gap says by which way it looked");
         // The whole list, where the others on this machine come and go.
-        let list = Look::at([] as [&str; 0]).through(without_netlink(error)).answer(0);
+        let list = Cmd::new([] as [&str; 0]).through(without_netlink(error)).answer(0);
         let own = |one: &&Value| one["port"] == port || one["port"] == client;
-        list.seen.equal(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
-        list.seen.equal(pids(list.by_inode(server.inode(0))), server.family(), "with the same holders");
-        list.seen.must(says_so(&list), "a gap says by which way it looked");
+        list.output.assert_eq(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
+        list.output.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "with the same holders");
+        list.output.assert(says_so(&list), "a gap says by which way it looked");
     }
 }
 
@@ -112,19 +116,19 @@ fn refused_netlink_finds_each_by_its_protocol() {
     for (protocol, address, option) in kinds {
         let bracketed = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
         let server = Fixture::start([format!("{protocol}={bracketed}:{}", port())]);
-        let asked = [
+        let requested = [
             vec![format!("{protocol}/{}", server.port())],
             vec![option.to_owned(), server.port().to_string()],
             vec![format!("{bracketed}:{}", server.port())],
         ];
-        for arguments in asked {
-            let answer = Look::at(arguments).through(without_netlink(libc::EACCES)).answer(0);
+        for arguments in requested {
+            let answer = Cmd::new(arguments).through(without_netlink(libc::EACCES)).answer(0);
             let listener = answer.only();
-            let told = ["protocol", "address", "port", "inode"].map(|key| listener[key].clone());
+            let reported = ["protocol", "address", "port", "inode"].map(|key| listener[key].clone());
             let wanted = json!([protocol, address, server.port(), server.inode(0)]);
-            answer.seen.equal(json!(told), wanted, "what it is");
-            answer.seen.equal(pids(listener), vec![server.pid()], "holder");
-            answer.seen.must(says_so(&answer), "a gap says by which way it looked");
+            answer.output.assert_eq(json!(reported), wanted, "what it is");
+            answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+            answer.output.assert(says_so(&answer), "a gap says by which way it looked");
         }
     }
 }
@@ -138,19 +142,19 @@ fn refused_netlink_finds_unix_sockets() {
         .bytes("unix", &strange)
         .start();
     for error in REFUSALS {
-        for (asked, inode) in [(&path, 0), (&name, 1)] {
-            let answer = Look::at([asked]).through(without_netlink(error)).answer(0);
-            answer.seen.equal(&answer.only()["path"], &json!(asked), "path");
-            answer.seen.equal(&answer.only()["inode"], &json!(server.inode(inode)), "inode");
-            answer.seen.must(pids(answer.only()).contains(&server.pid()), "holder");
-            answer.seen.must(says_so(&answer), "a gap says by which way it looked");
+        for (requested, inode) in [(&path, 0), (&name, 1)] {
+            let answer = Cmd::new([requested]).through(without_netlink(error)).answer(0);
+            answer.output.assert_eq(&answer.only()["path"], &json!(requested), "path");
+            answer.output.assert_eq(&answer.only()["inode"], &json!(server.inode(inode)), "inode");
+            answer.output.assert(pids(answer.only()).contains(&server.pid()), "holder");
+            answer.output.assert(says_so(&answer), "a gap says by which way it looked");
         }
-        let list = Look::at(["-x"]).through(without_netlink(error)).answer(0);
-        list.seen.equal(pids(list.by_inode(server.inode(0))), server.family(), "holders");
-        let kept = crate::stage::decoded(&list.by_inode(server.inode(2))["path_bytes"]);
-        list.seen.equal(kept, strange.clone(), "bytes of a path that is no text");
-        let free = Look::at([format!("{path}-free")]).through(without_netlink(error)).answer(1);
-        free.seen.equal(free.listeners().len(), 0, "listeners at a free path");
+        let list = Cmd::new(["-x"]).through(without_netlink(error)).answer(0);
+        list.output.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "holders");
+        let kept = crate::support::decode_base64(&list.by_inode(server.inode(2))["path_bytes"]);
+        list.output.assert_eq(kept, strange.clone(), "bytes of a path that is no text");
+        let free = Cmd::new([format!("{path}-free")]).through(without_netlink(error)).answer(1);
+        free.output.assert_eq(free.listeners().len(), 0, "listeners at a free path");
     }
 }
 
@@ -160,8 +164,8 @@ fn refused_netlink_tells_no_socket_twice() {
     let _churn = Fixture::start(["churn=8"]);
     let pid = steady.pid().to_string();
     for _ in 0..100 {
-        let answer = Look::at(["--pid", &pid]).through(without_netlink(libc::EPERM)).answer(0);
-        answer.seen.equal(answer.listeners().len(), 200, "listeners");
+        let answer = Cmd::new(["--pid", &pid]).through(without_netlink(libc::EPERM)).answer(0);
+        answer.output.assert_eq(answer.listeners().len(), 200, "listeners");
     }
 }
 
@@ -170,21 +174,21 @@ fn refused_netlink_still_tells_why() {
     let udp = Fixture::start([format!("udp=127.0.0.1:{}", port())]);
     let sixth = Fixture::start(["v6only".into(), format!("tcp=[::1]:{}", port())]);
     for error in REFUSALS {
-        let asked = [
+        let requested = [
             (format!("{}", tcp.port()), &tcp),
             (format!("udp/{}", udp.port()), &udp),
             (format!("[::1]:{}", sixth.port()), &sixth),
         ];
-        for (target, server) in asked {
-            let look = Look::at(["why", "--json", &target]).through(without_netlink(error));
-            let answer = whole(look, 1);
+        for (target, server) in requested {
+            let cmd = Cmd::new(["why", "--json", &target]).through(without_netlink(error));
+            let answer = whole(cmd, 1);
             verdict(&answer, "listening");
-            answer.seen.equal(&only_standing(&answer)["inode"], &json!(server.inode(0)), "inode");
-            answer.seen.equal(pids(only_standing(&answer)), server.family(), "holders");
+            answer.output.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "inode");
+            answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
         }
         let free = format!("127.0.0.2:{}", tcp.port());
-        let answer = whole(Look::at(["why", "--json", &free]).through(without_netlink(error)), 0);
-        answer.seen.equal(standing(&answer).len(), 0, "nothing stands in the way");
+        let answer = whole(Cmd::new(["why", "--json", &free]).through(without_netlink(error)), 0);
+        answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
     }
 }
 
@@ -192,8 +196,8 @@ fn refused_netlink_still_knows_free_ports() {
     let port = port();
     for error in REFUSALS {
         for target in [port.to_string(), format!("udp/{port}"), format!("[::1]:{port}")] {
-            let answer = Look::at([target]).through(without_netlink(error)).answer(1);
-            answer.seen.equal(answer.listeners().len(), 0, "listeners");
+            let answer = Cmd::new([target]).through(without_netlink(error)).answer(1);
+            answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
         }
     }
 }
@@ -204,64 +208,67 @@ fn refused_netlink_is_reported_beside_the_rows() {
     let port = server.port().to_string();
     let launcher = || without_netlink(libc::EPERM);
     for arguments in [vec![port.clone()], vec!["-t".to_owned()], vec!["--all".to_owned(), port.clone()]] {
-        let seen = Look::at(arguments).through(launcher()).run().code(0);
-        seen.must(seen.errors().contains("not read: netlink"), "the fallback is reported");
-        seen.must(seen.errors().contains("/proc/net"), "with what was read instead");
+        let output = Cmd::new(arguments).through(launcher()).run().code(0);
+        output.assert(output.errors().contains("not read: netlink"), "the fallback is reported");
+        output.assert(output.errors().contains("/proc/net"), "with what was read instead");
     }
-    let seen = Look::at(["--verbose", "-t", &port]).through(launcher()).run().code(0);
-    seen.must(
-        seen.errors().contains("sockets: tcp/ipv4, tcp/ipv6: from /proc/net"),
+    let output = Cmd::new(["--verbose", "-t", &port]).through(launcher()).run().code(0);
+    output.assert(
+        output.errors().contains("sockets: tcp/ipv4, tcp/ipv6: from /proc/net"),
         "the source of each table",
     );
-    let seen = Look::at(["--verbose", "-t", &port]).run().code(0);
+    let output = Cmd::new(["--verbose", "-t", &port]).run().code(0);
     let source = if netlink_answers() { "netlink (sock_diag)" } else { "/proc/net" };
-    seen.must(seen.errors().contains(&format!("sockets: tcp/ipv4, tcp/ipv6: from {source}")), "the source");
+    output.assert(
+        output.errors().contains(&format!("sockets: tcp/ipv4, tcp/ipv6: from {source}")),
+        "the source",
+    );
 }
 
 /// A socket that is bound and does not listen is not in /proc/net: its absence there denies nothing.
 fn refused_netlink_denies_no_silent_socket() {
     let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = silent.port().to_string();
-    let answer = Look::at(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
+    let answer = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
     lacks_bound(&answer);
     // Asked for listeners alone, none of them is missing. (On a machine with containers a forwarded port may be.)
-    let seen = Look::at(["--json", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
-    seen.must(!seen.text().contains("\"bound\""), "no gap for what was not asked about");
-    let seen = Look::at(["--all", &target]).through(without_netlink(libc::EPERM)).run().code(3);
-    seen.must(seen.errors().contains(&format!("allears why {target}")), "what answers instead");
+    let output = Cmd::new(["--json", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
+    output.assert(!output.text().contains("\"bound\""), "no gap for what was not asked about");
+    let output = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).run().code(3);
+    output.assert(output.errors().contains(&format!("allears why {target}")), "what answers instead");
 }
 
 /// Before Linux 6.8 the kernel ignores that such sockets are asked for. Here a kernel that lists them gives the name of
 /// an older one, so an empty answer proves nothing and a row does.
 fn a_kernel_that_lists_no_silent_socket_denies_none() {
     let target = port().to_string();
-    lacks_bound(&Look::at(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
+    lacks_bound(&Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
     let silent = Fixture::start([format!("bound=127.0.0.1:{target}")]);
-    let look = Look::at(["--all", &target]).through(["setarch", "--uname-2.6"]);
+    let cmd = Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]);
     if Need::Kernel(6, 8).missing().is_none() && netlink_answers() {
-        let answer = look.answer(0);
-        answer.seen.equal(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
+        let answer = cmd.answer(0);
+        answer.output.assert_eq(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
     } else {
-        lacks_bound(&look.answer(3));
+        lacks_bound(&cmd.answer(3));
     }
 }
 
 /// Nothing was found, and that sockets which are bound and do not listen may be missing.
 fn lacks_bound(answer: &Answer) {
-    answer.seen.equal(answer.listeners().len(), 0, "rows");
-    answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+    answer.output.assert_eq(answer.listeners().len(), 0, "rows");
+    answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    answer.seen.must(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
+    answer.output.assert(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
 }
 
 fn a_forced_reader_has_no_way_out() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let forced = ["--reader".to_owned(), "native".to_owned(), port.to_string()];
-    Look::at(forced.clone()).answer(0);
+    Cmd::new(forced.clone()).answer(0);
     for error in REFUSALS {
-        let refused = Look::at(forced.clone()).through(without_netlink(error)).run().code(3);
-        refused.must(refused.text().is_empty(), "nothing is answered");
+        let refused = Cmd::new(forced.clone()).through(without_netlink(error)).run().code(3);
+        refused.assert(refused.text().is_empty(), "nothing is answered");
     }
 }
 
@@ -279,8 +286,11 @@ fn where_everything_is_refused_nothing_is_denied() {
     for arguments in
         [&["--json", &target[..]][..], &["--json"], &["-q", &target], &["why", "--json", &target]]
     {
-        let seen = Look::at(arguments.iter().copied()).through(strace(open)).run().without_panic().code(3);
-        seen.must(arguments[0] == "-q" || seen.errors().contains("/proc"), "it says what it may not read");
-        seen.must(!seen.text().contains("listeners"), "no list is given");
+        let output = Cmd::new(arguments.iter().copied()).through(strace(open)).run().without_panic().code(3);
+        output.assert(
+            arguments[0] == "-q" || output.errors().contains("/proc"),
+            "it says what it may not read",
+        );
+        output.assert(!output.text().contains("listeners"), "no list is given");
     }
 }

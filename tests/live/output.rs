@@ -1,6 +1,6 @@
 //! Where the answer goes: closed pipes, full disks, narrow and dumb terminals, bare environments.
 
-use crate::stage::{Fixture, Look, Need, Seen, Steps, ordinary_user, port, without_styles};
+use crate::support::{Cmd, Fixture, Need, Output, Steps, ordinary_user, port, without_styles};
 
 cases![
     a_closed_pipe_ends_quietly[],
@@ -31,20 +31,20 @@ const FORMS: [&[&str]; 7] =
 fn a_closed_pipe_ends_quietly() {
     let (target, _servers) = staged();
     for form in FORMS {
-        let open = Look::at(form.iter().copied().chain([target.as_str()])).run().code(0);
-        open.must(!open.stdout.is_empty(), "there is something to write");
+        let open = Cmd::new(form.iter().copied().chain([target.as_str()])).run().code(0);
+        open.assert(!open.stdout.is_empty(), "there is something to write");
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let arguments = form.iter().copied().chain([target.as_str()]);
-        let seen = Look::at(arguments).stdout(writer).run().without_panic().code(0);
-        seen.equal(seen.errors().as_str(), "", "standard error");
+        let output = Cmd::new(arguments).stdout(writer).run().without_panic().code(0);
+        output.assert_eq(output.errors().as_str(), "", "standard error");
     }
     // A port that is free, and a card.
     for target in [format!("tcp/{}", port()), target.split(',').next().unwrap_or_default().to_owned()] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let seen = Look::at([target]).stdout(writer).run().without_panic();
-        seen.equal(seen.errors().as_str(), "", "standard error");
+        let output = Cmd::new([target]).stdout(writer).run().without_panic();
+        output.assert_eq(output.errors().as_str(), "", "standard error");
     }
 }
 
@@ -53,51 +53,51 @@ fn a_full_disk_is_an_error_and_no_panic() {
     for form in FORMS {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
         let arguments = form.iter().copied().chain([target.as_str()]);
-        let seen = Look::at(arguments).stdout(full).run().without_panic().code(3);
-        seen.must(!seen.errors().trim().is_empty(), "standard error says that the answer was lost");
+        let output = Cmd::new(arguments).stdout(full).run().without_panic().code(3);
+        output.assert(!output.errors().trim().is_empty(), "standard error says that the answer was lost");
     }
 }
 
 /// Lines no wider than the terminal, with everything of each server on them.
-fn must_fit(seen: &Seen, columns: usize, servers: &[Fixture]) {
-    let screen = without_styles(seen.text());
-    seen.equal(crate::stage::live_character(&screen), None, "a character that is not text");
+fn must_fit(output: &Output, columns: usize, servers: &[Fixture]) {
+    let screen = without_styles(output.text());
+    output.assert_eq(crate::support::control_character(&screen), None, "a character that is not text");
     for line in screen.lines() {
         let width = unicode_width::UnicodeWidthStr::width(line);
-        seen.must(width <= columns, &format!("{width} columns: {line:?}"));
+        output.assert(width <= columns, &format!("{width} columns: {line:?}"));
     }
     for server in servers {
         let has = |what: &str| screen.lines().any(|line| line.contains(what));
-        seen.must(has(&server.port().to_string()), "the port is whole");
-        seen.must(has(&server.pid().to_string()), "the pid is whole");
+        output.assert(has(&server.port().to_string()), "the port is whole");
+        output.assert(has(&server.pid().to_string()), "the pid is whole");
     }
-    seen.must(screen.contains("fix"), "the process is named");
+    output.assert(screen.contains("fix"), "the process is named");
 }
 
 fn a_table_fits_twenty_columns() {
     let (target, servers) = staged();
-    let seen = Look::at([&target]).env("TERM", "xterm").on_terminal(20).code(0);
-    must_fit(&seen, 20, &servers);
-    let screen = without_styles(seen.text());
+    let output = Cmd::new([&target]).env("TERM", "xterm").run_on_terminal(20).code(0);
+    must_fit(&output, 20, &servers);
+    let screen = without_styles(output.text());
     for server in &servers {
         let row = screen.lines().find(|line| line.contains(&server.port().to_string())).unwrap_or_default();
-        seen.must(row.contains(&server.pid().to_string()), "port and pid share a row");
-        seen.must(row.contains("fix"), "port and process share a row");
+        output.assert(row.contains(&server.pid().to_string()), "port and pid share a row");
+        output.assert(row.contains("fix"), "port and process share a row");
     }
 }
 
 fn a_card_fits_twenty_columns() {
     let (target, servers) = staged();
     let target = target.split(',').next().unwrap_or_default();
-    let seen = Look::at([target]).env("TERM", "xterm").on_terminal(20).code(0);
-    must_fit(&seen, 20, &servers[..1]);
+    let output = Cmd::new([target]).env("TERM", "xterm").run_on_terminal(20).code(0);
+    must_fit(&output, 20, &servers[..1]);
 }
 
 fn a_table_fits_every_width() {
     let (target, servers) = staged();
     for columns in [21, 24, 30, 40, 55, 80, 120, 200] {
-        let seen = Look::at([&target]).env("TERM", "xterm-256color").on_terminal(columns).code(0);
-        must_fit(&seen, columns.into(), &servers);
+        let output = Cmd::new([&target]).env("TERM", "xterm-256color").run_on_terminal(columns).code(0);
+        must_fit(&output, columns.into(), &servers);
     }
 }
 
@@ -113,15 +113,18 @@ fn wide_characters_fit_too() {
     let target: Vec<String> = servers.iter().map(|server| format!("tcp/{}", server.port())).collect();
     for columns in [20, 26, 40, 80] {
         for target in target.iter().chain([&target.join(",")]) {
-            let seen =
-                Look::at([target]).env("TERM", "xterm").env("LANG", "C.UTF-8").on_terminal(columns).code(0);
-            let screen = without_styles(seen.text());
+            let output = Cmd::new([target])
+                .env("TERM", "xterm")
+                .env("LANG", "C.UTF-8")
+                .run_on_terminal(columns)
+                .code(0);
+            let screen = without_styles(output.text());
             for line in screen.lines() {
                 let width = unicode_width::UnicodeWidthStr::width(line);
-                seen.must(width <= columns.into(), &format!("{width} columns: {line:?}"));
+                output.assert(width <= columns.into(), &format!("{width} columns: {line:?}"));
             }
             for server in servers.iter().filter(|server| target.contains(&server.port().to_string())) {
-                seen.must(screen.contains(&server.pid().to_string()), "the pid is whole");
+                output.assert(screen.contains(&server.pid().to_string()), "the pid is whole");
             }
         }
     }
@@ -132,16 +135,17 @@ fn a_terminal_without_size_is_no_trap() {
     let card = target.split(',').next().unwrap_or_default().to_owned();
     for columns in [0, 1, 2, 7, 13] {
         for target in [&target, &card] {
-            let seen = Look::at([target]).env("TERM", "xterm").on_terminal(columns).without_panic().code(0);
-            seen.must(!seen.text().trim().is_empty(), "it answers");
+            let output =
+                Cmd::new([target]).env("TERM", "xterm").run_on_terminal(columns).without_panic().code(0);
+            output.assert(!output.text().trim().is_empty(), "it answers");
         }
     }
 }
 
 /// Runs it with a redirection of its streams, as a shell writes it.
-fn redirected(redirection: &str, arguments: &[&str]) -> Look {
+fn redirected(redirection: &str, arguments: &[&str]) -> Cmd {
     let script = format!("exec \"$@\" {redirection}");
-    Look::at(arguments.iter().copied()).through(["sh", "-c", &script, "sh"])
+    Cmd::new(arguments.iter().copied()).through(["sh", "-c", &script, "sh"])
 }
 
 fn a_full_standard_error_changes_no_exit_code() {
@@ -151,7 +155,7 @@ fn a_full_standard_error_changes_no_exit_code() {
     let _hidden = Steps::new([format!("tcp=127.0.0.1:{}", &hidden[4..]), "undumpable".to_owned()])
         .user(ordinary_user())
         .start();
-    let asked: [(&[&str], i32); 6] = [
+    let requested: [(&[&str], i32); 6] = [
         (&[&target], 0),
         (&[&free], 1),
         (&["65536"], 2),
@@ -159,7 +163,7 @@ fn a_full_standard_error_changes_no_exit_code() {
         (&[&hidden], 0),
         (&["--pids", &hidden], 3),
     ];
-    for (arguments, code) in asked {
+    for (arguments, code) in requested {
         for redirection in ["2>/dev/full", "2>&-"] {
             redirected(redirection, arguments).user(ordinary_user()).run().code(code);
         }
@@ -171,9 +175,9 @@ fn closed_streams_are_no_trap() {
     for (redirection, readable) in
         [("<&-", true), ("<&- 2>&-", true), (">&-", false), (">&- 2>&- <&-", false)]
     {
-        let seen =
+        let output =
             redirected(redirection, &[&target]).run().without_panic().code(if readable { 0 } else { 3 });
-        seen.equal(!seen.stdout.is_empty(), readable, "an answer where it can be read");
+        output.assert_eq(!output.stdout.is_empty(), readable, "an answer where it can be read");
     }
 }
 
@@ -181,37 +185,37 @@ fn a_dumb_terminal_gets_no_escape() {
     let (target, servers) = staged();
     let plain = [("TERM", "dumb"), ("NO_COLOR", "1")];
     for (name, value) in plain {
-        let look = Look::at([&target]).env("TERM", "xterm").env(name, value);
-        let seen = look.on_terminal(80).code(0);
-        must_fit(&seen, 80, &servers);
-        seen.must(!seen.text().contains('\u{1b}'), &format!("no escape with {name}={value}"));
+        let cmd = Cmd::new([&target]).env("TERM", "xterm").env(name, value);
+        let output = cmd.run_on_terminal(80).code(0);
+        must_fit(&output, 80, &servers);
+        output.assert(!output.text().contains('\u{1b}'), &format!("no escape with {name}={value}"));
     }
-    let seen = Look::at(["--color=never", &target]).env("TERM", "xterm").on_terminal(80).code(0);
-    seen.must(!seen.text().contains('\u{1b}'), "no escape with --color=never");
+    let output = Cmd::new(["--color=never", &target]).env("TERM", "xterm").run_on_terminal(80).code(0);
+    output.assert(!output.text().contains('\u{1b}'), "no escape with --color=never");
 }
 
 fn colour_is_asked_for_and_refused() {
     let (target, _servers) = staged();
-    let piped = Look::at([&target]).env("TERM", "xterm").run().code(0);
-    piped.must(!piped.text().contains('\u{1b}'), "no colour in a pipe");
-    let always = Look::at(["--color=always", &target]).env("TERM", "xterm").run().code(0);
-    always.must(always.text().contains("\u{1b}["), "colour in a pipe where asked for");
+    let piped = Cmd::new([&target]).env("TERM", "xterm").run().code(0);
+    piped.assert(!piped.text().contains('\u{1b}'), "no colour in a pipe");
+    let always = Cmd::new(["--color=always", &target]).env("TERM", "xterm").run().code(0);
+    always.assert(always.text().contains("\u{1b}["), "colour in a pipe where asked for");
     let same = without_styles(always.text());
-    always.equal(same.as_str(), piped.text(), "the same text beneath the colour");
-    let forced = Look::at([&target]).env("TERM", "xterm").env("CLICOLOR_FORCE", "1").run().code(0);
-    forced.must(forced.text().contains("\u{1b}["), "colour with CLICOLOR_FORCE");
-    let empty = Look::at([&target]).env("TERM", "xterm").env("NO_COLOR", "").on_terminal(80).code(0);
-    empty.must(empty.text().contains("\u{1b}["), "an empty NO_COLOR says nothing");
-    let json = Look::at(["--json", "--color=always", &target]).run().code(0);
-    json.must(!json.text().contains('\u{1b}'), "JSON has no colour");
+    always.assert_eq(same.as_str(), piped.text(), "the same text beneath the colour");
+    let forced = Cmd::new([&target]).env("TERM", "xterm").env("CLICOLOR_FORCE", "1").run().code(0);
+    forced.assert(forced.text().contains("\u{1b}["), "colour with CLICOLOR_FORCE");
+    let empty = Cmd::new([&target]).env("TERM", "xterm").env("NO_COLOR", "").run_on_terminal(80).code(0);
+    empty.assert(empty.text().contains("\u{1b}["), "an empty NO_COLOR says nothing");
+    let json = Cmd::new(["--json", "--color=always", &target]).run().code(0);
+    json.assert(!json.text().contains('\u{1b}'), "JSON has no colour");
 }
 
 fn a_pipe_gets_a_plain_whole_table() {
     let (target, servers) = staged();
-    let seen = Look::at([&target]).env("COLUMNS", "20").run().code(0);
-    let rows: Vec<&str> = seen.text().lines().filter(|line| !line.trim().is_empty()).collect();
-    seen.equal(rows.len(), 3, "a header and a row a listener");
-    seen.must(seen.text().is_ascii(), "no box drawing, no ellipsis");
+    let output = Cmd::new([&target]).env("COLUMNS", "20").run().code(0);
+    let rows: Vec<&str> = output.text().lines().filter(|line| !line.trim().is_empty()).collect();
+    output.assert_eq(rows.len(), 3, "a header and a row a listener");
+    output.assert(output.text().is_ascii(), "no box drawing, no ellipsis");
     let mut ports: Vec<_> = servers.iter().collect();
     ports.sort_by_key(|server| server.port());
     for (row, server) in rows.iter().skip(1).zip(ports) {
@@ -219,7 +223,7 @@ fn a_pipe_gets_a_plain_whole_table() {
         for word in
             [server.port().to_string().as_str(), "tcp", "127.0.0.1", "fixture", &server.pid().to_string()]
         {
-            seen.must(words.contains(&word), &format!("the row {row:?} has {word}"));
+            output.assert(words.contains(&word), &format!("the row {row:?} has {word}"));
         }
     }
 }
@@ -236,10 +240,9 @@ fn a_bare_environment_is_enough() {
     ];
     for environment in environments {
         for target in [&target, &card] {
-            let look =
-                environment.iter().fold(Look::at([target]), |look, (name, value)| look.env(name, value));
-            let seen = look.run().without_panic().code(0);
-            seen.must(seen.text().contains(&servers[0].pid().to_string()), "the answer is there");
+            let cmd = environment.iter().fold(Cmd::new([target]), |cmd, (name, value)| cmd.env(name, value));
+            let output = cmd.run().without_panic().code(0);
+            output.assert(output.text().contains(&servers[0].pid().to_string()), "the answer is there");
         }
     }
 }

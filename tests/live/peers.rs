@@ -1,6 +1,6 @@
 //! The same machine seen by `ss`, and the habits of those who come from `ss`, `netstat` and `lsof`.
 
-use crate::stage::{Answer, Fixture, Look, Need, Steps, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, Steps, pids, port};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -104,15 +104,27 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
     let zoo = Zoo::stage();
     let wanted = by_ss("-tlnpH", &zoo.ports);
     assert!(wanted.len() >= 20, "only {} listeners staged", wanted.len());
-    let answer = Look::at(["-t"]).answer(0);
-    answer.seen.equal(by_allears(&answer, &zoo.ports), wanted.clone(), "listeners and pids of `ss -tlnpH`");
+    let answer = Cmd::new(["-t"]).answer(0);
+    answer.output.assert_eq(
+        by_allears(&answer, &zoo.ports),
+        wanted.clone(),
+        "listeners and pids of `ss -tlnpH`",
+    );
     let named: Vec<String> = zoo.ports.iter().map(|port| format!("tcp/{port}")).collect();
-    let asked = Look::at(named).answer(0);
-    asked.seen.equal(by_allears(&asked, &zoo.ports), wanted, "the same when asked port by port");
-    let portable = Look::at(["-t", "--reader", "netstat2"]).answer(0);
+    let requested = Cmd::new(named).answer(0);
+    requested.output.assert_eq(
+        by_allears(&requested, &zoo.ports),
+        wanted,
+        "the same when asked port by port",
+    );
+    let portable = Cmd::new(["-t", "--reader", "netstat2"]).answer(0);
     let portable = by_allears(&portable, &zoo.ports);
-    asked.seen.equal(by_allears(&asked, &zoo.ports), portable, "the same by the portable reader");
-    let again = Look::at(["-t"]).answer(0);
+    requested.output.assert_eq(
+        by_allears(&requested, &zoo.ports),
+        portable,
+        "the same by the portable reader",
+    );
+    let again = Cmd::new(["-t"]).answer(0);
     let mine = |answer: &Answer| -> Vec<Value> {
         let in_zoo = |one: &&Value| {
             one["port"]
@@ -122,7 +134,7 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
         };
         answer.listeners().iter().filter(in_zoo).cloned().collect()
     };
-    again.seen.equal(mine(&again), mine(&answer), "two looks in a row");
+    again.output.assert_eq(mine(&again), mine(&answer), "two looks in a row");
 }
 
 fn udp_sockets_equal_what_ss_tells() {
@@ -140,21 +152,21 @@ fn udp_sockets_equal_what_ss_tells() {
     }
     let wanted = by_ss("-ulnpH", &zoo.ports);
     assert_eq!(wanted.len(), 8, "UDP sockets staged");
-    let answer = Look::at(["-u"]).answer(0);
-    answer.seen.equal(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
+    let answer = Cmd::new(["-u"]).answer(0);
+    answer.output.assert_eq(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
 }
 
 fn a_multipath_listener_is_a_tcp_listener() {
     let port = port();
     let server = Fixture::start([format!("mptcp=127.0.0.1:{port}"), "fork=1".into()]);
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), server.family(), "holders");
-    answer.seen.equal(&answer.only()["unseen"], &Value::Null, "nothing unseen");
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), server.family(), "holders");
+    answer.output.assert_eq(&answer.only()["unseen"], &Value::Null, "nothing unseen");
 }
 
 /// Ports and protocols of an answer, of these ports alone.
 fn shown(arguments: &[&str], ports: &[u16]) -> Vec<(u64, String)> {
-    let answer = Look::at(arguments.iter().copied()).answer(0);
+    let answer = Cmd::new(arguments.iter().copied()).answer(0);
     let mut rows = Vec::new();
     for listener in answer.listeners() {
         let port = listener["port"].as_u64().unwrap_or_default();
@@ -173,8 +185,8 @@ fn habits_of_ss_and_netstat_are_understood() {
     let both = vec![tcp.clone(), udp.clone()];
     for habit in [&["-tulnp"][..], &["-ano"], &["-lnp"], &["-tuln"], &["-tulpn"], &["-l"], &["-P", "-n"]] {
         assert_eq!(shown(habit, &[port]), both, "TCP and UDP for {habit:?}");
-        let text = Look::at(habit.iter().copied()).run().code(0);
-        text.must(text.text().contains(&port.to_string()), "as text too");
+        let text = Cmd::new(habit.iter().copied()).run().code(0);
+        text.assert(text.text().contains(&port.to_string()), "as text too");
     }
     assert_eq!(shown(&["-tlnp"], &[port]), vec![tcp], "TCP for -tlnp");
     assert_eq!(shown(&["-ulnp"], &[port]), vec![udp], "UDP for -ulnp");
@@ -187,16 +199,16 @@ fn habits_of_lsof_are_understood() {
     for spec in specs {
         let spec = format!("{spec}:{port}");
         for habit in [&["-nP", "-i", &spec][..], &["-i", &spec], &["-nPi", &spec], &[&format!("-i{spec}")]] {
-            let answer = Look::at(habit.iter().copied()).answer(0);
-            answer.seen.equal(&answer.only()["port"], &json!(port), "port");
-            answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+            let answer = Cmd::new(habit.iter().copied()).answer(0);
+            answer.output.assert_eq(&answer.only()["port"], &json!(port), "port");
+            answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
         }
     }
     let listed = format!(":{port},{other}");
-    let answer = Look::at(["-i", &listed]).answer(0);
-    answer.seen.equal(answer.listeners().len(), 2, "a list of ports");
+    let answer = Cmd::new(["-i", &listed]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), 2, "a list of ports");
     for spec in ["udp", "6tcp", "tcp@127.0.0.2"] {
-        let seen = Look::at(["-nP".to_owned(), "-i".to_owned(), format!("{spec}:{port}")]).run().code(1);
-        seen.must(seen.text().contains("nothing listens"), "that is not there");
+        let output = Cmd::new(["-nP".to_owned(), "-i".to_owned(), format!("{spec}:{port}")]).run().code(1);
+        output.assert(output.text().contains("nothing listens"), "that is not there");
     }
 }

@@ -1,6 +1,6 @@
 //! `--probe`: what a connection says beside what the table says, and in how much time.
 
-use crate::stage::{Answer, Fixture, Look, Need, folder, in_own_network, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, folder, in_new_netns, pids, port};
 use crate::why_limits::{NFT, VETH, nft};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read as _};
@@ -26,9 +26,9 @@ const LATE: Duration = Duration::from_secs(30);
 /// A look with a probe: the document, and the probe of the one listener.
 #[track_caller]
 fn probed(target: &str) -> (Answer, Value) {
-    let answer = Look::at(["--probe", target]).answer(0);
+    let answer = Cmd::new(["--probe", target]).answer(0);
     let probe = answer.only().get("probe").cloned();
-    let probe = probe.unwrap_or_else(|| answer.seen.fail("key probe of the listener"));
+    let probe = probe.unwrap_or_else(|| answer.output.fail("key probe of the listener"));
     (answer, probe)
 }
 
@@ -45,12 +45,12 @@ fn holds_a_number(value: &Value) -> bool {
 #[track_caller]
 fn must_say(target: &str, word: &str) -> Answer {
     let (answer, probe) = probed(target);
-    answer.seen.must(probe.to_string().contains(word), &format!("the probe says {word}: {probe}"));
-    answer.seen.must(holds_a_number(&probe), &format!("and the time it took: {probe}"));
-    let text = Look::at(["--probe", target]).run().code(0);
-    text.must(text.text().contains(word), &format!("it says {word} in words"));
+    answer.output.assert(probe.to_string().contains(word), &format!("the probe says {word}: {probe}"));
+    answer.output.assert(holds_a_number(&probe), &format!("and the time it took: {probe}"));
+    let text = Cmd::new(["--probe", target]).run().code(0);
+    text.assert(text.text().contains(word), &format!("it says {word} in words"));
     let time = ["ms", "\u{b5}s", "us", " s"].iter().any(|unit| text.text().contains(unit));
-    text.must(time, "with the time it took");
+    text.assert(time, "with the time it took");
     answer
 }
 
@@ -58,7 +58,7 @@ fn a_listener_that_accepts_is_told() {
     for address in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port())]);
         let answer = must_say(&format!("tcp/{}", server.port()), "accepts");
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     }
 }
 
@@ -72,40 +72,40 @@ fn full(ports: &[u16]) -> Fixture {
 fn a_full_queue_is_silence() {
     let server = full(&[port()]);
     let answer = must_say(&format!("tcp/{}", server.port()), "silent");
-    answer.seen.must(answer.seen.took >= Duration::from_millis(900), "it has a second to answer");
-    answer.seen.must(answer.seen.took < LATE, "and no more");
-    answer.seen.equal(&answer.only()["queue"]["waiting"], &json!(1), "queue.waiting");
-    let text = Look::at(["--probe".to_owned(), format!("tcp/{}", server.port())]).run().code(0);
-    let told = (text.text().to_owned() + &text.errors()).to_lowercase();
-    let explained = told.contains("queue") || told.contains("backlog");
-    text.must(explained, "why a listener does not answer is explained");
+    answer.output.assert(answer.output.took >= Duration::from_millis(900), "it has a second to answer");
+    answer.output.assert(answer.output.took < LATE, "and no more");
+    answer.output.assert_eq(&answer.only()["queue"]["waiting"], &json!(1), "queue.waiting");
+    let text = Cmd::new(["--probe".to_owned(), format!("tcp/{}", server.port())]).run().code(0);
+    let reported = text.both_streams().to_lowercase();
+    let explained = reported.contains("queue") || reported.contains("backlog");
+    text.assert(explained, "why a listener does not answer is explained");
 }
 
 fn silence_does_not_add_up() {
     let ports: Vec<u16> = (0..40).map(|_| port()).collect();
     let _server = full(&ports);
     let targets: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
-    let answer = Look::at(["--probe", &targets.join(",")]).answer(0);
-    answer.seen.equal(answer.listeners().len(), ports.len(), "listeners");
+    let answer = Cmd::new(["--probe", &targets.join(",")]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), ports.len(), "listeners");
     for listener in answer.listeners() {
-        answer.seen.must(listener["probe"].to_string().contains("silent"), "each is silent");
+        answer.output.assert(listener["probe"].to_string().contains("silent"), "each is silent");
     }
-    answer.seen.must(answer.seen.took < LATE, "they are given a second together");
+    answer.output.assert(answer.output.took < LATE, "they are given a second together");
 }
 
 fn a_listener_can_refuse() {
-    in_own_network(|| {
+    in_new_netns(|| {
         // Whoever connects is told that nobody is there, which the table knows nothing of.
         nft("add table ip t; add chain ip t c { type filter hook input priority 0; }; \
              add rule ip t c tcp dport 8080 reject with tcp reset");
         let server = Fixture::start(["tcp=127.0.0.1:8080"]);
         let answer = must_say("tcp/8080", "refuses");
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     });
 }
 
 fn a_listener_of_one_device_does_not_accept() {
-    in_own_network(|| {
+    in_new_netns(|| {
         // It listens on every address, but only to what comes by a device that loopback is not.
         let _server = Fixture::start([
             "run=ip link add x0 type veth peer name x1",
@@ -115,10 +115,10 @@ fn a_listener_of_one_device_does_not_accept() {
         ]);
         let (answer, probe) = probed("tcp/8080");
         let refuses = probe.is_null() || probe.to_string().contains("refuses");
-        answer.seen.must(refuses, "a refusal, or no attempt where none can reach it");
-        let text = Look::at(["--probe", "tcp/8080"]).run().code(0);
+        answer.output.assert(refuses, "a refusal, or no attempt where none can reach it");
+        let text = Cmd::new(["--probe", "tcp/8080"]).run().code(0);
         let explained = text.text().lines().any(|line| line.contains("probe") && line.contains("x0"));
-        text.must(explained, "why is explained where the probe is told");
+        text.assert(explained, "why is explained where the probe is told");
     });
 }
 
@@ -127,12 +127,12 @@ fn udp_is_not_probed() {
     let server = UdpSocket::bind(("127.0.0.1", port)).expect("a UDP server");
     server.set_nonblocking(true).expect("do not wait for messages");
     let (answer, probe) = probed(&format!("udp/{port}"));
-    answer.seen.equal(&probe, &json!(null), "probe");
+    answer.output.assert_eq(&probe, &json!(null), "probe");
     let came = server.recv(&mut [0; 1]).map_err(|error| error.kind());
-    answer.seen.equal(came, Err(ErrorKind::WouldBlock), "nothing was sent");
-    let text = Look::at(["--probe".to_owned(), format!("udp/{port}")]).run().code(0);
+    answer.output.assert_eq(came, Err(ErrorKind::WouldBlock), "nothing was sent");
+    let text = Cmd::new(["--probe".to_owned(), format!("udp/{port}")]).run().code(0);
     let denied = ["accepts", "refuses", "silent"].iter().any(|word| text.text().contains(word));
-    text.must(!denied, "nothing is said of what was not tried");
+    text.assert(!denied, "nothing is said of what was not tried");
 }
 
 fn nothing_is_said_to_whom_it_probes() {
@@ -140,26 +140,26 @@ fn nothing_is_said_to_whom_it_probes() {
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     let (answer, _) = probed(&format!("tcp/{port}"));
     let (mut connection, peer) = server.accept().expect("the probe connected");
-    answer.seen.must(peer.ip().is_loopback(), "from loopback");
+    answer.output.assert(peer.ip().is_loopback(), "from loopback");
     connection.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
     let mut bytes = Vec::new();
     // An end or a reset; either way not a byte.
     let _how_it_ended = connection.read_to_end(&mut bytes);
-    answer.seen.equal(bytes, Vec::<u8>::new(), "what the probe said");
+    answer.output.assert_eq(bytes, Vec::<u8>::new(), "what the probe said");
     server.set_nonblocking(true).expect("do not wait for connections");
     let more = server.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.seen.equal(more, Err(ErrorKind::WouldBlock), "it connects once");
+    answer.output.assert_eq(more, Err(ErrorKind::WouldBlock), "it connects once");
 }
 
 fn nobody_is_called_unasked() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     server.set_nonblocking(true).expect("do not wait for connections");
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let came = server.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.seen.equal(came, Err(ErrorKind::WouldBlock), "nobody connects without --probe");
+    answer.output.assert_eq(came, Err(ErrorKind::WouldBlock), "nobody connects without --probe");
     let probe = answer.only().get("probe").cloned().unwrap_or_default();
-    answer.seen.equal(&probe, &json!(null), "and nothing is told of a probe");
+    answer.output.assert_eq(&probe, &json!(null), "and nothing is told of a probe");
 }
 
 fn a_saved_snapshot_is_not_probed() {
@@ -167,12 +167,12 @@ fn a_saved_snapshot_is_not_probed() {
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     server.set_nonblocking(true).expect("do not wait for connections");
     let saved = folder().join("snapshot-to-probe.json");
-    let snapshot = Look::at(["--json".to_owned(), format!("tcp/{port}")]).run().code(0);
+    let snapshot = Cmd::new(["--json".to_owned(), format!("tcp/{port}")]).run().code(0);
     std::fs::write(&saved, &snapshot.stdout).expect("save a snapshot");
     let saved = saved.to_str().expect("a path in text");
-    let seen = Look::at(["--from", saved, "--probe", &format!("tcp/{port}")]).run().without_panic();
+    let output = Cmd::new(["--from", saved, "--probe", &format!("tcp/{port}")]).run().without_panic();
     let came = server.accept().map(|_| ()).map_err(|error| error.kind());
-    seen.equal(came, Err(ErrorKind::WouldBlock), "what was saved may be another machine's");
+    output.assert_eq(came, Err(ErrorKind::WouldBlock), "what was saved may be another machine's");
 }
 
 fn another_network_is_not_probed_from_here() {
@@ -180,11 +180,11 @@ fn another_network_is_not_probed_from_here() {
     let _elsewhere = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
     let here = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     here.set_nonblocking(true).expect("do not wait for connections");
-    let answer = Look::at(["--probe".to_owned(), "--all-namespaces".into(), format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(answer.listeners().len(), 2, "listeners");
+    let answer = Cmd::new(["--probe".to_owned(), "--all-namespaces".into(), format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), 2, "listeners");
     let own = answer.listeners().iter().filter(|one| one["probe"].to_string().contains("accepts")).count();
-    answer.seen.must(own >= 1, "the one that is here accepts");
+    answer.output.assert(own >= 1, "the one that is here accepts");
     here.accept().expect("the probe of the one that is here");
     let more = here.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.seen.equal(more, Err(ErrorKind::WouldBlock), "the other was not looked for here");
+    answer.output.assert_eq(more, Err(ErrorKind::WouldBlock), "the other was not looked for here");
 }

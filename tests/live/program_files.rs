@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::stage::{Fixture, Look, Need, Seen, Steps, copy_of, fixture_program, folder, ordinary_user, port};
+use crate::support::{
+    Cmd, Fixture, Need, Output, Steps, copy_of, fixture_program, folder, ordinary_user, port,
+};
 use serde_json::{Value, json};
 
 cases![
@@ -25,10 +27,10 @@ fn server(name: &str) -> (Fixture, PathBuf, u16) {
 }
 
 /// The only holder of a port, and the card of the same moment.
-fn looked_at(port: u16) -> (Value, Seen) {
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+fn looked_at(port: u16) -> (Value, Output) {
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only()).clone();
-    (holder, Look::at([format!("tcp/{port}")]).run().code(0))
+    (holder, Cmd::new([format!("tcp/{port}")]).run().code(0))
 }
 
 fn path(path: &Path) -> Value {
@@ -39,29 +41,29 @@ fn path(path: &Path) -> Value {
 fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
     let (holder, card) = looked_at(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(change), program), "{holder}");
-    card.must(card.text().contains(words), words);
+    card.assert(card.text().contains(words), words);
     let other = Fixture::start(["tcp=127.0.0.1:0"]);
-    let table = Look::at([format!("tcp/{port},tcp/{}", other.port())]).run().code(0);
+    let table = Cmd::new([format!("tcp/{port},tcp/{}", other.port())]).run().code(0);
     let mark = match change {
         "memory" => "(program in memory",
         "deleted" => "(program removed or replaced",
         change => &format!("(program {change}"),
     };
-    table.must(table.text().contains(mark), mark);
+    table.assert(table.text().contains(mark), mark);
     let saved = folder().join(format!("program-{port}.json"));
-    let document = Look::at(["--json", &format!("tcp/{port}")]).run().code(0);
+    let document = Cmd::new(["--json", &format!("tcp/{port}")]).run().code(0);
     std::fs::write(&saved, &document.stdout).expect("save a snapshot");
     let from = saved.to_str().expect("paths of tests are text");
-    let again = Look::at(["--from", from, &format!("tcp/{port}")]).answer(0);
+    let again = Cmd::new(["--from", from, &format!("tcp/{port}")]).answer(0);
     let read = again.only_holder(again.only());
-    again.seen.equal(&read["executable_change"], &json!(change), "read again");
+    again.output.assert_eq(&read["executable_change"], &json!(change), "read again");
 }
 
 fn a_removed_program_is_reported() {
     let (_server, program, port) = server("removed-program");
     let (holder, card) = looked_at(port);
     assert_eq!(holder["executable_change"], json!(null), "before");
-    card.must(!card.text().contains("removed since"), "no word of it before");
+    card.assert(!card.text().contains("removed since"), "no word of it before");
     std::fs::remove_file(&program).expect("remove a program");
     must_be_told(
         port,
@@ -71,8 +73,12 @@ fn a_removed_program_is_reported() {
     );
     // By another user's eyes its file is not known at all.
     if ordinary_user().is_some() {
-        let answer = Look::at([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
-        answer.seen.equal(answer.only()["holders"].as_array().map(Vec::len), Some(0), "an unseen holder");
+        let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
+        answer.output.assert_eq(
+            answer.only()["holders"].as_array().map(Vec::len),
+            Some(0),
+            "an unseen holder",
+        );
     }
 }
 
@@ -97,7 +103,7 @@ fn a_program_that_is_back_is_no_change() {
     std::fs::hard_link(&aside, &program).expect("link it back");
     let (holder, card) = looked_at(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &path(&program)));
-    card.must(!card.text().contains("since it started"), "no change");
+    card.assert(!card.text().contains("since it started"), "no change");
 }
 
 fn a_name_that_ends_as_the_kernel_ends_it_is_no_change() {
@@ -143,9 +149,9 @@ fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
         .start();
     std::fs::remove_file(&program).expect("remove a program");
     std::fs::set_permissions(&door, std::fs::Permissions::from_mode(0o700)).expect("shut the folder");
-    let answer = Look::at([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&holder["executable_change"], &json!("deleted"), "removed or replaced");
+    answer.output.assert_eq(&holder["executable_change"], &json!("deleted"), "removed or replaced");
 }
 
 /// The beginning of a launcher that mounts a file system of its own and runs a copy of the program there.
@@ -215,8 +221,8 @@ fn a_removed_script_is_reported() {
             (&holder["script_change"], &holder["executable_change"]),
             (&json!("removed"), &json!(null))
         );
-        let told = format!("{}, which was removed since it started", script.display());
-        card.must(card.text().contains(&told), &told);
+        let reported = format!("{}, which was removed since it started", script.display());
+        card.assert(card.text().contains(&reported), &reported);
     });
     child.kill().expect("end python3");
     child.wait().expect("reap python3");

@@ -1,7 +1,8 @@
 //! The project behind a process: its folder, what is checked out there, and what the interpreter runs.
 
-use crate::stage::{
-    Answer, Fixture, Look, Need, Seen, Steps, copy_of, decoded, fixture_program, folder, ordinary_user, port,
+use crate::support::{
+    Answer, Cmd, Fixture, Need, Output, Steps, copy_of, decode_base64, fixture_program, folder,
+    ordinary_user, port,
 };
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -79,21 +80,21 @@ fn project_at(directory: &Path) -> Value {
 }
 
 fn project_of(port: u16) -> Value {
-    let answer = look(port);
+    let answer = scan(port);
     answer.only_holder(answer.only())["project"].clone()
 }
 
-fn look(port: u16) -> Answer {
-    Look::at([format!("tcp/{port}")]).answer(0)
+fn scan(port: u16) -> Answer {
+    Cmd::new([format!("tcp/{port}")]).answer(0)
 }
 
-fn card(port: u16) -> Seen {
-    Look::at([format!("tcp/{port}")]).run().code(0)
+fn card(port: u16) -> Output {
+    Cmd::new([format!("tcp/{port}")]).run().code(0)
 }
 
 /// The line of a card with this label.
 #[track_caller]
-fn line<'a>(card: &'a Seen, label: &str) -> &'a str {
+fn line<'a>(card: &'a Output, label: &str) -> &'a str {
     let found = card.text().lines().find(|line| line.trim_start().starts_with(label));
     found.unwrap_or_else(|| card.fail(&format!("no line {label}")))
 }
@@ -108,11 +109,11 @@ fn a_branch_is_told_by_the_repository_above_the_project() {
     let card = card(port);
     // The folder is the working directory itself; the branch is shown all the same.
     let shown = format!("project    {} (package.json), branch feature/cart", web.display());
-    card.equal(line(&card, "project").trim(), shown.as_str(), "the project's line");
-    let table = Look::at(["--columns", "port,branch", "--no-header", &format!("tcp/{port}")]).run().code(0);
-    table.equal(table.text().trim(), format!("{port}  feature/cart").as_str(), "the column");
-    let rows = Look::at(["--csv", "--columns", "branch,project", &format!("tcp/{port}")]).run().code(0);
-    rows.equal(rows.text(), format!("branch,project\nfeature/cart,{}\n", web.display()).as_str(), "CSV");
+    card.assert_eq(line(&card, "project").trim(), shown.as_str(), "the project's line");
+    let table = Cmd::new(["--columns", "port,branch", "--no-header", &format!("tcp/{port}")]).run().code(0);
+    table.assert_eq(table.text().trim(), format!("{port}  feature/cart").as_str(), "the column");
+    let rows = Cmd::new(["--csv", "--columns", "branch,project", &format!("tcp/{port}")]).run().code(0);
+    rows.assert_eq(rows.text(), format!("branch,project\nfeature/cart,{}\n", web.display()).as_str(), "CSV");
     git(&root, &["checkout", "--quiet", "-b", "other"]);
     assert_eq!(project_of(port)["branch"], "other", "what is checked out now");
     assert_eq!(project_at(&root)["marker"], ".git");
@@ -129,7 +130,7 @@ fn an_added_worktree_is_named() {
     let project = project_of(port);
     assert_eq!((&project["branch"], &project["worktree"]), (&json!("fix/one"), &json!("fix-1")));
     let card = card(port);
-    card.must(line(&card, "project").ends_with("(package.json), branch fix/one, worktree fix-1"), "both");
+    card.assert(line(&card, "project").ends_with("(package.json), branch fix/one, worktree fix-1"), "both");
     let project = project_at(&root);
     assert_eq!((&project["branch"], &project["worktree"]), (&json!("main"), &json!(null)));
 }
@@ -141,7 +142,7 @@ fn a_commit_without_a_branch_is_told_as_one() {
     let (_server, port) = listen_in(&root);
     assert_eq!(project_of(port)["branch"], commit[..10]);
     let card = card(port);
-    card.must(line(&card, "project").ends_with(&format!("(.git), commit {}", &commit[..10])), "a commit");
+    card.assert(line(&card, "project").ends_with(&format!("(.git), commit {}", &commit[..10])), "a commit");
     // A branch may be called like a commit.
     git(&root, &["checkout", "--quiet", "-b", "0123456789"]);
     assert_eq!(project_of(port)["branch"], "heads/0123456789");
@@ -204,13 +205,13 @@ fn a_fifo_in_the_place_of_head_holds_nothing_up() {
     let (root, head) = without_head();
     nix::unistd::mkfifo(&head, nix::sys::stat::Mode::S_IRWXU).expect("make a FIFO");
     let (_server, port) = listen_in(&root);
-    let answer = look(port);
+    let answer = scan(port);
     let project = answer.only_holder(answer.only())["project"].clone();
-    answer.seen.equal(&project["branch"], &json!(null), "branch");
-    answer.seen.equal(&project["marker"], &json!(".git"), "the folder is found all the same");
+    answer.output.assert_eq(&project["branch"], &json!(null), "branch");
+    answer.output.assert_eq(&project["marker"], &json!(".git"), "the folder is found all the same");
     // Whatever waits is left behind after a time, with a gap.
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-    answer.seen.must(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
+    answer.output.assert(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
 }
 
 fn a_head_that_may_not_be_read_is_no_branch() {
@@ -220,10 +221,10 @@ fn a_head_that_may_not_be_read_is_no_branch() {
     let port = port();
     let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).directory(&root).user(ordinary_user());
     let _server = steps.start();
-    let answer = Look::at([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
     let project = &answer.only_holder(answer.only())["project"];
     let wanted = json!({"directory": root, "marker": ".git", "branch": null, "worktree": null});
-    answer.seen.equal(project, &wanted, "the folder alone");
+    answer.output.assert_eq(project, &wanted, "the folder alone");
 }
 
 fn names_that_are_not_utf8_keep_their_bytes() {
@@ -234,11 +235,15 @@ fn names_that_are_not_utf8_keep_their_bytes() {
     let (_server, port) = listen_in(&root);
     let project = project_of(port);
     assert_eq!(project["branch"], "b\u{fffd}\u{202e}m");
-    assert_eq!(decoded(&project["branch_bytes"]), b"b\xfe\xe2\x80\xaem");
-    assert_eq!(decoded(&project["directory_bytes"]), root.as_os_str().as_bytes());
+    assert_eq!(decode_base64(&project["branch_bytes"]), b"b\xfe\xe2\x80\xaem");
+    assert_eq!(decode_base64(&project["directory_bytes"]), root.as_os_str().as_bytes());
     let card = card(port);
-    card.equal(crate::stage::live_character(card.text()), None, "a character that a terminal would act upon");
-    card.must(line(&card, "project").ends_with(r"branch b\xfe\u{202e}m"), "the branch is shown");
+    card.assert_eq(
+        crate::support::control_character(card.text()),
+        None,
+        "a character that a terminal would act upon",
+    );
+    card.assert(line(&card, "project").ends_with(r"branch b\xfe\u{202e}m"), "the branch is shown");
 }
 
 fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
@@ -250,10 +255,10 @@ fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
     let port = port();
     let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]);
     let _server = steps.through(["unshare", "--mount", "sh", "-c", inside, path]).start();
-    let answer = look(port);
+    let answer = scan(port);
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&holder["directory"], &json!(path), "the path is the same");
-    answer.seen.equal(&holder["project"], &json!(null), "the folder is another");
+    answer.output.assert_eq(&holder["directory"], &json!(path), "the path is the same");
+    answer.output.assert_eq(&holder["project"], &json!(null), "the folder is another");
 }
 
 /// A listener whose command line is that of another program.
@@ -269,30 +274,30 @@ fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
 /// What each form says: JSON, the card's first line after "held by", the table's last column.
 #[track_caller]
 fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
-    let answer = look(port);
-    answer.seen.equal(&answer.only_holder(answer.only())["script"], &script, "script");
+    let answer = scan(port);
+    answer.output.assert_eq(&answer.only_holder(answer.only())["script"], &script, "script");
     let card = card(port);
     let first = card.text().lines().next().unwrap_or_default();
-    card.must(first.contains(&format!(" is held by {held_by}")), held_by);
+    card.assert(first.contains(&format!(" is held by {held_by}")), held_by);
     let table =
-        Look::at(["--no-header", "--wide", "--columns", "what", &format!("tcp/{port}")]).run().code(0);
+        Cmd::new(["--no-header", "--wide", "--columns", "what", &format!("tcp/{port}")]).run().code(0);
     let what = match script.as_str() {
         Some(script) => format!("{}  ({script})", directory.display()),
         None => directory.display().to_string(),
     };
-    table.equal(table.text().trim(), what.as_str(), "the row's last column");
+    table.assert_eq(table.text().trim(), what.as_str(), "the row's last column");
     let column =
-        Look::at(["--csv", "--no-header", "--columns", "script", &format!("tcp/{port}")]).run().code(0);
+        Cmd::new(["--csv", "--no-header", "--columns", "script", &format!("tcp/{port}")]).run().code(0);
     // A field without anything in it is quoted where it is the only one.
-    column.equal(column.text().trim().trim_matches('"'), script.as_str().unwrap_or_default(), "CSV");
+    column.assert_eq(column.text().trim().trim_matches('"'), script.as_str().unwrap_or_default(), "CSV");
 }
 
 fn a_tool_stands_in_the_place_of_its_interpreter() {
     let place = place();
     let (server, port) = as_if("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
     says(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
-    let by_name = Look::at(["--command", "node", &format!("tcp/{port}")]).answer(0);
-    by_name.seen.equal(by_name.listeners().len(), 1, "found by the interpreter's name as before");
+    let by_name = Cmd::new(["--command", "node", &format!("tcp/{port}")]).answer(0);
+    by_name.output.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
 }
 
 fn a_jar_stands_in_the_place_of_java() {
@@ -325,7 +330,7 @@ fn what_cargo_runs_is_told_by_the_parent() {
     // A shell under the name of cargo, which starts the program and waits for it.
     let cargo = copy_of(&PathBuf::from("/bin/sh").canonicalize().expect("a shell"), Some("cargo"));
     let cargo = cargo.to_str().expect("a path of this test");
-    let port = crate::stage::port();
+    let port = crate::support::port();
     let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program).directory(&build);
     let server = steps.through([cargo, "-c", r#""$0" "$@"; exit $?"#]).start();
     says(port, &build, json!("cargo run"), &format!("cargo run (shop, pid {}", server.pid()));
@@ -354,5 +359,5 @@ fn the_web_server_of_python_is_told() {
     let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it says the port");
     says(port, &place, json!("python -m http.server"), "python -m http.server (python3");
     let card = card(port);
-    card.must(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");
+    card.assert(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");
 }

@@ -1,6 +1,6 @@
 //! Names of the machine's own services file, beside those of the IANA registry.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, folder, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, pids, port};
 use serde_json::json;
 
 cases![
@@ -36,71 +36,75 @@ fn names_of_the_services_file_are_targets() {
     let launcher = with_services("own", Some(&format!("shop-db\t{port}/tcp\tshop.alias  # ours\n")));
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for target in ["shop-db", "SHOP-DB", "shop.alias", "tcp/shop-db", "127.0.0.1:shop-db", ":shop-db"] {
-        let answer = Look::at([target]).through(launcher.clone()).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], target);
-        let asked = &answer.document["asked"][0]["targets"][0];
-        answer.seen.equal(&asked["ports"], &json!([port, port]), "ports asked for");
-        answer.seen.equal(
-            &asked["service_file"],
+        let answer = Cmd::new([target]).through(launcher.clone()).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], target);
+        let requested = &answer.document["asked"][0]["targets"][0];
+        answer.output.assert_eq(&requested["ports"], &json!([port, port]), "ports asked for");
+        answer.output.assert_eq(
+            &requested["service_file"],
             &json!("/etc/services"),
             "who says what the name stands for",
         );
-        answer.seen.equal(answer.seen.errors().as_str(), "", "standard error beside a JSON document");
+        answer.output.assert_eq(answer.output.errors().as_str(), "", "standard error beside a JSON document");
     }
-    Look::at(["-i", ":shop-db"]).through(launcher.clone()).answer(0).only();
-    let why = Answer::of(Look::at(["why", "--json", "shop-db"]).through(launcher.clone()).run().code(1));
-    why.seen.equal(&why.document["target"]["port"], &json!(port), "port");
-    let udp = Look::at(["udp/shop-db"]).through(launcher.clone()).run().code(2);
-    udp.must(udp.errors().contains(&format!("tcp/{port}")), "the protocol that has it is told");
+    Cmd::new(["-i", ":shop-db"]).through(launcher.clone()).answer(0).only();
+    let why = Answer::parse(Cmd::new(["why", "--json", "shop-db"]).through(launcher.clone()).run().code(1));
+    why.output.assert_eq(&why.document["target"]["port"], &json!(port), "port");
+    let udp = Cmd::new(["udp/shop-db"]).through(launcher.clone()).run().code(2);
+    udp.assert(udp.errors().contains(&format!("tcp/{port}")), "the protocol that has it is told");
     drop(server);
-    let nothing = Look::at(["shop-db"]).through(launcher).run().code(1);
+    let nothing = Cmd::new(["shop-db"]).through(launcher).run().code(1);
     let answer = format!("nothing listens on tcp port {port} (shop-db by /etc/services)");
-    nothing.must(nothing.text().contains(&answer), "the answer says what the name was taken for, and why");
+    nothing.assert(nothing.text().contains(&answer), "the answer says what the name was taken for, and why");
 }
 
 fn the_services_file_counts_where_it_differs() {
     let port = port();
     let launcher = with_services("other", Some(&format!("postgresql {port}/tcp\n")));
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    let answer = Look::at(["postgresql"]).through(launcher.clone()).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
-    let text = Look::at(["postgresql"]).through(launcher.clone()).run().code(0);
+    let answer = Cmd::new(["postgresql"]).through(launcher.clone()).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    let text = Cmd::new(["postgresql"]).through(launcher.clone()).run().code(0);
     let note = "postgresql means what /etc/services says of it; in the IANA registry it is port 5432";
-    text.must(text.errors().contains(note), "people are told which of the two counts");
-    let about = Look::at(["about", "postgresql"]).through(launcher.clone()).run().code(0);
-    about
-        .must(about.text().contains(&port.to_string()) && about.errors().contains(note), "about says it too");
-    let registry = Look::at(["ssh"]).through(launcher).run();
-    registry
-        .must(!registry.errors().contains("/etc/services"), "names that it does not have are the registry's");
+    text.assert(text.errors().contains(note), "people are told which of the two counts");
+    let about = Cmd::new(["about", "postgresql"]).through(launcher.clone()).run().code(0);
+    about.assert(
+        about.text().contains(&port.to_string()) && about.errors().contains(note),
+        "about says it too",
+    );
+    let registry = Cmd::new(["ssh"]).through(launcher).run();
+    registry.assert(
+        !registry.errors().contains("/etc/services"),
+        "names that it does not have are the registry's",
+    );
 }
 
 fn the_services_file_takes_no_protocol_away() {
     let launcher = with_services("same", Some("domain 53/udp\n"));
-    let answer = Look::at(["domain"]).through(launcher.clone()).run();
+    let answer = Cmd::new(["domain"]).through(launcher.clone()).run();
     let document: serde_json::Value =
-        serde_json::from_slice(&Look::at(["--json", "domain"]).through(launcher).run().stdout).expect("JSON");
+        serde_json::from_slice(&Cmd::new(["--json", "domain"]).through(launcher).run().stdout).expect("JSON");
     let targets = document["asked"][0]["targets"].as_array().cloned().unwrap_or_default();
     let protocols: Vec<_> = targets.iter().map(|target| target["protocol"].clone()).collect();
-    answer.must(protocols.contains(&json!(null)), "TCP and UDP alike, as the registry has it");
-    answer.must(!answer.errors().contains("/etc/services"), "nothing differs");
+    answer.assert(protocols.contains(&json!(null)), "TCP and UDP alike, as the registry has it");
+    answer.assert(!answer.errors().contains("/etc/services"), "nothing differs");
 }
 
 fn a_name_of_no_service_is_a_mistake() {
     let launcher = with_services("unknown", Some("shop-db 15432/tcp\n"));
-    let slip = Look::at(["shop-bd"]).through(launcher.clone()).run().code(2);
-    slip.must(slip.errors().contains("services file"), "both lists are named");
-    slip.must(slip.errors().contains("perhaps shop-db"), "the nearest name of the file is suggested");
-    let unknown = Look::at(["no-such-service-at-all"]).through(launcher).run().code(2);
-    unknown.must(unknown.errors().contains("IANA registry"), "both lists are named");
+    let slip = Cmd::new(["shop-bd"]).through(launcher.clone()).run().code(2);
+    slip.assert(slip.errors().contains("services file"), "both lists are named");
+    slip.assert(slip.errors().contains("perhaps shop-db"), "the nearest name of the file is suggested");
+    let unknown = Cmd::new(["no-such-service-at-all"]).through(launcher).run().code(2);
+    unknown.assert(unknown.errors().contains("IANA registry"), "both lists are named");
 }
 
 fn an_absent_services_file_is_no_gap() {
     let launcher = with_services("absent", None);
-    let known = Look::at(["--json", "ssh"]).through(launcher.clone()).run();
-    known.must(known.errors().is_empty(), "the registry alone is enough");
-    let unknown = Look::at(["shop-db"]).through(launcher).run().code(2);
-    unknown.must(!unknown.errors().contains("cannot be read"), "no file is no failure");
+    let known = Cmd::new(["--json", "ssh"]).through(launcher.clone()).run();
+    known.assert(known.errors().is_empty(), "the registry alone is enough");
+    let unknown = Cmd::new(["shop-db"]).through(launcher).run().code(2);
+    unknown.assert(!unknown.errors().contains("cannot be read"), "no file is no failure");
 }
 
 fn an_unreadable_services_file_is_said() {
@@ -110,8 +114,8 @@ fn an_unreadable_services_file_is_said() {
     let nobody = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()];
     launcher.push("setpriv".to_owned());
     launcher.extend(nobody);
-    let unknown = Look::at(["shop-db"]).through(launcher.clone()).run().code(2);
-    unknown.must(unknown.errors().contains("/etc/services cannot be read"), "the reason is told");
-    let known = Look::at(["--json", "ssh"]).through(launcher).run();
-    known.must(!known.stdout.is_empty(), "the registry's names stay");
+    let unknown = Cmd::new(["shop-db"]).through(launcher.clone()).run().code(2);
+    unknown.assert(unknown.errors().contains("/etc/services cannot be read"), "the reason is told");
+    let known = Cmd::new(["--json", "ssh"]).through(launcher).run();
+    known.assert(!known.stdout.is_empty(), "the registry's names stay");
 }

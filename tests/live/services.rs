@@ -1,8 +1,8 @@
 //! The service behind a process: socket units of a real systemd, units by their cgroups, and what started a process,
 //! by real supervisors.
 
-use crate::stage::{
-    Answer, Fixture, Look, NOBODY, Need, Systemd, copy_of, fixture_program, folder, port, until,
+use crate::support::{
+    Answer, Cmd, Fixture, NOBODY, Need, Systemd, copy_of, fixture_program, folder, port, until,
 };
 use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
@@ -43,20 +43,20 @@ fn systemd_tells_what_its_socket_units_start() {
         ] {
             // A machine that is busy may take longer to answer than is waited for, which a gap says.
             let answer = until(|| {
-                let answer = Look::at([target]).through(systemd.look(launcher)).answer(0);
+                let answer = Cmd::new([target]).through(systemd.launcher(launcher)).answer(0);
                 let late = answer.document["gaps"].to_string().contains("\"services\"");
                 (!late).then_some(answer)
             });
             let Some(answer) = answer else { panic!("systemd never answered in time") };
-            answer.seen.equal(&answer.only()["service"], &wanted(name, activates), "service");
+            answer.output.assert_eq(&answer.only()["service"], &wanted(name, activates), "service");
         }
     }
-    let look = || Look::at(["tcp/4711"]).through(systemd.look(&[]));
-    let card = look().run().code(0);
-    card.must(card.text().contains("named.socket, starts other.service"), "the card names both");
-    let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
-    why.must(why.text().contains("systemctl stop -- named.socket frees the port"), "what frees it");
-    why.must(!why.text().contains("list-sockets"), "nobody has to look for the unit");
+    let cmd = || Cmd::new(["tcp/4711"]).through(systemd.launcher(&[]));
+    let card = cmd().run().code(0);
+    card.assert(card.text().contains("named.socket, starts other.service"), "the card names both");
+    let why = Cmd::new(["why", "4711"]).through(systemd.launcher(&[])).run().code(1);
+    why.assert(why.text().contains("systemctl stop -- named.socket frees the port"), "what frees it");
+    why.assert(!why.text().contains("list-sockets"), "nobody has to look for the unit");
 
     // Somebody connects: the service is started, and has the port as well.
     let connect = "exec 5<>/dev/tcp/127.0.0.1/4711";
@@ -64,18 +64,22 @@ fn systemd_tells_what_its_socket_units_start() {
     let connected = Command::new(&launcher[0]).args(&launcher[1..]).args(["bash", "-c", connect]).status();
     assert!(connected.is_ok_and(|status| status.success()), "connect");
     let answer = until(|| {
-        let answer = look().answer(0);
+        let answer = cmd().answer(0);
         let started =
-            crate::stage::holders(answer.only()).get(1).is_some_and(|holder| holder["name"] == "sleep");
+            crate::support::holders(answer.only()).get(1).is_some_and(|holder| holder["name"] == "sleep");
         started.then_some(answer)
     });
     let answer = answer.expect("the service is started");
-    let started = &crate::stage::holders(answer.only())[1];
-    answer.seen.equal(&started["service"]["name"], &json!("other.service"), "service of the second holder");
-    answer.seen.equal(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
-    let why = Look::at(["why", "4711"]).through(systemd.look(&[])).run().code(1);
+    let started = &crate::support::holders(answer.only())[1];
+    answer.output.assert_eq(
+        &started["service"]["name"],
+        &json!("other.service"),
+        "service of the second holder",
+    );
+    answer.output.assert_eq(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
+    let why = Cmd::new(["why", "4711"]).through(systemd.launcher(&[])).run().code(1);
     let stop = "systemctl stop -- named.socket other.service frees the port";
-    why.must(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
+    why.assert(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
 }
 
 fn files_tell_what_a_socket_unit_starts() {
@@ -83,19 +87,19 @@ fn files_tell_what_a_socket_unit_starts() {
     let name = format!("allears-live-{}", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{name}.socket"));
     let _server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
-    let told = |text: &str| {
+    let reported = |text: &str| {
         let unit = "mount -t tmpfs none /run && mkdir -p /run/systemd/system && printf \"$1\" > \"$2\" && shift 2 && exec \"$@\"";
         let file = format!("/run/systemd/system/{name}.socket");
         let launcher = ["unshare", "--mount", "sh", "-c", unit, "sh", text, &file];
-        let answer = Look::at([format!("tcp/{port}")]).through(launcher).answer(0);
+        let answer = Cmd::new([format!("tcp/{port}")]).through(launcher).answer(0);
         let service = answer.only()["service"].clone();
-        answer.seen.equal(&service["name"], &json!(format!("{name}.socket")), "name");
+        answer.output.assert_eq(&service["name"], &json!(format!("{name}.socket")), "name");
         service["activates"].clone()
     };
-    assert_eq!(told("[Socket]\\nService=other.service\\n"), json!("other.service"));
-    assert_eq!(told("[Socket]\\nListenStream=1\\n"), json!(format!("{name}.service")));
-    assert_eq!(told("[Socket]\\nAccept=yes\\n"), json!(format!("{name}@.service")));
-    assert_eq!(told("[Socket]\\nService=%%i.service\\n"), json!(null), "a specifier is not guessed at");
+    assert_eq!(reported("[Socket]\\nService=other.service\\n"), json!("other.service"));
+    assert_eq!(reported("[Socket]\\nListenStream=1\\n"), json!(format!("{name}.service")));
+    assert_eq!(reported("[Socket]\\nAccept=yes\\n"), json!(format!("{name}@.service")));
+    assert_eq!(reported("[Socket]\\nService=%%i.service\\n"), json!(null), "a specifier is not guessed at");
 }
 
 fn a_users_service_is_known_by_its_cgroup() {
@@ -104,13 +108,13 @@ fn a_users_service_is_known_by_its_cgroup() {
     let path = format!("user.slice/user-{NOBODY}.slice/user@{NOBODY}.service/app.slice/{unit}");
     let cgroup = Cgroup::new(&path);
     let _server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
-    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let service = &answer.only()["service"];
-    answer.seen.equal(&service["name"], &json!(unit), "name");
-    answer.seen.equal(&service["scope"], &json!("user"), "scope");
-    answer.seen.equal(&service["uid"], &json!(NOBODY), "whose manager");
-    let why = Look::at(["why".to_owned(), port.to_string()]).run().code(1);
-    why.must(
+    answer.output.assert_eq(&service["name"], &json!(unit), "name");
+    answer.output.assert_eq(&service["scope"], &json!("user"), "scope");
+    answer.output.assert_eq(&service["uid"], &json!(NOBODY), "whose manager");
+    let why = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
+    why.assert(
         why.text().contains(&format!("systemctl --user -M {NOBODY}@ stop -- {unit}")),
         "how it is stopped",
     );
@@ -147,7 +151,7 @@ impl Drop for Started {
 fn held(port: u16) -> (Answer, Value) {
     let taken = until(|| std::net::TcpListener::bind(("127.0.0.1", port)).is_err().then_some(()));
     assert!(taken.is_some(), "the server never listened on {port}");
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only()).clone();
     (answer, holder)
 }
@@ -178,12 +182,12 @@ fn tmux_is_named() {
     let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
     assert!(tmux(&["new-session", "-d", &run]), "start tmux");
     let (answer, holder) = held(port);
-    answer.seen.equal(&holder["supervisor"]["kind"], &json!("tmux"), "supervisor");
-    answer.seen.equal(&holder["supervisor"]["terminal"], &json!(true), "in a pane");
-    let card = Look::at([format!("tcp/{port}")]).run().code(0);
-    card.must(card.text().contains(" in tmux"), "the card says so");
-    let parents = Look::at(["--parents".to_owned(), format!("tcp/{port}")]).run().code(0);
-    parents.must(parents.text().contains("tmux: server ("), "--parents has it by name");
+    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("tmux"), "supervisor");
+    answer.output.assert_eq(&holder["supervisor"]["terminal"], &json!(true), "in a pane");
+    let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
+    card.assert(card.text().contains(" in tmux"), "the card says so");
+    let parents = Cmd::new(["--parents".to_owned(), format!("tcp/{port}")]).run().code(0);
+    parents.assert(parents.text().contains("tmux: server ("), "--parents has it by name");
     assert!(tmux(&["kill-server"]), "end tmux");
 }
 
@@ -195,9 +199,9 @@ fn an_editor_is_named() {
     let mut started = Started::new(Command::new(&editor).args(["-c", &inner, "code", "--type=utility"]));
     let (answer, holder) = held(port);
     let wanted = json!({"kind": "vscode", "pid": started.0.id(), "name": "code", "terminal": false});
-    answer.seen.equal(&holder["supervisor"], &wanted, "supervisor");
-    let card = Look::at([format!("tcp/{port}")]).run().code(0);
-    card.must(card.text().contains(", by sh in VS Code\n"), "the card says so");
+    answer.output.assert_eq(&holder["supervisor"], &wanted, "supervisor");
+    let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
+    card.assert(card.text().contains(", by sh in VS Code\n"), "the card says so");
     // The fixture ends with its input, and the shells with it.
     drop(started.0.stdin.take());
     assert!(until(|| started.0.try_wait().ok().flatten()).is_some(), "it ends");
@@ -209,9 +213,9 @@ fn runsv_names_its_service() {
     let _input = script(&service.join("run"), port);
     let _runsv = Started::new(Command::new("runsv").arg("web").current_dir(folder().join("runit")));
     let (answer, holder) = held(port);
-    answer.seen.equal(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
-    answer.seen.equal(&holder["service"]["manager"], &json!("runit"), "manager");
-    answer.seen.equal(&holder["service"]["name"], &json!("web"), "name");
+    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
+    answer.output.assert_eq(&holder["service"]["manager"], &json!("runit"), "manager");
+    answer.output.assert_eq(&holder["service"]["name"], &json!("web"), "name");
 }
 
 fn s6_names_its_service() {
@@ -220,7 +224,7 @@ fn s6_names_its_service() {
     let _input = script(&service.join("run"), port);
     let _s6 = Started::new(Command::new("s6-supervise").arg("web").current_dir(folder().join("s6")));
     let (answer, holder) = held(port);
-    answer.seen.equal(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
-    answer.seen.equal(&holder["service"]["manager"], &json!("s6"), "manager");
-    answer.seen.equal(&holder["service"]["name"], &json!("web"), "name");
+    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
+    answer.output.assert_eq(&holder["service"]["manager"], &json!("s6"), "manager");
+    answer.output.assert_eq(&holder["service"]["name"], &json!("web"), "name");
 }

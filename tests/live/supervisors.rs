@@ -2,7 +2,7 @@
 //! that the server came back, and `--via supervisor` keeps it down.
 
 use crate::free::{freed, runs, steps};
-use crate::stage::{Look, Need, Seen, fixture_program, folder, listen_strictly, port, until};
+use crate::support::{Cmd, Need, Output, fixture_program, folder, listen_without_reuse, port, until};
 use serde_json::json;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,12 +46,12 @@ impl Drop for Supervisor {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
         // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
         // Asked again, because circusd 0.19 ignores a signal while it carries out a command.
-        let mut asked: Option<std::time::Instant> = None;
+        let mut requested: Option<std::time::Instant> = None;
         let _gave_up = until(|| {
             let ended = self.0.try_wait().ok().flatten();
-            if ended.is_none() && asked.is_none_or(|asked| asked.elapsed().as_secs() >= 2) {
+            if ended.is_none() && requested.is_none_or(|requested| requested.elapsed().as_secs() >= 2) {
                 let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-                asked = Some(std::time::Instant::now());
+                requested = Some(std::time::Instant::now());
             }
             ended
         });
@@ -116,31 +116,31 @@ impl Service {
     fn must_come_back(&self, supervisor: &Supervisor, name: &str, advice: Option<&str>) {
         self.wait();
         let answer = freed(&["--yes", &self.target()], 1);
-        let (seen, told) = (&answer.seen, &answer.document);
-        seen.equal(&told["free"], &json!(false), "free");
+        let (output, reported) = (&answer.output, &answer.document);
+        output.assert_eq(&reported["free"], &json!(false), "free");
         let plan = steps(&answer, "plan");
-        seen.must(plan.len() == 1 && !runs(plan[0]), "the server that was there has ended");
+        output.assert(plan.len() == 1 && !runs(plan[0]), "the server that was there has ended");
         let by = format!("{name} (pid {}", supervisor.pid());
-        seen.must(told["reason"].to_string().contains(&by), "the reason names what started it again");
-        let hints = told["hints"].to_string();
-        seen.must(hints.contains(&by), "the plan names what starts it again");
-        seen.must(advice.is_none_or(|advice| hints.contains(advice)), "the plan names the command");
+        output.assert(reported["reason"].to_string().contains(&by), "the reason names what started it again");
+        let hints = reported["hints"].to_string();
+        output.assert(hints.contains(&by), "the plan names what starts it again");
+        output.assert(advice.is_none_or(|advice| hints.contains(advice)), "the plan names the command");
         self.wait();
     }
 
     /// It is stopped by exactly this command, and its supervisor goes on.
     #[track_caller]
-    fn must_stay_down(&self, supervisor: &mut Supervisor, command: &[&str]) -> Seen {
+    fn must_stay_down(&self, supervisor: &mut Supervisor, command: &[&str]) -> Output {
         let answer = freed(&["--yes", "--via", "supervisor", &self.target()], 0);
-        let (seen, told) = (&answer.seen, &answer.document);
-        for step in told["plan"].as_array().into_iter().flatten() {
-            seen.equal(&step["action"], &json!("stop-supervised"), "action");
-            seen.equal(&step["command"], &json!(command), "command");
+        let (output, reported) = (&answer.output, &answer.document);
+        for step in reported["plan"].as_array().into_iter().flatten() {
+            output.assert_eq(&step["action"], &json!("stop-supervised"), "action");
+            output.assert_eq(&step["command"], &json!(command), "command");
         }
-        seen.equal(steps(&answer, "plan").len(), 1, "the server is in the plan");
-        must_be_had(seen, self.port);
-        seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "the supervisor runs");
-        answer.seen
+        output.assert_eq(steps(&answer, "plan").len(), 1, "the server is in the plan");
+        must_be_had(output, self.port);
+        output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "the supervisor runs");
+        answer.output
     }
 }
 
@@ -152,9 +152,9 @@ fn serves(port: u16) {
 }
 
 #[track_caller]
-fn must_be_had(seen: &Seen, port: u16) {
-    let bound = listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    seen.must(bound.is_ok(), "the port can be bound");
+fn must_be_had(output: &Output, port: u16) {
+    let bound = listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    output.assert(bound.is_ok(), "the port can be bound");
 }
 
 /// What a supervisor's own command says.
@@ -172,9 +172,9 @@ fn runit_starts_it_again() {
     let mut runsv = Supervisor::start(Command::new("runsv").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
     service.must_come_back(&runsv, "runsv", Some(&format!("sv down {folder}")));
-    let seen = service.must_stay_down(&mut runsv, &["sv", "down", folder]);
+    let output = service.must_stay_down(&mut runsv, &["sv", "down", folder]);
     let status = says(&["sv", "status", folder]);
-    seen.must(status.starts_with("down") && !status.contains("want up"), &status);
+    output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
 fn s6_starts_it_again() {
@@ -182,9 +182,9 @@ fn s6_starts_it_again() {
     let mut s6 = Supervisor::start(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
     service.must_come_back(&s6, "s6-supervise", Some(&format!("s6-svc -d {folder}")));
-    let seen = service.must_stay_down(&mut s6, &["s6-svc", "-d", folder]);
+    let output = service.must_stay_down(&mut s6, &["s6-svc", "-d", folder]);
     let status = says(&["s6-svstat", folder]);
-    seen.must(status.starts_with("down") && !status.contains("want up"), &status);
+    output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
 fn daemontools_starts_it_again() {
@@ -192,9 +192,9 @@ fn daemontools_starts_it_again() {
     let mut supervise = Supervisor::start(Command::new("supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
     service.must_come_back(&supervise, "supervise", Some(&format!("svc -d {folder}")));
-    let seen = service.must_stay_down(&mut supervise, &["svc", "-d", folder]);
+    let output = service.must_stay_down(&mut supervise, &["svc", "-d", folder]);
     let status = says(&["svstat", folder]);
-    seen.must(status.contains(": down") && !status.contains("want up"), &status);
+    output.assert(status.contains(": down") && !status.contains("want up"), &status);
 }
 
 /// The configuration of a supervisord that listens for supervisorctl.
@@ -225,9 +225,9 @@ fn supervisord_starts_it_again() {
     let stop = format!("supervisorctl -c {config} stop shop:web");
     service.must_come_back(&supervisor, "supervisord", Some(&stop));
     let command = ["supervisorctl", "-c", config, "stop", "shop:web"];
-    let seen = service.must_stay_down(&mut supervisor, &command);
+    let output = service.must_stay_down(&mut supervisor, &command);
     let status = says(&["supervisorctl", "-c", config, "status", "shop:web"]);
-    seen.must(status.contains("STOPPED"), &status);
+    output.assert(status.contains("STOPPED"), &status);
 }
 
 fn supervisord_names_one_of_many() {
@@ -242,11 +242,11 @@ fn supervisord_names_one_of_many() {
     let config = text(&config);
     service.wait();
     let command = ["supervisorctl", "-c", config, "stop", "web:web_01"];
-    let seen = service.must_stay_down(&mut supervisor, &command);
+    let output = service.must_stay_down(&mut supervisor, &command);
     let status = says(&["supervisorctl", "-c", config, "status", "web:*"]);
     let states: Vec<_> = status.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
-    seen.must(states.len() == 2 && states[1] == "STOPPED", &status);
-    seen.must(matches!(states[0], "RUNNING" | "STARTING"), &status);
+    output.assert(states.len() == 2 && states[1] == "STOPPED", &status);
+    output.assert(matches!(states[0], "RUNNING" | "STARTING"), &status);
 }
 
 fn supervisord_lists_programs_that_are_alike() {
@@ -256,10 +256,10 @@ fn supervisord_lists_programs_that_are_alike() {
     let (_supervisor, config) = supervisord(&service, &programs);
     service.wait();
     let answer = freed(&["--dry-run", "--via", "supervisor", &service.target()], 3);
-    let told = answer.document.to_string();
+    let reported = answer.document.to_string();
     let list = format!("supervisorctl -c {} status", config.display());
-    answer.seen.must(told.contains(&list), "it names the command that lists them");
-    answer.seen.must(!told.contains(" stop "), "it names no command that may stop the other one");
+    answer.output.assert(reported.contains(&list), "it names the command that lists them");
+    answer.output.assert(!reported.contains(" stop "), "it names no command that may stop the other one");
     serves(service.port);
 }
 
@@ -270,8 +270,8 @@ fn supervisord_leaves_it_down_if_told_so() {
     let (_supervisor, _) = supervisord(&service, &program);
     service.wait();
     let answer = freed(&["--yes", &service.target()], 0);
-    answer.seen.equal(&answer.document["free"], &json!(true), "free");
-    answer.seen.must(!answer.document["hints"].to_string().contains("again"), "nothing starts it again");
+    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.output.assert(!answer.document["hints"].to_string().contains("again"), "nothing starts it again");
 }
 
 fn supervisord_holds_a_socket_for_its_program() {
@@ -286,13 +286,13 @@ fn supervisord_holds_a_socket_for_its_program() {
     holders(&service, 3);
     let refused = freed(&["--yes", &service.target()], 3);
     let stop = format!("supervisorctl -c {} stop 'php:*'", config.display());
-    refused.seen.must(refused.document["refused"].to_string().contains(&stop), "it names the command");
-    refused.seen.equal(&refused.document["done"], &json!([]), "done");
+    refused.output.assert(refused.document["refused"].to_string().contains(&stop), "it names the command");
+    refused.output.assert_eq(&refused.document["done"], &json!([]), "done");
     serves(service.port);
 
     let answer = freed(&["--yes", "--via", "supervisor", &service.target()], 0);
-    must_be_had(&answer.seen, service.port);
-    answer.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
+    must_be_had(&answer.output, service.port);
+    answer.output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
 }
 
 /// A circusd that listens for circusctl at this address. Its sockets are files, so that nothing else takes them.
@@ -326,7 +326,7 @@ fn circus_starts_it_again() {
     service.must_come_back(&supervisor, "circusd", Some(&stop));
     let output = Command::new(command).args(["--endpoint", &endpoint, "stop", "web"]).output();
     let output = output.expect("run circusctl");
-    let bound = until(|| listen_strictly(SocketAddr::from((Ipv4Addr::LOCALHOST, service.port))).ok());
+    let bound = until(|| listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, service.port))).ok());
     assert!(bound.is_some(), "the command that was named frees the port: {output:?}");
 }
 
@@ -339,10 +339,12 @@ fn circus_holds_a_socket_for_its_watcher() {
     let (mut supervisor, _) = circus(&service, &watcher);
     service.wait();
     let refused = freed(&["--yes", &service.target()], 3);
-    refused.seen.equal(&refused.document["done"], &json!([]), "done");
-    refused.seen.must(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
-    refused.seen.must(!refused.document.to_string().contains("stop web"), "no watcher's end frees the port");
-    refused.seen.must(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
+    refused.output.assert_eq(&refused.document["done"], &json!([]), "done");
+    refused.output.assert(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
+    refused
+        .output
+        .assert(!refused.document.to_string().contains("stop web"), "no watcher's end frees the port");
+    refused.output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
     serves(service.port);
 }
 
@@ -368,8 +370,8 @@ fn inetd_is_not_ended() {
     let mut inetd = Supervisor::start(Command::new("inetd").arg("-i").arg(config));
     service.wait();
     let refused = freed(&["--yes", &service.target()], 3);
-    refused.seen.must(refused.document["refused"].to_string().contains("inetd"), "it names inetd");
-    refused.seen.must(matches!(inetd.0.try_wait(), Ok(None)), "inetd runs");
+    refused.output.assert(refused.document["refused"].to_string().contains("inetd"), "it names inetd");
+    refused.output.assert(matches!(inetd.0.try_wait(), Ok(None)), "inetd runs");
     serves(service.port);
 }
 
@@ -377,8 +379,8 @@ fn inetd_is_not_ended() {
 #[track_caller]
 fn holders(service: &Service, count: usize) {
     let there = until(|| {
-        let seen = Look::at(["--pids".to_owned(), service.target()]).run();
-        (seen.text().lines().count() == count).then_some(())
+        let output = Cmd::new(["--pids".to_owned(), service.target()]).run();
+        (output.text().lines().count() == count).then_some(())
     });
     assert!(there.is_some(), "{count} processes have port {}", service.port);
 }
@@ -389,11 +391,11 @@ fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
     let answer = freed(&["--yes", &service.target()], 0);
     let plan = steps(&answer, "plan");
     answer
-        .seen
-        .must(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
-    must_be_had(&answer.seen, service.port);
+        .output
+        .assert(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
+    must_be_had(&answer.output, service.port);
     let ended = until(|| server.0.try_wait().ok().flatten());
-    answer.seen.must(ended.is_some(), "its main process has ended");
+    answer.output.assert(ended.is_some(), "its main process has ended");
 }
 
 fn gunicorn_is_ended_whole() {

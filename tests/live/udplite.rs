@@ -1,7 +1,7 @@
 //! UDP-Lite, which has ports of its own: shown to who asks for it, and never taken for UDP.
 
 use crate::no_netlink::without_netlink;
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port};
 use serde_json::json;
 
 cases![
@@ -14,43 +14,47 @@ cases![
     udplite_ports_are_freed[Need::Linux, Need::UdpLite],
 ];
 
-fn look(arguments: &[&str]) -> Look {
-    Look::at(arguments.iter().copied())
+fn cmd(arguments: &[&str]) -> Cmd {
+    Cmd::new(arguments.iter().copied())
 }
 
 fn udplite_is_shown_to_who_asks_for_it() {
     let port = port();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
     let number = port.to_string();
-    for asked in [
+    for requested in [
         vec![format!("udplite/{port}")],
         vec![format!("{port}/udplite")],
         vec!["--all".into(), number.clone()],
     ] {
-        let answer = Look::at(asked).answer(0);
+        let answer = Cmd::new(requested).answer(0);
         let listener = answer.only();
-        answer.seen.equal(&listener["protocol"], &json!("udplite"), "protocol");
-        answer.seen.equal(&listener["state"], &json!("bound"), "state");
-        answer.seen.equal(&listener["inode"], &json!(server.inode(0)), "inode");
-        answer.seen.equal(pids(listener), vec![server.pid()], "holders");
+        answer.output.assert_eq(&listener["protocol"], &json!("udplite"), "protocol");
+        answer.output.assert_eq(&listener["state"], &json!("bound"), "state");
+        answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "holders");
     }
-    for asked in [vec![number.clone()], vec![format!("udp/{port}")], vec!["--udp".into(), number.clone()]] {
-        let text = Look::at(asked).run().code(1);
-        text.must(text.text().contains("nothing listens"), "nobody who asks for UDP means it");
+    for requested in [vec![number.clone()], vec![format!("udp/{port}")], vec!["--udp".into(), number.clone()]]
+    {
+        let text = Cmd::new(requested).run().code(1);
+        text.assert(text.text().contains("nothing listens"), "nobody who asks for UDP means it");
     }
-    let card = Look::at([format!("udplite/{port}")]).run().code(0);
-    card.must(card.text().contains(&format!("{port}/udplite on 127.0.0.1 is held by")), "the card names it");
-    let nothing = Look::at([format!("udplite/{}", crate::stage::port())]).answer(1);
-    nothing.seen.equal(&nothing.document["gaps"], &json!([]), "gaps");
+    let card = Cmd::new([format!("udplite/{port}")]).run().code(0);
+    card.assert(
+        card.text().contains(&format!("{port}/udplite on 127.0.0.1 is held by")),
+        "the card names it",
+    );
+    let nothing = Cmd::new([format!("udplite/{}", crate::support::port())]).answer(1);
+    nothing.output.assert_eq(&nothing.document["gaps"], &json!([]), "gaps");
 }
 
 fn udplite_over_ipv6_is_shown_too() {
     let port = port();
     let server = Fixture::start([format!("udplite=[::1]:{port}")]);
-    let answer = Look::at([format!("udplite/[::1]:{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
-    look(&["-4", &format!("udplite/{port}")]).answer(1);
-    look(&["-6", &format!("udplite/{port}")]).answer(0);
+    let answer = Cmd::new([format!("udplite/[::1]:{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    cmd(&["-4", &format!("udplite/{port}")]).answer(1);
+    cmd(&["-6", &format!("udplite/{port}")]).answer(0);
 }
 
 fn udplite_and_udp_share_a_port_number() {
@@ -59,28 +63,32 @@ fn udplite_and_udp_share_a_port_number() {
     let udp = Fixture::start([format!("udp=127.0.0.1:{port}")]);
     for (protocol, server) in [("udplite", &lite), ("udp", &udp)] {
         let target = format!("{protocol}/{port}");
-        let answer = Look::at([target.clone()]).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], protocol);
-        let why = Answer::of(look(&["why", "--json", &target]).run().code(1));
-        why.seen.equal(&why.document["can_bind"], &json!(false), "can_bind");
+        let answer = Cmd::new([target.clone()]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], protocol);
+        let why = Answer::parse(cmd(&["why", "--json", &target]).run().code(1));
+        why.output.assert_eq(&why.document["can_bind"], &json!(false), "can_bind");
         let standing = why.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
-        why.seen.equal(standing.iter().flat_map(pids).collect::<Vec<_>>(), vec![server.pid()], protocol);
-        let text = look(&["why", &target]).run().code(1);
+        why.output.assert_eq(
+            standing.iter().flat_map(pids).collect::<Vec<_>>(),
+            vec![server.pid()],
+            protocol,
+        );
+        let text = cmd(&["why", &target]).run().code(1);
         let other = if server.pid() == lite.pid() { &udp } else { &lite };
-        text.must(!text.text().contains(&other.pid().to_string()), "the other one is not blamed");
+        text.assert(!text.text().contains(&other.pid().to_string()), "the other one is not blamed");
     }
-    look(&[&port.to_string()]).answer(0).only();
+    cmd(&[&port.to_string()]).answer(0).only();
 }
 
 fn udplite_does_not_block_udp_nor_the_other_way_round() {
-    for (held, asked) in [("udplite", "udp"), ("udp", "udplite")] {
+    for (held, requested) in [("udplite", "udp"), ("udp", "udplite")] {
         let port = port();
         let _server = Fixture::start([format!("{held}=127.0.0.1:{port}")]);
-        let why = Answer::of(look(&["why", "--json", &format!("{asked}/{port}")]).run().code(0));
-        why.seen.equal(&why.document["verdict"], &json!("free"), "verdict");
-        why.seen.equal(&why.document["standing_in_the_way"], &json!([]), "standing in the way");
-        let why = Answer::of(look(&["why", "--json", &format!("{held}/{port}")]).run().code(1));
-        why.seen.equal(&why.document["verdict"], &json!("listening"), "verdict of the other");
+        let why = Answer::parse(cmd(&["why", "--json", &format!("{requested}/{port}")]).run().code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
+        why.output.assert_eq(&why.document["standing_in_the_way"], &json!([]), "standing in the way");
+        let why = Answer::parse(cmd(&["why", "--json", &format!("{held}/{port}")]).run().code(1));
+        why.output.assert_eq(&why.document["verdict"], &json!("listening"), "verdict of the other");
     }
 }
 
@@ -88,36 +96,36 @@ fn udplite_is_read_from_proc_net_too() {
     let port = port();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
     let target = format!("udplite/{port}");
-    let refused = Look::at([target.clone()]).through(without_netlink(libc::EPERM)).answer(0);
-    refused.seen.equal(pids(refused.only()), vec![server.pid()], "holders, without netlink");
-    refused.seen.equal(&refused.only()["state"], &json!("bound"), "state");
+    let refused = Cmd::new([target.clone()]).through(without_netlink(libc::EPERM)).answer(0);
+    refused.output.assert_eq(pids(refused.only()), vec![server.pid()], "holders, without netlink");
+    refused.output.assert_eq(&refused.only()["state"], &json!("bound"), "state");
     let gaps = refused.document["gaps"].as_array().cloned().unwrap_or_default();
     refused
-        .seen
-        .must(gaps.iter().any(|gap| gap["reason"] == "netlink"), "a gap says what that does not tell");
-    let crates = look(&["--reader=netstat2", &target]).answer(0);
-    crates.seen.equal(pids(crates.only()), vec![server.pid()], "holders, beside netstat2");
+        .output
+        .assert(gaps.iter().any(|gap| gap["reason"] == "netlink"), "a gap says what that does not tell");
+    let crates = cmd(&["--reader=netstat2", &target]).answer(0);
+    crates.output.assert_eq(pids(crates.only()), vec![server.pid()], "holders, beside netstat2");
 }
 
 fn an_unseen_holder_of_udplite_is_asked_for_as_such() {
     let port = port();
     let _server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
-    let answer = Look::at([format!("udplite/{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = Cmd::new([format!("udplite/{port}")]).user(Some(NOBODY)).answer(0);
     let help = answer.only()["unseen"]["help"].as_str().unwrap_or_default();
     let command = format!("allears udplite/{port}");
     answer
-        .seen
-        .must(help.starts_with("sudo ") && help.ends_with(&command), "the command that shows who holds it");
+        .output
+        .assert(help.starts_with("sudo ") && help.ends_with(&command), "the command that shows who holds it");
 }
 
 fn udplite_ports_are_freed() {
     let port = port();
     let other = Steps::new([format!("udp=127.0.0.1:{port}")]).start();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
-    let freed = Answer::of(look(&["free", "--json", "--yes", &format!("udplite/{port}")]).run().code(0));
+    let freed = Answer::parse(cmd(&["free", "--json", "--yes", &format!("udplite/{port}")]).run().code(0));
     let plan = freed.document["plan"].as_array().cloned().unwrap_or_default();
     let pids_in_plan: Vec<_> = plan.iter().map(|step| step["pid"].clone()).collect();
-    freed.seen.equal(pids_in_plan, vec![json!(server.pid())], "who was ended");
-    let udp = Look::at([format!("udp/{port}")]).answer(0);
-    udp.seen.equal(pids(udp.only()), vec![other.pid()], "who has the port of UDP still");
+    freed.output.assert_eq(pids_in_plan, vec![json!(server.pid())], "who was ended");
+    let udp = Cmd::new([format!("udp/{port}")]).answer(0);
+    udp.output.assert_eq(pids(udp.only()), vec![other.pid()], "who has the port of UDP still");
 }

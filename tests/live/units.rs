@@ -1,8 +1,8 @@
 //! Which unit a process belongs to, and whose manager runs it, with a real systemd and a real user's manager in
 //! namespaces of their own; and cgroups that look like units and are not.
 
-use crate::stage::{
-    AS_STAGED_USER, Answer, Fixture, Look, NOBODY, Need, STAGED_USER, Steps, Systemd, folder, port, until,
+use crate::support::{
+    AS_STAGED_USER, Answer, Cmd, Fixture, NOBODY, Need, STAGED_USER, Steps, Systemd, folder, port, until,
 };
 use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
@@ -53,19 +53,20 @@ cases![
 /// A listener's service, and that of its holder: both empty where there is none.
 fn services(answer: &Answer) -> [Value; 2] {
     let listener = answer.only();
-    let holder = crate::stage::holders(listener).first().map_or(Value::Null, |it| it["service"].clone());
+    let holder = crate::support::holders(listener).first().map_or(Value::Null, |it| it["service"].clone());
     [listener["service"].clone(), holder]
 }
 
 /// What `why` and the plan of `free` say.
 fn advice(port: u16, through: &dyn Fn() -> Vec<String>) -> String {
     let port = port.to_string();
-    let told = |words: &[&str]| {
-        let seen = Look::at(words.iter().chain([&port.as_str()]).copied()).through(through()).run();
-        (seen.text().to_owned() + &seen.errors()).replace("\n ", " ")
+    let reported = |words: &[&str]| {
+        let output = Cmd::new(words.iter().chain([&port.as_str()]).copied()).through(through()).run();
+        output.both_streams().replace("\n ", " ")
     };
-    let all =
-        told(&["why"]) + &told(&["free", "--dry-run"]) + &told(&["free", "--via", "service", "--dry-run"]);
+    let all = reported(&["why"])
+        + &reported(&["free", "--dry-run"])
+        + &reported(&["free", "--via", "service", "--dry-run"]);
     all.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -85,31 +86,31 @@ fn a_users_manager_holds_a_port() {
     for launcher in [&[][..], &AS_STAGED_USER] {
         // A busy machine may take longer to answer than is waited for, which a gap says.
         let answer = until(|| {
-            let answer = Look::at(["tcp/4714"]).through(systemd.look(launcher)).answer(0);
+            let answer = Cmd::new(["tcp/4714"]).through(systemd.launcher(launcher)).answer(0);
             let late = answer.document["gaps"].to_string().contains("\"services\"");
             (!late).then_some(answer)
         });
         let answer = answer.expect("the manager answers in time");
-        answer.seen.equal(&answer.only()["service"], &socket, "service");
-        let answer = Look::at(["tcp/4716"]).through(systemd.look(launcher)).answer(0);
+        answer.output.assert_eq(&answer.only()["service"], &socket, "service");
+        let answer = Cmd::new(["tcp/4716"]).through(systemd.launcher(launcher)).answer(0);
         let always =
             json!({"manager": "systemd", "name": "always.service", "scope": "user", "uid": STAGED_USER});
-        answer.seen.equal(&services(&answer)[1], &always, "service of the user's process");
+        answer.output.assert_eq(&services(&answer)[1], &always, "service of the user's process");
     }
     // Root never asks its own manager for it.
-    let by_root = advice(4714, &|| systemd.look(&[]));
+    let by_root = advice(4714, &|| systemd.launcher(&[]));
     must_say(&by_root, "systemctl --user -M 4242@ stop -- web.socket");
     must_not_say(&by_root, "systemctl --user stop");
-    let by_root = advice(4716, &|| systemd.look(&[]));
+    let by_root = advice(4716, &|| systemd.launcher(&[]));
     must_say(&by_root, "systemctl --user -M 4242@ stop -- always.service");
-    let by_user = advice(4716, &|| systemd.look(&AS_STAGED_USER));
+    let by_user = advice(4716, &|| systemd.launcher(&AS_STAGED_USER));
     must_say(&by_user, "systemctl --user stop -- always.service");
     must_not_say(&by_user, "-M");
     // What is printed works.
     systemd.run(&["systemctl", "--user", "-M", "4242@", "stop", "--", "web.socket"]);
-    Look::at(["tcp/4714"]).through(systemd.look(&[])).run().code(1);
+    Cmd::new(["tcp/4714"]).through(systemd.launcher(&[])).run().code(1);
     systemd.run(&[&AS_STAGED_USER[..], &["systemctl", "--user", "stop", "--", "always.service"]].concat());
-    Look::at(["tcp/4716"]).through(systemd.look(&[])).run().code(1);
+    Cmd::new(["tcp/4716"]).through(systemd.launcher(&[])).run().code(1);
 }
 
 fn cgroups_that_a_user_makes() {
@@ -127,12 +128,13 @@ fn cgroups_that_a_user_makes() {
         (4726, of_user("--no-block.service")),
     ] {
         let answer = until(|| {
-            let seen = Look::at([format!("tcp/{port}"), "--json".into()]).through(systemd.look(&[])).run();
-            (seen.status.code() == Some(0)).then(|| Answer::of(seen))
+            let output =
+                Cmd::new([format!("tcp/{port}"), "--json".into()]).through(systemd.launcher(&[])).run();
+            (output.status.code() == Some(0)).then(|| Answer::parse(output))
         });
         let answer = answer.expect("the port is held");
-        answer.seen.equal(&services(&answer), &[service.clone(), service.clone()], "services");
-        let advice = advice(port, &|| systemd.look(&[]));
+        answer.output.assert_eq(&services(&answer), &[service.clone(), service.clone()], "services");
+        let advice = advice(port, &|| systemd.launcher(&[]));
         // No unit of the system's manager, no pattern and no option.
         for words in ["systemctl stop", "systemctl --user stop", "*", "stop --no-block"] {
             must_not_say(&advice, words);
@@ -147,20 +149,20 @@ fn cgroups_that_a_user_makes() {
 fn a_service_that_comes_back() {
     let systemd = Systemd::start();
     systemd.run(&["systemctl", "start", "always.service"]);
-    let look = |words: &[&str]| Look::at(words.iter().copied()).through(systemd.look(&[]));
+    let cmd = |words: &[&str]| Cmd::new(words.iter().copied()).through(systemd.launcher(&[]));
     let listens =
-        || until(|| (look(&["tcp/4715"]).run().status.code() == Some(0)).then_some(())).expect("it listens");
+        || until(|| (cmd(&["tcp/4715"]).run().status.code() == Some(0)).then_some(())).expect("it listens");
     listens();
-    let plan = look(&["free", "4715", "--dry-run"]).run();
-    let plan = plan.text().to_owned() + &plan.errors();
+    let plan = cmd(&["free", "4715", "--dry-run"]).run();
+    let plan = plan.both_streams();
     must_say(&plan, "systemd starts it again");
     must_say(&plan, "always.service");
     // It is watched for as long as systemd waits, and was not free.
-    let seen = look(&["free", "4715", "--yes"]).run().code(1);
-    must_say(&(seen.text().to_owned() + &seen.errors()), "systemd");
+    let output = cmd(&["free", "4715", "--yes"]).run().code(1);
+    must_say(&(output.both_streams()), "systemd");
     listens();
-    look(&["free", "4715", "--via", "service", "--yes"]).run().code(0);
-    look(&["tcp/4715"]).run().code(1);
+    cmd(&["free", "4715", "--via", "service", "--yes"]).run().code(0);
+    cmd(&["tcp/4715"]).run().code(1);
 }
 
 fn id() -> String {
@@ -180,8 +182,8 @@ fn a_containers_unit_is_none_of_this_machine() {
     ] {
         let cgroup = Cgroup::new(&format!("{boundary}/system.slice/nginx.service"));
         let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
-        let answer = Look::at([format!("tcp/{}", server.port())]).answer(0);
-        answer.seen.equal(&services(&answer), &[Value::Null, Value::Null], &boundary);
+        let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
+        answer.output.assert_eq(&services(&answer), &[Value::Null, Value::Null], &boundary);
         must_not_say(&advice(server.port(), &Vec::new), "systemctl");
         drop(server);
     }
@@ -191,9 +193,9 @@ fn a_unit_that_runs_a_container_is_named() {
     let unit = format!("allears-live-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}/libpod-payload-{}", id()));
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
-    let answer = Look::at([format!("tcp/{}", server.port())]).answer(0);
+    let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
     let service = json!({"manager": "systemd", "name": unit, "scope": "system"});
-    answer.seen.equal(&services(&answer), &[service.clone(), service], "services");
+    answer.output.assert_eq(&services(&answer), &[service.clone(), service], "services");
     drop(server);
 }
 
@@ -208,15 +210,15 @@ fn a_desktops_unit_is_no_service() {
         let path = format!("user.slice/user-{NOBODY}.slice/user@{NOBODY}.service/app.slice/{unit}");
         let cgroup = Cgroup::new(&path);
         let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
-        let answer = Look::at([format!("tcp/{}", server.port())]).answer(0);
-        answer.seen.equal(&services(&answer), &[Value::Null, Value::Null], unit);
-        let table = Look::at(["--wide".to_owned()]).run().code(0);
-        table.must(!table.text().contains(unit), "the table does not name it");
+        let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
+        answer.output.assert_eq(&services(&answer), &[Value::Null, Value::Null], unit);
+        let table = Cmd::new(["--wide".to_owned()]).run().code(0);
+        table.assert(!table.text().contains(unit), "the table does not name it");
         let advice = advice(server.port(), &Vec::new);
         must_not_say(&advice, unit);
         must_not_say(&advice, "systemctl");
         let refused =
-            Look::at(["free".to_owned(), "--via".into(), "service".into(), server.port().to_string()]);
+            Cmd::new(["free".to_owned(), "--via".into(), "service".into(), server.port().to_string()]);
         refused.run().code(3);
         drop(server);
     }
@@ -254,8 +256,8 @@ fn a_manager_that_does_not_answer() {
         ];
         let directory = cgroup.step().replace("cgroup=", "");
         let _manager = Steps::new(steps).through(["sh", "-c", enter, "sh", &directory]).start();
-        let answer = Look::at([format!("tcp/{port}")]).through(through()).answer(0);
-        answer.seen.equal(&answer.only()["service"]["name"], &json!(unit), "service");
+        let answer = Cmd::new([format!("tcp/{port}")]).through(through()).answer(0);
+        answer.output.assert_eq(&answer.only()["service"]["name"], &json!(unit), "service");
         let advice = advice(port, &through);
         match unit {
             Some(unit) => must_say(&advice, &format!("systemctl --user -M {NOBODY}@ stop -- {unit}")),

@@ -1,6 +1,6 @@
 //! Listening Unix sockets: by protocol, by path, by abstract name; whatever bytes the name has.
 
-use crate::stage::{Fixture, Look, Need, Steps, folder, live_character, ordinary_user, pids};
+use crate::support::{Cmd, Fixture, Need, Steps, control_character, folder, ordinary_user, pids};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,41 +36,42 @@ fn path() -> String {
 fn a_unix_listener_is_found_by_path() {
     let path = path();
     let server = Fixture::start([format!("unix={path}"), "fork=2".into()]);
-    let answer = Look::at([&path]).answer(0);
+    let answer = Cmd::new([&path]).answer(0);
     let listener = answer.only();
-    answer.seen.equal(pids(listener), server.family(), "holders");
-    let told = ["protocol", "family", "state", "exposure", "path", "address", "port", "unseen", "inode"]
+    answer.output.assert_eq(pids(listener), server.family(), "holders");
+    let reported = ["protocol", "family", "state", "exposure", "path", "address", "port", "unseen", "inode"]
         .map(|key| listener[key].clone());
     let wanted = json!(["unix", "unix", "listen", "local", path, null, null, null, server.inode(0)]);
-    answer.seen.equal(json!(told), wanted, "what it is");
-    let card = Look::at([&path]).run().code(0);
-    card.must(card.text().contains(&path), "the card names the path");
-    card.must(card.text().contains(&server.pid().to_string()), "the card names the holder");
+    answer.output.assert_eq(json!(reported), wanted, "what it is");
+    let card = Cmd::new([&path]).run().code(0);
+    card.assert(card.text().contains(&path), "the card names the path");
+    card.assert(card.text().contains(&server.pid().to_string()), "the card names the holder");
 }
 
 fn an_abstract_name_is_found() {
     let name = format!("@allears-live-{}", std::process::id());
     let server = Fixture::start([format!("unix={name}")]);
-    let answer = Look::at([&name]).answer(0);
-    answer.seen.equal(&answer.only()["path"], &json!(name), "path");
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    let answer = Cmd::new([&name]).answer(0);
+    answer.output.assert_eq(&answer.only()["path"], &json!(name), "path");
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
 }
 
 fn unix_listeners_are_listed_when_asked_for() {
     let path = path();
     let server = Fixture::start([format!("unix={path}")]);
     for arguments in [["-x"], ["unix"], ["--unix"]] {
-        let answer = Look::at(arguments).answer(0);
-        answer.seen.equal(pids(answer.by_inode(server.inode(0))), vec![server.pid()], "holder");
+        let answer = Cmd::new(arguments).answer(0);
+        answer.output.assert_eq(pids(answer.by_inode(server.inode(0))), vec![server.pid()], "holder");
         for listener in answer.listeners() {
-            answer.seen.equal(&listener["protocol"], &json!("unix"), "protocol");
-            answer.seen.equal(&listener["state"], &json!("listen"), "state");
+            answer.output.assert_eq(&listener["protocol"], &json!("unix"), "protocol");
+            answer.output.assert_eq(&listener["state"], &json!("listen"), "state");
         }
     }
     for arguments in [&[][..], &["-t"], &["--exposed"]] {
-        let answer = crate::stage::Answer::of(Look::at(["--json"].iter().chain(arguments).copied()).run());
+        let answer =
+            crate::support::Answer::parse(Cmd::new(["--json"].iter().chain(arguments).copied()).run());
         let listed = answer.listeners().iter().any(|listener| listener["protocol"] == "unix");
-        answer.seen.must(!listed, "no Unix listener where none was asked for");
+        answer.output.assert(!listed, "no Unix listener where none was asked for");
     }
 }
 
@@ -79,22 +80,22 @@ fn a_path_that_is_not_text_keeps_its_bytes() {
     let mut bytes = path.clone().into_bytes();
     bytes.extend_from_slice(b"-\xff\x1b[31m\n");
     let server = Steps::new([] as [String; 0]).bytes("unix", &bytes).start();
-    let answer = Look::at(["-x"]).answer(0);
+    let answer = Cmd::new(["-x"]).answer(0);
     let listener = answer.by_inode(server.inode(0));
-    answer.seen.equal(&listener["path"], &json!(format!("{path}-\u{fffd}\u{1b}[31m\n")), "path");
-    let kept = crate::stage::decoded(&listener["path_bytes"]);
-    answer.seen.equal(kept, bytes, "bytes of the path");
-    let text = Look::at(["-x"]).run().code(0);
-    text.equal(live_character(text.text()), None, "a character that a terminal would act upon");
+    answer.output.assert_eq(&listener["path"], &json!(format!("{path}-\u{fffd}\u{1b}[31m\n")), "path");
+    let kept = crate::support::decode_base64(&listener["path_bytes"]);
+    answer.output.assert_eq(kept, bytes, "bytes of the path");
+    let text = Cmd::new(["-x"]).run().code(0);
+    text.assert_eq(control_character(text.text()), None, "a character that a terminal would act upon");
 }
 
 fn a_free_path_is_free() {
-    let answer = Look::at([path()]).answer(1);
-    answer.seen.equal(answer.listeners().len(), 0, "listeners");
+    let answer = Cmd::new([path()]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
 }
 
 /// What an answer says is at the one path that was asked about.
-fn holds(answer: &crate::stage::Answer) -> &serde_json::Value {
+fn holds(answer: &crate::support::Answer) -> &serde_json::Value {
     &answer.document["paths"][0]["holds"]
 }
 
@@ -106,37 +107,37 @@ fn a_listener_is_found_under_every_name() {
     std::fs::hard_link(&bound, &linked).expect("link the socket");
     std::os::unix::fs::symlink(&bound, &symbolic).expect("link to the socket");
     for name in [&linked, &symbolic] {
-        let answer = Look::at([name]).answer(0);
+        let answer = Cmd::new([name]).answer(0);
         let listener = answer.only();
-        answer.seen.equal(pids(listener), vec![server.pid()], "holder");
-        answer.seen.equal(&listener["path"], &json!(bound), "the name it was bound by");
-        answer.seen.equal(&listener["other_paths"], &json!([name]), "the name that was asked for");
-        answer.seen.equal(holds(&answer), &json!("listener"), "what is there");
+        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+        answer.output.assert_eq(&listener["path"], &json!(bound), "the name it was bound by");
+        answer.output.assert_eq(&listener["other_paths"], &json!([name]), "the name that was asked for");
+        answer.output.assert_eq(holds(&answer), &json!("listener"), "what is there");
     }
     std::fs::rename(&bound, &renamed).expect("rename the socket");
-    let answer = Look::at([&renamed]).answer(0);
-    answer.seen.equal(&answer.only()["path"], &json!(bound), "the name it was bound by");
-    let card = Look::at([&renamed]).run().code(0);
-    card.must(card.text().starts_with(&format!("{renamed} is held by ")), "the name that was asked for");
-    card.must(card.text().contains(&format!("bound as   {bound}\n")), "the name it was bound by");
+    let answer = Cmd::new([&renamed]).answer(0);
+    answer.output.assert_eq(&answer.only()["path"], &json!(bound), "the name it was bound by");
+    let card = Cmd::new([&renamed]).run().code(0);
+    card.assert(card.text().starts_with(&format!("{renamed} is held by ")), "the name that was asked for");
+    card.assert(card.text().contains(&format!("bound as   {bound}\n")), "the name it was bound by");
     // Both names are of one listener.
-    let answer = Look::at([&renamed, &linked]).answer(0);
-    answer.seen.equal(answer.only()["other_paths"].as_array().map(Vec::len), Some(2), "both names");
+    let answer = Cmd::new([&renamed, &linked]).answer(0);
+    answer.output.assert_eq(answer.only()["other_paths"].as_array().map(Vec::len), Some(2), "both names");
 
     let folder = folder();
     let name = format!("relative-{}", std::process::id());
     let server = Steps::new([format!("unix={name}")]).directory(&folder).start();
     let whole = folder.join(&name).to_str().expect("text").to_owned();
-    let answer = Look::at([&whole]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder of a relative name");
-    answer.seen.equal(&answer.only()["path"], &json!(name), "the relative name");
+    let answer = Cmd::new([&whole]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder of a relative name");
+    answer.output.assert_eq(&answer.only()["path"], &json!(name), "the relative name");
     // A target may be relative, too: to the folder of whoever asks.
     let inside = ["env", "-C", folder.to_str().expect("text")];
-    let answer = Look::at([format!("./{name}")]).through(inside).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
+    let answer = Cmd::new([format!("./{name}")]).through(inside).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     let inside = ["env", "-C", folder.to_str().expect("text")];
-    let answer = Look::at(["./nothing-is-here".to_owned()]).through(inside).answer(1);
-    answer.seen.equal(holds(&answer), &json!("nothing"), "what is there");
+    let answer = Cmd::new(["./nothing-is-here".to_owned()]).through(inside).answer(1);
+    answer.output.assert_eq(holds(&answer), &json!("nothing"), "what is there");
 }
 
 fn a_bind_mount_leads_to_its_listener() {
@@ -150,11 +151,15 @@ fn a_bind_mount_leads_to_its_listener() {
         folder().display()
     );
     let name = std::path::Path::new(&bound).file_name().and_then(|name| name.to_str()).expect("a name");
-    for asked in [file, format!("{directory}/{name}")] {
+    for requested in [file, format!("{directory}/{name}")] {
         let inside = ["unshare", "--mount", "sh", "-c", &script, "sh"];
-        let answer = Look::at([&asked]).through(inside).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.equal(&answer.only()["other_paths"], &json!([asked]), "the name that was asked for");
+        let answer = Cmd::new([&requested]).through(inside).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.output.assert_eq(
+            &answer.only()["other_paths"],
+            &json!([requested]),
+            "the name that was asked for",
+        );
     }
 }
 
@@ -163,14 +168,14 @@ fn a_later_server_has_the_path_for_itself() {
     let earlier = Fixture::start([format!("unix={path}")]);
     std::fs::remove_file(&path).expect("remove the first socket");
     let later = Fixture::start([format!("unix={path}")]);
-    let answer = Look::at([&path]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![later.pid()], "only the later one is reached there");
-    answer.seen.equal(&answer.only()["path_leads_to"], &json!("socket"), "where its path leads");
+    let answer = Cmd::new([&path]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![later.pid()], "only the later one is reached there");
+    answer.output.assert_eq(&answer.only()["path_leads_to"], &json!("socket"), "where its path leads");
     drop(later);
-    let answer = Look::at([&path]).answer(1);
-    answer.seen.equal(holds(&answer), &json!("abandoned-socket"), "what is there");
-    let all = Look::at(["-x"]).answer(0);
-    all.seen.equal(
+    let answer = Cmd::new([&path]).answer(1);
+    answer.output.assert_eq(holds(&answer), &json!("abandoned-socket"), "what is there");
+    let all = Cmd::new(["-x"]).answer(0);
+    all.output.assert_eq(
         pids(all.by_inode(earlier.inode(0))),
         vec![earlier.pid()],
         "the earlier one still listens",
@@ -181,11 +186,11 @@ fn a_removed_path_is_told() {
     let path = path();
     let server = Fixture::start([format!("unix={path}")]);
     std::fs::remove_file(&path).expect("remove the socket");
-    let answer = Look::at([&path]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-    answer.seen.equal(&answer.only()["path_leads_to"], &json!("nothing"), "where its path leads");
-    let card = Look::at([&path]).run().code(0);
-    card.must(card.text().contains("no file is there"), "nobody reaches it by that path");
+    let answer = Cmd::new([&path]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.output.assert_eq(&answer.only()["path_leads_to"], &json!("nothing"), "where its path leads");
+    let card = Cmd::new([&path]).run().code(0);
+    card.assert(card.text().contains("no file is there"), "nobody reaches it by that path");
 }
 
 fn an_abandoned_socket_is_told_by_evidence() {
@@ -193,32 +198,32 @@ fn an_abandoned_socket_is_told_by_evidence() {
     drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
     if let Some(user) = ordinary_user() {
         // Whether a socket is bound there the kernel tells only those who may write to the file.
-        let answer = Look::at([&path]).user(Some(user)).answer(3);
-        answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
+        let answer = Cmd::new([&path]).user(Some(user)).answer(3);
+        answer.output.assert_eq(holds(&answer), &json!("unknown"), "what is there");
     }
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("open it to all");
     for user in [None, ordinary_user()] {
-        let answer = Look::at([&path]).user(user).answer(1);
-        answer.seen.equal(holds(&answer), &json!("abandoned-socket"), "what is there");
-        let seen = Look::at([&path]).user(user).run().code(1);
-        let told =
+        let answer = Cmd::new([&path]).user(user).answer(1);
+        answer.output.assert_eq(holds(&answer), &json!("abandoned-socket"), "what is there");
+        let output = Cmd::new([&path]).user(user).run().code(1);
+        let reported =
             format!("nothing listens on {path}\n  the file of a socket is there, and no socket is bound");
-        seen.must(seen.text().starts_with(&told), "it is told as such");
+        output.assert(output.text().starts_with(&reported), "it is told as such");
     }
 }
 
 fn what_is_no_listener_is_told() {
     let path = path();
     let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bind");
-    let answer = Look::at([&path]).answer(1);
-    answer.seen.equal(holds(&answer), &json!("bound-socket"), "what is there");
-    let all = Look::at(["-a", &path]).answer(0);
-    all.seen.equal(pids(all.only()), vec![std::process::id()], "holder");
+    let answer = Cmd::new([&path]).answer(1);
+    answer.output.assert_eq(holds(&answer), &json!("bound-socket"), "what is there");
+    let all = Cmd::new(["-a", &path]).answer(0);
+    all.output.assert_eq(pids(all.only()), vec![std::process::id()], "holder");
     drop(socket);
     std::fs::remove_file(&path).expect("remove it");
     std::fs::write(&path, "").expect("write a file");
-    let answer = Look::at([&path]).answer(1);
-    answer.seen.equal(holds(&answer), &json!("other-file"), "what is there");
+    let answer = Cmd::new([&path]).answer(1);
+    answer.output.assert_eq(holds(&answer), &json!("other-file"), "what is there");
 }
 
 fn a_listener_of_another_network_is_found_by_its_path() {
@@ -227,17 +232,17 @@ fn a_listener_of_another_network_is_found_by_its_path() {
     let linked = format!("{path}-linked");
     std::fs::hard_link(&path, &linked).expect("link the socket");
     for name in [&path, &linked] {
-        let answer = Look::at([name]).answer(0);
+        let answer = Cmd::new([name]).answer(0);
         let listener = answer.only();
-        answer.seen.equal(pids(listener), server.family(), "holder");
+        answer.output.assert_eq(pids(listener), server.family(), "holder");
         let namespace = listener["namespace"].as_str().unwrap_or_default();
-        answer.seen.must(namespace.starts_with("net:["), "in another network namespace");
+        answer.output.assert(namespace.starts_with("net:["), "in another network namespace");
     }
     // The file is known to be in use though the table of its namespace may not be read.
     let Some(user) = ordinary_user() else { return };
-    let answer = Look::at([&linked]).user(Some(user)).answer(3);
-    answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
-    answer.seen.equal(&answer.document["complete"], &json!(false), "complete");
+    let answer = Cmd::new([&linked]).user(Some(user)).answer(3);
+    answer.output.assert_eq(holds(&answer), &json!("unknown"), "what is there");
+    answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
 }
 
 fn a_path_of_another_root_leads_there() {
@@ -251,13 +256,13 @@ fn a_path_of_another_root_leads_there() {
     let script = format!("mount --bind '{outside}' '{inside}' && exec \"$@\"");
     let through = ["unshare", "--mount", "sh", "-c", &script, "sh"];
     let server = Steps::new([format!("unix={name}")]).through(through).start();
-    for asked in [format!("{outside}/socket"), format!("/proc/{}/root{name}", server.pid())] {
-        let answer = Look::at([&asked]).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder");
-        answer.seen.equal(&answer.only()["path"], &json!(name), "the name that it knows");
+    for requested in [format!("{outside}/socket"), format!("/proc/{}/root{name}", server.pid())] {
+        let answer = Cmd::new([&requested]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.output.assert_eq(&answer.only()["path"], &json!(name), "the name that it knows");
     }
-    let answer = Look::at([&name]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![std::process::id()], "holder of the same name here");
+    let answer = Cmd::new([&name]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![std::process::id()], "holder of the same name here");
 }
 
 fn files_with_a_device_of_their_own_are_matched() {
@@ -277,11 +282,11 @@ fn files_with_a_device_of_their_own_are_matched() {
         .args(["--mount", "--target", &server.pid().to_string(), "ln", &name, &linked])
         .status();
     assert!(link.is_ok_and(|status| status.success()), "link the socket");
-    let asked = format!("/proc/{}/root{linked}", server.pid());
-    let answer = Look::at([&asked]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, from another mount namespace");
-    let answer = Look::at([&linked]).inside(server.pid(), ["mount"]).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holder, from the same one");
+    let requested = format!("/proc/{}/root{linked}", server.pid());
+    let answer = Cmd::new([&requested]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder, from another mount namespace");
+    let answer = Cmd::new([&linked]).inside(server.pid(), ["mount"]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder, from the same one");
 }
 
 fn a_path_that_may_not_be_seen_is_a_gap() {
@@ -293,12 +298,12 @@ fn a_path_that_may_not_be_seen_is_a_gap() {
     std::fs::hard_link(&bound, &linked).expect("link the socket");
     // The kernel tells everybody the name it was bound by; what the other one leads to may be a third socket.
     let user = ordinary_user();
-    Look::at([&bound]).user(user).answer(0);
-    let answer = Look::at([&linked]).user(user).answer(3);
-    answer.seen.equal(holds(&answer), &json!("unknown"), "what is there");
+    Cmd::new([&bound]).user(user).answer(0);
+    let answer = Cmd::new([&linked]).user(user).answer(3);
+    answer.output.assert_eq(holds(&answer), &json!("unknown"), "what is there");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let is_it = |gap: &serde_json::Value| gap["what"] == "paths" && gap["reason"] == "permission";
-    answer.seen.must(gaps.iter().any(is_it), "a gap says why");
+    answer.output.assert(gaps.iter().any(is_it), "a gap says why");
 }
 
 fn names_survive_a_saved_snapshot() {
@@ -306,32 +311,32 @@ fn names_survive_a_saved_snapshot() {
     let _server = Fixture::start([format!("unix={bound}")]);
     let linked = format!("{bound}-linked");
     std::fs::hard_link(&bound, &linked).expect("link the socket");
-    let saved = Look::at(["--json", &linked]).run().code(0);
+    let saved = Cmd::new(["--json", &linked]).run().code(0);
     let file = format!("{bound}.json");
     std::fs::write(&file, saved.text()).expect("save the snapshot");
-    let answer = Look::at(["--from", &file, &linked]).answer(0);
-    answer.seen.equal(&answer.only()["path"], &json!(bound), "found by the name that was asked for");
-    answer.seen.equal(holds(&answer), &json!("listener"), "what is there");
+    let answer = Cmd::new(["--from", &file, &linked]).answer(0);
+    answer.output.assert_eq(&answer.only()["path"], &json!(bound), "found by the name that was asked for");
+    answer.output.assert_eq(holds(&answer), &json!("listener"), "what is there");
 }
 
 fn a_path_is_waited_for() {
     let path = path();
-    let seen = Look::at(["wait", "--timeout", "50ms", &path]).run().code(1);
-    seen.must(seen.text().starts_with(&format!("nothing listens on {path} after ")), "nothing yet");
-    let free = Look::at(["wait", "--free", &path]).run().code(0);
-    free.must(free.text().starts_with(&format!("{path} is free, ")), "free");
+    let output = Cmd::new(["wait", "--timeout", "50ms", &path]).run().code(1);
+    output.assert(output.text().starts_with(&format!("nothing listens on {path} after ")), "nothing yet");
+    let free = Cmd::new(["wait", "--free", &path]).run().code(0);
+    free.assert(free.text().starts_with(&format!("{path} is free, ")), "free");
     let server = Fixture::start([format!("unix={path}-first")]);
     std::fs::rename(format!("{path}-first"), &path).expect("publish it");
-    let seen = Look::at(["wait", "--timeout", "20s", &path]).run().code(0);
-    seen.must(seen.text().contains(&format!("pid {}", server.pid())), "by the server");
-    let json = Look::at(["wait", "--json", &path]).run().code(0);
+    let output = Cmd::new(["wait", "--timeout", "20s", &path]).run().code(0);
+    output.assert(output.text().contains(&format!("pid {}", server.pid())), "by the server");
+    let json = Cmd::new(["wait", "--json", &path]).run().code(0);
     let document: serde_json::Value = serde_json::from_str(json.text()).expect("JSON");
-    json.equal(&document["target"]["path"], &json!(path), "target");
-    json.equal(&document["reached"], &json!(true), "reached");
+    json.assert_eq(&document["target"]["path"], &json!(path), "target");
+    json.assert_eq(&document["reached"], &json!(true), "reached");
     // A file that nobody took away is in the way of a bind.
     drop(server);
-    let seen = Look::at(["wait", "--free", "--timeout", "50ms", &path]).run().code(1);
-    seen.must(seen.text().contains("is still not free"), "not free");
+    let output = Cmd::new(["wait", "--free", "--timeout", "50ms", &path]).run().code(1);
+    output.assert(output.text().contains("is still not free"), "not free");
     let bind = std::os::unix::net::UnixListener::bind(&path);
-    seen.must(bind.is_err(), "it cannot be bound");
+    output.assert(bind.is_err(), "it cannot be bound");
 }

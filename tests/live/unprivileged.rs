@@ -1,7 +1,7 @@
 //! What an ordinary user still learns of a stranger's port, and which right exactly is missing:
 //! users, candidates, services by cgroup, hidden processes, capabilities.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, holders, in_own_network, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, in_new_netns, pids, port};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -34,47 +34,49 @@ fn candidate_pids(unseen: &Value) -> Vec<u64> {
 
 fn must_be_unseen(answer: &Answer, reason: &str) {
     let listener = answer.only();
-    answer.seen.equal(holders(listener).len(), 0, "holders");
-    answer.seen.equal(&listener["unseen"]["reason"], &json!(reason), "unseen.reason");
+    answer.output.assert_eq(holders(listener).len(), 0, "holders");
+    answer.output.assert_eq(&listener["unseen"]["reason"], &json!(reason), "unseen.reason");
 }
 
 fn a_strangers_processes_are_candidates() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).user(Some(STRANGER)).start();
-    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     must_be_unseen(&answer, "permission");
     let listener = answer.only();
-    answer.seen.equal(&listener["uid"], &json!(STRANGER), "uid of the socket");
+    answer.output.assert_eq(&listener["uid"], &json!(STRANGER), "uid of the socket");
     let candidates = listener["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
     let found = candidates.iter().find(|candidate| candidate["pid"] == server.pid());
-    let Some(found) = found else { answer.seen.fail("the process that holds it is no candidate") };
-    answer.seen.equal(&found["name"], &json!("fixture"), "name");
-    answer.seen.must(found["evidence"].as_str().is_some_and(|text| !text.is_empty()), "evidence is marked");
+    let Some(found) = found else { answer.output.fail("the process that holds it is no candidate") };
+    answer.output.assert_eq(&found["name"], &json!("fixture"), "name");
+    answer
+        .output
+        .assert(found["evidence"].as_str().is_some_and(|text| !text.is_empty()), "evidence is marked");
     for pid in candidate_pids(&listener["unseen"]) {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let other = status.lines().any(|line| line.starts_with("Uid:") && !line.contains("65533"));
-        answer.seen.must(!other, &format!("candidate {pid} is not a process of the socket's user"));
+        answer.output.assert(!other, &format!("candidate {pid} is not a process of the socket's user"));
     }
 }
 
 fn hidden_processes_are_said_to_be_hidden() {
     // Containers of the machine's network would be a reason not to deny anything.
-    in_own_network(|| {
+    in_new_netns(|| {
         let [taken, free] = [port(), port()];
         let _server = Fixture::start([format!("tcp=127.0.0.1:{taken}")]);
         let hide = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
         let launcher: Vec<&str> =
             ["unshare", "--mount", "sh", "-c", hide, "sh"].into_iter().chain(AS_NOBODY).collect();
-        let answer = Look::at([format!("tcp/{taken}")]).through(launcher.clone()).answer(0);
+        let answer = Cmd::new([format!("tcp/{taken}")]).through(launcher.clone()).answer(0);
         must_be_unseen(&answer, "hidden-proc");
-        answer.seen.equal(&answer.only()["user"], &json!("root"), "user of the socket");
+        answer.output.assert_eq(&answer.only()["user"], &json!("root"), "user of the socket");
         let help = answer.only()["unseen"]["help"].as_str().unwrap_or_default();
-        answer.seen.must(
+        answer.output.assert(
             help.starts_with("sudo ") && help.contains("allears "),
             "unseen.help names the command that would show it",
         );
-        let nothing = Look::at([format!("tcp/{free}")]).through(launcher).run().code(1);
-        nothing.must(nothing.text().contains("nothing listens"), "the socket table is open to all");
+        let nothing = Cmd::new([format!("tcp/{free}")]).through(launcher).run().code(1);
+        nothing.assert(nothing.text().contains("nothing listens"), "the socket table is open to all");
     });
 }
 
@@ -89,22 +91,26 @@ pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
 fn a_missing_capability_is_named() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    let look = Look::at([format!("tcp/{port}")]).through(nobody_with("+sys_ptrace"));
-    let answer = look.answer(0);
+    let cmd = Cmd::new([format!("tcp/{port}")]).through(nobody_with("+sys_ptrace"));
+    let answer = cmd.answer(0);
     must_be_unseen(&answer, "permission");
-    answer.seen.equal(&answer.only()["user"], &json!("root"), "user of the socket");
-    let told = answer.only()["unseen"].to_string() + &answer.document["gaps"].to_string();
-    answer.seen.must(told.to_uppercase().contains("CAP_DAC_READ_SEARCH"), "the missing capability is named");
-    answer.seen.must(!told.to_uppercase().contains("CAP_SYS_PTRACE AND"), "and the one that is there is not");
+    answer.output.assert_eq(&answer.only()["user"], &json!("root"), "user of the socket");
+    let reported = answer.only()["unseen"].to_string() + &answer.document["gaps"].to_string();
+    answer
+        .output
+        .assert(reported.to_uppercase().contains("CAP_DAC_READ_SEARCH"), "the missing capability is named");
+    answer
+        .output
+        .assert(!reported.to_uppercase().contains("CAP_SYS_PTRACE AND"), "and the one that is there is not");
 }
 
 fn both_capabilities_see_everything() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
     let launcher = nobody_with("+sys_ptrace,+dac_read_search");
-    let answer = Look::at([format!("tcp/{port}")]).through(launcher).answer(0);
-    answer.seen.equal(pids(answer.only()), server.family(), "holders");
-    answer.seen.equal(&answer.only()["unseen"], &json!(null), "nothing unseen");
+    let answer = Cmd::new([format!("tcp/{port}")]).through(launcher).answer(0);
+    answer.output.assert_eq(pids(answer.only()), server.family(), "holders");
+    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing unseen");
 }
 
 fn root_without_rights_over_a_process_says_so() {
@@ -113,14 +119,14 @@ fn root_without_rights_over_a_process_says_so() {
     // A search in the kernel, which a machine with many files open is worth, needs no rights over a process.
     let target = ["--holders=walk".to_owned(), format!("tcp/{port}")];
     let launcher = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--"];
-    let answer = Look::at(target.clone()).through(launcher).answer(0);
+    let answer = Cmd::new(target.clone()).through(launcher).answer(0);
     must_be_unseen(&answer, "permission");
     let candidates = candidate_pids(&answer.only()["unseen"]);
-    answer.seen.must(candidates.contains(&server.pid().into()), "the process is among the candidates");
-    let card = Look::at(target.clone()).through(launcher).run().code(0);
-    card.must(!card.text().contains("nothing listens"), "it does not deny what it could not see");
-    let pids = Look::at(["--pids".to_owned()].into_iter().chain(target)).through(launcher).run().code(3);
-    pids.must(pids.stdout.is_empty(), "a candidate is no holder");
+    answer.output.assert(candidates.contains(&server.pid().into()), "the process is among the candidates");
+    let card = Cmd::new(target.clone()).through(launcher).run().code(0);
+    card.assert(!card.text().contains("nothing listens"), "it does not deny what it could not see");
+    let pids = Cmd::new(["--pids".to_owned()].into_iter().chain(target)).through(launcher).run().code(3);
+    pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
 }
 
 /// A cgroup of this run, gone when this is dropped.
@@ -132,12 +138,12 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// Makes `path` below the mounted hierarchy, with what is missing above it.
     pub(crate) fn new(path: &str) -> Self {
-        let root = crate::stage::cgroup_root().expect("a cgroup2 file system");
+        let root = crate::support::cgroup_root().expect("a cgroup2 file system");
         let whole = root.join(path);
         let missing: Vec<PathBuf> =
             whole.ancestors().skip(1).take_while(|part| !part.exists()).map(PathBuf::from).collect();
         // Another test may be removing what both have above theirs.
-        let made = crate::stage::until(|| std::fs::create_dir_all(&whole).ok());
+        let made = crate::support::until(|| std::fs::create_dir_all(&whole).ok());
         assert!(made.is_some(), "make the cgroup {}", whole.display());
         Self { path: whole, parents: missing }
     }
@@ -150,7 +156,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // It can be removed when the last process in it has been reaped.
-        let _gave_up = crate::stage::until(|| std::fs::remove_dir(&self.path).ok());
+        let _gave_up = crate::support::until(|| std::fs::remove_dir(&self.path).ok());
         for parent in &self.parents {
             let _used_by_others = std::fs::remove_dir(parent);
         }
@@ -164,19 +170,19 @@ fn a_service_is_known_by_its_cgroup() {
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
     let wanted = json!({"manager": "systemd", "name": unit, "scope": "system"});
 
-    let root = Look::at([format!("tcp/{port}")]).answer(0);
-    root.seen.equal(&root.only()["service"], &wanted, "service of the socket");
-    root.seen.equal(&root.only_holder(root.only())["service"], &wanted, "service of the holder");
+    let root = Cmd::new([format!("tcp/{port}")]).answer(0);
+    root.output.assert_eq(&root.only()["service"], &wanted, "service of the socket");
+    root.output.assert_eq(&root.only_holder(root.only())["service"], &wanted, "service of the holder");
 
-    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     must_be_unseen(&answer, "permission");
-    answer.seen.equal(&answer.only()["service"], &wanted, "service, which anyone may know");
+    answer.output.assert_eq(&answer.only()["service"], &wanted, "service, which anyone may know");
     let candidates = &answer.only()["unseen"]["candidates"];
     let wanted = json!([{"pid": server.pid(), "name": "fixture", "evidence": "cgroup"}]);
-    answer.seen.equal(candidates, &wanted, "the only process of that cgroup");
-    let card = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).run().code(0);
-    card.must(card.text().contains(&unit), "the card names the service");
-    card.must(card.text().contains(&server.pid().to_string()), "the card names the candidate");
+    answer.output.assert_eq(candidates, &wanted, "the only process of that cgroup");
+    let card = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).run().code(0);
+    card.assert(card.text().contains(&unit), "the card names the service");
+    card.assert(card.text().contains(&server.pid().to_string()), "the card names the candidate");
     drop(server);
 }
 
@@ -186,10 +192,10 @@ fn a_container_is_known_by_its_cgroup() {
     let cgroup = Cgroup::new(&format!("system.slice/docker-{id}.scope"));
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
     for user in [None, Some(NOBODY)] {
-        let answer = Look::at([format!("tcp/{port}")]).user(user).answer(0);
+        let answer = Cmd::new([format!("tcp/{port}")]).user(user).answer(0);
         let container = &answer.only()["container"];
-        answer.seen.equal(&container["runtime"], &json!("docker"), "runtime");
-        answer.seen.equal(&container["id"], &json!(id), "id");
+        answer.output.assert_eq(&container["runtime"], &json!("docker"), "runtime");
+        answer.output.assert_eq(&container["id"], &json!(id), "id");
     }
     drop(server);
 }
@@ -198,12 +204,12 @@ fn a_master_of_another_user_is_not_forgotten() {
     let port = port();
     // As a web server does: root opens the port, and a worker of another user shares it.
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork-as=65534".to_owned()]);
-    let answer = Look::at([format!("tcp/{port}")]).answer(0);
-    answer.seen.equal(pids(answer.only()), server.family(), "root sees both");
-    let answer = Look::at([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), server.family(), "root sees both");
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let listener = answer.only();
-    answer.seen.equal(&listener["user"], &json!("root"), "user of the socket");
-    let seen = pids(listener);
-    let hidden = server.family().into_iter().any(|pid| !seen.contains(&pid));
-    answer.seen.must(!hidden || listener["unseen"].is_object(), "who is not listed is said to be unseen");
+    answer.output.assert_eq(&listener["user"], &json!("root"), "user of the socket");
+    let output = pids(listener);
+    let hidden = server.family().into_iter().any(|pid| !output.contains(&pid));
+    answer.output.assert(!hidden || listener["unseen"].is_object(), "who is not listed is said to be unseen");
 }

@@ -1,7 +1,7 @@
 //! Whose a socket is: users without a number in a user namespace, servers that dropped their rights, and sockets of
 //! which the kernel reports no user.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, folder, holders, pids, port, until};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, folder, holders, pids, port, until};
 use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -46,17 +46,25 @@ fn a_user_without_a_number_is_not_nobody() {
     let port = port();
     for opener in [None, Some(NOBODY)] {
         let _server = server(port).user(opener).start();
-        let answer = Look::at([target(port)]).through(OWN_USERS).answer(0);
-        answer.seen.equal(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
-        answer.seen.equal(&answer.document["complete"], &json!(true), "the socket was seen all the same");
+        let answer = Cmd::new([target(port)]).through(OWN_USERS).answer(0);
+        answer.output.assert_eq(
+            &user(answer.only()),
+            &json!([null, null, "unmapped"]),
+            "uid, user and why not",
+        );
+        answer.output.assert_eq(
+            &answer.document["complete"],
+            &json!(true),
+            "the socket was seen all the same",
+        );
         let users = json!([{"first": 0, "outside": STRANGER, "count": 1}]);
-        answer.seen.equal(&answer.document["user_namespace"]["users"], &users, "users with a number");
-        let card = Look::at([target(port)]).through(OWN_USERS).run().code(0);
-        card.must(card.text().contains(NO_NUMBER), "the card says that there is no number");
-        card.must(!card.text().contains("nobody"), "the card names no other user");
-        card.must(!card.text().contains("sudo"), "no help is advised that does not help there");
-        let table = Look::at([target(port), "--columns=user".into()]).through(OWN_USERS).run().code(0);
-        table.must(table.text().contains("(unmapped)"), "the table says so in a word");
+        answer.output.assert_eq(&answer.document["user_namespace"]["users"], &users, "users with a number");
+        let card = Cmd::new([target(port)]).through(OWN_USERS).run().code(0);
+        card.assert(card.text().contains(NO_NUMBER), "the card says that there is no number");
+        card.assert(!card.text().contains("nobody"), "the card names no other user");
+        card.assert(!card.text().contains("sudo"), "no help is advised that does not help there");
+        let table = Cmd::new([target(port), "--columns=user".into()]).through(OWN_USERS).run().code(0);
+        table.assert(table.text().contains("(unmapped)"), "the table says so in a word");
     }
 }
 
@@ -64,12 +72,12 @@ fn a_user_without_a_number_may_be_any() {
     let port = port();
     let _server = server(port).start();
     for name in ["nobody", "root", "65534", "0"] {
-        let asked = [target(port), "--user".into(), name.into()];
-        let answer = Look::at(asked).through(OWN_USERS).answer(3);
-        answer.seen.equal(answer.listeners().len(), 0, "listeners");
+        let requested = [target(port), "--user".into(), name.into()];
+        let answer = Cmd::new(requested).through(OWN_USERS).answer(3);
+        answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
         let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-        let told = gaps.iter().any(|gap| gap["what"] == "users" && gap["reason"] == "unknown");
-        answer.seen.must(told, "a gap says why it may match");
+        let reported = gaps.iter().any(|gap| gap["what"] == "users" && gap["reason"] == "unknown");
+        answer.output.assert(reported, "a gap says why it may match");
     }
 }
 
@@ -77,17 +85,24 @@ fn numbers_of_two_namespaces_are_not_compared() {
     for opener in [None, Some(STRANGER)] {
         let port = port();
         let _server = server(port).user(opener).start();
-        let before = Look::at(["--json".to_owned(), target(port)]).user(Some(STRANGER)).run().code(0);
+        let before = Cmd::new(["--json".to_owned(), target(port)]).user(Some(STRANGER)).run().code(0);
         let path = folder().join(format!("users-{port}.json"));
         std::fs::write(&path, &before.stdout).expect("save a snapshot");
         let path = path.to_str().expect("a path in text");
-        let now = Answer::of(Look::at(["diff", "--json", path]).through(OWN_USERS).run().code(0));
-        now.seen.equal(&now.document["changes"], &json!([]), "changes");
-        now.seen.equal(&now.document["same_users"], &json!(false), "same_users");
-        let text = Look::at(["diff", path]).through(OWN_USERS).run().code(0);
-        text.must(text.errors().contains("users are not compared"), "people are told what was not compared");
-        let outside = Answer::of(Look::at(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
-        outside.seen.equal(&outside.document["same_users"], &json!(true), "same_users in one namespace");
+        let now = Answer::parse(Cmd::new(["diff", "--json", path]).through(OWN_USERS).run().code(0));
+        now.output.assert_eq(&now.document["changes"], &json!([]), "changes");
+        now.output.assert_eq(&now.document["same_users"], &json!(false), "same_users");
+        let text = Cmd::new(["diff", path]).through(OWN_USERS).run().code(0);
+        text.assert(
+            text.errors().contains("users are not compared"),
+            "people are told what was not compared",
+        );
+        let outside = Answer::parse(Cmd::new(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
+        outside.output.assert_eq(
+            &outside.document["same_users"],
+            &json!(true),
+            "same_users in one namespace",
+        );
     }
 }
 
@@ -98,64 +113,64 @@ fn a_holder_without_a_number_is_not_nobody() {
     let target_pid = format!("--target={}", server.pid());
     let enter = ["nsenter", &target_pid, "--user", "--preserve-credentials"];
     let launcher: Vec<&str> = OWN_USERS.into_iter().take(4).chain(enter).collect();
-    let answer = Look::at([target(port)]).through(launcher.clone()).answer(0);
-    answer.seen.equal(pids(answer.only()), vec![server.pid()], "holders");
+    let answer = Cmd::new([target(port)]).through(launcher.clone()).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
     let holder = answer.only_holder(answer.only());
-    answer.seen.equal(&user(holder), &json!([null, null, "unmapped"]), "uid, user and why not");
-    let nobody = Look::at([target(port), "--user=nobody".into()]).through(launcher).answer(3);
-    nobody.seen.equal(nobody.listeners().len(), 0, "listeners of nobody");
+    answer.output.assert_eq(&user(holder), &json!([null, null, "unmapped"]), "uid, user and why not");
+    let nobody = Cmd::new([target(port), "--user=nobody".into()]).through(launcher).answer(3);
+    nobody.output.assert_eq(nobody.listeners().len(), 0, "listeners of nobody");
 }
 
 fn root_of_a_user_namespace_is_told_the_same() {
     let port = port();
     let server = server(port).user(Some(NOBODY)).start();
     let launcher = ["unshare", "--user", "--map-root-user"];
-    let answer = Look::at([target(port)]).through(launcher).answer(0);
-    answer.seen.equal(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
+    let answer = Cmd::new([target(port)]).through(launcher).answer(0);
+    answer.output.assert_eq(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
     drop(server);
     let inside = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(launcher).start();
-    let own = Look::at([target(port), "--user=root".into()]).inside(inside.pid(), ["user"]).answer(0);
-    own.seen.equal(pids(own.only()), vec![inside.pid()], "who has a number there is known");
-    own.seen.equal(&user(own.only()), &json!([0, "root", null]), "uid and user");
+    let own = Cmd::new([target(port), "--user=root".into()]).inside(inside.pid(), ["user"]).answer(0);
+    own.output.assert_eq(pids(own.only()), vec![inside.pid()], "who has a number there is known");
+    own.output.assert_eq(&user(own.only()), &json!([0, "root", null]), "uid and user");
 }
 
 fn a_saved_snapshot_keeps_that_a_user_is_unknown() {
     let port = port();
     let _server = server(port).start();
-    let inside = Look::at(["--json".to_owned(), target(port)]).through(OWN_USERS).run().code(0);
+    let inside = Cmd::new(["--json".to_owned(), target(port)]).through(OWN_USERS).run().code(0);
     let path = folder().join(format!("unmapped-{port}.json"));
     std::fs::write(&path, &inside.stdout).expect("save a snapshot");
     let from = format!("--from={}", path.display());
-    let again = Look::at(["--json", &from]).run().code(0);
+    let again = Cmd::new(["--json", &from]).run().code(0);
     let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("a document");
     let (saved, shown) = (read(&inside.stdout), read(&again.stdout));
-    again.equal(&shown["user_namespace"], &saved["user_namespace"], "user_namespace");
-    again.equal(&shown["listeners"], &saved["listeners"], "listeners");
-    let card = Look::at([from, target(port)]).run().code(0);
-    card.must(card.text().contains(NO_NUMBER), "the card says that there is no number");
-    card.must(!card.text().contains("nobody"), "the card names no other user");
+    again.assert_eq(&shown["user_namespace"], &saved["user_namespace"], "user_namespace");
+    again.assert_eq(&shown["listeners"], &saved["listeners"], "listeners");
+    let card = Cmd::new([from, target(port)]).run().code(0);
+    card.assert(card.text().contains(NO_NUMBER), "the card says that there is no number");
+    card.assert(!card.text().contains("nobody"), "the card names no other user");
 }
 
 fn who_dropped_root_is_a_candidate() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
-    let root = Look::at([target(port)]).answer(0);
-    root.seen.equal(pids(root.only()), vec![server.pid()], "holders");
-    root.seen.equal(&root.only_holder(root.only())["uid"], &json!(NOBODY), "uid of the holder");
-    root.seen.equal(&root.only()["uid"], &json!(0), "uid of who opened it");
+    let root = Cmd::new([target(port)]).answer(0);
+    root.output.assert_eq(pids(root.only()), vec![server.pid()], "holders");
+    root.output.assert_eq(&root.only_holder(root.only())["uid"], &json!(NOBODY), "uid of the holder");
+    root.output.assert_eq(&root.only()["uid"], &json!(0), "uid of who opened it");
 
-    let answer = Look::at([target(port)]).user(Some(STRANGER)).answer(0);
-    answer.seen.equal(holders(answer.only()).len(), 0, "holders");
-    answer.seen.equal(&answer.only()["user"], &json!("root"), "who opened it");
+    let answer = Cmd::new([target(port)]).user(Some(STRANGER)).answer(0);
+    answer.output.assert_eq(holders(answer.only()).len(), 0, "holders");
+    answer.output.assert_eq(&answer.only()["user"], &json!("root"), "who opened it");
     let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
     let first = candidates.first().cloned().unwrap_or_default();
-    answer.seen.equal(&first["pid"], &json!(server.pid()), "the first candidate");
-    let told = ["arguments", "unread"].map(Value::from).contains(&first["evidence"]);
-    answer.seen.must(told, "it is one for the port in its command line, or for lack of others");
-    answer.seen.must(candidates.len() <= 5, "only a few are named");
-    let card = Look::at([target(port)]).user(Some(STRANGER)).run().code(0);
-    card.must(card.text().contains("was opened by user root; its holder could not be seen"), "the answer");
-    card.must(!card.text().contains("process of user root"), "nothing is said of whose the holder is");
+    answer.output.assert_eq(&first["pid"], &json!(server.pid()), "the first candidate");
+    let reported = ["arguments", "unread"].map(Value::from).contains(&first["evidence"]);
+    answer.output.assert(reported, "it is one for the port in its command line, or for lack of others");
+    answer.output.assert(candidates.len() <= 5, "only a few are named");
+    let card = Cmd::new([target(port)]).user(Some(STRANGER)).run().code(0);
+    card.assert(card.text().contains("was opened by user root; its holder could not be seen"), "the answer");
+    card.assert(!card.text().contains("process of user root"), "nothing is said of whose the holder is");
 }
 
 fn who_was_handed_a_socket_of_root_is_not_denied() {
@@ -171,15 +186,15 @@ fn who_was_handed_a_socket_of_root_is_not_denied() {
         // It ends with its input, which is this process's to close.
         let mut child = command.spawn().expect("hand the socket over");
         drop(command);
-        let answer = Look::at([target(port)]).user(Some(STRANGER)).answer(0);
-        answer.seen.equal(&answer.only()["user"], &json!("root"), "who opened it");
+        let answer = Cmd::new([target(port)]).user(Some(STRANGER)).answer(0);
+        answer.output.assert_eq(&answer.only()["user"], &json!("root"), "who opened it");
         let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
         let among = candidates.iter().any(|one| one["pid"] == child.id());
         answer
-            .seen
-            .must(among || candidates.is_empty(), "who has it is among the candidates, or there are none");
-        let root = Look::at([target(port)]).answer(0);
-        root.seen.equal(pids(root.only()), vec![child.id()], "holders");
+            .output
+            .assert(among || candidates.is_empty(), "who has it is among the candidates, or there are none");
+        let root = Cmd::new([target(port)]).answer(0);
+        root.output.assert_eq(pids(root.only()), vec![child.id()], "holders");
         drop(child.stdin.take());
         let _ended = child.wait();
     }
@@ -189,34 +204,38 @@ fn a_socket_of_root_is_chosen_by_both_users() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
     for name in ["root", "nobody"] {
-        let answer = Look::at([target(port), "--user".into(), name.into()]).answer(0);
-        answer.seen.equal(pids(answer.only()), vec![server.pid()], name);
+        let answer = Cmd::new([target(port), "--user".into(), name.into()]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], name);
     }
-    let other = Look::at([target(port), format!("--user={STRANGER}")]).answer(1);
-    other.seen.equal(&other.document["complete"], &json!(true), "root sees that it is nobody else's");
+    let other = Cmd::new([target(port), format!("--user={STRANGER}")]).answer(1);
+    other.output.assert_eq(&other.document["complete"], &json!(true), "root sees that it is nobody else's");
     // Who may not see the holder knows who opened it, and cannot rule the other one out.
-    let asked = |name: &str| Look::at([target(port), "--user".into(), name.into()]).user(Some(STRANGER));
-    asked("root").answer(0);
-    let unsure = asked("nobody").answer(3);
-    unsure.seen.equal(unsure.listeners().len(), 0, "listeners");
+    let requested = |name: &str| Cmd::new([target(port), "--user".into(), name.into()]).user(Some(STRANGER));
+    requested("root").answer(0);
+    let unsure = requested("nobody").answer(3);
+    unsure.output.assert_eq(unsure.listeners().len(), 0, "listeners");
 }
 
 fn a_lingering_connection_is_nobodys() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     for reader in ["native", "netstat2"] {
-        let asked = ["--all".to_owned(), format!("--reader={reader}"), port.to_string()];
-        let every = Look::at(asked.clone()).answer(0);
-        every.seen.equal(&every.only()["state"], &json!("time-wait"), "state");
-        every.seen.equal(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
+        let requested = ["--all".to_owned(), format!("--reader={reader}"), port.to_string()];
+        let every = Cmd::new(requested.clone()).answer(0);
+        every.output.assert_eq(&every.only()["state"], &json!("time-wait"), "state");
+        every.output.assert_eq(
+            &user(every.only()),
+            &json!([null, null, "not-reported"]),
+            "uid, user and why not",
+        );
         for name in ["root", "0"] {
-            let asked = asked.iter().cloned().chain(["--user".to_owned(), name.to_owned()]);
-            let chosen = Look::at(asked).answer(3);
-            chosen.seen.equal(chosen.listeners().len(), 0, "listeners");
+            let requested = requested.iter().cloned().chain(["--user".to_owned(), name.to_owned()]);
+            let chosen = Cmd::new(requested).answer(3);
+            chosen.output.assert_eq(chosen.listeners().len(), 0, "listeners");
         }
     }
-    let table = Look::at(["--all".to_owned(), "--columns=port,user".into(), port.to_string()]).run().code(0);
-    table.must(!table.text().contains("root"), "nobody is named");
+    let table = Cmd::new(["--all".to_owned(), "--columns=port,user".into(), port.to_string()]).run().code(0);
+    table.assert(!table.text().contains("root"), "nobody is named");
 }
 
 fn an_orphan_of_root_is_nobodys() {
@@ -225,15 +244,19 @@ fn an_orphan_of_root_is_nobodys() {
     let port = client.local_addr().expect("its address").port();
     let accepted = listener.accept().expect("accept");
     drop(client);
-    let asked = ["--all".to_owned(), format!("127.0.0.1:{port}")];
+    let requested = ["--all".to_owned(), format!("127.0.0.1:{port}")];
     // A busy machine handles the acknowledgement of the end only later.
     let acknowledged = || {
-        let every = Look::at(asked.clone()).answer(0);
+        let every = Cmd::new(requested.clone()).answer(0);
         (every.only()["state"] == json!("fin-wait-2")).then_some(every)
     };
     let every = until(acknowledged).expect("an end that the peer acknowledged");
-    every.seen.equal(&every.only()["inode"], &Value::Null, "inode");
-    every.seen.equal(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
-    Look::at(asked.into_iter().chain(["--user=root".to_owned()])).answer(3);
+    every.output.assert_eq(&every.only()["inode"], &Value::Null, "inode");
+    every.output.assert_eq(
+        &user(every.only()),
+        &json!([null, null, "not-reported"]),
+        "uid, user and why not",
+    );
+    Cmd::new(requested.into_iter().chain(["--user=root".to_owned()])).answer(3);
     drop(accepted);
 }

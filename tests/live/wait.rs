@@ -1,6 +1,6 @@
 //! `wait`: until something listens, or until it is free; what it costs meanwhile, and how it ends.
 
-use crate::stage::{Answer, Fixture, Look, Need, Seen, folder, ordinary_user, port};
+use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, ordinary_user, port};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ const A_WHILE: Duration = Duration::from_millis(150);
 /// about burdens.
 const LATE: Duration = Duration::from_secs(30);
 
-fn wait(arguments: &[&str]) -> Look {
-    Look::at(["wait"].iter().chain(arguments).copied())
+fn wait(arguments: &[&str]) -> Cmd {
+    Cmd::new(["wait"].iter().chain(arguments).copied())
 }
 
 fn what_is_already_so_is_not_waited_for() {
@@ -36,20 +36,20 @@ fn what_is_already_so_is_not_waited_for() {
     for arguments in
         [&[&taken[..]][..], &["--listening", &taken], &["--free", &free], &["--timeout=0s", &taken]]
     {
-        let seen = wait(arguments).run().code(0);
-        seen.must(seen.took < LATE, "at once");
+        let output = wait(arguments).run().code(0);
+        output.assert(output.took < LATE, "at once");
     }
     for arguments in [&["--timeout=0s", &free[..]][..], &["--free", "--timeout=0s", &taken]] {
-        let seen = wait(arguments).run().code(1);
-        seen.must(seen.took < LATE, "at once");
+        let output = wait(arguments).run().code(1);
+        output.assert(output.took < LATE, "at once");
     }
 }
 
 #[track_caller]
-fn must_end_soon(running: crate::stage::Running, since: Instant) -> Seen {
-    let seen = running.end().code(0);
-    seen.must(since.elapsed() < LATE, "soon after it is so");
-    seen
+fn must_end_soon(running: crate::support::Running, since: Instant) -> Output {
+    let output = running.wait().code(0);
+    output.assert(since.elapsed() < LATE, "soon after it is so");
+    output
 }
 
 fn a_listener_that_appears_ends_it() {
@@ -57,19 +57,19 @@ fn a_listener_that_appears_ends_it() {
         let port = port();
         let target = port.to_string();
         let words: Vec<&str> = option.into_iter().chain([&target[..]]).collect();
-        let waiting = wait(&words).start().goes_on_for(A_WHILE);
+        let waiting = wait(&words).start().must_keep_running(A_WHILE);
         let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-        let seen = must_end_soon(waiting, Instant::now());
+        let output = must_end_soon(waiting, Instant::now());
         if option == Some("--json") {
-            let answer = Answer::of(seen);
-            answer.seen.equal(&answer.document["schema"], &json!("allears/1"), "schema");
+            let answer = Answer::parse(output);
+            answer.output.assert_eq(&answer.document["schema"], &json!("allears/1"), "schema");
         }
     }
 }
 
 fn a_listener_that_goes_ends_it() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
-    let waiting = wait(&["--free", &server.port().to_string()]).start().goes_on_for(A_WHILE);
+    let waiting = wait(&["--free", &server.port().to_string()]).start().must_keep_running(A_WHILE);
     drop(server);
     must_end_soon(waiting, Instant::now());
 }
@@ -77,14 +77,14 @@ fn a_listener_that_goes_ends_it() {
 fn the_target_is_what_is_waited_for() {
     let port = port();
     let other = Fixture::start([format!("tcp=127.0.0.2:{port}")]);
-    let waiting = wait(&[&format!("127.0.0.1:{port}")]).start().goes_on_for(A_WHILE);
+    let waiting = wait(&[&format!("127.0.0.1:{port}")]).start().must_keep_running(A_WHILE);
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     must_end_soon(waiting, Instant::now());
-    let waiting = wait(&["--free", &format!("127.0.0.1:{port}")]).start().goes_on_for(A_WHILE);
+    let waiting = wait(&["--free", &format!("127.0.0.1:{port}")]).start().must_keep_running(A_WHILE);
     drop(server);
     must_end_soon(waiting, Instant::now());
     // The number alone means every address.
-    let waiting = wait(&["--free", &port.to_string()]).start().goes_on_for(A_WHILE);
+    let waiting = wait(&["--free", &port.to_string()]).start().must_keep_running(A_WHILE);
     drop(other);
     must_end_soon(waiting, Instant::now());
 }
@@ -94,10 +94,10 @@ fn udp_is_waited_for_by_name() {
     let waiting = wait(&[&format!("udp/{port}")]).start();
     let for_tcp = wait(&[&port.to_string()]).start();
     let _tcp = {
-        let waiting = waiting.goes_on_for(A_WHILE);
+        let waiting = waiting.must_keep_running(A_WHILE);
         let tcp = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
         must_end_soon(for_tcp, Instant::now());
-        let waiting = waiting.goes_on_for(A_WHILE);
+        let waiting = waiting.must_keep_running(A_WHILE);
         let _udp = Fixture::start([format!("udp=127.0.0.1:{port}")]);
         must_end_soon(waiting, Instant::now());
         tcp
@@ -109,7 +109,7 @@ fn bound_is_not_listening() {
     let bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
     wait(&["--timeout=200ms", &port.to_string()]).run().code(1);
     drop(bound);
-    let far = Fixture::start([format!("tcp=127.0.0.1:{}", crate::stage::port())]);
+    let far = Fixture::start([format!("tcp=127.0.0.1:{}", crate::support::port())]);
     let _client = Fixture::start([format!("client-from=127.0.0.1:{port},127.0.0.1:{}", far.port())]);
     wait(&["--timeout=200ms", &port.to_string()]).run().code(1);
 }
@@ -120,10 +120,10 @@ fn it_ends_when_its_time_is_over() {
     for (duration, time) in [("500ms", 500), ("1s", 1000), ("10ms", 10)] {
         for arguments in [&["--timeout", duration, &free[..]][..], &["--free", "--timeout", duration, &taken]]
         {
-            let seen = wait(arguments).run().code(1);
+            let output = wait(arguments).run().code(1);
             let time = Duration::from_millis(time);
-            seen.must(seen.took >= time, "not before its time is over");
-            seen.must(seen.took < time + LATE, "and not long after");
+            output.assert(output.took >= time, "not before its time is over");
+            output.assert(output.took < time + LATE, "and not long after");
         }
     }
 }
@@ -137,48 +137,49 @@ fn quiet_means_quiet() {
         (&["-q", "--timeout=50ms", &free], 1),
         (&["--quiet", "--free", "--timeout=50ms", &taken], 1),
     ] {
-        let seen = wait(arguments).run().code(code);
-        seen.must(seen.stdout.is_empty() && seen.stderr.is_empty(), "nothing is printed");
-        let shown = wait(arguments).env("TERM", "xterm").converse().type_in("").code(code);
-        shown.equal(shown.text(), "", "nor on a terminal");
+        let output = wait(arguments).run().code(code);
+        output.assert(output.stdout.is_empty() && output.stderr.is_empty(), "nothing is printed");
+        let shown = wait(arguments).env("TERM", "xterm").start_on_terminal().type_in("").code(code);
+        shown.assert_eq(shown.text(), "", "nor on a terminal");
     }
 }
 
 fn progress_is_for_terminals() {
     let free = port().to_string();
-    let seen = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").run().code(1);
-    let told = seen.text().to_owned() + &seen.errors();
-    seen.must(!told.contains(['\r', '\u{1b}']), "no progress line in a pipe");
-    seen.must(told.lines().count() <= 2, "a word at its end is enough");
-    let shown = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").converse().type_in("").code(1);
-    shown.must(shown.text().contains(&free), "on a terminal it says what it waits for");
+    let output = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").run().code(1);
+    let reported = output.both_streams();
+    output.assert(!reported.contains(['\r', '\u{1b}']), "no progress line in a pipe");
+    output.assert(reported.lines().count() <= 2, "a word at its end is enough");
+    let shown =
+        wait(&["--timeout=700ms", &free]).env("TERM", "xterm").start_on_terminal().type_in("").code(1);
+    shown.assert(shown.text().contains(&free), "on a terminal it says what it waits for");
 }
 
 fn an_interrupt_ends_it() {
     for arguments in [&["--timeout=1m"][..], &["-q"], &["--json"], &[]] {
         let target = port().to_string();
         let words: Vec<&str> = arguments.iter().copied().chain([&target[..]]).collect();
-        let waiting = wait(&words).start().goes_on_for(Duration::from_millis(500));
+        let waiting = wait(&words).start().must_keep_running(Duration::from_millis(500));
         waiting.interrupt();
         let began = Instant::now();
-        let seen = waiting.end();
-        seen.must(began.elapsed() < LATE, "promptly");
-        seen.must(!seen.status.success(), "it was not reached");
-        seen.must(!seen.errors().contains("panicked"), "it does not panic");
-        seen.must(seen.stdout.is_empty(), "standard output holds no answer");
+        let output = waiting.wait();
+        output.assert(began.elapsed() < LATE, "promptly");
+        output.assert(!output.status.success(), "it was not reached");
+        output.assert(!output.errors().contains("panicked"), "it does not panic");
+        output.assert(output.stdout.is_empty(), "standard output holds no answer");
     }
 }
 
 /// Runs `wait` under strace, and gives the lines of what it called.
-fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Seen, Vec<String>) {
+fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Output, Vec<String>) {
     let log = folder().join(name);
     // Made here, since whoever is traced may be another user.
     std::fs::write(&log, "").expect("make a file for strace");
     let trace = format!("trace={calls}");
     let words = ["strace", "-f", "-y", "-e", &trace, "-o", log.to_str().expect("a path in text")];
-    let seen = wait(arguments).through(words).run().code(code);
+    let output = wait(arguments).through(words).run().code(code);
     let lines = std::fs::read_to_string(&log).expect("strace writes what it saw");
-    (seen, lines.lines().map(str::to_owned).collect())
+    (output, lines.lines().map(str::to_owned).collect())
 }
 
 /// Whether a call looks for processes, or at one that is not the caller itself.
@@ -198,24 +199,24 @@ fn no_process_is_looked_at_before() {
     let [taken, free] = [server.port().to_string(), port().to_string()];
     let never = [&["--timeout=700ms", &free[..]][..], &["--free", "--timeout=700ms", &taken]];
     for (number, arguments) in never.into_iter().enumerate() {
-        let (seen, calls) =
+        let (output, calls) =
             traced(&format!("wait-files-{number}"), "%file,getdents64,readlinkat", arguments, 1);
-        seen.must(!calls.is_empty(), "strace saw something");
+        output.assert(!calls.is_empty(), "strace saw something");
         let looks: Vec<&String> = calls.iter().filter(|call| looks_at_a_process(call)).collect();
-        seen.must(looks.is_empty(), &format!("no process is looked at: {looks:?}"));
+        output.assert(looks.is_empty(), &format!("no process is looked at: {looks:?}"));
     }
 }
 
 fn it_looks_less_and_less_often() {
     let free = port().to_string();
     let calls = "sendto,sendmsg,openat,bind";
-    let (seen, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);
+    let (output, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);
     let (_, long) = traced("wait-long", calls, &["--timeout=3s", &free], 1);
     // From 5 ms to 200 ms: at the end five times a second, where it was two hundred times at the beginning.
     let looks = long.len().saturating_sub(short.len());
     let shown = format!("{} calls in a second, {} in three", short.len(), long.len());
-    seen.must(looks <= 120, &format!("some ten looks in the last two seconds: {shown}"));
-    seen.must(looks >= 8, &format!("but it goes on looking: {shown}"));
+    output.assert(looks <= 120, &format!("some ten looks in the last two seconds: {shown}"));
+    output.assert(looks >= 8, &format!("but it goes on looking: {shown}"));
     // An ordinary user waits as well.
     wait(&["--timeout=20ms", &free]).user(ordinary_user()).run().code(1);
 }
@@ -229,7 +230,10 @@ fn durations_and_targets_that_cannot_be_meant_are_refused() {
     let targets = targets.into_iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect());
     let both = vec!["wait".to_owned(), "--free".to_owned(), "--listening".to_owned(), "1".to_owned()];
     for arguments in durations.into_iter().chain(targets).chain([both]) {
-        let seen = Look::at(arguments).run().without_panic().code(2);
-        seen.must(seen.stdout.is_empty() && !seen.stderr.is_empty(), "standard error says what is wrong");
+        let output = Cmd::new(arguments).run().without_panic().code(2);
+        output.assert(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "standard error says what is wrong",
+        );
     }
 }

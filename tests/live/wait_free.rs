@@ -1,6 +1,6 @@
 //! `wait --free`: it ends when the caller can bind the port, and what it does to find out disturbs nobody.
 
-use crate::stage::{Fixture, Look, NOBODY, Need, folder, in_own_network, ip, ordinary_user, port, set_limit};
+use crate::support::{Cmd, Fixture, NOBODY, Need, folder, in_new_netns, ip, ordinary_user, port, set_limit};
 use crate::why_limits::VETH;
 use serde_json::Value;
 use std::fs::Permissions;
@@ -70,30 +70,30 @@ sys.exit(code)
 const POST_BIND: Need =
     Need::Success("BPF programs of a cgroup", &["python3", "-c", REFUSED_LATE, "1", "true"]);
 
-fn wait_free(arguments: &[&str]) -> Look {
-    Look::at(["wait", "--free"].iter().chain(arguments).copied())
+fn wait_free(arguments: &[&str]) -> Cmd {
+    Cmd::new(["wait", "--free"].iter().chain(arguments).copied())
 }
 
 /// The text and the document of what cannot be bound, whatever one waits for.
 #[track_caller]
-fn must_be_hopeless(look: impl Fn(&[&str]) -> Look, target: &str, error: &str) {
-    let seen = look(&[target]).run().code(3);
-    seen.must(!seen.errors().contains("is free") && seen.stdout.is_empty(), "it is not called free");
-    seen.must(
-        seen.errors().contains("cannot be bound") && seen.errors().contains("allears why"),
+fn must_be_hopeless(cmd: impl Fn(&[&str]) -> Cmd, target: &str, error: &str) {
+    let output = cmd(&[target]).run().code(3);
+    output.assert(!output.errors().contains("is free") && output.stdout.is_empty(), "it is not called free");
+    output.assert(
+        output.errors().contains("cannot be bound") && output.errors().contains("allears why"),
         "why, and who tells",
     );
-    look(&["-q", target]).run().code(3);
-    let seen = look(&["--json", target]).run().code(3);
-    let document: Value = serde_json::from_str(seen.text()).expect("a document");
-    seen.equal(&document["reached"], &Value::Bool(false), "reached");
-    seen.equal(document["error"].as_str(), Some(error), "error");
-    seen.must(document["hindrance"].is_string(), "hindrance");
-    seen.must(document["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "reason");
+    cmd(&["-q", target]).run().code(3);
+    let output = cmd(&["--json", target]).run().code(3);
+    let document: Value = serde_json::from_str(output.text()).expect("a document");
+    output.assert_eq(&document["reached"], &Value::Bool(false), "reached");
+    output.assert_eq(document["error"].as_str(), Some(error), "error");
+    output.assert(document["hindrance"].is_string(), "hindrance");
+    output.assert(document["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "reason");
 }
 
 fn a_port_that_needs_a_privilege_is_not_free() {
-    in_own_network(|| {
+    in_new_netns(|| {
         set_limit("ipv4/ip_unprivileged_port_start", "700");
         let as_nobody = |arguments: &[&str]| wait_free(arguments).user(Some(NOBODY));
         for target in ["600", "127.0.0.1:600", "udp/600", "[::1]:600"] {
@@ -123,20 +123,21 @@ fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
 }
 
 fn an_address_that_is_not_usable_yet_is_waited_for() {
-    in_own_network(|| {
+    in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
         set_limit("ipv6/conf/x1/accept_dad", "1");
         set_limit("ipv6/conf/x1/dad_transmits", "60");
         ip("link set x0 up");
         ip("link set x1 up");
         ip("addr add fd00:beef::1/64 dev x1");
-        let waiting = wait_free(&["[fd00:beef::1]:8080"]).start().goes_on_for(Duration::from_millis(300));
+        let waiting =
+            wait_free(&["[fd00:beef::1]:8080"]).start().must_keep_running(Duration::from_millis(300));
         let late = wait_free(&["[fd00:beef::1]:8080", "--timeout=200ms"]).run().code(1);
-        late.must(!late.text().contains("is free"), "it is not called free");
+        late.assert(!late.text().contains("is free"), "it is not called free");
         // An address that is added without the detection is usable at once.
         ip("addr del fd00:beef::1/64 dev x1");
         ip("addr add fd00:beef::1/64 dev x1 nodad");
-        waiting.end();
+        waiting.wait();
         wait_free(&["[fd00:beef::1]:8080"]).run().code(0);
     });
 }
@@ -165,11 +166,11 @@ fn tracing(log: &std::path::Path) -> Vec<String> {
 fn the_table_decides_and_no_port_is_taken() {
     for (name, target) in [("tcp", ""), ("udp", "udp/"), ("one", "127.0.0.1:")] {
         let (log, port) = (folder().join(format!("wait-table-{name}")), port());
-        let seen = wait_free(&[&format!("{target}{port}")]).through(tracing(&log)).run().code(0);
+        let output = wait_free(&[&format!("{target}{port}")]).through(tracing(&log)).run().code(0);
         let binds = binds(&log, port);
-        seen.must(!binds.is_empty(), "permissions are tested");
+        output.assert(!binds.is_empty(), "permissions are tested");
         let taken: Vec<_> = binds.iter().filter(|call| !call.contains("EINVAL")).collect();
-        seen.must(taken.is_empty(), &format!("none of these takes the port: {taken:?}"));
+        output.assert(taken.is_empty(), &format!("none of these takes the port: {taken:?}"));
     }
 }
 
@@ -180,16 +181,16 @@ fn an_attempt_is_made_once_and_lets_servers_in() {
         .user(ordinary_user())
         .through(tracing(&log))
         .start()
-        .goes_on_for(Duration::from_millis(500));
+        .must_keep_running(Duration::from_millis(500));
     let tried = binds(&log, port).into_iter().filter(|call| call.ends_with("= 0")).count();
     assert_eq!(tried, 0, "nothing is tried while it listens");
     drop(server);
-    let seen = waiting.end().code(0);
+    let output = waiting.wait().code(0);
     let taken = binds(&log, port).into_iter().filter(|call| call.ends_with("= 0")).count();
-    seen.must(taken <= 3, &format!("once for each address: {taken}"));
+    output.assert(taken <= 3, &format!("once for each address: {taken}"));
     let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
     let shares = calls.matches("SO_REUSEADDR").count();
-    seen.must(shares >= taken, "each lets in a server that sets SO_REUSEADDR");
+    output.assert(shares >= taken, "each lets in a server that sets SO_REUSEADDR");
 }
 
 /// Starts and ends a server again and again, one that sets no option: nothing at all may have its port then.
@@ -217,12 +218,12 @@ fn a_server_without_options_is_never_refused() {
     let begun = Instant::now();
     let mut reached = 0;
     while begun.elapsed() < Duration::from_secs(1) {
-        let seen = wait_free(&["--timeout=20ms", &port]).run();
-        reached += u32::from(seen.status.success());
+        let output = wait_free(&["--timeout=20ms", &port]).run();
+        reached += u32::from(output.status.success());
     }
     let output = servers.wait_with_output().expect("the servers end");
-    let told = String::from_utf8(output.stdout).expect("numbers");
-    let (refused, served) = told.trim().split_once(' ').expect("two numbers");
+    let reported = String::from_utf8(output.stdout).expect("numbers");
+    let (refused, served) = reported.trim().split_once(' ').expect("two numbers");
     assert_eq!(
         refused, "0",
         "servers were refused the port; {served} were not; {reached} times it was called free"
@@ -237,12 +238,12 @@ fn what_was_left_of_connections_is_not_tried_again_and_again() {
     let client = Fixture::start([format!("client-from=127.0.0.1:{port},127.0.0.1:{}", far.port())]);
     let log = folder().join("wait-left");
     let target = format!("127.0.0.1:{port}");
-    let seen = wait_free(&["-q", "--timeout=700ms", &target]).through(tracing(&log)).run().code(1);
+    let output = wait_free(&["-q", "--timeout=700ms", &target]).through(tracing(&log)).run().code(1);
     let tried = binds(&log, port).into_iter().filter(|call| call.contains("EADDRINUSE")).count();
-    seen.equal(tried, 1, "attempts for one state");
-    let seen = wait_free(&["--timeout=50ms", &target]).run().code(1);
-    seen.must(
-        seen.text().contains("still not free") && seen.text().contains("connection"),
+    output.assert_eq(tried, 1, "attempts for one state");
+    let output = wait_free(&["--timeout=50ms", &target]).run().code(1);
+    output.assert(
+        output.text().contains("still not free") && output.text().contains("connection"),
         "and it says why",
     );
     drop(client);

@@ -1,6 +1,6 @@
 //! `watch`: its events, what it costs while nothing happens, its screen, and how it ends.
 
-use crate::stage::{Fixture, Look, Need, folder, ordinary_user, pids, port, without_styles};
+use crate::support::{Cmd, Fixture, Need, folder, ordinary_user, pids, port, without_styles};
 use serde_json::{Value, json};
 use std::io::BufRead as _;
 
@@ -24,8 +24,8 @@ cases![
 
 const OFTEN: &str = "--interval=100ms";
 
-fn watch(arguments: &[&str]) -> Look {
-    Look::at(["watch", OFTEN].iter().chain(arguments).copied())
+fn watch(arguments: &[&str]) -> Cmd {
+    Cmd::new(["watch", OFTEN].iter().chain(arguments).copied())
 }
 
 fn server(port: u16) -> Fixture {
@@ -113,8 +113,8 @@ fn a_closed_pipe_ends_it_quietly() {
         std::io::BufReader::new(reader).read_line(&mut line).expect("what is present");
         // On Windows that is not to be known before there is more to say.
         let _more_to_say = cfg!(windows).then(|| Fixture::start([format!("tcp=127.0.0.2:{target}")]));
-        let seen = running.end().without_panic().code(0);
-        seen.must(!seen.errors().contains("error"), "it says nothing of it");
+        let output = running.wait().without_panic().code(0);
+        output.assert(!output.errors().contains("error"), "it says nothing of it");
     }
 }
 
@@ -123,7 +123,7 @@ fn an_interrupt_ends_it_with_success() {
     let mut events = watch(&["--ndjson", &there.port().to_string()]).stream();
     events.event("present");
     events.interrupt();
-    events.end().without_panic().code(0);
+    events.wait().without_panic().code(0);
 }
 
 fn what_may_not_be_read_is_a_line_too() {
@@ -140,8 +140,8 @@ fn what_may_not_be_read_is_a_line_too() {
 fn a_first_look_that_fails_ends_it() {
     let there = server(port());
     let arguments = ["--ndjson", "--holders=bpf", &there.port().to_string()];
-    let seen = watch(&arguments).user(ordinary_user()).run().without_panic().code(3);
-    seen.must(seen.stdout.is_empty() && !seen.stderr.is_empty(), "standard error says why");
+    let output = watch(&arguments).user(ordinary_user()).run().without_panic().code(3);
+    output.assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error says why");
 }
 
 /// Whether a call looks at a process that is not the caller itself.
@@ -161,72 +161,73 @@ fn a_quiet_look_looks_at_no_process() {
     let strace = ["strace", "-f", "-y", "-e", calls, "-o", log.to_str().expect("a path in text")];
     // Less than ten looks, so that none of them but the first is a whole one.
     let words = strace.into_iter().chain(["timeout", "--signal=INT", "--preserve-status", "0.95"]);
-    let seen = watch(&["--ndjson", &there.port().to_string()]).through(words).run().code(0);
+    let output = watch(&["--ndjson", &there.port().to_string()]).through(words).run().code(0);
     let traced = std::fs::read_to_string(&log).expect("strace writes what it saw");
     let lines: Vec<&str> = traced.lines().collect();
     let looks_at = |from: usize| lines.get(from..).unwrap_or_default().iter();
     let last = lines.iter().rposition(|call| looks_at_a_process(call));
-    seen.must(last.is_some(), "the first look looks at processes");
+    output.assert(last.is_some(), "the first look looks at processes");
     let tables = looks_at(last.unwrap_or(0)).filter(|call| call.contains("NETLINK_SOCK_DIAG")).count();
-    seen.must(tables >= 3, &format!("looks after it, at the table alone: {tables}"));
+    output.assert(tables >= 3, &format!("looks after it, at the table alone: {tables}"));
 }
 
 fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
     for keys in ["q", "\u{1b}", "\u{3}"] {
         let place = port();
         let target = format!("{place},{}", place + 1);
-        let mut screen = watch(&[&target]).env("TERM", "xterm").converse();
-        screen.shows("nothing listens");
+        let mut screen = watch(&[&target]).env("TERM", "xterm").start_on_terminal();
+        screen.wait_for_text("nothing listens");
         let raw = screen.mode();
         let there = server(place);
-        screen.shows(&place.to_string());
-        screen.shows(&there.pid().to_string());
-        let (seen, mode) = screen.type_in_and_leave(keys);
-        let seen = seen.without_panic().code(0);
-        let text = seen.text();
-        seen.must(text.contains("\u{1b}[?1049h"), "a screen of its own");
+        screen.wait_for_text(&place.to_string());
+        screen.wait_for_text(&there.pid().to_string());
+        let (output, mode) = screen.type_in_and_leave(keys);
+        let output = output.without_panic().code(0);
+        let text = output.text();
+        output.assert(text.contains("\u{1b}[?1049h"), "a screen of its own");
         let left = text.rfind("\u{1b}[?1049l").zip(text.rfind("\u{1b}[?25h"));
-        seen.must(left.is_some(), "that is left, with the cursor to be seen");
+        output.assert(left.is_some(), "that is left, with the cursor to be seen");
         let cooked = nix::sys::termios::LocalFlags::ICANON | nix::sys::termios::LocalFlags::ECHO;
-        seen.must(!raw.intersects(cooked), "keys came one by one");
-        seen.must(mode.contains(cooked), "and lines come again");
+        output.assert(!raw.intersects(cooked), "keys came one by one");
+        output.assert(mode.contains(cooked), "and lines come again");
     }
 }
 
 fn the_screen_is_left_when_it_is_told_to_end() {
-    let mut screen = watch(&[&port().to_string()]).env("TERM", "xterm").converse();
-    screen.shows("nothing listens");
+    let mut screen = watch(&[&port().to_string()]).env("TERM", "xterm").start_on_terminal();
+    screen.wait_for_text("nothing listens");
     screen.terminate();
-    let (seen, mode) = screen.type_in_and_leave("");
-    let seen = seen.without_panic().code(0);
-    seen.must(seen.text().contains("\u{1b}[?1049l"), "the screen is left");
-    seen.must(mode.contains(nix::sys::termios::LocalFlags::ICANON), "the terminal is as it was");
+    let (output, mode) = screen.type_in_and_leave("");
+    let output = output.without_panic().code(0);
+    output.assert(output.text().contains("\u{1b}[?1049l"), "the screen is left");
+    output.assert(mode.contains(nix::sys::termios::LocalFlags::ICANON), "the terminal is as it was");
 }
 
 fn a_narrow_screen_is_drawn_too() {
     let there = server(port());
-    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").converse();
-    screen.shows(&there.pid().to_string());
+    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").start_on_terminal();
+    screen.wait_for_text(&there.pid().to_string());
     for (columns, rows) in [(20, 5), (7, 2), (1, 1), (20, 6)] {
         screen.resize(columns, rows);
     }
-    screen.shows("q quits  space pau..");
+    screen.wait_for_text("q quits  space pau..");
     screen.type_in("q").without_panic().code(0);
 }
 
 fn a_dumb_terminal_gets_lines() {
     let there = server(port());
-    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "dumb").converse();
-    screen.shows("present");
+    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "dumb").start_on_terminal();
+    screen.wait_for_text("present");
     screen.terminate();
-    let seen = screen.type_in("").code(0);
-    seen.must(!seen.text().contains("\u{1b}["), "no escape sequence");
+    let output = screen.type_in("").code(0);
+    output.assert(!output.text().contains("\u{1b}["), "no escape sequence");
 }
 
 fn without_colours_there_are_none() {
     let there = server(port());
-    let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").env("NO_COLOR", "1").converse();
-    screen.shows(&there.pid().to_string());
-    let seen = screen.type_in("q").code(0);
-    seen.must(without_styles(seen.text()) == seen.text(), "nothing is coloured, bold or dim");
+    let mut screen =
+        watch(&[&there.port().to_string()]).env("TERM", "xterm").env("NO_COLOR", "1").start_on_terminal();
+    screen.wait_for_text(&there.pid().to_string());
+    let output = screen.type_in("q").code(0);
+    output.assert(without_styles(output.text()) == output.text(), "nothing is coloured, bold or dim");
 }

@@ -2,7 +2,7 @@
 //! Sockets that are no listeners are in `why_other_states`, what the machine itself forbids in `why_limits`;
 //! that it agrees with a real bind, in `why_and_bind`.
 
-use crate::stage::{Answer, Fixture, Look, NOBODY, Need, Steps, on_one_port, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port, start_on_one_port};
 use serde_json::{Value, json};
 
 cases![
@@ -37,41 +37,42 @@ const VERDICTS: [&str; 10] = [
 /// Asks why, wants this exit code, and looks at everything that every answer must have.
 #[track_caller]
 pub(crate) fn why(target: &str, code: i32) -> Answer {
-    whole(Look::at(["why", "--json", target]), code)
+    whole(Cmd::new(["why", "--json", target]), code)
 }
 
 /// The same of a run that was prepared in another way.
 #[track_caller]
-pub(crate) fn whole(look: Look, code: i32) -> Answer {
-    let answer = Answer::of(look.run().code(code));
-    let (seen, told) = (&answer.seen, &answer.document);
-    seen.equal(&told["schema"], &json!("allears/1"), "schema");
-    seen.must(told["target"]["protocol"].is_string(), "target.protocol");
-    seen.must(told["target"]["port"].is_u64(), "target.port");
-    seen.must(told["target"].get("address").is_some(), "target.address");
-    seen.must(VERDICTS.iter().any(|verdict| told["verdict"] == *verdict), "a verdict of the contract");
+pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
+    let answer = Answer::parse(cmd.run().code(code));
+    let (output, reported) = (&answer.output, &answer.document);
+    output.assert_eq(&reported["schema"], &json!("allears/1"), "schema");
+    output.assert(reported["target"]["protocol"].is_string(), "target.protocol");
+    output.assert(reported["target"]["port"].is_u64(), "target.port");
+    output.assert(reported["target"].get("address").is_some(), "target.address");
+    output
+        .assert(VERDICTS.iter().any(|verdict| reported["verdict"] == *verdict), "a verdict of the contract");
     let wanted = match code {
         0 => json!(true),
         1 => json!(false),
         _ => json!(null),
     };
-    seen.equal(&told["can_bind"], &wanted, "can_bind, as the exit status says");
-    let error = told.get("error").unwrap_or_else(|| seen.fail("key error"));
-    seen.must(error.is_null() || error.as_str().is_some_and(|name| name.starts_with('E')), "error");
-    seen.must(code != 1 || error.is_string(), "what does not bind has an error");
-    for (key, listener) in [("ipv4", &told["localhost"]), ("ipv6", &told["localhost"])] {
-        seen.must(listener.get(key).is_some(), &format!("localhost.{key}"));
+    output.assert_eq(&reported["can_bind"], &wanted, "can_bind, as the exit status says");
+    let error = reported.get("error").unwrap_or_else(|| output.fail("key error"));
+    output.assert(error.is_null() || error.as_str().is_some_and(|name| name.starts_with('E')), "error");
+    output.assert(code != 1 || error.is_string(), "what does not bind has an error");
+    for (key, listener) in [("ipv4", &reported["localhost"]), ("ipv6", &reported["localhost"])] {
+        output.assert(listener.get(key).is_some(), &format!("localhost.{key}"));
     }
-    for (key, wanted) in [("facts", told["verdict"] != "free"), ("advice", code == 1)] {
-        let lines = told[key].as_array().unwrap_or_else(|| seen.fail(&format!("{key} is an array")));
-        seen.must(lines.iter().all(Value::is_string), &format!("{key} are sentences"));
-        seen.must(!wanted || !lines.is_empty(), &format!("{key}, where there is something to say"));
+    for (key, wanted) in [("facts", reported["verdict"] != "free"), ("advice", code == 1)] {
+        let lines = reported[key].as_array().unwrap_or_else(|| output.fail(&format!("{key} is an array")));
+        output.assert(lines.iter().all(Value::is_string), &format!("{key} are sentences"));
+        output.assert(!wanted || !lines.is_empty(), &format!("{key}, where there is something to say"));
     }
     for socket in standing(&answer) {
         for key in
             ["protocol", "family", "address", "port", "state", "inode", "uid", "user", "holders", "unseen"]
         {
-            seen.must(socket.get(key).is_some(), &format!("{key} of what stands in the way"));
+            output.assert(socket.get(key).is_some(), &format!("{key} of what stands in the way"));
         }
     }
     answer
@@ -81,7 +82,7 @@ pub(crate) fn whole(look: Look, code: i32) -> Answer {
 #[track_caller]
 pub(crate) fn standing(answer: &Answer) -> &[Value] {
     let sockets = answer.document["standing_in_the_way"].as_array();
-    sockets.unwrap_or_else(|| answer.seen.fail("standing_in_the_way is an array"))
+    sockets.unwrap_or_else(|| answer.output.fail("standing_in_the_way is an array"))
 }
 
 /// The one socket that stands in the way.
@@ -89,7 +90,7 @@ pub(crate) fn standing(answer: &Answer) -> &[Value] {
 pub(crate) fn only_standing(answer: &Answer) -> &Value {
     match standing(answer) {
         [one] => one,
-        more => answer.seen.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
+        more => answer.output.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
     }
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn sentences(answer: &Answer) -> String {
 
 #[track_caller]
 pub(crate) fn verdict(answer: &Answer, wanted: &str) {
-    answer.seen.equal(&answer.document["verdict"], &json!(wanted), "verdict");
+    answer.output.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
 }
 
 /// A listener is in the way: this one, held by these.
@@ -108,11 +109,11 @@ pub(crate) fn verdict(answer: &Answer, wanted: &str) {
 fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
     let answer = why(target, 1);
     verdict(&answer, "listening");
-    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
     let socket = only_standing(&answer);
-    answer.seen.equal(&socket["address"], &json!(address), "address of what stands in the way");
-    answer.seen.equal(&socket["inode"], &json!(server.inode(0)), "inode of what stands in the way");
-    answer.seen.equal(pids(socket), server.family(), "its holders");
+    answer.output.assert_eq(&socket["address"], &json!(address), "address of what stands in the way");
+    answer.output.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode of what stands in the way");
+    answer.output.assert_eq(pids(socket), server.family(), "its holders");
     answer
 }
 
@@ -121,8 +122,8 @@ fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
 pub(crate) fn free(target: &str) -> Answer {
     let answer = why(target, 0);
     verdict(&answer, "free");
-    answer.seen.equal(&answer.document["error"], &json!(null), "error");
-    answer.seen.equal(standing(&answer).len(), 0, "nothing stands in the way");
+    answer.output.assert_eq(&answer.document["error"], &json!(null), "error");
+    answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
     answer
 }
 
@@ -132,13 +133,13 @@ fn a_port_nobody_uses_is_free() {
         [port.to_string(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
     {
         let answer = free(&target);
-        answer.seen.equal(&answer.document["target"]["port"], &json!(port), "target.port");
-        answer.seen.equal(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
+        answer.output.assert_eq(&answer.document["target"]["port"], &json!(port), "target.port");
+        answer.output.assert_eq(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
         let nobody = json!({"ipv4": null, "ipv6": null, "ipv4_shared": null, "ipv6_shared": null});
-        answer.seen.equal(&answer.document["localhost"], &nobody, "localhost");
+        answer.output.assert_eq(&answer.document["localhost"], &nobody, "localhost");
     }
     let answer = free(&format!("127.0.0.1:{port}"));
-    answer.seen.equal(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
+    answer.output.assert_eq(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
 }
 
 fn a_listener_at_the_same_address_is_in_the_way() {
@@ -146,72 +147,77 @@ fn a_listener_at_the_same_address_is_in_the_way() {
         let server = Fixture::start([format!("tcp={address}:{}", port()), "fork=1".into()]);
         let target = format!("{address}:{}", server.port());
         let answer = listening(&target, address.trim_matches(['[', ']']), &server);
-        let told = sentences(&answer);
-        answer.seen.must(told.contains(&server.pid().to_string()), "the facts name who holds it");
+        let reported = sentences(&answer);
+        answer.output.assert(reported.contains(&server.pid().to_string()), "the facts name who holds it");
     }
 }
 
 fn a_wildcard_is_in_the_way_of_every_address() {
     let server = Fixture::start([format!("tcp=0.0.0.0:{}", port())]);
-    for asked in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
-        let answer = listening(&format!("{asked}{}", server.port()), "0.0.0.0", &server);
-        if asked.starts_with("127") {
-            let told = sentences(&answer);
+    for requested in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
+        let answer = listening(&format!("{requested}{}", server.port()), "0.0.0.0", &server);
+        if requested.starts_with("127") {
+            let reported = sentences(&answer);
             let explained = ["wildcard", "all addresses", "every address", "any address"];
-            answer
-                .seen
-                .must(explained.iter().any(|words| told.contains(words)), "it is said why it conflicts");
+            answer.output.assert(
+                explained.iter().any(|words| reported.contains(words)),
+                "it is said why it conflicts",
+            );
         }
     }
     let specific = Fixture::start([format!("tcp=127.0.0.2:{}", port())]);
-    for asked in ["0.0.0.0:", ""] {
-        listening(&format!("{asked}{}", specific.port()), "127.0.0.2", &specific);
+    for requested in ["0.0.0.0:", ""] {
+        listening(&format!("{requested}{}", specific.port()), "127.0.0.2", &specific);
     }
 }
 
 fn a_listener_at_another_address_is_not_in_the_way() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
-    for asked in ["127.0.0.2", "[::1]"] {
-        free(&format!("{asked}:{}", server.port()));
+    for requested in ["127.0.0.2", "[::1]"] {
+        free(&format!("{requested}:{}", server.port()));
     }
 }
 
 fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
     let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{}", port())]);
-    for asked in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
-        let answer = listening(&format!("{asked}{}", dual.port()), "::", &dual);
-        if !asked.starts_with('[') && !asked.is_empty() {
-            let told = sentences(&answer);
-            answer.seen.must(told.contains("ipv4"), "it is said that it takes IPv4 too");
+    for requested in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
+        let answer = listening(&format!("{requested}{}", dual.port()), "::", &dual);
+        if !requested.starts_with('[') && !requested.is_empty() {
+            let reported = sentences(&answer);
+            answer.output.assert(reported.contains("ipv4"), "it is said that it takes IPv4 too");
         }
     }
     let sixth = Fixture::start(["v6only".into(), format!("tcp=[::]:{}", port())]);
-    for asked in ["0.0.0.0:", "127.0.0.1:"] {
-        free(&format!("{asked}{}", sixth.port()));
+    for requested in ["0.0.0.0:", "127.0.0.1:"] {
+        free(&format!("{requested}{}", sixth.port()));
     }
-    for asked in ["[::1]:", ""] {
-        listening(&format!("{asked}{}", sixth.port()), "::", &sixth);
+    for requested in ["[::1]:", ""] {
+        listening(&format!("{requested}{}", sixth.port()), "::", &sixth);
     }
 }
 
 fn a_shared_port_is_told_as_shared() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
-    let (port, [one, other]) = on_one_port(|port| [shared(port), shared(port)]);
+    let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
     for user in [None, Some(NOBODY)] {
-        let look = Look::at(["why", "--json", &format!("127.0.0.1:{port}")]).user(user);
-        let answer = whole(look, 1);
+        let cmd = Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).user(user);
+        let answer = whole(cmd, 1);
         verdict(&answer, "listening");
         let mut inodes: Vec<_> =
             standing(&answer).iter().filter_map(|socket| socket["inode"].as_u64()).collect();
         inodes.sort_unstable();
         let mut wanted = vec![one.inode(0), other.inode(0)];
         wanted.sort_unstable();
-        answer.seen.equal(inodes, wanted, "both stand in the way");
-        answer.seen.must(sentences(&answer).contains("so_reuseport"), "it is said that they share the port");
+        answer.output.assert_eq(inodes, wanted, "both stand in the way");
+        answer
+            .output
+            .assert(sentences(&answer).contains("so_reuseport"), "it is said that they share the port");
     }
-    let alone = shared(crate::stage::port()).start();
+    let alone = shared(crate::support::port()).start();
     let answer = listening(&format!("127.0.0.1:{}", alone.port()), "127.0.0.1", &alone);
-    answer.seen.must(sentences(&answer).contains("so_reuseport"), "whoever sets it too can share the port");
+    answer
+        .output
+        .assert(sentences(&answer).contains("so_reuseport"), "whoever sets it too can share the port");
 }
 
 fn udp_is_asked_for_by_name() {
@@ -219,9 +225,9 @@ fn udp_is_asked_for_by_name() {
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), "fork=1".into()]);
     let answer = why(&format!("udp/{port}"), 1);
     verdict(&answer, "listening");
-    answer.seen.equal(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
-    answer.seen.equal(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
-    answer.seen.equal(pids(only_standing(&answer)), server.family(), "holders");
+    answer.output.assert_eq(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
+    answer.output.assert_eq(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
+    answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
     free(&format!("udp/127.0.0.2:{port}"));
 }
 
@@ -231,29 +237,37 @@ fn the_other_protocol_is_mentioned() {
     for (target, other) in [(udp.to_string(), "udp"), (format!("udp/{tcp}"), "tcp")] {
         let answer = free(&target);
         let facts = answer.document["facts"].to_string().to_lowercase();
-        answer.seen.must(facts.contains(other), "that the other protocol uses the port is a fact");
-        let text = Look::at(["why", &target]).run().code(0);
-        let told = (text.text().to_owned() + &text.errors()).to_lowercase();
-        text.must(told.contains(other), "and is said in words");
+        answer.output.assert(facts.contains(other), "that the other protocol uses the port is a fact");
+        let text = Cmd::new(["why", &target]).run().code(0);
+        let reported = text.both_streams().to_lowercase();
+        text.assert(reported.contains(other), "and is said in words");
     }
 }
 
 fn localhost_is_told_for_each_family() {
     let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
-    let (port, [first, second, sixth, wildcard]) = on_one_port(|port| {
+    let (port, [first, second, sixth, wildcard]) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"].map(|address| alone(format!("{address}:{port}")))
     });
     let reaches = |ipv4: Option<u64>, ipv6: Option<u64>| {
         let answer = why(&port.to_string(), 1);
         let localhost = &answer.document["localhost"];
-        answer.seen.equal(localhost["ipv4"]["inode"].as_u64(), ipv4, "what localhost reaches over IPv4");
-        answer.seen.equal(localhost["ipv6"]["inode"].as_u64(), ipv6, "what localhost reaches over IPv6");
+        answer.output.assert_eq(
+            localhost["ipv4"]["inode"].as_u64(),
+            ipv4,
+            "what localhost reaches over IPv4",
+        );
+        answer.output.assert_eq(
+            localhost["ipv6"]["inode"].as_u64(),
+            ipv6,
+            "what localhost reaches over IPv6",
+        );
         answer
     };
     let answer = reaches(Some(first.inode(0)), Some(sixth.inode(0)));
-    answer.seen.equal(standing(&answer).len(), 4, "all of them stand in the way of the wildcards");
-    let text = Look::at(["why".to_owned(), port.to_string()]).run().code(1);
-    text.must(text.text().contains("localhost"), "which one localhost reaches is said in words");
+    answer.output.assert_eq(standing(&answer).len(), 4, "all of them stand in the way of the wildcards");
+    let text = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
+    text.assert(text.text().contains("localhost"), "which one localhost reaches is said in words");
     drop(first);
     reaches(Some(wildcard.inode(0)), Some(sixth.inode(0)));
     drop((wildcard, sixth));
@@ -272,29 +286,30 @@ fn clients_are_named_as_clients() {
     let named = facts.iter().filter_map(Value::as_str).any(|fact| {
         fact.contains("client") && (fact.contains("quince") || fact.contains(&client.pid().to_string()))
     });
-    answer.seen.must(named, "a fact names the client, and as a client");
+    answer.output.assert(named, "a fact names the client, and as a client");
 }
 
 fn an_unseen_holder_is_said_to_be_unseen() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
-    let look = Look::at(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
-    let answer = whole(look, 1);
+    let cmd = Cmd::new(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
+    let answer = whole(cmd, 1);
     verdict(&answer, "listening");
     let socket = only_standing(&answer);
-    answer.seen.equal(&socket["user"], &json!("root"), "user of the socket");
-    answer.seen.equal(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    answer.output.assert_eq(&socket["user"], &json!("root"), "user of the socket");
+    answer.output.assert_eq(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
 }
 
 fn text_and_exit_status_say_the_same() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
-    let held = Look::at(["why".to_owned(), server.port().to_string()]).run().code(1);
+    let held = Cmd::new(["why".to_owned(), server.port().to_string()]).run().code(1);
     for wanted in [server.port().to_string(), server.pid().to_string(), "fixture".into()] {
-        held.must(held.text().contains(&wanted), &format!("it says {wanted}"));
+        held.assert(held.text().contains(&wanted), &format!("it says {wanted}"));
     }
     let free = port().to_string();
-    let seen = Look::at(["why", &free]).run().code(0);
-    seen.must(
-        seen.text().contains(&free) && (seen.text().contains("free") || seen.text().contains("can be bound")),
+    let output = Cmd::new(["why", &free]).run().code(0);
+    output.assert(
+        output.text().contains(&free)
+            && (output.text().contains("free") || output.text().contains("can be bound")),
         "it says which port is free",
     );
 }
@@ -308,8 +323,8 @@ fn targets_that_cannot_be_meant_are_refused() {
         &["why", "nosuchservice"],
         &["why", "--nosuch", "80"],
     ] {
-        let seen = Look::at(arguments.iter().copied()).run().without_panic().code(2);
-        seen.must(seen.stdout.is_empty(), "standard output stays empty");
-        seen.must(!seen.errors().trim().is_empty(), "standard error says what is wrong");
+        let output = Cmd::new(arguments.iter().copied()).run().without_panic().code(2);
+        output.assert(output.stdout.is_empty(), "standard output stays empty");
+        output.assert(!output.errors().trim().is_empty(), "standard error says what is wrong");
     }
 }

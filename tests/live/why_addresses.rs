@@ -1,7 +1,7 @@
 //! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface to be named.
 //! Each trial has a network of its own.
 
-use crate::stage::{Fixture, Look, Need, in_own_network, ip, set_limit, until};
+use crate::support::{Cmd, Fixture, Need, in_new_netns, ip, set_limit, until};
 use crate::why::{free, sentences, standing, verdict, why};
 use crate::why_limits::VETH;
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(crate) fn two_ends(transmits: &str) {
 }
 
 fn a_tentative_address_is_not_usable_yet() {
-    in_own_network(|| {
+    in_new_netns(|| {
         // More than a minute.
         two_ends("100");
         ip("-6 addr add fd00:beef::1/64 dev v1");
@@ -46,16 +46,20 @@ fn a_tentative_address_is_not_usable_yet() {
         for target in ["[fd00:beef::1]:8080", "udp/[fd00:beef::1]:8080"] {
             let answer = why(target, 1);
             verdict(&answer, "address-not-local");
-            answer.seen.equal(&answer.document["hindrance"], &json!("tentative"), "hindrance");
-            answer.seen.equal(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
-            answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
-            let told = sentences(&answer);
-            answer.seen.must(told.contains("tentative") && told.contains("v1"), "what it is, and where");
-            answer.seen.must(!told.contains("not an address of this machine"), "it is one of this machine");
-            answer.seen.must(told.contains("allears wait --free"), "a wait helps");
+            answer.output.assert_eq(&answer.document["hindrance"], &json!("tentative"), "hindrance");
+            answer.output.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
+            answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
+            let reported = sentences(&answer);
+            answer
+                .output
+                .assert(reported.contains("tentative") && reported.contains("v1"), "what it is, and where");
+            answer
+                .output
+                .assert(!reported.contains("not an address of this machine"), "it is one of this machine");
+            answer.output.assert(reported.contains("allears wait --free"), "a wait helps");
         }
-        let freed = Look::at(["free", "--yes", "[fd00:beef::1]:8080"]).run().code(3);
-        freed.must(freed.text().contains("tentative"), "free gives the same reason");
+        let freed = Cmd::new(["free", "--yes", "[fd00:beef::1]:8080"]).run().code(3);
+        freed.assert(freed.text().contains("tentative"), "free gives the same reason");
         // An optimistic one is tentative as well, and may be bound.
         set_limit("ipv6/conf/v1/optimistic_dad", "1");
         ip("-6 addr add fd00:beef::2/64 dev v1 optimistic");
@@ -65,7 +69,7 @@ fn a_tentative_address_is_not_usable_yet() {
 }
 
 fn a_duplicate_address_is_not_usable() {
-    in_own_network(|| {
+    in_new_netns(|| {
         two_ends("1");
         ip("-6 addr add fd00:dead::1/64 dev v0 nodad");
         ip("-6 addr add fd00:dead::1/64 dev v1");
@@ -74,18 +78,22 @@ fn a_duplicate_address_is_not_usable() {
         ip("-6 addr del fd00:dead::1/64 dev v0");
         let answer = why("[fd00:dead::1]:8080", 1);
         verdict(&answer, "address-not-local");
-        answer.seen.equal(&answer.document["hindrance"], &json!("duplicate"), "hindrance");
-        let told = sentences(&answer);
-        answer.seen.must(told.contains("duplicate") && told.contains("v1"), "what it is, and where");
-        answer.seen.must(!told.contains("not an address of this machine"), "it is one of this machine");
-        answer.seen.must(!told.contains("allears wait"), "a wait does not help");
-        let freed = Look::at(["free", "--yes", "[fd00:dead::1]:8080"]).run().code(3);
-        freed.must(freed.text().contains("duplicate"), "free gives the same reason");
+        answer.output.assert_eq(&answer.document["hindrance"], &json!("duplicate"), "hindrance");
+        let reported = sentences(&answer);
+        answer
+            .output
+            .assert(reported.contains("duplicate") && reported.contains("v1"), "what it is, and where");
+        answer
+            .output
+            .assert(!reported.contains("not an address of this machine"), "it is one of this machine");
+        answer.output.assert(!reported.contains("allears wait"), "a wait does not help");
+        let freed = Cmd::new(["free", "--yes", "[fd00:dead::1]:8080"]).run().code(3);
+        freed.assert(freed.text().contains("duplicate"), "free gives the same reason");
     });
 }
 
 fn a_link_local_address_needs_its_interface() {
-    in_own_network(|| {
+    in_new_netns(|| {
         two_ends("0");
         ip("-6 addr add fe80::77/64 dev v0 nodad");
         ip("-6 addr add fe80::78/64 dev v0 nodad");
@@ -101,7 +109,7 @@ fn a_link_local_address_needs_its_interface() {
             "udp/[fe80::77]:8080".to_owned(),
         ] {
             let answer = free(&target);
-            answer.seen.equal(&answer.document["target"]["interface"], &json!("v0"), "the interface");
+            answer.output.assert_eq(&answer.document["target"]["interface"], &json!("v0"), "the interface");
         }
         free("169.254.7.7:8080");
         free("udp/[ff02::fb%v0]:8080");
@@ -111,9 +119,9 @@ fn a_link_local_address_needs_its_interface() {
         free("[fe80::78%v1]:8080");
         let answer = why("[fe80::78%v0]:8080", 1);
         verdict(&answer, "listening");
-        answer.seen.must(sentences(&answer).contains(&format!("pid {}", server.pid())), "who has it");
+        answer.output.assert(sentences(&answer).contains(&format!("pid {}", server.pid())), "who has it");
         let listed = |target: &str, code| {
-            let answer = Look::at([target]).answer(code);
+            let answer = Cmd::new([target]).answer(code);
             answer.document["listeners"].as_array().map_or(0, Vec::len)
         };
         assert_eq!((listed("[fe80::78%v0]:8080", 0), listed("[fe80::78%v1]:8080", 1)), (1, 0));
@@ -128,17 +136,17 @@ fn a_link_local_address_needs_its_interface() {
         ] {
             for words in [vec!["why"], vec!["wait", "--free", "--timeout=1s"], vec!["free", "--yes"], vec![]]
             {
-                let refused = Look::at(words.into_iter().chain([target])).run().code(2);
-                let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-                refused.must(told.contains(said), said);
+                let refused = Cmd::new(words.into_iter().chain([target])).run().code(2);
+                let reported = String::from_utf8_lossy(&refused.stderr).into_owned();
+                refused.assert(reported.contains(said), said);
             }
         }
-        let refused = Look::at(["why", "[ff05::2]:8080"]).run().code(2);
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        refused.must(told.contains("write udp/[ff05::2]:8080"), "TCP has no multicast");
+        let refused = Cmd::new(["why", "[ff05::2]:8080"]).run().code(2);
+        let reported = String::from_utf8_lossy(&refused.stderr).into_owned();
+        refused.assert(reported.contains("write udp/[ff05::2]:8080"), "TCP has no multicast");
         // One that needs none is told so.
-        let answered = Look::at(["why", "[::1%lo]:8080"]).run().code(0);
-        let told = String::from_utf8_lossy(&answered.stderr).into_owned();
-        answered.must(told.contains("needs no interface"), "that it is ignored");
+        let answered = Cmd::new(["why", "[::1%lo]:8080"]).run().code(0);
+        let reported = String::from_utf8_lossy(&answered.stderr).into_owned();
+        answered.assert(reported.contains("needs no interface"), "that it is ignored");
     });
 }

@@ -1,6 +1,6 @@
 //! `why` against the system itself: it agrees with a bind that is really tried, whatever is staged.
 
-use crate::stage::{Look, Need, Seen, in_own_network};
+use crate::support::{Cmd, Need, Output, in_new_netns};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{
@@ -223,24 +223,24 @@ impl Question {
 }
 
 /// What the answer says that a bind does not bear out.
-fn disagreement(seen: &Seen, told: &Value, bound: Result<(), Errno>) -> Option<&'static str> {
-    let verdict = |wanted: &[&str]| wanted.iter().any(|one| told["verdict"] == *one);
-    if told["can_bind"] != bound.is_ok() {
+fn disagreement(output: &Output, reported: &Value, bound: Result<(), Errno>) -> Option<&'static str> {
+    let verdict = |wanted: &[&str]| wanted.iter().any(|one| reported["verdict"] == *one);
+    if reported["can_bind"] != bound.is_ok() {
         return Some("can_bind");
     }
-    if seen.status.code() != Some(i32::from(bound.is_err())) {
+    if output.status.code() != Some(i32::from(bound.is_err())) {
         return Some("exit status");
     }
     let Err(error) = bound else {
         return verdict(&["listening"]).then_some("nothing listens where a bind succeeds");
     };
-    if told["error"] != format!("{error:?}") {
+    if reported["error"] != format!("{error:?}") {
         return Some("error");
     }
     if !verdict(&["listening", "bound", "time-wait", "connection"]) {
         return Some("a socket that was staged is the reason");
     }
-    let named = told["standing_in_the_way"].as_array().is_some_and(|sockets| !sockets.is_empty());
+    let named = reported["standing_in_the_way"].as_array().is_some_and(|sockets| !sockets.is_empty());
     (!named).then_some("what stands in the way is not named")
 }
 
@@ -251,11 +251,12 @@ fn ask(question: &Question) -> Option<String> {
     let mut wrong = None;
     for _ in 0..3 {
         let bound = question.by_bind();
-        let seen = Look::at(["why", "--json", &question.target()]).run();
-        let told = serde_json::from_slice(&seen.stdout);
-        let told: Value = told.unwrap_or_else(|error| seen.fail(&format!("no JSON document: {error}")));
-        let what = disagreement(&seen, &told, bound)?;
-        let said = ["verdict", "can_bind", "error"].map(|key| format!("{key} {}", told[key])).join(", ");
+        let output = Cmd::new(["why", "--json", &question.target()]).run();
+        let reported = serde_json::from_slice(&output.stdout);
+        let reported: Value =
+            reported.unwrap_or_else(|error| output.fail(&format!("no JSON document: {error}")));
+        let what = disagreement(&output, &reported, bound)?;
+        let said = ["verdict", "can_bind", "error"].map(|key| format!("{key} {}", reported[key])).join(", ");
         wrong = Some(format!("why {}: {what}; a bind gives {bound:?}, it says {said}", question.target()));
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -265,7 +266,7 @@ fn ask(question: &Question) -> Option<String> {
 /// Asks about one mix after another; gives the number of questions asked, and what did not agree.
 fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
     let mut dice = Dice(seed);
-    let (mut asked, mut wrong) = (0, Vec::new());
+    let (mut requested, mut wrong) = (0, Vec::new());
     let far = TcpListener::bind((Ipv6Addr::UNSPECIFIED, FAR)).expect("what connections go to");
     far.set_nonblocking(true).expect("do not wait for connections");
     for port in (FIRST..).take(MIXES) {
@@ -282,18 +283,18 @@ fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
         let shown = format!("{there:?} on port {port}, ALLEARS_SEED={seed}");
         for question in Question::all(port) {
             wrong.extend(ask(&question).map(|what| format!("{what}\n  staged: {shown}")));
-            asked += 1;
+            requested += 1;
         }
         drop(staged);
         while far.accept().is_ok() {}
     }
-    (asked, wrong)
+    (requested, wrong)
 }
 
 fn the_answer_agrees_with_a_real_bind() {
     let seed = std::env::var("ALLEARS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let found = std::thread::scope(|scope| {
-        let ask = |worker| scope.spawn(move || in_own_network(|| ask_about_mixes(seed + worker)));
+        let ask = |worker| scope.spawn(move || in_new_netns(|| ask_about_mixes(seed + worker)));
         let workers: Vec<_> = (0..WORKERS).map(ask).collect();
         let joined = workers.into_iter().map(|worker| match worker.join() {
             Ok(found) => found,
@@ -301,9 +302,9 @@ fn the_answer_agrees_with_a_real_bind() {
         });
         joined.collect::<Vec<_>>()
     });
-    let asked: usize = found.iter().map(|(asked, _)| asked).sum();
+    let requested: usize = found.iter().map(|(requested, _)| requested).sum();
     let wrong: Vec<String> = found.into_iter().flat_map(|(_, wrong)| wrong).collect();
-    assert!(asked >= AT_LEAST, "only {asked} questions asked");
+    assert!(requested >= AT_LEAST, "only {requested} questions asked");
     let shown = wrong.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n");
-    assert!(wrong.is_empty(), "{} of {asked} answers do not agree with a bind:\n{shown}", wrong.len());
+    assert!(wrong.is_empty(), "{} of {requested} answers do not agree with a bind:\n{shown}", wrong.len());
 }

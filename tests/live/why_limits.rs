@@ -1,8 +1,8 @@
 //! `why` about what the machine itself sets: who may have low ports, which addresses are its own, which
 //! numbers it deals out, and what answers though nothing listens. Each trial has a network of its own.
 
-use crate::stage::{
-    Fixture, Look, NOBODY, Need, Steps, copy_of, fixture_program, in_own_network, ip, pids, port, set_limit,
+use crate::support::{
+    Cmd, Fixture, NOBODY, Need, Steps, copy_of, fixture_program, in_new_netns, ip, pids, port, set_limit,
 };
 use crate::why::{free, only_standing, sentences, standing, verdict, whole, why};
 use serde_json::json;
@@ -33,48 +33,48 @@ pub(crate) fn nft(rules: &str) {
     assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
 }
 
-fn as_nobody(target: &str) -> Look {
-    Look::at(["why", "--json", target]).user(Some(NOBODY))
+fn as_nobody(target: &str) -> Cmd {
+    Cmd::new(["why", "--json", target]).user(Some(NOBODY))
 }
 
 fn low_ports_need_a_privilege() {
-    in_own_network(|| {
+    in_new_netns(|| {
         for (limit, low, high) in [("700", "600", "800"), ("2000", "1500", "2500")] {
             set_limit("ipv4/ip_unprivileged_port_start", limit);
             for target in [low.to_owned(), format!("127.0.0.1:{low}"), format!("udp/{low}")] {
                 let answer = whole(as_nobody(&target), 1);
                 verdict(&answer, "privileged");
-                answer.seen.equal(&answer.document["error"], &json!("EACCES"), "error");
-                answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
-                answer.seen.must(sentences(&answer).contains(limit), "the machine's own limit is named");
+                answer.output.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
+                answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
+                answer.output.assert(sentences(&answer).contains(limit), "the machine's own limit is named");
                 let advice = answer.document["advice"].to_string().to_lowercase();
-                answer.seen.must(advice.contains("setcap"), "a file can be given the right");
-                answer.seen.must(advice.contains("ip_unprivileged_port_start"), "the limit can be moved");
+                answer.output.assert(advice.contains("setcap"), "a file can be given the right");
+                answer.output.assert(advice.contains("ip_unprivileged_port_start"), "the limit can be moved");
                 let activated = advice.contains("activat") || advice.contains(".socket");
-                answer.seen.must(activated, "a manager can open the port");
+                answer.output.assert(activated, "a manager can open the port");
             }
             verdict(&whole(as_nobody(high), 0), "free");
             // Whoever has the right is not told that it is missing.
             free(low);
         }
-        let text = Look::at(["why", "600"]).user(Some(NOBODY)).run().code(1);
-        text.must(text.text().contains("2000"), "the limit is said in words");
+        let text = Cmd::new(["why", "600"]).user(Some(NOBODY)).run().code(1);
+        text.assert(text.text().contains("2000"), "the limit is said in words");
     });
 }
 
 fn a_low_port_that_is_held_too_is_told_so() {
-    in_own_network(|| {
+    in_new_netns(|| {
         let server = Fixture::start(["tcp=127.0.0.1:600"]);
         let answer = whole(as_nobody("127.0.0.1:600"), 1);
         let either = ["privileged", "listening"].iter().any(|one| answer.document["verdict"] == *one);
-        answer.seen.must(either, "verdict privileged or listening: both are true");
-        answer.seen.equal(&only_standing(&answer)["inode"], &json!(server.inode(0)), "who has it");
-        answer.seen.must(sentences(&answer).contains("1024"), "that it is privileged is said as well");
+        answer.output.assert(either, "verdict privileged or listening: both are true");
+        answer.output.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "who has it");
+        answer.output.assert(sentences(&answer).contains("1024"), "that it is privileged is said as well");
     });
 }
 
 fn addresses_of_other_machines_cannot_be_had() {
-    in_own_network(|| {
+    in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
         ip("addr add 10.77.0.5/24 dev x0");
         ip("addr add 172.20.0.1/16 dev x1");
@@ -82,20 +82,22 @@ fn addresses_of_other_machines_cannot_be_had() {
         for device in ["x0", "x1"] {
             ip(&format!("link set {device} up"));
         }
-        let asked = [
+        let requested = [
             ("10.77.0.9:8080", Some("10.77.0.5")),
             ("172.20.3.4:8080", Some("172.20.0.1")),
             ("[fd00:77::9]:8080", Some("fd00:77::5")),
             ("udp/10.77.0.9:8080", Some("10.77.0.5")),
             ("192.0.2.1:8080", None),
         ];
-        for (target, nearest) in asked {
+        for (target, nearest) in requested {
             let answer = why(target, 1);
             verdict(&answer, "address-not-local");
-            answer.seen.equal(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
-            answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
+            answer.output.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
+            answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
             if let Some(nearest) = nearest {
-                answer.seen.must(sentences(&answer).contains(nearest), "the nearest local address is named");
+                answer
+                    .output
+                    .assert(sentences(&answer).contains(nearest), "the nearest local address is named");
             }
         }
         for target in ["10.77.0.5:8080", "[fd00:77::5]:8080", "127.9.9.9:8080"] {
@@ -105,44 +107,48 @@ fn addresses_of_other_machines_cannot_be_had() {
 }
 
 fn reserved_ports_can_be_bound() {
-    in_own_network(|| {
+    in_new_netns(|| {
         set_limit("ipv4/ip_local_reserved_ports", "12345-12347,40000");
         for target in ["12346", "40000", "127.0.0.1:12345", "udp/12347"] {
             // Reserved is only what the system does not deal out by itself.
             let answer = why(target, 0);
             verdict(&answer, "reserved");
-            answer.seen.equal(&answer.document["error"], &json!(null), "error");
-            answer.seen.must(sentences(&answer).contains("reserved"), "it is said who reserves it");
+            answer.output.assert_eq(&answer.document["error"], &json!(null), "error");
+            answer.output.assert(sentences(&answer).contains("reserved"), "it is said who reserves it");
         }
         free("12348");
         let server = Fixture::start(["tcp=127.0.0.1:12346"]);
         let answer = why("12346", 1);
         verdict(&answer, "listening");
-        answer.seen.equal(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
     });
 }
 
 fn ports_that_are_dealt_out_can_be_kept_out() {
-    in_own_network(|| {
+    in_new_netns(|| {
         set_limit("ipv4/ip_local_port_range", "40000 40100");
         let _server = Fixture::start(["tcp=127.0.0.1:8080"]);
         for (near, dealt_out) in [("40050", true), ("50050", false)] {
             let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:8080")]);
             let answer = why(near, 1);
             verdict(&answer, "connection");
-            answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
+            answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
             let kept_out = sentences(&answer).contains("ip_local_reserved_ports");
-            answer.seen.equal(kept_out, dealt_out, "how to keep it out, of the machine's own range alone");
+            answer.output.assert_eq(
+                kept_out,
+                dealt_out,
+                "how to keep it out, of the machine's own range alone",
+            );
             if dealt_out {
                 let range = sentences(&answer).contains("40000") && sentences(&answer).contains("40100");
-                answer.seen.must(range, "the machine's own range is named");
+                answer.output.assert(range, "the machine's own range is named");
             }
         }
     });
 }
 
 fn a_redirected_port_is_answered_from_elsewhere() {
-    in_own_network(|| {
+    in_new_netns(|| {
         nft("add table ip t; add chain ip t c { type nat hook output priority -100; }; \
              add rule ip t c tcp dport 8081 redirect to :8082");
         let _server = Fixture::start(["tcp=127.0.0.1:8082"]);
@@ -151,7 +157,7 @@ fn a_redirected_port_is_answered_from_elsewhere() {
         verdict(&answer, "forwarded");
         let standing = standing(&answer);
         let no_sockets = standing.iter().all(|one| one["state"] == "forwarded" && one["inode"].is_null());
-        answer.seen.must(no_sockets && standing.len() == 1, "a rule and no socket stands in the way");
+        answer.output.assert(no_sockets && standing.len() == 1, "a rule and no socket stands in the way");
         free("8083");
     });
 }
@@ -169,6 +175,6 @@ fn a_containers_proxy_answers_for_it() {
         .start();
     let answer = why(&port.to_string(), 1);
     verdict(&answer, "forwarded");
-    answer.seen.equal(pids(only_standing(&answer)), vec![server.pid()], "the proxy that holds it");
-    answer.seen.must(sentences(&answer).contains("172.17.0.2"), "where it is answered from is said");
+    answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "the proxy that holds it");
+    answer.output.assert(sentences(&answer).contains("172.17.0.2"), "where it is answered from is said");
 }

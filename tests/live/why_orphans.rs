@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
-use crate::stage::{
-    Answer, Fixture, Look, NOBODY, Need, Steps, holders, in_own_network, ip, listen_strictly, pids, port,
+use crate::support::{
+    Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, in_new_netns, ip, listen_without_reuse, pids, port,
     until,
 };
 use crate::why::{sentences, standing, verdict, whole};
@@ -21,7 +21,7 @@ cases![
 
 fn listen(address: &str) -> TcpListener {
     let address = address.parse().expect("an address and a port");
-    TcpListener::from(listen_strictly(address).expect("listen"))
+    TcpListener::from(listen_without_reuse(address).expect("listen"))
 }
 
 /// A listener that sets no option, as a server does that cannot be started again at once.
@@ -33,7 +33,7 @@ fn strict(address: &str) -> (TcpListener, u16) {
 /// Waits until the connections of a port are in this state, and nobody holds them.
 fn orphaned(target: &str, state: &str) -> Answer {
     let answer = until(|| {
-        let answer = whole(Look::at(["why", "--json", target]), 1);
+        let answer = whole(Cmd::new(["why", "--json", target]), 1);
         let there =
             standing(&answer).iter().all(|socket| socket["state"] == state && holders(socket).is_empty());
         (there && !standing(&answer).is_empty()).then_some(answer)
@@ -41,8 +41,8 @@ fn orphaned(target: &str, state: &str) -> Answer {
     let answer = answer.unwrap_or_else(|| panic!("{target} in {state}"));
     verdict(&answer, "connection");
     for socket in standing(&answer) {
-        answer.seen.must(socket["uid"] != json!(0), "uid 0 without an inode stands for nobody");
-        answer.seen.must(socket["user"] != json!("root"), "and is not root");
+        answer.output.assert(socket["uid"] != json!(0), "uid 0 without an inode stands for nobody");
+        answer.output.assert(socket["user"] != json!("root"), "and is not root");
     }
     answer
 }
@@ -54,16 +54,17 @@ fn an_end_that_the_peer_does_not_answer() {
         drop(listener.accept().expect("accept"));
         drop(listener);
         let answer = orphaned(&format!("{address}:{port}"), "fin-wait-2");
-        let told = sentences(&answer);
-        answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
-        answer.seen.must(told.contains("tcp_fin_timeout"), "what limits it");
-        answer
-            .seen
-            .must(told.contains("for up to 5") || told.contains("for up to 60 s"), "how long it lasts");
-        answer.seen.must(told.contains("time_wait may follow"), "and what comes then");
+        let reported = sentences(&answer);
+        answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
+        answer.output.assert(reported.contains("tcp_fin_timeout"), "what limits it");
+        answer.output.assert(
+            reported.contains("for up to 5") || reported.contains("for up to 60 s"),
+            "how long it lasts",
+        );
+        answer.output.assert(reported.contains("time_wait may follow"), "and what comes then");
         let end = &answer.document["other_ends"][0];
-        answer.seen.equal(pids(end), vec![client.pid()], "the other end");
-        answer.seen.equal(&end["state"], &json!("close-wait"), "its state");
+        answer.output.assert_eq(pids(end), vec![client.pid()], "the other end");
+        answer.output.assert_eq(&end["state"], &json!("close-wait"), "its state");
     }
 }
 
@@ -80,15 +81,15 @@ fn an_end_that_waits_for_data_to_be_taken() {
         sentences(&answer).contains("takes no data").then_some(answer)
     });
     let answer = answer.expect("a connection whose end is not sent");
-    let told = sentences(&answer);
-    answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
-    answer.seen.must(told.contains("it asks again in"), "when it asks again");
-    answer.seen.must(told.contains("tcp_orphan_retries"), "what limits it");
-    answer.seen.must(!told.contains("tcp_fin_timeout"), "that limit is of another state");
+    let reported = sentences(&answer);
+    answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
+    answer.output.assert(reported.contains("it asks again in"), "when it asks again");
+    answer.output.assert(reported.contains("tcp_orphan_retries"), "what limits it");
+    answer.output.assert(!reported.contains("tcp_fin_timeout"), "that limit is of another state");
 }
 
 fn an_end_that_is_not_acknowledged() {
-    in_own_network(|| {
+    in_new_netns(|| {
         for (state, port) in [("last-ack", 8081), ("fin-wait-1", 8082), ("closing", 8083)] {
             let client_first = state == "last-ack";
             let listener = listen(&format!("127.0.0.1:{port}"));
@@ -109,15 +110,21 @@ fn an_end_that_is_not_acknowledged() {
                 client.shutdown(std::net::Shutdown::Write).expect("shut down");
             }
             let answer = orphaned(&format!("127.0.0.1:{port}"), state);
-            let told = sentences(&answer);
-            answer.seen.must(told.contains("acknowledge"), "what it waits for");
-            answer.seen.must(told.contains("it tries again in"), "when it tries again");
+            let reported = sentences(&answer);
+            answer.output.assert(reported.contains("acknowledge"), "what it waits for");
+            answer.output.assert(reported.contains("it tries again in"), "when it tries again");
             // What another test starts meanwhile has this process's sockets too, until it runs its program.
             let ends = answer.document["other_ends"].as_array().map(Vec::as_slice).unwrap_or_default();
             let own = ends.iter().any(|end| pids(end).contains(&std::process::id()));
-            answer.seen.must(own && told.contains("the other end is held by"), "who has the other end");
-            let follows = told.contains("time_wait may follow");
-            answer.seen.equal(follows, !client_first, "nothing follows where the other end closed first");
+            answer
+                .output
+                .assert(own && reported.contains("the other end is held by"), "who has the other end");
+            let follows = reported.contains("time_wait may follow");
+            answer.output.assert_eq(
+                follows,
+                !client_first,
+                "nothing follows where the other end closed first",
+            );
         }
     });
 }
@@ -131,18 +138,18 @@ fn many_clients_are_counted() {
     }
     drop(listener);
     let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-2");
-    answer.seen.equal(standing(&answer).len(), 6, "all of them stand in the way");
+    answer.output.assert_eq(standing(&answer).len(), 6, "all of them stand in the way");
     let ends = answer.document["other_ends"].as_array().cloned().unwrap_or_default();
     let mut found: Vec<u32> = ends.iter().flat_map(pids).collect();
     found.sort_unstable();
     let mut wanted: Vec<u32> = clients.iter().map(Fixture::pid).collect();
     wanted.sort_unstable();
-    answer.seen.equal(found, wanted, "each other end");
-    answer.seen.must(sentences(&answer).contains("and 2 more"), "the text names some of them");
+    answer.output.assert_eq(found, wanted, "each other end");
+    answer.output.assert(sentences(&answer).contains("and 2 more"), "the text names some of them");
 }
 
 fn a_client_in_another_namespace_is_found() {
-    in_own_network(|| {
+    in_new_netns(|| {
         let other = Steps::new(["pad=0"]).through(["unshare", "--net"]).start();
         ip(&format!("link add v0 type veth peer name v1 netns {}", other.pid()));
         ip("addr add 10.77.0.1/24 dev v0");
@@ -161,14 +168,14 @@ fn a_client_in_another_namespace_is_found() {
         drop(listener.accept().expect("accept"));
         drop(listener);
         let answer = orphaned("10.77.0.1:8080", "fin-wait-2");
-        let told = sentences(&answer);
-        answer.seen.must(told.contains(&format!("pid {}", client.pid())), "who has the other end");
-        answer.seen.must(told.contains("in network namespace"), "where");
+        let reported = sentences(&answer);
+        answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
+        answer.output.assert(reported.contains("in network namespace"), "where");
         // Who may not look there says only what the address tells.
-        let answer = whole(Look::at(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
-        let told = sentences(&answer);
+        let answer = whole(Cmd::new(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
+        let reported = sentences(&answer);
         answer
-            .seen
-            .must(told.contains("on another machine or in another network namespace"), "what is known");
+            .output
+            .assert(reported.contains("on another machine or in another network namespace"), "what is known");
     });
 }

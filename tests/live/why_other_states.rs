@@ -1,6 +1,6 @@
 //! `why` about sockets that no list of listeners shows: bound and never listened on, lingering, connected.
 
-use crate::stage::{Fixture, Look, Need, holders, pids, port};
+use crate::support::{Cmd, Fixture, Need, holders, pids, port};
 use crate::why::{free, only_standing, sentences, verdict, why};
 use serde_json::json;
 
@@ -23,12 +23,12 @@ fn a_socket_that_never_listened_is_named() {
     for target in [format!("127.0.0.1:{port}"), port.to_string()] {
         let answer = why(&target, 1);
         verdict(&answer, "bound");
-        answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
+        answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
         let socket = only_standing(&answer);
-        answer.seen.equal(&socket["state"], &json!("bound"), "state");
-        answer.seen.equal(&socket["inode"], &json!(server.inode(0)), "inode");
-        answer.seen.equal(pids(socket), server.family(), "holders");
-        answer.seen.must(sentences(&answer).contains("never listen"), "what it is, is said");
+        answer.output.assert_eq(&socket["state"], &json!("bound"), "state");
+        answer.output.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode");
+        answer.output.assert_eq(pids(socket), server.family(), "holders");
+        answer.output.assert(sentences(&answer).contains("never listen"), "what it is, is said");
     }
     free(&format!("127.0.0.2:{port}"));
 }
@@ -50,10 +50,10 @@ fn a_lingering_connection_keeps_some_servers_out() {
         // Servers that set SO_REUSEADDR may bind now.
         let answer = why(&target, 0);
         verdict(&answer, "time-wait");
-        answer.seen.must(sentences(&answer).contains("so_reuseaddr"), "who may bind now is said");
-        answer.seen.must(tells_seconds(&sentences(&answer)), "how long the others wait is said");
-        answer.seen.equal(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-        answer.seen.equal(holders(only_standing(&answer)).len(), 0, "nobody holds it any more");
+        answer.output.assert(sentences(&answer).contains("so_reuseaddr"), "who may bind now is said");
+        answer.output.assert(tells_seconds(&sentences(&answer)), "how long the others wait is said");
+        answer.output.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+        answer.output.assert_eq(holders(only_standing(&answer)).len(), 0, "nobody holds it any more");
     }
 }
 
@@ -63,9 +63,9 @@ fn a_lingering_connection_keeps_every_server_out() {
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let answer = why(&format!("127.0.0.1:{port}"), 1);
     verdict(&answer, "time-wait");
-    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.seen.equal(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-    answer.seen.must(tells_seconds(&sentences(&answer)), "how long it lasts is said");
+    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.output.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+    answer.output.assert(tells_seconds(&sentences(&answer)), "how long it lasts is said");
 }
 
 fn a_connection_from_the_port_is_named_with_its_peer() {
@@ -76,9 +76,9 @@ fn a_connection_from_the_port_is_named_with_its_peer() {
         let answer = why(&target, 1);
         verdict(&answer, "connection");
         let socket = only_standing(&answer);
-        answer.seen.equal(&socket["state"], &json!("established"), "state");
-        answer.seen.equal(pids(socket), vec![client.pid()], "holder");
-        answer.seen.must(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
+        answer.output.assert_eq(&socket["state"], &json!("established"), "state");
+        answer.output.assert_eq(pids(socket), vec![client.pid()], "holder");
+        answer.output.assert(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
     }
 }
 
@@ -94,8 +94,8 @@ fn a_connection_outlives_its_server() {
     let answer = why(&format!("127.0.0.1:{port}"), 1);
     verdict(&answer, "connection");
     let socket = only_standing(&answer);
-    answer.seen.equal(&socket["state"], &json!("established"), "state");
-    answer.seen.equal(pids(socket), server.children(), "the worker that still has it");
+    answer.output.assert_eq(&socket["state"], &json!("established"), "state");
+    answer.output.assert_eq(pids(socket), server.children(), "the worker that still has it");
 }
 
 fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
@@ -105,8 +105,8 @@ fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
     let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
     let answer = why(&format!("0.0.0.0:{near}"), 1);
     verdict(&answer, "connection");
-    answer.seen.equal(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
     free(&format!("127.0.0.1:{near}"));
 }
 
@@ -116,8 +116,10 @@ fn a_connected_udp_socket_is_a_connection() {
     let client = Fixture::start([format!("udp-client=127.0.0.1:{client_port},127.0.0.1:{server_port}")]);
     let answer = why(&format!("udp/{client_port}"), 1);
     verdict(&answer, "connection");
-    answer.seen.equal(pids(only_standing(&answer)), vec![client.pid()], "holder");
-    answer.seen.must(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
+    answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    answer
+        .output
+        .assert(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
 }
 
 fn what_a_silent_socket_did_before_is_told() {
@@ -135,15 +137,19 @@ fn what_a_silent_socket_did_before_is_told() {
             continue;
         }
         verdict(&answer, "bound");
-        answer.seen.equal(pids(only_standing(&answer)), vec![server.pid()], "holder");
-        let told = sentences(&answer);
-        answer.seen.must(told.contains(said), said);
-        answer.seen.equal(
-            told.contains("never listened"),
+        answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        let reported = sentences(&answer);
+        answer.output.assert(reported.contains(said), said);
+        answer.output.assert_eq(
+            reported.contains("never listened"),
             step == "pad",
             "a claim about the past needs evidence",
         );
-        answer.seen.equal(told.contains("may be about to listen"), step == "pad", "and one about the future");
+        answer.output.assert_eq(
+            reported.contains("may be about to listen"),
+            step == "pad",
+            "and one about the future",
+        );
     }
 }
 
@@ -154,14 +160,14 @@ fn a_connection_that_allows_it_lets_servers_pass() {
         Fixture::start(["reuseaddr".into(), format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
     let answer = why(&near.to_string(), 0);
     verdict(&answer, "connection");
-    let told = sentences(&answer);
-    answer.seen.must(told.contains("so_reuseaddr"), "who may bind");
-    answer.seen.must(!told.contains("wait --free"), "a wait would end at once");
+    let reported = sentences(&answer);
+    answer.output.assert(reported.contains("so_reuseaddr"), "who may bind");
+    answer.output.assert(!reported.contains("wait --free"), "a wait would end at once");
     let strict = Fixture::start([format!("client-from=127.0.0.2:{near},127.0.0.1:{far}")]);
     let answer = why(&format!("127.0.0.2:{near}"), 1);
     verdict(&answer, "connection");
-    answer.seen.equal(pids(only_standing(&answer)), vec![strict.pid()], "holder");
-    answer.seen.must(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
+    answer.output.assert_eq(pids(only_standing(&answer)), vec![strict.pid()], "holder");
+    answer.output.assert(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
 }
 
 fn a_connected_udp_socket_is_told_below_the_list() {
@@ -171,13 +177,13 @@ fn a_connected_udp_socket_is_told_below_the_list() {
         let client =
             Fixture::start([format!("udp-client={bracketed}:{client_port},{bracketed}:{server_port}")]);
         for arguments in [vec![format!("udp/{client_port}")], vec!["-u".into(), client_port.to_string()]] {
-            let listed = Look::at(arguments).run().code(1);
+            let listed = Cmd::new(arguments).run().code(1);
             let text = listed.text();
-            listed.must(text.contains("nothing listens on"), "it is no listener");
-            listed.must(text.contains("but it cannot be bound"), "and it has the port");
-            listed.must(text.contains(&format!("pid {}", client.pid())), "who has it");
-            listed.must(text.contains(&format!("why udp/{client_port}")), "the command that explains it");
-            listed.must(text.contains(address), "where");
+            listed.assert(text.contains("nothing listens on"), "it is no listener");
+            listed.assert(text.contains("but it cannot be bound"), "and it has the port");
+            listed.assert(text.contains(&format!("pid {}", client.pid())), "who has it");
+            listed.assert(text.contains(&format!("why udp/{client_port}")), "the command that explains it");
+            listed.assert(text.contains(address), "where");
         }
     }
 }

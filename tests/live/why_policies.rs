@@ -1,6 +1,6 @@
 //! `why` and `free` about a port that nothing holds and that a policy keeps this process from binding.
 
-use crate::stage::{Look, Need, cgroup_root, fixture_program, port};
+use crate::support::{Cmd, Need, cgroup_root, fixture_program, port};
 use crate::why::{free, sentences, standing, verdict, whole};
 use serde_json::json;
 
@@ -20,9 +20,9 @@ const CGROUP_BPF: Need =
     Need::Success("BPF for cgroups", &["test", "-e", "/proc/sys/kernel/unprivileged_bpf_disabled"]);
 
 /// The program, run where this step of the fixture keeps it from binding.
-fn confined(step: &str, arguments: &[&str]) -> Look {
+fn confined(step: &str, arguments: &[&str]) -> Cmd {
     let fixture = fixture_program().to_string_lossy().into_owned();
-    Look::at(arguments.iter().copied()).through([fixture.as_str(), step, "exec"])
+    Cmd::new(arguments.iter().copied()).through([fixture.as_str(), step, "exec"])
 }
 
 fn a_landlock_sandbox_is_suspected() {
@@ -30,14 +30,14 @@ fn a_landlock_sandbox_is_suspected() {
     free(&target);
     let answer = whole(confined("no-bind-by-landlock", &["why", "--json", &target]), 1);
     verdict(&answer, "unknown");
-    answer.seen.equal(&answer.document["error"], &json!("EACCES"), "error");
-    answer.seen.equal(&answer.document["hindrance"], &json!("policy"), "hindrance");
-    answer.seen.equal(standing(&answer).len(), 0, "no socket stands in the way");
-    let told = sentences(&answer);
-    answer.seen.must(told.contains("landlock"), "the sandbox is named");
-    answer.seen.must(told.contains("no_new_privs is set"), "with what there is to see of it");
+    answer.output.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
+    answer.output.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
+    answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
+    let reported = sentences(&answer);
+    answer.output.assert(reported.contains("landlock"), "the sandbox is named");
+    answer.output.assert(reported.contains("no_new_privs is set"), "with what there is to see of it");
     let freed = confined("no-bind-by-landlock", &["free", "--json", "--yes", &target]).run().code(3);
-    freed.must(
+    freed.assert(
         freed.text().contains("policy") && !freed.text().contains("\"free\":true"),
         "free says so, too",
     );
@@ -56,13 +56,14 @@ fn a_program_of_the_cgroup_is_counted() {
         for target in [target.clone(), format!("udp/{target}"), "600".to_owned()] {
             let answer = whole(confined(&step, &["why", "--json", &target]), 1);
             verdict(&answer, "unknown");
-            answer.seen.equal(&answer.document["error"], &json!("EPERM"), "error");
-            answer.seen.equal(&answer.document["hindrance"], &json!("policy"), "hindrance");
-            let told = sentences(&answer);
-            answer
-                .seen
-                .must(told.contains("bpf program") && told.contains("bpftool cgroup"), "how to find it");
-            answer.seen.must(!told.contains("setcap"), "no privilege is missing");
+            answer.output.assert_eq(&answer.document["error"], &json!("EPERM"), "error");
+            answer.output.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
+            let reported = sentences(&answer);
+            answer.output.assert(
+                reported.contains("bpf program") && reported.contains("bpftool cgroup"),
+                "how to find it",
+            );
+            answer.output.assert(!reported.contains("setcap"), "no privilege is missing");
         }
     });
     std::fs::remove_dir(&cgroup).expect("remove the cgroup");

@@ -1,7 +1,7 @@
 //! What Windows alone has: consoles that a program is asked to end by, and texts of UTF-16. Under wine they run too.
 
-use crate::stage::{
-    Answer, Fixture, Look, Need, Steps, decoded, fixture_program, folder, live_character, port,
+use crate::support::{
+    Answer, Cmd, Fixture, Need, Steps, control_character, decode_base64, fixture_program, folder, port,
 };
 use serde_json::json;
 
@@ -33,40 +33,40 @@ fn steps() -> Steps {
 fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
     let target = server.port().to_string();
     let arguments = [&["free", "--json", "--yes"], arguments, &[&target]].concat();
-    Answer::of(Look::at(arguments.iter().copied()).run().without_panic().code(code))
+    Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
 }
 
 fn a_program_with_a_window_is_asked_to_close_it() {
     let mut server = steps().step("window").start();
     let answer = free(&server, &[], 0);
-    answer.seen.equal(&answer.document["done"][0]["result"], &json!("ended"), "result");
-    answer.seen.equal(server.code(), WINDOW_CLOSED, "how it ended");
+    answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
+    answer.output.assert_eq(server.code(), WINDOW_CLOSED, "how it ended");
 }
 
 fn a_program_alone_in_its_console_is_sent_ctrl_c() {
     for flags in [CREATE_NEW_CONSOLE, CREATE_NO_WINDOW] {
         let mut server = steps().creation(flags).start();
         let answer = free(&server, &[], 0);
-        answer.seen.equal(&answer.document["done"][0]["result"], &json!("ended"), "result");
-        answer.seen.must(BY_CTRL_C.contains(&server.code()), "it was asked");
+        answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
+        answer.output.assert(BY_CTRL_C.contains(&server.code()), "it was asked");
     }
 }
 
 fn one_that_shares_its_console_is_ended_by_itself() {
     let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
     let answer = free(&server, &[], 0);
-    answer.seen.equal(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
+    answer.output.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
     // The shell gives back what its command ended with, and would have been ended by Ctrl+C itself.
-    answer.seen.equal(server.code(), TERMINATED, "how it ended");
+    answer.output.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
 fn one_that_takes_no_notice_outlives_the_timeout() {
     let mut server = steps().creation(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP).start();
     let answer = free(&server, &["--timeout=300ms"], 1);
-    answer.seen.equal(&answer.document["done"][0]["result"], &json!("running"), "result");
+    answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("running"), "result");
     let forced = free(&server, &["--timeout=300ms", "--force"], 0);
-    forced.seen.equal(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
-    forced.seen.equal(server.code(), TERMINATED, "how it ended");
+    forced.output.assert_eq(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
+    forced.output.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
 fn half_of_a_pair_in_an_argument_is_kept() {
@@ -76,14 +76,16 @@ fn half_of_a_pair_in_an_argument_is_kept() {
         .step(&format!("tcp=127.0.0.1:{}", port()))
         .start();
     let target = server.port().to_string();
-    let answer = Look::at([&target]).answer(0);
+    let answer = Cmd::new([&target]).answer(0);
     let holder = answer.only_holder(answer.only());
     // The half stands in the three bytes that Rust's own texts of Windows have there.
     let kept = &holder["command_bytes"];
     let words = kept.as_array().map(Vec::as_slice).unwrap_or_default();
-    answer.seen.must(words.iter().any(|word| decoded(word) == b"a\xED\xA0\xBDb"), "the argument, whole");
-    for shown in [Look::at([&target]).run().code(0), Look::at(["--csv", &target]).run().code(0)] {
-        shown.equal(live_character(shown.text()), None, "what a terminal would act on");
+    answer
+        .output
+        .assert(words.iter().any(|word| decode_base64(word) == b"a\xED\xA0\xBDb"), "the argument, whole");
+    for shown in [Cmd::new([&target]).run().code(0), Cmd::new(["--csv", &target]).run().code(0)] {
+        shown.assert_eq(control_character(shown.text()), None, "what a terminal would act on");
     }
 }
 
@@ -93,10 +95,10 @@ fn a_name_in_other_letters_is_kept() {
     std::fs::copy(fixture_program(), &program).expect("copy the fixture");
     let server = steps().program(program).start();
     let target = server.port().to_string();
-    let answer = Look::at([&target]).answer(0);
-    answer.seen.equal(&answer.only_holder(answer.only())["name"], &json!(name), "name");
-    let card = Look::at([&target]).run().code(0);
-    card.must(card.text().contains(name), "the name, in UTF-8");
+    let answer = Cmd::new([&target]).answer(0);
+    answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+    let card = Cmd::new([&target]).run().code(0);
+    card.assert(card.text().contains(name), "the name, in UTF-8");
 }
 
 /// The tables of Windows leave such a socket out, and that is a gap; those of wine 10 have it.
@@ -107,21 +109,22 @@ fn a_bound_socket_is_a_gap_of_why() {
         let gaps = document["gaps"].as_array().cloned().unwrap_or_default();
         gaps.iter().any(|gap| gap["reason"] == "bound")
     };
-    let why = |code| Answer::of(Look::at(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
+    let why =
+        |code| Answer::parse(Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
     let answer = why(1);
-    answer.seen.equal(&answer.document["can_bind"], &json!(false), "whether it can be bound");
+    answer.output.assert_eq(&answer.document["can_bind"], &json!(false), "whether it can be bound");
     let rows = answer.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
     match rows.as_slice() {
-        [] => answer.seen.must(gap(&answer.document), "a gap tells what no table has"),
+        [] => answer.output.assert(gap(&answer.document), "a gap tells what no table has"),
         [row] => {
-            answer.seen.equal(&answer.document["verdict"], &json!("bound"), "verdict");
-            answer.seen.equal(crate::stage::pids(row), vec![server.pid()], "holder");
+            answer.output.assert_eq(&answer.document["verdict"], &json!("bound"), "verdict");
+            answer.output.assert_eq(crate::support::pids(row), vec![server.pid()], "holder");
         }
-        _ => answer.seen.fail("one socket stands in the way at most"),
+        _ => answer.output.fail("one socket stands in the way at most"),
     }
-    let all = Look::at(["-a".to_owned(), format!("tcp/{port}")]).answer(if rows.is_empty() { 3 } else { 0 });
-    all.seen.must(gap(&all.document), "others may be missing");
+    let all = Cmd::new(["-a".to_owned(), format!("tcp/{port}")]).answer(if rows.is_empty() { 3 } else { 0 });
+    all.output.assert(gap(&all.document), "others may be missing");
     drop(server);
     let answer = why(0);
-    answer.seen.must(!gap(&answer.document), "nothing is missing if a bind succeeds");
+    answer.output.assert(!gap(&answer.document), "nothing is missing if a bind succeeds");
 }

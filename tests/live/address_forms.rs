@@ -1,0 +1,109 @@
+//! Addresses that look alike and are not: dual-stack, v6-only, mapped, bound to a device, link-local.
+
+use crate::support::{Cmd, Fixture, Need, pids, port};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+cases![
+    five_kinds_of_addresses_are_five_renderings[
+        Need::Linux,
+        Need::Root,
+        Need::Ipv6,
+        Need::Program("nsenter"),
+        Need::NETWORK_NAMESPACE
+    ],
+    a_v6_only_listener_does_not_answer_for_ipv4[Need::Linux, Need::Ipv6],
+    dual_stack_is_known[Need::Linux, Need::Ipv6],
+    a_mapped_address_answers_for_its_ipv4_one[Need::Linux, Need::Ipv6],
+    the_accept_queue_is_told[Need::Linux],
+];
+
+fn five_kinds_of_addresses_are_five_renderings() {
+    let server = Fixture::start([
+        "namespace=net",
+        "run=ip address add fe80::1/64 dev lo nodad",
+        "reuseport",
+        "dual",
+        "tcp=[::]:8080",
+        "plain",
+        "reuseport",
+        "v6only",
+        "tcp=[::]:8080",
+        "plain",
+        "reuseport",
+        "tcp=[::ffff:127.0.0.1]:8080",
+        "tcp=[fe80::1%1]:8080",
+        "device=lo",
+        "v6only",
+        "tcp=[::]:8080",
+        "tcp=0.0.0.0:8080",
+    ]);
+    let answer = Cmd::new(["8080"]).inside(server.pid(), ["net"]).answer(0);
+    answer.output.assert_eq(answer.listeners().len(), 6, "listeners");
+    let reported: Vec<_> = (0..6)
+        .map(|index| {
+            let one = answer.by_inode(server.inode(index));
+            json!([one["address"], one["dual_stack"], one["interface"], one["family"]])
+        })
+        .collect();
+    let wanted = [
+        json!(["::", true, null, "ipv6"]),
+        json!(["::", false, null, "ipv6"]),
+        json!(["::ffff:127.0.0.1", reported[2][1], null, "ipv6"]),
+        json!(["fe80::1", reported[3][1], "lo", "ipv6"]),
+        json!(["::", false, "lo", "ipv6"]),
+        json!(["0.0.0.0", reported[5][1], "lo", "ipv4"]),
+    ];
+    answer.output.assert_eq(reported, wanted.to_vec(), "address, dual_stack, interface, family");
+
+    let cmd = Cmd::new(["--no-header", "--columns", "address", "8080"]);
+    let table = cmd.inside(server.pid(), ["net"]).run().code(0);
+    let rendered: BTreeSet<&str> = table.text().lines().map(str::trim).collect();
+    table.assert_eq(rendered.len(), 6, "renderings that differ");
+}
+
+fn a_v6_only_listener_does_not_answer_for_ipv4() {
+    let port = port();
+    let server = Fixture::start(["v6only".into(), format!("tcp=[::]:{port}")]);
+    let answer = Cmd::new([format!("127.0.0.1:{port}")]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners that a peer reaches by IPv4");
+    let answer = Cmd::new([format!("[::1]:{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder of what a peer reaches by IPv6");
+}
+
+fn dual_stack_is_known() {
+    let [dual, only] = [port(), port()];
+    let _server = Fixture::start([
+        "dual".into(),
+        format!("tcp=[::]:{dual}"),
+        "v6only".into(),
+        format!("tcp=[::]:{only}"),
+    ]);
+    let answer = Cmd::new([format!("tcp/{dual}")]).answer(0);
+    answer.output.assert_eq(&answer.only()["dual_stack"], &json!(true), "dual_stack");
+    let answer = Cmd::new([format!("tcp/{only}")]).answer(0);
+    answer.output.assert_eq(&answer.only()["dual_stack"], &json!(false), "dual_stack");
+}
+
+fn a_mapped_address_answers_for_its_ipv4_one() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=[::ffff:127.0.0.1]:{port}")]);
+    let answer = Cmd::new([format!("127.0.0.1:{port}")]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.output.assert_eq(&answer.only()["address"], &json!("::ffff:127.0.0.1"), "address");
+    answer.output.assert_eq(&answer.only()["exposure"], &json!("loopback"), "exposure");
+}
+
+fn the_accept_queue_is_told() {
+    let port = port();
+    let _server = Fixture::start(["backlog=7".into(), format!("tcp=127.0.0.1:{port}")]);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(&answer.only()["queue"], &json!({"waiting": 0, "limit": 7}), "queue");
+    let _clients = [(); 3].map(|()| Fixture::start([format!("client=127.0.0.1:{port}")]));
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(
+        &answer.only()["queue"],
+        &json!({"waiting": 3, "limit": 7}),
+        "queue with three waiting",
+    );
+}

@@ -1,0 +1,148 @@
+//! An answer that could not be written is no success, whatever the command and the format; a reader that closes its
+//! pipe ends the program quietly.
+
+use crate::support::{Cmd, Fixture, Need, Output, folder, port};
+
+cases![
+    an_answer_that_is_lost_is_no_success[Need::Linux],
+    a_pipe_that_is_closed_ends_every_command_quietly[],
+    a_closed_standard_error_changes_nothing[],
+    a_silent_answer_needs_no_output[],
+    nothing_is_ended_for_an_answer_that_nobody_gets[],
+    a_pipe_that_does_not_block_gets_the_whole_answer[Need::Linux],
+];
+
+/// Every command that answers, in every format, about a listener on this port. Each ends by itself once it cannot write.
+fn commands(port: u16) -> Vec<Vec<String>> {
+    let old = snapshot("lost-old", port, "4001");
+    let new = snapshot("lost-new", port, "4002");
+    let diff = format!("diff {old} {new}");
+    let lines = [
+        "PORT",
+        "--wide PORT",
+        "--json PORT",
+        "--ndjson PORT",
+        "--csv PORT",
+        "--pids PORT",
+        "-a PORT",
+        "why PORT",
+        "why --json PORT",
+        "wait PORT",
+        "wait --json PORT",
+        "about 443",
+        "about --json 443",
+        "watch --interval 100ms PORT",
+        "watch --interval 100ms --ndjson PORT",
+        "free --dry-run PORT",
+        "free --dry-run --json PORT",
+        "completions bash",
+        "completions fish",
+        "man",
+        "--help",
+        "why --help",
+        "free --help",
+        "--version",
+        &diff,
+        &diff.replace("diff", "diff --json"),
+    ];
+    let line = |line: &str| {
+        line.split(' ').map(|word| word.replace("PORT", &port.to_string())).collect::<Vec<String>>()
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// A snapshot of the port, as if this process held it.
+fn snapshot(name: &str, port: u16, pid: &str) -> String {
+    let answer = Cmd::new([port.to_string()]).answer(0);
+    let held = answer.document.to_string();
+    let holder = crate::support::pids(answer.only()).first().copied().unwrap_or_default();
+    let path = folder().join(name);
+    std::fs::write(&path, held.replace(&format!("\"pid\":{holder},"), &format!("\"pid\":{pid},")))
+        .expect("save a snapshot");
+    path.display().to_string()
+}
+
+fn server() -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{}", port())])
+}
+
+/// With a redirection of its streams, as a shell writes it.
+fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
+    let script = format!("exec \"$@\" {redirection}");
+    Cmd::new(arguments.iter().cloned()).through(["sh", "-c", &script, "sh"])
+}
+
+fn an_answer_that_is_lost_is_no_success() {
+    let server = server();
+    for command in commands(server.port()) {
+        // Closed; full; open for reading alone.
+        for redirection in [">&-", ">/dev/full", "1</dev/null"] {
+            let output = redirected(redirection, &command).run().without_panic().code(3);
+            output.assert(
+                output.errors().contains("cannot write the answer"),
+                &format!("{redirection} is told"),
+            );
+        }
+    }
+}
+
+fn a_pipe_that_is_closed_ends_every_command_quietly() {
+    let server = server();
+    for command in commands(server.port()) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Cmd::new(command).stdout(writer).run().without_panic().code(0);
+        output.assert(!output.errors().contains("write the answer"), "it ends quietly");
+    }
+}
+
+fn a_closed_standard_error_changes_nothing() {
+    let server = server();
+    for command in commands(server.port()).into_iter().filter(|command| command[0] != "watch") {
+        let run = |redirection| redirected(redirection, &command).run().without_panic();
+        let (open, closed): (Output, Output) = (run(""), run("2>&-"));
+        closed.assert_eq(closed.status.code(), open.status.code(), "the exit status");
+        closed.assert(!closed.stdout.is_empty(), "the answer is there");
+        run("2>&- >&- <&-").code(3);
+    }
+}
+
+fn a_silent_answer_needs_no_output() {
+    let server = server();
+    let place = server.port().to_string();
+    for command in
+        [["-q", &place].map(str::to_owned).to_vec(), ["wait", "-q", &place].map(str::to_owned).to_vec()]
+    {
+        for redirection in [">&-", ">/dev/full"] {
+            redirected(redirection, &command).run().without_panic().code(0);
+        }
+    }
+}
+
+fn nothing_is_ended_for_an_answer_that_nobody_gets() {
+    let server = server();
+    for options in ["--yes", "--yes --json"] {
+        let words = format!("free {options} {}", server.port());
+        let command: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        redirected(">&-", &command).run().without_panic().code(3);
+    }
+    Cmd::new([server.port().to_string()]).answer(0).only();
+}
+
+fn a_pipe_that_does_not_block_gets_the_whole_answer() {
+    let whole = Cmd::new(["completions", "bash"]).run().code(0);
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let flags = rustix::fs::fcntl_getfl(&writer).expect("the flags of a pipe");
+    rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).expect("set the flags");
+    // Smaller than the answer, so that it is full before anything is read.
+    #[cfg(target_os = "linux")]
+    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
+    let running = Cmd::new(["completions", "bash"]).stdout(writer).start();
+    // The program meets a full pipe before anything is read from it.
+    let full = crate::support::until(|| (rustix::io::ioctl_fionread(&reader).ok()? >= 4096).then_some(()));
+    assert!(full.is_some(), "the pipe is filled");
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut reader, &mut read).expect("read the pipe");
+    running.wait().without_panic().code(0);
+    whole.assert(read.len() > 4096 && read == whole.stdout, "the whole answer");
+}

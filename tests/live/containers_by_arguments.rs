@@ -1,0 +1,176 @@
+//! Containers that no runtime and no cgroup tells of: what runs a container names it, by its arguments.
+
+use crate::support::{
+    Answer, Cmd, Engine, NOBODY, Need, Podman, Steps, copy_of, fixture_program, folder, holders,
+    in_new_netns, pids, until,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+cases![
+    a_container_of_ctr_is_named_by_its_shim[
+        Need::Linux,
+        Need::Root,
+        Need::Program("containerd"),
+        Need::Program("ctr"),
+        Need::Program("runc"),
+        Need::NETWORK_NAMESPACE
+    ],
+    a_container_on_the_hosts_network_is_named[
+        Need::Linux,
+        Need::Root,
+        Need::Program("podman"),
+        Need::Program("runc"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+    a_machine_is_named_by_what_runs_it[Need::Linux],
+    a_loopback_address_that_no_rule_forwards_is_not_claimed[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+];
+
+const PORT: u16 = 8080;
+
+/// A containerd with a store of its own.
+struct Containerd {
+    folder: PathBuf,
+    daemon: Child,
+}
+
+impl Containerd {
+    fn start() -> Self {
+        let folder = folder().join("containerd");
+        std::fs::create_dir_all(folder.join("rootfs")).expect("make a folder");
+        // Docker's shims and the machine's own containerd know nothing of this one.
+        let part = |name: &str| folder.join(name).display().to_string();
+        let daemon = Command::new("containerd")
+            .args(["--root", &part("root"), "--state", &part("state"), "--address", &part("socket")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start containerd");
+        let started = Self { folder, daemon };
+        let answers = until(|| started.ctr(&["version"]).status.success().then_some(()));
+        assert!(answers.is_some(), "containerd answers");
+        started
+    }
+
+    fn ctr(&self, words: &[&str]) -> std::process::Output {
+        let mut ctr = Command::new("ctr");
+        ctr.arg("--address").arg(self.folder.join("socket")).args(words).stdin(Stdio::null());
+        ctr.output().expect("run ctr")
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        self.ctr(&["task", "kill", "--signal", "SIGKILL", "allears-web"]);
+        until(|| self.ctr(&["task", "rm", "allears-web"]).status.success().then_some(()));
+        self.ctr(&["container", "rm", "allears-web"]);
+        let pid = Pid::from_raw(i32::try_from(self.daemon.id()).expect("a pid"));
+        let _ = kill(pid, Signal::SIGTERM);
+        let _ = self.daemon.wait();
+    }
+}
+
+fn a_container_of_ctr_is_named_by_its_shim() {
+    in_new_netns(|| {
+        let containerd = Containerd::start();
+        let root = containerd.folder.join("rootfs").display().to_string();
+        // The machine's own programs are there, read-only, and its network is this thread's.
+        let mounts = ["/usr", "/lib", "/lib64", "/bin"]
+            .into_iter()
+            .filter(|place| std::path::Path::new(place).exists());
+        let mounts: Vec<String> = mounts
+            .map(|place| format!("type=bind,src={place},dst={place},options=rbind:ro"))
+            .flat_map(|mount| ["--mount".to_owned(), mount])
+            .collect();
+        let server =
+            format!("import socket, time; s = socket.create_server(('127.0.0.1', {PORT})); time.sleep(600)");
+        let mut words = vec!["run", "--detach", "--net-host"];
+        words.extend(mounts.iter().map(String::as_str));
+        words.extend(["--rootfs", &root, "allears-web", "/usr/bin/python3", "-c", &server]);
+        let run = containerd.ctr(&words);
+        if !run.status.success() {
+            panic!("ctr run: {}", String::from_utf8_lossy(&run.stderr));
+        }
+        let listens = until(|| Cmd::new([PORT.to_string()]).run().status.success().then_some(()));
+        assert!(listens.is_some(), "it listens");
+        let answer = Cmd::new([PORT.to_string()]).answer(0);
+        let container = &answer.only_holder(answer.only())["container"];
+        answer.output.assert_eq(
+            [&container["runtime"], &container["id"], &container["name"]],
+            [&json!("containerd"), &json!("allears-web"), &json!("allears-web")],
+            "container",
+        );
+        let card = Cmd::new([PORT.to_string()]).run().code(0);
+        card.assert(card.text().contains("allears-web (containerd)"), "the card names it");
+        let plan = Cmd::new(["free", "-n", &PORT.to_string()]).run();
+        plan.assert(plan.text().contains("allears-web"), "and so does free");
+    });
+}
+
+fn a_container_on_the_hosts_network_is_named() {
+    in_new_netns(|| {
+        let podman = Podman::new();
+        let pod = podman.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{PORT}")]);
+        let answer = podman.cmd([format!("{PORT}")]).answer(0);
+        let container = &answer.only_holder(answer.only())["container"];
+        answer.output.assert_eq(
+            [&container["runtime"], &container["id"], &container["name"]],
+            [&json!("podman"), &json!(pod.id), &json!(pod.name)],
+            "container",
+        );
+        let why = podman.cmd(["why", &PORT.to_string()]).run().code(1);
+        why.assert(why.text().contains(&format!("podman stop {}", pod.name)), "what frees it");
+    });
+}
+
+/// A stand-in with the name and arguments of systemd-nspawn(1), and what it started.
+fn a_machine_is_named_by_what_runs_it() {
+    let nspawn = copy_of(&fixture_program(), Some("systemd-nspawn"));
+    let words = ["-bqD", "/srv/shopbox", "steps", "tcp=127.0.0.1:0", "fork=1"];
+    let machine = Steps::new(words).program(nspawn).start();
+    let answer = Cmd::new([format!("tcp/{}", machine.port())]).answer(0);
+    for holder in holders(answer.only()) {
+        let is_outside = holder["pid"] == machine.pid();
+        let name = &holder["container"]["name"];
+        answer.output.assert_eq(name, &if is_outside { Value::Null } else { json!("shopbox") }, "container");
+    }
+    answer.output.assert_eq(holders(answer.only()).len(), 2, "holders");
+}
+
+fn a_loopback_address_that_no_rule_forwards_is_not_claimed() {
+    in_new_netns(|| {
+        let engine = Engine::start(&[]);
+        let container = engine.run(&["--publish", &format!("127.0.0.1:{PORT}:80")], &["tcp=0.0.0.0:80"]);
+        let before = engine.cmd([format!("{PORT}")]).answer(0);
+        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
+        kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
+        let gone = until(|| std::net::TcpListener::bind(("127.0.0.1", PORT)).ok());
+        assert!(gone.is_some(), "the proxy is gone");
+        drop(gone);
+        let output = engine.cmd([format!("{PORT}")]).run().code(1);
+        output.assert(!output.text().contains(&container.name), "the container is not reached there");
+        let all = engine.cmd([] as [&str; 0]).run();
+        all.assert(!all.text().contains(&container.name), "nor claimed in the list");
+        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
+        why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
+        // Whoever may read no rules is told that there may be some.
+        let stranger = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().code(3);
+        let document: Value = serde_json::from_str(stranger.text()).expect("a document");
+        stranger.assert_eq(&document["complete"], &json!(false), "complete");
+        stranger.assert_eq(holders(&document).len(), 0, "holders");
+    });
+}

@@ -1,0 +1,166 @@
+//! Ports that are forwarded without anybody who listens, or kept by the engine itself: engines of a trial's
+//! own, each in a network of its own.
+
+use crate::support::{Answer, Container, Engine, NOBODY, Need, holders, in_new_netns, ip, pids, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+cases![
+    a_port_that_is_forwarded_and_not_listened_on[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+    a_port_that_the_engine_keeps_by_itself[
+        Need::Linux,
+        Need::Root,
+        Need::Docker,
+        Need::Program("dockerd"),
+        Need::Program("iptables"),
+        Need::NETWORK_NAMESPACE,
+        Need::MOUNT_NAMESPACE
+    ],
+];
+
+const PORT: u16 = 8080;
+
+fn described(container: &Container<'_>, engine: &Engine, port: u16) -> Value {
+    json!({
+        "runtime": "docker", "id": container.id, "name": container.name, "image": engine.image, "port": port,
+    })
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
+}
+
+/// An address of the namespace that is not loopback: of loopback the rules of an engine with a proxy leave everything
+/// to the proxy.
+const ADDRESS: &str = "192.0.2.1";
+
+/// Somebody takes connections to the port.
+fn connects(address: &str) -> bool {
+    std::net::TcpStream::connect((address, PORT)).is_ok()
+}
+
+fn a_port_that_is_forwarded_and_not_listened_on() {
+    in_new_netns(|| {
+        ip(&format!("address add {ADDRESS}/32 dev lo"));
+        let engine = Engine::start(&[]);
+        let publish = format!("{ADDRESS}:{PORT}:80");
+        let container = engine.run(&["--publish", &publish], &["tcp=0.0.0.0:80"]);
+        let before = engine.cmd([format!("{PORT}")]).answer(0);
+        before.output.assert_eq(
+            &before.only()["container"],
+            &described(&container, &engine, 80),
+            "with a proxy",
+        );
+
+        an_engine_that_is_stopped(&engine);
+
+        // Its proxy dies, and the rules of the engine go on to forward.
+        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
+        signal(proxy, Signal::SIGKILL);
+        let gone = until(|| std::net::TcpListener::bind((ADDRESS, PORT)).ok());
+        assert!(gone.is_some(), "the proxy is gone");
+        drop(gone);
+        assert!(connects(ADDRESS), "forwarded without a listener");
+
+        let answer = engine.cmd([format!("{PORT}")]).answer(0);
+        must_be_forwarded(&answer, &container, &engine);
+        let all = engine.cmd([] as [&str; 0]).answer(0);
+        let rows = all.listeners().iter().filter(|one| one["port"] == PORT).count();
+        all.output.assert_eq(rows, 1, "rows of it in the whole list");
+        let card = engine.cmd([format!("{PORT}")]).run().code(0);
+        card.assert(card.text().contains(&container.name), "the card names the container");
+        card.assert(card.text().contains("forward"), "the card says what it is");
+        let other = engine.cmd(["udp/8080"]).run().code(1);
+        other.assert(!other.text().contains(&container.name), "the other protocol is not forwarded");
+
+        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
+        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        let reason = why.document["reason"].to_string();
+        why.output.assert(reason.contains(&container.name), "the reason names the container");
+        let stop = format!("docker stop {}", container.name);
+        why.output
+            .assert(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
+
+        as_a_stranger(&engine);
+    });
+}
+
+#[track_caller]
+fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine) {
+    let row = answer.only();
+    answer.output.assert_eq(&row["state"], &json!("forwarded"), "state");
+    answer.output.assert_eq([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
+    answer.output.assert_eq(&row["inode"], &json!(null), "inode");
+    answer.output.assert_eq(&row["holders"], &json!([]), "holders");
+    answer.output.assert_eq(&row["unseen"], &json!(null), "nothing is unseen, since nobody holds it");
+    answer.output.assert_eq(&row["container"], &described(container, engine, 80), "container");
+    answer.output.assert(row["note"].is_string(), "a note says what it is");
+}
+
+/// Who may not ask the engine sees no such row, and is told nothing false instead.
+fn as_a_stranger(engine: &Engine) {
+    let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
+    let answer = Answer::parse(output);
+    answer.output.assert_eq(answer.listeners().len(), 0, "rows");
+    let why =
+        engine.cmd(["why", "--json", &format!("{ADDRESS}:{PORT}")]).user(Some(NOBODY)).run().without_panic();
+    let why = Answer::parse(why);
+    why.output
+        .assert(why.document["verdict"] != "free", "a port that somebody answers on is not called free");
+}
+
+/// Ends and continues nobody's engine but its own.
+fn an_engine_that_is_stopped(engine: &Engine) {
+    signal(engine.pid(), Signal::SIGSTOP);
+    let output = engine.cmd(["--json", &PORT.to_string()]).run();
+    signal(engine.pid(), Signal::SIGCONT);
+    let answer = Answer::parse(output.without_panic().code(0));
+    answer.output.assert_eq(holders(answer.only()).len(), 1, "the proxy is shown");
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let reasons: Vec<_> =
+        gaps.iter().filter(|gap| gap["what"] == "containers").map(|gap| &gap["reason"]).collect();
+    answer.output.assert_eq(reasons, vec![&json!("timeout")], "gap");
+}
+
+fn a_port_that_the_engine_keeps_by_itself() {
+    in_new_netns(|| {
+        let engine = Engine::start(&["--userland-proxy=false"]);
+        let (tcp, udp) = (format!("127.0.0.1:{PORT}:80"), format!("127.0.0.1:{PORT}:53/udp"));
+        let options = ["--publish", &tcp, "--publish", &udp];
+        let container = engine.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
+        assert!(connects("127.0.0.1"), "published");
+        for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
+            let answer = engine.cmd([format!("{protocol}/{PORT}")]).answer(0);
+            let row = answer.only();
+            answer.output.assert_eq(&row["container"], &described(&container, &engine, inside), "container");
+            // Engines differ in whether they keep a socket so that no one else takes the port.
+            match row["state"].as_str() {
+                Some("forwarded") => answer.output.assert_eq(holders(row).len(), 0, "holders"),
+                _ => answer.output.assert_eq(pids(row), vec![engine.pid()], "the engine holds it"),
+            }
+        }
+        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
+        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        why.output.assert(
+            why.document["reason"].to_string().contains(&container.name),
+            "the reason names the container",
+        );
+
+        // To end the engine would end every container there is.
+        let plan = Answer::parse(engine.cmd(["free", "--dry-run", "--json", &PORT.to_string()]).run());
+        let planned = plan.document["plan"].as_array().cloned().unwrap_or_default();
+        let ends = planned.iter().any(|step| step["pid"] == engine.pid());
+        plan.output.assert(!ends, "the engine is not in the plan");
+        let stop = format!("docker stop {}", container.name);
+        plan.output.assert(plan.document.to_string().contains(&stop), "what stops the container is said");
+    });
+}

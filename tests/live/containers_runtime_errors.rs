@@ -1,0 +1,143 @@
+//! When the runtime is asked, and what becomes of the answer when it is silent, broken or endless: the rest
+//! is shown all the same, the reason is a gap, and nothing hangs.
+
+use crate::support::{Answer, Behavior, Engine, FakeRuntime, Fixture, Need, holders, port};
+use serde_json::{Value, json};
+
+/// Where the engine of this machine is asked.
+const SOCKET: &str = "/var/run/docker.sock";
+
+cases![
+    an_ordinary_port_is_no_reason_to_ask[Need::Linux, Need::Docker],
+    a_runtime_that_is_silent[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_drips[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_talks_nonsense[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_does_not_stop[Need::Linux, Need::Root, Need::Docker],
+    a_runtime_that_is_not_there[Need::Linux, Need::Root, Need::Docker],
+];
+
+fn an_ordinary_port_is_no_reason_to_ask() {
+    let counting =
+        FakeRuntime::new(Behavior::Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]".to_vec()));
+    let server = Fixture::start(["tcp=127.0.0.1:0"]);
+    let engine = Engine::host();
+    let target = format!("tcp/{}", server.port());
+    for arguments in
+        [vec![target.clone()], vec!["why".to_owned(), target.clone()], vec!["--quiet".to_owned(), target]]
+    {
+        let output = engine.cmd(arguments).env("DOCKER_HOST", &counting.host).run().without_panic();
+        output.assert_eq(counting.connections(), 0, "connections to the runtime");
+    }
+    // The same counter does count where a container is in question.
+    let port = port();
+    let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    let answer = engine.cmd([format!("{port}")]).env("DOCKER_HOST", &counting.host).answer(0);
+    answer.output.assert(counting.connections() > 0, "a published port is a reason to ask");
+    // It knows of none, and the machine's own engine, which is asked as well, knows this one.
+    answer.output.assert_eq(
+        &answer.only()["container"]["name"],
+        &json!(container.name),
+        "the container's name",
+    );
+}
+
+/// What runs the program where something else is in place of the engine's socket.
+fn with_mount(mount: &str) -> [String; 6] {
+    let script = format!("mount {mount} && exec \"$@\"");
+    ["unshare", "--mount", "--propagation=private", "sh", "-c", &script].map(str::to_owned)
+}
+
+/// A published port is shown, as far as this machine tells, when the runtime is asked in vain.
+/// Gives the reasons of the gaps.
+#[track_caller]
+fn reasons(engine: &Engine, port: u16, mount: &str) -> Vec<Value> {
+    let through = || with_mount(mount).into_iter().chain(["sh".to_owned()]);
+    let output = engine.cmd(["--json", &port.to_string()]).through(through()).run();
+    let answer = Answer::parse(output.without_panic().code(0));
+    let listener = answer.only();
+    answer.output.assert_eq(
+        &holders(listener)[0]["name"],
+        &json!("docker-proxy"),
+        "what can be seen is shown",
+    );
+    for unknown in ["name", "image", "compose"] {
+        answer.output.assert_eq(&listener["container"][unknown], &json!(null), unknown);
+    }
+    let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
+    let gaps = gaps.into_iter().filter(|gap| gap["what"] == "containers");
+    let reasons: Vec<Value> = gaps.map(|gap| gap["reason"].clone()).collect();
+    answer.output.assert_eq(reasons.len(), 1, "gaps of containers");
+    let card = engine.cmd([port.to_string()]).through(through()).run().without_panic().code(0);
+    card.assert(card.text().contains("docker-proxy"), "the card is there");
+    reasons
+}
+
+fn against(manners: impl IntoIterator<Item = Behavior>, wanted: &[&str]) {
+    let engine = Engine::host();
+    let port = port();
+    let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    for manner in manners {
+        let odd = FakeRuntime::new(manner);
+        let reasons = reasons(engine, port, &format!("--bind {} {SOCKET}", odd.path));
+        let reason = reasons[0].as_str().unwrap_or_default();
+        assert!(wanted.contains(&reason), "reason of the gap: got {reason}, wanted one of {wanted:?}");
+        assert!(odd.connections() > 0, "it was asked");
+    }
+}
+
+fn a_runtime_that_is_silent() {
+    against([Behavior::Silent], &["timeout"]);
+}
+
+fn a_runtime_that_drips() {
+    against([Behavior::Drips], &["timeout"]);
+}
+
+fn a_runtime_that_talks_nonsense() {
+    let says = |text: &[u8]| Behavior::Replies(text.to_vec());
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let body = |body: &str| {
+        let head = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        Behavior::Replies([ok.as_slice(), head.as_bytes()].concat())
+    };
+    let deep = "[".repeat(200_000);
+    let manners = [
+        says(b""),
+        says(b"\0\xff\xfe nothing that HTTP knows"),
+        says(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 15\r\n\r\n{\"message\":\"\"}\n"),
+        says(b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"),
+        body("{\"message\":\"page not found\"}"),
+        body("[{\"Id\":7,\"Names\":null,\"Ports\":\"none\"}]"),
+        body("[{\"Id\":\"\u{1}"),
+        body(&deep),
+        Behavior::Replies([ok.as_slice(), b"Content-Length: 18446744073709551615\r\n\r\n[]"].concat()),
+        Behavior::Replies([ok.as_slice(), b"Content-Length: -1\r\n\r\n[]"].concat()),
+        Behavior::Replies(
+            [ok.as_slice(), b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n[]"].concat(),
+        ),
+        Behavior::Replies(
+            [ok.as_slice(), b"Transfer-Encoding: chunked\r\n\r\n-2\r\n[]\r\n0\r\n\r\n"].concat(),
+        ),
+    ];
+    against(manners, &["unknown", "unreadable", "invalid"]);
+}
+
+fn a_runtime_that_does_not_stop() {
+    const MUCH: usize = 100 << 20;
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec();
+    let sized = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n[").into_bytes();
+    let manners = [
+        Behavior::Floods(ok, MUCH, b' '),
+        Behavior::Floods(sized, MUCH, b'['),
+        // A head that has no end.
+        Behavior::Floods(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), MUCH, b'x'),
+    ];
+    against(manners, &["timeout", "unknown", "unreadable", "invalid", "limit"]);
+}
+
+fn a_runtime_that_is_not_there() {
+    let engine = Engine::host();
+    let port = port();
+    let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
+    reasons(engine, port, "-t tmpfs none /run");
+}

@@ -1,0 +1,239 @@
+//! What holds on every system: each command once on real sockets, with nothing staged that one of them lacks.
+//! Under wine they run too.
+
+use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, pids, port, until};
+use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+cases![
+    a_listener_is_named_with_its_process[],
+    a_name_of_many_letters_is_kept[],
+    a_socket_over_ipv6_is_listed[Need::Ipv6],
+    datagrams_have_a_holder_in_both_families[Need::Ipv6],
+    connections_are_listed_where_all_is_asked_for[],
+    both_readers_see_the_same[],
+    one_process_is_one_pid[],
+    why_names_who_is_in_the_way[],
+    why_says_that_a_port_is_free[],
+    freed_means_ended_and_free[],
+    a_dry_run_ends_nobody[],
+    who_asks_is_never_ended[],
+    waiting_ends_when_it_listens[],
+    waiting_ends_when_it_is_free[],
+    what_is_different_now_is_told[],
+    events_are_told_as_they_happen[],
+];
+
+fn listener(port: u16) -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{port}")])
+}
+
+#[track_caller]
+fn document(arguments: &[&str], code: i32) -> Answer {
+    Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
+}
+
+fn a_listener_is_named_with_its_process() {
+    let server = listener(port());
+    let answer = Cmd::new([server.port().to_string()]).answer(0);
+    let row = answer.only();
+    answer.output.assert_eq(
+        [&row["protocol"], &row["family"], &row["address"], &row["state"], &row["exposure"]],
+        [&json!("tcp"), &json!("ipv4"), &json!("127.0.0.1"), &json!("listen"), &json!("loopback")],
+        "the socket",
+    );
+    let holder = answer.only_holder(row);
+    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    let name = format!("fixture{}", std::env::consts::EXE_SUFFIX);
+    answer.output.assert_eq(&holder["name"], &json!(name), "name");
+    let command = holder["command"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let step = format!("tcp=127.0.0.1:{}", server.port());
+    answer.output.assert_eq(command.last(), Some(&json!(step)), "the end of the command line");
+    answer.output.assert(holder["started_at"].is_string(), "when it began");
+    answer.output.assert(holder["directory"].is_string(), "its working directory");
+}
+
+fn a_name_of_many_letters_is_kept() {
+    let name = format!("a server with a rather long name and spaces{}", std::env::consts::EXE_SUFFIX);
+    // A copy and no link: of one file with two names some systems tell the other one.
+    let program = folder().join(&name);
+    std::fs::copy(fixture_program(), &program).expect("copy the fixture");
+    let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).program(program).start();
+    let answer = Cmd::new([server.port().to_string()]).answer(0);
+    answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+}
+
+fn a_socket_over_ipv6_is_listed() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=[::1]:{port}")]);
+    let answer = Cmd::new([port.to_string()]).answer(0);
+    let row = answer.only();
+    answer.output.assert_eq([&row["family"], &row["address"]], [&json!("ipv6"), &json!("::1")], "the socket");
+    answer.output.assert_eq(&row["interface"], &json!(null), "loopback has no scope");
+    answer.output.assert_eq(&row["state"], &json!("listen"), "state");
+}
+
+fn datagrams_have_a_holder_in_both_families() {
+    let port = port();
+    let server = Fixture::start([format!("udp=127.0.0.1:{port}"), format!("udp=[::1]:{port}")]);
+    let answer = Cmd::new([format!("udp/{port}")]).answer(0);
+    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    for row in answer.listeners() {
+        answer.output.assert_eq(pids(row), vec![server.pid()], "holder");
+        answer.output.assert_eq(&row["state"], &json!("bound"), "state");
+    }
+}
+
+fn connections_are_listed_where_all_is_asked_for() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = server.local_addr().expect("its address");
+    let client = TcpStream::connect(address).expect("connect");
+    let near = client.local_addr().expect("its address").port();
+    // Wine 10 has a connection in its table once it is accepted.
+    let _accepted = server.accept().expect("accept");
+    let target = address.port().to_string();
+    let listening = Cmd::new([&target]).answer(0);
+    listening.output.assert_eq(listening.listeners().len(), 1, "listeners alone");
+    let all = Cmd::new(["--all", &target]).answer(0);
+    let accepted = |row: &&Value| row["state"] == "established" && row["peer"]["port"] == near;
+    all.output.assert_eq(all.listeners().iter().filter(accepted).count(), 1, "the connection and its peer");
+}
+
+fn both_readers_see_the_same() {
+    let [one, other] = [port(), port()];
+    let _servers = [
+        Fixture::start([format!("tcp=127.0.0.1:{one}"), format!("udp=127.0.0.1:{one}")]),
+        Fixture::start([format!("tcp=0.0.0.0:{other}")]),
+    ];
+    let target = format!("{one},{other}");
+    let reported = |reader: &str| {
+        let answer = document(&["--json", "--reader", reader, &target], 0);
+        let rows = answer.listeners().iter().map(|row| {
+            let socket = ["protocol", "address", "port", "state"].map(|key| row[key].clone());
+            (socket, pids(row))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let native = reported("native");
+    assert_eq!(native.len(), 3, "{native:?}");
+    assert_eq!(native, reported("netstat2"), "the readers agree");
+}
+
+fn one_process_is_one_pid() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
+    let output = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(0);
+    output.assert_eq(output.text().trim_end(), server.pid().to_string().as_str(), "pids");
+    let by_pid = Cmd::new(["--pid".to_owned(), server.pid().to_string()]).answer(0);
+    by_pid.output.assert_eq(by_pid.listeners().len(), 2, "what it holds");
+}
+
+fn why_names_who_is_in_the_way() {
+    let server = listener(port());
+    let answer = document(&["why", "--json", &format!("127.0.0.1:{}", server.port())], 1);
+    answer.output.assert_eq(&answer.document["verdict"], &json!("listening"), "verdict");
+    answer.output.assert_eq(&answer.document["can_bind"], &json!(false), "can_bind");
+    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    let reported = answer.document.to_string();
+    answer.output.assert(reported.contains(&format!("pid {}", server.pid())), "the holder is named");
+}
+
+fn why_says_that_a_port_is_free() {
+    let answer = document(&["why", "--json", &format!("127.0.0.1:{}", port())], 0);
+    answer.output.assert_eq(&answer.document["verdict"], &json!("free"), "verdict");
+}
+
+fn freed_means_ended_and_free() {
+    for force in [&[][..], &["--force"]] {
+        let server = listener(port());
+        let target = server.port().to_string();
+        let arguments = [&["free", "--json", "--yes"][..], force, &[&target]].concat();
+        let answer = document(&arguments, 0);
+        let step = |key: &str| answer.document[key][0].clone();
+        answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+        answer.output.assert_eq(&step("plan")["pid"], &json!(server.pid()), "who was to be ended");
+        answer.output.assert_eq(&step("done")["result"], &json!("ended"), "what became of it");
+        let bound = until(|| TcpListener::bind(("127.0.0.1", server.port())).ok());
+        answer.output.assert(bound.is_some(), "the port can be had");
+    }
+}
+
+fn a_dry_run_ends_nobody() {
+    let server = listener(port());
+    let target = server.port().to_string();
+    let answer = Answer::parse(Cmd::new(["free", "--json", "--dry-run", &target]).run().without_panic());
+    answer.output.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the plan");
+    answer.output.assert_eq(&answer.document["done"], &json!([]), "nothing was done");
+    let still = Cmd::new([target]).answer(0);
+    still.output.assert_eq(pids(still.only()), vec![server.pid()], "it still listens");
+}
+
+fn who_asks_is_never_ended() {
+    // This process, which starts the program.
+    let own = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let _ttl = own.ttl();
+    let target = own.local_addr().expect("its address").port().to_string();
+    let output = Cmd::new(["free", "--yes", &target]).run().without_panic();
+    output.assert(!output.status.success(), "it refuses");
+    output.assert(output.errors().contains("ancestor"), "and says why");
+}
+
+/// Long enough to be sure that it waits.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+fn waiting_ends_when_it_listens() {
+    let port = port();
+    Cmd::new(["wait", "--timeout=100ms", &port.to_string()]).run().without_panic().code(1);
+    let waiting = Cmd::new(["wait", &port.to_string()]).start().must_keep_running(A_WHILE);
+    let _server = listener(port);
+    waiting.wait().without_panic().code(0);
+}
+
+fn waiting_ends_when_it_is_free() {
+    let server = listener(port());
+    let target = server.port().to_string();
+    Cmd::new(["wait", "--free", "--timeout=100ms", &target]).run().without_panic().code(1);
+    let waiting = Cmd::new(["wait", "--free", &target]).start().must_keep_running(A_WHILE);
+    drop(server);
+    waiting.wait().without_panic().code(0);
+}
+
+fn what_is_different_now_is_told() {
+    let (place, saved) = (port(), folder().join("everywhere.json"));
+    let path = saved.to_str().expect("a path in text");
+    let first = listener(place);
+    let document = Cmd::new(["--json".to_owned(), place.to_string()]).run().code(0);
+    std::fs::write(&saved, &document.stdout).expect("save a snapshot");
+    // Another port is none of its business.
+    let _other = listener(port());
+    Cmd::new(["diff", path]).run().without_panic().code(0);
+    drop(first);
+    let gone = document_of_diff(path, 1);
+    gone.output.assert_eq(&gone.document["changes"][0]["event"], &json!("closed"), "event");
+    let second = listener(place);
+    let changed = document_of_diff(path, 1);
+    let change = &changed.document["changes"][0];
+    changed.output.assert_eq(&change["event"], &json!("changed"), "event");
+    changed.output.assert_eq(pids(&change["after"]), vec![second.pid()], "who holds it now");
+    changed.output.assert(change["differs"].to_string().contains("holders"), "in what");
+}
+
+#[track_caller]
+fn document_of_diff(path: &str, code: i32) -> Answer {
+    document(&["diff", "--json", path], code)
+}
+
+fn events_are_told_as_they_happen() {
+    let place = port();
+    let mut events = Cmd::new(["watch", "--ndjson", "--interval=100ms", &place.to_string()]).stream();
+    // It may be there before the first look.
+    let server = listener(place);
+    let is = |line: &str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|event| event["listener"]["port"] == place)
+    };
+    let reported: Value = serde_json::from_str(&events.line("a listener", is)).expect("JSON");
+    assert_eq!(pids(&reported["listener"]), [server.pid()], "{reported}");
+    drop(server);
+    assert_eq!(events.event("closed")["listener"]["port"], place);
+}

@@ -1,0 +1,187 @@
+//! What `free` says of a holder and does with it: its other sockets, signals, many holders, ranges, doubt.
+
+use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, folder, in_new_netns, port};
+use serde_json::{Value, json};
+
+cases![
+    the_other_sockets_of_a_holder_are_named[Need::Linux],
+    a_holder_of_both_protocols_is_not_left_alone[Need::Linux],
+    the_first_signal_is_the_one_that_was_asked_for[Need::Linux],
+    a_stopped_holder_is_explained[Need::Linux],
+    a_holder_that_exits_meanwhile_is_no_failure[Need::Linux],
+    what_cannot_be_told_is_null[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_range_that_nobody_holds_is_a_document[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
+    a_dry_run_searches_once_for_a_whole_range[Need::Linux, Need::Root, Need::STRACE, Need::NETWORK_NAMESPACE],
+    more_holders_than_descriptors[Need::Linux, Need::Root, Need::Program("prlimit")],
+    force_spares_who_let_go[Need::Linux],
+    the_question_says_who_it_is[Need::Linux],
+];
+
+fn the_other_sockets_of_a_holder_are_named() {
+    let name = format!("@allears-free-{}", std::process::id());
+    let [requested, tcp, udp] = [port(), port(), port()];
+    let server = Fixture::start([
+        format!("tcp=127.0.0.1:{requested}"),
+        format!("tcp=127.0.0.1:{tcp}"),
+        format!("udp=127.0.0.1:{udp}"),
+        format!("unix={name}"),
+    ]);
+    let target = requested.to_string();
+    let output = Cmd::new(["free", "-n", &target]).run().code(1);
+    for named in [format!("tcp/{tcp}"), format!("udp/{udp}"), name] {
+        output.assert(output.text().contains(&named), &format!("{named} is named"));
+    }
+    must_still_hold(&output, &[&server]);
+
+    let many = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "many=50".into()]);
+    let output = Cmd::new(["free".to_owned(), "-n".into(), many.port().to_string()]).run().code(1);
+    output.assert(
+        output.text().contains("42 more"),
+        "of many the first eight are named, and how many more there are",
+    );
+}
+
+fn a_holder_of_both_protocols_is_not_left_alone() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
+    let output = Cmd::new(["free".to_owned(), "--yes".into(), port.to_string()]).run().code(0);
+    output.assert(output.text().contains(&format!("udp/{port}")), "that it goes too is said");
+    output.assert(!output.text().contains("left alone"), "it is not left alone");
+    output.assert(!runs(server.pid()), "it has ended");
+}
+
+fn the_first_signal_is_the_one_that_was_asked_for() {
+    // It ignores SIGTERM, so that another one has ended it.
+    for option in [&["-9"][..], &["--signal", "INT"], &["--signal=USR1"], &["--signal", "KILL"]] {
+        let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port())]);
+        let answer = freed(&[&["--yes"][..], option, &[&server.port().to_string()]].concat(), 0);
+        must_be_free(&answer.output, server.port(), &[server.pid()]);
+    }
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let output =
+        Cmd::new(["free".to_owned(), "--signal=STOP".into(), server.port().to_string()]).run().code(2);
+    must_still_hold(&output, &[&server]);
+}
+
+fn a_stopped_holder_is_explained() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("stop the server");
+    let target = server.port().to_string();
+    let resume = format!("kill -CONT {pid}");
+    for (options, code) in [(&["-n"][..], 1), (&["--yes", "--timeout=100ms"], 1)] {
+        let words = ["free"].iter().chain(options).copied().chain([&target[..]]);
+        let output = Cmd::new(words).run().code(code);
+        output.assert(output.text().contains(&resume), "what resumes it is said");
+        output.assert(runs(server.pid()), "it has not ended");
+    }
+    let output = Cmd::new(["free", "--yes", "-f", "--timeout=100ms", &target]).run().code(0);
+    must_be_free(&output, server.port(), &[server.pid()]);
+}
+
+fn a_holder_that_exits_meanwhile_is_no_failure() {
+    for run in 0..30_u64 {
+        let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+        let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]).start();
+        std::thread::sleep(std::time::Duration::from_millis(run));
+        drop(server);
+        cmd.wait().without_panic().code(0);
+    }
+}
+
+fn what_cannot_be_told_is_null() {
+    in_new_netns(|| {
+        let alone = Cmd::new(["free", "--json", "80"]).user(Some(NOBODY)).run().code(3);
+        let answer = Answer::parse(alone);
+        answer.output.assert_eq(&answer.document["free"], &Value::Null, "free");
+        answer.output.assert_eq(&answer.document["target"]["port"], &json!(80), "port");
+        let both = Answer::parse(Cmd::new(["free", "--json", "80", "8080"]).user(Some(NOBODY)).run().code(3));
+        both.output.assert_eq(&both.document["free"], &Value::Null, "free of all");
+        both.output.assert_eq(&both.document["ports"][1]["free"], &json!(true), "free of the other");
+        let root = Answer::parse(Cmd::new(["free", "--json", "80"]).run().code(0));
+        root.output.assert_eq(&root.document["free"], &json!(true), "root can tell");
+    });
+}
+
+fn a_range_that_nobody_holds_is_a_document() {
+    let first = port();
+    let answer = Answer::parse(
+        Cmd::new(["free".to_owned(), "--json".into(), format!("{first}-{first}")]).run().code(0),
+    );
+    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    let two = Answer::parse(in_new_netns(|| Cmd::new(["free", "--json", "4000-4001"]).run().code(0)));
+    two.output.assert_eq(&two.document["free"], &json!(true), "free");
+    two.output.assert_eq(&two.document["ports"], &json!([]), "nothing is planned");
+}
+
+fn a_dry_run_searches_once_for_a_whole_range() {
+    let requests = |ports: usize| {
+        in_new_netns(|| {
+            let _server = Fixture::start([format!("many={ports}")]);
+            let log = folder().join(format!("free-strace-{ports}"));
+            let file = log.display().to_string();
+            let strace = ["strace", "-f", "-qq", "-e", "trace=socket,getdents64", "-o", &file];
+            let output = Cmd::new(["free", "--json", "-n", "1024-65535"]).through(strace).run().code(1);
+            let answer = Answer::parse(output);
+            let planned = answer.document["ports"].as_array().map_or(0, Vec::len);
+            answer.output.assert_eq(planned, ports, "a plan for each port");
+            std::fs::read_to_string(log)
+                .expect("what strace saw")
+                .lines()
+                .filter(|line| line.contains("NETLINK"))
+                .count()
+        })
+    };
+    let (few, many) = (requests(5), requests(300));
+    assert!(few > 0, "the table is read");
+    // A look that something disturbs is repeated, which is no matter of ports.
+    assert!(many < few + 50, "the table is read {few} times for 5 ports and {many} times for 300");
+}
+
+fn more_holders_than_descriptors() {
+    let server =
+        Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork=1100".into()]).user(Some(NOBODY)).start();
+    let target = server.port().to_string();
+    let cmd = |words: &[&str]| {
+        Cmd::new(words.iter().copied().chain([&target[..]]))
+            .user(Some(NOBODY))
+            .through(["prlimit", "--nofile=1024:1024"])
+    };
+    let dry = Answer::parse(cmd(&["free", "--json", "-n"]).run().without_panic().code(1));
+    dry.output.assert_eq(steps(&dry, "plan"), server.family(), "all of them");
+    let done = Answer::parse(cmd(&["free", "--json", "--yes"]).run().without_panic().code(0));
+    must_be_free(&done.output, server.port(), &server.family());
+}
+
+fn force_spares_who_let_go() {
+    // One closes the socket and goes on, one never ends.
+    let address = format!("tcp=127.0.0.1:{}", port());
+    let lets_go = Fixture::start(["reuseport".into(), address.clone(), "on-term=close".into()]);
+    let stays = Fixture::start(["reuseport".into(), address, "ignore-term".into()]);
+    let answer = freed(&["--yes", "--force", "--timeout=500ms", &stays.port().to_string()], 0);
+    must_be_free(&answer.output, stays.port(), &[stays.pid()]);
+    answer.output.assert(runs(lets_go.pid()), "who let go of the port may finish what it does");
+}
+
+fn the_question_says_who_it_is() {
+    let project = folder().join("free-shop");
+    std::fs::create_dir_all(project.join(".git")).expect("make a folder");
+    std::fs::write(project.join(".git/HEAD"), "ref: refs/heads/checkout-\u{202e}x\n").expect("write HEAD");
+    std::fs::write(project.join("package.json"), "{}").expect("write a package");
+    let room = format!("pad={}", "x".repeat(60));
+    let listen = format!("tcp=127.0.0.1:{}", port());
+    let server =
+        Steps::new([room, "arguments=node server.js".to_owned(), listen]).directory(&project).start();
+    let output = Cmd::new(["free".to_owned(), server.port().to_string()])
+        .start_on_terminal()
+        .wait_for_question()
+        .type_in("n\n");
+    let screen = output.text();
+    let question = screen.split("End ").nth(1).unwrap_or_default();
+    for part in ["node server.js", "free-shop", "checkout-", "started "] {
+        output.assert(question.contains(part), &format!("{part} is in the question"));
+    }
+    output.assert(!question.contains('\u{202e}'), "a branch's name does nothing to the terminal");
+    must_still_hold(&output, &[&server]);
+}

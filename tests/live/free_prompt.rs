@@ -1,0 +1,122 @@
+//! `free` on a terminal: it asks, it takes no for an answer, and what happened between the question and the
+//! answer does not make it end the wrong process.
+
+use crate::free::{must_still_hold, runs};
+use crate::support::{Cmd, Fixture, Need, port, until};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+cases![
+    it_asks_and_takes_no_for_an_answer[Need::Linux],
+    it_asks_and_does_what_was_said[Need::Linux],
+    it_does_not_ask_where_it_was_told[Need::Linux],
+    an_interrupt_at_the_question_ends_nobody[Need::Linux, Need::Program("setsid")],
+    a_holder_that_ended_meanwhile_counts_as_done[Need::Linux],
+    a_process_in_place_of_a_holder_is_never_touched[
+        Need::Linux,
+        Need::Root,
+        Need::Kernel(6, 14),
+        Need::Program("nsenter"),
+        Need::PID_NAMESPACE
+    ],
+    a_holder_that_came_meanwhile_is_not_ended_unasked[Need::Linux],
+];
+
+fn server() -> Fixture {
+    Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()])
+}
+
+fn it_asks_and_takes_no_for_an_answer() {
+    let server = server();
+    // No, nothing in particular, the end of input, and something else.
+    for keys in ["n\n", "\n", "\u{4}", "nonsense\n\u{4}", "no\n"] {
+        let output = Cmd::new(["free".to_owned(), server.port().to_string()])
+            .start_on_terminal()
+            .wait_for_question()
+            .type_in(keys);
+        let code = output.status.code();
+        output.assert(code == Some(1) || code == Some(3), "still held, or refused");
+        for pid in server.family() {
+            output.assert(output.text().contains(&pid.to_string()), "the plan was shown with the question");
+        }
+        must_still_hold(&output, &[&server]);
+    }
+}
+
+fn it_asks_and_does_what_was_said() {
+    for keys in ["y\n", "yes\n", "Y\n"] {
+        let server = server();
+        let session =
+            Cmd::new(["free".to_owned(), server.port().to_string()]).start_on_terminal().wait_for_question();
+        assert!(server.family().into_iter().all(runs), "nobody ends before the answer");
+        let output = session.type_in(keys).code(0);
+        output.assert(!server.family().into_iter().any(runs), "all of them have ended");
+    }
+}
+
+fn it_does_not_ask_where_it_was_told() {
+    let server = server();
+    let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]);
+    let output = cmd.start_on_terminal().type_in("").code(0);
+    output.assert(!server.family().into_iter().any(runs), "all of them have ended");
+}
+
+fn an_interrupt_at_the_question_ends_nobody() {
+    let server = server();
+    let cmd = Cmd::new(["free".to_owned(), server.port().to_string()]);
+    // A terminal sends signals to who has it as its own.
+    let output =
+        cmd.through(["setsid", "--ctty", "--wait"]).start_on_terminal().wait_for_question().type_in("\u{3}");
+    output.assert(!output.status.success(), "it is not free");
+    must_still_hold(&output, &[&server]);
+}
+
+fn a_holder_that_ended_meanwhile_counts_as_done() {
+    let server = server();
+    let session =
+        Cmd::new(["free".to_owned(), server.port().to_string()]).start_on_terminal().wait_for_question();
+    drop(server);
+    session.type_in("y\n").code(0);
+}
+
+fn connects(port: u16) -> Option<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop).ok()
+}
+
+fn a_process_in_place_of_a_holder_is_never_touched() {
+    for options in [&["free"][..], &["free", "--force", "--timeout=300ms"]] {
+        let [held, other] = [port(), port()];
+        let replaced = format!("replaced=127.0.0.1:{held},127.0.0.1:{other}");
+        let first = Fixture::start(["namespace=pid,mount", "pid-max=320", &replaced]);
+        let inside = |cmd: Cmd| cmd.inside(first.pid(), ["pid", "mount"]);
+        let pid_on = |port: u16| inside(Cmd::new(["--pids".to_owned(), format!("tcp/{port}")])).run().code(0);
+        let before = pid_on(held);
+
+        let words = options.iter().map(|word| (*word).to_owned()).chain([held.to_string()]);
+        let session = inside(Cmd::new(words)).start_on_terminal().wait_for_question();
+        // The holder ends when somebody connects, and its pid is given to one that holds another port.
+        connects(held).expect("connect to the holder");
+        until(|| connects(other)).expect("another process of the same pid is there");
+        let in_place = pid_on(other);
+        in_place.assert_eq(in_place.text(), before.text(), "the pid of the one in place of the holder");
+
+        let output = session.type_in("y\n").code(0);
+        output.assert(output.text().contains(before.text().trim()), "that pid was in the plan");
+        output.assert(connects(other).is_some(), "whoever is in its place still serves");
+        let after = pid_on(other);
+        output.assert_eq(after.text(), in_place.text(), "and is the same process");
+    }
+}
+
+fn a_holder_that_came_meanwhile_is_not_ended_unasked() {
+    let server = server();
+    let port = server.port();
+    let session = Cmd::new(["free".to_owned(), port.to_string()]).start_on_terminal().wait_for_question();
+    drop(server);
+    let other = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    // Nobody was asked about this one.
+    let output = session.type_in("y\n").code(1);
+    must_still_hold(&output, &[&other]);
+    output.assert(output.text().contains(&other.pid().to_string()), "who holds it now is named");
+}

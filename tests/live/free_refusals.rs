@@ -1,0 +1,214 @@
+//! What `free` does not do, and says why: the first process, itself and whoever started it, what others own,
+//! what nobody confirmed. Whatever it refuses, nobody was signalled.
+
+use crate::free::{must_still_hold, runs};
+use crate::support::{Cmd, Fixture, NOBODY, Need, Output, Steps, fixture_program, port, start_on_one_port};
+use crate::unprivileged::nobody_with;
+
+cases![
+    without_a_terminal_it_wants_to_be_told[Need::Linux],
+    a_range_wants_to_be_told_too[Need::Linux],
+    the_first_process_is_never_ended[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::NETWORK_NAMESPACE,
+        Need::PID_NAMESPACE
+    ],
+    whoever_started_it_is_never_ended[Need::Linux],
+    whoever_started_that_is_never_ended[Need::Linux],
+    it_never_ends_itself[Need::Linux],
+    what_roots_process_holds_is_left_to_root[Need::Linux, Need::Root],
+    one_of_several_that_is_out_of_reach_spares_all[Need::Linux, Need::Root],
+    one_of_several_listeners_out_of_reach_spares_all[Need::Linux, Need::Root],
+    one_of_several_ports_out_of_reach_spares_all[Need::Linux, Need::Root],
+    a_holder_seen_and_out_of_reach_spares_all[Need::Linux, Need::Root, Need::Program("setpriv")],
+    a_holder_that_cannot_be_found_is_not_guessed[Need::Linux],
+    targets_without_a_port_are_refused[],
+];
+
+fn lowercase(output: &Output) -> String {
+    output.both_streams().to_lowercase()
+}
+
+fn without_a_terminal_it_wants_to_be_told() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    let target = server.port().to_string();
+    for arguments in
+        [vec!["free", &target], vec!["free", "--force", &target], vec!["free", "--json", &target]]
+    {
+        let output = Cmd::new(arguments).run().without_panic().code(3);
+        output.assert(lowercase(&output).contains("--yes"), "it says what it wants");
+        must_still_hold(&output, &[&server]);
+    }
+}
+
+fn a_range_wants_to_be_told_too() {
+    let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
+    let ports = servers.each_ref().map(Fixture::port);
+    let targets = [
+        format!("{}-{}", ports[0].min(ports[1]), ports[0].max(ports[1])),
+        format!("{},{}", ports[0], ports[1]),
+    ];
+    for target in targets {
+        let output = Cmd::new(["free", &target]).run().without_panic().code(3);
+        output.assert(lowercase(&output).contains("--yes"), "it says what it wants");
+        must_still_hold(&output, &[&servers[0], &servers[1]]);
+        let on_terminal = Cmd::new(["free", &target]).start_on_terminal().type_in("y\ny\n").code(3);
+        on_terminal.assert(lowercase(&on_terminal).contains("--yes"), "on a terminal too");
+        must_still_hold(&on_terminal, &[&servers[0], &servers[1]]);
+    }
+}
+
+fn the_first_process_is_never_ended() {
+    let port = 8080;
+    let server = Fixture::start([
+        "namespace=net,pid,mount".to_owned(),
+        format!("tcp=127.0.0.1:{port}"),
+        "fork=1".into(),
+    ]);
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let words = options.iter().copied().chain(["8080"]);
+        let output =
+            Cmd::new(words).inside(server.pid(), ["net", "pid", "mount"]).run().without_panic().code(3);
+        output.assert(lowercase(&output).contains("pid 1"), "the reason is named");
+        let still = Cmd::new(["--pids", "8080"]).inside(server.pid(), ["net", "pid", "mount"]).run().code(0);
+        output.assert_eq(still.text().lines().count(), 2, "nor was its child ended: all holders or none");
+    }
+}
+
+/// What stands before the program: the fixture listens and becomes a shell, which closes the socket for what
+/// it starts, so that it alone holds it; and is there at the end to tell how that ended.
+fn in_a_shell_that_holds(port: u16, script: &str) -> Vec<String> {
+    let fixture = fixture_program();
+    let fixture = fixture.to_str().expect("the path of the fixture is text");
+    let listen = format!("tcp=127.0.0.1:{port}");
+    let words = [fixture, &listen, "exec", "sh", "-c", script, "sh"];
+    words.map(str::to_owned).to_vec()
+}
+
+#[track_caller]
+fn must_spare_its_ancestor(script: &str) {
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let port = port();
+        let words = options.iter().map(|word| (*word).to_owned()).chain([port.to_string()]);
+        // Were the shell ended, so would be the test's own child, by a signal.
+        let output =
+            Cmd::new(words).through(in_a_shell_that_holds(port, script)).run().without_panic().code(3);
+        let reason = ["ancestor", "parent", "started"].iter().any(|word| lowercase(&output).contains(word));
+        output.assert(reason, "the reason is named");
+    }
+}
+
+const CLOSED: &str = "3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
+
+fn whoever_started_it_is_never_ended() {
+    must_spare_its_ancestor(&format!("\"$@\" {CLOSED}; exit $?"));
+}
+
+fn whoever_started_that_is_never_ended() {
+    must_spare_its_ancestor(&format!("sh -c '\"$@\"; exit $?' sh \"$@\" {CLOSED}; exit $?"));
+}
+
+fn it_never_ends_itself() {
+    let port = port();
+    let fixture = fixture_program();
+    let fixture = fixture.to_str().expect("the path of the fixture is text").to_owned();
+    let launcher = [fixture, format!("tcp=127.0.0.1:{port}"), "exec".to_owned()];
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let words = options.iter().map(|word| (*word).to_owned()).chain([port.to_string()]);
+        let output = Cmd::new(words).through(launcher.clone()).run().without_panic().code(3);
+        output.assert(lowercase(&output).contains("itself"), "the reason is named");
+    }
+}
+
+#[track_caller]
+fn must_be_left_to_root(target: &str, servers: &[&Fixture]) {
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let words = options.iter().copied().chain([target]);
+        let output = Cmd::new(words).user(Some(NOBODY)).run().without_panic().code(3);
+        must_still_hold(&output, servers);
+        let command = format!("sudo allears free {target}");
+        // The path that it is called by is not one of sudo's.
+        let reported = lowercase(&output);
+        let reported = reported.contains("sudo ") && reported.contains(&format!("allears free {target}"));
+        output.assert(reported, &format!("the command that has the right is told, as in {command}"));
+    }
+    for server in servers {
+        assert!(server.family().into_iter().all(runs), "nobody was ended");
+    }
+}
+
+fn what_roots_process_holds_is_left_to_root() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    must_be_left_to_root(&server.port().to_string(), &[&server]);
+}
+
+fn one_of_several_that_is_out_of_reach_spares_all() {
+    // Root's process shares its listener with one of nobody, who may end the second and not the first.
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
+    must_be_left_to_root(&server.port().to_string(), &[&server]);
+}
+
+fn one_of_several_listeners_out_of_reach_spares_all() {
+    let (port, [own, roots]) = start_on_one_port(|port| {
+        let [own, roots] =
+            ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]));
+        [own.user(Some(NOBODY)), roots]
+    });
+    must_be_left_to_root(&port.to_string(), &[&own, &roots]);
+    // What is asked about is the listener, not the number.
+    let output = Cmd::new(["free", "--yes", &format!("127.0.0.1:{port}")]).user(Some(NOBODY)).run().code(0);
+    output.assert(!runs(own.pid()), "its own can be ended");
+    must_still_hold(&output, &[&roots]);
+}
+
+fn one_of_several_ports_out_of_reach_spares_all() {
+    let own = Steps::new([format!("tcp=127.0.0.1:{}", port())]).user(Some(NOBODY)).start();
+    let roots = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let target = format!("{},{}", own.port(), roots.port());
+    let output = Cmd::new(["free", "--yes", &target]).user(Some(NOBODY)).run().without_panic().code(3);
+    must_still_hold(&output, &[&own, &roots]);
+}
+
+fn a_holder_seen_and_out_of_reach_spares_all() {
+    // It may look at every process, and end those of nobody alone.
+    let launcher = nobody_with("+sys_ptrace,+dac_read_search");
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
+    let target = server.port().to_string();
+    for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
+        let words = options.iter().copied().chain([&target[..]]);
+        let output = Cmd::new(words).through(launcher.clone()).run().without_panic().code(3);
+        must_still_hold(&output, &[&server]);
+        let reported = lowercase(&output);
+        output.assert(
+            reported.contains("sudo ") && reported.contains("allears free"),
+            "the command that has the right is told",
+        );
+    }
+}
+
+fn a_holder_that_cannot_be_found_is_not_guessed() {
+    // On its way from the process to itself: no descriptor table has it.
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
+    let output =
+        Cmd::new(["free".to_owned(), "--yes".into(), port.to_string()]).run().without_panic().code(3);
+    output.assert(runs(server.pid()), "who may have it and was not seen to is spared");
+}
+
+fn targets_without_a_port_are_refused() {
+    for arguments in [
+        &["free"][..],
+        &["free", "0"],
+        &["free", "65536"],
+        &["free", "--yes", ""],
+        &["free", "--nosuch", "80"],
+    ] {
+        let output = Cmd::new(arguments.iter().copied()).run().without_panic().code(2);
+        output.assert(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "standard error says what is wrong",
+        );
+    }
+}

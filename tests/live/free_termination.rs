@@ -1,0 +1,112 @@
+//! `free` on those that do not simply end: they ignore it, take their time, keep running without the socket,
+//! are stopped, or are started again.
+
+use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
+use crate::support::{Cmd, Fixture, Need, pids, port, until};
+use serde_json::json;
+use std::time::Duration;
+
+cases![
+    who_ignores_the_first_signal_still_holds_it[Need::Linux],
+    force_ends_who_ignores_the_first_signal[Need::Linux],
+    who_needs_time_to_end_is_given_it[Need::Linux],
+    the_socket_is_watched_and_not_the_process[Need::Linux],
+    who_was_stopped_is_ended_by_force_alone[Need::Linux],
+    a_process_without_its_main_thread_is_ended[Need::Linux],
+    what_a_ring_keeps_open_is_freed[Need::Linux, Need::IoUring],
+    a_restart_is_noticed[Need::Linux],
+    a_delayed_restart_is_noticed[Need::Linux],
+];
+
+fn who_ignores_the_first_signal_still_holds_it() {
+    let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    let target = server.port().to_string();
+    let answer = freed(&["--yes", "--timeout", "300ms", &target], 1);
+    answer.output.assert_eq(&answer.document["free"], &json!(false), "free");
+    answer
+        .output
+        .assert(answer.output.took >= Duration::from_millis(300), "it waited as long as it was told");
+    must_still_hold(&answer.output, &[&server]);
+    let text = Cmd::new(["free", "--yes", "--timeout=300ms", &target]).run().code(1);
+    let reported = text.both_streams();
+    text.assert(reported.contains(&server.pid().to_string()), "who still holds it is named");
+    text.assert(reported.contains("--force"), "what would help is named");
+}
+
+fn force_ends_who_ignores_the_first_signal() {
+    let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
+    let answer = freed(&["--yes", "--force", "--timeout", "300ms", &server.port().to_string()], 0);
+    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.output.assert(answer.output.took >= Duration::from_millis(300), "the first signal had its time");
+    must_be_free(&answer.output, server.port(), &server.family());
+}
+
+fn who_needs_time_to_end_is_given_it() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=1500".into()]);
+    let answer = freed(&["--yes", &server.port().to_string()], 0);
+    answer.output.assert(answer.output.took >= Duration::from_millis(1500), "it waits for the end");
+    must_be_free(&answer.output, server.port(), &[server.pid()]);
+}
+
+fn the_socket_is_watched_and_not_the_process() {
+    for options in [&["--yes", "--timeout=50s"][..], &["--yes", "--force", "--timeout=50s"]] {
+        let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=close".into()]);
+        let target = server.port().to_string();
+        let answer = freed(&[options, &[&target]].concat(), 0);
+        answer.output.assert(answer.output.took < Duration::from_secs(40), "nobody waits for the process");
+        must_be_free(&answer.output, server.port(), &[]);
+        answer.output.assert(runs(server.pid()), "a server that closed its port may finish what it does");
+    }
+}
+
+fn who_was_stopped_is_ended_by_force_alone() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let target = server.port().to_string();
+    // As Ctrl-Z does. Not reaped yet, so the pid is still its own.
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("stop the server");
+    let answer = freed(&["--yes", "--timeout=300ms", &target], 1);
+    must_still_hold(&answer.output, &[&server]);
+    let answer = freed(&["--yes", "--force", "--timeout=300ms", &target], 0);
+    must_be_free(&answer.output, server.port(), &[server.pid()]);
+}
+
+fn a_process_without_its_main_thread_is_ended() {
+    // By its state in /proc it looks like one that has ended.
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
+    let answer = freed(&["--yes", &server.port().to_string()], 0);
+    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
+    must_be_free(&answer.output, server.port(), &[]);
+}
+
+fn what_a_ring_keeps_open_is_freed() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "ring".into()]);
+    let port = u16::try_from(server.socket(0)["port"].as_u64().unwrap_or_default()).expect("a port");
+    let answer = freed(&["--yes", &port.to_string()], 0);
+    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
+    must_be_free(&answer.output, port, &[server.pid()]);
+}
+
+/// Frees the port of a server that is started again, and wants the new one named.
+fn must_notice_the_restart(delay: &str) {
+    let port = port();
+    let _supervisor = Fixture::start([format!("supervise=127.0.0.1:{port},{delay}")]);
+    let holder = || pids(Cmd::new([format!("tcp/{port}")]).answer(0).only());
+    let before = holder();
+    let output = Cmd::new(["free", "--yes", "--timeout", "1s", &port.to_string()]).run().code(1);
+    let after =
+        until(|| Cmd::new(["-q".to_owned(), format!("tcp/{port}")]).run().status.success().then(holder));
+    let after = after.unwrap_or_default();
+    output.assert(before != after && after.len() == 1, "the server was ended, and another one started");
+    let reported = output.both_streams();
+    output.assert(reported.contains(&after[0].to_string()), &format!("the new holder {} is named", after[0]));
+}
+
+fn a_restart_is_noticed() {
+    must_notice_the_restart("0");
+}
+
+fn a_delayed_restart_is_noticed() {
+    // What systemd waits when nobody says otherwise.
+    must_notice_the_restart("100");
+}

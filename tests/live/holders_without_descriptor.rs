@@ -1,0 +1,209 @@
+//! Listeners that are in no descriptor table: a thread waits on them in a system call, a ring or a mapping has them.
+//! Their process is named as a candidate, with what tells so; nobody says that the kernel has them.
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, port, until};
+use serde_json::{Value, json};
+
+cases![
+    a_thread_in_a_call_keeps_its_socket[Need::Linux],
+    a_thread_in_a_call_keeps_its_datagram_socket[Need::Linux],
+    a_number_that_leads_elsewhere_by_now_hides_nothing[Need::Linux],
+    epoll_keeps_nothing[Need::Linux],
+    an_accept_under_way_in_a_ring_is_named[Need::Linux, Need::IoUring],
+    a_ring_without_a_descriptor_is_named[Need::Linux, Need::IoUring, Need::Kernel(5, 18)],
+    a_process_that_shares_the_table_is_named[Need::Linux],
+    a_mapping_is_named[Need::Linux],
+    why_and_free_name_the_same[Need::Linux],
+    a_message_for_another_user_explains_nothing[Need::Linux, Need::Root, Need::IoUring],
+    a_message_is_told_alike_everywhere[Need::Linux],
+    a_user_sees_its_own[Need::Linux, Need::Root],
+    a_zombie_is_no_candidate[Need::Linux, Need::Root],
+];
+
+/// The pids of those who may have it for this reason.
+fn candidates(unseen: &Value, evidence: &str) -> Vec<u64> {
+    let all = unseen["candidates"].as_array().into_iter().flatten();
+    let alike = all.filter(|candidate| candidate["evidence"] == evidence);
+    alike.filter_map(|candidate| candidate["pid"].as_u64()).collect()
+}
+
+/// The listener has no holder in a table, and the fixture is a candidate. Others may hide sockets at the same time.
+fn must_be_named(answer: &Answer, server: &Fixture, evidence: &str) {
+    let listener = answer.only();
+    answer.output.assert_eq(&listener["holders"], &json!([]), "no table has it");
+    let unseen = &listener["unseen"];
+    answer.output.assert_eq(&unseen["reason"], &json!("unknown"), "unseen.reason");
+    answer.output.assert(candidates(unseen, evidence).contains(&server.pid().into()), evidence);
+    let first = &unseen["candidates"][0]["evidence"];
+    answer.output.assert(first != "user", "what holds sockets unseen comes before those who may not be read");
+}
+
+fn a_thread_in_a_call_keeps_its_socket() {
+    for call in ["accept", "poll", "select"] {
+        let port = port();
+        let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("wait-in={call}")]);
+        let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+        must_be_named(&answer, &server, &format!("waits-in-{call}"));
+    }
+    let port = port();
+    let server = Fixture::start([format!("tcp=[::1]:{port}"), "wait-in=accept".to_owned()]);
+    must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "waits-in-accept");
+    let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
+    card.assert(card.text().contains("waits in accept(2) on a closed descriptor"), "the card says how");
+    card.assert(!card.text().contains("kernel"), "nobody says that the kernel has it");
+    let pids = Cmd::new(["--pids".to_owned(), format!("tcp/{port}")]).run().code(3);
+    pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
+}
+
+fn a_thread_in_a_call_keeps_its_datagram_socket() {
+    for (call, named) in
+        [("recv", "recv"), ("recvfrom", "recv"), ("recvmsg", "recv"), ("read", "recv"), ("poll", "poll")]
+    {
+        let port = port();
+        let server = Fixture::start([format!("udp=127.0.0.1:{port}"), format!("wait-in={call}")]);
+        let answer = Cmd::new([format!("udp/{port}")]).answer(0);
+        must_be_named(&answer, &server, &format!("waits-in-{named}"));
+    }
+}
+
+fn a_number_that_leads_elsewhere_by_now_hides_nothing() {
+    for other in ["reuse-number".to_owned(), "udp=127.0.0.1:0".to_owned()] {
+        let port = port();
+        let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned(), other];
+        let server = Fixture::start(steps);
+        must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "waits-in-accept");
+    }
+}
+
+fn epoll_keeps_nothing() {
+    let port = port();
+    let _server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "wait-in=epoll".to_owned()]);
+    let output = Cmd::new([format!("tcp/{port}")]).run().code(1);
+    output.assert(output.text().contains("nothing listens"), "the socket went with its descriptor");
+}
+
+fn an_accept_under_way_in_a_ring_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept".to_owned()]);
+    must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "io-uring");
+}
+
+fn a_ring_without_a_descriptor_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept=registered".to_owned()]);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    let unseen = &answer.only()["unseen"];
+    answer.output.assert(unseen["reason"] != "kernel", "nobody says that the kernel has it");
+    answer.output.assert(candidates(unseen, "io-uring").contains(&server.pid().into()), "the ring's process");
+}
+
+fn a_process_that_shares_the_table_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "share-table".to_owned()]);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    answer.output.assert_eq(&answer.only()["holders"], &json!([]), "no table has it");
+    let found = candidates(&answer.only()["unseen"], "waits-in-accept");
+    let child = server.children().first().copied().expect("a child");
+    answer.output.assert(found.contains(&child.into()), "the child, whose call keeps it");
+    answer.output.assert(!found.contains(&server.pid().into()), "not its parent, which waits for nothing");
+}
+
+fn a_mapping_is_named() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "map".to_owned()]);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    must_be_named(&answer, &server, "mapping");
+    let all = &answer.only()["unseen"]["candidates"];
+    answer.output.assert_eq(
+        all.as_array().map_or(0, Vec::len),
+        1,
+        "the kernel names the socket, so nobody else",
+    );
+}
+
+fn why_and_free_name_the_same() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()]);
+    let target = format!("tcp/{port}");
+    let named = format!("(pid {}", server.pid());
+    let why = Cmd::new(["why", &target]).run().code(1);
+    why.assert(why.text().contains(&named), "why names it");
+    why.assert(why.text().contains("waits in accept(2)"), "and says how that is known");
+    why.assert(
+        !why.text().contains("tunnel") && !why.text().contains("kernel"),
+        "no advice about the kernel",
+    );
+    let free = Cmd::new(["free", "--dry-run", &target]).run().code(3);
+    free.assert(free.errors().contains(&named), "free names it");
+    free.assert(!free.errors().contains("kernel"), "and does not lay it to the kernel");
+    let document = Cmd::new(["why", "--json", &target]).run().code(1);
+    let document: Value = serde_json::from_str(document.text()).expect("JSON");
+    let unseen = &document["standing_in_the_way"][0]["unseen"];
+    assert!(candidates(unseen, "waits-in-accept").contains(&server.pid().into()), "{unseen}");
+}
+
+/// A ring of root's has the socket, and descriptors wait for a process of another user.
+fn a_message_for_another_user_explains_nothing() {
+    let [port, other] = [port(), port()];
+    let steps = [format!("tcp=127.0.0.1:{other}"), "in-flight".to_owned()];
+    let sender = Steps::new(steps).user(Some(NOBODY)).start();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept".to_owned()]);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    must_be_named(&answer, &server, "io-uring");
+    let unseen = &answer.only()["unseen"];
+    let receivers = candidates(unseen, "message");
+    answer.output.assert(!receivers.contains(&sender.pid().into()), "that message cannot hold it");
+}
+
+fn a_message_is_told_alike_everywhere() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
+    let target = format!("tcp/{port}");
+    let named = format!("(pid {})", server.pid());
+    // Other tests hide sockets of the same user for moments, and theirs may be the ones.
+    let alike = || {
+        let card = Cmd::new([&target]).run().code(0);
+        let why = Cmd::new(["why", &target]).run().code(1);
+        let free = Cmd::new(["free", "--dry-run", &target]).run().code(3);
+        why.assert(
+            !why.text().contains("kernel") && !why.text().contains("tunnel"),
+            "no advice about the kernel",
+        );
+        let all = card.text().contains("in a message that nobody has received yet")
+            && why.text().contains("held by a message that nobody has received yet")
+            && free.errors().contains("in a message that is not received yet");
+        let receiver = [card.text(), why.text(), &free.errors()].iter().all(|text| text.contains(&named));
+        (all && receiver).then_some(())
+    };
+    until(alike).expect("the card, why and free name the message and its receiver");
+}
+
+/// A process that was not waited for is of the socket's user, and holds nothing.
+fn a_zombie_is_no_candidate() {
+    const SOMEBODY: u32 = 4321;
+    let port = port();
+    let steps = [format!("tcp=127.0.0.1:{port}"), "zombie".to_owned()];
+    let server = Steps::new(steps).user(Some(SOMEBODY)).start();
+    let zombie = server.children().first().copied().expect("a child");
+    let ended = || {
+        let stat = std::fs::read_to_string(format!("/proc/{zombie}/stat")).expect("nobody waits for it");
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')).then_some(())
+    };
+    until(ended).expect("the child ends");
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let all = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
+    let pids: Vec<u64> = all.iter().filter_map(|candidate| candidate["pid"].as_u64()).collect();
+    answer.output.assert(pids.contains(&server.pid().into()), "the server");
+    answer.output.assert(!pids.contains(&zombie.into()), "not the zombie");
+}
+
+/// Somebody who may not read what other users' threads do.
+fn a_user_sees_its_own() {
+    let port = port();
+    let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()];
+    let server = Steps::new(steps).user(Some(NOBODY)).start();
+    // Others of the same user may hide sockets just now.
+    let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
+    let found = candidates(&answer.only()["unseen"], "waits-in-accept");
+    answer.output.assert(found.contains(&server.pid().into()), "its own process");
+}

@@ -1,0 +1,87 @@
+//! Much to look at, things that never answer, and a machine that does not stand still.
+
+use crate::support::{Cmd, Fixture, Need, holders, pids, port};
+use serde_json::json;
+
+cases![
+    a_descriptor_on_a_hung_file_system_is_no_trap[
+        Need::Linux,
+        Need::Root,
+        Need::Program("nsenter"),
+        Need::Fuse
+    ],
+    hundreds_of_listeners_among_thousands_of_descriptors[Need::Linux],
+    listeners_that_come_and_go_by_the_thousand[Need::Linux],
+];
+
+fn a_descriptor_on_a_hung_file_system_is_no_trap() {
+    let port = port();
+    let hung = crate::support::folder().join(format!("hung-{port}"));
+    std::fs::create_dir_all(&hung).expect("make a folder to mount on");
+    let folder = hung.to_str().expect("its path is text").to_owned();
+    // Its working directory is there too, and the looks happen where the mount can be reached.
+    let steps = ["namespace=mount".into(), format!("hung={folder}"), format!("tcp=127.0.0.1:{port}")];
+    let server = Fixture::start(steps);
+    let target = format!("tcp/{port}");
+    for arguments in [vec!["--json", &target], vec![&target], vec!["--parents", "--wide", &target], vec![]] {
+        let output = Cmd::new(arguments).inside(server.pid(), ["mount"]).run().code(0);
+        output.assert(output.text().contains(&server.pid().to_string()), "the holder is there");
+    }
+    let answer = Cmd::new([&target]).inside(server.pid(), ["mount"]).answer(0);
+    let holder = answer.only_holder(answer.only());
+    answer.output.assert_eq(&holder["directory"], &json!(folder), "directory, which is read and not asked");
+}
+
+fn hundreds_of_listeners_among_thousands_of_descriptors() {
+    let port = port();
+    let steps = |idle: u16| vec!["many=250".to_owned(), format!("idle={idle}")];
+    let servers = [Fixture::start(steps(500)), Fixture::start(steps(300)), Fixture::start(steps(0))];
+    let busy = Fixture::start([format!("tcp=127.0.0.1:{port}"), "crowd=200".to_owned()]);
+    let answer = Cmd::new(["-t"]).answer(0);
+    let by_inode: std::collections::BTreeMap<_, _> =
+        answer.listeners().iter().map(|one| (one["inode"].as_u64(), one)).collect();
+    for server in &servers {
+        for index in 0..250 {
+            let Some(listener) = by_inode.get(&Some(server.inode(index))) else {
+                answer.output.fail("a listener is missing");
+            };
+            answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+        }
+    }
+    let requested = Cmd::new([format!("tcp/{port}")]).answer(0);
+    requested.output.assert_eq(
+        pids(requested.only()),
+        vec![busy.pid()],
+        "holder of a listener with connections",
+    );
+    requested.output.assert_eq(requested.listeners().len(), 1, "its connections are not listeners");
+}
+
+fn listeners_that_come_and_go_by_the_thousand() {
+    let port = port();
+    let steady = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let _churns = [Fixture::start(["churn=16"]), Fixture::start(["churn=16"])];
+    // More by ALLEARS_LOOKS, where there is time for it.
+    let looks = std::env::var("ALLEARS_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(300);
+    for _ in 0..looks {
+        let answer = Cmd::new([] as [&str; 0]).answer(0);
+        answer.output.assert_eq(
+            pids(answer.by_inode(steady.inode(0))),
+            vec![steady.pid()],
+            "the one that stays",
+        );
+        for listener in answer.listeners() {
+            for holder in holders(listener) {
+                let named =
+                    holder["name"].as_str().and_then(|name| name.strip_prefix('p')?.parse::<u64>().ok());
+                if let Some(named) = named {
+                    answer.output.assert_eq(
+                        &json!(named),
+                        &listener["port"],
+                        "the port in the holder's own name",
+                    );
+                }
+            }
+        }
+    }
+}

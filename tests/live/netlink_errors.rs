@@ -1,0 +1,76 @@
+//! Netlink interrupted, empty or broken: the answer is the same by another way, or an error.
+//! Never a clean empty list, never an endless wait. Where it is refused from the start: `no_netlink`.
+
+use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, pids, port};
+
+cases![
+    an_interrupted_answer_is_asked_for_again[Need::Linux, Need::STRACE],
+    a_broken_answer_is_never_an_empty_list[Need::Linux, Need::STRACE],
+    a_refused_request_is_never_an_empty_list[Need::Linux, Need::STRACE],
+];
+
+/// Runs a look whose system calls strace tampers with.
+fn tampered(inject: &str, target: &str) -> Output {
+    let log = folder()
+        .join(format!("tampered-{}", inject.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")));
+    let log = log.to_str().expect("its path is text").to_owned();
+    let option = format!("inject={inject}");
+    let strace = ["strace", "-f", "-qq", "-o", &log, "-e", "trace=%network", "-e", &option];
+    Cmd::new(["--json", target]).through(strace).run().without_panic()
+}
+
+fn an_interrupted_answer_is_asked_for_again() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    for inject in ["recvmsg,recvfrom:error=EINTR:when=1", "sendto,sendmsg:error=EINTR:when=1"] {
+        let answer = Answer::parse(tampered(inject, &format!("tcp/{port}")).code(0));
+        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    }
+}
+
+/// Either the right answer, by whatever way, or exit code 3.
+fn must_not_deny(output: Output, pid: u32) {
+    if output.status.code() == Some(3) {
+        output.assert(!output.errors().trim().is_empty() || !output.stdout.is_empty(), "it says what failed");
+        return;
+    }
+    let answer = Answer::parse(output.code(0));
+    answer.output.assert_eq(pids(answer.only()), vec![pid], "holder");
+}
+
+fn a_broken_answer_is_never_an_empty_list() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let ways = [
+        "recvmsg,recvfrom:retval=0",
+        "recvmsg,recvfrom:retval=0:when=1",
+        "recvmsg,recvfrom:retval=0:when=2",
+        // Shorter than a header, a header alone, and half a message of what was never written.
+        "recvmsg,recvfrom:retval=7",
+        "recvmsg,recvfrom:retval=16",
+        "recvmsg,recvfrom:retval=100",
+        "recvmsg,recvfrom:error=ENOBUFS",
+        "recvmsg,recvfrom:error=ENOBUFS:when=1",
+        "recvmsg,recvfrom:error=EIO",
+        "recvmsg,recvfrom:error=EINTR",
+    ];
+    for inject in ways {
+        must_not_deny(tampered(inject, &format!("tcp/{port}")), server.pid());
+    }
+}
+
+fn a_refused_request_is_never_an_empty_list() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
+    let ways = [
+        "sendto,sendmsg:error=ECONNREFUSED",
+        "sendto,sendmsg:error=EPERM",
+        "sendto,sendmsg:error=ENOMEM",
+        "socket:error=EMFILE",
+        "socket:error=EACCES",
+        "bind:error=EADDRINUSE",
+    ];
+    for inject in ways {
+        must_not_deny(tampered(inject, &format!("tcp/{port}")), server.pid());
+    }
+}

@@ -1,0 +1,129 @@
+//! Sockets in other states than listening: no listeners by default, shown with `--all`;
+//! and the options that narrow by who holds.
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port};
+use serde_json::{Value, json};
+
+cases![
+    connections_are_a_column_of_the_table[],
+    a_bound_socket_is_no_listener[Need::Linux],
+    a_lingering_connection_is_no_listener[Need::Linux],
+    a_connection_from_the_port_is_no_listener[Need::Linux],
+    every_state_is_shown_with_all[Need::Linux],
+    holders_are_chosen_by_user[Need::Linux, Need::Root],
+    holders_are_chosen_by_command[Need::Linux],
+    chosen_columns_are_shown_in_their_order[Need::Linux],
+];
+
+fn must_be_nothing(port: u16) {
+    let answer = Cmd::new([port.to_string()]).answer(1);
+    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+    let text = Cmd::new([port.to_string()]).run().code(1);
+    text.assert(text.text().contains(&format!("nothing listens on port {port}")), "it says so");
+    let pids = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(1);
+    pids.assert(pids.stdout.is_empty(), "whoever uses it without listening is no holder of a listener");
+}
+
+fn a_bound_socket_is_no_listener() {
+    let port = port();
+    let _bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
+    must_be_nothing(port);
+}
+
+fn a_lingering_connection_is_no_listener() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]);
+    drop(server);
+    must_be_nothing(port);
+    let every = Cmd::new(["--all".to_owned(), port.to_string()]).answer(0);
+    every.output.assert_eq(states(&every), vec!["time-wait"], "states");
+    every.output.assert_eq(pids(every.only()), Vec::<u32>::new(), "nobody holds it any more");
+}
+
+fn a_connection_from_the_port_is_no_listener() {
+    let [near, far] = [port(), port()];
+    let server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
+    let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
+    must_be_nothing(near);
+    let every = Cmd::new(["--all".to_owned(), near.to_string()]).answer(0);
+    every.output.assert_eq(&every.only()["state"], &json!("established"), "state");
+    every.output.assert_eq(pids(every.only()), vec![client.pid()], "who is connected from there");
+    drop(server);
+}
+
+fn states(answer: &Answer) -> Vec<&str> {
+    let mut states: Vec<&str> =
+        answer.listeners().iter().filter_map(|one| one.get("state").and_then(Value::as_str)).collect();
+    states.sort_unstable();
+    states
+}
+
+fn every_state_is_shown_with_all() {
+    let port = port();
+    let listen = format!("tcp=127.0.0.1:{port}");
+    let server = Fixture::start([listen, "time-wait".into(), "crowd=1".into()]);
+    let default = Cmd::new([format!("tcp/{port}")]).answer(0);
+    default.output.assert_eq(states(&default), vec!["listen"], "states without --all");
+    for option in ["--all", "-a"] {
+        let every = Cmd::new([option, &format!("tcp/{port}")]).answer(0);
+        every.output.assert_eq(states(&every), vec!["established", "listen", "time-wait"], "states");
+        for socket in every.listeners() {
+            let wanted = if socket["state"] == "time-wait" { vec![] } else { vec![server.pid()] };
+            every.output.assert_eq(pids(socket), wanted, "holder");
+        }
+    }
+}
+
+fn holders_are_chosen_by_user() {
+    let [mine, theirs] = [port(), port()];
+    let own = Fixture::start([format!("tcp=127.0.0.1:{mine}")]);
+    let other = Steps::new([format!("tcp=127.0.0.1:{theirs}")]).user(Some(NOBODY)).start();
+    let both = format!("tcp/{mine},tcp/{theirs}");
+    for (user, wanted) in [("root", &own), ("0", &own), ("nobody", &other), ("65534", &other)] {
+        let answer = Cmd::new(["--user", user, &both]).answer(0);
+        answer.output.assert_eq(pids(answer.only()), vec![wanted.pid()], "holder of that user");
+    }
+    let either = Cmd::new(["--user", "root", "--user", "nobody", &both]).answer(0);
+    either.output.assert_eq(either.listeners().len(), 2, "repeated, it means either");
+    let none = Cmd::new(["--user", "nobody", &format!("tcp/{mine}")]).answer(1);
+    none.output.assert_eq(none.listeners().len(), 0, "listeners");
+}
+
+fn holders_are_chosen_by_command() {
+    let [one, other] = [port(), port()];
+    let named = Fixture::start([format!("tcp=127.0.0.1:{one}"), "name=quince".into()]);
+    let plain = Fixture::start([format!("tcp=127.0.0.1:{other}")]);
+    let both = format!("tcp/{one},tcp/{other}");
+    let answer = Cmd::new(["-c", "quince", &both]).answer(0);
+    answer.output.assert_eq(pids(answer.only()), vec![named.pid()], "holder of that name");
+    let answer = Cmd::new(["--command", "quince", "--pid", &plain.pid().to_string(), &both]).run();
+    answer.assert(answer.status.code().is_some_and(|code| code < 2), "two kinds of choice can be combined");
+    let none = Cmd::new(["--command", "no-such-name-anywhere", &both]).answer(1);
+    none.output.assert_eq(none.listeners().len(), 0, "listeners");
+}
+
+fn chosen_columns_are_shown_in_their_order() {
+    let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
+    let target = format!("tcp/{},tcp/{}", servers[0].port(), servers[1].port());
+    let output = Cmd::new(["--columns", "pid,port", "--no-header", &target]).run().code(0);
+    let mut rows: Vec<Vec<String>> =
+        output.text().lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
+    rows.sort();
+    let mut wanted = servers.map(|server| vec![server.pid().to_string(), server.port().to_string()]);
+    wanted.sort();
+    output.assert_eq(rows, wanted.to_vec(), "pid and port, and nothing else");
+}
+
+fn connections_are_a_column_of_the_table() {
+    let port = port();
+    let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("client=127.0.0.1:{port}")]);
+    let output = Cmd::new([
+        "--connections".to_owned(),
+        format!("tcp/{port}-{port}"),
+        "--columns=port,connected".into(),
+    ]);
+    let output = output.run().code(0);
+    let client = format!("(pid {})", server.pid());
+    output
+        .assert(output.text().contains("established") && output.text().contains(&client), "who is connected");
+}

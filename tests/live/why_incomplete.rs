@@ -1,0 +1,67 @@
+//! `why`, `free` and `wait` where the system tells little: netlink refused, `/proc` empty, processes of
+//! another pid namespace. A bind still tells the truth; nothing is denied, and nobody is ended by guess.
+
+use crate::free::{must_still_hold, runs};
+use crate::no_netlink::without_netlink;
+use crate::support::{Cmd, Fixture, Need, pids, port};
+use crate::why::{only_standing, standing, verdict, whole};
+
+cases![
+    refused_netlink_finds_the_same_listener[Need::Linux],
+    refused_netlink_does_not_call_a_bound_port_free[Need::Linux],
+    an_empty_proc_does_not_make_a_port_free[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
+    holders_of_another_pid_namespace_are_left_alone[Need::Linux, Need::Root, Need::PID_NAMESPACE],
+];
+
+fn refused_netlink_finds_the_same_listener() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
+    let target = server.port().to_string();
+    let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
+    verdict(&answer, "listening");
+    answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+    let other = format!("127.0.0.2:{target}");
+    let answer = whole(Cmd::new(["why", "--json", &other]).through(without_netlink(libc::EPERM)), 0);
+    answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
+    Cmd::new(["wait", &target]).through(without_netlink(libc::EPERM)).run().code(0);
+    Cmd::new(["free", "--yes", &target]).through(without_netlink(libc::EPERM)).run().code(0);
+    assert!(!server.family().into_iter().any(runs), "all holders have ended");
+}
+
+fn refused_netlink_does_not_call_a_bound_port_free() {
+    // Only netlink tells of it, and a bind feels it.
+    let server = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
+    let target = server.port().to_string();
+    let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
+    verdict(&answer, "unknown");
+    let output =
+        Cmd::new(["free", "--yes", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
+    let code = output.status.code();
+    output.assert(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
+}
+
+fn an_empty_proc_does_not_make_a_port_free() {
+    let hide = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /proc && exec \"$@\"", "sh"];
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let target = server.port().to_string();
+    for words in [
+        &["why", &target[..]][..],
+        &["free", "--yes", &target],
+        &["wait", "--free", "--timeout=50ms", &target],
+    ] {
+        let output = Cmd::new(words.iter().copied()).through(hide).run().without_panic();
+        let code = output.status.code();
+        output.assert(code == Some(1) || code == Some(3), "held, or it could not tell");
+        must_still_hold(&output, &[&server]);
+    }
+}
+
+fn holders_of_another_pid_namespace_are_left_alone() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let inner = ["unshare", "--pid", "--fork", "--mount-proc"];
+    let target = server.port().to_string();
+    let answer = whole(Cmd::new(["why", "--json", &target]).through(inner), 1);
+    verdict(&answer, "listening");
+    let output =
+        Cmd::new(["free", "--yes", "--force", "--timeout=200ms", &target]).through(inner).run().code(3);
+    must_still_hold(&output, &[&server]);
+}

@@ -1,0 +1,79 @@
+//! Support for the tests on real sockets: fixtures to observe, the program under test, and what a test needs of the
+//! machine. Nothing here asserts what the program answers.
+
+mod answer;
+mod cmd;
+mod control_chars;
+#[cfg(unix)]
+mod docker;
+#[cfg(unix)]
+mod fake_runtime;
+mod fixture;
+mod folder;
+mod needs;
+#[cfg(unix)]
+mod netns;
+mod output;
+#[cfg(unix)]
+mod podman;
+mod port;
+mod programs;
+#[cfg(unix)]
+mod pty_session;
+mod running;
+mod stream;
+#[cfg(unix)]
+mod systemd;
+#[cfg(unix)]
+mod terminal;
+mod users;
+
+pub(crate) use answer::{Answer, decode_base64, holders, pids};
+pub(crate) use cmd::Cmd;
+pub(crate) use control_chars::control_character;
+#[cfg(unix)]
+pub(crate) use docker::{Container, Engine};
+#[cfg(unix)]
+pub(crate) use fake_runtime::{Behavior, FakeRuntime};
+pub(crate) use fixture::{Fixture, Steps};
+pub(crate) use folder::{clean, folder};
+pub(crate) use needs::{Need, cgroup_root};
+#[cfg(unix)]
+pub(crate) use netns::{in_new_netns, ip, set_limit};
+pub(crate) use output::Output;
+#[cfg(unix)]
+pub(crate) use podman::Podman;
+#[cfg(unix)]
+pub(crate) use port::listen_without_reuse;
+pub(crate) use port::{port, start_on_one_port};
+pub(crate) use programs::{copy_of, fixture_program, program};
+pub(crate) use running::Running;
+#[cfg(unix)]
+pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};
+#[cfg(unix)]
+pub(crate) use terminal::without_styles;
+#[cfg(unix)]
+pub(crate) use users::ordinary_uid;
+pub(crate) use users::{NOBODY, is_root, ordinary_user};
+
+use std::time::{Duration, Instant};
+
+/// The longest wait, which nothing here needs even on a busy machine. Reaching it is a failure, never a result.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A value in the environment of every fixture, which no output of the program may show.
+pub(crate) const SECRET: &str = "a-secret-that-is-in-the-environment";
+
+/// Polls `condition` until it returns something. Returns `None` after [`PATIENCE`].
+pub(crate) fn until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return Some(value);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
