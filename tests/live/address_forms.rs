@@ -1,23 +1,12 @@
 //! Addresses that look alike and are not: dual-stack, v6-only, mapped, bound to a device, link-local.
 
-use crate::support::{Cmd, Fixture, Need, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, live_test, pids, port};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-cases![
-    five_kinds_of_addresses_are_five_renderings[
-        Need::Linux,
-        Need::Root,
-        Need::Ipv6,
-        Need::Program("nsenter"),
-        Need::NETWORK_NAMESPACE
-    ],
-    a_v6_only_listener_does_not_answer_for_ipv4[Need::Linux, Need::Ipv6],
-    dual_stack_is_known[Need::Linux, Need::Ipv6],
-    a_mapped_address_answers_for_its_ipv4_one[Need::Linux, Need::Ipv6],
-    the_accept_queue_is_told[Need::Linux],
-];
-
+#[live_test(Linux, Root, Ipv6, Program("nsenter"), NETWORK_NAMESPACE)]
 fn five_kinds_of_addresses_are_five_renderings() {
     let server = Fixture::start([
         "namespace=net",
@@ -62,6 +51,7 @@ fn five_kinds_of_addresses_are_five_renderings() {
     table.assert_eq(rendered.len(), 6, "renderings that differ");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_v6_only_listener_does_not_answer_for_ipv4() {
     let port = port();
     let server = Fixture::start(["v6only".into(), format!("tcp=[::]:{port}")]);
@@ -71,6 +61,7 @@ fn a_v6_only_listener_does_not_answer_for_ipv4() {
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder of what a peer reaches by IPv6");
 }
 
+#[live_test(Linux, Ipv6)]
 fn dual_stack_is_known() {
     let [dual, only] = [port(), port()];
     let _server = Fixture::start([
@@ -85,6 +76,7 @@ fn dual_stack_is_known() {
     answer.output.assert_eq(&answer.only()["dual_stack"], &json!(false), "dual_stack");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_mapped_address_answers_for_its_ipv4_one() {
     let port = port();
     let server = Fixture::start([format!("tcp=[::ffff:127.0.0.1]:{port}")]);
@@ -94,6 +86,7 @@ fn a_mapped_address_answers_for_its_ipv4_one() {
     answer.output.assert_eq(&answer.only()["exposure"], &json!("loopback"), "exposure");
 }
 
+#[live_test(Linux)]
 fn the_accept_queue_is_told() {
     let port = port();
     let _server = Fixture::start(["backlog=7".into(), format!("tcp=127.0.0.1:{port}")]);

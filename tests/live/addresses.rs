@@ -1,25 +1,9 @@
 //! Which listener answers at an address: the one there, or the wildcard; and ports as numbers.
 
-use crate::support::{Cmd, Fixture, Need, Steps, pids, port, start_on_one_port};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    one_port_on_four_addresses_is_four_listeners[Need::Linux, Need::Ipv6],
-    an_address_asks_for_what_a_peer_reaches[Need::Linux, Need::Ipv6],
-    a_dual_stack_listener_answers_for_ipv4[Need::Linux, Need::Ipv6],
-    a_loopback_listener_does_not_answer_elsewhere[Need::Linux],
-    ports_are_numbers_and_not_beginnings_of_text[Need::Linux],
-    port_300_is_neither_3000_nor_30001[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::NETWORK_NAMESPACE
-    ],
-    exposure_and_family_are_told[Need::Linux, Need::Ipv6],
-    exposed_listeners_are_those_others_can_reach[Need::Linux, Need::Ipv6],
-    protocol_and_family_options_add_up[Need::Linux, Need::Ipv6],
-    several_targets_are_a_union_in_default_order[Need::Linux],
-];
+use crate::support::{Cmd, Fixture, Steps, live_test, pids, port, start_on_one_port};
+use serde_json::json;
 
 fn alone(address: String) -> Steps {
     Steps::new(["reuseport".into(), format!("tcp={address}")])
@@ -36,6 +20,7 @@ fn four_addresses() -> (u16, [Fixture; 4]) {
     })
 }
 
+#[live_test(Linux, Ipv6)]
 fn one_port_on_four_addresses_is_four_listeners() {
     let (port, [first, second, sixth, wildcard]) = four_addresses();
     let answer = Cmd::new([port.to_string()]).answer(0);
@@ -55,6 +40,7 @@ fn one_port_on_four_addresses_is_four_listeners() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn an_address_asks_for_what_a_peer_reaches() {
     let (port, [first, second, sixth, wildcard]) = four_addresses();
     let requested = [
@@ -74,6 +60,7 @@ fn an_address_asks_for_what_a_peer_reaches() {
     answer.output.assert_eq(answer.listeners().len(), 0, "an IPv4 wildcard does not answer for IPv6");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_dual_stack_listener_answers_for_ipv4() {
     let port = port();
     let server = Fixture::start(["dual".into(), format!("tcp=[::]:{port}")]);
@@ -86,6 +73,7 @@ fn a_dual_stack_listener_answers_for_ipv4() {
     }
 }
 
+#[live_test(Linux)]
 fn a_loopback_listener_does_not_answer_elsewhere() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -95,6 +83,7 @@ fn a_loopback_listener_does_not_answer_elsewhere() {
     }
 }
 
+#[live_test(Linux)]
 fn ports_are_numbers_and_not_beginnings_of_text() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -109,6 +98,7 @@ fn ports_are_numbers_and_not_beginnings_of_text() {
     }
 }
 
+#[live_test(Linux, Root, Program("nsenter"), NETWORK_NAMESPACE)]
 fn port_300_is_neither_3000_nor_30001() {
     let steps = ["namespace=net", "tcp=127.0.0.1:3000", "tcp=0.0.0.0:30001", "udp=127.0.0.1:3001"];
     let server = Fixture::start(steps);
@@ -129,6 +119,7 @@ fn port_300_is_neither_3000_nor_30001() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn exposure_and_family_are_told() {
     let port = port();
     let _server = Fixture::start([
@@ -153,6 +144,7 @@ fn exposure_and_family_are_told() {
     answer.output.assert_eq(reported, wanted, "protocol, family, address, exposure");
 }
 
+#[live_test(Linux, Ipv6)]
 fn exposed_listeners_are_those_others_can_reach() {
     let port = port();
     let _server = Fixture::start([
@@ -167,6 +159,7 @@ fn exposed_listeners_are_those_others_can_reach() {
     answer.output.assert_eq(answer.listeners().len(), 0, "listeners that others reach");
 }
 
+#[live_test(Linux, Ipv6)]
 fn protocol_and_family_options_add_up() {
     let port = port();
     let _server = Fixture::start([
@@ -203,6 +196,7 @@ fn protocol_and_family_options_add_up() {
     }
 }
 
+#[live_test(Linux)]
 fn several_targets_are_a_union_in_default_order() {
     let mut ports = [port(), port(), port()];
     let _servers = ports.map(|port| Fixture::start([format!("tcp=127.0.0.1:{port}")]));

@@ -1,28 +1,10 @@
 //! Processes that come and go while the program looks. Whatever it still tells is true:
 //! each short-lived listener is called `p` and its port, so a wrong name gives itself away.
 
-use crate::support::{Answer, Cmd, Fixture, Need, holders, pids, port};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    processes_that_come_and_go_never_lend_a_name[Need::Linux],
-    recycled_pids_never_lend_a_name[
-        Need::Linux,
-        Need::Root,
-        Need::Kernel(6, 14),
-        Need::Program("nsenter"),
-        Need::NETWORK_NAMESPACE,
-        Need::PID_NAMESPACE
-    ],
-    a_free_port_stays_free_while_others_come_and_go[
-        Need::Linux,
-        Need::Root,
-        Need::Ipv6,
-        Need::Program("nsenter"),
-        Need::NETWORK_NAMESPACE
-    ],
-    a_holder_that_ended_is_not_told[Need::Linux],
-];
+use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port};
+use serde_json::{Value, json};
 
 const LOOKS: usize = 100;
 
@@ -46,6 +28,7 @@ fn must_not_lend_names(answer: &Answer) {
     }
 }
 
+#[live_test(Linux)]
 fn processes_that_come_and_go_never_lend_a_name() {
     let port = port();
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
@@ -62,6 +45,7 @@ fn processes_that_come_and_go_never_lend_a_name() {
     }
 }
 
+#[live_test(Linux, Root, Kernel(6, 14), Program("nsenter"), NETWORK_NAMESPACE, PID_NAMESPACE)]
 fn recycled_pids_never_lend_a_name() {
     let steps = ["namespace=net,pid,mount", "pid-max=320", "churn=12", "tcp=127.0.0.1:300"];
     let steady = Fixture::start(steps);
@@ -95,6 +79,7 @@ fn recycled_pids_never_lend_a_name() {
     assert!(short_lived > 0, "no look met a listener that comes and goes");
 }
 
+#[live_test(Linux)]
 fn a_holder_that_ended_is_not_told() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
@@ -105,6 +90,7 @@ fn a_holder_that_ended_is_not_told() {
     answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
 }
 
+#[live_test(Linux, Root, Ipv6, Program("nsenter"), NETWORK_NAMESPACE)]
 fn a_free_port_stays_free_while_others_come_and_go() {
     // All there is in this namespace comes and goes, so a table may be empty at one reading and not at the next.
     let churn = Fixture::start(["namespace=net", "churn=1,::1", "churn=1"]);

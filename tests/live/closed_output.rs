@@ -1,16 +1,9 @@
 //! An answer that could not be written is no success, whatever the command and the format; a reader that closes its
 //! pipe ends the program quietly.
 
-use crate::support::{Cmd, Fixture, Need, Output, folder, port};
+#![cfg(unix)]
 
-cases![
-    an_answer_that_is_lost_is_no_success[Need::Linux],
-    a_pipe_that_is_closed_ends_every_command_quietly[],
-    a_closed_standard_error_changes_nothing[],
-    a_silent_answer_needs_no_output[],
-    nothing_is_ended_for_an_answer_that_nobody_gets[],
-    a_pipe_that_does_not_block_gets_the_whole_answer[Need::Linux],
-];
+use crate::support::{Cmd, Fixture, Output, folder, live_test, port};
 
 /// Every command that answers, in every format, about a listener on this port. Each ends by itself once it cannot write.
 fn commands(port: u16) -> Vec<Vec<String>> {
@@ -72,6 +65,7 @@ fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
     Cmd::new(arguments.iter().cloned()).through(["sh", "-c", &script, "sh"])
 }
 
+#[live_test(Linux)]
 fn an_answer_that_is_lost_is_no_success() {
     let server = server();
     for command in commands(server.port()) {
@@ -86,6 +80,7 @@ fn an_answer_that_is_lost_is_no_success() {
     }
 }
 
+#[live_test]
 fn a_pipe_that_is_closed_ends_every_command_quietly() {
     let server = server();
     for command in commands(server.port()) {
@@ -96,6 +91,7 @@ fn a_pipe_that_is_closed_ends_every_command_quietly() {
     }
 }
 
+#[live_test]
 fn a_closed_standard_error_changes_nothing() {
     let server = server();
     for command in commands(server.port()).into_iter().filter(|command| command[0] != "watch") {
@@ -107,6 +103,7 @@ fn a_closed_standard_error_changes_nothing() {
     }
 }
 
+#[live_test]
 fn a_silent_answer_needs_no_output() {
     let server = server();
     let place = server.port().to_string();
@@ -119,6 +116,7 @@ fn a_silent_answer_needs_no_output() {
     }
 }
 
+#[live_test]
 fn nothing_is_ended_for_an_answer_that_nobody_gets() {
     let server = server();
     for options in ["--yes", "--yes --json"] {
@@ -129,6 +127,7 @@ fn nothing_is_ended_for_an_answer_that_nobody_gets() {
     Cmd::new([server.port().to_string()]).answer(0).only();
 }
 
+#[live_test(Linux)]
 fn a_pipe_that_does_not_block_gets_the_whole_answer() {
     let whole = Cmd::new(["completions", "bash"]).run().code(0);
     let (mut reader, writer) = std::io::pipe().expect("a pipe");

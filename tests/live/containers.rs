@@ -1,27 +1,12 @@
 //! Containers of the machine's engine: published ports, networks, Compose, the host's network, and what the
 //! program makes of names that containers bear.
 
-use crate::support::without_styles;
-use crate::support::{Answer, Cmd, Container, Engine, NOBODY, Need, control_character, holders, pids, port};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    a_published_port_names_its_container[Need::Linux, Need::Root, Need::Docker],
-    a_container_of_a_network_of_its_own[Need::Linux, Need::Root, Need::Docker],
-    a_container_of_two_networks_and_its_place_in_compose[Need::Linux, Need::Root, Need::Docker],
-    a_port_published_over_ipv6[Need::Linux, Need::Root, Need::Docker, Need::Ipv6],
-    a_port_published_by_udp[Need::Linux, Need::Root, Need::Docker],
-    two_containers_on_one_port_are_not_mixed_up[Need::Linux, Need::Root, Need::Docker],
-    a_paused_container_still_has_its_port[Need::Linux, Need::Root, Need::Docker],
-    an_image_without_a_name[Need::Linux, Need::Root, Need::Docker],
-    a_container_of_the_hosts_network[Need::Linux, Need::Root, Need::Docker],
-    a_container_of_the_hosts_network_as_a_stranger[Need::Linux, Need::Root, Need::Docker],
-    a_container_listens_inside_its_namespace[Need::Linux, Need::Root, Need::Docker, Need::NETWORK_NAMESPACE],
-    why_names_the_container[Need::Linux, Need::Root, Need::Docker],
-    a_stranger_learns_what_may_be_read[Need::Linux, Need::Root, Need::Docker],
-    to_free_a_published_port_stop_its_container[Need::Linux, Need::Root, Need::Docker],
-    labels_are_inert_and_lossless[Need::Linux, Need::Root, Need::Docker],
-];
+use crate::support::{
+    Answer, Cmd, Container, Engine, NOBODY, control_character, holders, live_test, pids, port, without_styles,
+};
+use serde_json::{Value, json};
 
 fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
     json!({
@@ -45,6 +30,7 @@ fn gaps(answer: &Answer) -> Vec<&Value> {
     gaps.iter().filter(|gap| gap["what"] == "containers").collect()
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_published_port_names_its_container() {
     let engine = Engine::host();
     let port = port();
@@ -70,6 +56,7 @@ fn a_published_port_names_its_container() {
     );
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_container_of_a_network_of_its_own() {
     let engine = Engine::host();
     let (network, port) = (engine.network(), port());
@@ -82,6 +69,7 @@ fn a_container_of_a_network_of_its_own() {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_container_of_two_networks_and_its_place_in_compose() {
     let engine = Engine::host();
     let (networks, port) = ([engine.network(), engine.network()], port());
@@ -107,6 +95,7 @@ fn a_container_of_two_networks_and_its_place_in_compose() {
     must_be_published(&answer, answer.only(), &wanted);
 }
 
+#[live_test(Linux, Root, Docker, Ipv6)]
 fn a_port_published_over_ipv6() {
     let engine = Engine::host();
     let port = port();
@@ -116,6 +105,7 @@ fn a_port_published_over_ipv6() {
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_port_published_by_udp() {
     let engine = Engine::host();
     let port = port();
@@ -128,6 +118,7 @@ fn a_port_published_by_udp() {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn two_containers_on_one_port_are_not_mixed_up() {
     let engine = Engine::host();
     let port = port();
@@ -144,6 +135,7 @@ fn two_containers_on_one_port_are_not_mixed_up() {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_paused_container_still_has_its_port() {
     let engine = Engine::host();
     let port = port();
@@ -153,6 +145,7 @@ fn a_paused_container_still_has_its_port() {
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
+#[live_test(Linux, Root, Docker)]
 fn an_image_without_a_name() {
     let engine = Engine::host();
     let port = port();
@@ -170,6 +163,7 @@ fn an_image_without_a_name() {
     answer.output.assert_eq(&answer.only()["container"]["id"], &json!(container.id), "id");
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_container_of_the_hosts_network() {
     let engine = Engine::host();
     let port = port();
@@ -185,6 +179,7 @@ fn a_container_of_the_hosts_network() {
     card.assert(card.text().contains(&container.name), "the card names the container");
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_container_of_the_hosts_network_as_a_stranger() {
     let engine = Engine::host();
     let port = port();
@@ -208,6 +203,7 @@ fn must_be_refused(answer: &Answer) {
     answer.output.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
 }
 
+#[live_test(Linux, Root, Docker, NETWORK_NAMESPACE)]
 fn a_container_listens_inside_its_namespace() {
     let engine = Engine::host();
     let container = engine.run(&[], &["tcp=0.0.0.0:80", "tcp=127.0.0.1:81"]);
@@ -226,6 +222,7 @@ fn a_container_listens_inside_its_namespace() {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn why_names_the_container() {
     let engine = Engine::host();
     let port = port();
@@ -241,6 +238,7 @@ fn why_names_the_container() {
         .assert(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_stranger_learns_what_may_be_read() {
     let engine = Engine::host();
     let port = port();
@@ -259,6 +257,7 @@ fn a_stranger_learns_what_may_be_read() {
     card.assert(!card.text().contains("nothing listens"), "what is published is not denied");
 }
 
+#[live_test(Linux, Root, Docker)]
 fn to_free_a_published_port_stop_its_container() {
     let engine = Engine::host();
     let port = port();
@@ -274,6 +273,7 @@ fn to_free_a_published_port_stop_its_container() {
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
+#[live_test(Linux, Root, Docker)]
 fn labels_are_inert_and_lossless() {
     let engine = Engine::host();
     let port = port();

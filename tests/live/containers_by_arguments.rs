@@ -1,43 +1,16 @@
 //! Containers that no runtime and no cgroup tells of: what runs a container names it, by its arguments.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Answer, Cmd, Engine, NOBODY, Need, Podman, Steps, copy_of, fixture_program, folder, holders,
-    in_new_netns, pids, until,
+    Answer, Cmd, Engine, NOBODY, Podman, Steps, copy_of, fixture_program, folder, holders, in_new_netns,
+    live_test, pids, until,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-
-cases![
-    a_container_of_ctr_is_named_by_its_shim[
-        Need::Linux,
-        Need::Root,
-        Need::Program("containerd"),
-        Need::Program("ctr"),
-        Need::Program("runc"),
-        Need::NETWORK_NAMESPACE
-    ],
-    a_container_on_the_hosts_network_is_named[
-        Need::Linux,
-        Need::Root,
-        Need::Program("podman"),
-        Need::Program("runc"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_machine_is_named_by_what_runs_it[Need::Linux],
-    a_loopback_address_that_no_rule_forwards_is_not_claimed[
-        Need::Linux,
-        Need::Root,
-        Need::Docker,
-        Need::Program("dockerd"),
-        Need::Program("iptables"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-];
 
 const PORT: u16 = 8080;
 
@@ -84,6 +57,7 @@ impl Drop for Containerd {
     }
 }
 
+#[live_test(Linux, Root, Program("containerd"), Program("ctr"), Program("runc"), NETWORK_NAMESPACE)]
 fn a_container_of_ctr_is_named_by_its_shim() {
     in_new_netns(|| {
         let containerd = Containerd::start();
@@ -121,6 +95,7 @@ fn a_container_of_ctr_is_named_by_its_shim() {
     });
 }
 
+#[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn a_container_on_the_hosts_network_is_named() {
     in_new_netns(|| {
         let podman = Podman::new();
@@ -138,6 +113,7 @@ fn a_container_on_the_hosts_network_is_named() {
 }
 
 /// A stand-in with the name and arguments of systemd-nspawn(1), and what it started.
+#[live_test(Linux)]
 fn a_machine_is_named_by_what_runs_it() {
     let nspawn = copy_of(&fixture_program(), Some("systemd-nspawn"));
     let words = ["-bqD", "/srv/shopbox", "steps", "tcp=127.0.0.1:0", "fork=1"];
@@ -151,6 +127,7 @@ fn a_machine_is_named_by_what_runs_it() {
     answer.output.assert_eq(holders(answer.only()).len(), 2, "holders");
 }
 
+#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn a_loopback_address_that_no_rule_forwards_is_not_claimed() {
     in_new_netns(|| {
         let engine = Engine::start(&[]);

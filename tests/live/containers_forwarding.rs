@@ -1,31 +1,12 @@
 //! Ports that are forwarded without anybody who listens, or kept by the engine itself: engines of a trial's
 //! own, each in a network of its own.
 
-use crate::support::{Answer, Container, Engine, NOBODY, Need, holders, in_new_netns, ip, pids, until};
+#![cfg(unix)]
+
+use crate::support::{Answer, Container, Engine, NOBODY, holders, in_new_netns, ip, live_test, pids, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-
-cases![
-    a_port_that_is_forwarded_and_not_listened_on[
-        Need::Linux,
-        Need::Root,
-        Need::Docker,
-        Need::Program("dockerd"),
-        Need::Program("iptables"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_port_that_the_engine_keeps_by_itself[
-        Need::Linux,
-        Need::Root,
-        Need::Docker,
-        Need::Program("dockerd"),
-        Need::Program("iptables"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-];
 
 const PORT: u16 = 8080;
 
@@ -48,6 +29,7 @@ fn connects(address: &str) -> bool {
     std::net::TcpStream::connect((address, PORT)).is_ok()
 }
 
+#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn a_port_that_is_forwarded_and_not_listened_on() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
@@ -131,6 +113,7 @@ fn an_engine_that_is_stopped(engine: &Engine) {
     answer.output.assert_eq(reasons, vec![&json!("timeout")], "gap");
 }
 
+#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn a_port_that_the_engine_keeps_by_itself() {
     in_new_netns(|| {
         let engine = Engine::start(&["--userland-proxy=false"]);

@@ -1,26 +1,9 @@
 //! Containers of a real Podman as root: what conmon's command line tells without the API, and what the API adds.
 
-use crate::support::{Answer, Need, Podman, holders, in_new_netns};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    conmon_tells_whose_port_it_holds[
-        Need::Linux,
-        Need::Root,
-        Need::Program("podman"),
-        Need::Program("runc"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-    podman_tells_what_conmon_does_not[
-        Need::Linux,
-        Need::Root,
-        Need::Program("podman"),
-        Need::Program("runc"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-];
+use crate::support::{Answer, Podman, holders, in_new_netns, live_test};
+use serde_json::{Value, json};
 
 const PORT: u16 = 8080;
 
@@ -32,6 +15,7 @@ fn must_be_conmons(answer: &Answer, listener: &Value) {
     answer.output.assert_eq(holders(listener).len(), 1, "holders");
 }
 
+#[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn conmon_tells_whose_port_it_holds() {
     in_new_netns(|| {
         let podman = Podman::new();
@@ -57,6 +41,7 @@ fn conmon_tells_whose_port_it_holds() {
     });
 }
 
+#[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn podman_tells_what_conmon_does_not() {
     in_new_netns(|| {
         let mut podman = Podman::new();

@@ -1,21 +1,15 @@
 //! When the runtime is asked, and what becomes of the answer when it is silent, broken or endless: the rest
 //! is shown all the same, the reason is a gap, and nothing hangs.
 
-use crate::support::{Answer, Behavior, Engine, FakeRuntime, Fixture, Need, holders, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Behavior, Engine, FakeRuntime, Fixture, holders, live_test, port};
 use serde_json::{Value, json};
 
 /// Where the engine of this machine is asked.
 const SOCKET: &str = "/var/run/docker.sock";
 
-cases![
-    an_ordinary_port_is_no_reason_to_ask[Need::Linux, Need::Docker],
-    a_runtime_that_is_silent[Need::Linux, Need::Root, Need::Docker],
-    a_runtime_that_drips[Need::Linux, Need::Root, Need::Docker],
-    a_runtime_that_talks_nonsense[Need::Linux, Need::Root, Need::Docker],
-    a_runtime_that_does_not_stop[Need::Linux, Need::Root, Need::Docker],
-    a_runtime_that_is_not_there[Need::Linux, Need::Root, Need::Docker],
-];
-
+#[live_test(Linux, Docker)]
 fn an_ordinary_port_is_no_reason_to_ask() {
     let counting =
         FakeRuntime::new(Behavior::Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]".to_vec()));
@@ -85,14 +79,17 @@ fn against(manners: impl IntoIterator<Item = Behavior>, wanted: &[&str]) {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_runtime_that_is_silent() {
     against([Behavior::Silent], &["timeout"]);
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_runtime_that_drips() {
     against([Behavior::Drips], &["timeout"]);
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_runtime_that_talks_nonsense() {
     let says = |text: &[u8]| Behavior::Replies(text.to_vec());
     let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -122,6 +119,7 @@ fn a_runtime_that_talks_nonsense() {
     against(manners, &["unknown", "unreadable", "invalid"]);
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_runtime_that_does_not_stop() {
     const MUCH: usize = 100 << 20;
     let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec();
@@ -135,6 +133,7 @@ fn a_runtime_that_does_not_stop() {
     against(manners, &["timeout", "unknown", "unreadable", "invalid", "limit"]);
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_runtime_that_is_not_there() {
     let engine = Engine::host();
     let port = port();

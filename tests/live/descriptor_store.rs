@@ -1,21 +1,9 @@
 //! Ports that systemd keeps in the descriptor store of a service (sd_pid_notify_with_fds(3)), with a real systemd.
 
-use crate::support::{Answer, Cmd, NOBODY, Need, Systemd, holders, until};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    a_port_that_systemd_keeps_is_named_by_its_unit[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("systemd"),
-        Need::Program("dbus-daemon"),
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::Program("python3"),
-        Need::MOUNT_NAMESPACE
-    ],
-];
+use crate::support::{Answer, Cmd, NOBODY, Systemd, holders, live_test, until};
+use serde_json::json;
 
 /// Listens, gives systemd the socket, and closes it if it is told to.
 const KEEPS: &str = "\
@@ -67,6 +55,17 @@ fn answer(systemd: &Systemd, target: &str) -> Answer {
     answer.expect("systemd answers in time")
 }
 
+#[live_test(
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    Program("python3"),
+    MOUNT_NAMESPACE
+)]
 fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     let systemd = Systemd::start();
     start(&systemd, "keeps.service", "4731", "close");

@@ -1,20 +1,11 @@
 //! `diff`: two snapshots of real sockets, or one and now; what only one side could see is no difference.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, ordinary_user, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, ordinary_user, pids, port};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
-
-cases![
-    what_was_opened_and_closed_is_told[],
-    a_server_that_was_started_again_has_another_socket[Need::Linux],
-    the_same_question_is_asked_again[Need::Linux],
-    every_socket_is_compared_where_all_were_asked_for[Need::Linux],
-    rights_are_no_difference[Need::Linux, Need::Root],
-    what_may_not_be_seen_is_not_denied[Need::Linux, Need::Root],
-    standard_input_is_a_snapshot_too[],
-    people_are_told_in_lines[],
-];
 
 /// A snapshot by these arguments, in a file of this name.
 fn save(name: &str, cmd: Cmd) -> PathBuf {
@@ -46,6 +37,7 @@ fn events(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
+#[live_test]
 fn what_was_opened_and_closed_is_told() {
     let [one, other] = [port(), port()];
     let target = format!("{one},{other}");
@@ -67,6 +59,7 @@ fn what_was_opened_and_closed_is_told() {
     both.output.assert_eq(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "who opened it");
 }
 
+#[live_test(Linux)]
 fn a_server_that_was_started_again_has_another_socket() {
     let place = port();
     let first = server(place);
@@ -86,6 +79,7 @@ fn a_server_that_was_started_again_has_another_socket() {
     now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
 }
 
+#[live_test(Linux)]
 fn the_same_question_is_asked_again() {
     let folder_of = folder().join("diff.sock");
     let path = folder_of.to_str().expect("a path in text");
@@ -114,6 +108,7 @@ fn the_same_question_is_asked_again() {
     }
 }
 
+#[live_test(Linux)]
 fn every_socket_is_compared_where_all_were_asked_for() {
     let place = format!("127.0.0.1:{}", port());
     let client = format!("client={place}");
@@ -129,6 +124,7 @@ fn every_socket_is_compared_where_all_were_asked_for() {
     now.output.assert_eq(events(&now).len(), 1, "one of two connections is not as it was");
 }
 
+#[live_test(Linux, Root)]
 fn rights_are_no_difference() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let target = server.port().to_string();
@@ -146,6 +142,7 @@ fn rights_are_no_difference() {
     );
 }
 
+#[live_test(Linux, Root)]
 fn what_may_not_be_seen_is_not_denied() {
     let server = server(port());
     let root = save("diff-of-pid", listed(&["--pid", &server.pid().to_string()]));
@@ -159,6 +156,7 @@ fn what_may_not_be_seen_is_not_denied() {
     reported.assert(reported.errors().contains("could not be told whether they differ"), "and says why");
 }
 
+#[live_test]
 fn standard_input_is_a_snapshot_too() {
     let server = server(port());
     let before = save("diff-input", listed(&[&server.port().to_string()]));
@@ -171,6 +169,7 @@ fn standard_input_is_a_snapshot_too() {
     output.assert(output.stdout.is_empty(), "both cannot be read from it");
 }
 
+#[live_test]
 fn people_are_told_in_lines() {
     let place = port();
     let before = save("diff-lines", listed(&[&place.to_string()]));

@@ -1,12 +1,13 @@
 //! Few file descriptors: an answer, or an error that names the limit. Never a denial of what could not be read.
 
-use crate::support::{Cmd, Fixture, Need, port};
+#![cfg(unix)]
 
-cases![few_descriptors_deny_nothing[Need::Linux, Need::Program("prlimit")],];
+use crate::support::{Cmd, Fixture, live_test, port};
 
 /// The loader's status if it cannot open the libraries.
 const LOADER: i32 = 127;
 
+#[live_test(Linux, Program("prlimit"))]
 fn few_descriptors_deny_nothing() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

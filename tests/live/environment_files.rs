@@ -1,39 +1,11 @@
 //! File systems that do not answer: the answer comes in time, and the process exits while they are still silent.
 
-use crate::support::{Cmd, Fixture, Need, until};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, live_test, until};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
-
-cases![
-    a_silent_file_system_delays_no_exit[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Fuse,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_snapshot_on_a_silent_file_system_is_an_error[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Fuse,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_socket_on_a_silent_file_system_is_not_asked[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Fuse,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_project_on_a_file_system_that_answers_is_found[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::MOUNT_NAMESPACE
-    ],
-];
 
 /// A server whose working directory is on a file system that has fallen silent. Its end is the end of that.
 struct Silent {
@@ -77,6 +49,7 @@ fn helpers() -> Vec<u32> {
 /// Longer than every limit that the program has for file systems, shorter than for ever.
 const BOUND: Duration = Duration::from_secs(30);
 
+#[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
 fn a_silent_file_system_delays_no_exit() {
     let silent = Silent::new();
     let target = format!("tcp/{}", silent.port);
@@ -103,6 +76,7 @@ fn a_silent_file_system_delays_no_exit() {
     silent.end();
 }
 
+#[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
 fn a_snapshot_on_a_silent_file_system_is_an_error() {
     let silent = Silent::new();
     let file = silent.folder.join("d/snapshot.json");
@@ -112,6 +86,7 @@ fn a_snapshot_on_a_silent_file_system_is_an_error() {
     silent.end();
 }
 
+#[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
 fn a_socket_on_a_silent_file_system_is_not_asked() {
     let silent = Silent::new();
     let socket = silent.folder.join("d/docker.sock");
@@ -123,6 +98,7 @@ fn a_socket_on_a_silent_file_system_is_not_asked() {
 
 /// 9p, NFS and FUSE folders that answer show their projects: a bind mount that the program takes for one stands in, where
 /// the type of the file system alone decides.
+#[live_test(Linux, Root, Program("nsenter"), MOUNT_NAMESPACE)]
 fn a_project_on_a_file_system_that_answers_is_found() {
     let port = crate::support::port();
     let folder = crate::support::folder().join(format!("project-{port}"));

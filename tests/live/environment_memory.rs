@@ -1,9 +1,9 @@
 //! Little address space: an answer, or exit status 3 with a message. No abort and no fault from a small size up.
 
-use crate::support::{Cmd, Fixture, Need, pids, port};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![little_memory_is_no_abort[Need::Linux, Need::Program("prlimit")],];
+use crate::support::{Cmd, Fixture, live_test, pids, port};
+use serde_json::json;
 
 /// What the program needs beyond what is mapped of its files before it can say that there is too little: its stack, and
 /// the first pages of its heap.
@@ -24,6 +24,7 @@ fn mapped_files(target: &str) -> u64 {
     maps.lines().filter(|line| line.contains('/')).filter_map(length).sum()
 }
 
+#[live_test(Linux, Program("prlimit"))]
 fn little_memory_is_no_abort() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "many=100".to_owned()]);

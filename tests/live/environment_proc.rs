@@ -1,18 +1,9 @@
 //! /proc of another pid namespace than the one the program runs in: its pids mean other processes here.
 
-use crate::support::{Cmd, Fixture, Need, holders, pids, port};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    pids_of_an_outer_namespace_are_not_printed[Need::Linux, Need::Root, Need::PID_NAMESPACE],
-    pids_of_another_namespace_are_not_printed[
-        Need::Linux,
-        Need::Root,
-        Need::PID_NAMESPACE,
-        Need::Program("nsenter")
-    ],
-    pids_of_the_own_namespace_are_printed[Need::Linux, Need::Root, Need::PID_NAMESPACE],
-];
+use crate::support::{Cmd, Fixture, holders, live_test, pids, port};
+use serde_json::json;
 
 /// A pid namespace whose /proc is that of the namespace outside.
 const OUTER_PROC: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
@@ -33,6 +24,7 @@ fn refuses_to_print(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
     output.assert(output.errors().contains("another pid namespace"), "the reason is printed");
 }
 
+#[live_test(Linux, Root, PID_NAMESPACE)]
 fn pids_of_an_outer_namespace_are_not_printed() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -41,6 +33,7 @@ fn pids_of_an_outer_namespace_are_not_printed() {
 }
 
 /// nsenter into the mount namespace of a container alone: /proc has no entry for this process.
+#[live_test(Linux, Root, PID_NAMESPACE, Program("nsenter"))]
 fn pids_of_another_namespace_are_not_printed() {
     let port = port();
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")];
@@ -51,6 +44,7 @@ fn pids_of_another_namespace_are_not_printed() {
     refuses_to_print(|words| Cmd::new(words.to_vec()).inside(server.pid(), ["mount"]), inner_pid, &target);
 }
 
+#[live_test(Linux, Root, PID_NAMESPACE)]
 fn pids_of_the_own_namespace_are_printed() {
     let port = port();
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")];

@@ -1,16 +1,12 @@
 //! Files of every kind as targets: a clear answer, and nothing is opened. And a list of one moment.
 
-use crate::support::{Cmd, Fixture, Need, Output, is_root, port};
+#![cfg(target_os = "linux")]
+
+use crate::support::{Cmd, Fixture, Output, is_root, live_test, port};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-cases![
-    files_that_are_no_sockets_are_not_opened[Need::Linux],
-    paths_of_any_length_and_bytes[Need::Linux],
-    a_listener_that_comes_and_goes_is_one_answer[],
-];
 
 fn denies(path: &str) -> Output {
     let output = Cmd::new([path]).run().without_panic().code(1);
@@ -18,6 +14,7 @@ fn denies(path: &str) -> Output {
     output
 }
 
+#[live_test]
 fn files_that_are_no_sockets_are_not_opened() {
     let folder = crate::support::folder().join(format!("targets-{}", port()));
     std::fs::create_dir_all(&folder).expect("make a folder");
@@ -49,6 +46,7 @@ fn files_that_are_no_sockets_are_not_opened() {
     assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO));
 }
 
+#[live_test]
 fn paths_of_any_length_and_bytes() {
     for length in [107, 108, 4095, 4096, 100_000] {
         denies(&format!("/{}", "a".repeat(length - 1)));
@@ -63,6 +61,7 @@ fn paths_of_any_length_and_bytes() {
 }
 
 /// The socket table and the attempt to bind are two moments, the answer is one.
+#[live_test]
 fn a_listener_that_comes_and_goes_is_one_answer() {
     let port = port();
     let ended = AtomicBool::new(false);

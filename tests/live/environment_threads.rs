@@ -1,30 +1,19 @@
 //! A system that refuses threads: the scan runs on the threads that there are, or a gap tells what is left out.
 
-use crate::support::{Cmd, Fixture, NOBODY, Need, is_root, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, NOBODY, Need, is_root, live_test, pids, port};
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-cases![
-    no_further_thread[Need::Linux, Need::Root, PIDS_CONTROLLER],
-    some_further_threads[Need::Linux, Need::Root, PIDS_CONTROLLER],
-    other_namespaces_without_a_thread_to_enter_them[
-        Need::Linux,
-        Need::Root,
-        PIDS_CONTROLLER,
-        Need::NETWORK_NAMESPACE
-    ],
-    watch_ends_by_a_signal_that_no_thread_heeds[Need::Linux, Need::Root, PIDS_CONTROLLER],
-    no_further_thread_for_a_user[Need::Linux, Need::Program("prlimit")],
-];
-
 /// Prints where groups that limit the number of threads can be made.
 const FIND: &str = "g=$(findmnt -nt cgroup -O pids -o TARGET | head -n 1); \
     [ -n \"$g\" ] || { g=$(findmnt -nt cgroup2 -o TARGET | head -n 1); grep -qw pids \"$g/cgroup.subtree_control\"; } && \
     mkdir \"$g/allears-probe-$$\" && rmdir \"$g/allears-probe-$$\" && echo \"$g\"";
-const PIDS_CONTROLLER: Need = Need::Success("the pids controller of cgroups", &["sh", "-c", FIND]);
+const PIDS_CONTROLLER: Need = Need::Probe("the pids controller of cgroups", &["sh", "-c", FIND]);
 
 /// A group of processes that may have so many threads together.
 struct Limit(PathBuf);
@@ -71,6 +60,7 @@ fn answers_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
     cmd(&["-a"]).run().without_panic().code(0);
 }
 
+#[live_test(Linux, Root, PIDS_CONTROLLER)]
 fn no_further_thread() {
     let (server, port) = held_by_many();
     let limit = Limit::new(1);
@@ -78,6 +68,7 @@ fn no_further_thread() {
 }
 
 /// The limit is reached between the first further thread and the last.
+#[live_test(Linux, Root, PIDS_CONTROLLER)]
 fn some_further_threads() {
     let (server, port) = held_by_many();
     for threads in 2..=4 {
@@ -86,6 +77,7 @@ fn some_further_threads() {
     }
 }
 
+#[live_test(Linux, Root, PIDS_CONTROLLER, NETWORK_NAMESPACE)]
 fn other_namespaces_without_a_thread_to_enter_them() {
     let port = port();
     let server = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
@@ -98,6 +90,7 @@ fn other_namespaces_without_a_thread_to_enter_them() {
     answer.output.assert(reported, "a gap tells that the namespaces were not entered");
 }
 
+#[live_test(Linux, Root, PIDS_CONTROLLER)]
 fn watch_ends_by_a_signal_that_no_thread_heeds() {
     let (_server, port) = held_by_many();
     let limit = Limit::new(1);
@@ -108,6 +101,7 @@ fn watch_ends_by_a_signal_that_no_thread_heeds() {
     output.assert_eq(output.status.signal(), Some(15), "the signal that ends it");
 }
 
+#[live_test(Linux, Program("prlimit"))]
 fn no_further_thread_for_a_user() {
     let port = port();
     let user = is_root().then_some(NOBODY);

@@ -1,29 +1,10 @@
 //! What holds on every system: each command once on real sockets, with nothing staged that one of them lacks.
 //! Under wine they run too.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, pids, port, until};
+use crate::support::{Answer, Cmd, Fixture, Steps, fixture_program, folder, live_test, pids, port, until};
 use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
-
-cases![
-    a_listener_is_named_with_its_process[],
-    a_name_of_many_letters_is_kept[],
-    a_socket_over_ipv6_is_listed[Need::Ipv6],
-    datagrams_have_a_holder_in_both_families[Need::Ipv6],
-    connections_are_listed_where_all_is_asked_for[],
-    both_readers_see_the_same[],
-    one_process_is_one_pid[],
-    why_names_who_is_in_the_way[],
-    why_says_that_a_port_is_free[],
-    freed_means_ended_and_free[],
-    a_dry_run_ends_nobody[],
-    who_asks_is_never_ended[],
-    waiting_ends_when_it_listens[],
-    waiting_ends_when_it_is_free[],
-    what_is_different_now_is_told[],
-    events_are_told_as_they_happen[],
-];
 
 fn listener(port: u16) -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{port}")])
@@ -34,6 +15,7 @@ fn document(arguments: &[&str], code: i32) -> Answer {
     Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
 }
 
+#[live_test]
 fn a_listener_is_named_with_its_process() {
     let server = listener(port());
     let answer = Cmd::new([server.port().to_string()]).answer(0);
@@ -54,6 +36,7 @@ fn a_listener_is_named_with_its_process() {
     answer.output.assert(holder["directory"].is_string(), "its working directory");
 }
 
+#[live_test]
 fn a_name_of_many_letters_is_kept() {
     let name = format!("a server with a rather long name and spaces{}", std::env::consts::EXE_SUFFIX);
     // A copy and no link: of one file with two names some systems tell the other one.
@@ -64,6 +47,7 @@ fn a_name_of_many_letters_is_kept() {
     answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
 }
 
+#[live_test(Ipv6)]
 fn a_socket_over_ipv6_is_listed() {
     let port = port();
     let _server = Fixture::start([format!("tcp=[::1]:{port}")]);
@@ -74,6 +58,7 @@ fn a_socket_over_ipv6_is_listed() {
     answer.output.assert_eq(&row["state"], &json!("listen"), "state");
 }
 
+#[live_test(Ipv6)]
 fn datagrams_have_a_holder_in_both_families() {
     let port = port();
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), format!("udp=[::1]:{port}")]);
@@ -85,6 +70,7 @@ fn datagrams_have_a_holder_in_both_families() {
     }
 }
 
+#[live_test]
 fn connections_are_listed_where_all_is_asked_for() {
     let server = TcpListener::bind("127.0.0.1:0").expect("listen");
     let address = server.local_addr().expect("its address");
@@ -100,6 +86,7 @@ fn connections_are_listed_where_all_is_asked_for() {
     all.output.assert_eq(all.listeners().iter().filter(accepted).count(), 1, "the connection and its peer");
 }
 
+#[live_test]
 fn both_readers_see_the_same() {
     let [one, other] = [port(), port()];
     let _servers = [
@@ -120,6 +107,7 @@ fn both_readers_see_the_same() {
     assert_eq!(native, reported("netstat2"), "the readers agree");
 }
 
+#[live_test]
 fn one_process_is_one_pid() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
@@ -129,6 +117,7 @@ fn one_process_is_one_pid() {
     by_pid.output.assert_eq(by_pid.listeners().len(), 2, "what it holds");
 }
 
+#[live_test]
 fn why_names_who_is_in_the_way() {
     let server = listener(port());
     let answer = document(&["why", "--json", &format!("127.0.0.1:{}", server.port())], 1);
@@ -139,11 +128,13 @@ fn why_names_who_is_in_the_way() {
     answer.output.assert(reported.contains(&format!("pid {}", server.pid())), "the holder is named");
 }
 
+#[live_test]
 fn why_says_that_a_port_is_free() {
     let answer = document(&["why", "--json", &format!("127.0.0.1:{}", port())], 0);
     answer.output.assert_eq(&answer.document["verdict"], &json!("free"), "verdict");
 }
 
+#[live_test]
 fn freed_means_ended_and_free() {
     for force in [&[][..], &["--force"]] {
         let server = listener(port());
@@ -159,6 +150,7 @@ fn freed_means_ended_and_free() {
     }
 }
 
+#[live_test]
 fn a_dry_run_ends_nobody() {
     let server = listener(port());
     let target = server.port().to_string();
@@ -169,6 +161,7 @@ fn a_dry_run_ends_nobody() {
     still.output.assert_eq(pids(still.only()), vec![server.pid()], "it still listens");
 }
 
+#[live_test]
 fn who_asks_is_never_ended() {
     // This process, which starts the program.
     let own = TcpListener::bind("127.0.0.1:0").expect("listen");
@@ -182,6 +175,7 @@ fn who_asks_is_never_ended() {
 /// Long enough to be sure that it waits.
 const A_WHILE: Duration = Duration::from_millis(300);
 
+#[live_test]
 fn waiting_ends_when_it_listens() {
     let port = port();
     Cmd::new(["wait", "--timeout=100ms", &port.to_string()]).run().without_panic().code(1);
@@ -190,6 +184,7 @@ fn waiting_ends_when_it_listens() {
     waiting.wait().without_panic().code(0);
 }
 
+#[live_test]
 fn waiting_ends_when_it_is_free() {
     let server = listener(port());
     let target = server.port().to_string();
@@ -199,6 +194,7 @@ fn waiting_ends_when_it_is_free() {
     waiting.wait().without_panic().code(0);
 }
 
+#[live_test]
 fn what_is_different_now_is_told() {
     let (place, saved) = (port(), folder().join("everywhere.json"));
     let path = saved.to_str().expect("a path in text");
@@ -224,6 +220,7 @@ fn document_of_diff(path: &str, code: i32) -> Answer {
     document(&["diff", "--json", path], code)
 }
 
+#[live_test]
 fn events_are_told_as_they_happen() {
     let place = port();
     let mut events = Cmd::new(["watch", "--ndjson", "--interval=100ms", &place.to_string()]).stream();

@@ -1,18 +1,8 @@
 //! The forms scripts read: JSON with every key, NDJSON and CSV that agree with it, pids, exit codes.
 //! They are the same on every operating system.
 
-use crate::support::{Answer, Cmd, Fixture, Need, holders, is_root, pids, port};
+use crate::support::{Answer, Cmd, Fixture, holders, is_root, live_test, pids, port};
 use serde_json::{Map, Value, json};
-
-cases![
-    json_has_every_key_of_the_contract[],
-    json_of_nothing_is_a_whole_document[],
-    ndjson_agrees_with_json[],
-    csv_has_a_row_a_listener_and_holder[],
-    pids_are_ascending_and_unique[Need::Linux],
-    quiet_answers_by_exit_code_alone[],
-    a_saved_document_is_shown_as_it_was[],
-];
 
 const DOCUMENT: [&str; 8] =
     ["schema", "host", "os", "taken_at", "privileged", "complete", "listeners", "gaps"];
@@ -60,6 +50,7 @@ fn must_have(answer: &Answer, value: &Value, keys: &[&str], what: &str) {
     }
 }
 
+#[live_test]
 fn json_has_every_key_of_the_contract() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
@@ -91,6 +82,7 @@ fn json_has_every_key_of_the_contract() {
     }
 }
 
+#[live_test]
 fn json_of_nothing_is_a_whole_document() {
     let answer = Cmd::new([port().to_string()]).answer(1);
     must_have(&answer, &answer.document, &DOCUMENT, "the document");
@@ -107,6 +99,7 @@ fn two_servers() -> (String, [Fixture; 2]) {
     (format!("{one},{other}"), servers)
 }
 
+#[live_test]
 fn ndjson_agrees_with_json() {
     let (target, _servers) = two_servers();
     let answer = Cmd::new([&target]).answer(0);
@@ -138,6 +131,7 @@ fn ndjson_agrees_with_json() {
     output.assert_eq(gaps, lasting.count(), "as many gaps");
 }
 
+#[live_test]
 fn csv_has_a_row_a_listener_and_holder() {
     let (target, _servers) = two_servers();
     let answer = Cmd::new([&target]).answer(0);
@@ -171,6 +165,7 @@ fn csv_has_a_row_a_listener_and_holder() {
     bare.assert_eq(bare.text(), body, "the same rows without their header");
 }
 
+#[live_test(Linux)]
 fn pids_are_ascending_and_unique() {
     let port = port();
     let start = |protocol: &str| {
@@ -187,6 +182,7 @@ fn pids_are_ascending_and_unique() {
     nothing.assert(nothing.stdout.is_empty(), "nothing is printed for a free port");
 }
 
+#[live_test]
 fn quiet_answers_by_exit_code_alone() {
     let [taken, free] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{taken}")]);
@@ -200,6 +196,7 @@ fn quiet_answers_by_exit_code_alone() {
     usage.assert(usage.stdout.is_empty(), "a usage error is not an answer");
 }
 
+#[live_test]
 fn a_saved_document_is_shown_as_it_was() {
     let (target, servers) = two_servers();
     let answer = Cmd::new([&target]).answer(0);

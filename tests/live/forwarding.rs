@@ -1,34 +1,17 @@
 //! Ports that rules of the kernel pass on, whoever made the rules; and what is told to who may not read them.
 
-use crate::support::{Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, pids, until};
-use crate::why_limits::{NFT, nft};
+#![cfg(target_os = "linux")]
+
+use crate::support::{
+    Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, live_test, nft, pids, until,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-cases![
-    rules_of_ones_own_are_followed[Need::Linux, Need::Root, NFT],
-    a_rule_without_a_port_concerns_all[Need::Linux, Need::Root, NFT],
-    what_no_rule_forwards_is_denied[Need::Linux, Need::Root, NFT],
-    sets_and_maps_are_followed[Need::Linux, Need::Root, NFT],
-    rules_by_iptables_are_followed[Need::Linux, Need::Root, NFT, Need::Program("iptables-nft")],
-    rules_of_the_older_iptables_are_a_gap[Need::Linux, Need::Root, LEGACY],
-    a_rule_comes_before_a_listener[Need::Linux, Need::Root, NFT],
-    an_ordinary_user_is_told_what_cannot_be_ruled_out[
-        Need::Linux,
-        Need::Root,
-        Need::Docker,
-        Need::Program("dockerd"),
-        Need::Program("iptables"),
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-    an_ordinary_machine_keeps_its_answers[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-];
-
 /// The older iptables, with a kernel that has its tables.
 const LEGACY: Need =
-    Need::Success("iptables-legacy", &["unshare", "--net", "iptables-legacy", "-t", "nat", "-S"]);
+    Need::Probe("iptables-legacy", &["unshare", "--net", "iptables-legacy", "-t", "nat", "-S"]);
 
 /// An address of the namespace that is not loopback.
 const ADDRESS: &str = "192.0.2.1";
@@ -62,6 +45,7 @@ fn not_forwarded(target: &str) {
     why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
 }
 
+#[live_test(Root, NFT)]
 fn rules_of_ones_own_are_followed() {
     in_new_netns(|| {
         prepare(
@@ -112,6 +96,7 @@ fn rules_of_ones_own_are_followed() {
 }
 
 /// A rule that asks for something else than the port concerns every port, under a condition.
+#[live_test(Root, NFT)]
 fn a_rule_without_a_port_concerns_all() {
     in_new_netns(|| {
         prepare(
@@ -126,6 +111,7 @@ fn a_rule_without_a_port_concerns_all() {
     });
 }
 
+#[live_test(Root, NFT)]
 fn what_no_rule_forwards_is_denied() {
     in_new_netns(|| {
         prepare(
@@ -150,6 +136,7 @@ fn what_no_rule_forwards_is_denied() {
     });
 }
 
+#[live_test(Root, NFT)]
 fn sets_and_maps_are_followed() {
     in_new_netns(|| {
         prepare(
@@ -190,6 +177,7 @@ fn iptables(program: &str, words: &str) {
     assert!(status.is_ok_and(|status| status.success()), "{program} {words}");
 }
 
+#[live_test(Root, NFT, Program("iptables-nft"))]
 fn rules_by_iptables_are_followed() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
@@ -215,6 +203,7 @@ fn rules_by_iptables_are_followed() {
     });
 }
 
+#[live_test(Root, LEGACY)]
 fn rules_of_the_older_iptables_are_a_gap() {
     in_new_netns(|| {
         // Nothing makes the table just by being looked for.
@@ -230,6 +219,7 @@ fn rules_of_the_older_iptables_are_a_gap() {
     });
 }
 
+#[live_test(Root, NFT)]
 fn a_rule_comes_before_a_listener() {
     in_new_netns(|| {
         prepare(
@@ -248,6 +238,7 @@ fn a_rule_comes_before_a_listener() {
 }
 
 /// Without rules and containers nothing is hedged, also where a network card is one end of a link.
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn an_ordinary_machine_keeps_its_answers() {
     in_new_netns(|| {
         ip("link add eth0 type veth peer name eth1");
@@ -260,6 +251,7 @@ fn an_ordinary_machine_keeps_its_answers() {
     });
 }
 
+#[live_test(Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));

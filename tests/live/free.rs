@@ -1,31 +1,14 @@
 //! `free`: the plan, its carrying out, and the proof. Who does not end at once, or comes back, is in
 //! `free_endings`; what it refuses in `free_refuses`, what it asks on a terminal in `free_asks`.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Answer, Cmd, Fixture, Need, Output, Steps, listen_without_reuse, port, start_on_one_port, until,
+    Answer, Cmd, Fixture, Output, Steps, listen_without_reuse, live_test, port, start_on_one_port, until,
 };
 use crate::unprivileged::Cgroup;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
-
-cases![
-    a_port_nobody_holds_is_free[Need::Linux],
-    a_dry_run_does_nothing[Need::Linux],
-    a_dry_run_is_no_outcome[Need::Linux],
-    a_forked_server_is_ended_whole[Need::Linux],
-    every_listener_of_the_port_is_ended[Need::Linux, Need::Ipv6],
-    only_what_was_asked_about_is_ended[Need::Linux],
-    a_socket_that_never_listened_is_freed[Need::Linux, Need::Kernel(6, 8)],
-    udp_is_freed_by_name_alone[Need::Linux],
-    clients_are_never_ended[Need::Linux],
-    a_unit_is_stopped_by_its_manager[Need::Linux, Need::Root, Need::Cgroup],
-    a_container_is_stopped_by_its_runtime[Need::Linux, Need::Root, Need::Cgroup],
-    several_ports_are_freed_at_once[Need::Linux],
-    several_ports_are_one_document[Need::Linux],
-    a_connection_from_the_port_is_left_alone[Need::Linux],
-    what_lingers_is_not_called_free[Need::Linux],
-    durations_that_cannot_be_meant_are_refused[],
-];
 
 /// A process is there and has not ended; one that ended and was not waited for does not run.
 pub(crate) fn runs(pid: u32) -> bool {
@@ -80,6 +63,7 @@ pub(crate) fn must_still_hold(output: &Output, servers: &[&Fixture]) {
     }
 }
 
+#[live_test(Linux)]
 fn a_port_nobody_holds_is_free() {
     let port = port();
     for arguments in [vec![], vec!["--yes"], vec!["--dry-run"], vec!["--force", "--yes"]] {
@@ -93,6 +77,7 @@ fn a_port_nobody_holds_is_free() {
     output.assert(output.text().contains("free"), "it says so");
 }
 
+#[live_test(Linux)]
 fn a_dry_run_does_nothing() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let target = server.port().to_string();
@@ -113,6 +98,7 @@ fn a_dry_run_does_nothing() {
     done.output.assert_eq(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
 }
 
+#[live_test(Linux)]
 fn a_dry_run_is_no_outcome() {
     // A connection has the port, and there is nobody to end.
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -130,6 +116,7 @@ fn a_dry_run_is_no_outcome() {
     }
 }
 
+#[live_test(Linux)]
 fn a_forked_server_is_ended_whole() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
@@ -145,6 +132,7 @@ fn a_forked_server_is_ended_whole() {
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
+#[live_test(Linux, Ipv6)]
 fn every_listener_of_the_port_is_ended() {
     let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
     let (port, servers) = start_on_one_port(|port| {
@@ -154,6 +142,7 @@ fn every_listener_of_the_port_is_ended() {
     must_be_free(&output, port, &servers.map(|server| server.pid()));
 }
 
+#[live_test(Linux)]
 fn only_what_was_asked_about_is_ended() {
     let (port, [first, second]) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]))
@@ -164,6 +153,7 @@ fn only_what_was_asked_about_is_ended() {
     must_still_hold(&answer.output, &[&second]);
 }
 
+#[live_test(Linux, Kernel(6, 8))]
 fn a_socket_that_never_listened_is_freed() {
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port()), "fork=1".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
@@ -171,6 +161,7 @@ fn a_socket_that_never_listened_is_freed() {
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
+#[live_test(Linux)]
 fn udp_is_freed_by_name_alone() {
     let (port, [tcp, udp]) = start_on_one_port(|port| {
         ["tcp", "udp"].map(|protocol| Steps::new([format!("{protocol}=127.0.0.1:{port}")]))
@@ -188,6 +179,7 @@ fn udp_is_freed_by_name_alone() {
     must_be_free(&output, port, &[tcp.pid()]);
 }
 
+#[live_test(Linux)]
 fn clients_are_never_ended() {
     // As servers do it, so that what their connections leave behind is no obstacle.
     let server = ["reuseaddr".to_owned(), format!("tcp=127.0.0.1:{}", port())];
@@ -210,6 +202,7 @@ fn clients_are_never_ended() {
     }
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_unit_is_stopped_by_its_manager() {
     let unit = format!("allears-free-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}"));
@@ -220,6 +213,7 @@ fn a_unit_is_stopped_by_its_manager() {
     drop(server);
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_container_is_stopped_by_its_runtime() {
     let id = format!("{:064x}", u64::from(std::process::id()) | 0xfedc_ba00_0000_0000);
     let cgroup = Cgroup::new(&format!("system.slice/docker-{id}.scope"));
@@ -230,6 +224,7 @@ fn a_container_is_stopped_by_its_runtime() {
     drop(server);
 }
 
+#[live_test(Linux)]
 fn several_ports_are_freed_at_once() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let both = format!("{},{}", servers[0].port(), servers[1].port());
@@ -244,6 +239,7 @@ fn several_ports_are_freed_at_once() {
     }
 }
 
+#[live_test(Linux)]
 fn several_ports_are_one_document() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let both = format!("{},{}", servers[0].port(), servers[1].port());
@@ -257,6 +253,7 @@ fn several_ports_are_one_document() {
     }
 }
 
+#[live_test(Linux)]
 fn a_connection_from_the_port_is_left_alone() {
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let near = port();
@@ -270,6 +267,7 @@ fn a_connection_from_the_port_is_left_alone() {
     }
 }
 
+#[live_test(Linux)]
 fn what_lingers_is_not_called_free() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
@@ -279,6 +277,7 @@ fn what_lingers_is_not_called_free() {
     output.assert(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
 }
 
+#[live_test]
 fn durations_that_cannot_be_meant_are_refused() {
     for duration in ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s"] {
         let output =

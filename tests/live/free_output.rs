@@ -1,23 +1,12 @@
 //! What `free` says of a holder and does with it: its other sockets, signals, many holders, ranges, doubt.
 
+#![cfg(unix)]
+
 use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, folder, in_new_netns, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, folder, in_new_netns, live_test, port};
 use serde_json::{Value, json};
 
-cases![
-    the_other_sockets_of_a_holder_are_named[Need::Linux],
-    a_holder_of_both_protocols_is_not_left_alone[Need::Linux],
-    the_first_signal_is_the_one_that_was_asked_for[Need::Linux],
-    a_stopped_holder_is_explained[Need::Linux],
-    a_holder_that_exits_meanwhile_is_no_failure[Need::Linux],
-    what_cannot_be_told_is_null[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_range_that_nobody_holds_is_a_document[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_dry_run_searches_once_for_a_whole_range[Need::Linux, Need::Root, Need::STRACE, Need::NETWORK_NAMESPACE],
-    more_holders_than_descriptors[Need::Linux, Need::Root, Need::Program("prlimit")],
-    force_spares_who_let_go[Need::Linux],
-    the_question_says_who_it_is[Need::Linux],
-];
-
+#[live_test(Linux)]
 fn the_other_sockets_of_a_holder_are_named() {
     let name = format!("@allears-free-{}", std::process::id());
     let [requested, tcp, udp] = [port(), port(), port()];
@@ -42,6 +31,7 @@ fn the_other_sockets_of_a_holder_are_named() {
     );
 }
 
+#[live_test(Linux)]
 fn a_holder_of_both_protocols_is_not_left_alone() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
@@ -51,6 +41,7 @@ fn a_holder_of_both_protocols_is_not_left_alone() {
     output.assert(!runs(server.pid()), "it has ended");
 }
 
+#[live_test(Linux)]
 fn the_first_signal_is_the_one_that_was_asked_for() {
     // It ignores SIGTERM, so that another one has ended it.
     for option in [&["-9"][..], &["--signal", "INT"], &["--signal=USR1"], &["--signal", "KILL"]] {
@@ -64,6 +55,7 @@ fn the_first_signal_is_the_one_that_was_asked_for() {
     must_still_hold(&output, &[&server]);
 }
 
+#[live_test(Linux)]
 fn a_stopped_holder_is_explained() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
@@ -80,6 +72,7 @@ fn a_stopped_holder_is_explained() {
     must_be_free(&output, server.port(), &[server.pid()]);
 }
 
+#[live_test(Linux)]
 fn a_holder_that_exits_meanwhile_is_no_failure() {
     for run in 0..30_u64 {
         let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -90,6 +83,7 @@ fn a_holder_that_exits_meanwhile_is_no_failure() {
     }
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn what_cannot_be_told_is_null() {
     in_new_netns(|| {
         let alone = Cmd::new(["free", "--json", "80"]).user(Some(NOBODY)).run().code(3);
@@ -104,6 +98,7 @@ fn what_cannot_be_told_is_null() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_range_that_nobody_holds_is_a_document() {
     let first = port();
     let answer = Answer::parse(
@@ -115,6 +110,7 @@ fn a_range_that_nobody_holds_is_a_document() {
     two.output.assert_eq(&two.document["ports"], &json!([]), "nothing is planned");
 }
 
+#[live_test(Linux, Root, STRACE, NETWORK_NAMESPACE)]
 fn a_dry_run_searches_once_for_a_whole_range() {
     let requests = |ports: usize| {
         in_new_netns(|| {
@@ -139,6 +135,7 @@ fn a_dry_run_searches_once_for_a_whole_range() {
     assert!(many < few + 50, "the table is read {few} times for 5 ports and {many} times for 300");
 }
 
+#[live_test(Linux, Root, Program("prlimit"))]
 fn more_holders_than_descriptors() {
     let server =
         Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork=1100".into()]).user(Some(NOBODY)).start();
@@ -154,6 +151,7 @@ fn more_holders_than_descriptors() {
     must_be_free(&done.output, server.port(), &server.family());
 }
 
+#[live_test(Linux)]
 fn force_spares_who_let_go() {
     // One closes the socket and goes on, one never ends.
     let address = format!("tcp=127.0.0.1:{}", port());
@@ -164,6 +162,7 @@ fn force_spares_who_let_go() {
     answer.output.assert(runs(lets_go.pid()), "who let go of the port may finish what it does");
 }
 
+#[live_test(Linux)]
 fn the_question_says_who_it_is() {
     let project = folder().join("free-shop");
     std::fs::create_dir_all(project.join(".git")).expect("make a folder");

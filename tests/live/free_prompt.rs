@@ -1,31 +1,18 @@
 //! `free` on a terminal: it asks, it takes no for an answer, and what happened between the question and the
 //! answer does not make it end the wrong process.
 
+#![cfg(unix)]
+
 use crate::free::{must_still_hold, runs};
-use crate::support::{Cmd, Fixture, Need, port, until};
+use crate::support::{Cmd, Fixture, live_test, port, until};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
-
-cases![
-    it_asks_and_takes_no_for_an_answer[Need::Linux],
-    it_asks_and_does_what_was_said[Need::Linux],
-    it_does_not_ask_where_it_was_told[Need::Linux],
-    an_interrupt_at_the_question_ends_nobody[Need::Linux, Need::Program("setsid")],
-    a_holder_that_ended_meanwhile_counts_as_done[Need::Linux],
-    a_process_in_place_of_a_holder_is_never_touched[
-        Need::Linux,
-        Need::Root,
-        Need::Kernel(6, 14),
-        Need::Program("nsenter"),
-        Need::PID_NAMESPACE
-    ],
-    a_holder_that_came_meanwhile_is_not_ended_unasked[Need::Linux],
-];
 
 fn server() -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()])
 }
 
+#[live_test(Linux)]
 fn it_asks_and_takes_no_for_an_answer() {
     let server = server();
     // No, nothing in particular, the end of input, and something else.
@@ -43,6 +30,7 @@ fn it_asks_and_takes_no_for_an_answer() {
     }
 }
 
+#[live_test(Linux)]
 fn it_asks_and_does_what_was_said() {
     for keys in ["y\n", "yes\n", "Y\n"] {
         let server = server();
@@ -54,6 +42,7 @@ fn it_asks_and_does_what_was_said() {
     }
 }
 
+#[live_test(Linux)]
 fn it_does_not_ask_where_it_was_told() {
     let server = server();
     let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]);
@@ -61,6 +50,7 @@ fn it_does_not_ask_where_it_was_told() {
     output.assert(!server.family().into_iter().any(runs), "all of them have ended");
 }
 
+#[live_test(Linux, Program("setsid"))]
 fn an_interrupt_at_the_question_ends_nobody() {
     let server = server();
     let cmd = Cmd::new(["free".to_owned(), server.port().to_string()]);
@@ -71,6 +61,7 @@ fn an_interrupt_at_the_question_ends_nobody() {
     must_still_hold(&output, &[&server]);
 }
 
+#[live_test(Linux)]
 fn a_holder_that_ended_meanwhile_counts_as_done() {
     let server = server();
     let session =
@@ -84,6 +75,7 @@ fn connects(port: u16) -> Option<()> {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop).ok()
 }
 
+#[live_test(Linux, Root, Kernel(6, 14), Program("nsenter"), PID_NAMESPACE)]
 fn a_process_in_place_of_a_holder_is_never_touched() {
     for options in [&["free"][..], &["free", "--force", "--timeout=300ms"]] {
         let [held, other] = [port(), port()];
@@ -109,6 +101,7 @@ fn a_process_in_place_of_a_holder_is_never_touched() {
     }
 }
 
+#[live_test(Linux)]
 fn a_holder_that_came_meanwhile_is_not_ended_unasked() {
     let server = server();
     let port = server.port();

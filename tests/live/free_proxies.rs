@@ -1,14 +1,10 @@
 //! `free` on processes that stand for others: by name and command line alone, and with a real engine.
 
-use crate::free::{must_still_hold, runs};
-use crate::support::{Cmd, Engine, Fixture, Need, Steps, port, until};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+#![cfg(unix)]
 
-cases![
-    who_stands_for_others_is_refused_by_name[Need::Linux],
-    programs_with_names_like_theirs_are_ended[Need::Linux],
-    a_docker_proxy_is_refused_and_its_container_stopped[Need::Linux, Need::Root, Need::Docker],
-];
+use crate::free::{must_still_hold, runs};
+use crate::support::{Cmd, Engine, Fixture, Steps, live_test, port, until};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 /// A process of this name and command line that listens.
 fn stand_in(name: &str, command: &str) -> Fixture {
@@ -24,6 +20,7 @@ fn stand_in(name: &str, command: &str) -> Fixture {
     .start()
 }
 
+#[live_test(Linux)]
 fn who_stands_for_others_is_refused_by_name() {
     for (name, command) in [
         ("systemd", "/usr/lib/systemd/systemd --user"),
@@ -67,6 +64,7 @@ fn who_stands_for_others_is_refused_by_name() {
     }
 }
 
+#[live_test(Linux)]
 fn programs_with_names_like_theirs_are_ended() {
     for (name, command) in [
         ("node", "node dockerd.js"),
@@ -81,6 +79,7 @@ fn programs_with_names_like_theirs_are_ended() {
     }
 }
 
+#[live_test(Linux, Root, Docker)]
 fn a_docker_proxy_is_refused_and_its_container_stopped() {
     let engine = Engine::host();
     let port = port();

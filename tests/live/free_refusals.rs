@@ -1,36 +1,19 @@
 //! What `free` does not do, and says why: the first process, itself and whoever started it, what others own,
 //! what nobody confirmed. Whatever it refuses, nobody was signalled.
 
-use crate::free::{must_still_hold, runs};
-use crate::support::{Cmd, Fixture, NOBODY, Need, Output, Steps, fixture_program, port, start_on_one_port};
-use crate::unprivileged::nobody_with;
+#![cfg(unix)]
 
-cases![
-    without_a_terminal_it_wants_to_be_told[Need::Linux],
-    a_range_wants_to_be_told_too[Need::Linux],
-    the_first_process_is_never_ended[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::NETWORK_NAMESPACE,
-        Need::PID_NAMESPACE
-    ],
-    whoever_started_it_is_never_ended[Need::Linux],
-    whoever_started_that_is_never_ended[Need::Linux],
-    it_never_ends_itself[Need::Linux],
-    what_roots_process_holds_is_left_to_root[Need::Linux, Need::Root],
-    one_of_several_that_is_out_of_reach_spares_all[Need::Linux, Need::Root],
-    one_of_several_listeners_out_of_reach_spares_all[Need::Linux, Need::Root],
-    one_of_several_ports_out_of_reach_spares_all[Need::Linux, Need::Root],
-    a_holder_seen_and_out_of_reach_spares_all[Need::Linux, Need::Root, Need::Program("setpriv")],
-    a_holder_that_cannot_be_found_is_not_guessed[Need::Linux],
-    targets_without_a_port_are_refused[],
-];
+use crate::free::{must_still_hold, runs};
+use crate::support::{
+    Cmd, Fixture, NOBODY, Output, Steps, fixture_program, live_test, port, start_on_one_port,
+};
+use crate::unprivileged::nobody_with;
 
 fn lowercase(output: &Output) -> String {
     output.both_streams().to_lowercase()
 }
 
+#[live_test(Linux)]
 fn without_a_terminal_it_wants_to_be_told() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
@@ -43,6 +26,7 @@ fn without_a_terminal_it_wants_to_be_told() {
     }
 }
 
+#[live_test(Linux)]
 fn a_range_wants_to_be_told_too() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let ports = servers.each_ref().map(Fixture::port);
@@ -60,6 +44,7 @@ fn a_range_wants_to_be_told_too() {
     }
 }
 
+#[live_test(Linux, Root, Program("nsenter"), NETWORK_NAMESPACE, PID_NAMESPACE)]
 fn the_first_process_is_never_ended() {
     let port = 8080;
     let server = Fixture::start([
@@ -102,14 +87,17 @@ fn must_spare_its_ancestor(script: &str) {
 
 const CLOSED: &str = "3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
 
+#[live_test(Linux)]
 fn whoever_started_it_is_never_ended() {
     must_spare_its_ancestor(&format!("\"$@\" {CLOSED}; exit $?"));
 }
 
+#[live_test(Linux)]
 fn whoever_started_that_is_never_ended() {
     must_spare_its_ancestor(&format!("sh -c '\"$@\"; exit $?' sh \"$@\" {CLOSED}; exit $?"));
 }
 
+#[live_test(Linux)]
 fn it_never_ends_itself() {
     let port = port();
     let fixture = fixture_program();
@@ -139,17 +127,20 @@ fn must_be_left_to_root(target: &str, servers: &[&Fixture]) {
     }
 }
 
+#[live_test(Linux, Root)]
 fn what_roots_process_holds_is_left_to_root() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     must_be_left_to_root(&server.port().to_string(), &[&server]);
 }
 
+#[live_test(Linux, Root)]
 fn one_of_several_that_is_out_of_reach_spares_all() {
     // Root's process shares its listener with one of nobody, who may end the second and not the first.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
     must_be_left_to_root(&server.port().to_string(), &[&server]);
 }
 
+#[live_test(Linux, Root)]
 fn one_of_several_listeners_out_of_reach_spares_all() {
     let (port, [own, roots]) = start_on_one_port(|port| {
         let [own, roots] =
@@ -163,6 +154,7 @@ fn one_of_several_listeners_out_of_reach_spares_all() {
     must_still_hold(&output, &[&roots]);
 }
 
+#[live_test(Linux, Root)]
 fn one_of_several_ports_out_of_reach_spares_all() {
     let own = Steps::new([format!("tcp=127.0.0.1:{}", port())]).user(Some(NOBODY)).start();
     let roots = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -171,6 +163,7 @@ fn one_of_several_ports_out_of_reach_spares_all() {
     must_still_hold(&output, &[&own, &roots]);
 }
 
+#[live_test(Linux, Root, Program("setpriv"))]
 fn a_holder_seen_and_out_of_reach_spares_all() {
     // It may look at every process, and end those of nobody alone.
     let launcher = nobody_with("+sys_ptrace,+dac_read_search");
@@ -188,6 +181,7 @@ fn a_holder_seen_and_out_of_reach_spares_all() {
     }
 }
 
+#[live_test(Linux)]
 fn a_holder_that_cannot_be_found_is_not_guessed() {
     // On its way from the process to itself: no descriptor table has it.
     let port = port();
@@ -197,6 +191,7 @@ fn a_holder_that_cannot_be_found_is_not_guessed() {
     output.assert(runs(server.pid()), "who may have it and was not seen to is spared");
 }
 
+#[live_test]
 fn targets_without_a_port_are_refused() {
     for arguments in [
         &["free"][..],

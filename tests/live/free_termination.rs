@@ -1,23 +1,14 @@
 //! `free` on those that do not simply end: they ignore it, take their time, keep running without the socket,
 //! are stopped, or are started again.
 
+#![cfg(unix)]
+
 use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
-use crate::support::{Cmd, Fixture, Need, pids, port, until};
+use crate::support::{Cmd, Fixture, live_test, pids, port, until};
 use serde_json::json;
 use std::time::Duration;
 
-cases![
-    who_ignores_the_first_signal_still_holds_it[Need::Linux],
-    force_ends_who_ignores_the_first_signal[Need::Linux],
-    who_needs_time_to_end_is_given_it[Need::Linux],
-    the_socket_is_watched_and_not_the_process[Need::Linux],
-    who_was_stopped_is_ended_by_force_alone[Need::Linux],
-    a_process_without_its_main_thread_is_ended[Need::Linux],
-    what_a_ring_keeps_open_is_freed[Need::Linux, Need::IoUring],
-    a_restart_is_noticed[Need::Linux],
-    a_delayed_restart_is_noticed[Need::Linux],
-];
-
+#[live_test(Linux)]
 fn who_ignores_the_first_signal_still_holds_it() {
     let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
@@ -33,6 +24,7 @@ fn who_ignores_the_first_signal_still_holds_it() {
     text.assert(reported.contains("--force"), "what would help is named");
 }
 
+#[live_test(Linux)]
 fn force_ends_who_ignores_the_first_signal() {
     let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", "--force", "--timeout", "300ms", &server.port().to_string()], 0);
@@ -41,6 +33,7 @@ fn force_ends_who_ignores_the_first_signal() {
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
+#[live_test(Linux)]
 fn who_needs_time_to_end_is_given_it() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=1500".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
@@ -48,6 +41,7 @@ fn who_needs_time_to_end_is_given_it() {
     must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
+#[live_test(Linux)]
 fn the_socket_is_watched_and_not_the_process() {
     for options in [&["--yes", "--timeout=50s"][..], &["--yes", "--force", "--timeout=50s"]] {
         let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=close".into()]);
@@ -59,6 +53,7 @@ fn the_socket_is_watched_and_not_the_process() {
     }
 }
 
+#[live_test(Linux)]
 fn who_was_stopped_is_ended_by_force_alone() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let target = server.port().to_string();
@@ -71,6 +66,7 @@ fn who_was_stopped_is_ended_by_force_alone() {
     must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
+#[live_test(Linux)]
 fn a_process_without_its_main_thread_is_ended() {
     // By its state in /proc it looks like one that has ended.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
@@ -79,6 +75,7 @@ fn a_process_without_its_main_thread_is_ended() {
     must_be_free(&answer.output, server.port(), &[]);
 }
 
+#[live_test(Linux, IoUring)]
 fn what_a_ring_keeps_open_is_freed() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "ring".into()]);
     let port = u16::try_from(server.socket(0)["port"].as_u64().unwrap_or_default()).expect("a port");
@@ -102,10 +99,12 @@ fn must_notice_the_restart(delay: &str) {
     output.assert(reported.contains(&after[0].to_string()), &format!("the new holder {} is named", after[0]));
 }
 
+#[live_test(Linux)]
 fn a_restart_is_noticed() {
     must_notice_the_restart("0");
 }
 
+#[live_test(Linux)]
 fn a_delayed_restart_is_noticed() {
     // What systemd waits when nobody says otherwise.
     must_notice_the_restart("100");

@@ -1,16 +1,9 @@
 //! `free` on a server with a wrapper and children: what stays is named, and `--tree` ends the whole and no more.
 
-use crate::free::{freed, must_be_free, runs, steps};
-use crate::support::{Cmd, Fixture, Need, Steps, fixture_program, port};
+#![cfg(unix)]
 
-cases![
-    a_wrapper_stays_and_is_named[Need::Linux],
-    a_tree_ends_the_wrapper_and_nothing_else[Need::Linux],
-    children_that_stay_are_named[Need::Linux],
-    a_shell_that_a_person_types_into_is_no_wrapper[Need::Linux, Need::Program("bash")],
-    a_script_that_started_both_stays[Need::Linux],
-    a_tree_with_somebody_out_of_reach_is_refused[Need::Linux, Need::Root],
-];
+use crate::free::{freed, must_be_free, runs, steps};
+use crate::support::{Cmd, Fixture, Steps, fixture_program, live_test, port};
 
 /// A server that a shell waits for, and the shell.
 fn wrapped() -> (Fixture, u32) {
@@ -26,6 +19,7 @@ fn parent(pid: u32) -> u32 {
     fields.split(' ').nth(1).and_then(|parent| parent.parse().ok()).expect("a parent")
 }
 
+#[live_test(Linux)]
 fn a_wrapper_stays_and_is_named() {
     let (server, wrapper) = wrapped();
     let target = server.port().to_string();
@@ -37,6 +31,7 @@ fn a_wrapper_stays_and_is_named() {
     must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
+#[live_test(Linux)]
 fn a_tree_ends_the_wrapper_and_nothing_else() {
     let (server, wrapper) = wrapped();
     // Of the same parent, session and process group.
@@ -47,6 +42,7 @@ fn a_tree_ends_the_wrapper_and_nothing_else() {
     answer.output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
 }
 
+#[live_test(Linux)]
 fn children_that_stay_are_named() {
     let server = Fixture::start([
         format!("tcp=127.0.0.1:{}", port()),
@@ -66,6 +62,7 @@ fn children_that_stay_are_named() {
     answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the holder alone");
 }
 
+#[live_test(Linux, Program("bash"))]
 fn a_shell_that_a_person_types_into_is_no_wrapper() {
     // What editors start in their terminals; the commands come by a pipe here.
     let folder = crate::support::folder().join("free-init-file");
@@ -82,6 +79,7 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
     answer.output.assert(!steps(&answer, "plan").contains(&shell), "not the shell");
 }
 
+#[live_test(Linux)]
 fn a_script_that_started_both_stays() {
     let (other, others_wrapper) = wrapped();
     let own = port();
@@ -96,6 +94,7 @@ fn a_script_that_started_both_stays() {
     output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
 }
 
+#[live_test(Linux, Root)]
 fn a_tree_with_somebody_out_of_reach_is_refused() {
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork-as=65533".into()]).start();
     let target = server.port().to_string();

@@ -1,17 +1,10 @@
 //! Sockets that no process's own descriptor table shows: in a thread's table, in a ring, in a message,
 //! in the kernel. The listener is always shown, and its holder is found or said to be unseen.
 
-use crate::support::{Answer, Cmd, Fixture, Need, holders, pids, port, until};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    a_thread_that_outlived_the_main_one_is_found[Need::Linux],
-    a_thread_with_its_own_table_is_found[Need::Linux],
-    a_fixed_file_of_a_ring_is_not_nothing[Need::Linux, Need::IoUring],
-    a_socket_in_flight_is_said_to_be[Need::Linux],
-    a_bound_socket_that_never_listened_is_shown_with_all[Need::Linux, Need::Kernel(6, 8)],
-    a_kernel_socket_is_the_kernels[Need::Linux, Need::Root, Need::Program("nsenter"), Need::VXLAN],
-];
+use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port, until};
+use serde_json::{Value, json};
 
 /// Whether something else in this look may not be read, so that nothing can be concluded by elimination.
 fn something_was_refused(answer: &Answer) -> bool {
@@ -30,12 +23,14 @@ fn named_by_its_process(server: &Fixture, target: &str) {
     output.assert_eq(output.text(), format!("{}\n", server.pid()).as_str(), "--pids");
 }
 
+#[live_test(Linux)]
 fn a_thread_that_outlived_the_main_one_is_found() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "leave-main".into()]);
     named_by_its_process(&server, &format!("tcp/{port}"));
 }
 
+#[live_test(Linux)]
 fn a_thread_with_its_own_table_is_found() {
     let port = port();
     let server = Fixture::start([format!("own-table=127.0.0.1:{port}")]);
@@ -50,6 +45,7 @@ fn unseen(answer: &Answer) -> &Value {
     &listener["unseen"]
 }
 
+#[live_test(Linux, IoUring)]
 fn a_fixed_file_of_a_ring_is_not_nothing() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring".into()]);
@@ -66,6 +62,7 @@ fn a_fixed_file_of_a_ring_is_not_nothing() {
     card.assert(!card.text().contains("nothing listens"), "it does not deny what it could not see");
 }
 
+#[live_test(Linux)]
 fn a_socket_in_flight_is_said_to_be() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
@@ -82,6 +79,7 @@ fn a_socket_in_flight_is_said_to_be() {
     pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
 }
 
+#[live_test(Linux, Root, Program("nsenter"), VXLAN)]
 fn a_kernel_socket_is_the_kernels() {
     let steps = [
         "namespace=net",
@@ -103,6 +101,7 @@ fn a_kernel_socket_is_the_kernels() {
     beside.output.assert_eq(pids(beside.only()), vec![inside.pid()], "a process's socket beside it");
 }
 
+#[live_test(Linux, Kernel(6, 8))]
 fn a_bound_socket_that_never_listened_is_shown_with_all() {
     let port = port();
     let server = Fixture::start([format!("bound=127.0.0.1:{port}")]);

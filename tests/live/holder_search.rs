@@ -1,28 +1,10 @@
 //! The two searches for holders: a walk through /proc and a BPF iterator in the kernel. What both can see they tell
 //! alike; where one may not be had, that is said, and the other answers.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, holders, pids, port, until};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    both_searches_tell_the_same[Need::Linux, Need::BPF_ITERATOR],
-    both_searches_tell_the_same_of_many_files[Need::Linux, Need::BPF_ITERATOR],
-    both_searches_see_tables_of_single_threads[Need::Linux, Need::BPF_ITERATOR],
-    both_searches_see_what_is_in_no_table[Need::Linux, Need::BPF_ITERATOR, Need::IoUring],
-    both_searches_see_other_namespaces[Need::Linux, Need::BPF_ITERATOR, Need::NETWORK_NAMESPACE, Need::PID_NAMESPACE],
-    the_iterator_never_lends_a_name[Need::Linux, Need::BPF_ITERATOR],
-    a_name_that_changes_meanwhile_is_one_of_its_own[Need::Linux, Need::BPF_ITERATOR],
-    an_iterator_that_may_not_be_had_is_refused[Need::Linux, Need::Root],
-    an_iterator_is_of_no_use_in_a_time_namespace[Need::Linux, Need::BPF_ITERATOR, Need::TIME_NAMESPACE],
-    an_iterator_is_of_no_use_in_a_pid_namespace[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::PID_NAMESPACE
-    ],
-    nothing_stays_in_the_kernel[Need::Linux, Need::BPF_ITERATOR, Need::STRACE],
-    which_search_answered_is_said_when_asked_for[Need::Linux, Need::BPF_ITERATOR],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, holders, live_test, pids, port, until};
+use serde_json::json;
 
 /// What is asked, by each search.
 #[track_caller]
@@ -44,6 +26,7 @@ fn must_be_the_same(arguments: &[&str], wanted: Vec<u32>) -> Answer {
     bpf
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn both_searches_tell_the_same() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into(), "fork=3".into()]);
@@ -58,6 +41,7 @@ fn both_searches_tell_the_same() {
     must_be_the_same(&[&path], vec![server.pid()]);
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn both_searches_tell_the_same_of_many_files() {
     // So many that the kernel's look is shared among threads.
     let _crowd = [(); 4].map(|()| Fixture::start(["idle=14000"]));
@@ -74,6 +58,7 @@ fn both_searches_tell_the_same_of_many_files() {
     }
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn both_searches_see_tables_of_single_threads() {
     let [one, other] = [port(), port()];
     let server = Fixture::start([format!("own-table=127.0.0.1:{one}")]);
@@ -82,6 +67,7 @@ fn both_searches_see_tables_of_single_threads() {
     must_be_the_same(&[&format!("tcp/{other}")], vec![server.pid()]);
 }
 
+#[live_test(Linux, BPF_ITERATOR, IoUring)]
 fn both_searches_see_what_is_in_no_table() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring".to_owned()]);
@@ -97,6 +83,7 @@ fn both_searches_see_what_is_in_no_table() {
     until(alike).expect("both tell that it is in flight, and the same candidates");
 }
 
+#[live_test(Linux, BPF_ITERATOR, NETWORK_NAMESPACE, PID_NAMESPACE)]
 fn both_searches_see_other_namespaces() {
     let port = port();
     let steps = ["namespace=net,pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
@@ -107,6 +94,7 @@ fn both_searches_see_other_namespaces() {
     bpf.output.assert(pids(bpf.only()).contains(&server.pid()), "the one that was started");
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn the_iterator_never_lends_a_name() {
     let port = port();
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=2".into()]);
@@ -131,6 +119,7 @@ fn the_iterator_never_lends_a_name() {
     }
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn a_name_that_changes_meanwhile_is_one_of_its_own() {
     let port = port();
     let server =
@@ -150,6 +139,7 @@ fn a_name_that_changes_meanwhile_is_one_of_its_own() {
     assert!(names.len() > 1, "it was never seen under a second name");
 }
 
+#[live_test(Linux, Root)]
 fn an_iterator_that_may_not_be_had_is_refused() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -168,6 +158,7 @@ fn an_iterator_that_may_not_be_had_is_refused() {
     Cmd::new(["--holders", "bpf", &target]).through(through).run().code(3);
 }
 
+#[live_test(Linux, BPF_ITERATOR, TIME_NAMESPACE)]
 fn an_iterator_is_of_no_use_in_a_time_namespace() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -179,6 +170,7 @@ fn an_iterator_is_of_no_use_in_a_time_namespace() {
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders by the walk");
 }
 
+#[live_test(Linux, Root, Program("nsenter"), PID_NAMESPACE)]
 fn an_iterator_is_of_no_use_in_a_pid_namespace() {
     let port = port();
     let server = Fixture::start(["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}")]);
@@ -190,6 +182,7 @@ fn an_iterator_is_of_no_use_in_a_pid_namespace() {
     answer.output.assert_eq(pids(answer.only()), vec![1], "the holder, by its pid there");
 }
 
+#[live_test(Linux, BPF_ITERATOR, STRACE)]
 fn nothing_stays_in_the_kernel() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -212,6 +205,7 @@ fn nothing_stays_in_the_kernel() {
     output.assert(calls.contains("BPF_PROG_TYPE_TRACING"), "the only kind of program there is");
 }
 
+#[live_test(Linux, BPF_ITERATOR)]
 fn which_search_answered_is_said_when_asked_for() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

@@ -1,23 +1,12 @@
 //! Who holds a socket: every process that has it open, each once, and nobody else.
 //! What comes and goes meanwhile is in `churn`.
 
-use crate::support::{Cmd, Fixture, Need, Steps, holders, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, Steps, holders, live_test, pids, port};
 use serde_json::json;
 
-cases![
-    forked_workers_share_one_listener[Need::Linux],
-    processes_that_share_a_port_are_listeners_of_their_own[Need::Linux],
-    one_holder_has_all_its_descriptors_of_a_socket[Need::Linux],
-    a_holder_is_told_whole[Need::Linux],
-    parents_are_told_when_asked_for[Need::Linux],
-    connected_clients_are_never_holders[Need::Linux],
-    a_child_left_with_a_connection_is_no_holder[Need::Linux],
-    a_connected_udp_client_is_no_listener[Need::Linux],
-    an_unconnected_udp_socket_is_a_listener[Need::Linux, Need::Ipv6],
-    two_looks_give_the_same_listeners[Need::Linux],
-    only_what_a_process_holds_is_listed_by_its_pid[Need::Linux],
-];
-
+#[live_test(Linux)]
 fn forked_workers_share_one_listener() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=3".into()]);
@@ -44,6 +33,7 @@ fn forked_workers_share_one_listener() {
     }
 }
 
+#[live_test(Linux)]
 fn processes_that_share_a_port_are_listeners_of_their_own() {
     let port = port();
     let start = || Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
@@ -62,6 +52,7 @@ fn processes_that_share_a_port_are_listeners_of_their_own() {
         .assert(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
 }
 
+#[live_test(Linux)]
 fn one_holder_has_all_its_descriptors_of_a_socket() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into()]);
@@ -74,6 +65,7 @@ fn one_holder_has_all_its_descriptors_of_a_socket() {
     answer.output.assert_eq(&holder["descriptors"], reported, "descriptors, ascending");
 }
 
+#[live_test(Linux)]
 fn a_holder_is_told_whole() {
     let port = port();
     let folder = std::env::temp_dir().canonicalize().expect("a folder for temporary files");
@@ -114,6 +106,7 @@ fn a_holder_is_told_whole() {
     answer.output.assert_eq(&listener["address"], &json!("127.0.0.1"), "address");
 }
 
+#[live_test(Linux)]
 fn parents_are_told_when_asked_for() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
@@ -129,6 +122,7 @@ fn parents_are_told_when_asked_for() {
     answer.output.assert_eq(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
 }
 
+#[live_test(Linux)]
 fn connected_clients_are_never_holders() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -150,6 +144,7 @@ fn connected_clients_are_never_holders() {
     requested.assert_eq(requested.status.code(), Some(1), "a client holds no listener");
 }
 
+#[live_test(Linux)]
 fn a_child_left_with_a_connection_is_no_holder() {
     let port = port();
     // The client connects while the server is between its steps, so it comes out of the same process.
@@ -165,6 +160,7 @@ fn a_child_left_with_a_connection_is_no_holder() {
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders, without the child");
 }
 
+#[live_test(Linux)]
 fn a_connected_udp_client_is_no_listener() {
     let (local, remote) = (port(), port());
     let resolver = Fixture::start([format!("udp=127.0.0.1:{remote}")]);
@@ -182,6 +178,7 @@ fn a_connected_udp_client_is_no_listener() {
     every.output.assert_eq(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
 }
 
+#[live_test(Linux, Ipv6)]
 fn an_unconnected_udp_socket_is_a_listener() {
     let port = port();
     let server = Fixture::start([
@@ -204,6 +201,7 @@ fn an_unconnected_udp_socket_is_a_listener() {
     both.output.assert_eq(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
 }
 
+#[live_test(Linux)]
 fn two_looks_give_the_same_listeners() {
     let port = port();
     let start = || {
@@ -217,6 +215,7 @@ fn two_looks_give_the_same_listeners() {
     }
 }
 
+#[live_test(Linux)]
 fn only_what_a_process_holds_is_listed_by_its_pid() {
     let [one, other] = [port(), port()];
     let server = Steps::new([format!("tcp=127.0.0.1:{one}")]).start();

@@ -1,24 +1,10 @@
 //! Listeners that are in no descriptor table: a thread waits on them in a system call, a ring or a mapping has them.
 //! Their process is named as a candidate, with what tells so; nobody says that the kernel has them.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, port, until};
-use serde_json::{Value, json};
+#![cfg(target_os = "linux")]
 
-cases![
-    a_thread_in_a_call_keeps_its_socket[Need::Linux],
-    a_thread_in_a_call_keeps_its_datagram_socket[Need::Linux],
-    a_number_that_leads_elsewhere_by_now_hides_nothing[Need::Linux],
-    epoll_keeps_nothing[Need::Linux],
-    an_accept_under_way_in_a_ring_is_named[Need::Linux, Need::IoUring],
-    a_ring_without_a_descriptor_is_named[Need::Linux, Need::IoUring, Need::Kernel(5, 18)],
-    a_process_that_shares_the_table_is_named[Need::Linux],
-    a_mapping_is_named[Need::Linux],
-    why_and_free_name_the_same[Need::Linux],
-    a_message_for_another_user_explains_nothing[Need::Linux, Need::Root, Need::IoUring],
-    a_message_is_told_alike_everywhere[Need::Linux],
-    a_user_sees_its_own[Need::Linux, Need::Root],
-    a_zombie_is_no_candidate[Need::Linux, Need::Root],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, port, until};
+use serde_json::{Value, json};
 
 /// The pids of those who may have it for this reason.
 fn candidates(unseen: &Value, evidence: &str) -> Vec<u64> {
@@ -38,6 +24,7 @@ fn must_be_named(answer: &Answer, server: &Fixture, evidence: &str) {
     answer.output.assert(first != "user", "what holds sockets unseen comes before those who may not be read");
 }
 
+#[live_test]
 fn a_thread_in_a_call_keeps_its_socket() {
     for call in ["accept", "poll", "select"] {
         let port = port();
@@ -55,6 +42,7 @@ fn a_thread_in_a_call_keeps_its_socket() {
     pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
 }
 
+#[live_test]
 fn a_thread_in_a_call_keeps_its_datagram_socket() {
     for (call, named) in
         [("recv", "recv"), ("recvfrom", "recv"), ("recvmsg", "recv"), ("read", "recv"), ("poll", "poll")]
@@ -66,6 +54,7 @@ fn a_thread_in_a_call_keeps_its_datagram_socket() {
     }
 }
 
+#[live_test]
 fn a_number_that_leads_elsewhere_by_now_hides_nothing() {
     for other in ["reuse-number".to_owned(), "udp=127.0.0.1:0".to_owned()] {
         let port = port();
@@ -75,6 +64,7 @@ fn a_number_that_leads_elsewhere_by_now_hides_nothing() {
     }
 }
 
+#[live_test]
 fn epoll_keeps_nothing() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "wait-in=epoll".to_owned()]);
@@ -82,12 +72,14 @@ fn epoll_keeps_nothing() {
     output.assert(output.text().contains("nothing listens"), "the socket went with its descriptor");
 }
 
+#[live_test(IoUring)]
 fn an_accept_under_way_in_a_ring_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept".to_owned()]);
     must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "io-uring");
 }
 
+#[live_test(IoUring, Kernel(5, 18))]
 fn a_ring_without_a_descriptor_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept=registered".to_owned()]);
@@ -97,6 +89,7 @@ fn a_ring_without_a_descriptor_is_named() {
     answer.output.assert(candidates(unseen, "io-uring").contains(&server.pid().into()), "the ring's process");
 }
 
+#[live_test]
 fn a_process_that_shares_the_table_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "share-table".to_owned()]);
@@ -108,6 +101,7 @@ fn a_process_that_shares_the_table_is_named() {
     answer.output.assert(!found.contains(&server.pid().into()), "not its parent, which waits for nothing");
 }
 
+#[live_test]
 fn a_mapping_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "map".to_owned()]);
@@ -121,6 +115,7 @@ fn a_mapping_is_named() {
     );
 }
 
+#[live_test]
 fn why_and_free_name_the_same() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()]);
@@ -143,6 +138,7 @@ fn why_and_free_name_the_same() {
 }
 
 /// A ring of root's has the socket, and descriptors wait for a process of another user.
+#[live_test(Root, IoUring)]
 fn a_message_for_another_user_explains_nothing() {
     let [port, other] = [port(), port()];
     let steps = [format!("tcp=127.0.0.1:{other}"), "in-flight".to_owned()];
@@ -155,6 +151,7 @@ fn a_message_for_another_user_explains_nothing() {
     answer.output.assert(!receivers.contains(&sender.pid().into()), "that message cannot hold it");
 }
 
+#[live_test]
 fn a_message_is_told_alike_everywhere() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
@@ -179,6 +176,7 @@ fn a_message_is_told_alike_everywhere() {
 }
 
 /// A process that was not waited for is of the socket's user, and holds nothing.
+#[live_test(Root)]
 fn a_zombie_is_no_candidate() {
     const SOMEBODY: u32 = 4321;
     let port = port();
@@ -198,6 +196,7 @@ fn a_zombie_is_no_candidate() {
 }
 
 /// Somebody who may not read what other users' threads do.
+#[live_test(Root)]
 fn a_user_sees_its_own() {
     let port = port();
     let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()];

@@ -1,17 +1,12 @@
 //! `watch` under job control: a shell in a real terminal stops and continues it.
 
-use crate::support::{Fixture, Need, folder, port, program};
+#![cfg(unix)]
+
+use crate::support::{Fixture, folder, live_test, port, program};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-cases![
-    ctrl_z_stops_it_and_fg_draws_it_again[Need::Program("tmux"), Need::Program("bash")],
-    a_stop_from_elsewhere_gives_the_terminal_back[Need::Program("tmux"), Need::Program("bash")],
-    it_takes_the_terminal_again_after_a_stop_without_notice[Need::Program("tmux"), Need::Program("bash")],
-    every_end_gives_the_terminal_back[Need::Program("tmux"), Need::Program("bash")],
-];
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
@@ -114,6 +109,7 @@ fn server(port: u16) -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{port}")])
 }
 
+#[live_test(Program("tmux"), Program("bash"))]
 fn ctrl_z_stops_it_and_fg_draws_it_again() {
     let (shell, place) = (Shell::new(), port());
     let there = server(place);
@@ -136,6 +132,7 @@ fn ctrl_z_stops_it_and_fg_draws_it_again() {
     shell.ends_by_its_key();
 }
 
+#[live_test(Program("tmux"), Program("bash"))]
 fn a_stop_from_elsewhere_gives_the_terminal_back() {
     let shell = Shell::new();
     shell.watch(port());
@@ -146,6 +143,7 @@ fn a_stop_from_elsewhere_gives_the_terminal_back() {
     shell.ends_by_its_key();
 }
 
+#[live_test(Program("tmux"), Program("bash"))]
 fn it_takes_the_terminal_again_after_a_stop_without_notice() {
     let shell = Shell::new();
     shell.watch(port());
@@ -158,6 +156,7 @@ fn it_takes_the_terminal_again_after_a_stop_without_notice() {
     shell.ends_by_its_key();
 }
 
+#[live_test(Program("tmux"), Program("bash"))]
 fn every_end_gives_the_terminal_back() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let shell = Shell::new();

@@ -1,42 +1,13 @@
 //! Sockets that the kernel opened for something of its own: what it is, and what closes them. What this machine's kernel
 //! lacks is skipped.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, holders};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, holders, live_test};
 use serde_json::{Value, json};
 
-cases![
-    a_tunnel_is_named_and_what_closes_it[Need::Linux, Need::Root, Need::Program("nsenter"), Need::VXLAN],
-    tunnels_that_share_a_socket_are_all_named[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::VXLAN
-    ],
-    anybody_is_told_of_a_tunnel[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::VXLAN
-    ],
-    a_process_beside_a_tunnel_is_no_part_of_the_kernel[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::VXLAN
-    ],
-    a_tunnel_that_was_moved_is_found_where_it_is[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::VXLAN
-    ],
-    an_endpoint_of_mptcp_is_named[Need::Linux, Need::Root, Need::Program("nsenter"), MPTCP_ENDPOINTS],
-];
-
 /// A path manager that listens for its endpoints.
-const MPTCP_ENDPOINTS: Need = Need::Success(
+const MPTCP_ENDPOINTS: Need = Need::Probe(
     "MPTCP endpoints",
     &["unshare", "--net", "ip", "mptcp", "endpoint", "add", "127.0.0.1", "signal", "port", "7777"],
 );
@@ -84,6 +55,7 @@ fn must_say(said: &str, words: &str) {
     assert!(said.contains(words), "{words:?} is not in {said}");
 }
 
+#[live_test(Linux, Root, Program("nsenter"), VXLAN)]
 fn a_tunnel_is_named_and_what_closes_it() {
     let inside = Fixture::start([
         "namespace=net",
@@ -113,6 +85,7 @@ fn a_tunnel_is_named_and_what_closes_it() {
     Cmd::new(["udp/4789"]).inside(pid, ["net"]).run().code(1);
 }
 
+#[live_test(Linux, Root, Program("nsenter"), VXLAN)]
 fn tunnels_that_share_a_socket_are_all_named() {
     let inside = Fixture::start([
         "namespace=net",
@@ -135,6 +108,7 @@ fn tunnels_that_share_a_socket_are_all_named() {
     );
 }
 
+#[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
 fn anybody_is_told_of_a_tunnel() {
     let inside = Fixture::start([
         "namespace=net",
@@ -146,6 +120,7 @@ fn anybody_is_told_of_a_tunnel() {
     answer.output.assert_eq(answer.listeners().len(), 2, "a socket in each family");
 }
 
+#[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
 fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
     // The link is down, and the port a process's; then it is up, with a socket of IPv4 alone.
     let inside = Fixture::start([
@@ -170,6 +145,7 @@ fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
 }
 
 /// The socket stays in the namespace that the interface was made in.
+#[live_test(Linux, Root, Program("nsenter"), VXLAN)]
 fn a_tunnel_that_was_moved_is_found_where_it_is() {
     let before = Fixture::start(["namespace=net", "run=ip link add vx0 type vxlan id 42 dstport 4789"]);
     let after = Fixture::start(["namespace=net", "udp=127.0.0.1:4790"]);
@@ -188,6 +164,7 @@ fn a_tunnel_that_was_moved_is_found_where_it_is() {
     Cmd::new(["udp/4789"]).inside(after.pid(), ["net"]).run().code(1);
 }
 
+#[live_test(Linux, Root, Program("nsenter"), MPTCP_ENDPOINTS)]
 fn an_endpoint_of_mptcp_is_named() {
     let inside = Fixture::start([
         "namespace=net",

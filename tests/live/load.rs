@@ -1,19 +1,11 @@
 //! Much to look at, things that never answer, and a machine that does not stand still.
 
-use crate::support::{Cmd, Fixture, Need, holders, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, holders, live_test, pids, port};
 use serde_json::json;
 
-cases![
-    a_descriptor_on_a_hung_file_system_is_no_trap[
-        Need::Linux,
-        Need::Root,
-        Need::Program("nsenter"),
-        Need::Fuse
-    ],
-    hundreds_of_listeners_among_thousands_of_descriptors[Need::Linux],
-    listeners_that_come_and_go_by_the_thousand[Need::Linux],
-];
-
+#[live_test(Linux, Root, Program("nsenter"), Fuse)]
 fn a_descriptor_on_a_hung_file_system_is_no_trap() {
     let port = port();
     let hung = crate::support::folder().join(format!("hung-{port}"));
@@ -32,6 +24,7 @@ fn a_descriptor_on_a_hung_file_system_is_no_trap() {
     answer.output.assert_eq(&holder["directory"], &json!(folder), "directory, which is read and not asked");
 }
 
+#[live_test(Linux)]
 fn hundreds_of_listeners_among_thousands_of_descriptors() {
     let port = port();
     let steps = |idle: u16| vec!["many=250".to_owned(), format!("idle={idle}")];
@@ -57,6 +50,7 @@ fn hundreds_of_listeners_among_thousands_of_descriptors() {
     requested.output.assert_eq(requested.listeners().len(), 1, "its connections are not listeners");
 }
 
+#[live_test(Linux)]
 fn listeners_that_come_and_go_by_the_thousand() {
     let port = port();
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

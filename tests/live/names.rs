@@ -1,34 +1,13 @@
 //! Names and command lines are a stranger's text: found whatever they hold, inert where a person reads
 //! them, whole where a script does.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Cmd, Fixture, Need, Output, Steps, control_character, copy_of, decode_base64, fixture_program, pids,
+    Cmd, Fixture, Output, Steps, control_character, copy_of, decode_base64, fixture_program, live_test, pids,
     port, without_styles,
 };
 use serde_json::{Value, json};
-
-cases![
-    a_name_with_newline_and_escape_is_found_and_inert[Need::Linux],
-    a_name_with_an_open_parenthesis_is_found[Need::Linux],
-    an_empty_name_is_found[Need::Linux],
-    a_name_of_broken_utf8_keeps_its_bytes[Need::Linux],
-    a_long_name_is_whole[Need::Linux],
-    a_long_name_is_whole_without_its_command_line[Need::Linux],
-    a_name_set_by_the_process_is_kept[Need::Linux],
-    a_name_of_a_thread_gives_way_to_the_program[Need::Linux],
-    a_parent_is_known_by_its_program[Need::Linux],
-    a_title_with_slashes_is_not_cut[Need::Linux],
-    ssh_is_known_by_what_it_forwards[Need::Linux],
-    equal_sockets_of_one_program_share_a_row[Need::Linux],
-    equal_sockets_of_its_workers_share_a_row[Need::Linux],
-    equal_sockets_of_two_programs_do_not[Need::Linux],
-    a_rewritten_command_line_is_told_as_it_is[Need::Linux],
-    a_process_without_command_line_is_found[Need::Linux],
-    a_command_line_of_nothing_but_nul_is_bounded[Need::Linux],
-    a_command_line_of_megabytes_is_bounded[Need::Linux],
-    a_command_line_with_terminal_commands_is_inert[Need::Linux],
-    a_command_line_of_broken_utf8_keeps_its_bytes[Need::Linux],
-];
 
 /// A listener under this name, beside an ordinary one.
 struct Named {
@@ -83,21 +62,25 @@ fn must_be_inert(output: &Output, text: &str) {
     output.assert_eq(control_character(text), None, "a character that a terminal would act upon");
 }
 
+#[live_test(Linux)]
 fn a_name_with_newline_and_escape_is_found_and_inert() {
     let holder = Named::stage(b"a)\n\x1b[31m").holder();
     assert_eq!(holder["name"], "a)\n\u{1b}[31m");
 }
 
+#[live_test(Linux)]
 fn a_name_with_an_open_parenthesis_is_found() {
     assert_eq!(Named::stage(b"(x").holder()["name"], "(x");
     assert_eq!(Named::stage(b") R 1 (").holder()["name"], ") R 1 (");
 }
 
+#[live_test(Linux)]
 fn an_empty_name_is_found() {
     let name = Named::stage(b"").holder()["name"].clone();
     assert!(name == "" || name == "fixture", "neither empty nor the program's: {name:?}");
 }
 
+#[live_test(Linux)]
 fn a_name_of_broken_utf8_keeps_its_bytes() {
     let holder = Named::stage(b"\xff\xfeab").holder();
     assert_eq!(holder["name"], "\u{fffd}\u{fffd}ab");
@@ -113,6 +96,7 @@ fn long_named(steps: impl IntoIterator<Item = String>) -> (Fixture, u16) {
     (Steps::new([listen].into_iter().chain(steps)).program(program).start(), port)
 }
 
+#[live_test(Linux)]
 fn a_long_name_is_whole() {
     let (server, port) = long_named([]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
@@ -130,6 +114,7 @@ fn a_long_name_is_whole() {
     by_name.output.assert_eq(pids(by_name.only()), vec![server.pid()], "found by its name");
 }
 
+#[live_test(Linux)]
 fn a_long_name_is_whole_without_its_command_line() {
     let (_server, port) = long_named(["command=x".to_owned()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
@@ -141,12 +126,14 @@ fn a_long_name_is_whole_without_its_command_line() {
     );
 }
 
+#[live_test(Linux)]
 fn a_name_set_by_the_process_is_kept() {
     let (_server, port) = long_named(["name=worker-7".to_owned()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!("worker-7"), "name");
 }
 
+#[live_test(Linux)]
 fn a_name_of_a_thread_gives_way_to_the_program() {
     let ordinary = port();
     let _ordinary = Fixture::start([format!("tcp=127.0.0.1:{ordinary}")]);
@@ -176,6 +163,7 @@ fn a_name_of_a_thread_gives_way_to_the_program() {
     by_program.assert_eq(by_program.text().trim(), server.pid().to_string().as_str(), "found by its program");
 }
 
+#[live_test(Linux)]
 fn a_parent_is_known_by_its_program() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
@@ -187,6 +175,7 @@ fn a_parent_is_known_by_its_program() {
     answer.output.assert_eq(&holder["parents"][0]["name"], &json!("sh"), "the parent's name");
 }
 
+#[live_test(Linux)]
 fn a_title_with_slashes_is_not_cut() {
     for title in [
         "node /srv/blog/server.js",
@@ -217,6 +206,7 @@ fn a_title_with_slashes_is_not_cut() {
     }
 }
 
+#[live_test(Linux)]
 fn ssh_is_known_by_what_it_forwards() {
     let port = port();
     let program = copy_of(&fixture_program(), Some("ssh"));
@@ -250,6 +240,7 @@ fn rows(port: u16) -> (Vec<String>, Output, usize, usize) {
     (lines, Cmd::new([format!("tcp/{port}")]).run().code(0), listeners, piped)
 }
 
+#[live_test(Linux)]
 fn equal_sockets_of_one_program_share_a_row() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
@@ -265,6 +256,7 @@ fn equal_sockets_of_one_program_share_a_row() {
     );
 }
 
+#[live_test(Linux)]
 fn equal_sockets_of_its_workers_share_a_row() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
@@ -281,6 +273,7 @@ fn equal_sockets_of_its_workers_share_a_row() {
     }
 }
 
+#[live_test(Linux)]
 fn equal_sockets_of_two_programs_do_not() {
     let port = port();
     let listen = ["reuseport".to_owned(), format!("tcp=127.0.0.1:{port}")];
@@ -311,6 +304,7 @@ fn listen(port: u16) -> Steps {
     Steps::new([format!("tcp=127.0.0.1:{port}")])
 }
 
+#[live_test(Linux)]
 fn a_rewritten_command_line_is_told_as_it_is() {
     let port = port();
     let line = b"nginx: master process";
@@ -318,12 +312,14 @@ fn a_rewritten_command_line_is_told_as_it_is() {
     assert_eq!(holder["command"], json!(["nginx: master process"]));
 }
 
+#[live_test(Linux)]
 fn a_process_without_command_line_is_found() {
     let port = port();
     let command = bounded(listen(port).bytes("no-command", b""), port)["command"].clone();
     assert!(command == json!([]) || command == json!(null), "a command made up: {command}");
 }
 
+#[live_test(Linux)]
 fn a_command_line_of_nothing_but_nul_is_bounded() {
     let port = port();
     let steps = listen(port).bytes("pad", &[b'x'; 100_000]).bytes("command", b"");
@@ -332,6 +328,7 @@ fn a_command_line_of_nothing_but_nul_is_bounded() {
     assert!(words.iter().all(|word| word == ""), "words made up: {holder}");
 }
 
+#[live_test(Linux)]
 fn a_command_line_of_megabytes_is_bounded() {
     let port = port();
     let steps = (0..20).fold(listen(port), |steps, _| steps.bytes("pad", &[b'y'; 100_000]));
@@ -340,6 +337,7 @@ fn a_command_line_of_megabytes_is_bounded() {
     assert_eq!(holder["command"][1], listen, "the beginning of the command line is there");
 }
 
+#[live_test(Linux)]
 fn a_command_line_with_terminal_commands_is_inert() {
     let port = port();
     let clipboard = "pad=\u{1b}]52;c;aGVsbG8=\u{7}";
@@ -351,6 +349,7 @@ fn a_command_line_with_terminal_commands_is_inert() {
     assert_eq!(holder["command"][3], reordered, "JSON keeps it");
 }
 
+#[live_test(Linux)]
 fn a_command_line_of_broken_utf8_keeps_its_bytes() {
     let port = port();
     let holder = bounded(listen(port).bytes("pad", b"\xff\xfe"), port);

@@ -1,20 +1,11 @@
 //! Network and pid namespaces: what is elsewhere is not in the default list, is there when asked for,
 //! and is never mixed up.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, pids, port};
 use serde_json::{Value, json};
 use std::process::Command;
-
-cases![
-    other_network_namespaces_are_shown_when_asked_for[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    one_port_in_two_namespaces_is_two_rows[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_listener_left_behind_is_attributed[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_mounted_namespace_is_named_by_its_mount[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    each_namespace_is_listed_once[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_holder_in_another_pid_namespace_is_unseen[Need::Linux, Need::Root, Need::PID_NAMESPACE],
-    a_pid_namespace_sees_its_own[Need::Linux, Need::Root, Need::Program("nsenter"), Need::PID_NAMESPACE],
-    namespaces_that_may_not_be_entered_are_a_gap[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-];
 
 fn elsewhere(port: u16) -> Fixture {
     Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")])
@@ -24,6 +15,7 @@ fn namespace(listener: &Value) -> &str {
     listener["namespace"].as_str().unwrap_or_default()
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn other_network_namespaces_are_shown_when_asked_for() {
     let port = port();
     let server = elsewhere(port);
@@ -36,6 +28,7 @@ fn other_network_namespaces_are_shown_when_asked_for() {
     everywhere.output.assert(!namespace(everywhere.only()).is_empty(), "the namespace is named");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn one_port_in_two_namespaces_is_two_rows() {
     let port = port();
     let servers = [elsewhere(port), elsewhere(port)];
@@ -54,6 +47,7 @@ fn one_port_in_two_namespaces_is_two_rows() {
     again.output.assert_eq(again.listeners(), answer.listeners(), "the same twice in a row");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_listener_left_behind_is_attributed() {
     let port = port();
     // A child stays behind, so that the namespace can be found; the listener is its parent's alone.
@@ -83,6 +77,7 @@ impl Drop for Mounted {
     }
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_mounted_namespace_is_named_by_its_mount() {
     let port = port();
     let mounted = Mounted::new(format!("allears-{}", std::process::id()));
@@ -95,6 +90,7 @@ fn a_mounted_namespace_is_named_by_its_mount() {
     answer.output.assert_eq(pids(listener), vec![server.family()[0]], "holder");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn each_namespace_is_listed_once() {
     let port = port();
     // Four processes show the same namespace.
@@ -110,6 +106,7 @@ fn each_namespace_is_listed_once() {
     whole.output.assert_eq(listed, inodes.len(), "each socket once");
 }
 
+#[live_test(Linux, Root, PID_NAMESPACE)]
 fn a_holder_in_another_pid_namespace_is_unseen() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -125,6 +122,7 @@ fn a_holder_in_another_pid_namespace_is_unseen() {
     card.assert(hedged, "it is said as a possibility, since it is one");
 }
 
+#[live_test(Linux, Root, Program("nsenter"), PID_NAMESPACE)]
 fn a_pid_namespace_sees_its_own() {
     let port = port();
     let steps = ["namespace=pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
@@ -137,6 +135,7 @@ fn a_pid_namespace_sees_its_own() {
     outside.output.assert(pids(outside.only()).contains(&server.pid()), "pids as they are out here");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn namespaces_that_may_not_be_entered_are_a_gap() {
     let port = port();
     let server = elsewhere(port);

@@ -1,23 +1,9 @@
 //! Network namespaces that no process is in: `--all-namespaces` finds them, or says that it may have missed one.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, pids, port};
-use serde_json::{Value, json};
+#![cfg(target_os = "linux")]
 
-cases![
-    a_namespace_that_a_thread_is_in_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_namespace_whose_first_thread_has_ended_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_namespace_that_is_mounted_anywhere_is_found[
-        Need::Linux,
-        Need::Root,
-        Need::NETWORK_NAMESPACE,
-        Need::MOUNT_NAMESPACE
-    ],
-    a_namespace_that_a_descriptor_keeps_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_namespace_that_a_socket_keeps_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_namespace_that_a_message_keeps_is_not_denied[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_socket_that_is_in_no_table_is_a_gap[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::IoUring, Need::Kernel(6, 13)],
-    without_rights_nothing_is_denied[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
+use serde_json::{Value, json};
 
 /// The listener at this port is found in a namespace of another number than ours, and its holder too.
 #[track_caller]
@@ -38,12 +24,14 @@ fn gaps(answer: &Answer, reason: &str) -> Vec<Value> {
     gaps.into_iter().filter(|gap| gap["what"] == "namespaces" && gap["reason"] == reason).collect()
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_thread_is_in_is_found() {
     let port = port();
     let server = Fixture::start([format!("network-thread=127.0.0.1:{port}")]);
     is_found(&server, port);
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_whose_first_thread_has_ended_is_found() {
     let port = port();
     let server = Fixture::start([
@@ -54,6 +42,7 @@ fn a_namespace_whose_first_thread_has_ended_is_found() {
     is_found(&server, port);
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
 fn a_namespace_that_is_mounted_anywhere_is_found() {
     let port = port();
     let place = folder().join("mounted-namespace");
@@ -68,6 +57,7 @@ fn a_namespace_that_is_mounted_anywhere_is_found() {
     answer.output.assert_eq(gaps(&answer, "error").len(), 0, "nothing failed");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_descriptor_keeps_is_found() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
@@ -75,6 +65,7 @@ fn a_namespace_that_a_descriptor_keeps_is_found() {
     is_found(&server, port);
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_socket_keeps_is_found() {
     let port = port();
     let server = Fixture::start(["namespace=net", &format!("tcp=127.0.0.1:{port}"), "leave-network"]);
@@ -85,6 +76,7 @@ fn a_namespace_that_a_socket_keeps_is_found() {
     whole.output.assert_eq(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_message_keeps_is_not_denied() {
     let port = port();
     // The listener itself is on its way: nothing shows in which namespace it is.
@@ -110,6 +102,7 @@ fn a_namespace_that_a_message_keeps_is_not_denied() {
         .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, IoUring, Kernel(6, 13))]
 fn a_socket_that_is_in_no_table_is_a_gap() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
@@ -119,6 +112,7 @@ fn a_socket_that_is_in_no_table_is_a_gap() {
     answer.output.assert(!gaps(&answer, "socket").is_empty(), "a gap counts the socket that is in no table");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn without_rights_nothing_is_denied() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");

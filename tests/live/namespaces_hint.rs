@@ -1,18 +1,8 @@
 //! The plain list is about this network namespace: a line says what listens on the same port in others.
 
-use crate::support::{Cmd, Fixture, Need, ordinary_user, port};
+#![cfg(target_os = "linux")]
 
-cases![
-    a_listener_in_another_namespace_is_hinted_at[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    what_is_found_here_needs_no_hint[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    without_rights_the_hint_is_true_or_missing[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    the_network_of_a_container_is_called_that[
-        Need::Linux,
-        Need::Root,
-        Need::NETWORK_NAMESPACE,
-        Need::PID_NAMESPACE
-    ],
-];
+use crate::support::{Cmd, Fixture, Need, live_test, ordinary_user, port};
 
 const HINT: &str = "in another network namespace";
 
@@ -20,6 +10,7 @@ fn elsewhere(step: &str, port: u16) -> Fixture {
     Fixture::start(["namespace=net".to_owned(), format!("{step}=127.0.0.1:{port}")])
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn a_listener_in_another_namespace_is_hinted_at() {
     let place = port();
     let server = elsewhere("tcp", place);
@@ -44,6 +35,7 @@ fn a_listener_in_another_namespace_is_hinted_at() {
     }
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn what_is_found_here_needs_no_hint() {
     let place = port();
     let _server = elsewhere("tcp", place);
@@ -54,6 +46,7 @@ fn what_is_found_here_needs_no_hint() {
     output.assert(!output.errors().contains(HINT), "all were asked for");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE)]
 fn without_rights_the_hint_is_true_or_missing() {
     let place = port();
     let _server = elsewhere("tcp", place);
@@ -65,6 +58,7 @@ fn without_rights_the_hint_is_true_or_missing() {
     free.assert(!free.errors().contains(HINT), "nothing listens there either");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, PID_NAMESPACE)]
 fn the_network_of_a_container_is_called_that() {
     let place = port().to_string();
     let container = ["unshare", "--net", "--pid", "--fork", "--mount-proc"];

@@ -1,13 +1,9 @@
 //! Netlink interrupted, empty or broken: the answer is the same by another way, or an error.
 //! Never a clean empty list, never an endless wait. Where it is refused from the start: `no_netlink`.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, pids, port};
+#![cfg(unix)]
 
-cases![
-    an_interrupted_answer_is_asked_for_again[Need::Linux, Need::STRACE],
-    a_broken_answer_is_never_an_empty_list[Need::Linux, Need::STRACE],
-    a_refused_request_is_never_an_empty_list[Need::Linux, Need::STRACE],
-];
+use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, pids, port};
 
 /// Runs a look whose system calls strace tampers with.
 fn tampered(inject: &str, target: &str) -> Output {
@@ -19,6 +15,7 @@ fn tampered(inject: &str, target: &str) -> Output {
     Cmd::new(["--json", target]).through(strace).run().without_panic()
 }
 
+#[live_test(Linux, STRACE)]
 fn an_interrupted_answer_is_asked_for_again() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -38,6 +35,7 @@ fn must_not_deny(output: Output, pid: u32) {
     answer.output.assert_eq(pids(answer.only()), vec![pid], "holder");
 }
 
+#[live_test(Linux, STRACE)]
 fn a_broken_answer_is_never_an_empty_list() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -59,6 +57,7 @@ fn a_broken_answer_is_never_an_empty_list() {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn a_refused_request_is_never_an_empty_list() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

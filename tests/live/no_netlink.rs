@@ -1,24 +1,11 @@
 //! Netlink refused, as Android, gVisor and the emulation of other processors do: the table comes from /proc/net,
 //! with the same listeners and holders, and a gap says what that does not tell.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, live_test, pids, port};
 use crate::why::{only_standing, standing, verdict, whole};
 use serde_json::{Value, json};
-
-cases![
-    the_way_it_looked_is_said[Need::Linux],
-    refused_netlink_falls_back_to_proc_net[Need::Linux, Need::Ipv6],
-    refused_netlink_finds_each_by_its_protocol[Need::Linux, Need::Ipv6],
-    refused_netlink_finds_unix_sockets[Need::Linux],
-    refused_netlink_tells_no_socket_twice[Need::Linux],
-    refused_netlink_still_tells_why[Need::Linux, Need::Ipv6],
-    refused_netlink_still_knows_free_ports[Need::Linux],
-    refused_netlink_is_reported_beside_the_rows[Need::Linux],
-    refused_netlink_denies_no_silent_socket[Need::Linux],
-    a_kernel_that_lists_no_silent_socket_denies_none[Need::Linux, Need::OLD_RELEASE],
-    a_forced_reader_has_no_way_out[Need::Linux],
-    where_everything_is_refused_nothing_is_denied[Need::Linux, Need::STRACE],
-];
 
 /// With what they refuse: a policy that forbids (EPERM, EACCES), a system that lacks the protocol or the family.
 const REFUSALS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT];
@@ -58,6 +45,7 @@ fn says_so(answer: &Answer) -> bool {
     })
 }
 
+#[live_test(Linux)]
 fn the_way_it_looked_is_said() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
@@ -76,6 +64,7 @@ fn the_way_it_looked_is_said() {
     );
 }
 
+#[live_test(Linux, Ipv6)]
 fn refused_netlink_falls_back_to_proc_net() {
     let [port, client] = [port(), port()];
     let server = Fixture::start([
@@ -104,6 +93,7 @@ fn refused_netlink_falls_back_to_proc_net() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn refused_netlink_finds_each_by_its_protocol() {
     let kinds = [
         ("tcp", "127.0.0.1", "-t"),
@@ -133,6 +123,7 @@ fn refused_netlink_finds_each_by_its_protocol() {
     }
 }
 
+#[live_test(Linux)]
 fn refused_netlink_finds_unix_sockets() {
     let path = folder().join(format!("no-netlink-{}", std::process::id()));
     let path = path.to_str().expect("its path is text").to_owned();
@@ -159,6 +150,7 @@ fn refused_netlink_finds_unix_sockets() {
 }
 
 /// The kernel writes its tables a page at a time, and where sockets come meanwhile some stand on two pages.
+#[live_test(Linux)]
 fn refused_netlink_tells_no_socket_twice() {
     let steady = Fixture::start(["many=200"]);
     let _churn = Fixture::start(["churn=8"]);
@@ -169,6 +161,7 @@ fn refused_netlink_tells_no_socket_twice() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn refused_netlink_still_tells_why() {
     let tcp = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let udp = Fixture::start([format!("udp=127.0.0.1:{}", port())]);
@@ -192,6 +185,7 @@ fn refused_netlink_still_tells_why() {
     }
 }
 
+#[live_test(Linux)]
 fn refused_netlink_still_knows_free_ports() {
     let port = port();
     for error in REFUSALS {
@@ -203,6 +197,7 @@ fn refused_netlink_still_knows_free_ports() {
 }
 
 /// For a person who reads the table or the card, and for one who asks how it was read.
+#[live_test(Linux)]
 fn refused_netlink_is_reported_beside_the_rows() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
@@ -226,6 +221,7 @@ fn refused_netlink_is_reported_beside_the_rows() {
 }
 
 /// A socket that is bound and does not listen is not in /proc/net: its absence there denies nothing.
+#[live_test(Linux)]
 fn refused_netlink_denies_no_silent_socket() {
     let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = silent.port().to_string();
@@ -240,6 +236,7 @@ fn refused_netlink_denies_no_silent_socket() {
 
 /// Before Linux 6.8 the kernel ignores that such sockets are asked for. Here a kernel that lists them gives the name of
 /// an older one, so an empty answer proves nothing and a row does.
+#[live_test(Linux, OLD_RELEASE)]
 fn a_kernel_that_lists_no_silent_socket_denies_none() {
     let target = port().to_string();
     lacks_bound(&Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
@@ -261,6 +258,7 @@ fn lacks_bound(answer: &Answer) {
     answer.output.assert(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
 }
 
+#[live_test(Linux)]
 fn a_forced_reader_has_no_way_out() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -273,6 +271,7 @@ fn a_forced_reader_has_no_way_out() {
 }
 
 /// As for the programs of newer Androids: neither netlink nor /proc/net.
+#[live_test(Linux, STRACE)]
 fn where_everything_is_refused_nothing_is_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let strace = |inject: &str| {

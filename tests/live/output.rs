@@ -1,22 +1,8 @@
 //! Where the answer goes: closed pipes, full disks, narrow and dumb terminals, bare environments.
 
-use crate::support::{Cmd, Fixture, Need, Output, Steps, ordinary_user, port, without_styles};
+#![cfg(unix)]
 
-cases![
-    a_closed_pipe_ends_quietly[],
-    a_full_disk_is_an_error_and_no_panic[Need::Linux],
-    a_table_fits_twenty_columns[],
-    a_card_fits_twenty_columns[],
-    a_table_fits_every_width[],
-    wide_characters_fit_too[Need::Linux],
-    a_terminal_without_size_is_no_trap[],
-    a_full_standard_error_changes_no_exit_code[Need::Linux],
-    closed_streams_are_no_trap[],
-    a_dumb_terminal_gets_no_escape[],
-    colour_is_asked_for_and_refused[],
-    a_pipe_gets_a_plain_whole_table[],
-    a_bare_environment_is_enough[],
-];
+use crate::support::{Cmd, Fixture, Output, Steps, live_test, ordinary_user, port, without_styles};
 
 /// Two listeners, and the target that asks for both.
 fn staged() -> (String, [Fixture; 2]) {
@@ -28,6 +14,7 @@ fn staged() -> (String, [Fixture; 2]) {
 const FORMS: [&[&str]; 7] =
     [&[], &["--wide"], &["--json"], &["--ndjson"], &["--csv"], &["--pids"], &["--help"]];
 
+#[live_test]
 fn a_closed_pipe_ends_quietly() {
     let (target, _servers) = staged();
     for form in FORMS {
@@ -48,6 +35,7 @@ fn a_closed_pipe_ends_quietly() {
     }
 }
 
+#[live_test(Linux)]
 fn a_full_disk_is_an_error_and_no_panic() {
     let (target, _servers) = staged();
     for form in FORMS {
@@ -74,6 +62,7 @@ fn must_fit(output: &Output, columns: usize, servers: &[Fixture]) {
     output.assert(screen.contains("fix"), "the process is named");
 }
 
+#[live_test]
 fn a_table_fits_twenty_columns() {
     let (target, servers) = staged();
     let output = Cmd::new([&target]).env("TERM", "xterm").run_on_terminal(20).code(0);
@@ -86,6 +75,7 @@ fn a_table_fits_twenty_columns() {
     }
 }
 
+#[live_test]
 fn a_card_fits_twenty_columns() {
     let (target, servers) = staged();
     let target = target.split(',').next().unwrap_or_default();
@@ -93,6 +83,7 @@ fn a_card_fits_twenty_columns() {
     must_fit(&output, 20, &servers[..1]);
 }
 
+#[live_test]
 fn a_table_fits_every_width() {
     let (target, servers) = staged();
     for columns in [21, 24, 30, 40, 55, 80, 120, 200] {
@@ -101,6 +92,7 @@ fn a_table_fits_every_width() {
     }
 }
 
+#[live_test(Linux)]
 fn wide_characters_fit_too() {
     // Fifteen bytes, ten columns; and letters that take no column of their own.
     let names = [
@@ -130,6 +122,7 @@ fn wide_characters_fit_too() {
     }
 }
 
+#[live_test]
 fn a_terminal_without_size_is_no_trap() {
     let (target, _servers) = staged();
     let card = target.split(',').next().unwrap_or_default().to_owned();
@@ -148,6 +141,7 @@ fn redirected(redirection: &str, arguments: &[&str]) -> Cmd {
     Cmd::new(arguments.iter().copied()).through(["sh", "-c", &script, "sh"])
 }
 
+#[live_test(Linux)]
 fn a_full_standard_error_changes_no_exit_code() {
     let (target, _servers) = staged();
     let free = format!("tcp/{}", port());
@@ -170,6 +164,7 @@ fn a_full_standard_error_changes_no_exit_code() {
     }
 }
 
+#[live_test]
 fn closed_streams_are_no_trap() {
     let (target, _servers) = staged();
     for (redirection, readable) in
@@ -181,6 +176,7 @@ fn closed_streams_are_no_trap() {
     }
 }
 
+#[live_test]
 fn a_dumb_terminal_gets_no_escape() {
     let (target, servers) = staged();
     let plain = [("TERM", "dumb"), ("NO_COLOR", "1")];
@@ -194,6 +190,7 @@ fn a_dumb_terminal_gets_no_escape() {
     output.assert(!output.text().contains('\u{1b}'), "no escape with --color=never");
 }
 
+#[live_test]
 fn colour_is_asked_for_and_refused() {
     let (target, _servers) = staged();
     let piped = Cmd::new([&target]).env("TERM", "xterm").run().code(0);
@@ -210,6 +207,7 @@ fn colour_is_asked_for_and_refused() {
     json.assert(!json.text().contains('\u{1b}'), "JSON has no colour");
 }
 
+#[live_test]
 fn a_pipe_gets_a_plain_whole_table() {
     let (target, servers) = staged();
     let output = Cmd::new([&target]).env("COLUMNS", "20").run().code(0);
@@ -228,6 +226,7 @@ fn a_pipe_gets_a_plain_whole_table() {
     }
 }
 
+#[live_test]
 fn a_bare_environment_is_enough() {
     let (target, servers) = staged();
     let card = target.split(',').next().unwrap_or_default().to_owned();

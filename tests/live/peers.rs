@@ -1,17 +1,11 @@
 //! The same machine seen by `ss`, and the habits of those who come from `ss`, `netstat` and `lsof`.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, Steps, live_test, pids, port};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
-
-cases![
-    twenty_kinds_of_listeners_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
-    udp_sockets_equal_what_ss_tells[Need::Linux, Need::Ipv6, Need::Program("ss")],
-    a_multipath_listener_is_a_tcp_listener[Need::Linux, Need::Mptcp],
-    habits_of_ss_and_netstat_are_understood[],
-    habits_of_lsof_are_understood[],
-];
 
 /// Address, port and pids of one listener.
 type Row = (String, u16, Vec<u32>);
@@ -100,6 +94,7 @@ fn by_allears(answer: &Answer, ports: &BTreeSet<u16>) -> Vec<Row> {
     rows
 }
 
+#[live_test(Linux, Ipv6, Program("ss"))]
 fn twenty_kinds_of_listeners_equal_what_ss_tells() {
     let zoo = Zoo::stage();
     let wanted = by_ss("-tlnpH", &zoo.ports);
@@ -137,6 +132,7 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
     again.output.assert_eq(mine(&again), mine(&answer), "two looks in a row");
 }
 
+#[live_test(Linux, Ipv6, Program("ss"))]
 fn udp_sockets_equal_what_ss_tells() {
     let mut zoo = Zoo { ports: BTreeSet::new(), fixtures: Vec::new() };
     let kinds: [&[&str]; 6] = [
@@ -156,6 +152,7 @@ fn udp_sockets_equal_what_ss_tells() {
     answer.output.assert_eq(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
 }
 
+#[live_test(Linux, Mptcp)]
 fn a_multipath_listener_is_a_tcp_listener() {
     let port = port();
     let server = Fixture::start([format!("mptcp=127.0.0.1:{port}"), "fork=1".into()]);
@@ -177,6 +174,7 @@ fn shown(arguments: &[&str], ports: &[u16]) -> Vec<(u64, String)> {
     rows
 }
 
+#[live_test]
 fn habits_of_ss_and_netstat_are_understood() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
@@ -192,6 +190,7 @@ fn habits_of_ss_and_netstat_are_understood() {
     assert_eq!(shown(&["-ulnp"], &[port]), vec![udp], "UDP for -ulnp");
 }
 
+#[live_test]
 fn habits_of_lsof_are_understood() {
     let [port, other] = [port(), port()];
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("tcp=127.0.0.1:{other}")]);

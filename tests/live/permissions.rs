@@ -1,19 +1,12 @@
 //! Asked without the rights to see: held is said as held, with who and how to see more.
 //! Never "nothing", never an empty list, never a guess.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, ordinary_uid, ordinary_user, port};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    another_users_port_is_held_by_someone_unseen[Need::Linux, Need::Root],
-    pids_that_cannot_be_seen_are_not_an_empty_success[Need::Linux, Need::Root],
-    an_ordinary_users_port_is_whole_to_root[Need::Linux, Need::Root],
-    an_own_undumpable_process_is_unseen_and_not_absent[Need::Linux],
-    root_sees_an_undumpable_process[Need::Linux, Need::Root],
-    an_empty_proc_is_an_error[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    free_ports_are_free_to_everyone[Need::Linux],
-    what_could_not_be_read_is_a_gap_with_a_count[Need::Linux, Need::Root],
-];
+use crate::support::{
+    Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, ordinary_uid, ordinary_user, port,
+};
+use serde_json::json;
 
 /// Everything an answer must say of a listener whose holder may not be looked at.
 #[track_caller]
@@ -31,6 +24,7 @@ fn must_be_unseen(answer: &Answer, user: &str) {
     answer.output.assert_eq(answer.output.errors().as_str(), "", "standard error beside a JSON document");
 }
 
+#[live_test(Linux, Root)]
 fn another_users_port_is_held_by_someone_unseen() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -56,6 +50,7 @@ fn another_users_port_is_held_by_someone_unseen() {
     quiet.assert(quiet.stdout.is_empty() && quiet.stderr.is_empty(), "-q prints nothing");
 }
 
+#[live_test(Linux, Root)]
 fn pids_that_cannot_be_seen_are_not_an_empty_success() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -64,6 +59,7 @@ fn pids_that_cannot_be_seen_are_not_an_empty_success() {
     output.assert(!output.errors().trim().is_empty(), "standard error says why");
 }
 
+#[live_test(Linux, Root)]
 fn an_ordinary_users_port_is_whole_to_root() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).user(Some(NOBODY)).start();
@@ -82,6 +78,7 @@ fn an_ordinary_users_port_is_whole_to_root() {
     );
 }
 
+#[live_test(Linux)]
 fn an_own_undumpable_process_is_unseen_and_not_absent() {
     let port = port();
     let user = ordinary_user();
@@ -104,6 +101,7 @@ fn an_own_undumpable_process_is_unseen_and_not_absent() {
     pids.assert(pids.stdout.is_empty(), "no pid is made up");
 }
 
+#[live_test(Linux, Root)]
 fn root_sees_an_undumpable_process() {
     let port = port();
     let steps = [format!("tcp=127.0.0.1:{port}"), "undumpable".into()];
@@ -119,6 +117,7 @@ fn root_sees_an_undumpable_process() {
     answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing unseen");
 }
 
+#[live_test(Linux, Root, MOUNT_NAMESPACE)]
 fn an_empty_proc_is_an_error() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -135,6 +134,7 @@ fn an_empty_proc_is_an_error() {
     json.assert(empty || document.is_ok(), "standard output is a JSON document or nothing");
 }
 
+#[live_test(Linux)]
 fn free_ports_are_free_to_everyone() {
     let port = port();
     let output = Cmd::new([port.to_string()]).user(ordinary_user()).run().code(1);
@@ -146,6 +146,7 @@ fn free_ports_are_free_to_everyone() {
     answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
 }
 
+#[live_test(Linux, Root)]
 fn what_could_not_be_read_is_a_gap_with_a_count() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

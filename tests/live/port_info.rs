@@ -1,19 +1,10 @@
 //! Service names as targets, and notes where a holder is a surprise, with real listeners on the real numbers.
 
-use crate::support::{Cmd, Fixture, Need, Steps, copy_of, fixture_program, in_new_netns, pids};
+#![cfg(unix)]
 
-cases![
-    a_listener_is_found_by_its_service_name[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::Program("ip")],
-    a_name_of_one_protocol_is_not_the_other[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::Program("ip")],
-    a_stranger_on_a_port_of_somebody_else_is_noted[
-        Need::Linux,
-        Need::Root,
-        Need::NETWORK_NAMESPACE,
-        Need::Program("ip")
-    ],
-    the_card_says_what_the_number_means[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::Program("ip")],
-];
+use crate::support::{Cmd, Fixture, Steps, copy_of, fixture_program, in_new_netns, live_test, pids};
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
 fn a_listener_is_found_by_its_service_name() {
     in_new_netns(|| {
         let server = Fixture::start(["tcp=127.0.0.1:5432"]);
@@ -31,6 +22,7 @@ fn a_listener_is_found_by_its_service_name() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
 fn a_name_of_one_protocol_is_not_the_other() {
     in_new_netns(|| {
         // bngsync is UDP's alone.
@@ -42,6 +34,7 @@ fn a_name_of_one_protocol_is_not_the_other() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
 fn a_stranger_on_a_port_of_somebody_else_is_noted() {
     for (name, note) in [("node", Some("5432 is PostgreSQL's, but node holds it")), ("postgres", None)] {
         in_new_netns(|| {
@@ -53,6 +46,7 @@ fn a_stranger_on_a_port_of_somebody_else_is_noted() {
     }
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
 fn the_card_says_what_the_number_means() {
     in_new_netns(|| {
         let _server = Fixture::start(["tcp=127.0.0.1:10309", "tcp=127.0.0.1:40001"]);

@@ -1,24 +1,12 @@
 //! `--probe`: what a connection says beside what the table says, and in how much time.
 
-use crate::support::{Answer, Cmd, Fixture, Need, folder, in_new_netns, pids, port};
-use crate::why_limits::{NFT, VETH, nft};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, folder, in_new_netns, live_test, nft, pids, port};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
-
-cases![
-    a_listener_that_accepts_is_told[Need::Linux, Need::Ipv6],
-    a_full_queue_is_silence[Need::Linux],
-    silence_does_not_add_up[Need::Linux],
-    a_listener_can_refuse[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, NFT],
-    a_listener_of_one_device_does_not_accept[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-    udp_is_not_probed[Need::Linux],
-    nothing_is_said_to_whom_it_probes[Need::Linux],
-    nobody_is_called_unasked[Need::Linux],
-    a_saved_snapshot_is_not_probed[Need::Linux],
-    another_network_is_not_probed_from_here[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-];
 
 /// A second, and a machine that is busy with the trials about burdens.
 const LATE: Duration = Duration::from_secs(30);
@@ -54,6 +42,7 @@ fn must_say(target: &str, word: &str) -> Answer {
     answer
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_listener_that_accepts_is_told() {
     for address in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port())]);
@@ -69,6 +58,7 @@ fn full(ports: &[u16]) -> Fixture {
     Fixture::start(["backlog=0".to_owned()].into_iter().chain(steps))
 }
 
+#[live_test(Linux)]
 fn a_full_queue_is_silence() {
     let server = full(&[port()]);
     let answer = must_say(&format!("tcp/{}", server.port()), "silent");
@@ -81,6 +71,7 @@ fn a_full_queue_is_silence() {
     text.assert(explained, "why a listener does not answer is explained");
 }
 
+#[live_test(Linux)]
 fn silence_does_not_add_up() {
     let ports: Vec<u16> = (0..40).map(|_| port()).collect();
     let _server = full(&ports);
@@ -93,6 +84,7 @@ fn silence_does_not_add_up() {
     answer.output.assert(answer.output.took < LATE, "they are given a second together");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, NFT)]
 fn a_listener_can_refuse() {
     in_new_netns(|| {
         // Whoever connects is told that nobody is there, which the table knows nothing of.
@@ -104,6 +96,7 @@ fn a_listener_can_refuse() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
 fn a_listener_of_one_device_does_not_accept() {
     in_new_netns(|| {
         // It listens on every address, but only to what comes by a device that loopback is not.
@@ -122,6 +115,7 @@ fn a_listener_of_one_device_does_not_accept() {
     });
 }
 
+#[live_test(Linux)]
 fn udp_is_not_probed() {
     let port = port();
     let server = UdpSocket::bind(("127.0.0.1", port)).expect("a UDP server");
@@ -135,6 +129,7 @@ fn udp_is_not_probed() {
     text.assert(!denied, "nothing is said of what was not tried");
 }
 
+#[live_test(Linux)]
 fn nothing_is_said_to_whom_it_probes() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
@@ -151,6 +146,7 @@ fn nothing_is_said_to_whom_it_probes() {
     answer.output.assert_eq(more, Err(ErrorKind::WouldBlock), "it connects once");
 }
 
+#[live_test(Linux)]
 fn nobody_is_called_unasked() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
@@ -162,6 +158,7 @@ fn nobody_is_called_unasked() {
     answer.output.assert_eq(&probe, &json!(null), "and nothing is told of a probe");
 }
 
+#[live_test(Linux)]
 fn a_saved_snapshot_is_not_probed() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
@@ -175,6 +172,7 @@ fn a_saved_snapshot_is_not_probed() {
     output.assert_eq(came, Err(ErrorKind::WouldBlock), "what was saved may be another machine's");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn another_network_is_not_probed_from_here() {
     let port = port();
     let _elsewhere = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);

@@ -1,23 +1,13 @@
 //! Programs whose file was removed or replaced while they run, and what is no such change.
 
+#![cfg(target_os = "linux")]
+
 use std::path::{Path, PathBuf};
 
 use crate::support::{
-    Cmd, Fixture, Need, Output, Steps, copy_of, fixture_program, folder, ordinary_user, port,
+    Cmd, Fixture, Output, Steps, copy_of, fixture_program, folder, live_test, ordinary_user, port,
 };
 use serde_json::{Value, json};
-
-cases![
-    a_removed_program_is_reported[Need::Linux],
-    a_replaced_program_is_reported[Need::Linux],
-    a_program_that_is_back_is_no_change[Need::Linux],
-    a_name_that_ends_as_the_kernel_ends_it_is_no_change[Need::Linux],
-    a_program_in_memory_is_reported[Need::Linux],
-    a_program_below_a_folder_that_may_not_be_entered_is_either[Need::Linux, Need::Root],
-    a_program_in_a_mount_namespace_is_looked_up_there[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    an_unmounted_program_is_reported[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    a_removed_script_is_reported[Need::Linux, Need::Program("python3")],
-];
 
 /// A server from a file of its own, and the port it has.
 fn server(name: &str) -> (Fixture, PathBuf, u16) {
@@ -59,6 +49,7 @@ fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
     again.output.assert_eq(&read["executable_change"], &json!(change), "read again");
 }
 
+#[live_test]
 fn a_removed_program_is_reported() {
     let (_server, program, port) = server("removed-program");
     let (holder, card) = looked_at(port);
@@ -82,6 +73,7 @@ fn a_removed_program_is_reported() {
     }
 }
 
+#[live_test]
 fn a_replaced_program_is_reported() {
     let (_server, program, port) = server("replaced-program");
     let newer = program.with_extension("new");
@@ -95,6 +87,7 @@ fn a_replaced_program_is_reported() {
     );
 }
 
+#[live_test]
 fn a_program_that_is_back_is_no_change() {
     let (_server, program, port) = server("program-and-back");
     let aside = program.with_extension("aside");
@@ -106,6 +99,7 @@ fn a_program_that_is_back_is_no_change() {
     card.assert(!card.text().contains("since it started"), "no change");
 }
 
+#[live_test]
 fn a_name_that_ends_as_the_kernel_ends_it_is_no_change() {
     let (_server, program, port) = server("server (deleted)");
     let (holder, _) = looked_at(port);
@@ -114,6 +108,7 @@ fn a_name_that_ends_as_the_kernel_ends_it_is_no_change() {
     must_be_told(port, "removed", &path(&program), "(deleted), which was removed since it started");
 }
 
+#[live_test]
 fn a_program_in_memory_is_reported() {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
@@ -137,6 +132,7 @@ fn a_program_in_memory_is_reported() {
 }
 
 /// Root may enter every folder; an ordinary user that runs a program may lose the way to it.
+#[live_test(Root)]
 fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
     use std::os::unix::fs::PermissionsExt as _;
     let program = copy_of(&fixture_program(), Some("behind-a-door"));
@@ -161,6 +157,7 @@ fn mounted(place: &str) -> [String; 5] {
     ["unshare".into(), "--mount".into(), "sh".into(), "-c".into(), script]
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn a_program_in_a_mount_namespace_is_looked_up_there() {
     let place = folder().join("looked-up-there");
     std::fs::create_dir(&place).expect("make a folder");
@@ -180,6 +177,7 @@ fn must_be_told_either(port: u16, program: &Value) {
     must_be_told(port, "deleted", program, "which was removed or replaced since it started");
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn an_unmounted_program_is_reported() {
     let place = folder().join("unmounted-there");
     std::fs::create_dir(&place).expect("make a folder");
@@ -196,6 +194,7 @@ fn inside(pid: u32, command: &[&str]) {
     assert!(status.expect("run nsenter").success(), "{command:?}");
 }
 
+#[live_test(Program("python3"))]
 fn a_removed_script_is_reported() {
     let script = folder().join("a-script-of-this-test.py");
     let server = "import socket, time\ns = socket.create_server((\"127.0.0.1\", 0))\nprint(s.getsockname()[1], flush=True)\ntime.sleep(600)\n";

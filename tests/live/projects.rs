@@ -1,7 +1,9 @@
 //! The project behind a process: its folder, what is checked out there, and what the interpreter runs.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Answer, Cmd, Fixture, Need, Output, Steps, copy_of, decode_base64, fixture_program, folder,
+    Answer, Cmd, Fixture, Output, Steps, copy_of, decode_base64, fixture_program, folder, live_test,
     ordinary_user, port,
 };
 use serde_json::{Value, json};
@@ -12,24 +14,6 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-cases![
-    a_branch_is_told_by_the_repository_above_the_project[Need::Linux, Need::Program("git")],
-    an_added_worktree_is_named[Need::Linux, Need::Program("git")],
-    a_commit_without_a_branch_is_told_as_one[Need::Linux, Need::Program("git")],
-    a_submodule_has_its_own_branch[Need::Linux, Need::Program("git")],
-    heads_of_every_form_are_read[Need::Linux],
-    a_fifo_in_the_place_of_head_holds_nothing_up[Need::Linux],
-    a_head_that_may_not_be_read_is_no_branch[Need::Linux],
-    names_that_are_not_utf8_keep_their_bytes[Need::Linux],
-    a_folder_of_another_mount_namespace_is_not_taken_for_this_one[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    a_tool_stands_in_the_place_of_its_interpreter[],
-    a_jar_stands_in_the_place_of_java[],
-    a_script_of_somebodys_own_leaves_the_interpreter_in_its_place[],
-    code_on_the_command_line_is_no_script[],
-    what_cargo_runs_is_told_by_the_parent[],
-    the_web_server_of_python_is_told[Need::Linux, Need::Program("python3")],
-];
 
 /// An empty folder that every user may enter.
 fn place() -> PathBuf {
@@ -99,6 +83,7 @@ fn line<'a>(card: &'a Output, label: &str) -> &'a str {
     found.unwrap_or_else(|| card.fail(&format!("no line {label}")))
 }
 
+#[live_test(Linux, Program("git"))]
 fn a_branch_is_told_by_the_repository_above_the_project() {
     let root = repository("feature/cart");
     let web = root.join("web");
@@ -119,6 +104,7 @@ fn a_branch_is_told_by_the_repository_above_the_project() {
     assert_eq!(project_at(&root)["marker"], ".git");
 }
 
+#[live_test(Linux, Program("git"))]
 fn an_added_worktree_is_named() {
     let root = repository("main");
     let added = root.with_file_name("fix-1");
@@ -135,6 +121,7 @@ fn an_added_worktree_is_named() {
     assert_eq!((&project["branch"], &project["worktree"]), (&json!("main"), &json!(null)));
 }
 
+#[live_test(Linux, Program("git"))]
 fn a_commit_without_a_branch_is_told_as_one() {
     let root = repository("main");
     git(&root, &["checkout", "--quiet", "--detach"]);
@@ -148,6 +135,7 @@ fn a_commit_without_a_branch_is_told_as_one() {
     assert_eq!(project_of(port)["branch"], "heads/0123456789");
 }
 
+#[live_test(Linux, Program("git"))]
 fn a_submodule_has_its_own_branch() {
     let (root, other) = (repository("main"), repository("inner"));
     let other = other.to_str().expect("a path of this test");
@@ -156,6 +144,7 @@ fn a_submodule_has_its_own_branch() {
     assert_eq!((&project["branch"], &project["worktree"]), (&json!("inner"), &json!(null)));
 }
 
+#[live_test(Linux)]
 fn heads_of_every_form_are_read() {
     let place = place();
     std::fs::create_dir_all(place.join("outer/.git")).expect("make a folder");
@@ -201,6 +190,7 @@ fn without_head() -> (PathBuf, PathBuf) {
     (root, head)
 }
 
+#[live_test(Linux)]
 fn a_fifo_in_the_place_of_head_holds_nothing_up() {
     let (root, head) = without_head();
     nix::unistd::mkfifo(&head, nix::sys::stat::Mode::S_IRWXU).expect("make a FIFO");
@@ -214,6 +204,7 @@ fn a_fifo_in_the_place_of_head_holds_nothing_up() {
     answer.output.assert(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
 }
 
+#[live_test(Linux)]
 fn a_head_that_may_not_be_read_is_no_branch() {
     let (root, head) = without_head();
     std::fs::write(&head, "ref: refs/heads/secret\n").expect("write a file");
@@ -227,6 +218,7 @@ fn a_head_that_may_not_be_read_is_no_branch() {
     answer.output.assert_eq(project, &wanted, "the folder alone");
 }
 
+#[live_test(Linux)]
 fn names_that_are_not_utf8_keep_their_bytes() {
     let root = place().join(OsStr::from_bytes(b"r\xff"));
     std::fs::create_dir_all(root.join(".git")).expect("make a folder");
@@ -246,6 +238,7 @@ fn names_that_are_not_utf8_keep_their_bytes() {
     card.assert(line(&card, "project").ends_with(r"branch b\xfe\u{202e}m"), "the branch is shown");
 }
 
+#[live_test(Linux, Root, MOUNT_NAMESPACE)]
 fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
     let root = place();
     std::fs::write(root.join("package.json"), "{}").expect("write a file");
@@ -292,6 +285,7 @@ fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
     column.assert_eq(column.text().trim().trim_matches('"'), script.as_str().unwrap_or_default(), "CSV");
 }
 
+#[live_test]
 fn a_tool_stands_in_the_place_of_its_interpreter() {
     let place = place();
     let (server, port) = as_if("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
@@ -300,24 +294,28 @@ fn a_tool_stands_in_the_place_of_its_interpreter() {
     by_name.output.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
 }
 
+#[live_test]
 fn a_jar_stands_in_the_place_of_java() {
     let place = place();
     let (server, port) = as_if("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
     says(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
 }
 
+#[live_test]
 fn a_script_of_somebodys_own_leaves_the_interpreter_in_its_place() {
     let place = place();
     let (server, port) = as_if("node", &["--require", "dotenv", "src/server.js"], &place);
     says(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
 }
 
+#[live_test]
 fn code_on_the_command_line_is_no_script() {
     let place = place();
     let (server, port) = as_if("python3", &["-c", "import http.server"], &place);
     says(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));
 }
 
+#[live_test]
 fn what_cargo_runs_is_told_by_the_parent() {
     let build = place().join("target/debug");
     std::fs::create_dir_all(&build).expect("make a folder");
@@ -346,6 +344,7 @@ impl Drop for Ended {
     }
 }
 
+#[live_test(Linux, Program("python3"))]
 fn the_web_server_of_python_is_told() {
     let place = place();
     let mut command = Command::new("python3");

@@ -1,21 +1,9 @@
 //! Names of the machine's own services file, beside those of the IANA registry.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, folder, pids, port};
-use serde_json::json;
+#![cfg(target_os = "linux")]
 
-cases![
-    names_of_the_services_file_are_targets[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    the_services_file_counts_where_it_differs[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    the_services_file_takes_no_protocol_away[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    a_name_of_no_service_is_a_mistake[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    an_absent_services_file_is_no_gap[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    an_unreadable_services_file_is_said[
-        Need::Linux,
-        Need::Root,
-        Need::MOUNT_NAMESPACE,
-        Need::Program("setpriv")
-    ],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
+use serde_json::json;
 
 /// A launcher that sees this text as /etc/services, and nothing else in /etc.
 fn with_services(name: &str, text: Option<&str>) -> Vec<String> {
@@ -31,6 +19,7 @@ fn with_services(name: &str, text: Option<&str>) -> Vec<String> {
     ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec()
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn names_of_the_services_file_are_targets() {
     let port = port();
     let launcher = with_services("own", Some(&format!("shop-db\t{port}/tcp\tshop.alias  # ours\n")));
@@ -58,6 +47,7 @@ fn names_of_the_services_file_are_targets() {
     nothing.assert(nothing.text().contains(&answer), "the answer says what the name was taken for, and why");
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn the_services_file_counts_where_it_differs() {
     let port = port();
     let launcher = with_services("other", Some(&format!("postgresql {port}/tcp\n")));
@@ -79,6 +69,7 @@ fn the_services_file_counts_where_it_differs() {
     );
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn the_services_file_takes_no_protocol_away() {
     let launcher = with_services("same", Some("domain 53/udp\n"));
     let answer = Cmd::new(["domain"]).through(launcher.clone()).run();
@@ -90,6 +81,7 @@ fn the_services_file_takes_no_protocol_away() {
     answer.assert(!answer.errors().contains("/etc/services"), "nothing differs");
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn a_name_of_no_service_is_a_mistake() {
     let launcher = with_services("unknown", Some("shop-db 15432/tcp\n"));
     let slip = Cmd::new(["shop-bd"]).through(launcher.clone()).run().code(2);
@@ -99,6 +91,7 @@ fn a_name_of_no_service_is_a_mistake() {
     unknown.assert(unknown.errors().contains("IANA registry"), "both lists are named");
 }
 
+#[live_test(Root, MOUNT_NAMESPACE)]
 fn an_absent_services_file_is_no_gap() {
     let launcher = with_services("absent", None);
     let known = Cmd::new(["--json", "ssh"]).through(launcher.clone()).run();
@@ -107,6 +100,7 @@ fn an_absent_services_file_is_no_gap() {
     unknown.assert(!unknown.errors().contains("cannot be read"), "no file is no failure");
 }
 
+#[live_test(Root, MOUNT_NAMESPACE, Program("setpriv"))]
 fn an_unreadable_services_file_is_said() {
     let mut launcher = with_services("unreadable", Some("shop-db 15432/tcp\n"));
     let script = launcher[4].replace("exec", "chmod 600 /etc/services && exec");

@@ -1,33 +1,26 @@
 //! The service behind a process: socket units of a real systemd, units by their cgroups, and what started a process,
 //! by real supervisors.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Need, Systemd, copy_of, fixture_program, folder, port, until,
+    Answer, Cmd, Fixture, NOBODY, Systemd, copy_of, fixture_program, folder, live_test, port, until,
 };
 use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-cases![
-    systemd_tells_what_its_socket_units_start[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("systemd"),
-        Need::Program("dbus-daemon"),
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE
-    ],
-    files_tell_what_a_socket_unit_starts[Need::Linux, Need::Root, Need::Cgroup, Need::MOUNT_NAMESPACE],
-    a_users_service_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
-    tmux_is_named[Need::Linux, Need::Program("tmux")],
-    an_editor_is_named[Need::Linux],
-    runsv_names_its_service[Need::Linux, Need::Program("runsv")],
-    s6_names_its_service[Need::Linux, Need::Program("s6-supervise")],
-];
-
+#[live_test(
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    MOUNT_NAMESPACE
+)]
 fn systemd_tells_what_its_socket_units_start() {
     let systemd = Systemd::start();
     let wanted = |name: &str, activates: &str| json!({"manager": "systemd", "name": name, "scope": "system", "activates": activates});
@@ -82,6 +75,7 @@ fn systemd_tells_what_its_socket_units_start() {
     why.assert(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
 }
 
+#[live_test(Linux, Root, Cgroup, MOUNT_NAMESPACE)]
 fn files_tell_what_a_socket_unit_starts() {
     let port = port();
     let name = format!("allears-live-{}", std::process::id());
@@ -102,6 +96,7 @@ fn files_tell_what_a_socket_unit_starts() {
     assert_eq!(reported("[Socket]\\nService=%%i.service\\n"), json!(null), "a specifier is not guessed at");
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_users_service_is_known_by_its_cgroup() {
     let port = port();
     let unit = format!("allears-live-{}.service", std::process::id());
@@ -169,6 +164,7 @@ fn script(path: &Path, port: u16) -> std::fs::File {
     std::fs::File::options().read(true).write(true).open(&input).expect("open the pipe")
 }
 
+#[live_test(Linux, Program("tmux"))]
 fn tmux_is_named() {
     let port = port();
     let socket = folder().join("tmux");
@@ -191,6 +187,7 @@ fn tmux_is_named() {
     assert!(tmux(&["kill-server"]), "end tmux");
 }
 
+#[live_test(Linux)]
 fn an_editor_is_named() {
     let port = port();
     let editor = copy_of(&Path::new("/bin/sh").canonicalize().expect("a shell"), Some("code"));
@@ -207,6 +204,7 @@ fn an_editor_is_named() {
     assert!(until(|| started.0.try_wait().ok().flatten()).is_some(), "it ends");
 }
 
+#[live_test(Linux, Program("runsv"))]
 fn runsv_names_its_service() {
     let port = port();
     let service = folder().join("runit").join("web");
@@ -218,6 +216,7 @@ fn runsv_names_its_service() {
     answer.output.assert_eq(&holder["service"]["name"], &json!("web"), "name");
 }
 
+#[live_test(Linux, Program("s6-supervise"))]
 fn s6_names_its_service() {
     let port = port();
     let service = folder().join("s6").join("web");

@@ -1,22 +1,16 @@
 //! Who answers where several sockets share a port: what `why` and the list say is compared with where connections and
 //! datagrams to loopback really arrive. Each trial has a network of its own.
 
+#![cfg(target_os = "linux")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, in_new_netns, start_on_one_port};
+use crate::support::{Answer, Cmd, Fixture, Steps, in_new_netns, live_test, start_on_one_port};
 use crate::why::{sentences, standing, verdict, whole, why};
 use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-
-cases![
-    what_is_said_is_where_peers_arrive[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, Need::Ipv6],
-    a_connection_to_a_shared_port_belongs_to_all[Need::Linux],
-    a_shared_port_names_no_single_server[Need::Linux],
-    a_shared_udp_port_can_be_joined[Need::Linux, Need::Ipv6],
-    a_udp_port_on_one_address_is_tested_by_the_wildcard[Need::Linux],
-];
 
 const PORT: u16 = 8080;
 const PEERS: usize = 24;
@@ -93,6 +87,7 @@ fn said(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
     (inodes.collect(), shared["by"].as_str().map(str::to_owned))
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, Ipv6)]
 fn what_is_said_is_where_peers_arrive() {
     const ANY4: Place = ("0.0.0.0", false);
     const ANY4_LO: Place = ("0.0.0.0", true);
@@ -179,6 +174,7 @@ fn what_is_said_is_where_peers_arrive() {
     });
 }
 
+#[live_test]
 fn a_shared_port_names_no_single_server() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=0.0.0.0:{port}")]);
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
@@ -213,6 +209,7 @@ fn a_shared_port_names_no_single_server() {
 }
 
 /// Which of them accepted a connection is not reported: each lists it, and `why` counts it once.
+#[live_test]
 fn a_connection_to_a_shared_port_belongs_to_all() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
     let (port, _servers) = start_on_one_port(|port| [shared(port), shared(port)]);
@@ -233,6 +230,7 @@ fn has_fact(answer: &Answer, parts: &[&str]) -> bool {
     facts.iter().filter_map(Value::as_str).any(|fact| parts.iter().all(|part| fact.contains(part)))
 }
 
+#[live_test(Ipv6)]
 fn a_shared_udp_port_can_be_joined() {
     for address in ["0.0.0.0", "127.0.0.1", "[::]"] {
         for (options, by_address, by_port) in [
@@ -273,6 +271,7 @@ fn a_shared_udp_port_can_be_joined() {
     }
 }
 
+#[live_test]
 fn a_udp_port_on_one_address_is_tested_by_the_wildcard() {
     // A datagram to the holder is never the test's, however often it is asked.
     let holder = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");

@@ -1,15 +1,9 @@
 //! A snapshot answers the question that it was taken for: what it was not asked about it does not deny.
 
-use crate::support::{Answer, Cmd, Fixture, Output, folder, port};
-use serde_json::json;
+#![cfg(unix)]
 
-cases![
-    a_port_outside_of_the_question_is_not_denied[],
-    protocols_families_and_holders_outside_of_the_question_are_not_denied[],
-    another_kind_of_answer_is_not_in_it[],
-    what_was_asked_for_is_answered[],
-    two_questions_with_nothing_in_common_are_not_compared[],
-];
+use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, port};
+use serde_json::json;
 
 /// A snapshot of this machine by these arguments.
 fn snapshot(name: &str, arguments: &[&str]) -> String {
@@ -36,6 +30,7 @@ fn is_not_answered(snapshot: &str, question: &str, covered: &str) {
     document.output.assert(gaps.contains("\"not-asked\""), "a gap says what it was not asked about");
 }
 
+#[live_test]
 fn a_port_outside_of_the_question_is_not_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
@@ -58,6 +53,7 @@ fn a_port_outside_of_the_question_is_not_denied() {
     );
 }
 
+#[live_test]
 fn protocols_families_and_holders_outside_of_the_question_are_not_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
@@ -80,6 +76,7 @@ fn protocols_families_and_holders_outside_of_the_question_are_not_denied() {
     ask(&held, &format!("--pid {pid} {port}")).code(0);
 }
 
+#[live_test]
 fn another_kind_of_answer_is_not_in_it() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
@@ -97,6 +94,7 @@ fn another_kind_of_answer_is_not_in_it() {
     }
 }
 
+#[live_test]
 fn what_was_asked_for_is_answered() {
     let place = port();
     let saved = snapshot("question-answered", &["1-10", &format!("tcp/{place}")]);
@@ -108,6 +106,7 @@ fn what_was_asked_for_is_answered() {
     output.assert_eq(output.text(), denied.as_str(), "no more is denied than was asked for");
 }
 
+#[live_test]
 fn two_questions_with_nothing_in_common_are_not_compared() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();

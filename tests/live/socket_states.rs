@@ -1,19 +1,10 @@
 //! Sockets in other states than listening: no listeners by default, shown with `--all`;
 //! and the options that narrow by who holds.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    connections_are_a_column_of_the_table[],
-    a_bound_socket_is_no_listener[Need::Linux],
-    a_lingering_connection_is_no_listener[Need::Linux],
-    a_connection_from_the_port_is_no_listener[Need::Linux],
-    every_state_is_shown_with_all[Need::Linux],
-    holders_are_chosen_by_user[Need::Linux, Need::Root],
-    holders_are_chosen_by_command[Need::Linux],
-    chosen_columns_are_shown_in_their_order[Need::Linux],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port};
+use serde_json::{Value, json};
 
 fn must_be_nothing(port: u16) {
     let answer = Cmd::new([port.to_string()]).answer(1);
@@ -24,12 +15,14 @@ fn must_be_nothing(port: u16) {
     pids.assert(pids.stdout.is_empty(), "whoever uses it without listening is no holder of a listener");
 }
 
+#[live_test(Linux)]
 fn a_bound_socket_is_no_listener() {
     let port = port();
     let _bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
     must_be_nothing(port);
 }
 
+#[live_test(Linux)]
 fn a_lingering_connection_is_no_listener() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]);
@@ -40,6 +33,7 @@ fn a_lingering_connection_is_no_listener() {
     every.output.assert_eq(pids(every.only()), Vec::<u32>::new(), "nobody holds it any more");
 }
 
+#[live_test(Linux)]
 fn a_connection_from_the_port_is_no_listener() {
     let [near, far] = [port(), port()];
     let server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
@@ -58,6 +52,7 @@ fn states(answer: &Answer) -> Vec<&str> {
     states
 }
 
+#[live_test(Linux)]
 fn every_state_is_shown_with_all() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
@@ -74,6 +69,7 @@ fn every_state_is_shown_with_all() {
     }
 }
 
+#[live_test(Linux, Root)]
 fn holders_are_chosen_by_user() {
     let [mine, theirs] = [port(), port()];
     let own = Fixture::start([format!("tcp=127.0.0.1:{mine}")]);
@@ -89,6 +85,7 @@ fn holders_are_chosen_by_user() {
     none.output.assert_eq(none.listeners().len(), 0, "listeners");
 }
 
+#[live_test(Linux)]
 fn holders_are_chosen_by_command() {
     let [one, other] = [port(), port()];
     let named = Fixture::start([format!("tcp=127.0.0.1:{one}"), "name=quince".into()]);
@@ -102,6 +99,7 @@ fn holders_are_chosen_by_command() {
     none.output.assert_eq(none.listeners().len(), 0, "listeners");
 }
 
+#[live_test(Linux)]
 fn chosen_columns_are_shown_in_their_order() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let target = format!("tcp/{},tcp/{}", servers[0].port(), servers[1].port());
@@ -114,6 +112,7 @@ fn chosen_columns_are_shown_in_their_order() {
     output.assert_eq(rows, wanted.to_vec(), "pid and port, and nothing else");
 }
 
+#[live_test]
 fn connections_are_a_column_of_the_table() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("client=127.0.0.1:{port}")]);

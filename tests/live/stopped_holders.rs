@@ -1,7 +1,11 @@
 //! Holders that do not run: stopped by a signal or a debugger, or frozen with their cgroup. The kernel keeps their
 //! sockets and completes connections for them.
 
-use crate::support::{Answer, Cmd, Engine, Fixture, Need, Steps, cgroup_root, holders, pids, port, until};
+#![cfg(target_os = "linux")]
+
+use crate::support::{
+    Answer, Cmd, Engine, Fixture, Need, Steps, cgroup_root, holders, live_test, pids, port, until,
+};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -9,21 +13,8 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-cases![
-    a_server_that_a_signal_stopped[Need::Linux],
-    a_stopped_job_of_a_shell[Need::Linux, Need::Program("script"), Need::Program("bash")],
-    a_server_that_a_debugger_stopped[Need::Linux],
-    a_server_whose_calls_are_traced_runs[Need::Linux, Need::STRACE],
-    a_server_whose_first_thread_has_ended[Need::Linux],
-    a_server_in_a_frozen_cgroup[Need::Linux, Need::Root, Need::Cgroup],
-    a_server_below_a_frozen_cgroup[Need::Linux, Need::Root, Need::Cgroup],
-    a_server_in_a_frozen_cgroup_of_version_1[Need::Linux, Need::Root, FREEZER],
-    a_paused_container[Need::Linux, Need::Root, Need::Docker],
-    one_of_two_holders_is_stopped[Need::Linux],
-];
-
 /// A freezer of cgroup v1.
-const FREEZER: Need = Need::Success("a cgroup v1 freezer", &["test", "-d", "/sys/fs/cgroup/freezer"]);
+const FREEZER: Need = Need::Probe("a cgroup v1 freezer", &["test", "-d", "/sys/fs/cgroup/freezer"]);
 
 fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
@@ -86,6 +77,7 @@ fn server() -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{}", port())])
 }
 
+#[live_test]
 fn a_server_that_a_signal_stopped() {
     let server = server();
     must_run(server.port());
@@ -98,6 +90,7 @@ fn a_server_that_a_signal_stopped() {
 }
 
 /// A shell on a terminal, with a server as its stopped job.
+#[live_test(Program("script"), Program("bash"))]
 fn a_stopped_job_of_a_shell() {
     let port = port();
     let fixture = crate::support::fixture_program();
@@ -144,6 +137,7 @@ fn a_stopped_job_of_a_shell() {
     card.assert(card.text().contains("as does fg in its shell, bash"), "the card says so");
 }
 
+#[live_test]
 fn a_server_that_a_debugger_stopped() {
     let server = server();
     let pid = Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
@@ -164,6 +158,7 @@ fn a_server_that_a_debugger_stopped() {
 }
 
 /// A tracer of system calls stops its process for an instant at each.
+#[live_test(STRACE)]
 fn a_server_whose_calls_are_traced_runs() {
     let steps = Steps::new([format!("tcp=127.0.0.1:{}", port())]);
     let server = steps.through(["strace", "-f", "-o", "/dev/null"]).start();
@@ -172,6 +167,7 @@ fn a_server_whose_calls_are_traced_runs() {
     }
 }
 
+#[live_test]
 fn a_server_whose_first_thread_has_ended() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
     assert_eq!(state(server.pid()), Some('Z'), "its first thread has ended");
@@ -184,6 +180,7 @@ fn a_server_whose_first_thread_has_ended() {
     assert!(until(|| condition(server.port()).is_null().then_some(())).is_some(), "it runs again");
 }
 
+#[live_test]
 fn one_of_two_holders_is_stopped() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let [child] = server.children()[..] else { panic!("one child") };
@@ -255,6 +252,7 @@ fn must_be_frozen(server: &Fixture, version: u8, frozen: &std::path::Path, contr
     assert_eq!(freezer["scope"], json!(null), "neither a container nor a service");
 }
 
+#[live_test(Root, Cgroup)]
 fn a_server_in_a_frozen_cgroup() {
     let server = server();
     let group = Group::new(cgroup_root().expect("a tree"), "cgroup.freeze", "0");
@@ -268,6 +266,7 @@ fn a_server_in_a_frozen_cgroup() {
     assert!(until(|| condition(server.port()).is_null().then_some(())).is_some(), "it runs again");
 }
 
+#[live_test(Root, Cgroup)]
 fn a_server_below_a_frozen_cgroup() {
     let server = server();
     let group = Group::new(cgroup_root().expect("a tree"), "cgroup.freeze", "0");
@@ -277,6 +276,7 @@ fn a_server_below_a_frozen_cgroup() {
     drop(group);
 }
 
+#[live_test(Root, FREEZER)]
 fn a_server_in_a_frozen_cgroup_of_version_1() {
     let server = server();
     let group = Group::new("/sys/fs/cgroup/freezer".into(), "freezer.state", "THAWED");
@@ -295,6 +295,7 @@ fn a_server_in_a_frozen_cgroup_of_version_1() {
     assert!(until(|| condition(server.port()).is_null().then_some(())).is_some(), "it runs again");
 }
 
+#[live_test(Root, Docker)]
 fn a_paused_container() {
     let engine = Engine::host();
     let port = port();

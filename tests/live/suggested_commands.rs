@@ -1,21 +1,12 @@
 //! Printed commands are safe to paste: what comes from outside is quoted or left out, and sudo finds the program.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Answer, Behavior, Cmd, FakeRuntime, Fixture, NOBODY, Need, Output, copy_of, folder, port, program,
+    Answer, Behavior, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, live_test, port, program,
 };
 use crate::unprivileged::Cgroup;
 use std::process::Command;
-
-cases![
-    sudo_is_told_the_path_of_a_program_that_it_would_not_find[Need::Linux, Need::Root],
-    sudo_is_told_the_name_of_a_program_that_it_finds[
-        Need::Linux, Need::Root, Need::MOUNT_NAMESPACE, Need::Program("setpriv")
-    ],
-    the_path_of_a_unix_socket_is_quoted[Need::Linux, Need::Root],
-    a_containers_name_is_never_shell_syntax[Need::Linux, Need::Root, Need::Cgroup],
-    a_units_name_is_never_a_pattern_or_shell_syntax[Need::Linux, Need::Root, Need::Cgroup],
-    a_saved_snapshot_gives_no_commands[],
-];
 
 /// The program under this path, as an ordinary user.
 fn at(path: &str, arguments: &[&str]) -> Cmd {
@@ -39,6 +30,7 @@ fn pasted(command: &str) -> String {
     reported
 }
 
+#[live_test(Linux, Root)]
 fn sudo_is_told_the_path_of_a_program_that_it_would_not_find() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let place = server.port().to_string();
@@ -60,6 +52,7 @@ fn sudo_is_told_the_path_of_a_program_that_it_would_not_find() {
     why.assert(why.text().contains(&format!("sudo '{quoted}' free {place}")), "so has why");
 }
 
+#[live_test(Linux, Root, MOUNT_NAMESPACE, Program("setpriv"))]
 fn sudo_is_told_the_name_of_a_program_that_it_finds() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let place = server.port().to_string();
@@ -78,6 +71,7 @@ fn sudo_is_told_the_name_of_a_program_that_it_finds() {
     other.output.assert(help(&other).starts_with("sudo /"), "the path is told");
 }
 
+#[live_test(Linux, Root)]
 fn the_path_of_a_unix_socket_is_quoted() {
     let path = folder().join("a b;echo x.sock").display().to_string();
     let server = Fixture::start([format!("unix={path}")]);
@@ -104,6 +98,7 @@ fn all_outputs(port: u16, host: &str) -> Vec<Output> {
     forms.iter().map(cmd).collect()
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_containers_name_is_never_shell_syntax() {
     let id = format!("{:064x}", u128::from(std::process::id()) | 0xabcd_0000_0000_0000_0000);
     let cgroup = Cgroup::new(&format!("system.slice/docker-{id}.scope"));
@@ -124,6 +119,7 @@ fn a_containers_name_is_never_shell_syntax() {
     }
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_units_name_is_never_a_pattern_or_shell_syntax() {
     for unit in
         ["a;reboot.service", "*.service", "[a-z]?.service", "$(x).service", "--force.service", "a b.service"]
@@ -139,6 +135,7 @@ fn a_units_name_is_never_a_pattern_or_shell_syntax() {
     }
 }
 
+#[live_test]
 fn a_saved_snapshot_gives_no_commands() {
     let answer = Cmd::new([port().to_string()]).answer(1);
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);

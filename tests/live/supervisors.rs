@@ -1,31 +1,15 @@
 //! What starts a server again after `free`, by real supervisors: the plan names it and its command, the exit code tells
 //! that the server came back, and `--via supervisor` keeps it down.
 
+#![cfg(unix)]
+
 use crate::free::{freed, runs, steps};
-use crate::support::{Cmd, Need, Output, fixture_program, folder, listen_without_reuse, port, until};
+use crate::support::{Cmd, Output, fixture_program, folder, listen_without_reuse, live_test, port, until};
 use serde_json::json;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-cases![
-    runit_starts_it_again[Need::Linux, Need::Program("runsv")],
-    s6_starts_it_again[Need::Linux, Need::Program("s6-supervise")],
-    daemontools_starts_it_again[Need::Linux, Need::Program("supervise")],
-    supervisord_starts_it_again[Need::Linux, Need::Program("supervisord")],
-    supervisord_names_one_of_many[Need::Linux, Need::Program("supervisord")],
-    supervisord_lists_programs_that_are_alike[Need::Linux, Need::Program("supervisord")],
-    supervisord_leaves_it_down_if_told_so[Need::Linux, Need::Program("supervisord")],
-    supervisord_holds_a_socket_for_its_program[Need::Linux, Need::Program("supervisord")],
-    circus_starts_it_again[Need::Linux, Need::CIRCUSD],
-    circus_holds_a_socket_for_its_watcher[Need::Linux, Need::CIRCUSD],
-    a_loop_starts_it_again_after_a_second[Need::Linux],
-    a_loop_starts_it_again_after_three_seconds[Need::Linux],
-    inetd_is_not_ended[Need::Linux, Need::Root, Need::Program("inetd")],
-    gunicorn_is_ended_whole[Need::Linux, Need::GUNICORN],
-    granian_is_ended_whole[Need::Linux, Need::Kernel(6, 8), Need::GRANIAN],
-];
 
 /// A supervisor, which is asked to end when this is dropped.
 struct Supervisor(Child);
@@ -167,6 +151,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
+#[live_test(Linux, Program("runsv"))]
 fn runit_starts_it_again() {
     let service = Service::new("runit-back");
     let mut runsv = Supervisor::start(Command::new("runsv").arg("web").current_dir(service.parent()));
@@ -177,6 +162,7 @@ fn runit_starts_it_again() {
     output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
+#[live_test(Linux, Program("s6-supervise"))]
 fn s6_starts_it_again() {
     let service = Service::new("s6-back");
     let mut s6 = Supervisor::start(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
@@ -187,6 +173,7 @@ fn s6_starts_it_again() {
     output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
+#[live_test(Linux, Program("supervise"))]
 fn daemontools_starts_it_again() {
     let service = Service::new("daemontools-back");
     let mut supervise = Supervisor::start(Command::new("supervise").arg("web").current_dir(service.parent()));
@@ -212,6 +199,7 @@ fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
     (supervisor, path)
 }
 
+#[live_test(Linux, Program("supervisord"))]
 fn supervisord_starts_it_again() {
     let service = Service::new("supervisord-back");
     let run = service.folder.join("run").display().to_string();
@@ -230,6 +218,7 @@ fn supervisord_starts_it_again() {
     output.assert(status.contains("STOPPED"), &status);
 }
 
+#[live_test(Linux, Program("supervisord"))]
 fn supervisord_names_one_of_many() {
     let service = Service::new("supervisord-many");
     service.program("serve", &format!("[ \"$1\" = 1 ] || exec sleep 600\n{}", service.command()));
@@ -249,6 +238,7 @@ fn supervisord_names_one_of_many() {
     output.assert(matches!(states[0], "RUNNING" | "STARTING"), &status);
 }
 
+#[live_test(Linux, Program("supervisord"))]
 fn supervisord_lists_programs_that_are_alike() {
     let service = Service::new("supervisord-alike");
     let run = service.folder.join("run").display().to_string();
@@ -263,6 +253,7 @@ fn supervisord_lists_programs_that_are_alike() {
     serves(service.port);
 }
 
+#[live_test(Linux, Program("supervisord"))]
 fn supervisord_leaves_it_down_if_told_so() {
     let service = Service::new("supervisord-down");
     let run = service.folder.join("run").display().to_string();
@@ -274,6 +265,7 @@ fn supervisord_leaves_it_down_if_told_so() {
     answer.output.assert(!answer.document["hints"].to_string().contains("again"), "nothing starts it again");
 }
 
+#[live_test(Linux, Program("supervisord"))]
 fn supervisord_holds_a_socket_for_its_program() {
     let service = Service::new("supervisord-fcgi");
     let program = format!(
@@ -315,6 +307,7 @@ fn beside(daemon: &str, name: &str) -> String {
     }
 }
 
+#[live_test(Linux, CIRCUSD)]
 fn circus_starts_it_again() {
     let service = Service::new("circus-back");
     // A script that replaces itself by the server: circusd signals exactly the process that it started.
@@ -330,6 +323,7 @@ fn circus_starts_it_again() {
     assert!(bound.is_some(), "the command that was named frees the port: {output:?}");
 }
 
+#[live_test(Linux, CIRCUSD)]
 fn circus_holds_a_socket_for_its_watcher() {
     let service = Service::new("circus-socket");
     let watcher = format!(
@@ -355,14 +349,17 @@ fn must_notice_the_loop(seconds: &str) {
     service.must_come_back(&shell, "sh", None);
 }
 
+#[live_test(Linux)]
 fn a_loop_starts_it_again_after_a_second() {
     must_notice_the_loop("1");
 }
 
+#[live_test(Linux)]
 fn a_loop_starts_it_again_after_three_seconds() {
     must_notice_the_loop("3");
 }
 
+#[live_test(Linux, Root, Program("inetd"))]
 fn inetd_is_not_ended() {
     let service = Service::new("inetd");
     let line = format!("127.0.0.1:{} stream tcp nowait root /bin/cat cat\n", service.port);
@@ -398,6 +395,7 @@ fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
     answer.output.assert(ended.is_some(), "its main process has ended");
 }
 
+#[live_test(Linux, GUNICORN)]
 fn gunicorn_is_ended_whole() {
     let service = Service::new("gunicorn");
     service.file("shop.py", "def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n");
@@ -409,6 +407,7 @@ fn gunicorn_is_ended_whole() {
     must_be_ended_whole(&service, &mut server);
 }
 
+#[live_test(Linux, Kernel(6, 8), GRANIAN)]
 fn granian_is_ended_whole() {
     let service = Service::new("granian");
     service.file("shop.py", "async def app(scope, receive, send):\n    await receive()\n");

@@ -1,17 +1,12 @@
 //! What the program reads while it looks, told by its system calls: no process where no listener matches,
 //! and never an environment.
 
-use crate::support::{Cmd, Fixture, Need, Output, folder, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, Output, folder, live_test, port};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-cases![
-    a_free_port_opens_no_process[Need::Linux, Need::STRACE],
-    whether_something_listens_opens_no_process[Need::Linux, Need::STRACE],
-    no_environment_is_opened[Need::Linux, Need::STRACE],
-    no_descriptor_is_followed[Need::Linux, Need::STRACE],
-];
 
 static TRACES: AtomicU32 = AtomicU32::new(0);
 
@@ -34,6 +29,7 @@ fn process_of(line: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+#[live_test(Linux, STRACE)]
 fn a_free_port_opens_no_process() {
     let _busy = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".to_owned()]);
     let target = port().to_string();
@@ -62,6 +58,7 @@ fn must_look_at_no_process(output: &Output, lines: &[String]) {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn whether_something_listens_opens_no_process() {
     let target = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
@@ -80,6 +77,7 @@ fn whether_something_listens_opens_no_process() {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn no_environment_is_opened() {
     let target = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
@@ -94,6 +92,7 @@ fn no_environment_is_opened() {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn no_descriptor_is_followed() {
     let target = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);

@@ -1,23 +1,16 @@
 //! UDP-Lite, which has ports of its own: shown to who asks for it, and never taken for UDP.
 
-use crate::no_netlink::without_netlink;
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port};
-use serde_json::json;
+#![cfg(target_os = "linux")]
 
-cases![
-    udplite_is_shown_to_who_asks_for_it[Need::Linux, Need::UdpLite],
-    udplite_over_ipv6_is_shown_too[Need::Linux, Need::UdpLite, Need::Ipv6],
-    udplite_and_udp_share_a_port_number[Need::Linux, Need::UdpLite],
-    udplite_does_not_block_udp_nor_the_other_way_round[Need::Linux, Need::UdpLite],
-    udplite_is_read_from_proc_net_too[Need::Linux, Need::UdpLite],
-    an_unseen_holder_of_udplite_is_asked_for_as_such[Need::Linux, Need::UdpLite, Need::Root],
-    udplite_ports_are_freed[Need::Linux, Need::UdpLite],
-];
+use crate::no_netlink::without_netlink;
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port};
+use serde_json::json;
 
 fn cmd(arguments: &[&str]) -> Cmd {
     Cmd::new(arguments.iter().copied())
 }
 
+#[live_test(UdpLite)]
 fn udplite_is_shown_to_who_asks_for_it() {
     let port = port();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
@@ -48,6 +41,7 @@ fn udplite_is_shown_to_who_asks_for_it() {
     nothing.output.assert_eq(&nothing.document["gaps"], &json!([]), "gaps");
 }
 
+#[live_test(UdpLite, Ipv6)]
 fn udplite_over_ipv6_is_shown_too() {
     let port = port();
     let server = Fixture::start([format!("udplite=[::1]:{port}")]);
@@ -57,6 +51,7 @@ fn udplite_over_ipv6_is_shown_too() {
     cmd(&["-6", &format!("udplite/{port}")]).answer(0);
 }
 
+#[live_test(UdpLite)]
 fn udplite_and_udp_share_a_port_number() {
     let port = port();
     let lite = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
@@ -80,6 +75,7 @@ fn udplite_and_udp_share_a_port_number() {
     cmd(&[&port.to_string()]).answer(0).only();
 }
 
+#[live_test(UdpLite)]
 fn udplite_does_not_block_udp_nor_the_other_way_round() {
     for (held, requested) in [("udplite", "udp"), ("udp", "udplite")] {
         let port = port();
@@ -92,6 +88,7 @@ fn udplite_does_not_block_udp_nor_the_other_way_round() {
     }
 }
 
+#[live_test(UdpLite)]
 fn udplite_is_read_from_proc_net_too() {
     let port = port();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
@@ -107,6 +104,7 @@ fn udplite_is_read_from_proc_net_too() {
     crates.output.assert_eq(pids(crates.only()), vec![server.pid()], "holders, beside netstat2");
 }
 
+#[live_test(UdpLite, Root)]
 fn an_unseen_holder_of_udplite_is_asked_for_as_such() {
     let port = port();
     let _server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
@@ -118,6 +116,7 @@ fn an_unseen_holder_of_udplite_is_asked_for_as_such() {
         .assert(help.starts_with("sudo ") && help.ends_with(&command), "the command that shows who holds it");
 }
 
+#[live_test(UdpLite)]
 fn udplite_ports_are_freed() {
     let port = port();
     let other = Steps::new([format!("udp=127.0.0.1:{port}")]).start();

@@ -1,14 +1,11 @@
 //! Input that never ends, and input that is long: a snapshot is read to its end or refused, never for ever.
 
-use crate::support::{Cmd, Fixture, Need, folder, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, folder, live_test, port};
 use std::process::{Command, Stdio};
 
-cases![
-    a_device_without_an_end_is_refused[Need::Linux],
-    a_pipe_without_an_end_is_refused[Need::Program("yes")],
-    a_long_snapshot_is_read_from_a_file_and_a_pipe[],
-];
-
+#[live_test(Linux)]
 fn a_device_without_an_end_is_refused() {
     let saved = folder().join("endless-saved");
     let answer = Cmd::new([port().to_string()]).answer(1);
@@ -33,6 +30,7 @@ fn a_device_without_an_end_is_refused() {
     }
 }
 
+#[live_test(Program("yes"))]
 fn a_pipe_without_an_end_is_refused() {
     for word in ["y", "", "[1,", "{\"listeners\":\u{1}"] {
         for arguments in [&["--from", "-"][..], &["diff", "-"]] {
@@ -47,6 +45,7 @@ fn a_pipe_without_an_end_is_refused() {
 }
 
 /// Many listeners of one port: the longest list that comparing could be slow for.
+#[live_test]
 fn a_long_snapshot_is_read_from_a_file_and_a_pipe() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let answer = Cmd::new([server.port().to_string()]).answer(0);

@@ -1,54 +1,13 @@
 //! Which unit a process belongs to, and whose manager runs it, with a real systemd and a real user's manager in
 //! namespaces of their own; and cgroups that look like units and are not.
 
+#![cfg(unix)]
+
 use crate::support::{
-    AS_STAGED_USER, Answer, Cmd, Fixture, NOBODY, Need, STAGED_USER, Steps, Systemd, folder, port, until,
+    AS_STAGED_USER, Answer, Cmd, Fixture, NOBODY, STAGED_USER, Steps, Systemd, folder, live_test, port, until,
 };
 use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
-
-cases![
-    a_users_manager_holds_a_port[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("systemd"),
-        Need::Program("dbus-daemon"),
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE
-    ],
-    cgroups_that_a_user_makes[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("systemd"),
-        Need::Program("dbus-daemon"),
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE
-    ],
-    a_service_that_comes_back[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("systemd"),
-        Need::Program("dbus-daemon"),
-        Need::Program("nsenter"),
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE
-    ],
-    a_containers_unit_is_none_of_this_machine[Need::Linux, Need::Root, Need::Cgroup],
-    a_unit_that_runs_a_container_is_named[Need::Linux, Need::Root, Need::Cgroup],
-    a_desktops_unit_is_no_service[Need::Linux, Need::Root, Need::Cgroup],
-    a_manager_that_does_not_answer[
-        Need::Linux,
-        Need::Root,
-        Need::Cgroup,
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE
-    ],
-];
 
 /// A listener's service, and that of its holder: both empty where there is none.
 fn services(answer: &Answer) -> [Value; 2] {
@@ -78,6 +37,16 @@ fn must_not_say(advice: &str, words: &str) {
     assert!(!advice.contains(words), "{words:?} is in {advice}");
 }
 
+#[live_test(
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    MOUNT_NAMESPACE
+)]
 fn a_users_manager_holds_a_port() {
     let systemd = Systemd::start();
     systemd.start_user_manager(&["web.socket", "always.service"]);
@@ -113,6 +82,16 @@ fn a_users_manager_holds_a_port() {
     Cmd::new(["tcp/4716"]).through(systemd.launcher(&[])).run().code(1);
 }
 
+#[live_test(
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    MOUNT_NAMESPACE
+)]
 fn cgroups_that_a_user_makes() {
     let systemd = Systemd::start();
     systemd.start_user_manager(&["forge.service"]);
@@ -146,6 +125,16 @@ fn cgroups_that_a_user_makes() {
     }
 }
 
+#[live_test(
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    MOUNT_NAMESPACE
+)]
 fn a_service_that_comes_back() {
     let systemd = Systemd::start();
     systemd.run(&["systemctl", "start", "always.service"]);
@@ -170,6 +159,7 @@ fn id() -> String {
 }
 
 /// A container's own systemd names its units as it likes.
+#[live_test(Linux, Root, Cgroup)]
 fn a_containers_unit_is_none_of_this_machine() {
     let (id, own) = (id(), std::process::id());
     for boundary in [
@@ -189,6 +179,7 @@ fn a_containers_unit_is_none_of_this_machine() {
     }
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_unit_that_runs_a_container_is_named() {
     let unit = format!("allears-live-{}.service", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{unit}/libpod-payload-{}", id()));
@@ -199,6 +190,7 @@ fn a_unit_that_runs_a_container_is_named() {
     drop(server);
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_desktops_unit_is_no_service() {
     for unit in [
         "app-gnome-code-31337.scope",
@@ -225,6 +217,7 @@ fn a_desktops_unit_is_no_service() {
 }
 
 /// Something that has the name and the arguments of a user's manager; its units have files.
+#[live_test(Linux, Root, Cgroup, Program("setpriv"), MOUNT_NAMESPACE)]
 fn a_manager_that_does_not_answer() {
     let (port, other) = (port(), port());
     let root = folder().join("home");

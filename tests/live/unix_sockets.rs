@@ -1,29 +1,11 @@
 //! Listening Unix sockets: by protocol, by path, by abstract name; whatever bytes the name has.
 
-use crate::support::{Cmd, Fixture, Need, Steps, control_character, folder, ordinary_user, pids};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, Steps, control_character, folder, live_test, ordinary_user, pids};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-cases![
-    a_unix_listener_is_found_by_path[Need::Linux],
-    an_abstract_name_is_found[Need::Linux],
-    unix_listeners_are_listed_when_asked_for[Need::Linux],
-    a_path_that_is_not_text_keeps_its_bytes[Need::Linux],
-    a_free_path_is_free[Need::Linux],
-    a_listener_is_found_under_every_name[Need::Linux],
-    a_bind_mount_leads_to_its_listener[Need::Linux, Need::MOUNT_NAMESPACE],
-    a_later_server_has_the_path_for_itself[Need::Linux],
-    a_removed_path_is_told[Need::Linux],
-    an_abandoned_socket_is_told_by_evidence[Need::Linux],
-    what_is_no_listener_is_told[Need::Linux],
-    a_listener_of_another_network_is_found_by_its_path[Need::Linux, Need::NETWORK_NAMESPACE],
-    a_path_of_another_root_leads_there[Need::Linux, Need::MOUNT_NAMESPACE],
-    files_with_a_device_of_their_own_are_matched[Need::Linux, Need::OVERLAY],
-    a_path_that_may_not_be_seen_is_a_gap[Need::Linux, Need::Root],
-    names_survive_a_saved_snapshot[Need::Linux],
-    a_path_is_waited_for[Need::Linux],
-];
 
 static PATHS: AtomicU32 = AtomicU32::new(0);
 
@@ -33,6 +15,7 @@ fn path() -> String {
     folder().join(format!("socket-{number}")).to_str().expect("its path is text").to_owned()
 }
 
+#[live_test(Linux)]
 fn a_unix_listener_is_found_by_path() {
     let path = path();
     let server = Fixture::start([format!("unix={path}"), "fork=2".into()]);
@@ -48,6 +31,7 @@ fn a_unix_listener_is_found_by_path() {
     card.assert(card.text().contains(&server.pid().to_string()), "the card names the holder");
 }
 
+#[live_test(Linux)]
 fn an_abstract_name_is_found() {
     let name = format!("@allears-live-{}", std::process::id());
     let server = Fixture::start([format!("unix={name}")]);
@@ -56,6 +40,7 @@ fn an_abstract_name_is_found() {
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
 }
 
+#[live_test(Linux)]
 fn unix_listeners_are_listed_when_asked_for() {
     let path = path();
     let server = Fixture::start([format!("unix={path}")]);
@@ -75,6 +60,7 @@ fn unix_listeners_are_listed_when_asked_for() {
     }
 }
 
+#[live_test(Linux)]
 fn a_path_that_is_not_text_keeps_its_bytes() {
     let path = path();
     let mut bytes = path.clone().into_bytes();
@@ -89,6 +75,7 @@ fn a_path_that_is_not_text_keeps_its_bytes() {
     text.assert_eq(control_character(text.text()), None, "a character that a terminal would act upon");
 }
 
+#[live_test(Linux)]
 fn a_free_path_is_free() {
     let answer = Cmd::new([path()]).answer(1);
     answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
@@ -99,6 +86,7 @@ fn holds(answer: &crate::support::Answer) -> &serde_json::Value {
     &answer.document["paths"][0]["holds"]
 }
 
+#[live_test(Linux)]
 fn a_listener_is_found_under_every_name() {
     let bound = path();
     let server = Fixture::start([format!("unix={bound}")]);
@@ -140,6 +128,7 @@ fn a_listener_is_found_under_every_name() {
     answer.output.assert_eq(holds(&answer), &json!("nothing"), "what is there");
 }
 
+#[live_test(Linux, MOUNT_NAMESPACE)]
 fn a_bind_mount_leads_to_its_listener() {
     let bound = path();
     let server = Fixture::start([format!("unix={bound}")]);
@@ -163,6 +152,7 @@ fn a_bind_mount_leads_to_its_listener() {
     }
 }
 
+#[live_test(Linux)]
 fn a_later_server_has_the_path_for_itself() {
     let path = path();
     let earlier = Fixture::start([format!("unix={path}")]);
@@ -182,6 +172,7 @@ fn a_later_server_has_the_path_for_itself() {
     );
 }
 
+#[live_test(Linux)]
 fn a_removed_path_is_told() {
     let path = path();
     let server = Fixture::start([format!("unix={path}")]);
@@ -193,6 +184,7 @@ fn a_removed_path_is_told() {
     card.assert(card.text().contains("no file is there"), "nobody reaches it by that path");
 }
 
+#[live_test(Linux)]
 fn an_abandoned_socket_is_told_by_evidence() {
     let path = path();
     drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
@@ -212,6 +204,7 @@ fn an_abandoned_socket_is_told_by_evidence() {
     }
 }
 
+#[live_test(Linux)]
 fn what_is_no_listener_is_told() {
     let path = path();
     let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bind");
@@ -226,6 +219,7 @@ fn what_is_no_listener_is_told() {
     answer.output.assert_eq(holds(&answer), &json!("other-file"), "what is there");
 }
 
+#[live_test(Linux, NETWORK_NAMESPACE)]
 fn a_listener_of_another_network_is_found_by_its_path() {
     let path = path();
     let server = Steps::new([format!("unix={path}")]).through(["unshare", "--net"]).start();
@@ -245,6 +239,7 @@ fn a_listener_of_another_network_is_found_by_its_path() {
     answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
 }
 
+#[live_test(Linux, MOUNT_NAMESPACE)]
 fn a_path_of_another_root_leads_there() {
     let (outside, inside) = (path(), path());
     for folder in [&outside, &inside] {
@@ -265,6 +260,7 @@ fn a_path_of_another_root_leads_there() {
     answer.output.assert_eq(pids(answer.only()), vec![std::process::id()], "holder of the same name here");
 }
 
+#[live_test(Linux, OVERLAY)]
 fn files_with_a_device_of_their_own_are_matched() {
     // An overlay of two file systems gives its files another device number than its mount has, as btrfs does.
     let base = path();
@@ -289,6 +285,7 @@ fn files_with_a_device_of_their_own_are_matched() {
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder, from the same one");
 }
 
+#[live_test(Linux, Root)]
 fn a_path_that_may_not_be_seen_is_a_gap() {
     let folder = path();
     std::fs::create_dir(&folder).expect("make a folder");
@@ -306,6 +303,7 @@ fn a_path_that_may_not_be_seen_is_a_gap() {
     answer.output.assert(gaps.iter().any(is_it), "a gap says why");
 }
 
+#[live_test(Linux)]
 fn names_survive_a_saved_snapshot() {
     let bound = path();
     let _server = Fixture::start([format!("unix={bound}")]);
@@ -319,6 +317,7 @@ fn names_survive_a_saved_snapshot() {
     answer.output.assert_eq(holds(&answer), &json!("listener"), "what is there");
 }
 
+#[live_test(Linux)]
 fn a_path_is_waited_for() {
     let path = path();
     let output = Cmd::new(["wait", "--timeout", "50ms", &path]).run().code(1);

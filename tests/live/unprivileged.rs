@@ -1,26 +1,11 @@
 //! What an ordinary user still learns of a stranger's port, and which right exactly is missing:
 //! users, candidates, services by cgroup, hidden processes, capabilities.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, in_new_netns, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, live_test, pids, port};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-
-cases![
-    a_strangers_processes_are_candidates[Need::Linux, Need::Root],
-    hidden_processes_are_said_to_be_hidden[
-        Need::Linux,
-        Need::Root,
-        Need::Program("setpriv"),
-        Need::MOUNT_NAMESPACE,
-        Need::NETWORK_NAMESPACE
-    ],
-    a_missing_capability_is_named[Need::Linux, Need::Root, Need::Program("setpriv")],
-    both_capabilities_see_everything[Need::Linux, Need::Root, Need::Program("setpriv")],
-    root_without_rights_over_a_process_says_so[Need::Linux, Need::Root, Need::Program("setpriv")],
-    a_service_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
-    a_container_is_known_by_its_cgroup[Need::Linux, Need::Root, Need::Cgroup],
-    a_master_of_another_user_is_not_forgotten[Need::Linux, Need::Root],
-];
 
 /// A user beside nobody, who owns nothing either.
 const STRANGER: u32 = 65_533;
@@ -38,6 +23,7 @@ fn must_be_unseen(answer: &Answer, reason: &str) {
     answer.output.assert_eq(&listener["unseen"]["reason"], &json!(reason), "unseen.reason");
 }
 
+#[live_test(Linux, Root)]
 fn a_strangers_processes_are_candidates() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).user(Some(STRANGER)).start();
@@ -59,6 +45,7 @@ fn a_strangers_processes_are_candidates() {
     }
 }
 
+#[live_test(Linux, Root, Program("setpriv"), MOUNT_NAMESPACE, NETWORK_NAMESPACE)]
 fn hidden_processes_are_said_to_be_hidden() {
     // Containers of the machine's network would be a reason not to deny anything.
     in_new_netns(|| {
@@ -88,6 +75,7 @@ pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
     launcher
 }
 
+#[live_test(Linux, Root, Program("setpriv"))]
 fn a_missing_capability_is_named() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -104,6 +92,7 @@ fn a_missing_capability_is_named() {
         .assert(!reported.to_uppercase().contains("CAP_SYS_PTRACE AND"), "and the one that is there is not");
 }
 
+#[live_test(Linux, Root, Program("setpriv"))]
 fn both_capabilities_see_everything() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
@@ -113,6 +102,7 @@ fn both_capabilities_see_everything() {
     answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing unseen");
 }
 
+#[live_test(Linux, Root, Program("setpriv"))]
 fn root_without_rights_over_a_process_says_so() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -163,6 +153,7 @@ impl Drop for Cgroup {
     }
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_service_is_known_by_its_cgroup() {
     let port = port();
     let unit = format!("allears-live-{}.service", std::process::id());
@@ -186,6 +177,7 @@ fn a_service_is_known_by_its_cgroup() {
     drop(server);
 }
 
+#[live_test(Linux, Root, Cgroup)]
 fn a_container_is_known_by_its_cgroup() {
     let port = port();
     let id = format!("{:064x}", u64::from(std::process::id()) | 0xabcd_ef00_0000_0000);
@@ -200,6 +192,7 @@ fn a_container_is_known_by_its_cgroup() {
     drop(server);
 }
 
+#[live_test(Linux, Root)]
 fn a_master_of_another_user_is_not_forgotten() {
     let port = port();
     // As a web server does: root opens the port, and a worker of another user shares it.

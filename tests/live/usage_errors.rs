@@ -1,13 +1,8 @@
 //! What cannot be meant is a usage error that shows the offending part, before anything is looked at.
 
-use crate::support::Cmd;
+use crate::support::{Cmd, live_test};
 
-cases![
-    targets_that_cannot_be_meant_are_usage_errors[],
-    options_that_cannot_be_meant_are_usage_errors[],
-    help_and_version_are_answers[],
-];
-
+#[live_test]
 fn targets_that_cannot_be_meant_are_usage_errors() {
     let wrong = [
         "0",
@@ -52,6 +47,7 @@ fn targets_that_cannot_be_meant_are_usage_errors() {
     }
 }
 
+#[live_test]
 fn options_that_cannot_be_meant_are_usage_errors() {
     let wrong: [&[&str]; 9] = [
         &["--no-such-option"],
@@ -71,6 +67,7 @@ fn options_that_cannot_be_meant_are_usage_errors() {
     }
 }
 
+#[live_test]
 fn help_and_version_are_answers() {
     for option in ["--help", "-h"] {
         let output = Cmd::new([option]).run().code(0);

@@ -1,26 +1,14 @@
 //! Whose a socket is: users without a number in a user namespace, servers that dropped their rights, and sockets of
 //! which the kernel reports no user.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, folder, holders, pids, port, until};
+#![cfg(target_os = "linux")]
+
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, folder, holders, live_test, pids, port, until};
 use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-
-cases![
-    a_user_without_a_number_is_not_nobody[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    a_user_without_a_number_may_be_any[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    numbers_of_two_namespaces_are_not_compared[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    a_holder_without_a_number_is_not_nobody[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    root_of_a_user_namespace_is_told_the_same[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    a_saved_snapshot_keeps_that_a_user_is_unknown[Need::Linux, Need::Root, Need::USER_NAMESPACE],
-    who_dropped_root_is_a_candidate[Need::Linux, Need::Root],
-    who_was_handed_a_socket_of_root_is_not_denied[Need::Linux, Need::Root, Need::Program("setpriv")],
-    a_socket_of_root_is_chosen_by_both_users[Need::Linux, Need::Root],
-    a_lingering_connection_is_nobodys[Need::Linux],
-    an_orphan_of_root_is_nobodys[Need::Linux, Need::Root],
-];
 
 /// A user beside nobody, who owns nothing either.
 const STRANGER: u32 = 65_533;
@@ -42,6 +30,7 @@ fn user(listener: &Value) -> Value {
     json!([listener["uid"], listener["user"], listener["user_unknown"]])
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn a_user_without_a_number_is_not_nobody() {
     let port = port();
     for opener in [None, Some(NOBODY)] {
@@ -68,6 +57,7 @@ fn a_user_without_a_number_is_not_nobody() {
     }
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn a_user_without_a_number_may_be_any() {
     let port = port();
     let _server = server(port).start();
@@ -81,6 +71,7 @@ fn a_user_without_a_number_may_be_any() {
     }
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn numbers_of_two_namespaces_are_not_compared() {
     for opener in [None, Some(STRANGER)] {
         let port = port();
@@ -106,6 +97,7 @@ fn numbers_of_two_namespaces_are_not_compared() {
     }
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn a_holder_without_a_number_is_not_nobody() {
     let port = port();
     // A namespace without a map, in which nobody has a number. Its own user enters it, and may look at its processes.
@@ -121,6 +113,7 @@ fn a_holder_without_a_number_is_not_nobody() {
     nobody.output.assert_eq(nobody.listeners().len(), 0, "listeners of nobody");
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn root_of_a_user_namespace_is_told_the_same() {
     let port = port();
     let server = server(port).user(Some(NOBODY)).start();
@@ -134,6 +127,7 @@ fn root_of_a_user_namespace_is_told_the_same() {
     own.output.assert_eq(&user(own.only()), &json!([0, "root", null]), "uid and user");
 }
 
+#[live_test(Root, USER_NAMESPACE)]
 fn a_saved_snapshot_keeps_that_a_user_is_unknown() {
     let port = port();
     let _server = server(port).start();
@@ -151,6 +145,7 @@ fn a_saved_snapshot_keeps_that_a_user_is_unknown() {
     card.assert(!card.text().contains("nobody"), "the card names no other user");
 }
 
+#[live_test(Root)]
 fn who_dropped_root_is_a_candidate() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
@@ -173,6 +168,7 @@ fn who_dropped_root_is_a_candidate() {
     card.assert(!card.text().contains("process of user root"), "nothing is said of whose the holder is");
 }
 
+#[live_test(Root, Program("setpriv"))]
 fn who_was_handed_a_socket_of_root_is_not_denied() {
     for launcher in [&[][..], &["setpriv", "--reuid=65534", "--clear-groups"]] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
@@ -200,6 +196,7 @@ fn who_was_handed_a_socket_of_root_is_not_denied() {
     }
 }
 
+#[live_test(Root)]
 fn a_socket_of_root_is_chosen_by_both_users() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
@@ -216,6 +213,7 @@ fn a_socket_of_root_is_chosen_by_both_users() {
     unsure.output.assert_eq(unsure.listeners().len(), 0, "listeners");
 }
 
+#[live_test]
 fn a_lingering_connection_is_nobodys() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
@@ -238,6 +236,7 @@ fn a_lingering_connection_is_nobodys() {
     table.assert(!table.text().contains("root"), "nobody is named");
 }
 
+#[live_test(Root)]
 fn an_orphan_of_root_is_nobodys() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("connect");

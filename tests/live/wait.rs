@@ -1,24 +1,10 @@
 //! `wait`: until something listens, or until it is free; what it costs meanwhile, and how it ends.
 
-use crate::support::{Answer, Cmd, Fixture, Need, Output, folder, ordinary_user, port};
+#![cfg(unix)]
+
+use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, ordinary_user, port};
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-cases![
-    what_is_already_so_is_not_waited_for[Need::Linux],
-    a_listener_that_appears_ends_it[Need::Linux],
-    a_listener_that_goes_ends_it[Need::Linux],
-    the_target_is_what_is_waited_for[Need::Linux],
-    udp_is_waited_for_by_name[Need::Linux],
-    bound_is_not_listening[Need::Linux],
-    it_ends_when_its_time_is_over[Need::Linux],
-    quiet_means_quiet[Need::Linux],
-    progress_is_for_terminals[Need::Linux],
-    an_interrupt_ends_it[Need::Linux],
-    no_process_is_looked_at_before[Need::Linux, Need::STRACE],
-    it_looks_less_and_less_often[Need::Linux, Need::STRACE],
-    durations_and_targets_that_cannot_be_meant_are_refused[],
-];
 
 /// Long enough to be sure that it waits.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -30,6 +16,7 @@ fn wait(arguments: &[&str]) -> Cmd {
     Cmd::new(["wait"].iter().chain(arguments).copied())
 }
 
+#[live_test(Linux)]
 fn what_is_already_so_is_not_waited_for() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
@@ -52,6 +39,7 @@ fn must_end_soon(running: crate::support::Running, since: Instant) -> Output {
     output
 }
 
+#[live_test(Linux)]
 fn a_listener_that_appears_ends_it() {
     for option in [None, Some("--listening"), Some("--timeout=1m"), Some("-q"), Some("--json")] {
         let port = port();
@@ -67,6 +55,7 @@ fn a_listener_that_appears_ends_it() {
     }
 }
 
+#[live_test(Linux)]
 fn a_listener_that_goes_ends_it() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let waiting = wait(&["--free", &server.port().to_string()]).start().must_keep_running(A_WHILE);
@@ -74,6 +63,7 @@ fn a_listener_that_goes_ends_it() {
     must_end_soon(waiting, Instant::now());
 }
 
+#[live_test(Linux)]
 fn the_target_is_what_is_waited_for() {
     let port = port();
     let other = Fixture::start([format!("tcp=127.0.0.2:{port}")]);
@@ -89,6 +79,7 @@ fn the_target_is_what_is_waited_for() {
     must_end_soon(waiting, Instant::now());
 }
 
+#[live_test(Linux)]
 fn udp_is_waited_for_by_name() {
     let port = port();
     let waiting = wait(&[&format!("udp/{port}")]).start();
@@ -104,6 +95,7 @@ fn udp_is_waited_for_by_name() {
     };
 }
 
+#[live_test(Linux)]
 fn bound_is_not_listening() {
     let port = port();
     let bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
@@ -114,6 +106,7 @@ fn bound_is_not_listening() {
     wait(&["--timeout=200ms", &port.to_string()]).run().code(1);
 }
 
+#[live_test(Linux)]
 fn it_ends_when_its_time_is_over() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
@@ -128,6 +121,7 @@ fn it_ends_when_its_time_is_over() {
     }
 }
 
+#[live_test(Linux)]
 fn quiet_means_quiet() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
@@ -144,6 +138,7 @@ fn quiet_means_quiet() {
     }
 }
 
+#[live_test(Linux)]
 fn progress_is_for_terminals() {
     let free = port().to_string();
     let output = wait(&["--timeout=700ms", &free]).env("TERM", "xterm").run().code(1);
@@ -155,6 +150,7 @@ fn progress_is_for_terminals() {
     shown.assert(shown.text().contains(&free), "on a terminal it says what it waits for");
 }
 
+#[live_test(Linux)]
 fn an_interrupt_ends_it() {
     for arguments in [&["--timeout=1m"][..], &["-q"], &["--json"], &[]] {
         let target = port().to_string();
@@ -194,6 +190,7 @@ fn looks_at_a_process(call: &str) -> bool {
     listed || named
 }
 
+#[live_test(Linux, STRACE)]
 fn no_process_is_looked_at_before() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
@@ -207,6 +204,7 @@ fn no_process_is_looked_at_before() {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn it_looks_less_and_less_often() {
     let free = port().to_string();
     let calls = "sendto,sendmsg,openat,bind";
@@ -221,6 +219,7 @@ fn it_looks_less_and_less_often() {
     wait(&["--timeout=20ms", &free]).user(ordinary_user()).run().code(1);
 }
 
+#[live_test]
 fn durations_and_targets_that_cannot_be_meant_are_refused() {
     let durations = ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s", "99999999999999999999999s"];
     let durations =

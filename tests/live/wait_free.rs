@@ -1,24 +1,15 @@
 //! `wait --free`: it ends when the caller can bind the port, and what it does to find out disturbs nobody.
 
-use crate::support::{Cmd, Fixture, NOBODY, Need, folder, in_new_netns, ip, ordinary_user, port, set_limit};
-use crate::why_limits::VETH;
+#![cfg(unix)]
+
+use crate::support::{
+    Cmd, Fixture, NOBODY, Need, folder, in_new_netns, ip, live_test, ordinary_user, port, set_limit,
+};
 use serde_json::Value;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-cases![
-    a_port_that_needs_a_privilege_is_not_free[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_port_that_a_sandbox_forbids_is_not_free[Need::Linux, LANDLOCK],
-    a_port_that_a_program_of_the_cgroup_refuses_is_not_free[Need::Linux, Need::Root, POST_BIND],
-    an_address_that_is_not_usable_yet_is_waited_for[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-    an_address_of_elsewhere_is_not_waited_for[Need::Linux],
-    the_table_decides_and_no_port_is_taken[Need::Kernel(6, 8), Need::Root, Need::Cgroup, Need::STRACE],
-    an_attempt_is_made_once_and_lets_servers_in[Need::Linux, Need::STRACE],
-    a_server_without_options_is_never_refused[Need::Kernel(6, 8), Need::Root, Need::Cgroup, PYTHON],
-    what_was_left_of_connections_is_not_tried_again_and_again[Need::Linux, Need::STRACE],
-];
 
 /// Runs the rest of its arguments where no port of TCP may be bound.
 const NO_BIND: &str = "\
@@ -35,7 +26,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 const PYTHON: Need = Need::Program("python3");
 
 /// Landlock that knows of ports.
-const LANDLOCK: Need = Need::Success("Landlock for ports", &["python3", "-c", NO_BIND, "true"]);
+const LANDLOCK: Need = Need::Probe("Landlock for ports", &["python3", "-c", NO_BIND, "true"]);
 
 /// Runs the rest of its arguments in a cgroup that refuses a port of IPv4 after it was taken.
 const REFUSED_LATE: &str = "\
@@ -68,7 +59,7 @@ sys.exit(code)
 
 /// BPF programs of a cgroup.
 const POST_BIND: Need =
-    Need::Success("BPF programs of a cgroup", &["python3", "-c", REFUSED_LATE, "1", "true"]);
+    Need::Probe("BPF programs of a cgroup", &["python3", "-c", REFUSED_LATE, "1", "true"]);
 
 fn wait_free(arguments: &[&str]) -> Cmd {
     Cmd::new(["wait", "--free"].iter().chain(arguments).copied())
@@ -92,6 +83,7 @@ fn must_be_hopeless(cmd: impl Fn(&[&str]) -> Cmd, target: &str, error: &str) {
     output.assert(document["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "reason");
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_port_that_needs_a_privilege_is_not_free() {
     in_new_netns(|| {
         set_limit("ipv4/ip_unprivileged_port_start", "700");
@@ -107,6 +99,7 @@ fn a_port_that_needs_a_privilege_is_not_free() {
     });
 }
 
+#[live_test(Linux, LANDLOCK)]
 fn a_port_that_a_sandbox_forbids_is_not_free() {
     let inside = |arguments: &[&str]| wait_free(arguments).through(["python3", "-c", NO_BIND]);
     must_be_hopeless(inside, &port().to_string(), "EACCES");
@@ -114,6 +107,7 @@ fn a_port_that_a_sandbox_forbids_is_not_free() {
     inside(&[&format!("udp/{}", port())]).run().code(0);
 }
 
+#[live_test(Linux, Root, POST_BIND)]
 fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
     let refused = port().to_string();
     let inside =
@@ -122,6 +116,7 @@ fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
     inside(&[&port().to_string()]).run().code(0);
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
 fn an_address_that_is_not_usable_yet_is_waited_for() {
     in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
@@ -142,6 +137,7 @@ fn an_address_that_is_not_usable_yet_is_waited_for() {
     });
 }
 
+#[live_test(Linux)]
 fn an_address_of_elsewhere_is_not_waited_for() {
     must_be_hopeless(wait_free, &format!("192.0.2.7:{}", port()), "EADDRNOTAVAIL");
     must_be_hopeless(wait_free, &format!("[2001:db8::7]:{}", port()), "EADDRNOTAVAIL");
@@ -163,6 +159,7 @@ fn tracing(log: &std::path::Path) -> Vec<String> {
     ["strace", "-f", "-e", "trace=bind,setsockopt", "-o", log].map(str::to_owned).to_vec()
 }
 
+#[live_test(Kernel(6, 8), Root, Cgroup, STRACE)]
 fn the_table_decides_and_no_port_is_taken() {
     for (name, target) in [("tcp", ""), ("udp", "udp/"), ("one", "127.0.0.1:")] {
         let (log, port) = (folder().join(format!("wait-table-{name}")), port());
@@ -174,6 +171,7 @@ fn the_table_decides_and_no_port_is_taken() {
     }
 }
 
+#[live_test(Linux, STRACE)]
 fn an_attempt_is_made_once_and_lets_servers_in() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let (log, port) = (folder().join("wait-attempts"), server.port());
@@ -210,6 +208,7 @@ while time.monotonic() < end:
 print(refused, count)
 ";
 
+#[live_test(Kernel(6, 8), Root, Cgroup, PYTHON)]
 fn a_server_without_options_is_never_refused() {
     let port = port().to_string();
     let mut servers = Command::new("python3");
@@ -231,6 +230,7 @@ fn a_server_without_options_is_never_refused() {
     assert!(served.parse::<u32>().expect("a number") > 100, "many servers came and went: {served}");
 }
 
+#[live_test(Linux, STRACE)]
 fn what_was_left_of_connections_is_not_tried_again_and_again() {
     // A client that was bound without SO_REUSEADDR has the port until its connection ends.
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);

@@ -1,26 +1,10 @@
 //! `watch`: its events, what it costs while nothing happens, its screen, and how it ends.
 
-use crate::support::{Cmd, Fixture, Need, folder, ordinary_user, pids, port, without_styles};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, folder, live_test, ordinary_user, pids, port, without_styles};
 use serde_json::{Value, json};
 use std::io::BufRead as _;
-
-cases![
-    a_listener_comes_and_goes[],
-    who_holds_a_socket_that_stays_is_noticed[Need::Linux],
-    sockets_of_one_place_are_told_apart[Need::Linux],
-    filters_are_those_of_the_list[],
-    a_pipe_gets_lines_of_text[],
-    a_closed_pipe_ends_it_quietly[],
-    an_interrupt_ends_it_with_success[],
-    what_may_not_be_read_is_a_line_too[Need::Linux, Need::Root],
-    a_first_look_that_fails_ends_it[Need::Linux, Need::Root],
-    a_quiet_look_looks_at_no_process[Need::Linux, Need::STRACE],
-    the_screen_follows_and_leaves_the_terminal_as_it_was[],
-    the_screen_is_left_when_it_is_told_to_end[],
-    a_narrow_screen_is_drawn_too[],
-    a_dumb_terminal_gets_lines[],
-    without_colours_there_are_none[],
-];
 
 const OFTEN: &str = "--interval=100ms";
 
@@ -32,6 +16,7 @@ fn server(port: u16) -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{port}")])
 }
 
+#[live_test]
 fn a_listener_comes_and_goes() {
     let place = port();
     let there = server(place);
@@ -49,6 +34,7 @@ fn a_listener_comes_and_goes() {
     assert_eq!(opened["differs"], json!([]));
 }
 
+#[live_test(Linux)]
 fn who_holds_a_socket_that_stays_is_noticed() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let mut events = watch(&["--ndjson", &server.port().to_string()]).stream();
@@ -62,6 +48,7 @@ fn who_holds_a_socket_that_stays_is_noticed() {
     assert_eq!(pids(&changed["listener"]), [server.pid()]);
 }
 
+#[live_test(Linux)]
 fn sockets_of_one_place_are_told_apart() {
     let place = port();
     let shared = || Fixture::start(["reuseport".to_owned(), format!("tcp=127.0.0.1:{place}")]);
@@ -75,6 +62,7 @@ fn sockets_of_one_place_are_told_apart() {
     assert_eq!(pids(&events.event("closed")["listener"]), [gone]);
 }
 
+#[live_test]
 fn filters_are_those_of_the_list() {
     let [one, other] = [server(port()), server(port())];
     let mut events = watch(&["--ndjson", "-t", "-4", "--pid", &one.pid().to_string()]).stream();
@@ -87,6 +75,7 @@ fn filters_are_those_of_the_list() {
     assert_eq!(ports.len(), 2, "{ports:?}, and {} is none of them", third.port());
 }
 
+#[live_test]
 fn a_pipe_gets_lines_of_text() {
     let place = port();
     let mut lines = watch(&[&place.to_string()]).stream();
@@ -103,6 +92,7 @@ fn a_pipe_gets_lines_of_text() {
     assert!(!closed.contains('\u{1b}') && closed.starts_with("20"), "{closed}");
 }
 
+#[live_test]
 fn a_closed_pipe_ends_it_quietly() {
     let there = server(port());
     let target = there.port().to_string();
@@ -118,6 +108,7 @@ fn a_closed_pipe_ends_it_quietly() {
     }
 }
 
+#[live_test]
 fn an_interrupt_ends_it_with_success() {
     let there = server(port());
     let mut events = watch(&["--ndjson", &there.port().to_string()]).stream();
@@ -126,6 +117,7 @@ fn an_interrupt_ends_it_with_success() {
     events.wait().without_panic().code(0);
 }
 
+#[live_test(Linux, Root)]
 fn what_may_not_be_read_is_a_line_too() {
     let there = server(port());
     let target = there.port().to_string();
@@ -137,6 +129,7 @@ fn what_may_not_be_read_is_a_line_too() {
     assert_eq!(gap["gap"]["what"], "descriptors");
 }
 
+#[live_test(Linux, Root)]
 fn a_first_look_that_fails_ends_it() {
     let there = server(port());
     let arguments = ["--ndjson", "--holders=bpf", &there.port().to_string()];
@@ -152,6 +145,7 @@ fn looks_at_a_process(call: &str) -> bool {
     named || (call.contains("getdents64(") && call.contains("</proc>"))
 }
 
+#[live_test(Linux, STRACE)]
 fn a_quiet_look_looks_at_no_process() {
     let there = server(port());
     let log = folder().join("watch-files");
@@ -171,6 +165,7 @@ fn a_quiet_look_looks_at_no_process() {
     output.assert(tables >= 3, &format!("looks after it, at the table alone: {tables}"));
 }
 
+#[live_test]
 fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
     for keys in ["q", "\u{1b}", "\u{3}"] {
         let place = port();
@@ -193,6 +188,7 @@ fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
     }
 }
 
+#[live_test]
 fn the_screen_is_left_when_it_is_told_to_end() {
     let mut screen = watch(&[&port().to_string()]).env("TERM", "xterm").start_on_terminal();
     screen.wait_for_text("nothing listens");
@@ -203,6 +199,7 @@ fn the_screen_is_left_when_it_is_told_to_end() {
     output.assert(mode.contains(nix::sys::termios::LocalFlags::ICANON), "the terminal is as it was");
 }
 
+#[live_test]
 fn a_narrow_screen_is_drawn_too() {
     let there = server(port());
     let mut screen = watch(&[&there.port().to_string()]).env("TERM", "xterm").start_on_terminal();
@@ -214,6 +211,7 @@ fn a_narrow_screen_is_drawn_too() {
     screen.type_in("q").without_panic().code(0);
 }
 
+#[live_test]
 fn a_dumb_terminal_gets_lines() {
     let there = server(port());
     let mut screen = watch(&[&there.port().to_string()]).env("TERM", "dumb").start_on_terminal();
@@ -223,6 +221,7 @@ fn a_dumb_terminal_gets_lines() {
     output.assert(!output.text().contains("\u{1b}["), "no escape sequence");
 }
 
+#[live_test]
 fn without_colours_there_are_none() {
     let there = server(port());
     let mut screen =

@@ -2,24 +2,10 @@
 //! Sockets that are no listeners are in `why_other_states`, what the machine itself forbids in `why_limits`;
 //! that it agrees with a real bind, in `why_and_bind`.
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, Steps, pids, port, start_on_one_port};
-use serde_json::{Value, json};
+#![cfg(unix)]
 
-cases![
-    a_port_nobody_uses_is_free[Need::Linux, Need::Ipv6],
-    a_listener_at_the_same_address_is_in_the_way[Need::Linux, Need::Ipv6],
-    a_wildcard_is_in_the_way_of_every_address[Need::Linux, Need::Ipv6],
-    a_listener_at_another_address_is_not_in_the_way[Need::Linux, Need::Ipv6],
-    a_dual_stack_listener_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
-    a_shared_port_is_told_as_shared[Need::Linux, Need::Root],
-    udp_is_asked_for_by_name[Need::Linux],
-    the_other_protocol_is_mentioned[Need::Linux],
-    localhost_is_told_for_each_family[Need::Linux, Need::Ipv6],
-    clients_are_named_as_clients[Need::Linux],
-    an_unseen_holder_is_said_to_be_unseen[Need::Linux, Need::Root],
-    text_and_exit_status_say_the_same[Need::Linux],
-    targets_that_cannot_be_meant_are_refused[],
-];
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port, start_on_one_port};
+use serde_json::{Value, json};
 
 const VERDICTS: [&str; 10] = [
     "free",
@@ -127,6 +113,7 @@ pub(crate) fn free(target: &str) -> Answer {
     answer
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_port_nobody_uses_is_free() {
     let port = port();
     for target in
@@ -142,6 +129,7 @@ fn a_port_nobody_uses_is_free() {
     answer.output.assert_eq(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_listener_at_the_same_address_is_in_the_way() {
     for address in ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port()), "fork=1".into()]);
@@ -152,6 +140,7 @@ fn a_listener_at_the_same_address_is_in_the_way() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_wildcard_is_in_the_way_of_every_address() {
     let server = Fixture::start([format!("tcp=0.0.0.0:{}", port())]);
     for requested in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
@@ -171,6 +160,7 @@ fn a_wildcard_is_in_the_way_of_every_address() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_listener_at_another_address_is_not_in_the_way() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     for requested in ["127.0.0.2", "[::1]"] {
@@ -178,6 +168,7 @@ fn a_listener_at_another_address_is_not_in_the_way() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
     let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{}", port())]);
     for requested in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
@@ -196,6 +187,7 @@ fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
     }
 }
 
+#[live_test(Linux, Root)]
 fn a_shared_port_is_told_as_shared() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
@@ -220,6 +212,7 @@ fn a_shared_port_is_told_as_shared() {
         .assert(sentences(&answer).contains("so_reuseport"), "whoever sets it too can share the port");
 }
 
+#[live_test(Linux)]
 fn udp_is_asked_for_by_name() {
     let port = port();
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), "fork=1".into()]);
@@ -231,6 +224,7 @@ fn udp_is_asked_for_by_name() {
     free(&format!("udp/127.0.0.2:{port}"));
 }
 
+#[live_test(Linux)]
 fn the_other_protocol_is_mentioned() {
     let [tcp, udp] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{tcp}"), format!("udp=127.0.0.1:{udp}")]);
@@ -244,6 +238,7 @@ fn the_other_protocol_is_mentioned() {
     }
 }
 
+#[live_test(Linux, Ipv6)]
 fn localhost_is_told_for_each_family() {
     let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
     let (port, [first, second, sixth, wildcard]) = start_on_one_port(|port| {
@@ -277,6 +272,7 @@ fn localhost_is_told_for_each_family() {
     reaches(Some(dual.inode(0)), Some(dual.inode(0)));
 }
 
+#[live_test(Linux)]
 fn clients_are_named_as_clients() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
@@ -289,6 +285,7 @@ fn clients_are_named_as_clients() {
     answer.output.assert(named, "a fact names the client, and as a client");
 }
 
+#[live_test(Linux, Root)]
 fn an_unseen_holder_is_said_to_be_unseen() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let cmd = Cmd::new(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
@@ -299,6 +296,7 @@ fn an_unseen_holder_is_said_to_be_unseen() {
     answer.output.assert_eq(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
 }
 
+#[live_test(Linux)]
 fn text_and_exit_status_say_the_same() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let held = Cmd::new(["why".to_owned(), server.port().to_string()]).run().code(1);
@@ -314,6 +312,7 @@ fn text_and_exit_status_say_the_same() {
     );
 }
 
+#[live_test]
 fn targets_that_cannot_be_meant_are_refused() {
     for arguments in [
         &["why"][..],

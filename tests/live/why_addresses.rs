@@ -1,16 +1,11 @@
 //! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface to be named.
 //! Each trial has a network of its own.
 
-use crate::support::{Cmd, Fixture, Need, in_new_netns, ip, set_limit, until};
-use crate::why::{free, sentences, standing, verdict, why};
-use crate::why_limits::VETH;
-use serde_json::json;
+#![cfg(target_os = "linux")]
 
-cases![
-    a_tentative_address_is_not_usable_yet[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-    a_duplicate_address_is_not_usable[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-    a_link_local_address_needs_its_interface[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-];
+use crate::support::{Cmd, Fixture, in_new_netns, ip, live_test, set_limit, until};
+use crate::why::{free, sentences, standing, verdict, why};
+use serde_json::json;
 
 /// Waits until `ip` shows an address with these words.
 fn shown(device: &str, address: &str, with: &[&str]) {
@@ -37,6 +32,7 @@ pub(crate) fn two_ends(transmits: &str) {
     }
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_tentative_address_is_not_usable_yet() {
     in_new_netns(|| {
         // More than a minute.
@@ -68,6 +64,7 @@ fn a_tentative_address_is_not_usable_yet() {
     });
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_duplicate_address_is_not_usable() {
     in_new_netns(|| {
         two_ends("1");
@@ -92,6 +89,7 @@ fn a_duplicate_address_is_not_usable() {
     });
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_link_local_address_needs_its_interface() {
     in_new_netns(|| {
         two_ends("0");

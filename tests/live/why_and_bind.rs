@@ -1,6 +1,8 @@
 //! `why` against the system itself: it agrees with a bind that is really tried, whatever is staged.
 
-use crate::support::{Cmd, Need, Output, in_new_netns};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Output, in_new_netns, live_test};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{
@@ -13,16 +15,6 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
-
-cases![
-    the_answer_agrees_with_a_real_bind[
-        Need::Linux,
-        Need::Root,
-        Need::Ipv6,
-        Need::Kernel(6, 8),
-        Need::NETWORK_NAMESPACE
-    ],
-];
 
 /// Mixes a worker stages, with every address asked about in each.
 const MIXES: usize = 120;
@@ -291,6 +283,7 @@ fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
     (requested, wrong)
 }
 
+#[live_test(Linux, Root, Ipv6, Kernel(6, 8), NETWORK_NAMESPACE)]
 fn the_answer_agrees_with_a_real_bind() {
     let seed = std::env::var("ALLEARS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let found = std::thread::scope(|scope| {

@@ -1,18 +1,14 @@
 //! `why`, `free` and `wait` where the system tells little: netlink refused, `/proc` empty, processes of
 //! another pid namespace. A bind still tells the truth; nothing is denied, and nobody is ended by guess.
 
+#![cfg(unix)]
+
 use crate::free::{must_still_hold, runs};
 use crate::no_netlink::without_netlink;
-use crate::support::{Cmd, Fixture, Need, pids, port};
+use crate::support::{Cmd, Fixture, live_test, pids, port};
 use crate::why::{only_standing, standing, verdict, whole};
 
-cases![
-    refused_netlink_finds_the_same_listener[Need::Linux],
-    refused_netlink_does_not_call_a_bound_port_free[Need::Linux],
-    an_empty_proc_does_not_make_a_port_free[Need::Linux, Need::Root, Need::MOUNT_NAMESPACE],
-    holders_of_another_pid_namespace_are_left_alone[Need::Linux, Need::Root, Need::PID_NAMESPACE],
-];
-
+#[live_test(Linux)]
 fn refused_netlink_finds_the_same_listener() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
@@ -27,6 +23,7 @@ fn refused_netlink_finds_the_same_listener() {
     assert!(!server.family().into_iter().any(runs), "all holders have ended");
 }
 
+#[live_test(Linux)]
 fn refused_netlink_does_not_call_a_bound_port_free() {
     // Only netlink tells of it, and a bind feels it.
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
@@ -39,6 +36,7 @@ fn refused_netlink_does_not_call_a_bound_port_free() {
     output.assert(code == Some(1) || code == Some(3), "a port that cannot be bound is not free");
 }
 
+#[live_test(Linux, Root, MOUNT_NAMESPACE)]
 fn an_empty_proc_does_not_make_a_port_free() {
     let hide = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /proc && exec \"$@\"", "sh"];
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -55,6 +53,7 @@ fn an_empty_proc_does_not_make_a_port_free() {
     }
 }
 
+#[live_test(Linux, Root, PID_NAMESPACE)]
 fn holders_of_another_pid_namespace_are_left_alone() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let inner = ["unshare", "--pid", "--fork", "--mount-proc"];

@@ -1,42 +1,20 @@
 //! `why` about what the machine itself sets: who may have low ports, which addresses are its own, which
 //! numbers it deals out, and what answers though nothing listens. Each trial has a network of its own.
 
+#![cfg(unix)]
+
 use crate::support::{
-    Cmd, Fixture, NOBODY, Need, Steps, copy_of, fixture_program, in_new_netns, ip, pids, port, set_limit,
+    Cmd, Fixture, NOBODY, Steps, copy_of, fixture_program, in_new_netns, ip, live_test, nft, pids, port,
+    set_limit,
 };
 use crate::why::{free, only_standing, sentences, standing, verdict, whole, why};
 use serde_json::json;
-
-cases![
-    low_ports_need_a_privilege[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_low_port_that_is_held_too_is_told_so[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    addresses_of_other_machines_cannot_be_had[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-    reserved_ports_can_be_bound[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    ports_that_are_dealt_out_can_be_kept_out[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE],
-    a_redirected_port_is_answered_from_elsewhere[Need::Linux, Need::Root, NFT],
-    a_containers_proxy_answers_for_it[Need::Linux],
-];
-
-/// A second network device.
-pub(crate) const VETH: Need =
-    Need::Success("veth links", &["unshare", "--net", "ip", "link", "add", "x0", "type", "veth"]);
-
-/// Rules for packets.
-pub(crate) const NFT: Need = Need::Success(
-    "nftables",
-    &["unshare", "--net", "nft", "add table ip t; add chain ip t c { type nat hook output priority -100; }"],
-);
-
-/// `nft(8)` with these rules, where the calling thread is.
-pub(crate) fn nft(rules: &str) {
-    let set = std::process::Command::new("nft").arg(rules).status();
-    assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
-}
 
 fn as_nobody(target: &str) -> Cmd {
     Cmd::new(["why", "--json", target]).user(Some(NOBODY))
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn low_ports_need_a_privilege() {
     in_new_netns(|| {
         for (limit, low, high) in [("700", "600", "800"), ("2000", "1500", "2500")] {
@@ -62,6 +40,7 @@ fn low_ports_need_a_privilege() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_low_port_that_is_held_too_is_told_so() {
     in_new_netns(|| {
         let server = Fixture::start(["tcp=127.0.0.1:600"]);
@@ -73,6 +52,7 @@ fn a_low_port_that_is_held_too_is_told_so() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
 fn addresses_of_other_machines_cannot_be_had() {
     in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
@@ -106,6 +86,7 @@ fn addresses_of_other_machines_cannot_be_had() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn reserved_ports_can_be_bound() {
     in_new_netns(|| {
         set_limit("ipv4/ip_local_reserved_ports", "12345-12347,40000");
@@ -124,6 +105,7 @@ fn reserved_ports_can_be_bound() {
     });
 }
 
+#[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn ports_that_are_dealt_out_can_be_kept_out() {
     in_new_netns(|| {
         set_limit("ipv4/ip_local_port_range", "40000 40100");
@@ -147,6 +129,7 @@ fn ports_that_are_dealt_out_can_be_kept_out() {
     });
 }
 
+#[live_test(Linux, Root, NFT)]
 fn a_redirected_port_is_answered_from_elsewhere() {
     in_new_netns(|| {
         nft("add table ip t; add chain ip t c { type nat hook output priority -100; }; \
@@ -162,6 +145,7 @@ fn a_redirected_port_is_answered_from_elsewhere() {
     });
 }
 
+#[live_test(Linux)]
 fn a_containers_proxy_answers_for_it() {
     let port = port();
     let line = format!(

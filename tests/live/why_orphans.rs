@@ -1,23 +1,16 @@
 //! `why` about connections that no process holds any more: who has the other end, and how long the kernel keeps them.
 
+#![cfg(target_os = "linux")]
+
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Need, Steps, holders, in_new_netns, ip, listen_without_reuse, pids, port,
-    until,
+    Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, ip, listen_without_reuse, live_test, nft,
+    pids, port, until,
 };
 use crate::why::{sentences, standing, verdict, whole};
-use crate::why_limits::{NFT, VETH, nft};
 use serde_json::json;
-
-cases![
-    an_end_that_the_peer_does_not_answer[Need::Linux, Need::Ipv6],
-    an_end_that_waits_for_data_to_be_taken[Need::Linux],
-    an_end_that_is_not_acknowledged[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, NFT],
-    many_clients_are_counted[Need::Linux],
-    a_client_in_another_namespace_is_found[Need::Linux, Need::Root, Need::NETWORK_NAMESPACE, VETH],
-];
 
 fn listen(address: &str) -> TcpListener {
     let address = address.parse().expect("an address and a port");
@@ -47,6 +40,7 @@ fn orphaned(target: &str, state: &str) -> Answer {
     answer
 }
 
+#[live_test(Ipv6)]
 fn an_end_that_the_peer_does_not_answer() {
     for address in ["127.0.0.1", "[::1]"] {
         let (listener, port) = strict(address);
@@ -68,6 +62,7 @@ fn an_end_that_the_peer_does_not_answer() {
     }
 }
 
+#[live_test]
 fn an_end_that_waits_for_data_to_be_taken() {
     let (listener, port) = strict("127.0.0.1");
     let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
@@ -88,6 +83,7 @@ fn an_end_that_waits_for_data_to_be_taken() {
     answer.output.assert(!reported.contains("tcp_fin_timeout"), "that limit is of another state");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, NFT)]
 fn an_end_that_is_not_acknowledged() {
     in_new_netns(|| {
         for (state, port) in [("last-ack", 8081), ("fin-wait-1", 8082), ("closing", 8083)] {
@@ -129,6 +125,7 @@ fn an_end_that_is_not_acknowledged() {
     });
 }
 
+#[live_test]
 fn many_clients_are_counted() {
     let (listener, port) = strict("127.0.0.1");
     let clients: Vec<Fixture> =
@@ -148,6 +145,7 @@ fn many_clients_are_counted() {
     answer.output.assert(sentences(&answer).contains("and 2 more"), "the text names some of them");
 }
 
+#[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_client_in_another_namespace_is_found() {
     in_new_netns(|| {
         let other = Steps::new(["pad=0"]).through(["unshare", "--net"]).start();

@@ -1,22 +1,12 @@
 //! `why` about sockets that no list of listeners shows: bound and never listened on, lingering, connected.
 
-use crate::support::{Cmd, Fixture, Need, holders, pids, port};
+#![cfg(unix)]
+
+use crate::support::{Cmd, Fixture, Need, holders, live_test, pids, port};
 use crate::why::{free, only_standing, sentences, verdict, why};
 use serde_json::json;
 
-cases![
-    a_socket_that_never_listened_is_named[Need::Linux, Need::Kernel(6, 8)],
-    a_lingering_connection_keeps_some_servers_out[Need::Linux],
-    a_lingering_connection_keeps_every_server_out[Need::Linux],
-    a_connection_from_the_port_is_named_with_its_peer[Need::Linux],
-    a_connection_outlives_its_server[Need::Linux],
-    a_dual_stack_sockets_connection_is_in_the_way_of_ipv4[Need::Linux, Need::Ipv6],
-    a_connected_udp_socket_is_a_connection[Need::Linux],
-    what_a_silent_socket_did_before_is_told[Need::Linux],
-    a_connection_that_allows_it_lets_servers_pass[Need::Linux],
-    a_connected_udp_socket_is_told_below_the_list[Need::Linux, Need::Ipv6],
-];
-
+#[live_test(Linux, Kernel(6, 8))]
 fn a_socket_that_never_listened_is_named() {
     let port = port();
     let server = Fixture::start([format!("bound=127.0.0.1:{port}"), "fork=1".into()]);
@@ -43,6 +33,7 @@ fn tells_seconds(text: &str) -> bool {
     })
 }
 
+#[live_test(Linux)]
 fn a_lingering_connection_keeps_some_servers_out() {
     let port = port();
     drop(Fixture::start(["reuseaddr".into(), format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
@@ -57,6 +48,7 @@ fn a_lingering_connection_keeps_some_servers_out() {
     }
 }
 
+#[live_test(Linux)]
 fn a_lingering_connection_keeps_every_server_out() {
     let port = port();
     // Linux lets SO_REUSEADDR pass only where the socket that lingers had set it as well.
@@ -68,6 +60,7 @@ fn a_lingering_connection_keeps_every_server_out() {
     answer.output.assert(tells_seconds(&sentences(&answer)), "how long it lasts is said");
 }
 
+#[live_test(Linux)]
 fn a_connection_from_the_port_is_named_with_its_peer() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
@@ -82,6 +75,7 @@ fn a_connection_from_the_port_is_named_with_its_peer() {
     }
 }
 
+#[live_test(Linux)]
 fn a_connection_outlives_its_server() {
     let port = port();
     let steps = [
@@ -98,6 +92,7 @@ fn a_connection_outlives_its_server() {
     answer.output.assert_eq(pids(socket), server.children(), "the worker that still has it");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=[::1]:{far}")]);
@@ -110,6 +105,7 @@ fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
     free(&format!("127.0.0.1:{near}"));
 }
 
+#[live_test(Linux)]
 fn a_connected_udp_socket_is_a_connection() {
     let [server_port, client_port] = [port(), port()];
     let _server = Fixture::start([format!("udp=127.0.0.1:{server_port}")]);
@@ -122,6 +118,7 @@ fn a_connected_udp_socket_is_a_connection() {
         .assert(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
 }
 
+#[live_test(Linux)]
 fn what_a_silent_socket_did_before_is_told() {
     // A port of one's own choice: one that the system gave is given back at the end of listening.
     let kernel_tells = Need::Kernel(6, 8).missing().is_none();
@@ -153,6 +150,7 @@ fn what_a_silent_socket_did_before_is_told() {
     }
 }
 
+#[live_test(Linux)]
 fn a_connection_that_allows_it_lets_servers_pass() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
@@ -170,6 +168,7 @@ fn a_connection_that_allows_it_lets_servers_pass() {
     answer.output.assert(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
 }
 
+#[live_test(Linux, Ipv6)]
 fn a_connected_udp_socket_is_told_below_the_list() {
     for (address, bracketed) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
         let [server_port, client_port] = [port(), port()];

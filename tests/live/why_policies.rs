@@ -1,23 +1,20 @@
 //! `why` and `free` about a port that nothing holds and that a policy keeps this process from binding.
 
-use crate::support::{Cmd, Need, cgroup_root, fixture_program, port};
+#![cfg(target_os = "linux")]
+
+use crate::support::{Cmd, Need, cgroup_root, fixture_program, live_test, port};
 use crate::why::{free, sentences, standing, verdict, whole};
 use serde_json::json;
 
-cases![
-    a_landlock_sandbox_is_suspected[Need::Linux, Need::Kernel(6, 8), LANDLOCK],
-    a_program_of_the_cgroup_is_counted[Need::Linux, Need::Root, Need::Cgroup, CGROUP_BPF],
-];
-
 /// A kernel that keeps a sandbox from binding (Linux 6.7, and Landlock among its security modules).
-const LANDLOCK: Need = Need::Success(
+const LANDLOCK: Need = Need::Probe(
     "Landlock for the network",
     &["python3", "-c", "import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 4)"],
 );
 
 /// A kernel that takes BPF programs for cgroups.
 const CGROUP_BPF: Need =
-    Need::Success("BPF for cgroups", &["test", "-e", "/proc/sys/kernel/unprivileged_bpf_disabled"]);
+    Need::Probe("BPF for cgroups", &["test", "-e", "/proc/sys/kernel/unprivileged_bpf_disabled"]);
 
 /// The program, run where this step of the fixture keeps it from binding.
 fn confined(step: &str, arguments: &[&str]) -> Cmd {
@@ -25,6 +22,7 @@ fn confined(step: &str, arguments: &[&str]) -> Cmd {
     Cmd::new(arguments.iter().copied()).through([fixture.as_str(), step, "exec"])
 }
 
+#[live_test(Kernel(6, 8), LANDLOCK)]
 fn a_landlock_sandbox_is_suspected() {
     let target = port().to_string();
     free(&target);
@@ -46,6 +44,7 @@ fn a_landlock_sandbox_is_suspected() {
     verdict(&udp, "free");
 }
 
+#[live_test(Root, Cgroup, CGROUP_BPF)]
 fn a_program_of_the_cgroup_is_counted() {
     let root = cgroup_root().expect("a tree");
     let cgroup = root.join(format!("allears-bind-{}", std::process::id()));

@@ -1,21 +1,16 @@
 //! `why` only tries: it leaves nothing on the port, listens nowhere, and sends nothing to anybody it found.
 
-use crate::support::{Answer, Cmd, Need, folder, in_new_netns, ip, listen_without_reuse, port};
-use crate::why_limits::nft;
+#![cfg(unix)]
+
+use crate::support::{
+    Answer, Cmd, Need, folder, in_new_netns, ip, listen_without_reuse, live_test, nft, port,
+};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-cases![
-    a_port_asked_about_can_be_had_at_once[Need::Linux, Need::Root, Need::Ipv6, Need::NETWORK_NAMESPACE],
-    nothing_is_listened_on_and_nobody_called[Need::Linux, Need::STRACE],
-    a_listener_is_not_called[Need::Linux],
-    a_proxy_keeps_nothing_of_a_probe[Need::Linux, Need::Root, TPROXY],
-    a_probe_that_is_killed_leaves_nothing[Need::Linux, Need::STRACE],
-];
-
 /// Rules that hand connections to a port over to a socket of another one.
-const TPROXY: Need = Need::Success(
+const TPROXY: Need = Need::Probe(
     "tproxy in nftables",
     &[
         "unshare",
@@ -39,6 +34,7 @@ fn make_transparent(_proxy: &TcpListener) {
 }
 
 /// What a proxy that takes a port over has not accepted yet has that port. Nothing of a probe may stay there.
+#[live_test(Linux, Root, TPROXY)]
 fn a_proxy_keeps_nothing_of_a_probe() {
     in_new_netns(|| {
         let proxy = TcpListener::bind("127.0.0.1:9000").expect("a proxy");
@@ -73,6 +69,7 @@ fn a_proxy_keeps_nothing_of_a_probe() {
 }
 
 /// The reset is arranged for before the connection is made.
+#[live_test(Linux, STRACE)]
 fn a_probe_that_is_killed_leaves_nothing() {
     let (log, port) = (folder().join("why-linger"), port());
     let words =
@@ -91,6 +88,7 @@ fn a_probe_that_is_killed_leaves_nothing() {
     }
 }
 
+#[live_test(Linux, Root, Ipv6, NETWORK_NAMESPACE)]
 fn a_port_asked_about_can_be_had_at_once() {
     in_new_netns(|| {
         for port in 20_000..20_100 {
@@ -107,6 +105,7 @@ fn a_port_asked_about_can_be_had_at_once() {
     });
 }
 
+#[live_test(Linux, STRACE)]
 fn nothing_is_listened_on_and_nobody_called() {
     let port = port();
     let _server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
@@ -122,6 +121,7 @@ fn nothing_is_listened_on_and_nobody_called() {
     }
 }
 
+#[live_test(Linux)]
 fn a_listener_is_not_called() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");

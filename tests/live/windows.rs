@@ -1,19 +1,11 @@
 //! What Windows alone has: consoles that a program is asked to end by, and texts of UTF-16. Under wine they run too.
 
+#![cfg(windows)]
+
 use crate::support::{
-    Answer, Cmd, Fixture, Need, Steps, control_character, decode_base64, fixture_program, folder, port,
+    Answer, Cmd, Fixture, Steps, control_character, decode_base64, fixture_program, folder, live_test, port,
 };
 use serde_json::json;
-
-cases![
-    a_program_with_a_window_is_asked_to_close_it[Need::Windows],
-    a_program_alone_in_its_console_is_sent_ctrl_c[],
-    one_that_shares_its_console_is_ended_by_itself[],
-    one_that_takes_no_notice_outlives_the_timeout[],
-    half_of_a_pair_in_an_argument_is_kept[],
-    a_name_in_other_letters_is_kept[],
-    a_bound_socket_is_a_gap_of_why[],
-];
 
 const CREATE_NEW_CONSOLE: u32 = 0x10;
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
@@ -36,6 +28,7 @@ fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
     Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
 }
 
+#[live_test(Windows)]
 fn a_program_with_a_window_is_asked_to_close_it() {
     let mut server = steps().step("window").start();
     let answer = free(&server, &[], 0);
@@ -43,6 +36,7 @@ fn a_program_with_a_window_is_asked_to_close_it() {
     answer.output.assert_eq(server.code(), WINDOW_CLOSED, "how it ended");
 }
 
+#[live_test]
 fn a_program_alone_in_its_console_is_sent_ctrl_c() {
     for flags in [CREATE_NEW_CONSOLE, CREATE_NO_WINDOW] {
         let mut server = steps().creation(flags).start();
@@ -52,6 +46,7 @@ fn a_program_alone_in_its_console_is_sent_ctrl_c() {
     }
 }
 
+#[live_test]
 fn one_that_shares_its_console_is_ended_by_itself() {
     let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
     let answer = free(&server, &[], 0);
@@ -60,6 +55,7 @@ fn one_that_shares_its_console_is_ended_by_itself() {
     answer.output.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
+#[live_test]
 fn one_that_takes_no_notice_outlives_the_timeout() {
     let mut server = steps().creation(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP).start();
     let answer = free(&server, &["--timeout=300ms"], 1);
@@ -69,6 +65,7 @@ fn one_that_takes_no_notice_outlives_the_timeout() {
     forced.output.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
+#[live_test]
 fn half_of_a_pair_in_an_argument_is_kept() {
     let server = Steps::default()
         .wide(&[0x61, 0xD83D, 0x62])
@@ -89,6 +86,7 @@ fn half_of_a_pair_in_an_argument_is_kept() {
     }
 }
 
+#[live_test]
 fn a_name_in_other_letters_is_kept() {
     let name = "Gr\u{f6}\u{df}e \u{65e5}\u{672c} \u{1f600}.exe";
     let program = folder().join(name);
@@ -102,6 +100,7 @@ fn a_name_in_other_letters_is_kept() {
 }
 
 /// The tables of Windows leave such a socket out, and that is a gap; those of wine 10 have it.
+#[live_test]
 fn a_bound_socket_is_a_gap_of_why() {
     let port = port();
     let server = Steps::new([format!("bound=127.0.0.1:{port}")]).start();

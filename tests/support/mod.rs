@@ -10,7 +10,7 @@ mod docker;
 mod fake_runtime;
 mod fixture;
 mod folder;
-mod needs;
+pub(crate) mod needs;
 #[cfg(unix)]
 mod netns;
 mod output;
@@ -20,6 +20,7 @@ mod port;
 mod programs;
 #[cfg(unix)]
 mod pty_session;
+mod registry;
 mod running;
 mod stream;
 #[cfg(unix)]
@@ -28,6 +29,7 @@ mod systemd;
 mod terminal;
 mod users;
 
+pub(crate) use allears_test_macros::live_test;
 pub(crate) use answer::{Answer, decode_base64, holders, pids};
 pub(crate) use cmd::Cmd;
 pub(crate) use control_chars::control_character;
@@ -39,7 +41,7 @@ pub(crate) use fixture::{Fixture, Steps};
 pub(crate) use folder::{clean, folder};
 pub(crate) use needs::{Need, cgroup_root};
 #[cfg(unix)]
-pub(crate) use netns::{in_new_netns, ip, set_limit};
+pub(crate) use netns::{in_new_netns, ip, nft, set_limit};
 pub(crate) use output::Output;
 #[cfg(unix)]
 pub(crate) use podman::Podman;
@@ -47,6 +49,7 @@ pub(crate) use podman::Podman;
 pub(crate) use port::listen_without_reuse;
 pub(crate) use port::{port, start_on_one_port};
 pub(crate) use programs::{copy_of, fixture_program, program};
+pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};

@@ -1,119 +1,72 @@
-//! What a trial needs of the machine, and whether it is there.
-//! A missing need makes a trial skipped with the reason said, never passed.
+//! What a test needs of the machine, and whether this machine has it.
+//! A test with a missing need is skipped with the reason; it never counts as passed.
+//!
+//! A need is probed when the first test that has it runs, and only once.
 
 use super::is_root;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-/// One thing that not every machine has.
-#[derive(Clone, Copy, Debug)]
+/// Something that not every machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Need {
-    /// Linux, for what only it has or tells.
+    /// The operating system Linux.
     Linux,
-    /// Uid 0, which may become other users.
+    /// Uid 0, which may switch to other users.
     Root,
     /// A program on the PATH.
     Program(&'static str),
-    /// Something that is found out by trying: a command that must succeed, and what it stands for.
-    Success(&'static str, &'static [&'static str]),
-    /// This Linux or a later one.
+    /// What a command needs to succeed: its name, and the command.
+    Probe(&'static str, &'static [&'static str]),
+    /// This version of Linux or a later one.
     Kernel(u32, u32),
     /// Rings of io_uring.
     IoUring,
     /// File systems in user space.
     Fuse,
-    /// A cgroup2 hierarchy in which this user may make groups.
+    /// A cgroup2 hierarchy in which this user may create cgroups.
     Cgroup,
     /// Windows that can be shown.
     #[cfg(windows)]
     Windows,
-    /// A second loopback address, `::1`.
+    /// The loopback address of IPv6, `::1`.
     Ipv6,
     /// Multipath TCP.
     Mptcp,
-    /// UDP-Lite, which newer kernels have no more.
+    /// UDP-Lite, which newer kernels no longer have.
     #[cfg(target_os = "linux")]
     UdpLite,
-    /// A Docker engine that answers this user and publishes ports in this network.
+    /// A Docker engine that answers this user and publishes ports in this network namespace.
     Docker,
 }
 
-impl Need {
-    /// Network namespaces of one's own.
-    pub(crate) const NETWORK_NAMESPACE: Self =
-        Self::Success("network namespaces", &["unshare", "--net", "ip", "link", "set", "lo", "up"]);
-    /// A process that is told the name of a kernel of version 2.6.
-    pub(crate) const OLD_RELEASE: Self =
-        Self::Success("personalities of older kernels", &["setarch", "--uname-2.6", "true"]);
-    /// Servers and supervisors from PyPI, which this user may not be able to run though they are on the PATH.
-    pub(crate) const CIRCUSD: Self = Self::Success("circusd", &["circusd", "--version"]);
-    pub(crate) const GUNICORN: Self = Self::Success("gunicorn", &["gunicorn", "--version"]);
-    pub(crate) const GRANIAN: Self = Self::Success("granian", &["granian", "--version"]);
-    /// Mount namespaces of one's own, with something mounted there.
-    pub(crate) const MOUNT_NAMESPACE: Self =
-        Self::Success("mount namespaces", &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]);
-    /// File systems of overlayfs over two others, mounted in a namespace of one's own.
-    pub(crate) const OVERLAY: Self = Self::Success(
-        "overlays over two file systems",
-        &[
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/merged && mount -t overlay overlay \
-            -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /mnt/merged",
-        ],
-    );
-    /// Pid namespaces of one's own.
-    pub(crate) const PID_NAMESPACE: Self =
-        Self::Success("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);
-    /// User namespaces of a user without rights.
-    #[cfg(target_os = "linux")]
-    pub(crate) const USER_NAMESPACE: Self = Self::Success(
-        "user namespaces",
-        &[
-            "setpriv",
-            "--reuid=65533",
-            "--regid=65533",
-            "--clear-groups",
-            "unshare",
-            "--user",
-            "--map-root-user",
-            "true",
-        ],
-    );
-    /// Tunnels that the kernel answers for by itself.
-    pub(crate) const VXLAN: Self = Self::Success(
-        "vxlan links",
-        &["unshare", "--net", "ip", "link", "add", "vx0", "type", "vxlan", "id", "42", "dstport", "4789"],
-    );
-    /// A BPF iterator, for which there is a kernel with type information and a user with all rights in the first pid
-    /// namespace. One that has the iterator and refuses it is no reason to skip.
-    pub(crate) const BPF_ITERATOR: Self = Self::Success(
-        "BPF iterators",
-        &[
-            "sh",
-            "-c",
-            "test -r /sys/kernel/btf/vmlinux && test $(id -u) = 0 && \
-            test $(readlink /proc/self/ns/pid) = 'pid:[4026531836]' && \
-            capsh --has-p=cap_bpf --has-p=cap_perfmon",
-        ],
-    );
-    /// Time namespaces of one's own.
-    pub(crate) const TIME_NAMESPACE: Self =
-        Self::Success("time namespaces", &["unshare", "--time", "--fork", "--boottime=3600", "true"]);
-    /// Looking at another program's system calls.
-    pub(crate) const STRACE: Self =
-        Self::Success("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);
+// `#[live_test(..)]` names the variants without their type.
+pub(crate) use Need::*;
 
-    /// Why it is not there, if it is not.
+/// Why a need is missing, if it is; set by the first test that asks.
+type Probed = Arc<OnceLock<Option<String>>>;
+
+static PROBED: LazyLock<Mutex<HashMap<Need, Probed>>> = LazyLock::new(Mutex::default);
+
+impl Need {
+    /// Returns why it is missing, or `None` if this machine has it. Probes it once.
     pub(crate) fn missing(self) -> Option<String> {
+        let probed = {
+            let mut probed = PROBED.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(probed.entry(self).or_default())
+        };
+        // Tests with other needs do not wait for this probe.
+        probed.get_or_init(|| self.probe()).clone()
+    }
+
+    fn probe(self) -> Option<String> {
         let (there, what) = match self {
             Self::Linux => (cfg!(target_os = "linux"), "Linux".to_owned()),
             Self::Root => (is_root(), "root".to_owned()),
             Self::Program(name) => (on_path(name), name.to_owned()),
-            Self::Success(what, command) => (succeeds(command), what.to_owned()),
+            Self::Probe(what, command) => (succeeds(command), what.to_owned()),
             Self::Kernel(major, minor) => (kernel() >= (major, minor), format!("Linux {major}.{minor}")),
             Self::IoUring => (has_rings(), "io_uring".to_owned()),
             Self::Fuse => (Path::new("/dev/fuse").exists(), "/dev/fuse".to_owned()),
@@ -135,8 +88,8 @@ impl Need {
         (!there).then(|| format!("needs {what}"))
     }
 
-    /// Whether a machine may lack it even where nothing may be skipped: another system is no Linux, and no package that
-    /// is installed for the tests brings a running engine. One that runs and does not answer is no such case.
+    /// Returns whether a test may be skipped because it is missing even with `ALLEARS_NO_SKIP=1`: no package makes another system
+    /// Linux, or brings a running engine. An engine that runs and does not answer is a failure.
     pub(crate) fn may_be_missing(self) -> bool {
         match self {
             Self::Linux => true,
@@ -151,7 +104,84 @@ impl Need {
     }
 }
 
-/// Where a cgroup2 hierarchy is mounted in which cgroups can be made. It is tried once: tests run at the same time.
+/// Permission to create network namespaces.
+pub(crate) const NETWORK_NAMESPACE: Need =
+    Probe("network namespaces", &["unshare", "--net", "ip", "link", "set", "lo", "up"]);
+/// A personality that reports a kernel of version 2.6.
+pub(crate) const OLD_RELEASE: Need =
+    Probe("personalities of older kernels", &["setarch", "--uname-2.6", "true"]);
+/// Servers and supervisors from PyPI. This user may be unable to run them although they are on the PATH.
+pub(crate) const CIRCUSD: Need = Probe("circusd", &["circusd", "--version"]);
+pub(crate) const GUNICORN: Need = Probe("gunicorn", &["gunicorn", "--version"]);
+pub(crate) const GRANIAN: Need = Probe("granian", &["granian", "--version"]);
+/// Permission to create mount namespaces and to mount in them.
+pub(crate) const MOUNT_NAMESPACE: Need =
+    Probe("mount namespaces", &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]);
+/// Overlays over two file systems, mounted in a new mount namespace.
+pub(crate) const OVERLAY: Need = Probe(
+    "overlays over two file systems",
+    &[
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/merged && mount -t overlay overlay \
+        -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /mnt/merged",
+    ],
+);
+/// Permission to create pid namespaces.
+pub(crate) const PID_NAMESPACE: Need =
+    Probe("pid namespaces", &["unshare", "--pid", "--fork", "--mount-proc", "true"]);
+/// User namespaces for unprivileged users.
+#[cfg(target_os = "linux")]
+pub(crate) const USER_NAMESPACE: Need = Probe(
+    "user namespaces",
+    &[
+        "setpriv",
+        "--reuid=65533",
+        "--regid=65533",
+        "--clear-groups",
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "true",
+    ],
+);
+/// VXLAN tunnels, which the kernel serves without a process.
+pub(crate) const VXLAN: Need = Probe(
+    "vxlan links",
+    &["unshare", "--net", "ip", "link", "add", "vx0", "type", "vxlan", "id", "42", "dstport", "4789"],
+);
+/// A BPF iterator: a kernel with type information, and root with all capabilities in the initial pid namespace. A kernel
+/// that has the iterator and refuses it is no reason to skip.
+pub(crate) const BPF_ITERATOR: Need = Probe(
+    "BPF iterators",
+    &[
+        "sh",
+        "-c",
+        "test -r /sys/kernel/btf/vmlinux && test $(id -u) = 0 && \
+        test $(readlink /proc/self/ns/pid) = 'pid:[4026531836]' && \
+        capsh --has-p=cap_bpf --has-p=cap_perfmon",
+    ],
+);
+/// Permission to create time namespaces.
+pub(crate) const TIME_NAMESPACE: Need =
+    Probe("time namespaces", &["unshare", "--time", "--fork", "--boottime=3600", "true"]);
+/// Tracing the system calls of another program.
+pub(crate) const STRACE: Need = Probe("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);
+
+/// Permission to create a pair of network devices.
+pub(crate) const VETH: Need =
+    Probe("veth links", &["unshare", "--net", "ip", "link", "add", "x0", "type", "veth"]);
+
+/// Permission to add nftables rules.
+pub(crate) const NFT: Need = Probe(
+    "nftables",
+    &["unshare", "--net", "nft", "add table ip t; add chain ip t c { type nat hook output priority -100; }"],
+);
+
+/// Returns where a cgroup2 hierarchy is mounted in which this user may create cgroups. It is probed once, because tests run
+/// at the same time.
 pub(crate) fn cgroup_root() -> Option<PathBuf> {
     static ROOT: OnceLock<Option<PathBuf>> = OnceLock::new();
     ROOT.get_or_init(find_cgroup_root).clone()
@@ -170,7 +200,7 @@ fn find_cgroup_root() -> Option<PathBuf> {
     made.is_ok().then_some(mounted)
 }
 
-/// Whether the fixture can show one; without input it ends at once.
+/// Returns whether the fixture can show a window. Without input it ends at once.
 #[cfg(windows)]
 fn shows_windows() -> bool {
     let mut command = Command::new(super::fixture_program());
@@ -178,8 +208,8 @@ fn shows_windows() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Whether this user may set up a ring. It is tried: /proc/sys/kernel/io_uring_disabled is there since Linux 6.6 alone,
-/// and policies of containers refuse rings without it.
+/// Returns whether this user may set up a ring. Only an attempt tells: /proc/sys/kernel/io_uring_disabled exists since
+/// Linux 6.6, and policies of containers refuse rings without it.
 fn has_rings() -> bool {
     let mut command = Command::new(super::fixture_program());
     command.args(["tcp=127.0.0.1:0", "ring"]);

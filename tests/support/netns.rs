@@ -62,6 +62,12 @@ pub(crate) fn ip(words: &str) {
     assert!(status.is_ok_and(|status| status.success()), "ip {words}");
 }
 
+/// Runs `nft(8)` with these rules in the network namespace of the calling thread.
+pub(crate) fn nft(rules: &str) {
+    let set = Command::new("nft").arg(rules).status();
+    assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
+}
+
 /// Sets one of the network's own limits, as `ipv4/ip_local_port_range`.
 pub(crate) fn set_limit(name: &str, value: &str) {
     std::fs::write(format!("/proc/sys/net/{name}"), value)
