@@ -17,7 +17,7 @@ fn listener(address: &str) -> (TcpListener, String) {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
+fn invalid_arguments_are_refused_with_a_correct_form() {
     let mut all = String::new();
     for arguments in [
         &["0"][..],
@@ -80,8 +80,8 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
         assert_eq!(status(&output), 2, "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
         assert!(!output.stderr.contains(&0x1b), "{arguments:?}");
-        let told = transcript(arguments).replace("allears.exe", "allears").replace('\u{1b}', "<ESC>");
-        all.push_str(&told);
+        let reported = transcript(arguments).replace("allears.exe", "allears").replace('\u{1b}', "<ESC>");
+        all.push_str(&reported);
         all.push('\n');
     }
     insta::assert_snapshot!(all);
@@ -89,9 +89,9 @@ fn what_cannot_be_meant_is_refused_with_the_part_and_the_right_form() {
 
 /// What is the same on every machine: all but the lines on the machine itself.
 fn about(arguments: &[&str]) -> String {
-    let told = transcript(&[&["about"], arguments].concat());
+    let reported = transcript(&[&["about"], arguments].concat());
     let mut here = false;
-    let kept = told.lines().filter(|line| {
+    let kept = reported.lines().filter(|line| {
         here = line.starts_with("  here") || (here && line.starts_with("              "));
         !here
     });
@@ -99,13 +99,13 @@ fn about(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn what_is_known_of_a_port() {
+fn about_a_port() {
     let ports = ["10309", "5432", "2049", "tcp/443", "6005", "10321", "5173", "51820", "8000", "http-alt"];
     insta::assert_snapshot!(ports.map(|port| about(&[port])).join("\n"));
 }
 
 #[test]
-fn what_is_known_of_a_port_as_json() {
+fn about_a_port_as_json() {
     let output = run(&["about", "10309", "--json"]);
     assert_eq!(status(&output), 0);
     let mut document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

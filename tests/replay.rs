@@ -22,7 +22,23 @@ fn table_of_many() {
 
 #[test]
 fn table_with_chosen_columns_and_order() {
-    insta::assert_snapshot!(replay(&["--columns", "pid,port,user,unseen", "--sort", "pid", "--no-header"]));
+    insta::assert_snapshot!(replay(&["--columns", "pid,port,user,unseen", "--sort", "pid", "--no-header"]), @r"
+    $ allears --from tests/replay/workstation.json --columns pid,port,user,unseen --sort pid --no-header
+    666                       9001  dev
+    667                       9002  uid 70001
+    667                       9003  uid 70001
+    667                       9004  uid 70001
+    811                         22  root
+    900                       5353  avahi
+    944                        631  root
+    944                        631  root
+    1502,1503,1504,1505,1506  9000  root,www-data
+    2210                      8080  root
+    4121                      3000  dev
+    -                         5432  postgres       permission
+    -                         5432  postgres       permission
+    status: 0
+    ");
 }
 
 /// Names of which some are numbers and some are not, in every column that a name can stand in: in rows enough for the
@@ -73,12 +89,43 @@ fn rows_are_sorted_by_every_column() {
 
 #[test]
 fn card_of_one_port() {
-    insta::assert_snapshot!(replay(&["3000", "--parents"]));
+    insta::assert_snapshot!(replay(&["3000", "--parents"]), @r"
+    $ allears --from tests/replay/workstation.json 3000 --parents
+    3000/tcp on 0.0.0.0 (all IPv4 addresses) is held by vite (node, pid 4121, dev)
+
+      command    node /home/dev/src/shop/node_modules/.bin/vite --host
+      directory  /home/dev/src/shop/web
+      project    /home/dev/src/shop (package.json), branch main
+      started    2 h 14 min ago, by zsh
+      parents    zsh (4007) < tmux: server (3990) < systemd (1)
+      reach      every network this machine is on (a firewall may stand before it)
+      queue      129 of 128 connections wait to be accepted; the queue is full
+      port       3000/tcp is commonly Next.js, React or Express, among others (IANA: hbci, remoteware-cl)
+    status: 0
+    ");
 }
 
 #[test]
-fn card_of_holders_that_could_not_be_seen() {
-    insta::assert_snapshot!(replay(&["5432"]));
+fn card_of_unseen_holders() {
+    insta::assert_snapshot!(replay(&["5432"]), @r"
+    $ allears --from tests/replay/workstation.json 5432
+    5432/tcp on 127.0.0.1 was opened by user postgres; its holder could not be seen
+
+      service    postgresql@15-main.service
+      likely     postgres (pid 812), by the socket's cgroup
+      not seen   descriptors of processes that may not be read
+      reach      this machine only
+      port       5432/tcp is PostgreSQL's (IANA: postgresql)
+
+    5432/tcp on [::1] was opened by user postgres; its holder could not be seen
+
+      service    postgresql@15-main.service
+      likely     postgres (pid 812), by the socket's cgroup
+      not seen   descriptors of processes that may not be read
+      reach      this machine only
+      port       5432/tcp is PostgreSQL's (IANA: postgresql)
+    status: 0
+    ");
 }
 
 #[test]
@@ -89,7 +136,7 @@ fn card_of_a_container_and_of_many_holders() {
 /// A Mac as its reader would tell of it, written by hand: the last user is no holder, and an application is known by
 /// another name than its helper's.
 #[test]
-fn a_mac() {
+fn a_snapshot_of_a_mac() {
     let replay = |arguments: &[&str]| transcript(&[&["--from", "tests/replay/mac.json"], arguments].concat());
     let cards = ["631", "2049", "5000", "8080"].map(|port| replay(&[port])).join("\n");
     insta::assert_snapshot!(format!("{}\n{cards}", replay(&[])));
@@ -100,17 +147,44 @@ fn names_stand_for_ports() {
     let by_name = |name: &str| replay(&[name]).lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_eq!(by_name("postgresql"), by_name("5432"));
     assert_eq!(by_name("udp/mdns"), by_name("udp/5353"));
-    insta::assert_snapshot!(replay(&["http-alt,ssh"]));
+    insta::assert_snapshot!(replay(&["http-alt,ssh"]), @r"
+    $ allears --from tests/replay/workstation.json http-alt,ssh
+    PORT  PROTO  ADDRESS  PROCESS       PID   USER  WHAT
+      22  tcp    *        sshd          811   root  ssh.service
+    8080  tcp    0.0.0.0  docker-proxy  2210  root  container web-1, port 80
+    stderr| note: nothing listens on port 591
+    stderr| note: nothing listens on port 8008
+    status: 0
+    ");
 }
 
 #[test]
-fn addresses_are_told_apart() {
-    insta::assert_snapshot!(replay(&["9001-9004", "22", "--columns", "port,address,interface,dual_stack"]));
+fn addresses_are_distinguished() {
+    insta::assert_snapshot!(replay(&["9001-9004", "22", "--columns", "port,address,interface,dual_stack"]), @r"
+    $ allears --from tests/replay/workstation.json 9001-9004 22 --columns port,address,interface,dual_stack
+    PORT  ADDRESS             INTERFACE  DUAL STACK
+      22  *                              true
+    9001  [fe80::1%eth0]      eth0       false
+    9002  [::]                           false
+    9003  [::]?
+    9004  [::ffff:127.0.0.1]             false
+    status: 0
+    ");
 }
 
 #[test]
-fn hostile_names_are_inert() {
-    insta::assert_snapshot!(replay(&["9001"]));
+fn hostile_names_are_escaped() {
+    insta::assert_snapshot!(replay(&["9001"]), @r#"
+    $ allears --from tests/replay/workstation.json 9001
+    9001/tcp on [fe80::1%eth0] is held by a)\n\x1b[31m\u{202e} (pid 666, dev)
+
+      command    '\x1b]52;c;aGk=\x07' --\u{202e}gnp
+      directory  /tmp/\x1b[2J
+      started    2 h 14 min ago, now a child of systemd (pid 1)
+      reach      the network of [fe80::1%eth0] (a firewall may stand before it)
+      port       9001/tcp is commonly MinIO console (IANA: etlservicemgr)
+    status: 0
+    "#);
 }
 
 #[test]
@@ -151,13 +225,39 @@ fn lines_of_json_are_the_listeners_and_the_gaps() {
 }
 
 #[test]
-fn pids_and_those_that_could_not_be_seen() {
+fn pids_and_unseen_holders() {
     insta::assert_snapshot!(format!(
         "{}\n{}\n{}",
         replay(&["--pids"]),
         replay(&["--pids", "5432"]),
         replay(&["--pids", "1"])
-    ));
+    ), @r"
+    $ allears --from tests/replay/workstation.json --pids
+    666
+    667
+    811
+    900
+    944
+    1502
+    1503
+    1504
+    1505
+    1506
+    2210
+    4121
+    stderr| not seen: a holder of 127.0.0.1 port 5432 (permission)
+    stderr| not seen: a holder of [::1] port 5432 (permission)
+    status: 0
+
+    $ allears --from tests/replay/workstation.json --pids 5432
+    stderr| not seen: a holder of 127.0.0.1 port 5432 (permission)
+    stderr| not seen: a holder of [::1] port 5432 (permission)
+    status: 3
+
+    $ allears --from tests/replay/workstation.json --pids 1
+    stderr| note: nothing listens on port 1
+    status: 1
+    ");
 }
 
 #[test]
@@ -191,20 +291,49 @@ fn selections() {
 }
 
 #[test]
-fn an_unseen_holder_forbids_to_deny() {
-    insta::assert_snapshot!(replay(&["5432", "-c", "nosuch"]));
+fn an_unseen_holder_is_not_denied() {
+    insta::assert_snapshot!(replay(&["5432", "-c", "nosuch"]), @r"
+    $ allears --from tests/replay/workstation.json 5432 -c nosuch
+    stderr| error: it could not be told whether something matches
+    stderr| not seen: the descriptors of 112 processes
+    stderr| not seen: 2 listeners whose holders could not all be seen may match too
+    status: 3
+    ");
 }
 
 const LATER: &str = "tests/replay/later.json";
 
 #[test]
-fn what_is_different_an_hour_later() {
-    let told = [[SAVED, LATER], [LATER, SAVED], [SAVED, SAVED]].map(|[a, b]| transcript(&["diff", a, b]));
-    insta::assert_snapshot!(told.join("\n"));
+fn diff_an_hour_later() {
+    let reported = [[SAVED, LATER], [LATER, SAVED], [SAVED, SAVED]].map(|[a, b]| transcript(&["diff", a, b]));
+    insta::assert_snapshot!(reported.join("\n"), @r"
+    $ allears diff tests/replay/workstation.json tests/replay/later.json
+    closed   22/tcp    *          sshd (pid 811, root)  ssh.service
+    changed  631/tcp   127.0.0.1  cupsd (pid 944, root); another socket
+    changed  3000/tcp  0.0.0.0    node (pid 4121, dev) -> node (pid 9120, dev)  /home/dev/src/shop  (vite)
+    opened   8000/tcp  127.0.0.1  python3 (pid 9200, dev)  /home/dev/src/shop  (python -m http.server)
+    changed  9000/tcp  127.0.0.1  no more held by php-fpm8.2 (pid 1505, www-data), php-fpm8.2 (pid 1506, www-data)
+    stderr| note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    status: 1
+
+    $ allears diff tests/replay/later.json tests/replay/workstation.json
+    opened   22/tcp    *          sshd (pid 811, root)  ssh.service
+    changed  631/tcp   127.0.0.1  cupsd (pid 944, root); another socket
+    changed  3000/tcp  0.0.0.0    node (pid 9120, dev) -> node (pid 4121, dev)  /home/dev/src/shop  (vite)
+    closed   8000/tcp  127.0.0.1  python3 (pid 9200, dev)  /home/dev/src/shop  (python -m http.server)
+    changed  9000/tcp  127.0.0.1  also held by php-fpm8.2 (pid 1505, www-data), php-fpm8.2 (pid 1506, www-data)
+    stderr| note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    status: 1
+
+    $ allears diff tests/replay/workstation.json tests/replay/workstation.json
+    no difference
+    stderr| note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    status: 0
+    ");
 }
 
 #[test]
-fn what_is_different_as_json() {
+fn diff_as_json() {
     let output = run(&["diff", SAVED, LATER, "--json"]);
     assert_eq!(status(&output), 1);
     let mut document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -217,7 +346,7 @@ fn what_is_different_as_json() {
 }
 
 #[test]
-fn two_machines_are_compared_by_places_and_names() {
+fn diff_of_two_machines() {
     insta::assert_snapshot!(transcript(&["diff", SAVED, "tests/replay/mac.json"]));
 }
 
@@ -239,7 +368,7 @@ fn diff(old: &std::path::Path, new: &std::path::Path) -> String {
 }
 
 #[test]
-fn what_an_incomplete_snapshot_lacks_is_not_denied() {
+fn diff_with_an_incomplete_snapshot() {
     let saved = std::path::Path::new(SAVED);
     let none = altered("none", |document| {
         document["complete"] = false.into();
@@ -248,15 +377,32 @@ fn what_an_incomplete_snapshot_lacks_is_not_denied() {
         document["gaps"].as_array_mut().unwrap().push(serde_json::from_str(gap).unwrap());
     });
     let same = altered("same", |document| document["complete"] = false.into());
-    let told = [diff(saved, &none), diff(&none, saved), diff(saved, &same)].join("\n");
+    let reported = [diff(saved, &none), diff(&none, saved), diff(saved, &same)].join("\n");
     for path in [none, same] {
         std::fs::remove_file(path).unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(reported, @r#"
+    closed?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen any more: that look is not complete)
+    note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    not seen: the later snapshot does not hold every socket: udp\x1b[31m
+    error: it could not be told whether they differ
+    status: 3
+
+    opened?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen before: that look was not complete)
+    note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    not seen: the earlier snapshot does not hold every socket: udp\x1b[31m
+    error: it could not be told whether they differ
+    status: 3
+
+    note: holders of 2 listeners could not be compared: they were not seen, or not by both
+    not seen: the later snapshot does not hold every socket
+    error: it could not be told whether they differ
+    status: 3
+    "#);
 }
 
 #[test]
-fn what_was_asked_for_decides_what_is_compared() {
+fn diff_compares_what_both_were_asked_for() {
     let output = run(&["--from", SAVED, "3000", "--json"]);
     let narrow = std::env::temp_dir().join(format!("allears-narrow-{}.json", std::process::id()));
     std::fs::write(&narrow, &output.stdout).unwrap();
@@ -296,9 +442,9 @@ fn files_that_are_no_snapshots() {
         let path = folder.join(name);
         std::fs::write(&path, content).unwrap();
         let output = run(&["--from".as_ref(), path.as_os_str()]);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(status(&output), 3, "{name}: {told}");
-        assert!(told.contains(place) && output.stdout.is_empty(), "{name}: {told}");
+        let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(status(&output), 3, "{name}: {reported}");
+        assert!(reported.contains(place) && output.stdout.is_empty(), "{name}: {reported}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(status(&run(&["--from", "tests/replay/no-such-file.json"])), 3);
