@@ -1,4 +1,4 @@
-//! What is promised on every system: arguments, bad input, exit statuses, and a listener of our own.
+//! The contract on every system: arguments, invalid input, exit codes, and a listener of this process.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test falls where it must")]
 
@@ -8,7 +8,7 @@ use std::net::{TcpListener, UdpSocket};
 
 use transcript::{run, status, transcript};
 
-/// A listener of this very process. Asking for its TTL makes wine note whose it is.
+/// A listener of this process. Reading its TTL makes wine record its owner.
 fn listener(address: &str) -> (TcpListener, String) {
     let listener = TcpListener::bind(address).unwrap();
     listener.ttl().unwrap();
@@ -87,7 +87,7 @@ fn invalid_arguments_are_refused_with_a_correct_form() {
     insta::assert_snapshot!(all);
 }
 
-/// What is the same on every machine: all but the lines on the machine itself.
+/// Removes the lines about this machine from the output of `about`.
 fn about(arguments: &[&str]) -> String {
     let reported = transcript(&[&["about"], arguments].concat());
     let mut here = false;
@@ -139,7 +139,7 @@ fn a_listener_and_its_holder() {
     let pids = run(&["--pids", &port]);
     assert_eq!(String::from_utf8_lossy(&pids.stdout).trim(), std::process::id().to_string());
     let card = String::from_utf8(run(&[&port]).stdout).unwrap();
-    // In an emulation of another processor the kernel knows this process by the emulator's name.
+    // In an emulator of another processor, the kernel knows this process by the name of the emulator.
     let comm = std::fs::read_to_string("/proc/self/comm").ok().filter(|_| cfg!(target_os = "linux"));
     let known = comm.unwrap_or_else(|| "contract".to_owned());
     assert!(
@@ -166,7 +166,7 @@ fn udp_is_no_tcp() {
 
 #[test]
 fn a_port_without_a_listener() {
-    // Bound and never listened on: nobody else can listen there meanwhile.
+    // Bound but not listening: no other process can listen there meanwhile.
     let (listener, port) = listener("127.0.0.1:0");
     let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let client = connection.local_addr().unwrap().port().to_string();
@@ -235,10 +235,10 @@ fn help_version_completions_and_manual() {
 #[test]
 fn forcing_what_is_not_there_is_no_success() {
     let (_listener, port) = listener("127.0.0.1:0");
-    // Rights and kernels differ: what is forced is done, or it is said why not and nothing else.
+    // Permissions and kernels differ: the forced search works, or the output is only the reason why not.
     let forced = run(&["--holders", "bpf", "--csv", &port]);
     match status(&forced) {
-        // The card says how long ago a process began, which is not the same a second later.
+        // The card shows the age of a process, which changes every second.
         0 => assert_eq!(forced.stdout, run(&["--csv", &port]).stdout),
         3 => {
             assert!(forced.stdout.is_empty(), "{forced:?}");
@@ -246,7 +246,7 @@ fn forcing_what_is_not_there_is_no_success() {
         }
         _ => panic!("{forced:?}"),
     }
-    // netstat2 has no way out where netlink is refused, as in an emulation of another processor.
+    // netstat2 has no fallback if netlink is refused, as in an emulator of another processor.
     let document: serde_json::Value = serde_json::from_slice(&run(&["--json", &port]).stdout).unwrap();
     let refused = document["gaps"].as_array().unwrap().iter().any(|gap| gap["reason"] == "netlink");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Saved snapshots through every renderer. No operating system takes part in what these say.
+//! Saved snapshots in every output format. The results do not depend on the operating system.
 
 #![expect(clippy::expect_used, reason = "a test falls where it must")]
 
@@ -41,8 +41,8 @@ fn table_with_chosen_columns_and_order() {
     ");
 }
 
-/// Names of which some are numbers and some are not, in every column that a name can stand in: in rows enough for the
-/// standard library's sort to notice an order that is none.
+/// Mixed numeric and other names, in every column with names. There are enough rows for the standard library's sort to
+/// detect an inconsistent order.
 #[test]
 fn rows_are_sorted_by_every_column() {
     let names =
@@ -133,8 +133,7 @@ fn card_of_a_container_and_of_many_holders() {
     insta::assert_snapshot!(format!("{}\n{}", replay(&["8080"]), replay(&["9000"])));
 }
 
-/// A Mac as its reader would tell of it, written by hand: the last user is no holder, and an application is known by
-/// another name than its helper's.
+/// A Mac, written by hand: the last user of a socket is no holder, and an application has another name than its helper.
 #[test]
 fn a_snapshot_of_a_mac() {
     let replay = |arguments: &[&str]| transcript(&[&["--from", "tests/replay/mac.json"], arguments].concat());
@@ -337,7 +336,7 @@ fn diff_as_json() {
     let output = run(&["diff", SAVED, LATER, "--json"]);
     assert_eq!(status(&output), 1);
     let mut document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    // Listeners are those of the list.
+    // Listeners have the form of the list.
     let port = |listener: &serde_json::Value| listener["port"].clone();
     for change in document["changes"].as_array_mut().unwrap() {
         (change["before"], change["after"]) = (port(&change["before"]), port(&change["after"]));
@@ -350,7 +349,7 @@ fn diff_of_two_machines() {
     insta::assert_snapshot!(transcript(&["diff", SAVED, "tests/replay/mac.json"]));
 }
 
-/// A copy of the saved snapshot with something else in it.
+/// Writes an altered copy of the saved snapshot.
 fn altered(name: &str, alter: impl Fn(&mut serde_json::Value)) -> std::path::PathBuf {
     let mut document: serde_json::Value =
         serde_json::from_slice(&std::fs::read(SAVED).expect("a saved snapshot")).expect("a saved snapshot");
@@ -413,7 +412,7 @@ fn diff_compares_what_both_were_asked_for() {
     let changed = diff(&narrow, later);
     assert_eq!(changed.lines().filter(|line| line.starts_with("changed  3000/tcp")).count(), 1, "{changed}");
     assert!(!changed.contains("closed") && !changed.contains("opened"), "{changed}");
-    // One of an earlier version does not say what it was asked for.
+    // A snapshot of an earlier version does not contain its request.
     let old = altered("old", |document| drop(document.as_object_mut().unwrap().remove("asked")));
     assert!(diff(&old, saved).starts_with("no difference\n"));
     for path in [narrow, old] {

@@ -1,4 +1,4 @@
-//! Addresses that look alike and are not: dual-stack, v6-only, mapped, bound to a device, link-local.
+//! Addresses that look alike but differ: dual-stack, v6-only, mapped, bound to a device, link-local.
 
 #![cfg(unix)]
 

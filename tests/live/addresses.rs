@@ -1,4 +1,4 @@
-//! Which listener answers at an address: the one there, or the wildcard; and ports as numbers.
+//! Which listener answers at an address: a specific one or the wildcard. Ports are compared as numbers.
 
 #![cfg(unix)]
 
@@ -47,7 +47,7 @@ fn an_address_asks_for_what_a_peer_reaches() {
         (format!("127.0.0.1:{port}"), &first),
         (format!("tcp/127.0.0.2:{port}"), &second),
         (format!("[::1]:{port}"), &sixth),
-        // No listener of its own: the wildcard answers.
+        // No listener is bound to this address, so the wildcard answers.
         (format!("127.0.0.3:{port}"), &wildcard),
     ];
     for (target, server) in requested {
@@ -201,7 +201,7 @@ fn several_targets_are_a_union_in_default_order() {
     let mut ports = [port(), port(), port()];
     let _servers = ports.map(|port| Fixture::start([format!("tcp=127.0.0.1:{port}")]));
     let [a, b, c] = ports;
-    // Asked backwards, twice, in both ways to say several.
+    // In reverse order, with duplicates, and in both forms of a union.
     let targets = [format!("tcp/{c},{b}/tcp"), format!("tcp/{a}"), format!("127.0.0.1:{c}")];
     let answer = Cmd::new(targets).answer(0);
     ports.sort_unstable();

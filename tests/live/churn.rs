@@ -1,5 +1,5 @@
-//! Processes that come and go while the program looks. Whatever it still tells is true:
-//! each short-lived listener is called `p` and its port, so a wrong name gives itself away.
+//! Processes that start and end during a scan. What the program reports must be true: each short-lived listener is
+//! named `p` and its port, so a wrong name is noticed.
 
 #![cfg(unix)]
 
@@ -92,7 +92,7 @@ fn a_holder_that_ended_is_not_told() {
 
 #[live_test(Linux, Root, Ipv6, Program("nsenter"), NETWORK_NAMESPACE)]
 fn a_free_port_stays_free_while_others_come_and_go() {
-    // All there is in this namespace comes and goes, so a table may be empty at one reading and not at the next.
+    // Every listener of this namespace is short-lived, so one read of the table may be empty and the next not.
     let churn = Fixture::start(["namespace=net", "churn=1,::1", "churn=1"]);
     for _ in 0..LOOKS {
         let answer = Cmd::new(["300"]).inside(churn.pid(), ["net"]).answer(1);

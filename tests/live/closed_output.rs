@@ -1,11 +1,11 @@
-//! An answer that could not be written is no success, whatever the command and the format; a reader that closes its
-//! pipe ends the program quietly.
+//! An answer that cannot be written is an error, whatever the command and the format. A reader that closes its pipe
+//! ends the program quietly.
 
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, Output, folder, live_test, port};
 
-/// Every command that answers, in every format, about a listener on this port. Each ends by itself once it cannot write.
+/// Every command in every format, for a listener on this port. Each ends by itself once it cannot write.
 fn commands(port: u16) -> Vec<Vec<String>> {
     let old = snapshot("lost-old", port, "4001");
     let new = snapshot("lost-new", port, "4002");
@@ -44,7 +44,7 @@ fn commands(port: u16) -> Vec<Vec<String>> {
     lines.into_iter().map(line).collect()
 }
 
-/// A snapshot of the port, as if this process held it.
+/// A snapshot of the port in which this process holds it.
 fn snapshot(name: &str, port: u16, pid: &str) -> String {
     let answer = Cmd::new([port.to_string()]).answer(0);
     let held = answer.document.to_string();
@@ -59,7 +59,7 @@ fn server() -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{}", port())])
 }
 
-/// With a redirection of its streams, as a shell writes it.
+/// Runs it with a shell's redirection of its streams.
 fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
     let script = format!("exec \"$@\" {redirection}");
     Cmd::new(arguments.iter().cloned()).through(["sh", "-c", &script, "sh"])
@@ -69,7 +69,7 @@ fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
 fn an_answer_that_is_lost_is_no_success() {
     let server = server();
     for command in commands(server.port()) {
-        // Closed; full; open for reading alone.
+        // Closed, full, and open for reading only.
         for redirection in [">&-", ">/dev/full", "1</dev/null"] {
             let output = redirected(redirection, &command).run().without_panic().code(3);
             output.assert(
@@ -133,11 +133,11 @@ fn a_pipe_that_does_not_block_gets_the_whole_answer() {
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let flags = rustix::fs::fcntl_getfl(&writer).expect("the flags of a pipe");
     rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).expect("set the flags");
-    // Smaller than the answer, so that it is full before anything is read.
+    // Smaller than the answer, so that it is full before the reader starts.
     #[cfg(target_os = "linux")]
     nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
     let running = Cmd::new(["completions", "bash"]).stdout(writer).start();
-    // The program meets a full pipe before anything is read from it.
+    // The program fills the pipe before the reader starts.
     let full = crate::support::until(|| (rustix::io::ioctl_fionread(&reader).ok()? >= 4096).then_some(()));
     assert!(full.is_some(), "the pipe is filled");
     let mut read = Vec::new();

@@ -1,5 +1,5 @@
-//! Containers of the machine's engine: published ports, networks, Compose, the host's network, and what the
-//! program makes of names that containers bear.
+//! Containers of the machine's Docker engine: published ports, networks, Compose, the host's network, and hostile
+//! names.
 
 #![cfg(unix)]
 
@@ -14,7 +14,7 @@ fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
     })
 }
 
-/// The listener's container is this one, behind a proxy that is in none.
+/// Asserts that the listener belongs to this container and is held by a proxy outside of it.
 #[track_caller]
 fn must_be_published(answer: &Answer, listener: &Value, wanted: &Value) {
     answer.output.assert_eq(&listener["container"], wanted, "container");
@@ -46,7 +46,7 @@ fn a_published_port_names_its_container() {
     table.assert(table.text().contains(&container.name), "the table names the container");
     let csv = engine.cmd(["--csv".to_owned(), format!("{port}")]).run().code(0);
     csv.assert(csv.text().contains(&container.name), "CSV names the container");
-    // The whole list names it no less.
+    // The whole list names it too.
     let all = engine.cmd([] as [&str; 0]).answer(0);
     let found = all.listeners().iter().find(|one| one["port"] == port);
     all.output.assert_eq(
@@ -89,7 +89,7 @@ fn a_container_of_two_networks_and_its_place_in_compose() {
     must_be_published(&answer, answer.only(), &wanted);
     let card = engine.cmd([format!("{port}")]).run().code(0);
     card.assert(card.text().contains("shop"), "the card names the Compose project");
-    // The port stays published, now by way of the other network.
+    // The port stays published, now through the other network.
     engine.client(&["network", "disconnect", &networks[0].name, &container.id]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &wanted);
@@ -149,7 +149,7 @@ fn a_paused_container_still_has_its_port() {
 fn an_image_without_a_name() {
     let engine = Engine::host();
     let port = port();
-    // An image of its own, since its name is taken away while the container runs.
+    // A separate image, because its name is removed while the container runs.
     let named = format!("allears-live-{}:untagged", std::process::id());
     engine.another_image(&named);
     let publish = format!("127.0.0.1:{port}:80");
@@ -186,7 +186,8 @@ fn a_container_of_the_hosts_network_as_a_stranger() {
     let container = engine.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{port}")]);
     let answer = engine.cmd([format!("{port}")]).user(Some(NOBODY)).answer(0);
     let reported = &answer.only()["container"];
-    // The socket's cgroup tells both without any right; names are the engine's to tell, which refuses.
+    // The cgroup of the socket identifies the container without permissions. Its name comes from the engine, which
+    // refuses.
     answer.output.assert_eq(&reported["id"], &json!(container.id), "id");
     answer.output.assert_eq(&reported["runtime"], &json!("docker"), "runtime");
     answer.output.assert_eq(
@@ -268,7 +269,7 @@ fn to_free_a_published_port_stop_its_container() {
     plan.output.assert(plan.document.to_string().contains(&stop), "what stops the container is said");
     let said = engine.cmd(["free", "--dry-run", &port.to_string()]).run();
     said.assert(said.text().contains(&stop) || said.errors().contains(&stop), "a person is told as well");
-    // A dry run ends nothing.
+    // A dry run stops nothing.
     let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
@@ -306,7 +307,7 @@ fn labels_are_inert_and_lossless() {
     }
     let csv = engine.cmd(["--csv".to_owned(), format!("{port}")]).run().code(0);
     csv.assert_eq(control_character(csv.text()), None, "live characters in CSV");
-    // What was saved is shown as it was seen.
+    // A saved snapshot shows the same.
     let file = crate::support::folder().join(format!("labels-{port}.json"));
     std::fs::write(&file, &answer.output.stdout).expect("save a snapshot");
     let again = Cmd::new(["--from".to_owned(), file.display().to_string()]).answer(0);

@@ -1,4 +1,4 @@
-//! Containers that no runtime and no cgroup tells of: what runs a container names it, by its arguments.
+//! Containers that neither a runtime nor a cgroup identifies. The arguments of the process that runs them name them.
 
 #![cfg(unix)]
 
@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 
 const PORT: u16 = 8080;
 
-/// A containerd with a store of its own.
+/// A private containerd with its own store.
 struct Containerd {
     folder: PathBuf,
     daemon: Child,
@@ -24,7 +24,7 @@ impl Containerd {
     fn start() -> Self {
         let folder = folder().join("containerd");
         std::fs::create_dir_all(folder.join("rootfs")).expect("make a folder");
-        // Docker's shims and the machine's own containerd know nothing of this one.
+        // It shares nothing with Docker's shims and the machine's containerd.
         let part = |name: &str| folder.join(name).display().to_string();
         let daemon = Command::new("containerd")
             .args(["--root", &part("root"), "--state", &part("state"), "--address", &part("socket")])
@@ -62,7 +62,7 @@ fn a_container_of_ctr_is_named_by_its_shim() {
     in_new_netns(|| {
         let containerd = Containerd::start();
         let root = containerd.folder.join("rootfs").display().to_string();
-        // The machine's own programs are there, read-only, and its network is this thread's.
+        // The machine's programs are mounted read-only, and the network is the one of this thread.
         let mounts = ["/usr", "/lib", "/lib64", "/bin"]
             .into_iter()
             .filter(|place| std::path::Path::new(place).exists());
@@ -112,7 +112,7 @@ fn a_container_on_the_hosts_network_is_named() {
     });
 }
 
-/// A stand-in with the name and arguments of systemd-nspawn(1), and what it started.
+/// A stand-in with the name and arguments of systemd-nspawn(1), and its child.
 #[live_test(Linux)]
 fn a_machine_is_named_by_what_runs_it() {
     let nspawn = copy_of(&fixture_program(), Some("systemd-nspawn"));
@@ -144,7 +144,7 @@ fn a_loopback_address_that_no_rule_forwards_is_not_claimed() {
         all.assert(!all.text().contains(&container.name), "nor claimed in the list");
         let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
         why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
-        // Whoever may read no rules is told that there may be some.
+        // A user who may not read the rules is told that there may be some.
         let stranger = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().code(3);
         let document: Value = serde_json::from_str(stranger.text()).expect("a document");
         stranger.assert_eq(&document["complete"], &json!(false), "complete");

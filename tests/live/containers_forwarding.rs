@@ -1,5 +1,5 @@
-//! Ports that are forwarded without anybody who listens, or kept by the engine itself: engines of a trial's
-//! own, each in a network of its own.
+//! Ports that are forwarded although nothing listens, or kept by the engine itself. Each private engine has its own
+//! network namespace.
 
 #![cfg(unix)]
 
@@ -20,11 +20,11 @@ fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
 }
 
-/// An address of the namespace that is not loopback: of loopback the rules of an engine with a proxy leave everything
-/// to the proxy.
+/// A non-loopback address of the namespace. For loopback, the rules of an engine with a proxy leave everything to the
+/// proxy.
 const ADDRESS: &str = "192.0.2.1";
 
-/// Somebody takes connections to the port.
+/// Returns whether connections to the port are accepted.
 fn connects(address: &str) -> bool {
     std::net::TcpStream::connect((address, PORT)).is_ok()
 }
@@ -45,7 +45,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 
         an_engine_that_is_stopped(&engine);
 
-        // Its proxy dies, and the rules of the engine go on to forward.
+        // The proxy ends, and the rules of the engine still forward.
         let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
         signal(proxy, Signal::SIGKILL);
         let gone = until(|| std::net::TcpListener::bind((ADDRESS, PORT)).ok());
@@ -88,7 +88,7 @@ fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine
     answer.output.assert(row["note"].is_string(), "a note says what it is");
 }
 
-/// Who may not ask the engine sees no such row, and is told nothing false instead.
+/// A user who may not query the engine gets no such row, and no false statement instead.
 fn as_a_stranger(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
     let answer = Answer::parse(output);
@@ -100,7 +100,7 @@ fn as_a_stranger(engine: &Engine) {
         .assert(why.document["verdict"] != "free", "a port that somebody answers on is not called free");
 }
 
-/// Ends and continues nobody's engine but its own.
+/// Stops and continues only its private engine.
 fn an_engine_that_is_stopped(engine: &Engine) {
     signal(engine.pid(), Signal::SIGSTOP);
     let output = engine.cmd(["--json", &PORT.to_string()]).run();
@@ -125,7 +125,7 @@ fn a_port_that_the_engine_keeps_by_itself() {
             let answer = engine.cmd([format!("{protocol}/{PORT}")]).answer(0);
             let row = answer.only();
             answer.output.assert_eq(&row["container"], &described(&container, &engine, inside), "container");
-            // Engines differ in whether they keep a socket so that no one else takes the port.
+            // Some engines hold a socket so that nothing else takes the port.
             match row["state"].as_str() {
                 Some("forwarded") => answer.output.assert_eq(holders(row).len(), 0, "holders"),
                 _ => answer.output.assert_eq(pids(row), vec![engine.pid()], "the engine holds it"),
@@ -138,7 +138,7 @@ fn a_port_that_the_engine_keeps_by_itself() {
             "the reason names the container",
         );
 
-        // To end the engine would end every container there is.
+        // Ending the engine would end all its containers.
         let plan = Answer::parse(engine.cmd(["free", "--dry-run", "--json", &PORT.to_string()]).run());
         let planned = plan.document["plan"].as_array().cloned().unwrap_or_default();
         let ends = planned.iter().any(|step| step["pid"] == engine.pid());

@@ -1,4 +1,4 @@
-//! Containers of a real Podman as root: what conmon's command line tells without the API, and what the API adds.
+//! Containers of a real Podman as root: what the command line of conmon shows without the API, and what the API adds.
 
 #![cfg(unix)]
 

@@ -1,12 +1,12 @@
-//! When the runtime is asked, and what becomes of the answer when it is silent, broken or endless: the rest
-//! is shown all the same, the reason is a gap, and nothing hangs.
+//! When the runtime is queried, and what happens if it is silent, broken or endless: everything else is still shown,
+//! the reason is a gap, and nothing hangs.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Behavior, Engine, FakeRuntime, Fixture, holders, live_test, port};
 use serde_json::{Value, json};
 
-/// Where the engine of this machine is asked.
+/// The socket of the machine's engine.
 const SOCKET: &str = "/var/run/docker.sock";
 
 #[live_test(Linux, Docker)]
@@ -22,12 +22,12 @@ fn an_ordinary_port_is_no_reason_to_ask() {
         let output = engine.cmd(arguments).env("DOCKER_HOST", &counting.host).run().without_panic();
         output.assert_eq(counting.connections(), 0, "connections to the runtime");
     }
-    // The same counter does count where a container is in question.
+    // The same counter counts when a container is possible.
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).env("DOCKER_HOST", &counting.host).answer(0);
     answer.output.assert(counting.connections() > 0, "a published port is a reason to ask");
-    // It knows of none, and the machine's own engine, which is asked as well, knows this one.
+    // The fake runtime knows no container. The machine's engine is queried too, and knows this one.
     answer.output.assert_eq(
         &answer.only()["container"]["name"],
         &json!(container.name),
@@ -35,14 +35,13 @@ fn an_ordinary_port_is_no_reason_to_ask() {
     );
 }
 
-/// What runs the program where something else is in place of the engine's socket.
+/// Returns a launcher that replaces the engine's socket.
 fn with_mount(mount: &str) -> [String; 6] {
     let script = format!("mount {mount} && exec \"$@\"");
     ["unshare", "--mount", "--propagation=private", "sh", "-c", &script].map(str::to_owned)
 }
 
-/// A published port is shown, as far as this machine tells, when the runtime is asked in vain.
-/// Gives the reasons of the gaps.
+/// A published port is still shown if the runtime does not answer. Returns the reasons of the gaps.
 #[track_caller]
 fn reasons(engine: &Engine, port: u16, mount: &str) -> Vec<Value> {
     let through = || with_mount(mount).into_iter().chain(["sh".to_owned()]);
@@ -127,7 +126,7 @@ fn a_runtime_that_does_not_stop() {
     let manners = [
         Behavior::Floods(ok, MUCH, b' '),
         Behavior::Floods(sized, MUCH, b'['),
-        // A head that has no end.
+        // A response head without an end.
         Behavior::Floods(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), MUCH, b'x'),
     ];
     against(manners, &["timeout", "unknown", "unreadable", "invalid", "limit"]);

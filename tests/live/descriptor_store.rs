@@ -5,7 +5,7 @@
 use crate::support::{Answer, Cmd, NOBODY, Systemd, holders, live_test, until};
 use serde_json::json;
 
-/// Listens, gives systemd the socket, and closes it if it is told to.
+/// Listens, passes the socket to systemd, and closes it on request.
 const KEEPS: &str = "\
 import array, os, socket, sys, time
 s = socket.socket()
@@ -22,7 +22,7 @@ n.send(b'READY=1')
 time.sleep(9999)
 ";
 
-/// Starts a service that listens at a port and gives systemd the socket.
+/// Starts a service that listens on a port and passes the socket to systemd.
 fn start(systemd: &Systemd, name: &str, port: &str, then: &str) {
     let unit = format!(
         "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nNotifyAccess=all\nStandardOutput=null\n\
@@ -45,7 +45,7 @@ fn must_say(said: &str, words: &str) {
     assert!(said.contains(words), "{words:?} is not in {said}");
 }
 
-/// A busy machine may take longer to answer than is waited for.
+/// On a busy machine systemd may answer after the timeout.
 fn answer(systemd: &Systemd, target: &str) -> Answer {
     let answer = until(|| {
         let answer = Cmd::new([target]).through(systemd.launcher(&[])).answer(0);
@@ -81,7 +81,7 @@ fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     shared.output.assert_eq(holders(shared.only()).len(), 2, "holders");
     let name = &shared.only()["descriptor_store"]["unit"]["name"];
     shared.output.assert_eq(name, &json!("shares.service"), "the store of a socket that the service has too");
-    // A socket unit's port is no such one.
+    // The port of a socket unit is not in a descriptor store.
     let activated = answer(&systemd, "tcp/4711");
     activated.output.assert_eq(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
     let stop = "systemctl stop -- keeps.service";
@@ -95,15 +95,15 @@ fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     let free = says(&systemd, &["free", "--yes", "4731"], 3);
     must_say(&free, "in the descriptor store of keeps.service");
     must_say(&free, stop);
-    // Ending the process alone would not free it.
+    // Ending the process would not free the port.
     must_say(&says(&systemd, &["free", "--yes", "4732"], 3), "in the descriptor store of shares.service");
-    // An ordinary user cannot look into systemd, and is told of no store.
+    // An unprivileged user may not read systemd's descriptors, and gets no such statement.
     let nobody = NOBODY.to_string();
     let as_nobody = ["setpriv", &format!("--reuid={nobody}"), &format!("--regid={nobody}"), "--clear-groups"];
     let reported = Cmd::new(["tcp/4731"]).through(systemd.launcher(&as_nobody)).answer(0);
     reported.output.assert_eq(holders(reported.only()).len(), 0, "holders");
     reported.output.assert_eq(&reported.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
-    // What is printed works.
+    // The printed command works.
     systemd.run(&["systemctl", "stop", "--", "keeps.service"]);
     if card.contains("--what=fdstore") {
         systemd.run(&["systemctl", "clean", "--what=fdstore", "--", "keeps.service"]);

@@ -1,4 +1,5 @@
-//! `diff`: two snapshots of real sockets, or one and now; what only one side could see is no difference.
+//! `diff`: two snapshots of real sockets, or a snapshot and the current state. What only one side could see is no
+//! difference.
 
 #![cfg(unix)]
 
@@ -7,7 +8,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-/// A snapshot by these arguments, in a file of this name.
+/// Saves a snapshot with these arguments in a file of this name.
 fn save(name: &str, cmd: Cmd) -> PathBuf {
     let path = folder().join(name);
     let output = cmd.run().without_panic();
@@ -68,7 +69,7 @@ fn a_server_that_was_started_again_has_another_socket() {
     let _second = server(place);
     let now = Answer::parse(diff(&[&before]).run().code(1));
     now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
-    // A holder more of the same socket.
+    // Another holder of the same socket.
     let shared = port();
     let alone = server(shared);
     let before = save("diff-alone", listed(&[&shared.to_string()]));
@@ -87,7 +88,7 @@ fn the_same_question_is_asked_again() {
     let second = format!("tcp=127.0.0.1:{}", port());
     let server = Fixture::start([format!("tcp=127.0.0.1:{place}"), second, format!("unix={path}")]);
     let pid = server.pid().to_string();
-    // Others open and close sockets meanwhile, so it is asked for what is ours alone.
+    // Other tests open and close sockets meanwhile, so only the sockets of this test are compared.
     for (name, arguments) in [
         ("diff-unix", &["-x", "--pid", &pid][..]),
         ("diff-path", &[path]),

@@ -1,10 +1,11 @@
-//! Few file descriptors: an answer, or an error that names the limit. Never a denial of what could not be read.
+//! A low limit of file descriptors: the program answers, or an error names the limit. It never denies what it could not
+//! read.
 
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, live_test, port};
 
-/// The loader's status if it cannot open the libraries.
+/// The exit status of the loader if it cannot open the libraries.
 const LOADER: i32 = 127;
 
 #[live_test(Linux, Program("prlimit"))]

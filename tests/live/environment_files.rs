@@ -1,4 +1,4 @@
-//! File systems that do not answer: the answer comes in time, and the process exits while they are still silent.
+//! File systems that do not answer: the program answers in time, and exits while they are still silent.
 
 #![cfg(unix)]
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A server whose working directory is on a file system that has fallen silent. Its end is the end of that.
+/// A server whose working directory is on a silent file system, which ends with it.
 struct Silent {
     server: Fixture,
     folder: PathBuf,
@@ -28,7 +28,7 @@ impl Silent {
         Cmd::new(words).inside(self.server.pid(), ["mount"])
     }
 
-    /// Ends the file system, and waits until nobody is left who waited for it.
+    /// Ends the file system, and waits until no process is blocked by it.
     fn end(self) {
         let left = helpers();
         drop(self.server);
@@ -37,7 +37,7 @@ impl Silent {
     }
 }
 
-/// The child processes that ask file systems, of all runs.
+/// The child processes of all runs that query file systems.
 fn helpers() -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -46,7 +46,7 @@ fn helpers() -> Vec<u32> {
     pids.filter(is_helper).collect()
 }
 
-/// Longer than every limit that the program has for file systems, shorter than for ever.
+/// Longer than any timeout of the program for file systems.
 const BOUND: Duration = Duration::from_secs(30);
 
 #[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
@@ -54,7 +54,7 @@ fn a_silent_file_system_delays_no_exit() {
     let silent = Silent::new();
     let target = format!("tcp/{}", silent.port);
     let answer = silent.cmd([target.as_str()]).answer(0);
-    // The run was waited for to its exit, and both its streams to their ends: nothing left behind has them open.
+    // The run has exited and both its streams have ended, so no leftover process has them open.
     answer.output.assert(answer.output.took < BOUND, "it exits while the file system is silent");
     let holder = answer.only_holder(answer.only());
     answer.output.assert_eq(&holder["pid"], &json!(silent.server.pid()), "the holder");
@@ -96,8 +96,8 @@ fn a_socket_on_a_silent_file_system_is_not_asked() {
     silent.end();
 }
 
-/// 9p, NFS and FUSE folders that answer show their projects: a bind mount that the program takes for one stands in, where
-/// the type of the file system alone decides.
+/// 9p, NFS and FUSE folders that answer show their projects. A bind mount that the program takes for such a folder
+/// stands in for them, because only the type of the file system matters.
 #[live_test(Linux, Root, Program("nsenter"), MOUNT_NAMESPACE)]
 fn a_project_on_a_file_system_that_answers_is_found() {
     let port = crate::support::port();
@@ -106,7 +106,7 @@ fn a_project_on_a_file_system_that_answers_is_found() {
     std::fs::write(folder.join("web/package.json"), b"{}").expect("make a project");
     let path = folder.join("web");
     let path = path.to_str().expect("its path is text");
-    // In another mount namespace than the program: whether it is the same folder is asked by the child.
+    // In another mount namespace than the program, so the child process checks whether it is the same folder.
     let steps = ["namespace=mount".into(), format!("directory={path}"), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);

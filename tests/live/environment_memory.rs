@@ -1,17 +1,18 @@
-//! Little address space: an answer, or exit status 3 with a message. No abort and no fault from a small size up.
+//! A low limit of address space: the program answers or exits with status 3 and a message. From a small size up, it
+//! neither aborts nor faults.
 
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, live_test, pids, port};
 use serde_json::json;
 
-/// What the program needs beyond what is mapped of its files before it can say that there is too little: its stack, and
-/// the first pages of its heap.
+/// What the program needs besides its mapped files before it can report that memory is short: its stack, and the first
+/// pages of its heap.
 const FLOOR: u64 = 1 << 20;
-/// With so much it answers whatever the machine has.
+/// With this limit it answers on every machine.
 const ENOUGH: u64 = 40 << 20;
 
-/// How much of the program and its libraries is mapped.
+/// Returns the size of the mappings of the program and its libraries.
 fn mapped_files(target: &str) -> u64 {
     let mut events = Cmd::new(["watch", "--ndjson", target]).stream();
     events.event("present");

@@ -1,14 +1,14 @@
-//! /proc of another pid namespace than the one the program runs in: its pids mean other processes here.
+//! /proc of another pid namespace than the program's: its pids belong to other processes here.
 
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, holders, live_test, pids, port};
 use serde_json::json;
 
-/// A pid namespace whose /proc is that of the namespace outside.
+/// A pid namespace with the /proc of the outer namespace.
 const OUTER_PROC: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 
-/// What must hold wherever /proc shows pids of another namespace.
+/// Asserts what holds wherever /proc shows the pids of another namespace.
 fn refuses_to_print(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
     let answer = cmd(&[target]).answer(0);
     answer.output.assert_eq(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
@@ -32,7 +32,7 @@ fn pids_of_an_outer_namespace_are_not_printed() {
     refuses_to_print(|words| Cmd::new(words.to_vec()).through(OUTER_PROC), server.pid(), &target);
 }
 
-/// nsenter into the mount namespace of a container alone: /proc has no entry for this process.
+/// nsenter into only the mount namespace of a container: /proc has no entry for this process.
 #[live_test(Linux, Root, PID_NAMESPACE, Program("nsenter"))]
 fn pids_of_another_namespace_are_not_printed() {
     let port = port();

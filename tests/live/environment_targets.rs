@@ -1,4 +1,5 @@
-//! Files of every kind as targets: a clear answer, and nothing is opened. And a list of one moment.
+//! Files of every kind as targets: the answer is clear, and nothing is opened. A listener that comes and goes gives one
+//! consistent answer.
 
 #![cfg(target_os = "linux")]
 
@@ -30,14 +31,14 @@ fn files_that_are_no_sockets_are_not_opened() {
     paths.extend(["/dev/null", "/dev/tty", "/proc/self/fd/0", "/dev/ptmx"].map(PathBuf::from));
     if is_root() {
         use nix::sys::stat::{SFlag, makedev, mknod};
-        // A device of a number that no driver has.
+        // A device whose number belongs to no driver.
         mknod(&path("device"), SFlag::S_IFCHR, mode, makedev(60, 1)).expect("make a device");
         paths.push(path("device"));
     }
     for path in &paths {
         denies(path.to_str().expect("text"));
     }
-    // A FIFO that is opened by nobody tells an attempt to write that nobody reads: ENXIO.
+    // Opening a FIFO for writing fails with ENXIO if nothing has it open for reading.
     let opened = rustix::fs::open(
         path("fifo"),
         rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK,
@@ -60,7 +61,7 @@ fn paths_of_any_length_and_bytes() {
     }
 }
 
-/// The socket table and the attempt to bind are two moments, the answer is one.
+/// The socket table and the bind attempt are two moments, but the answer is one.
 #[live_test]
 fn a_listener_that_comes_and_goes_is_one_answer() {
     let port = port();
@@ -70,7 +71,7 @@ fn a_listener_that_comes_and_goes_is_one_answer() {
             let mut turn = 0_u64;
             while !ended.load(Ordering::Relaxed) {
                 turn = (turn + 1237) % 5000;
-                // The program's own attempt to bind may be in the way.
+                // The bind attempt of the program may be in the way.
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
                 std::thread::sleep(Duration::from_micros(turn));
                 drop(listener);
@@ -87,7 +88,7 @@ fn a_listener_that_comes_and_goes_is_one_answer() {
         ended.store(true, Ordering::Relaxed);
     });
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    // What stands in the way of a wildcard without answering for it is told still.
+    // What blocks a wildcard without answering for it is still reported.
     let output = Cmd::new([format!("0.0.0.0:{port}")]).run().code(1);
     output.assert(output.text().contains("but it cannot be bound"), "what keeps it from being bound");
 }

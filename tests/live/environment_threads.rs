@@ -1,4 +1,4 @@
-//! A system that refuses threads: the scan runs on the threads that there are, or a gap tells what is left out.
+//! A system that refuses threads: the scan uses the threads that it gets, or a gap reports what is missing.
 
 #![cfg(unix)]
 
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Prints where groups that limit the number of threads can be made.
+/// Prints where cgroups that limit the number of threads can be created.
 const FIND: &str = "g=$(findmnt -nt cgroup -O pids -o TARGET | head -n 1); \
     [ -n \"$g\" ] || { g=$(findmnt -nt cgroup2 -o TARGET | head -n 1); grep -qw pids \"$g/cgroup.subtree_control\"; } && \
     mkdir \"$g/allears-probe-$$\" && rmdir \"$g/allears-probe-$$\" && echo \"$g\"";
 const PIDS_CONTROLLER: Need = Need::Probe("the pids controller of cgroups", &["sh", "-c", FIND]);
 
-/// A group of processes that may have so many threads together.
+/// A cgroup with a limit of threads.
 struct Limit(PathBuf);
 
 impl Limit {
@@ -42,7 +42,7 @@ impl Drop for Limit {
     }
 }
 
-/// A listener that thirty processes hold: more than are described on one thread.
+/// A listener with thirty holders: more than one thread describes.
 fn held_by_many() -> (Fixture, u16) {
     let port = port();
     (Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=29".to_owned()]), port)
@@ -67,7 +67,7 @@ fn no_further_thread() {
     answers_all(|words| limit.cmd(words.to_vec()), &server, port);
 }
 
-/// The limit is reached between the first further thread and the last.
+/// The limit is reached after some of the further threads.
 #[live_test(Linux, Root, PIDS_CONTROLLER)]
 fn some_further_threads() {
     let (server, port) = held_by_many();

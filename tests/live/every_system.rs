@@ -1,5 +1,4 @@
-//! What holds on every system: each command once on real sockets, with nothing staged that one of them lacks.
-//! Under wine they run too.
+//! Tests for every system: each command once on real sockets. They also run under wine.
 
 use crate::support::{Answer, Cmd, Fixture, Steps, fixture_program, folder, live_test, pids, port, until};
 use serde_json::{Value, json};
@@ -39,7 +38,7 @@ fn a_listener_is_named_with_its_process() {
 #[live_test]
 fn a_name_of_many_letters_is_kept() {
     let name = format!("a server with a rather long name and spaces{}", std::env::consts::EXE_SUFFIX);
-    // A copy and no link: of one file with two names some systems tell the other one.
+    // A copy instead of a link: some systems report the other name of a file that has two.
     let program = folder().join(&name);
     std::fs::copy(fixture_program(), &program).expect("copy the fixture");
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).program(program).start();
@@ -76,7 +75,7 @@ fn connections_are_listed_where_all_is_asked_for() {
     let address = server.local_addr().expect("its address");
     let client = TcpStream::connect(address).expect("connect");
     let near = client.local_addr().expect("its address").port();
-    // Wine 10 has a connection in its table once it is accepted.
+    // Wine 10 lists a connection once it is accepted.
     let _accepted = server.accept().expect("accept");
     let target = address.port().to_string();
     let listening = Cmd::new([&target]).answer(0);
@@ -163,7 +162,7 @@ fn a_dry_run_ends_nobody() {
 
 #[live_test]
 fn who_asks_is_never_ended() {
-    // This process, which starts the program.
+    // The process that starts the program.
     let own = TcpListener::bind("127.0.0.1:0").expect("listen");
     let _ttl = own.ttl();
     let target = own.local_addr().expect("its address").port().to_string();
@@ -172,7 +171,7 @@ fn who_asks_is_never_ended() {
     output.assert(output.errors().contains("ancestor"), "and says why");
 }
 
-/// Long enough to be sure that it waits.
+/// Long enough to show that it waits.
 const A_WHILE: Duration = Duration::from_millis(300);
 
 #[live_test]
@@ -201,7 +200,7 @@ fn what_is_different_now_is_told() {
     let first = listener(place);
     let document = Cmd::new(["--json".to_owned(), place.to_string()]).run().code(0);
     std::fs::write(&saved, &document.stdout).expect("save a snapshot");
-    // Another port is none of its business.
+    // A listener on another port does not end it.
     let _other = listener(port());
     Cmd::new(["diff", path]).run().without_panic().code(0);
     drop(first);
@@ -224,7 +223,7 @@ fn document_of_diff(path: &str, code: i32) -> Answer {
 fn events_are_told_as_they_happen() {
     let place = port();
     let mut events = Cmd::new(["watch", "--ndjson", "--interval=100ms", &place.to_string()]).stream();
-    // It may be there before the first look.
+    // It may listen before the first scan.
     let server = listener(place);
     let is = |line: &str| {
         serde_json::from_str::<Value>(line).is_ok_and(|event| event["listener"]["port"] == place)

@@ -1,5 +1,5 @@
-//! The forms scripts read: JSON with every key, NDJSON and CSV that agree with it, pids, exit codes.
-//! They are the same on every operating system.
+//! Formats for scripts: JSON with every key, NDJSON and CSV that agree with it, pids, exit codes. They are the same on
+//! every operating system.
 
 use crate::support::{Answer, Cmd, Fixture, holders, is_root, live_test, pids, port};
 use serde_json::{Map, Value, json};
@@ -120,7 +120,7 @@ fn ndjson_agrees_with_json() {
             );
         }
         match line.get("gap") {
-            // What is slow once need not be slow again.
+            // A slow run may be fast the next time.
             Some(gap) => gaps += usize::from(gap["reason"] != "timeout"),
             None => listeners.push(Value::Object(line)),
         }
@@ -203,7 +203,7 @@ fn a_saved_document_is_shown_as_it_was() {
     let file = crate::support::folder().join(format!("saved-{}.json", servers[0].pid()));
     std::fs::write(&file, &answer.output.stdout).expect("save the document");
     let file = file.to_str().expect("its path is text").to_owned();
-    // What it shows is gone from the machine.
+    // What the snapshot shows no longer exists.
     drop(servers);
     let again = Cmd::new(["--from", &file]).answer(0);
     again.output.assert_eq(again.listeners(), answer.listeners(), "listeners of the saved document");

@@ -1,4 +1,4 @@
-//! Ports that rules of the kernel pass on, whoever made the rules; and what is told to who may not read them.
+//! Ports that kernel rules forward, whoever added the rules, and what is reported to users who may not read them.
 
 #![cfg(target_os = "linux")]
 
@@ -9,11 +9,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// The older iptables, with a kernel that has its tables.
+/// The legacy iptables, with a kernel that has its tables.
 const LEGACY: Need =
     Need::Probe("iptables-legacy", &["unshare", "--net", "iptables-legacy", "-t", "nat", "-S"]);
 
-/// An address of the namespace that is not loopback.
+/// A non-loopback address of the namespace.
 const ADDRESS: &str = "192.0.2.1";
 
 fn prepare(rules: &str) {
@@ -21,7 +21,7 @@ fn prepare(rules: &str) {
     nft(rules);
 }
 
-/// The one place that is forwarded, and what is said of it.
+/// Asserts that the port is forwarded, and returns the address and the note.
 #[track_caller]
 fn forwarded(target: &str) -> (String, String) {
     let answer = Cmd::new([target]).answer(0);
@@ -95,7 +95,7 @@ fn rules_of_ones_own_are_followed() {
     });
 }
 
-/// A rule that asks for something else than the port concerns every port, under a condition.
+/// A rule that matches something else than the port applies to every port, conditionally.
 #[live_test(Root, NFT)]
 fn a_rule_without_a_port_concerns_all() {
     in_new_netns(|| {
@@ -206,7 +206,7 @@ fn rules_by_iptables_are_followed() {
 #[live_test(Root, LEGACY)]
 fn rules_of_the_older_iptables_are_a_gap() {
     in_new_netns(|| {
-        // Nothing makes the table just by being looked for.
+        // Searching for the table does not create it.
         not_forwarded("9");
         iptables("iptables-legacy", "-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 3000");
         let answer = Cmd::new(["9"]).answer(3);
@@ -237,7 +237,7 @@ fn a_rule_comes_before_a_listener() {
     });
 }
 
-/// Without rules and containers nothing is hedged, also where a network card is one end of a link.
+/// Without rules and containers nothing is hedged, even if a network card is one end of a veth link.
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn an_ordinary_machine_keeps_its_answers() {
     in_new_netns(|| {
@@ -262,7 +262,7 @@ fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
         kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
         assert!(until(|| std::net::TcpListener::bind((ADDRESS, 8080)).ok()).is_some(), "the proxy is gone");
 
-        // The engine's socket is root's, and so are the rules.
+        // The engine's socket and the rules are readable by root only.
         let run = |words: &[&str]| engine.cmd(words.iter().copied()).user(Some(NOBODY)).run();
         for port in ["8080", "8081"] {
             let answer = Answer::parse(run(&["--json", port]).code(3));
@@ -271,7 +271,7 @@ fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
             answer.output.assert(gaps.contains("forwarding rules may not be read"), "a gap says so");
             answer.output.assert(gaps.contains("sudo"), "and what helps");
         }
-        // A connection tells that this one is forwarded, and none tells it of the other.
+        // A connection shows that the first port is forwarded. Nothing shows it of the second.
         let why = Answer::parse(run(&["why", "--json", "8080"]).code(0));
         why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
         let why = Answer::parse(run(&["why", "--json", "8081"]).code(0));
@@ -291,7 +291,7 @@ fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
             "no process holds what is forwarded",
         );
 
-        // Root is told by the rules what the engine does not answer.
+        // Root learns from the rules what the engine does not report.
         let root = Cmd::new(["8080"]).answer(0);
         let row = root.only();
         root.output.assert_eq(&row["state"], &json!("forwarded"), "state");

@@ -1,5 +1,5 @@
-//! `free`: the plan, its carrying out, and the proof. Who does not end at once, or comes back, is in
-//! `free_endings`; what it refuses in `free_refuses`, what it asks on a terminal in `free_asks`.
+//! `free`: the plan, its execution, and the proof. Processes that do not end at once or come back are in
+//! `free_termination`, refusals in `free_refusals`, prompts in `free_prompt`.
 
 #![cfg(unix)]
 
@@ -10,13 +10,13 @@ use crate::unprivileged::Cgroup;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// A process is there and has not ended; one that ended and was not waited for does not run.
+/// Returns whether a process runs. A zombie does not.
 pub(crate) fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }
 
-/// The run, its exit code, and the document with everything that must be in it.
+/// Runs `free --json`, asserts the exit code, and checks the whole document.
 #[track_caller]
 pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
     let words = ["free", "--json"].iter().chain(arguments).copied();
@@ -34,14 +34,14 @@ pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
     answer
 }
 
-/// Pids of a plan, or of what was done, in the order given.
+/// Returns the pids of a plan, or of what was done, in their order.
 #[track_caller]
 pub(crate) fn steps(answer: &Answer, key: &str) -> Vec<u32> {
     let steps = answer.document[key].as_array().map(Vec::as_slice).unwrap_or_default();
     steps.iter().filter_map(|step| u32::try_from(step["pid"].as_u64()?).ok()).collect()
 }
 
-/// Nobody of these runs any more, and the port can be had without any option.
+/// Asserts that none of these processes runs, and that the port can be bound without any option.
 #[track_caller]
 pub(crate) fn must_be_free(output: &Output, port: u16, ended: &[u32]) {
     let bound = until(|| listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok());
@@ -100,7 +100,7 @@ fn a_dry_run_does_nothing() {
 
 #[live_test(Linux)]
 fn a_dry_run_is_no_outcome() {
-    // A connection has the port, and there is nobody to end.
+    // A connection has the port, and there is no process to end.
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let own = port();
     let _client = Fixture::start([format!("client-from=127.0.0.1:{own},127.0.0.1:{}", far.port())]);
@@ -181,7 +181,7 @@ fn udp_is_freed_by_name_alone() {
 
 #[live_test(Linux)]
 fn clients_are_never_ended() {
-    // As servers do it, so that what their connections leave behind is no obstacle.
+    // As servers do, so that what their connections leave behind does not block the port.
     let server = ["reuseaddr".to_owned(), format!("tcp=127.0.0.1:{}", port())];
     for serves in [false, true] {
         let step = if serves { "serve" } else { "fork=1" };
@@ -190,7 +190,7 @@ fn clients_are_never_ended() {
         let clients = [
             Fixture::start([client.clone()]),
             Fixture::start([client.clone(), client.clone(), "fork=1".into()]),
-            // A server elsewhere, which a client may be.
+            // A server on another port, which a client may be too.
             Fixture::start([client, format!("tcp=127.0.0.1:{}", port())]),
         ];
         let answer = freed(&["--yes", &server.port().to_string()], 0);

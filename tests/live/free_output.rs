@@ -1,4 +1,4 @@
-//! What `free` says of a holder and does with it: its other sockets, signals, many holders, ranges, doubt.
+//! What `free` reports of a holder and does with it: its other sockets, signals, many holders, ranges, doubt.
 
 #![cfg(unix)]
 
@@ -43,7 +43,7 @@ fn a_holder_of_both_protocols_is_not_left_alone() {
 
 #[live_test(Linux)]
 fn the_first_signal_is_the_one_that_was_asked_for() {
-    // It ignores SIGTERM, so that another one has ended it.
+    // It ignores SIGTERM, so another signal has ended it.
     for option in [&["-9"][..], &["--signal", "INT"], &["--signal=USR1"], &["--signal", "KILL"]] {
         let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port())]);
         let answer = freed(&[&["--yes"][..], option, &[&server.port().to_string()]].concat(), 0);
@@ -131,7 +131,7 @@ fn a_dry_run_searches_once_for_a_whole_range() {
     };
     let (few, many) = (requests(5), requests(300));
     assert!(few > 0, "the table is read");
-    // A look that something disturbs is repeated, which is no matter of ports.
+    // A scan that is disturbed is repeated; the number of ports does not matter.
     assert!(many < few + 50, "the table is read {few} times for 5 ports and {many} times for 300");
 }
 
@@ -153,7 +153,7 @@ fn more_holders_than_descriptors() {
 
 #[live_test(Linux)]
 fn force_spares_who_let_go() {
-    // One closes the socket and goes on, one never ends.
+    // The first closes the socket and keeps running, the second never ends.
     let address = format!("tcp=127.0.0.1:{}", port());
     let lets_go = Fixture::start(["reuseport".into(), address.clone(), "on-term=close".into()]);
     let stays = Fixture::start(["reuseport".into(), address, "ignore-term".into()]);

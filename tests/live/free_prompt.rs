@@ -1,5 +1,5 @@
-//! `free` on a terminal: it asks, it takes no for an answer, and what happened between the question and the
-//! answer does not make it end the wrong process.
+//! `free` on a terminal: it asks, accepts a no, and never ends the wrong process, whatever happened between the
+//! question and the answer.
 
 #![cfg(unix)]
 
@@ -15,7 +15,7 @@ fn server() -> Fixture {
 #[live_test(Linux)]
 fn it_asks_and_takes_no_for_an_answer() {
     let server = server();
-    // No, nothing in particular, the end of input, and something else.
+    // No, an empty line, the end of input, and something else.
     for keys in ["n\n", "\n", "\u{4}", "nonsense\n\u{4}", "no\n"] {
         let output = Cmd::new(["free".to_owned(), server.port().to_string()])
             .start_on_terminal()
@@ -54,7 +54,7 @@ fn it_does_not_ask_where_it_was_told() {
 fn an_interrupt_at_the_question_ends_nobody() {
     let server = server();
     let cmd = Cmd::new(["free".to_owned(), server.port().to_string()]);
-    // A terminal sends signals to who has it as its own.
+    // A terminal sends signals to its foreground process group.
     let output =
         cmd.through(["setsid", "--ctty", "--wait"]).start_on_terminal().wait_for_question().type_in("\u{3}");
     output.assert(!output.status.success(), "it is not free");
@@ -87,7 +87,7 @@ fn a_process_in_place_of_a_holder_is_never_touched() {
 
         let words = options.iter().map(|word| (*word).to_owned()).chain([held.to_string()]);
         let session = inside(Cmd::new(words)).start_on_terminal().wait_for_question();
-        // The holder ends when somebody connects, and its pid is given to one that holds another port.
+        // The holder ends at the first connection, and its pid is reused by a process that holds another port.
         connects(held).expect("connect to the holder");
         until(|| connects(other)).expect("another process of the same pid is there");
         let in_place = pid_on(other);
@@ -108,7 +108,7 @@ fn a_holder_that_came_meanwhile_is_not_ended_unasked() {
     let session = Cmd::new(["free".to_owned(), port.to_string()]).start_on_terminal().wait_for_question();
     drop(server);
     let other = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    // Nobody was asked about this one.
+    // The question did not name this one.
     let output = session.type_in("y\n").code(1);
     must_still_hold(&output, &[&other]);
     output.assert(output.text().contains(&other.pid().to_string()), "who holds it now is named");

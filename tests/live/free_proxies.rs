@@ -1,4 +1,4 @@
-//! `free` on processes that stand for others: by name and command line alone, and with a real engine.
+//! `free` on processes that act for others: recognised by name and command line, and with a real engine.
 
 #![cfg(unix)]
 
@@ -6,9 +6,9 @@ use crate::free::{must_still_hold, runs};
 use crate::support::{Cmd, Engine, Fixture, Steps, live_test, port, until};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-/// A process of this name and command line that listens.
+/// Starts a listener with this name and command line.
 fn stand_in(name: &str, command: &str) -> Fixture {
-    // A command line of one word is a title, as sshd writes it.
+    // A command line of one word is a title, as sshd sets it.
     let step = if command.contains(": ") { "command" } else { "arguments" };
     let room = format!("pad={}", "x".repeat(200));
     Steps::new([
@@ -45,7 +45,7 @@ fn who_stands_for_others_is_refused_by_name() {
         ("wineserver", "/usr/lib/wine/wineserver"),
         ("sshd", "sshd: dev@pts/0"),
         ("sshd-session", "sshd-session: dev@notty"),
-        // The kernel's name may be anything, as may the command line.
+        // The name in the kernel may be anything, and so may the command line.
         ("x", "/usr/bin/dockerd -H fd://"),
         ("dockerd", "x"),
     ] {

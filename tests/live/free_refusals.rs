@@ -1,5 +1,5 @@
-//! What `free` does not do, and says why: the first process, itself and whoever started it, what others own,
-//! what nobody confirmed. Whatever it refuses, nobody was signalled.
+//! What `free` refuses, and why: pid 1, itself and its ancestors, processes of other users, what nobody confirmed.
+//! After a refusal, no process was signalled.
 
 #![cfg(unix)]
 
@@ -62,8 +62,8 @@ fn the_first_process_is_never_ended() {
     }
 }
 
-/// What stands before the program: the fixture listens and becomes a shell, which closes the socket for what
-/// it starts, so that it alone holds it; and is there at the end to tell how that ended.
+/// A launcher for the program: the fixture listens and becomes a shell. The shell closes the socket for its children,
+/// so that it alone holds it, and reports at the end how the program ended.
 fn in_a_shell_that_holds(port: u16, script: &str) -> Vec<String> {
     let fixture = fixture_program();
     let fixture = fixture.to_str().expect("the path of the fixture is text");
@@ -77,7 +77,7 @@ fn must_spare_its_ancestor(script: &str) {
     for options in [&["free", "--yes"][..], &["free", "--yes", "--force", "--timeout=200ms"]] {
         let port = port();
         let words = options.iter().map(|word| (*word).to_owned()).chain([port.to_string()]);
-        // Were the shell ended, so would be the test's own child, by a signal.
+        // If the shell were ended, the child of this test would end by a signal.
         let output =
             Cmd::new(words).through(in_a_shell_that_holds(port, script)).run().without_panic().code(3);
         let reason = ["ancestor", "parent", "started"].iter().any(|word| lowercase(&output).contains(word));
@@ -117,7 +117,7 @@ fn must_be_left_to_root(target: &str, servers: &[&Fixture]) {
         let output = Cmd::new(words).user(Some(NOBODY)).run().without_panic().code(3);
         must_still_hold(&output, servers);
         let command = format!("sudo allears free {target}");
-        // The path that it is called by is not one of sudo's.
+        // Its path is not in the search path of sudo.
         let reported = lowercase(&output);
         let reported = reported.contains("sudo ") && reported.contains(&format!("allears free {target}"));
         output.assert(reported, &format!("the command that has the right is told, as in {command}"));
@@ -135,7 +135,7 @@ fn what_roots_process_holds_is_left_to_root() {
 
 #[live_test(Linux, Root)]
 fn one_of_several_that_is_out_of_reach_spares_all() {
-    // Root's process shares its listener with one of nobody, who may end the second and not the first.
+    // A process of root shares its listener with one of nobody, who may end only the second.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
     must_be_left_to_root(&server.port().to_string(), &[&server]);
 }
@@ -148,7 +148,7 @@ fn one_of_several_listeners_out_of_reach_spares_all() {
         [own.user(Some(NOBODY)), roots]
     });
     must_be_left_to_root(&port.to_string(), &[&own, &roots]);
-    // What is asked about is the listener, not the number.
+    // The target is the listener, not the port number.
     let output = Cmd::new(["free", "--yes", &format!("127.0.0.1:{port}")]).user(Some(NOBODY)).run().code(0);
     output.assert(!runs(own.pid()), "its own can be ended");
     must_still_hold(&output, &[&roots]);
@@ -165,7 +165,7 @@ fn one_of_several_ports_out_of_reach_spares_all() {
 
 #[live_test(Linux, Root, Program("setpriv"))]
 fn a_holder_seen_and_out_of_reach_spares_all() {
-    // It may look at every process, and end those of nobody alone.
+    // It may read every process, but may end only those of nobody.
     let launcher = nobody_with("+sys_ptrace,+dac_read_search");
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
     let target = server.port().to_string();
@@ -183,7 +183,7 @@ fn a_holder_seen_and_out_of_reach_spares_all() {
 
 #[live_test(Linux)]
 fn a_holder_that_cannot_be_found_is_not_guessed() {
-    // On its way from the process to itself: no descriptor table has it.
+    // In flight from the process to itself, so that no descriptor table has it.
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
     let output =

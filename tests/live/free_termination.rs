@@ -1,5 +1,5 @@
-//! `free` on those that do not simply end: they ignore it, take their time, keep running without the socket,
-//! are stopped, or are started again.
+//! `free` on processes that ignore the signal, need time, keep running without the socket, are stopped, or are
+//! restarted.
 
 #![cfg(unix)]
 
@@ -68,7 +68,7 @@ fn who_was_stopped_is_ended_by_force_alone() {
 
 #[live_test(Linux)]
 fn a_process_without_its_main_thread_is_ended() {
-    // By its state in /proc it looks like one that has ended.
+    // Its state in /proc is that of a process that has ended.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
     answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
@@ -84,7 +84,7 @@ fn what_a_ring_keeps_open_is_freed() {
     must_be_free(&answer.output, port, &[server.pid()]);
 }
 
-/// Frees the port of a server that is started again, and wants the new one named.
+/// Frees the port of a server that is restarted, and asserts that the new process is named.
 fn must_notice_the_restart(delay: &str) {
     let port = port();
     let _supervisor = Fixture::start([format!("supervise=127.0.0.1:{port},{delay}")]);
@@ -106,6 +106,6 @@ fn a_restart_is_noticed() {
 
 #[live_test(Linux)]
 fn a_delayed_restart_is_noticed() {
-    // What systemd waits when nobody says otherwise.
+    // The default delay of systemd.
     must_notice_the_restart("100");
 }

@@ -1,11 +1,12 @@
-//! `free` on a server with a wrapper and children: what stays is named, and `--tree` ends the whole and no more.
+//! `free` on a server with a wrapper and children: what keeps running is named, and `--tree` ends the whole tree and no
+//! more.
 
 #![cfg(unix)]
 
 use crate::free::{freed, must_be_free, runs, steps};
 use crate::support::{Cmd, Fixture, Steps, fixture_program, live_test, port};
 
-/// A server that a shell waits for, and the shell.
+/// A server and the shell that waits for it.
 fn wrapped() -> (Fixture, u32) {
     let wrapper = ["sh", "-c", "\"$@\"; true", "sh"];
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).through(wrapper).start();
@@ -34,7 +35,7 @@ fn a_wrapper_stays_and_is_named() {
 #[live_test(Linux)]
 fn a_tree_ends_the_wrapper_and_nothing_else() {
     let (server, wrapper) = wrapped();
-    // Of the same parent, session and process group.
+    // With the same parent, session and process group.
     let (other, others_wrapper) = wrapped();
     let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
     answer.output.assert_eq(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
@@ -64,7 +65,7 @@ fn children_that_stay_are_named() {
 
 #[live_test(Linux, Program("bash"))]
 fn a_shell_that_a_person_types_into_is_no_wrapper() {
-    // What editors start in their terminals; the commands come by a pipe here.
+    // A shell as editors start it in their terminals. The commands come through a pipe here.
     let folder = crate::support::folder().join("free-init-file");
     std::fs::write(&folder, "").expect("write a file");
     let file = folder.display().to_string();
@@ -83,7 +84,7 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
 fn a_script_that_started_both_stays() {
     let (other, others_wrapper) = wrapped();
     let own = port();
-    // The exit code is the script's, so that it has outlived the server. The server's input ends with the script.
+    // The exit code is the script's, so it has outlived the server. The server's input ends with the script.
     let script = "tail -f --pid=$$ /dev/null | sh -c '\"$@\"; true' sh \"$1\" \"$2\" >/dev/null 2>&1 & \
                   shift 2; until \"$1\" -q \"tcp/$5\"; do :; done; \"$@\"; exit $?";
     let (fixture, listen) = (fixture_program().display().to_string(), format!("tcp=127.0.0.1:{own}"));

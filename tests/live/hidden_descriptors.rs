@@ -1,12 +1,12 @@
-//! Sockets that no process's own descriptor table shows: in a thread's table, in a ring, in a message,
-//! in the kernel. The listener is always shown, and its holder is found or said to be unseen.
+//! Sockets that no descriptor table of a process shows: in a table of a thread, in a ring, in a message, in the kernel.
+//! The listener is always shown, and its holder is found or reported as unseen.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port, until};
 use serde_json::{Value, json};
 
-/// Whether something else in this look may not be read, so that nothing can be concluded by elimination.
+/// Returns whether anything else was unreadable in this scan, so that elimination proves nothing.
 fn something_was_refused(answer: &Answer) -> bool {
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     gaps.iter().any(|gap| gap["what"] == "descriptors" && gap["reason"] == "permission")
@@ -37,7 +37,7 @@ fn a_thread_with_its_own_table_is_found() {
     named_by_its_process(&server, &format!("tcp/{port}"));
 }
 
-/// The listener with no holder made up, and the reason it gives.
+/// Asserts that the listener has no invented holder, and returns the reason.
 fn unseen(answer: &Answer) -> &Value {
     let listener = answer.only();
     answer.output.assert_eq(holders(listener).len(), 0, "holders");
@@ -66,7 +66,7 @@ fn a_fixed_file_of_a_ring_is_not_nothing() {
 fn a_socket_in_flight_is_said_to_be() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
-    // Other tests hide sockets of the same user for moments, and theirs may be the ones.
+    // Other tests briefly hide sockets of the same user, which may be the ones seen here.
     let only = || {
         let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
         let unseen = unseen(&answer);

@@ -1,12 +1,12 @@
-//! The two searches for holders: a walk through /proc and a BPF iterator in the kernel. What both can see they tell
-//! alike; where one may not be had, that is said, and the other answers.
+//! The two searches for holders: a walk through /proc and a BPF iterator. They agree on what both can see. If one is
+//! unavailable, that is reported and the other answers.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, holders, live_test, pids, port, until};
 use serde_json::json;
 
-/// What is asked, by each search.
+/// Runs the same scan with each search.
 #[track_caller]
 fn by_both(arguments: &[&str]) -> [Answer; 2] {
     ["walk", "bpf"].map(|search| {
@@ -43,7 +43,7 @@ fn both_searches_tell_the_same() {
 
 #[live_test(Linux, BPF_ITERATOR)]
 fn both_searches_tell_the_same_of_many_files() {
-    // So many that the kernel's look is shared among threads.
+    // So many that the iterator is shared among threads.
     let _crowd = [(); 4].map(|()| Fixture::start(["idle=14000"]));
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "dup=3".into(), "fork=3".into()]);
@@ -74,7 +74,7 @@ fn both_searches_see_what_is_in_no_table() {
     must_be_the_same(&[&format!("tcp/{port}")], vec![server.pid()]);
     let port = crate::support::port();
     let _sender = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
-    // Other tests hide sockets of the same user for moments, and theirs may be the ones.
+    // Other tests briefly hide sockets of the same user, which may be the ones seen here.
     let alike = || {
         let [walk, bpf] = by_both(&[&format!("tcp/{port}")]);
         let same = bpf.listeners() == walk.listeners();
@@ -194,14 +194,14 @@ fn nothing_stays_in_the_kernel() {
     let commands: Vec<&str> = calls
         .lines()
         .filter_map(|line| line.split_once("bpf(").and_then(|(_, rest)| rest.split([',', ')']).next()))
-        // Whether programs choose the sockets of connections is asked, and nothing is made by it.
+        // Only checks whether programs select sockets for connections; creates nothing.
         .filter(|command| *command != "BPF_PROG_QUERY")
         .collect();
     let wanted =
         ["BPF_MAP_CREATE", "BPF_MAP_UPDATE_ELEM", "BPF_PROG_LOAD", "BPF_LINK_CREATE", "BPF_ITER_CREATE"];
     output.assert_eq(commands, wanted.to_vec(), "what it asks of bpf(2): nothing is pinned");
     output.assert(calls.contains("license=\"Dual MIT/GPL\""), "the program's licence is declared");
-    // The kernel sets close-on-exec on these descriptors, and they are this process's alone: with it they are gone.
+    // The kernel sets close-on-exec on these descriptors, and only this process has them, so they end with it.
     output.assert(calls.contains("BPF_PROG_TYPE_TRACING"), "the only kind of program there is");
 }
 

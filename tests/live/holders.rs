@@ -1,5 +1,5 @@
-//! Who holds a socket: every process that has it open, each once, and nobody else.
-//! What comes and goes meanwhile is in `churn`.
+//! The holders of a socket: every process that has it open, each once, and no other. Short-lived processes are in
+//! `churn`.
 
 #![cfg(unix)]
 
@@ -147,7 +147,7 @@ fn connected_clients_are_never_holders() {
 #[live_test(Linux)]
 fn a_child_left_with_a_connection_is_no_holder() {
     let port = port();
-    // The client connects while the server is between its steps, so it comes out of the same process.
+    // The client connects between two steps of the server, because both are the same process.
     let server = Fixture::start([
         format!("tcp=127.0.0.1:{port}"),
         format!("client=127.0.0.1:{port}"),

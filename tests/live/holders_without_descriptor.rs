@@ -1,19 +1,20 @@
-//! Listeners that are in no descriptor table: a thread waits on them in a system call, a ring or a mapping has them.
-//! Their process is named as a candidate, with what tells so; nobody says that the kernel has them.
+//! Listeners in no descriptor table: a thread waits on them in a system call, or a ring or a mapping has them. Their
+//! process is named as a candidate with the evidence, and the kernel is never named as the holder.
 
 #![cfg(target_os = "linux")]
 
 use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, port, until};
 use serde_json::{Value, json};
 
-/// The pids of those who may have it for this reason.
+/// Returns the pids of the candidates with this evidence.
 fn candidates(unseen: &Value, evidence: &str) -> Vec<u64> {
     let all = unseen["candidates"].as_array().into_iter().flatten();
     let alike = all.filter(|candidate| candidate["evidence"] == evidence);
     alike.filter_map(|candidate| candidate["pid"].as_u64()).collect()
 }
 
-/// The listener has no holder in a table, and the fixture is a candidate. Others may hide sockets at the same time.
+/// Asserts that the listener has no holder in a table, and that the fixture is a candidate. Other tests may hide
+/// sockets at the same time.
 fn must_be_named(answer: &Answer, server: &Fixture, evidence: &str) {
     let listener = answer.only();
     answer.output.assert_eq(&listener["holders"], &json!([]), "no table has it");
@@ -137,7 +138,7 @@ fn why_and_free_name_the_same() {
     assert!(candidates(unseen, "waits-in-accept").contains(&server.pid().into()), "{unseen}");
 }
 
-/// A ring of root's has the socket, and descriptors wait for a process of another user.
+/// A ring of root has the socket, and descriptors are in flight to a process of another user.
 #[live_test(Root, IoUring)]
 fn a_message_for_another_user_explains_nothing() {
     let [port, other] = [port(), port()];
@@ -157,7 +158,7 @@ fn a_message_is_told_alike_everywhere() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
     let target = format!("tcp/{port}");
     let named = format!("(pid {})", server.pid());
-    // Other tests hide sockets of the same user for moments, and theirs may be the ones.
+    // Other tests briefly hide sockets of the same user, which may be the ones seen here.
     let alike = || {
         let card = Cmd::new([&target]).run().code(0);
         let why = Cmd::new(["why", &target]).run().code(1);
@@ -175,7 +176,7 @@ fn a_message_is_told_alike_everywhere() {
     until(alike).expect("the card, why and free name the message and its receiver");
 }
 
-/// A process that was not waited for is of the socket's user, and holds nothing.
+/// A zombie has the user of the socket, and holds nothing.
 #[live_test(Root)]
 fn a_zombie_is_no_candidate() {
     const SOMEBODY: u32 = 4321;
@@ -195,13 +196,13 @@ fn a_zombie_is_no_candidate() {
     answer.output.assert(!pids.contains(&zombie.into()), "not the zombie");
 }
 
-/// Somebody who may not read what other users' threads do.
+/// A user who may not read what the threads of other users do.
 #[live_test(Root)]
 fn a_user_sees_its_own() {
     let port = port();
     let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()];
     let server = Steps::new(steps).user(Some(NOBODY)).start();
-    // Others of the same user may hide sockets just now.
+    // Other processes of the same user may hide sockets at the moment.
     let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let found = candidates(&answer.only()["unseen"], "waits-in-accept");
     answer.output.assert(found.contains(&server.pid().into()), "its own process");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-/// A shell with job control in a terminal whose screen can be read.
+/// A shell with job control on a terminal whose screen can be read.
 struct Shell {
     socket: String,
     pid_file: String,
@@ -61,7 +61,7 @@ impl Shell {
         self.shows_what(text, |screen| screen.contains(text));
     }
 
-    /// Starts `watch` of a port in the foreground, and waits until its screen stands there.
+    /// Starts `watch` of a port in the foreground, and waits until its screen is drawn.
     fn watch(&self, port: u16) {
         let program = program().display().to_string();
         let start = format!("echo $$ >{}; exec {program} watch --interval 100ms {port}", self.pid_file);
@@ -75,7 +75,7 @@ impl Shell {
         kill(Pid::from_raw(pid.trim().parse().expect("a pid")), signal).expect("send a signal");
     }
 
-    /// The shell has the terminal: no screen of `watch`, and lines with an echo.
+    /// Asserts that the shell has the terminal: it shows no screen of `watch`, and reads lines with an echo.
     #[track_caller]
     fn has_the_terminal(&self, what: &str) {
         self.shows_what(what, |screen| screen.contains(what) && !screen.contains("q quits"));
@@ -88,7 +88,7 @@ impl Shell {
         self.enter("clear");
     }
 
-    /// `watch` has the terminal, and ends by its key with success.
+    /// Asserts that `watch` has the terminal, and that its quit key ends it with success.
     #[track_caller]
     fn ends_by_its_key(&self) {
         self.press("q");

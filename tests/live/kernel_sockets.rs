@@ -1,18 +1,18 @@
-//! Sockets that the kernel opened for something of its own: what it is, and what closes them. What this machine's kernel
-//! lacks is skipped.
+//! Sockets that the kernel opened for itself: what they are, and what closes them. A test is skipped if this kernel
+//! lacks the feature.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, holders, live_test};
 use serde_json::{Value, json};
 
-/// A path manager that listens for its endpoints.
+/// An MPTCP path manager that listens for its endpoints.
 const MPTCP_ENDPOINTS: Need = Need::Probe(
     "MPTCP endpoints",
     &["unshare", "--net", "ip", "mptcp", "endpoint", "add", "127.0.0.1", "signal", "port", "7777"],
 );
 
-/// The kind, the interface and the number of each part of the kernel that a listener is said to be.
+/// Returns the kind, the interface and the number of each kernel feature that a listener is attributed to.
 fn kernel(listener: &Value) -> Vec<(String, Option<String>, Option<u64>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let parts = listener["unseen"]["kernel"].as_array();
@@ -27,7 +27,7 @@ fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
     ("vxlan".to_owned(), Some(name.to_owned()), None)
 }
 
-/// Every listener is the kernel's, for these parts of it.
+/// Asserts that every listener is the kernel's, for these features.
 fn must_be_the_kernels(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
     assert!(!answer.listeners().is_empty());
     for listener in answer.listeners() {
@@ -44,7 +44,7 @@ fn says(words: &[&str], pid: u32) -> String {
     said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a program as an ordinary user in the network namespace of a process.
+/// Runs a program as an unprivileged user in the network namespace of a process.
 fn as_nobody(pid: u32) -> Vec<String> {
     let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
     let target = format!("--target={pid}");
@@ -76,7 +76,7 @@ fn a_tunnel_is_named_and_what_closes_it() {
     let free = says(&["free", "--yes", "udp/4789"], pid);
     must_say(&free, "is held by the kernel itself for the vxlan interface vx0");
     must_say(&free, del);
-    // What is printed works.
+    // The printed command works.
     Cmd::new(["free", "--yes", "udp/4789"]).inside(pid, ["net"]).run().code(3);
     let closed = std::process::Command::new("nsenter")
         .args([&format!("--target={pid}"), "--net", "ip", "link", "set", "vx0", "down"])
@@ -96,7 +96,7 @@ fn tunnels_that_share_a_socket_are_all_named() {
         "run=ip link set vx0 up",
         "run=ip link set vx1 up",
     ]);
-    // The third is down, and has none.
+    // The third link is down, and has no socket.
     let answer = Cmd::new(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0"), vxlan("vx1")]);
     answer.output.assert_eq(answer.listeners().len(), 1, "one socket");
@@ -122,7 +122,7 @@ fn anybody_is_told_of_a_tunnel() {
 
 #[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
 fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
-    // The link is down, and the port a process's; then it is up, with a socket of IPv4 alone.
+    // First the link is down, and a process has the port. Then the link is up, with an IPv4 socket only.
     let inside = Fixture::start([
         "namespace=net",
         "run=ip link set lo up",
@@ -144,7 +144,7 @@ fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
     }
 }
 
-/// The socket stays in the namespace that the interface was made in.
+/// The socket stays in the namespace in which the interface was created.
 #[live_test(Linux, Root, Program("nsenter"), VXLAN)]
 fn a_tunnel_that_was_moved_is_found_where_it_is() {
     let before = Fixture::start(["namespace=net", "run=ip link add vx0 type vxlan id 42 dstport 4789"]);

@@ -1,4 +1,4 @@
-//! Much to look at, things that never answer, and a machine that does not stand still.
+//! Many sockets and descriptors, file systems that never answer, and a machine that changes during the scan.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ fn a_descriptor_on_a_hung_file_system_is_no_trap() {
     let hung = crate::support::folder().join(format!("hung-{port}"));
     std::fs::create_dir_all(&hung).expect("make a folder to mount on");
     let folder = hung.to_str().expect("its path is text").to_owned();
-    // Its working directory is there too, and the looks happen where the mount can be reached.
+    // Its working directory is there too, and the program runs where the mount can be reached.
     let steps = ["namespace=mount".into(), format!("hung={folder}"), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
     let target = format!("tcp/{port}");
@@ -55,7 +55,7 @@ fn listeners_that_come_and_go_by_the_thousand() {
     let port = port();
     let steady = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let _churns = [Fixture::start(["churn=16"]), Fixture::start(["churn=16"])];
-    // More by ALLEARS_LOOKS, where there is time for it.
+    // ALLEARS_LOOKS sets more repetitions, if there is time.
     let looks = std::env::var("ALLEARS_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(300);
     for _ in 0..looks {
         let answer = Cmd::new([] as [&str; 0]).answer(0);

@@ -1,5 +1,4 @@
-//! Names and command lines are a stranger's text: found whatever they hold, inert where a person reads
-//! them, whole where a script does.
+//! Names and command lines are untrusted text: every name is found, escaped for people, and complete for scripts.
 
 #![cfg(unix)]
 
@@ -9,7 +8,7 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 
-/// A listener under this name, beside an ordinary one.
+/// A listener with this name, beside an ordinary one.
 struct Named {
     server: Fixture,
     port: u16,
@@ -25,7 +24,7 @@ impl Named {
         Self { server, port, _ordinary: ordinary, ordinary_port }
     }
 
-    /// The holder as JSON tells it; every other form is looked at on the way.
+    /// Returns the holder in the JSON document. Checks every other format on the way.
     fn holder(&self) -> Value {
         every_form_is_inert(&[self.port], 1, self.server.pid());
         every_form_is_inert(&[self.port, self.ordinary_port], 2, self.server.pid());
@@ -36,7 +35,7 @@ impl Named {
     }
 }
 
-/// Text, NDJSON and CSV of these ports: so many rows, nothing a terminal would act upon.
+/// Asserts that text, NDJSON and CSV of these ports have so many rows, and nothing that a terminal would act upon.
 fn every_form_is_inert(ports: &[u16], rows: usize, pid: u32) {
     let target: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
     let target = target.join(",");
@@ -153,7 +152,7 @@ fn a_name_of_a_thread_gives_way_to_the_program() {
             Cmd::new(["-c", LONG_NAME, "--pids", &format!("{target},tcp/{ordinary}")]).run().code(0);
         by_name.assert_eq(by_name.text().trim(), server.pid().to_string().as_str(), "found by its name");
     }
-    // A name that tells something is kept, and the program is told beside it.
+    // An informative name is kept, and the program is reported beside it.
     let (server, port) = long_named(["name=worker-7".to_owned()]);
     let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
     let reported = format!("held by worker-7 ({LONG_NAME}, pid {}", server.pid());
@@ -167,7 +166,7 @@ fn a_name_of_a_thread_gives_way_to_the_program() {
 fn a_parent_is_known_by_its_program() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
-    // The kernel keeps the name of a shell that renamed itself as a server's first thread would.
+    // A shell that renames itself, as the first thread of a server would.
     let script = "printf MainThread > /proc/$$/comm; \"$0\" \"$@\"; :";
     let _server = Steps::new([listen]).through(["sh", "-c", script]).start();
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
@@ -225,7 +224,7 @@ fn ssh_is_known_by_what_it_forwards() {
     card.assert(card.text().contains(note), "the note");
 }
 
-/// The rows of a table on a terminal, and the number of cards and of listeners in JSON and in a pipe.
+/// Returns the rows of a table on a terminal, and the number of cards and of listeners in JSON and in a pipe.
 fn rows(port: u16) -> (Vec<String>, Output, usize, usize) {
     let ordinary = Fixture::start(["tcp=127.0.0.1:0"]);
     let both = format!("tcp/{port},tcp/{}", ordinary.port());
@@ -260,7 +259,7 @@ fn equal_sockets_of_one_program_share_a_row() {
 fn equal_sockets_of_its_workers_share_a_row() {
     let port = port();
     let listen = format!("tcp=127.0.0.1:{port}");
-    // Two children of this test: each of them has a socket of its own.
+    // Two children of this test, each with its own socket.
     let first = Fixture::start(["reuseport", &listen]);
     let second = Fixture::start(["reuseport", &listen]);
     let (lines, card, listeners, piped) = rows(port);
@@ -285,7 +284,7 @@ fn equal_sockets_of_two_programs_do_not() {
     card.assert_eq(card.text().matches("is held by").count(), 2, "two cards");
 }
 
-/// The holder, with all text forms looked at and both sizes bounded.
+/// Returns the holder. Checks all text formats and that the size of both formats is bounded.
 fn bounded(steps: Steps, port: u16) -> Value {
     let server = steps.start();
     every_form_is_inert(&[port], 1, server.pid());

@@ -1,5 +1,5 @@
-//! Network and pid namespaces: what is elsewhere is not in the default list, is there when asked for,
-//! and is never mixed up.
+//! Network and pid namespaces: the default list excludes other namespaces, an option includes them, and they are never
+//! mixed up.
 
 #![cfg(unix)]
 
@@ -50,7 +50,7 @@ fn one_port_in_two_namespaces_is_two_rows() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn a_listener_left_behind_is_attributed() {
     let port = port();
-    // A child stays behind, so that the namespace can be found; the listener is its parent's alone.
+    // A child keeps running, so that the namespace can be found. Only the parent has the listener.
     let steps = ["namespace=net", "fork=1", &format!("tcp=127.0.0.1:{port}"), "leave-network"];
     let server = Fixture::start(steps);
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
@@ -60,7 +60,7 @@ fn a_listener_left_behind_is_attributed() {
     here.output.assert_eq(here.listeners().len(), 0, "it is not a listener of the default namespace");
 }
 
-/// A network namespace of a name, mounted under /run/netns until this is dropped.
+/// A named network namespace, mounted under /run/netns until this is dropped.
 struct Mounted(String);
 
 impl Mounted {
@@ -93,7 +93,7 @@ fn a_mounted_namespace_is_named_by_its_mount() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn each_namespace_is_listed_once() {
     let port = port();
-    // Four processes show the same namespace.
+    // Four processes are in the same namespace.
     let steps = ["namespace=net".to_owned(), "fork=3".to_owned(), format!("tcp=127.0.0.1:{port}")];
     let server = Fixture::start(steps);
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
@@ -141,7 +141,7 @@ fn namespaces_that_may_not_be_entered_are_a_gap() {
     let server = elsewhere(port);
     let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY));
     let answer = Answer::parse(cmd.run());
-    // Some process's /proc/PID/net may tell of the listener; what is certain is that nothing is denied.
+    // /proc/PID/net of some process may show the listener. In any case it must not be denied.
     match answer.listeners() {
         [] => answer.output.assert_eq(answer.output.status.code(), Some(3), "exit code"),
         [one] => answer.output.assert_eq(&one["inode"], &json!(server.inode(0)), "inode"),

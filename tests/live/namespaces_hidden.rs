@@ -1,11 +1,11 @@
-//! Network namespaces that no process is in: `--all-namespaces` finds them, or says that it may have missed one.
+//! Network namespaces without a process: `--all-namespaces` finds them, or reports that it may have missed one.
 
 #![cfg(target_os = "linux")]
 
 use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
 use serde_json::{Value, json};
 
-/// The listener at this port is found in a namespace of another number than ours, and its holder too.
+/// Asserts that the listener on this port is found in another namespace than ours, with its holder.
 #[track_caller]
 fn is_found(server: &Fixture, port: u16) -> Answer {
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
@@ -18,7 +18,7 @@ fn is_found(server: &Fixture, port: u16) -> Answer {
     answer
 }
 
-/// What is missing of namespaces.
+/// Returns the gaps about namespaces.
 fn gaps(answer: &Answer, reason: &str) -> Vec<Value> {
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     gaps.into_iter().filter(|gap| gap["what"] == "namespaces" && gap["reason"] == reason).collect()
@@ -70,7 +70,7 @@ fn a_namespace_that_a_socket_keeps_is_found() {
     let port = port();
     let server = Fixture::start(["namespace=net", &format!("tcp=127.0.0.1:{port}"), "leave-network"]);
     is_found(&server, port);
-    // Bound and silent sockets are in no list of listeners, and keep a namespace all the same.
+    // Sockets that are bound and do not listen are in no list of listeners, and still keep a namespace.
     let whole =
         Cmd::new(["--all-namespaces".to_owned(), "--all".to_owned(), format!("tcp/{port}")]).answer(0);
     whole.output.assert_eq(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
@@ -79,20 +79,20 @@ fn a_namespace_that_a_socket_keeps_is_found() {
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_message_keeps_is_not_denied() {
     let port = port();
-    // The listener itself is on its way: nothing shows in which namespace it is.
+    // The listener itself is in flight: nothing shows its namespace.
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "network-message", "leave-network"]);
     let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]);
     let answer = Answer::parse(cmd.run());
     match answer.listeners() {
-        // listns(2) lists a namespace of which a descriptor is on its way.
+        // listns(2) lists a namespace even if its descriptor is in flight.
         [only] => answer.output.assert_eq(&only["port"], &json!(port), "port"),
         _ => answer.output.assert_eq(answer.output.status.code(), Some(3), "exit code"),
     }
     answer
         .output
         .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
-    // The sockets that the message passes may themselves be all that shows the namespace.
+    // Only the sockets through which the message passes may show the namespace.
     let tcp = format!("tcp=127.0.0.1:{port}");
     let server = Fixture::start(["namespace=net", &tcp, "in-flight", "leave-network"]);
     let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).answer(0);

@@ -1,4 +1,4 @@
-//! The plain list is about this network namespace: a line says what listens on the same port in others.
+//! The default list covers this network namespace. A line names listeners on the same port in others.
 
 #![cfg(target_os = "linux")]
 
@@ -20,7 +20,7 @@ fn a_listener_in_another_namespace_is_hinted_at() {
     let hint = format!("something listens on port {place} {HINT} ({})", namespace.display());
     here.assert(here.errors().contains(&hint), "the hint names the namespace");
     here.assert(here.errors().contains(&format!("allears --all-namespaces {place}")), "and the way to it");
-    // Nobody listens there over UDP.
+    // Nothing listens there over UDP.
     let udp = Cmd::new([format!("udp/{place}")]).run().code(1);
     udp.assert(!udp.errors().contains(HINT), "another protocol is another port");
     let datagrams = elsewhere("udp", place);
@@ -51,7 +51,7 @@ fn without_rights_the_hint_is_true_or_missing() {
     let place = port();
     let _server = elsewhere("tcp", place);
     let output = Cmd::new([place.to_string()]).user(ordinary_user()).run().code(1);
-    // Its table can be read through the process that is in it.
+    // Its table can be read through the process in it.
     output.assert(output.errors().contains(HINT), "the hint");
     output.assert(output.errors().contains("sudo "), "more rights show it");
     let free = Cmd::new([port().to_string()]).user(ordinary_user()).run().code(1);
@@ -64,7 +64,7 @@ fn the_network_of_a_container_is_called_that() {
     let container = ["unshare", "--net", "--pid", "--fork", "--mount-proc"];
     let output = Cmd::new([place.as_str()]).through(container).run().code(1);
     let tells = |errors: &str| errors.contains("this is the network of a container");
-    // Before Linux 6.18 nothing tells a namespace without links from a machine without links.
+    // Before Linux 6.18 a namespace without links looks like a machine without links.
     if Need::Kernel(6, 18).missing().is_none() {
         output.assert(tells(&output.errors()), "it is said whose network this is");
     }

@@ -1,11 +1,11 @@
-//! Netlink interrupted, empty or broken: the answer is the same by another way, or an error.
-//! Never a clean empty list, never an endless wait. Where it is refused from the start: `no_netlink`.
+//! Netlink interrupted, empty or broken: the answer comes another way, or is an error. It is never an empty list
+//! without a gap, and never an endless wait. Netlink that is refused from the start is in `no_netlink`.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, pids, port};
 
-/// Runs a look whose system calls strace tampers with.
+/// Runs a scan whose system calls strace tampers with.
 fn tampered(inject: &str, target: &str) -> Output {
     let log = folder()
         .join(format!("tampered-{}", inject.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")));
@@ -25,7 +25,7 @@ fn an_interrupted_answer_is_asked_for_again() {
     }
 }
 
-/// Either the right answer, by whatever way, or exit code 3.
+/// Asserts the right answer, however it was found, or exit code 3.
 fn must_not_deny(output: Output, pid: u32) {
     if output.status.code() == Some(3) {
         output.assert(!output.errors().trim().is_empty() || !output.stdout.is_empty(), "it says what failed");
@@ -43,7 +43,7 @@ fn a_broken_answer_is_never_an_empty_list() {
         "recvmsg,recvfrom:retval=0",
         "recvmsg,recvfrom:retval=0:when=1",
         "recvmsg,recvfrom:retval=0:when=2",
-        // Shorter than a header, a header alone, and half a message of what was never written.
+        // Shorter than a header, only a header, and half a message with an impossible length.
         "recvmsg,recvfrom:retval=7",
         "recvmsg,recvfrom:retval=16",
         "recvmsg,recvfrom:retval=100",

@@ -1,5 +1,5 @@
-//! Netlink refused, as Android, gVisor and the emulation of other processors do: the table comes from /proc/net,
-//! with the same listeners and holders, and a gap says what that does not tell.
+//! Netlink refused, as Android, gVisor and emulators of other processors do: the table comes from /proc/net with the
+//! same listeners and holders, and a gap reports what it lacks.
 
 #![cfg(unix)]
 
@@ -7,17 +7,17 @@ use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder,
 use crate::why::{only_standing, standing, verdict, whole};
 use serde_json::{Value, json};
 
-/// With what they refuse: a policy that forbids (EPERM, EACCES), a system that lacks the protocol or the family.
+/// The errors of a refusal: a policy forbids it (EPERM, EACCES), or the system lacks the protocol or the family.
 const REFUSALS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT];
 
-/// A launcher after which netlink sockets answer with this error number.
+/// Returns a launcher that makes netlink sockets fail with this error number.
 pub(crate) fn without_netlink(error: i32) -> Vec<String> {
     let fixture = fixture_program();
     let fixture = fixture.to_str().expect("the path of the fixture is text").to_owned();
     vec![fixture, format!("refuse-netlink={error}"), "exec".to_owned()]
 }
 
-/// Whether netlink answers questions about sockets here: in an emulation it may not.
+/// Returns whether netlink answers requests for sockets here. In an emulator it may not.
 #[cfg(target_os = "linux")]
 fn netlink_answers() -> bool {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with};
@@ -36,7 +36,7 @@ fn rows(answer: &Answer) -> Vec<(String, String, Vec<u32>)> {
     answer.listeners().iter().map(row).collect()
 }
 
-/// Whether a gap says that the table came from /proc/net.
+/// Returns whether a gap reports that the table came from /proc/net.
 fn says_so(answer: &Answer) -> bool {
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
     gaps.iter().any(|gap| {
@@ -84,7 +84,7 @@ fn refused_netlink_falls_back_to_proc_net() {
         let answer = Cmd::new([&target]).through(without_netlink(error)).answer(0);
         answer.output.assert_eq(rows(&answer), rows(&wanted), "the same listeners and holders");
         answer.output.assert(says_so(&answer), "a gap says by which way it looked");
-        // The whole list, where the others on this machine come and go.
+        // The whole list, in which other sockets of this machine come and go.
         let list = Cmd::new([] as [&str; 0]).through(without_netlink(error)).answer(0);
         let own = |one: &&Value| one["port"] == port || one["port"] == client;
         list.output.assert_eq(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
@@ -149,7 +149,7 @@ fn refused_netlink_finds_unix_sockets() {
     }
 }
 
-/// The kernel writes its tables a page at a time, and where sockets come meanwhile some stand on two pages.
+/// The kernel writes its tables a page at a time. If sockets are opened meanwhile, some are on two pages.
 #[live_test(Linux)]
 fn refused_netlink_tells_no_socket_twice() {
     let steady = Fixture::start(["many=200"]);
@@ -196,7 +196,7 @@ fn refused_netlink_still_knows_free_ports() {
     }
 }
 
-/// For a person who reads the table or the card, and for one who asks how it was read.
+/// For people who read the table or the card, and for those who ask how it was read.
 #[live_test(Linux)]
 fn refused_netlink_is_reported_beside_the_rows() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -220,22 +220,22 @@ fn refused_netlink_is_reported_beside_the_rows() {
     );
 }
 
-/// A socket that is bound and does not listen is not in /proc/net: its absence there denies nothing.
+/// A socket that is bound and does not listen is not in /proc/net, so its absence there proves nothing.
 #[live_test(Linux)]
 fn refused_netlink_denies_no_silent_socket() {
     let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = silent.port().to_string();
     let answer = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
     lacks_bound(&answer);
-    // Asked for listeners alone, none of them is missing. (On a machine with containers a forwarded port may be.)
+    // A scan for listeners only misses none of them. (On a machine with containers a forwarded port may be missed.)
     let output = Cmd::new(["--json", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
     output.assert(!output.text().contains("\"bound\""), "no gap for what was not asked about");
     let output = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).run().code(3);
     output.assert(output.errors().contains(&format!("allears why {target}")), "what answers instead");
 }
 
-/// Before Linux 6.8 the kernel ignores that such sockets are asked for. Here a kernel that lists them gives the name of
-/// an older one, so an empty answer proves nothing and a row does.
+/// Before Linux 6.8 the kernel ignores requests for such sockets. Here a kernel that lists them reports an older
+/// release, so an empty answer proves nothing and a row does.
 #[live_test(Linux, OLD_RELEASE)]
 fn a_kernel_that_lists_no_silent_socket_denies_none() {
     let target = port().to_string();
@@ -250,7 +250,7 @@ fn a_kernel_that_lists_no_silent_socket_denies_none() {
     }
 }
 
-/// Nothing was found, and that sockets which are bound and do not listen may be missing.
+/// Asserts that nothing was found, and that bound sockets which do not listen may be missing.
 fn lacks_bound(answer: &Answer) {
     answer.output.assert_eq(answer.listeners().len(), 0, "rows");
     answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
@@ -270,7 +270,7 @@ fn a_forced_reader_has_no_way_out() {
     }
 }
 
-/// As for the programs of newer Androids: neither netlink nor /proc/net.
+/// As for apps on newer Androids: neither netlink nor /proc/net.
 #[live_test(Linux, STRACE)]
 fn where_everything_is_refused_nothing_is_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);

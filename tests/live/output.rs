@@ -1,16 +1,16 @@
-//! Where the answer goes: closed pipes, full disks, narrow and dumb terminals, bare environments.
+//! Output: closed pipes, full disks, narrow and dumb terminals, minimal environments.
 
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, Output, Steps, live_test, ordinary_user, port, without_styles};
 
-/// Two listeners, and the target that asks for both.
+/// Two listeners, and the target that matches both.
 fn staged() -> (String, [Fixture; 2]) {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     (format!("tcp/{},tcp/{}", servers[0].port(), servers[1].port()), servers)
 }
 
-/// Every form an answer can take; the first two are text.
+/// Every output format. The first two are text.
 const FORMS: [&[&str]; 7] =
     [&[], &["--wide"], &["--json"], &["--ndjson"], &["--csv"], &["--pids"], &["--help"]];
 
@@ -26,7 +26,7 @@ fn a_closed_pipe_ends_quietly() {
         let output = Cmd::new(arguments).stdout(writer).run().without_panic().code(0);
         output.assert_eq(output.errors().as_str(), "", "standard error");
     }
-    // A port that is free, and a card.
+    // A free port, and a card.
     for target in [format!("tcp/{}", port()), target.split(',').next().unwrap_or_default().to_owned()] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -46,7 +46,7 @@ fn a_full_disk_is_an_error_and_no_panic() {
     }
 }
 
-/// Lines no wider than the terminal, with everything of each server on them.
+/// Asserts that no line is wider than the terminal, and that everything of each server is shown.
 fn must_fit(output: &Output, columns: usize, servers: &[Fixture]) {
     let screen = without_styles(output.text());
     output.assert_eq(crate::support::control_character(&screen), None, "a character that is not text");
@@ -94,7 +94,7 @@ fn a_table_fits_every_width() {
 
 #[live_test(Linux)]
 fn wide_characters_fit_too() {
-    // Fifteen bytes, ten columns; and letters that take no column of their own.
+    // Fifteen bytes in ten columns, and characters of width zero.
     let names = [
         "\u{76d1}\u{542c}\u{670d}\u{52a1}\u{7aef}",
         "e\u{301}e\u{301}e\u{301}e\u{301}",

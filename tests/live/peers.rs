@@ -1,4 +1,4 @@
-//! The same machine seen by `ss`, and the habits of those who come from `ss`, `netstat` and `lsof`.
+//! The same machine compared with `ss`, and the options that users of `ss`, `netstat` and `lsof` are used to.
 
 #![cfg(unix)]
 
@@ -10,7 +10,7 @@ use std::process::Command;
 /// Address, port and pids of one listener.
 type Row = (String, u16, Vec<u32>);
 
-/// What is staged for the comparison, with the ports it is on.
+/// The sockets of the comparison, and their ports.
 struct Zoo {
     ports: BTreeSet<u16>,
     fixtures: Vec<Fixture>,
@@ -23,7 +23,7 @@ impl Zoo {
         self.fixtures.push(Steps::new(steps).start());
     }
 
-    /// Twenty-seven listeners, hardly two of a kind.
+    /// Starts twenty-seven listeners of different kinds.
     fn stage() -> Self {
         let mut zoo = Self { ports: BTreeSet::new(), fixtures: Vec::new() };
         let kinds: [&[&str]; 13] = [
@@ -54,14 +54,14 @@ impl Zoo {
         }
         zoo.add(port(), &["v6only", "tcp=[::]:PORT", "plain", "tcp=0.0.0.0:PORT"]);
         zoo.add(port(), &["tcp=127.0.0.1:PORT", "tcp=127.0.0.2:PORT", "tcp=127.0.0.3:PORT", "fork=2"]);
-        // Not listeners, on ports of their own.
+        // Sockets that do not listen, on other ports.
         zoo.add(port(), &["bound=127.0.0.1:PORT"]);
         zoo.add(port(), &["udp=127.0.0.1:PORT"]);
         zoo
     }
 }
 
-/// The rows of `ss -lnpH` for these ports, in order.
+/// Returns the rows of `ss -lnpH` for these ports, in order.
 fn by_ss(options: &str, ports: &BTreeSet<u16>) -> Vec<Row> {
     let output = Command::new("ss").arg(options).output().expect("run ss");
     assert!(output.status.success(), "ss {options}: {}", output.status);
@@ -161,7 +161,7 @@ fn a_multipath_listener_is_a_tcp_listener() {
     answer.output.assert_eq(&answer.only()["unseen"], &Value::Null, "nothing unseen");
 }
 
-/// Ports and protocols of an answer, of these ports alone.
+/// Returns the ports and protocols of an answer, limited to these ports.
 fn shown(arguments: &[&str], ports: &[u16]) -> Vec<(u64, String)> {
     let answer = Cmd::new(arguments.iter().copied()).answer(0);
     let mut rows = Vec::new();

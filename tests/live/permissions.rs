@@ -1,5 +1,5 @@
-//! Asked without the rights to see: held is said as held, with who and how to see more.
-//! Never "nothing", never an empty list, never a guess.
+//! Without permission to read a process, a port is reported as held, with the user and what helps to see more. Never
+//! "nothing", never an empty list, never a guess.
 
 #![cfg(unix)]
 
@@ -8,7 +8,7 @@ use crate::support::{
 };
 use serde_json::json;
 
-/// Everything an answer must say of a listener whose holder may not be looked at.
+/// Asserts everything that an answer must report of a listener whose holder may not be read.
 #[track_caller]
 fn must_be_unseen(answer: &Answer, user: &str) {
     let listener = answer.only();

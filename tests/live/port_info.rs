@@ -1,4 +1,4 @@
-//! Service names as targets, and notes where a holder is a surprise, with real listeners on the real numbers.
+//! Service names as targets, and notes about unexpected holders, with real listeners on the well-known ports.
 
 #![cfg(unix)]
 
@@ -25,7 +25,7 @@ fn a_listener_is_found_by_its_service_name() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
 fn a_name_of_one_protocol_is_not_the_other() {
     in_new_netns(|| {
-        // bngsync is UDP's alone.
+        // bngsync is registered for UDP only.
         let _server = Fixture::start(["tcp=127.0.0.1:10439"]);
         Cmd::new(["bngsync"]).answer(1);
         let datagrams = Fixture::start(["udp=127.0.0.1:10439"]);
@@ -52,7 +52,7 @@ fn the_card_says_what_the_number_means() {
         let _server = Fixture::start(["tcp=127.0.0.1:10309", "tcp=127.0.0.1:40001"]);
         let card = Cmd::new(["10309"]).run().code(0);
         card.assert(card.text().contains("registered range, not assigned by IANA\n"), "nobody's");
-        // 32768-60999 are given out by themselves in a new network.
+        // 32768-60999 is the ephemeral range of a new network namespace.
         let card = Cmd::new(["40001"]).run().code(0);
         card.assert(
             card.text().contains("this system gives it to who asks for any port"),

@@ -1,4 +1,4 @@
-//! `--probe`: what a connection says beside what the table says, and in how much time.
+//! `--probe`: what a connection attempt adds to the table, and how long it takes.
 
 #![cfg(unix)]
 
@@ -8,10 +8,10 @@ use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
-/// A second, and a machine that is busy with the trials about burdens.
+/// The timeout of one second, with a margin for a machine that is busy with the tests in `load`.
 const LATE: Duration = Duration::from_secs(30);
 
-/// A look with a probe: the document, and the probe of the one listener.
+/// Runs a scan with a probe. Returns the document, and the probe of the only listener.
 #[track_caller]
 fn probed(target: &str) -> (Answer, Value) {
     let answer = Cmd::new(["--probe", target]).answer(0);
@@ -20,7 +20,7 @@ fn probed(target: &str) -> (Answer, Value) {
     (answer, probe)
 }
 
-/// Whether a value holds a number somewhere, as a time is one.
+/// Returns whether a value contains a number anywhere, such as a time.
 fn holds_a_number(value: &Value) -> bool {
     match value {
         Value::Number(_) => true,
@@ -51,7 +51,7 @@ fn a_listener_that_accepts_is_told() {
     }
 }
 
-/// Listeners whose queues have room for one, who is there already.
+/// Listeners with a queue for one connection, which is full.
 fn full(ports: &[u16]) -> Fixture {
     let steps =
         ports.iter().flat_map(|port| ["tcp", "client"].map(|word| format!("{word}=127.0.0.1:{port}")));
@@ -87,7 +87,7 @@ fn silence_does_not_add_up() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE, NFT)]
 fn a_listener_can_refuse() {
     in_new_netns(|| {
-        // Whoever connects is told that nobody is there, which the table knows nothing of.
+        // A connection is refused, which the table does not show.
         nft("add table ip t; add chain ip t c { type filter hook input priority 0; }; \
              add rule ip t c tcp dport 8080 reject with tcp reset");
         let server = Fixture::start(["tcp=127.0.0.1:8080"]);
@@ -99,7 +99,7 @@ fn a_listener_can_refuse() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
 fn a_listener_of_one_device_does_not_accept() {
     in_new_netns(|| {
-        // It listens on every address, but only to what comes by a device that loopback is not.
+        // It listens on every address, but only for connections through a device other than loopback.
         let _server = Fixture::start([
             "run=ip link add x0 type veth peer name x1",
             "run=ip link set x0 up",
@@ -138,7 +138,7 @@ fn nothing_is_said_to_whom_it_probes() {
     answer.output.assert(peer.ip().is_loopback(), "from loopback");
     connection.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
     let mut bytes = Vec::new();
-    // An end or a reset; either way not a byte.
+    // The end of the stream or a reset; in any case not a byte.
     let _how_it_ended = connection.read_to_end(&mut bytes);
     answer.output.assert_eq(bytes, Vec::<u8>::new(), "what the probe said");
     server.set_nonblocking(true).expect("do not wait for connections");

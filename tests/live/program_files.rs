@@ -1,4 +1,4 @@
-//! Programs whose file was removed or replaced while they run, and what is no such change.
+//! Programs whose file was removed or replaced while they run, and what does not count as such a change.
 
 #![cfg(target_os = "linux")]
 
@@ -9,14 +9,14 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 
-/// A server from a file of its own, and the port it has.
+/// A server with its own executable file, and its port.
 fn server(name: &str) -> (Fixture, PathBuf, u16) {
     let (program, port) = (copy_of(&fixture_program(), Some(name)), port());
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program.clone()).start();
     (server, program, port)
 }
 
-/// The only holder of a port, and the card of the same moment.
+/// Returns the only holder of a port, and the card of the same state.
 fn looked_at(port: u16) -> (Value, Output) {
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only()).clone();
@@ -27,7 +27,7 @@ fn path(path: &Path) -> Value {
     json!(path.to_str().expect("paths of tests are text"))
 }
 
-/// The change is in JSON, on the card, in the table, and in a snapshot that was saved and read again.
+/// Asserts that the change is in JSON, on the card, in the table, and in a snapshot that was saved and read again.
 fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
     let (holder, card) = looked_at(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(change), program), "{holder}");
@@ -62,7 +62,7 @@ fn a_removed_program_is_reported() {
         &path(&program),
         "which was removed since it started: a restart would not find it",
     );
-    // By another user's eyes its file is not known at all.
+    // Another user cannot read which file it is.
     if ordinary_user().is_some() {
         let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
         answer.output.assert_eq(
@@ -117,7 +117,7 @@ fn a_program_in_memory_is_reported() {
     let mut memory = std::fs::File::from(memory);
     memory.write_all(&std::fs::read(fixture_program()).expect("read the fixture")).expect("fill it");
     let program = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
-    // A file that is open for writing is not run.
+    // A file that is open for writing cannot be run.
     let readable = std::fs::File::open(&program).expect("open it for reading");
     drop(memory);
     let program = format!("/proc/{}/fd/{}", std::process::id(), readable.as_raw_fd());
@@ -131,7 +131,7 @@ fn a_program_in_memory_is_reported() {
     );
 }
 
-/// Root may enter every folder; an ordinary user that runs a program may lose the way to it.
+/// Root may enter every folder. An unprivileged user that runs a program may lose the permission to reach it.
 #[live_test(Root)]
 fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -150,7 +150,7 @@ fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
     answer.output.assert_eq(&holder["executable_change"], &json!("deleted"), "removed or replaced");
 }
 
-/// The beginning of a launcher that mounts a file system of its own and runs a copy of the program there.
+/// The beginning of a launcher that mounts a private file system and runs a copy of the program there.
 fn mounted(place: &str) -> [String; 5] {
     let script =
         format!("mount -t tmpfs t {place} && cp \"$0\" {place}/server && exec {place}/server \"$@\"");
@@ -165,14 +165,14 @@ fn a_program_in_a_mount_namespace_is_looked_up_there() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(mounted(place)).start();
     let program = json!(format!("{place}/server"));
-    // Here there is no such file.
+    // There is no such file here.
     let (holder, _) = looked_at(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &program));
     inside(server.pid(), &["rm", &format!("{place}/server")]);
     must_be_told_either(port, &program);
 }
 
-/// A file system that is mounted below the process's root is not gone into: it may be one that does not answer.
+/// A file system that is mounted below the root of the process is not entered, because it may be silent.
 fn must_be_told_either(port: u16, program: &Value) {
     must_be_told(port, "deleted", program, "which was removed or replaced since it started");
 }

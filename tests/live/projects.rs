@@ -1,4 +1,4 @@
-//! The project behind a process: its folder, what is checked out there, and what the interpreter runs.
+//! The project of a process: its folder, its git branch, and what the interpreter runs.
 
 #![cfg(unix)]
 
@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An empty folder that every user may enter.
+/// Creates an empty folder that every user may enter.
 fn place() -> PathBuf {
     static PLACES: AtomicU32 = AtomicU32::new(0);
     let place = folder().join(format!("project-{}", PLACES.fetch_add(1, Ordering::Relaxed)));
     std::fs::create_dir_all(&place).expect("make a folder");
-    // As the program sees it: without links.
+    // The path without symbolic links, as the program reports it.
     place.canonicalize().expect("it was made a moment ago")
 }
 
@@ -41,7 +41,7 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// A repository with one commit on this branch, and a package in its folder `web`.
+/// Creates a repository with one commit on this branch, and a package in its folder `web`.
 fn repository(branch: &str) -> PathBuf {
     let root = place().join("shop");
     std::fs::create_dir_all(root.join("web")).expect("make a folder");
@@ -52,7 +52,7 @@ fn repository(branch: &str) -> PathBuf {
     root
 }
 
-/// A listener in this folder, and what JSON says of its project.
+/// Starts a listener in this folder, and returns its project in the JSON document.
 fn listen_in(directory: &Path) -> (Fixture, u16) {
     let port = port();
     (Steps::new([format!("tcp=127.0.0.1:{port}")]).directory(directory).start(), port)
@@ -76,7 +76,7 @@ fn card(port: u16) -> Output {
     Cmd::new([format!("tcp/{port}")]).run().code(0)
 }
 
-/// The line of a card with this label.
+/// Returns the line of a card with this label.
 #[track_caller]
 fn line<'a>(card: &'a Output, label: &str) -> &'a str {
     let found = card.text().lines().find(|line| line.trim_start().starts_with(label));
@@ -92,7 +92,7 @@ fn a_branch_is_told_by_the_repository_above_the_project() {
         json!({"directory": web, "marker": "package.json", "branch": "feature/cart", "worktree": null});
     assert_eq!(project_of(port), wanted);
     let card = card(port);
-    // The folder is the working directory itself; the branch is shown all the same.
+    // The project is the working directory itself. The branch is still shown.
     let shown = format!("project    {} (package.json), branch feature/cart", web.display());
     card.assert_eq(line(&card, "project").trim(), shown.as_str(), "the project's line");
     let table = Cmd::new(["--columns", "port,branch", "--no-header", &format!("tcp/{port}")]).run().code(0);
@@ -130,7 +130,7 @@ fn a_commit_without_a_branch_is_told_as_one() {
     assert_eq!(project_of(port)["branch"], commit[..10]);
     let card = card(port);
     card.assert(line(&card, "project").ends_with(&format!("(.git), commit {}", &commit[..10])), "a commit");
-    // A branch may be called like a commit.
+    // The name of a branch may look like a commit.
     git(&root, &["checkout", "--quiet", "-b", "0123456789"]);
     assert_eq!(project_of(port)["branch"], "heads/0123456789");
 }
@@ -167,7 +167,7 @@ fn heads_of_every_form_are_read() {
         std::fs::write(root.join(".git/HEAD"), head).expect("write a file");
         assert_eq!(project_at(&root)["branch"], json!(branch), "{head}");
     }
-    // A link in the place of HEAD, as git once wrote it; and one to the whole repository.
+    // A link in the place of HEAD, as old versions of git wrote it, and a link to the whole repository.
     let linked = place.join("outer/linked");
     std::fs::create_dir_all(linked.join(".git")).expect("make a folder");
     symlink("refs/heads/old/way", linked.join(".git/HEAD")).expect("make a link");
@@ -176,13 +176,13 @@ fn heads_of_every_form_are_read() {
     std::fs::create_dir_all(&elsewhere).expect("make a folder");
     symlink(linked.join(".git"), elsewhere.join(".git")).expect("make a link");
     assert_eq!(project_at(&elsewhere)["branch"], "old/way");
-    // Without a HEAD it is no repository: the next one above counts.
+    // Without a HEAD it is no repository, and the next one above counts.
     let empty = place.join("outer/empty");
     std::fs::create_dir_all(empty.join(".git")).expect("make a folder");
     assert_eq!(project_at(&empty)["branch"], "outer");
 }
 
-/// A repository whose HEAD is still to be made.
+/// Creates a repository without a HEAD.
 fn without_head() -> (PathBuf, PathBuf) {
     let root = place();
     std::fs::create_dir(root.join(".git")).expect("make a folder");
@@ -199,7 +199,7 @@ fn a_fifo_in_the_place_of_head_holds_nothing_up() {
     let project = answer.only_holder(answer.only())["project"].clone();
     answer.output.assert_eq(&project["branch"], &json!(null), "branch");
     answer.output.assert_eq(&project["marker"], &json!(".git"), "the folder is found all the same");
-    // Whatever waits is left behind after a time, with a gap.
+    // A blocked read is abandoned after a timeout, and reported as a gap.
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     answer.output.assert(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
 }
@@ -222,7 +222,7 @@ fn a_head_that_may_not_be_read_is_no_branch() {
 fn names_that_are_not_utf8_keep_their_bytes() {
     let root = place().join(OsStr::from_bytes(b"r\xff"));
     std::fs::create_dir_all(root.join(".git")).expect("make a folder");
-    // Git accepts such a name; it has a byte that is not UTF-8, and U+202E, which reverses the text.
+    // Git accepts this name. It has a byte that is not UTF-8, and U+202E, which reverses text.
     std::fs::write(root.join(".git/HEAD"), b"ref: refs/heads/b\xfe\xe2\x80\xaem\n").expect("write a file");
     let (_server, port) = listen_in(&root);
     let project = project_of(port);
@@ -254,7 +254,7 @@ fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
     answer.output.assert_eq(&holder["project"], &json!(null), "the folder is another");
 }
 
-/// A listener whose command line is that of another program.
+/// A listener with the command line of another program.
 fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
     let port = port();
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
@@ -264,7 +264,7 @@ fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
     (Steps::new(steps).program(program).directory(directory).start(), port)
 }
 
-/// What each form says: JSON, the card's first line after "held by", the table's last column.
+/// Asserts what each format shows: JSON, the first line of the card after "held by", and the last column of the table.
 #[track_caller]
 fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
     let answer = scan(port);
@@ -281,7 +281,7 @@ fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
     table.assert_eq(table.text().trim(), what.as_str(), "the row's last column");
     let column =
         Cmd::new(["--csv", "--no-header", "--columns", "script", &format!("tcp/{port}")]).run().code(0);
-    // A field without anything in it is quoted where it is the only one.
+    // An empty field is quoted if it is the only one.
     column.assert_eq(column.text().trim().trim_matches('"'), script.as_str().unwrap_or_default(), "CSV");
 }
 
@@ -325,7 +325,7 @@ fn what_cargo_runs_is_told_by_the_parent() {
     let by_hand = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program.clone()).directory(&build);
     let server = by_hand.start();
     says(port, &build, json!(null), &format!("shop (pid {}", server.pid()));
-    // A shell under the name of cargo, which starts the program and waits for it.
+    // A shell with the name of cargo, which starts the program and waits for it.
     let cargo = copy_of(&PathBuf::from("/bin/sh").canonicalize().expect("a shell"), Some("cargo"));
     let cargo = cargo.to_str().expect("a path of this test");
     let port = crate::support::port();
@@ -334,7 +334,7 @@ fn what_cargo_runs_is_told_by_the_parent() {
     says(port, &build, json!("cargo run"), &format!("cargo run (shop, pid {}", server.pid()));
 }
 
-/// Ends a program that was started here.
+/// A program that is killed when this is dropped.
 struct Ended(Child);
 
 impl Drop for Ended {

@@ -1,11 +1,11 @@
-//! Names of the machine's own services file, beside those of the IANA registry.
+//! Names in the machine's services file, in addition to those of the IANA registry.
 
 #![cfg(target_os = "linux")]
 
 use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
 use serde_json::json;
 
-/// A launcher that sees this text as /etc/services, and nothing else in /etc.
+/// Returns a launcher with this text as /etc/services, and nothing else in /etc.
 fn with_services(name: &str, text: Option<&str>) -> Vec<String> {
     let copy = match text {
         Some(text) => {

@@ -1,5 +1,4 @@
-//! The service behind a process: socket units of a real systemd, units by their cgroups, and what started a process,
-//! by real supervisors.
+//! The service of a process: socket units of a real systemd, units by their cgroups, and real supervisors as ancestors.
 
 #![cfg(unix)]
 
@@ -24,7 +23,7 @@ use std::process::{Child, Command, Stdio};
 fn systemd_tells_what_its_socket_units_start() {
     let systemd = Systemd::start();
     let wanted = |name: &str, activates: &str| json!({"manager": "systemd", "name": name, "scope": "system", "activates": activates});
-    // Root asks systemd itself, an ordinary user the bus. Where no cgroup tells the unit, its addresses do.
+    // Root queries systemd itself, an unprivileged user the bus. If no cgroup identifies the unit, its addresses do.
     let hidden = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
     let blind = ["unshare", "--mount", "--propagation=private", "sh", "-c", hidden, "sh"];
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -34,7 +33,7 @@ fn systemd_tells_what_its_socket_units_start() {
             ("tcp/4712", "each.socket", "each@.service"),
             ("udp/4713", "plain.socket", "plain.service"),
         ] {
-            // A machine that is busy may take longer to answer than is waited for, which a gap says.
+            // On a busy machine systemd may answer after the timeout, which a gap reports.
             let answer = until(|| {
                 let answer = Cmd::new([target]).through(systemd.launcher(launcher)).answer(0);
                 let late = answer.document["gaps"].to_string().contains("\"services\"");
@@ -51,7 +50,7 @@ fn systemd_tells_what_its_socket_units_start() {
     why.assert(why.text().contains("systemctl stop -- named.socket frees the port"), "what frees it");
     why.assert(!why.text().contains("list-sockets"), "nobody has to look for the unit");
 
-    // Somebody connects: the service is started, and has the port as well.
+    // A connection starts the service, which then has the port too.
     let connect = "exec 5<>/dev/tcp/127.0.0.1/4711";
     let launcher = systemd.inside();
     let connected = Command::new(&launcher[0]).args(&launcher[1..]).args(["bash", "-c", connect]).status();
@@ -115,7 +114,7 @@ fn a_users_service_is_known_by_its_cgroup() {
     );
 }
 
-/// A process of this test, ended when this is dropped.
+/// A process of this test. It is ended when this is dropped.
 struct Started(Child);
 
 impl Started {
@@ -134,7 +133,7 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
-        // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
+        // SIGTERM and not SIGKILL, so that it ends its children. Not reaped yet, so the pid is still its own.
         let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _gave_up = until(|| self.0.try_wait().ok().flatten());
         let _may_have_ended = self.0.kill();
@@ -142,7 +141,7 @@ impl Drop for Started {
     }
 }
 
-/// The answer for a port once somebody has it.
+/// Waits until something has the port, and returns the answer.
 fn held(port: u16) -> (Answer, Value) {
     let taken = until(|| std::net::TcpListener::bind(("127.0.0.1", port)).is_err().then_some(()));
     assert!(taken.is_some(), "the server never listened on {port}");
@@ -151,7 +150,7 @@ fn held(port: u16) -> (Answer, Value) {
     (answer, holder)
 }
 
-/// A script that becomes the fixture, which stays while what is given back is open.
+/// Returns a script that becomes the fixture, which runs as long as the returned FIFO is open.
 fn script(path: &Path, port: u16) -> std::fs::File {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
@@ -160,7 +159,7 @@ fn script(path: &Path, port: u16) -> std::fs::File {
     let run = format!("exec {} tcp=127.0.0.1:{port} < {}", fixture_program().display(), input.display());
     std::fs::write(path, format!("#!/bin/sh\n{run}\n")).expect("write a script");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
-    // Open for both, so that opening waits for nobody.
+    // Open for reading and writing, so that opening does not block.
     std::fs::File::options().read(true).write(true).open(&input).expect("open the pipe")
 }
 
@@ -171,7 +170,7 @@ fn tmux_is_named() {
     let tmux = |arguments: &[&str]| {
         let mut command = Command::new("tmux");
         command.arg("-S").arg(&socket).args(["-f", "/dev/null"]).args(arguments).env("TERM", "xterm");
-        // It takes the user's own shell otherwise, which for some lets nobody in.
+        // By default it runs the shell of the user, which may be nologin.
         command.env("SHELL", "/bin/sh");
         command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
@@ -199,7 +198,7 @@ fn an_editor_is_named() {
     answer.output.assert_eq(&holder["supervisor"], &wanted, "supervisor");
     let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
     card.assert(card.text().contains(", by sh in VS Code\n"), "the card says so");
-    // The fixture ends with its input, and the shells with it.
+    // The fixture ends with its input, and so do the shells.
     drop(started.0.stdin.take());
     assert!(until(|| started.0.try_wait().ok().flatten()).is_some(), "it ends");
 }

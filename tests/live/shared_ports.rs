@@ -1,5 +1,5 @@
-//! Who answers where several sockets share a port: what `why` and the list say is compared with where connections and
-//! datagrams to loopback really arrive. Each trial has a network of its own.
+//! Sockets that share a port: the answers of `why` and the list are compared with where connections and datagrams to
+//! loopback really arrive. Each test has its own network namespace.
 
 #![cfg(target_os = "linux")]
 
@@ -48,7 +48,7 @@ fn inode(socket: &Socket) -> u64 {
     text.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().expect("socket:[N]")
 }
 
-/// How many of some peers each socket got.
+/// How many of the peers each socket got.
 fn counted(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
     let to = SocketAddr::new(peer.parse().expect("an address"), PORT);
     for _ in 0..PEERS {
@@ -77,7 +77,7 @@ fn counted(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
     sockets.iter().map(got).collect()
 }
 
-/// Those that `why` says answer at localhost: one, or several with how one of them is chosen.
+/// Returns the sockets that answer at localhost according to `why`: one, or several and how one of them is selected.
 fn said(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
     let localhost = &answer.document["localhost"];
     let one = localhost[family]["inode"].as_u64();
@@ -148,7 +148,7 @@ fn what_is_said_is_where_peers_arrive() {
                                 .assert(all && met.len() > 1 && by.as_deref() == Some("spread"), &what);
                         }
                     }
-                    // A target with the address lists the same, as far as the list alone can know it.
+                    // A target with the address lists the same sockets, as far as the list can know it.
                     let listed = Cmd::new([if peer == "::1" {
                         format!("{}[::1]:{PORT}", if kind == Type::STREAM { "tcp/" } else { "udp/" })
                     } else {
@@ -191,7 +191,7 @@ fn a_shared_port_names_no_single_server() {
         answer.output.assert(reason.contains(&format!("pid {pid}")), "both are named");
     }
     answer.output.assert(sentences(&answer).contains("spreads connections over them"), "what that means");
-    // The card says so.
+    // The card reports it too.
     let card = Cmd::new([port.to_string()]).run().code(0);
     card.assert(card.text().contains("connections are spread over all of them"), "what the other one means");
     drop(other);
@@ -208,7 +208,7 @@ fn a_shared_port_names_no_single_server() {
     );
 }
 
-/// Which of them accepted a connection is not reported: each lists it, and `why` counts it once.
+/// The kernel does not report which of them accepted a connection: each lists it, and `why` counts it once.
 #[live_test]
 fn a_connection_to_a_shared_port_belongs_to_all() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
@@ -224,7 +224,7 @@ fn a_connection_to_a_shared_port_belongs_to_all() {
     answer.output.assert_eq(answer.document["clients"].as_array().map(Vec::len), Some(1), "clients");
 }
 
-/// Whether one of the facts has all of these parts.
+/// Returns whether one of the facts contains all of these parts.
 fn has_fact(answer: &Answer, parts: &[&str]) -> bool {
     let facts = answer.document["facts"].as_array().cloned().unwrap_or_default();
     facts.iter().filter_map(Value::as_str).any(|fact| parts.iter().all(|part| fact.contains(part)))
@@ -273,7 +273,7 @@ fn a_shared_udp_port_can_be_joined() {
 
 #[live_test]
 fn a_udp_port_on_one_address_is_tested_by_the_wildcard() {
-    // A datagram to the holder is never the test's, however often it is asked.
+    // A datagram to the holder never arrives at the socket of the test, however many are sent.
     let holder = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let address = holder.local_addr().expect("its address");
     let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a client");

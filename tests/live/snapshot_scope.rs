@@ -1,11 +1,11 @@
-//! A snapshot answers the question that it was taken for: what it was not asked about it does not deny.
+//! A snapshot answers the request that it was taken for. It denies nothing outside of that request.
 
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, port};
 use serde_json::json;
 
-/// A snapshot of this machine by these arguments.
+/// Saves a snapshot of this machine with these arguments.
 fn snapshot(name: &str, arguments: &[&str]) -> String {
     let path = folder().join(name);
     let output = Cmd::new(["--json"].iter().chain(arguments).copied()).run().without_panic();
@@ -13,7 +13,7 @@ fn snapshot(name: &str, arguments: &[&str]) -> String {
     path.to_str().expect("a path in text").to_owned()
 }
 
-/// Asks a snapshot; `question` in words.
+/// Runs the program on a snapshot. `question` holds the arguments.
 fn ask(snapshot: &str, question: &str) -> Output {
     Cmd::new(["--from", snapshot].into_iter().chain(question.split_whitespace())).run().without_panic()
 }
@@ -44,7 +44,7 @@ fn a_port_outside_of_the_question_is_not_denied() {
     }
     let pids = ask(&saved, &format!("--pids {port}")).code(3);
     pids.assert(pids.stdout.is_empty() && pids.errors().contains("was not asked about it"), "no pids");
-    // What is found is shown, with what may be missing of it.
+    // What is found is shown, together with what may be missing.
     let output = ask(&snapshot("question-one", &[&port]), &format!("{port},{other}")).code(0);
     output.assert(output.text().contains(&port), "the row that it has");
     output.assert(

@@ -1,5 +1,4 @@
-//! Sockets in other states than listening: no listeners by default, shown with `--all`;
-//! and the options that narrow by who holds.
+//! Sockets that do not listen: hidden by default, shown with `--all`. Also the options that filter by holder.
 
 #![cfg(unix)]
 

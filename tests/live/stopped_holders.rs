@@ -30,14 +30,14 @@ fn wait_for(pid: u32, wanted: char) {
     assert!(until(|| (state(pid) == Some(wanted)).then_some(())).is_some(), "state {wanted} of {pid}");
 }
 
-/// What is told of the one holder of a port.
+/// Returns the condition of the only holder of a port.
 #[track_caller]
 fn condition(port: u16) -> Value {
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     answer.only_holder(answer.only())["condition"].clone()
 }
 
-/// Everything that is said of a server that does not run.
+/// Asserts everything that is reported of a server that does not run.
 #[track_caller]
 fn must_be(server: &Fixture, word: &str, resumes: &str) {
     let port = server.port();
@@ -57,7 +57,7 @@ fn must_be(server: &Fixture, word: &str, resumes: &str) {
     why.output.assert(facts.contains("nobody answers"), "and what that means");
     why.output.assert(why.document["advice"].to_string().contains(resumes), "the advice says what helps");
 
-    // A snapshot keeps it.
+    // A saved snapshot keeps it.
     let saved = Answer::parse(Cmd::new(["--json", &target]).run().code(0));
     let file = crate::support::folder().join(format!("condition-{port}.json"));
     std::fs::write(&file, &saved.output.stdout).expect("save a snapshot");
@@ -108,7 +108,8 @@ fn a_stopped_job_of_a_shell() {
         u32::try_from(document["listeners"].get(0)?["holders"].get(0)?["pid"].as_u64()?).ok()
     });
     let reported = server.map(|server| {
-        // What the terminal sends, and what stops any process. A job is in no orphaned group, so all of them do.
+        // The signal that a terminal sends, and those that stop any process. A job is in no orphaned group, so all of
+        // them stop it.
         for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGSTOP] {
             must_run(port);
             send(server, signal);
@@ -157,7 +158,7 @@ fn a_server_that_a_debugger_stopped() {
     must_run(server.port());
 }
 
-/// A tracer of system calls stops its process for an instant at each.
+/// A tracer of system calls stops its process briefly at each call.
 #[live_test(STRACE)]
 fn a_server_whose_calls_are_traced_runs() {
     let steps = Steps::new([format!("tcp=127.0.0.1:{}", port())]);
@@ -201,7 +202,7 @@ fn one_of_two_holders_is_stopped() {
     send(child, Signal::SIGCONT);
 }
 
-/// A cgroup with a process in it, thawed and removed when this is dropped.
+/// A cgroup with a process in it. It is thawed and removed when this is dropped.
 struct Group {
     outer: PathBuf,
     inner: PathBuf,
@@ -232,7 +233,7 @@ impl Drop for Group {
             let _thawed = std::fs::write(folder.join(self.control), self.thaw);
         }
         for folder in [&self.inner, &self.outer] {
-            // Who was in it must have ended or left.
+            // The cgroup must be empty.
             let procs = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
             let above = self.outer.parent().map(|root| root.join("cgroup.procs"));
             for pid in procs.lines() {

@@ -1,4 +1,4 @@
-//! Printed commands are safe to paste: what comes from outside is quoted or left out, and sudo finds the program.
+//! Printed commands are safe to paste: untrusted text is quoted or left out, and sudo finds the program.
 
 #![cfg(unix)]
 
@@ -8,9 +8,9 @@ use crate::support::{
 use crate::unprivileged::Cgroup;
 use std::process::Command;
 
-/// The program under this path, as an ordinary user.
+/// Runs the program under this path as an unprivileged user.
 fn at(path: &str, arguments: &[&str]) -> Cmd {
-    // Given the path, the program that it is given in addition, and the arguments.
+    // Gets the path, the program that is always passed, and the arguments.
     let script = "path=$0; shift; exec \"$path\" \"$@\"";
     Cmd::new(arguments.iter().copied()).through(["sh", "-c", script, path]).user(Some(NOBODY))
 }
@@ -20,7 +20,7 @@ fn help(answer: &Answer) -> String {
     answer.only()["unseen"]["help"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Runs a command as it was printed, in a shell whose sudo has the rights already.
+/// Runs a printed command in a shell in which sudo does nothing.
 #[track_caller]
 fn pasted(command: &str) -> String {
     let script = format!("sudo() {{ \"$@\"; }}; {command} --json");
@@ -66,7 +66,7 @@ fn sudo_is_told_the_name_of_a_program_that_it_finds() {
     };
     let found = run("/usr/local/sbin/allears");
     found.output.assert_eq(help(&found).as_str(), format!("sudo allears {place}").as_str(), "unseen.help");
-    // Another program of that name is not this one.
+    // Another program of that name does not count.
     let other = run("\"$0\"");
     other.output.assert(help(&other).starts_with("sudo /"), "the path is told");
 }
@@ -81,14 +81,14 @@ fn the_path_of_a_unix_socket_is_quoted() {
     answer
         .output
         .assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
-    // A comma parts targets, so that such a path cannot be one.
+    // A comma separates targets, so this path cannot be a target.
     let path = folder().join("a,b.sock").display().to_string();
     let _server = Fixture::start([format!("unix={path}")]);
     let answer = Cmd::new(["-x", "--user", "root", "-c", "fixture"]).user(Some(NOBODY)).run();
     answer.assert(!answer.text().contains(&format!("allears {path}")), "no such target is told");
 }
 
-/// Everything that is printed about a port which could be a command.
+/// Returns every output about a port that could contain a command.
 fn all_outputs(port: u16, host: &str) -> Vec<Output> {
     let place = port.to_string();
     let forms: [&[&str]; 5] = [&[], &["--json"], &["why"], &["why", "--json"], &["--csv"]];

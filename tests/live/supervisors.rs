@@ -1,5 +1,5 @@
-//! What starts a server again after `free`, by real supervisors: the plan names it and its command, the exit code tells
-//! that the server came back, and `--via supervisor` keeps it down.
+//! Real supervisors that restart a server after `free`: the plan names the supervisor and its command, the exit code
+//! reports that the server came back, and `--via supervisor` keeps it down.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A supervisor, which is asked to end when this is dropped.
+/// A supervisor. It gets SIGTERM when this is dropped.
 struct Supervisor(Child);
 
 impl Supervisor {
@@ -28,8 +28,8 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
-        // Asked and not killed, so that it ends what it looks after. Not reaped yet: the pid is its own.
-        // Asked again, because circusd 0.19 ignores a signal while it carries out a command.
+        // SIGTERM and not SIGKILL, so that it ends its children. Not reaped yet, so the pid is still its own.
+        // Sent again, because circusd 0.19 ignores a signal while it carries out a command.
         let mut requested: Option<std::time::Instant> = None;
         let _gave_up = until(|| {
             let ended = self.0.try_wait().ok().flatten();
@@ -57,7 +57,7 @@ impl Service {
         std::fs::create_dir_all(&folder).expect("make a folder");
         let input = folder.join("input");
         nix::unistd::mkfifo(&input, nix::sys::stat::Mode::S_IRWXU).expect("make a pipe");
-        // Open for both, so that opening waits for nobody.
+        // Open for reading and writing, so that opening does not block.
         let open = File::options().read(true).write(true).open(&input).expect("open the pipe");
         let service = Self { folder, port, _input: open };
         let serve = format!("exec {}", service.command());
@@ -65,7 +65,7 @@ impl Service {
         service
     }
 
-    /// A shell's command that serves.
+    /// Returns the shell command of the server.
     fn command(&self) -> String {
         let input = self.folder.join("input");
         format!("{} tcp=127.0.0.1:{} < {}", fixture_program().display(), self.port, input.display())
@@ -95,7 +95,7 @@ impl Service {
         serves(self.port);
     }
 
-    /// It comes back, which `free` tells, and who did that.
+    /// Asserts that the server comes back, and that `free` reports this and names the supervisor.
     #[track_caller]
     fn must_come_back(&self, supervisor: &Supervisor, name: &str, advice: Option<&str>) {
         self.wait();
@@ -112,7 +112,7 @@ impl Service {
         self.wait();
     }
 
-    /// It is stopped by exactly this command, and its supervisor goes on.
+    /// Asserts that exactly this command stops it, and that its supervisor keeps running.
     #[track_caller]
     fn must_stay_down(&self, supervisor: &mut Supervisor, command: &[&str]) -> Output {
         let answer = freed(&["--yes", "--via", "supervisor", &self.target()], 0);
@@ -141,7 +141,7 @@ fn must_be_had(output: &Output, port: u16) {
     output.assert(bound.is_ok(), "the port can be bound");
 }
 
-/// What a supervisor's own command says.
+/// Returns the output of a supervisor's client.
 fn says(command: &[&str]) -> String {
     let output = Command::new(command[0]).args(&command[1..]).output().expect("run its command");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -203,7 +203,7 @@ fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
 fn supervisord_starts_it_again() {
     let service = Service::new("supervisord-back");
     let run = service.folder.join("run").display().to_string();
-    // Its name is one of a group, its script replaces itself by the server, and there is another program.
+    // Its name has a group, its script execs the server, and there is another program.
     let programs = format!(
         "[program:web]\ncommand={run}\n[program:spare]\ncommand={run}-spare\nautostart=false\n\
          [group:shop]\nprograms=web,spare\n"
@@ -287,7 +287,7 @@ fn supervisord_holds_a_socket_for_its_program() {
     answer.output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
 }
 
-/// A circusd that listens for circusctl at this address. Its sockets are files, so that nothing else takes them.
+/// A circusd that listens for circusctl at this address. Its endpoints are files, so that nothing else takes them.
 fn circus(service: &Service, watcher: &str) -> (Supervisor, String) {
     let at = |name: &str| format!("ipc://{}", service.parent().join(name).display());
     let (endpoint, events) = (at("c"), at("e"));
@@ -296,7 +296,7 @@ fn circus(service: &Service, watcher: &str) -> (Supervisor, String) {
     (Supervisor::start(Command::new("circusd").arg(path)), endpoint)
 }
 
-/// The word that a command beside this program is printed as: its path outside of the system's folders.
+/// Returns the word with which a client beside this program is printed: its path, outside of the system's folders.
 fn beside(daemon: &str, name: &str) -> String {
     let path = std::env::var_os("PATH").expect("a PATH");
     let mut folders = std::env::split_paths(&path);
@@ -310,7 +310,7 @@ fn beside(daemon: &str, name: &str) -> String {
 #[live_test(Linux, CIRCUSD)]
 fn circus_starts_it_again() {
     let service = Service::new("circus-back");
-    // A script that replaces itself by the server: circusd signals exactly the process that it started.
+    // A script that execs the server, because circusd signals only the process that it started.
     let run = service.folder.join("run").display().to_string();
     let watchers = format!("[watcher:web]\ncmd={run}\n[watcher:other]\ncmd=sleep\nargs=600\n");
     let (supervisor, endpoint) = circus(&service, &watchers);
@@ -372,7 +372,7 @@ fn inetd_is_not_ended() {
     serves(service.port);
 }
 
-/// Waits until so many processes have the port. supervisord opens a socket for a moment before it has programs for it.
+/// Waits until so many processes have the port. supervisord opens a socket briefly before it has programs for it.
 #[track_caller]
 fn holders(service: &Service, count: usize) {
     let there = until(|| {
@@ -382,7 +382,7 @@ fn holders(service: &Service, count: usize) {
     assert!(there.is_some(), "{count} processes have port {}", service.port);
 }
 
-/// A server whose main process starts workers again: all of it is ended as one.
+/// A server whose main process restarts workers: it is ended as a whole.
 #[track_caller]
 fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
     let answer = freed(&["--yes", &service.target()], 0);

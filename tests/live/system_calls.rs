@@ -1,5 +1,5 @@
-//! What the program reads while it looks, told by its system calls: no process where no listener matches,
-//! and never an environment.
+//! What the program reads during a scan, by its system calls: no process if no listener matches, and never an
+//! environment.
 
 #![cfg(unix)]
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 static TRACES: AtomicU32 = AtomicU32::new(0);
 
-/// Runs a look under strace; gives the run and the lines about files.
+/// Runs a scan under strace. Returns the run and the lines about files.
 fn traced(arguments: &[&str]) -> (Output, Vec<String>) {
     let number = TRACES.fetch_add(1, Ordering::Relaxed);
     let file: PathBuf = folder().join(format!("trace-{number}"));
@@ -22,7 +22,7 @@ fn traced(arguments: &[&str]) -> (Output, Vec<String>) {
     (output, lines)
 }
 
-/// The process whose files a line of a trace is about: `"/proc/12/..."` or `3</proc>, "12"`.
+/// Returns the process whose files a line of a trace is about: `"/proc/12/..."` or `3</proc>, "12"`.
 fn process_of(line: &str) -> Option<u32> {
     let named = ["\"/proc/", "</proc>, \""].iter().find_map(|mark| line.split_once(mark));
     let digits: String = named?.1.chars().take_while(char::is_ascii_digit).collect();
@@ -36,7 +36,7 @@ fn a_free_port_opens_no_process() {
     for arguments in [&[target.as_str()][..], &["--json", &target], &["-q", &target], &["--pids", &target]] {
         let (output, mut lines) = traced(arguments);
         output.assert_eq(output.status.code(), Some(1), "exit code");
-        // A person is told if something listens in another network namespace, which processes are in.
+        // The text output reports listeners of other network namespaces, which are found through processes.
         if let [_] = arguments {
             lines.retain(|line| {
                 !["/ns/net", "/net/dev", "/task\"", "/comm\""].iter().any(|part| line.contains(part))
@@ -66,7 +66,7 @@ fn whether_something_listens_opens_no_process() {
     let (output, lines) = traced(&["-q", &target]);
     output.assert_eq(output.status.code(), Some(0), "exit code");
     must_look_at_no_process(&output, &lines);
-    // Where a process decides it is looked at.
+    // A process is read if it decides the answer.
     for (pid, code) in [(server.pid(), 0), (std::process::id(), 1)] {
         let (output, lines) = traced(&["-q", "--pid", &pid.to_string(), &target]);
         output.assert_eq(output.status.code(), Some(code), "exit code");

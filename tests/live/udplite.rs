@@ -1,4 +1,4 @@
-//! UDP-Lite, which has ports of its own: shown to who asks for it, and never taken for UDP.
+//! UDP-Lite, which has a port space of its own: shown on request, and never taken for UDP.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! Input that never ends, and input that is long: a snapshot is read to its end or refused, never for ever.
+//! Endless input and long input: a snapshot is read to its end or refused.
 
 #![cfg(unix)]
 
@@ -44,7 +44,7 @@ fn a_pipe_without_an_end_is_refused() {
     }
 }
 
-/// Many listeners of one port: the longest list that comparing could be slow for.
+/// Many listeners on one port: the longest list, for which a slow comparison would be noticed.
 #[live_test]
 fn a_long_snapshot_is_read_from_a_file_and_a_pipe() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);

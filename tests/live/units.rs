@@ -1,5 +1,5 @@
-//! Which unit a process belongs to, and whose manager runs it, with a real systemd and a real user's manager in
-//! namespaces of their own; and cgroups that look like units and are not.
+//! The unit of a process and its manager, with a real systemd and a real user manager in new namespaces, and cgroups
+//! that look like units but are not.
 
 #![cfg(unix)]
 
@@ -9,14 +9,14 @@ use crate::support::{
 use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
 
-/// A listener's service, and that of its holder: both empty where there is none.
+/// Returns the service of a listener and that of its holder, both empty if there is none.
 fn services(answer: &Answer) -> [Value; 2] {
     let listener = answer.only();
     let holder = crate::support::holders(listener).first().map_or(Value::Null, |it| it["service"].clone());
     [listener["service"].clone(), holder]
 }
 
-/// What `why` and the plan of `free` say.
+/// Returns the output of `why` and the plan of `free`.
 fn advice(port: u16, through: &dyn Fn() -> Vec<String>) -> String {
     let port = port.to_string();
     let reported = |words: &[&str]| {
@@ -53,7 +53,7 @@ fn a_users_manager_holds_a_port() {
     let socket = json!({"manager": "systemd", "name": "web.socket", "scope": "user", "uid": STAGED_USER,
         "activates": "web.service"});
     for launcher in [&[][..], &AS_STAGED_USER] {
-        // A busy machine may take longer to answer than is waited for, which a gap says.
+        // On a busy machine systemd may answer after the timeout.
         let answer = until(|| {
             let answer = Cmd::new(["tcp/4714"]).through(systemd.launcher(launcher)).answer(0);
             let late = answer.document["gaps"].to_string().contains("\"services\"");
@@ -66,7 +66,7 @@ fn a_users_manager_holds_a_port() {
             json!({"manager": "systemd", "name": "always.service", "scope": "user", "uid": STAGED_USER});
         answer.output.assert_eq(&services(&answer)[1], &always, "service of the user's process");
     }
-    // Root never asks its own manager for it.
+    // Root never queries its own user manager for it.
     let by_root = advice(4714, &|| systemd.launcher(&[]));
     must_say(&by_root, "systemctl --user -M 4242@ stop -- web.socket");
     must_not_say(&by_root, "systemctl --user stop");
@@ -75,7 +75,7 @@ fn a_users_manager_holds_a_port() {
     let by_user = advice(4716, &|| systemd.launcher(&AS_STAGED_USER));
     must_say(&by_user, "systemctl --user stop -- always.service");
     must_not_say(&by_user, "-M");
-    // What is printed works.
+    // The printed command works.
     systemd.run(&["systemctl", "--user", "-M", "4242@", "stop", "--", "web.socket"]);
     Cmd::new(["tcp/4714"]).through(systemd.launcher(&[])).run().code(1);
     systemd.run(&[&AS_STAGED_USER[..], &["systemctl", "--user", "stop", "--", "always.service"]].concat());
@@ -114,7 +114,7 @@ fn cgroups_that_a_user_makes() {
         let answer = answer.expect("the port is held");
         answer.output.assert_eq(&services(&answer), &[service.clone(), service.clone()], "services");
         let advice = advice(port, &|| systemd.launcher(&[]));
-        // No unit of the system's manager, no pattern and no option.
+        // Neither a unit of the system manager, nor a pattern, nor an option.
         for words in ["systemctl stop", "systemctl --user stop", "*", "stop --no-block"] {
             must_not_say(&advice, words);
         }
@@ -146,7 +146,7 @@ fn a_service_that_comes_back() {
     let plan = plan.both_streams();
     must_say(&plan, "systemd starts it again");
     must_say(&plan, "always.service");
-    // It is watched for as long as systemd waits, and was not free.
+    // It is watched as long as systemd waits, and was not free.
     let output = cmd(&["free", "4715", "--yes"]).run().code(1);
     must_say(&(output.both_streams()), "systemd");
     listens();
@@ -158,7 +158,7 @@ fn id() -> String {
     format!("{:064x}", u64::from(std::process::id()) | 0xfedc_bb00_0000_0000)
 }
 
-/// A container's own systemd names its units as it likes.
+/// The systemd of a container can choose any unit names.
 #[live_test(Linux, Root, Cgroup)]
 fn a_containers_unit_is_none_of_this_machine() {
     let (id, own) = (id(), std::process::id());
@@ -216,7 +216,7 @@ fn a_desktops_unit_is_no_service() {
     }
 }
 
-/// Something that has the name and the arguments of a user's manager; its units have files.
+/// A process with the name and the arguments of a user manager. Its units have files.
 #[live_test(Linux, Root, Cgroup, Program("setpriv"), MOUNT_NAMESPACE)]
 fn a_manager_that_does_not_answer() {
     let (port, other) = (port(), port());
@@ -227,7 +227,7 @@ fn a_manager_that_does_not_answer() {
         .expect("write");
     let path = format!("user.slice/user-{NOBODY}.slice/user@{NOBODY}.service/init.scope");
     let cgroup = Cgroup::new(&path);
-    // The user database says where the user's files are.
+    // The user database gives the home folder of the user.
     let passwd = folder().join("passwd");
     std::fs::write(
         &passwd,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 static PATHS: AtomicU32 = AtomicU32::new(0);
 
-/// A path that no other trial has.
+/// Returns a path that no other test uses.
 fn path() -> String {
     let number = PATHS.fetch_add(1, Ordering::Relaxed);
     folder().join(format!("socket-{number}")).to_str().expect("its path is text").to_owned()
@@ -81,7 +81,7 @@ fn a_free_path_is_free() {
     answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
 }
 
-/// What an answer says is at the one path that was asked about.
+/// Returns the entry for the only requested path.
 fn holds(answer: &crate::support::Answer) -> &serde_json::Value {
     &answer.document["paths"][0]["holds"]
 }
@@ -108,7 +108,7 @@ fn a_listener_is_found_under_every_name() {
     let card = Cmd::new([&renamed]).run().code(0);
     card.assert(card.text().starts_with(&format!("{renamed} is held by ")), "the name that was asked for");
     card.assert(card.text().contains(&format!("bound as   {bound}\n")), "the name it was bound by");
-    // Both names are of one listener.
+    // Both names belong to one listener.
     let answer = Cmd::new([&renamed, &linked]).answer(0);
     answer.output.assert_eq(answer.only()["other_paths"].as_array().map(Vec::len), Some(2), "both names");
 
@@ -119,7 +119,7 @@ fn a_listener_is_found_under_every_name() {
     let answer = Cmd::new([&whole]).answer(0);
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder of a relative name");
     answer.output.assert_eq(&answer.only()["path"], &json!(name), "the relative name");
-    // A target may be relative, too: to the folder of whoever asks.
+    // A target may be relative to the working directory.
     let inside = ["env", "-C", folder.to_str().expect("text")];
     let answer = Cmd::new([format!("./{name}")]).through(inside).answer(0);
     answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
@@ -189,7 +189,7 @@ fn an_abandoned_socket_is_told_by_evidence() {
     let path = path();
     drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
     if let Some(user) = ordinary_user() {
-        // Whether a socket is bound there the kernel tells only those who may write to the file.
+        // The kernel reveals whether a socket is bound there only to users who may write to the file.
         let answer = Cmd::new([&path]).user(Some(user)).answer(3);
         answer.output.assert_eq(holds(&answer), &json!("unknown"), "what is there");
     }
@@ -232,7 +232,7 @@ fn a_listener_of_another_network_is_found_by_its_path() {
         let namespace = listener["namespace"].as_str().unwrap_or_default();
         answer.output.assert(namespace.starts_with("net:["), "in another network namespace");
     }
-    // The file is known to be in use though the table of its namespace may not be read.
+    // The file is known to be in use although the table of its namespace may not be read.
     let Some(user) = ordinary_user() else { return };
     let answer = Cmd::new([&linked]).user(Some(user)).answer(3);
     answer.output.assert_eq(holds(&answer), &json!("unknown"), "what is there");
@@ -246,7 +246,7 @@ fn a_path_of_another_root_leads_there() {
         std::fs::create_dir(folder).expect("make a folder");
     }
     let name = format!("{inside}/socket");
-    // A listener of the same name in this mount namespace is another one.
+    // A listener with the same name in this mount namespace is a different one.
     let _listener = std::os::unix::net::UnixListener::bind(&name).expect("bind");
     let script = format!("mount --bind '{outside}' '{inside}' && exec \"$@\"");
     let through = ["unshare", "--mount", "sh", "-c", &script, "sh"];
@@ -293,7 +293,7 @@ fn a_path_that_may_not_be_seen_is_a_gap() {
     let (bound, linked) = (format!("{folder}/bound"), format!("{folder}/linked"));
     let _server = Fixture::start([format!("unix={bound}")]);
     std::fs::hard_link(&bound, &linked).expect("link the socket");
-    // The kernel tells everybody the name it was bound by; what the other one leads to may be a third socket.
+    // Every user can read the name by which it was bound. The other name may lead to a third socket.
     let user = ordinary_user();
     Cmd::new([&bound]).user(user).answer(0);
     let answer = Cmd::new([&linked]).user(user).answer(3);
@@ -332,7 +332,7 @@ fn a_path_is_waited_for() {
     let document: serde_json::Value = serde_json::from_str(json.text()).expect("JSON");
     json.assert_eq(&document["target"]["path"], &json!(path), "target");
     json.assert_eq(&document["reached"], &json!(true), "reached");
-    // A file that nobody took away is in the way of a bind.
+    // The leftover file blocks a bind.
     drop(server);
     let output = Cmd::new(["wait", "--free", "--timeout", "50ms", &path]).run().code(1);
     output.assert(output.text().contains("is still not free"), "not free");

@@ -1,5 +1,5 @@
-//! What an ordinary user still learns of a stranger's port, and which right exactly is missing:
-//! users, candidates, services by cgroup, hidden processes, capabilities.
+//! What an unprivileged user learns of another user's port, and which permission is missing: users, candidates,
+//! services by cgroup, hidden processes, capabilities.
 
 #![cfg(unix)]
 
@@ -7,7 +7,7 @@ use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns,
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// A user beside nobody, who owns nothing either.
+/// A second user who owns nothing.
 const STRANGER: u32 = 65_533;
 
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -47,7 +47,7 @@ fn a_strangers_processes_are_candidates() {
 
 #[live_test(Linux, Root, Program("setpriv"), MOUNT_NAMESPACE, NETWORK_NAMESPACE)]
 fn hidden_processes_are_said_to_be_hidden() {
-    // Containers of the machine's network would be a reason not to deny anything.
+    // Containers with the machine's network would be a reason not to deny anything.
     in_new_netns(|| {
         let [taken, free] = [port(), port()];
         let _server = Fixture::start([format!("tcp=127.0.0.1:{taken}")]);
@@ -67,7 +67,7 @@ fn hidden_processes_are_said_to_be_hidden() {
     });
 }
 
-/// Nobody with these capabilities, written as setpriv(1) has them.
+/// Returns a launcher for nobody with these capabilities, written as setpriv(1) expects them.
 pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
     let mut launcher = AS_NOBODY.map(str::to_owned).to_vec();
     launcher.push(format!("--inh-caps={capabilities}"));
@@ -106,7 +106,7 @@ fn both_capabilities_see_everything() {
 fn root_without_rights_over_a_process_says_so() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
-    // A search in the kernel, which a machine with many files open is worth, needs no rights over a process.
+    // The BPF search, which is chosen on a machine with many open files, needs no permission for a process.
     let target = ["--holders=walk".to_owned(), format!("tcp/{port}")];
     let launcher = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--"];
     let answer = Cmd::new(target.clone()).through(launcher).answer(0);
@@ -119,20 +119,20 @@ fn root_without_rights_over_a_process_says_so() {
     pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
 }
 
-/// A cgroup of this run, gone when this is dropped.
+/// A cgroup of this run. It is removed when this is dropped.
 pub(crate) struct Cgroup {
     path: PathBuf,
     parents: Vec<PathBuf>,
 }
 
 impl Cgroup {
-    /// Makes `path` below the mounted hierarchy, with what is missing above it.
+    /// Creates `path` below the mounted hierarchy, with its missing parents.
     pub(crate) fn new(path: &str) -> Self {
         let root = crate::support::cgroup_root().expect("a cgroup2 file system");
         let whole = root.join(path);
         let missing: Vec<PathBuf> =
             whole.ancestors().skip(1).take_while(|part| !part.exists()).map(PathBuf::from).collect();
-        // Another test may be removing what both have above theirs.
+        // Another test may be removing a shared parent.
         let made = crate::support::until(|| std::fs::create_dir_all(&whole).ok());
         assert!(made.is_some(), "make the cgroup {}", whole.display());
         Self { path: whole, parents: missing }
@@ -145,7 +145,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // It can be removed when the last process in it has been reaped.
+        // It can be removed once the last process in it is reaped.
         let _gave_up = crate::support::until(|| std::fs::remove_dir(&self.path).ok());
         for parent in &self.parents {
             let _used_by_others = std::fs::remove_dir(parent);
@@ -195,7 +195,7 @@ fn a_container_is_known_by_its_cgroup() {
 #[live_test(Linux, Root)]
 fn a_master_of_another_user_is_not_forgotten() {
     let port = port();
-    // As a web server does: root opens the port, and a worker of another user shares it.
+    // As a web server does: root opens the port, and shares it with a worker of another user.
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork-as=65534".to_owned()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     answer.output.assert_eq(pids(answer.only()), server.family(), "root sees both");

@@ -1,4 +1,4 @@
-//! What cannot be meant is a usage error that shows the offending part, before anything is looked at.
+//! Invalid arguments are usage errors that show the invalid part, before anything is read.
 
 use crate::support::{Cmd, live_test};
 

@@ -1,4 +1,4 @@
-//! Whose a socket is: users without a number in a user namespace, servers that dropped their rights, and sockets of
+//! The user of a socket: users without a mapping in a user namespace, servers that dropped privileges, and sockets for
 //! which the kernel reports no user.
 
 #![cfg(target_os = "linux")]
@@ -10,9 +10,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-/// A user beside nobody, who owns nothing either.
+/// A second user who owns nothing.
 const STRANGER: u32 = 65_533;
-/// As that user, in a user namespace of its own, where it is root and nobody else has a number.
+/// A launcher for that user in a new user namespace, where it is root and no other user is mapped.
 const OWN_USERS: [&str; 7] =
     ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", "unshare", "--user", "--map-root-user"];
 const NO_NUMBER: &str = "a user this namespace has no number for";
@@ -25,7 +25,7 @@ fn server(port: u16) -> Steps {
     Steps::new([format!("tcp=127.0.0.1:{port}")])
 }
 
-/// What of a listener tells whose it is.
+/// Returns the keys of a listener that report its user.
 fn user(listener: &Value) -> Value {
     json!([listener["uid"], listener["user"], listener["user_unknown"]])
 }
@@ -100,7 +100,7 @@ fn numbers_of_two_namespaces_are_not_compared() {
 #[live_test(Root, USER_NAMESPACE)]
 fn a_holder_without_a_number_is_not_nobody() {
     let port = port();
-    // A namespace without a map, in which nobody has a number. Its own user enters it, and may look at its processes.
+    // A namespace without a map, in which no user is mapped. Its own user enters it, and may read its processes.
     let server = server(port).user(Some(STRANGER)).through(["unshare", "--user"]).start();
     let target_pid = format!("--target={}", server.pid());
     let enter = ["nsenter", &target_pid, "--user", "--preserve-credentials"];
@@ -179,7 +179,7 @@ fn who_was_handed_a_socket_of_root_is_not_denied() {
         if launcher.is_empty() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        // It ends with its input, which is this process's to close.
+        // It ends with its input, which this process closes.
         let mut child = command.spawn().expect("hand the socket over");
         drop(command);
         let answer = Cmd::new([target(port)]).user(Some(STRANGER)).answer(0);
@@ -206,7 +206,7 @@ fn a_socket_of_root_is_chosen_by_both_users() {
     }
     let other = Cmd::new([target(port), format!("--user={STRANGER}")]).answer(1);
     other.output.assert_eq(&other.document["complete"], &json!(true), "root sees that it is nobody else's");
-    // Who may not see the holder knows who opened it, and cannot rule the other one out.
+    // A user who may not read the holder knows who opened the socket, and cannot exclude another user.
     let requested = |name: &str| Cmd::new([target(port), "--user".into(), name.into()]).user(Some(STRANGER));
     requested("root").answer(0);
     let unsure = requested("nobody").answer(3);
@@ -244,7 +244,7 @@ fn an_orphan_of_root_is_nobodys() {
     let accepted = listener.accept().expect("accept");
     drop(client);
     let requested = ["--all".to_owned(), format!("127.0.0.1:{port}")];
-    // A busy machine handles the acknowledgement of the end only later.
+    // A busy machine handles the acknowledgement of the FIN later.
     let acknowledged = || {
         let every = Cmd::new(requested.clone()).answer(0);
         (every.only()["state"] == json!("fin-wait-2")).then_some(every)

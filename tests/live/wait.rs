@@ -1,4 +1,4 @@
-//! `wait`: until something listens, or until it is free; what it costs meanwhile, and how it ends.
+//! `wait`: until something listens or the port is free, what it costs meanwhile, and how it ends.
 
 #![cfg(unix)]
 
@@ -6,10 +6,10 @@ use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, ordinary_u
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Long enough to be sure that it waits.
+/// Long enough to show that it waits.
 const A_WHILE: Duration = Duration::from_millis(150);
-/// What it may be late by: the longest pause between two checks, and a machine that is busy with the trials
-/// about burdens.
+/// The longest delay: the longest pause between two checks, with a margin for a machine that is busy with the tests in
+/// `load`.
 const LATE: Duration = Duration::from_secs(30);
 
 fn wait(arguments: &[&str]) -> Cmd {
@@ -73,7 +73,7 @@ fn the_target_is_what_is_waited_for() {
     let waiting = wait(&["--free", &format!("127.0.0.1:{port}")]).start().must_keep_running(A_WHILE);
     drop(server);
     must_end_soon(waiting, Instant::now());
-    // The number alone means every address.
+    // A bare port number means every address.
     let waiting = wait(&["--free", &port.to_string()]).start().must_keep_running(A_WHILE);
     drop(other);
     must_end_soon(waiting, Instant::now());
@@ -166,10 +166,10 @@ fn an_interrupt_ends_it() {
     }
 }
 
-/// Runs `wait` under strace, and gives the lines of what it called.
+/// Runs `wait` under strace, and returns the lines of its system calls.
 fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Output, Vec<String>) {
     let log = folder().join(name);
-    // Made here, since whoever is traced may be another user.
+    // Created here, because the traced program may run as another user.
     std::fs::write(&log, "").expect("make a file for strace");
     let trace = format!("trace={calls}");
     let words = ["strace", "-f", "-y", "-e", &trace, "-o", log.to_str().expect("a path in text")];
@@ -178,7 +178,7 @@ fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Output, Ve
     (output, lines.lines().map(str::to_owned).collect())
 }
 
-/// Whether a call looks for processes, or at one that is not the caller itself.
+/// Returns whether a system call searches for processes, or reads one other than the caller.
 fn looks_at_a_process(call: &str) -> bool {
     let mut own = call.split_whitespace();
     let own = own.next().unwrap_or_default();
@@ -210,12 +210,12 @@ fn it_looks_less_and_less_often() {
     let calls = "sendto,sendmsg,openat,bind";
     let (output, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);
     let (_, long) = traced("wait-long", calls, &["--timeout=3s", &free], 1);
-    // From 5 ms to 200 ms: at the end five times a second, where it was two hundred times at the beginning.
+    // The pause grows from 5 ms to 200 ms: from two hundred checks a second to five.
     let looks = long.len().saturating_sub(short.len());
     let shown = format!("{} calls in a second, {} in three", short.len(), long.len());
     output.assert(looks <= 120, &format!("some ten looks in the last two seconds: {shown}"));
     output.assert(looks >= 8, &format!("but it goes on looking: {shown}"));
-    // An ordinary user waits as well.
+    // An unprivileged user can wait too.
     wait(&["--timeout=20ms", &free]).user(ordinary_user()).run().code(1);
 }
 

@@ -1,4 +1,4 @@
-//! `wait --free`: it ends when the caller can bind the port, and what it does to find out disturbs nobody.
+//! `wait --free`: it ends when the caller can bind the port, and its checks disturb nobody.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs the rest of its arguments where no port of TCP may be bound.
+/// Runs the rest of its arguments in a sandbox that forbids to bind TCP ports.
 const NO_BIND: &str = "\
 import ctypes, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -28,7 +28,7 @@ const PYTHON: Need = Need::Program("python3");
 /// Landlock that knows of ports.
 const LANDLOCK: Need = Need::Probe("Landlock for ports", &["python3", "-c", NO_BIND, "true"]);
 
-/// Runs the rest of its arguments in a cgroup that refuses a port of IPv4 after it was taken.
+/// Runs the rest of its arguments in a cgroup that refuses an IPv4 port after it was bound.
 const REFUSED_LATE: &str = "\
 import ctypes, os, struct, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -65,7 +65,7 @@ fn wait_free(arguments: &[&str]) -> Cmd {
     Cmd::new(["wait", "--free"].iter().chain(arguments).copied())
 }
 
-/// The text and the document of what cannot be bound, whatever one waits for.
+/// Asserts the text and the document for a target that can never be bound.
 #[track_caller]
 fn must_be_hopeless(cmd: impl Fn(&[&str]) -> Cmd, target: &str, error: &str) {
     let output = cmd(&[target]).run().code(3);
@@ -91,7 +91,7 @@ fn a_port_that_needs_a_privilege_is_not_free() {
         for target in ["600", "127.0.0.1:600", "udp/600", "[::1]:600"] {
             must_be_hopeless(as_nobody, target, "EACCES");
         }
-        // It is told at once, whoever has the port.
+        // It is reported at once, whoever has the port.
         let _server = Fixture::start(["tcp=127.0.0.1:600"]);
         must_be_hopeless(as_nobody, "600", "EACCES");
         as_nobody(&["800"]).run().code(0);
@@ -129,7 +129,7 @@ fn an_address_that_is_not_usable_yet_is_waited_for() {
             wait_free(&["[fd00:beef::1]:8080"]).start().must_keep_running(Duration::from_millis(300));
         let late = wait_free(&["[fd00:beef::1]:8080", "--timeout=200ms"]).run().code(1);
         late.assert(!late.text().contains("is free"), "it is not called free");
-        // An address that is added without the detection is usable at once.
+        // An address that is added without duplicate address detection is usable at once.
         ip("addr del fd00:beef::1/64 dev x1");
         ip("addr add fd00:beef::1/64 dev x1 nodad");
         waiting.wait();
@@ -143,16 +143,16 @@ fn an_address_of_elsewhere_is_not_waited_for() {
     must_be_hopeless(wait_free, &format!("[2001:db8::7]:{}", port()), "EADDRNOTAVAIL");
 }
 
-/// The binds of this port that a traced run made, as strace(1) wrote them.
+/// Returns the binds of this port by a traced run, as strace(1) wrote them.
 fn binds(log: &std::path::Path, port: u16) -> Vec<String> {
     let calls = std::fs::read_to_string(log).expect("strace writes what it saw");
     let wanted = format!("htons({port})");
     calls.lines().filter(|call| call.contains("bind(") && call.contains(&wanted)).map(str::to_owned).collect()
 }
 
-/// The words before a program that is traced.
+/// Returns the launcher that traces a program.
 fn tracing(log: &std::path::Path) -> Vec<String> {
-    // Made here, since whoever is traced may be another user.
+    // Created here, because the traced program may run as another user.
     std::fs::write(log, "").expect("make a file for strace");
     std::fs::set_permissions(log, Permissions::from_mode(0o666)).expect("a file for anybody");
     let log = log.to_str().expect("a path in text");
@@ -191,7 +191,7 @@ fn an_attempt_is_made_once_and_lets_servers_in() {
     output.assert(shares >= taken, "each lets in a server that sets SO_REUSEADDR");
 }
 
-/// Starts and ends a server again and again, one that sets no option: nothing at all may have its port then.
+/// Starts and ends a server without options again and again: nothing at all may have its port then.
 const SERVERS: &str = "\
 import errno, socket, sys, time
 port, refused, count, end = int(sys.argv[1]), 0, 0, time.monotonic() + 1.2
@@ -212,7 +212,7 @@ print(refused, count)
 fn a_server_without_options_is_never_refused() {
     let port = port().to_string();
     let mut servers = Command::new("python3");
-    // A process of their own: what is started here has copies of descriptors for an instant.
+    // In a separate process, because a program that this process starts has copies of its descriptors for an instant.
     let servers = servers.args(["-c", SERVERS, &port]).stdout(Stdio::piped()).spawn().expect("start python3");
     let begun = Instant::now();
     let mut reached = 0;

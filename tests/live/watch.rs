@@ -1,4 +1,4 @@
-//! `watch`: its events, what it costs while nothing happens, its screen, and how it ends.
+//! `watch`: its events, its cost while nothing changes, its screen, and how it ends.
 
 #![cfg(unix)]
 
@@ -81,7 +81,7 @@ fn a_pipe_gets_lines_of_text() {
     let mut lines = watch(&[&place.to_string()]).stream();
     let is = |event: &'static str| move |line: &str| line.split_whitespace().nth(1) == Some(event);
     let there = server(place);
-    // It may have been there before the first look.
+    // It may have listened before the first scan.
     let opened = lines.line("opened", |line| is("opened")(line) || is("present")(line));
     assert!(
         opened.contains(&format!("{place}/tcp")) && opened.contains(&format!("pid {}", there.pid())),
@@ -101,7 +101,7 @@ fn a_closed_pipe_ends_it_quietly() {
         let running = watch(&[ndjson, &[&target]].concat()).stdout(writer).start();
         let mut line = String::new();
         std::io::BufReader::new(reader).read_line(&mut line).expect("what is present");
-        // On Windows that is not to be known before there is more to say.
+        // On Windows this is noticed only with the next write.
         let _more_to_say = cfg!(windows).then(|| Fixture::start([format!("tcp=127.0.0.2:{target}")]));
         let output = running.wait().without_panic().code(0);
         output.assert(!output.errors().contains("error"), "it says nothing of it");
@@ -137,7 +137,7 @@ fn a_first_look_that_fails_ends_it() {
     output.assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error says why");
 }
 
-/// Whether a call looks at a process that is not the caller itself.
+/// Returns whether a system call reads a process other than the caller.
 fn looks_at_a_process(call: &str) -> bool {
     let own = call.split_whitespace().next().unwrap_or_default();
     let pid = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
@@ -149,11 +149,11 @@ fn looks_at_a_process(call: &str) -> bool {
 fn a_quiet_look_looks_at_no_process() {
     let there = server(port());
     let log = folder().join("watch-files");
-    // Made here, since whoever is traced may be another user.
+    // Created here, because the traced program may run as another user.
     std::fs::write(&log, "").expect("make a file for strace");
     let calls = "trace=%file,getdents64,readlinkat,socket";
     let strace = ["strace", "-f", "-y", "-e", calls, "-o", log.to_str().expect("a path in text")];
-    // Less than ten looks, so that none of them but the first is a whole one.
+    // Less than ten scans, so that only the first one is complete.
     let words = strace.into_iter().chain(["timeout", "--signal=INT", "--preserve-status", "0.95"]);
     let output = watch(&["--ndjson", &there.port().to_string()]).through(words).run().code(0);
     let traced = std::fs::read_to_string(&log).expect("strace writes what it saw");

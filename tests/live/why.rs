@@ -1,6 +1,5 @@
-//! `why`: what stands in the way of a port, each kind told apart and with its evidence.
-//! Sockets that are no listeners are in `why_other_states`, what the machine itself forbids in `why_limits`;
-//! that it agrees with a real bind, in `why_and_bind`.
+//! `why`: what prevents a bind, each kind distinguished and with its evidence. Sockets that do not listen are in
+//! `why_other_states`, limits of the machine in `why_limits`, and the comparison with a real bind in `why_and_bind`.
 
 #![cfg(unix)]
 
@@ -20,13 +19,13 @@ const VERDICTS: [&str; 10] = [
     "unknown",
 ];
 
-/// Asks why, wants this exit code, and looks at everything that every answer must have.
+/// Runs `why --json`, asserts the exit code, and checks everything that each answer must have.
 #[track_caller]
 pub(crate) fn why(target: &str, code: i32) -> Answer {
     whole(Cmd::new(["why", "--json", target]), code)
 }
 
-/// The same of a run that was prepared in another way.
+/// Does the same for a prepared command.
 #[track_caller]
 pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
     let answer = Answer::parse(cmd.run().code(code));
@@ -64,14 +63,14 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
     answer
 }
 
-/// The sockets that stand in the way.
+/// Returns the sockets that prevent the bind.
 #[track_caller]
 pub(crate) fn standing(answer: &Answer) -> &[Value] {
     let sockets = answer.document["standing_in_the_way"].as_array();
     sockets.unwrap_or_else(|| answer.output.fail("standing_in_the_way is an array"))
 }
 
-/// The one socket that stands in the way.
+/// Returns the only socket that prevents the bind.
 #[track_caller]
 pub(crate) fn only_standing(answer: &Answer) -> &Value {
     match standing(answer) {
@@ -80,7 +79,7 @@ pub(crate) fn only_standing(answer: &Answer) -> &Value {
     }
 }
 
-/// All that is said in sentences, in lower case.
+/// Returns all sentences of the answer in lower case.
 pub(crate) fn sentences(answer: &Answer) -> String {
     ["reason", "facts", "advice"].map(|key| answer.document[key].to_string()).join("\n").to_lowercase()
 }
@@ -90,7 +89,7 @@ pub(crate) fn verdict(answer: &Answer, wanted: &str) {
     answer.output.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
 }
 
-/// A listener is in the way: this one, held by these.
+/// Asserts that this listener prevents the bind, held by these processes.
 #[track_caller]
 fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
     let answer = why(target, 1);
@@ -103,7 +102,7 @@ fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
     answer
 }
 
-/// Nothing is in the way.
+/// Asserts that nothing prevents the bind.
 #[track_caller]
 pub(crate) fn free(target: &str) -> Answer {
     let answer = why(target, 0);

@@ -1,5 +1,5 @@
-//! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface to be named.
-//! Each trial has a network of its own.
+//! `why`, `wait` and `free` about addresses that are on an interface and cannot be bound, or need an interface. Each
+//! test has its own network namespace.
 
 #![cfg(target_os = "linux")]
 
@@ -7,7 +7,7 @@ use crate::support::{Cmd, Fixture, in_new_netns, ip, live_test, set_limit, until
 use crate::why::{free, sentences, standing, verdict, why};
 use serde_json::json;
 
-/// Waits until `ip` shows an address with these words.
+/// Waits until `ip` shows an address with these flags.
 fn shown(device: &str, address: &str, with: &[&str]) {
     let shown = until(|| {
         let output = std::process::Command::new("ip")
@@ -22,7 +22,7 @@ fn shown(device: &str, address: &str, with: &[&str]) {
     shown.unwrap_or_else(|| panic!("{address} on {device} with {with:?}"));
 }
 
-/// Two devices that are each other's other end, the detection on the second one as slow as it is told.
+/// Creates a veth pair, with duplicate address detection on the second device as slow as given.
 pub(crate) fn two_ends(transmits: &str) {
     ip("link add v0 type veth peer name v1");
     set_limit("ipv6/conf/v1/accept_dad", "1");
@@ -56,7 +56,7 @@ fn a_tentative_address_is_not_usable_yet() {
         }
         let freed = Cmd::new(["free", "--yes", "[fd00:beef::1]:8080"]).run().code(3);
         freed.assert(freed.text().contains("tentative"), "free gives the same reason");
-        // An optimistic one is tentative as well, and may be bound.
+        // An optimistic address is tentative too, and can be bound.
         set_limit("ipv6/conf/v1/optimistic_dad", "1");
         ip("-6 addr add fd00:beef::2/64 dev v1 optimistic");
         shown("v1", "fd00:beef::2", &["optimistic"]);
@@ -71,7 +71,7 @@ fn a_duplicate_address_is_not_usable() {
         ip("-6 addr add fd00:dead::1/64 dev v0 nodad");
         ip("-6 addr add fd00:dead::1/64 dev v1");
         shown("v1", "fd00:dead::1", &["dadfailed"]);
-        // A bind would succeed by that one.
+        // A bind with that interface would succeed.
         ip("-6 addr del fd00:dead::1/64 dev v0");
         let answer = why("[fd00:dead::1]:8080", 1);
         verdict(&answer, "address-not-local");
@@ -99,7 +99,7 @@ fn a_link_local_address_needs_its_interface() {
         ip("addr add 169.254.7.7/16 dev v0");
         shown("v1", "fe80::78", &["link"]);
         let number = nix::net::if_::if_nametoindex("v0").expect("v0 has a number");
-        // The only one that has it is meant; a name and a number name one; IPv4 needs none.
+        // The only interface with the address is meant. A name and a number name one. IPv4 needs none.
         for target in [
             "[fe80::77]:8080".to_owned(),
             "[fe80::77%v0]:8080".to_owned(),
@@ -112,7 +112,7 @@ fn a_link_local_address_needs_its_interface() {
         free("169.254.7.7:8080");
         free("udp/[ff02::fb%v0]:8080");
         free("udp/[ff05::2]:8080");
-        // One address on two interfaces is two addresses.
+        // One address on two interfaces counts as two addresses.
         let server = Fixture::start([format!("tcp=[fe80::78%{number}]:8080")]);
         free("[fe80::78%v1]:8080");
         let answer = why("[fe80::78%v0]:8080", 1);
@@ -124,7 +124,7 @@ fn a_link_local_address_needs_its_interface() {
         };
         assert_eq!((listed("[fe80::78%v0]:8080", 0), listed("[fe80::78%v1]:8080", 1)), (1, 0));
         assert_eq!(listed(&format!("[fe80::78%{number}]:8080"), 0), 1, "by the number");
-        // What is missing or wrong is a usage error of every command.
+        // A missing or wrong interface is a usage error of every command.
         for (target, said) in [
             ("[fe80::78]:8080", "write [fe80::78%v0]:8080"),
             ("[fe80::9]:8080", "no interface has this one"),
@@ -142,7 +142,7 @@ fn a_link_local_address_needs_its_interface() {
         let refused = Cmd::new(["why", "[ff05::2]:8080"]).run().code(2);
         let reported = String::from_utf8_lossy(&refused.stderr).into_owned();
         refused.assert(reported.contains("write udp/[ff05::2]:8080"), "TCP has no multicast");
-        // One that needs none is told so.
+        // An address that needs no interface is reported as such.
         let answered = Cmd::new(["why", "[::1%lo]:8080"]).run().code(0);
         let reported = String::from_utf8_lossy(&answered.stderr).into_owned();
         answered.assert(reported.contains("needs no interface"), "that it is ignored");

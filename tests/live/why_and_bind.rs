@@ -1,4 +1,4 @@
-//! `why` against the system itself: it agrees with a bind that is really tried, whatever is staged.
+//! `why` compared with the system: it agrees with a real bind, for random mixes of sockets.
 
 #![cfg(unix)]
 
@@ -16,18 +16,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// Mixes a worker stages, with every address asked about in each.
+/// Mixes for each worker. Every address is requested in each.
 const MIXES: usize = 120;
 const WORKERS: u64 = 2;
 const AT_LEAST: usize = 2_000;
-/// Another one is told by ALLEARS_SEED.
+/// ALLEARS_SEED sets another seed.
 const SEED: u64 = 0x00a1_1ea5;
-/// What is staged for a mix stays a while, so each has a port of its own, from here on.
+/// Sockets of a mix stay for a while, so each mix has its own port from here on.
 const FIRST: u16 = 20_000;
-/// What connections from the port go to.
+/// The destination of connections from the port.
 const FAR: u16 = 9_090;
 
-/// The sequence splitmix64: the same seed gives the same mixes everywhere.
+/// The generator splitmix64: the same seed gives the same mixes everywhere.
 struct Dice(u64);
 
 impl Dice {
@@ -54,7 +54,7 @@ enum Life {
     Listening,
     /// Connected from the port.
     Client,
-    /// A connection to the port that its server closed first.
+    /// A connection to the port that the server closed first.
     Lingering,
     Udp,
 }
@@ -111,7 +111,7 @@ impl Member {
         }
     }
 
-    /// Stages it, as far as the others let it: what cannot be is left out.
+    /// Opens it, if the other sockets allow it.
     fn stage(self, port: u16) -> Result<Vec<OwnedFd>, Errno> {
         let kind = if self.life == Life::Udp { SockType::Datagram } else { SockType::Stream };
         let own = open(self.address, kind)?;
@@ -121,7 +121,7 @@ impl Member {
             setsockopt(&own, sockopt::Ipv6V6Only, &self.v6_only)?;
         }
         bind_to(&own, self.address, port)?;
-        // A connection goes to a specific address of the family that the socket has.
+        // A connection goes to a specific address of the socket's family.
         let peer = match self.address {
             IpAddr::V6(six) if six.to_ipv4_mapped().is_none() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             IpAddr::V6(_) => MAPPED,
@@ -147,7 +147,7 @@ fn linger(listener: OwnedFd, there: SocketAddr) -> Result<(), Errno> {
     connect(client.as_raw_fd(), &SockaddrStorage::from(there))?;
     let listener = TcpListener::from(listener);
     listener.set_nonblocking(true).map_err(|_| Errno::EIO)?;
-    // Another listener of the mix may have been reached; then nobody comes here.
+    // The connection may have reached another listener of the mix; then none arrives here.
     let deadline = Instant::now() + Duration::from_millis(50);
     while Instant::now() < deadline {
         if let Ok((near, _)) = listener.accept() {
@@ -162,7 +162,7 @@ fn linger(listener: OwnedFd, there: SocketAddr) -> Result<(), Errno> {
 fn open(address: IpAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let own = socket(family, kind, SockFlag::empty(), None::<SockProtocol>)?;
-    // No program that is started meanwhile may keep it open.
+    // A program that is started meanwhile must not inherit it.
     fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(own)
 }
@@ -171,7 +171,7 @@ fn bind_to(socket: &OwnedFd, address: IpAddr, port: u16) -> Result<(), Errno> {
     bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, port)))
 }
 
-/// What a server meets that sets SO_REUSEADDR, as servers of TCP do, and leaves the rest to the system.
+/// Binds as a server with SO_REUSEADDR does, which TCP servers set, and no other option.
 fn tried(address: SocketAddr, kind: SockType, v6_only: Option<bool>) -> Result<(), Errno> {
     let own = open(address.ip(), kind).expect("open a socket");
     setsockopt(&own, sockopt::ReuseAddr, &(kind == SockType::Stream)).expect("SO_REUSEADDR");
@@ -181,7 +181,7 @@ fn tried(address: SocketAddr, kind: SockType, v6_only: Option<bool>) -> Result<(
     bind_to(&own, address.ip(), address.port())
 }
 
-/// A question; no address asks for the wildcards of both families.
+/// A question. Without an address it concerns the wildcards of both families.
 struct Question {
     kind: SockType,
     address: Option<IpAddr>,
@@ -214,7 +214,7 @@ impl Question {
     }
 }
 
-/// What the answer says that a bind does not bear out.
+/// Returns what the answer claims and a bind disproves.
 fn disagreement(output: &Output, reported: &Value, bound: Result<(), Errno>) -> Option<&'static str> {
     let verdict = |wanted: &[&str]| wanted.iter().any(|one| reported["verdict"] == *one);
     if reported["can_bind"] != bound.is_ok() {
@@ -236,10 +236,10 @@ fn disagreement(output: &Output, reported: &Value, bound: Result<(), Errno>) -> 
     (!named).then_some("what stands in the way is not named")
 }
 
-/// Asks, and tries to bind; what was staged holds still meanwhile. Gives what does not agree.
+/// Runs `why` and binds, while the sockets stay as they are. Returns what does not agree.
 fn ask(question: &Question) -> Option<String> {
-    // A thread of another trial that is just starting a program has, for that moment, a copy of every socket
-    // of this process, also of those closed here. So what does not agree is asked about again.
+    // A thread of another test that is starting a program has, for a moment, a copy of every socket of this process,
+    // including closed ones. A disagreement is therefore checked again.
     let mut wrong = None;
     for _ in 0..3 {
         let bound = question.by_bind();
@@ -255,7 +255,7 @@ fn ask(question: &Question) -> Option<String> {
     wrong
 }
 
-/// Asks about one mix after another; gives the number of questions asked, and what did not agree.
+/// Checks one mix after another. Returns the number of questions, and what did not agree.
 fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
     let mut dice = Dice(seed);
     let (mut requested, mut wrong) = (0, Vec::new());
@@ -266,7 +266,7 @@ fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
         let mut there = Vec::new();
         for _ in 0..=dice.below(4) {
             let member = Member::any(&mut dice);
-            // As far as the others of the mix let it.
+            // If the other sockets of the mix allow it.
             if let Ok(open) = member.stage(port) {
                 there.push(member);
                 staged.extend(open);

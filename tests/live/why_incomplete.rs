@@ -1,5 +1,5 @@
-//! `why`, `free` and `wait` where the system tells little: netlink refused, `/proc` empty, processes of
-//! another pid namespace. A bind still tells the truth; nothing is denied, and nobody is ended by guess.
+//! `why`, `free` and `wait` on systems that reveal little: netlink refused, `/proc` empty, processes of another pid
+//! namespace. A bind still shows the truth. Nothing is denied, and no process is ended on a guess.
 
 #![cfg(unix)]
 
@@ -25,7 +25,7 @@ fn refused_netlink_finds_the_same_listener() {
 
 #[live_test(Linux)]
 fn refused_netlink_does_not_call_a_bound_port_free() {
-    // Only netlink tells of it, and a bind feels it.
+    // Only netlink and a bind reveal it.
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = server.port().to_string();
     let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);

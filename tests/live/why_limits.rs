@@ -1,5 +1,5 @@
-//! `why` about what the machine itself sets: who may have low ports, which addresses are its own, which
-//! numbers it deals out, and what answers though nothing listens. Each trial has a network of its own.
+//! `why` about limits of the machine: privileged ports, local addresses, ephemeral and reserved ports, and what answers
+//! although nothing listens. Each test has its own network namespace.
 
 #![cfg(unix)]
 
@@ -32,7 +32,7 @@ fn low_ports_need_a_privilege() {
                 answer.output.assert(activated, "a manager can open the port");
             }
             verdict(&whole(as_nobody(high), 0), "free");
-            // Whoever has the right is not told that it is missing.
+            // A privileged user gets no hint about the missing privilege.
             free(low);
         }
         let text = Cmd::new(["why", "600"]).user(Some(NOBODY)).run().code(1);
@@ -91,7 +91,7 @@ fn reserved_ports_can_be_bound() {
     in_new_netns(|| {
         set_limit("ipv4/ip_local_reserved_ports", "12345-12347,40000");
         for target in ["12346", "40000", "127.0.0.1:12345", "udp/12347"] {
-            // Reserved is only what the system does not deal out by itself.
+            // Reserved ports are only excluded from automatic assignment.
             let answer = why(target, 0);
             verdict(&answer, "reserved");
             answer.output.assert_eq(&answer.document["error"], &json!(null), "error");
@@ -135,7 +135,7 @@ fn a_redirected_port_is_answered_from_elsewhere() {
         nft("add table ip t; add chain ip t c { type nat hook output priority -100; }; \
              add rule ip t c tcp dport 8081 redirect to :8082");
         let _server = Fixture::start(["tcp=127.0.0.1:8082"]);
-        // It can be bound, and nobody would ever get there.
+        // It can be bound, but no connection would ever arrive there.
         let answer = why("8081", 0);
         verdict(&answer, "forwarded");
         let standing = standing(&answer);

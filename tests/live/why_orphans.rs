@@ -17,13 +17,13 @@ fn listen(address: &str) -> TcpListener {
     TcpListener::from(listen_without_reuse(address).expect("listen"))
 }
 
-/// A listener that sets no option, as a server does that cannot be started again at once.
+/// A listener without options, like a server that cannot be restarted at once.
 fn strict(address: &str) -> (TcpListener, u16) {
     let port = port();
     (listen(&format!("{address}:{port}")), port)
 }
 
-/// Waits until the connections of a port are in this state, and nobody holds them.
+/// Waits until the connections of a port are in this state and no process holds them.
 fn orphaned(target: &str, state: &str) -> Answer {
     let answer = until(|| {
         let answer = whole(Cmd::new(["why", "--json", target]), 1);
@@ -70,7 +70,7 @@ fn an_end_that_waits_for_data_to_be_taken() {
     connection.set_nonblocking(true).expect("non-blocking");
     while connection.write(&[0; 65536]).is_ok() {}
     drop((connection, listener));
-    // At first there is data on its way.
+    // First there is data in flight.
     let answer = until(|| {
         let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-1");
         sentences(&answer).contains("takes no data").then_some(answer)
@@ -93,7 +93,7 @@ fn an_end_that_is_not_acknowledged() {
             let (connection, _) = listener.accept().expect("accept");
             if client_first {
                 client.shutdown(std::net::Shutdown::Write).expect("shut down");
-                // It has come when the other side reads the end.
+                // It has arrived when the other side reads the end.
                 let end = std::io::Read::read(&mut &connection, &mut [0]).expect("read");
                 assert_eq!(end, 0);
             }
@@ -109,7 +109,7 @@ fn an_end_that_is_not_acknowledged() {
             let reported = sentences(&answer);
             answer.output.assert(reported.contains("acknowledge"), "what it waits for");
             answer.output.assert(reported.contains("it tries again in"), "when it tries again");
-            // What another test starts meanwhile has this process's sockets too, until it runs its program.
+            // A program that another test starts meanwhile has the sockets of this process until its exec.
             let ends = answer.document["other_ends"].as_array().map(Vec::as_slice).unwrap_or_default();
             let own = ends.iter().any(|end| pids(end).contains(&std::process::id()));
             answer
@@ -169,7 +169,7 @@ fn a_client_in_another_namespace_is_found() {
         let reported = sentences(&answer);
         answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
         answer.output.assert(reported.contains("in network namespace"), "where");
-        // Who may not look there says only what the address tells.
+        // A user who may not read the other namespace gets only what the address reveals.
         let answer = whole(Cmd::new(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
         let reported = sentences(&answer);
         answer

@@ -1,4 +1,4 @@
-//! `why` about sockets that no list of listeners shows: bound and never listened on, lingering, connected.
+//! `why` about sockets that do not listen: bound only, lingering, connected.
 
 #![cfg(unix)]
 
@@ -23,7 +23,7 @@ fn a_socket_that_never_listened_is_named() {
     free(&format!("127.0.0.2:{port}"));
 }
 
-/// Whether some number of seconds is told.
+/// Returns whether the text contains a number of seconds.
 fn tells_seconds(text: &str) -> bool {
     let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).collect();
     words.windows(2).any(|pair| {
@@ -51,7 +51,7 @@ fn a_lingering_connection_keeps_some_servers_out() {
 #[live_test(Linux)]
 fn a_lingering_connection_keeps_every_server_out() {
     let port = port();
-    // Linux lets SO_REUSEADDR pass only where the socket that lingers had set it as well.
+    // Linux honours SO_REUSEADDR only if the lingering socket had set it too.
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let answer = why(&format!("127.0.0.1:{port}"), 1);
     verdict(&answer, "time-wait");
@@ -96,7 +96,7 @@ fn a_connection_outlives_its_server() {
 fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=[::1]:{far}")]);
-    // Between IPv6 addresses; but its socket was bound for IPv4 too, and Linux goes by that.
+    // Between IPv6 addresses, but its socket was bound for IPv4 too, which decides on Linux.
     let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
     let answer = why(&format!("0.0.0.0:{near}"), 1);
     verdict(&answer, "connection");
@@ -120,7 +120,7 @@ fn a_connected_udp_socket_is_a_connection() {
 
 #[live_test(Linux)]
 fn what_a_silent_socket_did_before_is_told() {
-    // A port of one's own choice: one that the system gave is given back at the end of listening.
+    // A chosen port, because one assigned by the system is released when listening ends.
     let kernel_tells = Need::Kernel(6, 8).missing().is_none();
     for (step, said) in
         [("shut-down", "was shut down"), ("disconnect", "was shut down"), ("pad", "never listened")]

@@ -1,4 +1,4 @@
-//! `why` and `free` about a port that nothing holds and that a policy keeps this process from binding.
+//! `why` and `free` about a port that no socket holds, but that a policy keeps this process from binding.
 
 #![cfg(target_os = "linux")]
 
@@ -6,17 +6,17 @@ use crate::support::{Cmd, Need, cgroup_root, fixture_program, live_test, port};
 use crate::why::{free, sentences, standing, verdict, whole};
 use serde_json::json;
 
-/// A kernel that keeps a sandbox from binding (Linux 6.7, and Landlock among its security modules).
+/// A kernel whose Landlock can forbid binds (Linux 6.7, with Landlock among its security modules).
 const LANDLOCK: Need = Need::Probe(
     "Landlock for the network",
     &["python3", "-c", "import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 4)"],
 );
 
-/// A kernel that takes BPF programs for cgroups.
+/// A kernel that accepts BPF programs for cgroups.
 const CGROUP_BPF: Need =
     Need::Probe("BPF for cgroups", &["test", "-e", "/proc/sys/kernel/unprivileged_bpf_disabled"]);
 
-/// The program, run where this step of the fixture keeps it from binding.
+/// Runs the program where this step of the fixture forbids the bind.
 fn confined(step: &str, arguments: &[&str]) -> Cmd {
     let fixture = fixture_program().to_string_lossy().into_owned();
     Cmd::new(arguments.iter().copied()).through([fixture.as_str(), step, "exec"])
@@ -39,7 +39,7 @@ fn a_landlock_sandbox_is_suspected() {
         freed.text().contains("policy") && !freed.text().contains("\"free\":true"),
         "free says so, too",
     );
-    // It is about TCP alone.
+    // It concerns TCP only.
     let udp = whole(confined("no-bind-by-landlock", &["why", "--json", &format!("udp/{target}")]), 0);
     verdict(&udp, "free");
 }

@@ -1,4 +1,4 @@
-//! `why` only tries: it leaves nothing on the port, listens nowhere, and sends nothing to anybody it found.
+//! `why` has no side effects: it leaves nothing on the port, listens nowhere, and sends nothing to anybody.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-/// Rules that hand connections to a port over to a socket of another one.
+/// nftables rules that pass connections to the socket of another port (tproxy).
 const TPROXY: Need = Need::Probe(
     "tproxy in nftables",
     &[
@@ -21,7 +21,7 @@ const TPROXY: Need = Need::Probe(
     ],
 );
 
-/// Lets a socket take connections to addresses and ports of others (IP_TRANSPARENT in ip(7)).
+/// Lets a socket accept connections to foreign addresses and ports (IP_TRANSPARENT in ip(7)).
 #[cfg(target_os = "linux")]
 fn make_transparent(proxy: &TcpListener) {
     use nix::sys::socket::{setsockopt, sockopt::IpTransparent};
@@ -33,7 +33,7 @@ fn make_transparent(_proxy: &TcpListener) {
     unreachable!("this test is of Linux alone");
 }
 
-/// What a proxy that takes a port over has not accepted yet has that port. Nothing of a probe may stay there.
+/// Connections that a transparent proxy has not accepted yet have the port. A probe must not leave one there.
 #[live_test(Linux, Root, TPROXY)]
 fn a_proxy_keeps_nothing_of_a_probe() {
     in_new_netns(|| {
@@ -68,7 +68,7 @@ fn a_proxy_keeps_nothing_of_a_probe() {
     });
 }
 
-/// The reset is arranged for before the connection is made.
+/// The reset is prepared before the connection is made.
 #[live_test(Linux, STRACE)]
 fn a_probe_that_is_killed_leaves_nothing() {
     let (log, port) = (folder().join("why-linger"), port());
@@ -94,7 +94,7 @@ fn a_port_asked_about_can_be_had_at_once() {
         for port in 20_000..20_100 {
             let mut own = Vec::new();
             let requested = Cmd::new(["why".to_owned(), port.to_string()]).run().code(0);
-            // Whoever comes next sets no option that would forgive a trace.
+            // The next server sets no option that would hide a leftover.
             for address in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
                 let listening = listen_without_reuse(SocketAddr::new(address, port));
                 requested

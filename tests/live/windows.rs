@@ -1,4 +1,4 @@
-//! What Windows alone has: consoles that a program is asked to end by, and texts of UTF-16. Under wine they run too.
+//! Tests for Windows: ending programs through their console or window, and UTF-16 text. They also run under wine.
 
 #![cfg(windows)]
 
@@ -11,11 +11,11 @@ const CREATE_NEW_CONSOLE: u32 = 0x10;
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 const CREATE_NO_WINDOW: u32 = 0x800_0000;
 
-/// What a program ends with that does nothing about Ctrl+C: STATUS_CONTROL_C_EXIT, under wine 0.
+/// The exit code of a program that does not handle Ctrl+C: STATUS_CONTROL_C_EXIT, under wine 0.
 const BY_CTRL_C: [u32; 2] = [0xC000_013A, 0];
-/// What the fixture ends with where its window was closed.
+/// The exit code of the fixture if its window was closed.
 const WINDOW_CLOSED: u32 = 7;
-/// What it ends with where it was not asked.
+/// Its exit code if it was not asked to end.
 const TERMINATED: u32 = 1;
 
 fn steps() -> Steps {
@@ -51,7 +51,7 @@ fn one_that_shares_its_console_is_ended_by_itself() {
     let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
     let answer = free(&server, &[], 0);
     answer.output.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
-    // The shell gives back what its command ended with, and would have been ended by Ctrl+C itself.
+    // The shell returns the exit code of its command, and would have been ended by Ctrl+C itself.
     answer.output.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
@@ -75,7 +75,7 @@ fn half_of_a_pair_in_an_argument_is_kept() {
     let target = server.port().to_string();
     let answer = Cmd::new([&target]).answer(0);
     let holder = answer.only_holder(answer.only());
-    // The half stands in the three bytes that Rust's own texts of Windows have there.
+    // Rust's OsString on Windows encodes the unpaired surrogate in three bytes.
     let kept = &holder["command_bytes"];
     let words = kept.as_array().map(Vec::as_slice).unwrap_or_default();
     answer
@@ -99,7 +99,7 @@ fn a_name_in_other_letters_is_kept() {
     card.assert(card.text().contains(name), "the name, in UTF-8");
 }
 
-/// The tables of Windows leave such a socket out, and that is a gap; those of wine 10 have it.
+/// The tables of Windows omit such a socket, which is a gap. Those of wine 10 include it.
 #[live_test]
 fn a_bound_socket_is_a_gap_of_why() {
     let port = port();

@@ -1,4 +1,4 @@
-//! Starts fixtures, learns what they staged, and ends them: by their own pid and nothing else.
+//! Starts fixtures, reads their reports, and ends them by their pid.
 
 use super::fixture_program;
 use super::programs::{for_everyone, spawn};
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// What a fixture is to do, step by step.
+/// The steps of a fixture.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Steps {
     arguments: Vec<OsString>,
@@ -23,13 +23,13 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// The steps, as the fixture's own documentation lists them.
+    /// Creates the steps, which the documentation of the fixture lists.
     pub(crate) fn new<S: Into<String>>(steps: impl IntoIterator<Item = S>) -> Self {
         let arguments = steps.into_iter().map(|step| OsString::from(step.into())).collect();
         Self { arguments, ..Self::default() }
     }
 
-    /// One more step, whose value may be any bytes but NUL.
+    /// Adds a step whose value may be any bytes but NUL.
     #[cfg(unix)]
     pub(crate) fn bytes(mut self, word: &str, value: &[u8]) -> Self {
         let mut step = format!("{word}=").into_bytes();
@@ -44,7 +44,7 @@ impl Steps {
         self
     }
 
-    /// Runs as this user from its start; only root may say so.
+    /// Runs it as this user from its start, which only root can.
     pub(crate) fn user(mut self, user: Option<u32>) -> Self {
         self.user = user;
         self
@@ -62,28 +62,28 @@ impl Steps {
         self
     }
 
-    /// One more step.
+    /// Adds a step.
     #[cfg(windows)]
     pub(crate) fn step(mut self, step: &str) -> Self {
         self.arguments.push(step.into());
         self
     }
 
-    /// One more argument, of any units of UTF-16 but NUL.
+    /// Adds an argument of any UTF-16 units but NUL.
     #[cfg(windows)]
     pub(crate) fn wide(mut self, argument: &[u16]) -> Self {
         self.arguments.push(std::os::windows::ffi::OsStringExt::from_wide(argument));
         self
     }
 
-    /// Created with these of Windows' flags.
+    /// Sets the creation flags of Windows.
     #[cfg(windows)]
     pub(crate) fn creation(mut self, flags: u32) -> Self {
         self.creation = flags;
         self
     }
 
-    /// Starts it and returns when all steps are done.
+    /// Starts it, and returns when all steps are done.
     pub(crate) fn start(self) -> Fixture {
         let program = self.program.unwrap_or_else(fixture_program);
         let program = if self.user.is_some() { for_everyone(&program) } else { program };
@@ -98,7 +98,7 @@ impl Steps {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        // A secret that no output may ever show.
+        // A secret that no output may show.
         command.env("ALLEARS_TEST_SECRET", super::SECRET);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
@@ -113,7 +113,7 @@ impl Steps {
         let reported = first_line(&mut child);
         let reported = reported.and_then(|line| serde_json::from_str(&line).ok());
         let Some(reported) = reported else {
-            // It speaks or it ends; either way its last words say why.
+            // It reports or ends. In both cases its standard error has the reason.
             let _may_have_ended = child.kill();
             let output = child.wait_with_output().expect("a started fixture can be waited for");
             panic!("{shown} staged nothing: {}", String::from_utf8_lossy(&output.stderr));
@@ -122,7 +122,7 @@ impl Steps {
     }
 }
 
-/// A running fixture, which ends when this is dropped.
+/// A running fixture. It ends when this is dropped.
 pub(crate) struct Fixture {
     child: Child,
     reported: Value,
@@ -134,19 +134,19 @@ impl Fixture {
         Steps::new(steps).start()
     }
 
-    /// Its pid, as seen from here.
+    /// Returns its pid in this pid namespace.
     pub(crate) fn pid(&self) -> u32 {
         number(&self.reported, "outer_pid")
     }
 
-    /// The code it ended with, which it must have.
+    /// Returns its exit code. It must have ended.
     #[cfg(windows)]
     pub(crate) fn code(&mut self) -> u32 {
         let status = super::until(|| self.child.try_wait().ok().flatten()).expect("it has ended");
         status.code().expect("every program ends with a code here").cast_unsigned()
     }
 
-    /// Its pid and those of its children, ascending, as it sees them.
+    /// Returns its pid and those of its children, ascending, in its pid namespace.
     pub(crate) fn family(&self) -> Vec<u32> {
         let children = self.reported.get("children").and_then(Value::as_array).cloned().unwrap_or_default();
         let children = children.iter().filter_map(|pid| u32::try_from(pid.as_u64()?).ok());
@@ -155,18 +155,18 @@ impl Fixture {
         pids
     }
 
-    /// Pids of its children, in the order they were made.
+    /// Returns the pids of its children, in the order of their creation.
     pub(crate) fn children(&self) -> Vec<u32> {
         let own = number(&self.reported, "pid");
         self.family().into_iter().filter(|pid| *pid != own).collect()
     }
 
-    /// Its first socket's port.
+    /// Returns the port of its first socket.
     pub(crate) fn port(&self) -> u16 {
         u16::try_from(self.socket(0).get("port").and_then(Value::as_u64).unwrap_or_default()).expect("a port")
     }
 
-    /// What it told of the socket opened by its n-th socket step.
+    /// Returns its report on the socket opened by its n-th socket step.
     pub(crate) fn socket(&self, index: usize) -> &Value {
         self.reported
             .get("sockets")
@@ -174,7 +174,7 @@ impl Fixture {
             .expect("so many sockets were staged")
     }
 
-    /// The inode of that socket.
+    /// Returns the inode of that socket.
     pub(crate) fn inode(&self, index: usize) -> u64 {
         self.socket(index).get("inode").and_then(Value::as_u64).expect("sockets have inodes on Unix")
     }
@@ -215,7 +215,7 @@ fn number(reported: &Value, key: &str) -> u32 {
     reported.get(key).and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok()).expect("a pid was told")
 }
 
-/// Command lines of megabytes do not help to read a failure.
+/// Shortens text for messages: command lines may have megabytes.
 pub(super) fn shorten(text: &str) -> String {
     if text.len() < 2_000 {
         text.to_owned()

@@ -1,11 +1,11 @@
-//! A network of a trial's own: loopback and nothing else, with the machine's limits at their defaults.
+//! Network namespaces for tests: only loopback, and the default limits.
 
 use std::process::Command;
 
-/// Runs `trial` in a new network namespace, with loopback up. Whatever the trial starts is there too, and
-/// `/proc/sys/net` is the namespace's own. Port numbers are free to choose; [`super::port`] is for outside.
+/// Runs `test` in a new network namespace with loopback up. Processes that it starts are there too, and `/proc/sys/net`
+/// is private. It may use any port; [`super::port`] is for the machine's namespace.
 pub(crate) fn in_new_netns<T: Send>(test: impl FnOnce() -> T + Send) -> T {
-    // The namespace is this one thread's, and ends with the last that uses it.
+    // The namespace belongs to this thread, and ends with its last user.
     std::thread::scope(|scope| {
         let inside = scope.spawn(|| {
             enter();
@@ -24,7 +24,7 @@ fn enter() {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("unshare the network");
 }
 
-/// Gives the calling thread mounts of its own, which nobody else sees.
+/// Moves the calling thread into a new mount namespace.
 #[cfg(target_os = "linux")]
 pub(super) fn leave_mounts() {
     use nix::mount::MsFlags;
@@ -33,7 +33,7 @@ pub(super) fn leave_mounts() {
     nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
 }
 
-/// An empty folder in memory in this place, for who shares these mounts.
+/// Mounts an empty tmpfs in this mount namespace.
 #[cfg(target_os = "linux")]
 pub(super) fn mount_empty(place: &str) {
     use nix::mount::MsFlags;
@@ -56,7 +56,7 @@ fn enter() {
     panic!("a trial in a network of its own needs Linux");
 }
 
-/// `ip(8)` with these words, where the calling thread is.
+/// Runs `ip(8)` with these arguments in the network namespace of the calling thread.
 pub(crate) fn ip(words: &str) {
     let status = Command::new("ip").args(words.split(' ')).status();
     assert!(status.is_ok_and(|status| status.success()), "ip {words}");
@@ -68,7 +68,7 @@ pub(crate) fn nft(rules: &str) {
     assert!(set.is_ok_and(|status| status.success()), "nft {rules}");
 }
 
-/// Sets one of the network's own limits, as `ipv4/ip_local_port_range`.
+/// Sets a limit of the network namespace, such as `ipv4/ip_local_port_range`.
 pub(crate) fn set_limit(name: &str, value: &str) {
     std::fs::write(format!("/proc/sys/net/{name}"), value)
         .unwrap_or_else(|error| panic!("set net/{name} to {value}: {error}"));

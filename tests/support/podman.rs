@@ -1,5 +1,5 @@
-//! Podman with a store of its own, in the network and the mounts of the calling thread. Nothing of the machine's own
-//! Podman is touched, and nothing is left behind.
+//! A private Podman in the network namespace of the calling thread, with its own store. The machine's Podman is
+//! untouched, and nothing is left behind.
 
 use super::Cmd;
 use super::docker::{archive, number};
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 const IMAGE: &str = "fixture:1";
 
-/// A Podman of a trial's own.
+/// A private Podman.
 pub(crate) struct Podman {
     folder: PathBuf,
     service: Option<Child>,
@@ -23,10 +23,11 @@ pub(crate) struct Pod<'a> {
 }
 
 impl Podman {
-    /// With the fixture as its only image. The calling thread must be in a network of its own; its mounts become so.
+    /// Creates it with the fixture as its only image. The calling thread must be in a new network namespace, and enters
+    /// a new mount namespace.
     pub(crate) fn new() -> Self {
         super::netns::leave_mounts();
-        // Its locks and addresses are those of every Podman of root, unless these are others.
+        // Its locks and addresses are private only with these mounts.
         std::fs::create_dir_all("/run/containers").expect("make a folder to mount on");
         for place in ["/dev/shm", "/run/containers"] {
             super::netns::mount_empty(place);
@@ -41,7 +42,7 @@ impl Podman {
         podman
     }
 
-    /// The API at a socket, as the service that systemd would start.
+    /// Starts the API service, as systemd would.
     pub(crate) fn serve(&mut self) {
         let address = format!("unix://{}", self.socket());
         let mut command = self.command(&["system", "service", "--time", "0", &address]);
@@ -55,10 +56,10 @@ impl Podman {
         self.folder.join("api").display().to_string()
     }
 
-    /// A container with these options, in which the fixture does these steps.
+    /// Starts a container with these options, in which the fixture does these steps.
     pub(crate) fn run(&self, options: &[&str], steps: &[&str]) -> Pod<'_> {
         let name = format!("allears-{}-{}", std::process::id(), number());
-        // A user's limits may be higher than what a container may be given.
+        // The limits of this user may exceed those allowed for a container.
         let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
         let begin = ["run", "--detach", "--interactive", "--name", &name];
         let id = self.client(&[&begin[..], &limits, options, &[IMAGE], steps].concat());
@@ -71,7 +72,7 @@ impl Podman {
         pod
     }
 
-    /// The program, told where the API is.
+    /// Returns the program with `CONTAINER_HOST` set, if the API runs.
     pub(crate) fn cmd<S: Into<String>>(&self, arguments: impl IntoIterator<Item = S>) -> Cmd {
         let cmd = Cmd::new(arguments);
         match self.service {

@@ -1,5 +1,5 @@
-//! Port numbers that no two trials share. Numbers are dealt from below the range that systems give out
-//! by themselves, so neither a client's port nor a stranger's port 0 falls on them.
+//! Port numbers that no two tests share. They are below the ephemeral range, so no client and no bind to port 0 gets
+//! one of them.
 
 use super::fixture::{Fixture, Steps};
 #[cfg(unix)]
@@ -9,16 +9,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 const FIRST: u16 = 12_000;
-/// A run is dealt its numbers from one block, which no other run on this machine has meanwhile.
+/// Each run takes its numbers from one block, which no other run on this machine uses meanwhile.
 const BLOCK: u16 = 1_000;
 const BLOCKS: u16 = 18;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A port that nothing on this machine uses now, and that no other trial is given.
+/// Returns a port that nothing on this machine uses, and that no other test gets.
 ///
-/// A test needs such a number where several sockets share one port, or where the number itself is the
-/// subject; being dealt only once is what keeps it free until the fixture takes it.
+/// A test needs such a number if several sockets share one port, or if the number itself is tested. It stays free until
+/// the fixture binds it, because each number is used once.
 pub(crate) fn port() -> u16 {
     static CLAIM: OnceLock<Claim> = OnceLock::new();
     let begin = FIRST + CLAIM.get_or_init(Claim::new).block * BLOCK;
@@ -46,7 +46,7 @@ fn listen_anywhere(port: u16) -> std::io::Result<std::net::TcpListener> {
     std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
 }
 
-/// Listens without the options that forgive what others left behind, which the standard library sets.
+/// Listens without SO_REUSEADDR, which the standard library sets.
 #[cfg(unix)]
 pub(crate) fn listen_without_reuse(address: SocketAddr) -> Result<std::os::fd::OwnedFd, nix::errno::Errno> {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -56,7 +56,7 @@ pub(crate) fn listen_without_reuse(address: SocketAddr) -> Result<std::os::fd::O
 
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let own = socket(family, SockType::Stream, SockFlag::empty(), None::<SockProtocol>)?;
-    // No program that is started meanwhile may keep it open.
+    // A program that is started meanwhile must not inherit it.
     fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     if address.is_ipv6() {
         setsockopt(&own, sockopt::Ipv6V6Only, &true)?;
@@ -66,7 +66,7 @@ pub(crate) fn listen_without_reuse(address: SocketAddr) -> Result<std::os::fd::O
     Ok(own)
 }
 
-/// One block of numbers, this run's until it ends.
+/// One block of numbers, which this run owns until it ends.
 struct Claim {
     block: u16,
     #[cfg(target_os = "linux")]
@@ -74,7 +74,7 @@ struct Claim {
 }
 
 impl Claim {
-    /// A name in the abstract namespace has one user at a time, and leaves nothing behind.
+    /// Claims a block by a name in the abstract namespace, which has one user at a time and leaves nothing behind.
     #[cfg(target_os = "linux")]
     fn new() -> Self {
         use std::os::linux::net::SocketAddrExt as _;
@@ -93,13 +93,13 @@ impl Claim {
     }
 }
 
-/// Where runs cannot agree they are at least likely to differ.
+/// A block that probably differs between runs, for systems on which they cannot agree.
 fn any_block() -> u16 {
     let pid = std::process::id().wrapping_mul(2_654_435_761);
     u16::try_from(pid >> 16).expect("half of the bits") % BLOCKS
 }
 
-/// Starts fixtures that need the same port; `steps` gives the steps of each for that port.
+/// Starts fixtures on the same port. `steps` returns the steps of each for that port.
 pub(crate) fn start_on_one_port<const N: usize>(steps: impl Fn(u16) -> [Steps; N]) -> (u16, [Fixture; N]) {
     let port = port();
     (port, steps(port).map(Steps::start))

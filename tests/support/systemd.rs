@@ -1,4 +1,4 @@
-//! A real systemd with socket units, the first process of namespaces of its own.
+//! A real systemd with socket units, as pid 1 of new namespaces.
 
 use super::{copy_of, fixture_program, folder, program};
 use std::fs::File;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The user who has a manager there.
+/// The user with a user manager there.
 pub(crate) const STAGED_USER: u32 = 4242;
 
-/// What makes a program one of that user's.
+/// A launcher that runs a program as that user.
 pub(crate) const AS_STAGED_USER: [&str; 6] =
     ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", "env", "XDG_RUNTIME_DIR=/run/user/4242"];
 
-/// It ends, with all it started, when this is dropped.
+/// It ends with all its children when this is dropped.
 pub(crate) struct Systemd {
     unshare: Child,
     pid: u32,
     cgroup: PathBuf,
 }
 
-/// Several may run at a time.
+/// Several may run at the same time.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 impl Systemd {
@@ -40,7 +40,7 @@ impl Systemd {
         let log = folder().join("systemd.log");
         let to_log =
             || Stdio::from(File::options().append(true).create(true).open(&log).expect("open the log"));
-        // It takes its root cgroup from where it is started.
+        // Its root cgroup is the cgroup in which it is started.
         let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", cgroup.display());
         let mut command = Command::new("sh");
         command.args([
@@ -74,12 +74,12 @@ impl Systemd {
         started
     }
 
-    /// What runs a program beside it, as if it were started there.
+    /// Returns a launcher that runs a program in its namespaces.
     pub(crate) fn inside(&self) -> Vec<String> {
         ["nsenter", &format!("--target={}", self.pid), "--all"].map(str::to_owned).to_vec()
     }
 
-    /// Runs a program beside it, which must succeed.
+    /// Runs a program in its namespaces, and asserts success.
     pub(crate) fn run(&self, words: &[&str]) {
         let launcher = self.inside();
         let output =
@@ -88,13 +88,14 @@ impl Systemd {
         assert!(output.status.success(), "{words:?} ended with {}: {said}", output.status);
     }
 
-    /// Starts the manager of the user [`STAGED_USER`], and units of it.
+    /// Starts the manager of [`STAGED_USER`], and some of its units.
     pub(crate) fn start_user_manager(&self, units: &[&str]) {
         self.run(&["systemctl", "start", "user@4242.service"]);
         self.run(&[&AS_STAGED_USER[..], &["systemctl", "--user", "start"], units].concat());
     }
 
-    /// What runs the program under test there, through another one: it lies in another place than here.
+    /// Returns a launcher for the program under test in its namespaces, through another program. Its path differs
+    /// there.
     pub(crate) fn launcher(&self, through: &[&str]) -> Vec<String> {
         let there = ["sh", "-c", "shift && exec /allears \"$@\"", "sh"];
         let words = through.iter().chain(&there).map(|word| (*word).to_owned());
@@ -104,7 +105,7 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        // Its child is killed with it, and with that, being the first of its pid namespace, everything.
+        // The child is killed with it, and with pid 1 of its pid namespace everything else.
         let _may_have_ended = self.unshare.kill();
         let _reaped = self.unshare.wait();
         let _gave_up = super::until(|| remove(&self.cgroup).ok());

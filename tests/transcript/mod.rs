@@ -1,12 +1,11 @@
-//! Runs the command in an environment of its own and writes down all that comes of it: command, standard output,
-//! standard error and status.
+//! Runs the command in a minimal environment and records it: command, standard output, standard error and exit code.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// The command, with no environment but what programs cannot do without.
+/// Returns the command with a minimal environment.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(program());
     command.env_clear().stdin(Stdio::null());
@@ -18,13 +17,13 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// The command that was built with this test, unless ALLEARS_PROGRAM names a copy of it.
+/// Returns the command that was built with this test, or the copy that `ALLEARS_PROGRAM` names.
 fn program() -> OsString {
     std::env::var_os("ALLEARS_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_allears").into())
 }
 
-/// One command at a time: between fork and exec a child holds all sockets of this process too, and the command
-/// under test would rightly say so.
+/// One command at a time: between fork and exec a child has all sockets of this process too, and the command under test
+/// would report it.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Runs the command with these arguments.
@@ -33,7 +32,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: &[A]) -> Output {
     command().args(arguments).output().expect("the command can be run")
 }
 
-/// All that comes of these arguments.
+/// Runs the command with these arguments, and returns the record.
 #[must_use]
 pub(crate) fn transcript(arguments: &[&str]) -> String {
     let output = run(arguments);
@@ -46,7 +45,7 @@ pub(crate) fn transcript(arguments: &[&str]) -> String {
     text
 }
 
-/// The exit status; a signal counts as 128.
+/// Returns the exit code; a signal counts as 128.
 pub(crate) fn status(output: &Output) -> i32 {
     output.status.code().unwrap_or(128)
 }
