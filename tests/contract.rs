@@ -116,7 +116,7 @@ fn about_a_port_as_json() {
     let several: serde_json::Value = serde_json::from_slice(&several.stdout).unwrap();
     let ports: Vec<_> = several["ports"].as_array().unwrap().iter().map(|one| one["port"].as_u64()).collect();
     assert_eq!(ports, [Some(591), Some(8008), Some(8080)]);
-    assert_eq!(several["ports"][2]["registry"].as_array().unwrap().len(), 1, "TCP alone was asked about");
+    assert_eq!(several["ports"][2]["registry"].as_array().unwrap().len(), 1, "only TCP was requested");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_listener_and_its_holder() {
 }
 
 #[test]
-fn udp_is_no_tcp() {
+fn udp_is_not_tcp() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.ttl().unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -233,7 +233,7 @@ fn help_version_completions_and_manual() {
 }
 
 #[test]
-fn forcing_what_is_not_there_is_no_success() {
+fn a_forced_search_that_is_unavailable_is_an_error() {
     let (_listener, port) = listener("127.0.0.1:0");
     // Permissions and kernels differ: the forced search works, or the output is only the reason why not.
     let forced = run(&["--holders", "bpf", "--csv", &port]);

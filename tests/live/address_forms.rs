@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 #[live_test(Linux, Root, Ipv6, Program("nsenter"), NETWORK_NAMESPACE)]
-fn five_kinds_of_addresses_are_five_renderings() {
+fn five_kinds_of_addresses_have_five_forms() {
     let server = Fixture::start([
         "namespace=net",
         "run=ip address add fe80::1/64 dev lo nodad",
@@ -28,7 +28,7 @@ fn five_kinds_of_addresses_are_five_renderings() {
         "tcp=0.0.0.0:8080",
     ]);
     let answer = Cmd::new(["8080"]).inside(server.pid(), ["net"]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), 6, "listeners");
+    answer.assert_eq(answer.listeners().len(), 6, "listeners");
     let reported: Vec<_> = (0..6)
         .map(|index| {
             let one = answer.by_inode(server.inode(index));
@@ -43,12 +43,12 @@ fn five_kinds_of_addresses_are_five_renderings() {
         json!(["::", false, "lo", "ipv6"]),
         json!(["0.0.0.0", reported[5][1], "lo", "ipv4"]),
     ];
-    answer.output.assert_eq(reported, wanted.to_vec(), "address, dual_stack, interface, family");
+    answer.assert_eq(reported, wanted.to_vec(), "address, dual_stack, interface, family");
 
     let cmd = Cmd::new(["--no-header", "--columns", "address", "8080"]);
     let table = cmd.inside(server.pid(), ["net"]).run().code(0);
     let rendered: BTreeSet<&str> = table.text().lines().map(str::trim).collect();
-    table.assert_eq(rendered.len(), 6, "renderings that differ");
+    table.assert_eq(rendered.len(), 6, "distinct texts");
 }
 
 #[live_test(Linux, Ipv6)]
@@ -56,9 +56,13 @@ fn a_v6_only_listener_does_not_answer_for_ipv4() {
     let port = port();
     let server = Fixture::start(["v6only".into(), format!("tcp=[::]:{port}")]);
     let answer = Cmd::new([format!("127.0.0.1:{port}")]).answer(1);
-    answer.output.assert_eq(answer.listeners().len(), 0, "listeners that a peer reaches by IPv4");
+    answer.assert_eq(answer.listeners().len(), 0, "listeners that a peer reaches by IPv4");
     let answer = Cmd::new([format!("[::1]:{port}")]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder of what a peer reaches by IPv6");
+    answer.assert_eq(
+        pids(answer.only()),
+        vec![server.pid()],
+        "holder of the listener that a peer reaches by IPv6",
+    );
 }
 
 #[live_test(Linux, Ipv6)]
@@ -71,32 +75,28 @@ fn dual_stack_is_known() {
         format!("tcp=[::]:{only}"),
     ]);
     let answer = Cmd::new([format!("tcp/{dual}")]).answer(0);
-    answer.output.assert_eq(&answer.only()["dual_stack"], &json!(true), "dual_stack");
+    answer.assert_eq(&answer.only()["dual_stack"], &json!(true), "dual_stack");
     let answer = Cmd::new([format!("tcp/{only}")]).answer(0);
-    answer.output.assert_eq(&answer.only()["dual_stack"], &json!(false), "dual_stack");
+    answer.assert_eq(&answer.only()["dual_stack"], &json!(false), "dual_stack");
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_mapped_address_answers_for_its_ipv4_one() {
+fn a_mapped_address_answers_for_its_ipv4_address() {
     let port = port();
     let server = Fixture::start([format!("tcp=[::ffff:127.0.0.1]:{port}")]);
     let answer = Cmd::new([format!("127.0.0.1:{port}")]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
-    answer.output.assert_eq(&answer.only()["address"], &json!("::ffff:127.0.0.1"), "address");
-    answer.output.assert_eq(&answer.only()["exposure"], &json!("loopback"), "exposure");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.assert_eq(&answer.only()["address"], &json!("::ffff:127.0.0.1"), "address");
+    answer.assert_eq(&answer.only()["exposure"], &json!("loopback"), "exposure");
 }
 
 #[live_test(Linux)]
-fn the_accept_queue_is_told() {
+fn the_accept_queue_is_reported() {
     let port = port();
     let _server = Fixture::start(["backlog=7".into(), format!("tcp=127.0.0.1:{port}")]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(&answer.only()["queue"], &json!({"waiting": 0, "limit": 7}), "queue");
+    answer.assert_eq(&answer.only()["queue"], &json!({"waiting": 0, "limit": 7}), "queue");
     let _clients = [(); 3].map(|()| Fixture::start([format!("client=127.0.0.1:{port}")]));
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(
-        &answer.only()["queue"],
-        &json!({"waiting": 3, "limit": 7}),
-        "queue with three waiting",
-    );
+    answer.assert_eq(&answer.only()["queue"], &json!({"waiting": 3, "limit": 7}), "queue with three waiting");
 }

@@ -66,7 +66,7 @@ fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
 }
 
 #[live_test(Linux)]
-fn an_answer_that_is_lost_is_no_success() {
+fn a_failed_write_is_an_error() {
     let server = server();
     for command in commands(server.port()) {
         // Closed, full, and open for reading only.
@@ -74,7 +74,7 @@ fn an_answer_that_is_lost_is_no_success() {
             let output = redirected(redirection, &command).run().without_panic().code(3);
             output.assert(
                 output.errors().contains("cannot write the answer"),
-                &format!("{redirection} is told"),
+                &format!("{redirection} is reported"),
             );
         }
     }
@@ -104,7 +104,7 @@ fn a_closed_standard_error_changes_nothing() {
 }
 
 #[live_test]
-fn a_silent_answer_needs_no_output() {
+fn a_quiet_run_needs_no_output() {
     let server = server();
     let place = server.port().to_string();
     for command in
@@ -117,7 +117,7 @@ fn a_silent_answer_needs_no_output() {
 }
 
 #[live_test]
-fn nothing_is_ended_for_an_answer_that_nobody_gets() {
+fn free_ends_nothing_if_its_output_is_closed() {
     let server = server();
     for options in ["--yes", "--yes --json"] {
         let words = format!("free {options} {}", server.port());
@@ -128,7 +128,7 @@ fn nothing_is_ended_for_an_answer_that_nobody_gets() {
 }
 
 #[live_test(Linux)]
-fn a_pipe_that_does_not_block_gets_the_whole_answer() {
+fn a_nonblocking_pipe_gets_the_whole_answer() {
     let whole = Cmd::new(["completions", "bash"]).run().code(0);
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let flags = rustix::fs::fcntl_getfl(&writer).expect("the flags of a pipe");

@@ -17,12 +17,12 @@ fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
 /// Asserts that the listener belongs to this container and is held by a proxy outside of it.
 #[track_caller]
 fn must_be_published(answer: &Answer, listener: &Value, wanted: &Value) {
-    answer.output.assert_eq(&listener["container"], wanted, "container");
+    answer.assert_eq(&listener["container"], wanted, "container");
     let proxy = answer.only_holder(listener);
-    answer.output.assert_eq(&proxy["name"], &json!("docker-proxy"), "holder");
-    answer.output.assert_eq(&proxy["container"], &json!(null), "the proxy itself is in no container");
-    answer.output.assert_eq(&listener["unseen"], &json!(null), "unseen");
-    answer.output.assert_eq(gaps(answer), Vec::<&Value>::new(), "gaps of containers");
+    answer.assert_eq(&proxy["name"], &json!("docker-proxy"), "holder");
+    answer.assert_eq(&proxy["container"], &json!(null), "the proxy itself is in no container");
+    answer.assert_eq(&listener["unseen"], &json!(null), "unseen");
+    answer.assert_eq(gaps(answer), Vec::<&Value>::new(), "gaps of containers");
 }
 
 fn gaps(answer: &Answer) -> Vec<&Value> {
@@ -36,7 +36,7 @@ fn a_published_port_names_its_container() {
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
-    answer.output.assert_eq(container.id.len(), 64, "characters of an id");
+    answer.assert_eq(container.id.len(), 64, "characters of an id");
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
     let card = engine.cmd([format!("{port}")]).run().code(0);
     for part in [container.name.as_str(), engine.image.as_str(), "docker-proxy"] {
@@ -49,28 +49,24 @@ fn a_published_port_names_its_container() {
     // The whole list names it too.
     let all = engine.cmd([] as [&str; 0]).answer(0);
     let found = all.listeners().iter().find(|one| one["port"] == port);
-    all.output.assert_eq(
-        found.map(|one| &one["container"]["id"]),
-        Some(&json!(container.id)),
-        "in the whole list",
-    );
+    all.assert_eq(found.map(|one| &one["container"]["id"]), Some(&json!(container.id)), "in the whole list");
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_container_of_a_network_of_its_own() {
+fn a_container_in_a_user_defined_network() {
     let engine = Engine::host();
     let (network, port) = (engine.network(), port());
     let publish = format!("{port}:80");
     let container = engine.run(&["--network", &network.name, "--publish", &publish], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("tcp/{port}")]).answer(0);
-    answer.output.assert(answer.addresses().contains(&"0.0.0.0"), "published to every address");
+    answer.assert(answer.addresses().contains(&"0.0.0.0"), "published to every address");
     for listener in answer.listeners() {
         must_be_published(&answer, listener, &described(&container, &engine.image, 80));
     }
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_container_of_two_networks_and_its_place_in_compose() {
+fn a_container_of_two_networks_and_a_compose_project() {
     let engine = Engine::host();
     let (networks, port) = ([engine.network(), engine.network()], port());
     let publish = format!("127.0.0.1:{port}:80");
@@ -101,7 +97,7 @@ fn a_port_published_over_ipv6() {
     let port = port();
     let container = engine.run(&["--publish", &format!("[::1]:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
-    answer.output.assert_eq(answer.addresses(), vec!["::1"], "addresses");
+    answer.assert_eq(answer.addresses(), vec!["::1"], "addresses");
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
@@ -119,7 +115,7 @@ fn a_port_published_by_udp() {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn two_containers_on_one_port_are_not_mixed_up() {
+fn two_containers_with_one_port_are_distinguished() {
     let engine = Engine::host();
     let port = port();
     let run = |address: &str, inside: u16| {
@@ -128,7 +124,7 @@ fn two_containers_on_one_port_are_not_mixed_up() {
     };
     let containers = [("127.0.0.1", run("127.0.0.1", 80)), ("127.0.0.2", run("127.0.0.2", 81))];
     let answer = engine.cmd([format!("{port}")]).answer(0);
-    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "127.0.0.2"], "addresses");
+    answer.assert_eq(answer.addresses(), vec!["127.0.0.1", "127.0.0.2"], "addresses");
     for (inside, (address, container)) in (80..).zip(&containers) {
         let found = answer.listeners().iter().find(|one| one["address"] == *address).expect("both are there");
         must_be_published(&answer, found, &described(container, &engine.image, inside));
@@ -159,28 +155,28 @@ fn an_image_without_a_name() {
     let answer = engine.cmd([format!("{port}")]).answer(0);
     let reported = answer.only()["container"]["image"].as_str().unwrap_or_default();
     let known = reported == named || (reported.len() >= 12 && image.contains(reported));
-    answer.output.assert(known, &format!("the image is told by its id {image} or as it was asked for"));
-    answer.output.assert_eq(&answer.only()["container"]["id"], &json!(container.id), "id");
+    answer.assert(known, &format!("the image is reported by its id {image} or by the requested name"));
+    answer.assert_eq(&answer.only()["container"]["id"], &json!(container.id), "id");
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_container_of_the_hosts_network() {
+fn a_container_in_the_host_network() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{port}")]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
     let listener = answer.only();
-    answer.output.assert_eq(pids(listener), vec![container.pid()], "the process in the container");
+    answer.assert_eq(pids(listener), vec![container.pid()], "the process in the container");
     let wanted = described(&container, &engine.image, port);
-    answer.output.assert_eq(&listener["container"], &wanted, "container of the listener");
-    answer.output.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
-    answer.output.assert_eq(gaps(&answer), Vec::<&Value>::new(), "gaps of containers");
+    answer.assert_eq(&listener["container"], &wanted, "container of the listener");
+    answer.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
+    answer.assert_eq(gaps(&answer), Vec::<&Value>::new(), "gaps of containers");
     let card = engine.cmd([format!("{port}")]).run().code(0);
     card.assert(card.text().contains(&container.name), "the card names the container");
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_container_of_the_hosts_network_as_a_stranger() {
+fn a_container_in_the_host_network_for_an_unprivileged_user() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{port}")]);
@@ -188,20 +184,16 @@ fn a_container_of_the_hosts_network_as_a_stranger() {
     let reported = &answer.only()["container"];
     // The cgroup of the socket identifies the container without permissions. Its name comes from the engine, which
     // refuses.
-    answer.output.assert_eq(&reported["id"], &json!(container.id), "id");
-    answer.output.assert_eq(&reported["runtime"], &json!("docker"), "runtime");
-    answer.output.assert_eq(
-        [&reported["name"], &reported["image"]],
-        [&json!(null), &json!(null)],
-        "name and image",
-    );
+    answer.assert_eq(&reported["id"], &json!(container.id), "id");
+    answer.assert_eq(&reported["runtime"], &json!("docker"), "runtime");
+    answer.assert_eq([&reported["name"], &reported["image"]], [&json!(null), &json!(null)], "name and image");
     must_be_refused(&answer);
 }
 
 #[track_caller]
 fn must_be_refused(answer: &Answer) {
     let reasons: Vec<&Value> = gaps(answer).into_iter().map(|gap| &gap["reason"]).collect();
-    answer.output.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
+    answer.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
 }
 
 #[live_test(Linux, Root, Docker, NETWORK_NAMESPACE)]
@@ -212,14 +204,10 @@ fn a_container_listens_inside_its_namespace() {
     for (index, port) in [(0, 80), (1, 81)] {
         let listener = answer.by_inode(container.inode(index));
         let wanted = described(&container, &engine.image, port);
-        answer.output.assert_eq(&listener["container"], &wanted, "container of the listener");
-        answer.output.assert_eq(
-            &answer.only_holder(listener)["container"],
-            &wanted,
-            "container of the holder",
-        );
+        answer.assert_eq(&listener["container"], &wanted, "container of the listener");
+        answer.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
         let namespace = listener["namespace"].as_str().unwrap_or_default();
-        answer.output.assert(!namespace.is_empty(), "the namespace is named");
+        answer.assert(!namespace.is_empty(), "the namespace is named");
     }
 }
 
@@ -229,27 +217,26 @@ fn why_names_the_container() {
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let why = Answer::parse(engine.cmd(["why", "--json", &port.to_string()]).run().code(1));
-    why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+    why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let standing = &why.document["standing_in_the_way"][0]["container"];
-    why.output.assert_eq(standing, &described(&container, &engine.image, 80), "what stands in the way");
+    why.assert_eq(standing, &described(&container, &engine.image, 80), "the obstacle");
     let reason = why.document["reason"].to_string();
-    why.output.assert(reason.contains(&container.name), "the reason names the container");
+    why.assert(reason.contains(&container.name), "the reason names the container");
     let stop = format!("docker stop {}", container.name);
-    why.output
-        .assert(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
+    why.assert(why.document["advice"].to_string().contains(&stop), "the advice is to stop the container");
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_stranger_learns_what_may_be_read() {
+fn an_unprivileged_user_gets_what_may_be_read() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).user(Some(NOBODY)).answer(0);
     let listener = answer.only();
-    answer.output.assert_eq(holders(listener).len(), 0, "holders");
-    answer.output.assert_eq(&listener["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    answer.assert_eq(holders(listener).len(), 0, "holders");
+    answer.assert_eq(&listener["unseen"]["reason"], &json!("permission"), "unseen.reason");
     let reported = &listener["container"];
-    answer.output.assert(
+    answer.assert(
         reported.is_null() || reported["id"] == container.id,
         "no other container, nor a made-up one",
     );
@@ -259,23 +246,26 @@ fn a_stranger_learns_what_may_be_read() {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn to_free_a_published_port_stop_its_container() {
+fn free_advises_to_stop_the_container() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let plan = engine.cmd(["free", "--dry-run", "--json", &port.to_string()]).run();
     let plan = Answer::parse(plan);
     let stop = format!("docker stop {}", container.name);
-    plan.output.assert(plan.document.to_string().contains(&stop), "what stops the container is said");
+    plan.assert(plan.document.to_string().contains(&stop), "the command that stops the container is printed");
     let said = engine.cmd(["free", "--dry-run", &port.to_string()]).run();
-    said.assert(said.text().contains(&stop) || said.errors().contains(&stop), "a person is told as well");
+    said.assert(
+        said.text().contains(&stop) || said.errors().contains(&stop),
+        "the text output reports it too",
+    );
     // A dry run stops nothing.
     let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
 }
 
 #[live_test(Linux, Root, Docker)]
-fn labels_are_inert_and_lossless() {
+fn labels_are_escaped_and_lossless() {
     let engine = Engine::host();
     let port = port();
     let (project, service) = ("sh\u{1b}[2Jop\u{202e}\n\u{7}\u{2028}x", "w\u{9b}31meb\u{200b}\"\\");
@@ -286,12 +276,8 @@ fn labels_are_inert_and_lossless() {
     let container = engine.run(&options, &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
     let reported = &answer.only()["container"];
-    answer.output.assert_eq(&reported["id"], &json!(container.id), "id");
-    answer.output.assert_eq(
-        &reported["compose"],
-        &json!({"project": project, "service": service}),
-        "compose",
-    );
+    answer.assert_eq(&reported["id"], &json!(container.id), "id");
+    answer.assert_eq(&reported["compose"], &json!({"project": project, "service": service}), "compose");
     for arguments in
         [vec![port.to_string()], vec![format!("{port}-{}", port + 1)], vec!["why".into(), port.to_string()]]
     {
@@ -311,5 +297,5 @@ fn labels_are_inert_and_lossless() {
     let file = crate::support::folder().join(format!("labels-{port}.json"));
     std::fs::write(&file, &answer.output.stdout).expect("save a snapshot");
     let again = Cmd::new(["--from".to_owned(), file.display().to_string()]).answer(0);
-    again.output.assert_eq(&again.only()["container"], reported, "container in a saved snapshot");
+    again.assert_eq(&again.only()["container"], reported, "container in a saved snapshot");
 }

@@ -58,7 +58,7 @@ impl Drop for Containerd {
 }
 
 #[live_test(Linux, Root, Program("containerd"), Program("ctr"), Program("runc"), NETWORK_NAMESPACE)]
-fn a_container_of_ctr_is_named_by_its_shim() {
+fn a_container_of_ctr_is_identified_by_its_shim() {
     in_new_netns(|| {
         let containerd = Containerd::start();
         let root = containerd.folder.join("rootfs").display().to_string();
@@ -83,7 +83,7 @@ fn a_container_of_ctr_is_named_by_its_shim() {
         assert!(listens.is_some(), "it listens");
         let answer = Cmd::new([PORT.to_string()]).answer(0);
         let container = &answer.only_holder(answer.only())["container"];
-        answer.output.assert_eq(
+        answer.assert_eq(
             [&container["runtime"], &container["id"], &container["name"]],
             [&json!("containerd"), &json!("allears-web"), &json!("allears-web")],
             "container",
@@ -96,13 +96,13 @@ fn a_container_of_ctr_is_named_by_its_shim() {
 }
 
 #[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn a_container_on_the_hosts_network_is_named() {
+fn a_ctr_container_in_the_host_network_is_named() {
     in_new_netns(|| {
         let podman = Podman::new();
         let pod = podman.run(&["--network", "host"], &[&format!("tcp=127.0.0.1:{PORT}")]);
         let answer = podman.cmd([format!("{PORT}")]).answer(0);
         let container = &answer.only_holder(answer.only())["container"];
-        answer.output.assert_eq(
+        answer.assert_eq(
             [&container["runtime"], &container["id"], &container["name"]],
             [&json!("podman"), &json!(pod.id), &json!(pod.name)],
             "container",
@@ -114,7 +114,7 @@ fn a_container_on_the_hosts_network_is_named() {
 
 /// A stand-in with the name and arguments of systemd-nspawn(1), and its child.
 #[live_test(Linux)]
-fn a_machine_is_named_by_what_runs_it() {
+fn a_machine_is_named_by_its_nspawn() {
     let nspawn = copy_of(&fixture_program(), Some("systemd-nspawn"));
     let words = ["-bqD", "/srv/shopbox", "steps", "tcp=127.0.0.1:0", "fork=1"];
     let machine = Steps::new(words).program(nspawn).start();
@@ -122,18 +122,18 @@ fn a_machine_is_named_by_what_runs_it() {
     for holder in holders(answer.only()) {
         let is_outside = holder["pid"] == machine.pid();
         let name = &holder["container"]["name"];
-        answer.output.assert_eq(name, &if is_outside { Value::Null } else { json!("shopbox") }, "container");
+        answer.assert_eq(name, &if is_outside { Value::Null } else { json!("shopbox") }, "container");
     }
-    answer.output.assert_eq(holders(answer.only()).len(), 2, "holders");
+    answer.assert_eq(holders(answer.only()).len(), 2, "holders");
 }
 
 #[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn a_loopback_address_that_no_rule_forwards_is_not_claimed() {
+fn a_loopback_address_without_a_rule_is_not_forwarded() {
     in_new_netns(|| {
         let engine = Engine::start(&[]);
         let container = engine.run(&["--publish", &format!("127.0.0.1:{PORT}:80")], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd([format!("{PORT}")]).answer(0);
-        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
+        let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
         kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
         let gone = until(|| std::net::TcpListener::bind(("127.0.0.1", PORT)).ok());
         assert!(gone.is_some(), "the proxy is gone");
@@ -141,9 +141,9 @@ fn a_loopback_address_that_no_rule_forwards_is_not_claimed() {
         let output = engine.cmd([format!("{PORT}")]).run().code(1);
         output.assert(!output.text().contains(&container.name), "the container is not reached there");
         let all = engine.cmd([] as [&str; 0]).run();
-        all.assert(!all.text().contains(&container.name), "nor claimed in the list");
+        all.assert(!all.text().contains(&container.name), "nor in the list");
         let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
-        why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
         // A user who may not read the rules is told that there may be some.
         let stranger = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().code(3);
         let document: Value = serde_json::from_str(stranger.text()).expect("a document");

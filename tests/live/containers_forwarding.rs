@@ -37,16 +37,12 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let publish = format!("{ADDRESS}:{PORT}:80");
         let container = engine.run(&["--publish", &publish], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd([format!("{PORT}")]).answer(0);
-        before.output.assert_eq(
-            &before.only()["container"],
-            &described(&container, &engine, 80),
-            "with a proxy",
-        );
+        before.assert_eq(&before.only()["container"], &described(&container, &engine, 80), "with a proxy");
 
         an_engine_that_is_stopped(&engine);
 
         // The proxy ends, and the rules of the engine still forward.
-        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
+        let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
         signal(proxy, Signal::SIGKILL);
         let gone = until(|| std::net::TcpListener::bind((ADDRESS, PORT)).ok());
         assert!(gone.is_some(), "the proxy is gone");
@@ -57,20 +53,19 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         must_be_forwarded(&answer, &container, &engine);
         let all = engine.cmd([] as [&str; 0]).answer(0);
         let rows = all.listeners().iter().filter(|one| one["port"] == PORT).count();
-        all.output.assert_eq(rows, 1, "rows of it in the whole list");
+        all.assert_eq(rows, 1, "rows of it in the whole list");
         let card = engine.cmd([format!("{PORT}")]).run().code(0);
         card.assert(card.text().contains(&container.name), "the card names the container");
-        card.assert(card.text().contains("forward"), "the card says what it is");
+        card.assert(card.text().contains("forward"), "the card names what it is");
         let other = engine.cmd(["udp/8080"]).run().code(1);
         other.assert(!other.text().contains(&container.name), "the other protocol is not forwarded");
 
         let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
-        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
         let reason = why.document["reason"].to_string();
-        why.output.assert(reason.contains(&container.name), "the reason names the container");
+        why.assert(reason.contains(&container.name), "the reason names the container");
         let stop = format!("docker stop {}", container.name);
-        why.output
-            .assert(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
+        why.assert(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
 
         as_a_stranger(&engine);
     });
@@ -79,25 +74,24 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 #[track_caller]
 fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine) {
     let row = answer.only();
-    answer.output.assert_eq(&row["state"], &json!("forwarded"), "state");
-    answer.output.assert_eq([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
-    answer.output.assert_eq(&row["inode"], &json!(null), "inode");
-    answer.output.assert_eq(&row["holders"], &json!([]), "holders");
-    answer.output.assert_eq(&row["unseen"], &json!(null), "nothing is unseen, since nobody holds it");
-    answer.output.assert_eq(&row["container"], &described(container, engine, 80), "container");
-    answer.output.assert(row["note"].is_string(), "a note says what it is");
+    answer.assert_eq(&row["state"], &json!("forwarded"), "state");
+    answer.assert_eq([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
+    answer.assert_eq(&row["inode"], &json!(null), "inode");
+    answer.assert_eq(&row["holders"], &json!([]), "holders");
+    answer.assert_eq(&row["unseen"], &json!(null), "nothing is unseen, because no process holds it");
+    answer.assert_eq(&row["container"], &described(container, engine, 80), "container");
+    answer.assert(row["note"].is_string(), "a note explains what it is");
 }
 
 /// A user who may not query the engine gets no such row, and no false statement instead.
 fn as_a_stranger(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
     let answer = Answer::parse(output);
-    answer.output.assert_eq(answer.listeners().len(), 0, "rows");
+    answer.assert_eq(answer.listeners().len(), 0, "rows");
     let why =
         engine.cmd(["why", "--json", &format!("{ADDRESS}:{PORT}")]).user(Some(NOBODY)).run().without_panic();
     let why = Answer::parse(why);
-    why.output
-        .assert(why.document["verdict"] != "free", "a port that somebody answers on is not called free");
+    why.assert(why.document["verdict"] != "free", "a port that answers is not reported as free");
 }
 
 /// Stops and continues only its private engine.
@@ -106,15 +100,15 @@ fn an_engine_that_is_stopped(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).run();
     signal(engine.pid(), Signal::SIGCONT);
     let answer = Answer::parse(output.without_panic().code(0));
-    answer.output.assert_eq(holders(answer.only()).len(), 1, "the proxy is shown");
+    answer.assert_eq(holders(answer.only()).len(), 1, "the proxy is shown");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let reasons: Vec<_> =
         gaps.iter().filter(|gap| gap["what"] == "containers").map(|gap| &gap["reason"]).collect();
-    answer.output.assert_eq(reasons, vec![&json!("timeout")], "gap");
+    answer.assert_eq(reasons, vec![&json!("timeout")], "gap");
 }
 
 #[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn a_port_that_the_engine_keeps_by_itself() {
+fn a_port_that_the_engine_holds_itself() {
     in_new_netns(|| {
         let engine = Engine::start(&["--userland-proxy=false"]);
         let (tcp, udp) = (format!("127.0.0.1:{PORT}:80"), format!("127.0.0.1:{PORT}:53/udp"));
@@ -124,16 +118,16 @@ fn a_port_that_the_engine_keeps_by_itself() {
         for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
             let answer = engine.cmd([format!("{protocol}/{PORT}")]).answer(0);
             let row = answer.only();
-            answer.output.assert_eq(&row["container"], &described(&container, &engine, inside), "container");
+            answer.assert_eq(&row["container"], &described(&container, &engine, inside), "container");
             // Some engines hold a socket so that nothing else takes the port.
             match row["state"].as_str() {
-                Some("forwarded") => answer.output.assert_eq(holders(row).len(), 0, "holders"),
-                _ => answer.output.assert_eq(pids(row), vec![engine.pid()], "the engine holds it"),
+                Some("forwarded") => answer.assert_eq(holders(row).len(), 0, "holders"),
+                _ => answer.assert_eq(pids(row), vec![engine.pid()], "the engine holds it"),
             }
         }
         let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
-        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
-        why.output.assert(
+        why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        why.assert(
             why.document["reason"].to_string().contains(&container.name),
             "the reason names the container",
         );
@@ -142,8 +136,11 @@ fn a_port_that_the_engine_keeps_by_itself() {
         let plan = Answer::parse(engine.cmd(["free", "--dry-run", "--json", &PORT.to_string()]).run());
         let planned = plan.document["plan"].as_array().cloned().unwrap_or_default();
         let ends = planned.iter().any(|step| step["pid"] == engine.pid());
-        plan.output.assert(!ends, "the engine is not in the plan");
+        plan.assert(!ends, "the engine is not in the plan");
         let stop = format!("docker stop {}", container.name);
-        plan.output.assert(plan.document.to_string().contains(&stop), "what stops the container is said");
+        plan.assert(
+            plan.document.to_string().contains(&stop),
+            "the command that stops the container is printed",
+        );
     });
 }

@@ -10,13 +10,13 @@ const PORT: u16 = 8080;
 #[track_caller]
 fn must_be_conmons(answer: &Answer, listener: &Value) {
     let conmon = answer.only_holder(listener);
-    answer.output.assert_eq(&conmon["name"], &json!("conmon"), "holder");
-    answer.output.assert_eq(&conmon["container"], &json!(null), "conmon itself is in no container");
-    answer.output.assert_eq(holders(listener).len(), 1, "holders");
+    answer.assert_eq(&conmon["name"], &json!("conmon"), "holder");
+    answer.assert_eq(&conmon["container"], &json!(null), "conmon itself is in no container");
+    answer.assert_eq(holders(listener).len(), 1, "holders");
 }
 
 #[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn conmon_tells_whose_port_it_holds() {
+fn conmon_identifies_its_container() {
     in_new_netns(|| {
         let podman = Podman::new();
         let pod = podman.run(&["--publish", &format!("127.0.0.1:{PORT}:80")], &["tcp=0.0.0.0:80"]);
@@ -24,16 +24,16 @@ fn conmon_tells_whose_port_it_holds() {
         let listener = answer.only();
         must_be_conmons(&answer, listener);
         let container = &listener["container"];
-        answer.output.assert_eq(
+        answer.assert_eq(
             [&container["runtime"], &container["id"], &container["name"]],
             [&json!("podman"), &json!(pod.id), &json!(pod.name)],
             "container",
         );
-        answer.output.assert_eq(&container["image"], &json!(null), "what nobody was asked is not told");
+        answer.assert_eq(&container["image"], &json!(null), "what was not requested is not reported");
         let gaps = answer.document["gaps"]
             .as_array()
             .map_or(0, |gaps| gaps.iter().filter(|gap| gap["what"] == "containers").count());
-        answer.output.assert_eq(gaps, 1, "gaps of containers");
+        answer.assert_eq(gaps, 1, "gaps of containers");
         let card = podman.cmd([format!("{PORT}")]).run().code(0);
         card.assert(card.text().contains(&pod.name), "the card names the container");
         let why = podman.cmd(["why", &PORT.to_string()]).run().code(1);
@@ -42,7 +42,7 @@ fn conmon_tells_whose_port_it_holds() {
 }
 
 #[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn podman_tells_what_conmon_does_not() {
+fn the_podman_api_adds_what_conmon_lacks() {
     in_new_netns(|| {
         let mut podman = Podman::new();
         podman.serve();
@@ -58,11 +58,11 @@ fn podman_tells_what_conmon_does_not() {
                 "runtime": "podman", "id": pod.id, "name": pod.name, "image": "localhost/fixture:1",
                 "port": inside, "compose": {"project": "shop", "service": "web"},
             });
-            answer.output.assert_eq(&listener["container"], &wanted, "container");
+            answer.assert_eq(&listener["container"], &wanted, "container");
             let silent = answer.document["gaps"]
                 .as_array()
                 .is_some_and(|gaps| gaps.iter().all(|gap| gap["what"] != "containers"));
-            answer.output.assert(silent, "nothing of containers is missing");
+            answer.assert(silent, "no gap about containers");
         }
     });
 }

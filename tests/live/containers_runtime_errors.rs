@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const SOCKET: &str = "/var/run/docker.sock";
 
 #[live_test(Linux, Docker)]
-fn an_ordinary_port_is_no_reason_to_ask() {
+fn an_ordinary_port_causes_no_request() {
     let counting =
         FakeRuntime::new(Behavior::Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]".to_vec()));
     let server = Fixture::start(["tcp=127.0.0.1:0"]);
@@ -26,13 +26,9 @@ fn an_ordinary_port_is_no_reason_to_ask() {
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).env("DOCKER_HOST", &counting.host).answer(0);
-    answer.output.assert(counting.connections() > 0, "a published port is a reason to ask");
+    answer.assert(counting.connections() > 0, "a published port is a reason to ask");
     // The fake runtime knows no container. The machine's engine is queried too, and knows this one.
-    answer.output.assert_eq(
-        &answer.only()["container"]["name"],
-        &json!(container.name),
-        "the container's name",
-    );
+    answer.assert_eq(&answer.only()["container"]["name"], &json!(container.name), "the container's name");
 }
 
 /// Returns a launcher that replaces the engine's socket.
@@ -48,18 +44,14 @@ fn reasons(engine: &Engine, port: u16, mount: &str) -> Vec<Value> {
     let output = engine.cmd(["--json", &port.to_string()]).through(through()).run();
     let answer = Answer::parse(output.without_panic().code(0));
     let listener = answer.only();
-    answer.output.assert_eq(
-        &holders(listener)[0]["name"],
-        &json!("docker-proxy"),
-        "what can be seen is shown",
-    );
+    answer.assert_eq(&holders(listener)[0]["name"], &json!("docker-proxy"), "what can be seen is shown");
     for unknown in ["name", "image", "compose"] {
-        answer.output.assert_eq(&listener["container"][unknown], &json!(null), unknown);
+        answer.assert_eq(&listener["container"][unknown], &json!(null), unknown);
     }
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let gaps = gaps.into_iter().filter(|gap| gap["what"] == "containers");
     let reasons: Vec<Value> = gaps.map(|gap| gap["reason"].clone()).collect();
-    answer.output.assert_eq(reasons.len(), 1, "gaps of containers");
+    answer.assert_eq(reasons.len(), 1, "gaps of containers");
     let card = engine.cmd([port.to_string()]).through(through()).run().without_panic().code(0);
     card.assert(card.text().contains("docker-proxy"), "the card is there");
     reasons
@@ -79,17 +71,17 @@ fn against(manners: impl IntoIterator<Item = Behavior>, wanted: &[&str]) {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_runtime_that_is_silent() {
+fn a_silent_runtime() {
     against([Behavior::Silent], &["timeout"]);
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_runtime_that_drips() {
+fn a_slow_endless_runtime() {
     against([Behavior::Drips], &["timeout"]);
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_runtime_that_talks_nonsense() {
+fn a_runtime_that_answers_nonsense() {
     let says = |text: &[u8]| Behavior::Replies(text.to_vec());
     let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let body = |body: &str| {
@@ -119,7 +111,7 @@ fn a_runtime_that_talks_nonsense() {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_runtime_that_does_not_stop() {
+fn a_runtime_that_floods() {
     const MUCH: usize = 100 << 20;
     let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec();
     let sized = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n[").into_bytes();
@@ -133,7 +125,7 @@ fn a_runtime_that_does_not_stop() {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn a_runtime_that_is_not_there() {
+fn a_missing_runtime() {
     let engine = Engine::host();
     let port = port();
     let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);

@@ -66,24 +66,24 @@ fn answer(systemd: &Systemd, target: &str) -> Answer {
     Program("python3"),
     MOUNT_NAMESPACE
 )]
-fn a_port_that_systemd_keeps_is_named_by_its_unit() {
+fn a_port_in_the_descriptor_store_is_named_by_its_unit() {
     let systemd = Systemd::start();
     start(&systemd, "keeps.service", "4731", "close");
     start(&systemd, "shares.service", "4732", "keep");
     let kept = answer(&systemd, "tcp/4731");
     let listener = kept.only();
     let names: Vec<_> = holders(listener).iter().map(|holder| holder["name"].clone()).collect();
-    kept.output.assert_eq(names, vec![json!("systemd")], "holders");
+    kept.assert_eq(names, vec![json!("systemd")], "holders");
     let unit = json!({"manager": "systemd", "name": "keeps.service", "scope": "system"});
-    kept.output.assert_eq(&listener["descriptor_store"]["unit"], &unit, "descriptor_store.unit");
-    kept.output.assert_eq(&listener["descriptor_store"]["active"], &json!(true), "descriptor_store.active");
+    kept.assert_eq(&listener["descriptor_store"]["unit"], &unit, "descriptor_store.unit");
+    kept.assert_eq(&listener["descriptor_store"]["active"], &json!(true), "descriptor_store.active");
     let shared = answer(&systemd, "tcp/4732");
-    shared.output.assert_eq(holders(shared.only()).len(), 2, "holders");
+    shared.assert_eq(holders(shared.only()).len(), 2, "holders");
     let name = &shared.only()["descriptor_store"]["unit"]["name"];
-    shared.output.assert_eq(name, &json!("shares.service"), "the store of a socket that the service has too");
+    shared.assert_eq(name, &json!("shares.service"), "the store of a socket that the service has too");
     // The port of a socket unit is not in a descriptor store.
     let activated = answer(&systemd, "tcp/4711");
-    activated.output.assert_eq(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
+    activated.assert_eq(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
     let stop = "systemctl stop -- keeps.service";
     let card = says(&systemd, &["tcp/4731"], 0);
     must_say(&card, "keeps.service, in systemd's descriptor store");
@@ -101,8 +101,8 @@ fn a_port_that_systemd_keeps_is_named_by_its_unit() {
     let nobody = NOBODY.to_string();
     let as_nobody = ["setpriv", &format!("--reuid={nobody}"), &format!("--regid={nobody}"), "--clear-groups"];
     let reported = Cmd::new(["tcp/4731"]).through(systemd.launcher(&as_nobody)).answer(0);
-    reported.output.assert_eq(holders(reported.only()).len(), 0, "holders");
-    reported.output.assert_eq(&reported.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    reported.assert_eq(holders(reported.only()).len(), 0, "holders");
+    reported.assert_eq(&reported.only()["unseen"]["reason"], &json!("permission"), "unseen.reason");
     // The printed command works.
     systemd.run(&["systemctl", "stop", "--", "keeps.service"]);
     if card.contains("--what=fdstore") {

@@ -39,36 +39,36 @@ fn events(answer: &Answer) -> Vec<String> {
 }
 
 #[live_test]
-fn what_was_opened_and_closed_is_told() {
+fn opened_and_closed_sockets_are_reported() {
     let [one, other] = [port(), port()];
     let target = format!("{one},{other}");
     let first = server(one);
     let before = save("diff-before", listed(&[&target]));
     let same = Answer::parse(diff(&[&before]).run().code(0));
-    same.output.assert_eq(events(&same), Vec::<String>::new(), "nothing happened");
-    same.output.assert_eq(&same.document["complete"], &json!(true), "complete");
+    same.assert_eq(events(&same), Vec::<String>::new(), "nothing was done");
+    same.assert_eq(&same.document["complete"], &json!(true), "complete");
     drop(first);
     let second = server(other);
     let now = Answer::parse(diff(&[&before]).run().code(1));
     let reported = if one < other { ["closed []", "opened []"] } else { ["opened []", "closed []"] };
-    now.output.assert_eq(events(&now), reported.map(str::to_owned).to_vec(), "what happened");
+    now.assert_eq(events(&now), reported.map(str::to_owned).to_vec(), "what happened");
     let after = save("diff-after", listed(&[&target]));
     let both = Answer::parse(diff(&[&before, &after]).run().code(1));
-    both.output.assert_eq(events(&both), events(&now), "of two files");
+    both.assert_eq(events(&both), events(&now), "of two files");
     let opened =
         both.document["changes"].as_array().into_iter().flatten().find(|one| one["before"].is_null());
-    both.output.assert_eq(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "who opened it");
+    both.assert_eq(opened.map(|one| pids(&one["after"])), Some(vec![second.pid()]), "the user who opened it");
 }
 
 #[live_test(Linux)]
-fn a_server_that_was_started_again_has_another_socket() {
+fn a_restarted_server_has_another_socket() {
     let place = port();
     let first = server(place);
     let before = save("diff-restart", listed(&[&place.to_string()]));
     drop(first);
     let _second = server(place);
     let now = Answer::parse(diff(&[&before]).run().code(1));
-    now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+    now.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
     // Another holder of the same socket.
     let shared = port();
     let alone = server(shared);
@@ -77,11 +77,11 @@ fn a_server_that_was_started_again_has_another_socket() {
     let _family = Fixture::start([format!("tcp=127.0.0.1:{shared}"), "fork=1".into()]);
     let after = save("diff-family", listed(&[&shared.to_string()]));
     let now = Answer::parse(diff(&[&before, &after]).run().code(1));
-    now.output.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
+    now.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
 }
 
 #[live_test(Linux)]
-fn the_same_question_is_asked_again() {
+fn the_current_state_is_read_with_the_same_request() {
     let folder_of = folder().join("diff.sock");
     let path = folder_of.to_str().expect("a path in text");
     let place = port();
@@ -99,18 +99,18 @@ fn the_same_question_is_asked_again() {
     ] {
         let before = save(name, listed(arguments));
         let now = Answer::parse(diff(&[&before]).run().code(0));
-        now.output.assert_eq(&now.document["same_question"], &json!(true), "what was asked");
+        now.assert_eq(&now.document["same_question"], &json!(true), "the request");
     }
     let [narrow, wide] =
         [save("diff-narrow", listed(&[&place.to_string()])), save("diff-wide", listed(&["--pid", &pid]))];
     for sides in [[&narrow, &wide], [&wide, &narrow]] {
         let now = Answer::parse(diff(&sides).run().code(0));
-        now.output.assert_eq(&now.document["same_question"], &json!(false), "what was asked");
+        now.assert_eq(&now.document["same_question"], &json!(false), "the request");
     }
 }
 
 #[live_test(Linux)]
-fn every_socket_is_compared_where_all_were_asked_for() {
+fn all_states_are_compared_if_requested() {
     let place = format!("127.0.0.1:{}", port());
     let client = format!("client={place}");
     let server = Fixture::start([format!("tcp={place}"), client.clone(), "accept".to_owned()]);
@@ -122,11 +122,11 @@ fn every_socket_is_compared_where_all_were_asked_for() {
     Answer::parse(diff(&[&before, &listening]).run().code(0));
     drop(other);
     let now = Answer::parse(diff(&[&before]).run().code(1));
-    now.output.assert_eq(events(&now).len(), 1, "one of two connections is not as it was");
+    now.assert_eq(events(&now).len(), 1, "one of two connections is not as it was");
 }
 
 #[live_test(Linux, Root)]
-fn rights_are_no_difference() {
+fn permissions_are_no_difference() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let target = server.port().to_string();
     let ordinary = save("diff-ordinary", listed(&[&target]).user(ordinary_user()));
@@ -136,7 +136,7 @@ fn rights_are_no_difference() {
     }
     let output =
         Cmd::new(["diff", ordinary.to_str().expect("text"), root.to_str().expect("text")]).run().code(0);
-    output.assert_eq(output.text(), "no difference\n", "what it says");
+    output.assert_eq(output.text(), "no difference\n", "the text");
     output.assert(
         output.errors().contains("holders of 1 listener could not be compared"),
         "and what it could not tell",
@@ -144,13 +144,13 @@ fn rights_are_no_difference() {
 }
 
 #[live_test(Linux, Root)]
-fn what_may_not_be_seen_is_not_denied() {
+fn unreadable_holders_are_not_reported_as_gone() {
     let server = server(port());
     let root = save("diff-of-pid", listed(&["--pid", &server.pid().to_string()]));
     let target = save("diff-blind", listed(&[&server.port().to_string()]).user(ordinary_user()));
     let unsure = Answer::parse(diff(&[&root, &target]).run().code(3));
-    unsure.output.assert_eq(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
-    unsure.output.assert_eq(&unsure.document["complete"], &json!(false), "complete");
+    unsure.assert_eq(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
+    unsure.assert_eq(&unsure.document["complete"], &json!(false), "complete");
     let reported =
         Cmd::new(["diff", root.to_str().expect("text"), target.to_str().expect("text")]).run().code(3);
     reported.assert(reported.text().starts_with("closed?"), "it may have been closed");
@@ -171,7 +171,7 @@ fn standard_input_is_a_snapshot_too() {
 }
 
 #[live_test]
-fn people_are_told_in_lines() {
+fn text_output_has_a_line_per_change() {
     let place = port();
     let before = save("diff-lines", listed(&[&place.to_string()]));
     let server = server(place);
@@ -179,7 +179,7 @@ fn people_are_told_in_lines() {
     let output: Output = cmd().run().code(1);
     let line = format!("opened  {place}/tcp  127.0.0.1  fixture (pid {}, ", server.pid());
     output.assert(output.text().starts_with(&line) && !output.text().contains('\u{1b}'), "a line in a pipe");
-    output.assert(output.errors().is_empty(), "where nobody reads along nothing is summed up");
+    output.assert(output.errors().is_empty(), "without a terminal there is no summary");
     let shown = cmd().env("TERM", "xterm").start_on_terminal().type_in("").code(1);
     shown.assert(shown.text().contains("\u{1b}[1m\u{1b}[32mopened"), "a colour on a terminal");
     shown.assert(shown.text().contains("1 opened within "), "and a summary");

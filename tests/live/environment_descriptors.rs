@@ -9,7 +9,7 @@ use crate::support::{Cmd, Fixture, live_test, port};
 const LOADER: i32 = 127;
 
 #[live_test(Linux, Program("prlimit"))]
-fn few_descriptors_deny_nothing() {
+fn few_descriptors_cause_no_denial() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
@@ -31,7 +31,7 @@ fn few_descriptors_deny_nothing() {
             if code == LOADER && output.errors().contains("shared libraries") {
                 continue;
             }
-            output.assert(code == 0 || code == 3, "it answers, or fails: it never denies");
+            output.assert(code == 0 || code == 3, "it answers or fails, and never denies");
             let limit = format!("the limit of this shell is {limit}; raise it with ulimit -n");
             if code == 3 && !words.contains(&"-q") {
                 errors += 1;
@@ -39,7 +39,7 @@ fn few_descriptors_deny_nothing() {
             }
             if code == 0 && words == ["--holders=walk", &target] && !output.text().contains("fixture") {
                 errors += 1;
-                output.assert(output.text().contains(&limit), "the card tells why no holder is in it");
+                output.assert(output.text().contains(&limit), "the card explains why it has no holder");
             }
         }
         let why = Cmd::new(["why", &target]).through(limited).run().without_panic();

@@ -50,24 +50,24 @@ fn helpers() -> Vec<u32> {
 const BOUND: Duration = Duration::from_secs(30);
 
 #[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
-fn a_silent_file_system_delays_no_exit() {
+fn a_silent_file_system_does_not_delay_the_exit() {
     let silent = Silent::new();
     let target = format!("tcp/{}", silent.port);
     let answer = silent.cmd([target.as_str()]).answer(0);
     // The run has exited and both its streams have ended, so no leftover process has them open.
-    answer.output.assert(answer.output.took < BOUND, "it exits while the file system is silent");
+    answer.assert(answer.output.took < BOUND, "it exits while the file system is silent");
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["pid"], &json!(silent.server.pid()), "the holder");
+    answer.assert_eq(&holder["pid"], &json!(silent.server.pid()), "the holder");
     let directory = silent.folder.join("d");
-    answer.output.assert_eq(
+    answer.assert_eq(
         &holder["directory"],
         &json!(directory.to_str()),
-        "its directory, which is read and not asked",
+        "its directory, which is read without a child process",
     );
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let reported =
         gaps.iter().any(|gap| gap["what"] == json!("project") && gap["reason"] == json!("timeout"));
-    answer.output.assert(reported, "a gap tells that the project is not known");
+    answer.assert(reported, "a gap reports that the project is unknown");
     for words in [vec![target.as_str()], vec!["--parents", "--wide", &target], vec!["why", &target]] {
         let output = silent.cmd(words).run();
         output.assert(output.took < BOUND, "it exits while the file system is silent");
@@ -87,7 +87,7 @@ fn a_snapshot_on_a_silent_file_system_is_an_error() {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), Fuse, MOUNT_NAMESPACE)]
-fn a_socket_on_a_silent_file_system_is_not_asked() {
+fn a_socket_on_a_silent_file_system_is_not_opened() {
     let silent = Silent::new();
     let socket = silent.folder.join("d/docker.sock");
     let socket = format!("unix://{}", socket.display());
@@ -111,6 +111,6 @@ fn a_project_on_a_file_system_that_answers_is_found() {
     let server = Fixture::start(steps);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "the holder");
-    answer.output.assert_eq(&holder["project"]["directory"], &json!(path), "the project");
+    answer.assert_eq(&holder["pid"], &json!(server.pid()), "the holder");
+    answer.assert_eq(&holder["project"]["directory"], &json!(path), "the project");
 }

@@ -26,7 +26,7 @@ fn mapped_files(target: &str) -> u64 {
 }
 
 #[live_test(Linux, Program("prlimit"))]
-fn little_memory_is_no_abort() {
+fn little_memory_causes_no_abort() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "many=100".to_owned()]);
     let target = format!("tcp/{port}");
@@ -42,7 +42,7 @@ fn little_memory_is_no_abort() {
                 Some(0 | 1) => {}
                 Some(3) => {
                     short += 1;
-                    output.assert(output.errors().contains("error: "), "it tells why there is no answer");
+                    output.assert(output.errors().contains("error: "), "it explains why there is no answer");
                 }
                 _ => output.fail(&format!("it ended by itself at {size} bytes, {files} of them mapped")),
             }
@@ -50,7 +50,7 @@ fn little_memory_is_no_abort() {
     }
     let limit = ["prlimit".to_owned(), format!("--as={0}:{0}", files + ENOUGH)];
     let answer = Cmd::new([&target]).through(limit).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "with enough memory, the holder");
-    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "and nothing unseen");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "with enough memory, the holder");
+    answer.assert_eq(&answer.only()["unseen"], &json!(null), "and nothing unseen");
     assert!(short > 0, "the sizes reach down to where it cannot answer");
 }

@@ -11,14 +11,14 @@ const OUTER_PROC: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 /// Asserts what holds wherever /proc shows the pids of another namespace.
 fn refuses_to_print(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
     let answer = cmd(&[target]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
+    answer.assert_eq(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let reported = gaps.iter().any(|gap| {
         gap["what"] == json!("processes")
             && gap["reason"] == json!("pid-namespace")
             && gap["detail"].as_str().is_some_and(|detail| detail.contains("another pid namespace"))
     });
-    answer.output.assert(reported, "a gap tells that the pids are those of another namespace");
+    answer.assert(reported, "a gap reports that the pids are those of another namespace");
     let output = cmd(&["--pids", target]).run().code(3);
     output.assert_eq(output.text(), "", "no pid is printed");
     output.assert(output.errors().contains("another pid namespace"), "the reason is printed");
@@ -52,7 +52,7 @@ fn pids_of_the_own_namespace_are_printed() {
     let target = format!("tcp/{port}");
     let answer = Cmd::new([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
     let holder = holders(answer.only()).len();
-    answer.output.assert_eq(holder, 1, "holders");
+    answer.assert_eq(holder, 1, "holders");
     let output = Cmd::new(["--pids", &target]).inside(server.pid(), ["pid", "mount"]).run().code(0);
     output.assert_eq(output.text(), format!("{}\n", pids(answer.only())[0]).as_str(), "the holder's pid");
 }

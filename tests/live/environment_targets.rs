@@ -48,7 +48,7 @@ fn files_that_are_no_sockets_are_not_opened() {
 }
 
 #[live_test]
-fn paths_of_any_length_and_bytes() {
+fn paths_of_any_length_and_any_bytes() {
     for length in [107, 108, 4095, 4096, 100_000] {
         denies(&format!("/{}", "a".repeat(length - 1)));
     }
@@ -57,13 +57,17 @@ fn paths_of_any_length_and_bytes() {
         let code = output.status.code();
         output.assert(matches!(code, Some(1 | 2)), "a denial, or a usage error");
         let reported = output.both_streams();
-        output.assert_eq(crate::support::control_character(&reported), None, "what acts on a terminal");
+        output.assert_eq(
+            crate::support::control_character(&reported),
+            None,
+            "what a terminal would act upon",
+        );
     }
 }
 
 /// The socket table and the bind attempt are two moments, but the answer is one.
 #[live_test]
-fn a_listener_that_comes_and_goes_is_one_answer() {
+fn a_short_lived_listener_gives_one_answer() {
     let port = port();
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -90,5 +94,5 @@ fn a_listener_that_comes_and_goes_is_one_answer() {
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     // What blocks a wildcard without answering for it is still reported.
     let output = Cmd::new([format!("0.0.0.0:{port}")]).run().code(1);
-    output.assert(output.text().contains("but it cannot be bound"), "what keeps it from being bound");
+    output.assert(output.text().contains("but it cannot be bound"), "the reason");
 }

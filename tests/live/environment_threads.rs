@@ -51,17 +51,17 @@ fn held_by_many() -> (Fixture, u16) {
 fn answers_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
     let target = format!("tcp/{port}");
     let answer = cmd(&[&target]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), server.family(), "all holders");
-    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing is unseen");
+    answer.assert_eq(pids(answer.only()), server.family(), "all holders");
+    answer.assert_eq(&answer.only()["unseen"], &json!(null), "nothing is unseen");
     let probed = cmd(&["--probe", &target]).answer(0);
-    probed.output.assert_eq(&probed.only()["probe"]["outcome"], &json!("accepts"), "the probe");
+    probed.assert_eq(&probed.only()["probe"]["outcome"], &json!("accepts"), "the probe");
     cmd(&["why", &target]).run().without_panic().code(1);
     cmd(&[]).run().without_panic().code(0);
     cmd(&["-a"]).run().without_panic().code(0);
 }
 
 #[live_test(Linux, Root, PIDS_CONTROLLER)]
-fn no_further_thread() {
+fn a_scan_without_further_threads() {
     let (server, port) = held_by_many();
     let limit = Limit::new(1);
     answers_all(|words| limit.cmd(words.to_vec()), &server, port);
@@ -69,7 +69,7 @@ fn no_further_thread() {
 
 /// The limit is reached after some of the further threads.
 #[live_test(Linux, Root, PIDS_CONTROLLER)]
-fn some_further_threads() {
+fn a_scan_with_some_further_threads() {
     let (server, port) = held_by_many();
     for threads in 2..=4 {
         let limit = Limit::new(threads);
@@ -78,20 +78,20 @@ fn some_further_threads() {
 }
 
 #[live_test(Linux, Root, PIDS_CONTROLLER, NETWORK_NAMESPACE)]
-fn other_namespaces_without_a_thread_to_enter_them() {
+fn no_thread_to_enter_other_namespaces() {
     let port = port();
     let server = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
     let limit = Limit::new(1);
     let answer = limit.cmd(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "the holder");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "the holder");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let reported =
         gaps.iter().any(|gap| gap["what"] == json!("namespaces") && gap["reason"] == json!("threads"));
-    answer.output.assert(reported, "a gap tells that the namespaces were not entered");
+    answer.assert(reported, "a gap reports that the namespaces were not entered");
 }
 
 #[live_test(Linux, Root, PIDS_CONTROLLER)]
-fn watch_ends_by_a_signal_that_no_thread_heeds() {
+fn watch_ends_by_a_signal_without_a_signal_thread() {
     let (_server, port) = held_by_many();
     let limit = Limit::new(1);
     let mut events = limit.cmd(["watch", "--ndjson", &format!("tcp/{port}")]).stream();
@@ -102,7 +102,7 @@ fn watch_ends_by_a_signal_that_no_thread_heeds() {
 }
 
 #[live_test(Linux, Program("prlimit"))]
-fn no_further_thread_for_a_user() {
+fn a_scan_by_a_user_without_further_threads() {
     let port = port();
     let user = is_root().then_some(NOBODY);
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);

@@ -19,31 +19,31 @@ fn a_listener_is_named_with_its_process() {
     let server = listener(port());
     let answer = Cmd::new([server.port().to_string()]).answer(0);
     let row = answer.only();
-    answer.output.assert_eq(
+    answer.assert_eq(
         [&row["protocol"], &row["family"], &row["address"], &row["state"], &row["exposure"]],
         [&json!("tcp"), &json!("ipv4"), &json!("127.0.0.1"), &json!("listen"), &json!("loopback")],
         "the socket",
     );
     let holder = answer.only_holder(row);
-    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    answer.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
     let name = format!("fixture{}", std::env::consts::EXE_SUFFIX);
-    answer.output.assert_eq(&holder["name"], &json!(name), "name");
+    answer.assert_eq(&holder["name"], &json!(name), "name");
     let command = holder["command"].as_array().map(Vec::as_slice).unwrap_or_default();
     let step = format!("tcp=127.0.0.1:{}", server.port());
-    answer.output.assert_eq(command.last(), Some(&json!(step)), "the end of the command line");
-    answer.output.assert(holder["started_at"].is_string(), "when it began");
-    answer.output.assert(holder["directory"].is_string(), "its working directory");
+    answer.assert_eq(command.last(), Some(&json!(step)), "the end of the command line");
+    answer.assert(holder["started_at"].is_string(), "when it began");
+    answer.assert(holder["directory"].is_string(), "its working directory");
 }
 
 #[live_test]
-fn a_name_of_many_letters_is_kept() {
+fn a_long_name_is_kept() {
     let name = format!("a server with a rather long name and spaces{}", std::env::consts::EXE_SUFFIX);
     // A copy instead of a link: some systems report the other name of a file that has two.
     let program = folder().join(&name);
     std::fs::copy(fixture_program(), &program).expect("copy the fixture");
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port())]).program(program).start();
     let answer = Cmd::new([server.port().to_string()]).answer(0);
-    answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+    answer.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
 }
 
 #[live_test(Ipv6)]
@@ -52,25 +52,25 @@ fn a_socket_over_ipv6_is_listed() {
     let _server = Fixture::start([format!("tcp=[::1]:{port}")]);
     let answer = Cmd::new([port.to_string()]).answer(0);
     let row = answer.only();
-    answer.output.assert_eq([&row["family"], &row["address"]], [&json!("ipv6"), &json!("::1")], "the socket");
-    answer.output.assert_eq(&row["interface"], &json!(null), "loopback has no scope");
-    answer.output.assert_eq(&row["state"], &json!("listen"), "state");
+    answer.assert_eq([&row["family"], &row["address"]], [&json!("ipv6"), &json!("::1")], "the socket");
+    answer.assert_eq(&row["interface"], &json!(null), "loopback has no scope");
+    answer.assert_eq(&row["state"], &json!("listen"), "state");
 }
 
 #[live_test(Ipv6)]
-fn datagrams_have_a_holder_in_both_families() {
+fn udp_sockets_have_holders_in_both_families() {
     let port = port();
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), format!("udp=[::1]:{port}")]);
     let answer = Cmd::new([format!("udp/{port}")]).answer(0);
-    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    answer.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
     for row in answer.listeners() {
-        answer.output.assert_eq(pids(row), vec![server.pid()], "holder");
-        answer.output.assert_eq(&row["state"], &json!("bound"), "state");
+        answer.assert_eq(pids(row), vec![server.pid()], "holder");
+        answer.assert_eq(&row["state"], &json!("bound"), "state");
     }
 }
 
 #[live_test]
-fn connections_are_listed_where_all_is_asked_for() {
+fn connections_are_listed_with_all() {
     let server = TcpListener::bind("127.0.0.1:0").expect("listen");
     let address = server.local_addr().expect("its address");
     let client = TcpStream::connect(address).expect("connect");
@@ -79,10 +79,10 @@ fn connections_are_listed_where_all_is_asked_for() {
     let _accepted = server.accept().expect("accept");
     let target = address.port().to_string();
     let listening = Cmd::new([&target]).answer(0);
-    listening.output.assert_eq(listening.listeners().len(), 1, "listeners alone");
+    listening.assert_eq(listening.listeners().len(), 1, "only listeners");
     let all = Cmd::new(["--all", &target]).answer(0);
     let accepted = |row: &&Value| row["state"] == "established" && row["peer"]["port"] == near;
-    all.output.assert_eq(all.listeners().iter().filter(accepted).count(), 1, "the connection and its peer");
+    all.assert_eq(all.listeners().iter().filter(accepted).count(), 1, "the connection and its peer");
 }
 
 #[live_test]
@@ -113,39 +113,39 @@ fn one_process_is_one_pid() {
     let output = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(0);
     output.assert_eq(output.text().trim_end(), server.pid().to_string().as_str(), "pids");
     let by_pid = Cmd::new(["--pid".to_owned(), server.pid().to_string()]).answer(0);
-    by_pid.output.assert_eq(by_pid.listeners().len(), 2, "what it holds");
+    by_pid.assert_eq(by_pid.listeners().len(), 2, "what it holds");
 }
 
 #[live_test]
-fn why_names_who_is_in_the_way() {
+fn why_names_the_obstacle() {
     let server = listener(port());
     let answer = document(&["why", "--json", &format!("127.0.0.1:{}", server.port())], 1);
-    answer.output.assert_eq(&answer.document["verdict"], &json!("listening"), "verdict");
-    answer.output.assert_eq(&answer.document["can_bind"], &json!(false), "can_bind");
-    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.assert_eq(&answer.document["verdict"], &json!("listening"), "verdict");
+    answer.assert_eq(&answer.document["can_bind"], &json!(false), "can_bind");
+    answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
     let reported = answer.document.to_string();
-    answer.output.assert(reported.contains(&format!("pid {}", server.pid())), "the holder is named");
+    answer.assert(reported.contains(&format!("pid {}", server.pid())), "the holder is named");
 }
 
 #[live_test]
-fn why_says_that_a_port_is_free() {
+fn why_reports_a_free_port() {
     let answer = document(&["why", "--json", &format!("127.0.0.1:{}", port())], 0);
-    answer.output.assert_eq(&answer.document["verdict"], &json!("free"), "verdict");
+    answer.assert_eq(&answer.document["verdict"], &json!("free"), "verdict");
 }
 
 #[live_test]
-fn freed_means_ended_and_free() {
+fn free_ends_the_holder_and_frees_the_port() {
     for force in [&[][..], &["--force"]] {
         let server = listener(port());
         let target = server.port().to_string();
         let arguments = [&["free", "--json", "--yes"][..], force, &[&target]].concat();
         let answer = document(&arguments, 0);
         let step = |key: &str| answer.document[key][0].clone();
-        answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
-        answer.output.assert_eq(&step("plan")["pid"], &json!(server.pid()), "who was to be ended");
-        answer.output.assert_eq(&step("done")["result"], &json!("ended"), "what became of it");
+        answer.assert_eq(&answer.document["free"], &json!(true), "free");
+        answer.assert_eq(&step("plan")["pid"], &json!(server.pid()), "the processes to end");
+        answer.assert_eq(&step("done")["result"], &json!("ended"), "the result");
         let bound = until(|| TcpListener::bind(("127.0.0.1", server.port())).ok());
-        answer.output.assert(bound.is_some(), "the port can be had");
+        answer.assert(bound.is_some(), "the port can be bound");
     }
 }
 
@@ -154,14 +154,14 @@ fn a_dry_run_ends_nobody() {
     let server = listener(port());
     let target = server.port().to_string();
     let answer = Answer::parse(Cmd::new(["free", "--json", "--dry-run", &target]).run().without_panic());
-    answer.output.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the plan");
-    answer.output.assert_eq(&answer.document["done"], &json!([]), "nothing was done");
+    answer.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the plan");
+    answer.assert_eq(&answer.document["done"], &json!([]), "nothing was done");
     let still = Cmd::new([target]).answer(0);
-    still.output.assert_eq(pids(still.only()), vec![server.pid()], "it still listens");
+    still.assert_eq(pids(still.only()), vec![server.pid()], "it still listens");
 }
 
 #[live_test]
-fn who_asks_is_never_ended() {
+fn free_never_ends_its_caller() {
     // The process that starts the program.
     let own = TcpListener::bind("127.0.0.1:0").expect("listen");
     let _ttl = own.ttl();
@@ -194,7 +194,7 @@ fn waiting_ends_when_it_is_free() {
 }
 
 #[live_test]
-fn what_is_different_now_is_told() {
+fn diff_reports_what_changed() {
     let (place, saved) = (port(), folder().join("everywhere.json"));
     let path = saved.to_str().expect("a path in text");
     let first = listener(place);
@@ -205,13 +205,13 @@ fn what_is_different_now_is_told() {
     Cmd::new(["diff", path]).run().without_panic().code(0);
     drop(first);
     let gone = document_of_diff(path, 1);
-    gone.output.assert_eq(&gone.document["changes"][0]["event"], &json!("closed"), "event");
+    gone.assert_eq(&gone.document["changes"][0]["event"], &json!("closed"), "event");
     let second = listener(place);
     let changed = document_of_diff(path, 1);
     let change = &changed.document["changes"][0];
-    changed.output.assert_eq(&change["event"], &json!("changed"), "event");
-    changed.output.assert_eq(pids(&change["after"]), vec![second.pid()], "who holds it now");
-    changed.output.assert(change["differs"].to_string().contains("holders"), "in what");
+    changed.assert_eq(&change["event"], &json!("changed"), "event");
+    changed.assert_eq(pids(&change["after"]), vec![second.pid()], "the current holder");
+    changed.assert(change["differs"].to_string().contains("holders"), "in what");
 }
 
 #[track_caller]
@@ -220,7 +220,7 @@ fn document_of_diff(path: &str, code: i32) -> Answer {
 }
 
 #[live_test]
-fn events_are_told_as_they_happen() {
+fn watch_reports_events_as_they_happen() {
     let place = port();
     let mut events = Cmd::new(["watch", "--ndjson", "--interval=100ms", &place.to_string()]).stream();
     // It may listen before the first scan.

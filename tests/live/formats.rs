@@ -44,9 +44,9 @@ const HOLDER: [&str; 13] = [
 ];
 
 fn must_have(answer: &Answer, value: &Value, keys: &[&str], what: &str) {
-    let Some(object) = value.as_object() else { answer.output.fail(&format!("{what} is no object")) };
+    let Some(object) = value.as_object() else { answer.fail(&format!("{what} is no object")) };
     for key in keys {
-        answer.output.assert(object.contains_key(*key), &format!("{what} has no key {key}"));
+        answer.assert(object.contains_key(*key), &format!("{what} has no key {key}"));
     }
 }
 
@@ -57,25 +57,23 @@ fn json_has_every_key_of_the_contract() {
     let answer = Cmd::new([port.to_string()]).answer(0);
     let document = &answer.document;
     must_have(&answer, document, &DOCUMENT, "the document");
-    answer.output.assert_eq(&document["schema"], &json!("allears/1"), "schema");
-    answer.output.assert_eq(&document["os"], &json!(std::env::consts::OS), "os");
+    answer.assert_eq(&document["schema"], &json!("allears/1"), "schema");
+    answer.assert_eq(&document["os"], &json!(std::env::consts::OS), "os");
     if cfg!(unix) {
-        answer.output.assert_eq(&document["privileged"], &json!(is_root()), "privileged");
+        answer.assert_eq(&document["privileged"], &json!(is_root()), "privileged");
     }
-    answer.output.assert(document["complete"].is_boolean(), "complete is true or false");
+    answer.assert(document["complete"].is_boolean(), "complete is true or false");
     let taken: Option<jiff::Timestamp> = document["taken_at"].as_str().and_then(|at| at.parse().ok());
     let age = taken.map(|taken| jiff::Timestamp::now().as_second() - taken.as_second());
-    answer.output.assert(age.is_some_and(|age| (-2..=60).contains(&age)), "taken_at is now");
-    answer.output.assert_eq(answer.listeners().len(), 2, "listeners");
+    answer.assert(age.is_some_and(|age| (-2..=60).contains(&age)), "taken_at is now");
+    answer.assert_eq(answer.listeners().len(), 2, "listeners");
     for listener in answer.listeners() {
         must_have(&answer, listener, &LISTENER, "a listener");
-        answer.output.assert_eq(&listener["port"], &json!(port), "port");
-        answer.output.assert_eq(&listener["path"], &json!(null), "path");
+        answer.assert_eq(&listener["port"], &json!(port), "port");
+        answer.assert_eq(&listener["path"], &json!(null), "path");
         let queue = &listener["queue"];
-        answer
-            .output
-            .assert(queue.is_null() || queue.get("waiting").is_some(), "queue is null or has `waiting`");
-        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+        answer.assert(queue.is_null() || queue.get("waiting").is_some(), "queue is null or has `waiting`");
+        answer.assert_eq(pids(listener), vec![server.pid()], "holder");
         for holder in holders(listener) {
             must_have(&answer, holder, &HOLDER, "a holder");
         }
@@ -86,8 +84,8 @@ fn json_has_every_key_of_the_contract() {
 fn json_of_nothing_is_a_whole_document() {
     let answer = Cmd::new([port().to_string()]).answer(1);
     must_have(&answer, &answer.document, &DOCUMENT, "the document");
-    answer.output.assert_eq(&answer.document["listeners"], &json!([]), "listeners");
-    answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete, as exit code 1 says");
+    answer.assert_eq(&answer.document["listeners"], &json!([]), "listeners");
+    answer.assert_eq(&answer.document["complete"], &json!(true), "complete agrees with exit code 1");
 }
 
 fn two_servers() -> (String, [Fixture; 2]) {
@@ -132,7 +130,7 @@ fn ndjson_agrees_with_json() {
 }
 
 #[live_test]
-fn csv_has_a_row_a_listener_and_holder() {
+fn csv_has_a_row_for_each_listener_and_holder() {
     let (target, _servers) = two_servers();
     let answer = Cmd::new([&target]).answer(0);
     let output = Cmd::new(["--csv", &target]).run().code(0);
@@ -183,7 +181,7 @@ fn pids_are_ascending_and_unique() {
 }
 
 #[live_test]
-fn quiet_answers_by_exit_code_alone() {
+fn quiet_answers_only_by_exit_code() {
     let [taken, free] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{taken}")]);
     for (target, code) in [(format!("tcp/{taken}"), 0), (free.to_string(), 1), (format!("udp/{taken}"), 1)] {
@@ -206,8 +204,8 @@ fn a_saved_document_is_shown_as_it_was() {
     // What the snapshot shows no longer exists.
     drop(servers);
     let again = Cmd::new(["--from", &file]).answer(0);
-    again.output.assert_eq(again.listeners(), answer.listeners(), "listeners of the saved document");
-    again.output.assert_eq(&again.document["taken_at"], &answer.document["taken_at"], "when it was taken");
+    again.assert_eq(again.listeners(), answer.listeners(), "listeners of the saved document");
+    again.assert_eq(&again.document["taken_at"], &answer.document["taken_at"], "when it was taken");
     let lost = Cmd::new(["--from", &file, "1-1000"]).run();
-    lost.assert_eq(lost.status.code(), Some(3), "the saved document was not asked about other ports");
+    lost.assert_eq(lost.status.code(), Some(3), "the saved document does not cover other ports");
 }

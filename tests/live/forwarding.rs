@@ -26,27 +26,27 @@ fn prepare(rules: &str) {
 fn forwarded(target: &str) -> (String, String) {
     let answer = Cmd::new([target]).answer(0);
     let row = answer.only();
-    answer.output.assert_eq(&row["state"], &json!("forwarded"), "state");
-    answer.output.assert_eq(&row["inode"], &json!(null), "no socket is there");
-    answer.output.assert_eq(&answer.document["complete"], &json!(true), "all rules were followed");
+    answer.assert_eq(&row["state"], &json!("forwarded"), "state");
+    answer.assert_eq(&row["inode"], &json!(null), "no socket is there");
+    answer.assert_eq(&answer.document["complete"], &json!(true), "all rules were followed");
     let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
-    why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+    why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (address, note) = (text(&row["address"]), text(&row["note"]));
-    why.output.assert(why.document["reason"].to_string().contains(&note), "the reason names the rule");
+    why.assert(why.document["reason"].to_string().contains(&note), "the reason names the rule");
     (address, note)
 }
 
 #[track_caller]
 fn not_forwarded(target: &str) {
     let answer = Cmd::new([target]).answer(1);
-    answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete");
+    answer.assert_eq(&answer.document["complete"], &json!(true), "complete");
     let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
-    why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
+    why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
 }
 
 #[live_test(Root, NFT)]
-fn rules_of_ones_own_are_followed() {
+fn nftables_rules_are_followed() {
     in_new_netns(|| {
         prepare(
             "table ip t {
@@ -91,13 +91,13 @@ fn rules_of_ones_own_are_followed() {
             assert_eq!(forwarded(target), (address.to_owned(), note), "{target}");
         }
         let row = Cmd::new(["8443"]).answer(0);
-        row.output.assert(row.document.to_string().contains("127.0.0.1:9443"), "tproxy is told");
+        row.assert(row.document.to_string().contains("127.0.0.1:9443"), "tproxy is reported");
     });
 }
 
 /// A rule that matches something else than the port applies to every port, conditionally.
 #[live_test(Root, NFT)]
-fn a_rule_without_a_port_concerns_all() {
+fn a_rule_without_a_port_concerns_all_ports() {
     in_new_netns(|| {
         prepare(
             "table ip t { chain pre { type nat hook prerouting priority dstnat; tcp sport 8084 redirect to :3000; }; }",
@@ -112,7 +112,7 @@ fn a_rule_without_a_port_concerns_all() {
 }
 
 #[live_test(Root, NFT)]
-fn what_no_rule_forwards_is_denied() {
+fn what_no_rule_forwards_is_free() {
     in_new_netns(|| {
         prepare(
             "table ip t {
@@ -210,10 +210,10 @@ fn rules_of_the_older_iptables_are_a_gap() {
         not_forwarded("9");
         iptables("iptables-legacy", "-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 3000");
         let answer = Cmd::new(["9"]).answer(3);
-        answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
-        answer.output.assert_eq(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
+        answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
+        answer.assert_eq(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
         let why = Answer::parse(Cmd::new(["why", "--json", "9"]).run().code(0));
-        why.output.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         iptables("iptables-legacy", "-t nat -F");
         not_forwarded("9");
     });
@@ -228,37 +228,36 @@ fn a_rule_comes_before_a_listener() {
         let server = Fixture::start(["tcp=0.0.0.0:8080"]);
         let answer = Cmd::new(["tcp/8080"]).answer(0);
         let states: Vec<&str> = answer.listeners().iter().filter_map(|one| one["state"].as_str()).collect();
-        answer.output.assert(states.contains(&"listen") && states.contains(&"forwarded"), "both are told");
+        answer.assert(states.contains(&"listen") && states.contains(&"forwarded"), "both are reported");
         let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).run().code(1));
-        why.output.assert_eq(&why.document["verdict"], &json!("listening"), "who is in the way");
-        why.output
-            .assert(why.document["facts"].to_string().contains("port 3000"), "a fact tells of the rule");
+        why.assert_eq(&why.document["verdict"], &json!("listening"), "the obstacle");
+        why.assert(why.document["facts"].to_string().contains("port 3000"), "a fact names the rule");
         drop(server);
     });
 }
 
 /// Without rules and containers nothing is hedged, even if a network card is one end of a veth link.
 #[live_test(Root, NETWORK_NAMESPACE)]
-fn an_ordinary_machine_keeps_its_answers() {
+fn a_machine_without_rules_gets_clear_answers() {
     in_new_netns(|| {
         ip("link add eth0 type veth peer name eth1");
         ip(&format!("address add {ADDRESS}/24 dev eth0"));
         ip("link set eth0 up");
         let answer = Answer::parse(Cmd::new(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
-        answer.output.assert_eq(&answer.document["complete"], &json!(true), "complete");
+        answer.assert_eq(&answer.document["complete"], &json!(true), "complete");
         let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
-        why.output.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
     });
 }
 
 #[live_test(Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
-fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
+fn an_unprivileged_user_learns_what_cannot_be_ruled_out() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
         let engine = Engine::start(&[]);
         let container = engine.run(&["--publish", &format!("{ADDRESS}:8080:80")], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd(["8080"]).answer(0);
-        let [proxy] = pids(before.only())[..] else { before.output.fail("one proxy") };
+        let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
         kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
         assert!(until(|| std::net::TcpListener::bind((ADDRESS, 8080)).ok()).is_some(), "the proxy is gone");
 
@@ -266,38 +265,34 @@ fn an_ordinary_user_is_told_what_cannot_be_ruled_out() {
         let run = |words: &[&str]| engine.cmd(words.iter().copied()).user(Some(NOBODY)).run();
         for port in ["8080", "8081"] {
             let answer = Answer::parse(run(&["--json", port]).code(3));
-            answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
+            answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
             let gaps = answer.document["gaps"].to_string();
-            answer.output.assert(gaps.contains("forwarding rules may not be read"), "a gap says so");
-            answer.output.assert(gaps.contains("sudo"), "and what helps");
+            answer.assert(gaps.contains("forwarding rules may not be read"), "a gap says so");
+            answer.assert(gaps.contains("sudo"), "and what helps");
         }
         // A connection shows that the first port is forwarded. Nothing shows it of the second.
         let why = Answer::parse(run(&["why", "--json", "8080"]).code(0));
-        why.output.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
         let why = Answer::parse(run(&["why", "--json", "8081"]).code(0));
-        why.output.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
+        why.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         for port in ["8080", "8081"] {
             let why = run(&["why", port]).code(0);
             let command = format!("allears why {port} reads the forwarding rules");
             why.assert(
                 why.text().contains("sudo ") && why.text().contains(&command),
-                "it suggests what tells more",
+                "it suggests the command that reveals more",
             );
         }
         let processes = Answer::parse(run(&["--json", "--user", "65534", "8081"]));
-        processes.output.assert_eq(
-            processes.output.status.code(),
-            Some(1),
-            "no process holds what is forwarded",
-        );
+        processes.assert_eq(processes.output.status.code(), Some(1), "no process holds what is forwarded");
 
         // Root learns from the rules what the engine does not report.
         let root = Cmd::new(["8080"]).answer(0);
         let row = root.only();
-        root.output.assert_eq(&row["state"], &json!("forwarded"), "state");
-        root.output.assert(row["note"].to_string().contains("(table nat, chain DOCKER)"), "the rule");
+        root.assert_eq(&row["state"], &json!("forwarded"), "state");
+        root.assert(row["note"].to_string().contains("(table nat, chain DOCKER)"), "the rule");
         let other = engine.cmd(["8081"]).answer(1);
-        other.output.assert_eq(&other.document["complete"], &json!(true), "root may read all rules");
+        other.assert_eq(&other.document["complete"], &json!(true), "root may read all rules");
         drop(container);
     });
 }

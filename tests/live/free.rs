@@ -69,12 +69,12 @@ fn a_port_nobody_holds_is_free() {
     for arguments in [vec![], vec!["--yes"], vec!["--dry-run"], vec!["--force", "--yes"]] {
         let target = port.to_string();
         let answer = freed(&[&arguments[..], &[&target]].concat(), 0);
-        answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
-        answer.output.assert_eq(&answer.document["plan"], &json!([]), "plan");
-        answer.output.assert_eq(&answer.document["done"], &json!([]), "done");
+        answer.assert_eq(&answer.document["free"], &json!(true), "free");
+        answer.assert_eq(&answer.document["plan"], &json!([]), "plan");
+        answer.assert_eq(&answer.document["done"], &json!([]), "done");
     }
     let output = Cmd::new(["free".to_owned(), port.to_string()]).run().code(0);
-    output.assert(output.text().contains("free"), "it says so");
+    output.assert(output.text().contains("free"), "it reports this");
 }
 
 #[live_test(Linux)]
@@ -85,21 +85,21 @@ fn a_dry_run_does_nothing() {
     for pid in server.family() {
         text.assert(text.text().contains(&pid.to_string()), "the plan names every holder");
     }
-    text.assert(text.text().contains("nothing was done"), "it says so");
+    text.assert(text.text().contains("nothing was done"), "it reports this");
     must_still_hold(&text, &[&server]);
     let json = Answer::parse(Cmd::new(["free", "--dry-run", "--json", &target]).run().without_panic());
-    json.output.assert_eq(steps(&json, "plan"), server.family(), "the plan names every holder");
-    json.output.assert_eq(&json.document["done"], &json!([]), "nothing was done");
-    json.output.assert_eq(&json.document["free"], &json!(false), "free");
+    json.assert_eq(steps(&json, "plan"), server.family(), "the plan names every holder");
+    json.assert_eq(&json.document["done"], &json!([]), "nothing was done");
+    json.assert_eq(&json.document["free"], &json!(false), "free");
     let with_yes = Answer::parse(Cmd::new(["free", "--dry-run", "--yes", "--json", &target]).run());
     must_still_hold(&with_yes.output, &[&server]);
 
     let done = freed(&["--yes", &target], 0);
-    done.output.assert_eq(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
+    done.assert_eq(&done.document["plan"], &json.document["plan"], "the very plan that was shown");
 }
 
 #[live_test(Linux)]
-fn a_dry_run_is_no_outcome() {
+fn a_dry_run_reports_no_outcome() {
     // A connection has the port, and there is no process to end.
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let own = port();
@@ -111,7 +111,7 @@ fn a_dry_run_is_no_outcome() {
         (format!("127.0.0.1:{own},{}", server.port()), "nothing was done"),
     ] {
         let output = Cmd::new(["free", "--dry-run", &target]).run().without_panic().code(1);
-        output.assert(!output.text().contains("still"), "nothing was tried that left it as it was");
+        output.assert(!output.text().contains("still"), "no bind attempt was made that left it as it was");
         output.assert(output.text().contains(what), what);
     }
 }
@@ -120,15 +120,15 @@ fn a_dry_run_is_no_outcome() {
 fn a_forked_server_is_ended_whole() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "all holders, in order");
+    answer.assert_eq(steps(&answer, "plan"), server.family(), "all holders, in order");
     for step in answer.document["plan"].as_array().into_iter().flatten() {
-        answer.output.assert_eq(&step["action"], &json!("terminate"), "action");
+        answer.assert_eq(&step["action"], &json!("terminate"), "action");
     }
     let mut done = steps(&answer, "done");
     done.sort_unstable();
     done.dedup();
-    answer.output.assert_eq(done, server.family(), "what was done");
-    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.assert_eq(done, server.family(), "what was done");
+    answer.assert_eq(&answer.document["free"], &json!(true), "free");
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
@@ -143,12 +143,12 @@ fn every_listener_of_the_port_is_ended() {
 }
 
 #[live_test(Linux)]
-fn only_what_was_asked_about_is_ended() {
+fn only_the_target_is_ended() {
     let (port, [first, second]) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]))
     });
     let answer = freed(&["--yes", &format!("127.0.0.1:{port}")], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![first.pid()], "plan");
+    answer.assert_eq(steps(&answer, "plan"), vec![first.pid()], "plan");
     must_be_free(&answer.output, port, &[first.pid()]);
     must_still_hold(&answer.output, &[&second]);
 }
@@ -157,25 +157,25 @@ fn only_what_was_asked_about_is_ended() {
 fn a_socket_that_never_listened_is_freed() {
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port()), "fork=1".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "plan");
+    answer.assert_eq(steps(&answer, "plan"), server.family(), "plan");
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
 #[live_test(Linux)]
-fn udp_is_freed_by_name_alone() {
+fn udp_is_freed_only_on_request() {
     let (port, [tcp, udp]) = start_on_one_port(|port| {
         ["tcp", "udp"].map(|protocol| Steps::new([format!("{protocol}=127.0.0.1:{port}")]))
     });
     let answer = freed(&["--yes", &format!("udp/{port}")], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![udp.pid()], "plan");
-    answer.output.assert(!runs(udp.pid()), "the holder of the UDP socket has ended");
+    answer.assert_eq(steps(&answer, "plan"), vec![udp.pid()], "plan");
+    answer.assert(!runs(udp.pid()), "the holder of the UDP socket has ended");
     must_still_hold(&answer.output, &[&tcp]);
 
     let again = Fixture::start([format!("udp=127.0.0.1:{port}")]);
     let output = Cmd::new(["free", "--yes", &port.to_string()]).run().code(0);
-    output.assert(runs(again.pid()), "TCP is meant where nothing else is said");
+    output.assert(runs(again.pid()), "TCP is the default");
     let reported = output.both_streams().to_lowercase();
-    output.assert(reported.contains("udp"), "that UDP uses the port too is said");
+    output.assert(reported.contains("udp"), "it reports that UDP uses the port too");
     must_be_free(&output, port, &[tcp.pid()]);
 }
 
@@ -194,10 +194,10 @@ fn clients_are_never_ended() {
             Fixture::start([client, format!("tcp=127.0.0.1:{}", port())]),
         ];
         let answer = freed(&["--yes", &server.port().to_string()], 0);
-        answer.output.assert_eq(steps(&answer, "plan"), server.family(), "the server alone is in the plan");
-        answer.output.assert(!runs(server.pid()), "the server has ended");
+        answer.assert_eq(steps(&answer, "plan"), server.family(), "only the server is in the plan");
+        answer.assert(!runs(server.pid()), "the server has ended");
         for pid in clients.iter().flat_map(Fixture::family) {
-            answer.output.assert(runs(pid), &format!("client {pid} still runs"));
+            answer.assert(runs(pid), &format!("client {pid} still runs"));
         }
     }
 }
@@ -209,7 +209,10 @@ fn a_unit_is_stopped_by_its_manager() {
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
     let output = Cmd::new(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
     let reported = output.both_streams();
-    output.assert(reported.contains(&format!("systemctl stop -- {unit}")), "how it is stopped is said");
+    output.assert(
+        reported.contains(&format!("systemctl stop -- {unit}")),
+        "the command that stops it is printed",
+    );
     drop(server);
 }
 
@@ -220,7 +223,7 @@ fn a_container_is_stopped_by_its_runtime() {
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
     let output = Cmd::new(["free".to_owned(), "--dry-run".into(), server.port().to_string()]).run();
     let reported = output.both_streams();
-    output.assert(reported.contains("docker stop "), "how it is stopped is said");
+    output.assert(reported.contains("docker stop "), "the command that stops it is printed");
     drop(server);
 }
 
@@ -248,7 +251,7 @@ fn several_ports_are_one_document() {
         let reported = answer.document.to_string();
         for server in &servers {
             let step = format!("\"pid\":{}", server.pid());
-            answer.output.assert(reported.contains(&step), "every plan is in it");
+            answer.assert(reported.contains(&step), "every plan is in it");
         }
     }
 }
@@ -268,7 +271,7 @@ fn a_connection_from_the_port_is_left_alone() {
 }
 
 #[live_test(Linux)]
-fn what_lingers_is_not_called_free() {
+fn a_lingering_port_is_not_free() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let target = format!("127.0.0.1:{port}");
@@ -278,13 +281,11 @@ fn what_lingers_is_not_called_free() {
 }
 
 #[live_test]
-fn durations_that_cannot_be_meant_are_refused() {
+fn invalid_durations_are_refused() {
     for duration in ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s"] {
         let output =
             Cmd::new(["free", "--yes", &format!("--timeout={duration}"), "1"]).run().without_panic().code(2);
-        output.assert(
-            output.stdout.is_empty() && !output.stderr.is_empty(),
-            "standard error says what is wrong",
-        );
+        output
+            .assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error names the error");
     }
 }

@@ -27,22 +27,22 @@ fn the_other_sockets_of_a_holder_are_named() {
     let output = Cmd::new(["free".to_owned(), "-n".into(), many.port().to_string()]).run().code(1);
     output.assert(
         output.text().contains("42 more"),
-        "of many the first eight are named, and how many more there are",
+        "the first eight of many are named, and the number of the others",
     );
 }
 
 #[live_test(Linux)]
-fn a_holder_of_both_protocols_is_not_left_alone() {
+fn a_holder_of_both_protocols_is_ended() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
     let output = Cmd::new(["free".to_owned(), "--yes".into(), port.to_string()]).run().code(0);
-    output.assert(output.text().contains(&format!("udp/{port}")), "that it goes too is said");
-    output.assert(!output.text().contains("left alone"), "it is not left alone");
+    output.assert(output.text().contains(&format!("udp/{port}")), "it reports that it goes too");
+    output.assert(!output.text().contains("left alone"), "it is ended too");
     output.assert(!runs(server.pid()), "it has ended");
 }
 
 #[live_test(Linux)]
-fn the_first_signal_is_the_one_that_was_asked_for() {
+fn the_first_signal_can_be_chosen() {
     // It ignores SIGTERM, so another signal has ended it.
     for option in [&["-9"][..], &["--signal", "INT"], &["--signal=USR1"], &["--signal", "KILL"]] {
         let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port())]);
@@ -65,7 +65,7 @@ fn a_stopped_holder_is_explained() {
     for (options, code) in [(&["-n"][..], 1), (&["--yes", "--timeout=100ms"], 1)] {
         let words = ["free"].iter().chain(options).copied().chain([&target[..]]);
         let output = Cmd::new(words).run().code(code);
-        output.assert(output.text().contains(&resume), "what resumes it is said");
+        output.assert(output.text().contains(&resume), "the command that resumes it is printed");
         output.assert(runs(server.pid()), "it has not ended");
     }
     let output = Cmd::new(["free", "--yes", "-f", "--timeout=100ms", &target]).run().code(0);
@@ -73,7 +73,7 @@ fn a_stopped_holder_is_explained() {
 }
 
 #[live_test(Linux)]
-fn a_holder_that_exits_meanwhile_is_no_failure() {
+fn a_holder_that_exits_by_itself_is_no_failure() {
     for run in 0..30_u64 {
         let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
         let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]).start();
@@ -84,17 +84,17 @@ fn a_holder_that_exits_meanwhile_is_no_failure() {
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
-fn what_cannot_be_told_is_null() {
+fn unknown_values_are_null() {
     in_new_netns(|| {
         let alone = Cmd::new(["free", "--json", "80"]).user(Some(NOBODY)).run().code(3);
         let answer = Answer::parse(alone);
-        answer.output.assert_eq(&answer.document["free"], &Value::Null, "free");
-        answer.output.assert_eq(&answer.document["target"]["port"], &json!(80), "port");
+        answer.assert_eq(&answer.document["free"], &Value::Null, "free");
+        answer.assert_eq(&answer.document["target"]["port"], &json!(80), "port");
         let both = Answer::parse(Cmd::new(["free", "--json", "80", "8080"]).user(Some(NOBODY)).run().code(3));
-        both.output.assert_eq(&both.document["free"], &Value::Null, "free of all");
-        both.output.assert_eq(&both.document["ports"][1]["free"], &json!(true), "free of the other");
+        both.assert_eq(&both.document["free"], &Value::Null, "free of all");
+        both.assert_eq(&both.document["ports"][1]["free"], &json!(true), "free of the other");
         let root = Answer::parse(Cmd::new(["free", "--json", "80"]).run().code(0));
-        root.output.assert_eq(&root.document["free"], &json!(true), "root can tell");
+        root.assert_eq(&root.document["free"], &json!(true), "root can tell");
     });
 }
 
@@ -104,14 +104,14 @@ fn a_range_that_nobody_holds_is_a_document() {
     let answer = Answer::parse(
         Cmd::new(["free".to_owned(), "--json".into(), format!("{first}-{first}")]).run().code(0),
     );
-    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.assert_eq(&answer.document["free"], &json!(true), "free");
     let two = Answer::parse(in_new_netns(|| Cmd::new(["free", "--json", "4000-4001"]).run().code(0)));
-    two.output.assert_eq(&two.document["free"], &json!(true), "free");
-    two.output.assert_eq(&two.document["ports"], &json!([]), "nothing is planned");
+    two.assert_eq(&two.document["free"], &json!(true), "free");
+    two.assert_eq(&two.document["ports"], &json!([]), "nothing is planned");
 }
 
 #[live_test(Linux, Root, STRACE, NETWORK_NAMESPACE)]
-fn a_dry_run_searches_once_for_a_whole_range() {
+fn a_dry_run_scans_once_for_a_range() {
     let requests = |ports: usize| {
         in_new_netns(|| {
             let _server = Fixture::start([format!("many={ports}")]);
@@ -121,9 +121,9 @@ fn a_dry_run_searches_once_for_a_whole_range() {
             let output = Cmd::new(["free", "--json", "-n", "1024-65535"]).through(strace).run().code(1);
             let answer = Answer::parse(output);
             let planned = answer.document["ports"].as_array().map_or(0, Vec::len);
-            answer.output.assert_eq(planned, ports, "a plan for each port");
+            answer.assert_eq(planned, ports, "a plan for each port");
             std::fs::read_to_string(log)
-                .expect("what strace saw")
+                .expect("the trace")
                 .lines()
                 .filter(|line| line.contains("NETLINK"))
                 .count()
@@ -146,24 +146,24 @@ fn more_holders_than_descriptors() {
             .through(["prlimit", "--nofile=1024:1024"])
     };
     let dry = Answer::parse(cmd(&["free", "--json", "-n"]).run().without_panic().code(1));
-    dry.output.assert_eq(steps(&dry, "plan"), server.family(), "all of them");
+    dry.assert_eq(steps(&dry, "plan"), server.family(), "all of them");
     let done = Answer::parse(cmd(&["free", "--json", "--yes"]).run().without_panic().code(0));
     must_be_free(&done.output, server.port(), &server.family());
 }
 
 #[live_test(Linux)]
-fn force_spares_who_let_go() {
+fn force_spares_a_process_that_closed_the_port() {
     // The first closes the socket and keeps running, the second never ends.
     let address = format!("tcp=127.0.0.1:{}", port());
     let lets_go = Fixture::start(["reuseport".into(), address.clone(), "on-term=close".into()]);
     let stays = Fixture::start(["reuseport".into(), address, "ignore-term".into()]);
     let answer = freed(&["--yes", "--force", "--timeout=500ms", &stays.port().to_string()], 0);
     must_be_free(&answer.output, stays.port(), &[stays.pid()]);
-    answer.output.assert(runs(lets_go.pid()), "who let go of the port may finish what it does");
+    answer.assert(runs(lets_go.pid()), "a process that closed the port may finish its work");
 }
 
 #[live_test(Linux)]
-fn the_question_says_who_it_is() {
+fn the_question_names_the_holder() {
     let project = folder().join("free-shop");
     std::fs::create_dir_all(project.join(".git")).expect("make a folder");
     std::fs::write(project.join(".git/HEAD"), "ref: refs/heads/checkout-\u{202e}x\n").expect("write HEAD");

@@ -13,7 +13,7 @@ fn server() -> Fixture {
 }
 
 #[live_test(Linux)]
-fn it_asks_and_takes_no_for_an_answer() {
+fn a_no_ends_nothing() {
     let server = server();
     // No, an empty line, the end of input, and something else.
     for keys in ["n\n", "\n", "\u{4}", "nonsense\n\u{4}", "no\n"] {
@@ -31,19 +31,19 @@ fn it_asks_and_takes_no_for_an_answer() {
 }
 
 #[live_test(Linux)]
-fn it_asks_and_does_what_was_said() {
+fn a_yes_carries_out_the_plan() {
     for keys in ["y\n", "yes\n", "Y\n"] {
         let server = server();
         let session =
             Cmd::new(["free".to_owned(), server.port().to_string()]).start_on_terminal().wait_for_question();
-        assert!(server.family().into_iter().all(runs), "nobody ends before the answer");
+        assert!(server.family().into_iter().all(runs), "no process is ended before the answer");
         let output = session.type_in(keys).code(0);
         output.assert(!server.family().into_iter().any(runs), "all of them have ended");
     }
 }
 
 #[live_test(Linux)]
-fn it_does_not_ask_where_it_was_told() {
+fn yes_skips_the_question() {
     let server = server();
     let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]);
     let output = cmd.start_on_terminal().type_in("").code(0);
@@ -51,7 +51,7 @@ fn it_does_not_ask_where_it_was_told() {
 }
 
 #[live_test(Linux, Program("setsid"))]
-fn an_interrupt_at_the_question_ends_nobody() {
+fn an_interrupt_at_the_question_ends_nothing() {
     let server = server();
     let cmd = Cmd::new(["free".to_owned(), server.port().to_string()]);
     // A terminal sends signals to its foreground process group.
@@ -62,7 +62,7 @@ fn an_interrupt_at_the_question_ends_nobody() {
 }
 
 #[live_test(Linux)]
-fn a_holder_that_ended_meanwhile_counts_as_done() {
+fn a_holder_that_ended_during_the_question_counts_as_done() {
     let server = server();
     let session =
         Cmd::new(["free".to_owned(), server.port().to_string()]).start_on_terminal().wait_for_question();
@@ -76,7 +76,7 @@ fn connects(port: u16) -> Option<()> {
 }
 
 #[live_test(Linux, Root, Kernel(6, 14), Program("nsenter"), PID_NAMESPACE)]
-fn a_process_in_place_of_a_holder_is_never_touched() {
+fn a_process_with_the_pid_of_a_holder_is_never_ended() {
     for options in [&["free"][..], &["free", "--force", "--timeout=300ms"]] {
         let [held, other] = [port(), port()];
         let replaced = format!("replaced=127.0.0.1:{held},127.0.0.1:{other}");
@@ -91,18 +91,18 @@ fn a_process_in_place_of_a_holder_is_never_touched() {
         connects(held).expect("connect to the holder");
         until(|| connects(other)).expect("another process of the same pid is there");
         let in_place = pid_on(other);
-        in_place.assert_eq(in_place.text(), before.text(), "the pid of the one in place of the holder");
+        in_place.assert_eq(in_place.text(), before.text(), "the pid of the process in place of the holder");
 
         let output = session.type_in("y\n").code(0);
         output.assert(output.text().contains(before.text().trim()), "that pid was in the plan");
-        output.assert(connects(other).is_some(), "whoever is in its place still serves");
+        output.assert(connects(other).is_some(), "the process in its place still serves");
         let after = pid_on(other);
         output.assert_eq(after.text(), in_place.text(), "and is the same process");
     }
 }
 
 #[live_test(Linux)]
-fn a_holder_that_came_meanwhile_is_not_ended_unasked() {
+fn a_new_holder_is_not_ended_without_a_question() {
     let server = server();
     let port = server.port();
     let session = Cmd::new(["free".to_owned(), port.to_string()]).start_on_terminal().wait_for_question();
@@ -111,5 +111,5 @@ fn a_holder_that_came_meanwhile_is_not_ended_unasked() {
     // The question did not name this one.
     let output = session.type_in("y\n").code(1);
     must_still_hold(&output, &[&other]);
-    output.assert(output.text().contains(&other.pid().to_string()), "who holds it now is named");
+    output.assert(output.text().contains(&other.pid().to_string()), "the current holder is named");
 }

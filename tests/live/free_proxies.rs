@@ -21,7 +21,7 @@ fn stand_in(name: &str, command: &str) -> Fixture {
 }
 
 #[live_test(Linux)]
-fn who_stands_for_others_is_refused_by_name() {
+fn processes_that_act_for_others_are_refused_by_name() {
     for (name, command) in [
         ("systemd", "/usr/lib/systemd/systemd --user"),
         ("launchd", "/sbin/launchd"),
@@ -65,7 +65,7 @@ fn who_stands_for_others_is_refused_by_name() {
 }
 
 #[live_test(Linux)]
-fn programs_with_names_like_theirs_are_ended() {
+fn programs_with_similar_names_are_ended() {
     for (name, command) in [
         ("node", "node dockerd.js"),
         ("python3", "python3 /srv/systemd --user"),

@@ -14,20 +14,20 @@ fn lowercase(output: &Output) -> String {
 }
 
 #[live_test(Linux)]
-fn without_a_terminal_it_wants_to_be_told() {
+fn without_a_terminal_it_requires_yes() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
     for arguments in
         [vec!["free", &target], vec!["free", "--force", &target], vec!["free", "--json", &target]]
     {
         let output = Cmd::new(arguments).run().without_panic().code(3);
-        output.assert(lowercase(&output).contains("--yes"), "it says what it wants");
+        output.assert(lowercase(&output).contains("--yes"), "it names the missing option");
         must_still_hold(&output, &[&server]);
     }
 }
 
 #[live_test(Linux)]
-fn a_range_wants_to_be_told_too() {
+fn a_range_requires_yes_too() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let ports = servers.each_ref().map(Fixture::port);
     let targets = [
@@ -36,7 +36,7 @@ fn a_range_wants_to_be_told_too() {
     ];
     for target in targets {
         let output = Cmd::new(["free", &target]).run().without_panic().code(3);
-        output.assert(lowercase(&output).contains("--yes"), "it says what it wants");
+        output.assert(lowercase(&output).contains("--yes"), "it names the missing option");
         must_still_hold(&output, &[&servers[0], &servers[1]]);
         let on_terminal = Cmd::new(["free", &target]).start_on_terminal().type_in("y\ny\n").code(3);
         on_terminal.assert(lowercase(&on_terminal).contains("--yes"), "on a terminal too");
@@ -45,7 +45,7 @@ fn a_range_wants_to_be_told_too() {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), NETWORK_NAMESPACE, PID_NAMESPACE)]
-fn the_first_process_is_never_ended() {
+fn pid_1_is_never_ended() {
     let port = 8080;
     let server = Fixture::start([
         "namespace=net,pid,mount".to_owned(),
@@ -88,12 +88,12 @@ fn must_spare_its_ancestor(script: &str) {
 const CLOSED: &str = "3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
 
 #[live_test(Linux)]
-fn whoever_started_it_is_never_ended() {
+fn its_parent_is_never_ended() {
     must_spare_its_ancestor(&format!("\"$@\" {CLOSED}; exit $?"));
 }
 
 #[live_test(Linux)]
-fn whoever_started_that_is_never_ended() {
+fn its_grandparent_is_never_ended() {
     must_spare_its_ancestor(&format!("sh -c '\"$@\"; exit $?' sh \"$@\" {CLOSED}; exit $?"));
 }
 
@@ -120,28 +120,31 @@ fn must_be_left_to_root(target: &str, servers: &[&Fixture]) {
         // Its path is not in the search path of sudo.
         let reported = lowercase(&output);
         let reported = reported.contains("sudo ") && reported.contains(&format!("allears free {target}"));
-        output.assert(reported, &format!("the command that has the right is told, as in {command}"));
+        output.assert(
+            reported,
+            &format!("the command with the missing permission is printed, as in {command}"),
+        );
     }
     for server in servers {
-        assert!(server.family().into_iter().all(runs), "nobody was ended");
+        assert!(server.family().into_iter().all(runs), "no process was ended");
     }
 }
 
 #[live_test(Linux, Root)]
-fn what_roots_process_holds_is_left_to_root() {
+fn a_process_of_root_is_left_to_root() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     must_be_left_to_root(&server.port().to_string(), &[&server]);
 }
 
 #[live_test(Linux, Root)]
-fn one_of_several_that_is_out_of_reach_spares_all() {
+fn one_protected_holder_spares_all_holders() {
     // A process of root shares its listener with one of nobody, who may end only the second.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
     must_be_left_to_root(&server.port().to_string(), &[&server]);
 }
 
 #[live_test(Linux, Root)]
-fn one_of_several_listeners_out_of_reach_spares_all() {
+fn one_protected_listener_spares_all_listeners() {
     let (port, [own, roots]) = start_on_one_port(|port| {
         let [own, roots] =
             ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]));
@@ -155,7 +158,7 @@ fn one_of_several_listeners_out_of_reach_spares_all() {
 }
 
 #[live_test(Linux, Root)]
-fn one_of_several_ports_out_of_reach_spares_all() {
+fn one_protected_port_spares_all_ports() {
     let own = Steps::new([format!("tcp=127.0.0.1:{}", port())]).user(Some(NOBODY)).start();
     let roots = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let target = format!("{},{}", own.port(), roots.port());
@@ -164,7 +167,7 @@ fn one_of_several_ports_out_of_reach_spares_all() {
 }
 
 #[live_test(Linux, Root, Program("setpriv"))]
-fn a_holder_seen_and_out_of_reach_spares_all() {
+fn a_visible_protected_holder_spares_all() {
     // It may read every process, but may end only those of nobody.
     let launcher = nobody_with("+sys_ptrace,+dac_read_search");
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork-as=65534".into()]);
@@ -176,19 +179,19 @@ fn a_holder_seen_and_out_of_reach_spares_all() {
         let reported = lowercase(&output);
         output.assert(
             reported.contains("sudo ") && reported.contains("allears free"),
-            "the command that has the right is told",
+            "the command with the missing permission is printed",
         );
     }
 }
 
 #[live_test(Linux)]
-fn a_holder_that_cannot_be_found_is_not_guessed() {
+fn an_unseen_holder_is_not_guessed() {
     // In flight from the process to itself, so that no descriptor table has it.
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
     let output =
         Cmd::new(["free".to_owned(), "--yes".into(), port.to_string()]).run().without_panic().code(3);
-    output.assert(runs(server.pid()), "who may have it and was not seen to is spared");
+    output.assert(runs(server.pid()), "a mere candidate is not ended");
 }
 
 #[live_test]
@@ -201,9 +204,7 @@ fn targets_without_a_port_are_refused() {
         &["free", "--nosuch", "80"],
     ] {
         let output = Cmd::new(arguments.iter().copied()).run().without_panic().code(2);
-        output.assert(
-            output.stdout.is_empty() && !output.stderr.is_empty(),
-            "standard error says what is wrong",
-        );
+        output
+            .assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error names the error");
     }
 }

@@ -9,52 +9,50 @@ use serde_json::json;
 use std::time::Duration;
 
 #[live_test(Linux)]
-fn who_ignores_the_first_signal_still_holds_it() {
+fn a_holder_that_ignores_sigterm_keeps_the_port() {
     let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
     let answer = freed(&["--yes", "--timeout", "300ms", &target], 1);
-    answer.output.assert_eq(&answer.document["free"], &json!(false), "free");
-    answer
-        .output
-        .assert(answer.output.took >= Duration::from_millis(300), "it waited as long as it was told");
+    answer.assert_eq(&answer.document["free"], &json!(false), "free");
+    answer.assert(answer.output.took >= Duration::from_millis(300), "it waited for the whole timeout");
     must_still_hold(&answer.output, &[&server]);
     let text = Cmd::new(["free", "--yes", "--timeout=300ms", &target]).run().code(1);
     let reported = text.both_streams();
-    text.assert(reported.contains(&server.pid().to_string()), "who still holds it is named");
+    text.assert(reported.contains(&server.pid().to_string()), "the remaining holder is named");
     text.assert(reported.contains("--force"), "what would help is named");
 }
 
 #[live_test(Linux)]
-fn force_ends_who_ignores_the_first_signal() {
+fn force_ends_a_holder_that_ignores_sigterm() {
     let server = Fixture::start(["ignore-term".into(), format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", "--force", "--timeout", "300ms", &server.port().to_string()], 0);
-    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
-    answer.output.assert(answer.output.took >= Duration::from_millis(300), "the first signal had its time");
+    answer.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.assert(answer.output.took >= Duration::from_millis(300), "the first signal had its timeout");
     must_be_free(&answer.output, server.port(), &server.family());
 }
 
 #[live_test(Linux)]
-fn who_needs_time_to_end_is_given_it() {
+fn a_slow_holder_gets_time_to_end() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=1500".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.output.assert(answer.output.took >= Duration::from_millis(1500), "it waits for the end");
+    answer.assert(answer.output.took >= Duration::from_millis(1500), "it waits for the end");
     must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
 #[live_test(Linux)]
-fn the_socket_is_watched_and_not_the_process() {
+fn free_waits_for_the_socket_and_not_the_process() {
     for options in [&["--yes", "--timeout=50s"][..], &["--yes", "--force", "--timeout=50s"]] {
         let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "on-term=close".into()]);
         let target = server.port().to_string();
         let answer = freed(&[options, &[&target]].concat(), 0);
-        answer.output.assert(answer.output.took < Duration::from_secs(40), "nobody waits for the process");
+        answer.assert(answer.output.took < Duration::from_secs(40), "it does not wait for the process");
         must_be_free(&answer.output, server.port(), &[]);
-        answer.output.assert(runs(server.pid()), "a server that closed its port may finish what it does");
+        answer.assert(runs(server.pid()), "a server that closed its port may finish what it does");
     }
 }
 
 #[live_test(Linux)]
-fn who_was_stopped_is_ended_by_force_alone() {
+fn only_force_ends_a_stopped_holder() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let target = server.port().to_string();
     // As Ctrl-Z does. Not reaped yet, so the pid is still its own.
@@ -71,16 +69,16 @@ fn a_process_without_its_main_thread_is_ended() {
     // Its state in /proc is that of a process that has ended.
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
+    answer.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
     must_be_free(&answer.output, server.port(), &[]);
 }
 
 #[live_test(Linux, IoUring)]
-fn what_a_ring_keeps_open_is_freed() {
+fn a_socket_of_a_ring_is_freed() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "ring".into()]);
     let port = u16::try_from(server.socket(0)["port"].as_u64().unwrap_or_default()).expect("a port");
     let answer = freed(&["--yes", &port.to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
+    answer.assert_eq(steps(&answer, "plan"), vec![server.pid()], "plan");
     must_be_free(&answer.output, port, &[server.pid()]);
 }
 

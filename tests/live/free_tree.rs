@@ -26,9 +26,9 @@ fn a_wrapper_stays_and_is_named() {
     let target = server.port().to_string();
     let dry = Cmd::new(["free", "-n", &target]).run().code(1);
     dry.assert(dry.text().contains(&format!("sh (pid {wrapper}")), "the wrapper is named");
-    dry.assert(dry.text().contains("--tree"), "what ends it too is said");
+    dry.assert(dry.text().contains("--tree"), "it reports what else ends it");
     let answer = freed(&["--yes", &target], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the server alone");
+    answer.assert_eq(steps(&answer, "plan"), vec![server.pid()], "only the server");
     must_be_free(&answer.output, server.port(), &[server.pid()]);
 }
 
@@ -38,9 +38,9 @@ fn a_tree_ends_the_wrapper_and_nothing_else() {
     // With the same parent, session and process group.
     let (other, others_wrapper) = wrapped();
     let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
+    answer.assert_eq(steps(&answer, "plan"), vec![wrapper, server.pid()], "the wrapper first");
     must_be_free(&answer.output, server.port(), &[server.pid(), wrapper]);
-    answer.output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+    answer.assert(runs(other.pid()) && runs(others_wrapper), "no other process was ended");
 }
 
 #[live_test(Linux)]
@@ -58,13 +58,13 @@ fn children_that_stay_are_named() {
         dry.assert(dry.text().contains(&child.to_string()), "each child is named");
     }
     let answer = freed(&["--dry-run", "--tree", &target], 1);
-    answer.output.assert_eq(steps(&answer, "plan"), server.family(), "a tree has them");
+    answer.assert_eq(steps(&answer, "plan"), server.family(), "a tree has them");
     let answer = freed(&["--yes", &target], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the holder alone");
+    answer.assert_eq(steps(&answer, "plan"), vec![server.pid()], "only the holder");
 }
 
 #[live_test(Linux, Program("bash"))]
-fn a_shell_that_a_person_types_into_is_no_wrapper() {
+fn an_interactive_shell_is_no_wrapper() {
     // A shell as editors start it in their terminals. The commands come through a pipe here.
     let folder = crate::support::folder().join("free-init-file");
     std::fs::write(&folder, "").expect("write a file");
@@ -76,12 +76,12 @@ fn a_shell_that_a_person_types_into_is_no_wrapper() {
     let server = Steps::new(["pad"]).through(launcher).start();
     let shell = parent(server.pid());
     let answer = freed(&["--yes", "--tree", &server.port().to_string()], 0);
-    answer.output.assert_eq(steps(&answer, "plan"), vec![server.pid()], "the server alone");
-    answer.output.assert(!steps(&answer, "plan").contains(&shell), "not the shell");
+    answer.assert_eq(steps(&answer, "plan"), vec![server.pid()], "only the server");
+    answer.assert(!steps(&answer, "plan").contains(&shell), "not the shell");
 }
 
 #[live_test(Linux)]
-fn a_script_that_started_both_stays() {
+fn a_script_with_two_servers_stays() {
     let (other, others_wrapper) = wrapped();
     let own = port();
     // The exit code is the script's, so it has outlived the server. The server's input ends with the script.
@@ -92,14 +92,14 @@ fn a_script_that_started_both_stays() {
     let words = ["free", "--yes", "--tree", &own.to_string()].map(str::to_owned);
     let output = Cmd::new(words).through(launcher).run().without_panic().code(0);
     output.assert(output.both_streams().contains("is free"), "it is free");
-    output.assert(runs(other.pid()) && runs(others_wrapper), "nobody else was ended");
+    output.assert(runs(other.pid()) && runs(others_wrapper), "no other process was ended");
 }
 
 #[live_test(Linux, Root)]
-fn a_tree_with_somebody_out_of_reach_is_refused() {
+fn a_tree_with_a_protected_process_is_refused() {
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork-as=65533".into()]).start();
     let target = server.port().to_string();
     let launcher = crate::unprivileged::nobody_with("+sys_ptrace,+dac_read_search");
     let output = Cmd::new(["free", "--yes", "--tree", &target]).through(launcher).run().code(3);
-    output.assert(server.family().into_iter().all(runs), "nobody was ended");
+    output.assert(server.family().into_iter().all(runs), "no process was ended");
 }

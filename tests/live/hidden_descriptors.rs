@@ -15,10 +15,10 @@ fn something_was_refused(answer: &Answer) -> bool {
 fn named_by_its_process(server: &Fixture, target: &str) {
     let answer = Cmd::new([target]).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid of the process, not of a thread");
-    answer.output.assert_eq(&holder["name"], &json!("fixture"), "name of the process");
-    answer.output.assert_eq(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
-    answer.output.assert_eq(&answer.only()["unseen"], &json!(null), "nothing unseen");
+    answer.assert_eq(&holder["pid"], &json!(server.pid()), "pid of the process, not of a thread");
+    answer.assert_eq(&holder["name"], &json!("fixture"), "name of the process");
+    answer.assert_eq(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
+    answer.assert_eq(&answer.only()["unseen"], &json!(null), "nothing unseen");
     let output = Cmd::new(["--pids", target]).run().code(0);
     output.assert_eq(output.text(), format!("{}\n", server.pid()).as_str(), "--pids");
 }
@@ -40,13 +40,13 @@ fn a_thread_with_its_own_table_is_found() {
 /// Asserts that the listener has no invented holder, and returns the reason.
 fn unseen(answer: &Answer) -> &Value {
     let listener = answer.only();
-    answer.output.assert_eq(holders(listener).len(), 0, "holders");
-    answer.output.assert(listener["unseen"].is_object(), "the holder is unseen, not absent");
+    answer.assert_eq(holders(listener).len(), 0, "holders");
+    answer.assert(listener["unseen"].is_object(), "the holder is unseen, not absent");
     &listener["unseen"]
 }
 
 #[live_test(Linux, IoUring)]
-fn a_fixed_file_of_a_ring_is_not_nothing() {
+fn a_fixed_file_of_a_ring_is_reported() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring".into()]);
     let target = format!("tcp/{port}");
@@ -54,16 +54,16 @@ fn a_fixed_file_of_a_ring_is_not_nothing() {
     let listener = answer.only();
     if holders(listener).is_empty() {
         let reported = listener["unseen"].to_string();
-        answer.output.assert(reported.contains("io_uring"), "unseen, with that reason");
+        answer.assert(reported.contains("io_uring"), "unseen, with that reason");
     } else {
-        answer.output.assert_eq(pids(listener), vec![server.pid()], "the ring's process");
+        answer.assert_eq(pids(listener), vec![server.pid()], "the ring's process");
     }
     let card = Cmd::new([&target]).run().code(0);
     card.assert(!card.text().contains("nothing listens"), "it does not deny what it could not see");
 }
 
 #[live_test(Linux)]
-fn a_socket_in_flight_is_said_to_be() {
+fn a_socket_in_flight_is_reported() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".into()]);
     // Other tests briefly hide sockets of the same user, which may be the ones seen here.
@@ -80,7 +80,7 @@ fn a_socket_in_flight_is_said_to_be() {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), VXLAN)]
-fn a_kernel_socket_is_the_kernels() {
+fn a_kernel_socket_is_attributed_to_the_kernel() {
     let steps = [
         "namespace=net",
         "run=ip link add vx0 type vxlan id 42 dstport 4789",
@@ -90,15 +90,15 @@ fn a_kernel_socket_is_the_kernels() {
     let inside = Fixture::start(steps);
     let answer = Cmd::new(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
     for listener in answer.listeners() {
-        answer.output.assert_eq(holders(listener).len(), 0, "holders");
+        answer.assert_eq(holders(listener).len(), 0, "holders");
         let unseen = &listener["unseen"];
         let reason = unseen["reason"].as_str().unwrap_or_default();
         let cannot_conclude = reason == "permission" && something_was_refused(&answer);
-        answer.output.assert(reason == "kernel" || cannot_conclude, "unseen.reason is kernel");
-        answer.output.assert_eq(&unseen["candidates"], &json!([]), "no guess");
+        answer.assert(reason == "kernel" || cannot_conclude, "unseen.reason is kernel");
+        answer.assert_eq(&unseen["candidates"], &json!([]), "no guess");
     }
     let beside = Cmd::new(["udp/4790"]).inside(inside.pid(), ["net"]).answer(0);
-    beside.output.assert_eq(pids(beside.only()), vec![inside.pid()], "a process's socket beside it");
+    beside.assert_eq(pids(beside.only()), vec![inside.pid()], "a process's socket beside it");
 }
 
 #[live_test(Linux, Kernel(6, 8))]
@@ -106,8 +106,8 @@ fn a_bound_socket_that_never_listened_is_shown_with_all() {
     let port = port();
     let server = Fixture::start([format!("bound=127.0.0.1:{port}")]);
     let answer = Cmd::new(["--all".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(&answer.only()["state"], &json!("bound"), "state");
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.assert_eq(&answer.only()["state"], &json!("bound"), "state");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     let card = Cmd::new([format!("tcp/{port}")]).run().code(1);
     card.assert(card.text().contains("nothing listens"), "it is no listener");
 }

@@ -14,14 +14,14 @@ fn forked_workers_share_one_listener() {
 
     let answer = Cmd::new([&target]).answer(0);
     let listener = answer.only();
-    answer.output.assert_eq(server.family().len(), 4, "a parent and three workers");
-    answer.output.assert_eq(pids(listener), server.family(), "pids of all holders, ascending");
-    answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
-    answer.output.assert_eq(&listener["unseen"], &json!(null), "nothing unseen");
+    answer.assert_eq(server.family().len(), 4, "a parent and three workers");
+    answer.assert_eq(pids(listener), server.family(), "pids of all holders, ascending");
+    answer.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
+    answer.assert_eq(&listener["unseen"], &json!(null), "nothing unseen");
     for holder in holders(listener) {
-        answer.output.assert_eq(&holder["name"], &json!("fixture"), "name");
-        answer.output.assert_eq(&holder["evidence"], &json!("descriptor"), "evidence");
-        answer.output.assert_eq(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
+        answer.assert_eq(&holder["name"], &json!("fixture"), "name");
+        answer.assert_eq(&holder["evidence"], &json!("descriptor"), "evidence");
+        answer.assert_eq(&holder["descriptors"], &server.socket(0)["descriptors"], "descriptors");
     }
 
     let wanted: String = server.family().iter().map(|pid| format!("{pid}\n")).collect();
@@ -40,16 +40,14 @@ fn processes_that_share_a_port_are_listeners_of_their_own() {
     let servers = [start(), start(), start()];
 
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), servers.len(), "listeners");
+    answer.assert_eq(answer.listeners().len(), servers.len(), "listeners");
     for server in &servers {
         let listener = answer.by_inode(server.inode(0));
-        answer.output.assert_eq(pids(listener), vec![server.pid()], "its own holder");
-        answer.output.assert_eq(&listener["port"], &json!(port), "port");
+        answer.assert_eq(pids(listener), vec![server.pid()], "its own holder");
+        answer.assert_eq(&listener["port"], &json!(port), "port");
     }
     let in_order: Vec<u32> = answer.listeners().iter().flat_map(pids).collect();
-    answer
-        .output
-        .assert(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
+    answer.assert(in_order.is_sorted(), "listeners that differ only in their holder are ordered by pid");
 }
 
 #[live_test(Linux)]
@@ -59,14 +57,14 @@ fn one_holder_has_all_its_descriptors_of_a_socket() {
 
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    answer.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
     let reported = &server.socket(0)["descriptors"];
-    answer.output.assert_eq(reported.as_array().map(Vec::len), Some(3), "descriptors staged");
-    answer.output.assert_eq(&holder["descriptors"], reported, "descriptors, ascending");
+    answer.assert_eq(reported.as_array().map(Vec::len), Some(3), "descriptors staged");
+    answer.assert_eq(&holder["descriptors"], reported, "descriptors, ascending");
 }
 
 #[live_test(Linux)]
-fn a_holder_is_told_whole() {
+fn a_holder_is_reported_completely() {
     let port = port();
     let folder = std::env::temp_dir().canonicalize().expect("a folder for temporary files");
     let folder = folder.to_str().expect("its path is text");
@@ -82,44 +80,44 @@ fn a_holder_is_told_whole() {
     let program = program.to_str().expect("the path of the fixture is text");
     let own = nix::unistd::geteuid();
     let user = nix::unistd::User::from_uid(own).expect("the user database").map(|user| user.name);
-    answer.output.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
-    answer.output.assert_eq(&holder["name"], &json!("fixture"), "name");
-    answer.output.assert_eq(&holder["command"], &json!([program, steps[0], steps[1]]), "command");
-    answer.output.assert_eq(&holder["executable"], &json!(program), "executable");
-    answer.output.assert_eq(&holder["directory"], &json!(folder), "directory");
-    answer.output.assert_eq(&holder["uid"], &json!(own.as_raw()), "uid");
-    answer.output.assert_eq(&holder["user"], &json!(user), "user");
-    answer.output.assert_eq(&listener["uid"], &json!(own.as_raw()), "uid of the socket");
-    answer.output.assert_eq(&listener["user"], &json!(user), "user of the socket");
+    answer.assert_eq(&holder["pid"], &json!(server.pid()), "pid");
+    answer.assert_eq(&holder["name"], &json!("fixture"), "name");
+    answer.assert_eq(&holder["command"], &json!([program, steps[0], steps[1]]), "command");
+    answer.assert_eq(&holder["executable"], &json!(program), "executable");
+    answer.assert_eq(&holder["directory"], &json!(folder), "directory");
+    answer.assert_eq(&holder["uid"], &json!(own.as_raw()), "uid");
+    answer.assert_eq(&holder["user"], &json!(user), "user");
+    answer.assert_eq(&listener["uid"], &json!(own.as_raw()), "uid of the socket");
+    answer.assert_eq(&listener["user"], &json!(user), "user of the socket");
     let started: Option<jiff::Timestamp> =
         holder["started_at"].as_str().and_then(|started| started.parse().ok());
     let started = started.map(jiff::Timestamp::as_second);
-    answer.output.assert(
+    answer.assert(
         started.is_some_and(|started| (before..=after).contains(&started)),
-        "started_at is when it was started",
+        "started_at is the time of its start",
     );
-    answer.output.assert_eq(
+    answer.assert_eq(
         [&listener["protocol"], &listener["family"], &listener["state"], &listener["exposure"]],
         [&json!("tcp"), &json!("ipv4"), &json!("listen"), &json!("loopback")],
         "protocol, family, state, exposure",
     );
-    answer.output.assert_eq(&listener["address"], &json!("127.0.0.1"), "address");
+    answer.assert_eq(&listener["address"], &json!("127.0.0.1"), "address");
 }
 
 #[live_test(Linux)]
-fn parents_are_told_when_asked_for() {
+fn parents_are_reported_on_request() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=1".into()]);
 
     let answer = Cmd::new(["--parents", &format!("tcp/{port}")]).answer(0);
     let worker = holders(answer.only()).iter().find(|holder| holder["pid"] != server.pid());
     let worker = worker.expect("the worker is a holder");
-    answer.output.assert_eq(
+    answer.assert_eq(
         &worker["parents"][0],
         &json!({"pid": server.pid(), "name": "fixture"}),
         "the nearest ancestor of a worker",
     );
-    answer.output.assert_eq(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
+    answer.assert_eq(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
 }
 
 #[live_test(Linux)]
@@ -132,7 +130,7 @@ fn connected_clients_are_never_holders() {
     ];
 
     let answer = Cmd::new([port.to_string()]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
     let output = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(0);
     output.assert_eq(output.text(), format!("{}\n", server.pid()).as_str(), "--pids");
     let text = Cmd::new([port.to_string()]).run().code(0);
@@ -145,7 +143,7 @@ fn connected_clients_are_never_holders() {
 }
 
 #[live_test(Linux)]
-fn a_child_left_with_a_connection_is_no_holder() {
+fn a_child_with_only_a_connection_is_no_holder() {
     let port = port();
     // The client connects between two steps of the server, because both are the same process.
     let server = Fixture::start([
@@ -156,8 +154,8 @@ fn a_child_left_with_a_connection_is_no_holder() {
     let child = server.children();
 
     let answer = Cmd::new([port.to_string()]).answer(0);
-    answer.output.assert_eq(child.len(), 1, "children");
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders, without the child");
+    answer.assert_eq(child.len(), 1, "children");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holders, without the child");
 }
 
 #[live_test(Linux)]
@@ -167,15 +165,15 @@ fn a_connected_udp_client_is_no_listener() {
     let client = Fixture::start([format!("udp-client=127.0.0.1:{local},127.0.0.1:{remote}")]);
 
     let answer = Cmd::new([local.to_string()]).answer(1);
-    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+    answer.assert_eq(answer.listeners().len(), 0, "listeners");
     let text = Cmd::new([format!("udp/{local}")]).run().code(1);
-    text.assert(text.text().contains("nothing listens"), "it says that nothing listens");
+    text.assert(text.text().contains("nothing listens"), "it reports that nothing listens");
     let whole = Cmd::new(["-u"]).answer(0);
     let listed = whole.listeners().iter().any(|listener| listener["inode"] == client.inode(0));
-    whole.output.assert(!listed, "the whole list is without it");
-    whole.output.assert_eq(pids(whole.by_inode(resolver.inode(0))), vec![resolver.pid()], "the other end");
+    whole.assert(!listed, "the whole list is without it");
+    whole.assert_eq(pids(whole.by_inode(resolver.inode(0))), vec![resolver.pid()], "the other end");
     let every = Cmd::new(["--all".to_owned(), format!("udp/{local}")]).answer(0);
-    every.output.assert_eq(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
+    every.assert_eq(pids(every.by_inode(client.inode(0))), vec![client.pid()], "--all shows it");
 }
 
 #[live_test(Linux, Ipv6)]
@@ -188,21 +186,21 @@ fn an_unconnected_udp_socket_is_a_listener() {
     ]);
 
     let answer = Cmd::new([format!("udp/{port}")]).answer(0);
-    answer.output.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
+    answer.assert_eq(answer.addresses(), vec!["127.0.0.1", "::1"], "addresses");
     for (listener, index) in answer.listeners().iter().zip(0..) {
-        answer.output.assert_eq(&listener["protocol"], &json!("udp"), "protocol");
-        answer.output.assert_eq(&listener["state"], &json!("bound"), "state");
-        answer.output.assert_eq(&listener["inode"], &json!(server.inode(index)), "inode");
-        answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
+        answer.assert_eq(&listener["protocol"], &json!("udp"), "protocol");
+        answer.assert_eq(&listener["state"], &json!("bound"), "state");
+        answer.assert_eq(&listener["inode"], &json!(server.inode(index)), "inode");
+        answer.assert_eq(pids(listener), vec![server.pid()], "holder");
     }
     let both = Cmd::new([port.to_string()]).answer(0);
-    both.output.assert_eq(both.listeners().len(), 3, "a bare number asks for both protocols");
+    both.assert_eq(both.listeners().len(), 3, "a bare number asks for both protocols");
     let protocols: Vec<_> = both.listeners().iter().map(|listener| &listener["protocol"]).collect();
-    both.output.assert_eq(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
+    both.assert_eq(protocols, vec!["tcp", "udp", "udp"], "ordered by protocol after the port");
 }
 
 #[live_test(Linux)]
-fn two_looks_give_the_same_listeners() {
+fn two_scans_give_the_same_listeners() {
     let port = port();
     let start = || {
         Fixture::start(["reuseport".into(), format!("tcp=127.0.0.1:{port}"), "dup=4".into(), "fork=4".into()])
@@ -210,8 +208,8 @@ fn two_looks_give_the_same_listeners() {
     let _servers = [start(), start(), start()];
     let looks: Vec<_> = (0..8).map(|_| Cmd::new([format!("tcp/{port}")]).answer(0)).collect();
     for cmd in &looks {
-        cmd.output.assert_eq(cmd.listeners().len(), 3, "listeners");
-        cmd.output.assert_eq(cmd.listeners(), looks[0].listeners(), "the listeners of another look");
+        cmd.assert_eq(cmd.listeners().len(), 3, "listeners");
+        cmd.assert_eq(cmd.listeners(), looks[0].listeners(), "the listeners of another scan");
     }
 }
 
@@ -221,8 +219,8 @@ fn only_what_a_process_holds_is_listed_by_its_pid() {
     let server = Steps::new([format!("tcp=127.0.0.1:{one}")]).start();
     let _stranger = Steps::new([format!("tcp=127.0.0.1:{other}")]).start();
     let answer = Cmd::new(["--pid", &server.pid().to_string()]).answer(0);
-    answer.output.assert_eq(&answer.only()["port"], &json!(one), "port");
+    answer.assert_eq(&answer.only()["port"], &json!(one), "port");
     let narrowed = format!("tcp/{one},tcp/{other}");
     let answer = Cmd::new(["--pid", &server.pid().to_string(), &narrowed]).answer(0);
-    answer.output.assert_eq(&answer.only()["port"], &json!(one), "port");
+    answer.assert_eq(&answer.only()["port"], &json!(one), "port");
 }

@@ -17,16 +17,16 @@ fn candidates(unseen: &Value, evidence: &str) -> Vec<u64> {
 /// sockets at the same time.
 fn must_be_named(answer: &Answer, server: &Fixture, evidence: &str) {
     let listener = answer.only();
-    answer.output.assert_eq(&listener["holders"], &json!([]), "no table has it");
+    answer.assert_eq(&listener["holders"], &json!([]), "it is in no table");
     let unseen = &listener["unseen"];
-    answer.output.assert_eq(&unseen["reason"], &json!("unknown"), "unseen.reason");
-    answer.output.assert(candidates(unseen, evidence).contains(&server.pid().into()), evidence);
+    answer.assert_eq(&unseen["reason"], &json!("unknown"), "unseen.reason");
+    answer.assert(candidates(unseen, evidence).contains(&server.pid().into()), evidence);
     let first = &unseen["candidates"][0]["evidence"];
-    answer.output.assert(first != "user", "what holds sockets unseen comes before those who may not be read");
+    answer.assert(first != "user", "holders of hidden sockets come before unreadable processes");
 }
 
 #[live_test]
-fn a_thread_in_a_call_keeps_its_socket() {
+fn a_thread_in_a_system_call_keeps_its_socket() {
     for call in ["accept", "poll", "select"] {
         let port = port();
         let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("wait-in={call}")]);
@@ -37,14 +37,14 @@ fn a_thread_in_a_call_keeps_its_socket() {
     let server = Fixture::start([format!("tcp=[::1]:{port}"), "wait-in=accept".to_owned()]);
     must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "waits-in-accept");
     let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
-    card.assert(card.text().contains("waits in accept(2) on a closed descriptor"), "the card says how");
-    card.assert(!card.text().contains("kernel"), "nobody says that the kernel has it");
+    card.assert(card.text().contains("waits in accept(2) on a closed descriptor"), "the card explains how");
+    card.assert(!card.text().contains("kernel"), "the kernel is not named as the holder");
     let pids = Cmd::new(["--pids".to_owned(), format!("tcp/{port}")]).run().code(3);
     pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
 }
 
 #[live_test]
-fn a_thread_in_a_call_keeps_its_datagram_socket() {
+fn a_thread_in_a_system_call_keeps_its_udp_socket() {
     for (call, named) in
         [("recv", "recv"), ("recvfrom", "recv"), ("recvmsg", "recv"), ("read", "recv"), ("poll", "poll")]
     {
@@ -56,7 +56,7 @@ fn a_thread_in_a_call_keeps_its_datagram_socket() {
 }
 
 #[live_test]
-fn a_number_that_leads_elsewhere_by_now_hides_nothing() {
+fn a_reused_descriptor_number_hides_nothing() {
     for other in ["reuse-number".to_owned(), "udp=127.0.0.1:0".to_owned()] {
         let port = port();
         let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned(), other];
@@ -74,7 +74,7 @@ fn epoll_keeps_nothing() {
 }
 
 #[live_test(IoUring)]
-fn an_accept_under_way_in_a_ring_is_named() {
+fn a_pending_accept_in_a_ring_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept".to_owned()]);
     must_be_named(&Cmd::new([format!("tcp/{port}")]).answer(0), &server, "io-uring");
@@ -86,8 +86,8 @@ fn a_ring_without_a_descriptor_is_named() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "ring-accept=registered".to_owned()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let unseen = &answer.only()["unseen"];
-    answer.output.assert(unseen["reason"] != "kernel", "nobody says that the kernel has it");
-    answer.output.assert(candidates(unseen, "io-uring").contains(&server.pid().into()), "the ring's process");
+    answer.assert(unseen["reason"] != "kernel", "the kernel is not named as the holder");
+    answer.assert(candidates(unseen, "io-uring").contains(&server.pid().into()), "the ring's process");
 }
 
 #[live_test]
@@ -95,11 +95,11 @@ fn a_process_that_shares_the_table_is_named() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "share-table".to_owned()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(&answer.only()["holders"], &json!([]), "no table has it");
+    answer.assert_eq(&answer.only()["holders"], &json!([]), "it is in no table");
     let found = candidates(&answer.only()["unseen"], "waits-in-accept");
     let child = server.children().first().copied().expect("a child");
-    answer.output.assert(found.contains(&child.into()), "the child, whose call keeps it");
-    answer.output.assert(!found.contains(&server.pid().into()), "not its parent, which waits for nothing");
+    answer.assert(found.contains(&child.into()), "the child, whose system call keeps it");
+    answer.assert(!found.contains(&server.pid().into()), "not its parent, which only waits");
 }
 
 #[live_test]
@@ -109,29 +109,29 @@ fn a_mapping_is_named() {
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     must_be_named(&answer, &server, "mapping");
     let all = &answer.only()["unseen"]["candidates"];
-    answer.output.assert_eq(
+    answer.assert_eq(
         all.as_array().map_or(0, Vec::len),
         1,
-        "the kernel names the socket, so nobody else",
+        "the kernel names this socket, so no other is named",
     );
 }
 
 #[live_test]
-fn why_and_free_name_the_same() {
+fn why_and_free_name_the_same_candidate() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()]);
     let target = format!("tcp/{port}");
     let named = format!("(pid {}", server.pid());
     let why = Cmd::new(["why", &target]).run().code(1);
     why.assert(why.text().contains(&named), "why names it");
-    why.assert(why.text().contains("waits in accept(2)"), "and says how that is known");
+    why.assert(why.text().contains("waits in accept(2)"), "and shows the evidence");
     why.assert(
         !why.text().contains("tunnel") && !why.text().contains("kernel"),
         "no advice about the kernel",
     );
     let free = Cmd::new(["free", "--dry-run", &target]).run().code(3);
     free.assert(free.errors().contains(&named), "free names it");
-    free.assert(!free.errors().contains("kernel"), "and does not lay it to the kernel");
+    free.assert(!free.errors().contains("kernel"), "and does not attribute it to the kernel");
     let document = Cmd::new(["why", "--json", &target]).run().code(1);
     let document: Value = serde_json::from_str(document.text()).expect("JSON");
     let unseen = &document["standing_in_the_way"][0]["unseen"];
@@ -140,7 +140,7 @@ fn why_and_free_name_the_same() {
 
 /// A ring of root has the socket, and descriptors are in flight to a process of another user.
 #[live_test(Root, IoUring)]
-fn a_message_for_another_user_explains_nothing() {
+fn a_message_for_another_user_is_no_evidence() {
     let [port, other] = [port(), port()];
     let steps = [format!("tcp=127.0.0.1:{other}"), "in-flight".to_owned()];
     let sender = Steps::new(steps).user(Some(NOBODY)).start();
@@ -149,11 +149,11 @@ fn a_message_for_another_user_explains_nothing() {
     must_be_named(&answer, &server, "io-uring");
     let unseen = &answer.only()["unseen"];
     let receivers = candidates(unseen, "message");
-    answer.output.assert(!receivers.contains(&sender.pid().into()), "that message cannot hold it");
+    answer.assert(!receivers.contains(&sender.pid().into()), "that message cannot hold it");
 }
 
 #[live_test]
-fn a_message_is_told_alike_everywhere() {
+fn a_message_is_reported_alike_everywhere() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
     let target = format!("tcp/{port}");
@@ -185,25 +185,25 @@ fn a_zombie_is_no_candidate() {
     let server = Steps::new(steps).user(Some(SOMEBODY)).start();
     let zombie = server.children().first().copied().expect("a child");
     let ended = || {
-        let stat = std::fs::read_to_string(format!("/proc/{zombie}/stat")).expect("nobody waits for it");
+        let stat = std::fs::read_to_string(format!("/proc/{zombie}/stat")).expect("nothing waits for it");
         stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')).then_some(())
     };
     until(ended).expect("the child ends");
     let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let all = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
     let pids: Vec<u64> = all.iter().filter_map(|candidate| candidate["pid"].as_u64()).collect();
-    answer.output.assert(pids.contains(&server.pid().into()), "the server");
-    answer.output.assert(!pids.contains(&zombie.into()), "not the zombie");
+    answer.assert(pids.contains(&server.pid().into()), "the server");
+    answer.assert(!pids.contains(&zombie.into()), "not the zombie");
 }
 
 /// A user who may not read what the threads of other users do.
 #[live_test(Root)]
-fn a_user_sees_its_own() {
+fn a_user_sees_its_own_candidates() {
     let port = port();
     let steps = [format!("tcp=127.0.0.1:{port}"), "wait-in=accept".to_owned()];
     let server = Steps::new(steps).user(Some(NOBODY)).start();
     // Other processes of the same user may hide sockets at the moment.
     let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let found = candidates(&answer.only()["unseen"], "waits-in-accept");
-    answer.output.assert(found.contains(&server.pid().into()), "its own process");
+    answer.assert(found.contains(&server.pid().into()), "its own process");
 }

@@ -133,7 +133,7 @@ fn ctrl_z_stops_it_and_fg_draws_it_again() {
 }
 
 #[live_test(Program("tmux"), Program("bash"))]
-fn a_stop_from_elsewhere_gives_the_terminal_back() {
+fn a_stop_by_another_process_restores_the_terminal() {
     let shell = Shell::new();
     shell.watch(port());
     shell.signal(Signal::SIGTSTP);
@@ -144,7 +144,7 @@ fn a_stop_from_elsewhere_gives_the_terminal_back() {
 }
 
 #[live_test(Program("tmux"), Program("bash"))]
-fn it_takes_the_terminal_again_after_a_stop_without_notice() {
+fn it_takes_the_terminal_again_after_sigstop() {
     let shell = Shell::new();
     shell.watch(port());
     shell.signal(Signal::SIGSTOP);
@@ -157,7 +157,7 @@ fn it_takes_the_terminal_again_after_a_stop_without_notice() {
 }
 
 #[live_test(Program("tmux"), Program("bash"))]
-fn every_end_gives_the_terminal_back() {
+fn every_end_restores_the_terminal() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let shell = Shell::new();
         shell.watch(port());

@@ -31,10 +31,10 @@ fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
 fn must_be_the_kernels(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
     assert!(!answer.listeners().is_empty());
     for listener in answer.listeners() {
-        answer.output.assert_eq(holders(listener).len(), 0, "holders");
-        answer.output.assert_eq(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
-        answer.output.assert_eq(kernel(listener), parts.to_vec(), "unseen.kernel");
-        answer.output.assert_eq(&listener["unseen"]["candidates"], &json!([]), "no guess");
+        answer.assert_eq(holders(listener).len(), 0, "holders");
+        answer.assert_eq(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
+        answer.assert_eq(kernel(listener), parts.to_vec(), "unseen.kernel");
+        answer.assert_eq(&listener["unseen"]["candidates"], &json!([]), "no guess");
     }
 }
 
@@ -99,7 +99,7 @@ fn tunnels_that_share_a_socket_are_all_named() {
     // The third link is down, and has no socket.
     let answer = Cmd::new(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0"), vxlan("vx1")]);
-    answer.output.assert_eq(answer.listeners().len(), 1, "one socket");
+    answer.assert_eq(answer.listeners().len(), 1, "one socket");
     let why = says(&["why", "udp/4789"], inside.pid());
     must_say(&why, "the vxlan interface vx0 and the vxlan interface vx1");
     must_say(
@@ -109,7 +109,7 @@ fn tunnels_that_share_a_socket_are_all_named() {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
-fn anybody_is_told_of_a_tunnel() {
+fn every_user_sees_a_tunnel() {
     let inside = Fixture::start([
         "namespace=net",
         "run=ip link add vx0 type vxlan external dstport 4789",
@@ -117,11 +117,11 @@ fn anybody_is_told_of_a_tunnel() {
     ]);
     let answer = Cmd::new(["udp/4789"]).through(as_nobody(inside.pid())).answer(0);
     must_be_the_kernels(&answer, &[vxlan("vx0")]);
-    answer.output.assert_eq(answer.listeners().len(), 2, "a socket in each family");
+    answer.assert_eq(answer.listeners().len(), 2, "a socket in each family");
 }
 
 #[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
-fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
+fn a_process_beside_a_tunnel_is_no_kernel_socket() {
     // First the link is down, and a process has the port. Then the link is up, with an IPv4 socket only.
     let inside = Fixture::start([
         "namespace=net",
@@ -137,9 +137,9 @@ fn a_process_beside_a_tunnel_is_no_part_of_the_kernel() {
         for cmd in [as_root(), Cmd::new([target]).through(as_nobody(inside.pid()))] {
             let answer = cmd.answer(0);
             let process = answer.listeners().iter().find(|listener| listener["address"] == json!(address));
-            let process = process.unwrap_or_else(|| answer.output.fail("the process's socket is shown"));
-            answer.output.assert(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
-            answer.output.assert_eq(kernel(process), vec![], "unseen.kernel");
+            let process = process.unwrap_or_else(|| answer.fail("the process's socket is shown"));
+            answer.assert(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
+            answer.assert_eq(kernel(process), vec![], "unseen.kernel");
         }
     }
 }
@@ -160,7 +160,7 @@ fn a_tunnel_that_was_moved_is_found_where_it_is() {
     must_be_the_kernels(&answer, &[vxlan("vx0")]);
     let place = &answer.only()["unseen"]["kernel"][0]["namespace"];
     let number = std::fs::read_link(format!("/proc/{}/ns/net", after.pid())).expect("read a link");
-    answer.output.assert_eq(place, &json!(number.to_string_lossy()), "the namespace of the interface");
+    answer.assert_eq(place, &json!(number.to_string_lossy()), "the namespace of the interface");
     Cmd::new(["udp/4789"]).inside(after.pid(), ["net"]).run().code(1);
 }
 

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 #[track_caller]
 fn is_found(server: &Fixture, port: u16) -> Answer {
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
-    answer.output.assert_eq(&answer.only()["inode"], &json!(server.inode(0)), "inode");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+    answer.assert_eq(&answer.only()["inode"], &json!(server.inode(0)), "inode");
     let namespace = answer.only()["namespace"].as_str().unwrap_or_default();
-    answer.output.assert(namespace.starts_with("net:["), "the namespace is named by its number");
+    answer.assert(namespace.starts_with("net:["), "the namespace is named by its number");
     let here = Cmd::new([format!("tcp/{port}")]).answer(1);
-    here.output.assert_eq(here.listeners().len(), 0, "it is no listener of this namespace");
+    here.assert_eq(here.listeners().len(), 0, "it is no listener of this namespace");
     answer
 }
 
@@ -54,7 +54,7 @@ fn a_namespace_that_is_mounted_anywhere_is_found() {
         "leave-network".to_owned(),
     ]);
     let answer = is_found(&server, port);
-    answer.output.assert_eq(gaps(&answer, "error").len(), 0, "nothing failed");
+    answer.assert_eq(gaps(&answer, "error").len(), 0, "nothing failed");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
@@ -73,7 +73,7 @@ fn a_namespace_that_a_socket_keeps_is_found() {
     // Sockets that are bound and do not listen are in no list of listeners, and still keep a namespace.
     let whole =
         Cmd::new(["--all-namespaces".to_owned(), "--all".to_owned(), format!("tcp/{port}")]).answer(0);
-    whole.output.assert_eq(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
+    whole.assert_eq(pids(whole.only()), vec![server.pid()], "holder, among sockets of every state");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
@@ -86,20 +86,16 @@ fn a_namespace_that_a_message_keeps_is_not_denied() {
     let answer = Answer::parse(cmd.run());
     match answer.listeners() {
         // listns(2) lists a namespace even if its descriptor is in flight.
-        [only] => answer.output.assert_eq(&only["port"], &json!(port), "port"),
-        _ => answer.output.assert_eq(answer.output.status.code(), Some(3), "exit code"),
+        [only] => answer.assert_eq(&only["port"], &json!(port), "port"),
+        _ => answer.assert_eq(answer.output.status.code(), Some(3), "exit code"),
     }
-    answer
-        .output
-        .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
+    answer.assert(!gaps(&answer, "in-flight").is_empty(), "a gap reports that descriptors are in flight");
     // Only the sockets through which the message passes may show the namespace.
     let tcp = format!("tcp=127.0.0.1:{port}");
     let server = Fixture::start(["namespace=net", &tcp, "in-flight", "leave-network"]);
     let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(&answer.by_inode(server.inode(0))["port"], &json!(port), "port");
-    answer
-        .output
-        .assert(!gaps(&answer, "in-flight").is_empty(), "a gap says that descriptors are on their way");
+    answer.assert_eq(&answer.by_inode(server.inode(0))["port"], &json!(port), "port");
+    answer.assert(!gaps(&answer, "in-flight").is_empty(), "a gap reports that descriptors are in flight");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, IoUring, Kernel(6, 13))]
@@ -108,16 +104,16 @@ fn a_socket_that_is_in_no_table_is_a_gap() {
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "ring", "leave-network"]);
     let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).answer(3);
-    answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
-    answer.output.assert(!gaps(&answer, "socket").is_empty(), "a gap counts the socket that is in no table");
+    answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
+    answer.assert(!gaps(&answer, "socket").is_empty(), "a gap counts the socket that is in no table");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
-fn without_rights_nothing_is_denied() {
+fn without_permissions_nothing_is_denied() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "network-descriptor", "leave-network"]);
     let answer = Cmd::new(["--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY)).answer(3);
-    answer.output.assert(!gaps(&answer, "permission").is_empty(), "a gap says what may not be read");
-    answer.output.assert(gaps(&answer, "error").is_empty(), "what may not be seen is no error");
+    answer.assert(!gaps(&answer, "permission").is_empty(), "a gap names what may not be read");
+    answer.assert(gaps(&answer, "error").is_empty(), "an unreadable process is no error");
 }

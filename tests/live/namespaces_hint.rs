@@ -31,23 +31,23 @@ fn a_listener_in_another_namespace_is_hinted_at() {
         let place = place.to_string();
         let arguments = arguments.iter().copied().chain([place.as_str()]);
         let output = Cmd::new(arguments).run().code(1);
-        output.assert(!output.errors().contains(HINT), "a program is told nothing besides the answer");
+        output.assert(!output.errors().contains(HINT), "a script gets nothing but the answer");
     }
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
-fn what_is_found_here_needs_no_hint() {
+fn a_local_listener_gets_no_hint() {
     let place = port();
     let _server = elsewhere("tcp", place);
     let _here = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
     let output = Cmd::new([place.to_string()]).run().code(0);
     output.assert(!output.errors().contains("namespace"), "it was found");
     let output = Cmd::new(["--all-namespaces".to_owned(), place.to_string()]).run().code(0);
-    output.assert(!output.errors().contains(HINT), "all were asked for");
+    output.assert(!output.errors().contains(HINT), "all were requested");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
-fn without_rights_the_hint_is_true_or_missing() {
+fn without_permissions_the_hint_is_true_or_missing() {
     let place = port();
     let _server = elsewhere("tcp", place);
     let output = Cmd::new([place.to_string()]).user(ordinary_user()).run().code(1);
@@ -59,18 +59,21 @@ fn without_rights_the_hint_is_true_or_missing() {
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, PID_NAMESPACE)]
-fn the_network_of_a_container_is_called_that() {
+fn the_network_of_a_container_is_named_as_such() {
     let place = port().to_string();
     let container = ["unshare", "--net", "--pid", "--fork", "--mount-proc"];
     let output = Cmd::new([place.as_str()]).through(container).run().code(1);
     let tells = |errors: &str| errors.contains("this is the network of a container");
     // Before Linux 6.18 a namespace without links looks like a machine without links.
     if Need::Kernel(6, 18).missing().is_none() {
-        output.assert(tells(&output.errors()), "it is said whose network this is");
+        output.assert(tells(&output.errors()), "it reports whose network this is");
     }
     let own = Cmd::new([place.as_str()]).through(["unshare", "--net"]).run().code(1);
     let is_other = own.errors().contains("this is not the machine's first network namespace");
-    own.assert(is_other || tells(&own.errors()), "another namespace is another network, container or not");
+    own.assert(
+        is_other || tells(&own.errors()),
+        "another namespace is reported as another network, container or not",
+    );
     let here = Cmd::new(["--all-namespaces", place.as_str()]).through(container).run();
-    here.assert(!tells(&here.errors()), "all namespaces were asked for");
+    here.assert(!tells(&here.errors()), "all namespaces were requested");
 }

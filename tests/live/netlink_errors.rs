@@ -16,27 +16,28 @@ fn tampered(inject: &str, target: &str) -> Output {
 }
 
 #[live_test(Linux, STRACE)]
-fn an_interrupted_answer_is_asked_for_again() {
+fn an_interrupted_dump_is_repeated() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for inject in ["recvmsg,recvfrom:error=EINTR:when=1", "sendto,sendmsg:error=EINTR:when=1"] {
         let answer = Answer::parse(tampered(inject, &format!("tcp/{port}")).code(0));
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     }
 }
 
 /// Asserts the right answer, however it was found, or exit code 3.
 fn must_not_deny(output: Output, pid: u32) {
     if output.status.code() == Some(3) {
-        output.assert(!output.errors().trim().is_empty() || !output.stdout.is_empty(), "it says what failed");
+        output
+            .assert(!output.errors().trim().is_empty() || !output.stdout.is_empty(), "it names what failed");
         return;
     }
     let answer = Answer::parse(output.code(0));
-    answer.output.assert_eq(pids(answer.only()), vec![pid], "holder");
+    answer.assert_eq(pids(answer.only()), vec![pid], "holder");
 }
 
 #[live_test(Linux, STRACE)]
-fn a_broken_answer_is_never_an_empty_list() {
+fn a_broken_dump_is_never_an_empty_list() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let ways = [

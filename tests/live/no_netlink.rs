@@ -46,21 +46,17 @@ fn says_so(answer: &Answer) -> bool {
 }
 
 #[live_test(Linux)]
-fn the_way_it_looked_is_said() {
+fn the_source_of_the_table_is_named() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
     let listener = answer.only();
-    answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
-    answer.output.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
-    answer.output.assert_eq(
-        says_so(&answer),
-        !netlink_answers(),
-        "a gap, exactly where netlink does not answer",
-    );
-    answer.output.assert_eq(
+    answer.assert_eq(pids(listener), vec![server.pid()], "holder");
+    answer.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
+    answer.assert_eq(says_so(&answer), !netlink_answers(), "a gap, exactly where netlink does not answer");
+    answer.assert_eq(
         listener["queue"].is_object(),
         netlink_answers(),
-        "the queue, which netlink alone tells",
+        "the queue, which only netlink reports",
     );
 }
 
@@ -79,17 +75,17 @@ fn refused_netlink_falls_back_to_proc_net() {
     ]);
     let target = format!("{port},{client}");
     let wanted = Cmd::new([&target]).answer(0);
-    wanted.output.assert_eq(wanted.listeners().len(), 5, "listeners");
+    wanted.assert_eq(wanted.listeners().len(), 5, "listeners");
     for error in REFUSALS {
         let answer = Cmd::new([&target]).through(without_netlink(error)).answer(0);
-        answer.output.assert_eq(rows(&answer), rows(&wanted), "the same listeners and holders");
-        answer.output.assert(says_so(&answer), "a gap says by which way it looked");
+        answer.assert_eq(rows(&answer), rows(&wanted), "the same listeners and holders");
+        answer.assert(says_so(&answer), "a gap names the source of the table");
         // The whole list, in which other sockets of this machine come and go.
         let list = Cmd::new([] as [&str; 0]).through(without_netlink(error)).answer(0);
         let own = |one: &&Value| one["port"] == port || one["port"] == client;
-        list.output.assert_eq(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
-        list.output.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "with the same holders");
-        list.output.assert(says_so(&list), "a gap says by which way it looked");
+        list.assert_eq(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
+        list.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "with the same holders");
+        list.assert(says_so(&list), "a gap names the source of the table");
     }
 }
 
@@ -116,9 +112,9 @@ fn refused_netlink_finds_each_by_its_protocol() {
             let listener = answer.only();
             let reported = ["protocol", "address", "port", "inode"].map(|key| listener[key].clone());
             let wanted = json!([protocol, address, server.port(), server.inode(0)]);
-            answer.output.assert_eq(json!(reported), wanted, "what it is");
-            answer.output.assert_eq(pids(listener), vec![server.pid()], "holder");
-            answer.output.assert(says_so(&answer), "a gap says by which way it looked");
+            answer.assert_eq(json!(reported), wanted, "what it is");
+            answer.assert_eq(pids(listener), vec![server.pid()], "holder");
+            answer.assert(says_so(&answer), "a gap names the source of the table");
         }
     }
 }
@@ -135,34 +131,34 @@ fn refused_netlink_finds_unix_sockets() {
     for error in REFUSALS {
         for (requested, inode) in [(&path, 0), (&name, 1)] {
             let answer = Cmd::new([requested]).through(without_netlink(error)).answer(0);
-            answer.output.assert_eq(&answer.only()["path"], &json!(requested), "path");
-            answer.output.assert_eq(&answer.only()["inode"], &json!(server.inode(inode)), "inode");
-            answer.output.assert(pids(answer.only()).contains(&server.pid()), "holder");
-            answer.output.assert(says_so(&answer), "a gap says by which way it looked");
+            answer.assert_eq(&answer.only()["path"], &json!(requested), "path");
+            answer.assert_eq(&answer.only()["inode"], &json!(server.inode(inode)), "inode");
+            answer.assert(pids(answer.only()).contains(&server.pid()), "holder");
+            answer.assert(says_so(&answer), "a gap names the source of the table");
         }
         let list = Cmd::new(["-x"]).through(without_netlink(error)).answer(0);
-        list.output.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "holders");
+        list.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "holders");
         let kept = crate::support::decode_base64(&list.by_inode(server.inode(2))["path_bytes"]);
-        list.output.assert_eq(kept, strange.clone(), "bytes of a path that is no text");
+        list.assert_eq(kept, strange.clone(), "bytes of a path that is no text");
         let free = Cmd::new([format!("{path}-free")]).through(without_netlink(error)).answer(1);
-        free.output.assert_eq(free.listeners().len(), 0, "listeners at a free path");
+        free.assert_eq(free.listeners().len(), 0, "listeners at a free path");
     }
 }
 
 /// The kernel writes its tables a page at a time. If sockets are opened meanwhile, some are on two pages.
 #[live_test(Linux)]
-fn refused_netlink_tells_no_socket_twice() {
+fn refused_netlink_lists_no_socket_twice() {
     let steady = Fixture::start(["many=200"]);
     let _churn = Fixture::start(["churn=8"]);
     let pid = steady.pid().to_string();
     for _ in 0..100 {
         let answer = Cmd::new(["--pid", &pid]).through(without_netlink(libc::EPERM)).answer(0);
-        answer.output.assert_eq(answer.listeners().len(), 200, "listeners");
+        answer.assert_eq(answer.listeners().len(), 200, "listeners");
     }
 }
 
 #[live_test(Linux, Ipv6)]
-fn refused_netlink_still_tells_why() {
+fn refused_netlink_still_answers_why() {
     let tcp = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let udp = Fixture::start([format!("udp=127.0.0.1:{}", port())]);
     let sixth = Fixture::start(["v6only".into(), format!("tcp=[::1]:{}", port())]);
@@ -176,12 +172,12 @@ fn refused_netlink_still_tells_why() {
             let cmd = Cmd::new(["why", "--json", &target]).through(without_netlink(error));
             let answer = whole(cmd, 1);
             verdict(&answer, "listening");
-            answer.output.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "inode");
-            answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+            answer.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "inode");
+            answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
         }
         let free = format!("127.0.0.2:{}", tcp.port());
         let answer = whole(Cmd::new(["why", "--json", &free]).through(without_netlink(error)), 0);
-        answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
+        answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
     }
 }
 
@@ -191,7 +187,7 @@ fn refused_netlink_still_knows_free_ports() {
     for error in REFUSALS {
         for target in [port.to_string(), format!("udp/{port}"), format!("[::1]:{port}")] {
             let answer = Cmd::new([target]).through(without_netlink(error)).answer(1);
-            answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+            answer.assert_eq(answer.listeners().len(), 0, "listeners");
         }
     }
 }
@@ -222,14 +218,14 @@ fn refused_netlink_is_reported_beside_the_rows() {
 
 /// A socket that is bound and does not listen is not in /proc/net, so its absence there proves nothing.
 #[live_test(Linux)]
-fn refused_netlink_denies_no_silent_socket() {
+fn refused_netlink_does_not_deny_bound_sockets() {
     let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = silent.port().to_string();
     let answer = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
     lacks_bound(&answer);
     // A scan for listeners only misses none of them. (On a machine with containers a forwarded port may be missed.)
     let output = Cmd::new(["--json", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
-    output.assert(!output.text().contains("\"bound\""), "no gap for what was not asked about");
+    output.assert(!output.text().contains("\"bound\""), "no gap for what was not requested");
     let output = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).run().code(3);
     output.assert(output.errors().contains(&format!("allears why {target}")), "what answers instead");
 }
@@ -237,14 +233,14 @@ fn refused_netlink_denies_no_silent_socket() {
 /// Before Linux 6.8 the kernel ignores requests for such sockets. Here a kernel that lists them reports an older
 /// release, so an empty answer proves nothing and a row does.
 #[live_test(Linux, OLD_RELEASE)]
-fn a_kernel_that_lists_no_silent_socket_denies_none() {
+fn a_kernel_without_bound_sockets_denies_none() {
     let target = port().to_string();
     lacks_bound(&Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
     let silent = Fixture::start([format!("bound=127.0.0.1:{target}")]);
     let cmd = Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]);
     if Need::Kernel(6, 8).missing().is_none() && netlink_answers() {
         let answer = cmd.answer(0);
-        answer.output.assert_eq(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
+        answer.assert_eq(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
     } else {
         lacks_bound(&cmd.answer(3));
     }
@@ -252,14 +248,14 @@ fn a_kernel_that_lists_no_silent_socket_denies_none() {
 
 /// Asserts that nothing was found, and that bound sockets which do not listen may be missing.
 fn lacks_bound(answer: &Answer) {
-    answer.output.assert_eq(answer.listeners().len(), 0, "rows");
-    answer.output.assert_eq(&answer.document["complete"], &json!(false), "complete");
+    answer.assert_eq(answer.listeners().len(), 0, "rows");
+    answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    answer.output.assert(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
+    answer.assert(gaps.iter().any(|gap| gap["reason"] == "bound"), "a gap for silent sockets");
 }
 
 #[live_test(Linux)]
-fn a_forced_reader_has_no_way_out() {
+fn a_forced_reader_has_no_fallback() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let forced = ["--reader".to_owned(), "native".to_owned(), port.to_string()];
@@ -272,7 +268,7 @@ fn a_forced_reader_has_no_way_out() {
 
 /// As for apps on newer Androids: neither netlink nor /proc/net.
 #[live_test(Linux, STRACE)]
-fn where_everything_is_refused_nothing_is_denied() {
+fn if_everything_is_refused_nothing_is_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let strace = |inject: &str| {
         let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", "/proc/thread-self/net", "-e", inject];
@@ -288,7 +284,7 @@ fn where_everything_is_refused_nothing_is_denied() {
         let output = Cmd::new(arguments.iter().copied()).through(strace(open)).run().without_panic().code(3);
         output.assert(
             arguments[0] == "-q" || output.errors().contains("/proc"),
-            "it says what it may not read",
+            "it names what it may not read",
         );
         output.assert(!output.text().contains("listeners"), "no list is given");
     }

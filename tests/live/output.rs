@@ -42,7 +42,7 @@ fn a_full_disk_is_an_error_and_no_panic() {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
         let arguments = form.iter().copied().chain([target.as_str()]);
         let output = Cmd::new(arguments).stdout(full).run().without_panic().code(3);
-        output.assert(!output.errors().trim().is_empty(), "standard error says that the answer was lost");
+        output.assert(!output.errors().trim().is_empty(), "standard error reports that the answer was lost");
     }
 }
 
@@ -123,7 +123,7 @@ fn wide_characters_fit_too() {
 }
 
 #[live_test]
-fn a_terminal_without_size_is_no_trap() {
+fn a_terminal_without_size_works() {
     let (target, _servers) = staged();
     let card = target.split(',').next().unwrap_or_default().to_owned();
     for columns in [0, 1, 2, 7, 13] {
@@ -165,14 +165,14 @@ fn a_full_standard_error_changes_no_exit_code() {
 }
 
 #[live_test]
-fn closed_streams_are_no_trap() {
+fn closed_streams_work() {
     let (target, _servers) = staged();
     for (redirection, readable) in
         [("<&-", true), ("<&- 2>&-", true), (">&-", false), (">&- 2>&- <&-", false)]
     {
         let output =
             redirected(redirection, &[&target]).run().without_panic().code(if readable { 0 } else { 3 });
-        output.assert_eq(!output.stdout.is_empty(), readable, "an answer where it can be read");
+        output.assert_eq(!output.stdout.is_empty(), readable, "an answer if it can be read");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_dumb_terminal_gets_no_escape() {
 }
 
 #[live_test]
-fn colour_is_asked_for_and_refused() {
+fn colour_is_requested_and_disabled() {
     let (target, _servers) = staged();
     let piped = Cmd::new([&target]).env("TERM", "xterm").run().code(0);
     piped.assert(!piped.text().contains('\u{1b}'), "no colour in a pipe");
@@ -227,7 +227,7 @@ fn a_pipe_gets_a_plain_whole_table() {
 }
 
 #[live_test]
-fn a_bare_environment_is_enough() {
+fn a_minimal_environment_is_enough() {
     let (target, servers) = staged();
     let card = target.split(',').next().unwrap_or_default().to_owned();
     let environments: [&[(&str, &str)]; 5] = [

@@ -100,25 +100,13 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
     let wanted = by_ss("-tlnpH", &zoo.ports);
     assert!(wanted.len() >= 20, "only {} listeners staged", wanted.len());
     let answer = Cmd::new(["-t"]).answer(0);
-    answer.output.assert_eq(
-        by_allears(&answer, &zoo.ports),
-        wanted.clone(),
-        "listeners and pids of `ss -tlnpH`",
-    );
+    answer.assert_eq(by_allears(&answer, &zoo.ports), wanted.clone(), "listeners and pids of `ss -tlnpH`");
     let named: Vec<String> = zoo.ports.iter().map(|port| format!("tcp/{port}")).collect();
     let requested = Cmd::new(named).answer(0);
-    requested.output.assert_eq(
-        by_allears(&requested, &zoo.ports),
-        wanted,
-        "the same when asked port by port",
-    );
+    requested.assert_eq(by_allears(&requested, &zoo.ports), wanted, "the same if requested port by port");
     let portable = Cmd::new(["-t", "--reader", "netstat2"]).answer(0);
     let portable = by_allears(&portable, &zoo.ports);
-    requested.output.assert_eq(
-        by_allears(&requested, &zoo.ports),
-        portable,
-        "the same by the portable reader",
-    );
+    requested.assert_eq(by_allears(&requested, &zoo.ports), portable, "the same by the portable reader");
     let again = Cmd::new(["-t"]).answer(0);
     let mine = |answer: &Answer| -> Vec<Value> {
         let in_zoo = |one: &&Value| {
@@ -129,7 +117,7 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
         };
         answer.listeners().iter().filter(in_zoo).cloned().collect()
     };
-    again.output.assert_eq(mine(&again), mine(&answer), "two looks in a row");
+    again.assert_eq(mine(&again), mine(&answer), "two scans in a row");
 }
 
 #[live_test(Linux, Ipv6, Program("ss"))]
@@ -149,7 +137,7 @@ fn udp_sockets_equal_what_ss_tells() {
     let wanted = by_ss("-ulnpH", &zoo.ports);
     assert_eq!(wanted.len(), 8, "UDP sockets staged");
     let answer = Cmd::new(["-u"]).answer(0);
-    answer.output.assert_eq(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
+    answer.assert_eq(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
 }
 
 #[live_test(Linux, Mptcp)]
@@ -157,8 +145,8 @@ fn a_multipath_listener_is_a_tcp_listener() {
     let port = port();
     let server = Fixture::start([format!("mptcp=127.0.0.1:{port}"), "fork=1".into()]);
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), server.family(), "holders");
-    answer.output.assert_eq(&answer.only()["unseen"], &Value::Null, "nothing unseen");
+    answer.assert_eq(pids(answer.only()), server.family(), "holders");
+    answer.assert_eq(&answer.only()["unseen"], &Value::Null, "nothing unseen");
 }
 
 /// Returns the ports and protocols of an answer, limited to these ports.
@@ -199,13 +187,13 @@ fn habits_of_lsof_are_understood() {
         let spec = format!("{spec}:{port}");
         for habit in [&["-nP", "-i", &spec][..], &["-i", &spec], &["-nPi", &spec], &[&format!("-i{spec}")]] {
             let answer = Cmd::new(habit.iter().copied()).answer(0);
-            answer.output.assert_eq(&answer.only()["port"], &json!(port), "port");
-            answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+            answer.assert_eq(&answer.only()["port"], &json!(port), "port");
+            answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
         }
     }
     let listed = format!(":{port},{other}");
     let answer = Cmd::new(["-i", &listed]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), 2, "a list of ports");
+    answer.assert_eq(answer.listeners().len(), 2, "a list of ports");
     for spec in ["udp", "6tcp", "tcp@127.0.0.2"] {
         let output = Cmd::new(["-nP".to_owned(), "-i".to_owned(), format!("{spec}:{port}")]).run().code(1);
         output.assert(output.text().contains("nothing listens"), "that is not there");

@@ -11,12 +11,12 @@ fn a_listener_is_found_by_its_service_name() {
         for target in ["postgresql", "PostgreSQL", "tcp/postgresql", "postgresql/tcp", "127.0.0.1:postgresql"]
         {
             let answer = Cmd::new([target]).answer(0);
-            answer.output.assert_eq(pids(answer.only()), vec![server.pid()], target);
+            answer.assert_eq(pids(answer.only()), vec![server.pid()], target);
         }
         let answer = Cmd::new(["-i", ":postgresql"]).answer(0);
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "the form of lsof");
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], "the form of lsof");
         let answer = Cmd::new(["http,ssh"]).answer(1);
-        answer.output.assert_eq(answer.listeners().len(), 0, "other names");
+        answer.assert_eq(answer.listeners().len(), 0, "other names");
         let why = Cmd::new(["why", "postgresql"]).run().code(1);
         why.assert(why.text().starts_with("5432/tcp cannot be bound"), "why takes a name");
     });
@@ -30,24 +30,24 @@ fn a_name_of_one_protocol_is_not_the_other() {
         Cmd::new(["bngsync"]).answer(1);
         let datagrams = Fixture::start(["udp=127.0.0.1:10439"]);
         let answer = Cmd::new(["bngsync"]).answer(0);
-        answer.output.assert_eq(pids(answer.only()), vec![datagrams.pid()], "holder");
+        answer.assert_eq(pids(answer.only()), vec![datagrams.pid()], "holder");
     });
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
-fn a_stranger_on_a_port_of_somebody_else_is_noted() {
+fn an_unexpected_holder_is_noted() {
     for (name, note) in [("node", Some("5432 is PostgreSQL's, but node holds it")), ("postgres", None)] {
         in_new_netns(|| {
             let program = copy_of(&fixture_program(), Some(name));
             let _server = Steps::new(["tcp=127.0.0.1:5432"]).program(program).start();
             let answer = Cmd::new(["5432"]).answer(0);
-            answer.output.assert_eq(answer.only()["note"].as_str(), note, name);
+            answer.assert_eq(answer.only()["note"].as_str(), note, name);
         });
     }
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE, Program("ip"))]
-fn the_card_says_what_the_number_means() {
+fn the_card_explains_the_port_number() {
     in_new_netns(|| {
         let _server = Fixture::start(["tcp=127.0.0.1:10309", "tcp=127.0.0.1:40001"]);
         let card = Cmd::new(["10309"]).run().code(0);
@@ -59,6 +59,6 @@ fn the_card_says_what_the_number_means() {
             "perhaps by chance",
         );
         let about = Cmd::new(["about", "40001"]).run().code(0);
-        about.assert(about.text().contains("32768-60999"), "the machine's own range");
+        about.assert(about.text().contains("32768-60999"), "the range of this machine");
     });
 }

@@ -16,7 +16,7 @@ const LATE: Duration = Duration::from_secs(30);
 fn probed(target: &str) -> (Answer, Value) {
     let answer = Cmd::new(["--probe", target]).answer(0);
     let probe = answer.only().get("probe").cloned();
-    let probe = probe.unwrap_or_else(|| answer.output.fail("key probe of the listener"));
+    let probe = probe.unwrap_or_else(|| answer.fail("key probe of the listener"));
     (answer, probe)
 }
 
@@ -33,21 +33,21 @@ fn holds_a_number(value: &Value) -> bool {
 #[track_caller]
 fn must_say(target: &str, word: &str) -> Answer {
     let (answer, probe) = probed(target);
-    answer.output.assert(probe.to_string().contains(word), &format!("the probe says {word}: {probe}"));
-    answer.output.assert(holds_a_number(&probe), &format!("and the time it took: {probe}"));
+    answer.assert(probe.to_string().contains(word), &format!("the probe reports {word}: {probe}"));
+    answer.assert(holds_a_number(&probe), &format!("and the time it took: {probe}"));
     let text = Cmd::new(["--probe", target]).run().code(0);
-    text.assert(text.text().contains(word), &format!("it says {word} in words"));
+    text.assert(text.text().contains(word), &format!("it explains {word} in words"));
     let time = ["ms", "\u{b5}s", "us", " s"].iter().any(|unit| text.text().contains(unit));
     text.assert(time, "with the time it took");
     answer
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_listener_that_accepts_is_told() {
+fn a_listener_that_accepts_is_reported() {
     for address in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port())]);
         let answer = must_say(&format!("tcp/{}", server.port()), "accepts");
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     }
 }
 
@@ -59,12 +59,12 @@ fn full(ports: &[u16]) -> Fixture {
 }
 
 #[live_test(Linux)]
-fn a_full_queue_is_silence() {
+fn a_full_queue_is_reported_as_no_answer() {
     let server = full(&[port()]);
     let answer = must_say(&format!("tcp/{}", server.port()), "silent");
-    answer.output.assert(answer.output.took >= Duration::from_millis(900), "it has a second to answer");
-    answer.output.assert(answer.output.took < LATE, "and no more");
-    answer.output.assert_eq(&answer.only()["queue"]["waiting"], &json!(1), "queue.waiting");
+    answer.assert(answer.output.took >= Duration::from_millis(900), "the listener had a second to answer");
+    answer.assert(answer.output.took < LATE, "and no more");
+    answer.assert_eq(&answer.only()["queue"]["waiting"], &json!(1), "queue.waiting");
     let text = Cmd::new(["--probe".to_owned(), format!("tcp/{}", server.port())]).run().code(0);
     let reported = text.both_streams().to_lowercase();
     let explained = reported.contains("queue") || reported.contains("backlog");
@@ -72,16 +72,16 @@ fn a_full_queue_is_silence() {
 }
 
 #[live_test(Linux)]
-fn silence_does_not_add_up() {
+fn timeouts_do_not_add_up() {
     let ports: Vec<u16> = (0..40).map(|_| port()).collect();
     let _server = full(&ports);
     let targets: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
     let answer = Cmd::new(["--probe", &targets.join(",")]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), ports.len(), "listeners");
+    answer.assert_eq(answer.listeners().len(), ports.len(), "listeners");
     for listener in answer.listeners() {
-        answer.output.assert(listener["probe"].to_string().contains("silent"), "each is silent");
+        answer.assert(listener["probe"].to_string().contains("silent"), "each is silent");
     }
-    answer.output.assert(answer.output.took < LATE, "they are given a second together");
+    answer.assert(answer.output.took < LATE, "they share one timeout of a second");
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE, NFT)]
@@ -92,7 +92,7 @@ fn a_listener_can_refuse() {
              add rule ip t c tcp dport 8080 reject with tcp reset");
         let server = Fixture::start(["tcp=127.0.0.1:8080"]);
         let answer = must_say("tcp/8080", "refuses");
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     });
 }
 
@@ -108,10 +108,10 @@ fn a_listener_of_one_device_does_not_accept() {
         ]);
         let (answer, probe) = probed("tcp/8080");
         let refuses = probe.is_null() || probe.to_string().contains("refuses");
-        answer.output.assert(refuses, "a refusal, or no attempt where none can reach it");
+        answer.assert(refuses, "a refusal, or no attempt where none can reach it");
         let text = Cmd::new(["--probe", "tcp/8080"]).run().code(0);
         let explained = text.text().lines().any(|line| line.contains("probe") && line.contains("x0"));
-        text.assert(explained, "why is explained where the probe is told");
+        text.assert(explained, "the probe line gives the reason");
     });
 }
 
@@ -121,41 +121,41 @@ fn udp_is_not_probed() {
     let server = UdpSocket::bind(("127.0.0.1", port)).expect("a UDP server");
     server.set_nonblocking(true).expect("do not wait for messages");
     let (answer, probe) = probed(&format!("udp/{port}"));
-    answer.output.assert_eq(&probe, &json!(null), "probe");
+    answer.assert_eq(&probe, &json!(null), "probe");
     let came = server.recv(&mut [0; 1]).map_err(|error| error.kind());
-    answer.output.assert_eq(came, Err(ErrorKind::WouldBlock), "nothing was sent");
+    answer.assert_eq(came, Err(ErrorKind::WouldBlock), "nothing was sent");
     let text = Cmd::new(["--probe".to_owned(), format!("udp/{port}")]).run().code(0);
     let denied = ["accepts", "refuses", "silent"].iter().any(|word| text.text().contains(word));
-    text.assert(!denied, "nothing is said of what was not tried");
+    text.assert(!denied, "nothing is reported that was not tried");
 }
 
 #[live_test(Linux)]
-fn nothing_is_said_to_whom_it_probes() {
+fn a_probe_sends_no_data() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     let (answer, _) = probed(&format!("tcp/{port}"));
     let (mut connection, peer) = server.accept().expect("the probe connected");
-    answer.output.assert(peer.ip().is_loopback(), "from loopback");
+    answer.assert(peer.ip().is_loopback(), "from loopback");
     connection.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
     let mut bytes = Vec::new();
     // The end of the stream or a reset; in any case not a byte.
     let _how_it_ended = connection.read_to_end(&mut bytes);
-    answer.output.assert_eq(bytes, Vec::<u8>::new(), "what the probe said");
+    answer.assert_eq(bytes, Vec::<u8>::new(), "the result of the probe");
     server.set_nonblocking(true).expect("do not wait for connections");
     let more = server.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.output.assert_eq(more, Err(ErrorKind::WouldBlock), "it connects once");
+    answer.assert_eq(more, Err(ErrorKind::WouldBlock), "it connects once");
 }
 
 #[live_test(Linux)]
-fn nobody_is_called_unasked() {
+fn nothing_is_probed_by_default() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     server.set_nonblocking(true).expect("do not wait for connections");
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let came = server.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.output.assert_eq(came, Err(ErrorKind::WouldBlock), "nobody connects without --probe");
+    answer.assert_eq(came, Err(ErrorKind::WouldBlock), "there is no connection without --probe");
     let probe = answer.only().get("probe").cloned().unwrap_or_default();
-    answer.output.assert_eq(&probe, &json!(null), "and nothing is told of a probe");
+    answer.assert_eq(&probe, &json!(null), "and no probe is reported");
 }
 
 #[live_test(Linux)]
@@ -169,20 +169,20 @@ fn a_saved_snapshot_is_not_probed() {
     let saved = saved.to_str().expect("a path in text");
     let output = Cmd::new(["--from", saved, "--probe", &format!("tcp/{port}")]).run().without_panic();
     let came = server.accept().map(|_| ()).map_err(|error| error.kind());
-    output.assert_eq(came, Err(ErrorKind::WouldBlock), "what was saved may be another machine's");
+    output.assert_eq(came, Err(ErrorKind::WouldBlock), "a saved snapshot may be from another machine");
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
-fn another_network_is_not_probed_from_here() {
+fn another_network_namespace_is_not_probed() {
     let port = port();
     let _elsewhere = Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")]);
     let here = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     here.set_nonblocking(true).expect("do not wait for connections");
     let answer = Cmd::new(["--probe".to_owned(), "--all-namespaces".into(), format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), 2, "listeners");
+    answer.assert_eq(answer.listeners().len(), 2, "listeners");
     let own = answer.listeners().iter().filter(|one| one["probe"].to_string().contains("accepts")).count();
-    answer.output.assert(own >= 1, "the one that is here accepts");
-    here.accept().expect("the probe of the one that is here");
+    answer.assert(own >= 1, "the socket of this process accepts");
+    here.accept().expect("the probe of the listener here");
     let more = here.accept().map(|_| ()).map_err(|error| error.kind());
-    answer.output.assert_eq(more, Err(ErrorKind::WouldBlock), "the other was not looked for here");
+    answer.assert_eq(more, Err(ErrorKind::WouldBlock), "the other one was not searched for here");
 }

@@ -46,7 +46,7 @@ fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
     let from = saved.to_str().expect("paths of tests are text");
     let again = Cmd::new(["--from", from, &format!("tcp/{port}")]).answer(0);
     let read = again.only_holder(again.only());
-    again.output.assert_eq(&read["executable_change"], &json!(change), "read again");
+    again.assert_eq(&read["executable_change"], &json!(change), "read again");
 }
 
 #[live_test]
@@ -54,7 +54,7 @@ fn a_removed_program_is_reported() {
     let (_server, program, port) = server("removed-program");
     let (holder, card) = looked_at(port);
     assert_eq!(holder["executable_change"], json!(null), "before");
-    card.assert(!card.text().contains("removed since"), "no word of it before");
+    card.assert(!card.text().contains("removed since"), "it is not mentioned before");
     std::fs::remove_file(&program).expect("remove a program");
     must_be_told(
         port,
@@ -65,11 +65,7 @@ fn a_removed_program_is_reported() {
     // Another user cannot read which file it is.
     if ordinary_user().is_some() {
         let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
-        answer.output.assert_eq(
-            answer.only()["holders"].as_array().map(Vec::len),
-            Some(0),
-            "an unseen holder",
-        );
+        answer.assert_eq(answer.only()["holders"].as_array().map(Vec::len), Some(0), "an unseen holder");
     }
 }
 
@@ -88,7 +84,7 @@ fn a_replaced_program_is_reported() {
 }
 
 #[live_test]
-fn a_program_that_is_back_is_no_change() {
+fn a_program_that_was_restored_is_no_change() {
     let (_server, program, port) = server("program-and-back");
     let aside = program.with_extension("aside");
     std::fs::hard_link(&program, &aside).expect("link a program");
@@ -100,7 +96,7 @@ fn a_program_that_is_back_is_no_change() {
 }
 
 #[live_test]
-fn a_name_that_ends_as_the_kernel_ends_it_is_no_change() {
+fn a_name_that_ends_in_deleted_is_no_change() {
     let (_server, program, port) = server("server (deleted)");
     let (holder, _) = looked_at(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &path(&program)));
@@ -133,7 +129,7 @@ fn a_program_in_memory_is_reported() {
 
 /// Root may enter every folder. An unprivileged user that runs a program may lose the permission to reach it.
 #[live_test(Root)]
-fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
+fn a_program_below_an_unreadable_folder_may_be_either() {
     use std::os::unix::fs::PermissionsExt as _;
     let program = copy_of(&fixture_program(), Some("behind-a-door"));
     let door = program.parent().expect("a folder").to_owned();
@@ -147,7 +143,7 @@ fn a_program_below_a_folder_that_may_not_be_entered_is_either() {
     std::fs::set_permissions(&door, std::fs::Permissions::from_mode(0o700)).expect("shut the folder");
     let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["executable_change"], &json!("deleted"), "removed or replaced");
+    answer.assert_eq(&holder["executable_change"], &json!("deleted"), "removed or replaced");
 }
 
 /// The beginning of a launcher that mounts a private file system and runs a copy of the program there.

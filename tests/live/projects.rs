@@ -84,7 +84,7 @@ fn line<'a>(card: &'a Output, label: &str) -> &'a str {
 }
 
 #[live_test(Linux, Program("git"))]
-fn a_branch_is_told_by_the_repository_above_the_project() {
+fn a_branch_comes_from_the_repository_above_the_project() {
     let root = repository("feature/cart");
     let web = root.join("web");
     let (_server, port) = listen_in(&web);
@@ -122,7 +122,7 @@ fn an_added_worktree_is_named() {
 }
 
 #[live_test(Linux, Program("git"))]
-fn a_commit_without_a_branch_is_told_as_one() {
+fn a_detached_commit_is_reported_as_one() {
     let root = repository("main");
     git(&root, &["checkout", "--quiet", "--detach"]);
     let commit = git(&root, &["rev-parse", "HEAD"]);
@@ -191,21 +191,21 @@ fn without_head() -> (PathBuf, PathBuf) {
 }
 
 #[live_test(Linux)]
-fn a_fifo_in_the_place_of_head_holds_nothing_up() {
+fn a_fifo_in_place_of_head_does_not_block() {
     let (root, head) = without_head();
     nix::unistd::mkfifo(&head, nix::sys::stat::Mode::S_IRWXU).expect("make a FIFO");
     let (_server, port) = listen_in(&root);
     let answer = scan(port);
     let project = answer.only_holder(answer.only())["project"].clone();
-    answer.output.assert_eq(&project["branch"], &json!(null), "branch");
-    answer.output.assert_eq(&project["marker"], &json!(".git"), "the folder is found all the same");
+    answer.assert_eq(&project["branch"], &json!(null), "branch");
+    answer.assert_eq(&project["marker"], &json!(".git"), "the folder is still found");
     // A blocked read is abandoned after a timeout, and reported as a gap.
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
-    answer.output.assert(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
+    answer.assert(gaps.iter().all(|gap| gap["what"] != "project"), "nothing waited");
 }
 
 #[live_test(Linux)]
-fn a_head_that_may_not_be_read_is_no_branch() {
+fn an_unreadable_head_is_no_branch() {
     let (root, head) = without_head();
     std::fs::write(&head, "ref: refs/heads/secret\n").expect("write a file");
     std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0o000)).expect("take the rights away");
@@ -215,7 +215,7 @@ fn a_head_that_may_not_be_read_is_no_branch() {
     let answer = Cmd::new([format!("tcp/{port}")]).user(ordinary_user()).answer(0);
     let project = &answer.only_holder(answer.only())["project"];
     let wanted = json!({"directory": root, "marker": ".git", "branch": null, "worktree": null});
-    answer.output.assert_eq(project, &wanted, "the folder alone");
+    answer.assert_eq(project, &wanted, "only the folder");
 }
 
 #[live_test(Linux)]
@@ -239,7 +239,7 @@ fn names_that_are_not_utf8_keep_their_bytes() {
 }
 
 #[live_test(Linux, Root, MOUNT_NAMESPACE)]
-fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
+fn a_folder_of_another_mount_namespace_is_distinguished() {
     let root = place();
     std::fs::write(root.join("package.json"), "{}").expect("write a file");
     assert_eq!(project_at(&root)["marker"], "package.json");
@@ -250,8 +250,8 @@ fn a_folder_of_another_mount_namespace_is_not_taken_for_this_one() {
     let _server = steps.through(["unshare", "--mount", "sh", "-c", inside, path]).start();
     let answer = scan(port);
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&holder["directory"], &json!(path), "the path is the same");
-    answer.output.assert_eq(&holder["project"], &json!(null), "the folder is another");
+    answer.assert_eq(&holder["directory"], &json!(path), "the path is the same");
+    answer.assert_eq(&holder["project"], &json!(null), "the folder is another");
 }
 
 /// A listener with the command line of another program.
@@ -268,7 +268,7 @@ fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
 #[track_caller]
 fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
     let answer = scan(port);
-    answer.output.assert_eq(&answer.only_holder(answer.only())["script"], &script, "script");
+    answer.assert_eq(&answer.only_holder(answer.only())["script"], &script, "script");
     let card = card(port);
     let first = card.text().lines().next().unwrap_or_default();
     card.assert(first.contains(&format!(" is held by {held_by}")), held_by);
@@ -286,23 +286,23 @@ fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
 }
 
 #[live_test]
-fn a_tool_stands_in_the_place_of_its_interpreter() {
+fn a_tool_replaces_its_interpreter() {
     let place = place();
     let (server, port) = as_if("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
     says(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
     let by_name = Cmd::new(["--command", "node", &format!("tcp/{port}")]).answer(0);
-    by_name.output.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
+    by_name.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
 }
 
 #[live_test]
-fn a_jar_stands_in_the_place_of_java() {
+fn a_jar_replaces_java() {
     let place = place();
     let (server, port) = as_if("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
     says(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
 }
 
 #[live_test]
-fn a_script_of_somebodys_own_leaves_the_interpreter_in_its_place() {
+fn a_custom_script_does_not_replace_the_interpreter() {
     let place = place();
     let (server, port) = as_if("node", &["--require", "dotenv", "src/server.js"], &place);
     says(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
@@ -316,7 +316,7 @@ fn code_on_the_command_line_is_no_script() {
 }
 
 #[live_test]
-fn what_cargo_runs_is_told_by_the_parent() {
+fn a_program_run_by_cargo_is_identified_by_its_parent() {
     let build = place().join("target/debug");
     std::fs::create_dir_all(&build).expect("make a folder");
     let program = build.join(format!("shop{}", std::env::consts::EXE_SUFFIX));
@@ -345,7 +345,7 @@ impl Drop for Ended {
 }
 
 #[live_test(Linux, Program("python3"))]
-fn the_web_server_of_python_is_told() {
+fn the_web_server_of_python_is_named() {
     let place = place();
     let mut command = Command::new("python3");
     command.args(["-u", "-X", "utf8", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(&place);
@@ -353,9 +353,9 @@ fn the_web_server_of_python_is_told() {
     let mut server = Ended(server.spawn().expect("start python3"));
     let mut first = String::new();
     let output = server.0.stdout.take().expect("its output");
-    BufReader::new(output).read_line(&mut first).expect("it says where it listens");
+    BufReader::new(output).read_line(&mut first).expect("it names where it listens");
     let words = first.split_whitespace().skip_while(|word| *word != "port");
-    let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it says the port");
+    let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it names the port");
     says(port, &place, json!("python -m http.server"), "python -m http.server (python3");
     let card = card(port);
     card.assert(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");

@@ -26,37 +26,33 @@ fn names_of_the_services_file_are_targets() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for target in ["shop-db", "SHOP-DB", "shop.alias", "tcp/shop-db", "127.0.0.1:shop-db", ":shop-db"] {
         let answer = Cmd::new([target]).through(launcher.clone()).answer(0);
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], target);
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], target);
         let requested = &answer.document["asked"][0]["targets"][0];
-        answer.output.assert_eq(&requested["ports"], &json!([port, port]), "ports asked for");
-        answer.output.assert_eq(
-            &requested["service_file"],
-            &json!("/etc/services"),
-            "who says what the name stands for",
-        );
-        answer.output.assert_eq(answer.output.errors().as_str(), "", "standard error beside a JSON document");
+        answer.assert_eq(&requested["ports"], &json!([port, port]), "requested ports");
+        answer.assert_eq(&requested["service_file"], &json!("/etc/services"), "the source of the name");
+        answer.assert_eq(answer.output.errors().as_str(), "", "standard error beside a JSON document");
     }
     Cmd::new(["-i", ":shop-db"]).through(launcher.clone()).answer(0).only();
     let why = Answer::parse(Cmd::new(["why", "--json", "shop-db"]).through(launcher.clone()).run().code(1));
-    why.output.assert_eq(&why.document["target"]["port"], &json!(port), "port");
+    why.assert_eq(&why.document["target"]["port"], &json!(port), "port");
     let udp = Cmd::new(["udp/shop-db"]).through(launcher.clone()).run().code(2);
-    udp.assert(udp.errors().contains(&format!("tcp/{port}")), "the protocol that has it is told");
+    udp.assert(udp.errors().contains(&format!("tcp/{port}")), "the protocol that has it is reported");
     drop(server);
     let nothing = Cmd::new(["shop-db"]).through(launcher).run().code(1);
     let answer = format!("nothing listens on tcp port {port} (shop-db by /etc/services)");
-    nothing.assert(nothing.text().contains(&answer), "the answer says what the name was taken for, and why");
+    nothing.assert(nothing.text().contains(&answer), "the answer names what the name was taken for, and why");
 }
 
 #[live_test(Root, MOUNT_NAMESPACE)]
-fn the_services_file_counts_where_it_differs() {
+fn the_services_file_overrides_the_registry() {
     let port = port();
     let launcher = with_services("other", Some(&format!("postgresql {port}/tcp\n")));
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let answer = Cmd::new(["postgresql"]).through(launcher.clone()).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
     let text = Cmd::new(["postgresql"]).through(launcher.clone()).run().code(0);
     let note = "postgresql means what /etc/services says of it; in the IANA registry it is port 5432";
-    text.assert(text.errors().contains(note), "people are told which of the two counts");
+    text.assert(text.errors().contains(note), "the text output names which of the two counts");
     let about = Cmd::new(["about", "postgresql"]).through(launcher.clone()).run().code(0);
     about.assert(
         about.text().contains(&port.to_string()) && about.errors().contains(note),
@@ -70,7 +66,7 @@ fn the_services_file_counts_where_it_differs() {
 }
 
 #[live_test(Root, MOUNT_NAMESPACE)]
-fn the_services_file_takes_no_protocol_away() {
+fn the_services_file_removes_no_protocol() {
     let launcher = with_services("same", Some("domain 53/udp\n"));
     let answer = Cmd::new(["domain"]).through(launcher.clone()).run();
     let document: serde_json::Value =
@@ -82,7 +78,7 @@ fn the_services_file_takes_no_protocol_away() {
 }
 
 #[live_test(Root, MOUNT_NAMESPACE)]
-fn a_name_of_no_service_is_a_mistake() {
+fn an_unknown_service_name_is_an_error() {
     let launcher = with_services("unknown", Some("shop-db 15432/tcp\n"));
     let slip = Cmd::new(["shop-bd"]).through(launcher.clone()).run().code(2);
     slip.assert(slip.errors().contains("services file"), "both lists are named");
@@ -95,13 +91,13 @@ fn a_name_of_no_service_is_a_mistake() {
 fn an_absent_services_file_is_no_gap() {
     let launcher = with_services("absent", None);
     let known = Cmd::new(["--json", "ssh"]).through(launcher.clone()).run();
-    known.assert(known.errors().is_empty(), "the registry alone is enough");
+    known.assert(known.errors().is_empty(), "the registry is sufficient");
     let unknown = Cmd::new(["shop-db"]).through(launcher).run().code(2);
     unknown.assert(!unknown.errors().contains("cannot be read"), "no file is no failure");
 }
 
 #[live_test(Root, MOUNT_NAMESPACE, Program("setpriv"))]
-fn an_unreadable_services_file_is_said() {
+fn an_unreadable_services_file_is_reported() {
     let mut launcher = with_services("unreadable", Some("shop-db 15432/tcp\n"));
     let script = launcher[4].replace("exec", "chmod 600 /etc/services && exec");
     launcher[4] = script;
@@ -109,7 +105,7 @@ fn an_unreadable_services_file_is_said() {
     launcher.push("setpriv".to_owned());
     launcher.extend(nobody);
     let unknown = Cmd::new(["shop-db"]).through(launcher.clone()).run().code(2);
-    unknown.assert(unknown.errors().contains("/etc/services cannot be read"), "the reason is told");
+    unknown.assert(unknown.errors().contains("/etc/services cannot be read"), "the reason is reported");
     let known = Cmd::new(["--json", "ssh"]).through(launcher).run();
     known.assert(!known.stdout.is_empty(), "the registry's names stay");
 }

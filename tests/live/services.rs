@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
     Program("setpriv"),
     MOUNT_NAMESPACE
 )]
-fn systemd_tells_what_its_socket_units_start() {
+fn systemd_reports_what_its_socket_units_start() {
     let systemd = Systemd::start();
     let wanted = |name: &str, activates: &str| json!({"manager": "systemd", "name": name, "scope": "system", "activates": activates});
     // Root queries systemd itself, an unprivileged user the bus. If no cgroup identifies the unit, its addresses do.
@@ -40,7 +40,7 @@ fn systemd_tells_what_its_socket_units_start() {
                 (!late).then_some(answer)
             });
             let Some(answer) = answer else { panic!("systemd never answered in time") };
-            answer.output.assert_eq(&answer.only()["service"], &wanted(name, activates), "service");
+            answer.assert_eq(&answer.only()["service"], &wanted(name, activates), "service");
         }
     }
     let cmd = || Cmd::new(["tcp/4711"]).through(systemd.launcher(&[]));
@@ -48,7 +48,7 @@ fn systemd_tells_what_its_socket_units_start() {
     card.assert(card.text().contains("named.socket, starts other.service"), "the card names both");
     let why = Cmd::new(["why", "4711"]).through(systemd.launcher(&[])).run().code(1);
     why.assert(why.text().contains("systemctl stop -- named.socket frees the port"), "what frees it");
-    why.assert(!why.text().contains("list-sockets"), "nobody has to look for the unit");
+    why.assert(!why.text().contains("list-sockets"), "the unit is named in the command");
 
     // A connection starts the service, which then has the port too.
     let connect = "exec 5<>/dev/tcp/127.0.0.1/4711";
@@ -63,19 +63,15 @@ fn systemd_tells_what_its_socket_units_start() {
     });
     let answer = answer.expect("the service is started");
     let started = &crate::support::holders(answer.only())[1];
-    answer.output.assert_eq(
-        &started["service"]["name"],
-        &json!("other.service"),
-        "service of the second holder",
-    );
-    answer.output.assert_eq(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
+    answer.assert_eq(&started["service"]["name"], &json!("other.service"), "service of the second holder");
+    answer.assert_eq(&started["supervisor"]["kind"], &json!("systemd"), "its supervisor");
     let why = Cmd::new(["why", "4711"]).through(systemd.launcher(&[])).run().code(1);
     let stop = "systemctl stop -- named.socket other.service frees the port";
     why.assert(why.text().replace("\n ", "").contains(stop) || why.text().contains(stop), "both are stopped");
 }
 
 #[live_test(Linux, Root, Cgroup, MOUNT_NAMESPACE)]
-fn files_tell_what_a_socket_unit_starts() {
+fn unit_files_show_what_a_socket_unit_starts() {
     let port = port();
     let name = format!("allears-live-{}", std::process::id());
     let cgroup = Cgroup::new(&format!("system.slice/{name}.socket"));
@@ -86,7 +82,7 @@ fn files_tell_what_a_socket_unit_starts() {
         let launcher = ["unshare", "--mount", "sh", "-c", unit, "sh", text, &file];
         let answer = Cmd::new([format!("tcp/{port}")]).through(launcher).answer(0);
         let service = answer.only()["service"].clone();
-        answer.output.assert_eq(&service["name"], &json!(format!("{name}.socket")), "name");
+        answer.assert_eq(&service["name"], &json!(format!("{name}.socket")), "name");
         service["activates"].clone()
     };
     assert_eq!(reported("[Socket]\\nService=other.service\\n"), json!("other.service"));
@@ -96,7 +92,7 @@ fn files_tell_what_a_socket_unit_starts() {
 }
 
 #[live_test(Linux, Root, Cgroup)]
-fn a_users_service_is_known_by_its_cgroup() {
+fn a_user_service_is_identified_by_its_cgroup() {
     let port = port();
     let unit = format!("allears-live-{}.service", std::process::id());
     let path = format!("user.slice/user-{NOBODY}.slice/user@{NOBODY}.service/app.slice/{unit}");
@@ -104,9 +100,9 @@ fn a_users_service_is_known_by_its_cgroup() {
     let _server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{port}")]);
     let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);
     let service = &answer.only()["service"];
-    answer.output.assert_eq(&service["name"], &json!(unit), "name");
-    answer.output.assert_eq(&service["scope"], &json!("user"), "scope");
-    answer.output.assert_eq(&service["uid"], &json!(NOBODY), "whose manager");
+    answer.assert_eq(&service["name"], &json!(unit), "name");
+    answer.assert_eq(&service["scope"], &json!("user"), "scope");
+    answer.assert_eq(&service["uid"], &json!(NOBODY), "the manager");
     let why = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
     why.assert(
         why.text().contains(&format!("systemctl --user -M {NOBODY}@ stop -- {unit}")),
@@ -177,10 +173,10 @@ fn tmux_is_named() {
     let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
     assert!(tmux(&["new-session", "-d", &run]), "start tmux");
     let (answer, holder) = held(port);
-    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("tmux"), "supervisor");
-    answer.output.assert_eq(&holder["supervisor"]["terminal"], &json!(true), "in a pane");
+    answer.assert_eq(&holder["supervisor"]["kind"], &json!("tmux"), "supervisor");
+    answer.assert_eq(&holder["supervisor"]["terminal"], &json!(true), "in a pane");
     let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
-    card.assert(card.text().contains(" in tmux"), "the card says so");
+    card.assert(card.text().contains(" in tmux"), "the card reports it");
     let parents = Cmd::new(["--parents".to_owned(), format!("tcp/{port}")]).run().code(0);
     parents.assert(parents.text().contains("tmux: server ("), "--parents has it by name");
     assert!(tmux(&["kill-server"]), "end tmux");
@@ -195,9 +191,9 @@ fn an_editor_is_named() {
     let mut started = Started::new(Command::new(&editor).args(["-c", &inner, "code", "--type=utility"]));
     let (answer, holder) = held(port);
     let wanted = json!({"kind": "vscode", "pid": started.0.id(), "name": "code", "terminal": false});
-    answer.output.assert_eq(&holder["supervisor"], &wanted, "supervisor");
+    answer.assert_eq(&holder["supervisor"], &wanted, "supervisor");
     let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
-    card.assert(card.text().contains(", by sh in VS Code\n"), "the card says so");
+    card.assert(card.text().contains(", by sh in VS Code\n"), "the card reports it");
     // The fixture ends with its input, and so do the shells.
     drop(started.0.stdin.take());
     assert!(until(|| started.0.try_wait().ok().flatten()).is_some(), "it ends");
@@ -210,9 +206,9 @@ fn runsv_names_its_service() {
     let _input = script(&service.join("run"), port);
     let _runsv = Started::new(Command::new("runsv").arg("web").current_dir(folder().join("runit")));
     let (answer, holder) = held(port);
-    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
-    answer.output.assert_eq(&holder["service"]["manager"], &json!("runit"), "manager");
-    answer.output.assert_eq(&holder["service"]["name"], &json!("web"), "name");
+    answer.assert_eq(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
+    answer.assert_eq(&holder["service"]["manager"], &json!("runit"), "manager");
+    answer.assert_eq(&holder["service"]["name"], &json!("web"), "name");
 }
 
 #[live_test(Linux, Program("s6-supervise"))]
@@ -222,7 +218,7 @@ fn s6_names_its_service() {
     let _input = script(&service.join("run"), port);
     let _s6 = Started::new(Command::new("s6-supervise").arg("web").current_dir(folder().join("s6")));
     let (answer, holder) = held(port);
-    answer.output.assert_eq(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
-    answer.output.assert_eq(&holder["service"]["manager"], &json!("s6"), "manager");
-    answer.output.assert_eq(&holder["service"]["name"], &json!("web"), "name");
+    answer.assert_eq(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
+    answer.assert_eq(&holder["service"]["manager"], &json!("s6"), "manager");
+    answer.assert_eq(&holder["service"]["name"], &json!("web"), "name");
 }

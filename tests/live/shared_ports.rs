@@ -88,7 +88,7 @@ fn said(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, Ipv6)]
-fn what_is_said_is_where_peers_arrive() {
+fn the_answer_is_where_peers_arrive() {
     const ANY4: Place = ("0.0.0.0", false);
     const ANY4_LO: Place = ("0.0.0.0", true);
     const ONE4: Place = ("127.0.0.1", false);
@@ -126,7 +126,7 @@ fn what_is_said_is_where_peers_arrive() {
                 for (family, peer) in [("ipv4", "127.0.0.1"), ("ipv6", "::1")] {
                     let (named, by) = said(&answer, family);
                     if family == "ipv6" && opened.iter().all(|(address, _)| !address.contains(':')) {
-                        answer.output.assert(named.is_empty(), "nobody answers over IPv6");
+                        answer.assert(named.is_empty(), "nothing answers over IPv6");
                         continue;
                     }
                     let counts = counted(kind, &sockets, peer);
@@ -140,12 +140,10 @@ fn what_is_said_is_where_peers_arrive() {
                         "{options:?} {opened:?} {family}: named {named:?} {by:?}, {inodes:?} got {counts:?}"
                     );
                     match named.as_slice() {
-                        [only] => answer.output.assert(met == [*only], &what),
+                        [only] => answer.assert(met == [*only], &what),
                         several => {
                             let all = met.iter().all(|inode| several.contains(inode));
-                            answer
-                                .output
-                                .assert(all && met.len() > 1 && by.as_deref() == Some("spread"), &what);
+                            answer.assert(all && met.len() > 1 && by.as_deref() == Some("spread"), &what);
                         }
                     }
                     // A target with the address lists the same sockets, as far as the list can know it.
@@ -162,11 +160,9 @@ fn what_is_said_is_where_peers_arrive() {
                         .filter_map(|listener| listener["inode"].as_u64())
                         .collect();
                     let holds = named.iter().all(|inode| listed.contains(inode));
-                    answer.output.assert(holds, &format!("{what}; listed {listed:?}"));
+                    answer.assert(holds, &format!("{what}; listed {listed:?}"));
                     if kind == Type::STREAM {
-                        answer
-                            .output
-                            .assert(listed.len() == named.len(), &format!("{what}; listed {listed:?}"));
+                        answer.assert(listed.len() == named.len(), &format!("{what}; listed {listed:?}"));
                     }
                 }
             }
@@ -180,31 +176,27 @@ fn a_shared_port_names_no_single_server() {
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
     let answer = why(&port.to_string(), 1);
     verdict(&answer, "listening");
-    answer.output.assert_eq(&answer.document["localhost"]["ipv4"], &json!(null), "no single one answers");
-    answer.output.assert_eq(
+    answer.assert_eq(&answer.document["localhost"]["ipv4"], &json!(null), "no single one answers");
+    answer.assert_eq(
         &answer.document["localhost"]["ipv4_shared"]["by"],
         &json!("spread"),
-        "how it is chosen",
+        "how it is selected",
     );
     let reason = answer.document["reason"].as_str().unwrap_or_default();
     for pid in [one.pid(), other.pid()] {
-        answer.output.assert(reason.contains(&format!("pid {pid}")), "both are named");
+        answer.assert(reason.contains(&format!("pid {pid}")), "both are named");
     }
-    answer.output.assert(sentences(&answer).contains("spreads connections over them"), "what that means");
+    answer.assert(sentences(&answer).contains("spreads connections over them"), "what that means");
     // The card reports it too.
     let card = Cmd::new([port.to_string()]).run().code(0);
     card.assert(card.text().contains("connections are spread over all of them"), "what the other one means");
     drop(other);
     let answer = why(&port.to_string(), 1);
-    answer.output.assert_eq(
-        &answer.document["localhost"]["ipv4"]["inode"],
-        &json!(one.inode(0)),
-        "one is left",
-    );
-    answer.output.assert_eq(
+    answer.assert_eq(&answer.document["localhost"]["ipv4"]["inode"], &json!(one.inode(0)), "one is left");
+    answer.assert_eq(
         &answer.document["localhost"]["ipv4_shared"],
         &json!(null),
-        "it shares with nobody",
+        "it does not share the port",
     );
 }
 
@@ -215,13 +207,13 @@ fn a_connection_to_a_shared_port_belongs_to_all() {
     let (port, _servers) = start_on_one_port(|port| [shared(port), shared(port)]);
     let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
     let answer = Cmd::new(["--connections".to_owned(), format!("tcp/{port}")]).answer(0);
-    answer.output.assert_eq(answer.listeners().len(), 2, "listeners");
+    answer.assert_eq(answer.listeners().len(), 2, "listeners");
     for listener in answer.listeners() {
         let clients = &listener["connections"][0]["clients"];
-        answer.output.assert_eq(&clients[0]["pid"], &json!(client.pid()), "who is connected");
+        answer.assert_eq(&clients[0]["pid"], &json!(client.pid()), "the client");
     }
     let answer = why(&format!("127.0.0.1:{port}"), 1);
-    answer.output.assert_eq(answer.document["clients"].as_array().map(Vec::len), Some(1), "clients");
+    answer.assert_eq(answer.document["clients"].as_array().map(Vec::len), Some(1), "clients");
 }
 
 /// Returns whether one of the facts contains all of these parts.
@@ -244,25 +236,13 @@ fn a_shared_udp_port_can_be_joined() {
             let target = format!("udp/{}", server.port());
             let answer = whole(Cmd::new(["why", "--json", &target]), 1);
             verdict(&answer, "listening");
-            answer.output.assert_eq(standing(&answer).len(), 1, "what stands in the way");
-            answer.output.assert_eq(
-                has_fact(&answer, &["SO_REUSEADDR may join"]),
-                by_address,
-                "SO_REUSEADDR joins",
-            );
-            answer.output.assert_eq(
-                has_fact(&answer, &["SO_REUSEPORT may join"]),
-                by_port,
-                "SO_REUSEPORT joins",
-            );
-            answer.output.assert_eq(
-                has_fact(&answer, &["SO_REUSEADDR does not help"]),
-                !by_address,
-                "or not",
-            );
-            answer.output.assert_eq(has_fact(&answer, &["SO_REUSEPORT does not help"]), !by_port, "or not");
+            answer.assert_eq(standing(&answer).len(), 1, "the obstacle");
+            answer.assert_eq(has_fact(&answer, &["SO_REUSEADDR may join"]), by_address, "SO_REUSEADDR joins");
+            answer.assert_eq(has_fact(&answer, &["SO_REUSEPORT may join"]), by_port, "SO_REUSEPORT joins");
+            answer.assert_eq(has_fact(&answer, &["SO_REUSEADDR does not help"]), !by_address, "or not");
+            answer.assert_eq(has_fact(&answer, &["SO_REUSEPORT does not help"]), !by_port, "or not");
             let first = answer.document["advice"][0].as_str().unwrap_or_default();
-            answer.output.assert_eq(
+            answer.assert_eq(
                 first.starts_with("to share the port"),
                 by_address || by_port,
                 "the first advice",

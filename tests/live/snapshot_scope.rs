@@ -25,13 +25,13 @@ fn is_not_answered(snapshot: &str, question: &str, covered: &str) {
     output.assert(output.errors().contains(&format!("it covers {covered}")), question);
     ask(snapshot, &format!("-q {question}")).code(3);
     let document = Answer::parse(ask(snapshot, &format!("--json {question}")).code(3));
-    document.output.assert_eq(&document.document["complete"], &json!(false), "complete");
+    document.assert_eq(&document.document["complete"], &json!(false), "complete");
     let gaps = document.document["gaps"].to_string();
-    document.output.assert(gaps.contains("\"not-asked\""), "a gap says what it was not asked about");
+    document.assert(gaps.contains("\"not-asked\""), "a gap names what the snapshot does not cover");
 }
 
 #[live_test]
-fn a_port_outside_of_the_question_is_not_denied() {
+fn a_port_outside_of_the_request_is_not_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
     let other = if server.port() == 9 { "10" } else { "9" };
@@ -54,7 +54,7 @@ fn a_port_outside_of_the_question_is_not_denied() {
 }
 
 #[live_test]
-fn protocols_families_and_holders_outside_of_the_question_are_not_denied() {
+fn protocols_families_and_holders_outside_of_the_request_are_not_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
     let tcp = snapshot("question-tcp", &["-t", &port]);
@@ -77,7 +77,7 @@ fn protocols_families_and_holders_outside_of_the_question_are_not_denied() {
 }
 
 #[live_test]
-fn another_kind_of_answer_is_not_in_it() {
+fn another_kind_of_request_is_refused() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
     let saved = snapshot("question-kind", &[&port]);
@@ -95,7 +95,7 @@ fn another_kind_of_answer_is_not_in_it() {
 }
 
 #[live_test]
-fn what_was_asked_for_is_answered() {
+fn what_was_requested_is_answered() {
     let place = port();
     let saved = snapshot("question-answered", &["1-10", &format!("tcp/{place}")]);
     let output = ask(&saved, &format!("tcp/{place}")).code(1);
@@ -103,11 +103,11 @@ fn what_was_asked_for_is_answered() {
     let output = ask(&snapshot("question-free", &[&place.to_string()]), "").code(1);
     let denied =
         format!("there is nothing in this snapshot, which covers tcp and udp listeners on port {place}\n");
-    output.assert_eq(output.text(), denied.as_str(), "no more is denied than was asked for");
+    output.assert_eq(output.text(), denied.as_str(), "only what was requested is denied");
 }
 
 #[live_test]
-fn two_questions_with_nothing_in_common_are_not_compared() {
+fn two_disjoint_requests_are_not_compared() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
     let other = if server.port() == 9 { "10" } else { "9" };

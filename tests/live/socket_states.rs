@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 
 fn must_be_nothing(port: u16) {
     let answer = Cmd::new([port.to_string()]).answer(1);
-    answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+    answer.assert_eq(answer.listeners().len(), 0, "listeners");
     let text = Cmd::new([port.to_string()]).run().code(1);
-    text.assert(text.text().contains(&format!("nothing listens on port {port}")), "it says so");
+    text.assert(text.text().contains(&format!("nothing listens on port {port}")), "it reports this");
     let pids = Cmd::new(["--pids".to_owned(), port.to_string()]).run().code(1);
-    pids.assert(pids.stdout.is_empty(), "whoever uses it without listening is no holder of a listener");
+    pids.assert(
+        pids.stdout.is_empty(),
+        "a process that uses the port without listening is no holder of a listener",
+    );
 }
 
 #[live_test(Linux)]
@@ -28,8 +31,8 @@ fn a_lingering_connection_is_no_listener() {
     drop(server);
     must_be_nothing(port);
     let every = Cmd::new(["--all".to_owned(), port.to_string()]).answer(0);
-    every.output.assert_eq(states(&every), vec!["time-wait"], "states");
-    every.output.assert_eq(pids(every.only()), Vec::<u32>::new(), "nobody holds it any more");
+    every.assert_eq(states(&every), vec!["time-wait"], "states");
+    every.assert_eq(pids(every.only()), Vec::<u32>::new(), "no process holds it any more");
 }
 
 #[live_test(Linux)]
@@ -39,8 +42,8 @@ fn a_connection_from_the_port_is_no_listener() {
     let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
     must_be_nothing(near);
     let every = Cmd::new(["--all".to_owned(), near.to_string()]).answer(0);
-    every.output.assert_eq(&every.only()["state"], &json!("established"), "state");
-    every.output.assert_eq(pids(every.only()), vec![client.pid()], "who is connected from there");
+    every.assert_eq(&every.only()["state"], &json!("established"), "state");
+    every.assert_eq(pids(every.only()), vec![client.pid()], "the client on that port");
     drop(server);
 }
 
@@ -57,45 +60,45 @@ fn every_state_is_shown_with_all() {
     let listen = format!("tcp=127.0.0.1:{port}");
     let server = Fixture::start([listen, "time-wait".into(), "crowd=1".into()]);
     let default = Cmd::new([format!("tcp/{port}")]).answer(0);
-    default.output.assert_eq(states(&default), vec!["listen"], "states without --all");
+    default.assert_eq(states(&default), vec!["listen"], "states without --all");
     for option in ["--all", "-a"] {
         let every = Cmd::new([option, &format!("tcp/{port}")]).answer(0);
-        every.output.assert_eq(states(&every), vec!["established", "listen", "time-wait"], "states");
+        every.assert_eq(states(&every), vec!["established", "listen", "time-wait"], "states");
         for socket in every.listeners() {
             let wanted = if socket["state"] == "time-wait" { vec![] } else { vec![server.pid()] };
-            every.output.assert_eq(pids(socket), wanted, "holder");
+            every.assert_eq(pids(socket), wanted, "holder");
         }
     }
 }
 
 #[live_test(Linux, Root)]
-fn holders_are_chosen_by_user() {
+fn holders_are_filtered_by_user() {
     let [mine, theirs] = [port(), port()];
     let own = Fixture::start([format!("tcp=127.0.0.1:{mine}")]);
     let other = Steps::new([format!("tcp=127.0.0.1:{theirs}")]).user(Some(NOBODY)).start();
     let both = format!("tcp/{mine},tcp/{theirs}");
     for (user, wanted) in [("root", &own), ("0", &own), ("nobody", &other), ("65534", &other)] {
         let answer = Cmd::new(["--user", user, &both]).answer(0);
-        answer.output.assert_eq(pids(answer.only()), vec![wanted.pid()], "holder of that user");
+        answer.assert_eq(pids(answer.only()), vec![wanted.pid()], "holder of that user");
     }
     let either = Cmd::new(["--user", "root", "--user", "nobody", &both]).answer(0);
-    either.output.assert_eq(either.listeners().len(), 2, "repeated, it means either");
+    either.assert_eq(either.listeners().len(), 2, "repeated, it means either");
     let none = Cmd::new(["--user", "nobody", &format!("tcp/{mine}")]).answer(1);
-    none.output.assert_eq(none.listeners().len(), 0, "listeners");
+    none.assert_eq(none.listeners().len(), 0, "listeners");
 }
 
 #[live_test(Linux)]
-fn holders_are_chosen_by_command() {
+fn holders_are_filtered_by_command() {
     let [one, other] = [port(), port()];
     let named = Fixture::start([format!("tcp=127.0.0.1:{one}"), "name=quince".into()]);
     let plain = Fixture::start([format!("tcp=127.0.0.1:{other}")]);
     let both = format!("tcp/{one},tcp/{other}");
     let answer = Cmd::new(["-c", "quince", &both]).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![named.pid()], "holder of that name");
+    answer.assert_eq(pids(answer.only()), vec![named.pid()], "holder of that name");
     let answer = Cmd::new(["--command", "quince", "--pid", &plain.pid().to_string(), &both]).run();
     answer.assert(answer.status.code().is_some_and(|code| code < 2), "two kinds of choice can be combined");
     let none = Cmd::new(["--command", "no-such-name-anywhere", &both]).answer(1);
-    none.output.assert_eq(none.listeners().len(), 0, "listeners");
+    none.assert_eq(none.listeners().len(), 0, "listeners");
 }
 
 #[live_test(Linux)]
@@ -122,6 +125,5 @@ fn connections_are_a_column_of_the_table() {
     ]);
     let output = output.run().code(0);
     let client = format!("(pid {})", server.pid());
-    output
-        .assert(output.text().contains("established") && output.text().contains(&client), "who is connected");
+    output.assert(output.text().contains("established") && output.text().contains(&client), "the client");
 }

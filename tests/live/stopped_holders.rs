@@ -45,24 +45,24 @@ fn must_be(server: &Fixture, word: &str, resumes: &str) {
     let reported = condition(port);
     assert_eq!(reported["state"], word, "{reported}");
     let card = Cmd::new(["--probe", &target]).run().code(0);
-    card.assert(card.text().contains(&format!("which is {word}")), "the card's answer says so");
-    card.assert(card.text().contains(resumes), &format!("the card says what helps: {resumes}"));
+    card.assert(card.text().contains(&format!("which is {word}")), "the probe line of the card reports it");
+    card.assert(card.text().contains(resumes), &format!("the card names what helps: {resumes}"));
     card.assert(card.text().contains("connects ("), "the probe connects");
-    card.assert(!card.text().contains("accepts"), "and nobody accepts");
+    card.assert(!card.text().contains("accepts"), "and nothing accepts");
     let table = Cmd::new(["--columns", "port,what", &target]).run().code(0);
     table.assert(table.text().contains(&format!("({word})")), "the table marks it");
     let why = Answer::parse(Cmd::new(["why", "--json", &target]).run().code(1));
     let facts = why.document["facts"].to_string();
-    why.output.assert(facts.contains(&server.pid().to_string()), "a fact names it");
-    why.output.assert(facts.contains("nobody answers"), "and what that means");
-    why.output.assert(why.document["advice"].to_string().contains(resumes), "the advice says what helps");
+    why.assert(facts.contains(&server.pid().to_string()), "a fact names it");
+    why.assert(facts.contains("nobody answers"), "and what that means");
+    why.assert(why.document["advice"].to_string().contains(resumes), "the advice names what helps");
 
     // A saved snapshot keeps it.
     let saved = Answer::parse(Cmd::new(["--json", &target]).run().code(0));
     let file = crate::support::folder().join(format!("condition-{port}.json"));
     std::fs::write(&file, &saved.output.stdout).expect("save a snapshot");
     let read = Cmd::new(["--from", &file.display().to_string()]).answer(0);
-    read.output.assert_eq(read.listeners(), saved.listeners(), "read back");
+    read.assert_eq(read.listeners(), saved.listeners(), "read back");
 }
 
 #[track_caller]
@@ -70,7 +70,7 @@ fn must_run(port: u16) {
     assert_eq!(condition(port), json!(null), "a server that runs");
     let card = Cmd::new(["--probe", &format!("tcp/{port}")]).run().code(0);
     card.assert(card.text().contains("accepts"), "it accepts");
-    card.assert(!card.text().contains("which is"), "nothing is said of a condition");
+    card.assert(!card.text().contains("which is"), "no condition is reported");
 }
 
 fn server() -> Fixture {
@@ -78,7 +78,7 @@ fn server() -> Fixture {
 }
 
 #[live_test]
-fn a_server_that_a_signal_stopped() {
+fn a_server_stopped_by_a_signal() {
     let server = server();
     must_run(server.port());
     send(server.pid(), Signal::SIGSTOP);
@@ -129,17 +129,13 @@ fn a_stopped_job_of_a_shell() {
     let _reaped = shell.wait();
     let (answer, card) = reported.expect("a job of the shell");
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(
-        &holder["condition"]["shell"]["name"],
-        &json!("bash"),
-        "the shell that can resume it",
-    );
-    answer.output.assert_eq(&holder["condition"]["shell"]["pid"], &holder["parents"][0]["pid"], "by its pid");
-    card.assert(card.text().contains("as does fg in its shell, bash"), "the card says so");
+    answer.assert_eq(&holder["condition"]["shell"]["name"], &json!("bash"), "the shell that can resume it");
+    answer.assert_eq(&holder["condition"]["shell"]["pid"], &holder["parents"][0]["pid"], "by its pid");
+    card.assert(card.text().contains("as does fg in its shell, bash"), "the card reports it");
 }
 
 #[live_test]
-fn a_server_that_a_debugger_stopped() {
+fn a_server_stopped_by_a_debugger() {
     let server = server();
     let pid = Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
     ptrace::seize(pid, ptrace::Options::empty()).expect("trace it");
@@ -160,7 +156,7 @@ fn a_server_that_a_debugger_stopped() {
 
 /// A tracer of system calls stops its process briefly at each call.
 #[live_test(STRACE)]
-fn a_server_whose_calls_are_traced_runs() {
+fn a_server_with_traced_system_calls_runs() {
     let steps = Steps::new([format!("tcp=127.0.0.1:{}", port())]);
     let server = steps.through(["strace", "-f", "-o", "/dev/null"]).start();
     for _ in 0..20 {
@@ -195,10 +191,10 @@ fn one_of_two_holders_is_stopped() {
         .iter()
         .map(|pid| if *pid == child { json!("stopped") } else { json!(null) })
         .collect();
-    answer.output.assert_eq(reported, wanted.iter().collect::<Vec<_>>(), "conditions");
+    answer.assert_eq(reported, wanted.iter().collect::<Vec<_>>(), "conditions");
     let card = Cmd::new(["--probe", &target]).run().code(0);
     card.assert(card.text().contains("accepts"), "the other one may accept");
-    card.assert(card.text().contains(&format!("{child} is stopped")), "the card says which one is stopped");
+    card.assert(card.text().contains(&format!("{child} is stopped")), "the card names which one is stopped");
     send(child, Signal::SIGCONT);
 }
 
@@ -291,7 +287,7 @@ fn a_server_in_a_frozen_cgroup_of_version_1() {
         &format!("echo THAWED | sudo tee {}", group.outer.join("freezer.state").display()),
     );
     let why = Cmd::new(["why", &format!("tcp/{}", server.port())]).run().code(1);
-    why.assert(why.text().contains("neither SIGTERM nor SIGKILL"), "it says what signals do");
+    why.assert(why.text().contains("neither SIGTERM nor SIGKILL"), "it explains what signals do");
     drop(group);
     assert!(until(|| condition(server.port()).is_null().then_some(())).is_some(), "it runs again");
 }
@@ -313,7 +309,7 @@ fn a_paused_container() {
     );
     card.assert(
         card.text().contains(&format!("docker unpause {}", container.name)),
-        "the card says what helps",
+        "the card names what helps",
     );
     must_run(port);
 }

@@ -31,7 +31,7 @@ fn pasted(command: &str) -> String {
 }
 
 #[live_test(Linux, Root)]
-fn sudo_is_told_the_path_of_a_program_that_it_would_not_find() {
+fn sudo_gets_the_path_of_a_program_outside_its_path() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let place = server.port().to_string();
     let home = folder().join("it's a \"$HOME\"; echo x");
@@ -42,10 +42,8 @@ fn sudo_is_told_the_path_of_a_program_that_it_would_not_find() {
     let answer = Answer::parse(at(&path, &["--json", &place]).run().code(0));
     let command = help(&answer);
     let quoted = copy.display().to_string().replace('\'', r"'\''");
-    answer.output.assert_eq(command.as_str(), format!("sudo '{quoted}' {place}").as_str(), "unseen.help");
-    answer
-        .output
-        .assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
+    answer.assert_eq(command.as_str(), format!("sudo '{quoted}' {place}").as_str(), "unseen.help");
+    answer.assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
     let card = at(&path, &[&place]).run().code(0);
     card.assert(card.text().contains(&command), "the card has the same command");
     let why = at(&path, &["why", &place]).run().code(1);
@@ -53,7 +51,7 @@ fn sudo_is_told_the_path_of_a_program_that_it_would_not_find() {
 }
 
 #[live_test(Linux, Root, MOUNT_NAMESPACE, Program("setpriv"))]
-fn sudo_is_told_the_name_of_a_program_that_it_finds() {
+fn sudo_gets_the_name_of_a_program_on_its_path() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let place = server.port().to_string();
     let run = |of: &str| {
@@ -65,10 +63,10 @@ fn sudo_is_told_the_name_of_a_program_that_it_finds() {
         Answer::parse(Cmd::new(["--json", &place]).through(launcher).run().code(0))
     };
     let found = run("/usr/local/sbin/allears");
-    found.output.assert_eq(help(&found).as_str(), format!("sudo allears {place}").as_str(), "unseen.help");
+    found.assert_eq(help(&found).as_str(), format!("sudo allears {place}").as_str(), "unseen.help");
     // Another program of that name does not count.
     let other = run("\"$0\"");
-    other.output.assert(help(&other).starts_with("sudo /"), "the path is told");
+    other.assert(help(&other).starts_with("sudo /"), "the path is printed");
 }
 
 #[live_test(Linux, Root)]
@@ -77,15 +75,13 @@ fn the_path_of_a_unix_socket_is_quoted() {
     let server = Fixture::start([format!("unix={path}")]);
     let answer = Cmd::new([&path]).user(Some(NOBODY)).answer(0);
     let command = help(&answer);
-    answer.output.assert(command.ends_with(&format!(" '{path}'")), "the path is one word");
-    answer
-        .output
-        .assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
+    answer.assert(command.ends_with(&format!(" '{path}'")), "the path is one word");
+    answer.assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
     // A comma separates targets, so this path cannot be a target.
     let path = folder().join("a,b.sock").display().to_string();
     let _server = Fixture::start([format!("unix={path}")]);
     let answer = Cmd::new(["-x", "--user", "root", "-c", "fixture"]).user(Some(NOBODY)).run();
-    answer.assert(!answer.text().contains(&format!("allears {path}")), "no such target is told");
+    answer.assert(!answer.text().contains(&format!("allears {path}")), "no such target is suggested");
 }
 
 /// Returns every output about a port that could contain a command.
@@ -128,7 +124,10 @@ fn a_units_name_is_never_a_pattern_or_shell_syntax() {
         let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
         for output in all_outputs(server.port(), "unix:///nonexistent") {
             for after in output.text().split("systemctl stop ").skip(1) {
-                output.assert(after.starts_with("-- --force.service "), "only a unit's own name is told");
+                output.assert(
+                    after.starts_with("-- --force.service "),
+                    "only the full name of a unit is printed",
+                );
             }
         }
         drop(server);
@@ -155,11 +154,11 @@ fn a_saved_snapshot_gives_no_commands() {
         for target in [Some(server.port().to_string()), Some("1".to_owned()), None] {
             let output = Cmd::new(arguments.iter().map(|word| (*word).to_owned()).chain(target)).run();
             let reported = output.both_streams();
-            output.assert(!reported.contains("sudo"), "what a file says is no advice");
+            output.assert(!reported.contains("sudo"), "the content of a file is no advice");
         }
     }
     let again = Cmd::new(["--from", &path]).answer(0);
-    again.output.assert_eq(
+    again.assert_eq(
         &again.only()["unseen"]["help"],
         &serde_json::json!("sudo rm -rf /"),
         "the document is whole",

@@ -105,9 +105,9 @@ impl Service {
         let plan = steps(&answer, "plan");
         output.assert(plan.len() == 1 && !runs(plan[0]), "the server that was there has ended");
         let by = format!("{name} (pid {}", supervisor.pid());
-        output.assert(reported["reason"].to_string().contains(&by), "the reason names what started it again");
+        output.assert(reported["reason"].to_string().contains(&by), "the reason names the supervisor");
         let hints = reported["hints"].to_string();
-        output.assert(hints.contains(&by), "the plan names what starts it again");
+        output.assert(hints.contains(&by), "the plan names the supervisor");
         output.assert(advice.is_none_or(|advice| hints.contains(advice)), "the plan names the command");
         self.wait();
     }
@@ -152,7 +152,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[live_test(Linux, Program("runsv"))]
-fn runit_starts_it_again() {
+fn runit_restarts_it() {
     let service = Service::new("runit-back");
     let mut runsv = Supervisor::start(Command::new("runsv").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -163,7 +163,7 @@ fn runit_starts_it_again() {
 }
 
 #[live_test(Linux, Program("s6-supervise"))]
-fn s6_starts_it_again() {
+fn s6_restarts_it() {
     let service = Service::new("s6-back");
     let mut s6 = Supervisor::start(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -174,7 +174,7 @@ fn s6_starts_it_again() {
 }
 
 #[live_test(Linux, Program("supervise"))]
-fn daemontools_starts_it_again() {
+fn daemontools_restarts_it() {
     let service = Service::new("daemontools-back");
     let mut supervise = Supervisor::start(Command::new("supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -200,7 +200,7 @@ fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
 }
 
 #[live_test(Linux, Program("supervisord"))]
-fn supervisord_starts_it_again() {
+fn supervisord_restarts_it() {
     let service = Service::new("supervisord-back");
     let run = service.folder.join("run").display().to_string();
     // Its name has a group, its script execs the server, and there is another program.
@@ -248,21 +248,21 @@ fn supervisord_lists_programs_that_are_alike() {
     let answer = freed(&["--dry-run", "--via", "supervisor", &service.target()], 3);
     let reported = answer.document.to_string();
     let list = format!("supervisorctl -c {} status", config.display());
-    answer.output.assert(reported.contains(&list), "it names the command that lists them");
-    answer.output.assert(!reported.contains(" stop "), "it names no command that may stop the other one");
+    answer.assert(reported.contains(&list), "it names the command that lists them");
+    answer.assert(!reported.contains(" stop "), "it names no command that may stop the other one");
     serves(service.port);
 }
 
 #[live_test(Linux, Program("supervisord"))]
-fn supervisord_leaves_it_down_if_told_so() {
+fn supervisord_leaves_it_down_without_autorestart() {
     let service = Service::new("supervisord-down");
     let run = service.folder.join("run").display().to_string();
     let program = format!("[program:web]\ncommand={run}\nautorestart=false\n");
     let (_supervisor, _) = supervisord(&service, &program);
     service.wait();
     let answer = freed(&["--yes", &service.target()], 0);
-    answer.output.assert_eq(&answer.document["free"], &json!(true), "free");
-    answer.output.assert(!answer.document["hints"].to_string().contains("again"), "nothing starts it again");
+    answer.assert_eq(&answer.document["free"], &json!(true), "free");
+    answer.assert(!answer.document["hints"].to_string().contains("again"), "nothing restarts it");
 }
 
 #[live_test(Linux, Program("supervisord"))]
@@ -278,13 +278,13 @@ fn supervisord_holds_a_socket_for_its_program() {
     holders(&service, 3);
     let refused = freed(&["--yes", &service.target()], 3);
     let stop = format!("supervisorctl -c {} stop 'php:*'", config.display());
-    refused.output.assert(refused.document["refused"].to_string().contains(&stop), "it names the command");
-    refused.output.assert_eq(&refused.document["done"], &json!([]), "done");
+    refused.assert(refused.document["refused"].to_string().contains(&stop), "it names the command");
+    refused.assert_eq(&refused.document["done"], &json!([]), "done");
     serves(service.port);
 
     let answer = freed(&["--yes", "--via", "supervisor", &service.target()], 0);
     must_be_had(&answer.output, service.port);
-    answer.output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
+    answer.assert(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
 }
 
 /// A circusd that listens for circusctl at this address. Its endpoints are files, so that nothing else takes them.
@@ -308,7 +308,7 @@ fn beside(daemon: &str, name: &str) -> String {
 }
 
 #[live_test(Linux, CIRCUSD)]
-fn circus_starts_it_again() {
+fn circus_restarts_it() {
     let service = Service::new("circus-back");
     // A script that execs the server, because circusd signals only the process that it started.
     let run = service.folder.join("run").display().to_string();
@@ -320,7 +320,7 @@ fn circus_starts_it_again() {
     let output = Command::new(command).args(["--endpoint", &endpoint, "stop", "web"]).output();
     let output = output.expect("run circusctl");
     let bound = until(|| listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, service.port))).ok());
-    assert!(bound.is_some(), "the command that was named frees the port: {output:?}");
+    assert!(bound.is_some(), "the printed command frees the port: {output:?}");
 }
 
 #[live_test(Linux, CIRCUSD)]
@@ -333,12 +333,13 @@ fn circus_holds_a_socket_for_its_watcher() {
     let (mut supervisor, _) = circus(&service, &watcher);
     service.wait();
     let refused = freed(&["--yes", &service.target()], 3);
-    refused.output.assert_eq(&refused.document["done"], &json!([]), "done");
-    refused.output.assert(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
-    refused
-        .output
-        .assert(!refused.document.to_string().contains("stop web"), "no watcher's end frees the port");
-    refused.output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
+    refused.assert_eq(&refused.document["done"], &json!([]), "done");
+    refused.assert(refused.document["refused"].to_string().contains("circusd"), "it names circusd");
+    refused.assert(
+        !refused.document.to_string().contains("stop web"),
+        "ending a watcher does not free the port",
+    );
+    refused.assert(matches!(supervisor.0.try_wait(), Ok(None)), "circusd runs");
     serves(service.port);
 }
 
@@ -350,12 +351,12 @@ fn must_notice_the_loop(seconds: &str) {
 }
 
 #[live_test(Linux)]
-fn a_loop_starts_it_again_after_a_second() {
+fn a_loop_restarts_it_after_a_second() {
     must_notice_the_loop("1");
 }
 
 #[live_test(Linux)]
-fn a_loop_starts_it_again_after_three_seconds() {
+fn a_loop_restarts_it_after_three_seconds() {
     must_notice_the_loop("3");
 }
 
@@ -367,8 +368,8 @@ fn inetd_is_not_ended() {
     let mut inetd = Supervisor::start(Command::new("inetd").arg("-i").arg(config));
     service.wait();
     let refused = freed(&["--yes", &service.target()], 3);
-    refused.output.assert(refused.document["refused"].to_string().contains("inetd"), "it names inetd");
-    refused.output.assert(matches!(inetd.0.try_wait(), Ok(None)), "inetd runs");
+    refused.assert(refused.document["refused"].to_string().contains("inetd"), "it names inetd");
+    refused.assert(matches!(inetd.0.try_wait(), Ok(None)), "inetd runs");
     serves(service.port);
 }
 
@@ -387,16 +388,14 @@ fn holders(service: &Service, count: usize) {
 fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
     let answer = freed(&["--yes", &service.target()], 0);
     let plan = steps(&answer, "plan");
-    answer
-        .output
-        .assert(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
+    answer.assert(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
     must_be_had(&answer.output, service.port);
     let ended = until(|| server.0.try_wait().ok().flatten());
-    answer.output.assert(ended.is_some(), "its main process has ended");
+    answer.assert(ended.is_some(), "its main process has ended");
 }
 
 #[live_test(Linux, GUNICORN)]
-fn gunicorn_is_ended_whole() {
+fn gunicorn_is_ended_completely() {
     let service = Service::new("gunicorn");
     service.file("shop.py", "def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n");
     let bind = format!("127.0.0.1:{}", service.port);
@@ -408,7 +407,7 @@ fn gunicorn_is_ended_whole() {
 }
 
 #[live_test(Linux, Kernel(6, 8), GRANIAN)]
-fn granian_is_ended_whole() {
+fn granian_is_ended_completely() {
     let service = Service::new("granian");
     service.file("shop.py", "async def app(scope, receive, send):\n    await receive()\n");
     let mut command = Command::new("granian");

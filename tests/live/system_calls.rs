@@ -53,13 +53,13 @@ fn must_look_at_no_process(output: &Output, lines: &[String]) {
         lines.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     for line in lines {
         if let Some(pid) = process_of(line) {
-            output.assert(own.contains(&pid), &format!("it looked at a process: {line}"));
+            output.assert(own.contains(&pid), &format!("it read a process: {line}"));
         }
     }
 }
 
 #[live_test(Linux, STRACE)]
-fn whether_something_listens_opens_no_process() {
+fn a_quiet_run_opens_no_process() {
     let target = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{target}")]);
     let target = target.to_string();
@@ -70,10 +70,7 @@ fn whether_something_listens_opens_no_process() {
     for (pid, code) in [(server.pid(), 0), (std::process::id(), 1)] {
         let (output, lines) = traced(&["-q", "--pid", &pid.to_string(), &target]);
         output.assert_eq(output.status.code(), Some(code), "exit code");
-        output.assert(
-            lines.iter().any(|line| process_of(line) == Some(server.pid())),
-            "its holder is looked at",
-        );
+        output.assert(lines.iter().any(|line| process_of(line) == Some(server.pid())), "its holder is read");
     }
 }
 
@@ -86,7 +83,7 @@ fn no_environment_is_opened() {
         let (output, lines) = traced(arguments);
         output.assert_eq(output.status.code(), Some(0), "exit code");
         let looked = lines.iter().any(|line| process_of(line) == Some(server.pid()));
-        output.assert(looked, "the trace shows how the holder was looked at");
+        output.assert(looked, "the trace shows how the holder was read");
         let environment = lines.iter().find(|line| line.contains("environ"));
         output.assert_eq(environment, None, "an environment it opened");
     }
@@ -99,7 +96,7 @@ fn no_descriptor_is_followed() {
     let (output, lines) = traced(&["--json", &format!("tcp/{target}")]);
     output.assert_eq(output.status.code(), Some(0), "exit code");
     let looked = lines.iter().any(|line| process_of(line) == Some(server.pid()));
-    output.assert(looked, "the trace shows how the holder was looked at");
+    output.assert(looked, "the trace shows how the holder was read");
     let descriptors = format!("/proc/{}/fd", server.pid());
     for line in &lines {
         let call = line.split_whitespace().nth(1).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::support::{Cmd, Fixture, folder, live_test, port};
 use std::process::{Command, Stdio};
 
 #[live_test(Linux)]
-fn a_device_without_an_end_is_refused() {
+fn an_endless_device_is_refused() {
     let saved = folder().join("endless-saved");
     let answer = Cmd::new([port().to_string()]).answer(1);
     std::fs::write(&saved, answer.document.to_string()).expect("save a snapshot");
@@ -23,7 +23,7 @@ fn a_device_without_an_end_is_refused() {
             let reported = output.errors();
             output.assert(
                 reported.contains(device) && reported.contains("not a JSON document"),
-                "it says what is wrong",
+                "it names the error",
             );
             output.assert(output.stdout.is_empty(), "no answer");
         }
@@ -31,7 +31,7 @@ fn a_device_without_an_end_is_refused() {
 }
 
 #[live_test(Program("yes"))]
-fn a_pipe_without_an_end_is_refused() {
+fn an_endless_pipe_is_refused() {
     for word in ["y", "", "[1,", "{\"listeners\":\u{1}"] {
         for arguments in [&["--from", "-"][..], &["diff", "-"]] {
             let mut endless =
@@ -39,7 +39,7 @@ fn a_pipe_without_an_end_is_refused() {
             let output = endless.stdout.take().expect("a pipe");
             let output = Cmd::new(arguments.iter().copied()).stdin(output).run().without_panic().code(3);
             let _ended_by_the_closed_pipe = endless.wait();
-            output.assert(output.errors().contains("not a JSON document"), "it says what is wrong");
+            output.assert(output.errors().contains("not a JSON document"), "it names the error");
         }
     }
 }
@@ -67,10 +67,10 @@ fn a_long_snapshot_is_read_from_a_file_and_a_pipe() {
     };
     let (old, new) = (path("long-old", 100_000), path("long-new", 200_000));
     let whole = Cmd::new(["--from", &old]).answer(0);
-    whole.output.assert_eq(whole.listeners().len(), 4_000, "listeners");
+    whole.assert_eq(whole.listeners().len(), 4_000, "listeners");
     let input = std::fs::File::open(&old).expect("open a snapshot");
     let piped = Cmd::new(["--from", "-"]).stdin(input).answer(0);
-    piped.output.assert_eq(piped.listeners().len(), 4_000, "listeners");
+    piped.assert_eq(piped.listeners().len(), 4_000, "listeners");
     let output = Cmd::new(["diff", &old, &new]).run().without_panic().code(1);
     output.assert_eq(output.text().lines().count(), 4_000, "changes");
 }

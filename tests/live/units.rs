@@ -60,11 +60,11 @@ fn a_users_manager_holds_a_port() {
             (!late).then_some(answer)
         });
         let answer = answer.expect("the manager answers in time");
-        answer.output.assert_eq(&answer.only()["service"], &socket, "service");
+        answer.assert_eq(&answer.only()["service"], &socket, "service");
         let answer = Cmd::new(["tcp/4716"]).through(systemd.launcher(launcher)).answer(0);
         let always =
             json!({"manager": "systemd", "name": "always.service", "scope": "user", "uid": STAGED_USER});
-        answer.output.assert_eq(&services(&answer)[1], &always, "service of the user's process");
+        answer.assert_eq(&services(&answer)[1], &always, "service of the user's process");
     }
     // Root never queries its own user manager for it.
     let by_root = advice(4714, &|| systemd.launcher(&[]));
@@ -92,7 +92,7 @@ fn a_users_manager_holds_a_port() {
     Program("setpriv"),
     MOUNT_NAMESPACE
 )]
-fn cgroups_that_a_user_makes() {
+fn cgroups_created_by_a_user_are_no_units() {
     let systemd = Systemd::start();
     systemd.start_user_manager(&["forge.service"]);
     let of_user =
@@ -112,7 +112,7 @@ fn cgroups_that_a_user_makes() {
             (output.status.code() == Some(0)).then(|| Answer::parse(output))
         });
         let answer = answer.expect("the port is held");
-        answer.output.assert_eq(&services(&answer), &[service.clone(), service.clone()], "services");
+        answer.assert_eq(&services(&answer), &[service.clone(), service.clone()], "services");
         let advice = advice(port, &|| systemd.launcher(&[]));
         // Neither a unit of the system manager, nor a pattern, nor an option.
         for words in ["systemctl stop", "systemctl --user stop", "*", "stop --no-block"] {
@@ -160,7 +160,7 @@ fn id() -> String {
 
 /// The systemd of a container can choose any unit names.
 #[live_test(Linux, Root, Cgroup)]
-fn a_containers_unit_is_none_of_this_machine() {
+fn a_unit_of_a_container_is_no_unit_of_this_machine() {
     let (id, own) = (id(), std::process::id());
     for boundary in [
         format!("system.slice/docker-{id}.scope"),
@@ -173,7 +173,7 @@ fn a_containers_unit_is_none_of_this_machine() {
         let cgroup = Cgroup::new(&format!("{boundary}/system.slice/nginx.service"));
         let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
         let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
-        answer.output.assert_eq(&services(&answer), &[Value::Null, Value::Null], &boundary);
+        answer.assert_eq(&services(&answer), &[Value::Null, Value::Null], &boundary);
         must_not_say(&advice(server.port(), &Vec::new), "systemctl");
         drop(server);
     }
@@ -186,12 +186,12 @@ fn a_unit_that_runs_a_container_is_named() {
     let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
     let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
     let service = json!({"manager": "systemd", "name": unit, "scope": "system"});
-    answer.output.assert_eq(&services(&answer), &[service.clone(), service], "services");
+    answer.assert_eq(&services(&answer), &[service.clone(), service], "services");
     drop(server);
 }
 
 #[live_test(Linux, Root, Cgroup)]
-fn a_desktops_unit_is_no_service() {
+fn a_desktop_unit_is_no_service() {
     for unit in [
         "app-gnome-code-31337.scope",
         "app-org.kde.konsole-4711.scope",
@@ -203,7 +203,7 @@ fn a_desktops_unit_is_no_service() {
         let cgroup = Cgroup::new(&path);
         let server = Fixture::start([cgroup.step(), format!("tcp=127.0.0.1:{}", port())]);
         let answer = Cmd::new([format!("tcp/{}", server.port())]).answer(0);
-        answer.output.assert_eq(&services(&answer), &[Value::Null, Value::Null], unit);
+        answer.assert_eq(&services(&answer), &[Value::Null, Value::Null], unit);
         let table = Cmd::new(["--wide".to_owned()]).run().code(0);
         table.assert(!table.text().contains(unit), "the table does not name it");
         let advice = advice(server.port(), &Vec::new);
@@ -250,7 +250,7 @@ fn a_manager_that_does_not_answer() {
         let directory = cgroup.step().replace("cgroup=", "");
         let _manager = Steps::new(steps).through(["sh", "-c", enter, "sh", &directory]).start();
         let answer = Cmd::new([format!("tcp/{port}")]).through(through()).answer(0);
-        answer.output.assert_eq(&answer.only()["service"]["name"], &json!(unit), "service");
+        answer.assert_eq(&answer.only()["service"]["name"], &json!(unit), "service");
         let advice = advice(port, &through);
         match unit {
             Some(unit) => must_say(&advice, &format!("systemctl --user -M {NOBODY}@ stop -- {unit}")),

@@ -3,7 +3,7 @@
 use crate::support::{Cmd, live_test};
 
 #[live_test]
-fn targets_that_cannot_be_meant_are_usage_errors() {
+fn invalid_targets_are_usage_errors() {
     let wrong = [
         "0",
         "65536",
@@ -43,12 +43,12 @@ fn targets_that_cannot_be_meant_are_usage_errors() {
     for list in ["", "80,", ",80", "80,,81", "80,65536", "80, x y"] {
         let output = Cmd::new(["--", list]).run().without_panic().code(2);
         output.assert(output.stdout.is_empty(), "standard output carries answers alone");
-        output.assert(!output.errors().trim().is_empty(), "standard error explains");
+        output.assert(!output.errors().trim().is_empty(), "standard error explains it");
     }
 }
 
 #[live_test]
-fn options_that_cannot_be_meant_are_usage_errors() {
+fn invalid_options_are_usage_errors() {
     let wrong: [&[&str]; 9] = [
         &["--no-such-option"],
         &["--pid", "x"],
@@ -63,7 +63,7 @@ fn options_that_cannot_be_meant_are_usage_errors() {
     for arguments in wrong {
         let output = Cmd::new(arguments.iter().copied()).run().without_panic().code(2);
         output.assert(output.stdout.is_empty(), "standard output carries answers alone");
-        output.assert(!output.errors().trim().is_empty(), "standard error explains");
+        output.assert(!output.errors().trim().is_empty(), "standard error explains it");
     }
 }
 

@@ -31,48 +31,40 @@ fn user(listener: &Value) -> Value {
 }
 
 #[live_test(Root, USER_NAMESPACE)]
-fn a_user_without_a_number_is_not_nobody() {
+fn an_unmapped_user_is_not_nobody() {
     let port = port();
     for opener in [None, Some(NOBODY)] {
         let _server = server(port).user(opener).start();
         let answer = Cmd::new([target(port)]).through(OWN_USERS).answer(0);
-        answer.output.assert_eq(
-            &user(answer.only()),
-            &json!([null, null, "unmapped"]),
-            "uid, user and why not",
-        );
-        answer.output.assert_eq(
-            &answer.document["complete"],
-            &json!(true),
-            "the socket was seen all the same",
-        );
+        answer.assert_eq(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
+        answer.assert_eq(&answer.document["complete"], &json!(true), "the socket was still seen");
         let users = json!([{"first": 0, "outside": STRANGER, "count": 1}]);
-        answer.output.assert_eq(&answer.document["user_namespace"]["users"], &users, "users with a number");
+        answer.assert_eq(&answer.document["user_namespace"]["users"], &users, "users with a number");
         let card = Cmd::new([target(port)]).through(OWN_USERS).run().code(0);
-        card.assert(card.text().contains(NO_NUMBER), "the card says that there is no number");
+        card.assert(card.text().contains(NO_NUMBER), "the card reports that the user has no mapping");
         card.assert(!card.text().contains("nobody"), "the card names no other user");
-        card.assert(!card.text().contains("sudo"), "no help is advised that does not help there");
+        card.assert(!card.text().contains("sudo"), "no useless help is suggested");
         let table = Cmd::new([target(port), "--columns=user".into()]).through(OWN_USERS).run().code(0);
-        table.assert(table.text().contains("(unmapped)"), "the table says so in a word");
+        table.assert(table.text().contains("(unmapped)"), "the table shows it in one word");
     }
 }
 
 #[live_test(Root, USER_NAMESPACE)]
-fn a_user_without_a_number_may_be_any() {
+fn an_unmapped_user_may_be_any_user() {
     let port = port();
     let _server = server(port).start();
     for name in ["nobody", "root", "65534", "0"] {
         let requested = [target(port), "--user".into(), name.into()];
         let answer = Cmd::new(requested).through(OWN_USERS).answer(3);
-        answer.output.assert_eq(answer.listeners().len(), 0, "listeners");
+        answer.assert_eq(answer.listeners().len(), 0, "listeners");
         let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
         let reported = gaps.iter().any(|gap| gap["what"] == "users" && gap["reason"] == "unknown");
-        answer.output.assert(reported, "a gap says why it may match");
+        answer.assert(reported, "a gap explains why it may match");
     }
 }
 
 #[live_test(Root, USER_NAMESPACE)]
-fn numbers_of_two_namespaces_are_not_compared() {
+fn uids_of_two_namespaces_are_not_compared() {
     for opener in [None, Some(STRANGER)] {
         let port = port();
         let _server = server(port).user(opener).start();
@@ -81,24 +73,20 @@ fn numbers_of_two_namespaces_are_not_compared() {
         std::fs::write(&path, &before.stdout).expect("save a snapshot");
         let path = path.to_str().expect("a path in text");
         let now = Answer::parse(Cmd::new(["diff", "--json", path]).through(OWN_USERS).run().code(0));
-        now.output.assert_eq(&now.document["changes"], &json!([]), "changes");
-        now.output.assert_eq(&now.document["same_users"], &json!(false), "same_users");
+        now.assert_eq(&now.document["changes"], &json!([]), "changes");
+        now.assert_eq(&now.document["same_users"], &json!(false), "same_users");
         let text = Cmd::new(["diff", path]).through(OWN_USERS).run().code(0);
         text.assert(
             text.errors().contains("users are not compared"),
-            "people are told what was not compared",
+            "the text output names what was not compared",
         );
         let outside = Answer::parse(Cmd::new(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
-        outside.output.assert_eq(
-            &outside.document["same_users"],
-            &json!(true),
-            "same_users in one namespace",
-        );
+        outside.assert_eq(&outside.document["same_users"], &json!(true), "same_users in one namespace");
     }
 }
 
 #[live_test(Root, USER_NAMESPACE)]
-fn a_holder_without_a_number_is_not_nobody() {
+fn an_unmapped_holder_is_not_nobody() {
     let port = port();
     // A namespace without a map, in which no user is mapped. Its own user enters it, and may read its processes.
     let server = server(port).user(Some(STRANGER)).through(["unshare", "--user"]).start();
@@ -106,25 +94,25 @@ fn a_holder_without_a_number_is_not_nobody() {
     let enter = ["nsenter", &target_pid, "--user", "--preserve-credentials"];
     let launcher: Vec<&str> = OWN_USERS.into_iter().take(4).chain(enter).collect();
     let answer = Cmd::new([target(port)]).through(launcher.clone()).answer(0);
-    answer.output.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
+    answer.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
     let holder = answer.only_holder(answer.only());
-    answer.output.assert_eq(&user(holder), &json!([null, null, "unmapped"]), "uid, user and why not");
+    answer.assert_eq(&user(holder), &json!([null, null, "unmapped"]), "uid, user and why not");
     let nobody = Cmd::new([target(port), "--user=nobody".into()]).through(launcher).answer(3);
-    nobody.output.assert_eq(nobody.listeners().len(), 0, "listeners of nobody");
+    nobody.assert_eq(nobody.listeners().len(), 0, "listeners of nobody");
 }
 
 #[live_test(Root, USER_NAMESPACE)]
-fn root_of_a_user_namespace_is_told_the_same() {
+fn root_of_a_user_namespace_gets_the_same() {
     let port = port();
     let server = server(port).user(Some(NOBODY)).start();
     let launcher = ["unshare", "--user", "--map-root-user"];
     let answer = Cmd::new([target(port)]).through(launcher).answer(0);
-    answer.output.assert_eq(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
+    answer.assert_eq(&user(answer.only()), &json!([null, null, "unmapped"]), "uid, user and why not");
     drop(server);
     let inside = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(launcher).start();
     let own = Cmd::new([target(port), "--user=root".into()]).inside(inside.pid(), ["user"]).answer(0);
-    own.output.assert_eq(pids(own.only()), vec![inside.pid()], "who has a number there is known");
-    own.output.assert_eq(&user(own.only()), &json!([0, "root", null]), "uid and user");
+    own.assert_eq(pids(own.only()), vec![inside.pid()], "a user with a mapping is known");
+    own.assert_eq(&user(own.only()), &json!([0, "root", null]), "uid and user");
 }
 
 #[live_test(Root, USER_NAMESPACE)]
@@ -141,35 +129,38 @@ fn a_saved_snapshot_keeps_that_a_user_is_unknown() {
     again.assert_eq(&shown["user_namespace"], &saved["user_namespace"], "user_namespace");
     again.assert_eq(&shown["listeners"], &saved["listeners"], "listeners");
     let card = Cmd::new([from, target(port)]).run().code(0);
-    card.assert(card.text().contains(NO_NUMBER), "the card says that there is no number");
+    card.assert(card.text().contains(NO_NUMBER), "the card reports that the user has no mapping");
     card.assert(!card.text().contains("nobody"), "the card names no other user");
 }
 
 #[live_test(Root)]
-fn who_dropped_root_is_a_candidate() {
+fn a_process_that_dropped_root_is_a_candidate() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
     let root = Cmd::new([target(port)]).answer(0);
-    root.output.assert_eq(pids(root.only()), vec![server.pid()], "holders");
-    root.output.assert_eq(&root.only_holder(root.only())["uid"], &json!(NOBODY), "uid of the holder");
-    root.output.assert_eq(&root.only()["uid"], &json!(0), "uid of who opened it");
+    root.assert_eq(pids(root.only()), vec![server.pid()], "holders");
+    root.assert_eq(&root.only_holder(root.only())["uid"], &json!(NOBODY), "uid of the holder");
+    root.assert_eq(&root.only()["uid"], &json!(0), "uid of the user who opened it");
 
     let answer = Cmd::new([target(port)]).user(Some(STRANGER)).answer(0);
-    answer.output.assert_eq(holders(answer.only()).len(), 0, "holders");
-    answer.output.assert_eq(&answer.only()["user"], &json!("root"), "who opened it");
+    answer.assert_eq(holders(answer.only()).len(), 0, "holders");
+    answer.assert_eq(&answer.only()["user"], &json!("root"), "the user who opened it");
     let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
     let first = candidates.first().cloned().unwrap_or_default();
-    answer.output.assert_eq(&first["pid"], &json!(server.pid()), "the first candidate");
+    answer.assert_eq(&first["pid"], &json!(server.pid()), "the first candidate");
     let reported = ["arguments", "unread"].map(Value::from).contains(&first["evidence"]);
-    answer.output.assert(reported, "it is one for the port in its command line, or for lack of others");
-    answer.output.assert(candidates.len() <= 5, "only a few are named");
+    answer.assert(
+        reported,
+        "it is a candidate because of the port in its command line, or because there are no others",
+    );
+    answer.assert(candidates.len() <= 5, "only a few are named");
     let card = Cmd::new([target(port)]).user(Some(STRANGER)).run().code(0);
     card.assert(card.text().contains("was opened by user root; its holder could not be seen"), "the answer");
-    card.assert(!card.text().contains("process of user root"), "nothing is said of whose the holder is");
+    card.assert(!card.text().contains("process of user root"), "the user of the holder is not reported");
 }
 
 #[live_test(Root, Program("setpriv"))]
-fn who_was_handed_a_socket_of_root_is_not_denied() {
+fn a_receiver_of_a_root_socket_is_not_denied() {
     for launcher in [&[][..], &["setpriv", "--reuid=65534", "--clear-groups"]] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
         let port = listener.local_addr().expect("its address").port();
@@ -180,64 +171,65 @@ fn who_was_handed_a_socket_of_root_is_not_denied() {
             command.uid(NOBODY).gid(NOBODY);
         }
         // It ends with its input, which this process closes.
-        let mut child = command.spawn().expect("hand the socket over");
+        let mut child = command.spawn().expect("pass the socket on");
         drop(command);
         let answer = Cmd::new([target(port)]).user(Some(STRANGER)).answer(0);
-        answer.output.assert_eq(&answer.only()["user"], &json!("root"), "who opened it");
+        answer.assert_eq(&answer.only()["user"], &json!("root"), "the user who opened it");
         let candidates = answer.only()["unseen"]["candidates"].as_array().cloned().unwrap_or_default();
         let among = candidates.iter().any(|one| one["pid"] == child.id());
-        answer
-            .output
-            .assert(among || candidates.is_empty(), "who has it is among the candidates, or there are none");
+        answer.assert(
+            among || candidates.is_empty(),
+            "the process that has it is among the candidates, or there are none",
+        );
         let root = Cmd::new([target(port)]).answer(0);
-        root.output.assert_eq(pids(root.only()), vec![child.id()], "holders");
+        root.assert_eq(pids(root.only()), vec![child.id()], "holders");
         drop(child.stdin.take());
         let _ended = child.wait();
     }
 }
 
 #[live_test(Root)]
-fn a_socket_of_root_is_chosen_by_both_users() {
+fn a_socket_of_root_matches_both_users() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}"), format!("become={NOBODY}")]).start();
     for name in ["root", "nobody"] {
         let answer = Cmd::new([target(port), "--user".into(), name.into()]).answer(0);
-        answer.output.assert_eq(pids(answer.only()), vec![server.pid()], name);
+        answer.assert_eq(pids(answer.only()), vec![server.pid()], name);
     }
     let other = Cmd::new([target(port), format!("--user={STRANGER}")]).answer(1);
-    other.output.assert_eq(&other.document["complete"], &json!(true), "root sees that it is nobody else's");
+    other.assert_eq(
+        &other.document["complete"],
+        &json!(true),
+        "root sees that it belongs to no other process",
+    );
     // A user who may not read the holder knows who opened the socket, and cannot exclude another user.
     let requested = |name: &str| Cmd::new([target(port), "--user".into(), name.into()]).user(Some(STRANGER));
     requested("root").answer(0);
     let unsure = requested("nobody").answer(3);
-    unsure.output.assert_eq(unsure.listeners().len(), 0, "listeners");
+    unsure.assert_eq(unsure.listeners().len(), 0, "listeners");
 }
 
 #[live_test]
-fn a_lingering_connection_is_nobodys() {
+fn a_lingering_connection_has_no_user() {
     let port = port();
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     for reader in ["native", "netstat2"] {
         let requested = ["--all".to_owned(), format!("--reader={reader}"), port.to_string()];
         let every = Cmd::new(requested.clone()).answer(0);
-        every.output.assert_eq(&every.only()["state"], &json!("time-wait"), "state");
-        every.output.assert_eq(
-            &user(every.only()),
-            &json!([null, null, "not-reported"]),
-            "uid, user and why not",
-        );
+        every.assert_eq(&every.only()["state"], &json!("time-wait"), "state");
+        every.assert_eq(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
         for name in ["root", "0"] {
             let requested = requested.iter().cloned().chain(["--user".to_owned(), name.to_owned()]);
             let chosen = Cmd::new(requested).answer(3);
-            chosen.output.assert_eq(chosen.listeners().len(), 0, "listeners");
+            chosen.assert_eq(chosen.listeners().len(), 0, "listeners");
         }
     }
     let table = Cmd::new(["--all".to_owned(), "--columns=port,user".into(), port.to_string()]).run().code(0);
-    table.assert(!table.text().contains("root"), "nobody is named");
+    table.assert(!table.text().contains("root"), "no process is named");
 }
 
 #[live_test(Root)]
-fn an_orphan_of_root_is_nobodys() {
+fn an_orphan_of_root_has_no_user() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("connect");
     let port = client.local_addr().expect("its address").port();
@@ -250,12 +242,8 @@ fn an_orphan_of_root_is_nobodys() {
         (every.only()["state"] == json!("fin-wait-2")).then_some(every)
     };
     let every = until(acknowledged).expect("an end that the peer acknowledged");
-    every.output.assert_eq(&every.only()["inode"], &Value::Null, "inode");
-    every.output.assert_eq(
-        &user(every.only()),
-        &json!([null, null, "not-reported"]),
-        "uid, user and why not",
-    );
+    every.assert_eq(&every.only()["inode"], &Value::Null, "inode");
+    every.assert_eq(&user(every.only()), &json!([null, null, "not-reported"]), "uid, user and why not");
     Cmd::new(requested.into_iter().chain(["--user=root".to_owned()])).answer(3);
     drop(accepted);
 }

@@ -17,7 +17,7 @@ fn wait(arguments: &[&str]) -> Cmd {
 }
 
 #[live_test(Linux)]
-fn what_is_already_so_is_not_waited_for() {
+fn a_condition_that_holds_needs_no_wait() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
     for arguments in
@@ -35,7 +35,7 @@ fn what_is_already_so_is_not_waited_for() {
 #[track_caller]
 fn must_end_soon(running: crate::support::Running, since: Instant) -> Output {
     let output = running.wait().code(0);
-    output.assert(since.elapsed() < LATE, "soon after it is so");
+    output.assert(since.elapsed() < LATE, "soon after the condition holds");
     output
 }
 
@@ -50,7 +50,7 @@ fn a_listener_that_appears_ends_it() {
         let output = must_end_soon(waiting, Instant::now());
         if option == Some("--json") {
             let answer = Answer::parse(output);
-            answer.output.assert_eq(&answer.document["schema"], &json!("allears/1"), "schema");
+            answer.assert_eq(&answer.document["schema"], &json!("allears/1"), "schema");
         }
     }
 }
@@ -80,7 +80,7 @@ fn the_target_is_what_is_waited_for() {
 }
 
 #[live_test(Linux)]
-fn udp_is_waited_for_by_name() {
+fn udp_is_waited_for_on_request() {
     let port = port();
     let waiting = wait(&[&format!("udp/{port}")]).start();
     let for_tcp = wait(&[&port.to_string()]).start();
@@ -147,7 +147,7 @@ fn progress_is_for_terminals() {
     output.assert(reported.lines().count() <= 2, "a word at its end is enough");
     let shown =
         wait(&["--timeout=700ms", &free]).env("TERM", "xterm").start_on_terminal().type_in("").code(1);
-    shown.assert(shown.text().contains(&free), "on a terminal it says what it waits for");
+    shown.assert(shown.text().contains(&free), "on a terminal it prints what it waits for");
 }
 
 #[live_test(Linux)]
@@ -174,7 +174,7 @@ fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Output, Ve
     let trace = format!("trace={calls}");
     let words = ["strace", "-f", "-y", "-e", &trace, "-o", log.to_str().expect("a path in text")];
     let output = wait(arguments).through(words).run().code(code);
-    let lines = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let lines = std::fs::read_to_string(&log).expect("strace writes its trace");
     (output, lines.lines().map(str::to_owned).collect())
 }
 
@@ -191,21 +191,21 @@ fn looks_at_a_process(call: &str) -> bool {
 }
 
 #[live_test(Linux, STRACE)]
-fn no_process_is_looked_at_before() {
+fn no_process_is_read_while_waiting() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
     let never = [&["--timeout=700ms", &free[..]][..], &["--free", "--timeout=700ms", &taken]];
     for (number, arguments) in never.into_iter().enumerate() {
         let (output, calls) =
             traced(&format!("wait-files-{number}"), "%file,getdents64,readlinkat", arguments, 1);
-        output.assert(!calls.is_empty(), "strace saw something");
+        output.assert(!calls.is_empty(), "strace traced something");
         let looks: Vec<&String> = calls.iter().filter(|call| looks_at_a_process(call)).collect();
-        output.assert(looks.is_empty(), &format!("no process is looked at: {looks:?}"));
+        output.assert(looks.is_empty(), &format!("no process is read: {looks:?}"));
     }
 }
 
 #[live_test(Linux, STRACE)]
-fn it_looks_less_and_less_often() {
+fn it_polls_less_and_less_often() {
     let free = port().to_string();
     let calls = "sendto,sendmsg,openat,bind";
     let (output, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);
@@ -213,14 +213,14 @@ fn it_looks_less_and_less_often() {
     // The pause grows from 5 ms to 200 ms: from two hundred checks a second to five.
     let looks = long.len().saturating_sub(short.len());
     let shown = format!("{} calls in a second, {} in three", short.len(), long.len());
-    output.assert(looks <= 120, &format!("some ten looks in the last two seconds: {shown}"));
+    output.assert(looks <= 120, &format!("about ten scans in the last two seconds: {shown}"));
     output.assert(looks >= 8, &format!("but it goes on looking: {shown}"));
     // An unprivileged user can wait too.
     wait(&["--timeout=20ms", &free]).user(ordinary_user()).run().code(1);
 }
 
 #[live_test]
-fn durations_and_targets_that_cannot_be_meant_are_refused() {
+fn invalid_durations_and_targets_are_refused() {
     let durations = ["", "x", "9000h", "-1s", "5x", "s", "1.5.2s", "99999999999999999999999s"];
     let durations =
         durations.map(|duration| vec!["wait".to_owned(), format!("--timeout={duration}"), "1".to_owned()]);
@@ -230,9 +230,7 @@ fn durations_and_targets_that_cannot_be_meant_are_refused() {
     let both = vec!["wait".to_owned(), "--free".to_owned(), "--listening".to_owned(), "1".to_owned()];
     for arguments in durations.into_iter().chain(targets).chain([both]) {
         let output = Cmd::new(arguments).run().without_panic().code(2);
-        output.assert(
-            output.stdout.is_empty() && !output.stderr.is_empty(),
-            "standard error says what is wrong",
-        );
+        output
+            .assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error names the error");
     }
 }

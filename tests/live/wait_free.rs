@@ -69,10 +69,13 @@ fn wait_free(arguments: &[&str]) -> Cmd {
 #[track_caller]
 fn must_be_hopeless(cmd: impl Fn(&[&str]) -> Cmd, target: &str, error: &str) {
     let output = cmd(&[target]).run().code(3);
-    output.assert(!output.errors().contains("is free") && output.stdout.is_empty(), "it is not called free");
+    output.assert(
+        !output.errors().contains("is free") && output.stdout.is_empty(),
+        "it is not reported as free",
+    );
     output.assert(
         output.errors().contains("cannot be bound") && output.errors().contains("allears why"),
-        "why, and who tells",
+        "the reason and its source",
     );
     cmd(&["-q", target]).run().code(3);
     let output = cmd(&["--json", target]).run().code(3);
@@ -108,7 +111,7 @@ fn a_port_that_a_sandbox_forbids_is_not_free() {
 }
 
 #[live_test(Linux, Root, POST_BIND)]
-fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
+fn a_port_refused_by_a_cgroup_program_is_not_free() {
     let refused = port().to_string();
     let inside =
         |arguments: &[&str]| wait_free(arguments).through(["python3", "-c", REFUSED_LATE, refused.as_str()]);
@@ -117,7 +120,7 @@ fn a_port_that_a_program_of_the_cgroup_refuses_is_not_free() {
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
-fn an_address_that_is_not_usable_yet_is_waited_for() {
+fn a_tentative_address_is_waited_for() {
     in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
         set_limit("ipv6/conf/x1/accept_dad", "1");
@@ -128,7 +131,7 @@ fn an_address_that_is_not_usable_yet_is_waited_for() {
         let waiting =
             wait_free(&["[fd00:beef::1]:8080"]).start().must_keep_running(Duration::from_millis(300));
         let late = wait_free(&["[fd00:beef::1]:8080", "--timeout=200ms"]).run().code(1);
-        late.assert(!late.text().contains("is free"), "it is not called free");
+        late.assert(!late.text().contains("is free"), "it is not reported as free");
         // An address that is added without duplicate address detection is usable at once.
         ip("addr del fd00:beef::1/64 dev x1");
         ip("addr add fd00:beef::1/64 dev x1 nodad");
@@ -138,14 +141,14 @@ fn an_address_that_is_not_usable_yet_is_waited_for() {
 }
 
 #[live_test(Linux)]
-fn an_address_of_elsewhere_is_not_waited_for() {
+fn an_address_of_another_machine_is_not_waited_for() {
     must_be_hopeless(wait_free, &format!("192.0.2.7:{}", port()), "EADDRNOTAVAIL");
     must_be_hopeless(wait_free, &format!("[2001:db8::7]:{}", port()), "EADDRNOTAVAIL");
 }
 
 /// Returns the binds of this port by a traced run, as strace(1) wrote them.
 fn binds(log: &std::path::Path, port: u16) -> Vec<String> {
-    let calls = std::fs::read_to_string(log).expect("strace writes what it saw");
+    let calls = std::fs::read_to_string(log).expect("strace writes its trace");
     let wanted = format!("htons({port})");
     calls.lines().filter(|call| call.contains("bind(") && call.contains(&wanted)).map(str::to_owned).collect()
 }
@@ -160,19 +163,19 @@ fn tracing(log: &std::path::Path) -> Vec<String> {
 }
 
 #[live_test(Kernel(6, 8), Root, Cgroup, STRACE)]
-fn the_table_decides_and_no_port_is_taken() {
+fn the_table_decides_and_no_port_is_bound() {
     for (name, target) in [("tcp", ""), ("udp", "udp/"), ("one", "127.0.0.1:")] {
         let (log, port) = (folder().join(format!("wait-table-{name}")), port());
         let output = wait_free(&[&format!("{target}{port}")]).through(tracing(&log)).run().code(0);
         let binds = binds(&log, port);
         output.assert(!binds.is_empty(), "permissions are tested");
         let taken: Vec<_> = binds.iter().filter(|call| !call.contains("EINVAL")).collect();
-        output.assert(taken.is_empty(), &format!("none of these takes the port: {taken:?}"));
+        output.assert(taken.is_empty(), &format!("none of these binds the port: {taken:?}"));
     }
 }
 
 #[live_test(Linux, STRACE)]
-fn an_attempt_is_made_once_and_lets_servers_in() {
+fn a_bind_is_attempted_once_and_lets_servers_in() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let (log, port) = (folder().join("wait-attempts"), server.port());
     let waiting = wait_free(&[&port.to_string()])
@@ -186,7 +189,7 @@ fn an_attempt_is_made_once_and_lets_servers_in() {
     let output = waiting.wait().code(0);
     let taken = binds(&log, port).into_iter().filter(|call| call.ends_with("= 0")).count();
     output.assert(taken <= 3, &format!("once for each address: {taken}"));
-    let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let calls = std::fs::read_to_string(&log).expect("strace writes its trace");
     let shares = calls.matches("SO_REUSEADDR").count();
     output.assert(shares >= taken, "each lets in a server that sets SO_REUSEADDR");
 }
@@ -231,7 +234,7 @@ fn a_server_without_options_is_never_refused() {
 }
 
 #[live_test(Linux, STRACE)]
-fn what_was_left_of_connections_is_not_tried_again_and_again() {
+fn lingering_connections_cause_no_repeated_binds() {
     // A client that was bound without SO_REUSEADDR has the port until its connection ends.
     let far = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = port();

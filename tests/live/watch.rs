@@ -35,7 +35,7 @@ fn a_listener_comes_and_goes() {
 }
 
 #[live_test(Linux)]
-fn who_holds_a_socket_that_stays_is_noticed() {
+fn new_holders_of_a_socket_are_noticed() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let mut events = watch(&["--ndjson", &server.port().to_string()]).stream();
     assert_eq!(pids(&events.event("present")["listener"]), server.family());
@@ -49,7 +49,7 @@ fn who_holds_a_socket_that_stays_is_noticed() {
 }
 
 #[live_test(Linux)]
-fn sockets_of_one_place_are_told_apart() {
+fn sockets_on_one_address_are_distinguished() {
     let place = port();
     let shared = || Fixture::start(["reuseport".to_owned(), format!("tcp=127.0.0.1:{place}")]);
     let first = shared();
@@ -104,7 +104,7 @@ fn a_closed_pipe_ends_it_quietly() {
         // On Windows this is noticed only with the next write.
         let _more_to_say = cfg!(windows).then(|| Fixture::start([format!("tcp=127.0.0.2:{target}")]));
         let output = running.wait().without_panic().code(0);
-        output.assert(!output.errors().contains("error"), "it says nothing of it");
+        output.assert(!output.errors().contains("error"), "it does not mention it");
     }
 }
 
@@ -118,7 +118,7 @@ fn an_interrupt_ends_it_with_success() {
 }
 
 #[live_test(Linux, Root)]
-fn what_may_not_be_read_is_a_line_too() {
+fn a_gap_is_a_line_too() {
     let there = server(port());
     let target = there.port().to_string();
     let mut events = watch(&["--ndjson", &target]).user(ordinary_user()).stream();
@@ -130,11 +130,11 @@ fn what_may_not_be_read_is_a_line_too() {
 }
 
 #[live_test(Linux, Root)]
-fn a_first_look_that_fails_ends_it() {
+fn a_failed_first_scan_ends_it() {
     let there = server(port());
     let arguments = ["--ndjson", "--holders=bpf", &there.port().to_string()];
     let output = watch(&arguments).user(ordinary_user()).run().without_panic().code(3);
-    output.assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error says why");
+    output.assert(output.stdout.is_empty() && !output.stderr.is_empty(), "standard error gives the reason");
 }
 
 /// Returns whether a system call reads a process other than the caller.
@@ -146,7 +146,7 @@ fn looks_at_a_process(call: &str) -> bool {
 }
 
 #[live_test(Linux, STRACE)]
-fn a_quiet_look_looks_at_no_process() {
+fn an_unchanged_table_causes_no_process_scan() {
     let there = server(port());
     let log = folder().join("watch-files");
     // Created here, because the traced program may run as another user.
@@ -156,17 +156,17 @@ fn a_quiet_look_looks_at_no_process() {
     // Less than ten scans, so that only the first one is complete.
     let words = strace.into_iter().chain(["timeout", "--signal=INT", "--preserve-status", "0.95"]);
     let output = watch(&["--ndjson", &there.port().to_string()]).through(words).run().code(0);
-    let traced = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let traced = std::fs::read_to_string(&log).expect("strace writes its trace");
     let lines: Vec<&str> = traced.lines().collect();
     let looks_at = |from: usize| lines.get(from..).unwrap_or_default().iter();
     let last = lines.iter().rposition(|call| looks_at_a_process(call));
-    output.assert(last.is_some(), "the first look looks at processes");
+    output.assert(last.is_some(), "the first scan reads processes");
     let tables = looks_at(last.unwrap_or(0)).filter(|call| call.contains("NETLINK_SOCK_DIAG")).count();
-    output.assert(tables >= 3, &format!("looks after it, at the table alone: {tables}"));
+    output.assert(tables >= 3, &format!("reads only the table after that: {tables}"));
 }
 
 #[live_test]
-fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
+fn the_screen_updates_and_restores_the_terminal() {
     for keys in ["q", "\u{1b}", "\u{3}"] {
         let place = port();
         let target = format!("{place},{}", place + 1);
@@ -181,7 +181,7 @@ fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
         let text = output.text();
         output.assert(text.contains("\u{1b}[?1049h"), "a screen of its own");
         let left = text.rfind("\u{1b}[?1049l").zip(text.rfind("\u{1b}[?25h"));
-        output.assert(left.is_some(), "that is left, with the cursor to be seen");
+        output.assert(left.is_some(), "the screen is left, and the cursor is visible");
         let cooked = nix::sys::termios::LocalFlags::ICANON | nix::sys::termios::LocalFlags::ECHO;
         output.assert(!raw.intersects(cooked), "keys came one by one");
         output.assert(mode.contains(cooked), "and lines come again");
@@ -189,7 +189,7 @@ fn the_screen_follows_and_leaves_the_terminal_as_it_was() {
 }
 
 #[live_test]
-fn the_screen_is_left_when_it_is_told_to_end() {
+fn sigterm_leaves_the_screen() {
     let mut screen = watch(&[&port().to_string()]).env("TERM", "xterm").start_on_terminal();
     screen.wait_for_text("nothing listens");
     screen.terminate();

@@ -41,7 +41,7 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
         1 => json!(false),
         _ => json!(null),
     };
-    output.assert_eq(&reported["can_bind"], &wanted, "can_bind, as the exit status says");
+    output.assert_eq(&reported["can_bind"], &wanted, "can_bind agrees with the exit code");
     let error = reported.get("error").unwrap_or_else(|| output.fail("key error"));
     output.assert(error.is_null() || error.as_str().is_some_and(|name| name.starts_with('E')), "error");
     output.assert(code != 1 || error.is_string(), "what does not bind has an error");
@@ -51,13 +51,13 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
     for (key, wanted) in [("facts", reported["verdict"] != "free"), ("advice", code == 1)] {
         let lines = reported[key].as_array().unwrap_or_else(|| output.fail(&format!("{key} is an array")));
         output.assert(lines.iter().all(Value::is_string), &format!("{key} are sentences"));
-        output.assert(!wanted || !lines.is_empty(), &format!("{key}, where there is something to say"));
+        output.assert(!wanted || !lines.is_empty(), &format!("{key}, if there is something to report"));
     }
     for socket in standing(&answer) {
         for key in
             ["protocol", "family", "address", "port", "state", "inode", "uid", "user", "holders", "unseen"]
         {
-            output.assert(socket.get(key).is_some(), &format!("{key} of what stands in the way"));
+            output.assert(socket.get(key).is_some(), &format!("{key} of the obstacle"));
         }
     }
     answer
@@ -67,7 +67,7 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
 #[track_caller]
 pub(crate) fn standing(answer: &Answer) -> &[Value] {
     let sockets = answer.document["standing_in_the_way"].as_array();
-    sockets.unwrap_or_else(|| answer.output.fail("standing_in_the_way is an array"))
+    sockets.unwrap_or_else(|| answer.fail("standing_in_the_way is an array"))
 }
 
 /// Returns the only socket that prevents the bind.
@@ -75,7 +75,7 @@ pub(crate) fn standing(answer: &Answer) -> &[Value] {
 pub(crate) fn only_standing(answer: &Answer) -> &Value {
     match standing(answer) {
         [one] => one,
-        more => answer.output.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
+        more => answer.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn sentences(answer: &Answer) -> String {
 
 #[track_caller]
 pub(crate) fn verdict(answer: &Answer, wanted: &str) {
-    answer.output.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
+    answer.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
 }
 
 /// Asserts that this listener prevents the bind, held by these processes.
@@ -94,11 +94,11 @@ pub(crate) fn verdict(answer: &Answer, wanted: &str) {
 fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
     let answer = why(target, 1);
     verdict(&answer, "listening");
-    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
     let socket = only_standing(&answer);
-    answer.output.assert_eq(&socket["address"], &json!(address), "address of what stands in the way");
-    answer.output.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode of what stands in the way");
-    answer.output.assert_eq(pids(socket), server.family(), "its holders");
+    answer.assert_eq(&socket["address"], &json!(address), "address of the socket that prevents the bind");
+    answer.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode of the socket that prevents the bind");
+    answer.assert_eq(pids(socket), server.family(), "its holders");
     answer
 }
 
@@ -107,8 +107,8 @@ fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
 pub(crate) fn free(target: &str) -> Answer {
     let answer = why(target, 0);
     verdict(&answer, "free");
-    answer.output.assert_eq(&answer.document["error"], &json!(null), "error");
-    answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
+    answer.assert_eq(&answer.document["error"], &json!(null), "error");
+    answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
     answer
 }
 
@@ -119,38 +119,35 @@ fn a_port_nobody_uses_is_free() {
         [port.to_string(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
     {
         let answer = free(&target);
-        answer.output.assert_eq(&answer.document["target"]["port"], &json!(port), "target.port");
-        answer.output.assert_eq(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
+        answer.assert_eq(&answer.document["target"]["port"], &json!(port), "target.port");
+        answer.assert_eq(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
         let nobody = json!({"ipv4": null, "ipv6": null, "ipv4_shared": null, "ipv6_shared": null});
-        answer.output.assert_eq(&answer.document["localhost"], &nobody, "localhost");
+        answer.assert_eq(&answer.document["localhost"], &nobody, "localhost");
     }
     let answer = free(&format!("127.0.0.1:{port}"));
-    answer.output.assert_eq(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
+    answer.assert_eq(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_listener_at_the_same_address_is_in_the_way() {
+fn a_listener_on_the_same_address_prevents_a_bind() {
     for address in ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port()), "fork=1".into()]);
         let target = format!("{address}:{}", server.port());
         let answer = listening(&target, address.trim_matches(['[', ']']), &server);
         let reported = sentences(&answer);
-        answer.output.assert(reported.contains(&server.pid().to_string()), "the facts name who holds it");
+        answer.assert(reported.contains(&server.pid().to_string()), "the facts name who holds it");
     }
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_wildcard_is_in_the_way_of_every_address() {
+fn a_wildcard_prevents_a_bind_of_every_address() {
     let server = Fixture::start([format!("tcp=0.0.0.0:{}", port())]);
     for requested in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
         let answer = listening(&format!("{requested}{}", server.port()), "0.0.0.0", &server);
         if requested.starts_with("127") {
             let reported = sentences(&answer);
             let explained = ["wildcard", "all addresses", "every address", "any address"];
-            answer.output.assert(
-                explained.iter().any(|words| reported.contains(words)),
-                "it is said why it conflicts",
-            );
+            answer.assert(explained.iter().any(|words| reported.contains(words)), "it explains the conflict");
         }
     }
     let specific = Fixture::start([format!("tcp=127.0.0.2:{}", port())]);
@@ -160,7 +157,7 @@ fn a_wildcard_is_in_the_way_of_every_address() {
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_listener_at_another_address_is_not_in_the_way() {
+fn a_listener_on_another_address_prevents_nothing() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     for requested in ["127.0.0.2", "[::1]"] {
         free(&format!("{requested}:{}", server.port()));
@@ -168,13 +165,13 @@ fn a_listener_at_another_address_is_not_in_the_way() {
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
+fn a_dual_stack_listener_prevents_a_bind_of_ipv4() {
     let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{}", port())]);
     for requested in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
         let answer = listening(&format!("{requested}{}", dual.port()), "::", &dual);
         if !requested.starts_with('[') && !requested.is_empty() {
             let reported = sentences(&answer);
-            answer.output.assert(reported.contains("ipv4"), "it is said that it takes IPv4 too");
+            answer.assert(reported.contains("ipv4"), "it reports that it accepts IPv4 too");
         }
     }
     let sixth = Fixture::start(["v6only".into(), format!("tcp=[::]:{}", port())]);
@@ -187,7 +184,7 @@ fn a_dual_stack_listener_is_in_the_way_of_ipv4() {
 }
 
 #[live_test(Linux, Root)]
-fn a_shared_port_is_told_as_shared() {
+fn a_shared_port_is_reported_as_shared() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=127.0.0.1:{port}")]);
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
     for user in [None, Some(NOBODY)] {
@@ -199,27 +196,24 @@ fn a_shared_port_is_told_as_shared() {
         inodes.sort_unstable();
         let mut wanted = vec![one.inode(0), other.inode(0)];
         wanted.sort_unstable();
-        answer.output.assert_eq(inodes, wanted, "both stand in the way");
-        answer
-            .output
-            .assert(sentences(&answer).contains("so_reuseport"), "it is said that they share the port");
+        answer.assert_eq(inodes, wanted, "both prevent the bind");
+        answer.assert(sentences(&answer).contains("so_reuseport"), "it reports that they share the port");
     }
     let alone = shared(crate::support::port()).start();
     let answer = listening(&format!("127.0.0.1:{}", alone.port()), "127.0.0.1", &alone);
     answer
-        .output
-        .assert(sentences(&answer).contains("so_reuseport"), "whoever sets it too can share the port");
+        .assert(sentences(&answer).contains("so_reuseport"), "a process that sets it too can share the port");
 }
 
 #[live_test(Linux)]
-fn udp_is_asked_for_by_name() {
+fn udp_is_explained_on_request() {
     let port = port();
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), "fork=1".into()]);
     let answer = why(&format!("udp/{port}"), 1);
     verdict(&answer, "listening");
-    answer.output.assert_eq(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
-    answer.output.assert_eq(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
-    answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+    answer.assert_eq(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
+    answer.assert_eq(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
+    answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
     free(&format!("udp/127.0.0.2:{port}"));
 }
 
@@ -230,15 +224,15 @@ fn the_other_protocol_is_mentioned() {
     for (target, other) in [(udp.to_string(), "udp"), (format!("udp/{tcp}"), "tcp")] {
         let answer = free(&target);
         let facts = answer.document["facts"].to_string().to_lowercase();
-        answer.output.assert(facts.contains(other), "that the other protocol uses the port is a fact");
+        answer.assert(facts.contains(other), "a fact names the other protocol on the port");
         let text = Cmd::new(["why", &target]).run().code(0);
         let reported = text.both_streams().to_lowercase();
-        text.assert(reported.contains(other), "and is said in words");
+        text.assert(reported.contains(other), "and is reported in words");
     }
 }
 
 #[live_test(Linux, Ipv6)]
-fn localhost_is_told_for_each_family() {
+fn localhost_is_explained_for_each_family() {
     let alone = |address: String| Steps::new(["reuseport".into(), format!("tcp={address}")]);
     let (port, [first, second, sixth, wildcard]) = start_on_one_port(|port| {
         ["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"].map(|address| alone(format!("{address}:{port}")))
@@ -246,22 +240,14 @@ fn localhost_is_told_for_each_family() {
     let reaches = |ipv4: Option<u64>, ipv6: Option<u64>| {
         let answer = why(&port.to_string(), 1);
         let localhost = &answer.document["localhost"];
-        answer.output.assert_eq(
-            localhost["ipv4"]["inode"].as_u64(),
-            ipv4,
-            "what localhost reaches over IPv4",
-        );
-        answer.output.assert_eq(
-            localhost["ipv6"]["inode"].as_u64(),
-            ipv6,
-            "what localhost reaches over IPv6",
-        );
+        answer.assert_eq(localhost["ipv4"]["inode"].as_u64(), ipv4, "what localhost reaches over IPv4");
+        answer.assert_eq(localhost["ipv6"]["inode"].as_u64(), ipv6, "what localhost reaches over IPv6");
         answer
     };
     let answer = reaches(Some(first.inode(0)), Some(sixth.inode(0)));
-    answer.output.assert_eq(standing(&answer).len(), 4, "all of them stand in the way of the wildcards");
+    answer.assert_eq(standing(&answer).len(), 4, "all of them prevent a bind of the wildcards");
     let text = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
-    text.assert(text.text().contains("localhost"), "which one localhost reaches is said in words");
+    text.assert(text.text().contains("localhost"), "the one that localhost reaches is named in words");
     drop(first);
     reaches(Some(wildcard.inode(0)), Some(sixth.inode(0)));
     drop((wildcard, sixth));
@@ -281,38 +267,38 @@ fn clients_are_named_as_clients() {
     let named = facts.iter().filter_map(Value::as_str).any(|fact| {
         fact.contains("client") && (fact.contains("quince") || fact.contains(&client.pid().to_string()))
     });
-    answer.output.assert(named, "a fact names the client, and as a client");
+    answer.assert(named, "a fact names the client, and as a client");
 }
 
 #[live_test(Linux, Root)]
-fn an_unseen_holder_is_said_to_be_unseen() {
+fn an_unseen_holder_is_reported_as_unseen() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let cmd = Cmd::new(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
     let answer = whole(cmd, 1);
     verdict(&answer, "listening");
     let socket = only_standing(&answer);
-    answer.output.assert_eq(&socket["user"], &json!("root"), "user of the socket");
-    answer.output.assert_eq(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
+    answer.assert_eq(&socket["user"], &json!("root"), "user of the socket");
+    answer.assert_eq(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
 }
 
 #[live_test(Linux)]
-fn text_and_exit_status_say_the_same() {
+fn text_and_exit_code_agree() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let held = Cmd::new(["why".to_owned(), server.port().to_string()]).run().code(1);
     for wanted in [server.port().to_string(), server.pid().to_string(), "fixture".into()] {
-        held.assert(held.text().contains(&wanted), &format!("it says {wanted}"));
+        held.assert(held.text().contains(&wanted), &format!("it contains {wanted}"));
     }
     let free = port().to_string();
     let output = Cmd::new(["why", &free]).run().code(0);
     output.assert(
         output.text().contains(&free)
             && (output.text().contains("free") || output.text().contains("can be bound")),
-        "it says which port is free",
+        "it names the free port",
     );
 }
 
 #[live_test]
-fn targets_that_cannot_be_meant_are_refused() {
+fn invalid_targets_are_refused() {
     for arguments in [
         &["why"][..],
         &["why", "0"],
@@ -323,6 +309,6 @@ fn targets_that_cannot_be_meant_are_refused() {
     ] {
         let output = Cmd::new(arguments.iter().copied()).run().without_panic().code(2);
         output.assert(output.stdout.is_empty(), "standard output stays empty");
-        output.assert(!output.errors().trim().is_empty(), "standard error says what is wrong");
+        output.assert(!output.errors().trim().is_empty(), "standard error names the error");
     }
 }

@@ -14,10 +14,10 @@ fn refused_netlink_finds_the_same_listener() {
     let target = server.port().to_string();
     let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
     verdict(&answer, "listening");
-    answer.output.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+    answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
     let other = format!("127.0.0.2:{target}");
     let answer = whole(Cmd::new(["why", "--json", &other]).through(without_netlink(libc::EPERM)), 0);
-    answer.output.assert_eq(standing(&answer).len(), 0, "nothing stands in the way");
+    answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
     Cmd::new(["wait", &target]).through(without_netlink(libc::EPERM)).run().code(0);
     Cmd::new(["free", "--yes", &target]).through(without_netlink(libc::EPERM)).run().code(0);
     assert!(!server.family().into_iter().any(runs), "all holders have ended");
@@ -48,13 +48,13 @@ fn an_empty_proc_does_not_make_a_port_free() {
     ] {
         let output = Cmd::new(words.iter().copied()).through(hide).run().without_panic();
         let code = output.status.code();
-        output.assert(code == Some(1) || code == Some(3), "held, or it could not tell");
+        output.assert(code == Some(1) || code == Some(3), "held or unknown");
         must_still_hold(&output, &[&server]);
     }
 }
 
 #[live_test(Linux, Root, PID_NAMESPACE)]
-fn holders_of_another_pid_namespace_are_left_alone() {
+fn holders_of_another_pid_namespace_are_not_ended() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let inner = ["unshare", "--pid", "--fork", "--mount-proc"];
     let target = server.port().to_string();

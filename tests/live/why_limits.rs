@@ -22,38 +22,42 @@ fn low_ports_need_a_privilege() {
             for target in [low.to_owned(), format!("127.0.0.1:{low}"), format!("udp/{low}")] {
                 let answer = whole(as_nobody(&target), 1);
                 verdict(&answer, "privileged");
-                answer.output.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
-                answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
-                answer.output.assert(sentences(&answer).contains(limit), "the machine's own limit is named");
+                answer.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
+                answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
+                answer.assert(sentences(&answer).contains(limit), "the limit of this machine is named");
                 let advice = answer.document["advice"].to_string().to_lowercase();
-                answer.output.assert(advice.contains("setcap"), "a file can be given the right");
-                answer.output.assert(advice.contains("ip_unprivileged_port_start"), "the limit can be moved");
+                answer.assert(advice.contains("setcap"), "a file can be given the right");
+                answer.assert(advice.contains("ip_unprivileged_port_start"), "the limit can be moved");
                 let activated = advice.contains("activat") || advice.contains(".socket");
-                answer.output.assert(activated, "a manager can open the port");
+                answer.assert(activated, "a manager can open the port");
             }
             verdict(&whole(as_nobody(high), 0), "free");
             // A privileged user gets no hint about the missing privilege.
             free(low);
         }
         let text = Cmd::new(["why", "600"]).user(Some(NOBODY)).run().code(1);
-        text.assert(text.text().contains("2000"), "the limit is said in words");
+        text.assert(text.text().contains("2000"), "the limit is reported in words");
     });
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
-fn a_low_port_that_is_held_too_is_told_so() {
+fn a_held_low_port_is_reported_as_both() {
     in_new_netns(|| {
         let server = Fixture::start(["tcp=127.0.0.1:600"]);
         let answer = whole(as_nobody("127.0.0.1:600"), 1);
         let either = ["privileged", "listening"].iter().any(|one| answer.document["verdict"] == *one);
-        answer.output.assert(either, "verdict privileged or listening: both are true");
-        answer.output.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "who has it");
-        answer.output.assert(sentences(&answer).contains("1024"), "that it is privileged is said as well");
+        answer.assert(either, "verdict privileged or listening: both are true");
+        answer.assert_eq(
+            &only_standing(&answer)["inode"],
+            &json!(server.inode(0)),
+            "the process that has it",
+        );
+        answer.assert(sentences(&answer).contains("1024"), "it reports that the port is privileged too");
     });
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE, VETH)]
-fn addresses_of_other_machines_cannot_be_had() {
+fn addresses_of_other_machines_cannot_be_bound() {
     in_new_netns(|| {
         ip("link add x0 type veth peer name x1");
         ip("addr add 10.77.0.5/24 dev x0");
@@ -72,12 +76,10 @@ fn addresses_of_other_machines_cannot_be_had() {
         for (target, nearest) in requested {
             let answer = why(target, 1);
             verdict(&answer, "address-not-local");
-            answer.output.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
-            answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
+            answer.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
+            answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
             if let Some(nearest) = nearest {
-                answer
-                    .output
-                    .assert(sentences(&answer).contains(nearest), "the nearest local address is named");
+                answer.assert(sentences(&answer).contains(nearest), "the nearest local address is named");
             }
         }
         for target in ["10.77.0.5:8080", "[fd00:77::5]:8080", "127.9.9.9:8080"] {
@@ -94,19 +96,19 @@ fn reserved_ports_can_be_bound() {
             // Reserved ports are only excluded from automatic assignment.
             let answer = why(target, 0);
             verdict(&answer, "reserved");
-            answer.output.assert_eq(&answer.document["error"], &json!(null), "error");
-            answer.output.assert(sentences(&answer).contains("reserved"), "it is said who reserves it");
+            answer.assert_eq(&answer.document["error"], &json!(null), "error");
+            answer.assert(sentences(&answer).contains("reserved"), "it reports who reserves it");
         }
         free("12348");
         let server = Fixture::start(["tcp=127.0.0.1:12346"]);
         let answer = why("12346", 1);
         verdict(&answer, "listening");
-        answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
     });
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
-fn ports_that_are_dealt_out_can_be_kept_out() {
+fn ephemeral_ports_can_be_reserved() {
     in_new_netns(|| {
         set_limit("ipv4/ip_local_port_range", "40000 40100");
         let _server = Fixture::start(["tcp=127.0.0.1:8080"]);
@@ -114,23 +116,23 @@ fn ports_that_are_dealt_out_can_be_kept_out() {
             let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:8080")]);
             let answer = why(near, 1);
             verdict(&answer, "connection");
-            answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+            answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
             let kept_out = sentences(&answer).contains("ip_local_reserved_ports");
-            answer.output.assert_eq(
+            answer.assert_eq(
                 kept_out,
                 dealt_out,
-                "how to keep it out, of the machine's own range alone",
+                "how to reserve it, only for the ephemeral range of this machine",
             );
             if dealt_out {
                 let range = sentences(&answer).contains("40000") && sentences(&answer).contains("40100");
-                answer.output.assert(range, "the machine's own range is named");
+                answer.assert(range, "the range of this machine is named");
             }
         }
     });
 }
 
 #[live_test(Linux, Root, NFT)]
-fn a_redirected_port_is_answered_from_elsewhere() {
+fn a_redirected_port_is_reported() {
     in_new_netns(|| {
         nft("add table ip t; add chain ip t c { type nat hook output priority -100; }; \
              add rule ip t c tcp dport 8081 redirect to :8082");
@@ -140,13 +142,13 @@ fn a_redirected_port_is_answered_from_elsewhere() {
         verdict(&answer, "forwarded");
         let standing = standing(&answer);
         let no_sockets = standing.iter().all(|one| one["state"] == "forwarded" && one["inode"].is_null());
-        answer.output.assert(no_sockets && standing.len() == 1, "a rule and no socket stands in the way");
+        answer.assert(no_sockets && standing.len() == 1, "a rule prevents the bind, not a socket");
         free("8083");
     });
 }
 
 #[live_test(Linux)]
-fn a_containers_proxy_answers_for_it() {
+fn the_proxy_of_a_container_is_reported() {
     let port = port();
     let line = format!(
         "/usr/bin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port {port} \
@@ -159,6 +161,6 @@ fn a_containers_proxy_answers_for_it() {
         .start();
     let answer = why(&port.to_string(), 1);
     verdict(&answer, "forwarded");
-    answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "the proxy that holds it");
-    answer.output.assert(sentences(&answer).contains("172.17.0.2"), "where it is answered from is said");
+    answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "the proxy that holds it");
+    answer.assert(sentences(&answer).contains("172.17.0.2"), "the answering address is reported");
 }

@@ -34,14 +34,14 @@ fn orphaned(target: &str, state: &str) -> Answer {
     let answer = answer.unwrap_or_else(|| panic!("{target} in {state}"));
     verdict(&answer, "connection");
     for socket in standing(&answer) {
-        answer.output.assert(socket["uid"] != json!(0), "uid 0 without an inode stands for nobody");
-        answer.output.assert(socket["user"] != json!("root"), "and is not root");
+        answer.assert(socket["uid"] != json!(0), "uid 0 without an inode is no user");
+        answer.assert(socket["user"] != json!("root"), "and is not root");
     }
     answer
 }
 
 #[live_test(Ipv6)]
-fn an_end_that_the_peer_does_not_answer() {
+fn a_fin_that_the_peer_does_not_answer() {
     for address in ["127.0.0.1", "[::1]"] {
         let (listener, port) = strict(address);
         let client = Fixture::start([format!("client={address}:{port}")]);
@@ -49,21 +49,21 @@ fn an_end_that_the_peer_does_not_answer() {
         drop(listener);
         let answer = orphaned(&format!("{address}:{port}"), "fin-wait-2");
         let reported = sentences(&answer);
-        answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
-        answer.output.assert(reported.contains("tcp_fin_timeout"), "what limits it");
-        answer.output.assert(
+        answer.assert(reported.contains(&format!("pid {}", client.pid())), "the process with the other end");
+        answer.assert(reported.contains("tcp_fin_timeout"), "what limits it");
+        answer.assert(
             reported.contains("for up to 5") || reported.contains("for up to 60 s"),
             "how long it lasts",
         );
-        answer.output.assert(reported.contains("time_wait may follow"), "and what comes then");
+        answer.assert(reported.contains("time_wait may follow"), "and what follows");
         let end = &answer.document["other_ends"][0];
-        answer.output.assert_eq(pids(end), vec![client.pid()], "the other end");
-        answer.output.assert_eq(&end["state"], &json!("close-wait"), "its state");
+        answer.assert_eq(pids(end), vec![client.pid()], "the other end");
+        answer.assert_eq(&end["state"], &json!("close-wait"), "its state");
     }
 }
 
 #[live_test]
-fn an_end_that_waits_for_data_to_be_taken() {
+fn a_fin_behind_unread_data() {
     let (listener, port) = strict("127.0.0.1");
     let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
     let (mut connection, _) = listener.accept().expect("accept");
@@ -77,14 +77,14 @@ fn an_end_that_waits_for_data_to_be_taken() {
     });
     let answer = answer.expect("a connection whose end is not sent");
     let reported = sentences(&answer);
-    answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
-    answer.output.assert(reported.contains("it asks again in"), "when it asks again");
-    answer.output.assert(reported.contains("tcp_orphan_retries"), "what limits it");
-    answer.output.assert(!reported.contains("tcp_fin_timeout"), "that limit is of another state");
+    answer.assert(reported.contains(&format!("pid {}", client.pid())), "the process with the other end");
+    answer.assert(reported.contains("it asks again in"), "when it asks again");
+    answer.assert(reported.contains("tcp_orphan_retries"), "what limits it");
+    answer.assert(!reported.contains("tcp_fin_timeout"), "that limit belongs to another state");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, NFT)]
-fn an_end_that_is_not_acknowledged() {
+fn a_fin_that_is_not_acknowledged() {
     in_new_netns(|| {
         for (state, port) in [("last-ack", 8081), ("fin-wait-1", 8082), ("closing", 8083)] {
             let client_first = state == "last-ack";
@@ -107,20 +107,17 @@ fn an_end_that_is_not_acknowledged() {
             }
             let answer = orphaned(&format!("127.0.0.1:{port}"), state);
             let reported = sentences(&answer);
-            answer.output.assert(reported.contains("acknowledge"), "what it waits for");
-            answer.output.assert(reported.contains("it tries again in"), "when it tries again");
+            answer.assert(reported.contains("acknowledge"), "what it waits for");
+            answer.assert(reported.contains("it tries again in"), "when it tries again");
             // A program that another test starts meanwhile has the sockets of this process until its exec.
             let ends = answer.document["other_ends"].as_array().map(Vec::as_slice).unwrap_or_default();
             let own = ends.iter().any(|end| pids(end).contains(&std::process::id()));
-            answer
-                .output
-                .assert(own && reported.contains("the other end is held by"), "who has the other end");
-            let follows = reported.contains("time_wait may follow");
-            answer.output.assert_eq(
-                follows,
-                !client_first,
-                "nothing follows where the other end closed first",
+            answer.assert(
+                own && reported.contains("the other end is held by"),
+                "the process with the other end",
             );
+            let follows = reported.contains("time_wait may follow");
+            answer.assert_eq(follows, !client_first, "nothing follows where the other end closed first");
         }
     });
 }
@@ -135,14 +132,14 @@ fn many_clients_are_counted() {
     }
     drop(listener);
     let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-2");
-    answer.output.assert_eq(standing(&answer).len(), 6, "all of them stand in the way");
+    answer.assert_eq(standing(&answer).len(), 6, "all of them prevent the bind");
     let ends = answer.document["other_ends"].as_array().cloned().unwrap_or_default();
     let mut found: Vec<u32> = ends.iter().flat_map(pids).collect();
     found.sort_unstable();
     let mut wanted: Vec<u32> = clients.iter().map(Fixture::pid).collect();
     wanted.sort_unstable();
-    answer.output.assert_eq(found, wanted, "each other end");
-    answer.output.assert(sentences(&answer).contains("and 2 more"), "the text names some of them");
+    answer.assert_eq(found, wanted, "every peer");
+    answer.assert(sentences(&answer).contains("and 2 more"), "the text names some of them");
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, VETH)]
@@ -167,13 +164,12 @@ fn a_client_in_another_namespace_is_found() {
         drop(listener);
         let answer = orphaned("10.77.0.1:8080", "fin-wait-2");
         let reported = sentences(&answer);
-        answer.output.assert(reported.contains(&format!("pid {}", client.pid())), "who has the other end");
-        answer.output.assert(reported.contains("in network namespace"), "where");
+        answer.assert(reported.contains(&format!("pid {}", client.pid())), "the process with the other end");
+        answer.assert(reported.contains("in network namespace"), "where");
         // A user who may not read the other namespace gets only what the address reveals.
         let answer = whole(Cmd::new(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
         let reported = sentences(&answer);
         answer
-            .output
             .assert(reported.contains("on another machine or in another network namespace"), "what is known");
     });
 }

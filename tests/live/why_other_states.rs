@@ -13,12 +13,12 @@ fn a_socket_that_never_listened_is_named() {
     for target in [format!("127.0.0.1:{port}"), port.to_string()] {
         let answer = why(&target, 1);
         verdict(&answer, "bound");
-        answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+        answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
         let socket = only_standing(&answer);
-        answer.output.assert_eq(&socket["state"], &json!("bound"), "state");
-        answer.output.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode");
-        answer.output.assert_eq(pids(socket), server.family(), "holders");
-        answer.output.assert(sentences(&answer).contains("never listen"), "what it is, is said");
+        answer.assert_eq(&socket["state"], &json!("bound"), "state");
+        answer.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode");
+        answer.assert_eq(pids(socket), server.family(), "holders");
+        answer.assert(sentences(&answer).contains("never listen"), "it is named");
     }
     free(&format!("127.0.0.2:{port}"));
 }
@@ -41,10 +41,10 @@ fn a_lingering_connection_keeps_some_servers_out() {
         // Servers that set SO_REUSEADDR may bind now.
         let answer = why(&target, 0);
         verdict(&answer, "time-wait");
-        answer.output.assert(sentences(&answer).contains("so_reuseaddr"), "who may bind now is said");
-        answer.output.assert(tells_seconds(&sentences(&answer)), "how long the others wait is said");
-        answer.output.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-        answer.output.assert_eq(holders(only_standing(&answer)).len(), 0, "nobody holds it any more");
+        answer.assert(sentences(&answer).contains("so_reuseaddr"), "it reports who may bind now");
+        answer.assert(tells_seconds(&sentences(&answer)), "the wait of the others is printed");
+        answer.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+        answer.assert_eq(holders(only_standing(&answer)).len(), 0, "no process holds it any more");
     }
 }
 
@@ -55,9 +55,9 @@ fn a_lingering_connection_keeps_every_server_out() {
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let answer = why(&format!("127.0.0.1:{port}"), 1);
     verdict(&answer, "time-wait");
-    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.output.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-    answer.output.assert(tells_seconds(&sentences(&answer)), "how long it lasts is said");
+    answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
+    answer.assert(tells_seconds(&sentences(&answer)), "the duration is printed");
 }
 
 #[live_test(Linux)]
@@ -69,9 +69,9 @@ fn a_connection_from_the_port_is_named_with_its_peer() {
         let answer = why(&target, 1);
         verdict(&answer, "connection");
         let socket = only_standing(&answer);
-        answer.output.assert_eq(&socket["state"], &json!("established"), "state");
-        answer.output.assert_eq(pids(socket), vec![client.pid()], "holder");
-        answer.output.assert(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
+        answer.assert_eq(&socket["state"], &json!("established"), "state");
+        answer.assert_eq(pids(socket), vec![client.pid()], "holder");
+        answer.assert(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
     }
 }
 
@@ -88,20 +88,20 @@ fn a_connection_outlives_its_server() {
     let answer = why(&format!("127.0.0.1:{port}"), 1);
     verdict(&answer, "connection");
     let socket = only_standing(&answer);
-    answer.output.assert_eq(&socket["state"], &json!("established"), "state");
-    answer.output.assert_eq(pids(socket), server.children(), "the worker that still has it");
+    answer.assert_eq(&socket["state"], &json!("established"), "state");
+    answer.assert_eq(pids(socket), server.children(), "the worker that still has it");
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_dual_stack_sockets_connection_is_in_the_way_of_ipv4() {
+fn a_connection_of_a_dual_stack_socket_prevents_a_bind_of_ipv4() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=[::1]:{far}")]);
     // Between IPv6 addresses, but its socket was bound for IPv4 too, which decides on Linux.
     let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
     let answer = why(&format!("0.0.0.0:{near}"), 1);
     verdict(&answer, "connection");
-    answer.output.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
+    answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
     free(&format!("127.0.0.1:{near}"));
 }
 
@@ -112,14 +112,12 @@ fn a_connected_udp_socket_is_a_connection() {
     let client = Fixture::start([format!("udp-client=127.0.0.1:{client_port},127.0.0.1:{server_port}")]);
     let answer = why(&format!("udp/{client_port}"), 1);
     verdict(&answer, "connection");
-    answer.output.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
-    answer
-        .output
-        .assert(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
+    answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    answer.assert(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
 }
 
 #[live_test(Linux)]
-fn what_a_silent_socket_did_before_is_told() {
+fn the_history_of_a_bound_socket_is_reported() {
     // A chosen port, because one assigned by the system is released when listening ends.
     let kernel_tells = Need::Kernel(6, 8).missing().is_none();
     for (step, said) in
@@ -134,15 +132,15 @@ fn what_a_silent_socket_did_before_is_told() {
             continue;
         }
         verdict(&answer, "bound");
-        answer.output.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
         let reported = sentences(&answer);
-        answer.output.assert(reported.contains(said), said);
-        answer.output.assert_eq(
+        answer.assert(reported.contains(said), said);
+        answer.assert_eq(
             reported.contains("never listened"),
             step == "pad",
             "a claim about the past needs evidence",
         );
-        answer.output.assert_eq(
+        answer.assert_eq(
             reported.contains("may be about to listen"),
             step == "pad",
             "and one about the future",
@@ -151,7 +149,7 @@ fn what_a_silent_socket_did_before_is_told() {
 }
 
 #[live_test(Linux)]
-fn a_connection_that_allows_it_lets_servers_pass() {
+fn a_connection_with_reuseaddr_lets_servers_bind() {
     let [near, far] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
     let _client =
@@ -159,17 +157,17 @@ fn a_connection_that_allows_it_lets_servers_pass() {
     let answer = why(&near.to_string(), 0);
     verdict(&answer, "connection");
     let reported = sentences(&answer);
-    answer.output.assert(reported.contains("so_reuseaddr"), "who may bind");
-    answer.output.assert(!reported.contains("wait --free"), "a wait would end at once");
+    answer.assert(reported.contains("so_reuseaddr"), "who may bind");
+    answer.assert(!reported.contains("wait --free"), "a wait would end at once");
     let strict = Fixture::start([format!("client-from=127.0.0.2:{near},127.0.0.1:{far}")]);
     let answer = why(&format!("127.0.0.2:{near}"), 1);
     verdict(&answer, "connection");
-    answer.output.assert_eq(pids(only_standing(&answer)), vec![strict.pid()], "holder");
-    answer.output.assert(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
+    answer.assert_eq(pids(only_standing(&answer)), vec![strict.pid()], "holder");
+    answer.assert(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_connected_udp_socket_is_told_below_the_list() {
+fn a_connected_udp_socket_is_reported_below_the_list() {
     for (address, bracketed) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
         let [server_port, client_port] = [port(), port()];
         let _server = Fixture::start([format!("udp={bracketed}:{server_port}")]);
@@ -180,7 +178,7 @@ fn a_connected_udp_socket_is_told_below_the_list() {
             let text = listed.text();
             listed.assert(text.contains("nothing listens on"), "it is no listener");
             listed.assert(text.contains("but it cannot be bound"), "and it has the port");
-            listed.assert(text.contains(&format!("pid {}", client.pid())), "who has it");
+            listed.assert(text.contains(&format!("pid {}", client.pid())), "the process that has it");
             listed.assert(text.contains(&format!("why udp/{client_port}")), "the command that explains it");
             listed.assert(text.contains(address), "where");
         }

@@ -28,16 +28,16 @@ fn a_landlock_sandbox_is_suspected() {
     free(&target);
     let answer = whole(confined("no-bind-by-landlock", &["why", "--json", &target]), 1);
     verdict(&answer, "unknown");
-    answer.output.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
-    answer.output.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
-    answer.output.assert_eq(standing(&answer).len(), 0, "no socket stands in the way");
+    answer.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
+    answer.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
+    answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
     let reported = sentences(&answer);
-    answer.output.assert(reported.contains("landlock"), "the sandbox is named");
-    answer.output.assert(reported.contains("no_new_privs is set"), "with what there is to see of it");
+    answer.assert(reported.contains("landlock"), "the sandbox is named");
+    answer.assert(reported.contains("no_new_privs is set"), "with what is visible of it");
     let freed = confined("no-bind-by-landlock", &["free", "--json", "--yes", &target]).run().code(3);
     freed.assert(
         freed.text().contains("policy") && !freed.text().contains("\"free\":true"),
-        "free says so, too",
+        "free reports it too",
     );
     // It concerns TCP only.
     let udp = whole(confined("no-bind-by-landlock", &["why", "--json", &format!("udp/{target}")]), 0);
@@ -45,7 +45,7 @@ fn a_landlock_sandbox_is_suspected() {
 }
 
 #[live_test(Root, Cgroup, CGROUP_BPF)]
-fn a_program_of_the_cgroup_is_counted() {
+fn a_bpf_program_of_the_cgroup_is_counted() {
     let root = cgroup_root().expect("a tree");
     let cgroup = root.join(format!("allears-bind-{}", std::process::id()));
     std::fs::create_dir(&cgroup).expect("make a cgroup");
@@ -55,14 +55,14 @@ fn a_program_of_the_cgroup_is_counted() {
         for target in [target.clone(), format!("udp/{target}"), "600".to_owned()] {
             let answer = whole(confined(&step, &["why", "--json", &target]), 1);
             verdict(&answer, "unknown");
-            answer.output.assert_eq(&answer.document["error"], &json!("EPERM"), "error");
-            answer.output.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
+            answer.assert_eq(&answer.document["error"], &json!("EPERM"), "error");
+            answer.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
             let reported = sentences(&answer);
-            answer.output.assert(
+            answer.assert(
                 reported.contains("bpf program") && reported.contains("bpftool cgroup"),
                 "how to find it",
             );
-            answer.output.assert(!reported.contains("setcap"), "no privilege is missing");
+            answer.assert(!reported.contains("setcap"), "no privilege is missing");
         }
     });
     std::fs::remove_dir(&cgroup).expect("remove the cgroup");

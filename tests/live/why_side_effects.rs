@@ -35,7 +35,7 @@ fn make_transparent(_proxy: &TcpListener) {
 
 /// Connections that a transparent proxy has not accepted yet have the port. A probe must not leave one there.
 #[live_test(Linux, Root, TPROXY)]
-fn a_proxy_keeps_nothing_of_a_probe() {
+fn a_transparent_proxy_keeps_nothing_of_a_probe() {
     in_new_netns(|| {
         let proxy = TcpListener::bind("127.0.0.1:9000").expect("a proxy");
         make_transparent(&proxy);
@@ -46,10 +46,10 @@ fn a_proxy_keeps_nothing_of_a_probe() {
         let mut verdicts = Vec::new();
         for _ in 0..3 {
             let answer = Answer::parse(Cmd::new(["why", "--json", "8080"]).run().code(0));
-            answer.output.assert_eq(
+            answer.assert_eq(
                 &answer.document["standing_in_the_way"],
                 &json!([]),
-                "no trace is an obstacle",
+                "nothing left behind prevents a bind",
             );
             verdicts.push(answer.document["verdict"].clone());
             let all = Cmd::new(["--json", "-a", "8080"]).run();
@@ -62,7 +62,7 @@ fn a_proxy_keeps_nothing_of_a_probe() {
         }
         assert!(verdicts.iter().all(|verdict| *verdict == "forwarded"), "the same each time: {verdicts:?}");
         proxy.set_nonblocking(true).expect("do not wait");
-        let (mut peer, _) = proxy.accept().expect("the proxy was called, as only that tells");
+        let (mut peer, _) = proxy.accept().expect("the proxy accepted a connection");
         let read = std::io::Read::read(&mut peer, &mut [0]).map_err(|error| error.kind());
         assert!(matches!(read, Ok(0) | Err(ErrorKind::ConnectionReset)), "closed by a reset: {read:?}");
     });
@@ -70,12 +70,12 @@ fn a_proxy_keeps_nothing_of_a_probe() {
 
 /// The reset is prepared before the connection is made.
 #[live_test(Linux, STRACE)]
-fn a_probe_that_is_killed_leaves_nothing() {
+fn a_killed_probe_leaves_nothing() {
     let (log, port) = (folder().join("why-linger"), port());
     let words =
         ["strace", "-f", "-e", "trace=setsockopt,connect", "-o", log.to_str().expect("a path in text")];
     let output = Cmd::new(["why".to_owned(), port.to_string()]).through(words).run().code(0);
-    let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
+    let calls = std::fs::read_to_string(&log).expect("strace writes its trace");
     let called: Vec<&str> = calls
         .lines()
         .filter(|call| call.contains("SO_LINGER") || call.contains(&format!("htons({port})")))
@@ -89,7 +89,7 @@ fn a_probe_that_is_killed_leaves_nothing() {
 }
 
 #[live_test(Linux, Root, Ipv6, NETWORK_NAMESPACE)]
-fn a_port_asked_about_can_be_had_at_once() {
+fn a_port_can_be_bound_at_once_after_why() {
     in_new_netns(|| {
         for port in 20_000..20_100 {
             let mut own = Vec::new();
@@ -106,7 +106,7 @@ fn a_port_asked_about_can_be_had_at_once() {
 }
 
 #[live_test(Linux, STRACE)]
-fn nothing_is_listened_on_and_nobody_called() {
+fn why_neither_listens_nor_connects() {
     let port = port();
     let _server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     let log = folder().join("why-calls");
@@ -114,19 +114,19 @@ fn nothing_is_listened_on_and_nobody_called() {
     let words = trace.into_iter().chain([log.to_str().expect("a path in text")]);
     for (target, code) in [(port.to_string(), 1), (format!("127.0.0.2:{port}"), 0)] {
         let output = Cmd::new(["why".to_owned(), target]).through(words.clone()).run().code(code);
-        let calls = std::fs::read_to_string(&log).expect("strace writes what it saw");
+        let calls = std::fs::read_to_string(&log).expect("strace writes its trace");
         output.assert(!calls.contains("listen("), "it never listens");
         let called = calls.lines().find(|line| line.contains("AF_INET") && line.contains("127.0.0.1"));
-        output.assert_eq(called, None, "it sends nothing to who was found listening");
+        output.assert_eq(called, None, "it sends nothing to the listeners");
     }
 }
 
 #[live_test(Linux)]
-fn a_listener_is_not_called() {
+fn why_does_not_connect_to_a_listener() {
     let port = port();
     let server = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     server.set_nonblocking(true).expect("do not wait for connections");
     let output = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
     let came = server.accept().map_err(|error| error.kind()).map(|(_, peer)| peer);
-    output.assert_eq(came, Err(ErrorKind::WouldBlock), "it connects to nobody who was found listening");
+    output.assert_eq(came, Err(ErrorKind::WouldBlock), "it connects to no listener");
 }

@@ -32,8 +32,8 @@ fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
 fn a_program_with_a_window_is_asked_to_close_it() {
     let mut server = steps().step("window").start();
     let answer = free(&server, &[], 0);
-    answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
-    answer.output.assert_eq(server.code(), WINDOW_CLOSED, "how it ended");
+    answer.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
+    answer.assert_eq(server.code(), WINDOW_CLOSED, "how it ended");
 }
 
 #[live_test]
@@ -41,32 +41,32 @@ fn a_program_alone_in_its_console_is_sent_ctrl_c() {
     for flags in [CREATE_NEW_CONSOLE, CREATE_NO_WINDOW] {
         let mut server = steps().creation(flags).start();
         let answer = free(&server, &[], 0);
-        answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
-        answer.output.assert(BY_CTRL_C.contains(&server.code()), "it was asked");
+        answer.assert_eq(&answer.document["done"][0]["result"], &json!("ended"), "result");
+        answer.assert(BY_CTRL_C.contains(&server.code()), "it was asked");
     }
 }
 
 #[live_test]
-fn one_that_shares_its_console_is_ended_by_itself() {
+fn a_program_that_shares_its_console_is_ended_alone() {
     let mut server = steps().through(["cmd", "/c"]).creation(CREATE_NEW_CONSOLE).start();
     let answer = free(&server, &[], 0);
-    answer.output.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "who was to be ended");
+    answer.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the processes to end");
     // The shell returns the exit code of its command, and would have been ended by Ctrl+C itself.
-    answer.output.assert_eq(server.code(), TERMINATED, "how it ended");
+    answer.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
 #[live_test]
-fn one_that_takes_no_notice_outlives_the_timeout() {
+fn a_program_that_ignores_ctrl_c_outlives_the_timeout() {
     let mut server = steps().creation(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP).start();
     let answer = free(&server, &["--timeout=300ms"], 1);
-    answer.output.assert_eq(&answer.document["done"][0]["result"], &json!("running"), "result");
+    answer.assert_eq(&answer.document["done"][0]["result"], &json!("running"), "result");
     let forced = free(&server, &["--timeout=300ms", "--force"], 0);
-    forced.output.assert_eq(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
-    forced.output.assert_eq(server.code(), TERMINATED, "how it ended");
+    forced.assert_eq(&forced.document["done"][0]["action"], &json!("kill"), "what was done");
+    forced.assert_eq(server.code(), TERMINATED, "how it ended");
 }
 
 #[live_test]
-fn half_of_a_pair_in_an_argument_is_kept() {
+fn an_unpaired_surrogate_in_an_argument_is_kept() {
     let server = Steps::default()
         .wide(&[0x61, 0xD83D, 0x62])
         .step("steps")
@@ -78,23 +78,21 @@ fn half_of_a_pair_in_an_argument_is_kept() {
     // Rust's OsString on Windows encodes the unpaired surrogate in three bytes.
     let kept = &holder["command_bytes"];
     let words = kept.as_array().map(Vec::as_slice).unwrap_or_default();
-    answer
-        .output
-        .assert(words.iter().any(|word| decode_base64(word) == b"a\xED\xA0\xBDb"), "the argument, whole");
+    answer.assert(words.iter().any(|word| decode_base64(word) == b"a\xED\xA0\xBDb"), "the whole argument");
     for shown in [Cmd::new([&target]).run().code(0), Cmd::new(["--csv", &target]).run().code(0)] {
-        shown.assert_eq(control_character(shown.text()), None, "what a terminal would act on");
+        shown.assert_eq(control_character(shown.text()), None, "what a terminal would act upon");
     }
 }
 
 #[live_test]
-fn a_name_in_other_letters_is_kept() {
+fn a_name_in_another_script_is_kept() {
     let name = "Gr\u{f6}\u{df}e \u{65e5}\u{672c} \u{1f600}.exe";
     let program = folder().join(name);
     std::fs::copy(fixture_program(), &program).expect("copy the fixture");
     let server = steps().program(program).start();
     let target = server.port().to_string();
     let answer = Cmd::new([&target]).answer(0);
-    answer.output.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
+    answer.assert_eq(&answer.only_holder(answer.only())["name"], &json!(name), "name");
     let card = Cmd::new([&target]).run().code(0);
     card.assert(card.text().contains(name), "the name, in UTF-8");
 }
@@ -111,19 +109,19 @@ fn a_bound_socket_is_a_gap_of_why() {
     let why =
         |code| Answer::parse(Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
     let answer = why(1);
-    answer.output.assert_eq(&answer.document["can_bind"], &json!(false), "whether it can be bound");
+    answer.assert_eq(&answer.document["can_bind"], &json!(false), "whether it can be bound");
     let rows = answer.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
     match rows.as_slice() {
-        [] => answer.output.assert(gap(&answer.document), "a gap tells what no table has"),
+        [] => answer.assert(gap(&answer.document), "a gap reports what is in no table"),
         [row] => {
-            answer.output.assert_eq(&answer.document["verdict"], &json!("bound"), "verdict");
-            answer.output.assert_eq(crate::support::pids(row), vec![server.pid()], "holder");
+            answer.assert_eq(&answer.document["verdict"], &json!("bound"), "verdict");
+            answer.assert_eq(crate::support::pids(row), vec![server.pid()], "holder");
         }
-        _ => answer.output.fail("one socket stands in the way at most"),
+        _ => answer.fail("one socket stands in the way at most"),
     }
     let all = Cmd::new(["-a".to_owned(), format!("tcp/{port}")]).answer(if rows.is_empty() { 3 } else { 0 });
-    all.output.assert(gap(&all.document), "others may be missing");
+    all.assert(gap(&all.document), "others may be missing");
     drop(server);
     let answer = why(0);
-    answer.output.assert(!gap(&answer.document), "nothing is missing if a bind succeeds");
+    answer.assert(!gap(&answer.document), "nothing is missing if a bind succeeds");
 }

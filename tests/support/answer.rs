@@ -2,6 +2,7 @@
 
 use super::Output;
 use serde_json::Value;
+use std::fmt::Debug;
 
 /// A JSON document, and the run that printed it.
 pub(crate) struct Answer {
@@ -19,12 +20,30 @@ impl Answer {
         }
     }
 
+    /// Asserts that the two are equal. A failure shows the whole run.
+    #[track_caller]
+    pub(crate) fn assert_eq<A: Debug + PartialEq<B>, B: Debug>(&self, got: A, wanted: B, what: &str) {
+        self.output.assert_eq(got, wanted, what);
+    }
+
+    /// Asserts that `holds` is true. A failure shows the whole run.
+    #[track_caller]
+    pub(crate) fn assert(&self, holds: bool, what: &str) {
+        self.output.assert(holds, what);
+    }
+
+    /// Fails the test, and shows the whole run.
+    #[track_caller]
+    pub(crate) fn fail(&self, what: &str) -> ! {
+        self.output.fail(what)
+    }
+
     /// Returns all listeners in their order.
     #[track_caller]
     pub(crate) fn listeners(&self) -> &[Value] {
         match self.document.get("listeners").and_then(Value::as_array) {
             Some(listeners) => listeners,
-            None => self.output.fail("no array `listeners`"),
+            None => self.fail("no array `listeners`"),
         }
     }
 
@@ -33,7 +52,7 @@ impl Answer {
     pub(crate) fn only(&self) -> &Value {
         match self.listeners() {
             [one] => one,
-            more => self.output.fail(&format!("{} listeners instead of one", more.len())),
+            more => self.fail(&format!("{} listeners instead of one", more.len())),
         }
     }
 
@@ -43,7 +62,7 @@ impl Answer {
         let mut found = self.listeners().iter().filter(|listener| listener["inode"] == inode);
         match (found.next(), found.next()) {
             (Some(one), None) => one,
-            _ => self.output.fail(&format!("not one listener with inode {inode}")),
+            _ => self.fail(&format!("not one listener with inode {inode}")),
         }
     }
 
@@ -57,7 +76,7 @@ impl Answer {
     pub(crate) fn only_holder<'a>(&self, listener: &'a Value) -> &'a Value {
         match holders(listener) {
             [one] => one,
-            more => self.output.fail(&format!("{} holders instead of one", more.len())),
+            more => self.fail(&format!("{} holders instead of one", more.len())),
         }
     }
 }

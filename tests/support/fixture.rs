@@ -143,7 +143,7 @@ impl Fixture {
     #[cfg(windows)]
     pub(crate) fn code(&mut self) -> u32 {
         let status = super::until(|| self.child.try_wait().ok().flatten()).expect("it has ended");
-        status.code().expect("every program ends with a code here").cast_unsigned()
+        status.code().expect("every program ends with an exit code here").cast_unsigned()
     }
 
     /// Returns its pid and those of its children, ascending, in its pid namespace.
@@ -212,7 +212,11 @@ fn first_line(child: &mut Child) -> Option<String> {
 }
 
 fn number(reported: &Value, key: &str) -> u32 {
-    reported.get(key).and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok()).expect("a pid was told")
+    reported
+        .get(key)
+        .and_then(Value::as_u64)
+        .and_then(|pid| u32::try_from(pid).ok())
+        .expect("a pid was reported")
 }
 
 /// Shortens text for messages: command lines may have megabytes.

@@ -43,17 +43,17 @@ pub(super) fn mount_empty(place: &str) {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn mount_empty(_place: &str) {
-    panic!("a trial with mounts of its own needs Linux");
+    panic!("a test with private mounts needs Linux");
 }
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn leave_mounts() {
-    panic!("a trial with mounts of its own needs Linux");
+    panic!("a test with private mounts needs Linux");
 }
 
 #[cfg(not(target_os = "linux"))]
 fn enter() {
-    panic!("a trial in a network of its own needs Linux");
+    panic!("a test in a new network namespace needs Linux");
 }
 
 /// Runs `ip(8)` with these arguments in the network namespace of the calling thread.

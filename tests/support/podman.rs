@@ -68,7 +68,7 @@ impl Podman {
             let reported = self.client(&["logs", &pod.id]);
             (!reported.is_empty()).then_some(reported)
         });
-        assert!(reported.is_some(), "the fixture told nothing");
+        assert!(reported.is_some(), "the fixture reported nothing");
         pod
     }
 
