@@ -26,6 +26,8 @@ mod containers_podman;
 mod containers_runtime_errors;
 mod descriptor_store;
 mod diff;
+mod docs;
+mod docs_commands;
 mod environment_descriptors;
 mod environment_files;
 mod environment_memory;
