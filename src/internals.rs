@@ -6,10 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use crate::os::internals as system;
 
-use crate::containers::{relay, reply};
+use crate::enrich::containers::{proxy, reply};
+use crate::management::supervisor;
+use crate::model::Target;
+use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Text};
+use crate::program_label;
 use crate::render::{card, changes, csv, escape, table};
 use crate::shell::{self, Shell};
-use crate::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Target, Text, script, supervisor};
 
 /// Writes a snapshot as a table without colours; `None` for whole rows instead of a width.
 ///
@@ -47,17 +50,17 @@ pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::
 
 /// Whether a terminal would show this text and do nothing else with it, line ends aside.
 pub fn is_inert(text: &str) -> bool {
-    text.chars().all(|character| character == '\n' || !crate::text::acts_on_terminal(character))
+    text.chars().all(|character| character == '\n' || !crate::model::text::acts_on_terminal(character))
 }
 
 /// Describes what would start a process again after its end, one restarter a line.
 pub fn restarters(pid: u32) -> String {
-    let described = crate::os::process_table().ok().and_then(|table| {
+    let described = crate::os::process::process_table().ok().and_then(|table| {
         let id = table.get(pid)?.id;
         let process = crate::os::describe_ids(&[id]).remove(&pid)?;
-        let found = crate::restart::restarters(&process, &table, &mut crate::os::RestartSources);
+        let found = crate::management::restart::restarters(&process, &table, &mut crate::os::RestartSources);
         let mut lines: String = found.iter().map(|restarter| format!("{restarter:?}\n")).collect();
-        if let Some(held) = crate::restart::holds_for_others(&process) {
+        if let Some(held) = crate::management::restart::holds_for_others(&process) {
             lines.push_str(&format!("{held:?}\n"));
         }
         Some(lines)
@@ -100,13 +103,13 @@ pub fn container_reply(bytes: &[u8]) -> Result<Vec<RunningContainer>, String> {
 
 /// Returns protocol, address on the machine and address in the container from the command line of docker-proxy.
 pub fn docker_proxy(command: &[Text]) -> Option<(Option<Protocol>, Option<SocketAddr>, SocketAddr)> {
-    relay::proxied(command).map(|proxied| (proxied.protocol, proxied.host, proxied.inside))
+    proxy::proxied(command).map(|proxied| (proxied.protocol, proxied.host, proxied.inside))
 }
 
 /// Returns id and name of the container from the command line of conmon.
 pub fn conmon(command: &[Text]) -> Option<(Text, Option<Text>)> {
-    match relay::named(&"conmon".into(), command)?.tells {
-        relay::Tells::Id(id, name) => Some((id, name)),
+    match proxy::named(&"conmon".into(), command)?.tells {
+        proxy::Tells::Id(id, name) => Some((id, name)),
         _ => None,
     }
 }
@@ -125,7 +128,7 @@ pub fn script(
         parents: parent.into_iter().collect(),
         ..Process::new(ProcessId { pid: 2, start: None }, name.clone())
     };
-    script::of(&process).map(|runs| runs.text().clone())
+    program_label::of(&process).map(|runs| runs.text().clone())
 }
 
 /// Returns what kind of supervisor a process is.

@@ -59,59 +59,41 @@
 )]
 
 mod act;
-mod answering;
-mod changes;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod condition;
-mod containers;
-mod error;
-mod forward;
+mod compare;
+mod enrich;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
-mod kernel_socket;
-mod knowledge;
-mod manager;
+mod management;
+mod model;
 mod os;
-#[cfg(feature = "cli")]
 mod plan;
-mod process;
-mod process_name;
-mod process_table;
-mod query;
+mod port_info;
+mod port_sharing;
+mod program_label;
 pub mod render;
-mod restart;
-mod role;
-mod script;
+mod scan;
+#[cfg(feature = "cli")]
+mod screen;
+mod select;
 mod shell;
-mod snapshot;
-mod socket;
-mod supervisor;
-mod target;
-mod text;
-mod unit_name;
+mod target_syntax;
 mod unseen;
 mod verdict;
 
-pub use act::{connect::probe_listeners, why};
-pub use changes::{Change, ChangeKind, Comparison, Difference, changes, compare};
-pub use error::{Error, ErrorKind};
-pub use kernel_socket::{KernelSocket, KernelSocketKind};
-pub use knowledge::{
+pub use act::{probe::probe_listeners, why};
+pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
+pub use model::{
+    Call, Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
+    Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, Holder, HolderSearch, KernelSocket,
+    KernelSocketKind, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
+    Protocol, Queue, Reader, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Target,
+    TargetError, Text, UnixPath, UnknownUser, Unseen, UserName, UserNamespace, UserRange,
+};
+pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
-pub use os::{HolderSearch, Reader};
-pub use process::{
-    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
-    Process, ProcessId, Project, Service, Supervisor,
-};
-pub use query::{Query, Selection, UserName};
-pub use snapshot::{
-    Candidate, Connection, DescriptorStore, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
-    UnixPath, Unseen, UserNamespace, UserRange,
-};
-pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
-pub use target::{Target, TargetError};
-pub use text::Text;
+pub use scan::Query;
 pub use verdict::{Asked, Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};

@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use crate::Text;
-use crate::text::acts_on_terminal;
+use crate::model::Text;
+use crate::model::text::acts_on_terminal;
 
 /// Finds the path of this program, if it is not enough to call it by its name with full rights.
 type FindProgram = fn() -> Option<Text>;
@@ -13,7 +13,6 @@ static PROGRAM: OnceLock<(FindProgram, OnceLock<Option<Text>>)> = OnceLock::new(
 
 /// Sets how the path is found that [`allears_with_rights`] calls this program by. The library, which does not know
 /// what program it is part of, calls it by its name.
-#[cfg(feature = "cli")]
 pub(crate) fn set_program(find: FindProgram) {
     // The first call decides: there is one program.
     let _ = PROGRAM.set((find, OnceLock::new()));
@@ -47,7 +46,6 @@ pub(crate) enum Shell {
 }
 
 /// Returns one word quoted for the shell of this system. See [`quote_for`].
-#[cfg(feature = "cli")]
 pub(crate) fn quote(word: &Text) -> Option<String> {
     quote_for(crate::os::SHELL, word)
 }

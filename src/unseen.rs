@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Candidate, Evidence, Listener, Reason, Unseen, kernel_socket};
+use crate::model::{Candidate, Evidence, Listener, Reason, Unseen, kernel_socket};
 
 /// The most candidates that a phrase names.
 const MOST: usize = 3;
@@ -141,7 +141,7 @@ fn names(candidates: &[Candidate]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Call;
+    use crate::model::Call;
 
     fn unseen(reason: Reason, evidence: Evidence, pids: &[u32]) -> Unseen {
         let candidate = |pid: &u32| Candidate { pid: *pid, name: "node".into(), evidence };

@@ -4,8 +4,8 @@
 mod advice;
 mod facts;
 mod hindrance;
-mod named;
 mod overlap;
+mod phrases;
 mod reason;
 mod windows;
 
@@ -16,14 +16,15 @@ use std::time::Duration;
 
 use facts::Case;
 pub use hindrance::{Hindrance, Suspect};
-use named::{Past, passes_on};
-pub(crate) use named::{stop_service, store_releases};
+use phrases::{Past, passes_on};
+pub(crate) use phrases::{stop_service, store_releases};
 
 use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
-use crate::answering::{Answering, Decided, Sharing, answering};
-use crate::manager::Account;
+use crate::management::Account;
+use crate::model::Target;
+use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 use crate::os::{Limits, Local, Policies, Served, Timer};
-use crate::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, Target, Text};
+use crate::port_sharing::{Answering, Decided, Sharing, answering};
 
 /// What was asked for: one port of one protocol, at one address or at all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

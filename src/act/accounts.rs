@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::manager::Account;
-use crate::{Container, Listener, os};
+use crate::management::Account;
+use crate::model::{Container, Listener};
+use crate::os;
 
 /// Returns the accounts whose engines run these containers, by uid. Root's engines are the system's.
 pub(super) fn accounts<'a>(containers: impl Iterator<Item = &'a Container>) -> BTreeMap<u32, Account> {

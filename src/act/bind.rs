@@ -12,8 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::model::Protocol;
+use crate::os;
 use crate::verdict::Asked;
-use crate::{Protocol, os};
 
 /// The number of UDP-Lite (RFC 3828).
 const IPPROTO_UDPLITE: i32 = 136;
@@ -135,7 +136,6 @@ pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
 
 /// Tries to bind as servers do, and returns why a server could not: that the port is in use first. `None` if one could,
 /// in every family that this machine has.
-#[cfg(feature = "cli")]
 pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
     let attempts = attempt(place);
     let lacks_family = |attempt: &&Attempt| {
@@ -206,7 +206,6 @@ fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socke
 /// then finds that the socket has a port. `refused` is `None` where everything but a conflict was checked and passed.
 ///
 /// `None` if this system or this process cannot rehearse. An IPv6 address of elsewhere passes.
-#[cfg(feature = "cli")]
 pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
     if !os::BOUND_SOCKETS_ARE_CHECKED {
         return None;
@@ -226,7 +225,6 @@ pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
 
 /// Returns whether the socket table that `sees` looks for a port in shows a socket that is bound and does nothing else: one
 /// is made for that, with a port that the system gives.
-#[cfg(feature = "cli")]
 pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool {
     let is_ipv4 = place.address.is_none_or(|address| address.is_ipv4());
     let address: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
@@ -236,7 +234,6 @@ pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool
 }
 
 /// A socket that is bound to loopback, at a port that the system gives, and lets others have that port.
-#[cfg(feature = "cli")]
 fn bound_elsewhere(place: &Place<'_>, address: IpAddr, v6only: bool) -> Option<Socket> {
     let own = match (address.is_ipv4(), v6only || !address.is_unspecified()) {
         (true, _) => IpAddr::from(Ipv4Addr::LOCALHOST),
@@ -290,7 +287,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "cli")]
     fn a_rehearsal_takes_no_port_and_passes_where_one_may_bind() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

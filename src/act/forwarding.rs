@@ -3,18 +3,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{connect, observe};
-#[cfg(feature = "cli")]
-use crate::Error;
-#[cfg(feature = "cli")]
-use crate::containers::Runtimes;
-use crate::containers::{Found, Inquiry, monitors, relay};
+use super::{port_sockets, probe};
+use crate::enrich::containers::Runtimes;
+use crate::enrich::containers::{Found, Inquiry, monitors, proxy};
+use crate::model::Error;
+use crate::model::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 use crate::os::{self, ForwardingRule, RulesUnread};
-#[cfg(feature = "cli")]
 use crate::plan::Forwarding;
 use crate::shell;
 use crate::verdict::Asked;
-use crate::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]
@@ -38,12 +35,11 @@ impl Evidence {
 ///
 /// # Errors
 /// Where the socket table cannot be read.
-#[cfg(feature = "cli")]
 pub(crate) fn forwarding(asked: &Asked, runtimes: &Runtimes) -> Result<Forwarding, Error> {
-    let table = observe::sockets(asked.protocol, Some(asked.port), false)?;
-    let listening = observe::listening(&table.rows);
+    let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
+    let listening = port_sockets::listening(&table.rows);
     let rows = table.rows.into_iter().filter(|row| row.socket.is_listener()).collect();
-    let (mut known, _) = observe::holders(rows)?;
+    let (mut known, _) = port_sockets::holders(rows)?;
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut known);
     monitors::name(&mut known);
@@ -75,7 +71,7 @@ pub(super) fn gather(
         (false, false) => Found::Nothing,
     };
     let publishers = inquiry.publishers(found);
-    let mut forwarded = observe::forwarded(inquiry, publishers, asked, listening, known);
+    let mut forwarded = port_sockets::forwarded(inquiry, publishers, asked, listening, known);
     let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
     let untold = drop_unreachable_loopback(&mut forwarded, &meets);
     let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
@@ -182,7 +178,7 @@ pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], kn
     let rules = os::forwarding_rules(protocol, port, &addresses);
     // The rules of a runtime lead where its proxy leads.
     let by_runtime = forwarded.iter().any(|one| one.container.is_some())
-        || known.iter().any(|one| one.holders.iter().any(|holder| relay::of(&holder.process).is_some()));
+        || known.iter().any(|one| one.holders.iter().any(|holder| proxy::of(&holder.process).is_some()));
     let mut found: Vec<Listener> = Vec::new();
     for rule in rules.rules.iter().filter(|rule| !by_runtime || !is_runtimes(rule)) {
         for listener in listeners(rule, protocol, port, &addresses) {
@@ -301,15 +297,15 @@ fn connections(asked: &Asked) -> Vec<(SocketAddr, Outcome)> {
     let local = os::local_addresses().unwrap_or_default();
     let is_local = |address: IpAddr| local.iter().any(|local| local.address == address);
     let addresses = match asked.address {
-        Some(address) if address.is_unspecified() => connect::loopback(asked.address),
+        Some(address) if address.is_unspecified() => probe::loopback(asked.address),
         Some(address) if address.to_canonical().is_loopback() || is_local(address) => vec![address],
         Some(_) => Vec::new(),
-        None => connect::loopback(None),
+        None => probe::loopback(None),
     };
     let mut reached: Vec<(SocketAddr, Outcome)> = Vec::new();
     let mut try_address = |address: IpAddr| {
         let address = SocketAddr::new(address, asked.port);
-        let met = connect::outcome(address);
+        let met = probe::outcome(address);
         reached.push((address, met));
         met == Outcome::Accepts
     };

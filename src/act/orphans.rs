@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::observe;
+use super::port_sockets;
+use crate::model::{Gap, Protocol, Socket, State};
 use crate::os::{self, Reader, Request, Row};
 use crate::verdict::Orphan;
-use crate::{Gap, Protocol, Socket, State};
 
 /// More connections than this are not followed to their other ends.
 const MOST: usize = 64;
@@ -25,7 +25,7 @@ pub(super) fn orphans(rows: &[Row]) -> (Vec<Orphan>, Vec<Gap>) {
         }
         let only = if let [only] = ports.as_slice() { Some(*only) } else { None };
         let ends = match other_ends(only, namespaces, &found) {
-            Ok(rows) => observe::holders(rows),
+            Ok(rows) => port_sockets::holders(rows),
             Err(error) => Err(error),
         };
         match ends {
@@ -59,7 +59,11 @@ fn orphan(row: &Row) -> Option<Orphan> {
 }
 
 /// The rows that are other ends of these connections.
-fn other_ends(port: Option<u16>, namespaces: bool, orphans: &[Orphan]) -> Result<Vec<Row>, crate::Error> {
+fn other_ends(
+    port: Option<u16>,
+    namespaces: bool,
+    orphans: &[Orphan],
+) -> Result<Vec<Row>, crate::model::Error> {
     let mut rows = os::sockets(&Request {
         tcp: true,
         udp: false,

@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use super::accounts::accounts;
 use super::forwarding::forwarding;
-use super::observe;
+use super::port_sockets;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
-use crate::containers::{Inquiry, Runtimes, monitors};
-use crate::manager::Account;
+use crate::enrich::containers::{Inquiry, Runtimes, monitors};
+use crate::management::Account;
+use crate::model::Target;
+use crate::model::process_table::ProcessTable;
+use crate::model::{
+    Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Reason, Socket, State, Text,
+};
 use crate::os::{self, Grip, Row};
 use crate::plan::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
-use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
-use crate::{
-    Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Reason, Socket, State, Target, Text,
-};
 
 /// How often is looked again where a holder ended during the look.
 const RETRIES: usize = 5;
@@ -127,7 +128,7 @@ struct Port {
 fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Error> {
     let protocol = target.protocol().unwrap_or(Protocol::Tcp);
     let single = target.single_port();
-    let table = observe::sockets(protocol, single, true)?;
+    let table = port_sockets::sockets(protocol, single, true)?;
     if !table.complete {
         return Err(incomplete(table.gaps.first()));
     }
@@ -158,7 +159,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
             wanted.push(row);
         }
     }
-    let (mut sockets, _) = observe::holders(wanted)?;
+    let (mut sockets, _) = port_sockets::holders(wanted)?;
     Inquiry::new(runtimes).name(&mut sockets);
     monitors::name(&mut sockets);
     monitors::add_units(&mut sockets);
@@ -320,7 +321,7 @@ fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
     let mut rows = Vec::new();
     for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Unix] {
         // A table that cannot be read says nothing of what goes as well; the plan is not wrong without it.
-        if let Ok(table) = observe::sockets(protocol, None, false) {
+        if let Ok(table) = port_sockets::sockets(protocol, None, false) {
             rows.extend(table.rows.into_iter().filter(|row| row.socket.is_listener()));
         }
     }

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use super::bind::{self, Place, Refusal, RefusalKind};
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
-use super::observe;
+use super::port_sockets;
 use super::prepare::{Prepared, has_port};
 use super::wait::Pace;
-use crate::manager::Via;
+use crate::management::Via;
+use crate::management::restart::sleeps;
+use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
-use crate::restart::sleeps;
 use crate::verdict::{Asked, Hindrance};
-use crate::{Error, Gap, Listener, ProcessId, Text};
 
 /// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -153,7 +153,7 @@ struct PortState {
 
 impl PortState {
     fn of(asked: &Asked) -> Result<PortState, Error> {
-        let mut rows = observe::sockets(asked.protocol, Some(asked.port), true)?.rows;
+        let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), true)?.rows;
         rows.retain(|row| has_port(&row.socket) && asked.overlaps(&row.socket));
         // What is seen to be taken needs no attempt.
         let refused = if rows.is_empty() { bind::refusal(&Place::of(asked)) } else { None };
@@ -310,7 +310,7 @@ fn run(command: &[Text]) -> std::io::Result<()> {
 
 /// Who holds the planned sockets at this moment: between planning and acting somebody may have been thinking.
 fn holding_now(plan: &Plan) -> Result<BTreeSet<ProcessId>, Error> {
-    let (sockets, _) = observe::holders(PortState::of(&plan.asked)?.rows)?;
+    let (sockets, _) = port_sockets::holders(PortState::of(&plan.asked)?.rows)?;
     Ok(sockets.iter().flat_map(|listener| &listener.holders).map(|holder| holder.process.id).collect())
 }
 
@@ -411,7 +411,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
         state = later;
     }
     if !state.rows.is_empty() {
-        (outcome.held_by, _) = observe::holders(state.rows)?;
+        (outcome.held_by, _) = port_sockets::holders(state.rows)?;
         outcome.obstacle = Some(Obstacle::Held);
         return Ok(());
     }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::manager::Manager;
-use crate::os::{self, AfterSignal, EndSignal, RestartPolicy, RestartSources};
-use crate::plan::{Restarts, Return};
-use crate::process_table::ProcessTable;
-use crate::restart::{
+use crate::management::Manager;
+use crate::management::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
-use crate::{Listener, Process, ProcessId, Service, Text};
+use crate::model::process_table::ProcessTable;
+use crate::model::{Listener, Process, ProcessId, Service, Text};
+use crate::os::{self, AfterSignal, EndSignal, RestartPolicy, RestartSources};
+use crate::plan::{Restarts, Return};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);

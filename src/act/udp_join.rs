@@ -11,9 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, SockAddr, Type};
 
+use crate::model::{Protocol, Socket};
 use crate::os;
 use crate::verdict::{Asked, Joining};
-use crate::{Protocol, Socket};
 
 /// Of MCAST-TEST-NET.
 const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);

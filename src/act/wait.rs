@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::bind::{self, Attempt, Place, Refusal, RefusalKind};
 use super::hindrance::hindrance;
-use super::observe;
+use super::port_sockets;
+use crate::model::Target;
+use crate::model::{Error, ErrorKind, Listener, Socket, State};
 use crate::os::{self, Row};
 use crate::verdict::{Asked, Hindrance};
-use crate::{Error, ErrorKind, Listener, Socket, State, Target};
 
 /// The first pause, doubled after each.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -140,13 +141,13 @@ impl Now {
 
 /// The listeners that were waited for, with their holders.
 pub(crate) fn found(target: &Target, asked: &Asked) -> Result<Vec<Listener>, Error> {
-    let mut rows = observe::sockets(asked.protocol, Some(asked.port), false)?.rows;
+    let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), false)?.rows;
     rows.retain(|row| row.socket.is_listener() && target.answered_by(&row.socket).is_some());
-    Ok(observe::holders(rows)?.0)
+    Ok(port_sockets::holders(rows)?.0)
 }
 
 fn is_listened_on(target: &Target, asked: &Asked) -> Result<(bool, bool), Error> {
-    let table = observe::sockets(asked.protocol, Some(asked.port), false)?;
+    let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
     let answers = |row: &Row| row.socket.is_listener() && target.answered_by(&row.socket).is_some();
     Ok((table.rows.iter().any(answers), table.complete))
 }
@@ -190,7 +191,7 @@ impl<'a> Bindable<'a> {
         }
         // Connections are many, and matter only where no listener does.
         for all in [false, true] {
-            let table = observe::sockets(self.asked.protocol, Some(self.asked.port), all)?;
+            let table = port_sockets::sockets(self.asked.protocol, Some(self.asked.port), all)?;
             let in_the_way = |row: &Row| row.socket.peer.is_none() && self.asked.overlaps(&row.socket);
             if table.rows.iter().any(in_the_way) {
                 self.was_taken = true;
@@ -217,7 +218,7 @@ impl<'a> Bindable<'a> {
     fn table_decides(&self) -> bool {
         let is_certain = |address: IpAddr| address.is_ipv4() || address.is_unspecified();
         let shows_bound = |port: u16| {
-            let table = observe::sockets(self.asked.protocol, Some(port), true);
+            let table = port_sockets::sockets(self.asked.protocol, Some(port), true);
             table.is_ok_and(|table| table.rows.iter().any(|row| row.socket.state == State::Bound))
         };
         self.asked.address.is_none_or(is_certain)

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::wait::{Now, Waited, Wanted, wait_until};
-use crate::{Error, ErrorKind, Listener, PathContent, Query, Target, os};
+use crate::model::Target;
+use crate::model::{Error, ErrorKind, Listener, PathContent};
+use crate::os;
+use crate::scan::Query;
 
 /// Waits until a state is reached or time is up. Calls `tick` with the time passed after each scan.
 ///

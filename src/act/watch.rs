@@ -1,8 +1,10 @@
 //! Looks one after another at what changes, cheap enough to be left running: as long as the socket table is as it was,
 //! processes are looked at now and then alone.
 
+use crate::compare::{Change, changes};
+use crate::model::{Error, Snapshot};
 use crate::os::Mark;
-use crate::{Change, Error, Query, Snapshot, changes};
+use crate::scan::Query;
 
 /// At every so many-th look processes are looked at, whatever the table says: a socket may change hands and stay.
 const WHOLE: u32 = 10;
@@ -49,7 +51,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChangeKind;
+    use crate::compare::ChangeKind;
     use std::net::TcpListener;
 
     #[test]

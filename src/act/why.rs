@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::bind::{self, Attempt, Place, RefusalKind};
-use super::{accounts, forwarding, observe, orphans, udp_join};
-use crate::containers::{Inquiry, Runtimes, monitors};
+use super::port_sockets;
+use super::{accounts, forwarding, orphans, udp_join};
+use crate::enrich::containers::{Inquiry, Runtimes, monitors};
+use crate::model::Target;
+use crate::model::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Socket, State};
 use crate::os::{self, Row, SocketTable};
+use crate::scan::Query;
 use crate::verdict::{self, Asked, Observation, Verdict};
-use crate::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Query, Socket, State, Target};
 
 /// More connections than this are not looked at one by one.
 const MOST_CONNECTIONS: usize = 256;
@@ -47,7 +50,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
 
     let connected = table.rows.iter().any(|row| row.socket.state == State::Established);
     let listens = table.rows.iter().any(|row| row.socket.is_listener());
-    let listening = observe::listening(&table.rows);
+    let listening = port_sockets::listening(&table.rows);
     let in_order: Vec<u64> = table.rows.iter().filter_map(|row| row.socket.inode).collect();
     let own_uid = os::own_uid();
     let without_peer = |row: &&Row| {
@@ -67,7 +70,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
     let relevant = relevant(&asked, table.rows);
     let (orphans, more) = orphans::orphans(&relevant);
     gaps.extend(more);
-    let (mut sockets, more) = observe::holders(relevant)?;
+    let (mut sockets, more) = port_sockets::holders(relevant)?;
     gaps.extend(more);
     let mut inquiry = Inquiry::new(runtimes);
     inquiry.name(&mut sockets);
@@ -133,7 +136,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
 fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, SocketTable), Error> {
     for _ in 0..RETRIES {
         let attempts = bind::attempt(place);
-        let table = observe::sockets(asked.protocol, Some(asked.port), true)?;
+        let table = port_sockets::sockets(asked.protocol, Some(asked.port), true)?;
         let in_use = attempts
             .iter()
             .filter_map(|attempt| attempt.refused.as_ref())
@@ -143,12 +146,11 @@ fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, S
         }
         std::thread::sleep(BETWEEN);
     }
-    Ok((bind::attempt(place), observe::sockets(asked.protocol, Some(asked.port), true)?))
+    Ok((bind::attempt(place), port_sockets::sockets(asked.protocol, Some(asked.port), true)?))
 }
 
 /// Whether a bind as servers do fails at a port of TCP, both families' wildcards. For places where nothing listens:
 /// this costs microseconds, and only a failure is worth more.
-#[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(asked) = asked(target) else { return false };
     let place = Place::of(&asked);
@@ -165,8 +167,8 @@ pub(crate) fn listeners_of_other_protocol(asked: &Asked) -> Result<Vec<Listener>
         Protocol::UdpLite => return Ok(Vec::new()),
         _ => Protocol::Tcp,
     };
-    let rows = observe::sockets(other, Some(asked.port), false)?.rows;
-    Ok(observe::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
+    let rows = port_sockets::sockets(other, Some(asked.port), false)?.rows;
+    Ok(port_sockets::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
 }
 
 /// The one port that a target means.
@@ -181,7 +183,7 @@ pub(crate) fn asked(target: &Target) -> Result<Asked, Error> {
     Ok(Asked {
         protocol: target.protocol().unwrap_or(Protocol::Tcp),
         address: target.address(),
-        interface: target.interface().map(crate::Text::from),
+        interface: target.interface().map(crate::model::Text::from),
         port,
     })
 }

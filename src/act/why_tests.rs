@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::VerdictKind;
+use crate::verdict::VerdictKind;
 
 #[derive(Debug, Clone)]
 struct Other {

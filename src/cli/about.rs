@@ -5,11 +5,12 @@ use super::exit::Exit;
 use super::terminal::Terminal;
 use super::why::write_out;
 use super::{complain, say, service_names, written};
+use crate::model::Protocol;
+use crate::model::Target;
 use crate::render::about::Here;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
-use crate::render::{about, about_json, answers};
-use crate::{Protocol, Target};
+use crate::render::{about, about_json, why_and_free};
 
 /// Tells what is known of a port number. Looks at no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
@@ -22,7 +23,7 @@ pub(super) fn run(arguments: &About) -> Exit {
     };
     let of_target = |target: &Target| {
         let port = target.single_port().filter(|_| target.address().is_none())?;
-        Some((crate::about(port), target.protocol()))
+        Some((crate::port_info::about(port), target.protocol()))
     };
     let Some(ports) = targets.iter().map(of_target).collect::<Option<Vec<_>>>() else {
         let part = arguments.port.escape_debug();
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &About) -> Exit {
         true => about_json::write(&ports, &here, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
-            let options = answers::Options {
+            let options = why_and_free::Options {
                 width: terminal.width,
                 palette: Palette { color: terminal.color },
                 ..Default::default()

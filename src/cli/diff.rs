@@ -5,15 +5,20 @@ use std::path::Path;
 
 use super::arguments::Diff;
 use super::exit::Exit;
+use super::snapshot_file;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
-use super::{complain, fail, runtimes, saved, say, written};
-use crate::query::covered;
+use super::{complain, fail, runtimes, say, written};
+use crate::compare::{ChangeKind, Comparison};
+use crate::model::Selection;
+use crate::model::{Error, Snapshot};
 use crate::render::escape::escape;
+use crate::render::phrases;
+use crate::render::phrases::Asker;
 use crate::render::style::Palette;
-use crate::render::words::{self, Asker};
 use crate::render::{changes, changes_json};
-use crate::{ChangeKind, Comparison, Error, Query, Selection, Snapshot};
+use crate::scan::Query;
+use crate::scan::covered;
 
 /// Compares two snapshots, or one with now.
 pub(super) fn run(arguments: &Diff) -> Exit {
@@ -22,9 +27,9 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         complain("standard input holds one snapshot, and both are to be read from it", "save one in a file");
         return Exit::Usage;
     }
-    let sides = saved::read(&arguments.old, "-").and_then(|old| {
+    let sides = snapshot_file::read(&arguments.old, "-").and_then(|old| {
         let new = match &arguments.new {
-            Some(path) => saved::read(path, "-")?,
+            Some(path) => snapshot_file::read(path, "-")?,
             None => look_again(&old)?,
         };
         Ok((old, new))
@@ -33,7 +38,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         Ok(sides) => sides,
         Err(error) => return fail(&error.to_string(), None),
     };
-    let found = crate::compare(&old, &new);
+    let found = crate::compare::compare(&old, &new);
     let surely = found.changes.iter().any(|change| change.certain);
     let exit = match (surely, found.changes.is_empty() && found.complete) {
         (true, _) => Exit::NotFound,
@@ -134,7 +139,7 @@ fn summarise(old: &Snapshot, new: &Snapshot, found: &Comparison) {
     let told = kinds.iter().filter(|(_, count)| *count > 0);
     let told: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
     let time = match found.same_machine {
-        true => format!(" within {}", words::ago(old.taken_at, new.taken_at)),
+        true => format!(" within {}", phrases::ago(old.taken_at, new.taken_at)),
         false => String::new(),
     };
     let _ = writeln!(io::stderr().lock(), "{}{time}.", told.join(", "));

@@ -11,12 +11,13 @@ use super::why::write_out;
 use super::{complain, fail, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, is_one_port, prepare};
 use crate::act::release::{self, Manner, Outcome};
-use crate::manager;
+use crate::management;
+use crate::model::{Error, Protocol};
+use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
 use crate::plan::Request;
 use crate::render::style::Palette;
-use crate::render::{answers, answers_json, words};
-use crate::{Error, Protocol, Target, TargetError};
+use crate::render::{phrases, why_and_free, why_and_free_json};
 
 /// Frees ports.
 pub(super) fn run(arguments: &Free) -> Exit {
@@ -25,10 +26,10 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Err(exit) => return exit,
     };
     let via = match arguments.via {
-        Via::Signal => manager::Via::Signal,
-        Via::Container => manager::Via::Container,
-        Via::Service => manager::Via::Service,
-        Via::Supervisor => manager::Via::Supervisor,
+        Via::Signal => management::Via::Signal,
+        Via::Container => management::Via::Container,
+        Via::Service => management::Via::Service,
+        Via::Supervisor => management::Via::Supervisor,
     };
     let plans = match prepare(
         &targets,
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Err(error) => return fail(&error.to_string(), None),
     };
     let terminal = Terminal::resolve(When::Auto);
-    let options = answers::Options {
+    let options = why_and_free::Options {
         width: terminal.width,
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
@@ -105,7 +106,7 @@ impl From<Error> for Trouble {
 struct Answer<'a> {
     arguments: &'a Free,
     plans: &'a [Prepared],
-    options: answers::Options,
+    options: why_and_free::Options,
     /// Whether a person reads along on standard error.
     person: bool,
 }
@@ -126,7 +127,7 @@ impl Answer<'_> {
         if busy && !arguments.json {
             let mut text = Vec::new();
             for plan in plans().filter(|plan| !plan.sockets.is_empty()) {
-                answers::plan(plan, &self.options, &mut text)?;
+                why_and_free::plan(plan, &self.options, &mut text)?;
             }
             write_out(&text)?;
         }
@@ -135,7 +136,7 @@ impl Answer<'_> {
                 self.documents(&self.looks()?)?;
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
-            let why = why.map(|(plan, refusal)| answers::refusal(plan, refusal)).unwrap_or_default();
+            let why = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal)).unwrap_or_default();
             // A person has just read the reasons.
             let why = if self.options.width.is_some() { String::new() } else { format!(": {why}") };
             return Ok(fail(&format!("refused, and nothing was done{why}"), None));
@@ -170,7 +171,7 @@ impl Answer<'_> {
                 // A watch of a moment needs no announcement.
                 if self.person && !announced && left > ANNOUNCED {
                     announced = true;
-                    let left = words::duration(Duration::from_secs(left.as_secs()));
+                    let left = phrases::duration(Duration::from_secs(left.as_secs()));
                     say("note", &format!("it is free now; watching for {left} whether it stays so"));
                 }
             };
@@ -185,9 +186,9 @@ impl Answer<'_> {
         let steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
         match steps.as_slice() {
             [only] => {
-                let identity = answers::identity(&only.process, &self.options);
+                let identity = why_and_free::identity(&only.process, &self.options);
                 let identity = if identity.is_empty() { identity } else { format!(" ({identity})") };
-                write!(err, "End {}{identity}? [y/N] ", words::process(&only.process))?;
+                write!(err, "End {}{identity}? [y/N] ", phrases::process(&only.process))?;
             }
             steps => write!(err, "End these {} processes? [y/N] ", steps.len())?,
         }
@@ -214,7 +215,7 @@ impl Answer<'_> {
                 let plan = &prepared.plan;
                 // The plan of a dry run is the whole answer.
                 if !self.arguments.dry_run || plan.steps.is_empty() {
-                    answers::outcome(plan, outcome, &self.options, &mut text)?;
+                    why_and_free::outcome(plan, outcome, &self.options, &mut text)?;
                 }
             }
             if self.arguments.dry_run && self.plans.iter().any(|prepared| !prepared.plan.steps.is_empty()) {
@@ -232,7 +233,7 @@ impl Answer<'_> {
 
     fn documents(&self, outcomes: &[Outcome]) -> io::Result<()> {
         let mut text = Vec::new();
-        answers_json::free(self.plans, outcomes, &mut text)?;
+        why_and_free_json::free(self.plans, outcomes, &mut text)?;
         write_out(&text)
     }
 }

@@ -5,16 +5,23 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{elsewhere, fail, obstacle, question, saved, say, service_names, written};
+use super::{fail, obstacle, say, service_names, written};
+use super::{namespace_hint, query_args, snapshot_file};
+use crate::model::Selection;
+use crate::model::Target;
+use crate::model::{Gap, Protocol, Snapshot};
 use crate::render::column::Column;
+use crate::render::phrases;
+use crate::render::phrases::Asker;
 use crate::render::style::{Meaning, Palette};
-use crate::render::words::{self, Asker};
 use crate::render::{card, csv, json, order, table};
-use crate::{Gap, Protocol, Query, Selection, Snapshot, Target, Verdict, os, shell};
+use crate::scan::Query;
+use crate::verdict::Verdict;
+use crate::{os, shell};
 
 /// Answers the list.
 pub(super) fn run(list: List) -> Exit {
-    let mut query = match question::query(&list.filters, &list.source, list.from.is_some()) {
+    let mut query = match query_args::query(&list.filters, &list.source, list.from.is_some()) {
         Ok(query) => query,
         Err(exit) => return exit,
     };
@@ -30,7 +37,7 @@ pub(super) fn run(list: List) -> Exit {
     }
     let mut is_answer = true;
     let mut saved = |file| {
-        let snapshot = saved::read(file, "--from -")?;
+        let snapshot = snapshot_file::read(file, "--from -")?;
         // Where another kind of answer was asked for, rows that are there are none.
         let missing = query.selection().not_asked(&snapshot);
         is_answer = !missing.iter().any(|missing| missing.is_another_kind());
@@ -55,7 +62,7 @@ pub(super) fn run(list: List) -> Exit {
         forget_help(&mut snapshot);
     }
     if list.probe && list.from.is_none() {
-        crate::probe_listeners(&mut snapshot);
+        crate::act::probe::probe_listeners(&mut snapshot);
     }
     if let Some(column) = list.rows.sort {
         order::sort(&mut snapshot.listeners, Some(column), |listener| listener);
@@ -133,7 +140,7 @@ impl Answer<'_> {
         }
         if !(list.json || list.ndjson || list.csv) {
             out.flush()?;
-            elsewhere::tell(list, self.selection, self.snapshot);
+            namespace_hint::tell(list, self.selection, self.snapshot);
         }
         Ok(exit)
     }
@@ -233,7 +240,7 @@ impl Answer<'_> {
         let listeners = &self.snapshot.listeners;
         let exposed = listeners
             .iter()
-            .filter(|listener| listener.socket.is_listener() && words::is_exposed(&listener.socket));
+            .filter(|listener| listener.socket.is_listener() && phrases::is_exposed(&listener.socket));
         let unseen: Vec<_> = listeners.iter().filter_map(|listener| listener.unseen.as_ref()).collect();
         let mut parts = Vec::new();
         match exposed.count() {
@@ -307,7 +314,7 @@ impl Answer<'_> {
         }
         let taken_for = self.snapshot.asked.as_deref().unwrap_or_default();
         if list.from.is_some() && self.selection.is_plain() && taken_for.iter().any(|one| !one.is_plain()) {
-            let covered = crate::query::covered(taken_for).as_str().into();
+            let covered = crate::scan::covered(taken_for).as_str().into();
             let covered = crate::render::escape::escape(&covered);
             return writeln!(out, "there is nothing in this snapshot, which covers {covered}");
         }
@@ -359,7 +366,7 @@ impl Answer<'_> {
     fn content_of(&self, target: &Target) -> Option<&'static str> {
         let path = target.path()?.as_bytes();
         let found = self.snapshot.paths.iter().find(|found| found.path.as_bytes() == path)?;
-        words::path_content(found.holds)
+        phrases::path_content(found.holds)
     }
 
     fn tell_gaps(&self) {
@@ -397,7 +404,7 @@ impl Answer<'_> {
         out.flush()?;
         let unseen = listeners.iter().filter(|listener| listener.unseen.is_some());
         for listener in unseen {
-            let endpoint = words::address(&listener.socket);
+            let endpoint = phrases::address(&listener.socket);
             let port =
                 listener.socket.endpoint.port().map_or_else(String::new, |port| format!(" port {port}"));
             let reason = listener.unseen.as_ref().map_or("unknown", |unseen| unseen.reason.as_str());
@@ -406,8 +413,8 @@ impl Answer<'_> {
                 help.map_or_else(String::new, |help| format!("; {}", crate::render::escape::escape(help)));
             say("not seen", &format!("a holder of {endpoint}{port} ({reason}){help}"));
         }
-        for listener in listeners.iter().filter(|one| one.socket.state == crate::State::Forwarded) {
-            let to = listener.container.as_ref().map_or_else(String::new, words::container);
+        for listener in listeners.iter().filter(|one| one.socket.state == crate::model::State::Forwarded) {
+            let to = listener.container.as_ref().map_or_else(String::new, phrases::container);
             let port = listener.socket.endpoint.port().unwrap_or_default();
             say("note", &format!("port {port} is forwarded to container {to}; no process holds it here"));
         }

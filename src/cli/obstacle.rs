@@ -3,7 +3,10 @@
 
 use super::arguments::List;
 use crate::act::why;
-use crate::{Error, Protocol, Query, Snapshot, Target, Verdict};
+use crate::model::Target;
+use crate::model::{Error, Protocol, Snapshot};
+use crate::scan::Query;
+use crate::verdict::Verdict;
 
 /// How often is looked again if a listener has come in between.
 const REPEATS: usize = 5;

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use crate::containers::Runtimes;
+use crate::enrich::containers::Runtimes;
 
 /// DOCKER_HOST and CONTAINER_HOST where they name a Unix socket, and the places below XDG_RUNTIME_DIR and HOME. What is
 /// not there is passed over when it comes to asking.

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::say;
+use crate::model::Protocol;
+use crate::model::{Target, TargetError};
 use crate::os::{self, Local};
-use crate::target::Interfaces;
-use crate::{Protocol, Target, TargetError};
+use crate::target_syntax::Interfaces;
 
 /// Completes a target whose address needs an interface. The machine's addresses are read for such a one alone. `protocol` is
 /// the one that is asked about, where the target names none.

@@ -1,10 +1,11 @@
 //! Targets as people type them: names are those of the IANA registry and of the machine's services file.
 
 use super::say;
-use crate::knowledge::{self, Named, Services};
+use crate::model::{Target, TargetError};
 use crate::os;
+use crate::port_info;
+use crate::port_info::{Named, Services};
 use crate::render::escape::escape;
-use crate::{Target, TargetError};
 
 /// The targets of a list.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
@@ -23,7 +24,7 @@ pub(super) fn tell_differences<'a>(targets: impl IntoIterator<Item = &'a Target>
         let Some(service) = target.service().filter(|service| !told.contains(&service.name.as_str())) else {
             continue;
         };
-        let registry = knowledge::named(&service.name, target.protocol());
+        let registry = port_info::named(&service.name, target.protocol());
         if registry.is_empty() {
             continue;
         }
@@ -39,7 +40,7 @@ pub(super) fn tell_differences<'a>(targets: impl IntoIterator<Item = &'a Target>
             "note",
             &format!(
                 "{name} means what {file} says of it; in the IANA registry it is port {}",
-                knowledge::or(&registered)
+                port_info::or(&registered)
             ),
         );
     }

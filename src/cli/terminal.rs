@@ -7,8 +7,8 @@ use anstream::{AutoStream, ColorChoice};
 use terminal_size::terminal_size_of;
 
 use super::arguments::When;
-use crate::render::words::Asker;
-use crate::text::Text;
+use crate::model::Text;
+use crate::render::phrases::Asker;
 
 /// The resolved facts of where output goes.
 #[derive(Debug, Clone, Copy)]

@@ -9,11 +9,11 @@ use super::runtimes::runtimes;
 use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
 use super::{fail, say, service_names, written};
-use crate::Target;
 use crate::act::wait::{self, Refused};
 use crate::act::why;
+use crate::model::Target;
 use crate::render::escape::escape;
-use crate::render::{answers, answers_json, words};
+use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::shell;
 use crate::verdict::Asked;
 
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         service_names::tell_differences([&target]);
     }
     let result = why::asked(&target).and_then(|asked| {
-        let subject = answers::subject(&asked);
+        let subject = why_and_free::subject(&asked);
         let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
         let waited = wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.tell(took));
         progress.clear();
@@ -65,13 +65,13 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     if arguments.json {
         let refused = refused.zip(reason.as_deref());
         let waited = (waited.reached, waited.took);
-        let made = answers_json::wait(&asked, wanted.as_str(), waited, refused, &found, &mut out);
+        let made = why_and_free_json::wait(&asked, wanted.as_str(), waited, refused, &found, &mut out);
         return written(made.and_then(|()| write_out(&out)), exit);
     }
     if let Ok(others) = why::listeners_of_other_protocol(&asked)
         && let Some(other) = others.first()
     {
-        let by = other.head().map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+        let by = other.head().map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
         say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), asked.port));
     }
     let after = match waited.took.as_millis() {
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         (Exit::Found, wait::Wanted::Free) => format!("{subject} is free, {after}"),
         (Exit::Found, wait::Wanted::Listening) => {
             let holder = found.iter().find_map(|listener| listener.head());
-            let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+            let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
         }
         (Exit::Unknown, wait::Wanted::Free) => {

@@ -7,8 +7,10 @@ use super::why::write_out;
 use super::{fail, written};
 use crate::act::wait::Wanted;
 use crate::act::wait_unix::{found_unix, wait_unix};
-use crate::render::{answers_json, words};
-use crate::{PathContent, Query, Target};
+use crate::model::PathContent;
+use crate::model::Target;
+use crate::render::{phrases, why_and_free_json};
+use crate::scan::Query;
 
 /// Waits.
 pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
@@ -38,7 +40,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
     if arguments.json {
         let mut out = Vec::new();
         let (wanted, took) = (wanted.as_str(), waited.took);
-        let made = answers_json::wait_unix(&target, wanted, waited.reached, took, &found, &mut out);
+        let made = why_and_free_json::wait_unix(&target, wanted, waited.reached, took, &found, &mut out);
         return written(made.and_then(|()| write_out(&out)), exit);
     }
     let after = match waited.took.as_millis() {
@@ -49,7 +51,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
         (Exit::Found, Wanted::Free) => format!("{subject} is free, {after}"),
         (Exit::Found, Wanted::Listening) => {
             let holder = found.iter().find_map(|listener| listener.holders.first());
-            let by = holder.map_or_else(String::new, |holder| format!(" by {}", words::holder(holder)));
+            let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
         }
         (Exit::Unknown, _) => {

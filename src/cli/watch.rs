@@ -1,8 +1,6 @@
 //! `allears watch [TARGET]...`: one loop that looks, and a screen or lines that show what changed.
 
-mod board;
 mod lines;
-mod screen;
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -11,20 +9,22 @@ use std::time::{Duration, Instant};
 
 use super::arguments;
 use super::exit::Exit;
+use super::query_args;
 use super::terminal::{self, Terminal};
-use super::{complain, fail, question, say, written};
+use super::{complain, fail, say, written};
 use crate::act::watch::Watch;
+use crate::compare::Change;
+use crate::model::{Error, Gap, Snapshot};
 use crate::os::Signal;
 use crate::render::style::Palette;
 use crate::render::{changes, table};
-use crate::{Change, Error, Gap, Snapshot};
 
-use board::Board;
+use crate::screen::Screen;
+use crate::screen::view::Board;
 use lines::Lines;
-use screen::Screen;
 
 /// What the loop is woken by, before it is time for the next look.
-enum Wake {
+pub(crate) enum Wake {
     /// A key on the screen, or another size of it.
     Input(crossterm::event::Event),
     /// A signal, or the end of the terminal.
@@ -32,7 +32,7 @@ enum Wake {
 }
 
 /// What a view is told.
-enum News<'a> {
+pub(crate) enum News<'a> {
     /// A look, with what has changed since the one before; and what could not be read and is told for the first time.
     Looked { snapshot: &'a Snapshot, changes: &'a [Change], gaps: &'a [Gap] },
     /// A look that failed.
@@ -41,7 +41,7 @@ enum News<'a> {
 
 /// What goes on after something was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub(crate) enum Then {
     /// Looks, one after another.
     Look,
     /// No looks, until a key says otherwise.
@@ -51,7 +51,7 @@ enum Then {
 }
 
 /// What shows the news.
-trait View {
+pub(crate) trait View {
     fn show(&mut self, news: &News<'_>, now: Instant) -> io::Result<()>;
 
     fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Then> {
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
         );
         return Exit::Usage;
     }
-    let query = match question::query(&arguments.filters, &arguments.source, false) {
+    let query = match query_args::query(&arguments.filters, &arguments.source, false) {
         Ok(query) => query,
         Err(exit) => return exit,
     };
@@ -127,7 +127,7 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
     let screen = Screen::open(board)?;
     // Without these two nothing could end the screen and give the terminal back.
     send_signals(true, sender)?;
-    screen::read_input(sender.clone())?;
+    crate::screen::read_input(sender.clone())?;
     Ok(screen)
 }
 
@@ -201,7 +201,7 @@ fn follow(
 
 /// The gaps of the look before, by what they are about; their counts come and go.
 #[derive(Default)]
-struct Gaps(Vec<(crate::Text, crate::Text)>);
+pub(crate) struct Gaps(Vec<(crate::model::Text, crate::model::Text)>);
 
 impl Gaps {
     /// Those that the look before did not have.

@@ -8,10 +8,12 @@ use super::runtimes::runtimes;
 use super::terminal::Terminal;
 use super::{complain, fail, say, service_names, written};
 use crate::act::why;
+use crate::model::Target;
+use crate::model::{Gap, Protocol};
 use crate::render::escape::escape;
 use crate::render::style::Palette;
-use crate::render::{answers, answers_json};
-use crate::{Gap, Protocol, Target, VerdictKind};
+use crate::render::{why_and_free, why_and_free_json};
+use crate::verdict::VerdictKind;
 
 /// Answers why.
 pub(super) fn run(arguments: &Why) -> Exit {
@@ -33,15 +35,15 @@ pub(super) fn run(arguments: &Why) -> Exit {
     };
     let mut out = Vec::new();
     let made = match arguments.json {
-        true => answers_json::why(&verdict, &mut out),
+        true => why_and_free_json::why(&verdict, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
-            let options = answers::Options {
+            let options = why_and_free::Options {
                 width: terminal.width,
                 palette: Palette { color: terminal.color },
                 ..Default::default()
             };
-            answers::why(&verdict, &options, &mut out)
+            why_and_free::why(&verdict, &options, &mut out)
         }
     };
     let exit = written(made.and_then(|()| write_out(&out)), exit);

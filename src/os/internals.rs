@@ -5,22 +5,23 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use super::windows_parts::{excluded, http_sys, services};
-use super::{branch, launchd, launchd_jobs};
-use crate::{Endpoint, Family, Protocol, Socket, State, Text};
+use crate::model::{Endpoint, Family, Protocol, Socket, State, Text};
+use crate::os::parse::windows::{excluded_ports, http_sys, services};
+use crate::os::parse::{launchd, launchd_jobs};
+use crate::os::process::git_head;
 
 #[cfg(target_os = "linux")]
-pub use super::sys::internals::*;
-pub use super::xnu::internals::*;
+pub use super::internals_linux::*;
+pub use crate::os::parse::xnu::internals::*;
 
 /// Returns the branch that a git HEAD names, or the first digits of its commit.
 pub fn git_head(bytes: &[u8]) -> Option<Text> {
-    branch::parse(bytes)
+    git_head::parse(bytes)
 }
 
 /// Returns the directory that a file named `.git` leads to.
 pub fn git_link(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
-    branch::linked(folder, bytes)
+    git_head::linked(folder, bytes)
 }
 
 /// Returns the labels of running jobs by pid, from the output of `launchctl list`.
@@ -61,12 +62,12 @@ pub fn sockets_at(address: IpAddr, port: u16) -> [Socket; 2] {
 /// Returns the excluded port ranges that netsh prints, and whether each is administered.
 pub fn excluded_ranges(text: &[u8], family: Family) -> Vec<(RangeInclusive<u16>, bool)> {
     let range = |one: super::Excluded| (one.ports, one.administered);
-    excluded::parse(text, family).into_iter().map(range).collect()
+    excluded_ports::parse(text, family).into_iter().map(range).collect()
 }
 
 /// Returns the dynamic port range that netsh prints.
 pub fn dynamic_range(text: &[u8]) -> Option<RangeInclusive<u16>> {
-    excluded::dynamic(text)
+    excluded_ports::dynamic(text)
 }
 
 /// Returns the request queues of HTTP.sys that serve a port: the pids and the URLs of each.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Returns whether so many bytes of address space are left: RLIMIT_AS and strict overcommit limit them.
 #[cfg(target_os = "linux")]
-pub(super) fn has_room(bytes: usize) -> bool {
+pub(in crate::os) fn has_room(bytes: usize) -> bool {
     use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
     #[expect(unsafe_code, reason = "mapping memory is unsafe in every library")]
     // SAFETY: the kernel chooses a place that nothing else has; it is returned untouched.
@@ -27,7 +27,7 @@ pub(super) fn has_room(bytes: usize) -> bool {
 
 /// Returns true: address space is not limited here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn has_room(_bytes: usize) -> bool {
+pub(in crate::os) fn has_room(_bytes: usize) -> bool {
     true
 }
 

@@ -12,7 +12,7 @@ use super::memory;
 const STACK: usize = 512 * 1024;
 
 /// Returns how many threads run at the same time here.
-pub(super) fn parallelism() -> usize {
+pub(in crate::os) fn parallelism() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn share<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T>
 
 /// Runs `beside` on another thread while `here` runs on this one, or after it if no thread can be started.
 #[cfg(any(target_os = "linux", test))]
-pub(super) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
+pub(in crate::os) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
     thread::scope(|scope| {
         let other = may_start(2).then(|| spawn(scope, &beside).ok()).flatten();
         let here = here();
@@ -44,7 +44,7 @@ pub(super) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce(
 /// # Errors
 /// If no thread can be started.
 #[cfg(any(target_os = "linux", test))]
-pub(super) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+pub(in crate::os) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     if !may_start(2) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::manager::{Account, Manager, Via};
-use crate::os::EndSignal;
-use crate::process_table::ProcessTable;
-use crate::role::Role;
-use crate::verdict::Asked;
-use crate::{
+use crate::management::role::Role;
+use crate::management::{Account, Manager, Via};
+use crate::model::process_table::ProcessTable;
+use crate::model::{
     Candidate, Connection, DescriptorStore, Gap, KernelSocket, Listener, Process, ProcessId, Service, Socket,
     Text,
 };
+use crate::os::EndSignal;
+use crate::verdict::Asked;
 
 /// How a port is to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(crate) enum Restarts {
     /// systemd, when somebody connects to this socket unit.
     SocketUnit(Text),
     /// The engine, by the container's restart policy.
-    Engine(crate::Container),
+    Engine(crate::model::Container),
     /// Another process.
     Process { kind: &'static str, id: ProcessId, name: Text },
 }

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::manager::Account;
+use crate::management::Account;
+use crate::model::process_table::ProcessEntry;
+use crate::model::process_table::ProcessTable;
+use crate::model::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
 use crate::os::EndSignal;
-use crate::process_table::ProcessEntry;
-use crate::process_table::ProcessTable;
 use crate::verdict::Asked;
-use crate::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
 
 /// What a plan rests on, owned.
 #[derive(Debug)]

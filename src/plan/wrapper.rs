@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::process_table::{ProcessEntry, ProcessTable};
-use crate::{Process, ProcessId, Text, supervisor};
+use crate::management::supervisor;
+use crate::model::process_table::{ProcessEntry, ProcessTable};
+use crate::model::{Process, ProcessId, Text};
 
 /// Programs that run another one in the foreground for a person, and wait for it.
 const RUNNERS: &[&str] = &[

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
-use super::answers::Options;
 use super::card::{and, wrap};
 use super::style::Meaning;
-use crate::{About, Assignment, Gap, Neighbour, PortRange, Protocol, Registration, Use, UseStatus};
+use super::why_and_free::Options;
+use crate::model::{Gap, Protocol};
+use crate::port_info::{About, Assignment, Neighbour, PortRange, Registration, Use, UseStatus};
 
 /// The width of the labels' column.
 const LABELS: usize = 12;
@@ -34,7 +35,7 @@ pub(crate) fn line(
     automatic: Option<&RangeInclusive<u16>>,
     names: &[&[u8]],
 ) -> String {
-    let about = crate::about(port);
+    let about = crate::port_info::about(port);
     let registration = about.registration(protocol);
     let subject = format!("{port}/{}", protocol.as_str());
     let fits = |one: &&Use| {
@@ -50,7 +51,7 @@ pub(crate) fn line(
             return format!("{subject} is by default {}", best.tool);
         }
         uses = own;
-    } else if crate::knowledge::is_known_program(names) {
+    } else if crate::port_info::is_known_program(names) {
         // One whose ports are known, on another one: what else is common there is not what is there.
         uses.retain(|one| one.status == UseStatus::Iana);
     }
@@ -90,7 +91,7 @@ fn used(uses: &[&Use]) -> Option<String> {
     let all = uses.iter().flat_map(|one| one.tool.split(" / ")).count();
     tools.truncate(3);
     let others = if all > tools.len() { ", among others" } else { "" };
-    let tools = crate::knowledge::or(&tools.into_iter().map(str::to_owned).collect::<Vec<String>>());
+    let tools = crate::port_info::or(&tools.into_iter().map(str::to_owned).collect::<Vec<String>>());
     // Names of products, not of what they do, have things.
     let owns = |one: &Use| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
     Some(match (best, of_best.as_slice()) {
@@ -351,7 +352,7 @@ mod tests {
         for port in 1..=u16::MAX {
             for protocol in [Protocol::Tcp, Protocol::Udp] {
                 let line = line(port, protocol, "linux", None, &[]);
-                assert!(!line.is_empty() && !line.contains(crate::text::acts_on_terminal), "{line:?}");
+                assert!(!line.is_empty() && !line.contains(crate::model::text::acts_on_terminal), "{line:?}");
             }
         }
     }

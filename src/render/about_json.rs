@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::about::Here;
 use super::json::{GapJson, SCHEMA, write_document};
-use crate::{About, Assignment, Neighbour, Protocol, Registration, Use};
+use crate::model::Protocol;
+use crate::port_info::{About, Assignment, Neighbour, Registration, Use};
 
 #[derive(Serialize)]
 struct SeveralJson<'a> {

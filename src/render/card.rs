@@ -5,18 +5,20 @@ use std::ops::RangeInclusive;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::knowledge::program_names;
-use crate::render::bundle;
-use crate::render::escape::{command_line, escape};
-use crate::render::started;
-use crate::render::style::{Meaning, Palette};
-use crate::render::table::{Equal, equal, same_but_address};
-use crate::render::words::{self, Asker};
-use crate::verdict::store_releases;
-use crate::{
+use super::escape::{command_line, escape};
+use super::macos_app;
+use super::phrases;
+use super::phrases::Asker;
+use super::start_time;
+use super::style::{Meaning, Palette};
+use super::table::{Equal, equal, same_but_address};
+use crate::model::{
     Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
-    Protocol, Reason, Snapshot, State, Text, Unseen, script, unseen,
+    Protocol, Reason, Snapshot, State, Text, Unseen,
 };
+use crate::port_info::program_names;
+use crate::verdict::store_releases;
+use crate::{program_label, unseen};
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
@@ -96,8 +98,8 @@ impl Card<'_> {
     fn answer(&self) -> String {
         let socket = &self.listener.socket;
         let phrase = |one: &Equal<'_>| match one.count {
-            1 => words::address_phrase(&one.listener.socket),
-            count => format!("{} ({count} sockets)", words::address_phrase(&one.listener.socket)),
+            1 => phrases::address_phrase(&one.listener.socket),
+            count => format!("{} ({count} sockets)", phrases::address_phrase(&one.listener.socket)),
         };
         let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
@@ -108,30 +110,30 @@ impl Card<'_> {
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();
             let to = to.map_or_else(String::new, |container| {
-                format!(" to {} ({})", words::container_or_pod(container), escape(&container.runtime))
+                format!(" to {} ({})", phrases::container_or_pod(container), escape(&container.runtime))
             });
             return format!("{subject} is forwarded{to}");
         }
         let verb = if socket.is_listener() { "is held by" } else { "is in use by" };
-        let which = words::condition_of_all(self.listener)
+        let which = phrases::condition_of_all(self.listener)
             .map_or_else(String::new, |condition| format!(", which is {condition}"));
         match (self.listener.holders.len(), self.listener.head(), &self.listener.unseen) {
             (_, None, None) => {
                 format!("{subject} is held by no process any more ({})", socket.state.as_str())
             }
             (_, None, Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
-            (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", words::holder_by_script(only)),
-            (2, Some(head), _) => format!("{subject} {verb} {} and 1 other", words::holder_by_script(head)),
+            (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", phrases::holder_by_script(only)),
+            (2, Some(head), _) => format!("{subject} {verb} {} and 1 other", phrases::holder_by_script(head)),
             (all, Some(head), _) => {
-                format!("{subject} {verb} {} and {} others", words::holder_by_script(head), all - 1)
+                format!("{subject} {verb} {} and {} others", phrases::holder_by_script(head), all - 1)
             }
         }
     }
 
     fn unseen_answer(&self, unseen: &Unseen) -> String {
         // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
-        match (unseen.reason, words::opener(&self.listener.socket)) {
-            (Reason::Kernel, _) => match words::kernel(&unseen.kernel) {
+        match (unseen.reason, phrases::opener(&self.listener.socket)) {
+            (Reason::Kernel, _) => match phrases::kernel(&unseen.kernel) {
                 Some(what) => format!("is held by the kernel itself, for {what}"),
                 None => "is held by the kernel itself, not by a process".to_owned(),
             },
@@ -159,7 +161,7 @@ impl Card<'_> {
         let (socket, asker) = (&listener.socket, &self.options.asker);
         let first = listener.head();
         let process = first.map(|holder| &holder.process);
-        add("state", words::conditions(listener), Some(Meaning::Unseen));
+        add("state", phrases::conditions(listener), Some(Meaning::Unseen));
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
         let program = process.and_then(|process| process.executable.as_ref());
         let change = process.and_then(|process| process.executable_change);
@@ -167,22 +169,22 @@ impl Card<'_> {
             change.is_some() || process.is_some_and(|process| !is_named_by_command(path, process))
         });
         let changed = |path: &Text| match change {
-            Some(change) => format!("{}, {}", asker.path(path), words::program_change(change)),
+            Some(change) => format!("{}, {}", asker.path(path), phrases::program_change(change)),
             None => asker.path(path),
         };
         add("program", program.map(changed), change.map(|_| Meaning::Unseen));
         let script_change =
-            process.and_then(|process| process.script_change.zip(script::script_file(process)));
-        let gone = |(change, path)| format!("{}, {}", asker.path(&path), words::program_change(change));
+            process.and_then(|process| process.script_change.zip(program_label::script_file(process)));
+        let gone = |(change, path)| format!("{}, {}", asker.path(&path), phrases::program_change(change));
         add("script", script_change.map(gone), Some(Meaning::Unseen));
-        add("part of", process.and_then(bundle::application_of).as_ref().map(escape), None);
+        add("part of", process.and_then(macos_app::application_of).as_ref().map(escape), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("namespace", socket.namespace.as_ref().map(escape), None);
         add("directory", directory.map(|path| asker.path(path)), None);
         let project = process.and_then(|process| process.project.as_ref());
-        let marked = |project: &crate::Project| {
-            let folder = format!("{} ({})", words::project(project, asker), escape(&project.marker));
-            match words::checked_out(project) {
+        let marked = |project: &crate::model::Project| {
+            let folder = format!("{} ({})", phrases::project(project, asker), escape(&project.marker));
+            match phrases::checked_out(project) {
                 Some(checked_out) => Some(format!("{folder}, {checked_out}")),
                 None => (Some(&project.directory) != directory).then_some(folder),
             }
@@ -199,28 +201,28 @@ impl Card<'_> {
         if let Some(unseen) = &listener.unseen {
             add(candidates_label(unseen), candidates(unseen), None);
             if unseen.reason != Reason::Kernel {
-                add("perhaps", words::kernel(&unseen.kernel), None);
+                add("perhaps", phrases::kernel(&unseen.kernel), None);
             }
             add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
-            add("to close", words::kernel_releases(&unseen.kernel, socket), None);
+            add("to close", phrases::kernel_releases(&unseen.kernel, socket), None);
         }
         add("shared", self.shared(), None);
-        let exposed = words::is_exposed(socket).then_some(Meaning::Exposed);
-        add("reach", Some(words::reach(socket)), exposed);
-        let full = |queue: &crate::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
-        let waits = |queue: crate::Queue| {
+        let exposed = phrases::is_exposed(socket).then_some(Meaning::Exposed);
+        add("reach", Some(phrases::reach(socket)), exposed);
+        let full = |queue: &crate::model::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
+        let waits = |queue: crate::model::Queue| {
             let limit = queue.limit.map_or_else(String::new, |limit| format!(" of {limit}"));
             let full = if full(&queue) { "; the queue is full" } else { "" };
             format!("{}{limit} connections wait to be accepted{full}", queue.waiting)
         };
         let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp);
         let other_name = !socket.other_paths.is_empty() && socket.endpoint != Endpoint::Unix { path: None };
-        add("bound as", other_name.then(|| words::address(socket)), None);
+        add("bound as", other_name.then(|| phrases::address(socket)), None);
         let is_unreachable = socket.path_leads_to == Some(PathTarget::Nothing);
-        add("path", is_unreachable.then(|| words::NO_FILE.to_owned()), Some(Meaning::Unseen));
+        add("path", is_unreachable.then(|| phrases::NO_FILE.to_owned()), Some(Meaning::Unseen));
         add("queue", queue.map(waits), None);
-        let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::Outcome::Accepts);
-        add("probe", words::probe_meaning(listener), probed.then_some(Meaning::Unseen));
+        let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::model::Outcome::Accepts);
+        add("probe", phrases::probe_meaning(listener), probed.then_some(Meaning::Unseen));
         add("connected", listener.connections.as_deref().map(connections), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
         add("note", listener.note.as_ref().map(escape), None);
@@ -268,15 +270,15 @@ impl Card<'_> {
 
     fn started(&self, holder: &Holder) -> Option<String> {
         let started = holder.process.started_at?;
-        let ago = words::ago(started, self.snapshot.taken_at);
-        let by = started::by(&holder.process).map_or_else(String::new, |by| format!(", {by}"));
+        let ago = phrases::ago(started, self.snapshot.taken_at);
+        let by = start_time::by(&holder.process).map_or_else(String::new, |by| format!(", {by}"));
         Some(format!("{ago} ago{by}"))
     }
 
     fn holders(&self) -> String {
         let holders = &self.listener.holders;
         let named = |holder: &Holder| {
-            format!("{} {}", holder.process.id.pid, words::process_name(&holder.process.name))
+            format!("{} {}", holder.process.id.pid, phrases::process_name(&holder.process.name))
         };
         let most = if self.options.width.is_some() { LONGEST_LIST } else { usize::MAX };
         let mut list: Vec<String> = holders.iter().take(most).map(named).collect();
@@ -351,12 +353,13 @@ fn is_named_by_command(path: &Text, process: &Process) -> bool {
 }
 
 fn ancestry(holder: &Holder) -> String {
-    let named = |parent: &crate::Parent| format!("{} ({})", words::process_name(&parent.name), parent.pid);
+    let named =
+        |parent: &crate::model::Parent| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
     holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
 }
 
 /// `cups.socket, starts cups.service`.
-fn service_line(service: &crate::Service) -> String {
+fn service_line(service: &crate::model::Service) -> String {
     match &service.activates {
         Some(activates) => format!("{}, starts {}", escape(&service.name), escape(activates)),
         None => escape(&service.name),
@@ -374,8 +377,8 @@ fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
     )
 }
 
-fn container_line(container: &crate::Container) -> String {
-    let of_pod = words::container_or_pod(container);
+fn container_line(container: &crate::model::Container) -> String {
+    let of_pod = phrases::container_or_pod(container);
     let name = of_pod.strip_prefix("container ").unwrap_or(&of_pod);
     let image =
         container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
@@ -408,9 +411,9 @@ fn candidates_label(unseen: &Unseen) -> &'static str {
 fn candidates(unseen: &Unseen) -> Option<String> {
     const MOST: usize = 5;
     let shown = unseen.candidates.iter().take(MOST);
-    let shown: Vec<&crate::Candidate> = shown.collect();
+    let shown: Vec<&crate::model::Candidate> = shown.collect();
     let alike = shown.chunk_by(|a, b| unseen::alike(a, b)).filter_map(|alike| {
-        let names: Vec<String> = alike.iter().map(|one| words::candidate(one)).collect();
+        let names: Vec<String> = alike.iter().map(|one| phrases::candidate(one)).collect();
         Some(format!("{}, {}", names.join(" or "), unseen::why(alike.first()?.evidence)))
     });
     let mut parts: Vec<String> = alike.collect();
@@ -426,7 +429,7 @@ fn connections(connections: &[Connection]) -> String {
         [] => "nobody".to_owned(),
         connections => {
             let mut list: Vec<String> =
-                connections.iter().take(LONGEST_LIST).map(words::connection).collect();
+                connections.iter().take(LONGEST_LIST).map(phrases::connection).collect();
             if connections.len() > LONGEST_LIST {
                 list.push(format!("and {} more", connections.len() - LONGEST_LIST));
             }

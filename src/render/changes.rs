@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::render::card::wrap;
-use crate::render::style::{Meaning, Palette};
-use crate::render::words::{self, Asker};
-use crate::{Change, ChangeKind, Difference, Holder, Listener, State};
+use super::card::wrap;
+use super::phrases;
+use super::phrases::Asker;
+use super::style::{Meaning, Palette};
+use crate::compare::{Change, ChangeKind, Difference};
+use crate::model::{Holder, Listener, State};
 
 /// How many holders are named before the others are counted.
 const NAMED: usize = 3;
@@ -54,7 +56,7 @@ pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) 
 fn of(change: &Change, options: &Options) -> Option<([String; 3], String)> {
     let listener = change.listener()?;
     let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
-    Some(([kind, place(listener), words::address(&listener.socket)], told(change, &options.asker)))
+    Some(([kind, place(listener), phrases::address(&listener.socket)], told(change, &options.asker)))
 }
 
 /// What is painted how.
@@ -88,11 +90,11 @@ pub(crate) fn told(change: &Change, asker: &Asker) -> String {
 
 /// The holder of a listener, and what tells it from others: `node (pid 4121, dev)  ~/src/shop`.
 pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
-    let what = words::what(listener, asker);
+    let what = phrases::what(listener, asker);
     match what.is_empty() {
-        true => holders(listener, words::holder_by_script),
+        true => holders(listener, phrases::holder_by_script),
         // What runs is told there.
-        false => format!("{}  {what}", holders(listener, words::holder)),
+        false => format!("{}  {what}", holders(listener, phrases::holder)),
     }
 }
 
@@ -102,10 +104,10 @@ fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
     match (listener.holders.is_empty(), &listener.unseen) {
         (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), name)),
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
-            [only] => format!("{}? (pid {}, not seen)", words::process_name(&only.name), only.pid),
-            _ if unseen.reason == crate::Reason::Kernel => "(kernel)".to_owned(),
+            [only] => format!("{}? (pid {}, not seen)", phrases::process_name(&only.name), only.pid),
+            _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
             _ => {
-                let user = words::opener(&listener.socket);
+                let user = phrases::opener(&listener.socket);
                 user.map_or_else(
                     || "? (not seen)".to_owned(),
                     |user| format!("? (not seen, opened by {user})"),
@@ -127,7 +129,7 @@ fn several(holders: &[&Holder], name: fn(&Holder) -> String) -> String {
 
 /// The holders, each by what it runs.
 fn who(listener: &Listener) -> String {
-    holders(listener, words::holder_by_script)
+    holders(listener, phrases::holder_by_script)
 }
 
 fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Asker) -> String {
@@ -139,11 +141,11 @@ fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Ask
         parts.push(who(if after.holders.is_empty() { before } else { after }));
     }
     let name = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
-    let user = |listener: &Listener| name(words::user(&listener.socket.user, listener.socket.uid));
+    let user = |listener: &Listener| name(phrases::user(&listener.socket.user, listener.socket.uid));
     let service = |listener: &Listener| {
         name(listener.service.as_ref().map(|service| crate::render::escape::escape(&service.name)))
     };
-    let container = |listener: &Listener| name(listener.container.as_ref().map(words::container));
+    let container = |listener: &Listener| name(listener.container.as_ref().map(phrases::container));
     for difference in &change.differs {
         let part = match difference {
             // Who is new there has brought a socket of his own.
@@ -170,7 +172,7 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
         // The same again, by another process: what it is need not be told twice.
-        return format!("{} -> {}", holders(before, words::holder), whose(after, asker));
+        return format!("{} -> {}", holders(before, phrases::holder), whose(after, asker));
     }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
         return format!("{} -> {}", who(before), who(after));
@@ -183,10 +185,10 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let stay = after.holders.len() - come.len();
     let mut parts = Vec::new();
     if !come.is_empty() {
-        parts.push(format!("also held by {}", several(&come, words::holder_by_script)));
+        parts.push(format!("also held by {}", several(&come, phrases::holder_by_script)));
     }
     if !gone.is_empty() {
-        parts.push(format!("no more held by {}", several(&gone, words::holder_by_script)));
+        parts.push(format!("no more held by {}", several(&gone, phrases::holder_by_script)));
     }
     match stay {
         0 => format!("{} -> {}", who(before), who(after)),

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::json::{GapJson, ListenerJson, SCHEMA, write_document, write_line};
-use crate::{Change, Comparison, Listener, Snapshot};
+use crate::compare::{Change, Comparison};
+use crate::model::{Listener, Snapshot};
 
 #[derive(Serialize)]
 struct DiffJson {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::render::escape::{command_line, escape};
-use crate::{Holder, Listener, Text};
+use super::escape::{command_line, escape};
+use crate::model::{Holder, Listener, Text};
 
 /// A column of the table and of CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,12 +115,12 @@ impl Column {
             Column::Family => Some(socket.family().as_str().to_owned()),
             Column::Address => socket.endpoint.address().map(|address| address.to_string()),
             Column::Path => match &socket.endpoint {
-                crate::Endpoint::Unix { path } => text(path.as_ref()),
-                crate::Endpoint::Ip { .. } => None,
+                crate::model::Endpoint::Unix { path } => text(path.as_ref()),
+                crate::model::Endpoint::Ip { .. } => None,
             },
             Column::Interface => match &socket.endpoint {
-                crate::Endpoint::Ip { interface, .. } => text(interface.as_ref()),
-                crate::Endpoint::Unix { .. } => None,
+                crate::model::Endpoint::Ip { interface, .. } => text(interface.as_ref()),
+                crate::model::Endpoint::Unix { .. } => None,
             },
             Column::State => Some(socket.state.as_str().to_owned()),
             Column::Peer => socket.peer.map(|peer| peer.to_string()),
@@ -168,13 +168,13 @@ impl Column {
             }
             Column::Unseen => listener.unseen.as_ref().map(|unseen| unseen.reason.as_str().to_owned()),
             Column::Connected => listener.connections.as_ref().map(|connections| {
-                let list: Vec<String> = connections.iter().map(crate::render::words::connection).collect();
+                let list: Vec<String> = connections.iter().map(crate::render::phrases::connection).collect();
                 list.join("; ")
             }),
-            Column::Probe => listener.probe.as_ref().map(crate::render::words::probe),
+            Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
             Column::Note => text(listener.note.as_ref()),
             Column::What => {
-                Some(crate::render::words::what(listener, &crate::render::words::Asker::default()))
+                Some(crate::render::phrases::what(listener, &crate::render::phrases::Asker::default()))
             }
         };
         value.unwrap_or_default()

@@ -3,8 +3,8 @@
 
 use std::io::{self, Write};
 
-use crate::Snapshot;
-use crate::render::column::Column;
+use super::column::Column;
+use crate::model::Snapshot;
 
 /// Writes a snapshot as CSV with these columns, or all but what is made for people or was added later. The one
 /// for probes is there where something was probed, that for connections where they were asked for.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::text::acts_on_terminal;
-use crate::{Text, shell};
+use crate::model::Text;
+use crate::model::text::acts_on_terminal;
+use crate::shell;
 
 /// The text with controls, marks of writing direction and invisible characters written as `\n`, `\x1b`, `\u{202e}`,
 /// and bytes that are not UTF-8 as `\xff`.

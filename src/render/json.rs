@@ -4,7 +4,7 @@
 //! written with U+FFFD, and its bytes in base64 under a sibling key that ends in `_bytes`.
 
 mod asked;
-mod inert;
+mod escaping_formatter;
 mod reading;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::render::column::Column;
-use crate::{Endpoint, Holder, Listener};
+use super::column::Column;
+use crate::model::{Endpoint, Holder, Listener};
 
 /// Sorts rows by a column, or into the default order: port, protocol, address, pid. Rows without a value come last,
 /// and equal ones keep the default order.
@@ -137,7 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         Connection, Container, Evidence, Outcome, Parent, Probe, Process, ProcessId, Project, Protocol,
         Queue, Reason, Service, Socket, State, Text, Unseen,
     };

@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
-use crate::condition::{self, SignalEffect};
-use crate::containers::relay;
-use crate::manager::{Manager, Via};
+use super::escape::escape;
+use super::phrases;
+use crate::enrich::containers::proxy;
+use crate::management::role::Role;
+use crate::management::suspension;
+use crate::management::suspension::SignalEffect;
+use crate::management::{Manager, Via};
+use crate::model::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
-use crate::render::escape::escape;
-use crate::render::words;
-use crate::role::Role;
 use crate::verdict::{Asked, store_releases};
-use crate::{
-    Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text, shell, unseen,
-};
+use crate::{shell, unseen};
 
 /// What a note is about, in a word.
 pub(crate) fn note_label(note: &Note) -> &'static str {
@@ -38,7 +38,7 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
         Note::OtherSockets { process, sockets } => {
             let more = Some(sockets.more).filter(|more| *more > 0).map(|more| format!("{more} more"));
             let sockets: Vec<String> = sockets.first.iter().map(socket).chain(more).collect();
-            format!("{} also has {}", words::process(process), sockets.join(", "))
+            format!("{} also has {}", phrases::process(process), sockets.join(", "))
         }
         Note::OtherProtocol(listener) => {
             let port = format!("{}/{}", listener.socket.protocol.as_str(), asked.port);
@@ -46,7 +46,7 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
                 Some(holder) => {
                     format!(
                         "{port} is in use too, by {}; that is left alone",
-                        words::process(&holder.process)
+                        phrases::process(&holder.process)
                     )
                 }
                 None => format!("{port} is in use too, by a process that could not be seen"),
@@ -54,10 +54,10 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
         }
         Note::Clients(connections) => clients(connections),
         Note::Children { process, children, tree } => {
-            let these = list(children.iter().map(words::candidate));
+            let these = list(children.iter().map(phrases::candidate));
             let (child, is) = if children.len() == 1 { ("child", "is") } else { ("children", "are") };
             let tree = if *tree { "; --tree ends the whole tree" } else { "" };
-            format!("the {child} of {} {is} sent no signal: {these}{tree}", words::process(process))
+            format!("the {child} of {} {is} sent no signal: {these}{tree}", phrases::process(process))
         }
         Note::Wrapper { process, wrapper } => {
             // Observed with honcho 2.0 and foreman 0.87.
@@ -69,8 +69,8 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
             };
             format!(
                 "{} was started by {}, {then}; --tree ends the whole tree",
-                words::process(process),
-                words::candidate(wrapper)
+                phrases::process(process),
+                phrases::candidate(wrapper)
             )
         }
         Note::Returns(back) => returns(back),
@@ -81,13 +81,13 @@ pub(crate) fn note(note: &Note, asked: &Asked) -> String {
         Note::VirtualMachine(process) => {
             format!(
                 "{} is a virtual machine, which ends at once, as if its power were cut",
-                words::process(process)
+                phrases::process(process)
             )
         }
         Note::Forwarded { listener, command } => {
             let to = listener.container.as_ref().map_or_else(
                 || "elsewhere".to_owned(),
-                |container| format!("the {}", words::container_or_pod(container)),
+                |container| format!("the {}", phrases::container_or_pod(container)),
             );
             let stop = command.as_deref().and_then(shell::line);
             let stop = stop.map_or_else(String::new, |stop| format!(": {stop} stops that"));
@@ -114,19 +114,19 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
         Refusal::StandsFor { process, role, manager, command } => {
             stands_for(process, role, manager.as_ref(), command.as_deref(), asked)
         }
-        Refusal::Itself(process) => format!("{} is allears itself", words::process(process)),
+        Refusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
         Refusal::Ancestor(process) => format!(
             "{} is an ancestor of allears: ending it would end the session that asks",
-            words::process(process)
+            phrases::process(process)
         ),
         Refusal::Kernel(process) => format!(
             "{} is the kernel's own; allears why {} tells for whom it has the port",
-            words::process(process),
+            phrases::process(process),
             target(asked)
         ),
         Refusal::KernelHolds(socket, kernel) => {
-            let what = words::kernel(kernel).map_or_else(String::new, |what| format!(" for {what}"));
-            let release = words::kernel_releases(kernel, socket);
+            let what = phrases::kernel(kernel).map_or_else(String::new, |what| format!(" for {what}"));
+            let release = phrases::kernel_releases(kernel, socket);
             let release = release.map_or_else(String::new, |release| format!(": {release}"));
             format!(
                 "{} is held by the kernel itself{what}, which no process can be ended for{release}",
@@ -136,13 +136,13 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
         Refusal::Denied(process) => {
             let again = shell::allears_with_rights(&["free", &target(asked)]);
             let again = again.unwrap_or_else(|| "root".to_owned());
-            format!("{} may not be ended by this user; {again} may", words::process(process))
+            format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
         Refusal::Failed(process, error) => {
-            format!("{} could not be taken hold of: {}", words::process(process), escape(&error.as_str().into()))
+            format!("{} could not be taken hold of: {}", phrases::process(process), escape(&error.as_str().into()))
         }
         Refusal::Uncertain(process, socket) => {
-            format!("it is not certain that {} holds {}", words::process(process), place(socket))
+            format!("it is not certain that {} holds {}", phrases::process(process), place(socket))
         }
         Refusal::Unseen(listener) => unseen(listener),
         Refusal::HeldByUnit { unit, socket, command, via } => {
@@ -165,11 +165,11 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
             )
         }
         Refusal::NoManager { process, via } => {
-            let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), words::process);
+            let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), phrases::process);
             format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
         }
         Refusal::OtherManager { process, via, manager, command } => {
-            let who = words::process(process);
+            let who = phrases::process(process);
             let command = command.as_deref().and_then(shell::line);
             let command = command.map_or_else(String::new, |command| format!(" ({command})"));
             let by = manager_phrase(manager);
@@ -187,13 +187,13 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
         }
         Refusal::NoCommand { process, manager } => format!(
             "{} belongs to {}, and no command is known here that stops it safely{}",
-            words::process(process),
+            phrases::process(process),
             manager_phrase(manager),
             listing(manager)
         ),
         Refusal::TreeHasAllears(process) => format!(
             "{} belongs to the tree and to what started allears: ending it would end the session that asks",
-            words::process(process)
+            phrases::process(process)
         ),
     }
 }
@@ -226,7 +226,7 @@ pub(crate) fn returns(back: &Return) -> String {
     let starts = if back.certain { "starts it again" } else { "may start it again" };
     let when = match back.delay {
         Some(delay) if delay < Duration::from_millis(10) => " at once".to_owned(),
-        Some(delay) => format!(" after {}", words::duration(delay)),
+        Some(delay) => format!(" after {}", phrases::duration(delay)),
         None => String::new(),
     };
     match &back.by {
@@ -238,11 +238,11 @@ pub(crate) fn returns(back: &Return) -> String {
             format!(
                 "{} {starts}{when}, as the container {}",
                 escape(&container.runtime),
-                words::container(container)
+                phrases::container(container)
             )
         }
         Restarts::Process { kind, id, name } => {
-            let name = words::process_name(name);
+            let name = phrases::process_name(name);
             let kind = if *kind == name { String::new() } else { format!(", {kind}") };
             format!("{name} (pid {}{kind}) {starts}{when}", id.pid)
         }
@@ -281,7 +281,7 @@ fn manager_phrase(manager: &Manager) -> String {
             format!("the pod {pod} with all its containers")
         }
         Manager::Container { container, .. } => {
-            format!("the {} container {}", escape(&container.runtime), words::container(container))
+            format!("the {} container {}", escape(&container.runtime), phrases::container(container))
         }
         Manager::Service { service, .. } => service_phrase(service),
         Manager::Supervisor { kind, program: Some(program), .. } => {
@@ -293,7 +293,7 @@ fn manager_phrase(manager: &Manager) -> String {
 
 /// The pod that an infra container stands for.
 fn pod(container: &Container) -> Option<Text> {
-    container.name.as_ref().and_then(relay::pod_of_infra)
+    container.name.as_ref().and_then(proxy::pod_of_infra)
 }
 
 fn service_phrase(service: &Service) -> String {
@@ -309,7 +309,7 @@ fn stands_for(
     command: Option<&[Text]>,
     asked: &Asked,
 ) -> String {
-    let who = words::process(process);
+    let who = phrases::process(process);
     let is = match role {
         Role::FirstProcess => {
             format!("{who} is the first process of this system, and ending it ends the system")
@@ -424,8 +424,8 @@ fn find_container(process: &Process, asked: &Asked) -> String {
 
 /// What a halted process needs.
 pub(crate) fn halted(process: &Process) -> String {
-    let who = words::process(process);
-    let Some((condition, remedy)) = process.condition.as_ref().zip(condition::helps(process)) else {
+    let who = phrases::process(process);
+    let Some((condition, remedy)) = process.condition.as_ref().zip(suspension::helps(process)) else {
         return format!("{who} does not run");
     };
     let force = match condition.after_sigkill() {
@@ -446,7 +446,7 @@ fn clients(connections: &[Connection]) -> String {
         if count == 1 { "1 connection is".to_owned() } else { format!("{count} connections are") };
     let by = match named.is_empty() {
         true => String::new(),
-        false => format!(" by {}", list(named.iter().map(words::candidate))),
+        false => format!(" by {}", list(named.iter().map(phrases::candidate))),
     };
     format!(
         "{connections} open{by}; those that the ended process has accepted are cut, the clients are left alone"
@@ -486,8 +486,8 @@ fn list(names: impl ExactSizeIterator<Item = String>) -> String {
 /// `udp/53 on 127.0.0.1`, `/run/app.sock`.
 fn socket(socket: &Socket) -> String {
     match socket.endpoint.port() {
-        Some(port) => format!("{}/{port} on {}", socket.protocol.as_str(), words::address(socket)),
-        None => words::address(socket),
+        Some(port) => format!("{}/{port} on {}", socket.protocol.as_str(), phrases::address(socket)),
+        None => phrases::address(socket),
     }
 }
 
@@ -497,7 +497,7 @@ pub(crate) fn place(socket: &Socket) -> String {
         Some(address) => {
             std::net::SocketAddr::new(address, socket.endpoint.port().unwrap_or_default()).to_string()
         }
-        None => words::address(socket),
+        None => phrases::address(socket),
     }
 }
 

@@ -8,10 +8,11 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::render::column::Column;
-use crate::render::style::{Meaning, Palette};
-use crate::render::words::{self, Asker};
-use crate::{Listener, Snapshot, State};
+use super::column::Column;
+use super::phrases;
+use super::phrases::Asker;
+use super::style::{Meaning, Palette};
+use crate::model::{Listener, Snapshot, State};
 
 use fit::Fit;
 pub(crate) use fit::shorten;
@@ -181,7 +182,7 @@ pub(crate) fn equal<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) 
 /// Whether two listeners are alike in all that a row tells, and one program's.
 fn are_equal(a: &Listener, b: &Listener) -> bool {
     let waiting = |listener: &Listener| listener.socket.queue.map(|queue| queue.waiting);
-    let condition = |listener: &Listener| words::condition_of_all(listener);
+    let condition = |listener: &Listener| phrases::condition_of_all(listener);
     a.socket.dual_stack == b.socket.dual_stack
         && waiting(a) == waiting(b)
         && condition(a) == condition(b)
@@ -193,7 +194,7 @@ fn are_equal(a: &Listener, b: &Listener) -> bool {
 fn are_one_program(a: &Listener, b: &Listener) -> bool {
     let (Some(one), Some(other)) = (a.head(), b.head()) else { return false };
     let (one, other) = (&one.process, &other.process);
-    let parent = |process: &crate::Process| process.parents.first().map(|parent| parent.pid);
+    let parent = |process: &crate::model::Process| process.parents.first().map(|parent| parent.pid);
     a.unseen.is_none()
         && one.executable.is_some()
         && one.executable == other.executable
@@ -230,7 +231,7 @@ fn group<'a>(equal: Vec<Equal<'a>>, apart: &dyn Fn(usize) -> u8) -> Vec<Vec<Equa
     groups
 }
 
-fn ids(listener: &Listener) -> impl Iterator<Item = crate::ProcessId> {
+fn ids(listener: &Listener) -> impl Iterator<Item = crate::model::ProcessId> {
     listener.holders.iter().map(|holder| holder.process.id)
 }
 
@@ -267,7 +268,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
     let whole = options.width.is_none();
     let plain = |text: String| Cell { text, meaning: None };
     let first = listener.head();
-    let each = |of: &dyn Fn(&crate::Holder) -> Option<String>| {
+    let each = |of: &dyn Fn(&crate::model::Holder) -> Option<String>| {
         let mut seen: Vec<String> = Vec::new();
         for text in listener.holders.iter().filter_map(of) {
             if !seen.contains(&text) {
@@ -282,26 +283,26 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
             let addresses: Vec<String> = group
                 .iter()
                 .map(|one| match one.count {
-                    1 => words::address(&one.listener.socket),
-                    count => format!("{} x{count}", words::address(&one.listener.socket)),
+                    1 => phrases::address(&one.listener.socket),
+                    count => format!("{} x{count}", phrases::address(&one.listener.socket)),
                 })
                 .collect();
-            let exposed = group.iter().any(|one| words::is_exposed(&one.listener.socket));
+            let exposed = group.iter().any(|one| phrases::is_exposed(&one.listener.socket));
             Cell { text: addresses.join(", "), meaning: exposed.then_some(Meaning::Exposed) }
         }
         Column::Process => match (first, &listener.unseen) {
             (Some(first), _) => {
                 let more = listener.holders.len() - 1;
                 let text = match whole || more == 0 {
-                    true => each(&|holder| Some(words::process_name(&holder.process.name))),
-                    false => format!("{} +{more}", words::process_name(&first.process.name)),
+                    true => each(&|holder| Some(phrases::process_name(&holder.process.name))),
+                    false => format!("{} +{more}", phrases::process_name(&first.process.name)),
                 };
                 Cell { text, meaning: options.asker.meaning_of(first.process.uid) }
             }
             (None, Some(unseen)) => {
                 let text = match unseen.candidates.as_slice() {
-                    [only] => format!("{}?", words::process_name(&only.name)),
-                    _ if unseen.reason == crate::Reason::Kernel => "(kernel)".to_owned(),
+                    [only] => format!("{}?", phrases::process_name(&only.name)),
+                    _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
                     _ => "?".to_owned(),
                 };
                 Cell { text, meaning: Some(Meaning::Unseen) }
@@ -318,9 +319,9 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
             None => plain(String::new()),
         },
         Column::User => {
-            let socket_user = || words::socket_user(&listener.socket).unwrap_or_default();
+            let socket_user = || phrases::socket_user(&listener.socket).unwrap_or_default();
             let text = match first {
-                Some(_) => each(&words::holder_user),
+                Some(_) => each(&phrases::holder_user),
                 None => socket_user(),
             };
             let uid = first.map_or(listener.socket.uid, |holder| holder.process.uid);
@@ -338,7 +339,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
             });
             plain(text)
         }
-        Column::What => plain(words::what_and_condition(listener, &options.asker)),
+        Column::What => plain(phrases::what_and_condition(listener, &options.asker)),
         Column::Started => plain(match first.and_then(|holder| holder.process.started_at) {
             Some(started) if !whole => started.strftime("%Y-%m-%d %H:%M").to_string(),
             _ => column.value(listener, first),

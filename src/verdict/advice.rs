@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 
 use super::facts::Case;
-use super::named::{list_sockets, service, spell, stop_socket_unit, store_releases};
+use super::phrases::{list_sockets, service, spell, stop_socket_unit, store_releases};
 use super::{Hindrance, Past, Suspect, VerdictKind};
 use crate::act::bind::RefusalKind;
-use crate::kernel_socket;
-use crate::manager::{self, Manager, managers};
+use crate::management;
+use crate::management::role::role;
+use crate::management::{Manager, managers};
+use crate::model::kernel_socket;
+use crate::model::{Holder, Listener, Protocol, Reason, Service, State, Unseen};
 use crate::os::Excluded;
-use crate::role::role;
 use crate::shell::{self, Shell};
-use crate::{Holder, Listener, Protocol, Reason, Service, State, Unseen, unseen};
+use crate::unseen;
 
 impl Case<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
@@ -251,11 +253,11 @@ impl Case<'_> {
         let own_uid = self.seen.uid;
         let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
         let first = |holder: &Holder| {
-            let owner = manager::owner(listener, holder, &self.seen.accounts);
+            let owner = management::owner(listener, holder, &self.seen.accounts);
             managers(listener, holder, owner, None).into_iter().next()
         };
         let found: Vec<Manager> = match listener.holders.is_empty() {
-            true => manager::of_socket(listener).into_iter().collect(),
+            true => management::of_socket(listener).into_iter().collect(),
             false => listener.holders.iter().filter_map(first).collect(),
         };
         let mut advice: Vec<String> = Vec::new();

@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::named::{endpoint, place, spell, user};
+use super::Suspect;
+use super::phrases::{endpoint, place, spell, user};
 use super::reason::forwarded;
 use super::{Hindrance, Observation, Orphan, Past, SharedBy, Sorted, VerdictKind, Who, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
-use crate::answering::{Decided, Sharing};
+use crate::management::suspension;
+use crate::model::{Connection, Listener, Outcome, Protocol, State, Text, Unseen};
 use crate::os::{Excluded, Local, Timer};
-use crate::{Connection, Listener, Outcome, Protocol, State, Suspect, Text, Unseen, condition, unseen};
+use crate::port_sharing::{Decided, Sharing};
+use crate::unseen;
 
 /// How long Linux keeps a connection in TIME_WAIT (TCP_TIMEWAIT_LEN in net/tcp.h).
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -169,7 +172,7 @@ impl Case<'_> {
         for listener in self.standing.iter().take(16) {
             for holder in &listener.holders {
                 let process = &holder.process;
-                let Some((condition, remedy)) = process.condition.as_ref().zip(condition::helps(process))
+                let Some((condition, remedy)) = process.condition.as_ref().zip(suspension::helps(process))
                 else {
                     continue;
                 };
@@ -431,7 +434,7 @@ impl Case<'_> {
                      addresses and ports, or as a program that they attached decides"
                 ),
                 (true, Sharing::ReuseAddress) => {
-                    let unless = match count > 2 || first.socket.family() == crate::Family::Ipv6 {
+                    let unless = match count > 2 || first.socket.family() == crate::model::Family::Ipv6 {
                         true => ", as far as none of them set SO_REUSEPORT as well",
                         false => "",
                     };

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::Asked;
-use crate::Text;
 use crate::act::bind::{Refusal, RefusalKind};
+use crate::model::Text;
 use crate::os::{Limits, Local, Policies, Usability};
 
 /// What forbids a bind that no socket is in the way of.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Asked;
-use crate::{Endpoint, Socket};
+use crate::model::{Endpoint, Socket};
 
 impl Asked {
     /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.

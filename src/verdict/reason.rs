@@ -1,11 +1,12 @@
 //! A verdict in one phrase.
 
 use super::facts::Case;
-use super::named::{self, container, container_name, endpoint, spell};
+use super::phrases;
+use super::phrases::{container, container_name, endpoint, spell};
 use super::{Past, VerdictKind};
 use crate::act::bind::RefusalKind;
-use crate::containers::relay;
-use crate::{Container, Listener, State};
+use crate::enrich::containers::proxy;
+use crate::model::{Container, Listener, State};
 
 impl Case<'_> {
     /// Whether all that stands in the way are several listeners of one address.
@@ -33,7 +34,7 @@ impl Case<'_> {
                 forwarded(listener, "connections")
             }
             (VerdictKind::Forwarded, Some(listener)) => {
-                let to = match (container(listener), named::relay(listener)) {
+                let to = match (container(listener), phrases::relay(listener)) {
                     (Some(container), _) => {
                         format!(" to {}", destination(container))
                     }
@@ -153,13 +154,13 @@ pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
 /// `container web-1, port 80 inside`, `pod 3a2b1c0d9e8f`
 fn destination(container: &Container) -> String {
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-    match container.name.as_ref().and_then(relay::pod_of_infra) {
+    match container.name.as_ref().and_then(proxy::pod_of_infra) {
         Some(pod) => format!("pod {}{port}", pod.to_string_lossy()),
         None => format!("container {}{port}", container_name(container)),
     }
 }
 
 /// Where a proxy passes connections on to, as its command line says.
-fn inside(proxy: &crate::Process) -> Option<std::net::SocketAddr> {
-    relay::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
+fn inside(proxy: &crate::model::Process) -> Option<std::net::SocketAddr> {
+    proxy::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::overlap::Overlap;
 use super::*;
+use crate::model::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 use crate::os::{Excluded, Server, Usability};
-use crate::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 
 fn asked(address: Option<&str>) -> Asked {
     Asked {
@@ -36,7 +36,7 @@ fn held_by(mut listener: Listener, name: &str) -> Listener {
             ..Process::new(ProcessId { pid: 991, start: Some(1) }, name.into())
         },
         descriptors: vec![3],
-        evidence: crate::Evidence::Descriptor,
+        evidence: crate::model::Evidence::Descriptor,
     });
     listener
 }
@@ -141,7 +141,7 @@ fn reserved_forwarded_and_elsewhere() {
     let mut excluded = seen(DENIED, DENIED, vec![]);
     excluded.os = "windows";
     excluded.limits.unprivileged_from = None;
-    let range = |administered| Excluded { ports: 70..=90, family: crate::Family::Ipv6, administered };
+    let range = |administered| Excluded { ports: 70..=90, family: crate::model::Family::Ipv6, administered };
     excluded.limits.excluded = vec![range(true)];
     let told = judge(excluded.clone()).advice.join("; ");
     assert!(
@@ -548,7 +548,7 @@ fn what_is_forwarded_or_may_be_is_not_free() {
 #[test]
 fn a_holder_that_does_not_run_is_told() {
     let mut listener = held_by(socket("127.0.0.1", None, State::Listen), "server");
-    listener.holders[0].process.condition = Some(crate::Condition::Stopped { shell: None });
+    listener.holders[0].process.condition = Some(crate::model::Condition::Stopped { shell: None });
     let verdict = judge(seen(IN_USE, IN_USE, vec![listener.clone()]));
     let fact =
         "server (pid 991) is stopped by a signal; the kernel completes connections, and nobody answers them";

@@ -2,10 +2,10 @@
 //! somebody else, and those of the process that services run in.
 
 use super::facts::Case;
-use crate::knowledge::FILE_SHARING;
+use crate::model::{Holder, Text};
 use crate::os::Server;
+use crate::port_info::FILE_SHARING;
 use crate::shell::{self, Shell};
-use crate::{Holder, Text};
 
 /// The kernel's pid, by which it listens.
 const KERNEL: u32 = 4;

@@ -9,14 +9,15 @@ use unicode_width::UnicodeWidthStr;
 use super::{News, View};
 use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
+use crate::compare::Change;
+use crate::model::{Gap, Listener, Snapshot};
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
 use crate::render::escape::escape;
 use crate::render::order;
+use crate::render::phrases;
 use crate::render::style::Meaning;
-use crate::render::words;
 use crate::render::{changes_json, json};
-use crate::{Change, Gap, Listener, Snapshot};
 
 /// Lines on standard output.
 pub(super) struct Lines {
@@ -112,7 +113,7 @@ impl Lines {
                 let asker = &self.options.asker;
                 let told = change
                     .map_or_else(|| changes::whose(listener, asker), |change| changes::told(change, asker));
-                let (place, address) = (changes::place(listener), words::address(&listener.socket));
+                let (place, address) = (changes::place(listener), phrases::address(&listener.socket));
                 format!("{place:9}  {address:15}  {told}")
             }
         };

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::reading::Wrong;
-use crate::target::{Parts, ServiceName};
-use crate::{Family, Protocol, Selection, Target, UserName};
+use crate::model::Target;
+use crate::model::target::{Parts, ServiceName};
+use crate::model::{Family, Protocol};
+use crate::model::{Selection, UserName};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct AskedJson {

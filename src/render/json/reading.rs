@@ -12,12 +12,13 @@ use super::{
     KernelSocketJson, ListenerJson, ParentJson, PathJson, ProbeJson, ProjectJson, SCHEMA, ServiceJson,
     SupervisorJson, UnseenJson, UserNamespaceJson,
 };
-use crate::{
+use crate::model::Selection;
+use crate::model::{
     Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
     Evidence, FileChange, Freezer, FreezerScope, Gap, Holder, KernelSocket, KernelSocketKind, Listener,
     Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Queue, Reason,
-    Selection, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen,
-    UserNamespace, UserRange,
+    Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace,
+    UserRange,
 };
 
 /// Reads a document back.

@@ -4,13 +4,16 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{read, write, write_lines};
-use crate::text::acts_on_terminal;
-use crate::{
+use crate::model::Target;
+use crate::model::text::acts_on_terminal;
+use crate::model::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
     FreezerScope, Gap, Holder, Listener, Parent, PathContent, PathTarget, Process, ProcessId, Project,
-    Protocol, Query, Queue, Reason, Selection, Service, Snapshot, Socket, State, Supervisor, Target, Text,
-    UnixPath, UnknownUser, Unseen, UserName, UserNamespace, UserRange,
+    Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser,
+    Unseen, UserNamespace, UserRange,
 };
+use crate::model::{Selection, UserName};
+use crate::scan::Query;
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
     Process {
@@ -18,9 +21,9 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         name: name.into(),
         command: command.map(|command| command.into_iter().map(Text::from).collect()),
         script: Some(vec![0xfe, b'v'].into()),
-        script_change: Some(crate::FileChange::Removed),
+        script_change: Some(crate::model::FileChange::Removed),
         executable: Some("/usr/bin/node".into()),
-        executable_change: Some(crate::FileChange::Replaced),
+        executable_change: Some(crate::model::FileChange::Replaced),
         directory: None,
         project: Some(Project {
             directory: vec![b'/', 0xff].into(),

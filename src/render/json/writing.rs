@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::asked::AskedJson;
-use super::inert::Inert;
+use super::escaping_formatter::Inert;
 use super::{
     CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson, Document,
     FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, ParentJson,
     PathJson, PeerJson, ProbeJson, ProjectJson, QueueJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
     UserNamespaceJson, UserRangeJson,
 };
-use crate::{
+use crate::model::{
     Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, KernelSocket, Listener, Parent,
     Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
@@ -95,7 +95,7 @@ fn bytes(text: &Text) -> Option<String> {
 
 impl From<&UserNamespace> for UserNamespaceJson {
     fn from(namespace: &UserNamespace) -> Self {
-        let range = |range: &crate::UserRange| UserRangeJson {
+        let range = |range: &crate::model::UserRange| UserRangeJson {
             first: range.first,
             outside: range.outside,
             count: range.count,

@@ -1,0 +1,135 @@
+//! Connections on loopback: what answers at a port, whatever the table says. Nothing is sent over them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket as SockSocket, Type};
+
+use crate::model::{Endpoint, Listener, Protocol, Snapshot, Socket, State};
+use crate::model::{Outcome, Probe};
+use crate::os::threads;
+
+/// How long a listener has to answer a probe.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+/// How long something that does not listen has to answer. A refusal on loopback comes at once.
+const RELAY_LIMIT: Duration = Duration::from_millis(300);
+/// How many silent listeners are waited for at the same time.
+const TOGETHER: usize = 32;
+
+/// Connects, and closes what was connected.
+fn probe(address: SocketAddr, limit: Duration) -> Probe {
+    let begun = Instant::now();
+    let connected = connect(address, limit);
+    let took = begun.elapsed();
+    let outcome = match connected {
+        // A socket can meet itself, where the system gives it the very port it connects to.
+        Ok(socket) if socket.local_addr().ok().and_then(|own| own.as_socket()) == Some(address) => {
+            Outcome::Refuses
+        }
+        Ok(_) => Outcome::Accepts,
+        Err(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Refuses,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outcome::Silent,
+            _ => Outcome::Failed,
+        },
+    };
+    Probe { outcome, took }
+}
+
+/// Connects, so that closing sends a reset, however this process ends. A reset leaves nothing behind at either end: no
+/// connection that somebody has yet to accept, and no TIME_WAIT on the port that is asked about.
+fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
+    let socket = SockSocket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    socket.connect_timeout(&SockAddr::from(address), limit)?;
+    Ok(socket)
+}
+
+/// What a connection to an address of this machine meets where nobody listens.
+pub(crate) fn outcome(address: SocketAddr) -> Outcome {
+    probe(address, RELAY_LIMIT).outcome
+}
+
+/// The addresses over which a wildcard is reached on loopback.
+pub(crate) fn loopback(wildcard: Option<IpAddr>) -> Vec<IpAddr> {
+    let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
+    if wildcard.is_some_and(|address| address.is_ipv4()) { vec![v4] } else { vec![v4, v6] }
+}
+
+/// Probes each listener of TCP of a snapshot that can be reached from here.
+pub fn probe_listeners(snapshot: &mut Snapshot) {
+    let wanted: Vec<(usize, SocketAddr)> =
+        snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, reached_at(it)?))).collect();
+    let next = AtomicUsize::new(0);
+    let found = threads::share(wanted.len().min(TOGETHER), || {
+        let mut found: Vec<(usize, Probe)> = Vec::new();
+        while let Some((at, address)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.push((*at, probe(*address, PROBE_LIMIT)));
+        }
+        found
+    });
+    for listener in &mut snapshot.listeners {
+        if let (Protocol::Tcp, Endpoint::Ip { interface: Some(interface), .. }, None) =
+            (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
+            && reached_at(listener).is_none()
+        {
+            let note = [b"not probed: it takes only what comes by ", interface.as_bytes()].concat();
+            listener.note = Some(note.into());
+        }
+    }
+    for (at, mut probe) in found.into_iter().flatten() {
+        if let Some(listener) = snapshot.listeners.get_mut(at) {
+            if probe.outcome == Outcome::Accepts && nobody_runs(listener) {
+                probe.outcome = Outcome::Connects;
+            }
+            listener.probe = Some(probe);
+        }
+    }
+}
+
+/// Whether every holder is visible and kept from running.
+fn nobody_runs(listener: &Listener) -> bool {
+    listener.unseen.is_none()
+        && !listener.holders.is_empty()
+        && listener.holders.iter().all(|holder| holder.process.condition.is_some())
+}
+
+/// The address at which a listener is to be reached from this machine without leaving it.
+fn reached_at(listener: &Listener) -> Option<SocketAddr> {
+    let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } =
+        &listener.socket
+    else {
+        return None;
+    };
+    match endpoint {
+        // A socket of another interface than lo is not reached over loopback.
+        Endpoint::Ip { interface: Some(interface), .. } if interface.as_bytes() != b"lo" => None,
+        Endpoint::Ip { address, port, .. } => {
+            let address = match address.to_canonical() {
+                IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                address => address,
+            };
+            Some(SocketAddr::new(address, *port))
+        }
+        Endpoint::Unix { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_and_refuses() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Accepts);
+        assert_eq!(outcome(address), Outcome::Accepts);
+        drop(listener);
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Refuses);
+        assert_eq!(outcome(address), Outcome::Refuses);
+    }
+}

@@ -1,0 +1,168 @@
+//! The command: arguments in, answer and exit status out. Only this part meets the terminal and the environment.
+
+mod about;
+mod arguments;
+mod diff;
+mod duration;
+mod exit;
+mod free;
+mod list;
+mod namespace_hint;
+mod obstacle;
+mod query_args;
+mod runtimes;
+mod scope;
+mod service_names;
+mod snapshot_file;
+mod terminal;
+mod wait;
+mod wait_unix;
+pub(crate) mod watch;
+mod why;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+
+use crate::model::text::acts_on_terminal;
+use crate::os;
+pub use crate::os::memory::Allocator;
+use crate::render::escape::escape;
+
+/// Runs the command with these arguments, the first of which is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    os::memory::exit_where_memory_ends(Exit::Unknown.code());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(done) = os::errand(&arguments) {
+        return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    crate::shell::set_program(os::path_for_rights);
+    let exit = match parse(&arguments) {
+        Ok(parsed) if answers(&parsed) && os::output_is_missing() => {
+            // Nothing is done for an answer that nobody gets.
+            fail("cannot write the answer: standard output is closed", None)
+        }
+        Ok(parsed) => match parsed.command {
+            None => list::run(parsed.list),
+            Some(Command::Why(arguments)) => why::run(&arguments),
+            Some(Command::Free(arguments)) => free::run(&arguments),
+            Some(Command::Wait(arguments)) => wait::run(&arguments),
+            Some(Command::Watch(arguments)) => watch::run(arguments),
+            Some(Command::Diff(arguments)) => diff::run(&arguments),
+            Some(Command::About(arguments)) => about::run(&arguments),
+            Some(Command::Completions { shell }) => completions(shell),
+            Some(Command::Man { directory }) => manual(directory.as_deref()),
+        },
+        Err(exit) => exit,
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Whether the answer is more than the exit status.
+fn answers(arguments: &Arguments) -> bool {
+    match &arguments.command {
+        None => !arguments.list.quiet,
+        Some(Command::Wait(wait)) => !wait.quiet,
+        Some(Command::Man { directory }) => directory.is_none(),
+        Some(_) => true,
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
+    let matches = Arguments::command().try_get_matches_from(arguments);
+    match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(parsed) => Ok(parsed),
+        Err(error) => {
+            // Help and version come this way too.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Found };
+            if arguments.iter().any(|argument| argument.to_string_lossy().contains(acts_on_terminal)) {
+                // The message quotes an argument that must not reach a terminal as it is.
+                for line in error.render().to_string().lines() {
+                    let _ = writeln!(io::stderr().lock(), "{}", escape(&line.into()));
+                }
+                return Err(exit);
+            }
+            if error.use_stderr() {
+                // Where standard error cannot be written there is nobody to tell.
+                let _ = error.print();
+                return Err(exit);
+            }
+            let text = match AutoStream::choice(&io::stdout()) {
+                ColorChoice::Never => error.render().to_string(),
+                _ => error.render().ansi().to_string(),
+            };
+            Err(print(text.as_bytes()))
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "allears", &mut script);
+    print(&script)
+}
+
+/// The manual to standard output, or a page for each command into a folder.
+fn manual(directory: Option<&Path>) -> Exit {
+    let Some(directory) = directory else {
+        let mut page = Vec::new();
+        return match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+            Ok(()) => print(&page),
+            Err(error) => fail(&format!("cannot make the manual: {error}"), None),
+        };
+    };
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Arguments::command(), directory).map(drop));
+    match written {
+        Ok(()) => Exit::Found,
+        Err(error) => fail(&format!("cannot write the manual into {}: {error}", directory.display()), None),
+    }
+}
+
+fn print(bytes: &[u8]) -> Exit {
+    written(why::write_out(bytes), Exit::Found)
+}
+
+/// The exit status after the answer was written, or could not be. Whoever closes a pipe, or a socket in place of one,
+/// has read enough.
+fn written(result: io::Result<()>, exit: Exit) -> Exit {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    match result {
+        Ok(()) => exit,
+        Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => Exit::Found,
+        Err(error) => fail(&format!("cannot write the answer: {error}"), None),
+    }
+}
+
+/// An error that is not the user's.
+fn fail(what: &str, help: Option<&str>) -> Exit {
+    say("error", what);
+    if let Some(help) = help {
+        say("help", help);
+    }
+    Exit::Unknown
+}
+
+/// An error of the arguments, with the right form.
+fn complain(what: &str, help: &str) {
+    say("error", what);
+    say("help", help);
+}
+
+/// A line for people, on standard error. Where that is closed there is nobody to tell.
+fn say(kind: &str, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{kind}: {text}");
+}
+
+/// Whether standard input has to be typed by a person.
+fn input_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}

@@ -1,0 +1,73 @@
+//! Filters to a [`Query`]: what the list and `watch` ask.
+
+use super::arguments::{Filters, ReaderName, SearchName, Source};
+use super::complain;
+use super::exit::Exit;
+use super::service_names;
+use crate::model::Protocol;
+use crate::model::UserName;
+use crate::os::{HolderSearch, Reader};
+use crate::scan::Query;
+
+/// What the arguments ask, of this machine or of a saved snapshot.
+pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Query, Exit> {
+    let wrong = |error: crate::model::TargetError| {
+        complain(&error.to_string(), error.help());
+        Exit::Usage
+    };
+    // A saved snapshot has the interfaces of its own machine.
+    let here = |target| if saved { Ok(target) } else { super::scope::complete(target, None) };
+    let mut query = Query::new();
+    for text in &filters.targets {
+        for target in service_names::parse_list(text).map_err(wrong)? {
+            query = query.target(here(target).map_err(wrong)?);
+        }
+    }
+    for text in &filters.internet {
+        for target in service_names::parse_lsof(text).map_err(wrong)? {
+            query = query.target(here(target).map_err(wrong)?);
+        }
+    }
+    for (wanted, protocol) in
+        [(filters.tcp, Protocol::Tcp), (filters.udp, Protocol::Udp), (filters.unix, Protocol::Unix)]
+    {
+        if wanted {
+            query = query.protocol(protocol);
+        }
+    }
+    for (wanted, add) in [
+        (filters.ipv4, Query::ipv4 as fn(Query) -> Query),
+        (filters.ipv6, Query::ipv6),
+        (filters.all, Query::all),
+        (filters.exposed, Query::exposed),
+        (source.all_namespaces, Query::all_namespaces),
+    ] {
+        if wanted {
+            query = add(query);
+        }
+    }
+    query = query.runtimes(super::runtimes::runtimes());
+    query = filters.pid.iter().copied().fold(query, Query::pid);
+    query = filters.process.iter().cloned().fold(query, Query::command);
+    for text in &filters.user {
+        let user = match (saved, text.parse()) {
+            (_, Ok(uid)) => UserName::Uid(uid),
+            (true, Err(_)) => UserName::Name(text.clone()),
+            (false, Err(_)) => UserName::of_this_machine(text).map_err(|error| {
+                complain(&error.to_string(), "write a name or a number that the user database knows");
+                Exit::Usage
+            })?,
+        };
+        query = query.user(user);
+    }
+    let query = query.holder_search(match source.holders {
+        SearchName::Auto => HolderSearch::Auto,
+        SearchName::Walk => HolderSearch::Walk,
+        SearchName::Bpf => HolderSearch::Bpf,
+    });
+    Ok(query.reader(match source.reader {
+        ReaderName::Auto => Reader::Auto,
+        ReaderName::Native => Reader::Native,
+        ReaderName::Netstat2 => Reader::Netstat2,
+    }))
+}

@@ -1,0 +1,132 @@
+//! Snapshots that were saved with `--json`.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::input_is_terminal;
+use crate::model::Text;
+use crate::model::{Error, ErrorKind, Snapshot};
+use crate::render::escape::escape;
+use crate::render::json;
+
+/// The longest document that is read. A listener with one holder takes about a kilobyte: this is room for a million.
+const LONGEST: u64 = 1 << 30;
+
+/// How much is read before it is looked at.
+const PART: u64 = 1 << 16;
+
+/// Reads a snapshot; `-` is standard input, which a message calls by what was typed for it.
+pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
+    let name = Text::from(path);
+    let shown = escape(&name);
+    let error = |attempted: String| Error::new(ErrorKind::Document, attempted);
+    let read = match path.as_os_str() == "-" {
+        true if input_is_terminal() => {
+            return Err(error(format!("{input} reads a snapshot from standard input, which is a terminal")));
+        }
+        true => read_document(io::stdin().lock(), LONGEST),
+        false => crate::os::open_file(path).and_then(|file| read_document(file, LONGEST)),
+    };
+    let bytes = read.map_err(|source| {
+        let verb = if source.kind() == io::ErrorKind::InvalidData { "understand" } else { "read" };
+        error(format!("cannot {verb} {shown}")).because(source)
+    })?;
+    json::read(&bytes).map_err(|source| error(format!("cannot understand {shown}")).because(source))
+}
+
+/// Reads what may be a JSON object to its end. What cannot be one is refused as soon as that shows, so that neither a
+/// device nor a pipe without an end fills the memory.
+fn read_document(mut from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
+    let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    let mut bytes = Vec::new();
+    let mut begins = false;
+    loop {
+        let known = bytes.len();
+        bytes.try_reserve(usize::try_from(PART).unwrap_or(usize::MAX)).map_err(io::Error::from)?;
+        from.by_ref().take(PART).read_to_end(&mut bytes)?;
+        let part = bytes.get(known..).unwrap_or_default();
+        if part.is_empty() {
+            return Ok(bytes);
+        }
+        // JSON has no other control characters, not even in its strings.
+        if part.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+            return refused("this is not a JSON document: it has control characters".to_owned());
+        }
+        if !begins {
+            match part.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                Some(b'{') => begins = true,
+                Some(_) => {
+                    return refused("this is not a JSON document: it does not begin with {".to_owned());
+                }
+                None if u64::try_from(bytes.len()).is_ok_and(|length| length < PART) => {}
+                None => {
+                    return refused(
+                        "this is not a JSON document: it begins with nothing but blanks".to_owned(),
+                    );
+                }
+            }
+        }
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > longest) {
+            return refused(format!("it is longer than {} MiB, which no snapshot is", longest >> 20));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An input without an end, and how much of it was read.
+    struct Endless<'a>(&'a [u8], usize, &'a Cell<u64>);
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            for byte in into.iter_mut() {
+                *byte = self.0[self.1.min(self.0.len() - 1)];
+                self.1 += 1;
+            }
+            self.2.set(self.2.get() + into.len() as u64);
+            Ok(into.len())
+        }
+    }
+
+    #[test]
+    fn no_input_is_read_for_ever() {
+        for (text, most, told) in [
+            (&b"\0"[..], PART, "control characters"),
+            (b"y", PART, "does not begin with {"),
+            (b" ", PART, "nothing but blanks"),
+            (b"\x7fELF\x02\0", PART, "control characters"),
+            (b"{ ", 5 << 20, "longer than 4 MiB"),
+            (b"{\"schema\":\"a", 5 << 20, "longer than 4 MiB"),
+        ] {
+            let read = Cell::new(0);
+            let error = read_document(Endless(text, 0, &read), 4 << 20).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+            assert!(read.get() <= most, "{told}: {} bytes were read", read.get());
+        }
+    }
+
+    #[test]
+    fn a_long_snapshot_is_read_whole() {
+        let mut document = std::fs::read("tests/replay/workstation.json").unwrap();
+        document.resize(3 << 20, b' ');
+        let read = read_document(document.as_slice(), 4 << 20).unwrap();
+        assert_eq!(read.len(), 3 << 20);
+        assert!(json::read(&read).is_ok());
+        assert_eq!(read_document(&b""[..], 9).unwrap(), b"");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_a_snapshot_is_refused(blanks in "[ \t\r\n]{0,9}", host in "\\PC{0,8}\u{7f}?") {
+            let host = serde_json::to_string(&host).unwrap();
+            let document = format!("{blanks}{{\"host\":{host}}}{blanks}");
+            prop_assert_eq!(read_document(document.as_bytes(), 1 << 20).unwrap(), document.into_bytes());
+        }
+    }
+}

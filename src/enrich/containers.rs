@@ -1,0 +1,371 @@
+//! The containers behind listeners: their names, images and ports, as the runtimes tell them. A runtime is asked only
+//! where a container or what stands for one is in question, each at most once, and all of them for no longer than
+//! [`LONGEST`] together. What none of them told is a gap.
+
+mod forwarded;
+mod matching;
+pub(crate) mod monitors;
+pub(crate) mod proxy;
+pub(crate) mod reply;
+pub(crate) mod rootless;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use matching::{Owner, Place, Told};
+use proxy::{Relay, Tells};
+
+use crate::model::{Container, Gap, Listener};
+use crate::os::{self, Reply, RuntimeKind, Silence};
+
+/// How long all runtimes together are waited for.
+const LONGEST: Duration = Duration::from_millis(300);
+
+/// What helps where a runtime was not found.
+const ELSEWHERE: Option<&str> = Some("DOCKER_HOST=unix:///PATH names the socket of another one");
+
+/// The runtimes that are asked besides those at the well-known places.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Runtimes {
+    /// Sockets at which the API of Docker or Podman answers, named by who asks.
+    pub(crate) named: Vec<PathBuf>,
+    /// Where those of the asking user may answer.
+    pub(crate) own: Vec<PathBuf>,
+}
+
+/// The questions put to runtimes during one look.
+#[derive(Debug)]
+pub(crate) struct Inquiry<'a> {
+    runtimes: &'a Runtimes,
+    /// When the patience ends; it begins with the first question.
+    until: Option<Instant>,
+    answers: BTreeMap<PathBuf, Answer>,
+    /// How many questions stayed open.
+    open: usize,
+    /// Whether ports that are published without a socket could not be asked for.
+    unlisted: bool,
+}
+
+/// What is known of what was asked for, before any runtime is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No socket.
+    Nothing,
+    /// Sockets.
+    Sockets,
+    /// No socket, and yet somebody answers: a reason to ask for any user.
+    AnswerWithoutSocket,
+}
+
+#[derive(Debug)]
+struct Answer {
+    owner: Owner,
+    told: Result<Told, Silence>,
+}
+
+/// Somebody whose container is in question.
+struct Question {
+    kinds: Vec<RuntimeKind>,
+    /// The user of the process, or of the socket where that is all that is known.
+    uid: Option<u32>,
+    /// Whether the system's runtimes may be meant also where the user is not root.
+    system: bool,
+}
+
+/// A process that stands for a container.
+struct Standing {
+    relay: Relay,
+    uid: Option<u32>,
+}
+
+impl<'a> Inquiry<'a> {
+    pub(crate) fn new(runtimes: &'a Runtimes) -> Inquiry<'a> {
+        Inquiry { runtimes, until: None, answers: BTreeMap::new(), open: 0, unlisted: false }
+    }
+
+    /// Names the containers behind these listeners.
+    pub(crate) fn name(&mut self, listeners: &mut [Listener]) {
+        let standing: Vec<Option<Standing>> = listeners.iter_mut().map(stands_for).collect();
+        let mut questions = Vec::new();
+        for (listener, standing) in listeners.iter().zip(&standing) {
+            questions.extend(standing.iter().map(Standing::question));
+            let own = listener.container.iter().map(|container| (container, listener.socket.uid));
+            let holders = listener.holders.iter();
+            let of_holders =
+                holders.filter_map(|holder| Some((holder.process.container.as_ref()?, holder.process.uid)));
+            questions.extend(own.chain(of_holders).filter_map(|(container, uid)| question(container, uid)));
+        }
+        self.ask(&questions);
+        for (listener, standing) in listeners.iter_mut().zip(standing) {
+            self.complete(listener);
+            if let Some(standing) = standing {
+                self.stand(listener, &standing);
+            }
+        }
+    }
+
+    /// Returns the runtimes of the system that may publish ports without a socket; `None` if there is no sign of any.
+    /// Docker is asked if there are signs of containers. Root also asks what was named, if nothing else was found.
+    pub(crate) fn publishers(&self, found: Found) -> Option<Vec<RuntimeKind>> {
+        match found {
+            Found::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
+            _ if os::containers_run() => Some(vec![RuntimeKind::Docker]),
+            Found::Nothing if os::privileged() && !self.runtimes.named.is_empty() => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
+    /// Returns the gap if ports may be published that no runtime could be asked for.
+    pub(crate) fn forwarding_gap(&self) -> Option<Gap> {
+        if self.unlisted { self.gap() } else { None }
+    }
+
+    /// Returns whether ports may be published that no runtime could be asked for.
+    pub(crate) fn lacks_published(&self) -> bool {
+        self.unlisted
+    }
+
+    /// Completes what the cgroups told.
+    fn complete(&mut self, listener: &mut Listener) {
+        let socket = &listener.socket;
+        let own = listener.container.iter_mut().map(|container| (container, socket.uid));
+        let holders = listener.holders.iter_mut();
+        let of_holders = holders.filter_map(|holder| {
+            let uid = holder.process.uid;
+            Some((holder.process.container.as_mut()?, uid))
+        });
+        for (container, uid) in own.chain(of_holders) {
+            if kind_of(container).is_none() {
+                continue;
+            }
+            // The system's engine has no container in the cgroups of a user, who can name a cgroup after one.
+            let of_user = container.uid.is_some();
+            let told = self.told_to(container.uid.or(uid), true);
+            let told = told.filter(|told| !of_user || told.owner != Owner::System);
+            let running = matching::by_id(told, &container.id);
+            let Some(running) = running else {
+                self.open += 1;
+                continue;
+            };
+            let inside = socket.namespace.is_some() || running.on_host == Some(true);
+            let port = socket.endpoint.port().filter(|_| inside);
+            let uid = running.container.uid.or(container.uid);
+            *container = Container { port, uid, ..running.container.clone() };
+        }
+    }
+
+    /// Puts the container that a process stands for to the listener, or what is known of it without a runtime.
+    fn stand(&mut self, listener: &mut Listener, standing: &Standing) {
+        let socket = &listener.socket;
+        let Some((address, port)) = socket.endpoint.address().zip(socket.endpoint.port()) else { return };
+        let place = Place {
+            protocol: socket.protocol,
+            address: SocketAddr::new(address, port),
+            here: socket.namespace.is_none(),
+        };
+        let found = matching::behind(self.told_to(standing.uid, false), &standing.relay, place);
+        // dockerd and the helpers of rootless containers hold ports of their own, too: nothing is missing where every
+        // runtime has answered.
+        let missing = standing.relay.tells != Tells::Nothing || self.is_silent(|_| true);
+        self.open += usize::from(found.is_none() && missing);
+        match (found, &standing.relay.tells) {
+            (Some(container), _) => listener.container = Some(container),
+            (None, Tells::Proxied(proxied)) => {
+                let note = format!("connections are passed on to {}, a container's address", proxied.inside);
+                listener.note.get_or_insert_with(|| note.as_str().into());
+            }
+            (None, Tells::Id(id, name)) => {
+                listener.container = Some(Container {
+                    runtime: "podman".into(),
+                    id: id.clone(),
+                    uid: standing.uid.filter(|uid| *uid != 0).map(os::account),
+                    name: name.clone(),
+                    image: None,
+                    port: None,
+                    compose: None,
+                });
+            }
+            (None, Tells::Nothing) => {}
+        }
+    }
+
+    /// Asks whom these questions concern, and who was not asked yet.
+    fn ask(&mut self, questions: &[Question]) {
+        let mut wanted: BTreeMap<PathBuf, Owner> = BTreeMap::new();
+        let mut add = |path: PathBuf, owner| {
+            if !self.answers.contains_key(&path) {
+                let known = wanted.entry(path).or_insert(owner);
+                *known = owner.min(*known);
+            }
+        };
+        for question in questions {
+            for kind in &question.kinds {
+                if question.is_of_system() || question.system {
+                    os::runtime_sockets(*kind, None).into_iter().for_each(|path| add(path, Owner::System));
+                }
+                if let Some(uid) = question.uid.filter(|uid| *uid != 0).map(os::account) {
+                    let owner = Owner::User(uid);
+                    os::runtime_sockets(*kind, Some(uid)).into_iter().for_each(|path| add(path, owner));
+                }
+            }
+            self.runtimes.named.iter().for_each(|path| add(path.clone(), Owner::Given));
+            if let Some(uid) = os::own_uid().filter(|uid| *uid != 0 && Some(*uid) == question.uid) {
+                self.runtimes.own.iter().for_each(|path| add(path.clone(), Owner::User(uid)));
+            }
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let until = *self.until.get_or_insert_with(|| Instant::now() + LONGEST);
+        let (paths, owners): (Vec<PathBuf>, Vec<Owner>) = wanted.into_iter().unzip();
+        let answers = os::ask_runtimes(&paths, until);
+        for ((path, owner), answer) in paths.into_iter().zip(owners).zip(answers) {
+            let told = answer.and_then(|reply| understand(&reply, owner));
+            self.answers.insert(path, Answer { owner, told });
+        }
+    }
+
+    /// What was told by those whose word counts for a process of this user.
+    fn told_to(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &Told> {
+        let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::account);
+        self.answers.values().filter_map(|answer| answer.told.as_ref().ok()).filter(move |told| {
+            match told.owner {
+                Owner::Given => true,
+                Owner::System => system_too || account.is_none(),
+                Owner::User(owner) => account == Some(owner),
+            }
+        })
+    }
+
+    /// Whether one of the runtimes that are there did not answer.
+    fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
+        let is_there = |answer: &Answer| !matches!(answer.told, Ok(_) | Err(Silence::Absent));
+        self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
+    }
+
+    /// What stayed open, and why.
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        if self.open == 0 && !self.unlisted {
+            return None;
+        }
+        let silent =
+            self.answers.iter().filter_map(|(path, answer)| Some((path, answer.told.as_ref().err()?)));
+        let worst = silent.min_by_key(|(_, silence)| match silence {
+            Silence::Permission => 0,
+            Silence::Timeout => 1,
+            Silence::Unreadable(_) => 2,
+            Silence::Absent => 3,
+        });
+        let whose = match self.open {
+            0 => "ports that are forwarded to containers".to_owned(),
+            1 => "name and image of a container".to_owned(),
+            many => format!("names and images of {many} containers"),
+        };
+        let answered = self.answers.values().any(|answer| answer.told.is_ok());
+        let path = worst.map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        // Root can read the rules that forward; anybody else depends on what the runtimes answer.
+        let rules_unread = self.unlisted && !os::privileged();
+        let (reason, mut why, help) = match worst.map(|(_, silence)| silence) {
+            Some(Silence::Permission) => (
+                "permission",
+                format!("{path} may not be asked by this user"),
+                Some("run with sudo to see them, or as a member of the socket's group"),
+            ),
+            Some(Silence::Timeout) => (
+                "timeout",
+                format!("{path} did not answer within {} ms", LONGEST.as_millis()),
+                Some("see whether the runtime hangs"),
+            ),
+            Some(Silence::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
+            _ if rules_unread && !answered => (
+                "permission",
+                "no runtime answers at its socket".to_owned(),
+                Some("run with sudo to see them"),
+            ),
+            _ if answered => ("unknown", "no runtime that answered knows of it".to_owned(), ELSEWHERE),
+            _ => ("absent", "no runtime answers at its socket".to_owned(), ELSEWHERE),
+        };
+        if rules_unread {
+            why.push_str("; the forwarding rules may not be read by this user");
+        }
+        Some(Gap::new("containers", reason, self.open.max(1), format!("{whose}: {why}"), help))
+    }
+}
+
+fn understand(reply: &Reply, owner: Owner) -> Result<Told, Silence> {
+    match reply::parse(&reply.bytes) {
+        Ok(mut running) => {
+            for one in &mut running {
+                one.container.uid = match owner {
+                    Owner::User(uid) => Some(uid),
+                    Owner::System | Owner::Given => None,
+                };
+            }
+            Ok(Told { owner, here: reply.here, running })
+        }
+        Err(wrong) => Err(Silence::Unreadable(format!("its reply {wrong}"))),
+    }
+}
+
+impl Question {
+    fn is_of_system(&self) -> bool {
+        self.uid.is_none_or(|uid| uid == 0)
+    }
+}
+
+impl Standing {
+    fn question(&self) -> Question {
+        Question { kinds: self.relay.kinds.to_vec(), uid: self.uid, system: false }
+    }
+}
+
+/// What is to be asked about a container that a cgroup names.
+fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
+    Some(Question {
+        kinds: vec![kind_of(container)?],
+        uid: container.uid.or(uid),
+        system: container.uid.is_none(),
+    })
+}
+
+/// The runtime of a container, where it is one that is asked.
+fn kind_of(container: &Container) -> Option<RuntimeKind> {
+    match container.runtime.as_bytes() {
+        b"docker" => Some(RuntimeKind::Docker),
+        b"podman" => Some(RuntimeKind::Podman),
+        _ => None,
+    }
+}
+
+/// The process that stands for a container at a listener. Of the processes that may be unseen holders it is the one
+/// whose command line names exactly this place; the others are no candidates any more then.
+fn stands_for(listener: &mut Listener) -> Option<Standing> {
+    let seen = listener
+        .holders
+        .iter()
+        .find_map(|holder| Some(Standing { relay: proxy::of(&holder.process)?, uid: holder.process.uid }));
+    if seen.is_some() {
+        return seen;
+    }
+    let socket = &listener.socket;
+    let place = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
+    let unseen = listener.unseen.as_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
+    let of = |candidate: &crate::model::Candidate| {
+        if candidate.name.as_bytes() != b"docker-proxy" {
+            return None;
+        }
+        let relay = proxy::named(&candidate.name, &os::command(candidate.pid)?)?;
+        let Tells::Proxied(proxied) = &relay.tells else { return None };
+        let is_here = proxied.protocol == Some(socket.protocol) && proxied.host == Some(place);
+        is_here.then_some(relay)
+    };
+    let found = unseen.candidates.iter().find_map(|candidate| Some((candidate.clone(), of(candidate)?)));
+    let (candidate, relay) = found?;
+    unseen.candidates = vec![candidate];
+    Some(Standing { relay, uid: socket.uid })
+}
+
+#[cfg(test)]
+mod tests;

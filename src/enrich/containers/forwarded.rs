@@ -1,0 +1,88 @@
+//! Ports that a runtime publishes by rules of the kernel alone, so that no socket shows them.
+
+use super::matching::Owner;
+use super::proxy;
+use super::{Inquiry, Question};
+use crate::model::{Container, Endpoint, Listener, Socket, State};
+use crate::os::RuntimeKind;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What is said of each of them.
+const NOTE: &str = "connections are forwarded by the runtime's rules; no socket is there";
+
+impl Inquiry<'_> {
+    /// A listener for each port that these runtimes publish in our network namespace and that no socket stands for.
+    /// `sockets` are all listeners of the ports in question, `listeners` what is known of some of them.
+    pub(crate) fn forwarded(
+        &mut self,
+        kinds: &[RuntimeKind],
+        sockets: &[Socket],
+        listeners: &[Listener],
+    ) -> Vec<Listener> {
+        let of_system = |owner: Owner| matches!(owner, Owner::System | Owner::Given);
+        self.ask(&[Question { kinds: kinds.to_vec(), uid: None, system: true }]);
+        let answered = |answer: &super::Answer| answer.told.is_ok() && of_system(answer.owner);
+        self.unlisted = self.is_silent(of_system) || !self.answers.values().any(answered);
+        let mut found: Vec<Listener> = Vec::new();
+        let told = self.answers.values().filter_map(|answer| answer.told.as_ref().ok());
+        for told in told.filter(|told| of_system(told.owner) && told.here == Some(true)) {
+            for running in &told.running {
+                for published in &running.published {
+                    let address = published.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                    // What is listed and has nowhere to go to there is no rule for.
+                    if !running.addresses.iter().any(|inside| inside.is_ipv4() == address.is_ipv4()) {
+                        continue;
+                    }
+                    let endpoint = Endpoint::Ip { address, port: published.port, interface: None };
+                    let mut socket = Socket::new(published.protocol, endpoint, State::Forwarded);
+                    if socket.dual_stack.is_none() {
+                        // A rule is of one family.
+                        socket.dual_stack = Some(false);
+                    }
+                    let container = Container { port: Some(published.inside), ..running.container.clone() };
+                    let known = |one: &Listener| one.socket.order(&socket).is_eq();
+                    if has_socket(&socket, &container, sockets, listeners) || found.iter().any(known) {
+                        continue;
+                    }
+                    let note = Some(NOTE.into());
+                    found.push(Listener { container: Some(container), note, ..Listener::new(socket) });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether a socket stands for a published port. Only one that is known to be somebody else's does not: then the rules
+/// pass connections by its program.
+fn has_socket(forwarded: &Socket, container: &Container, sockets: &[Socket], listeners: &[Listener]) -> bool {
+    sockets.iter().filter(|socket| covers(socket, forwarded)).any(|socket| {
+        let known = listeners.iter().find(|listener| listener.socket.inode == socket.inode);
+        known.is_none_or(|listener| {
+            let same = |other: &Container| other.id == container.id;
+            listener.container.as_ref().is_some_and(same)
+                || listener.unseen.is_some()
+                || listener.holders.is_empty()
+                || listener.holders.iter().any(|holder| proxy::of(&holder.process).is_some())
+        })
+    })
+}
+
+/// Whether connections to a place would be a socket's.
+fn covers(socket: &Socket, forwarded: &Socket) -> bool {
+    let (Some(own), Some(asked)) = (socket.endpoint.address(), forwarded.endpoint.address()) else {
+        return false;
+    };
+    let own = own.to_canonical();
+    let address = match (own.is_unspecified(), asked) {
+        (false, _) => own == asked,
+        (true, IpAddr::V4(_)) => socket.takes_ipv4() != Some(false),
+        (true, IpAddr::V6(_)) => own.is_ipv6(),
+    };
+    socket.is_listener()
+        && socket.protocol == forwarded.protocol
+        && socket.endpoint.port() == forwarded.endpoint.port()
+        && socket.namespace.is_none()
+        && address
+}

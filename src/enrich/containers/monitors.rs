@@ -1,0 +1,109 @@
+//! What the processes that watch over Podman's containers tell: the container behind a network helper, and the unit that
+//! runs a container on the machine's network.
+
+use std::io::Read;
+
+use super::proxy;
+use super::proxy::Tells;
+use super::rootless::{Monitor, Network, configured_network, container, network_file};
+use crate::model::process_table::{ProcessEntry, ProcessTable};
+use crate::model::{Listener, Process, ProcessId, Text};
+use crate::os;
+
+/// A container's configuration is shorter.
+const LONGEST_CONFIG: u64 = 1024 * 1024;
+/// More containers of one user than this are not looked at one by one.
+const MOST_MONITORS: usize = 256;
+
+/// Names the containers behind the listeners that a helper of Podman holds, where no engine told.
+pub(crate) fn name(listeners: &mut [Listener]) {
+    let is_open = |listener: &Listener| listener.container.is_none() && helper(listener).is_some();
+    if !listeners.iter().any(is_open) {
+        return;
+    }
+    let Ok(table) = os::process_table() else { return };
+    for listener in listeners.iter_mut().filter(|listener| is_open(listener)) {
+        let found = helper(listener).and_then(|process| {
+            let network = network(process, &table)?;
+            container(&network, &monitors(process.uid, &network, &table), process.uid)
+        });
+        listener.container = found;
+    }
+}
+
+/// Gives a process in a container the unit of the container's monitor: its own cgroup is outside of that unit.
+pub(crate) fn add_units(listeners: &mut [Listener]) {
+    let is_open = |process: &Process| process.container.is_some() && process.service.is_none();
+    let mut holders = listeners
+        .iter_mut()
+        .flat_map(|listener| &mut listener.holders)
+        .filter(|it| is_open(&it.process))
+        .peekable();
+    if holders.peek().is_none() {
+        return;
+    }
+    let Ok(table) = os::process_table() else { return };
+    for holder in holders {
+        let ancestors = table.ancestors(holder.process.id.pid);
+        let monitor = ancestors.iter().find(|entry| entry.name.as_bytes() == b"conmon");
+        let known = monitor.and_then(|entry| os::describe_ids(&[entry.id]).remove(&entry.id.pid));
+        holder.process.service = known.and_then(|monitor| monitor.service);
+    }
+}
+
+/// The helper that holds a listener, and tells nothing of its container itself.
+fn helper(listener: &Listener) -> Option<&Process> {
+    let is_helper = |process: &&Process| {
+        let name = process.name.as_bytes();
+        let of_podman =
+            name.starts_with(b"rootlessport") || name.starts_with(b"pasta") || name == b"slirp4netns";
+        of_podman && proxy::of(process).is_some_and(|relay| relay.tells == Tells::Nothing)
+    };
+    listener.holders.iter().map(|holder| &holder.process).find(is_helper)
+}
+
+/// The network that a helper works for.
+fn network(process: &Process, table: &ProcessTable) -> Option<Network> {
+    if let Some(file) = network_file(process.command.as_deref().unwrap_or_default()) {
+        return Some(Network::File(file));
+    }
+    // The listener is in this process's own namespace. The helper's first thread may be in the container's (Podman 5.4:
+    // one thread of rootlessport moves there), and its child always is.
+    let here = os::network_namespace(std::process::id())?;
+    let family = table.descendants(process.id.pid).into_iter().map(|child| child.id.pid);
+    let mut others = family.chain([process.id.pid]).filter_map(os::network_namespace);
+    others.find(|number| *number != here).map(Network::Namespace)
+}
+
+/// The monitors of a user's containers.
+fn monitors(uid: Option<u32>, network: &Network, table: &ProcessTable) -> Vec<Monitor> {
+    let is_monitor = |entry: &&ProcessEntry| entry.name.as_bytes() == b"conmon";
+    let ids: Vec<ProcessId> =
+        table.iter().filter(is_monitor).map(|entry| entry.id).take(MOST_MONITORS).collect();
+    let known = os::describe_ids(&ids);
+    let own = known.values().filter(|process| process.uid == uid);
+    own.filter_map(|process| monitor(process, network, table)).collect()
+}
+
+fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option<Monitor> {
+    let command = process.command.as_deref()?;
+    let Tells::Id(id, name) = proxy::named(&"conmon".into(), command)?.tells else { return None };
+    let first = table.children(process.id.pid).next().map(|child| child.id.pid);
+    // Only what the network is known by is looked at.
+    let file = matches!(network, Network::File(_)).then(|| configuration(command)).flatten();
+    Some(Monitor {
+        id,
+        name,
+        namespace: first.and_then(os::network_namespace),
+        file: file.as_deref().and_then(configured_network),
+    })
+}
+
+/// The configuration of the container that a monitor was given the bundle of.
+fn configuration(command: &[Text]) -> Option<Vec<u8>> {
+    let bundle = proxy::bundle(command)?;
+    let path = std::path::Path::new(bundle.as_str()?).join("config.json");
+    let mut bytes = Vec::new();
+    os::open_file(&path).ok()?.take(LONGEST_CONFIG).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}

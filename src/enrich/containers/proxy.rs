@@ -1,0 +1,192 @@
+//! Processes that pass connections on to containers: which they are, and what their command lines tell of that. Pure.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::model::{Process, Protocol, Text};
+use crate::os::RuntimeKind;
+
+/// What a process that stands for a container tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relay {
+    /// The runtimes it works for.
+    pub(crate) kinds: &'static [RuntimeKind],
+    /// Whether it publishes here what a user's engine has in a network namespace of its own.
+    pub(crate) rootless: bool,
+    pub(crate) tells: Tells,
+}
+
+/// What can be known of the container from the process alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// Where connections go.
+    Proxied(Proxied),
+    /// Its id, and its name where that is told too.
+    Id(Text, Option<Text>),
+    /// Nothing: the port alone leads to it.
+    Nothing,
+}
+
+/// What docker-proxy is told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proxied {
+    pub(crate) protocol: Option<Protocol>,
+    /// Where it listens; the address is not told where it was left to the default.
+    pub(crate) host: Option<SocketAddr>,
+    /// The container's address and the port inside.
+    pub(crate) inside: SocketAddr,
+}
+
+const DOCKER: &[RuntimeKind] = &[RuntimeKind::Docker];
+const PODMAN: &[RuntimeKind] = &[RuntimeKind::Podman];
+const EITHER: &[RuntimeKind] = &[RuntimeKind::Docker, RuntimeKind::Podman];
+
+/// Programs that hold a container's port for it, and the runtimes that start them. dockerd does so itself where its
+/// proxy is turned off, and conmon where Podman runs as root.
+const RELAYS: [(&str, &[RuntimeKind]); 11] = [
+    ("docker-proxy", DOCKER),
+    ("dockerd", DOCKER),
+    ("com.docker.backend", DOCKER),
+    ("rootlesskit", DOCKER),
+    ("conmon", PODMAN),
+    ("rootlessport", PODMAN),
+    ("rootlessport-child", PODMAN),
+    ("gvproxy", PODMAN),
+    ("slirp4netns", EITHER),
+    ("pasta", EITHER),
+    ("pasta.avx2", EITHER),
+];
+
+/// What a process tells of the container it stands for, where it is one of those that do.
+pub(crate) fn of(process: &Process) -> Option<Relay> {
+    named(&process.name, process.command.as_deref().unwrap_or_default())
+}
+
+/// The same by name and command line.
+pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
+    let name = name.as_str()?;
+    let (name, kinds) = RELAYS.into_iter().find(|(known, _)| *known == name)?;
+    let tells = match name {
+        "docker-proxy" => proxied(command).map(Tells::Proxied),
+        "conmon" => flag(command, &["c", "cid"])
+            .filter(|id| is_id(id))
+            .map(|id| Tells::Id(id.into(), flag(command, &["n", "name"]).map(Text::from))),
+        _ => None,
+    };
+    let rootless = !matches!(name, "docker-proxy" | "dockerd" | "com.docker.backend" | "conmon" | "gvproxy");
+    Some(Relay { kinds, rootless, tells: tells.unwrap_or(Tells::Nothing) })
+}
+
+/// Returns the folder of the container that conmon was given.
+pub(crate) fn bundle(command: &[Text]) -> Option<Text> {
+    flag(command, &["b", "bundle"]).map(Text::from)
+}
+
+/// Returns the pod whose infra container has this name: Podman names it after the first twelve digits of the pod's id.
+pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
+    let id = name.as_bytes().strip_suffix(b"-infra")?;
+    let is_id = id.len() == 12 && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then(|| id.into())
+}
+
+/// Where docker-proxy passes connections on to, as its command line says.
+pub(crate) fn proxied(command: &[Text]) -> Option<Proxied> {
+    let text = |name| std::str::from_utf8(flag(command, &[name])?).ok();
+    let address = |name| text(name)?.parse::<IpAddr>().ok();
+    let port = |name| text(name)?.parse::<u16>().ok();
+    Some(Proxied {
+        protocol: text("proto").and_then(Protocol::parse),
+        host: address("host-ip").zip(port("host-port")).map(SocketAddr::from),
+        inside: SocketAddr::from((address("container-ip")?, port("container-port")?)),
+    })
+}
+
+/// The value of an option in the ways Go's and GLib's parsers take it: `-name value`, `--name value`, `-name=value`.
+fn flag<'a>(command: &'a [Text], names: &[&str]) -> Option<&'a [u8]> {
+    let mut rest = command.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        let Some(option) = argument.as_bytes().strip_prefix(b"-") else { continue };
+        let option = option.strip_prefix(b"-").unwrap_or(option);
+        for name in names {
+            match option.strip_prefix(name.as_bytes()) {
+                Some(b"") => return rest.next().map(Text::as_bytes),
+                Some([b'=', value @ ..]) => return Some(value),
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+fn is_id(id: &[u8]) -> bool {
+    id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn command(line: &str) -> Vec<Text> {
+        line.split_whitespace().map(Text::from).collect()
+    }
+
+    fn told(name: &str, line: &str) -> Option<Tells> {
+        named(&name.into(), &command(line)).map(|relay| relay.tells)
+    }
+
+    #[test]
+    fn what_docker_proxy_was_told() {
+        let expected = Proxied {
+            protocol: Some(Protocol::Tcp),
+            host: Some("0.0.0.0:8080".parse().unwrap()),
+            inside: "172.18.0.2:80".parse().unwrap(),
+        };
+        for line in [
+            "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8080 -container-ip 172.18.0.2 \
+             -container-port 80",
+            "/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8080 -container-ip 172.18.0.2 \
+             -container-port 80 -use-listen-fd",
+            "docker-proxy --proto=tcp --host-ip=0.0.0.0 --host-port=8080 --container-ip=172.18.0.2 \
+             --container-port=80",
+        ] {
+            assert_eq!(told("docker-proxy", line), Some(Tells::Proxied(expected.clone())), "{line}");
+        }
+        let six =
+            "docker-proxy -proto udp -host-ip :: -host-port 53 -container-ip fd00::2 -container-port 5353";
+        let six = proxied(&command(six)).unwrap();
+        assert_eq!(six.inside, "[fd00::2]:5353".parse().unwrap());
+        assert_eq!((six.protocol, six.host), (Some(Protocol::Udp), Some("[::]:53".parse().unwrap())));
+        let bare = proxied(&command("docker-proxy -container-ip 10.0.0.1 -container-port 1")).unwrap();
+        assert_eq!((bare.protocol, bare.host), (None, None));
+        for torn in [
+            "",
+            "docker-proxy",
+            "docker-proxy -container-ip",
+            "docker-proxy -container-ip x -container-port 1",
+        ] {
+            assert_eq!(proxied(&command(torn)), None, "{torn}");
+        }
+        assert_eq!(told("docker-proxy", "docker-proxy"), Some(Tells::Nothing));
+    }
+
+    #[test]
+    fn what_the_others_tell() {
+        let id = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
+        let line = format!("/usr/bin/conmon --api-version 1 -c {id} -u {id} -r /usr/bin/crun");
+        assert_eq!(told("conmon", &line), Some(Tells::Id(id.into(), None)));
+        assert_eq!(told("conmon", &format!("{line} -n web")), Some(Tells::Id(id.into(), Some("web".into()))));
+        assert_eq!(told("conmon", "conmon -c web"), Some(Tells::Nothing));
+        assert_eq!(told("rootlesskit", "rootlesskit --net=slirp4netns dockerd"), Some(Tells::Nothing));
+        assert_eq!(told("node", "node -c x"), None);
+        assert_eq!(named(&Text::from(&b"\xff"[..]), &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_command_line(arguments: Vec<Vec<u8>>, at in 0usize..11) {
+            let arguments: Vec<Text> = arguments.into_iter().map(Text::from).collect();
+            let _ = (proxied(&arguments), named(&RELAYS[at].0.into(), &arguments));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Which of a user's Podman containers a network helper works for, without Podman: it has no engine that runs, and its API
+//! is off unless somebody turned it on. The helper and the container have one network namespace. Pure: command lines and
+//! numbers of namespaces go in.
+//!
+//! Observed with Podman 5.4: pasta and slirp4netns are given the namespace's file, which the container's configuration
+//! names too; the child of rootlessport runs in it; conmon's command line has the id and the name of the container, and
+//! its child is the container's first process.
+
+use super::proxy;
+use crate::model::{Container, Text};
+
+/// The process that watches over a container, and the container's network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Monitor {
+    pub(crate) id: Text,
+    pub(crate) name: Option<Text>,
+    /// The number of the network namespace of the container's first process.
+    pub(crate) namespace: Option<u64>,
+    /// The file of the network namespace in the container's configuration.
+    pub(crate) file: Option<Text>,
+}
+
+/// How a helper names the network it works for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// By its file.
+    File(Text),
+    /// By its number, which a child of the helper tells.
+    Namespace(u64),
+}
+
+/// Returns the file of the network namespace that pasta or slirp4netns was given.
+pub(crate) fn network_file(command: &[Text]) -> Option<Text> {
+    let mut words = command.iter().skip(1).map(Text::as_bytes);
+    let mut by_path = false;
+    while let Some(word) = words.next() {
+        let path = match word {
+            b"--netns" => words.next(),
+            b"--netns-type=path" => {
+                by_path = true;
+                None
+            }
+            word if by_path && word.starts_with(b"/") => Some(word),
+            word => word.strip_prefix(b"--netns="),
+        };
+        if let Some(path) = path.filter(|path| path.starts_with(b"/")) {
+            return Some(path.into());
+        }
+    }
+    None
+}
+
+/// Returns the file of the network namespace in a container's configuration (config.json of the OCI runtime
+/// specification: `linux.namespaces`).
+pub(crate) fn configured_network(config: &[u8]) -> Option<Text> {
+    let config: serde_json::Value = serde_json::from_slice(config).ok()?;
+    let namespaces = config.get("linux")?.get("namespaces")?.as_array()?;
+    let network = namespaces.iter().find(|one| one.get("type").is_some_and(|kind| kind == "network"))?;
+    network.get("path")?.as_str().map(Text::from)
+}
+
+/// Returns the container that a helper works for. Those of a pod share one network, which belongs to its infra container;
+/// of several others none is named.
+pub(crate) fn container(network: &Network, monitors: &[Monitor], owner: Option<u32>) -> Option<Container> {
+    let is_its = |monitor: &&Monitor| match network {
+        Network::File(file) => monitor.file.as_ref() == Some(file),
+        Network::Namespace(number) => monitor.namespace == Some(*number),
+    };
+    let found: Vec<&Monitor> = monitors.iter().filter(is_its).collect();
+    let is_infra =
+        |monitor: &&&Monitor| monitor.name.as_ref().is_some_and(|name| proxy::pod_of_infra(name).is_some());
+    let monitor = match found.as_slice() {
+        [only] => only,
+        several => several.iter().find(is_infra)?,
+    };
+    Some(Container {
+        runtime: "podman".into(),
+        id: monitor.id.clone(),
+        name: monitor.name.clone(),
+        image: None,
+        port: None,
+        compose: None,
+        uid: owner.filter(|uid| *uid != 0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(line: &str) -> Vec<Text> {
+        line.split_whitespace().map(Text::from).collect()
+    }
+
+    #[test]
+    fn files_of_networks() {
+        let file = Some(Text::from("/run/user/1000/netns/netns-1f"));
+        for line in [
+            "/usr/bin/pasta --config-net -t 127.0.0.1/7001-7001:80 --dns-forward 169.254.1.1 -u none --no-map-gw --quiet \
+             --netns /run/user/1000/netns/netns-1f",
+            "pasta --netns=/run/user/1000/netns/netns-1f",
+            "/usr/bin/slirp4netns --disable-host-loopback --mtu=65520 --enable-sandbox -c -r 3 -e 4 \
+             --netns-type=path /run/user/1000/netns/netns-1f tap0",
+        ] {
+            assert_eq!(network_file(&words(line)), file, "{line}");
+        }
+        for line in ["pasta", "pasta --netns", "slirp4netns 4121 tap0", "pasta --netns relative"] {
+            assert_eq!(network_file(&words(line)), None, "{line}");
+        }
+        let config = br#"{"linux":{"namespaces":[{"type":"pid"},{"type":"network","path":"/run/user/1000/netns/netns-1f"}]}}"#;
+        assert_eq!(configured_network(config), file);
+        assert_eq!(configured_network(b"{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}"), None);
+        assert_eq!(configured_network(b"{"), None);
+    }
+
+    fn monitor(id: &str, name: &str, namespace: u64) -> Monitor {
+        Monitor {
+            id: id.into(),
+            name: Some(name.into()),
+            namespace: Some(namespace),
+            file: Some("/n".into()),
+        }
+    }
+
+    #[test]
+    fn a_pod_is_its_infra_container() {
+        let name = |network: Network, monitors: &[Monitor]| {
+            container(&network, monitors, Some(1000))
+                .map(|it| it.name.unwrap().to_string_lossy().into_owned())
+        };
+        let one = [monitor("a", "web", 1), monitor("b", "db", 2)];
+        assert_eq!(name(Network::Namespace(2), &one).as_deref(), Some("db"));
+        assert_eq!(name(Network::Namespace(3), &one), None);
+        assert_eq!(name(Network::File("/n".into()), &one), None, "two of one network, and no pod");
+        let pod = [monitor("a", "web", 1), monitor("b", "3a2b1c0d9e8f-infra", 1)];
+        assert_eq!(name(Network::Namespace(1), &pod).as_deref(), Some("3a2b1c0d9e8f-infra"));
+        assert_eq!(container(&Network::Namespace(1), &one, Some(0)).unwrap().uid, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(command: Vec<Vec<u8>>, config: Vec<u8>) {
+            let command: Vec<Text> = command.into_iter().map(Text::from).collect();
+            let _ = (network_file(&command), configured_network(&config));
+        }
+    }
+}

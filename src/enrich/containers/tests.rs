@@ -1,0 +1,242 @@
+//! Who is asked, whose word counts, and what becomes a row, with what real runtimes answered.
+
+use super::*;
+use crate::model::{
+    Candidate, Endpoint, Evidence, Holder, Process, ProcessId, Protocol, Reason, Socket, State, Text, Unseen,
+};
+
+const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
+
+const PROXY: &str =
+    "docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 18080 -container-ip 172.20.0.2 -container-port 80";
+
+fn socket(protocol: Protocol, address: &str, inode: u64) -> Socket {
+    let address: SocketAddr = address.parse().unwrap();
+    let endpoint = Endpoint::Ip { address: address.ip(), port: address.port(), interface: None };
+    let state = if protocol == Protocol::Udp { State::Bound } else { State::Listen };
+    let mut socket = Socket::new(protocol, endpoint, state);
+    socket.inode = Some(inode);
+    socket.uid = Some(0);
+    socket
+}
+
+fn held_by(socket: Socket, command: &str, uid: u32) -> Listener {
+    let command: Vec<Text> = command.split(' ').map(Text::from).collect();
+    let process = Process {
+        uid: Some(uid),
+        ..Process::new(ProcessId { pid: 991, start: Some(1) }, command[0].clone())
+    };
+    let process = Process { command: Some(command), ..process };
+    let holder = Holder { process, descriptors: vec![4], evidence: Evidence::Descriptor };
+    Listener { holders: vec![holder], ..Listener::new(socket) }
+}
+
+fn proxied() -> Listener {
+    held_by(socket(Protocol::Tcp, "0.0.0.0:18080", 7), PROXY, 0)
+}
+
+fn container(runtime: &str, id: &str) -> Container {
+    Container {
+        runtime: runtime.into(),
+        id: id.into(),
+        uid: None,
+        name: None,
+        image: None,
+        port: None,
+        compose: None,
+    }
+}
+
+/// An inquiry in which every runtime of the system has answered this already.
+fn answered<'a>(runtimes: &'a Runtimes, answer: impl Fn() -> Result<Reply, Silence>) -> Inquiry<'a> {
+    let mut inquiry = Inquiry::new(runtimes);
+    let kinds = [RuntimeKind::Docker, RuntimeKind::Podman];
+    let known = kinds.into_iter().flat_map(|kind| os::runtime_sockets(kind, None));
+    // Systems that know of no such places are asked nothing.
+    for path in known.chain(["/runtime.sock".into()]) {
+        let told = answer().and_then(|reply| understand(&reply, Owner::System));
+        inquiry.answers.insert(path, Answer { owner: Owner::System, told });
+    }
+    inquiry
+}
+
+fn docker(here: Option<bool>) -> Result<Reply, Silence> {
+    Ok(Reply { bytes: DOCKER.to_vec(), here })
+}
+
+#[test]
+fn a_proxys_socket_is_its_containers() {
+    let runtimes = Runtimes::default();
+    let mut inquiry = answered(&runtimes, || docker(Some(true)));
+    let mut listeners = [proxied()];
+    inquiry.name(&mut listeners);
+    let found = listeners[0].container.as_ref().unwrap();
+    assert_eq!((&found.name, found.port), (&Some("web-1".into()), Some(80)));
+    assert_eq!(listeners[0].holders[0].process.container, None, "the proxy itself runs in none");
+    assert_eq!((&listeners[0].note, inquiry.gap()), (&None, None));
+}
+
+#[test]
+fn without_an_answer_the_command_line_tells() {
+    let runtimes = Runtimes::default();
+    for (silence, reason) in [
+        (Silence::Permission, "permission"),
+        (Silence::Timeout, "timeout"),
+        (Silence::Unreadable("its reply is not HTTP".to_owned()), "unreadable"),
+        (Silence::Absent, "absent"),
+    ] {
+        let mut inquiry = answered(&runtimes, || Err(silence.clone()));
+        let mut listeners = [proxied()];
+        inquiry.name(&mut listeners);
+        assert_eq!(listeners[0].container, None);
+        let note = listeners[0].note.as_ref().unwrap().to_string_lossy().into_owned();
+        assert!(note.contains("172.20.0.2:80"), "{note}");
+        let gap = inquiry.gap().unwrap();
+        assert_eq!((gap.what, gap.reason, gap.count), ("containers".into(), reason.into(), 1));
+    }
+}
+
+#[test]
+fn a_container_is_completed_by_its_id() {
+    let runtimes = Runtimes::default();
+    let running = reply::parse(DOCKER).unwrap();
+    let id = |at: usize| running[at].container.id.to_string_lossy().into_owned();
+    let mut listeners: Vec<Listener> = [id(0), id(1), "4f".to_owned()]
+        .iter()
+        .map(|id| {
+            let mut listener = held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "httpd", 0);
+            listener.holders[0].process.container = Some(container("docker", id));
+            listener
+        })
+        .collect();
+    let mut inquiry = answered(&runtimes, || docker(None));
+    inquiry.name(&mut listeners);
+    let told = |at: usize| {
+        let container = listeners[at].holders[0].process.container.as_ref().unwrap();
+        (container.name.as_ref().map(|name| name.to_string_lossy().into_owned()), container.port)
+    };
+    assert_eq!(told(0), (Some("host".to_owned()), Some(90)), "the machine's network is its own");
+    assert_eq!(told(1), (Some("web-1".to_owned()), None), "a socket that came from outside");
+    assert_eq!(told(2), (None, None));
+    assert_eq!(inquiry.gap().map(|gap| (gap.reason, gap.count)), Some(("unknown".into(), 1)));
+}
+
+#[test]
+fn nobody_is_asked_of_what_is_no_container() {
+    let runtimes = Runtimes { named: vec!["/nonexistent/docker.sock".into()], own: Vec::new() };
+    let mut inquiry = Inquiry::new(&runtimes);
+    let mut kept = container("lxc", "web");
+    kept.name = Some("web".into());
+    let mut listeners = [held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "node server.js", 1000), proxied()];
+    listeners[1].holders.clear();
+    listeners[1].container = Some(kept.clone());
+    inquiry.name(&mut listeners);
+    assert!(inquiry.answers.is_empty() && inquiry.gap().is_none());
+    assert_eq!(listeners[1].container, Some(kept));
+}
+
+#[test]
+fn a_users_runtime_is_not_believed_of_roots_sockets() {
+    let runtimes = Runtimes::default();
+    let mut inquiry = answered(&runtimes, || Err(Silence::Absent));
+    let told = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
+    inquiry.answers.insert("/run/user/1000/docker.sock".into(), Answer { owner: Owner::User(1000), told });
+    let mut listeners = [proxied()];
+    inquiry.name(&mut listeners);
+    assert_eq!(listeners[0].container, None);
+    assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
+}
+
+/// A user can give a cgroup any name, that of a container of the system's too.
+#[test]
+fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
+    let runtimes = Runtimes::default();
+    let id = reply::parse(DOCKER).unwrap()[0].container.id.to_string_lossy().into_owned();
+    let named = |uid: Option<u32>| {
+        let mut listener = held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "httpd", 1000);
+        listener.holders[0].process.container = Some(Container { uid, ..container("docker", &id) });
+        let mut listeners = [listener];
+        answered(&runtimes, || docker(None)).name(&mut listeners);
+        let found = listeners[0].holders[0].process.container.clone().unwrap();
+        (found.name.is_some(), found.uid)
+    };
+    assert_eq!(named(None), (true, None));
+    assert_eq!(named(Some(1000)), (false, Some(1000)));
+}
+
+#[test]
+fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
+    let runtimes = Runtimes::default();
+    let mut inquiry = answered(&runtimes, || docker(None));
+    let own = Candidate { pid: std::process::id(), name: "docker-proxy".into(), evidence: Evidence::User };
+    let candidates = vec![own.clone(), Candidate { pid: 1, name: "init".into(), ..own }];
+    let unseen =
+        Unseen { reason: Reason::Permission, help: None, candidates: candidates.clone(), kernel: Vec::new() };
+    let mut listener = proxied();
+    listener.holders.clear();
+    listener.unseen = Some(unseen);
+    let mut listeners = [listener];
+    inquiry.name(&mut listeners);
+    assert_eq!(listeners[0].unseen.as_ref().unwrap().candidates, candidates);
+    assert_eq!((&listeners[0].container, inquiry.gap()), (&None, None));
+}
+
+/// The places of forwarded ports.
+fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> Vec<String> {
+    let runtimes = Runtimes::default();
+    let mut inquiry = answered(&runtimes, || docker(here));
+    let mut listeners = listeners.to_vec();
+    inquiry.name(&mut listeners);
+    let found = inquiry.forwarded(&[RuntimeKind::Docker], sockets, &listeners);
+    let shown = |listener: &Listener| {
+        assert!(listener.socket.is_listener() && listener.holders.is_empty() && listener.unseen.is_none());
+        assert_eq!((listener.socket.state, listener.socket.inode), (State::Forwarded, None));
+        let port = listener.container.as_ref().and_then(|container| container.port).unwrap();
+        format!("{}/{} -> {port}", listener.socket.endpoint, listener.socket.protocol.as_str())
+    };
+    let mut shown: Vec<String> = found.iter().map(shown).collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn what_is_published_and_has_no_socket_is_forwarded() {
+    let (tcp, udp) = ("0.0.0.0:18080/tcp -> 80", "127.0.0.1:18081/udp -> 81");
+    // The container has no IPv6 address: what is listed for :: leads nowhere.
+    assert_eq!(forwarded(Some(true), &[], &[]), [tcp, udp]);
+    assert!(forwarded(None, &[], &[]).is_empty(), "it may be published elsewhere");
+    assert!(forwarded(Some(false), &[], &[]).is_empty());
+    let proxy = proxied();
+    assert_eq!(
+        forwarded(Some(true), std::slice::from_ref(&proxy.socket), std::slice::from_ref(&proxy)),
+        [udp]
+    );
+    // A socket that was not looked into may be the proxy's.
+    let other = socket(Protocol::Udp, "0.0.0.0:18081", 8);
+    assert_eq!(forwarded(Some(true), std::slice::from_ref(&other), &[]), [tcp]);
+    // One of somebody else is passed by.
+    let server = held_by(other, "named", 0);
+    assert_eq!(
+        forwarded(Some(true), std::slice::from_ref(&server.socket), std::slice::from_ref(&server)),
+        [tcp, udp]
+    );
+    // Neither another port nor protocol nor address nor namespace stands for it.
+    let mut inside = socket(Protocol::Tcp, "0.0.0.0:18080", 12);
+    inside.namespace = Some("blue".into());
+    let others = [
+        socket(Protocol::Tcp, "0.0.0.0:18079", 9),
+        socket(Protocol::Udp, "0.0.0.0:18080", 10),
+        socket(Protocol::Tcp, "127.0.0.1:18080", 11),
+        inside,
+    ];
+    assert_eq!(forwarded(Some(true), &others, &[]), [tcp, udp]);
+}
+
+#[test]
+fn what_could_not_be_listed_is_a_gap() {
+    let runtimes = Runtimes::default();
+    let mut inquiry = answered(&runtimes, || Err(Silence::Timeout));
+    assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
+    let gap = inquiry.gap().unwrap();
+    assert_eq!((gap.what, gap.reason, gap.count), ("containers".into(), "timeout".into(), 1));
+}

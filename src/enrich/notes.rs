@@ -1,0 +1,396 @@
+//! Notes on listeners: where the common use of a port contradicts who was seen to hold it, or makes it a risk. Few, and
+//! each a line worth reading. A pure function of what was observed; where a holder is unknown nothing is said.
+
+use crate::management::role::{Role, role};
+use crate::model::{Evidence, Exposure, Holder, Listener, Protocol, Snapshot};
+use crate::port_info::{program_names, socket_paths, windows};
+use crate::program_label::forwards;
+
+/// A port that one kind of server has so firmly that anybody else there is a surprise.
+struct Strong {
+    port: u16,
+    /// "5432 is ..'s".
+    whose: &'static str,
+    /// Names that its servers, its proxies and its own tools have.
+    holders: &'static [&'static str],
+}
+
+const STRONG: [Strong; 7] = [
+    Strong {
+        port: 22,
+        whose: "SSH",
+        holders: &[
+            "dropbear",
+            "endlessh",
+            "forgejo",
+            "gitea",
+            "gitlab-sshd",
+            "lsh",
+            "soft",
+            "sshpiperd",
+            "tinysshd",
+        ],
+    },
+    Strong { port: 1433, whose: "Microsoft SQL Server", holders: &["sqlservr", "babelfish", "postgres"] },
+    Strong {
+        port: 3306,
+        whose: "MySQL",
+        holders: &[
+            "mysqld",
+            "mariadbd",
+            "maxscale",
+            "mysqlrouter",
+            "proxysql",
+            "tidb-server",
+            "vtgate",
+            "vttablet",
+            "dolt",
+        ],
+    },
+    Strong {
+        port: 5432,
+        whose: "PostgreSQL",
+        holders: &[
+            "postgres",
+            "postmaster",
+            "pgbouncer",
+            "pgcat",
+            "pgpool",
+            "pgdog",
+            "odyssey",
+            "supavisor",
+            "cockroach",
+            "crate",
+            "edb-postgres",
+            "yb-tserver",
+        ],
+    },
+    Strong {
+        port: 6379,
+        whose: "Redis",
+        holders: &[
+            "redis-",
+            "valkey-",
+            "keydb-",
+            "redict-",
+            "dragonfly",
+            "garnet",
+            "kvrocks",
+            "nutcracker",
+            "memurai",
+        ],
+    },
+    Strong { port: 11211, whose: "memcached", holders: &["memcached", "mcrouter", "nutcracker"] },
+    Strong { port: 27017, whose: "MongoDB", holders: &["mongod", "mongos", "ferretdb"] },
+];
+
+/// Beginnings of the names of programs that hold a port for somebody else: they contradict nothing.
+const FORWARDERS: [&str; 62] = [
+    "autossh",
+    "aws",
+    "az",
+    "boundary",
+    "caddy",
+    "chisel",
+    "cloud-sql-proxy",
+    "cloud_sql_proxy",
+    "cloudflared",
+    "code",
+    "colima",
+    "com.docker",
+    "conmon",
+    "containerd",
+    "cursor",
+    "docker",
+    "envoy",
+    "flyctl",
+    "frpc",
+    "frps",
+    "gcloud",
+    "gost",
+    "gvproxy",
+    "haproxy",
+    "inetd",
+    "k3s",
+    "kube",
+    "launchd",
+    "lima",
+    "minikube",
+    "mutagen",
+    "ncat",
+    "nerdctl",
+    "nginx",
+    "ngrok",
+    "okteto",
+    "orbstack",
+    "passt",
+    "pasta",
+    "podman",
+    "qemu-",
+    "rinetd",
+    "rootlessport",
+    "session-manager",
+    "slirp4netns",
+    "socat",
+    "ssh",
+    "stunnel",
+    "svchost",
+    "system",
+    "tailscaled",
+    "telepresence",
+    "teleport",
+    "toxiproxy",
+    "traefik",
+    "tsh",
+    "vboxheadless",
+    "vmnat",
+    "vpnkit",
+    "wslhost",
+    "wslrelay",
+    "xinetd",
+];
+
+/// Gives listeners their notes, where they have none yet.
+pub(crate) fn add(snapshot: &mut Snapshot) {
+    let os = snapshot.os.to_string_lossy().into_owned();
+    for listener in &mut snapshot.listeners {
+        if listener.note.is_none() {
+            listener.note = note(listener, &os).map(|note| note.as_str().into());
+        }
+    }
+}
+
+/// What is worth a note on a listener of a machine with this operating system.
+pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
+    let socket = &listener.socket;
+    if let crate::model::Endpoint::Unix { path: Some(path) } = &socket.endpoint
+        && socket.is_listener()
+    {
+        let names: Vec<&[u8]> =
+            listener.holders.iter().flat_map(|holder| program_names(&holder.process)).collect();
+        let tool = socket_paths::by_path(path.as_bytes(), &names)?;
+        return Some(format!("a path that is by default {}", owned(tool)));
+    }
+    if !listener.holders.is_empty() && listener.holders.iter().all(|holder| is(holder, "wineserver")) {
+        let what = "wineserver holds it for a Windows program, which holds it as well once it has made a call on it; \
+                    wine tasklist lists those programs";
+        return Some(what.to_owned());
+    }
+    let port = socket.endpoint.port().filter(|_| socket.protocol == Protocol::Tcp && socket.is_listener())?;
+    let seen = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
+    if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(seen) {
+        return None;
+    }
+    risk(listener, port)
+        .or_else(|| forwarded(listener, port))
+        .or_else(|| airplay(listener, port, os))
+        .or_else(|| (os == "windows").then(|| windows::proxy(listener, port)).flatten())
+        .or_else(|| contradiction(listener, port))
+}
+
+/// A listener that other machines can reach and that lets them do as they like.
+fn risk(listener: &Listener, port: u16) -> Option<String> {
+    if !matches!(listener.socket.exposure(), Exposure::All | Exposure::Address) {
+        return None;
+    }
+    let held_by =
+        |names: &[&str]| listener.holders.iter().any(|holder| names.iter().any(|one| is(holder, one)));
+    let command_says = |word: &str| {
+        let arguments = || listener.holders.iter().flat_map(|holder| holder.process.command.iter().flatten());
+        arguments().any(|argument| argument.to_string_lossy().contains(word))
+    };
+    let what = match port {
+        2375 if held_by(&["dockerd"]) && !command_says("--tls") => {
+            "by convention Docker's API without authentication: whoever reaches it has this machine"
+        }
+        5005 if held_by(&["java"]) && command_says("jdwp") => {
+            "a Java debugger's: whoever reaches it can run code in the process"
+        }
+        9222 if command_says("--remote-debugging-port") => {
+            "a browser's debugger: whoever reaches it controls the browser"
+        }
+        9229 if held_by(&["node", "deno"]) && command_says("--inspect") => {
+            "a JavaScript debugger's: whoever reaches it can run code in the process"
+        }
+        _ => return None,
+    };
+    Some(format!("{port} is {what}, and it is open to the network"))
+}
+
+/// Where it leads, if all that its holders do is forward it.
+fn forwarded(listener: &Listener, port: u16) -> Option<String> {
+    let first = listener.holders.first().map(|holder| &holder.process)?;
+    if let Some(forward) = forwards::of(first, port) {
+        return Some(forward.phrase());
+    }
+    // What holds the server's own port is the server, whatever its name.
+    if port == 22 {
+        return None;
+    }
+    // The process of a login listens for nothing else (sshd(8), ssh(1) of OpenSSH 10).
+    let login = listener.holders.iter().all(|holder| role(&holder.process) == Some(Role::SshSession));
+    login.then(|| {
+        format!(
+            "a login over ssh opened {port}: with -R of its ssh, or to forward X11, which begins at port 6010"
+        )
+    })
+}
+
+fn airplay(listener: &Listener, port: u16, os: &str) -> Option<String> {
+    let receiver =
+        listener.holders.iter().any(|holder| is(holder, "controlcenter") || is(holder, "controlce"));
+    (os == "macos" && matches!(port, 5000 | 7000) && receiver).then(|| {
+        format!(
+            "{port} on macOS is usually AirPlay Receiver; System Settings, AirDrop & Handoff turns it off"
+        )
+    })
+}
+
+fn contradiction(listener: &Listener, port: u16) -> Option<String> {
+    let strong = STRONG.iter().find(|strong| strong.port == port)?;
+    let known = |holder: &Holder| {
+        let names = strong.holders.iter().chain(&FORWARDERS);
+        let name = name(holder);
+        let own = names.into_iter().any(|one| name.starts_with(one));
+        // A short name is none that others begin with.
+        own || matches!(name.as_str(), "nc" | "netcat" | "erl" | "tor" | "redir")
+    };
+    let first = listener.holders.first().filter(|_| !listener.holders.iter().any(known))?;
+    let shown = first.process.name.to_string_lossy();
+    Some(format!("{port} is {}'s, but {shown} holds it", strong.whose))
+}
+
+/// `Docker's API` as it is; `PostgreSQL` as PostgreSQL's.
+fn owned(tool: &str) -> String {
+    match tool.contains([' ', '\'']) {
+        true => tool.to_owned(),
+        false => format!("{tool}'s"),
+    }
+}
+
+fn is(holder: &Holder, wanted: &str) -> bool {
+    name(holder) == wanted
+}
+
+/// A holder's name as it is compared: in lower case, without Windows' ending.
+fn name(holder: &Holder) -> String {
+    let name = holder.process.name.to_string_lossy().to_lowercase();
+    name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::json;
+
+    /// A listener of the saved workstation, moved to another port and given another holder.
+    fn listener(address: &str, port: u16, name: &str, command: &[&str]) -> Listener {
+        let saved = include_bytes!("../../tests/replay/workstation.json");
+        let listeners = json::read(saved).unwrap().listeners;
+        let mut listener =
+            listeners.into_iter().find(|one| one.socket.endpoint.port() == Some(3000)).unwrap();
+        let address = address.parse().unwrap();
+        listener.socket.endpoint = crate::model::Endpoint::Ip { address, port, interface: None };
+        listener.holders.truncate(1);
+        listener.holders[0].process.name = name.into();
+        listener.holders[0].process.command = Some(command.iter().map(|word| (*word).into()).collect());
+        listener.note = None;
+        listener
+    }
+
+    fn told(port: u16, name: &str) -> Option<String> {
+        note(&listener("127.0.0.1", port, name, &[]), "linux")
+    }
+
+    #[test]
+    fn a_stranger_on_a_port_that_is_somebody_elses() {
+        assert_eq!(told(5432, "node").unwrap(), "5432 is PostgreSQL's, but node holds it");
+        assert_eq!(told(6379, "java").unwrap(), "6379 is Redis's, but java holds it");
+        assert_eq!(told(3000, "java"), None, "a port that is many programs'");
+    }
+
+    #[test]
+    fn its_servers_and_what_stands_before_them_are_no_strangers() {
+        for (port, names) in [
+            (5432, &["postgres", "postmaster", "pgbouncer", "postgres.exe", "POSTGRES"][..]),
+            (
+                5432,
+                &[
+                    "docker-proxy",
+                    "com.docker.backend",
+                    "ssh",
+                    "sshd",
+                    "kubectl",
+                    "socat",
+                    "nc",
+                    "rootlessport",
+                ],
+            ),
+            (
+                5432,
+                &[
+                    "systemd",
+                    "haproxy",
+                    "nginx",
+                    "gvproxy",
+                    "wslrelay.exe",
+                    "containerd-shim",
+                    "qemu-system-x86_64",
+                ],
+            ),
+            (22, &["sshd", "sshd-session", "dropbear", "systemd", "launchd"]),
+            (6379, &["redis-server", "valkey-server", "keydb-server", "dragonfly"]),
+            (3306, &["mysqld", "mariadbd", "mysqld_safe"]),
+            (27017, &["mongod", "mongos"]),
+        ] {
+            for name in names {
+                assert_eq!(told(port, name), None, "{port} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_holder_is_not_known_nothing_is_said() {
+        let strange = listener("127.0.0.1", 5432, "node", &[]);
+        let mut nobody = strange.clone();
+        nobody.holders.clear();
+        assert_eq!(note(&nobody, "linux"), None);
+        let mut half = strange.clone();
+        half.unseen = Some(crate::model::Unseen {
+            reason: crate::model::Reason::Permission,
+            help: None,
+            candidates: vec![],
+            kernel: Vec::new(),
+        });
+        assert_eq!(note(&half, "linux"), None);
+        let mut likely = strange.clone();
+        likely.holders[0].evidence = Evidence::LastUser;
+        assert_eq!(note(&likely, "macos"), None);
+        let mut several = strange.clone();
+        several.holders.push(listener("127.0.0.1", 5432, "postgres", &[]).holders[0].clone());
+        assert_eq!(note(&several, "linux"), None);
+        let mut datagrams = strange;
+        datagrams.socket.protocol = Protocol::Udp;
+        assert_eq!(note(&datagrams, "linux"), None);
+    }
+
+    #[test]
+    fn doors_that_are_open_to_the_network() {
+        let docker = |address, command| note(&listener(address, 2375, "dockerd", command), "linux");
+        let open = docker("0.0.0.0", &["dockerd", "-H", "tcp://0.0.0.0:2375"]).unwrap();
+        assert!(open.contains("without authentication") && open.ends_with("open to the network"), "{open}");
+        assert_eq!(docker("127.0.0.1", &["dockerd"]), None, "this machine only");
+        assert_eq!(docker("0.0.0.0", &["dockerd", "--tlsverify"]), None);
+        assert!(note(&listener("0.0.0.0", 9229, "node", &["node", "--inspect=0.0.0.0"]), "linux").is_some());
+        assert_eq!(note(&listener("0.0.0.0", 9229, "node", &["node", "x.js"]), "linux"), None);
+        assert_eq!(note(&listener("0.0.0.0", 2375, "node", &[]), "linux"), None);
+    }
+
+    #[test]
+    fn airplay_receiver_is_macos_alone() {
+        let receiver = listener("0.0.0.0", 5000, "ControlCenter", &[]);
+        assert!(note(&receiver, "macos").unwrap().contains("AirPlay Receiver"));
+        assert_eq!(note(&receiver, "linux"), None);
+        assert_eq!(note(&listener("0.0.0.0", 5000, "python3", &[]), "macos"), None);
+    }
+}

@@ -1,0 +1,401 @@
+//! Who manages a holder, and the one command that makes its manager stop it. Pure.
+
+pub(crate) mod restart;
+pub(crate) mod role;
+pub(crate) mod supervisor;
+pub(crate) mod suspension;
+
+use std::collections::BTreeMap;
+
+use crate::enrich::containers::proxy;
+use crate::model::{Container, Holder, Listener, Process, Service, Text};
+use crate::os::parse::unit_name;
+use crate::verdict::stop_service;
+use role::{Role, role};
+
+/// How a port is freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// Signals to the processes that hold it.
+    Signal,
+    /// The engine of the container that it belongs to.
+    Container,
+    /// The service manager that runs it.
+    Service,
+    /// The supervisor that restarts it.
+    Supervisor,
+}
+
+/// The account that a rootless engine belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) name: Text,
+}
+
+/// What would start a holder again, and can be told to stop it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Manager {
+    Container {
+        container: Container,
+        owner: Option<Account>,
+    },
+    Service {
+        service: Service,
+        also: Option<Text>,
+    },
+    /// `find` lists what the supervisor runs, where the program's name is not known.
+    Supervisor {
+        kind: &'static str,
+        program: Option<Text>,
+        stop: Option<Vec<Text>>,
+        find: Option<Vec<Text>>,
+    },
+}
+
+impl Manager {
+    pub(crate) fn via(&self) -> Via {
+        match self {
+            Manager::Container { .. } => Via::Container,
+            Manager::Service { .. } => Via::Service,
+            Manager::Supervisor { .. } => Via::Supervisor,
+        }
+    }
+
+    /// Returns the command that stops the holder, as words. `None` where no command is known.
+    pub(crate) fn stop(&self, own_uid: Option<u32>) -> Option<Vec<Text>> {
+        match self {
+            Manager::Container { container, owner } => stop_container(container, owner.as_ref(), own_uid),
+            Manager::Service { service, also } => {
+                let words = stop_service(service, own_uid)?;
+                Some(words.iter().map(|word| Text::from(word.as_str())).chain(also.clone()).collect())
+            }
+            Manager::Supervisor { stop, .. } => stop.clone(),
+        }
+    }
+}
+
+/// Returns the managers of a holder, the one that is to be told to stop it first: the outermost that would start it
+/// again. `supervisor` is the outermost supervisor among its ancestors.
+///
+/// A container that a unit runs (quadlet) would be started again by the unit. A supervisor that a unit runs is left
+/// alone by the unit as long as it lives, so that the supervisor is the one.
+pub(crate) fn managers(
+    listener: &Listener,
+    holder: &Holder,
+    owner: Option<Account>,
+    supervisor: Option<Manager>,
+) -> Vec<Manager> {
+    let process = &holder.process;
+    let role = role(process);
+    let container = process.container.as_ref().or(listener.container.as_ref());
+    let socket_unit = listener.service.as_ref().filter(|service| service.is_socket_unit());
+    let unit = match role {
+        // What these hold, they hold for a socket unit.
+        Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => socket_unit,
+        // What a socket unit has started is started again by it.
+        _ if listener.service.as_ref().is_some_and(|unit| is_activated(process, unit)) => {
+            listener.service.as_ref()
+        }
+        // The engine's own unit runs every container.
+        Some(Role::Engine) => None,
+        _ => process.service.as_ref().filter(|service| !is_engine(service)),
+    };
+    // A scope, and a unit without a valid name, is nothing that can be stopped.
+    let unit = unit.filter(|service| stop_service(service, service.uid).is_some());
+    let service = unit.map(|service| Manager::Service {
+        // Whom a socket unit has started holds the port as well.
+        also: service
+            .activates
+            .clone()
+            .filter(|activates| unit_name::runnable(activates.as_bytes()).is_some())
+            .filter(|_| service.is_socket_unit() && is_started(listener, service)),
+        service: service.clone(),
+    });
+    match container {
+        Some(container) => {
+            let container = Manager::Container { container: container.clone(), owner };
+            service.into_iter().chain([container]).collect()
+        }
+        None => supervisor.into_iter().chain(service).collect(),
+    }
+}
+
+/// Returns the manager of a socket whose holders could not be seen, as its cgroup tells.
+pub(crate) fn of_socket(listener: &Listener) -> Option<Manager> {
+    let container = listener.container.clone().map(|container| Manager::Container { container, owner: None });
+    let is_stoppable =
+        |service: &&Service| !is_engine(service) && stop_service(service, service.uid).is_some();
+    let service = listener.service.as_ref().filter(is_stoppable).cloned();
+    let service = service.map(|service| Manager::Service { service, also: None });
+    service.or(container)
+}
+
+/// Whether the service that a socket unit starts holds the socket too. A template names no single service.
+fn is_started(listener: &Listener, unit: &Service) -> bool {
+    listener.holders.iter().any(|holder| is_activated(&holder.process, unit))
+}
+
+/// Whether a process belongs to the service that a socket unit starts.
+fn is_activated(process: &Process, unit: &Service) -> bool {
+    let service = process.service.as_ref().filter(|_| unit.is_socket_unit());
+    service.is_some_and(|service| {
+        unit.activates.as_ref() == Some(&service.name)
+            && service.scope == unit.scope
+            && service.uid == unit.uid
+    })
+}
+
+/// Units that run an engine with all of its containers.
+fn is_engine(service: &Service) -> bool {
+    const STEMS: [&str; 16] = [
+        "docker",
+        "containerd",
+        "podman",
+        "crio",
+        "cri-docker",
+        "kubelet",
+        "k3s",
+        "k3s-agent",
+        "k0scontroller",
+        "rke2-server",
+        "snap.docker.dockerd",
+        "snap.lxd.daemon",
+        "lxd",
+        "incus",
+        "buildkit",
+        "docker-desktop",
+    ];
+    let name = service.name.to_string_lossy();
+    let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".socket")).unwrap_or(&name);
+    STEMS.contains(&stem)
+}
+
+/// Returns the account whose engine runs the container of a holder. Not that of the process: one of the system's
+/// containers may run as any uid.
+pub(crate) fn owner(
+    listener: &Listener,
+    holder: &Holder,
+    accounts: &BTreeMap<u32, Account>,
+) -> Option<Account> {
+    let container = holder.process.container.as_ref().or(listener.container.as_ref())?;
+    accounts.get(&container.uid?).cloned()
+}
+
+/// Returns the command that stops a container, as words. `owner` is the account of a rootless engine; `None` is the
+/// system's.
+///
+/// docker(1) and podman(1) act on the engine of whoever runs them. Another account's Docker is named by its socket;
+/// Podman has no engine that runs, and is run as that account.
+pub(crate) fn stop_container(
+    container: &Container,
+    owner: Option<&Account>,
+    own_uid: Option<u32>,
+) -> Option<Vec<Text>> {
+    let owner = owner.filter(|owner| owner.uid != 0);
+    if container.uid.is_some_and(|uid| uid != 0) && owner.is_none() {
+        // A user's engine, of an account that is not known.
+        return None;
+    }
+    let words = |words: &[&str]| words.iter().map(|word| Text::from(*word)).collect::<Vec<Text>>();
+    // Twelve digits of an id are what the engines print themselves.
+    let short = container.id.as_bytes().get(..12).filter(|_| container.id.as_bytes().len() == 64);
+    let id = short.map_or_else(|| container.id.clone(), Text::from);
+    let name = container.name.clone().filter(is_plain).unwrap_or(id);
+    if !is_plain(&name) {
+        return None;
+    }
+    match container.runtime.as_bytes() {
+        b"docker" => {
+            let mut command = words(&["docker"]);
+            if let Some(owner) = owner {
+                let host = format!("--host=unix:///run/user/{}/docker.sock", owner.uid);
+                command.push(host.as_str().into());
+            }
+            command.push("stop".into());
+            command.push(name);
+            Some(command)
+        }
+        b"podman" => {
+            // The ports of a pod are those of its infra container, which Podman names after the pod.
+            let command = match container.name.as_ref().and_then(proxy::pod_of_infra) {
+                Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),
+                None => ["podman".into(), "stop".into(), name].to_vec(),
+            };
+            match owner.filter(|owner| Some(owner.uid) != own_uid) {
+                // Podman needs the folders of that account's session, which a login alone sets up.
+                Some(owner) if is_plain(&owner.name) => {
+                    let line: Vec<String> =
+                        command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                    let mut words = words(&["runuser", "-l"]);
+                    words.extend([owner.name.clone(), "-c".into(), line.join(" ").as_str().into()]);
+                    Some(words)
+                }
+                Some(_) => None,
+                None => Some(command),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a name is one that an engine accepts: no other can be a container's, and none of these is an option.
+/// (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the same for Podman.)
+fn is_plain(name: &Text) -> bool {
+    let is = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && name.as_bytes().iter().all(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Evidence, Process, ProcessId, Protocol, Socket, State};
+
+    fn container(runtime: &str, name: &str) -> Container {
+        Container {
+            runtime: runtime.into(),
+            id: "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326".into(),
+            uid: None,
+            name: Some(name.into()),
+            image: None,
+            port: None,
+            compose: None,
+        }
+    }
+
+    fn line(words: Option<Vec<Text>>) -> String {
+        words.map_or_else(String::new, |words| {
+            words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        })
+    }
+
+    #[test]
+    fn containers_are_stopped_by_their_own_engine() {
+        let owner = Account { uid: 1000, name: "dev".into() };
+        let stop =
+            |container: &Container, owner: Option<&Account>, own| line(stop_container(container, owner, own));
+        let (docker, podman) = (container("docker", "web-1"), container("podman", "web-1"));
+        assert_eq!(stop(&docker, None, Some(0)), "docker stop web-1");
+        assert_eq!(
+            stop(&docker, Some(&owner), Some(0)),
+            "docker --host=unix:///run/user/1000/docker.sock stop web-1"
+        );
+        assert_eq!(stop(&podman, None, Some(0)), "podman stop web-1");
+        assert_eq!(stop(&podman, Some(&owner), Some(1000)), "podman stop web-1");
+        assert_eq!(stop(&podman, Some(&owner), Some(0)), "runuser -l dev -c podman stop web-1");
+        assert_eq!(
+            stop(&container("podman", "3a2b1c0d9e8f-infra"), None, Some(0)),
+            "podman pod stop 3a2b1c0d9e8f"
+        );
+        assert_eq!(stop(&container("lxc", "web"), None, Some(0)), "");
+    }
+
+    /// node's images run as uid 1000, and the engine is the system's.
+    #[test]
+    fn an_engine_is_not_that_of_the_processs_user() {
+        let dev = Account { uid: 1000, name: "dev".into() };
+        let accounts = BTreeMap::from([(1000, dev.clone())]);
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
+        let listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        let of = |uid| {
+            let mut process = process("node");
+            process.uid = Some(1000);
+            process.container = Some(Container { uid, ..container("docker", "web-1") });
+            let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
+            let owner = owner(&listener, &holder, &accounts);
+            line(stop_container(holder.process.container.as_ref().unwrap(), owner.as_ref(), Some(0)))
+        };
+        assert_eq!(of(None), "docker stop web-1");
+        assert_eq!(of(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
+        assert_eq!(of(Some(1001)), "", "an account that is not known");
+    }
+
+    #[test]
+    fn a_name_that_no_engine_gives_is_replaced_by_the_id() {
+        for name in ["web; echo x", "--all", "-f", "", "a b", "\u{1b}[31m"] {
+            let stop = line(stop_container(&container("docker", name), None, Some(0)));
+            assert_eq!(stop, "docker stop 4f1d5a0c9b7e", "{name}");
+        }
+    }
+
+    fn service(name: &str) -> Service {
+        Service {
+            manager: "systemd".into(),
+            name: name.into(),
+            scope: "system".into(),
+            uid: None,
+            activates: None,
+        }
+    }
+
+    /// The commands of a holder's managers, the right one first.
+    fn commands(
+        process: Process,
+        on: impl FnOnce(&mut Listener),
+        supervisor: Option<Manager>,
+    ) -> Vec<String> {
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
+        listener.holders = vec![holder.clone()];
+        on(&mut listener);
+        managers(&listener, &holder, None, supervisor).iter().map(|one| line(one.stop(Some(0)))).collect()
+    }
+
+    fn process(name: &str) -> Process {
+        Process::new(ProcessId { pid: 4121, start: Some(1) }, name.into())
+    }
+
+    #[test]
+    fn the_outermost_that_would_start_it_again() {
+        let mut server = process("node");
+        server.service = Some(service("web.service"));
+        let unit = |listener: &mut Listener| assert!(listener.service.is_none());
+        let found = commands(server.clone(), unit, None);
+        assert!(found.len() == 1 && found[0].ends_with("web.service"), "{found:?}");
+
+        let supervisor = Manager::Supervisor {
+            kind: "supervisord",
+            program: Some("web".into()),
+            stop: Some(vec!["supervisorctl".into(), "stop".into(), "web".into()]),
+            find: None,
+        };
+        let found = commands(server.clone(), unit, Some(supervisor.clone()));
+        assert_eq!(found[0], "supervisorctl stop web", "systemd would start the supervisor alone");
+
+        server.container = Some(container("podman", "web"));
+        let found = commands(server.clone(), unit, Some(supervisor));
+        assert!(found[0].ends_with("web.service") && found[1] == "podman stop web", "{found:?}");
+
+        let mut proxy = process("docker-proxy");
+        proxy.service = Some(service("docker.service"));
+        let of_container = |listener: &mut Listener| listener.container = Some(container("docker", "web"));
+        assert_eq!(commands(proxy, of_container, None), ["docker stop web"]);
+
+        let mut engine = process("dockerd");
+        engine.service = Some(service("docker.service"));
+        assert_eq!(commands(engine, unit, None), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_socket_unit_is_stopped_with_what_it_started() {
+        let mut systemd = process("systemd");
+        systemd.id.pid = 1;
+        let mut unit = service("web.socket");
+        unit.activates = Some("web.service".into());
+        let on = |started: bool| {
+            let unit = unit.clone();
+            move |listener: &mut Listener| {
+                listener.service = Some(unit);
+                let mut server = process("node");
+                server.service = Some(service("web.service"));
+                let holder = Holder { process: server, descriptors: vec![3], evidence: Evidence::Descriptor };
+                listener.holders.extend(started.then_some(holder));
+            }
+        };
+        let waiting = commands(systemd.clone(), on(false), None);
+        assert!(waiting.len() == 1 && waiting[0].ends_with(" web.socket"), "{waiting:?}");
+        let started = commands(systemd, on(true), None);
+        assert!(started[0].ends_with(" web.socket web.service"), "{started:?}");
+    }
+}

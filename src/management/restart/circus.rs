@@ -1,0 +1,125 @@
+//! circusd: which of its watchers a process is, by its configuration, and whether it starts that again.
+
+use std::time::Duration;
+
+use super::command_match::{ANY, fit};
+use super::ini::{self, Comments, Section};
+use super::program::Program;
+use super::roles::Found;
+use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
+use crate::model::{Process, Text};
+
+/// Where circusd listens for commands if its configuration does not say.
+const ENDPOINT: &str = "tcp://127.0.0.1:5555";
+
+/// How often it looks at its processes if its configuration does not say.
+const CHECK_DELAY: Duration = Duration::from_secs(5);
+
+/// Determines whether circusd started a process, and starts it again.
+pub(super) fn restarter(
+    parent: &Process,
+    program: &Program,
+    child: &Process,
+    sources: &mut dyn Sources,
+) -> Option<Found> {
+    if program.name() != b"circusd" || !program.interpreted {
+        return None;
+    }
+    let mut restarter = Restarter::new(RestarterKind::Circus, parent, program);
+    let sections = config(parent, program, sources).unwrap_or_default();
+    let main = sections.iter().find(|section| section.name == "circus");
+    let known = |key: &str| main.and_then(|section| section.get(key));
+    restarter.delay = seconds(known("check_delay"), CHECK_DELAY)
+        .zip(seconds(known("warmup_delay"), Duration::ZERO))
+        .map(|(check, warmup)| check + warmup);
+    let found = watcher(&sections, child, parent, sources);
+    match found {
+        Some((section, _)) if section.get("respawn").is_some_and(|value| !ini::is_yes(value)) => {
+            return Some(Found::LeavesDown);
+        }
+        Some(_) => {}
+        None => restarter.certainty = Certainty::Likely,
+    }
+    let given = program.value(&["--endpoint"]).map(Text::from);
+    let endpoint = given.or_else(|| known("endpoint").map(Text::from)).unwrap_or_else(|| ENDPOINT.into());
+    let mut words: Vec<Text> =
+        vec![program.companion(parent, "circusctl", sources), "--endpoint".into(), endpoint];
+    restarter.program = found.map(|(_, name)| name.into()).filter(is_plain);
+    // circusd keeps a socket of its own open when it stops the watchers that use it.
+    let shares = found.is_some_and(|(section, _)| section.get("use_sockets").is_some_and(ini::is_yes))
+        && sections.iter().any(|section| section.of_kind("socket").is_some());
+    restarter.stop = match &restarter.program {
+        _ if shares => Stop::Unknown,
+        Some(name) => {
+            words.extend(["stop".into(), name.clone()]);
+            Stop::Command(words)
+        }
+        None => {
+            words.push("status".into());
+            Stop::FindName(words)
+        }
+    };
+    Some(Found::Restarts(restarter.into()))
+}
+
+/// Reads the configuration that circusd was given. What it includes is not read: a watcher of there is not found.
+fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Vec<Section>> {
+    let given = program.arguments.iter().rev().find(|word| !word.as_bytes().starts_with(b"-"))?;
+    let path = match given.as_bytes() {
+        absolute @ [b'/', ..] => Text::from(absolute),
+        relative => [process.directory.as_ref()?.as_bytes(), b"/", relative].concat().into(),
+    };
+    Some(ini::parse(&sources.file(process.id, &path)?, Comments::WholeLines))
+}
+
+/// The watcher that a process is: by its command, or because there is only one.
+fn watcher<'a>(
+    sections: &'a [Section],
+    child: &Process,
+    parent: &Process,
+    sources: &mut dyn Sources,
+) -> Option<(&'a Section, &'a str)> {
+    let includes = |section: &Section| section.get("include").or(section.get("include_dir")).is_some();
+    if sections.iter().any(includes) {
+        return None;
+    }
+    let all: Vec<_> =
+        sections.iter().filter_map(|section| Some((section, section.of_kind("watcher")?))).collect();
+    let mut fits = |section: &Section| {
+        let words = [section.get("cmd").unwrap_or_default(), section.get("args").unwrap_or_default()];
+        fit(&without_variables(words.join(" ").trim()), child, parent, sources)
+    };
+    let known: Vec<_> = all.iter().map(|one| (fits(one.0), one)).collect();
+    let best = known.iter().map(|(fit, _)| *fit).max().flatten();
+    let matching: Vec<_> =
+        known.iter().filter(|(fit, _)| best.is_some() && *fit == best).map(|(_, one)| one).collect();
+    match (matching.as_slice(), all.as_slice()) {
+        ([only], _) => Some(***only),
+        ([], [only]) => Some(*only),
+        _ => None,
+    }
+}
+
+/// Replaces `$(circus.sockets.web)` and `((circus.wid))` by [`ANY`].
+fn without_variables(command: &str) -> String {
+    let mut replaced = String::new();
+    let mut rest = command;
+    loop {
+        let next = [("$(", ")"), ("((", "))")]
+            .into_iter()
+            .filter_map(|(open, close)| Some((rest.split_once(open)?, close)))
+            .min_by_key(|((before, _), _)| before.len());
+        let Some(((before, after), close)) = next else { break };
+        replaced.push_str(before);
+        replaced.push(ANY);
+        rest = after.split_once(close).map_or("", |(_, after)| after);
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
+/// A number of seconds; `None` where it cannot be read.
+fn seconds(value: Option<&str>, default: Duration) -> Option<Duration> {
+    let Some(value) = value else { return Some(default) };
+    value.trim().parse().ok().and_then(|value| Duration::try_from_secs_f64(value).ok())
+}

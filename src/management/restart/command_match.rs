@@ -1,0 +1,274 @@
+//! Whether a process runs a command of a supervisor's configuration: as it stands there, through the interpreter of a
+//! script, or after a shell replaced itself by another program. Pure: script files come from [`Sources`].
+
+use super::Sources;
+use crate::model::{Process, Text};
+
+/// Stands for text of unknown value in a command. An argument of a process never contains it.
+pub(super) const ANY: char = '\0';
+
+/// Longer command lines are compared only where the command has no text of unknown value.
+const MOST_ARGUMENTS: usize = 256;
+
+/// The most words of a program that replaces itself, with its options, before the command that it was given.
+const MOST_SKIPPED: usize = 32;
+
+/// Longer scripts are not followed: those that only prepare and start a program are short.
+const LONGEST_SCRIPT: usize = 16 * 1024;
+
+/// Programs that replace themselves by the command they are given.
+const REPLACES_ITSELF: &[&str] = &[
+    "env",
+    "nice",
+    "ionice",
+    "nohup",
+    "setsid",
+    "stdbuf",
+    "chpst",
+    "setuidgid",
+    "gosu",
+    "su-exec",
+    "setpriv",
+    "softlimit",
+    "authbind",
+    "exec",
+];
+
+/// Shells, whose code is followed.
+const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"];
+
+/// How sure it is that a process runs a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// The process replaced its command line by a title that names the command's program.
+    Title,
+    /// The command lines are equal.
+    Arguments,
+}
+
+/// Determines whether `process` runs `command`. `starter` is the process that started it, whose files are read.
+pub(super) fn fit(
+    command: &str,
+    process: &Process,
+    starter: &Process,
+    sources: &mut dyn Sources,
+) -> Option<Fit> {
+    let words = shlex::split(command)?;
+    let arguments = process.command.as_deref().unwrap_or_default();
+    if is_direct(&words, arguments) || is_after_shell(&words, arguments, process, starter, sources) {
+        return Some(Fit::Arguments);
+    }
+    title_fit(&words, process)
+}
+
+/// Whether a process runs these words, itself or through an interpreter or a program that replaces itself.
+fn is_direct(words: &[String], arguments: &[Text]) -> bool {
+    let replaces = words.first().is_some_and(|program| REPLACES_ITSELF.contains(&file_name(program)));
+    let most = if replaces { MOST_SKIPPED } else { 0 };
+    (0..=most).any(|from| words.get(from..).is_some_and(|words| is_run(words, arguments)))
+}
+
+/// Whether a process runs these words, itself or through an interpreter.
+fn is_run(words: &[String], arguments: &[Text]) -> bool {
+    let Some((program, rest)) = words.split_first() else { return false };
+    if all_equal(words, arguments) {
+        return true;
+    }
+    // A script that was started by its first line: an interpreter, at most one option, the script's path.
+    [1, 2].into_iter().any(|at| {
+        let is_script = arguments.get(at).is_some_and(|script| match program.contains('/') {
+            true => is_equal(program, script),
+            false => is_equal(program, &script.file_name().into()),
+        });
+        is_script && all_equal(rest, arguments.get(at + 1..).unwrap_or_default())
+    })
+}
+
+/// Whether a process runs what the shell code of these words replaces the shell by.
+fn is_after_shell(
+    words: &[String],
+    arguments: &[Text],
+    process: &Process,
+    starter: &Process,
+    sources: &mut dyn Sources,
+) -> bool {
+    let Some((program, rest)) = words.split_first() else { return false };
+    if SHELLS.contains(&file_name(program)) {
+        let code = rest.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
+        if let Some(code) = code.and_then(|at| rest.get(at + 1)) {
+            return replacements(code, true).iter().any(|words| is_direct(words, arguments));
+        }
+        let script = rest.iter().find(|word| !word.starts_with('-'));
+        return script.is_some_and(|path| script_fits(path, arguments, process, starter, sources));
+    }
+    script_fits(program, arguments, process, starter, sources)
+}
+
+fn script_fits(
+    path: &str,
+    arguments: &[Text],
+    process: &Process,
+    starter: &Process,
+    sources: &mut dyn Sources,
+) -> bool {
+    let path = match path.starts_with('/') {
+        true => Text::from(path),
+        // A name without a folder is on a search path that is unknown.
+        false if !path.contains('/') => return false,
+        false => match &process.directory {
+            Some(folder) => [folder.as_bytes(), b"/", path.as_bytes()].concat().into(),
+            None => return false,
+        },
+    };
+    let bytes = sources.file(starter.id, &path).filter(|bytes| bytes.len() <= LONGEST_SCRIPT);
+    let Some(bytes) = bytes else { return false };
+    let code = String::from_utf8_lossy(&bytes);
+    let first = code.lines().next().unwrap_or_default();
+    let is_shell = first
+        .strip_prefix("#!")
+        .is_some_and(|line| line.split_whitespace().take(3).any(|word| SHELLS.contains(&file_name(word))));
+    is_shell && replacements(&code, false).iter().any(|words| is_direct(words, arguments))
+}
+
+/// The commands that shell code replaces its shell by: those after `exec`, and for `sh -c` the last one.
+fn replacements(code: &str, with_last: bool) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut last = None;
+    for line in code.replace("\\\n", " ").lines() {
+        let Some(words) = shlex::split(line) else { continue };
+        let mut words = words.as_slice();
+        while !words.is_empty() {
+            let end = words.iter().position(|word| word.ends_with(';') || is_operator(word));
+            let (command, rest) = match end.and_then(|end| words.split_at_checked(end + 1)) {
+                Some((command, rest)) => (command, rest),
+                None => (words, &[][..]),
+            };
+            words = rest;
+            let (is_exec, command) = simple_command(command);
+            if command.is_empty() {
+                continue;
+            }
+            if is_exec {
+                found.push(command);
+                last = None;
+            } else {
+                last = Some(command);
+            }
+        }
+    }
+    found.extend(last.filter(|_| with_last));
+    found
+}
+
+fn is_operator(word: &str) -> bool {
+    matches!(word, "&&" | "||" | "&" | "|" | "{" | "}" | "(" | ")" | "then" | "do" | "else" | "fi" | "done")
+}
+
+/// The words of a simple command without `exec`, assignments and redirections, and whether it had an `exec`.
+fn simple_command(words: &[String]) -> (bool, Vec<String>) {
+    let mut command: Vec<String> = Vec::new();
+    let mut is_exec = false;
+    let mut words = words.iter().filter(|word| !is_operator(word));
+    while let Some(word) = words.next() {
+        let word = word.trim_end_matches(';');
+        let redirection =
+            word.trim_start_matches(|character: char| character.is_ascii_digit() || character == '&');
+        if redirection.starts_with(['<', '>']) {
+            if redirection.ends_with(['<', '>']) {
+                words.next();
+            }
+            continue;
+        }
+        let is_assignment = word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || character == '_')
+        });
+        if word.is_empty() || (command.is_empty() && is_assignment) {
+            continue;
+        }
+        if command.is_empty() && !is_exec && word == "exec" {
+            is_exec = true;
+            continue;
+        }
+        // What a variable or a command holds is unknown, and may be several words.
+        command.push(match word.split_once(['$', '`']) {
+            Some((before, _)) => format!("{before}{ANY}"),
+            None => word.to_owned(),
+        });
+    }
+    (is_exec, command)
+}
+
+/// Whether a process has a title in place of its command line that names the program of these words.
+fn title_fit(words: &[String], process: &Process) -> Option<Fit> {
+    let [title] = process.command.as_deref()? else { return None };
+    let title = title.as_str().filter(|title| title.contains(' ') && !title.starts_with('/'))?;
+    // nginx appends its command line.
+    let appended = title.split_once(": master process ").map(|(_, command)| command.trim_end());
+    if appended == Some(words.join(" ").as_str()) {
+        return Some(Fit::Arguments);
+    }
+    let named = title.split([':', ' ']).next().unwrap_or_default();
+    let file = process.executable.as_ref().map(Text::file_name);
+    let is_program = |word: &String| {
+        let name = file_name(word);
+        name == named || Some(name.as_bytes()) == file
+    };
+    words.iter().take(4).any(is_program).then_some(Fit::Title)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether all words are equal to the arguments. A word with [`ANY`] may stand for none or several of them.
+fn all_equal(words: &[String], arguments: &[Text]) -> bool {
+    if !words.iter().any(|word| word.contains(ANY)) {
+        return words.len() == arguments.len()
+            && words.iter().zip(arguments).all(|(word, argument)| word.as_bytes() == argument.as_bytes());
+    }
+    if arguments.len() > MOST_ARGUMENTS || words.len() > MOST_ARGUMENTS {
+        return false;
+    }
+    // How many arguments the words so far may stand for.
+    let mut taken = vec![0];
+    for word in words {
+        let mut next = Vec::new();
+        for &at in &taken {
+            let rest = arguments.get(at..).unwrap_or_default();
+            let longest = if word.contains(ANY) { rest.len() } else { 1 };
+            next.extend(
+                (0..=longest).filter(|count| stands_for(word, rest.get(..*count))).map(|count| at + count),
+            );
+        }
+        next.sort_unstable();
+        next.dedup();
+        taken = next;
+    }
+    taken.contains(&arguments.len())
+}
+
+/// Whether a word stands for exactly these arguments.
+fn stands_for(word: &str, arguments: Option<&[Text]>) -> bool {
+    match arguments {
+        None => false,
+        Some([]) => word.chars().all(|character| character == ANY),
+        Some([only]) => is_equal(word, only),
+        Some([first, .., last]) => {
+            let (before, after) =
+                (word.split(ANY).next().unwrap_or_default(), word.rsplit(ANY).next().unwrap_or_default());
+            first.as_bytes().starts_with(before.as_bytes()) && last.as_bytes().ends_with(after.as_bytes())
+        }
+    }
+}
+
+/// Whether a word is equal to an argument, with [`ANY`] for any text.
+fn is_equal(word: &str, argument: &Text) -> bool {
+    let Some((before, rest)) = word.split_once(ANY) else { return word.as_bytes() == argument.as_bytes() };
+    let Some(argument) = argument.as_bytes().strip_prefix(before.as_bytes()) else { return false };
+    let (middle, last) = rest.rsplit_once(ANY).unwrap_or(("", rest));
+    let Some(mut argument) = argument.strip_suffix(last.as_bytes()) else { return false };
+    middle.split(ANY).filter(|part| !part.is_empty()).all(|part| {
+        let at = argument.windows(part.len()).position(|window| window == part.as_bytes());
+        at.and_then(|at| argument.get(at + part.len()..)).inspect(|rest| argument = rest).is_some()
+    })
+}

@@ -1,0 +1,216 @@
+//! What an ancestor does when what it started ends: starts it again, ends as well, or has nothing to do with it.
+
+use std::time::Duration;
+
+use super::program::Program;
+use super::{
+    Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, circus, masters, pm2, service_folder,
+    shell_loop, supervisord,
+};
+use crate::management::supervisor;
+use crate::model::{Process, Text};
+
+/// What an ancestor does when its child ends.
+#[derive(Debug)]
+pub(super) enum Role {
+    /// It starts it again.
+    Restarts(Box<Restarter>),
+    /// It ends too, or has no part in it.
+    Wrapper,
+    /// Unknown.
+    Other,
+    /// It does not start it again, and nor does anything above it: a login, a terminal, an editor.
+    Boundary,
+}
+
+/// What the configuration of a supervisor says about a child.
+pub(super) enum Found {
+    Restarts(Box<Restarter>),
+    /// It was told not to start it again.
+    LeavesDown,
+}
+
+/// Determines what `parent` does when `child` ends.
+pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources: &mut dyn Sources) -> Role {
+    let found = service_folder::restarter(parent, program, sources)
+        .or_else(|| supervisord::restarter(parent, program, child, sources))
+        .or_else(|| circus::restarter(parent, program, child, sources))
+        .or_else(|| pm2::restarter(parent, program, sources));
+    match found {
+        Some(Found::Restarts(restarter)) => return Role::Restarts(restarter),
+        Some(Found::LeavesDown) => return Role::Boundary,
+        None => {}
+    }
+    let watching_node = is_watching_node(parent, program);
+    if watching_node || is_file_watcher(program) {
+        let mut restarter = Restarter::new(RestarterKind::FileWatcher, parent, program);
+        restarter.trigger = Trigger::FileChange;
+        if watching_node {
+            restarter.name = "node".into();
+        }
+        return Role::Restarts(restarter.into());
+    }
+    if let Some((trigger, delay)) = manager(program) {
+        let mut restarter = Restarter::new(RestarterKind::ProcessManager, parent, program);
+        restarter.trigger = trigger;
+        restarter.delay = delay;
+        restarter.certainty = Certainty::Likely;
+        return Role::Restarts(restarter.into());
+    }
+    if let Some(role) = shell_loop::role(parent, child, sources) {
+        return role;
+    }
+    if let Some(role) = masters::role(parent, program, child) {
+        return role;
+    }
+    if is_wrapper(parent, program, child) {
+        return Role::Wrapper;
+    }
+    let mut command = || parent.command.clone().unwrap_or_default();
+    match supervisor::kind(&parent.name, &mut command) {
+        // What starts services by folders is an ancestor of what looks after one of them.
+        Some("runit" | "s6" | "daemontools" | "openrc") => Role::Other,
+        Some(_) => Role::Boundary,
+        None => Role::Other,
+    }
+}
+
+impl Restarter {
+    /// One that starts again whatever ended, is sure to, and is ended to stop that.
+    pub(super) fn new(kind: RestarterKind, process: &Process, program: &Program) -> Restarter {
+        // Where an interpreter runs nothing that has a name, the process is named as it names itself.
+        let unnamed = program.interpreted
+            && process.executable.as_ref().is_some_and(|file| file.file_name() == program.path.file_name());
+        let name = match unnamed || program.name().is_empty() {
+            true => process.name.clone(),
+            false => program.name().into(),
+        };
+        Restarter {
+            kind,
+            id: process.id,
+            name,
+            uid: process.uid,
+            program: None,
+            trigger: Trigger::End,
+            delay: None,
+            certainty: Certainty::Certain,
+            stop: Stop::EndRestarter,
+        }
+    }
+}
+
+/// Whether a program starts another one anew when a file changes, and stays when that ends.
+fn is_file_watcher(program: &Program) -> bool {
+    const ALWAYS: &[&str] = &[
+        "nodemon",
+        "watchexec",
+        "cargo-watch",
+        "air",
+        "entr",
+        "reflex",
+        "watchfiles",
+        "ts-node-dev",
+        "tsnd",
+        "node-dev",
+        "wgo",
+        "gow",
+        "CompileDaemon",
+    ];
+    let first = program.arguments.first().map(Text::as_bytes);
+    program.is_any(ALWAYS)
+        || (program.is("tsx") && first == Some(b"watch"))
+        || (program.is("watchmedo") && first == Some(b"auto-restart"))
+        || (program.is("uvicorn") && program.has("--reload"))
+        || (program.is("dotnet") && first == Some(b"watch"))
+}
+
+/// Whether a process is `node --watch`, which runs the script in a child of its own.
+fn is_watching_node(process: &Process, program: &Program) -> bool {
+    let command = process.command.as_deref().unwrap_or_default();
+    let is_node = [process.executable.as_ref(), command.first()]
+        .into_iter()
+        .flatten()
+        .any(|name| matches!(name.file_name(), b"node" | b"nodejs"));
+    // What node was given for itself, before the script.
+    let own = command.len().saturating_sub(program.arguments.len() + 1);
+    let watches = |word: &Text| word.as_bytes() == b"--watch" || word.as_bytes().starts_with(b"--watch-path");
+    is_node && program.interpreted && command.iter().take(own).skip(1).any(watches)
+}
+
+/// Another manager that was told to start programs again: when, and its longest wait.
+fn manager(program: &Program) -> Option<(Trigger, Option<Duration>)> {
+    if !program.interpreted && program.is("autossh") {
+        return Some((Trigger::End, None));
+    }
+    // A server that ends by SIGTERM removes its pid file, after which these end too.
+    if program.is_any(&["mysqld_safe", "mariadbd-safe"]) {
+        return Some((Trigger::Failure, None));
+    }
+    if program.is("concurrently") && program.has("--restart-tries") {
+        let after = program.value(&["--restart-after"]);
+        let delay = after.map_or(Some(0), |after| std::str::from_utf8(after).ok()?.parse().ok());
+        return Some((Trigger::Failure, delay.map(Duration::from_millis)));
+    }
+    let is_forever = program.interpreted && program.is("forever") && program.name() == b"monitor";
+    is_forever.then_some((Trigger::End, None))
+}
+
+/// Whether a process ends when the one that it started ends, or has been told what to do by then.
+fn is_wrapper(process: &Process, program: &Program, child: &Process) -> bool {
+    const WRAPPERS: &[&str] = &[
+        "npm",
+        "npx",
+        "yarn",
+        "pnpm",
+        "make",
+        "gmake",
+        "ninja",
+        "just",
+        "task",
+        "sudo",
+        "doas",
+        "su",
+        "runuser",
+        "setpriv",
+        "env",
+        "time",
+        "timeout",
+        "nohup",
+        "setsid",
+        "unshare",
+        "nsenter",
+        "strace",
+        "ltrace",
+        "script",
+        "xvfb-run",
+        "tini",
+        "dumb-init",
+        "catatonit",
+        "docker-init",
+        "concurrently",
+        "foreman",
+        "honcho",
+        "hivemind",
+        "bundle",
+        "poetry",
+        "pipenv",
+        "uv",
+        "pdm",
+        "hatch",
+        "cargo",
+        "go",
+        "mvn",
+        "gradle",
+    ];
+    // npm and foreman put a title in the place of their command lines: `npm run dev`.
+    let is_titled = ["npm ", "yarn ", "pnpm ", "foreman: "]
+        .iter()
+        .any(|title| program.is_titled(title) || process.name.as_bytes().starts_with(title.as_bytes()));
+    // These start themselves a second time, to be able to start anew when their code changes, and end with what they
+    // started unless it asks for that by its exit code.
+    let is_reloader = program.interpreted
+        && masters::same_program(process, child)
+        && (program.is_any(&["flask", "hypercorn"])
+            || program.arguments.iter().any(|word| word.as_bytes() == b"runserver"));
+    program.is_any(WRAPPERS) || is_titled || is_reloader
+}

@@ -1,0 +1,109 @@
+//! Supervisors that look after one folder each, and which their commands name: runsv, s6-supervise, supervise, and
+//! supervise-daemon, whose services have a name instead.
+
+use std::time::Duration;
+
+use super::program::Program;
+use super::roles::Found;
+use super::{Restarter, RestarterKind, Sources, Stop};
+use crate::model::{Process, Text};
+
+/// All of them start a program at most once in a second.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
+
+/// How long s6-supervise lets a finish script run that has no file of its own to say so.
+const FINISH_OF_S6: Duration = Duration::from_secs(5);
+
+/// Determines whether a process looks after a service folder.
+pub(super) fn restarter(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Found> {
+    let kind = match program.name() {
+        b"runsv" => RestarterKind::Runit,
+        b"s6-supervise" => RestarterKind::S6,
+        // Another program may have this name as well; this one is given exactly one folder.
+        b"supervise" if program.arguments.len() == 1 => RestarterKind::Daemontools,
+        b"supervise-daemon" => return openrc(process, program).map(Found::Restarts),
+        _ => return None,
+    };
+    if program.interpreted {
+        return None;
+    }
+    let mut restarter = Restarter::new(kind, process, program);
+    let folder = folder(process, program, sources);
+    let file =
+        |name: &str, sources: &mut dyn Sources| sources.file(process.id, &join(folder.as_ref()?, name));
+    if wants_down(kind, &mut |name| file(name, sources)) {
+        return Some(Found::LeavesDown);
+    }
+    let finish = folder.is_some() && kind != RestarterKind::Daemontools && file("finish", sources).is_some();
+    restarter.delay = match kind {
+        RestarterKind::S6 if finish => {
+            let limit = file("timeout-finish", sources).and_then(|bytes| milliseconds(&bytes));
+            // Zero stands for no limit.
+            let limit = limit.map_or(Some(FINISH_OF_S6), |limit| (!limit.is_zero()).then_some(limit));
+            limit.map(|limit| limit + BETWEEN_STARTS)
+        }
+        RestarterKind::Runit if finish => None,
+        _ => Some(BETWEEN_STARTS),
+    };
+    restarter.stop = folder.as_ref().map_or(Stop::Unknown, |folder| {
+        let words: &[&str] = match kind {
+            RestarterKind::Runit => &["sv", "down"],
+            RestarterKind::S6 => &["s6-svc", "-d"],
+            _ => &["svc", "-d"],
+        };
+        let words = words.iter().map(|word| Text::from(*word));
+        Stop::Command(words.chain([folder.clone()]).collect())
+    });
+    restarter.program = folder;
+    Some(Found::Restarts(restarter.into()))
+}
+
+/// The folder a supervisor looks after: it has made that its working directory. Where that may not be read, what it was
+/// given tells, if that is absolute.
+fn folder(process: &Process, program: &Program, _sources: &mut dyn Sources) -> Option<Text> {
+    let given = program.arguments.first().filter(|given| given.as_bytes().starts_with(b"/"));
+    let is_absolute = |folder: &&Text| folder.as_bytes().starts_with(b"/");
+    process.directory.as_ref().filter(is_absolute).or(given).cloned()
+}
+
+fn join(folder: &Text, name: &str) -> Text {
+    [folder.as_bytes(), b"/", name.as_bytes()].concat().into()
+}
+
+/// Whether the supervisor was told to leave the service down when it ends, as `sv once` and `svc -o` do.
+fn wants_down(kind: RestarterKind, file: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> bool {
+    match kind {
+        // `run, want down`.
+        RestarterKind::Runit => {
+            file("supervise/stat").is_some_and(|stat| stat.windows(9).any(|part| part == b"want down"))
+        }
+        // 12 bytes of time, 4 of the pid, one that says whether it is paused, and `u` or `d` or zero.
+        RestarterKind::Daemontools => file("supervise/status")
+            .is_some_and(|status| status.len() == 18 && status.get(17).is_some_and(|want| *want != b'u')),
+        _ => false,
+    }
+}
+
+fn milliseconds(bytes: &[u8]) -> Option<Duration> {
+    std::str::from_utf8(bytes).ok()?.trim().parse().ok().map(Duration::from_millis)
+}
+
+/// `supervise-daemon web --start ... --respawn-delay 5 ...`.
+fn openrc(process: &Process, program: &Program) -> Option<Box<Restarter>> {
+    let mut restarter = Restarter::new(RestarterKind::Openrc, process, program);
+    let name = program.arguments.first().filter(|name| !name.as_bytes().starts_with(b"-"));
+    // What follows is the daemon's own.
+    let end = program.arguments.iter().position(|word| word.as_bytes() == b"--");
+    let own = Program {
+        arguments: program.arguments.iter().take(end.unwrap_or(usize::MAX)).cloned().collect(),
+        ..program.clone()
+    };
+    let delay = own.value(&["--respawn-delay", "-D"]).map(|value| {
+        std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).map(Duration::from_secs)
+    });
+    restarter.delay = delay.unwrap_or(Some(Duration::ZERO));
+    restarter.program = name.cloned();
+    restarter.stop = name
+        .map_or(Stop::Unknown, |name| Stop::Command(vec!["rc-service".into(), name.clone(), "stop".into()]));
+    Some(restarter.into())
+}

@@ -1,0 +1,241 @@
+//! A loop in a shell script that starts a program again and again. What a shell was given shows whether it has one; a
+//! shell that reads its commands from a terminal shows nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::program::Program;
+use super::roles::Role;
+use super::{Certainty, Restarter, RestarterKind, Sources};
+use crate::model::process_table::ProcessTable;
+use crate::model::{Process, ProcessId, Text};
+use crate::program_label;
+
+/// Determines what a shell does when its child ends; `None` if the process is no shell.
+pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources) -> Option<Role> {
+    if !program_label::is_shell(parent) {
+        return None;
+    }
+    if program_label::is_shell(child) && parent.command == child.command {
+        // A part of its script in a process of its own: which of the loops are in that part is not to be seen.
+        return Some(Role::Wrapper);
+    }
+    let Some(code) = code(parent, sources) else {
+        // Commands from a terminal or a pipe: nobody knows what they were.
+        let reads_script = program_label::started(parent).is_some();
+        return Some(if reads_script { Role::Other } else { Role::Boundary });
+    };
+    let names = names_of(child);
+    let Some(body) = loop_that_starts(&code, &names) else { return Some(Role::Wrapper) };
+    let program = Program::of(parent);
+    let mut restarter = Restarter::new(RestarterKind::ShellLoop, parent, &program);
+    restarter.certainty = Certainty::Likely;
+    restarter.delay = pause(&body);
+    Some(Role::Restarts(restarter.into()))
+}
+
+/// The code that a shell runs: its argument after `-c`, or its script.
+fn code(shell: &Process, sources: &mut dyn Sources) -> Option<Vec<u8>> {
+    if let Some(code) = argument(shell) {
+        return Some(code.as_bytes().to_vec());
+    }
+    let (path, _) = program_label::started(shell)?;
+    let path = match path.as_bytes() {
+        absolute @ [b'/', ..] => Text::from(absolute),
+        relative => [shell.directory.as_ref()?.as_bytes(), b"/", relative].concat().into(),
+    };
+    sources.file(shell.id, &path)
+}
+
+/// The code that a shell was given as an argument: `bash -lc CODE`.
+fn argument(shell: &Process) -> Option<&Text> {
+    let mut words = shell.command.as_deref().unwrap_or_default().iter().skip(1);
+    let mut is_code = false;
+    while let Some(word) = words.next() {
+        match word.as_bytes() {
+            b"-o" | b"+o" | b"-O" | b"+O" | b"--rcfile" | b"--init-file" => {
+                words.next();
+            }
+            b"--" | b"-" => return words.next().filter(|_| is_code),
+            b"--command" => is_code = true,
+            [b'-', b'-', ..] => {}
+            [b'-', letters @ ..] => is_code |= letters.contains(&b'c'),
+            [b'+', ..] => {}
+            _ => return Some(word).filter(|_| is_code),
+        }
+    }
+    None
+}
+
+/// The words by which a script may start this process: its program's and its script's file names.
+fn names_of(child: &Process) -> Vec<Vec<u8>> {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let program = Program::of(child);
+    let first = child.command.iter().flatten().next();
+    for text in
+        [Some(&program.path), first, child.executable.as_ref(), Some(&child.name)].into_iter().flatten()
+    {
+        let name = text.file_name().to_vec();
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Loops within loops are looked into this deep.
+const DEEPEST: usize = 32;
+
+/// The body of a loop that starts the program, if the code has one.
+fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    let words = words(code);
+    let is_name = |word: &Vec<u8>| names.iter().any(|name| file_name(word) == name.as_slice());
+    let last = words.iter().rposition(is_name);
+    // Functions after whose beginning the program is named: where they end decides nothing here.
+    let functions: BTreeSet<&[u8]> = words
+        .windows(3)
+        .enumerate()
+        .filter_map(|(at, part)| match part {
+            [name, open, close] if open == b"(" && close == b")" && last > Some(at) => Some(name.as_slice()),
+            _ => None,
+        })
+        .collect();
+    // Whether a body names the program, starts what a variable holds, or calls a function that names it.
+    let starts = |body: &[Vec<u8>]| {
+        body.iter().enumerate().any(|(at, word)| {
+            let is_command = at == 0 || body.get(at - 1).is_some_and(|before| opens_command(before));
+            let is_variable = word.starts_with(b"$") && !word.starts_with(b"$(");
+            let calls = is_variable || word == b"eval" || functions.contains(word.as_slice());
+            is_name(word) || (is_command && calls)
+        })
+    };
+    let mut open: Vec<usize> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        // A keyword is one only where a command may begin.
+        if at > 0 && !words.get(at - 1).is_some_and(|before| opens_command(before)) {
+            continue;
+        }
+        match word.as_slice() {
+            b"do" => open.push(at + 1),
+            b"done" => {
+                let deep = open.len() > DEEPEST;
+                let body = open.pop().filter(|_| !deep).and_then(|start| words.get(start..at));
+                if let Some(body) = body.filter(|body| starts(body)) {
+                    return Some(body.to_vec());
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the next word begins a command.
+fn opens_command(word: &[u8]) -> bool {
+    const OPENING: [&[u8]; 16] = [
+        b";", b"\n", b"&", b"|", b"&&", b"||", b"(", b"{", b"do", b"then", b"else", b"elif", b"if", b"while",
+        b"until", b"!",
+    ];
+    OPENING.contains(&word)
+}
+
+/// How long a loop's body sleeps, if it says so in numbers.
+fn pause(body: &[Vec<u8>]) -> Option<Duration> {
+    let mut whole = Duration::ZERO;
+    for (at, word) in body.iter().enumerate() {
+        if file_name(word) == b"sleep" {
+            whole = whole.checked_add(sleep_argument(body.get(at + 1)?)?)?;
+        }
+    }
+    Some(whole)
+}
+
+/// Returns how long a shell waits now, where it waits for a sleep(1) to end: after a server's end that tells when the next
+/// one starts.
+pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn Sources) -> Option<Duration> {
+    let is_sleep = |name: &[u8]| matches!(name, b"sleep" | b"busybox" | b"coreutils");
+    let children = table.find(shell).map(|shell| table.children(shell.id.pid)).into_iter().flatten();
+    let ids: Vec<ProcessId> =
+        children.filter(|child| is_sleep(child.name.as_bytes())).map(|child| child.id).collect();
+    let described = sources.describe(&ids);
+    let mut longest = None;
+    for process in described.values() {
+        let program = Program::of(process);
+        if program.name() == b"sleep" {
+            let parts: Option<Vec<Duration>> =
+                program.arguments.iter().map(|word| sleep_argument(word.as_bytes())).collect();
+            let whole = parts?.into_iter().try_fold(Duration::ZERO, Duration::checked_add)?;
+            longest = longest.max(Some(whole));
+        }
+    }
+    longest
+}
+
+/// What sleep(1) is given: a number, and a letter for its unit.
+fn sleep_argument(word: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(word).ok()?;
+    let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
+    let unit = match text.get(number.len()..)? {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok()?;
+    Duration::try_from_secs_f64(number * unit).ok()
+}
+
+fn file_name(word: &[u8]) -> &[u8] {
+    word.rsplit(|byte| *byte == b'/').next().unwrap_or(word)
+}
+
+/// Takes shell code apart into words and operators. Quotes are removed, and what is quoted holds no operators; the
+/// words within are kept apart, as `sh -c` has it. Comments are left out. No more of the language is understood.
+fn words(code: &[u8]) -> Vec<Vec<u8>> {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let mut word: Vec<u8> = Vec::new();
+    let mut quote: Option<u8> = None;
+    let mut bytes = code.iter().copied().peekable();
+    let finish = |word: &mut Vec<u8>, words: &mut Vec<Vec<u8>>| {
+        if !word.is_empty() {
+            words.push(std::mem::take(word));
+        }
+    };
+    while let Some(byte) = bytes.next() {
+        match (byte, quote) {
+            (b'\\', None | Some(b'"')) => match bytes.next() {
+                // A line that goes on.
+                Some(b'\n') | None => {}
+                Some(escaped) => word.push(escaped),
+            },
+            (byte, Some(open)) if byte == open => quote = None,
+            (b' ' | b'\t' | b'\n', Some(_)) => finish(&mut word, &mut words),
+            (byte, Some(_)) => word.push(byte),
+            (b'\'' | b'"', None) => quote = Some(byte),
+            (b'#', None) if word.is_empty() => while bytes.next_if(|byte| *byte != b'\n').is_some() {},
+            (b' ' | b'\t' | b'\r', None) => finish(&mut word, &mut words),
+            (b'(', None) if word == b"$" => word.push(b'('),
+            (b'\n' | b';' | b'(' | b')' | b'{' | b'}' | b'&' | b'|', None) if !is_variable(&word, byte) => {
+                finish(&mut word, &mut words);
+                let mut operator = vec![byte];
+                if matches!(byte, b'&' | b'|') && bytes.next_if_eq(&byte).is_some() {
+                    operator.push(byte);
+                }
+                words.push(operator);
+            }
+            (byte, None) => word.push(byte),
+        }
+    }
+    finish(&mut word, &mut words);
+    words
+}
+
+/// Whether a brace belongs to a word, as in `${name}`.
+fn is_variable(word: &[u8], byte: u8) -> bool {
+    match byte {
+        b'{' => word.ends_with(b"$"),
+        b'}' => word.windows(2).any(|part| part == b"${"),
+        _ => false,
+    }
+}

@@ -1,0 +1,242 @@
+//! supervisord: which of its programs a process is, by its configuration, and whether it starts that again.
+
+mod programs;
+
+use std::time::Duration;
+
+use super::ini::{self, Comments, Section};
+use super::program::Program;
+use super::roles::Found;
+use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
+use crate::model::{Process, Text};
+
+/// It starts programs once in a second, and waits a second more where one ended before it counted as started.
+const DELAY: Duration = Duration::from_secs(2);
+
+/// The most files that are read because a configuration includes them.
+const MOST_INCLUDED: usize = 256;
+
+/// A configuration.
+pub(super) struct Config {
+    /// Its path, absolute.
+    pub(super) path: Text,
+    pub(super) sections: Vec<Section>,
+    /// Whether everything it includes could be read.
+    complete: bool,
+}
+
+/// Whether a process is supervisord.
+pub(super) fn is_supervisord(program: &Program) -> bool {
+    program.name() == b"supervisord"
+}
+
+/// Determines whether supervisord started a process, and starts it again.
+pub(super) fn restarter(
+    parent: &Process,
+    program: &Program,
+    child: &Process,
+    sources: &mut dyn Sources,
+) -> Option<Found> {
+    if !is_supervisord(program) {
+        return None;
+    }
+    let mut restarter = Restarter::new(RestarterKind::Supervisord, parent, program);
+    restarter.trigger = Trigger::Failure;
+    restarter.delay = Some(DELAY);
+    // A program of another origin with that name has other commands.
+    if !program.interpreted {
+        restarter.stop = Stop::Unknown;
+        restarter.certainty = Certainty::Likely;
+        return Some(Found::Restarts(restarter.into()));
+    }
+    let config = config(parent, program, sources);
+    let described = config.as_ref().and_then(|config| config.describe(child, parent, sources));
+    let names = described.as_ref().map(|described| described.names.clone()).unwrap_or_default();
+    let section = described.map(|described| described.section);
+    restarter.program = names.first().cloned();
+    match section.map(|section| section.get("autorestart").unwrap_or("unexpected")) {
+        Some(value) if value.eq_ignore_ascii_case("unexpected") => {}
+        Some(value) if ini::is_yes(value) => restarter.trigger = Trigger::End,
+        Some(_) => return Some(Found::LeavesDown),
+        None => restarter.certainty = Certainty::Likely,
+    }
+    restarter.stop = stop(parent, program, &names, config.as_ref(), sources);
+    Some(Found::Restarts(restarter.into()))
+}
+
+/// The command that stops these programs, or lists all if there are none, at the address that the configuration gives.
+pub(super) fn stop(
+    daemon: &Process,
+    program: &Program,
+    names: &[Text],
+    config: Option<&Config>,
+    sources: &mut dyn Sources,
+) -> Stop {
+    let Some(address) = config.and_then(Config::address) else { return Stop::Unknown };
+    let mut words = vec![program.companion(daemon, "supervisorctl", sources)];
+    words.extend(address);
+    match names {
+        [] => {
+            words.push("status".into());
+            Stop::FindName(words)
+        }
+        names => {
+            words.push("stop".into());
+            words.extend_from_slice(names);
+            Stop::Command(words)
+        }
+    }
+}
+
+/// Reads the configuration of a supervisord: the one it was given, or the first of those it looks for.
+pub(super) fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Config> {
+    let absolute = |path: &[u8]| -> Option<Text> {
+        if path.starts_with(b"/") {
+            return Some(path.into());
+        }
+        Some([process.directory.as_ref()?.as_bytes(), b"/", path].concat().into())
+    };
+    let given = program.value(&["--configuration", "-c"]).map(absolute);
+    let candidates = given.map_or_else(
+        || {
+            let path = program.path.as_bytes();
+            let mut parts = path.rsplitn(3, |byte| *byte == b'/').skip(2);
+            let above = parts.next().map(|above| [above, b"/"].concat()).unwrap_or_default();
+            [
+                [&above, &b"etc/supervisord.conf"[..]].concat(),
+                [&above, &b"supervisord.conf"[..]].concat(),
+                b"supervisord.conf".to_vec(),
+                b"etc/supervisord.conf".to_vec(),
+                b"/etc/supervisord.conf".to_vec(),
+                b"/etc/supervisor/supervisord.conf".to_vec(),
+            ]
+            .iter()
+            .map(|path| absolute(path))
+            .collect::<Vec<_>>()
+        },
+        |given| vec![given],
+    );
+    let (path, bytes) = candidates
+        .into_iter()
+        .flatten()
+        .find_map(|path| sources.file(process.id, &path).map(|bytes| (path, bytes)))?;
+    let sections = parse(&bytes, folder_of(path.as_bytes()));
+    let mut config = Config { sections, path, complete: true };
+    config.include(process, sources);
+    Some(config)
+}
+
+impl Config {
+    /// Adds what its `[include]` names: paths relative to it, whose last part may be a pattern.
+    fn include(&mut self, process: &Process, sources: &mut dyn Sources) {
+        let included = self.sections.iter().find(|section| section.name == "include");
+        let files = included.and_then(|section| section.get("files")).unwrap_or_default().to_owned();
+        let here = folder_of(self.path.as_bytes()).to_vec();
+        let mut read = 0;
+        for pattern in files.split_whitespace() {
+            if pattern.contains("%(") {
+                self.complete = false;
+                continue;
+            }
+            let path = match pattern.starts_with('/') {
+                true => pattern.as_bytes().to_vec(),
+                false => [&here, &b"/"[..], pattern.as_bytes()].concat(),
+            };
+            let Some(paths) = matching(&path, process, sources) else {
+                self.complete = false;
+                continue;
+            };
+            for path in paths {
+                read += 1;
+                let bytes = sources.file(process.id, &path).filter(|_| read <= MOST_INCLUDED);
+                match bytes {
+                    Some(bytes) => self.sections.extend(parse(&bytes, folder_of(path.as_bytes()))),
+                    None => self.complete = false,
+                }
+            }
+        }
+    }
+
+    /// The address that supervisorctl reaches it by, as options of supervisorctl.
+    fn address(&self) -> Option<Vec<Text>> {
+        let section = |name: &str| self.sections.iter().find(|section| section.name == name);
+        let client = section("supervisorctl");
+        let from_file = || vec!["-c".into(), self.path.clone()];
+        if client.is_some_and(|client| client.get("serverurl").is_some()) {
+            return Some(from_file());
+        }
+        let file = section("unix_http_server").and_then(|server| server.get("file"));
+        let port = || section("inet_http_server").and_then(|server| server.get("port"));
+        let url = file.map(|file| format!("unix://{file}")).or_else(|| http_url(port()?));
+        match (client, url) {
+            // Its other values, such as the name of a user, count too.
+            (Some(_), Some(url)) => Some([from_file(), vec!["-s".into(), url.as_str().into()]].concat()),
+            (Some(_), None) => Some(from_file()),
+            (None, Some(url)) if !url.contains("%(") => Some(vec!["-s".into(), url.as_str().into()]),
+            (None, _) => None,
+        }
+    }
+}
+
+/// The address of `[inet_http_server] port=`: `9001`, `127.0.0.1:9001`, `*:9001`.
+fn http_url(port: &str) -> Option<String> {
+    let (host, port) = port.trim().rsplit_once(':').unwrap_or(("", port.trim()));
+    let host = if matches!(host, "" | "*" | "0.0.0.0") { "127.0.0.1" } else { host };
+    port.parse::<u16>().ok().map(|port| format!("http://{host}:{port}"))
+}
+
+/// Parses a file of a configuration. `%(here)s` is the folder of the file.
+fn parse(bytes: &[u8], here: &[u8]) -> Vec<Section> {
+    let text = String::from_utf8_lossy(bytes).replace("%(here)s", &String::from_utf8_lossy(here));
+    ini::parse(text.as_bytes(), Comments::Inline)
+}
+
+fn folder_of(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|byte| *byte == b'/').and_then(|at| path.get(..at)).unwrap_or_default()
+}
+
+/// The paths that match a pattern whose last part may hold `*` and `?`; `None` where that cannot be said.
+fn matching(pattern: &[u8], process: &Process, sources: &mut dyn Sources) -> Option<Vec<Text>> {
+    let is_special = |byte: &u8| matches!(byte, b'*' | b'?' | b'[');
+    let folder = folder_of(pattern);
+    let last = pattern.get(folder.len() + 1..)?;
+    if folder.iter().any(is_special) || last.contains(&b'[') {
+        return None;
+    }
+    if !last.iter().any(is_special) {
+        return Some(vec![pattern.into()]);
+    }
+    let names = sources.folder(process.id, &folder.into())?;
+    // A hidden file matches only a pattern that begins with a dot.
+    let is_shown = |name: &[u8]| !name.starts_with(b".") || last.starts_with(b".");
+    let names = names.iter().map(Text::as_bytes).filter(|name| is_shown(name) && fits(last, name));
+    Some(names.map(|name| [folder, b"/", name].concat().into()).collect())
+}
+
+/// Whether a name fits a pattern of `*` and `?`.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    // Where the last star was, and how much of the name it has taken.
+    let (mut at, mut of_name) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = name.get(of_name) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, of_name));
+                at += 1;
+            }
+            Some(known) if *known == b'?' || known == byte => {
+                at += 1;
+                of_name += 1;
+            }
+            _ => match star {
+                Some((position, taken)) => {
+                    star = Some((position, taken + 1));
+                    at = position + 1;
+                    of_name = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
+}

@@ -1,0 +1,237 @@
+//! The processes that a configuration of supervisord describes, and which of them a process is. supervisord tells a
+//! process its name only in its environment, which is not read: its command line and working directory decide.
+
+use std::collections::BTreeMap;
+
+use super::Config;
+use crate::management::restart::command_match::{ANY, Fit, fit};
+use crate::management::restart::ini::Section;
+use crate::management::restart::{Sources, is_plain};
+use crate::model::{Process, Text};
+
+/// The kinds of sections that describe programs.
+const KINDS: [&str; 3] = ["program", "fcgi-program", "eventlistener"];
+
+/// The most processes of one configuration that are compared.
+const MOST_PROCESSES: i64 = 1024;
+
+/// One process that a configuration describes.
+struct Configured<'a> {
+    section: &'a Section,
+    group: &'a str,
+    /// `None` if its name depends on something unknown.
+    name: Option<String>,
+    /// The command, with [`ANY`] for what is unknown.
+    command: String,
+    directory: Option<String>,
+}
+
+/// What a configuration says about a process.
+pub(super) struct Described<'a> {
+    /// The section of its program.
+    pub(super) section: &'a Section,
+    /// What supervisorctl has to stop; empty if that is unknown.
+    pub(super) names: Vec<Text>,
+}
+
+impl Configured<'_> {
+    /// The name that supervisorctl takes.
+    fn full_name(&self) -> Option<Text> {
+        let name = self.name.as_deref()?;
+        let full = match name == self.group {
+            true => Text::from(name),
+            false => [self.group, ":", name].concat().as_str().into(),
+        };
+        Some(full).filter(is_plain)
+    }
+}
+
+impl Config {
+    /// The process of the configuration that `child` is, if exactly one program fits.
+    pub(super) fn describe(
+        &self,
+        child: &Process,
+        parent: &Process,
+        sources: &mut dyn Sources,
+    ) -> Option<Described<'_>> {
+        let all = self.processes().filter(|_| self.complete)?;
+        let mut known: BTreeMap<&str, Option<Fit>> = BTreeMap::new();
+        for one in &all {
+            known.entry(&one.command).or_insert_with(|| fit(&one.command, child, parent, sources));
+        }
+        let fits: Vec<_> =
+            all.iter().map(|one| (known.get(one.command.as_str()).copied().flatten(), one)).collect();
+        let best = fits.iter().map(|(fit, _)| *fit).max().flatten();
+        // If no command is equal, one that replaced itself in an unknown way may be any of them.
+        let mut matching: Vec<&Configured<'_>> = match best {
+            Some(Fit::Arguments) => {
+                fits.iter().filter(|(fit, _)| *fit == best).map(|(_, one)| *one).collect()
+            }
+            Some(Fit::Title) => fits.iter().filter(|(fit, _)| fit.is_some()).map(|(_, one)| *one).collect(),
+            None => all.iter().collect(),
+        };
+        if best.is_some() && matching.len() > 1 {
+            let own =
+                |one: &&&Configured<'_>| self.starts_in(one, parent).as_ref() == child.directory.as_ref();
+            let there: Vec<_> = matching.iter().filter(own).copied().collect();
+            if child.directory.is_some() && !there.is_empty() {
+                matching = there;
+            }
+        }
+        let section = matching.first()?.section;
+        if matching.iter().any(|one| one.section != section) {
+            return None;
+        }
+        // All processes of a FastCGI program have the one socket.
+        let names = match (section.of_kind("fcgi-program"), matching.as_slice()) {
+            (Some(_), _) => self.all_names(section),
+            (None, [only]) => only.full_name().into_iter().collect(),
+            (None, _) => Vec::new(),
+        };
+        Some(Described { section, names })
+    }
+
+    /// The names that supervisorctl takes for all processes of the FastCGI program whose socket has this port.
+    pub(in crate::management::restart) fn names_with_port(&self, port: u16) -> Vec<Text> {
+        let has_port = |section: &&Section| {
+            let socket = section.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
+            let number = socket.and_then(|socket| socket.rsplit(':').next()?.trim().parse().ok());
+            section.of_kind("fcgi-program").is_some() && number == Some(port)
+        };
+        self.sections.iter().find(has_port).map(|section| self.all_names(section)).unwrap_or_default()
+    }
+
+    /// The names for all processes of a section; empty if one of them is unknown.
+    fn all_names(&self, section: &Section) -> Vec<Text> {
+        let Some(all) = self.processes() else { return Vec::new() };
+        let own: Vec<_> = all.iter().filter(|one| one.section == section).collect();
+        if let ([first, _, ..], Some(program)) = (own.as_slice(), program_of(section))
+            && first.group == program
+        {
+            return Some(Text::from(format!("{program}:*").as_str())).filter(is_plain).into_iter().collect();
+        }
+        own.iter().map(|one| one.full_name()).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// All processes that it describes; `None` if they are too many or their number is unknown.
+    fn processes(&self) -> Option<Vec<Configured<'_>>> {
+        let mut found = Vec::new();
+        for section in &self.sections {
+            let Some(program) = program_of(section) else { continue };
+            let number =
+                |key, default| section.get(key).map_or(Some(default), |value| value.trim().parse().ok());
+            let (count, start): (i64, i64) = (number("numprocs", 1)?, number("numprocs_start", 0)?);
+            let left = MOST_PROCESSES - i64::try_from(found.len()).ok()?;
+            if count < 0 || count > left {
+                return None;
+            }
+            let mut groups: Vec<&str> = self.groups_of(program).collect();
+            if groups.is_empty() {
+                groups.push(program);
+            }
+            for group in groups {
+                for number in start..start.checked_add(count)? {
+                    let expand = |text: &str| {
+                        expand(text, &|name| match name {
+                            "program_name" => Some(Value::Text(program)),
+                            "group_name" => Some(Value::Text(group)),
+                            "process_num" => Some(Value::Number(number)),
+                            "numprocs" => Some(Value::Number(count)),
+                            _ => None,
+                        })
+                    };
+                    let name = expand(section.get("process_name").unwrap_or("%(program_name)s"));
+                    found.push(Configured {
+                        section,
+                        group,
+                        name: Some(name).filter(|name| !name.contains(ANY)),
+                        command: expand(section.get("command").unwrap_or_default()),
+                        directory: section.get("directory").map(expand),
+                    });
+                }
+            }
+        }
+        Some(found)
+    }
+
+    fn groups_of(&self, program: &str) -> impl Iterator<Item = &str> {
+        self.sections.iter().filter_map(move |section| {
+            let group = section.of_kind("group")?;
+            let mut members = section.get("programs")?.split(',');
+            members.any(|member| member.trim() == program).then_some(group)
+        })
+    }
+
+    /// The folder that a process of the configuration is started in; `None` if it is unknown.
+    fn starts_in(&self, process: &Configured<'_>, parent: &Process) -> Option<Text> {
+        let folder = match &process.directory {
+            Some(folder) => folder.as_str().into(),
+            None => parent.directory.clone()?,
+        };
+        let bytes = folder.as_bytes();
+        Some(bytes.strip_suffix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(bytes).into())
+    }
+}
+
+fn program_of(section: &Section) -> Option<&str> {
+    KINDS.iter().find_map(|kind| section.of_kind(kind))
+}
+
+enum Value<'a> {
+    Text(&'a str),
+    Number(i64),
+}
+
+/// Replaces `%(name)s` and `%(name)02d` by values, and what has none by [`ANY`].
+fn expand<'a>(text: &str, value: &dyn Fn(&str) -> Option<Value<'a>>) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        expanded.push_str(before);
+        rest = after;
+        if let Some(after) = after.strip_prefix('%') {
+            expanded.push('%');
+            rest = after;
+            continue;
+        }
+        let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(')')) else {
+            expanded.push(ANY);
+            continue;
+        };
+        let Some((flags, conversion, after)) = conversion(after) else {
+            expanded.push(ANY);
+            continue;
+        };
+        rest = after;
+        match (value(name), conversion) {
+            (Some(Value::Text(text)), 's') if flags.is_empty() => expanded.push_str(text),
+            (Some(Value::Number(number)), 'd' | 's') => match (flags.strip_prefix('0'), width(flags)) {
+                (Some(_), Some(width)) if conversion == 'd' => {
+                    expanded.push_str(&format!("{number:0width$}"))
+                }
+                (None, Some(width)) => expanded.push_str(&format!("{number:width$}")),
+                _ => expanded.push(ANY),
+            },
+            _ => expanded.push(ANY),
+        }
+    }
+    expanded.push_str(rest);
+    expanded
+}
+
+/// The flags and the letter of a conversion, and what follows it.
+fn conversion(text: &str) -> Option<(&str, char, &str)> {
+    let at = text.find(|character: char| !character.is_ascii_digit())?;
+    let (flags, rest) = text.split_at_checked(at)?;
+    let mut rest = rest.chars();
+    let letter = rest.next().filter(char::is_ascii_alphabetic)?;
+    Some((flags, letter, rest.as_str()))
+}
+
+/// The width of a number; `None` if it is unreasonable.
+fn width(flags: &str) -> Option<usize> {
+    if flags.is_empty() {
+        return Some(0);
+    }
+    flags.parse().ok().filter(|width| *width <= 32)
+}

@@ -1,0 +1,289 @@
+//! Which ancestors tell why a process runs: service managers, terminals, editors, remote sessions. Pure: a name and
+//! a command line go in, a kind comes out. Shells and launchers such as npm or make are none of them.
+
+use crate::model::Text;
+
+/// How a process is recognised. Names are compared without regard to case and to `.exe`. Linux gives the first 15
+/// bytes of an ancestor's name.
+enum By {
+    /// Its name.
+    Name(&'static str),
+    /// How its name begins.
+    Prefix(&'static str),
+    /// Its name, which others may have too, and how one of its arguments begins.
+    Argument(&'static str, &'static str),
+    /// Its name, and what is part of its program's path or its first argument: the program of an interpreter.
+    Path(&'static str, &'static str),
+    /// The same, where the name only begins so.
+    PathOf(&'static str, &'static str),
+}
+
+use By::{Argument, Name, Path, PathOf, Prefix};
+
+/// Kinds by what is recognised. The first row that fits counts.
+const KNOWN: &[(&str, &[By])] = &[
+    ("systemd", &[Name("systemd")]),
+    ("launchd", &[Name("launchd")]),
+    ("supervisord", &[Name("supervisord"), PathOf("python", "/supervisord")]),
+    (
+        "pm2",
+        &[
+            Prefix("PM2 v"),
+            Name("pm2-runtime"),
+            Path("node", "/pm2-runtime"),
+            Path("node", "/pm2/lib/Daemon.js"),
+        ],
+    ),
+    ("runit", &[Name("runsv"), Name("runsvdir")]),
+    ("s6", &[Name("s6-supervise"), Name("s6-svscan")]),
+    ("daemontools", &[Name("supervise"), Name("svscan")]),
+    // Its sixteenth letter is lost on the way.
+    ("openrc", &[Prefix("supervise-daemo")]),
+    ("containerd", &[Prefix("containerd-shim")]),
+    ("conmon", &[Name("conmon")]),
+    ("cron", &[Name("cron"), Name("crond"), Name("anacron"), Name("fcron")]),
+    ("at", &[Name("atd")]),
+    ("tmux", &[Name("tmux"), Prefix("tmux: server")]),
+    ("screen", &[Name("screen")]),
+    ("zellij", &[Name("zellij")]),
+    (
+        "vscode",
+        &[
+            // Electron's processes say what each is for; a program of one's own that is called code does not.
+            Argument("code", "--type="),
+            Argument("code-insiders", "--type="),
+            Argument("code-oss", "--type="),
+            Argument("codium", "--type="),
+            Prefix("Code Helper"),
+            Prefix("VSCodium Helper"),
+            Path("node", "/.vscode-server"),
+            Path("node", "/.vscodium-server"),
+            Path("node", "/code-server/"),
+            Path("MainThread", "/.vscode-server"),
+            Path("MainThread", "/code-server/"),
+            PathOf("electron", "/code/"),
+        ],
+    ),
+    (
+        "cursor",
+        &[
+            Argument("cursor", "--type="),
+            Prefix("Cursor Helper"),
+            Path("node", "/.cursor-server"),
+            Path("MainThread", "/.cursor-server"),
+        ],
+    ),
+    (
+        "windsurf",
+        &[Argument("windsurf", "--type="), Prefix("Windsurf Helper"), Path("node", "/.windsurf-server")],
+    ),
+    // ZFS has a daemon of the name `zed`.
+    ("zed", &[Name("zed-editor"), Prefix("zed-remote-serv"), Path("zed", "Zed.app/")]),
+    (
+        "jetbrains",
+        &[
+            Argument("java", "com.intellij.idea.Main"),
+            Argument("java", "-Didea.paths.selector="),
+            Path("idea", "/bin/idea"),
+            Path("webstorm", "/bin/webstorm"),
+            Path("pycharm", "/bin/pycharm"),
+            Path("goland", "/bin/goland"),
+            Path("clion", "/bin/clion"),
+            Path("rustrover", "/bin/rustrover"),
+            Path("phpstorm", "/bin/phpstorm"),
+            Path("rubymine", "/bin/rubymine"),
+            Path("rider", "/bin/rider"),
+            Path("studio", "/bin/studio"),
+            Path("idea", ".app/Contents/MacOS/"),
+            Name("idea64"),
+            Name("webstorm64"),
+            Name("pycharm64"),
+            Name("goland64"),
+            Name("clion64"),
+            Name("rustrover64"),
+            Name("phpstorm64"),
+            Name("rubymine64"),
+            Name("rider64"),
+        ],
+    ),
+    ("nvim", &[Name("nvim")]),
+    ("vim", &[Name("vim"), Name("gvim"), Prefix("vim."), Name("MacVim")]),
+    ("emacs", &[Name("emacs"), Prefix("emacs-")]),
+    ("mosh", &[Name("mosh-server")]),
+    ("ssh", &[Name("sshd"), Name("sshd-session"), Name("sshd-auth"), Name("dropbear")]),
+    (
+        "terminal",
+        &[
+            Prefix("gnome-terminal"),
+            Name("ptyxis-agent"),
+            Name("kgx"),
+            Name("konsole"),
+            Name("yakuake"),
+            Name("xfce4-terminal"),
+            Name("mate-terminal"),
+            Name("lxterminal"),
+            Name("qterminal"),
+            Name("deepin-terminal"),
+            Name("terminator"),
+            Name("tilix"),
+            Name("guake"),
+            Name("alacritty"),
+            Name("kitty"),
+            Name("ghostty"),
+            Prefix("wezterm"),
+            Name("foot"),
+            Name("xterm"),
+            Name("urxvt"),
+            Name("warp-terminal"),
+            Name("WindowsTerminal"),
+            Path("Terminal", "Terminal.app/"),
+            Prefix("iTerm"),
+        ],
+    ),
+    ("login", &[Name("login")]),
+    // On Windows the name is that of a file; elsewhere anybody's program may be called services.
+    ("windows-services", &[Argument("services.exe", "")]),
+];
+
+/// What kind of supervisor a process of this name is. The command line is asked for only where the name alone does
+/// not tell.
+pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Option<&'static str> {
+    let whole = name.as_bytes();
+    let short = match whole.len().checked_sub(4).and_then(|at| whole.split_at_checked(at)) {
+        Some((short, end)) if end.eq_ignore_ascii_case(b".exe") => short,
+        _ => whole,
+    };
+    let is = |known: &str| short.eq_ignore_ascii_case(known.as_bytes());
+    let begins = |known: &str| {
+        short.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    let mut read: Option<Vec<Text>> = None;
+    let mut fits = |by: &By| match by {
+        Name(known) => is(known),
+        Prefix(known) => begins(known),
+        Argument(known, "") => whole.eq_ignore_ascii_case(known.as_bytes()),
+        Argument(known, start) => {
+            is(known)
+                && read
+                    .get_or_insert_with(&mut *command)
+                    .iter()
+                    .any(|argument| argument.as_bytes().starts_with(start.as_bytes()))
+        }
+        Path(known, part) => is(known) && mentions(read.get_or_insert_with(&mut *command), part),
+        PathOf(known, part) => begins(known) && mentions(read.get_or_insert_with(&mut *command), part),
+    };
+    KNOWN.iter().find(|(_, rows)| rows.iter().any(&mut fits)).map(|(kind, _)| *kind)
+}
+
+/// Whether the program's path or its first argument has this in it. Those behind are the program's own business.
+fn mentions(command: &[Text], part: &str) -> bool {
+    let part = part.as_bytes();
+    let has = |argument: &Text| argument.as_bytes().windows(part.len()).any(|window| window == part);
+    command.iter().take(2).any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(name: &str, command: &[&str]) -> Option<&'static str> {
+        kind(&name.into(), &mut || command.iter().map(|argument| Text::from(*argument)).collect())
+    }
+
+    #[test]
+    fn supervisors_by_name() {
+        for (name, kind) in [
+            ("systemd", "systemd"),
+            ("launchd", "launchd"),
+            ("supervisord", "supervisord"),
+            ("PM2 v5.3.0: God", "pm2"),
+            ("runsv", "runit"),
+            ("s6-supervise", "s6"),
+            ("supervise", "daemontools"),
+            ("supervise-daemo", "openrc"),
+            ("containerd-shim", "containerd"),
+            ("containerd-shim-runc-v2", "containerd"),
+            ("conmon", "conmon"),
+            ("cron", "cron"),
+            ("CRON", "cron"),
+            ("tmux: server", "tmux"),
+            ("tmux", "tmux"),
+            ("screen", "screen"),
+            ("SCREEN", "screen"),
+            ("zellij", "zellij"),
+            ("Code Helper (Plugin)", "vscode"),
+            ("zed-editor", "zed"),
+            ("zed-remote-serv", "zed"),
+            ("pycharm64.exe", "jetbrains"),
+            ("vim.basic", "vim"),
+            ("nvim", "nvim"),
+            ("emacs-gtk", "emacs"),
+            ("sshd", "ssh"),
+            ("sshd-session", "ssh"),
+            ("gnome-terminal-", "terminal"),
+            ("WindowsTerminal.exe", "terminal"),
+            ("services.exe", "windows-services"),
+            ("login", "login"),
+        ] {
+            let mut asked = false;
+            let found = super::kind(&name.into(), &mut || {
+                asked = true;
+                Vec::new()
+            });
+            assert_eq!((found, asked), (Some(kind), false), "{name}: its name is enough");
+        }
+    }
+
+    #[test]
+    fn supervisors_by_command_line() {
+        for (name, command, kind) in [
+            ("code", &["/usr/share/code/code", "--type=utility"][..], "vscode"),
+            (
+                "node",
+                &["/home/dev/.vscode-server/cli/servers/Stable-1/server/node", "out/bootstrap-fork"],
+                "vscode",
+            ),
+            ("MainThread", &["/home/dev/.vscode-server/bin/1/node", "--type=ptyHost"], "vscode"),
+            ("electron37", &["/usr/lib/electron37/electron", "/usr/lib/code/out/main.js"], "vscode"),
+            ("cursor", &["/opt/cursor/cursor", "--type=utility"], "cursor"),
+            ("node", &["/home/dev/.cursor-server/bin/1/node", "x.js"], "cursor"),
+            ("java", &["/opt/idea/jbr/bin/java", "-Xmx2g", "com.intellij.idea.Main"], "jetbrains"),
+            ("idea", &["/opt/idea/bin/idea"], "jetbrains"),
+            ("python3", &["/usr/bin/python3", "/usr/bin/supervisord", "-n"], "supervisord"),
+            ("node", &["node", "/usr/bin/pm2-runtime", "start"], "pm2"),
+            ("zed", &["/Applications/Zed.app/Contents/MacOS/zed"], "zed"),
+        ] {
+            assert_eq!(told(name, command), Some(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_supervisor() {
+        for (name, command) in [
+            ("zsh", &["-zsh"][..]),
+            ("npm run dev", &["npm run dev"]),
+            ("make", &["make", "run"]),
+            ("node", &["node", "server.js", "/.vscode-server/"]),
+            ("code", &["./code", "8080"]),
+            ("idea", &["./idea"]),
+            ("zed", &["/usr/sbin/zed", "-F"]),
+            ("services", &["./services"]),
+            ("tmux: client", &["tmux"]),
+            ("systemd-udevd", &[]),
+            ("java", &["java", "-jar", "shop.jar"]),
+            ("", &[]),
+        ] {
+            assert_eq!(told(name, command), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(name: Vec<u8>, command: Vec<Vec<u8>>) {
+            let command: Vec<Text> = command.into_iter().map(Text::from).collect();
+            let _ = kind(&name.into(), &mut || command.clone());
+        }
+    }
+}

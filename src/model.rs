@@ -1,0 +1,29 @@
+//! The facts: sockets, processes, snapshots and gaps, the same types on every system. Depends on nothing else in the
+//! library.
+
+pub(crate) mod error;
+pub(crate) mod kernel_socket;
+pub(crate) mod process;
+pub(crate) mod process_table;
+pub(crate) mod request;
+pub(crate) mod selection;
+pub(crate) mod snapshot;
+pub(crate) mod socket;
+pub(crate) mod target;
+pub(crate) mod text;
+
+pub use error::{Error, ErrorKind};
+pub use kernel_socket::{KernelSocket, KernelSocketKind};
+pub use process::{
+    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
+    Process, ProcessId, Project, Service, Supervisor,
+};
+pub use request::{HolderSearch, Reader};
+pub use selection::{Selection, UserName};
+pub use snapshot::{
+    Candidate, Connection, DescriptorStore, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
+    UnixPath, Unseen, UserNamespace, UserRange,
+};
+pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
+pub use target::{Target, TargetError};
+pub use text::Text;

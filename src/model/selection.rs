@@ -1,0 +1,31 @@
+//! What a snapshot was asked for.
+
+use crate::model::{Protocol, Target};
+
+/// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) ipv4: bool,
+    pub(crate) ipv6: bool,
+    pub(crate) all: bool,
+    pub(crate) exposed: bool,
+    pub(crate) pids: Vec<u32>,
+    pub(crate) users: Vec<UserName>,
+    pub(crate) commands: Vec<String>,
+    /// Where to look, and nothing that is applied to a snapshot: one that was saved is shown whole.
+    pub(crate) namespaces: bool,
+    /// What is told of each listener, and no filter.
+    pub(crate) connections: bool,
+}
+
+/// A user, as a number or by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UserName {
+    /// The number.
+    Uid(u32),
+    /// The name.
+    Name(String),
+}

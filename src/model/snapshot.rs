@@ -1,0 +1,441 @@
+//! Listeners, holders and gaps of one moment on one machine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Container, Evidence, Holder, KernelSocket, Service, Socket, State, Text};
+use crate::management::role::{Role, role};
+use crate::model::Selection;
+
+/// Listeners, holders and gaps of one moment on one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The machine's name.
+    pub host: Text,
+    /// The operating system: `linux`, `macos`, `windows`.
+    pub os: Text,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// Whether it was taken with full rights (root, or an elevated process on Windows).
+    pub privileged: bool,
+    /// The user namespace whose numbers the uids are. `None` for the system's first one, and on systems other than Linux.
+    pub user_namespace: Option<UserNamespace>,
+    /// Whether every socket that was asked for is in it. Only then does an absent listener mean that nothing
+    /// listens. Holders that could not be seen do not matter here.
+    pub complete: bool,
+    /// What was asked for; each of several narrows what the one before it gave. `None` where that is not told, as in
+    /// documents of older versions: then it is taken to be every TCP and UDP listener.
+    pub asked: Option<Vec<Selection>>,
+    /// What listens (or, with [`crate::Query::all`], every socket), in order of port, protocol, address and pid.
+    pub listeners: Vec<Listener>,
+    /// What is at the paths that were asked about, if that explains what was found. Linux only.
+    pub paths: Vec<UnixPath>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// By which of several ways it was found out, in sentences for people. Not a part of JSON.
+    pub how: Vec<Text>,
+}
+
+/// A user namespace other than the system's first one (user_namespaces(7)). Uids of two snapshots mean the same only if
+/// both were taken in the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserNamespace {
+    /// The inode number that names it while it exists.
+    pub id: u64,
+    /// The users that have a number in it.
+    pub users: Vec<UserRange>,
+}
+
+/// Users that have consecutive numbers inside and outside of a user namespace: a line of /proc/PID/uid_map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserRange {
+    /// The first uid inside.
+    pub first: u32,
+    /// The uid it has in the parent namespace.
+    pub outside: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// A path of a Unix socket that was asked about, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnixPath {
+    /// The path, from the root.
+    pub path: Text,
+    /// What is there.
+    pub holds: PathContent,
+}
+
+/// What is at a path of a Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathContent {
+    /// A socket on which something listens.
+    Listener,
+    /// A socket that is bound there and does not listen: one for datagrams, or one that does not listen yet.
+    BoundSocket,
+    /// The file of a socket that no longer exists: the kernel has no socket bound to it.
+    AbandonedSocket,
+    /// A file that is no socket, or a directory.
+    OtherFile,
+    /// No file.
+    Nothing,
+    /// It is not known.
+    Unknown,
+}
+
+/// A socket with its holders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listener {
+    /// The socket itself.
+    pub socket: Socket,
+    /// The service the socket itself belongs to, known also where no holder can be seen.
+    pub service: Option<Service>,
+    /// The container the socket itself belongs to.
+    pub container: Option<Container>,
+    /// The unit for which a service manager keeps the socket in its descriptor store. Linux, systemd.
+    pub descriptor_store: Option<DescriptorStore>,
+    /// Who has it open, by ascending pid.
+    pub holders: Vec<Holder>,
+    /// Why there must or may be holders that are not in the list.
+    pub unseen: Option<Unseen>,
+    /// Who is connected to it, with [`crate::Query::connections`].
+    pub connections: Option<Vec<Connection>>,
+    /// What became of connecting to it, with `--probe`.
+    pub probe: Option<Probe>,
+    /// Something worth knowing that the rest does not say.
+    pub note: Option<Text>,
+}
+
+/// A socket that a service gave its manager to keep, so that it stays when the service ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DescriptorStore {
+    /// The service.
+    pub unit: Service,
+    /// Whether the service runs; `None` if that is not reported.
+    pub active: Option<bool>,
+    /// Whether the socket stays when the service is stopped; `None` if that is not reported. Before systemd 254 it never
+    /// does.
+    pub preserved: Option<bool>,
+}
+
+/// A holder that must exist but could not be observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unseen {
+    /// Why it could not.
+    pub reason: Reason,
+    /// What would show it.
+    pub help: Option<Text>,
+    /// Who it may be.
+    pub candidates: Vec<Candidate>,
+    /// What in the kernel uses the socket if the reason is [`Reason::Kernel`], and else what may. Several interfaces can
+    /// share one socket. Linux only.
+    pub kernel: Vec<KernelSocket>,
+}
+
+/// Why a holder could not be observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Descriptor tables that may not be read.
+    Permission,
+    /// Processes that this /proc hides.
+    HiddenProc,
+    /// It may be a process outside of our pid namespace.
+    PidNamespace,
+    /// The kernel itself uses the socket.
+    Kernel,
+    /// The socket is on its way from one process to another.
+    InFlight,
+    /// The process ended during the look.
+    Exited,
+    /// It is not known why.
+    Unknown,
+}
+
+/// A process that may be an unseen holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name.
+    pub name: Text,
+    /// Why it may be the one.
+    pub evidence: Evidence,
+}
+
+/// A connection that a listener accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The other side.
+    pub peer: SocketAddr,
+    /// What state it is in.
+    pub state: State,
+    /// The processes on the other side, where that is this machine and they can be seen, by ascending pid.
+    pub clients: Vec<Candidate>,
+}
+
+/// What became of connecting to a listener over loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probe {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// What a connection attempt meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was connected. The kernel does that; whether the program takes the connection shows in the queue.
+    Accepts,
+    /// The kernel connected it, and nobody accepts: all holders are visible, and none of them runs.
+    Connects,
+    /// It was refused.
+    Refuses,
+    /// No answer came within the limit.
+    Silent,
+    /// It could not be tried: no route, too many open files.
+    Failed,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// What: `sockets`, `descriptors`, `process`, ...
+    pub what: Text,
+    /// Why: `permission`, `hidden-proc`, `vanished`, ...
+    pub reason: Text,
+    /// How many.
+    pub count: u64,
+    /// A phrase that says the same to a person.
+    pub detail: Text,
+    /// What would help.
+    pub help: Option<Text>,
+}
+
+impl Gap {
+    pub(crate) fn new(
+        what: &str,
+        reason: &str,
+        count: usize,
+        detail: impl Into<String>,
+        help: Option<&str>,
+    ) -> Gap {
+        Gap {
+            what: what.into(),
+            reason: reason.into(),
+            count: u64::try_from(count).unwrap_or(u64::MAX),
+            detail: detail.into().as_str().into(),
+            help: help.map(Text::from),
+        }
+    }
+}
+
+impl PathContent {
+    const NAMES: [(PathContent, &'static str); 6] = [
+        (PathContent::Listener, "listener"),
+        (PathContent::BoundSocket, "bound-socket"),
+        (PathContent::AbandonedSocket, "abandoned-socket"),
+        (PathContent::OtherFile, "other-file"),
+        (PathContent::Nothing, "nothing"),
+        (PathContent::Unknown, "unknown"),
+    ];
+
+    /// Returns the name in lower case with hyphens: `abandoned-socket`.
+    pub fn as_str(self) -> &'static str {
+        PathContent::NAMES.iter().find(|(content, _)| *content == self).map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<PathContent> {
+        PathContent::NAMES.iter().find(|(_, known)| *known == name).map(|(content, _)| *content)
+    }
+}
+
+impl Reason {
+    const NAMES: [(Reason, &'static str); 7] = [
+        (Reason::Permission, "permission"),
+        (Reason::HiddenProc, "hidden-proc"),
+        (Reason::PidNamespace, "pid-namespace"),
+        (Reason::Kernel, "kernel"),
+        (Reason::InFlight, "in-flight"),
+        (Reason::Exited, "exited"),
+        (Reason::Unknown, "unknown"),
+    ];
+
+    /// The reason's name in lower case with hyphens: `hidden-proc`.
+    pub fn as_str(self) -> &'static str {
+        Reason::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Reason> {
+        Reason::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Outcome {
+    const NAMES: [(Outcome, &'static str); 5] = [
+        (Outcome::Accepts, "accepts"),
+        (Outcome::Connects, "connects"),
+        (Outcome::Refuses, "refuses"),
+        (Outcome::Silent, "silent"),
+        (Outcome::Failed, "failed"),
+    ];
+
+    /// The outcome's name: `accepts`.
+    pub fn as_str(self) -> &'static str {
+        Outcome::NAMES.iter().find(|(outcome, _)| *outcome == self).map_or("failed", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Outcome> {
+        Outcome::NAMES.iter().find(|(_, known)| *known == name).map(|(outcome, _)| *outcome)
+    }
+}
+
+/// How many generations of holders are followed up to their master.
+const LONGEST_LINE: usize = 64;
+
+impl Listener {
+    /// Returns the holder that stands for all: of a server with workers, the process that the others descend from. A
+    /// process that holds for a program, wineserver, never stands for it. Without such a one it is the first.
+    pub(crate) fn head(&self) -> Option<&Holder> {
+        let (first, rest) = self.holders.split_first()?;
+        let stands_for_others =
+            |holder: &Holder| !rest.is_empty() && role(&holder.process) == Some(Role::Wineserver);
+        let parent = |holder: &Holder| holder.process.parents.first().map(|parent| parent.pid);
+        // As a rule a master has the lowest pid, and its first worker comes next.
+        let is_master = rest.first().is_some_and(|second| parent(second) == Some(first.process.id.pid));
+        if rest.is_empty() || (is_master && !stands_for_others(first)) {
+            return Some(first);
+        }
+        let parents: BTreeMap<u32, Option<u32>> =
+            self.holders.iter().map(|holder| (holder.process.id.pid, parent(holder))).collect();
+        let mut below: BTreeMap<u32, usize> = BTreeMap::new();
+        for pid in parents.keys() {
+            let mut top = *pid;
+            // Pids may be given away again, so that what is read one after the other may form a circle.
+            for _ in 0..LONGEST_LINE {
+                match parents.get(&top).copied().flatten().filter(|parent| parents.contains_key(parent)) {
+                    Some(parent) => top = parent,
+                    None => break,
+                }
+            }
+            *below.entry(top).or_default() += 1;
+        }
+        let rank = |holder: &&Holder| {
+            let below = below.get(&holder.process.id.pid).copied().unwrap_or_default();
+            (!stands_for_others(holder), below, std::cmp::Reverse(holder.process.id.pid))
+        };
+        self.holders.iter().max_by_key(rank)
+    }
+
+    pub(crate) fn new(socket: Socket) -> Listener {
+        Listener {
+            socket,
+            service: None,
+            container: None,
+            descriptor_store: None,
+            holders: Vec::new(),
+            unseen: None,
+            connections: None,
+            probe: None,
+            note: None,
+        }
+    }
+
+    /// The pid lists are ordered by, where sockets are otherwise alike.
+    fn first_pid(&self) -> Option<u32> {
+        self.holders.first().map(|holder| holder.process.id.pid)
+    }
+}
+
+impl Snapshot {
+    /// Whether there is anything that was asked for; `None` where nothing of it was seen and not everything could be.
+    pub fn is_answered(&self) -> Option<bool> {
+        match (self.listeners.is_empty(), self.complete) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        }
+    }
+
+    /// Puts listeners, holders and descriptors into the one order that every look has.
+    pub(crate) fn sort(&mut self) {
+        for listener in &mut self.listeners {
+            listener.holders.sort_by_key(|holder| holder.process.id);
+            for holder in &mut listener.holders {
+                holder.descriptors.sort_unstable();
+                holder.descriptors.dedup();
+            }
+        }
+        self.listeners.sort_by(|a, b| {
+            a.socket
+                .order(&b.socket)
+                .then_with(|| a.first_pid().cmp(&b.first_pid()))
+                .then_with(|| a.socket.inode.cmp(&b.socket.inode))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Parent, Process, ProcessId, Protocol};
+
+    /// The head of a listener with these holders, each with its parent.
+    fn head(holders: &[(u32, &str, u32)]) -> Option<u32> {
+        let endpoint = crate::model::Endpoint::Unix { path: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Unix, endpoint, State::Listen));
+        for (pid, name, parent) in holders {
+            let mut process = Process::new(ProcessId { pid: *pid, start: None }, (*name).into());
+            process.parents = vec![Parent { pid: *parent, name: "x".into() }];
+            listener.holders.push(Holder {
+                process,
+                descriptors: Vec::new(),
+                evidence: Evidence::Descriptor,
+            });
+        }
+        listener.head().map(|holder| holder.process.id.pid)
+    }
+
+    #[test]
+    fn workers_are_headed_by_their_master() {
+        assert_eq!(head(&[]), None);
+        assert_eq!(head(&[(7, "a", 1)]), Some(7));
+        assert_eq!(head(&[(7, "a", 1), (8, "a", 7), (9, "a", 7)]), Some(7));
+        assert_eq!(head(&[(7, "a", 9), (8, "a", 9), (9, "a", 1)]), Some(9), "its pid is not the lowest");
+        assert_eq!(head(&[(5, "a", 6), (6, "a", 9), (7, "a", 9), (9, "a", 1)]), Some(9), "two generations");
+        assert_eq!(head(&[(3, "b", 1), (7, "a", 9), (9, "a", 1)]), Some(9), "beside a stranger");
+        assert_eq!(head(&[(3, "b", 1), (7, "a", 1)]), Some(3), "no master");
+        assert_eq!(head(&[(3, "a", 4), (4, "a", 3)]), Some(3), "pids that were given away again");
+    }
+
+    #[test]
+    fn wineserver_stands_for_no_program() {
+        assert_eq!(head(&[(3, "wineserver", 1), (7, "s.exe", 1)]), Some(7));
+        assert_eq!(head(&[(3, "wineserver", 1)]), Some(3));
+        assert_eq!(head(&[(3, "wineserver64", 1), (4, "a.exe", 3)]), Some(4));
+    }
+}

@@ -1,0 +1,425 @@
+//! One entry of the operating system's socket table, in the same words on every system.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::Text;
+
+/// A transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// UDP-Lite, which has ports of its own, apart from UDP's (RFC 3828). Linux only, and no longer in the newest kernels.
+    UdpLite,
+    /// SCTP, where the kernel has it. Linux only.
+    Sctp,
+    /// DCCP, where the kernel has it. Linux only.
+    Dccp,
+    /// Unix domain sockets.
+    Unix,
+}
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6, dual-stack sockets included.
+    Ipv6,
+    /// Unix domain sockets.
+    Unix,
+}
+
+/// What a socket is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Waits for peers to connect.
+    Listen,
+    /// No socket: what comes to this place is passed on to a container by rules of the kernel.
+    Forwarded,
+    /// Has a local port and no peer: a UDP server, or a TCP socket that was bound and never listened.
+    Bound,
+    /// Connected; also a UDP socket with a fixed peer.
+    Established,
+    /// TCP SYN_SENT.
+    SynSent,
+    /// TCP SYN_RECEIVED.
+    SynReceived,
+    /// TCP FIN_WAIT_1.
+    FinWait1,
+    /// TCP FIN_WAIT_2.
+    FinWait2,
+    /// TCP CLOSE_WAIT.
+    CloseWait,
+    /// TCP LAST_ACK.
+    LastAck,
+    /// TCP CLOSING.
+    Closing,
+    /// TCP TIME_WAIT.
+    TimeWait,
+    /// TCP CLOSED.
+    Closed,
+    /// A state that the system gave and this program does not know.
+    Unknown,
+}
+
+/// Who can reach a socket, as far as its own address tells. Firewalls are not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Exposure {
+    /// This machine only.
+    Loopback,
+    /// Every address of this machine.
+    All,
+    /// One address that is not a loopback address.
+    Address,
+    /// Unix sockets: this machine's file system or its abstract names.
+    Local,
+}
+
+/// Where a socket stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// An address and a port.
+    Ip {
+        /// The address; the unspecified one for wildcards.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// The interface the socket is bound to, or the scope of a link-local address.
+        interface: Option<Text>,
+    },
+    /// A Unix socket's path, or its abstract name with a leading `@`; `None` for an unnamed one.
+    Unix {
+        /// The path or name.
+        path: Option<Text>,
+    },
+}
+
+/// A listener's queue of connections that were not accepted yet. For a UDP socket the bytes not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Queue {
+    /// How many wait.
+    pub waiting: u32,
+    /// How many may wait; `None` where the system does not say.
+    pub limit: Option<u32>,
+}
+
+/// Why the user of a socket or process is unknown although the system usually reports one. Linux only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum UnknownUser {
+    /// The caller's user namespace has no number for the user: the kernel reports the overflow uid
+    /// (user_namespaces(7), /proc/sys/kernel/overflowuid).
+    Unmapped,
+    /// The same, or it is the user to whom the caller's user namespace gives the overflow uid itself.
+    UnmappedOrOverflow,
+    /// The kernel reports no user: the socket has no inode and the uid is 0. That is every socket in TIME_WAIT, and up to
+    /// Linux 6.12 every socket that no process holds any more.
+    NotReported,
+}
+
+/// One entry of the operating system's socket table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Socket {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// Where it stands.
+    pub endpoint: Endpoint,
+    /// To whom it is connected.
+    pub peer: Option<SocketAddr>,
+    /// What it is doing.
+    pub state: State,
+    /// Whether an IPv6 socket also takes IPv4; `None` where the system does not say. False for IPv4 and Unix.
+    pub dual_stack: Option<bool>,
+    /// The inode number that names the socket in descriptor tables. Linux only.
+    pub inode: Option<u64>,
+    /// The user the socket belongs to: who created it. Linux and macOS.
+    pub uid: Option<u32>,
+    /// That user's name, where there is one.
+    pub user: Option<Text>,
+    /// Why `uid` is `None` although the system usually reports it. Linux only.
+    pub unknown_user: Option<UnknownUser>,
+    /// The accept queue. `None` where the system does not say.
+    pub queue: Option<Queue>,
+    /// The network namespace, where it is not the caller's own. Linux only.
+    pub namespace: Option<Text>,
+    /// Paths that were asked about and lead to this Unix socket, though it was bound by another name. Linux only.
+    pub other_paths: Vec<Text>,
+    /// Where the path leads that a Unix socket was bound by, if it was asked about. Linux only.
+    pub path_leads_to: Option<PathTarget>,
+}
+
+/// Where the path leads that a Unix socket was bound by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathTarget {
+    /// To the socket itself.
+    Socket,
+    /// To another file, such as the socket of a later server.
+    OtherFile,
+    /// To nothing: the file was removed, or the path is one of another mount namespace or root directory.
+    Nothing,
+}
+
+impl UnknownUser {
+    const NAMES: [(UnknownUser, &'static str); 3] = [
+        (UnknownUser::Unmapped, "unmapped"),
+        (UnknownUser::UnmappedOrOverflow, "unmapped-or-overflow"),
+        (UnknownUser::NotReported, "not-reported"),
+    ];
+
+    /// The reason's name in lower case with hyphens: `unmapped`.
+    pub fn as_str(self) -> &'static str {
+        UnknownUser::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unmapped", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<UnknownUser> {
+        UnknownUser::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
+    }
+}
+
+impl Protocol {
+    /// The protocol's name in lower case: `tcp`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::UdpLite => "udplite",
+            Protocol::Sctp => "sctp",
+            Protocol::Dccp => "dccp",
+            Protocol::Unix => "unix",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Protocol> {
+        [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Sctp, Protocol::Dccp, Protocol::Unix]
+            .into_iter()
+            .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether its sockets receive without a connection: UDP and UDP-Lite.
+    pub(crate) fn is_datagram(self) -> bool {
+        matches!(self, Protocol::Udp | Protocol::UdpLite)
+    }
+
+    /// What stands before a port for `why`, `free` and `wait`, which mean TCP if nothing does: `udp/`.
+    pub(crate) fn prefix(self) -> String {
+        match self {
+            Protocol::Tcp | Protocol::Unix => String::new(),
+            other => format!("{}/", other.as_str()),
+        }
+    }
+}
+
+impl Family {
+    /// The family's name in lower case: `ipv4`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Ipv4 => "ipv4",
+            Family::Ipv6 => "ipv6",
+            Family::Unix => "unix",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Family> {
+        [Family::Ipv4, Family::Ipv6, Family::Unix].into_iter().find(|family| family.as_str() == name)
+    }
+}
+
+impl State {
+    /// Every state with its name in lower case with hyphens: `time-wait`.
+    const NAMES: [(State, &'static str); 14] = [
+        (State::Listen, "listen"),
+        (State::Forwarded, "forwarded"),
+        (State::Bound, "bound"),
+        (State::Established, "established"),
+        (State::SynSent, "syn-sent"),
+        (State::SynReceived, "syn-received"),
+        (State::FinWait1, "fin-wait-1"),
+        (State::FinWait2, "fin-wait-2"),
+        (State::CloseWait, "close-wait"),
+        (State::LastAck, "last-ack"),
+        (State::Closing, "closing"),
+        (State::TimeWait, "time-wait"),
+        (State::Closed, "closed"),
+        (State::Unknown, "unknown"),
+    ];
+
+    /// The state's name in lower case with hyphens: `time-wait`.
+    pub fn as_str(self) -> &'static str {
+        State::NAMES.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<State> {
+        State::NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
+    }
+}
+
+impl PathTarget {
+    const NAMES: [(PathTarget, &'static str); 3] = [
+        (PathTarget::Socket, "socket"),
+        (PathTarget::OtherFile, "other-file"),
+        (PathTarget::Nothing, "nothing"),
+    ];
+
+    /// Returns the name in lower case with hyphens: `other-file`.
+    pub fn as_str(self) -> &'static str {
+        PathTarget::NAMES.iter().find(|(target, _)| *target == self).map_or("nothing", |(_, name)| name)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<PathTarget> {
+        PathTarget::NAMES.iter().find(|(_, known)| *known == name).map(|(target, _)| *target)
+    }
+}
+
+impl Exposure {
+    /// The exposure's name in lower case: `loopback`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Exposure::Loopback => "loopback",
+            Exposure::All => "all",
+            Exposure::Address => "address",
+            Exposure::Local => "local",
+        }
+    }
+}
+
+impl Endpoint {
+    /// The port, for sockets that have one.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Endpoint::Ip { port, .. } => Some(*port),
+            Endpoint::Unix { .. } => None,
+        }
+    }
+
+    /// The address, for sockets that have one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Endpoint::Ip { address, .. } => Some(*address),
+            Endpoint::Unix { .. } => None,
+        }
+    }
+
+    /// The order of lists: by port, then address; Unix sockets after all others, by path.
+    fn order(&self, other: &Endpoint) -> Ordering {
+        match (self, other) {
+            (
+                Endpoint::Ip { address: a, port: p, interface: i },
+                Endpoint::Ip { address: b, port: q, interface: j },
+            ) => p.cmp(q).then_with(|| a.cmp(b)).then_with(|| i.cmp(j)),
+            (Endpoint::Unix { path: a }, Endpoint::Unix { path: b }) => a.cmp(b),
+            (Endpoint::Ip { .. }, Endpoint::Unix { .. }) => Ordering::Less,
+            (Endpoint::Unix { .. }, Endpoint::Ip { .. }) => Ordering::Greater,
+        }
+    }
+}
+
+/// An address and port in the usual notation. A path is shown with its bytes escaped.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Ip { address, port, interface: None } => {
+                write!(f, "{}", SocketAddr::new(*address, *port))
+            }
+            Endpoint::Ip { address, port, interface: Some(interface) } => {
+                let interface = interface.as_bytes().escape_ascii();
+                match address {
+                    IpAddr::V4(address) => write!(f, "{address}%{interface}:{port}"),
+                    IpAddr::V6(address) => write!(f, "[{address}%{interface}]:{port}"),
+                }
+            }
+            Endpoint::Unix { path: Some(path) } => write!(f, "{}", path.as_bytes().escape_ascii()),
+            Endpoint::Unix { path: None } => f.write_str("(unnamed)"),
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(protocol: Protocol, endpoint: Endpoint, state: State) -> Socket {
+        let dual_stack = match &endpoint {
+            Endpoint::Ip { address: IpAddr::V6(_), .. } => None,
+            _ => Some(false),
+        };
+        Socket {
+            protocol,
+            endpoint,
+            peer: None,
+            state,
+            dual_stack,
+            inode: None,
+            uid: None,
+            user: None,
+            unknown_user: None,
+            queue: None,
+            namespace: None,
+            other_paths: Vec::new(),
+            path_leads_to: None,
+        }
+    }
+
+    /// The address family.
+    pub fn family(&self) -> Family {
+        match self.endpoint.address() {
+            Some(IpAddr::V4(_)) => Family::Ipv4,
+            Some(IpAddr::V6(_)) => Family::Ipv6,
+            None => Family::Unix,
+        }
+    }
+
+    /// Who can reach it, as far as its address tells.
+    pub fn exposure(&self) -> Exposure {
+        match self.endpoint.address() {
+            None => Exposure::Local,
+            Some(address) => match address.to_canonical() {
+                address if address.is_loopback() => Exposure::Loopback,
+                address if address.is_unspecified() => Exposure::All,
+                _ => Exposure::Address,
+            },
+        }
+    }
+
+    /// Whether peers can reach it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket; and what
+    /// is forwarded, though there is no socket at all.
+    pub fn is_listener(&self) -> bool {
+        match self.protocol {
+            _ if self.state == State::Forwarded => true,
+            Protocol::Udp | Protocol::UdpLite => self.state == State::Bound,
+            Protocol::Tcp | Protocol::Sctp | Protocol::Dccp | Protocol::Unix => self.state == State::Listen,
+        }
+    }
+
+    /// Whether IPv4 peers can reach it; `None` where the system does not say.
+    pub(crate) fn takes_ipv4(&self) -> Option<bool> {
+        match self.endpoint.address() {
+            Some(IpAddr::V4(_)) => Some(true),
+            Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => Some(true),
+            Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => self.dual_stack,
+            _ => Some(false),
+        }
+    }
+
+    /// The order of lists: port, protocol, address, and then what tells equal ones apart the same way each time.
+    pub(crate) fn order(&self, other: &Socket) -> Ordering {
+        self.endpoint
+            .port()
+            .is_none()
+            .cmp(&other.endpoint.port().is_none())
+            .then_with(|| self.endpoint.port().cmp(&other.endpoint.port()))
+            .then_with(|| self.protocol.cmp(&other.protocol))
+            .then_with(|| self.endpoint.order(&other.endpoint))
+            .then_with(|| self.namespace.cmp(&other.namespace))
+            .then_with(|| self.state.cmp(&other.state))
+            .then_with(|| self.peer.cmp(&other.peer))
+    }
+}

@@ -1,0 +1,94 @@
+//! The limits of this network namespace, from /proc/sys/net/ipv4 (ip_sysctl.rst), and how long TIME_WAIT lasts.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::{Family, Gap, Protocol};
+use crate::os::table::netstat2::Table;
+use crate::os::table::sys::inet_diag;
+use crate::os::table::sys::inet_diag::States;
+use crate::os::{Limits, describe_error};
+
+/// The limits. Those that cannot be read are gaps.
+pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
+    let mut gaps = Vec::new();
+    let mut read = |name: &str| {
+        let path = Path::new("/proc/sys/net/ipv4").join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let detail = format!("{} cannot be read: {}", path.display(), describe_error(&error));
+                gaps.push(Gap::new("limits", "error", 1, detail, None));
+                None
+            }
+        }
+    };
+    let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
+    let automatic = read("ip_local_port_range").and_then(|text| parse_pair(&text));
+    let reserved = read("ip_local_reserved_ports").map(|text| parse_ranges(&text)).unwrap_or_default();
+    Limits { unprivileged_from, automatic, reserved, excluded: Vec::new(), gaps }
+}
+
+/// Since when Linux lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
+/// linux/inet_diag.h).
+pub(in crate::os) const BOUND_SINCE: &str = "this kernel does not list them; Linux 6.8 and later do";
+
+/// Returns whether the running kernel lists TCP sockets that are bound and do not listen, going by its release: a
+/// distribution may have added it to an older one.
+pub(in crate::os) fn lists_bound() -> Option<bool> {
+    shows_bound(&rustix::system::uname().release().to_string_lossy())
+}
+
+/// Returns whether kernels of this release list such sockets.
+fn shows_bound(release: &str) -> Option<bool> {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))
+}
+
+/// Two numbers with a tab between them.
+fn parse_pair(text: &str) -> Option<RangeInclusive<u16>> {
+    let mut numbers = text.split_ascii_whitespace();
+    Some(numbers.next()?.parse().ok()?..=numbers.next()?.parse().ok()?)
+}
+
+/// `8080,9148-9150`.
+fn parse_ranges(text: &str) -> Vec<RangeInclusive<u16>> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    text.trim().split(',').filter_map(range).collect()
+}
+
+/// Returns net.ipv4.tcp_fin_timeout.
+pub(in crate::os) fn fin_timeout() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fin_timeout").ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The longest that a connection of this local port stays in TIME_WAIT.
+pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
+    let left = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| {
+        let table = Table { protocol: Protocol::Tcp, family };
+        inet_diag::sockets(table, States::All, Some(port)).ok()
+    });
+    let most = left.flatten().filter(|entry| entry.local.port() == port).filter_map(|entry| entry.left).max();
+    most.map(|milliseconds| Duration::from_millis(milliseconds.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_writes() {
+        assert_eq!(parse_pair("32768\t60999\n"), Some(32768..=60999));
+        assert_eq!(parse_ranges("8080,9148-9150\n"), [8080..=8080, 9148..=9150]);
+        assert_eq!(parse_ranges("\n"), []);
+        assert_eq!(shows_bound("6.18.44-fc"), Some(true));
+        assert_eq!(shows_bound("6.8.0"), Some(true));
+        assert_eq!(shows_bound("5.15.0-91-generic"), Some(false));
+        assert_eq!(shows_bound("6"), None);
+    }
+}

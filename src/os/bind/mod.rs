@@ -1,0 +1,18 @@
+//! Attempts to bind, and what this machine allows to bind.
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows/attempts.rs")]
+mod attempts;
+pub(in crate::os) mod port_limits;
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+pub(in crate::os) mod sys;
+
+pub(crate) use attempts::{
+    BOUND_SOCKETS_ARE_CHECKED, SERVERS_REUSE, error_name, interface_index, interface_name, reuse_port,
+};
+pub(crate) use port_limits::{
+    Excluded, Limits, Local, Policies, Served, Server, Usability, fin_timeout, limits, local_addresses,
+    policies, ready_limits, served, time_wait_left,
+};

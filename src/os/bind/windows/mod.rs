@@ -1,0 +1,30 @@
+//! What Windows allows to bind.
+
+pub(in crate::os) mod netsh;
+
+use std::time::Duration;
+
+use crate::model::Protocol;
+use crate::os::{Limits, Policies};
+
+pub(in crate::os) use netsh::{limits, served};
+
+/// None: what there is to know netsh tells, and nobody else.
+pub(in crate::os) fn ready_limits(_protocol: Protocol) -> Limits {
+    Limits::default()
+}
+
+/// The table here does not tell how long TIME_WAIT lasts.
+pub(in crate::os) fn time_wait_left(_port: u16) -> Option<Duration> {
+    None
+}
+
+/// Not read here.
+pub(in crate::os) fn fin_timeout() -> Option<Duration> {
+    None
+}
+
+/// No policies are read here.
+pub(in crate::os) fn policies() -> Policies {
+    Policies::default()
+}

@@ -1,0 +1,81 @@
+//! What Windows tells by its program netsh and by no documented interface. It is run for `why` alone.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::model::{Family, Gap, Listener, Protocol};
+use crate::os::programs::output::program_output;
+use crate::os::windows::{excluded, http_sys};
+use crate::os::windows_api;
+use crate::os::{Limits, Served, Server};
+use crate::port_info::FILE_SHARING;
+
+/// How long one run of it may take.
+const LONGEST: Duration = Duration::from_secs(5);
+/// The kernel's pid, by which it listens for others.
+const KERNEL: u32 = 4;
+
+/// What this machine allows to bind. Windows knows no privileged ports.
+pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
+    let mut limits = Limits::default();
+    let only = format!("protocol={}", protocol.as_str());
+    for family in [Family::Ipv4, Family::Ipv6] {
+        match printed(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
+            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
+            Err(why) => {
+                let what = format!("Windows' excluded port ranges over {}", family.as_str());
+                limits.gaps.push(not_listed("limits", &what, &why));
+            }
+        }
+    }
+    // Only of connections is it told, which are TCP's.
+    if protocol == Protocol::Tcp {
+        match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
+            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
+            Err(why) => {
+                let what = "the ports that outgoing connections are given";
+                limits.gaps.push(not_listed("limits", what, &why));
+            }
+        }
+    }
+    limits
+}
+
+/// What the kernel's web server serves at the port of these listeners, where the kernel holds one.
+pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
+    let by_kernel =
+        |listener: &&Listener| listener.holders.iter().any(|holder| holder.process.id.pid == KERNEL);
+    let mut held = listeners.iter().filter(by_kernel);
+    let port = held.find_map(|listener| listener.socket.endpoint.port());
+    let Some(port) = port.filter(|port| !FILE_SHARING.contains(port)) else { return (Vec::new(), None) };
+    let what = format!("for whom HTTP.sys serves port {port}");
+    let queues = match printed(&["http", "show", "servicestate", "view=requestq", "verbose=no"]) {
+        Ok(printed) => http_sys::at_port(&printed, port),
+        Err(why) => return (Vec::new(), Some(not_listed("services", &what, &why))),
+    };
+    if queues.is_empty() {
+        let gap = not_listed("services", &what, "it names nobody to this user");
+        return (Vec::new(), Some(gap));
+    }
+    let listed = windows_api::processes();
+    // Without their names pids are left.
+    let services = windows_api::services().unwrap_or_default();
+    let server = |pid: u32| Server {
+        pid,
+        name: listed.iter().find(|process| process.pid == pid).map(|process| process.name.clone()),
+        services: services.get(&pid).cloned().unwrap_or_default(),
+    };
+    let served = queues
+        .into_iter()
+        .map(|queue| Served { urls: queue.urls, by: queue.pids.into_iter().map(server).collect() });
+    (served.collect(), None)
+}
+
+/// What netsh prints.
+fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
+    program_output(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
+}
+
+fn not_listed(of: &str, what: &str, why: &str) -> Gap {
+    Gap::new(of, "error", 1, format!("{what}: netsh did not list them: {why}"), None)
+}

@@ -1,0 +1,288 @@
+//! Which paths are certain not to wait for another machine or another process: those on which no remote file system is
+//! mounted on the way. The kernel tells the mounts in /proc/self/mountinfo (proc_pid_mountinfo(5)) without touching any
+//! of them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType};
+
+use crate::os::table::sys::procfs;
+
+/// File systems whose answers come from this kernel. Any other type, and a type that is not known here, may have to wait
+/// for a server: nfs, cifs, 9p, ceph, fuse; autofs starts a program.
+///
+/// An overlay is as local as its layers, which are where a container engine keeps its images.
+const LOCAL: [&str; 45] = [
+    "adfs",
+    "affs",
+    "bcachefs",
+    "binder",
+    "binfmt_misc",
+    "bpf",
+    "btrfs",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "cramfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "ecryptfs",
+    "efivarfs",
+    "erofs",
+    "exfat",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "fusectl",
+    "hfsplus",
+    "hugetlbfs",
+    "iso9660",
+    "jffs2",
+    "jfs",
+    "mqueue",
+    "nsfs",
+    "ntfs3",
+    "overlay",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "securityfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+    "ubifs",
+    "vfat",
+    "xfs",
+    "zfs",
+];
+/// The most links that are followed on one path, as in the kernel.
+const MOST_LINKS: usize = 40;
+/// More than the mounts of any machine.
+const LONGEST: u64 = 16 << 20;
+
+/// Where remote file systems are mounted in the mount namespace of this process.
+#[derive(Debug)]
+pub(in crate::os) struct Mounts {
+    remote: Vec<PathBuf>,
+    /// Where the root of these mounts is: empty for our own.
+    base: PathBuf,
+    /// Directories that were found not to be links, and whose parents were found not to be.
+    plain: BTreeSet<PathBuf>,
+}
+
+/// What is known of a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::os) enum Route {
+    /// The same place by a path without links, all of which is on local file systems.
+    Local(PathBuf),
+    /// There is nothing.
+    Absent,
+    /// Only by asking a file system that may not answer.
+    Remote,
+}
+
+impl Mounts {
+    /// Reads them; `None` if they cannot be read.
+    pub(in crate::os) fn read() -> Option<Mounts> {
+        let table = procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST).ok()?;
+        let mut remote = remote_places(&table);
+        // Where the root is remote, so is all that this process runs from: if that does not answer, nothing does.
+        remote.retain(|mount| mount != Path::new("/"));
+        Some(Mounts { remote, base: PathBuf::new(), plain: BTreeSet::new() })
+    }
+
+    /// The same place for this process.
+    fn here(&self, place: &Path) -> PathBuf {
+        match self.base.as_os_str().is_empty() {
+            true => place.to_owned(),
+            false => self.base.join(place.strip_prefix("/").unwrap_or(place)),
+        }
+    }
+
+    /// Whether the root directory of a process is on a remote file system, or nobody can say that it is not.
+    pub(in crate::os) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
+        let table = procfs::read_at(process, "mountinfo", LONGEST);
+        table.map_or(true, |table| remote_places(&table).iter().any(|place| place == Path::new("/")))
+    }
+
+    /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is
+    /// followed.
+    pub(in crate::os) fn route(&mut self, path: &Path, follow: bool) -> Route {
+        if !path.is_absolute() || self.is_remote(Path::new("/")) {
+            return Route::Remote;
+        }
+        let mut rest: Vec<OsString> = Vec::new();
+        push(&mut rest, path);
+        let mut place = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                place.pop();
+                continue;
+            }
+            let next = place.join(&name);
+            if self.is_remote(&next) {
+                return Route::Remote;
+            }
+            let last = rest.is_empty();
+            if (last && !follow) || self.plain.contains(&next) {
+                place = next;
+                continue;
+            }
+            let Ok(stat) = rustix::fs::statat(CWD, self.here(&next), AtFlags::SYMLINK_NOFOLLOW) else {
+                return Route::Absent;
+            };
+            match FileType::from_raw_mode(stat.st_mode) {
+                // What these lead to is not what they read as: a root directory of another mount namespace, an open file.
+                FileType::Symlink if is_of_process(&place) => return Route::Remote,
+                FileType::Symlink => {
+                    links += 1;
+                    let target = rustix::fs::readlink(self.here(&next), Vec::new());
+                    let Some(target) = target.ok().filter(|_| links <= MOST_LINKS) else {
+                        return Route::Absent;
+                    };
+                    let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                    if target.is_absolute() {
+                        place = PathBuf::from("/");
+                    }
+                    push(&mut rest, &target);
+                }
+                kind => {
+                    if kind == FileType::Directory {
+                        self.plain.insert(next.clone());
+                    }
+                    place = next;
+                }
+            }
+        }
+        Route::Local(place)
+    }
+
+    /// Whether a remote file system is mounted at a path or above it. What is mounted over a remote one counts as remote.
+    fn is_remote(&self, path: &Path) -> bool {
+        self.remote.iter().any(|mount| path.starts_with(mount))
+    }
+}
+
+/// Whether a directory is the one of a process in /proc, or below it.
+fn is_of_process(directory: &Path) -> bool {
+    let mut names = directory.components().skip(1);
+    let is_number = |name: Component<'_>| name.as_os_str().as_bytes().iter().all(u8::is_ascii_digit);
+    names.next().is_some_and(|name| name.as_os_str() == "proc") && names.next().is_some_and(is_number)
+}
+
+/// Puts the names of a path onto the stack of those to come, the first on top.
+fn push(rest: &mut Vec<OsString>, path: &Path) {
+    let names = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    let at = rest.len();
+    rest.extend(names);
+    if let Some(new) = rest.get_mut(at..) {
+        new.reverse();
+    }
+}
+
+/// The mount points of remote file systems.
+pub(in crate::os) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
+    let remote = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let point = unescaped(fields.nth(4)?);
+        // Optional fields end with a hyphen.
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        let local = LOCAL.iter().any(|local| local.as_bytes() == kind);
+        (!local).then(|| PathBuf::from(OsString::from_vec(point)))
+    };
+    table.split(|byte| *byte == b'\n').filter_map(remote).collect()
+}
+
+/// A path as the kernel escapes it: `\040` for a space.
+pub(in crate::os) fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after.get(..3).filter(|_| *first == b'\\').and_then(|digits| {
+            let text = std::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(text, 8).ok()
+        });
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { after.get(3..).unwrap_or_default() } else { after };
+    }
+    bytes
+}
+
+/// Whether the working directory of a process is the one that this path names here: it has our mount namespace and our
+/// root directory, and its own link still says so. Nothing of the folder is touched. `None` if its path may mean another
+/// folder here.
+pub(in crate::os) fn is_working_directory(pid: u32, path: &Path) -> Option<bool> {
+    let link = |path: String| rustix::fs::readlink(path, Vec::new()).ok();
+    let own = link("/proc/self/ns/mnt".to_owned())?;
+    let root = link("/proc/self/root".to_owned())?;
+    let same = link(format!("/proc/{pid}/ns/mnt"))? == own && link(format!("/proc/{pid}/root"))? == root;
+    let directory = link(format!("/proc/{pid}/cwd"))?;
+    same.then(|| directory.to_bytes() == path.as_os_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TABLE: &[u8] = b"22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+        30 22 0:28 / /home/u\\040v rw - fuse.sshfs host: rw\n\
+        31 22 0:29 / /srv/nfs rw shared:3 master:1 - nfs4 server:/x rw\n\
+        32 31 0:30 / /srv/nfs/local rw - tmpfs tmpfs rw\n\
+        torn line\n";
+
+    #[test]
+    fn remote_mounts() {
+        assert_eq!(remote_places(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
+        assert_eq!(remote_places(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
+        assert!(LOCAL.is_sorted());
+    }
+
+    #[test]
+    fn a_route_passes_no_remote_mount() {
+        let folder = std::env::temp_dir().join(format!("allears-mounts-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("a/b")).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+        link("a/../a/b", "inside");
+        link("/srv/nfs/x", "outside");
+        link("loop", "loop");
+        let mut mounts =
+            Mounts { remote: remote_places(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
+        let mut route = |path: &str, follow| mounts.route(&folder.join(path), follow);
+        assert_eq!(route("a/b", true), Route::Local(folder.join("a/b")));
+        assert_eq!(route("inside", true), Route::Local(folder.join("a/b")));
+        assert_eq!(route("inside", false), Route::Local(folder.join("inside")));
+        assert_eq!(route("a/../inside/..", true), Route::Local(folder.join("a")));
+        assert_eq!(route("nothing/b", true), Route::Absent);
+        assert_eq!(route("loop", true), Route::Absent);
+        assert_eq!(route("outside", true), Route::Remote);
+        assert_eq!(route("outside/x", false), Route::Remote);
+        assert_eq!(route("outside", false), Route::Local(folder.join("outside")));
+        assert_eq!(route("/srv/nfs/local/x", true), Route::Remote, "the way there is remote");
+        assert_eq!(mounts.route(Path::new("a"), true), Route::Remote);
+        let root = format!("/proc/{}/root/etc", std::process::id());
+        assert_eq!(mounts.route(Path::new(&root), true), Route::Remote, "it may be another root");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = remote_places(&bytes);
+            let _ = unescaped(&bytes);
+        }
+    }
+}

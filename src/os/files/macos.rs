@@ -1,0 +1,11 @@
+//! Files are opened directly here.
+
+/// Opens a file for reading.
+pub(in crate::os) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    Ok(Box::new(std::fs::File::open(path)?))
+}
+
+/// Which file systems may not answer is not found out on this system.
+pub(in crate::os) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
+    vec![true; paths.len()]
+}

@@ -1,0 +1,67 @@
+//! Files that other people own or that a user named: read without waiting for a file system that does not answer.
+
+pub(in crate::os) mod direct;
+pub(in crate::os) mod paths;
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+pub(in crate::os) mod sys;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::port_info::ServicesFile;
+
+#[cfg(not(target_os = "linux"))]
+pub(in crate::os) use direct::Files;
+#[cfg(target_os = "linux")]
+pub(in crate::os) use sys::Files;
+
+/// Whether this user can make a file at a path where there is none. `None` if that cannot be told.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "it is not found out there"))]
+pub(crate) fn can_make_file(path: &str) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return crate::os::table::sys::unix_files::can_make_file(std::path::Path::new(path));
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Returns a path from the root; the path itself if the current directory is unknown.
+pub(crate) fn absolute(path: &str) -> String {
+    let whole = std::path::absolute(path).ok().and_then(|whole| whole.into_os_string().into_string().ok());
+    whole.unwrap_or_else(|| path.to_owned())
+}
+
+/// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
+/// keeps the process from exiting.
+pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+    sys::open_file(path)
+}
+
+/// The most that is read of a services file. The whole registry takes a third of it.
+const LONGEST_SERVICES_FILE: u64 = 4 << 20;
+
+/// The machine's own services file (services(5)).
+pub(crate) fn services_file() -> ServicesFile {
+    let path = match cfg!(windows) {
+        true => {
+            let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+            PathBuf::from(root).join(r"System32\drivers\etc\services")
+        }
+        false => PathBuf::from("/etc/services"),
+    };
+    // A device or a pipe in its place may never end, and a file system may not answer.
+    let mut files = Files::new(Instant::now() + Duration::from_secs(1));
+    let bytes = || {
+        let mut bytes = Vec::new();
+        open_file(&path)?.take(LONGEST_SERVICES_FILE).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let read = match files.status(&path, true) {
+        Some(status) if status.is_regular() => bytes().map_err(|error: std::io::Error| error.to_string()),
+        Some(_) => Err("it is no file".to_owned()),
+        None => files.missed().map_or_else(|| Ok(Vec::new()), Err),
+    };
+    ServicesFile { path: path.display().to_string(), read }
+}

@@ -1,0 +1,48 @@
+//! What the kernel of this network namespace passes on before a socket is looked up.
+
+pub(in crate::os) mod nftables;
+pub(in crate::os) mod xtables;
+
+use std::net::IpAddr;
+
+use crate::model::Protocol;
+use crate::os::holders::sys::bpf;
+use crate::os::{ForwardingRule, ForwardingRules, RulesUnread};
+
+/// Returns the rules that pass connections to a port of these addresses of this machine on. Nobody but root may read
+/// them.
+pub(in crate::os) fn forwarding_rules(
+    protocol: Protocol,
+    port: u16,
+    addresses: &[IpAddr],
+) -> ForwardingRules {
+    if !crate::os::privileged() || !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
+        return ForwardingRules::default();
+    }
+    let mut found = nftables::forwarding(protocol, port, addresses);
+    let leaves = |rule: &ForwardingRule| rule.to.is_some_and(|to| to.is_ipv4() && !to.is_loopback());
+    if found.rules.iter().any(leaves) && !loopback_may_leave() {
+        for rule in found.rules.iter_mut().filter(|rule| leaves(rule)) {
+            rule.addresses.retain(|address| !(address.is_ipv4() && address.is_loopback()));
+        }
+        found.rules.retain(|rule| !rule.addresses.is_empty());
+    }
+    if xtables::nat_table_has_rules() {
+        found.unread.push(RulesUnread::LegacyTable);
+    }
+    let programs = bpf::socket_lookups().unwrap_or(0);
+    if programs > 0 {
+        found.unread.push(RulesUnread::SocketLookup(programs));
+    }
+    found
+}
+
+/// Returns whether a packet from 127.0.0.0/8 may leave by another interface than loopback, as one to 127.0.0.1 that a rule
+/// sends elsewhere has to (`route_localnet` in the kernel's ip-sysctl documentation).
+fn loopback_may_leave() -> bool {
+    let Ok(interfaces) = std::fs::read_dir("/proc/sys/net/ipv4/conf") else { return true };
+    interfaces.flatten().any(|interface| {
+        let value = std::fs::read(interface.path().join("route_localnet"));
+        value.is_ok_and(|value| value.trim_ascii() == b"1")
+    })
+}

@@ -1,0 +1,198 @@
+//! The rules of nftables that pass connections to a port on, read over NETLINK_NETFILTER (linux/netfilter/nf_tables.h).
+//! iptables-nft writes its rules there, too. `expressions` parses rules, `evaluate` follows a connection through them;
+//! both are pure.
+
+pub(in crate::os) mod evaluate;
+pub(in crate::os) mod expressions;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+
+use rustix::net::netlink;
+
+use crate::model::Protocol;
+use crate::os::table::sys::netlink::{Fault, attributes, dump};
+use crate::os::{ForwardingRules, RulesUnread};
+
+pub(in crate::os) use evaluate::{Chains, Connection};
+pub(in crate::os) use expressions::{BaseChain, Element, Rule, base_chain, element, rule};
+
+/// More rules than this are not followed.
+const MOST_RULES: usize = 200_000;
+
+const SUBSYSTEM: u16 = 10 << 8;
+const NEW_CHAIN: u16 = SUBSYSTEM | 3;
+const GET_CHAIN: u16 = SUBSYSTEM | 4;
+const NEW_RULE: u16 = SUBSYSTEM | 6;
+const GET_RULE: u16 = SUBSYSTEM | 7;
+const NEW_ELEMENT: u16 = SUBSYSTEM | 12;
+const GET_ELEMENT: u16 = SUBSYSTEM | 13;
+
+/// Returns the rules that pass connections to a port of these addresses of this machine on.
+pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
+    let mut found = ForwardingRules::default();
+    if !is_loaded() {
+        return found;
+    }
+    match read() {
+        Ok(None) => {}
+        Ok(Some(chains)) => {
+            let connection = Connection { protocol, port, addresses };
+            evaluate::evaluate(&chains, connection, &elements, &mut found);
+        }
+        // This kernel has no nftables.
+        Err(Fault::System(errno) | Fault::Refused(errno)) if is_missing(errno) => {}
+        // Netlink as a whole may be refused, as in a sandbox.
+        Err(Fault::System(errno) | Fault::Refused(errno))
+            if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
+        {
+            found.unread.push(RulesUnread::Permission);
+        }
+        Err(fault) => found.unread.push(RulesUnread::Error(format!("nftables: {fault}"))),
+    }
+    found
+}
+
+fn is_missing(errno: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    [Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::OPNOTSUPP, Errno::INVAL, Errno::NOENT].contains(&errno)
+}
+
+/// Returns whether nf_tables is in the kernel. To ask a kernel whose module is not loaded would load it.
+fn is_loaded() -> bool {
+    let Ok(modules) = std::fs::read("/proc/modules") else {
+        // A kernel without modules has what it has.
+        return true;
+    };
+    let loaded = |line: &[u8]| line.starts_with(b"nf_tables ");
+    modules.split(|byte| *byte == b'\n').any(loaded)
+        || std::fs::exists("/sys/module/nf_tables").unwrap_or(false)
+        || is_built_in()
+}
+
+fn is_built_in() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let built_in = std::fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
+    built_in.is_ok_and(|list| list.lines().any(|line| line.contains("/nf_tables.ko")))
+}
+
+/// Reads the chains of all tables in which a rule could pass connections on. `None` if there is no such table.
+fn read() -> Result<Option<Chains>, Fault> {
+    let bases: RefCell<Vec<BaseChain>> = RefCell::default();
+    ask(GET_CHAIN, NEW_CHAIN, &[0; 4], &|message| bases.borrow_mut().extend(base_chain(message)), &|| {
+        bases.borrow_mut().clear();
+    })?;
+    let bases = bases.into_inner();
+    if bases.is_empty() {
+        return Ok(None);
+    }
+    let mut tables: Vec<(u8, Vec<u8>)> = bases.iter().map(|base| (base.family, base.table.clone())).collect();
+    tables.sort();
+    tables.dedup();
+    let mut chains = Chains { bases, rules: BTreeMap::new(), is_cut: false };
+    for (family, table) in tables {
+        const NFTA_RULE_TABLE: u16 = 1;
+        let mut request = vec![family, 0, 0, 0];
+        text(&mut request, NFTA_RULE_TABLE, &table);
+        let rules: RefCell<Vec<Rule>> = RefCell::default();
+        ask(
+            GET_RULE,
+            NEW_RULE,
+            &request,
+            &|message| {
+                let mut rules = rules.borrow_mut();
+                if rules.len() < MOST_RULES {
+                    rules.extend(rule(message));
+                }
+            },
+            &|| rules.borrow_mut().clear(),
+        )?;
+        let rules = rules.into_inner();
+        chains.is_cut |= rules.len() >= MOST_RULES;
+        for rule in rules.into_iter().filter(|rule| rule.family == family && rule.table == table) {
+            chains.rules.entry((family, table.clone(), rule.chain.clone())).or_default().push(rule);
+        }
+    }
+    Ok(Some(chains))
+}
+
+/// Reads the elements of a set or map. `None` if one of them is not understood.
+fn elements(family: u8, table: &[u8], set: &[u8]) -> Option<Vec<Element>> {
+    const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
+    const NFTA_SET_ELEM_LIST_SET: u16 = 2;
+    const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
+    let mut request = vec![family, 0, 0, 0];
+    text(&mut request, NFTA_SET_ELEM_LIST_TABLE, table);
+    text(&mut request, NFTA_SET_ELEM_LIST_SET, set);
+    let found: RefCell<Option<Vec<Element>>> = RefCell::new(Some(Vec::new()));
+    let each = |message: &[u8]| {
+        attributes(message.get(4..).unwrap_or_default(), |kind, value| {
+            if kind == NFTA_SET_ELEM_LIST_ELEMENTS {
+                attributes(value, |_, one| {
+                    let mut found = found.borrow_mut();
+                    match (element(one), found.as_mut()) {
+                        (Some(element), Some(all)) if all.len() < MOST_RULES => all.push(element),
+                        _ => *found = None,
+                    }
+                });
+            }
+        });
+    };
+    let restart = || *found.borrow_mut() = Some(Vec::new());
+    ask(GET_ELEMENT, NEW_ELEMENT, &request, &each, &restart).ok()?;
+    found.into_inner()
+}
+
+fn ask(
+    kind: u16,
+    answer: u16,
+    request: &[u8],
+    each: &dyn Fn(&[u8]),
+    restart: &dyn Fn(),
+) -> Result<(), Fault> {
+    dump(Some(netlink::NETFILTER), kind, request, answer, &mut |message| each(message), &mut || restart())
+}
+
+/// Appends an attribute with a text, which ends in NUL.
+fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(value.len() + 5).unwrap_or(u16::MAX);
+    request.extend(length.to_ne_bytes());
+    request.extend(kind.to_ne_bytes());
+    request.extend(value);
+    request.push(0);
+    request.resize(request.len().next_multiple_of(4), 0);
+}
+/// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that stands
+/// for every set.
+#[cfg(feature = "internals")]
+pub(in crate::os) fn evaluate_messages(
+    messages: &[(u8, &[u8])],
+    (protocol, port, addresses): (Protocol, u16, &[IpAddr]),
+) -> ForwardingRules {
+    let (mut chains, mut set, mut found) = (Chains::default(), Some(Vec::new()), ForwardingRules::default());
+    for (kind, message) in messages {
+        match kind {
+            0 => chains.bases.extend(base_chain(message)),
+            1 => {
+                if let Some(rule) = rule(message) {
+                    let key = (rule.family, rule.table.clone(), rule.chain.clone());
+                    chains.rules.entry(key).or_default().push(rule);
+                }
+            }
+            _ => {
+                set = set.zip(element(message)).map(|(mut set, one)| {
+                    set.push(one);
+                    set
+                });
+            }
+        }
+    }
+    let connection = Connection { protocol, port, addresses };
+    evaluate::evaluate(&chains, connection, &|_, _, _| set.clone(), &mut found);
+    found
+}
+
+#[cfg(test)]
+mod tests;

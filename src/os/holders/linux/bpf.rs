@@ -1,0 +1,228 @@
+//! Who holds a socket, found inside the kernel: a BPF program runs for each descriptor of each process (iterator
+//! `task_file`, Linux 5.8) and tells of those that are wanted sockets. No descriptor table is opened and none refuses.
+//!
+//! It takes rights that few processes have and a kernel that describes its types. Whatever is missing is said, and the
+//! walk through /proc does the same. Nothing is left in the kernel: program, map and iterator live as long as the
+//! descriptors here.
+
+pub(in crate::os) mod btf;
+pub(in crate::os) mod calls;
+pub(in crate::os) mod filter;
+pub(in crate::os) mod program;
+pub(in crate::os) mod types;
+
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::thread::CapabilitySet;
+
+use super::walk::{self, Found, Ring, Walk};
+use crate::os::namespaces::sys::pid_namespace;
+use crate::os::process::sys::proc_handle::Pin;
+use crate::os::table::sys::procfs;
+use filter::Filter;
+use program::Record;
+
+/// With as many files open on the machine it is worth an iterator for each process, so that several threads share
+/// the work.
+const WORTH_THREADS: u64 = 50_000;
+/// What is read at a time.
+const BUFFER: usize = 8 * 1024;
+
+/// Why this search is not to be had.
+#[derive(Debug)]
+pub(in crate::os) enum Refusal {
+    /// The process lacks these capabilities.
+    Rights,
+    /// Pids inside of a pid namespace are others than the kernel's own.
+    PidNamespace,
+    /// /proc shows another pid namespace than the one of this process.
+    ForeignProc,
+    /// Of a process that /proc hides no more than its pid would be known.
+    HiddenProc,
+    /// Inside of a time namespace processes began at other times than by the kernel's own clock.
+    TimeNamespace,
+    /// The kernel is locked down, in the mode `confidentiality`, and lets no program read its memory.
+    Lockdown,
+    /// The program is called invalid, as it is where the kernel is locked down, and whether it is could not be read.
+    PerhapsLockdown(io::Error),
+    /// Something failed.
+    Failed(&'static str, io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Rights => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
+            Refusal::HiddenProc => f.write_str("this /proc hides processes"),
+            Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
+            Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
+            Refusal::ForeignProc => f.write_str("/proc shows another pid namespace"),
+            Refusal::Lockdown => {
+                f.write_str("the kernel is locked down (/sys/kernel/security/lockdown: confidentiality)")
+            }
+            Refusal::PerhapsLockdown(error) => write!(
+                f,
+                "cannot load the program: {error}; a kernel in lockdown answers so, and /sys/kernel/security/lockdown \
+                 cannot be read"
+            ),
+            Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
+        }
+    }
+}
+
+/// Looks for sockets by their inode numbers (ascending), and for io_urings, in the descriptor tables of all processes
+/// and threads, from inside the kernel.
+pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
+    allowed()?;
+    let failed = |attempted| move |error: io::Error| Refusal::Failed(attempted, error);
+    let types = types::Types::of_this_kernel().map_err(failed("read the kernel's type information"))?;
+    let layout =
+        btf::layout(&types, &program::WANTED).map_err(|fault| failed("load the program")(fault.into()))?;
+    drop(types);
+    let filter = Filter::of(wanted);
+    let map = calls::shared(filter.bytes()).map_err(failed("make a map"))?;
+    let program = program::assemble(&layout, map.as_raw_fd(), filter.bytes().len())
+        .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
+    let program =
+        calls::load(&program, program::LICENCE, layout.function).map_err(|error| match is_locked_down() {
+            Some(true) => Refusal::Lockdown,
+            None if error.raw_os_error() == Some(libc::EINVAL) => Refusal::PerhapsLockdown(error),
+            _ => Refusal::Failed("load the program", error),
+        })?;
+    let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
+    let mut records = match many.then(|| by_process(program.as_fd())).flatten() {
+        Some(records) => records,
+        None => {
+            let iterator = calls::iterate(program.as_fd(), None).map_err(failed("make an iterator"))?;
+            records(iterator.into()).map_err(failed("read the iterator"))?
+        }
+    };
+    records.retain(|record| record.inode == 0 || wanted.binary_search(&record.inode).is_ok());
+    let (rings, sockets): (Vec<Record>, Vec<Record>) =
+        records.into_iter().partition(|record| record.inode == 0);
+    let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
+    Ok(Walk { found: pinned(&sockets), rings, ..Walk::default() })
+}
+
+/// Whether type information tells what the program needs.
+#[cfg(feature = "internals")]
+pub(in crate::os) fn understands(types: &[u8]) -> bool {
+    btf::layout(types, &program::WANTED).is_ok()
+}
+
+/// Returns whether lockdown takes from BPF programs the function that reads the kernel's memory; `None` if that cannot
+/// be read, for instance because securityfs is not mounted. The verifier calls a program that uses the function invalid
+/// (observed on 6.12 with lockdown=confidentiality; kernel/trace/bpf_trace.c since 5.4).
+fn is_locked_down() -> Option<bool> {
+    std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| forbids_reading(&modes))
+}
+
+/// `none integrity [confidentiality]`: the mode in brackets is in force.
+fn forbids_reading(modes: &[u8]) -> bool {
+    modes.windows(17).any(|window| window == b"[confidentiality]")
+}
+
+/// Whether it may be tried at all.
+pub(in crate::os) fn allowed() -> Result<(), Refusal> {
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
+    {
+        return Err(Refusal::Rights);
+    }
+    match () {
+        () if procfs::is_in_pid_namespace() => Err(Refusal::PidNamespace),
+        () if pid_namespace::is_own() != Some(true) => Err(Refusal::ForeignProc),
+        () if procfs::counts_from_another_boot() => Err(Refusal::TimeNamespace),
+        () if procfs::hides_processes() => Err(Refusal::HiddenProc),
+        () => Ok(()),
+    }
+}
+
+/// The same process by process (Linux 6.1), on as many threads as are worth it. `None` where that is not to be had.
+fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
+    let pids = walk::processes(&proc).ok()?;
+    let failed = AtomicBool::new(walk::threads_for(pids.len()) < 2);
+    let found = Mutex::new(Vec::new());
+    walk::in_parallel(&pids, |pid, _, _| {
+        if failed.load(Ordering::Relaxed) {
+            return;
+        }
+        match calls::iterate(program, Some(pid)).and_then(|iterator| records(iterator.into())) {
+            Ok(records) if records.is_empty() => {}
+            Ok(mut records) => found.lock().unwrap_or_else(PoisonError::into_inner).append(&mut records),
+            Err(_) => failed.store(true, Ordering::Relaxed),
+        }
+    });
+    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (!failed.into_inner()).then_some(found)
+}
+
+/// Reads an iterator to its end.
+fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let mut buffer = [0; BUFFER];
+    let mut kept = 0;
+    loop {
+        let read = match iterator.read(buffer.get_mut(kept..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => read,
+            // A million descriptors without a record: the kernel wants to be asked to go on.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let end = kept + read;
+        let whole = end - end % program::RECORD;
+        records.extend(
+            buffer.get(..whole).unwrap_or_default().chunks_exact(program::RECORD).filter_map(program::record),
+        );
+        buffer.copy_within(whole..end, 0);
+        kept = end - whole;
+    }
+    Ok(records)
+}
+
+/// The processes that the records name. Whether they are still there shows when facts of them are read.
+fn pinned(records: &[Record]) -> Vec<Found> {
+    let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let mut found: Vec<Found> = Vec::with_capacity(records.len());
+    for record in records {
+        let process = Pin::started(record.pid, record.start / tick);
+        found.push(Found { inode: record.inode, process, descriptor: record.descriptor });
+    }
+    found
+}
+/// Returns how many BPF programs choose the socket of each connection in this thread's network namespace (program type
+/// `sk_lookup`, Linux 5.9). It takes CAP_NET_ADMIN.
+pub(in crate::os) fn socket_lookups() -> io::Result<u32> {
+    let namespace =
+        rustix::fs::open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    calls::socket_lookups(namespace.as_fd())
+}
+
+/// Returns how many BPF programs of this process's cgroup, and of the cgroups above it, decide about binds (program types
+/// `cgroup_sock_addr` and `cgroup_sock`; systemd's SocketBindDeny= and Cilium attach such). It takes CAP_NET_ADMIN.
+pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
+    calls::bind_hooks(cgroup)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forbids_reading;
+
+    #[test]
+    fn the_mode_of_lockdown_in_force_is_the_one_in_brackets() {
+        assert!(forbids_reading(b"none integrity [confidentiality]\n"));
+        assert!(!forbids_reading(b"none [integrity] confidentiality\n"));
+        assert!(!forbids_reading(b"[none] integrity confidentiality\n"));
+        assert!(!forbids_reading(b""));
+    }
+}

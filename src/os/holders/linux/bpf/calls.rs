@@ -1,0 +1,304 @@
+//! bpf(2): the seven uses of it that are needed here.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::program::Instruction;
+
+// Commands, kinds and places to attach to (linux/bpf.h).
+const MAP_CREATE: libc::c_long = 0;
+const MAP_UPDATE_ELEM: libc::c_long = 2;
+const PROG_LOAD: libc::c_long = 5;
+const PROG_QUERY: libc::c_long = 16;
+const LINK_CREATE: libc::c_long = 28;
+const ITER_CREATE: libc::c_long = 33;
+const MAP_TYPE_ARRAY: u32 = 2;
+const PROG_TYPE_TRACING: u32 = 26;
+const TRACE_ITER: u32 = 28;
+const SK_LOOKUP: u32 = 36;
+const CGROUP_INET4_BIND: u32 = 8;
+const CGROUP_INET6_BIND: u32 = 9;
+const CGROUP_INET4_POST_BIND: u32 = 12;
+const CGROUP_INET6_POST_BIND: u32 = 13;
+/// Counts the programs of the cgroups above, too.
+const QUERY_EFFECTIVE: u32 = 1;
+
+/// What a program and a map are called in the kernel's lists.
+const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
+
+/// A pointer, as the kernel takes one: in 64 bits on every machine.
+fn address<T>(of: *const T) -> u64 {
+    of as usize as u64
+}
+
+fn length<T>(of: &[T]) -> io::Result<u32> {
+    u32::try_from(of.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+/// Bytes that a program reads: an array of one element (its value can be a program's constant since Linux 5.2).
+pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Create {
+        kind: u32,
+        key_size: u32,
+        value_size: u32,
+        most: u32,
+        flags: u32,
+        inner: u32,
+        node: u32,
+        name: [u8; 16],
+    }
+    #[repr(C)]
+    struct Update {
+        map: u32,
+        padding: u32,
+        key: u64,
+        value: u64,
+        flags: u64,
+    }
+    let map = bpf_descriptor(
+        MAP_CREATE,
+        &mut Create {
+            kind: MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: length(bytes)?,
+            most: 1,
+            flags: 0,
+            inner: 0,
+            node: 0,
+            name: NAME,
+        },
+    )?;
+    let first = 0_u32;
+    let mut update = Update {
+        map: map.as_raw_fd().cast_unsigned(),
+        padding: 0,
+        key: address(&raw const first),
+        value: address(bytes.as_ptr()),
+        flags: 0,
+    };
+    bpf(MAP_UPDATE_ELEM, &mut update)?;
+    Ok(map)
+}
+
+/// Has a program checked and taken by the kernel; `iterator` is the number of the function that it is for.
+pub(in crate::os) fn load(program: &[Instruction], licence: &CStr, iterator: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Load {
+        kind: u32,
+        count: u32,
+        instructions: u64,
+        licence: u64,
+        log: [u32; 2],
+        log_buffer: u64,
+        kernel_version: u32,
+        flags: u32,
+        name: [u8; 16],
+        interface: u32,
+        attach_to: u32,
+        types: u32,
+        function_info_size: u32,
+        function_info: u64,
+        function_info_count: u32,
+        line_info_size: u32,
+        line_info: u64,
+        line_info_count: u32,
+        attach_function: u32,
+    }
+    let mut load = Load {
+        kind: PROG_TYPE_TRACING,
+        count: length(program)?,
+        instructions: address(program.as_ptr()),
+        licence: address(licence.as_ptr()),
+        log: [0; 2],
+        log_buffer: 0,
+        kernel_version: 0,
+        flags: 0,
+        name: NAME,
+        interface: 0,
+        attach_to: TRACE_ITER,
+        types: 0,
+        function_info_size: 0,
+        function_info: 0,
+        function_info_count: 0,
+        line_info_size: 0,
+        line_info: 0,
+        line_info_count: 0,
+        attach_function: iterator,
+    };
+    bpf_descriptor(PROG_LOAD, &mut load)
+}
+
+/// An iterator that runs a program for the descriptors of every process, or of one (Linux 6.1): reading it runs the
+/// program.
+pub(in crate::os) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Result<OwnedFd> {
+    /// The beginning of union bpf_iter_link_info's part about tasks, in the length of the whole.
+    #[repr(C)]
+    struct Of {
+        thread: u32,
+        process: u32,
+        handle: u32,
+        padding: u32,
+    }
+    #[repr(C)]
+    struct Link {
+        program: u32,
+        target: u32,
+        attach_to: u32,
+        flags: u32,
+        info: u64,
+        info_length: u32,
+        padding: u32,
+    }
+    #[repr(C)]
+    struct Iterate {
+        link: u32,
+        flags: u32,
+    }
+    let of = process.map(|process| Of { thread: 0, process, handle: 0, padding: 0 });
+    let mut link = Link {
+        program: program.as_raw_fd().cast_unsigned(),
+        target: 0,
+        attach_to: TRACE_ITER,
+        flags: 0,
+        info: of.as_ref().map_or(0, |of| address(of)),
+        info_length: of.as_ref().map_or(0, |_| size_of::<Of>() as u32),
+        padding: 0,
+    };
+    let link = bpf_descriptor(LINK_CREATE, &mut link)?;
+    bpf_descriptor(ITER_CREATE, &mut Iterate { link: link.as_raw_fd().cast_unsigned(), flags: 0 })
+}
+
+/// Returns how many programs choose the sockets of connections in a network namespace.
+pub(in crate::os) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32> {
+    attached(namespace, SK_LOOKUP, 0)
+}
+
+/// Returns how many programs of a cgroup and of those above it decide whether its processes may bind. The kernel tells
+/// that with CAP_NET_ADMIN alone.
+pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut count = 0;
+    for hook in [CGROUP_INET4_BIND, CGROUP_INET6_BIND, CGROUP_INET4_POST_BIND, CGROUP_INET6_POST_BIND] {
+        count += attached(cgroup, hook, QUERY_EFFECTIVE)?;
+    }
+    Ok(count)
+}
+
+/// Returns how many programs are attached to something at one kind of place.
+fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::Result<u32> {
+    #[repr(C)]
+    struct Query {
+        target: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        programs: u64,
+        count: u32,
+        padding: u32,
+    }
+    let mut query = Query {
+        target: target.as_raw_fd().cast_unsigned(),
+        attach_type,
+        query_flags,
+        attach_flags: 0,
+        programs: 0,
+        count: 0,
+        padding: 0,
+    };
+    bpf(PROG_QUERY, &mut query)?;
+    Ok(query.count)
+}
+
+/// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
+fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
+    let descriptor = bpf(command, attributes)?;
+    #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]
+    // SAFETY: the kernel has just made this descriptor for this call, and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> {
+    #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
+    // SAFETY: every `T` is a `repr(C)` beginning of the kernel's union bpf_attr for its command, without implicit
+    // padding, and the pointers in it are to memory that lives until the call returns. The kernel checks the length and
+    // takes what is not given as zero.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
+    libc::c_int::try_from(result).ok().filter(|result| *result >= 0).ok_or_else(io::Error::last_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// A program that lets every connection find its socket as ever: `r0 = 1; exit`.
+    fn passing_program() -> io::Result<OwnedFd> {
+        const PROG_TYPE_SK_LOOKUP: u32 = 30;
+        #[repr(C)]
+        struct Load {
+            kind: u32,
+            count: u32,
+            instructions: u64,
+            licence: u64,
+            log: [u32; 2],
+            log_buffer: u64,
+            kernel_version: u32,
+            flags: u32,
+            name: [u8; 16],
+            interface: u32,
+            attach_to: u32,
+        }
+        let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+        let mut load = Load {
+            kind: PROG_TYPE_SK_LOOKUP,
+            count: 2,
+            instructions: address(instructions.as_ptr()),
+            licence: address(c"Dual MIT/GPL".as_ptr()),
+            log: [0; 2],
+            log_buffer: 0,
+            kernel_version: 0,
+            flags: 0,
+            name: NAME,
+            interface: 0,
+            attach_to: SK_LOOKUP,
+        };
+        bpf_descriptor(PROG_LOAD, &mut load)
+    }
+
+    #[test]
+    fn programs_at_socket_lookup_are_counted() {
+        #[repr(C)]
+        struct Link {
+            program: u32,
+            target: u32,
+            attach_to: u32,
+            flags: u32,
+        }
+        // The namespace is this thread's alone, and ends with it.
+        let own = std::thread::spawn(|| {
+            // SAFETY: it takes numbers and concerns this thread alone.
+            #[expect(unsafe_code, reason = "nix is built without it here")]
+            let entered = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+            let (0, Ok(program)) = (entered, passing_program()) else {
+                eprintln!("skipped: needs root and BPF programs at socket lookup");
+                return;
+            };
+            let namespace = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 0);
+            let mut link = Link {
+                program: program.as_raw_fd().cast_unsigned(),
+                target: namespace.as_raw_fd().cast_unsigned(),
+                attach_to: SK_LOOKUP,
+                flags: 0,
+            };
+            let link = bpf_descriptor(LINK_CREATE, &mut link).unwrap();
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 1);
+            drop(link);
+            assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 0);
+        });
+        own.join().unwrap();
+    }
+}

@@ -1,0 +1,294 @@
+//! The program that runs in the kernel for each descriptor of each process: it writes a record where the descriptor is
+//! a socket that passes the filter, or an io_uring, in which more sockets may be. It reads and nothing else.
+//!
+//! Its licence is dual, MIT and GPL, and it says so to the kernel: the helper that writes records is for programs under
+//! the GPL alone.
+
+use super::btf::{Layout, Wanted};
+
+/// What the kernel is told of the program's licence.
+pub(in crate::os) const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
+
+/// What has to be known of this kernel. The function stands for the iterator that the program is attached to.
+pub(in crate::os) const WANTED: Wanted<'_> = Wanted {
+    function: "bpf_iter_task_file",
+    members: &[
+        ("file", "f_inode"),
+        ("inode", "i_mode"),
+        ("inode", "i_ino"),
+        ("inode", "i_sb"),
+        ("super_block", "s_magic"),
+        ("file", "f_path"),
+        ("path", "dentry"),
+        ("dentry", "d_name"),
+        ("qstr", "name"),
+        ("task_struct", "group_leader"),
+        ("task_struct", "start_boottime"),
+        ("task_struct", "tgid"),
+    ],
+};
+
+/// Bytes of a record: the process's start in nanoseconds since boot, its pid, the descriptor, the inode number or 0.
+pub(in crate::os) const RECORD: usize = 24;
+
+/// A descriptor of a socket or of an io_uring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::os) struct Record {
+    pub(in crate::os) pid: u32,
+    pub(in crate::os) descriptor: u32,
+    /// 0 for an io_uring.
+    pub(in crate::os) inode: u64,
+    /// When the process began, in nanoseconds since boot.
+    pub(in crate::os) start: u64,
+}
+
+/// Reads a record as the program wrote it.
+pub(in crate::os) fn record(bytes: &[u8]) -> Option<Record> {
+    let word = |at: usize| bytes.get(at..)?.first_chunk::<4>().map(|word| u32::from_ne_bytes(*word));
+    let double = |at: usize| bytes.get(at..)?.first_chunk::<8>().map(|word| u64::from_ne_bytes(*word));
+    Some(Record { start: double(0)?, pid: word(8)?, descriptor: word(12)?, inode: double(16)? })
+}
+
+/// One instruction, as the kernel takes it (struct bpf_insn in linux/bpf.h).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+// Registers: the result, the arguments, three that outlive calls, the frame.
+const R0: u8 = 0;
+const R1: u8 = 1;
+const R2: u8 = 2;
+const R3: u8 = 3;
+const R4: u8 = 4;
+const CONTEXT: u8 = 6;
+const FILE: u8 = 7;
+const TASK: u8 = 8;
+const FRAME: u8 = 10;
+
+// Widths of a load or a store.
+const W: u8 = 0x00;
+const H: u8 = 0x08;
+const B: u8 = 0x10;
+const DW: u8 = 0x18;
+
+// Helpers (linux/bpf.h).
+const PROBE_READ_KERNEL: i32 = 113;
+const SEQ_WRITE: i32 = 127;
+
+// What the iterator hands over (struct bpf_iter__task_file): pointers in slots of eight bytes.
+const META: i16 = 0;
+const META_SEQ: i16 = 0;
+const CONTEXT_TASK: i16 = 8;
+const CONTEXT_DESCRIPTOR: i16 = 16;
+const CONTEXT_FILE: i16 = 24;
+
+// File types in a mode (inode(7)).
+const S_IFMT: i32 = 0o170_000;
+const S_IFSOCK: i32 = 0o140_000;
+
+/// The file system of anonymous inodes (linux/magic.h).
+const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
+// "[io_uring]" as the two numbers that it is compared as.
+const RING_BEGINS: u64 = u64::from_ne_bytes(*b"[io_urin");
+const RING_ENDS: i32 = u16::from_ne_bytes(*b"g]") as i32;
+
+// Where a file's name and the record's fields are on the stack.
+const NAME: i16 = -40;
+const RECORD_START: i16 = -24;
+const RECORD_PID: i16 = -16;
+const RECORD_DESCRIPTOR: i16 = -12;
+const RECORD_INODE: i16 = -8;
+
+const fn instruction(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruction {
+    let registers = if cfg!(target_endian = "big") { to << 4 | from } else { from << 4 | to };
+    Instruction { code, registers, offset, immediate }
+}
+
+const fn load(width: u8, to: u8, from: u8, offset: i16) -> Instruction {
+    instruction(0x61 | width, to, from, offset, 0)
+}
+
+const fn store(width: u8, to: u8, offset: i16, from: u8) -> Instruction {
+    instruction(0x63 | width, to, from, offset, 0)
+}
+
+const fn copy(to: u8, from: u8) -> Instruction {
+    instruction(0xbf, to, from, 0, 0)
+}
+
+const fn set(to: u8, value: i32) -> Instruction {
+    instruction(0xb7, to, 0, 0, value)
+}
+
+const fn add(to: u8, value: i32) -> Instruction {
+    instruction(0x07, to, 0, 0, value)
+}
+
+const fn and(to: u8, value: i32) -> Instruction {
+    instruction(0x57, to, 0, 0, value)
+}
+
+const fn shift_right(to: u8, bits: i32) -> Instruction {
+    instruction(0x77, to, 0, 0, bits)
+}
+
+/// A load of 64 bits, which is two instructions.
+const fn wide(to: u8, kind: u8, value: u64) -> [Instruction; 2] {
+    [
+        instruction(0x18, to, kind, 0, value as u32 as i32),
+        instruction(0, 0, 0, 0, (value >> 32) as u32 as i32),
+    ]
+}
+
+const fn call(helper: i32) -> Instruction {
+    instruction(0x85, 0, 0, 0, helper)
+}
+
+/// Where a jump leads, until the distance is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Socket,
+    Record,
+    End,
+}
+
+/// A program with jumps to places that come later.
+#[derive(Default)]
+struct Assembly {
+    instructions: Vec<Instruction>,
+    jumps: Vec<(usize, Place)>,
+    places: Vec<(Place, usize)>,
+}
+
+impl Assembly {
+    fn add(&mut self, instructions: &[Instruction]) {
+        self.instructions.extend_from_slice(instructions);
+    }
+
+    fn jump(&mut self, to: Place, instruction: Instruction) {
+        self.jumps.push((self.instructions.len(), to));
+        self.instructions.push(instruction);
+    }
+
+    fn jump_if(&mut self, to: Place, register: u8, value: i32) {
+        self.jump(to, instruction(0x15, register, 0, 0, value));
+    }
+
+    fn jump_unless(&mut self, to: Place, register: u8, value: i32) {
+        self.jump(to, instruction(0x55, register, 0, 0, value));
+    }
+
+    fn here_is(&mut self, place: Place) {
+        self.places.push((place, self.instructions.len()));
+    }
+
+    fn finish(mut self) -> Option<Vec<Instruction>> {
+        for (at, to) in self.jumps {
+            let (_, end) = self.places.iter().find(|(place, _)| *place == to)?;
+            self.instructions.get_mut(at)?.offset = i16::try_from(end.checked_sub(at + 1)?).ok()?;
+        }
+        Some(self.instructions)
+    }
+}
+
+/// The program for a kernel of this layout; `filter` is the descriptor of a map with a filter of so many bytes in it.
+pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Option<Vec<Instruction>> {
+    let [inode, mode, number, superblock, magic, path, dentry, name, text, leader, start, pid] =
+        *layout.offsets.as_slice()
+    else {
+        return None;
+    };
+    let mut program = Assembly::default();
+    // After the last descriptor the program runs once more, with nothing.
+    program.add(&[copy(CONTEXT, R1), load(DW, FILE, CONTEXT, CONTEXT_FILE)]);
+    program.jump_if(Place::End, FILE, 0);
+    program.add(&[load(DW, TASK, CONTEXT, CONTEXT_TASK)]);
+    program.jump_if(Place::End, TASK, 0);
+    program.add(&[load(DW, R1, FILE, inode), load(H, R2, R1, mode), and(R2, S_IFMT)]);
+    program.jump_if(Place::Socket, R2, S_IFSOCK);
+
+    // A ring is an anonymous inode's file whose directory entry is called "[io_uring]".
+    program.add(&[load(DW, R2, R1, superblock), load(DW, R2, R2, magic)]);
+    program.jump_unless(Place::End, R2, ANON_INODE_FS_MAGIC);
+    program.add(&[
+        load(DW, R2, FILE, path.checked_add(dentry)?),
+        load(DW, R3, R2, name.checked_add(text)?),
+        copy(R1, FRAME),
+        add(R1, i32::from(NAME)),
+        set(R2, 16),
+        call(PROBE_READ_KERNEL),
+    ]);
+    program.jump_unless(Place::End, R0, 0);
+    let [low, high] = wide(R2, 0, RING_BEGINS);
+    program.add(&[load(DW, R1, FRAME, NAME), low, high]);
+    program.jump(Place::End, instruction(0x5d, R1, R2, 0, 0));
+    program.add(&[load(H, R1, FRAME, NAME + 8)]);
+    program.jump_unless(Place::End, R1, RING_ENDS);
+    program.add(&[set(R1, 0), store(DW, FRAME, RECORD_INODE, R1)]);
+    program.jump(Place::Record, instruction(0x05, 0, 0, 0, 0));
+
+    program.here_is(Place::Socket);
+    let mask = i32::try_from(bytes.checked_sub(1)?).ok()?;
+    // 2 says that it is the address of what is in a map, whose descriptor stands in the lower half.
+    let [low, high] = wide(R3, 2, u64::from(filter.cast_unsigned()));
+    program.add(&[load(DW, R2, R1, number), store(DW, FRAME, RECORD_INODE, R2), low, high]);
+    // Byte `(number >> 3) & mask`, of which bit `number & 7`.
+    program.add(&[copy(R4, R2), shift_right(R4, 3), and(R4, mask), instruction(0x0f, R3, R4, 0, 0)]);
+    program.add(&[load(B, R3, R3, 0), and(R2, 7), instruction(0x7f, R3, R2, 0, 0), and(R3, 1)]);
+    program.jump_if(Place::End, R3, 0);
+
+    program.here_is(Place::Record);
+    program.add(&[
+        load(DW, R1, TASK, leader),
+        load(DW, R2, R1, start),
+        store(DW, FRAME, RECORD_START, R2),
+        load(W, R2, TASK, pid),
+        store(W, FRAME, RECORD_PID, R2),
+        load(W, R2, CONTEXT, CONTEXT_DESCRIPTOR),
+        store(W, FRAME, RECORD_DESCRIPTOR, R2),
+        // Where there is no room for the record, the kernel comes back with the same descriptor.
+        load(DW, R1, CONTEXT, META),
+        load(DW, R1, R1, META_SEQ),
+        copy(R2, FRAME),
+        add(R2, i32::from(RECORD_START)),
+        set(R3, RECORD as i32),
+        call(SEQ_WRITE),
+    ]);
+    program.here_is(Place::End);
+    program.add(&[set(R0, 0), instruction(0x95, 0, 0, 0, 0)]);
+    program.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_as_they_are_written() {
+        let mut bytes = 7u64.to_ne_bytes().to_vec();
+        bytes.extend(4121u32.to_ne_bytes());
+        bytes.extend(19u32.to_ne_bytes());
+        bytes.extend(200_491u64.to_ne_bytes());
+        assert_eq!(bytes.len(), RECORD);
+        assert_eq!(record(&bytes), Some(Record { pid: 4121, descriptor: 19, inode: 200_491, start: 7 }));
+        assert_eq!(record(&bytes[..RECORD - 1]), None);
+    }
+
+    #[test]
+    fn every_jump_leads_forward_and_stays_inside() {
+        let layout = Layout { function: 1, offsets: (0..12).map(|at| at * 8).collect() };
+        let program = assemble(&layout, 3, 64).unwrap();
+        let jumps =
+            program.iter().enumerate().filter(|(_, one)| matches!(one.code, 0x05 | 0x15 | 0x55 | 0x5d));
+        let ends: Vec<usize> = jumps.map(|(at, one)| at + 1 + usize::try_from(one.offset).unwrap()).collect();
+        assert_eq!(ends.len(), 9);
+        assert!(ends.iter().all(|end| *end <= program.len() - 2), "{ends:?}");
+        assert_eq!(assemble(&Layout { function: 1, offsets: vec![8] }, 3, 64), None);
+        assert_eq!(assemble(&layout, 3, 0), None);
+    }
+}

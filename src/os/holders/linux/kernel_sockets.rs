@@ -1,0 +1,213 @@
+//! Sockets that the kernel itself opens: no process has them. What reports them is read only if a socket has no holder.
+//!
+//! Each source makes claims. A claim names the port, the protocol and, where the source reports it, the family and the
+//! address, and all of these must fit. A port that a source leaves open makes no socket the kernel's: such a claim says
+//! what it may be. Nothing is asked that would load a module of the kernel.
+
+pub(in crate::os) mod elsewhere;
+pub(in crate::os) mod generic;
+pub(in crate::os) mod links;
+pub(in crate::os) mod services;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+pub(in crate::os) use elsewhere::claims as elsewhere;
+#[cfg(feature = "internals")]
+pub(in crate::os) use generic::{Message, read_message};
+pub(in crate::os) use links::parse_link;
+#[cfg(feature = "internals")]
+pub(in crate::os) use services::{parse_portlist, parse_registrations, parse_rxrpc};
+
+use links::Link;
+
+use crate::model::{Endpoint, Family, KernelSocket, KernelSocketKind, Protocol, Socket};
+use crate::os::table::sys::netlink::dump;
+
+/// How well a source shows that a socket is the kernel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) enum Strength {
+    /// The kernel reports that it has the port open.
+    Reported,
+    /// The kernel uses this fixed port, or a process does for it: it is the kernel's if no process can have it.
+    Fixed,
+    /// The port is not reported.
+    Possible,
+}
+
+/// Where a claimed socket is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::os) enum Bound {
+    /// Any address.
+    Wildcard,
+    /// This one.
+    Address(IpAddr),
+    /// Any address of one interface, whichever.
+    Interface,
+}
+
+/// A socket that the kernel has opened, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::os) struct Claim {
+    pub(in crate::os) protocol: Protocol,
+    /// `None` if the source does not report it.
+    pub(in crate::os) port: Option<u16>,
+    /// `None` for either.
+    pub(in crate::os) family: Option<Family>,
+    pub(in crate::os) bound: Bound,
+    pub(in crate::os) strength: Strength,
+    pub(in crate::os) kernel: KernelSocket,
+}
+
+impl Claim {
+    /// Whether this may be the socket.
+    fn fits(&self, socket: &Socket) -> bool {
+        let interface = match &socket.endpoint {
+            Endpoint::Ip { interface, .. } => interface.as_ref(),
+            Endpoint::Unix { .. } => return false,
+        };
+        let wildcard = socket.endpoint.address().is_some_and(|address| address.is_unspecified());
+        self.protocol == socket.protocol
+            && self.port.is_none_or(|port| socket.endpoint.port() == Some(port))
+            && self.family.is_none_or(|family| socket.family() == family)
+            && match &self.bound {
+                Bound::Wildcard => wildcard && interface.is_none(),
+                Bound::Address(address) => socket.endpoint.address() == Some(*address),
+                Bound::Interface => wildcard && interface.is_some(),
+            }
+    }
+}
+
+/// What the sources say of the sockets of one network namespace.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// Reads the sources of the network namespace that this thread is in, for these protocols.
+    pub(in crate::os) fn read(protocols: &BTreeSet<Protocol>) -> Claims {
+        let mut claims = Vec::new();
+        let udp = protocols.contains(&Protocol::Udp);
+        let links = if udp { links() } else { Vec::new() };
+        for link in links.iter().filter(|link| link.socket_namespace.is_none()) {
+            claims.extend(link.claims());
+        }
+        if udp || protocols.contains(&Protocol::Tcp) {
+            claims.extend(generic::claims(&links, protocols));
+            claims.extend(services::claims(protocols));
+        }
+        Claims(claims)
+    }
+
+    /// Adds the claims of another namespace.
+    fn add(&mut self, claims: Vec<Claim>) {
+        self.0.extend(claims);
+    }
+
+    /// Returns what the kernel uses a socket for, by the claims of one strength.
+    pub(in crate::os) fn of(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
+        let fitting = self.0.iter().filter(|claim| claim.strength == strength && claim.fits(socket));
+        let named = |claim: &Claim| {
+            let mut kernel = claim.kernel.clone();
+            if let (Bound::Interface, Endpoint::Ip { interface, .. }) = (&claim.bound, &socket.endpoint) {
+                kernel.interface.clone_from(interface);
+            }
+            kernel
+        };
+        let mut kernel: Vec<KernelSocket> = fitting.map(named).collect();
+        kernel.sort();
+        kernel.dedup();
+        kernel
+    }
+}
+
+/// A part of the kernel of which nothing but its kind is known.
+fn of_kind(kind: KernelSocketKind) -> KernelSocket {
+    KernelSocket { kind, interface: None, id: None, namespace: None }
+}
+
+/// Every network interface of this thread's namespace.
+fn links() -> Vec<Link> {
+    const RTM_NEWLINK: u16 = 16;
+    const RTM_GETLINK: u16 = 18;
+    // struct ifinfomsg: any family, any link.
+    let request = [0; 16];
+    let links = std::cell::RefCell::new(Vec::new());
+    let mut each = |message: &[u8]| links.borrow_mut().extend(parse_link(message));
+    match dump(None, RTM_GETLINK, &request, RTM_NEWLINK, &mut each, &mut || links.borrow_mut().clear()) {
+        Ok(()) => links.into_inner(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A recorded message from its bytes in hexadecimal.
+#[cfg(test)]
+fn bytes_of_hex(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::model::{State, Text};
+
+    fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
+        let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };
+        Socket::new(protocol, endpoint, State::Bound)
+    }
+
+    /// A process on the same port and another address, protocol, family or interface is no part of the kernel.
+    #[test]
+    fn all_that_is_reported_must_fit() {
+        let claim = |bound, family| Claim {
+            protocol: Protocol::Udp,
+            port: Some(4789),
+            family,
+            bound,
+            strength: Strength::Reported,
+            kernel: of_kind(KernelSocketKind::Vxlan),
+        };
+        let any4: IpAddr = Ipv4Addr::UNSPECIFIED.into();
+        let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
+        let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let claims = Claims(vec![claim(Bound::Wildcard, Some(Family::Ipv4))]);
+        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        assert!(is(socket(Protocol::Udp, any4, 4789, None)));
+        assert!(!is(socket(Protocol::Tcp, any4, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4790, None)));
+        assert!(!is(socket(Protocol::Udp, any6, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, loopback, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4789, Some("lo"))));
+        assert!(claims.of(&socket(Protocol::Udp, any4, 4789, None), Strength::Fixed).is_empty());
+        let claims = Claims(vec![claim(Bound::Address(loopback), None)]);
+        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        assert!(is(socket(Protocol::Udp, loopback, 4789, None)));
+        assert!(!is(socket(Protocol::Udp, any4, 4789, None)));
+        let claims = Claims(vec![claim(Bound::Interface, None)]);
+        let found = claims.of(&socket(Protocol::Udp, any6, 4789, Some("eth0")), Strength::Reported);
+        assert_eq!(found[0].interface, Some("eth0".into()));
+        assert!(claims.of(&socket(Protocol::Udp, any6, 4789, None), Strength::Reported).is_empty());
+    }
+
+    /// Two interfaces can share one socket.
+    #[test]
+    fn each_of_several_is_named_once() {
+        let claim = |name: &str| Claim {
+            protocol: Protocol::Udp,
+            port: Some(4789),
+            family: None,
+            bound: Bound::Wildcard,
+            strength: Strength::Reported,
+            kernel: KernelSocket { interface: Some(name.into()), ..of_kind(KernelSocketKind::Vxlan) },
+        };
+        let claims = Claims(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
+        let found =
+            claims.of(&socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED.into(), 4789, None), Strength::Reported);
+        let names: Vec<_> = found.iter().map(|one| one.interface.clone().unwrap()).collect();
+        assert_eq!(names, [Text::from("vx0"), Text::from("vx1")]);
+    }
+}

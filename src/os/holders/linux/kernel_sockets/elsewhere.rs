@@ -1,0 +1,138 @@
+//! The kernel's own sockets in other network namespaces than the caller's; and interfaces that were moved, whose sockets
+//! stay in the namespace that they were made in.
+//!
+//! vxlan, geneve and bareudp interfaces report that namespace (IFLA_LINK_NETNSID). WireGuard's and GTP's do not (observed on
+//! Linux 6.12 and 7.3): one of these without a socket in its own namespace has it in another, and which one is not known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::links::Link;
+use super::{Claim, Claims, Strength, generic, links};
+use crate::model::{KernelSocketKind, Protocol, Socket, Text};
+use crate::os::namespaces::sys as namespace;
+use crate::os::table::sys as table;
+use crate::os::table::sys::netlink::{ask, attributes, u32_at};
+use crate::os::{Reader, Request};
+
+/// Reads the claims of sockets in these namespaces (`None` is the caller's own), from every namespace that may be entered.
+/// Of the caller's own only those of interfaces in others.
+pub(in crate::os) fn claims(
+    wanted: &BTreeSet<Option<Text>>,
+    protocols: &BTreeSet<Protocol>,
+) -> BTreeMap<Option<Text>, Claims> {
+    let request = Request {
+        tcp: protocols.contains(&Protocol::Tcp),
+        udp: protocols.contains(&Protocol::Udp),
+        udplite: false,
+        rare: false,
+        unix: false,
+        ipv4: true,
+        ipv6: true,
+        all: false,
+        port: None,
+        namespaces: true,
+        reader: Reader::Native,
+    };
+    let (namespaces, _gaps_of_the_table) = namespace::others(&request);
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty()).ok();
+    let mut targets: Vec<(Option<Text>, BorrowedFd<'_>)> = Vec::new();
+    targets.extend(own.as_ref().filter(|_| wanted.contains(&None)).map(|own| (None, own.as_fd())));
+    for namespace in &namespaces {
+        let name = Some(namespace.name.clone());
+        targets.extend(namespace.handle().filter(|_| wanted.contains(&name)).map(|entry| (name, entry)));
+    }
+    let mut found: BTreeMap<Option<Text>, Claims> = BTreeMap::new();
+    for namespace in &namespaces {
+        let name = Some(namespace.name.clone());
+        let is_wanted = wanted.contains(&name);
+        let others: Vec<&(Option<Text>, BorrowedFd<'_>)> =
+            targets.iter().filter(|(target, _)| *target != name).collect();
+        let looked = namespace::inside(namespace, || Looked {
+            claims: if is_wanted { Claims::read(protocols) } else { Claims::default() },
+            moved: if request.udp { moved(&others) } else { Vec::new() },
+        });
+        let Ok(looked) = looked else { continue };
+        if is_wanted {
+            found.entry(name.clone()).or_default().add(looked.claims.0);
+        }
+        for (target, mut claim) in looked.moved {
+            claim.kernel.namespace.clone_from(&name);
+            found.entry(target).or_default().add(vec![claim]);
+        }
+    }
+    found
+}
+
+struct Looked {
+    claims: Claims,
+    moved: Vec<(Option<Text>, Claim)>,
+}
+
+/// The sockets in these namespaces of interfaces in the one that this thread is in.
+fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Claim)> {
+    let links = links();
+    let mut moved = Vec::new();
+    for (target, entry) in targets {
+        let number =
+            links.iter().any(|link| link.socket_namespace.is_some()).then(|| number_of(*entry)).flatten();
+        let there = links.iter().filter(|link| link.socket_namespace.is_some_and(|id| Some(id) == number));
+        moved.extend(there.flat_map(Link::claims).map(|claim| (target.clone(), claim)));
+    }
+    // Which of the others has the socket is not known, so that it is evidence only if no process can have it.
+    let mut unreported = generic::wireguard_claims(&links);
+    let gtp = links.iter().filter(|link| link.kind == KernelSocketKind::Gtp);
+    unreported.extend(gtp.flat_map(Link::claims));
+    unreported
+        .retain(|claim| claim.port.is_some_and(|port| !sockets_at(port).iter().any(|one| claim.fits(one))));
+    for mut claim in unreported {
+        claim.strength = Strength::Fixed;
+        moved.extend(targets.iter().map(|(target, _)| (target.clone(), claim.clone())));
+    }
+    moved
+}
+
+/// The UDP sockets at a port in the namespace that this thread is in.
+fn sockets_at(port: u16) -> Vec<Socket> {
+    let request = Request {
+        tcp: false,
+        udp: true,
+        udplite: false,
+        rare: false,
+        unix: false,
+        ipv4: true,
+        ipv6: true,
+        all: false,
+        port: Some(port),
+        namespaces: false,
+        reader: Reader::Native,
+    };
+    let read = table::read(&request).map(|table| table.rows).unwrap_or_default();
+    read.into_iter().map(|row| row.socket).collect()
+}
+
+/// The number that this thread's namespace has for another one (RTM_GETNSID); `None` if it has none.
+fn number_of(entry: BorrowedFd<'_>) -> Option<i32> {
+    const RTM_NEWNSID: u16 = 88;
+    const RTM_GETNSID: u16 = 90;
+    const NETNSA_NSID: u16 = 1;
+    const NETNSA_FD: u16 = 3;
+    // struct rtgenmsg and its padding, then one attribute.
+    let mut request = vec![0; 4];
+    request.extend(8_u16.to_ne_bytes());
+    request.extend(NETNSA_FD.to_ne_bytes());
+    request.extend(entry.as_raw_fd().to_ne_bytes());
+    let mut number = None;
+    let mut each = |message: &[u8]| {
+        attributes(message.get(4..).unwrap_or_default(), |kind, value| {
+            if kind == NETNSA_NSID {
+                number = u32_at(value, 0).map(u32::cast_signed);
+            }
+        });
+    };
+    ask(None, RTM_GETNSID, &request, RTM_NEWNSID, &mut each).ok()?;
+    number.filter(|number| *number >= 0)
+}

@@ -1,0 +1,428 @@
+//! Services of the kernel that report their ports in files, through the RDMA family of netlink, or to rpcbind.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::net::netlink::RDMA;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::links::text;
+use super::{Bound, Claim, Strength, of_kind};
+use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
+use crate::os::namespaces::sys as namespace;
+use crate::os::table::sys::netlink::{attributes, dump, u32_at};
+
+/// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
+const ROCE_PORT: u16 = 4791;
+/// More of a file than this is not read.
+const LONGEST_FILE: u64 = 1 << 20;
+/// rpcbind answers at once, or is not waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// The longest list of registrations that is read. One takes some 80 bytes.
+const LONGEST_LIST: usize = 1 << 18;
+
+pub(in crate::os) fn claims(protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
+    // What is one for the whole machine has its sockets in the first namespace.
+    let first = namespace::is_own(1) == Some(true);
+    let mut claims = Vec::new();
+    let (tcp, udp) = (protocols.contains(&Protocol::Tcp), protocols.contains(&Protocol::Udp));
+    if udp {
+        claims.extend(sctp());
+        claims.extend(parse_rxrpc(&read("/proc/thread-self/net/rxrpc/locals").unwrap_or_default()));
+        claims.extend(rxe(first));
+    }
+    if first {
+        claims.extend(parse_portlist(&read("/proc/fs/nfsd/portlist").unwrap_or_default()));
+        claims.extend(lockd());
+        if tcp {
+            claims.extend(read("/sys/class/ksmbd-control/stats").and_then(|bytes| parse_ksmbd(&bytes)));
+            claims.extend(nfs_callback());
+        }
+    }
+    claims
+}
+
+fn read(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(LONGEST_FILE).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn number(bytes: &[u8]) -> Option<u16> {
+    std::str::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
+/// A port that the kernel reports for both families, or for one.
+fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelSocketKind) -> Claim {
+    Claim {
+        protocol,
+        port: Some(port),
+        family,
+        bound: Bound::Wildcard,
+        strength: Strength::Reported,
+        kernel: of_kind(kind),
+    }
+}
+
+/// SCTP over UDP (RFC 6951), Linux 5.11. The file is that of the namespace of the thread that opens it.
+fn sctp() -> Option<Claim> {
+    let port = number(&read("/proc/sys/net/sctp/udp_port")?).filter(|port| *port > 0)?;
+    Some(reported(Protocol::Udp, port, None, KernelSocketKind::Sctp))
+}
+
+/// Reads /proc/net/rxrpc/locals: `UDP   [::]:7001   11   1   0` after a line of headings.
+pub(in crate::os) fn parse_rxrpc(bytes: &[u8]) -> Vec<Claim> {
+    let text = String::from_utf8_lossy(bytes);
+    let claim = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let address = words.next().filter(|word| word.starts_with("UDP")).and_then(|_| words.next())?;
+        let at: SocketAddr = address.parse().ok()?;
+        let family = if at.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+        let mut claim = reported(Protocol::Udp, at.port(), Some(family), KernelSocketKind::Rxrpc);
+        if !at.ip().is_unspecified() {
+            claim.bound = Bound::Address(at.ip());
+        }
+        Some(claim)
+    };
+    text.lines().filter_map(claim).collect()
+}
+
+/// Reads the portlist of the NFS server's file system: `tcp 2049`, a line for each socket.
+pub(in crate::os) fn parse_portlist(bytes: &[u8]) -> Vec<Claim> {
+    let text = String::from_utf8_lossy(bytes);
+    let claim = |line: &str| {
+        let (transport, port) = line.split_once(' ')?;
+        let protocol = match transport {
+            "tcp" | "tcp-ipv6" => Protocol::Tcp,
+            "udp" | "udp-ipv6" => Protocol::Udp,
+            _ => return None,
+        };
+        Some(reported(protocol, port.trim().parse().ok()?, None, KernelSocketKind::Nfsd))
+    };
+    text.lines().filter_map(claim).collect()
+}
+
+/// Reads ksmbd's stats: `2 running 445 0`, where the second number is the port. It has a socket for each interface.
+pub(in crate::os) fn parse_ksmbd(bytes: &[u8]) -> Option<Claim> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut words = text.split_ascii_whitespace().skip(1);
+    words.next().filter(|state| *state == "running")?;
+    let port = words.next()?.parse().ok().filter(|port| *port > 0)?;
+    let claim = reported(Protocol::Tcp, port, None, KernelSocketKind::Ksmbd);
+    Some(Claim { bound: Bound::Interface, ..claim })
+}
+
+/// Soft RoCE. Up to Linux 6.12 its sockets are in the first namespace whatever the device's, and stay until the module is
+/// unloaded; in 7.3 they are in that of the network interface, and end with the last device (both observed).
+fn rxe(first: bool) -> Vec<Claim> {
+    if !std::fs::exists("/sys/module/rdma_rxe").unwrap_or(false) {
+        return Vec::new();
+    }
+    let claim = |device: Option<Text>, strength| Claim {
+        strength,
+        kernel: KernelSocket { interface: device, ..of_kind(KernelSocketKind::Rxe) },
+        ..reported(Protocol::Udp, ROCE_PORT, None, KernelSocketKind::Rxe)
+    };
+    let devices: Vec<(Text, bool)> = rdma_devices().into_iter().filter(|(name, _)| is_rxe(name)).collect();
+    let here = |(name, here): &(Text, bool)| {
+        let strength = if *here && first { Strength::Reported } else { Strength::Fixed };
+        claim(Some(name.clone()), strength)
+    };
+    match devices.is_empty() {
+        true => vec![claim(None, Strength::Fixed)],
+        false => devices.iter().map(here).collect(),
+    }
+}
+
+/// The RDMA devices, and whether the network interface of each is in this namespace. The module is loaded, so that the
+/// question loads none.
+fn rdma_devices() -> Vec<(Text, bool)> {
+    const GET: u16 = (5 << 10) + 1;
+    const PORT_GET: u16 = (5 << 10) + 5;
+    const DEV_INDEX: u16 = 1;
+    const DEV_NAME: u16 = 2;
+    const NDEV_INDEX: u16 = 50;
+    let collect = |kind: u16, request: &[u8]| {
+        let found: RefCell<Vec<(u32, Text, bool)>> = RefCell::new(Vec::new());
+        let mut each = |bytes: &[u8]| {
+            let (mut index, mut name, mut here) = (None, None, false);
+            attributes(bytes, |attribute, value| match attribute {
+                DEV_INDEX => index = u32_at(value, 0),
+                DEV_NAME => name = Some(text(value)),
+                NDEV_INDEX => here = true,
+                _ => {}
+            });
+            if let (Some(index), Some(name)) = (index, name) {
+                found.borrow_mut().push((index, name, here));
+            }
+        };
+        match dump(Some(RDMA), kind, request, kind, &mut each, &mut || found.borrow_mut().clear()) {
+            Ok(()) => found.into_inner(),
+            Err(_) => Vec::new(),
+        }
+    };
+    let of = |(index, name, _): (u32, Text, bool)| {
+        let mut request = Vec::with_capacity(8);
+        request.extend(8_u16.to_ne_bytes());
+        request.extend(DEV_INDEX.to_ne_bytes());
+        request.extend(index.to_ne_bytes());
+        (name, collect(PORT_GET, &request).iter().any(|(_, _, here)| *here))
+    };
+    collect(GET, &[]).into_iter().map(of).collect()
+}
+
+/// Whether an RDMA device is soft RoCE's, which alone has this file (drivers/infiniband/sw/rxe/rxe_verbs.c).
+fn is_rxe(name: &Text) -> bool {
+    let name = name.as_str().filter(|name| !name.contains('/'));
+    name.is_some_and(|name| std::fs::exists(format!("/sys/class/infiniband/{name}/parent")).unwrap_or(false))
+}
+
+/// The lock manager of NFS. Its ports are what two files say if an administrator chose them, and else what it registered
+/// with rpcbind. A lock manager that is a process registers the same, so the kernel's has to run.
+fn lockd() -> Vec<Claim> {
+    if !std::fs::exists("/proc/sys/fs/nfs").unwrap_or(false) || !kernel_thread_runs(b"lockd") {
+        return Vec::new();
+    }
+    let chosen = |path, protocol| {
+        let port = number(&read(path)?).filter(|port| *port > 0)?;
+        Some(reported(protocol, port, None, KernelSocketKind::Lockd))
+    };
+    let mut claims: Vec<Claim> = chosen("/proc/sys/fs/nfs/nlm_tcpport", Protocol::Tcp).into_iter().collect();
+    claims.extend(chosen("/proc/sys/fs/nfs/nlm_udpport", Protocol::Udp));
+    if let Ok(registered) = ask_rpcbind() {
+        claims.extend(parse_registrations(&registered));
+    }
+    claims
+}
+
+/// The callback service of NFS 4.0 mounts. Only an administrator's choice of its port is reported.
+fn nfs_callback() -> Option<Claim> {
+    let mounts = read("/proc/thread-self/mountinfo")?;
+    let is_4_0 = |line: &[u8]| contains(line, b" - nfs4 ") && contains(line, b"vers=4.0,");
+    if !mounts.split(|byte| *byte == b'\n').any(is_4_0) {
+        return None;
+    }
+    let port = read("/sys/module/nfs/parameters/callback_tcpport").and_then(|bytes| number(&bytes));
+    let port = port.filter(|port| *port > 0);
+    Some(Claim {
+        protocol: Protocol::Tcp,
+        port,
+        family: None,
+        bound: Bound::Wildcard,
+        strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
+        kernel: of_kind(KernelSocketKind::NfsCallback),
+    })
+}
+
+fn contains(line: &[u8], part: &[u8]) -> bool {
+    line.windows(part.len()).any(|window| window == part)
+}
+
+/// Whether the kernel runs a thread of this name. The threads of the kernel are the children of its second process.
+fn kernel_thread_runs(name: &[u8]) -> bool {
+    let Some(children) = read("/proc/2/task/2/children") else { return false };
+    let children = String::from_utf8_lossy(&children).into_owned();
+    children
+        .split_ascii_whitespace()
+        .any(|pid| read(&format!("/proc/{pid}/comm")).is_some_and(|comm| comm.trim_ascii_end() == name))
+}
+
+/// Asks rpcbind for its registrations (RFC 1833, RPCBPROC_DUMP of version 4), over its Unix socket.
+fn ask_rpcbind() -> io::Result<Vec<u8>> {
+    const LAST_FRAGMENT: u32 = 1 << 31;
+    let until = Instant::now() + PATIENCE;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new("/run/rpcbind.sock")?)?;
+    let mut stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // xid, call, RPC version 2, rpcbind, version 4, dump; no credentials, no verifier.
+    let call: [u32; 10] = [1, 0, 2, 100_000, 4, 4, 0, 0, 0, 0];
+    let mut message = (LAST_FRAGMENT | 40).to_be_bytes().to_vec();
+    call.iter().for_each(|word| message.extend(word.to_be_bytes()));
+    stream.write_all(&message)?;
+    let mut receive = |count: usize| -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        let mut filled = 0;
+        while filled < count {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            stream.set_read_timeout(Some(left))?;
+            match stream.read(bytes.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes)
+    };
+    let mut answer = Vec::new();
+    loop {
+        let mark = receive(4)?;
+        let mark = word(&mark, 0).unwrap_or(LAST_FRAGMENT);
+        let length = usize::try_from(mark & !LAST_FRAGMENT).unwrap_or(usize::MAX);
+        if answer.len().saturating_add(length) > LONGEST_LIST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        answer.extend(receive(length)?);
+        if mark & LAST_FRAGMENT != 0 {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Reads the lock manager's registrations in rpcbind's answer: of root alone, because others may register what they like.
+pub(in crate::os) fn parse_registrations(answer: &[u8]) -> Vec<Claim> {
+    const LOCK_MANAGER: u32 = 100_021;
+    let mut claims = Vec::new();
+    // xid, reply, accepted, a verifier of no bytes, success.
+    let accepted = [(4, 1), (8, 0), (16, 0), (20, 0)];
+    if accepted.iter().any(|(at, value)| word(answer, *at) != Some(*value)) {
+        return claims;
+    }
+    let mut at = 24;
+    while word(answer, at) == Some(1) {
+        let Some(program) = word(answer, at + 4) else { break };
+        at += 12;
+        let Some(strings) = (0..3).map(|_| string(answer, &mut at)).collect::<Option<Vec<_>>>() else {
+            break;
+        };
+        let [network, address, owner] = strings.as_slice() else { break };
+        if program != LOCK_MANAGER || *owner != b"superuser" {
+            continue;
+        }
+        let (protocol, family) = match *network {
+            b"tcp" => (Protocol::Tcp, Family::Ipv4),
+            b"tcp6" => (Protocol::Tcp, Family::Ipv6),
+            b"udp" => (Protocol::Udp, Family::Ipv4),
+            b"udp6" => (Protocol::Udp, Family::Ipv6),
+            _ => continue,
+        };
+        // A universal address ends in the two bytes of its port: `0.0.0.0.8.1`.
+        let mut parts =
+            address.rsplit(|byte| *byte == b'.').map(|part| number(part).filter(|part| *part < 256));
+        let (low, high) = (parts.next().flatten(), parts.next().flatten());
+        if let (Some(low), Some(high)) = (low, high) {
+            let claim = reported(protocol, high << 8 | low, Some(family), KernelSocketKind::Lockd);
+            if !claims.contains(&claim) {
+                claims.push(claim);
+            }
+        }
+    }
+    claims
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+/// A string of XDR (RFC 4506), padded to four bytes.
+fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
+    let length = usize::try_from(word(bytes, *at)?).ok()?;
+    let start = *at + 4;
+    let found = bytes.get(start..start.checked_add(length)?)?;
+    *at = start + length.checked_next_multiple_of(4)?;
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn local_endpoints_of_rxrpc() {
+        // Read on Linux 6.12.118 and 7.3.4, with the module kafs.
+        let locals = b"Proto Local                                           Use Act RxQ\n\
+                       UDP   [::]:7001                                        11   1   0\n";
+        let claims = parse_rxrpc(locals);
+        assert_eq!(claims.len(), 1);
+        assert_eq!((claims[0].port, claims[0].family), (Some(7001), Some(Family::Ipv6)));
+        assert_eq!(claims[0].bound, Bound::Wildcard);
+        assert_eq!(
+            parse_rxrpc(b"UDP   127.0.0.1:7002  1 1 0\n")[0].bound,
+            Bound::Address([127, 0, 0, 1].into())
+        );
+    }
+
+    #[test]
+    fn ports_of_the_nfs_server() {
+        let told: Vec<_> = parse_portlist(b"tcp 2049\nudp 2050\nrdma 20049\n")
+            .into_iter()
+            .map(|claim| (claim.protocol, claim.port))
+            .collect();
+        assert_eq!(told, [(Protocol::Tcp, Some(2049)), (Protocol::Udp, Some(2050))]);
+        assert_eq!(parse_portlist(b"\n"), []);
+    }
+
+    #[test]
+    fn the_port_of_ksmbd() {
+        // Read on Linux 6.12.118 and 7.3.4, before and after ksmbd.mountd was started.
+        assert_eq!(parse_ksmbd(b"2 startup 0 0\n"), None);
+        assert_eq!(parse_ksmbd(b"2 startup 4450 0\n"), None);
+        let claim = parse_ksmbd(b"2 running 4450 0\n").unwrap();
+        assert_eq!((claim.protocol, claim.port, claim.bound), (Protocol::Tcp, Some(4450), Bound::Interface));
+    }
+
+    fn answer(registrations: &[(u32, &str, &str, &str)]) -> Vec<u8> {
+        let mut bytes: Vec<u8> = [1_u32, 1, 0, 0, 0, 0].iter().flat_map(|word| word.to_be_bytes()).collect();
+        for (program, network, address, owner) in registrations {
+            for number in [1, *program, 4] {
+                bytes.extend(u32::to_be_bytes(number));
+            }
+            for text in [network, address, owner] {
+                bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+                bytes.extend(text.as_bytes());
+                bytes.resize(bytes.len().next_multiple_of(4), 0);
+            }
+        }
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    #[test]
+    fn registrations_of_the_lock_manager() {
+        let listed = answer(&[
+            (100_000, "local", "/run/rpcbind.sock", "superuser"),
+            (100_003, "tcp", "0.0.0.0.8.1", "superuser"),
+            (100_021, "udp", "0.0.0.0.159.67", "superuser"),
+            (100_021, "tcp6", "::.174.175", "superuser"),
+            (100_021, "tcp6", "::.174.175", "superuser"),
+            (100_021, "tcp", "0.0.0.0.8.2", "1000"),
+        ]);
+        let told: Vec<_> = parse_registrations(&listed)
+            .into_iter()
+            .map(|claim| (claim.protocol, claim.port, claim.family))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Protocol::Udp, Some(40771), Some(Family::Ipv4)),
+                (Protocol::Tcp, Some(44719), Some(Family::Ipv6))
+            ]
+        );
+        let mut refused = listed;
+        refused[11] = 1;
+        assert_eq!(parse_registrations(&refused), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse_rxrpc(&bytes);
+            let _ = parse_portlist(&bytes);
+            let _ = parse_ksmbd(&bytes);
+            let _ = parse_registrations(&bytes);
+            let _ = parse_registrations(&[&answer(&[(100_021, "tcp", "a", "b")])[..24], &bytes].concat());
+        }
+    }
+}

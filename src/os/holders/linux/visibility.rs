@@ -1,0 +1,433 @@
+//! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsFd;
+
+use rustix::thread::CapabilitySet;
+
+use super::candidates::{Choice, Elsewhere, Pool, Refused};
+use super::kernel_sockets;
+use super::kernel_sockets::{Claims, Strength};
+use super::scm_rights::{InFlight, Receiver, in_flight};
+use super::walk::Walk;
+use super::without_descriptor::{Signs, Suspects};
+use crate::model::Target;
+use crate::model::{
+    Candidate, Endpoint, Evidence, Gap, KernelSocket, Protocol, Reason, Socket, Text, Unseen,
+};
+use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::namespaces::sys::{pid_namespace, user_namespace};
+use crate::os::parse::process_name;
+use crate::os::process::sys::proc_handle::Directory;
+use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
+use crate::os::services::sys::cgroup;
+use crate::os::table::sys::procfs;
+use crate::os::{Held, Row, too_many_files};
+use crate::shell;
+
+/// What a walk could not see, and what explains sockets that it did not find.
+pub(in crate::os) struct Sight {
+    pub(in crate::os) refused: Vec<Refused>,
+    failed: usize,
+    /// The limit of open files, if that kept processes from being read.
+    files_limit: Option<String>,
+    pub(in crate::os) hidden: bool,
+    pub(in crate::os) namespaced: bool,
+    pub(in crate::os) closed: Vec<u64>,
+    cgroups: BTreeMap<u64, cgroup::Found>,
+    overflow: Option<OverflowUid>,
+    elsewhere: OnceCell<Elsewhere>,
+    /// Processes for which descriptors wait in messages.
+    pub(in crate::os) receivers: Vec<Receiver>,
+    /// The sockets that may be among those descriptors, by inode.
+    in_flight: BTreeMap<u64, InFlight>,
+    /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
+    pub(in crate::os) signs: Option<Signs>,
+    pub(in crate::os) claims: Claims,
+    claims_elsewhere: BTreeMap<Option<Text>, Claims>,
+}
+
+impl Sight {
+    pub(in crate::os) fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Sight {
+        // Threads of the kernel have no descriptors: nothing is missed where theirs may not be read.
+        let named = |pid: &u32| {
+            let stat = std::fs::read(format!("/proc/{pid}/stat"))
+                .ok()
+                .and_then(|bytes| procfs::parse_stat(&bytes))?;
+            // A zombie has no descriptors either, unless it is only the main thread that has ended.
+            let ended = matches!(stat.state, 'Z' | 'X') && stat.threads <= 1;
+            (!stat.kernel && !ended).then(|| Refused::new(*pid, stat))
+        };
+        walk.refused.sort_unstable();
+        walk.refused.dedup();
+        let refused: Vec<Refused> = walk.refused.iter().filter_map(named).collect();
+        let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.cgroup).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Sight {
+            refused,
+            failed: walk.failed.len(),
+            files_limit: walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into())),
+            hidden: procfs::hides_processes(),
+            namespaced: procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false),
+            closed,
+            cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
+            overflow: OverflowUid::current(),
+            elsewhere: OnceCell::new(),
+            receivers: Vec::new(),
+            in_flight: BTreeMap::new(),
+            signs: None,
+            claims: Claims::default(),
+            claims_elsewhere: BTreeMap::new(),
+        }
+    }
+
+    pub(in crate::os) fn cgroup(&self, row: &Row) -> Option<&cgroup::Found> {
+        self.cgroups.get(&row.cgroup?)
+    }
+
+    /// What in the kernel uses a socket, by evidence of this strength.
+    pub(in crate::os) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
+        let here = match socket.namespace {
+            None => self.claims.of(socket, strength),
+            Some(_) => Default::default(),
+        };
+        match self.claims_elsewhere.get(&socket.namespace) {
+            Some(claims) if here.is_empty() => claims.of(socket, strength),
+            _ => here,
+        }
+    }
+
+    /// Reads what other namespaces' interfaces and services use, if some socket is not explained by this one's. That takes
+    /// the right to enter them.
+    pub(in crate::os) fn look_elsewhere<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
+        let sockets: Vec<&Socket> = unexplained
+            .map(|row| &row.socket)
+            .filter(|socket| matches!(socket.protocol, Protocol::Tcp | Protocol::Udp))
+            .filter(|socket| self.kernel(socket, Strength::Reported).is_empty())
+            // An interface's socket has any address.
+            .filter(|socket| {
+                let address = socket.endpoint.address();
+                socket.namespace.is_some() || address.is_some_and(|address| address.is_unspecified())
+            })
+            .collect();
+        let wanted: BTreeSet<Option<Text>> = sockets.iter().map(|socket| socket.namespace.clone()).collect();
+        let protocols: BTreeSet<Protocol> = sockets.iter().map(|socket| socket.protocol).collect();
+        // Only interfaces that receive UDP are moved.
+        let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
+        if may_be && crate::os::privileged() {
+            self.claims_elsewhere = kernel_sockets::elsewhere(&wanted, &protocols);
+        }
+    }
+
+    /// Whether the kernel reports that it opened a socket itself.
+    pub(in crate::os) fn is_kernels(&self, socket: &Socket) -> bool {
+        !self.kernel(socket, Strength::Reported).is_empty()
+    }
+
+    /// Why there must be, or may be, holders of a socket besides those that were seen.
+    pub(in crate::os) fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+        let socket = &row.socket;
+        // Connections without an inode (TIME_WAIT and the like) have outlived their holders.
+        let inode = socket.inode?;
+        if !held.is_empty() {
+            return self.unseen_besides(row, held);
+        }
+        let reported = self.kernel(socket, Strength::Reported);
+        let fixed = self.kernel(socket, Strength::Fixed);
+        let possible = || [fixed.clone(), self.kernel(socket, Strength::Possible)].concat();
+        let explained = |reason, help: Option<String>, candidates| {
+            let kernel =
+                if matches!(reason, Reason::Exited | Reason::InFlight) { vec![] } else { possible() };
+            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates, kernel })
+        };
+        if self.closed.binary_search(&inode).is_ok() {
+            return explained(
+                Reason::Exited,
+                Some("its holder ended during the look; look again".to_owned()),
+                vec![],
+            );
+        }
+        if !reported.is_empty() {
+            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: reported });
+        }
+        let Suspects { candidates: mut suspects, strong } = self.suspects(row);
+        match self.in_flight.get(&inode) {
+            // Which of the two has it is not known.
+            Some(_) if strong => {
+                suspects.extend(self.receivers_of(row));
+                return explained(Reason::Unknown, None, suspects);
+            }
+            None if strong => return explained(Reason::Unknown, None, suspects),
+            Some(InFlight::All) => {
+                let help = "look again when the message was received".to_owned();
+                return explained(Reason::InFlight, Some(help), self.receivers_of(row));
+            }
+            Some(InFlight::Some) => {
+                let help = "fewer descriptors wait there than there are sockets that nobody holds: look again when the \
+                            message was received"
+                    .to_owned();
+                return explained(Reason::Unknown, Some(help), self.receivers_of(row));
+            }
+            None => {}
+        }
+        if let Some(limit) = &self.files_limit {
+            let help = format!("too many files are open to look into every process: {limit}");
+            return explained(Reason::Unknown, Some(help), vec![]);
+        }
+        if !self.refused.is_empty() {
+            let mut candidates = self.candidates(row);
+            // The members of a socket's cgroup are likelier than whoever has a ring.
+            if candidates.first().is_none_or(|first| first.evidence != Evidence::Cgroup) {
+                candidates.splice(0..0, suspects);
+            }
+            return explained(Reason::Permission, Some(help(socket)), candidates);
+        }
+        if self.hidden {
+            return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
+        }
+        if self.namespaced {
+            let help = "perhaps a process outside of this pid namespace holds it: ask there".to_owned();
+            return explained(Reason::PidNamespace, Some(help), vec![]);
+        }
+        if self.failed > 0 {
+            return explained(Reason::Unknown, None, vec![]);
+        }
+        // Every descriptor table was read, twice, and the socket is still there.
+        if !fixed.is_empty() && suspects.is_empty() && self.silent() == 0 {
+            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: fixed });
+        }
+        let help = match &self.signs {
+            _ if !suspects.is_empty() => None,
+            // What threads wait for may not be read.
+            Some(_) if self.silent() > 0 => Some(help(socket)),
+            _ => Some(
+                "a service of the kernel may have it, or a request that does not show: ip -d link, exportfs -v and \
+                 rpcinfo -p list some that listen"
+                    .to_owned(),
+            ),
+        };
+        explained(Reason::Unknown, help, suspects)
+    }
+
+    /// How many processes' descriptors may be read, and their threads' system calls not.
+    fn silent(&self) -> usize {
+        let refused = self.signs.iter().flat_map(|signs| &signs.refused);
+        refused.filter(|pid| self.refused.iter().all(|known| known.pid != **pid)).count()
+    }
+
+    /// Who may hold a socket without a descriptor.
+    fn suspects(&self, row: &Row) -> Suspects {
+        match &self.signs {
+            Some(signs) => signs.suspects(row, &self.members_of(row).unwrap_or_default()),
+            None => Suspects::default(),
+        }
+    }
+
+    /// The members of a socket's cgroup. Being in the root cgroup tells nothing.
+    fn members_of(&self, row: &Row) -> Option<Vec<u32>> {
+        self.cgroup(row).filter(|found| found.path != b"/").map(cgroup::members)
+    }
+
+    /// The processes for which a socket may wait in a message.
+    fn receivers_of(&self, row: &Row) -> Vec<Candidate> {
+        let members = self.members_of(row);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for receiver in self.receivers.iter().filter(|receiver| receiver.can_have(row, members.as_deref())) {
+            if candidates.iter().all(|known| known.pid != receiver.candidate.pid) {
+                candidates.push(receiver.candidate.clone());
+            }
+        }
+        candidates
+    }
+
+    /// Whether a search for processes that hold files without a descriptor is worth it: not for a user who may not read
+    /// other users' processes, and asks about their sockets.
+    pub(in crate::os) fn may_be_without_descriptor(&self, row: &Row) -> bool {
+        let own = rustix::process::geteuid().as_raw();
+        !self.is_kernels(&row.socket)
+            && (crate::os::privileged() || row.socket.uid == Some(own) || self.refused.is_empty())
+    }
+
+    /// Finds out which of the sockets that nobody holds can be among the descriptors that wait in messages.
+    pub(in crate::os) fn add_in_flight(&mut self, rows: &[&Row], missing: &[u64]) {
+        if self.receivers.is_empty() {
+            return;
+        }
+        let mut flying: Vec<u64> = Vec::new();
+        let mut receivers: Vec<&Receiver> = Vec::new();
+        for row in rows {
+            let Some(inode) = row.socket.inode.filter(|inode| missing.binary_search(inode).is_ok()) else {
+                continue;
+            };
+            if self.is_kernels(&row.socket) {
+                continue;
+            }
+            let members = self.members_of(row);
+            let can = self.receivers.iter().filter(|receiver| receiver.can_have(row, members.as_deref()));
+            let before = receivers.len();
+            receivers.extend(can);
+            if receivers.len() > before {
+                flying.push(inode);
+            }
+        }
+        flying.sort_unstable();
+        flying.dedup();
+        if let Some(found) = in_flight(flying.len(), &receivers) {
+            self.in_flight = flying.into_iter().map(|inode| (inode, found)).collect();
+        }
+    }
+
+    /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
+    fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+        let socket = &row.socket;
+        let is_openers = |held: &Held| match socket.uid {
+            Some(uid) => held.process.pin().effective_uid() == Some(uid),
+            None => socket.unknown_user.is_none(),
+        };
+        if self.refused.is_empty() || held.iter().any(is_openers) {
+            return None;
+        }
+        let (pool, unit) = self.pool(row);
+        let explained = || Unseen {
+            reason: Reason::Permission,
+            help: Some(help(socket).as_str().into()),
+            candidates: self.choice().candidates(row, &pool, unit),
+            kernel: Vec::new(),
+        };
+        (!pool.is_empty()).then(explained)
+    }
+
+    fn choice(&self) -> Choice<'_> {
+        Choice { refused: &self.refused, overflow: self.overflow, elsewhere: &self.elsewhere }
+    }
+
+    /// Those of the processes that may not be read that may hold a socket, and the last part of its cgroup's path.
+    fn pool(&self, row: &Row) -> (Pool<'_>, Option<&[u8]>) {
+        // Being in the root cgroup tells nothing.
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let unit = cgroup.and_then(|found| found.path.rsplit(|byte| *byte == b'/').next());
+        (self.choice().pool(row, &members), unit)
+    }
+
+    /// Whether a process that may not be read may hold it.
+    pub(in crate::os) fn may_be_refused(&self, row: &Row) -> bool {
+        !self.refused.is_empty() && !self.pool(row).0.is_empty()
+    }
+
+    /// The likeliest of the processes that may not be read. None if nothing tells one from many.
+    fn candidates(&self, row: &Row) -> Vec<Candidate> {
+        let (pool, unit) = self.pool(row);
+        self.choice().candidates(row, &pool, unit)
+    }
+
+    /// The members of a socket's cgroup, where processes are hidden: their pids can be read all the same.
+    fn members(&self, row: &Row) -> Vec<Candidate> {
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+        let members = cgroup.map(cgroup::members).unwrap_or_default();
+        let named = |pid: u32| {
+            let directory = Directory::open(pid).ok()?;
+            Some(candidate(pid, directory, Evidence::Cgroup))
+        };
+        members.into_iter().filter_map(named).collect()
+    }
+
+    pub(in crate::os) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let refused = self.refused.len();
+        if refused > 0 {
+            let detail = match refused {
+                1 => "the descriptors of one process".to_owned(),
+                many => format!("the descriptors of {many} processes"),
+            };
+            gaps.push(Gap::new("descriptors", "permission", refused, detail, Some(&rights())));
+        }
+        if self.failed > 0 {
+            let why = failure.unwrap_or_default();
+            let detail = match self.failed {
+                1 => format!("the descriptors of one process: {why}"),
+                many => format!("the descriptors of {many} processes: {why}"),
+            };
+            gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
+        }
+        let silent = self.silent();
+        if silent > 0 && missing {
+            let detail = match silent {
+                1 => "the system calls of one process's threads".to_owned(),
+                many => format!("the system calls of {many} processes' threads"),
+            };
+            gaps.push(Gap::new("system-calls", "permission", silent, detail, Some(&rights())));
+        }
+        if self.hidden {
+            let detail = "processes of other users: /proc is mounted with hidepid";
+            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some(&rights())));
+        }
+        gaps.extend(pid_namespace::gap());
+        if self.namespaced && missing {
+            let detail = "processes outside of this pid namespace, if there are any";
+            gaps.push(Gap::new("processes", "pid-namespace", 1, detail, None));
+        }
+        gaps
+    }
+}
+
+/// A process that may be the one, by its name as its own directory tells it.
+pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
+    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
+    let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
+    Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
+}
+
+/// The one command that shows who holds a socket, and what is missing here where something is there already.
+fn help(socket: &Socket) -> String {
+    let missing = rights();
+    if crate::os::privileged() {
+        return missing;
+    }
+    match (shell::allears_with_rights(&[argument(socket)]), missing == SUDO) {
+        (Some(command), true) => command,
+        (Some(command), false) => format!("{command} ({missing})"),
+        (None, _) => missing,
+    }
+}
+
+/// The target that names a socket: its port, its path if that is a target by itself, or all Unix sockets.
+fn argument(socket: &Socket) -> String {
+    match &socket.endpoint {
+        // A bare port means TCP and UDP.
+        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => format!("udplite/{port}"),
+        Endpoint::Ip { port, .. } => port.to_string(),
+        Endpoint::Unix { path } => {
+            let path = path.as_ref().and_then(Text::as_str).filter(|path| {
+                let targets = Target::parse_list(path).unwrap_or_default();
+                matches!(targets.as_slice(), [only] if only.is_unix()) && shell::line(&[path]).is_some()
+            });
+            path.map_or_else(|| "-x".to_owned(), str::to_owned)
+        }
+    }
+}
+
+const SUDO: &str = "run with sudo to see them";
+
+/// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
+/// capabilities: neither has every root all of them, nor is everybody else without.
+pub(in crate::os) fn rights() -> String {
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let inspect = held.contains(CapabilitySet::SYS_PTRACE);
+    let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
+    match (inspect, search) {
+        (true, true) if user_namespace::current().is_some() => {
+            "run allears outside of this user namespace, which has no rights over processes outside of it"
+                .to_owned()
+        }
+        (true, true) => {
+            "these processes have more rights than this one, or a security module guards them".to_owned()
+        }
+        (false, false) if !crate::os::privileged() => SUDO.to_owned(),
+        (true, false) => "CAP_DAC_READ_SEARCH is missing here".to_owned(),
+        (false, true) => "CAP_SYS_PTRACE is missing here".to_owned(),
+        (false, false) => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here".to_owned(),
+    }
+}

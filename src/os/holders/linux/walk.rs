@@ -1,0 +1,304 @@
+//! The search through every process's descriptor table for a few wanted sockets.
+//!
+//! For each process the kernel is asked three things: openat on its `fd` directory, getdents64, and readlinkat for
+//! each entry. Nothing is allocated for a descriptor and nothing is ever statted: a descriptor may belong to a
+//! file system that does not answer.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use crate::model::{Error, ErrorKind};
+use crate::os::process::sys::proc_handle::Pin;
+use crate::os::threads;
+
+/// Fewer processes than this are looked through faster than a second thread begins.
+const FEW_PROCESSES: usize = 64;
+/// Bytes for a few entries of a directory.
+const FEW_ENTRIES: usize = 256;
+/// More threads than this wait for each other inside the kernel.
+const MOST_THREADS: usize = 4;
+
+/// As many descriptors as a walk ever has open.
+const MOST_DESCRIPTORS: i32 = 400;
+
+/// A process that has one of the wanted sockets open.
+#[derive(Debug)]
+pub(in crate::os) struct Found {
+    pub(in crate::os) inode: u64,
+    pub(in crate::os) process: Pin,
+    pub(in crate::os) descriptor: u32,
+}
+
+/// A descriptor of an io_uring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) struct Ring {
+    pub(in crate::os) pid: u32,
+    pub(in crate::os) descriptor: u32,
+}
+
+/// What a walk has seen, and what it has not.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Walk {
+    pub(in crate::os) found: Vec<Found>,
+    /// All processes there were, ascending.
+    pub(in crate::os) pids: Vec<u32>,
+    pub(in crate::os) rings: Vec<Ring>,
+    /// Processes whose descriptors may not be read.
+    pub(in crate::os) refused: Vec<u32>,
+    /// Processes whose descriptors could not be read for another reason, with the last of these.
+    pub(in crate::os) failed: Vec<(u32, Errno)>,
+}
+
+/// Looks for sockets by their inode numbers (ascending) in the descriptor tables of all processes.
+pub(in crate::os) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    // The kernel makes room for more than 64 descriptors at once only while a process has one thread; afterwards each
+    // step waits for all other processors (expand_fdtable in fs/file.c), which costs more than half of a walk.
+    drop(rustix::io::fcntl_dupfd_cloexec(&proc, MOST_DESCRIPTORS));
+    let mut whole = in_parallel(&pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk));
+    whole.failed.sort_by_key(|(pid, _)| *pid);
+    whole.pids = pids;
+    Ok(whole)
+}
+
+/// Whose descriptor tables may not be read: one entry of each table tells.
+pub(in crate::os) fn try_doors() -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    let mut whole = in_parallel(&pids, |pid, buffer, walk| {
+        // Nearly every process has the first descriptor, and it tells for all.
+        match rustix::fs::readlinkat_raw(&proc, format!("{pid}/fd/0"), &mut [MaybeUninit::uninit(); 64]) {
+            Ok(_) => return,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return walk.note(pid, errno),
+        }
+        // Room for a few entries: any other does as well.
+        let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
+        match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
+            Ok(table) => try_door(pid, &table, few, walk),
+            Err(errno) => walk.note(pid, errno),
+        }
+    });
+    whole.pids = pids;
+    Ok(whole)
+}
+
+fn try_door(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
+    let mut entries = RawDir::new(table, buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        if number(entry.file_name()).is_none() {
+            continue;
+        }
+        match rustix::fs::readlinkat_raw(table, entry.file_name(), &mut [MaybeUninit::uninit(); 64]) {
+            // Another one may still be there.
+            Err(Errno::NOENT) => {}
+            Err(errno) => return walk.note(pid, errno),
+            Ok(_) => return,
+        }
+    }
+}
+
+/// Looks for sockets in the descriptor tables of these processes alone.
+pub(in crate::os) fn walk_among(pids: &[u32], wanted: &[u64]) -> Result<Walk, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot open /proc");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty())
+        .map_err(|errno| attempted().because(io::Error::from(errno)))?;
+    Ok(in_parallel(pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk)))
+}
+
+/// Does something for each process, on as many threads as are worth it.
+pub(in crate::os) fn in_parallel(
+    pids: &[u32],
+    each: impl Fn(u32, &mut [MaybeUninit<u8>], &mut Walk) + Sync,
+) -> Walk {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut walk = Walk::default();
+        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            each(*pid, &mut buffer, &mut walk);
+        }
+        walk
+    };
+    let mut whole = Walk::default();
+    threads::share(threads_for(pids.len()), worker).into_iter().for_each(|part| whole.add(part));
+    whole
+}
+
+/// On how many threads so many processes are looked through.
+pub(in crate::os) fn threads_for(processes: usize) -> usize {
+    if processes < FEW_PROCESSES {
+        return 1;
+    }
+    threads::parallelism().min(MOST_THREADS)
+}
+
+/// The pids in /proc, ascending.
+pub(in crate::os) fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
+    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+    let mut entries = RawDir::new(proc, &mut buffer);
+    let mut pids = Vec::with_capacity(512);
+    while let Some(entry) = entries.next() {
+        pids.extend(number(entry?.file_name()));
+    }
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Searches one process's descriptor table.
+fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
+    let mut path = [0; 16];
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::io::retry_on_intr(|| {
+        rustix::fs::openat(proc, table_path(pid, &mut path), flags, Mode::empty())
+    });
+    let table = match opened {
+        Ok(table) => table,
+        Err(errno) => return walk.note(pid, errno),
+    };
+    search_table(pid, &table, c"..", wanted, buffer, walk);
+}
+
+/// Searches an open descriptor table. `process` leads from there to the process's directory.
+pub(in crate::os) fn search_table(
+    pid: u32,
+    table: &OwnedFd,
+    process: &CStr,
+    wanted: &[u64],
+    buffer: &mut [MaybeUninit<u8>],
+    walk: &mut Walk,
+) {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut entries = RawDir::new(table, buffer);
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(errno) => return walk.note(pid, errno),
+        };
+        let Some(descriptor) = number(entry.file_name()) else { continue };
+        let mut link = [MaybeUninit::uninit(); 64];
+        let target = match rustix::fs::readlinkat_raw(table, entry.file_name(), &mut link) {
+            Ok((target, _)) => target,
+            // It was closed since the directory was listed.
+            Err(Errno::NOENT) => continue,
+            // The directory lists and every link refuses: the rest of the table will refuse as well.
+            Err(errno) => return walk.note(pid, errno),
+        };
+        let Some(inode) = socket_inode(target) else {
+            if target == b"anon_inode:[io_uring]" {
+                walk.rings.push(Ring { pid, descriptor });
+            }
+            continue;
+        };
+        if wanted.binary_search(&inode).is_err() {
+            continue;
+        }
+        // A process often has several of the wanted sockets.
+        let process = match walk.found.last() {
+            Some(last) if last.process.pid == pid => Some(last.process.clone()),
+            _ => match rustix::fs::openat(table, process, directory, Mode::empty()) {
+                Ok(directory) => Pin::new(pid, directory.into()),
+                Err(errno) => return walk.note(pid, errno),
+            },
+        };
+        walk.found.extend(process.map(|process| Found { inode, process, descriptor }));
+    }
+}
+
+impl Walk {
+    /// Adds what another walk has seen.
+    pub(in crate::os) fn add(&mut self, other: Walk) {
+        self.found.extend(other.found);
+        self.rings.extend(other.rings);
+        self.refused.extend(other.refused);
+        self.failed.extend(other.failed);
+    }
+
+    /// Those of these inode numbers that nobody was found to hold. All ascending.
+    pub(in crate::os) fn missing(&self, wanted: &[u64]) -> Vec<u64> {
+        let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect();
+        wanted.iter().copied().filter(|inode| !found.contains(inode)).collect()
+    }
+
+    /// Notes why a process could not be read. One that has ended has no descriptors any more.
+    fn note(&mut self, pid: u32, errno: Errno) {
+        match errno {
+            Errno::NOENT | Errno::SRCH => {}
+            Errno::ACCESS | Errno::PERM => self.refused.push(pid),
+            _ => self.failed.push((pid, errno)),
+        }
+    }
+}
+
+/// `PID/fd`, without allocation.
+fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
+    let mut digits = [0; 10];
+    let mut rest = pid;
+    let mut count = 0;
+    for digit in &mut digits {
+        *digit = b'0' + (rest % 10) as u8;
+        count += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = digits.iter().take(count).rev().chain(b"/fd\0");
+    for (to, from) in path.iter_mut().zip(text) {
+        *to = *from;
+    }
+    CStr::from_bytes_until_nul(path).unwrap_or(c"")
+}
+
+/// A directory entry's name as a number.
+pub(in crate::os) fn number(name: &CStr) -> Option<u32> {
+    digits(name.to_bytes())?.try_into().ok()
+}
+
+/// The inode number in `socket:[4711]`.
+pub(in crate::os) fn socket_inode(link: &[u8]) -> Option<u64> {
+    digits(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+pub(in crate::os) fn digits(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 19 {
+        return None;
+    }
+    bytes
+        .iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_links_and_paths() {
+        assert_eq!(socket_inode(b"socket:[4711]"), Some(4711));
+        for other in [&b"socket:[]"[..], b"socket:[4711", b"pipe:[4711]", b"/dev/null", b"socket:[4x]", b""] {
+            assert_eq!(socket_inode(other), None);
+        }
+        let mut path = [0; 16];
+        assert_eq!(table_path(u32::MAX, &mut path), c"4294967295/fd");
+        let mut path = [0; 16];
+        assert_eq!(table_path(0, &mut path), c"0/fd");
+        assert_eq!(number(c"self"), None);
+        assert_eq!(number(c".."), None);
+    }
+}

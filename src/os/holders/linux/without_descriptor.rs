@@ -1,0 +1,229 @@
+//! Who may hold a socket that is in no descriptor table: a thread inside a system call, a request or a file of an
+//! io_uring, a mapping. Searched only for sockets that nothing else explains.
+
+use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, RawDir};
+
+use super::io_uring::OpaqueRing;
+use super::mappings::{Mapped, mapped};
+use super::visibility::candidate;
+use super::waiting_threads::waiting;
+use super::walk::{in_parallel, processes, socket_inode};
+use crate::model::{Call, Candidate, Evidence, Family, Protocol, State};
+use crate::os::Row;
+use crate::os::process::sys::proc_handle::{Directory, Pin};
+use crate::os::table::netstat2::Table;
+use crate::os::table::sys as table;
+use crate::os::table::sys::{procfs, unix_diag};
+
+/// What was seen of processes that hold files without a descriptor.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Signs {
+    signs: Vec<Sign>,
+    /// The processes whose system calls may not be read.
+    pub(in crate::os) refused: Vec<u32>,
+}
+
+/// A sign that a process holds a socket without a descriptor.
+#[derive(Debug)]
+struct Sign {
+    process: Pin,
+    uid: Option<u32>,
+    evidence: Evidence,
+    of: Sockets,
+    strength: Strength,
+}
+
+/// Which sockets a sign can stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sockets {
+    /// This one, by its inode.
+    One(u64),
+    /// Those that connections are accepted from.
+    Listening,
+    /// Those that data is received from or sent to.
+    Carrying,
+    /// Those of one protocol.
+    Of(Protocol),
+    Any,
+}
+
+/// How well a sign tells that its process is the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    /// The kernel names the socket.
+    Named,
+    /// The process holds some socket without a descriptor.
+    Hidden,
+    /// The process may hold one.
+    Possible,
+}
+
+/// Who may hold a socket without a descriptor.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Suspects {
+    pub(in crate::os) candidates: Vec<Candidate>,
+    /// Whether each of them holds some socket without a descriptor, this one or another.
+    pub(in crate::os) strong: bool,
+}
+
+/// Looks at the threads, rings and mappings of all processes.
+pub(in crate::os) fn search(rings: &[OpaqueRing]) -> Signs {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let pids = rustix::fs::open("/proc", flags, Mode::empty()).and_then(processes);
+    let pids = pids.unwrap_or_default();
+    let listening = listening();
+    let found = Mutex::new(Signs::default());
+    in_parallel(&pids, |pid, _, _| {
+        let rings: Vec<&OpaqueRing> = rings.iter().filter(|ring| ring.process.pid == pid).collect();
+        let (signs, refused) = of_process(pid, &rings, &listening);
+        if !signs.is_empty() || refused {
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.signs.extend(signs);
+            found.refused.extend(refused.then_some(pid));
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.signs.sort_by_key(|sign| (sign.process.pid, sign.strength, sign.evidence));
+    found
+}
+
+/// The sockets of this network namespace that can be accepted from.
+fn listening() -> BTreeSet<u64> {
+    let internet = [Family::Ipv4, Family::Ipv6].map(|family| Table { protocol: Protocol::Tcp, family });
+    let mut listening: BTreeSet<u64> =
+        internet.into_iter().filter_map(|table| table::inodes(table, true)).flatten().collect();
+    let unix = unix_diag::sockets(false).unwrap_or_default();
+    listening.extend(unix.iter().map(|entry| entry.inode));
+    listening
+}
+
+/// Whether a process's mappings can be read without a long wait: that waits for one that is changing them, and one in an
+/// uninterruptible sleep (D) may do so for long. Such a sleep is short as a rule, so it is looked at again.
+fn answers_soon(directory: &Directory) -> bool {
+    const ATTEMPTS: u32 = 4;
+    const BETWEEN: Duration = Duration::from_millis(2);
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            std::thread::sleep(BETWEEN);
+        }
+        match procfs::stat(directory) {
+            Some(stat) if stat.kernel => return false,
+            Some(stat) if stat.state != 'D' => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
+fn of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Vec<Sign>, bool) {
+    let none = (Vec::new(), false);
+    let Ok(directory) = Directory::open(pid) else { return none };
+    let calls = waiting(&directory, listening);
+    let mapped = if answers_soon(&directory) { mapped(&directory) } else { Mapped::default() };
+    let mut seen: Vec<(Evidence, Sockets, Strength)> = Vec::new();
+    seen.extend(
+        mapped.sockets.iter().map(|inode| (Evidence::Mapping, Sockets::One(*inode), Strength::Named)),
+    );
+    seen.extend(calls.calls.iter().map(|call| {
+        let of = match call {
+            Call::Accept => Sockets::Listening,
+            Call::Receive | Call::Send | Call::Connect => Sockets::Carrying,
+            Call::Poll | Call::Select => Sockets::Any,
+        };
+        (Evidence::WaitsIn(*call), of, Strength::Hidden)
+    }));
+    let ring = |of, strength| (Evidence::Ring, of, strength);
+    let is_of_rings = mapped.ring || !rings.is_empty();
+    let opened = if is_of_rings { opened(&directory) } else { Opened::default() };
+    for contents in rings.iter().map(|ring| &ring.contents) {
+        seen.extend(contents.protocols.iter().map(|known| ring(Sockets::Of(*known), Strength::Hidden)));
+        // A server accepts by its ring on a socket that is in its table too, as a rule. Where none is, it has another.
+        let accepts_openly = opened.sockets.iter().any(|inode| listening.contains(inode));
+        let accepts = if accepts_openly { Strength::Possible } else { Strength::Hidden };
+        seen.extend(contents.accepts().then_some(ring(Sockets::Listening, accepts)));
+        seen.extend(contents.transfers().then_some(ring(Sockets::Carrying, Strength::Possible)));
+        seen.extend((contents.polls() || contents.busy).then_some(ring(Sockets::Any, Strength::Possible)));
+    }
+    // Of a ring without a descriptor nothing more is known.
+    if mapped.ring && rings.is_empty() && !opened.ring {
+        seen.push(ring(Sockets::Any, Strength::Possible));
+    }
+    if mapped.aio {
+        seen.push((Evidence::Aio, Sockets::Any, Strength::Possible));
+    }
+    let refused = calls.refused;
+    let Some(process) = (!seen.is_empty()).then(|| Pin::new(pid, directory)).flatten() else {
+        return (Vec::new(), refused);
+    };
+    let uid = process.effective_uid();
+    let sign = |(evidence, of, strength)| Sign { process: process.clone(), uid, evidence, of, strength };
+    (seen.into_iter().map(sign).collect(), refused)
+}
+
+/// What a process's descriptor table has.
+#[derive(Debug, Default)]
+struct Opened {
+    ring: bool,
+    sockets: BTreeSet<u64>,
+}
+
+fn opened(process: &Directory) -> Opened {
+    let mut opened = Opened::default();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(table) = rustix::fs::openat(process, "fd", flags, Mode::empty()) else { return opened };
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut entries = RawDir::new(&table, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let mut link = [MaybeUninit::uninit(); 64];
+        let Ok((target, _)) = rustix::fs::readlinkat_raw(&table, entry.file_name(), &mut link) else {
+            continue;
+        };
+        opened.ring |= target == b"anon_inode:[io_uring]";
+        opened.sockets.extend(socket_inode(target));
+    }
+    opened
+}
+
+impl Signs {
+    /// Who may hold a socket: those with the best evidence, and of them those of the socket's own user or cgroup, whose
+    /// members are given.
+    pub(in crate::os) fn suspects(&self, row: &Row, members: &[u32]) -> Suspects {
+        let inode = row.socket.inode;
+        let fits = |sign: &&Sign| match sign.of {
+            Sockets::One(one) => inode == Some(one),
+            Sockets::Listening => row.socket.state == State::Listen,
+            Sockets::Carrying => row.socket.state != State::Listen,
+            Sockets::Of(protocol) => protocol == row.socket.protocol,
+            Sockets::Any => true,
+        };
+        let fitting: Vec<&Sign> = self.signs.iter().filter(fits).collect();
+        let Some(best) = fitting.iter().map(|sign| sign.strength).min() else { return Suspects::default() };
+        // One that the kernel names leaves no doubt. A strong sign of one process does: it may be of another socket.
+        let mut chosen = fitting;
+        if best == Strength::Named {
+            chosen.retain(|sign| sign.strength == best);
+        }
+        let in_cgroup = |sign: &Sign| members.binary_search(&sign.process.pid).is_ok();
+        let of_user = |sign: &Sign| sign.uid.is_some() && sign.uid == row.socket.uid;
+        if chosen.iter().any(|sign| in_cgroup(sign)) {
+            chosen.retain(|sign| in_cgroup(sign));
+        } else {
+            let is_strong = |sign: &Sign| sign.strength < Strength::Possible;
+            let any_of_user = chosen.iter().any(|sign| is_strong(sign) && of_user(sign));
+            chosen.retain(|sign| of_user(sign) || (is_strong(sign) && !any_of_user));
+        }
+        chosen.sort_by_key(|sign| (sign.strength, sign.evidence, sign.process.pid));
+        let mut named: BTreeSet<u32> = BTreeSet::new();
+        chosen.retain(|sign| named.insert(sign.process.pid));
+        let named =
+            |sign: &Sign| Some(candidate(sign.process.pid, &*sign.process.directory()?, sign.evidence));
+        let candidates: Vec<Candidate> = chosen.into_iter().filter_map(named).collect();
+        Suspects { strong: best < Strength::Possible && !candidates.is_empty(), candidates }
+    }
+}

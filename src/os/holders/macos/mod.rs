@@ -1,0 +1,133 @@
+//! Who holds a socket on macOS. A descriptor table that tells of it is proof. Where none could be seen to, the kernel
+//! names the process that used it last: who that is may hold it, or a child that it handed the socket to. So it is a
+//! candidate, never a holder.
+
+pub(in crate::os) mod walk;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Candidate, Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason, Socket, Unseen};
+use crate::os::macos::Told;
+use crate::os::process::sysinfo::Conditions;
+use crate::os::table::sys::kernel;
+use crate::os::{Held, HolderSearch, Holders, Row, Unread};
+use walk::Walked;
+
+/// A process named by its pid and its start, where that may be read, to the microsecond.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned {
+    pid: u32,
+    start: Option<(u64, u64)>,
+}
+
+impl Pinned {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
+    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
+        let Some(start) = self.start else { return true };
+        let read = process.id.start.is_none_or(|seconds| seconds == start.0);
+        read && kernel::start(self.pid) == Some(start)
+    }
+}
+
+/// The process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Some(Pinned { pid, start: kernel::start(pid) })
+}
+
+/// Who holds these sockets.
+pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "cannot list the processes");
+    let walked = walk::sockets().map_err(|error| attempted().because(error))?;
+    let of = held(rows, &walked);
+    let unseen: Vec<Option<Unseen>> =
+        rows.iter().zip(&of).map(|(row, held)| unseen(row, held, &walked)).collect();
+    let mut gaps: Vec<Gap> = walked.failures().into_iter().collect();
+    let missing = unseen.iter().flatten().any(|unseen| unseen.reason == Reason::Permission);
+    if missing {
+        let refused = walked.refused.len();
+        let detail = match refused {
+            1 => "the descriptors of one process".to_owned(),
+            many => format!("the descriptors of {many} processes"),
+        };
+        gaps.push(Gap::new("descriptors", "permission", refused, detail, Some("run with sudo to see them")));
+    }
+    let others = !walked.refused.is_empty() || walked.failures().is_some();
+    let origins = vec![(None, None); rows.len()];
+    let how = "by libproc's descriptor tables".to_owned();
+    Ok(Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, how })
+}
+
+/// Which processes have these sockets open. The number of the control block tells which socket a descriptor is of, also
+/// where another one stands at the same address and port.
+fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
+    let key = |socket: &Socket, generation: u64| (socket.protocol, socket.endpoint.port(), generation);
+    let mut places: BTreeMap<(Protocol, Option<u16>, u64), usize> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.told.generation != 0) {
+        places.insert(key(&row.socket, row.told.generation), at);
+    }
+    let mut of: Vec<Vec<Held>> = vec![Vec::new(); rows.len()];
+    for seen in &walked.seen {
+        let place = places.get(&key(&seen.entry.socket, seen.entry.generation));
+        let Some(held) = place.and_then(|at| of.get_mut(*at)) else { continue };
+        match held.last_mut().filter(|last| last.process.pid == seen.pid) {
+            Some(same) => same.descriptors.push(seen.descriptor),
+            None => held.extend(pin(seen.pid).map(|process| Held {
+                process,
+                descriptors: vec![seen.descriptor],
+                evidence: Evidence::Descriptor,
+            })),
+        }
+    }
+    of
+}
+
+/// Who may hold a socket besides those that were seen to.
+fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
+    let Told { open, last_users, by_netstat, .. } = row.told;
+    let evidence = if by_netstat { Evidence::Netstat } else { Evidence::LastUser };
+    if !open {
+        return None;
+    }
+    let candidates = || candidates(last_users.unwrap_or_default(), held, evidence);
+    let explained = |reason, help: &str, candidates| {
+        Some(Unseen { reason, help: Some(help.into()), candidates, kernel: Vec::new() })
+    };
+    let port = row.socket.endpoint.port().map(|port| port.to_string());
+    let sudo =
+        crate::shell::allears_with_rights(port.as_slice()).unwrap_or_else(|| "run with sudo".to_owned());
+    if !held.is_empty() {
+        // Somebody else used it since.
+        let refused = |candidate: &Candidate| walked.refused.contains(&candidate.pid);
+        let candidates: Vec<Candidate> = candidates().into_iter().filter(refused).collect();
+        return (!candidates.is_empty()).then(|| explained(Reason::Permission, &sudo, candidates)).flatten();
+    }
+    if last_users == Some([0, 0]) {
+        return Some(Unseen {
+            reason: Reason::Kernel,
+            help: None,
+            candidates: Vec::new(),
+            kernel: Vec::new(),
+        });
+    }
+    match walked.refused.is_empty() {
+        false => explained(Reason::Permission, &sudo, candidates()),
+        true => explained(Reason::Unknown, "look again", candidates()),
+    }
+}
+
+/// The processes that used a socket last, those of them that are still there and were not seen to hold it.
+fn candidates(last_users: [u32; 2], held: &[Held], evidence: Evidence) -> Vec<Candidate> {
+    let [last, behalf] = last_users;
+    let mut pids = vec![last];
+    pids.extend((behalf != last).then_some(behalf));
+    pids.retain(|pid| *pid != 0 && !held.iter().any(|held| held.process.pid == *pid));
+    let named = |pid| {
+        let name = kernel::name(pid)?;
+        Some(Candidate { pid, name: name.into(), evidence })
+    };
+    pids.into_iter().filter_map(named).collect()
+}

@@ -1,0 +1,40 @@
+//! Holders on Windows: the socket table names them.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use crate::model::{Candidate, Error, Evidence, Reason};
+use crate::os::parse::windows::process_times;
+use crate::os::parse::windows::process_times::{KERNEL, Life};
+use crate::os::process::process_ref;
+use crate::os::{HolderSearch, Holders, Row};
+
+/// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
+pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
+    let help = "the system names no process for it; look again";
+    let mut search = pinned::from_table(rows, Evidence::Table, Reason::Unknown, help);
+    let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+    let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::life(pid));
+    let list = OnceCell::new();
+    for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
+        held.retain_mut(|one| {
+            let pid = one.process.pid();
+            let opened = row.opened.get(&pid).copied();
+            let lived = if KERNEL.contains(&pid) { Life::Unknown } else { life(pid) };
+            one.process.began(lived);
+            let later = process_times::is_older(opened, lived);
+            if lived != Life::Ended && !later {
+                return true;
+            }
+            let list = list.get_or_init(crate::os::windows_api::processes);
+            let name = || list.iter().find(|listed| listed.pid == pid).map(|listed| listed.name.clone());
+            let evidence = Evidence::Table;
+            let later = later.then(|| Candidate { pid, name: name().unwrap_or_default(), evidence });
+            if row.socket.is_listener() {
+                *unseen = Some(process_times::without_process(pid, opened, later, list, &mut life));
+            }
+            false
+        });
+    }
+    Ok(search)
+}

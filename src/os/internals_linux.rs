@@ -1,0 +1,226 @@
+//! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::{Container, Error, Protocol, Service, Text};
+use crate::os::forwarding::sys::nftables;
+use crate::os::holders::sys::{bpf, io_uring, kernel_sockets, scm_rights, walk};
+use crate::os::parse::{cgroup_path, unit_syntax};
+use crate::os::process::sys::process_ref;
+use crate::os::services::sys::{cgroup, dbus, systemd};
+use crate::os::table::sys::{inet_diag, netlink, procfs, unix_diag};
+
+/// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
+pub const SOCK_DIAG: u16 = 20;
+/// The kind of the messages that answer a request for links (RTM_NEWLINK).
+pub const LINK: u16 = 16;
+/// The sequence number that every request has.
+pub const SEQUENCE: u32 = 1;
+
+/// Calls for the payload of each message of a kind in one netlink datagram. True where the datagram was understood to
+/// its end.
+pub fn datagram(bytes: &[u8], kind: u16, mut each: impl FnMut(&[u8])) -> bool {
+    netlink::read_datagram(bytes, SEQUENCE, kind, &mut each).is_ok()
+}
+
+/// How many attributes a list has.
+pub fn attributes(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    netlink::attributes(bytes, |_, _| count += 1);
+    count
+}
+
+/// Sockets as inet_diag told them.
+#[derive(Debug, Default)]
+pub struct InetSockets(Vec<inet_diag::Entry>);
+
+impl InetSockets {
+    /// Adds the socket of one message. False where it cannot be read.
+    pub fn push(&mut self, message: &[u8], protocol: Protocol) -> bool {
+        let entry = inet_diag::parse(message, protocol);
+        let read = entry.is_some();
+        self.0.extend(entry);
+        read
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The inode number and the path in a message of unix_diag.
+pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
+    unix_diag::parse(message).map(|entry| (entry.inode, entry.path))
+}
+
+/// The port of a tunnel in a message about a link.
+pub fn link_port(message: &[u8]) -> Option<u16> {
+    kernel_sockets::parse_link(message)?.port
+}
+
+/// How many sockets of the kernel's own these bytes name, read as each kind of message and of file that may.
+pub fn kernel_sockets(bytes: &[u8]) -> usize {
+    use kernel_sockets::Message;
+    let messages = [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd];
+    let of_messages: usize =
+        messages.iter().map(|message| kernel_sockets::read_message(*message, bytes).len()).sum();
+    let of_files = [
+        kernel_sockets::parse_rxrpc(bytes).len(),
+        kernel_sockets::parse_portlist(bytes).len(),
+        kernel_sockets::parse_registrations(bytes).len(),
+    ];
+    of_messages + of_files.iter().sum::<usize>()
+}
+
+/// How many of the three kinds of nftables' messages these bytes can be read as: a chain, a rule, a set's element.
+pub fn nftables_message(bytes: &[u8]) -> usize {
+    let read = [
+        nftables::base_chain(bytes).is_some(),
+        nftables::rule(bytes).is_some(),
+        nftables::element(bytes).is_some(),
+    ];
+    read.into_iter().filter(|is_read| *is_read).count()
+}
+
+/// The name and the start in a /proc/PID/stat.
+pub fn stat(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
+    procfs::parse_stat(bytes).map(|stat| (stat.name, stat.start))
+}
+
+/// How many sockets a /proc/net/tcp or the like lists.
+pub fn inet_table(bytes: &[u8]) -> usize {
+    procfs::parse_net(bytes).len()
+}
+
+/// The inode numbers and paths in a /proc/net/unix.
+pub fn unix_table(bytes: &[u8]) -> Vec<(u64, Option<Text>)> {
+    unix_diag::parse_proc(bytes).into_iter().map(|entry| (entry.inode, entry.path)).collect()
+}
+
+/// The arguments in a /proc/PID/cmdline.
+pub fn arguments(bytes: &[u8]) -> Vec<Text> {
+    process_ref::arguments(bytes)
+}
+
+/// The inode numbers of the sockets in an io_uring's fdinfo.
+pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
+    io_uring::contents(fdinfo).sockets
+}
+
+/// How many descriptors wait in a Unix socket, by its fdinfo.
+pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
+    scm_rights::waiting_descriptors(fdinfo)
+}
+
+/// How many descriptors of any process are one of these sockets (inode numbers, ascending).
+///
+/// # Errors
+/// Where /proc cannot be listed.
+pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
+    walk::walk(wanted).map(|walk| walk.found.len())
+}
+
+/// On how many threads so many processes are walked here and now.
+pub fn threads(processes: usize) -> usize {
+    walk::threads_for(processes)
+}
+
+/// How many bytes the first message has, and whether what it answers could be read: a message of a service manager.
+pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
+    let reply = dbus::reply(bytes);
+    let read = |reply: &dbus::Reply<'_>| {
+        let texts = reply.property_texts().is_some() || reply.property_flag().is_some();
+        let numbers = reply.property_number().is_some() || reply.property_long().is_some();
+        let others = reply.property_text().is_some() || reply.property_statuses().is_some();
+        let lists = reply.units().is_some() || reply.stored_descriptors().is_some();
+        texts || numbers || others || lists || reply.property_pairs().is_some()
+    };
+    (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
+}
+
+/// How many descriptors of any process are one of these sockets (inode numbers), found by the BPF iterator.
+///
+/// # Errors
+/// Why that is not to be had here.
+pub fn iterate(wanted: &[u64]) -> Result<usize, String> {
+    bpf::search(wanted).map(|walk| walk.found.len()).map_err(|refusal| refusal.to_string())
+}
+
+/// Whether type information of a kernel (BTF) tells what the BPF iterator's program needs.
+pub fn type_information(bytes: &[u8]) -> bool {
+    bpf::understands(bytes)
+}
+
+/// Returns the service and the container that a cgroup belongs to, by its path.
+pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
+    cgroup_path::belongs_to(path, &mut || true)
+}
+
+/// Returns the path in a /proc/PID/cgroup.
+pub fn cgroup_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
+    cgroup::of_process(bytes)
+}
+
+/// Returns the paths in the other trees of a /proc/PID/cgroup.
+pub fn cgroup_of_process_elsewhere(bytes: &[u8]) -> Vec<&[u8]> {
+    cgroup::of_process_elsewhere(bytes).collect()
+}
+
+/// Returns the pids in a cgroup.procs.
+pub fn cgroup_members(bytes: &[u8]) -> Vec<u32> {
+    cgroup::parse_members(bytes).collect()
+}
+
+/// Returns root and mount point of each cgroup2 mount in a /proc/PID/mountinfo.
+pub fn cgroup_mounts(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    cgroup::cgroup2_mounts(bytes).into_iter().map(|mount| (mount.root, mount.point)).collect()
+}
+
+/// Returns the assignments of a unit file: section, key and value.
+pub fn unit_settings(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+    let parts = |setting: unit_syntax::Setting| (setting.section, setting.key, setting.value);
+    unit_syntax::settings(bytes).into_iter().map(parts).collect()
+}
+
+/// Returns a time span of a unit file.
+pub fn unit_time_span(value: &[u8]) -> Option<Duration> {
+    unit_syntax::time_span(value)
+}
+
+/// Returns the template of the services that a socket unit starts, one for each connection.
+pub fn socket_template(unit: &Text) -> Option<Text> {
+    systemd::template(unit)
+}
+
+/// Returns the path of a unit's D-Bus object.
+pub fn unit_object(unit: &Text) -> String {
+    systemd::unit_path(unit)
+}
+
+/// A rule of nftables that passes a connection on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The addresses that it concerns.
+    pub addresses: Vec<IpAddr>,
+    /// The address that connections go to instead.
+    pub to: Option<IpAddr>,
+    /// The port there.
+    pub port: Option<u16>,
+}
+
+/// Returns the rules that pass a connection on, and how many reasons there are that some could not be evaluated. The
+/// messages are of chains (0), of rules (1), and elements (2) of a set that stands for every set.
+pub fn nftables_forwarding(
+    messages: &[(u8, &[u8])],
+    connection: (Protocol, u16, &[IpAddr]),
+) -> (Vec<Forwarding>, usize) {
+    let found = nftables::evaluate_messages(messages, connection);
+    let rule = |rule: crate::os::ForwardingRule| Forwarding {
+        addresses: rule.addresses,
+        to: rule.to,
+        port: rule.port,
+    };
+    (found.rules.into_iter().map(rule).collect(), found.unread.len())
+}

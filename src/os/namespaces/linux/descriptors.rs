@@ -1,0 +1,150 @@
+//! What descriptor tables tell of namespaces: descriptors of namespaces, and sockets that are in no socket table, so that
+//! their namespace is one that was not found yet.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use super::{Task, has_ended, parse_name};
+use crate::os::holders::sys::thread_fds;
+use crate::os::holders::sys::walk::{in_parallel, number, socket_inode};
+use crate::os::table::sys::procfs;
+
+/// A descriptor of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::os) struct Place {
+    pub(in crate::os) task: Task,
+    pub(in crate::os) descriptor: u32,
+}
+
+impl Place {
+    /// `812/fd/7`, below /proc.
+    pub(in crate::os) fn path(self) -> String {
+        format!("{}/fd/{}", self.task, self.descriptor)
+    }
+}
+
+/// The inode numbers of sockets, ascending.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Listed {
+    /// Those that are in a socket table.
+    pub(in crate::os) inodes: Vec<u64>,
+    /// The Unix sockets among them in which something waits.
+    pub(in crate::os) pending: Vec<u64>,
+}
+
+/// What descriptor tables tell.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Descriptors {
+    /// Network namespaces by number.
+    pub(in crate::os) networks: Vec<(u64, Place)>,
+    /// Mount namespaces by number.
+    pub(in crate::os) mounts: Vec<(u64, Place)>,
+    /// Sockets by inode number that are in no table.
+    pub(in crate::os) sockets: Vec<(u64, Place)>,
+    /// Unix sockets in which something waits.
+    pub(in crate::os) pending: Vec<Place>,
+    pub(in crate::os) rings: Vec<Place>,
+    /// Processes whose descriptors may not be read.
+    pub(in crate::os) refused: Vec<u32>,
+    /// Processes whose descriptors could not be read for another reason.
+    pub(in crate::os) failed: Vec<(u32, Errno)>,
+}
+
+/// Reads the descriptor tables of all these processes, and those of their threads.
+pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &Listed) -> Descriptors {
+    let found = Mutex::new(Descriptors::default());
+    in_parallel(pids, |pid, buffer, _| {
+        let mut own = Descriptors::default();
+        own.process(proc, pid, listed, buffer);
+        found.lock().unwrap_or_else(PoisonError::into_inner).add(own);
+    });
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // The same socket may be open in many places.
+    for numbered in [&mut found.networks, &mut found.mounts, &mut found.sockets] {
+        numbered.sort_unstable();
+    }
+    found
+}
+
+impl Descriptors {
+    fn process(&mut self, proc: BorrowedFd<'_>, pid: u32, listed: &Listed, buffer: &mut [MaybeUninit<u8>]) {
+        let mut read = self.table(proc, Task::first(pid), listed, buffer);
+        let mut last = pid;
+        for thread in super::other_threads(proc, pid) {
+            if thread_fds::share_descriptors(last, thread) {
+                continue;
+            }
+            last = thread;
+            let of_thread = self.table(proc, Task { pid, thread }, listed, buffer);
+            // The table of a first thread that has ended is refused, and those of the others are not.
+            read = read.or(of_thread);
+        }
+        match read {
+            Ok(()) => {}
+            Err(errno) if has_ended(errno) => {}
+            Err(Errno::ACCESS | Errno::PERM) if is_kernels(pid) => {}
+            Err(Errno::ACCESS | Errno::PERM) => self.refused.push(pid),
+            Err(errno) => self.failed.push((pid, errno)),
+        }
+    }
+
+    fn table(
+        &mut self,
+        proc: BorrowedFd<'_>,
+        task: Task,
+        listed: &Listed,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Result<(), Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let table = rustix::fs::openat(proc, format!("{task}/fd"), flags, Mode::empty())?;
+        let mut entries = RawDir::new(table.as_fd(), buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let Some(descriptor) = number(entry.file_name()) else { continue };
+            let mut link = [MaybeUninit::uninit(); 64];
+            match rustix::fs::readlinkat_raw(&table, entry.file_name(), &mut link) {
+                Ok((target, _)) => self.link(target, Place { task, descriptor }, listed),
+                // It was closed since the directory was listed.
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, target: &[u8], place: Place, listed: &Listed) {
+        if let Some(inode) = socket_inode(target) {
+            if listed.inodes.binary_search(&inode).is_err() {
+                self.sockets.push((inode, place));
+            } else if listed.pending.binary_search(&inode).is_ok() {
+                self.pending.push(place);
+            }
+        } else if let Some(number) = parse_name(target, b"net:[") {
+            self.networks.push((number, place));
+        } else if let Some(number) = parse_name(target, b"mnt:[") {
+            self.mounts.push((number, place));
+        } else if target == b"anon_inode:[io_uring]" {
+            self.rings.push(place);
+        }
+    }
+
+    fn add(&mut self, other: Descriptors) {
+        self.networks.extend(other.networks);
+        self.mounts.extend(other.mounts);
+        self.sockets.extend(other.sockets);
+        self.pending.extend(other.pending);
+        self.rings.extend(other.rings);
+        self.refused.extend(other.refused);
+        self.failed.extend(other.failed);
+    }
+}
+
+/// Whether a process is a thread of the kernel, which has no descriptors.
+fn is_kernels(pid: u32) -> bool {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| procfs::parse_stat(&bytes));
+    stat.is_some_and(|stat| stat.kernel)
+}

@@ -1,0 +1,250 @@
+//! Network namespaces that are mounted, in whichever mount namespace. The mount namespaces are entered one after another, on
+//! a thread made for this: only in there are all their mounts named, and reached from their root.
+//!
+//! The kernel lists a mounted namespace as a mount of type `nsfs` whose root is `net:[NUMBER]` (proc_pid_mountinfo(5)). A
+//! mount namespace can be kept by such a mount, too; it is entered in turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::{has_ended, number_in, number_of};
+use crate::os::files::sys::mounts;
+use crate::os::table::sys::procfs;
+use crate::os::threads;
+
+/// More than the mounts of any mount namespace.
+const LONGEST: u64 = 16 << 20;
+
+/// Where a mount namespace can be opened.
+#[derive(Debug)]
+pub(in crate::os) enum Entry {
+    /// By this path.
+    Path(String),
+    /// It is open.
+    File(OwnedFd),
+}
+
+/// What the mounts tell.
+#[derive(Debug, Default)]
+pub(in crate::os) struct Mounted {
+    /// Network namespaces by number, each open, or why it could not be opened.
+    pub(in crate::os) namespaces: BTreeMap<u64, Result<OwnedFd, Errno>>,
+    /// Mount namespaces whose mounts are not known, and why.
+    pub(in crate::os) failed: Vec<Errno>,
+}
+
+/// A mount of a namespace.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    kind: Kind,
+    number: u64,
+    point: PathBuf,
+}
+
+/// Which namespaces are looked for among the mounts.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum Kind {
+    Network,
+    Mount,
+}
+
+/// Searches the mount namespaces that are given by number, and those mounted in them. Network namespaces that are known
+/// already are not opened.
+///
+/// # Errors
+/// If there is no thread to enter them.
+pub(in crate::os) fn search(found: BTreeMap<u64, Entry>, known: &BTreeSet<u64>) -> io::Result<Mounted> {
+    let mut search = Search { known, seen: found.keys().copied().collect(), mounted: Mounted::default() };
+    let entered = threads::alone(|| {
+        search.all(found)?;
+        Ok(search.mounted)
+    });
+    entered?.map_err(|errno: Errno| errno.into())
+}
+
+struct Search<'a> {
+    known: &'a BTreeSet<u64>,
+    seen: BTreeSet<u64>,
+    mounted: Mounted,
+}
+
+impl Search<'_> {
+    fn all(&mut self, found: BTreeMap<u64, Entry>) -> Result<(), Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        // Opened before any other mount namespace is entered, where there may be no /proc.
+        let this_thread = rustix::fs::open("/proc/thread-self", flags, Mode::empty())?;
+        let own = number_in(CWD, c"/proc/thread-self/ns/mnt", b"mnt:[");
+        let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST)
+            .is_ok_and(|table| mounts::remote_places(&table).iter().any(|place| place == Path::new("/")));
+        let mut rest: Vec<(u64, Entry)> = found.into_iter().collect();
+        // The own one takes no permission, and comes before another one is entered.
+        rest.sort_by_key(|(number, _)| own == Ok(*number));
+        let mut is_alone = false;
+        while let Some((number, entry)) = rest.pop() {
+            if own != Ok(number) {
+                if !is_alone {
+                    leave_shared_root()?;
+                    is_alone = true;
+                }
+                match enter(number, entry) {
+                    Ok(()) => {}
+                    // The process has ended, and its mounts with it, unless somebody else was seen to have them.
+                    Err(errno) if has_ended(errno) => continue,
+                    Err(errno) => {
+                        self.mounted.failed.push(errno);
+                        continue;
+                    }
+                }
+            }
+            match procfs::read_at(&this_thread, "mountinfo", LONGEST) {
+                Ok(table) => self.table(this_thread.as_fd(), &table, root_is_remote, &mut rest),
+                Err(error) => {
+                    let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+                    self.mounted.failed.push(errno);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the namespaces that the mounts of the entered mount namespace keep.
+    fn table(
+        &mut self,
+        this_thread: BorrowedFd<'_>,
+        table: &[u8],
+        root_is_remote: bool,
+        rest: &mut Vec<(u64, Entry)>,
+    ) {
+        let mut mounts = namespaces(table);
+        mounts.retain(|mount| match mount.kind {
+            Kind::Network => {
+                let opened = self.mounted.namespaces.get(&mount.number).is_some_and(Result::is_ok);
+                !opened && !self.known.contains(&mount.number)
+            }
+            Kind::Mount => !self.seen.contains(&mount.number),
+        });
+        if mounts.is_empty() {
+            return;
+        }
+        let mut remote = mounts::remote_places(table);
+        // Where our own root is remote we run from there: if that does not answer, nothing does.
+        remote.retain(|place| !(root_is_remote && place == Path::new("/")));
+        for mount in mounts {
+            // A path through a file system of another machine may never be looked up.
+            let opened = match remote.iter().any(|place| mount.point.starts_with(place)) {
+                true => Err(Errno::TIMEDOUT),
+                false => open(this_thread, &mount),
+            };
+            match (mount.kind, opened) {
+                (Kind::Network, Err(errno)) => {
+                    self.mounted.namespaces.entry(mount.number).or_insert(Err(errno));
+                }
+                (Kind::Network, opened) => {
+                    self.mounted.namespaces.insert(mount.number, opened);
+                }
+                (Kind::Mount, Ok(file)) => {
+                    self.seen.insert(mount.number);
+                    rest.push((mount.number, Entry::File(file)));
+                }
+                (Kind::Mount, Err(errno)) => {
+                    self.seen.insert(mount.number);
+                    self.mounted.failed.push(errno);
+                }
+            }
+        }
+    }
+}
+
+/// Gives this thread a root and a working directory of its own: what shares them may not change its mount namespace
+/// (setns(2)).
+fn leave_shared_root() -> Result<(), Errno> {
+    #[expect(unsafe_code, reason = "unshare is unsafe for descriptor tables, which are not unshared here")]
+    // SAFETY: the thread gets a root and a working directory of its own, and keeps its descriptors.
+    let unshared = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) };
+    unshared
+}
+
+fn enter(number: u64, entry: Entry) -> Result<(), Errno> {
+    let file = match entry {
+        Entry::File(file) => file,
+        Entry::Path(path) => rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?,
+    };
+    if number_of(&file) != Some(number) {
+        return Err(Errno::SRCH);
+    }
+    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Mount))
+}
+
+/// Opens what is mounted, if it is the namespace that the table names and no other mount covers it.
+fn open(this_thread: BorrowedFd<'_>, mount: &Mount) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(&mount.point, flags, Mode::empty())?;
+    if number_of(&file) != Some(mount.number) {
+        return Err(Errno::STALE);
+    }
+    // What is opened is known now: no device and no pipe.
+    let path = format!("fd/{}", file.as_raw_fd());
+    rustix::fs::openat(this_thread, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The namespaces that are mounted, by the lines of mountinfo.
+fn namespaces(table: &[u8]) -> Vec<Mount> {
+    let mount = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let root = fields.nth(3)?;
+        let (kind, number) = match (parse_root(root, b"net:["), parse_root(root, b"mnt:[")) {
+            (Some(number), _) => (Kind::Network, number),
+            (_, Some(number)) => (Kind::Mount, number),
+            _ => return None,
+        };
+        let point = mounts::unescaped(fields.next()?);
+        // Optional fields end with a hyphen.
+        let system = fields.skip_while(|field| *field != b"-").nth(1)?;
+        (system == b"nsfs").then(|| Mount { kind, number, point: OsString::from_vec(point).into() })
+    };
+    table.split(|byte| *byte == b'\n').filter_map(mount).collect()
+}
+
+fn parse_root(root: &[u8], prefix: &[u8]) -> Option<u64> {
+    super::parse_name(root, prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TABLE: &[u8] = b"22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+        30 22 0:4 net:[4026532000] /run/a\\040b rw shared:3 master:1 - nsfs nsfs rw\n\
+        31 22 0:4 mnt:[4026532001] /run/snapd/ns/x.mnt rw - nsfs nsfs rw\n\
+        32 22 0:4 uts:[4026532002] /run/uts rw - nsfs nsfs rw\n\
+        33 22 0:30 net:[4026532003] /srv rw - tmpfs tmpfs rw\n\
+        34 22 0:4 net:[x] /run/x rw - nsfs nsfs rw\n\
+        torn line\n";
+
+    #[test]
+    fn mounts_of_namespaces() {
+        let mount = |kind, number, point: &str| Mount { kind, number, point: point.into() };
+        let expected = [
+            mount(Kind::Network, 4_026_532_000, "/run/a b"),
+            mount(Kind::Mount, 4_026_532_001, "/run/snapd/ns/x.mnt"),
+        ];
+        assert_eq!(namespaces(TABLE), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = namespaces(&bytes);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Where else something listens, for a question that was about this network namespace alone: a hint, which may cost a few
+//! milliseconds and not more. Namespaces that only mounts elsewhere, descriptors or sockets keep are left to
+//! `--all-namespaces`.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::pid_namespace;
+use super::search::{INTERNET, Search};
+use super::{Namespace, inside, is_own, own, walk};
+use crate::model::Protocol;
+use crate::os::table::netstat2::Table;
+use crate::os::table::sys::inet_diag;
+use crate::os::table::sys::inet_diag::States;
+use crate::os::table::sys::netlink::{attributes, dump};
+use crate::os::table::sys::procfs;
+use crate::os::{Elsewhere, OwnNetwork};
+
+/// The most namespaces that are looked into: a tenth of a millisecond each.
+const MOST: usize = 64;
+/// How much is read of a table in /proc: listeners come first in those of TCP.
+const LONGEST_TABLE: u64 = 64 * 1024;
+
+/// The first network namespace, since Linux 6.18 (NET_NS_INIT_INO in the kernel's linux/nsfs.h). Before, its number depends
+/// on the machine.
+const FIRST: u64 = 4_026_531_833;
+/// The thread of the kernel that starts the others. It never leaves the first namespaces.
+const KTHREADD: u32 = 2;
+
+/// The other network namespaces in which something listens on these ports, as far as that shows quickly.
+pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Elsewhere> {
+    let Some(own) = own() else { return Vec::new() };
+    let mut search = Search::new(own, false);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return Vec::new() };
+    let Ok(pids) = walk::processes(&proc) else { return Vec::new() };
+    search.processes(proc.as_fd(), &pids);
+    search.named_mounts();
+    let (namespaces, _) = search.finish();
+    let mut found: Vec<Elsewhere> = Vec::new();
+    for namespace in namespaces.iter().take(MOST) {
+        let listening = match inside(namespace, || by_netlink(ports, protocols)) {
+            Ok(listening) => listening,
+            Err(_) => by_proc(namespace, ports, protocols),
+        };
+        for port in listening {
+            match found.iter_mut().find(|known| known.port == port) {
+                Some(known) => known.namespaces.push(namespace.name.clone()),
+                None => found.push(Elsewhere { port, namespaces: vec![namespace.name.clone()] }),
+            }
+        }
+    }
+    found.sort_by_key(|found| found.port);
+    found
+}
+
+/// Which of these ports have a listener in this thread's namespace.
+fn by_netlink(ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
+    let listens = |port: u16| {
+        let mut tables = INTERNET.iter().filter(|(protocol, _)| protocols.contains(protocol));
+        tables.any(|(protocol, family)| {
+            let table = Table { protocol: *protocol, family: *family };
+            let entries = inet_diag::sockets(table, States::Listeners, Some(port)).unwrap_or_default();
+            entries.iter().any(|entry| entry.local.port() == port && entry.peer.is_none())
+        })
+    };
+    ports.iter().copied().filter(|port| listens(*port)).collect()
+}
+
+/// The same of a namespace that may not be entered.
+fn by_proc(namespace: &Namespace, ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
+    const LISTEN: u8 = 10;
+    const UNCONNECTED: u8 = 7;
+    let Some(directory) = namespace.proc_net() else { return Vec::new() };
+    let mut listening = Vec::new();
+    for (name, protocol, state) in [
+        ("tcp", Protocol::Tcp, LISTEN),
+        ("tcp6", Protocol::Tcp, LISTEN),
+        ("udp", Protocol::Udp, UNCONNECTED),
+        ("udp6", Protocol::Udp, UNCONNECTED),
+    ] {
+        if !protocols.contains(&protocol) {
+            continue;
+        }
+        let table = procfs::read_at(&directory, name, LONGEST_TABLE).unwrap_or_default();
+        let rows = procfs::parse_net(&table).into_iter().map(|(_, row)| row);
+        listening
+            .extend(rows.filter(|row| row.state == state && row.peer.is_none()).map(|row| row.local.port()));
+    }
+    ports.iter().copied().filter(|port| listening.contains(port)).collect()
+}
+
+/// Whose network namespace this thread is in. A container has a pid namespace of its own, too; the files that engines leave
+/// in one prove less, because machines are made of the same images.
+pub(in crate::os) fn own_network() -> OwnNetwork {
+    match is_first() {
+        Some(true) => OwnNetwork::First,
+        Some(false) if procfs::is_in_pid_namespace() => OwnNetwork::Containers,
+        Some(false) => OwnNetwork::Other,
+        None => OwnNetwork::Unknown,
+    }
+}
+
+/// Whether this thread is in the machine's first network namespace; `None` if that is not known.
+fn is_first() -> Option<bool> {
+    let own = own()?;
+    if own == FIRST {
+        return Some(true);
+    }
+    // In the first pid namespace the kernel's own threads are seen.
+    if !procfs::is_in_pid_namespace() && pid_namespace::is_own() == Some(true) {
+        let name = procfs::read_at(CWD, format!("/proc/{KTHREADD}/comm"), 32).unwrap_or_default();
+        if name.trim_ascii_end() == b"kthreadd" {
+            return is_own(KTHREADD);
+        }
+    }
+    (numbers_are_fixed() || links_lead_elsewhere()).then_some(false)
+}
+
+/// Whether the first network namespace has a fixed number: since Linux 6.18.
+fn numbers_are_fixed() -> bool {
+    let release = rustix::system::uname();
+    let mut numbers = release.release().to_bytes().split(|byte| !byte.is_ascii_digit());
+    let mut next = || walk::digits(numbers.next()?);
+    (next(), next()) >= (Some(6), Some(18))
+}
+
+/// Whether each link but those of the namespace itself is one end of a pair, or on top of a link, of another namespace
+/// (IFLA_LINK_NETNSID): so it is in a container, and not on a machine.
+fn links_lead_elsewhere() -> bool {
+    const RTM_NEWLINK: u16 = 16;
+    const RTM_GETLINK: u16 = 18;
+    let links: std::cell::RefCell<Vec<bool>> = std::cell::RefCell::default();
+    let mut each = |message: &[u8]| links.borrow_mut().extend(leads_elsewhere(message));
+    let dumped =
+        dump(None, RTM_GETLINK, &[0; 16], RTM_NEWLINK, &mut each, &mut || links.borrow_mut().clear());
+    let links = links.into_inner();
+    dumped.is_ok() && !links.is_empty() && links.iter().all(|leads| *leads)
+}
+
+/// Whether a link in an RTM_NEWLINK message is connected to another namespace; `None` for the kinds that every namespace
+/// has of its own: loopback, and tunnels without an end.
+fn leads_elsewhere(message: &[u8]) -> Option<bool> {
+    const IFLA_LINK_NETNSID: u16 = 37;
+    /// ARPHRD_TUNNEL, TUNNEL6, LOOPBACK, SIT, IPGRE and IP6GRE of linux/if_arp.h.
+    const EVERYWHERE: [u16; 6] = [768, 769, 772, 776, 778, 823];
+    let kind = crate::os::table::sys::netlink::u16_at(message, 2)?;
+    if EVERYWHERE.contains(&kind) {
+        return None;
+    }
+    let mut leads = false;
+    attributes(message.get(16..)?, |attribute, _| leads |= attribute == IFLA_LINK_NETNSID);
+    Some(leads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn links_of_a_container_lead_elsewhere() {
+        let link = |kind: u16, attribute: Option<u16>| {
+            let mut message = vec![0, 0];
+            message.extend(kind.to_ne_bytes());
+            message.resize(16, 0);
+            if let Some(attribute) = attribute {
+                message.extend(8_u16.to_ne_bytes());
+                message.extend(attribute.to_ne_bytes());
+                message.extend(0_u32.to_ne_bytes());
+            }
+            message
+        };
+        assert_eq!(leads_elsewhere(&link(772, None)), None, "loopback");
+        assert_eq!(leads_elsewhere(&link(1, Some(37))), Some(true));
+        assert_eq!(leads_elsewhere(&link(1, Some(5))), Some(false), "a link of this namespace");
+        assert_eq!(leads_elsewhere(&link(1, None)), Some(false), "a card");
+        assert_eq!(leads_elsewhere(b"ab"), None);
+    }
+
+    #[test]
+    fn the_first_namespace_is_told_from_others() {
+        if is_first() != Some(true) {
+            eprintln!("skipped: needs the machine's first network namespace");
+            return;
+        }
+        assert_eq!(own_network(), OwnNetwork::First);
+        let entered = crate::os::threads::alone(|| {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).ok()?;
+            Some(is_first())
+        });
+        match entered.unwrap() {
+            Some(first) => assert_eq!(first, Some(false)),
+            None => eprintln!("skipped: needs root"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_link_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = leads_elsewhere(&bytes);
+        }
+    }
+}

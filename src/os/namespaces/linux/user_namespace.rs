@@ -1,0 +1,117 @@
+//! The user namespace this process is in, and which uids the kernel reports there that are nobody's
+//! (user_namespaces(7)).
+//!
+//! The kernel reports the overflow uid, 65534 as a rule, for every user that the caller's user namespace has no number
+//! for. That number is also nobody's, who is somebody else.
+
+use crate::model::{Socket, UnknownUser, UserNamespace, UserRange};
+use crate::os::Row;
+
+/// The link of the first user namespace (PROC_USER_INIT_INO in the kernel's proc_ns.h).
+const FIRST: &str = "user:[4026531837]";
+/// How many uids there are. The last number is none: it stands for "no user" in system calls.
+const ALL_USERS: u64 = 0xffff_ffff;
+/// The overflow uid where the kernel does not say otherwise.
+const DEFAULT_OVERFLOW: u32 = 65_534;
+
+/// Returns the user namespace of this process. `None` for the first one, and on kernels without user namespaces.
+pub(in crate::os) fn current() -> Option<UserNamespace> {
+    let link = std::fs::read_link("/proc/self/ns/user").ok()?;
+    let link = link.to_str().filter(|link| *link != FIRST)?;
+    let id = link.strip_prefix("user:[")?.strip_suffix(']')?.parse().ok()?;
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    Some(UserNamespace { id, users: parse_map(&map) })
+}
+
+/// The lines of /proc/PID/uid_map: the first uid inside, its number outside, how many.
+fn parse_map(text: &str) -> Vec<UserRange> {
+    let range = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(UserRange { first: next()?, outside: next()?, count: next()? })
+    };
+    text.lines().filter_map(range).collect()
+}
+
+/// The uid that the kernel reports for users without a number in this user namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) struct OverflowUid {
+    uid: u32,
+    /// Why a user with this uid is unknown.
+    reason: UnknownUser,
+}
+
+impl OverflowUid {
+    /// Returns the overflow uid of this process's user namespace. `None` if every user has a number in it.
+    pub(in crate::os) fn current() -> Option<OverflowUid> {
+        let namespace = current()?;
+        let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+        let uid = told.and_then(|uid| uid.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW);
+        OverflowUid::of(&namespace.users, uid)
+    }
+
+    fn of(users: &[UserRange], uid: u32) -> Option<OverflowUid> {
+        let mapped: u64 = users.iter().map(|range| u64::from(range.count)).sum();
+        if mapped >= ALL_USERS {
+            return None;
+        }
+        let is_mapped =
+            users.iter().any(|range| uid.checked_sub(range.first).is_some_and(|at| at < range.count));
+        let reason = if is_mapped { UnknownUser::UnmappedOrOverflow } else { UnknownUser::Unmapped };
+        Some(OverflowUid { uid, reason })
+    }
+
+    /// Whether this uid stands for a user without a number.
+    pub(in crate::os) fn is(self, uid: u32) -> bool {
+        self.uid == uid
+    }
+
+    /// Makes an overflow uid an unknown one.
+    pub(in crate::os) fn unmap(self, uid: &mut Option<u32>, unknown: &mut Option<UnknownUser>) {
+        if *uid == Some(self.uid) {
+            *uid = None;
+            *unknown = Some(self.reason);
+        }
+    }
+
+    /// The same for a row of the socket table. Up to Linux 6.12 a socket without a holder is reported as the first
+    /// namespace's root, who need not have a number here.
+    pub(in crate::os) fn unmap_row(self, row: &mut Row) {
+        let socket = &mut row.socket;
+        self.unmap(&mut socket.uid, &mut socket.unknown_user);
+        if socket.inode.is_none() && socket.unknown_user.is_some() {
+            socket.unknown_user = Some(UnknownUser::NotReported);
+        }
+    }
+}
+
+/// Sets the user of a socket whose inode is known already. A uid of 0 without an inode means that the kernel does not
+/// say: sockets in TIME_WAIT on every kernel (inet_twsk_diag_fill in net/ipv4/inet_diag.c), and those that no process holds
+/// any more on 5.10, 6.1 and 6.12, while 6.18 and 7.3 report their user (observed).
+pub(in crate::os) fn set_user(socket: &mut Socket, uid: u32) {
+    match (socket.inode, uid) {
+        (None, 0) => socket.unknown_user = Some(UnknownUser::NotReported),
+        _ => socket.uid = Some(uid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_users_have_no_number() {
+        let overflow = |map: &str| OverflowUid::of(&parse_map(map), 65_534).map(|overflow| overflow.reason);
+        assert_eq!(overflow("         0          0 4294967295\n"), None);
+        assert_eq!(overflow("0 4001 1\n"), Some(UnknownUser::Unmapped));
+        assert_eq!(overflow(""), Some(UnknownUser::Unmapped), "a namespace that has no map yet");
+        let rootless = "         0       1000          1\n         1     100000      65536\n";
+        assert_eq!(overflow(rootless), Some(UnknownUser::UnmappedOrOverflow));
+        assert_eq!(overflow("0 0 65534\n65535 65535 4294901760\n"), Some(UnknownUser::Unmapped));
+    }
+
+    #[test]
+    fn a_line_that_is_no_range_is_left_out() {
+        assert_eq!(parse_map("x\n1 2\n0 4001 1\n"), [UserRange { first: 0, outside: 4001, count: 1 }]);
+    }
+}

@@ -1,0 +1,27 @@
+//! Parsers of foreign bytes and text. Pure: compiled and tested on every system, whichever system they are of.
+
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
+pub(crate) mod cgroup_boundary;
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
+pub(crate) mod cgroup_path;
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
+pub(crate) mod container_starters;
+#[cfg_attr(
+    not(any(target_os = "macos", test, feature = "internals")),
+    expect(dead_code, reason = "macOS alone reads it")
+)]
+pub(crate) mod launchd;
+// A property list takes a crate that only macOS needs.
+#[cfg(any(target_os = "macos", test, feature = "internals"))]
+pub(crate) mod launchd_jobs;
+pub(crate) mod process_name;
+pub(crate) mod unit_name;
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
+pub(crate) mod unit_syntax;
+#[cfg_attr(not(windows), expect(dead_code, reason = "Windows alone reads it"))]
+pub(crate) mod windows;
+#[cfg_attr(
+    not(any(target_os = "macos", test, feature = "internals")),
+    expect(dead_code, reason = "macOS alone reads it")
+)]
+pub(crate) mod xnu;

@@ -1,0 +1,7 @@
+//! What Windows reports, as bytes and text.
+
+pub(crate) mod excluded_ports;
+pub(crate) mod http_sys;
+pub(crate) mod process_times;
+pub(crate) mod services;
+pub(crate) mod table;

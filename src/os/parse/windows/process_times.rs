@@ -1,0 +1,201 @@
+//! Which processes there are and since when: so that a pid in the socket table is not taken for a process that was
+//! given it later, and so that the children of one that has ended are found. A socket whose process has ended lives on
+//! in whoever inherited its handle.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Candidate, Evidence, Reason, Text, Unseen};
+
+/// A process of the list that the system keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::os) struct Listed {
+    pub(in crate::os) pid: u32,
+    pub(in crate::os) parent: u32,
+    pub(in crate::os) name: Text,
+}
+
+/// What is known of a pid's process. Times are in units of 100 ns since 1601.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) enum Life {
+    /// It runs, since then.
+    Since(u64),
+    /// There is no process of that pid, or it has ended.
+    Ended,
+    /// This user may not know.
+    Unknown,
+}
+
+impl Life {
+    /// When it began, where it runs and that is known.
+    pub(in crate::os) fn start(self) -> Option<u64> {
+        match self {
+            Life::Since(start) => Some(start),
+            Life::Ended | Life::Unknown => None,
+        }
+    }
+
+    /// The same as a process is named by it: in microseconds since 1970, which every reader of JSON keeps whole.
+    pub(in crate::os) fn name(self) -> Option<u64> {
+        self.start().map(|start| start.saturating_sub(SINCE_1601) / 10)
+    }
+}
+
+/// 1970 in units of 100 ns since 1601.
+const SINCE_1601: u64 = 116_444_736_000_000_000;
+
+/// The kernel's own pids, which are never given anew.
+pub(crate) const KERNEL: [u32; 2] = [0, 4];
+
+/// So much the times of a socket and a process may differ by: they are not taken at one moment, and clocks are set.
+const SLACK: u64 = 2 * 10_000_000;
+
+/// Whether the socket that was opened then cannot be one of this process's own: it is older than it.
+pub(in crate::os) fn is_older(opened: Option<u64>, life: Life) -> bool {
+    matches!((opened, life), (Some(opened), Life::Since(start)) if opened.saturating_add(SLACK) < start)
+}
+
+/// What is said of a socket whose row names the pid of a process that has ended (`later` is `None`), or of one that
+/// began after the socket was opened.
+pub(in crate::os) fn without_process(
+    pid: u32,
+    opened: Option<u64>,
+    later: Option<Candidate>,
+    processes: &[Listed],
+    mut life: impl FnMut(u32) -> Life,
+) -> Unseen {
+    // A child of the process that has the pid now began after it, and is no child of the one before.
+    let next_began = later.as_ref().and_then(|_| life(pid).start());
+    let mut candidates: Vec<Candidate> = processes
+        .iter()
+        .filter(|process| process.parent == pid && process.pid != pid && !KERNEL.contains(&process.pid))
+        .filter(|child| match life(child.pid).start() {
+            // Handles are inherited when a process begins.
+            Some(start) => {
+                opened.is_none_or(|opened| start.saturating_add(SLACK) >= opened)
+                    && next_began.is_none_or(|next| start < next)
+            }
+            None => life(child.pid) != Life::Ended,
+        })
+        .map(|child| Candidate { pid: child.pid, name: child.name.clone(), evidence: Evidence::Child })
+        .collect();
+    let help = match &later {
+        Some(later) => format!(
+            "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew and a \
+             child of the process before inherited the handle, or the clock was set back",
+            later.name.to_string_lossy()
+        ),
+        None => format!("its process (pid {pid}) has ended; one of its children inherited the handle"),
+    };
+    candidates.extend(later);
+    candidates.sort_by_key(|candidate| candidate.pid);
+    Unseen { reason: Reason::Exited, help: Some(help.as_str().into()), candidates, kernel: Vec::new() }
+}
+
+/// The pids of all ancestors of these processes that are in the list.
+pub(in crate::os) fn ancestors(of: impl Iterator<Item = u32>, processes: &[Listed]) -> Vec<u32> {
+    let parents: BTreeMap<u32, u32> = processes.iter().map(|process| (process.pid, process.parent)).collect();
+    let mut found = BTreeMap::new();
+    for pid in of {
+        let mut at = pid;
+        while let Some(parent) = parents.get(&at).filter(|parent| **parent != 0) {
+            if found.insert(*parent, ()).is_some() {
+                break;
+            }
+            at = *parent;
+        }
+    }
+    found.into_keys().filter(|pid| parents.contains_key(pid)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 10_000_000;
+
+    fn list(rows: &[(u32, u32, &str)]) -> Vec<Listed> {
+        rows.iter()
+            .map(|(pid, parent, name)| Listed { pid: *pid, parent: *parent, name: (*name).into() })
+            .collect()
+    }
+
+    fn pids(unseen: &Unseen) -> Vec<u32> {
+        unseen.candidates.iter().map(|candidate| candidate.pid).collect()
+    }
+
+    #[test]
+    fn a_process_is_named_by_a_number_that_doubles_hold() {
+        // 2026-11-26 and 2200-01-01.
+        assert_eq!(Life::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
+        assert!(Life::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
+        assert_eq!((Life::Since(0).name(), Life::Ended.name(), Life::Unknown.name()), (Some(0), None, None));
+    }
+
+    #[test]
+    fn a_socket_is_never_older_than_its_process() {
+        let since = |seconds| Life::Since(seconds * SECOND);
+        assert!(is_older(Some(10 * SECOND), since(100)));
+        assert!(!is_older(Some(100 * SECOND), since(10)));
+        assert!(!is_older(Some(100 * SECOND), since(101)), "clocks differ by so much");
+        assert!(
+            !is_older(None, since(100))
+                && !is_older(Some(1), Life::Unknown)
+                && !is_older(Some(1), Life::Ended)
+        );
+    }
+
+    #[test]
+    fn children_of_a_process_that_has_ended() {
+        let processes = list(&[
+            (4, 0, "System"),
+            (70, 50, "worker.exe"),
+            (60, 50, "worker.exe"),
+            (61, 50, "before.exe"),
+            (62, 50, "gone.exe"),
+            (63, 50, "hidden.exe"),
+            (80, 60, "other.exe"),
+        ]);
+        let life = |pid| match pid {
+            60 | 70 => Life::Since(200 * SECOND),
+            61 => Life::Since(SECOND),
+            62 => Life::Ended,
+            _ => Life::Unknown,
+        };
+        let unseen = without_process(50, Some(100 * SECOND), None, &processes, life);
+        assert_eq!(
+            pids(&unseen),
+            [60, 63, 70],
+            "not who began before the socket was opened, nor who has ended"
+        );
+        assert!(unseen.candidates.iter().all(|candidate| candidate.evidence == Evidence::Child));
+        assert!(unseen.help.unwrap().to_string_lossy().contains("pid 50"));
+        assert_eq!(unseen.reason, Reason::Exited);
+        assert_eq!(pids(&without_process(51, None, None, &processes, life)), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn children_of_the_next_process_with_that_pid_inherited_nothing() {
+        let processes = list(&[(50, 1, "next.exe"), (60, 50, "old.exe"), (61, 50, "new.exe")]);
+        let life = |pid| match pid {
+            50 => Life::Since(300 * SECOND),
+            60 => Life::Since(200 * SECOND),
+            _ => Life::Since(400 * SECOND),
+        };
+        let later = Candidate { pid: 50, name: "next.exe".into(), evidence: Evidence::Table };
+        let unseen = without_process(50, Some(100 * SECOND), Some(later), &processes, life);
+        assert_eq!(pids(&unseen), [50, 60]);
+        assert!(unseen.help.unwrap().to_string_lossy().contains("next.exe (pid 50)"));
+    }
+
+    #[test]
+    fn ancestors_come_to_an_end() {
+        let processes =
+            list(&[(10, 20, "a"), (20, 30, "b"), (30, 10, "c"), (40, 99, "d"), (41, 40, "e"), (7, 0, "f")]);
+        assert_eq!(
+            ancestors([10].into_iter(), &processes),
+            [10, 20, 30],
+            "a pid that was given anew makes rings"
+        );
+        assert_eq!(ancestors([41, 7].into_iter(), &processes), [40], "one that has ended is not in the list");
+    }
+}

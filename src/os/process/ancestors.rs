@@ -1,0 +1,117 @@
+//! The ancestors of processes by the crate sysinfo, where there is no cheaper way to them: all that are wanted of a
+//! generation at a time, each once; on Windows all generations at once.
+
+#[cfg(windows)]
+use std::collections::BTreeMap;
+#[cfg(not(windows))]
+use std::collections::BTreeSet;
+
+use sysinfo::{Pid, System};
+#[cfg(not(windows))]
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, UpdateKind};
+
+use crate::management::supervisor;
+use crate::model::{Parent, Process, Supervisor, Text};
+use crate::os::LONGEST_ANCESTRY;
+
+/// Processes, and what of their ancestors is known before sysinfo is asked.
+pub(in crate::os) struct Family {
+    wanted: Vec<Pid>,
+    /// Names as the system has them, by pid.
+    #[cfg(windows)]
+    names: BTreeMap<u32, Text>,
+}
+
+impl Family {
+    /// On Windows every reading goes through the list of all processes, so all that are wanted are looked up before.
+    #[cfg(windows)]
+    pub(in crate::os) fn of(pids: &[Pid]) -> Family {
+        let own: Vec<u32> = pids.iter().map(|pid| pid.as_u32()).collect();
+        let names = crate::os::sys::families(&own);
+        Family { wanted: names.keys().copied().map(Pid::from_u32).collect(), names }
+    }
+
+    #[cfg(not(windows))]
+    pub(in crate::os) fn of(pids: &[Pid]) -> Family {
+        Family { wanted: pids.to_vec() }
+    }
+
+    /// Of whom sysinfo is to read the facts.
+    pub(in crate::os) fn wanted(&self) -> &[Pid] {
+        &self.wanted
+    }
+
+    /// Everybody was read.
+    #[cfg(windows)]
+    pub(in crate::os) fn complete(&self, _system: &mut System) {}
+
+    /// Reads the ancestors of those that were read.
+    #[cfg(not(windows))]
+    pub(in crate::os) fn complete(&self, system: &mut System) {
+        let mut known: BTreeSet<Pid> = self.wanted.iter().copied().collect();
+        let mut level: Vec<Pid> = self.wanted.clone();
+        for _ in 0..LONGEST_ANCESTRY {
+            let next: BTreeSet<Pid> = level
+                .iter()
+                .filter_map(|pid| system.process(*pid)?.parent())
+                .filter(|parent| known.insert(*parent))
+                .collect();
+            if next.is_empty() {
+                return;
+            }
+            level = next.into_iter().collect();
+            let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&level), false, kind);
+        }
+    }
+
+    #[cfg(windows)]
+    fn name(&self, process: &sysinfo::Process) -> Text {
+        let listed = self.names.get(&process.pid().as_u32());
+        listed.cloned().unwrap_or_else(|| Text::from(process.name()))
+    }
+
+    #[cfg(not(windows))]
+    fn name(&self, process: &sysinfo::Process) -> Text {
+        Text::from(process.name())
+    }
+
+    /// Gives a process its ancestors and the nearest supervisor among them. A "parent" that began after its child is
+    /// another process with its pid.
+    pub(in crate::os) fn add(
+        &self,
+        mut facts: Process,
+        system: &System,
+        process: &sysinfo::Process,
+    ) -> Process {
+        #[cfg(windows)]
+        {
+            facts.name = self.name(process);
+        }
+        let mut child = process;
+        while let Some(parent) = child.parent().and_then(|pid| system.process(pid)) {
+            let pid = parent.pid().as_u32();
+            if parent.start_time() > child.start_time() || facts.parents.iter().any(|known| known.pid == pid)
+            {
+                break;
+            }
+            let name = self.name(parent);
+            if facts.supervisor.is_none() {
+                let mut command =
+                    || parent.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();
+                facts.supervisor = supervisor::kind(&name, &mut command).map(|kind| Supervisor {
+                    kind: kind.into(),
+                    pid,
+                    name: name.clone(),
+                    terminal: None,
+                });
+            }
+            facts.parents.push(Parent { pid, name });
+            if facts.parents.len() == LONGEST_ANCESTRY {
+                break;
+            }
+            child = parent;
+        }
+        facts
+    }
+}

@@ -1,0 +1,156 @@
+//! What is checked out in a folder: read from git's own files, without git. gitrepository-layout(5),
+//! git-worktree(1).
+//!
+//! Whoever owns the folder wrote these files: they are small and regular, or they are not read.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{Project, Text};
+use crate::os::files::Files;
+use crate::os::files::paths;
+
+/// What is checked out somewhere.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::os) struct CheckedOut {
+    pub(in crate::os) branch: Option<Text>,
+    pub(in crate::os) worktree: Option<Text>,
+}
+
+/// What is checked out at a folder: by the nearest repository at or above it.
+pub(in crate::os) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut {
+    folder.ancestors().find_map(|folder| here(files, folder)).unwrap_or_default()
+}
+
+/// What is checked out in exactly this folder; `None` where no repository is here.
+fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
+    let git = folder.join(".git");
+    // A link to a directory is as good as one.
+    if files.status(&git, true)?.is_directory() {
+        let head = git.join("HEAD");
+        // Without a HEAD it is no repository, and git looks further up too.
+        files.status(&head, false)?;
+        return Some(CheckedOut { branch: branch(files, &head), worktree: None });
+    }
+    let Some(directory) = files.small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
+        return Some(CheckedOut::default());
+    };
+    let branch = branch(files, &directory.join("HEAD"));
+    Some(CheckedOut { branch, worktree: worktree(files, &directory) })
+}
+
+/// The directory that a file `.git` leads to: of a worktree, or of a submodule.
+pub(in crate::os) fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
+    let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
+    (!path.is_empty()).then(|| paths::of(&path.into())).flatten().map(|path| folder.join(path))
+}
+
+/// The name of a worktree by its directory in the repository it was added to; a submodule's has no `commondir`.
+fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
+    let added = directory.parent()?.file_name()? == "worktrees";
+    let name = directory.file_name().filter(|_| added)?;
+    files.status(&directory.join("commondir"), false)?;
+    Some(name.into())
+}
+
+/// The branch that a HEAD names, or the first digits of the commit.
+fn branch(files: &mut Files, head: &Path) -> Option<Text> {
+    if files.status(head, false)?.is_link() {
+        // As git wrote it long ago, and still reads it.
+        return of_reference(Text::from(files.link(head)?.as_path()).as_bytes());
+    }
+    parse(&files.small_file(head)?)
+}
+
+/// What a HEAD says.
+pub(in crate::os) fn parse(bytes: &[u8]) -> Option<Text> {
+    let line = bytes.trim_ascii_end();
+    if let Some(reference) = line.strip_prefix(b"ref:") {
+        return of_reference(reference.trim_ascii_start());
+    }
+    let is_commit = matches!(line.len(), 40 | 64) && line.iter().all(u8::is_ascii_hexdigit);
+    line.get(..Project::COMMIT_DIGITS).filter(|_| is_commit).map(Text::from)
+}
+
+/// `refs/heads/feature/x`; anything else is no branch. Where the references are in a table, HEAD holds
+/// `refs/heads/.invalid`.
+fn of_reference(reference: &[u8]) -> Option<Text> {
+    let name = reference.strip_prefix(b"refs/heads/").filter(|name| is_branch_name(name))?;
+    // Never to be taken for a commit; git writes it like this too.
+    let looks_like_commit = name.len() == Project::COMMIT_DIGITS && name.iter().all(u8::is_ascii_hexdigit);
+    match looks_like_commit {
+        true => Some([b"heads/".as_slice(), name].concat().into()),
+        false => Some(name.into()),
+    }
+}
+
+/// Returns whether git accepts a name below `refs/heads/`, by the rules of git-check-ref-format(1). With any other name
+/// in its HEAD, git reports that there is no valid reference.
+fn is_branch_name(name: &[u8]) -> bool {
+    let forbidden = |byte: &u8| byte.is_ascii_control() || b" ~^:?*[\\".contains(byte);
+    let is_part = |part: &[u8]| !part.is_empty() && !part.starts_with(b".") && !part.ends_with(b".lock");
+    let has = |pair: &[u8]| name.windows(pair.len()).any(|window| window == pair);
+    name.split(|byte| *byte == b'/').all(is_part)
+        && !name.iter().any(forbidden)
+        && !name.ends_with(b".")
+        && !has(b"..")
+        && !has(b"@{")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn head(bytes: &[u8]) -> Option<String> {
+        parse(bytes).map(|text| text.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn heads() {
+        assert_eq!(head(b"ref: refs/heads/main\n").as_deref(), Some("main"));
+        assert_eq!(head(b"ref:refs/heads/feature/x").as_deref(), Some("feature/x"));
+        assert_eq!(head(b"ref: refs/heads/.invalid\n"), None, "a table of references");
+        assert_eq!(head(b"ref: refs/remotes/origin/main\n"), None);
+        assert_eq!(head(b"ref: refs/heads/\n"), None);
+        assert_eq!(head(&[b'a'; 40]).as_deref(), Some("aaaaaaaaaa"));
+        assert_eq!(head(&[b'7'; 64]).as_deref(), Some("7777777777"));
+        assert_eq!(head(&[b'7'; 41]), None);
+        assert_eq!(head(&[b'x'; 40]), None);
+        assert_eq!(head(b"ref: refs/heads/0123456789").as_deref(), Some("heads/0123456789"), "no commit");
+        assert_eq!(head(b""), None);
+        assert_eq!(parse(b"ref: refs/heads/\xff\n"), Some(b"\xff".as_slice().into()), "bytes are kept");
+    }
+
+    /// As `git branch --show-current` of git 2.47 reports it.
+    #[test]
+    fn names_that_git_accepts() {
+        for name in ["tab", "@", "-x", "a.b", "a/b", "a@b", "lock", "x.locks", "\u{e9}", "{"] {
+            assert!(is_branch_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "", "x y", "a..b", "a\nb", "a~b", "x.lock", "x.lock/y", "a\u{1}b", "a\u{7f}b", "/x", "a//b",
+            "x/", ".invalid", "a/.b", "a.", "a@{b", "a:b", "a?b", "a*b", "a[b", "a\\b", "a^b",
+        ] {
+            assert!(!is_branch_name(name.as_bytes()), "{name}");
+            assert_eq!(parse(format!("ref: refs/heads/{name}").as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn links() {
+        let to = |bytes: &[u8]| linked(Path::new("/s/web"), bytes);
+        assert_eq!(to(b"gitdir: /r/.git/worktrees/fix-1\n"), Some("/r/.git/worktrees/fix-1".into()));
+        assert_eq!(to(b"gitdir: ../.git/modules/web\n"), Some("/s/web/../.git/modules/web".into()));
+        assert_eq!(to(b"gitdir: \n"), None);
+        assert_eq!(to(b"something else"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fall(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            parse(&bytes);
+            parse(&[b"ref: refs/heads/".as_slice(), &bytes].concat());
+            linked(Path::new("/s"), &[b"gitdir: ".as_slice(), &bytes].concat());
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The ancestors of processes, from one read of /proc/PID/stat each. An ancestor that several processes have is read
+//! once, and a command line only where a name does not tell what its process is.
+
+use std::collections::BTreeMap;
+
+use super::process_ref::arguments;
+use crate::management::supervisor;
+use crate::model::{Container, Parent, Process, Service, Supervisor, Text};
+use crate::os::parse::container_starters;
+use crate::os::parse::process_name;
+use crate::os::process::LONGEST_ANCESTRY;
+use crate::os::services::sys::supervised_service::service_of;
+use crate::os::table::sys::procfs;
+use crate::os::table::sys::procfs::Stat;
+
+/// The most that is read of an ancestor's command line: what it runs stands at its beginning.
+const LONGEST_COMMAND: u64 = 4096;
+
+/// Gives processes their ancestors and the nearest supervisor among them. Each comes with its parent's pid.
+/// `whole` asks for every ancestor; without it those beyond the supervisor are not read.
+pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    let mut known: BTreeMap<u32, Option<Ancestor>> = BTreeMap::new();
+    for process in processes.values_mut() {
+        let Some(parent) = process.parents.pop().map(|parent| parent.pid) else { continue };
+        let start = process.id.start.unwrap_or(u64::MAX);
+        let mut child = Link { parent, start, terminal: None };
+        let mut seen = vec![process.id.pid];
+        while seen.len() <= LONGEST_ANCESTRY && !seen.contains(&child.parent) {
+            let pid = child.parent;
+            let Some(ancestor) = known.entry(pid).or_insert_with(|| Ancestor::read(pid)) else { break };
+            // One that began after its child is another process with the parent's pid.
+            if ancestor.stat.start > child.start {
+                break;
+            }
+            seen.push(pid);
+            if whole || process.parents.is_empty() {
+                process.parents.push(Parent { pid, name: ancestor.name.clone() });
+            }
+            if let (None, Some(kind)) = (&process.supervisor, ancestor.kind) {
+                let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
+                process.supervisor = Some(Supervisor {
+                    kind: kind.into(),
+                    pid,
+                    name: ancestor.name.clone(),
+                    terminal: Some(below != 0 && below != ancestor.stat.terminal),
+                });
+                if process.service.is_none() {
+                    process.service.clone_from(&ancestor.service);
+                }
+            }
+            // The cgroup tells an id, and what runs the container its name too.
+            if let (Some(own), Some(container)) = (&mut process.container, &ancestor.container)
+                && own.id == container.id
+                && own.name.is_none()
+            {
+                own.name.clone_from(&container.name);
+            }
+            if let (None, Some(container)) = (&process.container, &ancestor.container) {
+                process.container = Some(container.clone());
+                // A unit of what runs inside is none of this machine's.
+                let is_outside = |service: &Service| ancestor.is_in(&service.name);
+                process.service = process.service.take().filter(is_outside);
+            }
+            // What looks after processes may itself be the first process of a container.
+            let may_be_inside = process.container.is_none() && pid != 1 && ancestor.is_init();
+            if !whole && process.supervisor.is_some() && !may_be_inside {
+                break;
+            }
+            let Stat { parent, start, terminal, .. } = ancestor.stat;
+            child = Link { parent, start, terminal: Some(terminal) };
+        }
+    }
+}
+
+/// What is known of a process when its parent is looked for.
+struct Link {
+    parent: u32,
+    start: u64,
+    terminal: Option<u64>,
+}
+
+struct Ancestor {
+    stat: Stat,
+    name: Text,
+    kind: Option<&'static str>,
+    /// What it looks after, where its command line tells.
+    service: Option<Service>,
+    /// The container that it runs.
+    container: Option<Container>,
+    /// Its own cgroups, if it runs a container.
+    cgroups: Vec<u8>,
+}
+
+impl Ancestor {
+    fn read(pid: u32) -> Option<Ancestor> {
+        if pid == 0 {
+            return None;
+        }
+        let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes))?;
+        let mut command = || command(pid);
+        let name = name(&stat, &mut command);
+        let kind = supervisor::kind(&name, &mut command);
+        let service = kind.and_then(|kind| {
+            let name = service_of(kind, &mut command)?;
+            let uid = procfs::effective_uid(pid).map(|uid| (uid != 0).then_some(uid))?;
+            let scope = if uid.is_none() { "system" } else { "user" };
+            Some(Service { manager: kind.into(), name, scope: scope.into(), uid, activates: None })
+        });
+        let (mut container, mut cgroups) = (None, Vec::new());
+        if container_starters::may_run(&stat.name) {
+            container = container_starters::runs(&stat.name, &command(), procfs::effective_uid(pid));
+            cgroups = file(pid, "cgroup", LONGEST_COMMAND).unwrap_or_default();
+        }
+        Some(Ancestor { stat, name, kind, service, container, cgroups })
+    }
+
+    /// Whether a unit is among its own cgroups.
+    fn is_in(&self, unit: &Text) -> bool {
+        let is_unit = |part: &[u8]| part == unit.as_bytes();
+        self.cgroups.split(|byte| matches!(byte, b'/' | b'\n')).any(is_unit)
+    }
+
+    /// Whether it may be the first process of a container that runs more than one.
+    fn is_init(&self) -> bool {
+        let kinds = ["systemd", "supervisord", "runit", "s6", "daemontools", "openrc"];
+        self.kind.is_some_and(|kind| kinds.contains(&kind))
+    }
+}
+
+/// The beginning of a process's command line.
+pub(in crate::os) fn command(pid: u32) -> Vec<Text> {
+    file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes))
+}
+
+/// The name of a process other than a holder. Its command line is asked for only if its first thread's name is no
+/// program's.
+pub(in crate::os) fn name(stat: &Stat, command: &mut dyn FnMut() -> Vec<Text>) -> Text {
+    match process_name::is_thread_name(&stat.name) {
+        true => process_name::full_name(&stat.name, None, &command()),
+        false => stat.name.as_slice().into(),
+    }
+}
+
+/// The number of a process's terminal, 0 for none.
+fn terminal_of(pid: u32) -> u64 {
+    let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes));
+    stat.map_or(0, |stat| stat.terminal)
+}
+
+fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
+    procfs::read_at(rustix::fs::CWD, format!("/proc/{pid}/{name}"), limit).ok()
+}
+
+/// The parent's pid alone, which [`complete`] makes an ancestry of.
+pub(in crate::os) fn seed(stat: &Stat) -> Vec<Parent> {
+    vec![Parent { pid: stat.parent, name: Text::default() }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProcessId;
+
+    /// This process, which has a parent.
+    fn own() -> Process {
+        let pid = std::process::id();
+        let stat = procfs::parse_stat(&file(pid, "stat", LONGEST_COMMAND).unwrap()).unwrap();
+        Process {
+            parents: seed(&stat),
+            ..Process::new(ProcessId { pid, start: Some(stat.start) }, stat.name.as_slice().into())
+        }
+    }
+
+    fn completed(process: Process, whole: bool) -> Process {
+        let mut processes = BTreeMap::from([(process.id.pid, process)]);
+        complete(&mut processes, whole);
+        processes.into_values().next().unwrap()
+    }
+
+    #[test]
+    fn the_parent_alone_or_all() {
+        let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get().cast_unsigned();
+        let near = completed(own(), false);
+        assert_eq!(near.parents.iter().map(|parent| parent.pid).collect::<Vec<_>>(), [parent]);
+        let whole = completed(own(), true);
+        assert_eq!(whole.parents.first(), near.parents.first());
+        assert_eq!(whole.supervisor, near.supervisor);
+        assert!(whole.parents.iter().all(|parent| !parent.name.is_empty()));
+    }
+
+    #[test]
+    fn a_parent_that_began_later_is_another_process() {
+        let mut process = own();
+        process.id.start = Some(0);
+        assert_eq!(completed(process, true).parents, []);
+        let mut process = own();
+        process.parents = vec![Parent { pid: 0, name: Text::default() }];
+        assert_eq!(completed(process, true).parents, []);
+    }
+}

@@ -1,0 +1,132 @@
+//! A process that was seen, kept so that no other one is taken for it.
+//!
+//! Its directory in /proc is held open: once the process has ended that handle answers ESRCH for good, also where the
+//! pid was given away again. Where many are held the start in clock ticks stands in for the handle: a program may
+//! have a thousand files open and often no more.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::os::table::sys::procfs;
+use crate::os::table::sys::procfs::Stat;
+
+/// The most handles that are held at a time.
+const MOST_HANDLES: usize = 256;
+static HANDLES: AtomicUsize = AtomicUsize::new(0);
+
+/// A process that was seen.
+#[derive(Debug, Clone)]
+pub(in crate::os) struct Pin {
+    pub(in crate::os) pid: u32,
+    kept: Kept,
+}
+
+#[derive(Debug, Clone)]
+enum Kept {
+    Handle(Arc<Directory>),
+    /// When it began, in clock ticks since boot.
+    Start(u64),
+}
+
+/// The /proc directory of one process, and of no other.
+#[derive(Debug)]
+pub(in crate::os) struct Directory(OwnedFd);
+
+impl Directory {
+    /// The directory of the process that has this pid now.
+    pub(in crate::os) fn open(pid: u32) -> Result<Directory, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).map(Directory::from)
+    }
+}
+
+impl From<OwnedFd> for Directory {
+    fn from(directory: OwnedFd) -> Directory {
+        HANDLES.fetch_add(1, Ordering::Relaxed);
+        Directory(directory)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        HANDLES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Pin {
+    /// Pins the process whose directory this is. `None` where it has ended.
+    pub(in crate::os) fn new(pid: u32, directory: Directory) -> Option<Pin> {
+        let kept = match HANDLES.load(Ordering::Relaxed) {
+            0..=MOST_HANDLES => Kept::Handle(Arc::new(directory)),
+            _ => Kept::Start(procfs::stat(&directory)?.start),
+        };
+        Some(Pin { pid, kept })
+    }
+
+    /// Pins a process that is known to have begun then, in clock ticks since boot. It may have ended since.
+    pub(in crate::os) fn started(pid: u32, start: u64) -> Pin {
+        Pin { pid, kept: Kept::Start(start) }
+    }
+
+    /// The directory of whoever has the pid; [`Pin::is`] tells whether that is the process.
+    pub(in crate::os) fn open(&self) -> Option<Arc<Directory>> {
+        match &self.kept {
+            Kept::Handle(directory) => Some(Arc::clone(directory)),
+            Kept::Start(_) => Directory::open(self.pid).ok().map(Arc::new),
+        }
+    }
+
+    /// The user that whoever has the pid acts as.
+    pub(in crate::os) fn effective_uid(&self) -> Option<u32> {
+        match &self.kept {
+            Kept::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
+            // One call and not three: it is asked of every holder.
+            Kept::Start(_) => procfs::effective_uid(self.pid),
+        }
+    }
+
+    /// Whether what was read through [`Pin::open`] is this process's.
+    pub(in crate::os) fn is(&self, stat: &Stat) -> bool {
+        match &self.kept {
+            Kept::Handle(_) => true,
+            Kept::Start(start) => stat.start == *start,
+        }
+    }
+
+    /// The process's directory; `None` where it has ended, whoever has its pid now.
+    pub(in crate::os) fn directory(&self) -> Option<Arc<Directory>> {
+        match &self.kept {
+            Kept::Handle(directory) => Some(Arc::clone(directory)),
+            Kept::Start(_) => {
+                let directory = self.open()?;
+                self.is(&procfs::stat(&*directory)?).then_some(directory)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_stands_in_for_the_handle() {
+        let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+        let start = procfs::stat(Directory::open(own).unwrap()).unwrap().start;
+        assert!(Pin { pid: own, kept: Kept::Start(start) }.directory().is_some());
+        assert!(
+            Pin { pid: own, kept: Kept::Start(start + 1) }.directory().is_none(),
+            "another process of that pid"
+        );
+    }
+}

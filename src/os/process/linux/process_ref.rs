@@ -1,0 +1,124 @@
+//! A process that was seen to hold a socket, and what is read through its directory: nobody else's name, nobody else's
+//! command line.
+
+use std::collections::BTreeMap;
+
+use super::proc_handle::{Directory, Pin};
+use super::suspension::Conditions;
+use super::{ancestors, program_file};
+use crate::model::{Gap, Process, Text};
+use crate::os::namespaces::sys::pid_namespace;
+use crate::os::parse::cgroup_path::{belongs_to, container};
+use crate::os::parse::process_name;
+use crate::os::services::sys::cgroup;
+use crate::os::table::sys::procfs;
+
+/// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
+pub(in crate::os) const LONGEST_COMMAND: u64 = 32 * 1024;
+
+/// A process that holds a socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned(Pin);
+
+impl Pinned {
+    pub(in crate::os) fn new(pin: Pin) -> Pinned {
+        Pinned(pin)
+    }
+
+    pub(in crate::os) fn pin(&self) -> &Pin {
+        &self.0
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.pid
+    }
+
+    /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
+    /// nothing is known then of whose facts these are.
+    pub(in crate::os) fn confirm(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
+        let Some(directory) = self.0.open() else { return false };
+        let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
+        let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
+        let program = program_file::link(&*directory);
+        // Read last: where this still answers, the pid has belonged to this process all the time.
+        let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
+        process.id.start = Some(stat.start);
+        process.parents = ancestors::seed(&stat);
+        if let Ok(command) = command {
+            process.command = Some(arguments(&command));
+        }
+        conditions.files.complete(&*directory, program.as_deref(), process);
+        let command = process.command.as_deref().unwrap_or_default();
+        process.name = process_name::full_name(&stat.name, process.executable.as_ref(), command);
+        let cgroup = cgroup.unwrap_or_default();
+        if let Some(path) = cgroup::of_process(&cgroup) {
+            let mut own_pids = || pid_namespace::has(&*directory);
+            (process.service, process.container) = belongs_to(&path, &mut own_pids);
+        }
+        if process.container.is_none() {
+            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(container);
+        }
+        process.script_change = conditions.files.script_change(&*directory, process);
+        process.script = conditions.files.java_options(&*directory, process);
+        process.condition = conditions.find(&directory, &stat, &cgroup, process);
+        true
+    }
+}
+
+/// Pins the process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Pin::new(pid, Directory::open(pid).ok()?).map(Pinned)
+}
+
+/// The arguments, which end in NUL each. A process may have rewritten them to anything.
+pub(in crate::os) fn arguments(bytes: &[u8]) -> Vec<Text> {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    // A title as setproctitle(3) makes it is padded with NULs.
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    bytes.get(..end).unwrap_or_default().split(|byte| *byte == 0).map(Text::from).collect()
+}
+
+/// Cuts command lines that are too long to keep, and says so.
+pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    let mut cut = 0;
+    for process in processes.values_mut() {
+        let Some(command) = &mut process.command else { continue };
+        let mut room = usize::try_from(LONGEST_COMMAND).unwrap_or(usize::MAX);
+        let length: usize = command.iter().map(|argument| argument.as_bytes().len() + 1).sum();
+        if length <= room {
+            continue;
+        }
+        cut += 1;
+        command.retain_mut(|argument| {
+            let kept = argument.as_bytes().get(..room).unwrap_or(argument.as_bytes()).to_vec();
+            let keep = room > 0;
+            room = room.saturating_sub(kept.len() + 1);
+            *argument = kept.into();
+            keep
+        });
+    }
+    (cut > 0).then(|| {
+        let detail = format!(
+            "command lines of {cut} processes are longer than {LONGEST_COMMAND} bytes; the rest is left out"
+        );
+        Gap::new("command", "too-long", cut, detail, None)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_end_in_nul() {
+        let texts = |parts: &[&str]| parts.iter().map(|part| Text::from(*part)).collect::<Vec<_>>();
+        assert_eq!(arguments(b"node\0\0server.js\0"), texts(&["node", "", "server.js"]));
+        assert_eq!(arguments(b"nginx: worker\0\0\0\0"), texts(&["nginx: worker"]));
+        assert_eq!(arguments(b"title without end"), texts(&["title without end"]));
+        assert_eq!(arguments(b""), texts(&[]));
+        assert_eq!(arguments(b"\0"), texts(&[]));
+    }
+}

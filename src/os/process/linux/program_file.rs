@@ -1,0 +1,244 @@
+//! The files that a process was started from: the program's, and the script that an interpreter was given. Whether they
+//! are still there, and are still the same.
+//!
+//! The kernel tells the program's path in the link /proc/PID/exe (proc_pid_exe(5)) and ends it in ` (deleted)` once that
+//! name was removed or given to another file. A file may really be called so. A path on a file system that was unmounted
+//! stays as it was below that file system; the mount's number (statx(2), Linux 5.8) is in no table then. The link itself
+//! can be asked about without a wait: nothing is looked up on the way, and no server is asked (AT_STATX_DONT_SYNC).
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::io::Errno;
+
+use crate::model::{FileChange, Process, Text};
+use crate::os::files::sys::mounts::{Mounts, Route};
+use crate::os::table::sys::procfs;
+use crate::program_label;
+
+/// What the kernel appends to a path that is gone.
+const DELETED: &[u8] = b" (deleted)";
+/// More than the mounts of any machine.
+const LONGEST_MOUNTS: u64 = 16 << 20;
+/// The most that is read of a file with options of java.
+const LONGEST_OPTIONS: u64 = 64 * 1024;
+
+/// Reads those files. What processes share is read once.
+#[derive(Debug, Default)]
+pub(in crate::os) struct ProgramFiles {
+    mounts: Option<Option<Mounts>>,
+    own_namespace: Option<Vec<u8>>,
+    /// The numbers of mounts that are in a table, here or where a process is.
+    known: BTreeSet<u64>,
+}
+
+/// A file as one process names it.
+enum Found {
+    File(Identity),
+    Absent,
+    /// It may not be looked up, or that might wait.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: (u32, u32),
+    inode: u64,
+}
+
+/// The link as it is, read while the process's directory is known to be its own.
+pub(in crate::os) fn link(directory: &impl AsFd) -> Option<Vec<u8>> {
+    let link = rustix::fs::readlinkat(directory, "exe", Vec::new()).ok()?;
+    Some(link.into_bytes()).filter(|link| !link.is_empty())
+}
+
+impl ProgramFiles {
+    /// Tells a process which file it runs, by its link, and what became of that and of its script.
+    pub(in crate::os) fn complete(
+        &mut self,
+        directory: &impl AsFd,
+        link: Option<&[u8]>,
+        process: &mut Process,
+    ) {
+        let Some(link) = link else {
+            process.executable = None;
+            return;
+        };
+        let (path, change) = self.program(directory, link);
+        process.executable = Some(path.into());
+        process.executable_change = change;
+    }
+
+    fn program<'a>(&mut self, directory: &impl AsFd, link: &'a [u8]) -> (&'a [u8], Option<FileChange>) {
+        let flags = StatxFlags::INO | StatxFlags::MNT_ID;
+        let running = rustix::fs::statx(directory, "exe", AtFlags::STATX_DONT_SYNC, flags).ok();
+        let Some(path) = link.strip_suffix(DELETED) else {
+            let unmounted = running.is_some_and(|running| {
+                running.stx_mask & StatxFlags::MNT_ID.bits() != 0
+                    && self.is_unmounted(directory, running.stx_mnt_id)
+            });
+            return (link, unmounted.then_some(FileChange::Unmounted));
+        };
+        // memfd_create(2): the file has no other name.
+        if link.starts_with(b"/memfd:") {
+            return (path, Some(FileChange::Memory));
+        }
+        let running = running.map(|running| Identity::of(&running));
+        match (self.find(directory, link), running) {
+            (Found::File(found), Some(running)) if found == running => return (link, None),
+            _ => {}
+        }
+        let change = match (self.find(directory, path), running) {
+            (Found::Absent, _) => FileChange::Removed,
+            // Another name of the very same file.
+            (Found::File(found), Some(running)) if found == running => return (path, None),
+            (Found::File(_), Some(_)) => FileChange::Replaced,
+            (Found::File(_), None) | (Found::Unknown, _) => FileChange::Deleted,
+        };
+        (path, Some(change))
+    }
+
+    /// Whether a mount is neither in this process's table nor in that of the process that runs from it.
+    fn is_unmounted(&mut self, directory: &impl AsFd, mount: u64) -> bool {
+        if self.known.is_empty() {
+            // Most programs lie where the root directory is.
+            let root = rustix::fs::statx(CWD, "/", AtFlags::STATX_DONT_SYNC, StatxFlags::MNT_ID);
+            self.known.extend(root.ok().map(|root| root.stx_mnt_id));
+        }
+        let mut is_in = |table: std::io::Result<Vec<u8>>| {
+            let Ok(table) = table else { return true };
+            self.known.extend(numbers(&table));
+            self.known.contains(&mount)
+        };
+        !(is_in(Ok(Vec::new()))
+            || is_in(procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST_MOUNTS))
+            || is_in(procfs::read_at(directory, "mountinfo", LONGEST_MOUNTS)))
+    }
+
+    /// What became of the script that an interpreter was given. Relative paths are left aside: a process may have changed
+    /// its directory.
+    pub(in crate::os) fn script_change(
+        &mut self,
+        directory: &impl AsFd,
+        process: &Process,
+    ) -> Option<FileChange> {
+        let path = program_label::script_file(process).filter(|path| path.as_bytes().starts_with(b"/"))?;
+        matches!(self.find(directory, path.as_bytes()), Found::Absent).then_some(FileChange::Removed)
+    }
+
+    /// What java's file of options says, if it is as old as the process.
+    pub(in crate::os) fn java_options(&mut self, directory: &impl AsFd, process: &Process) -> Option<Text> {
+        let path = program_label::options_file(process)?;
+        let folder = process.directory.as_ref()?;
+        let path = Path::new(OsStr::from_bytes(folder.as_bytes())).join(OsStr::from_bytes(path.as_bytes()));
+        let place = self.local(directory, &path)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let wanted = StatxFlags::TYPE | StatxFlags::MTIME;
+        let stat = rustix::fs::statx(CWD, &place, AtFlags::STATX_DONT_SYNC, wanted).ok()?;
+        let is_regular =
+            rustix::fs::FileType::from_raw_mode(stat.stx_mode.into()) == rustix::fs::FileType::RegularFile;
+        let started = process.started_at?.as_second();
+        if !is_regular || stat.stx_mtime.tv_sec > started {
+            return None;
+        }
+        let file = rustix::fs::open(&place, flags, Mode::empty()).ok()?;
+        let mut bytes = Vec::new();
+        let mut file = std::io::Read::take(std::fs::File::from(file), LONGEST_OPTIONS);
+        std::io::Read::read_to_end(&mut file, &mut bytes).ok()?;
+        program_label::with_options(process, &bytes)
+    }
+
+    /// The same place by a path of local file systems, for a process that sees the files that this one sees.
+    fn local(&mut self, directory: &impl AsFd, path: &Path) -> Option<std::path::PathBuf> {
+        if !self.sees_the_same(directory)? {
+            return None;
+        }
+        match self.mounts.get_or_insert_with(Mounts::read).as_mut()?.route(path, true) {
+            Route::Local(place) => Some(place),
+            Route::Absent | Route::Remote => None,
+        }
+    }
+
+    /// Whether a process has this one's mounts and root directory; `None` if that may not be read.
+    fn sees_the_same(&mut self, directory: &impl AsFd) -> Option<bool> {
+        let of = |from: &dyn Fn() -> rustix::io::Result<std::ffi::CString>| {
+            from().ok().map(std::ffi::CString::into_bytes)
+        };
+        if self.own_namespace.is_none() {
+            self.own_namespace = of(&|| rustix::fs::readlink("/proc/self/ns/mnt", Vec::new()));
+        }
+        let theirs = of(&|| rustix::fs::readlinkat(directory, "ns/mnt", Vec::new()))?;
+        let root = of(&|| rustix::fs::readlinkat(directory, "root", Vec::new()))?;
+        Some(Some(theirs) == self.own_namespace && root == b"/")
+    }
+
+    fn find(&mut self, directory: &impl AsFd, path: &[u8]) -> Found {
+        let path = Path::new(OsStr::from_bytes(path));
+        let Some(same) = self.sees_the_same(directory) else { return Found::Unknown };
+        if !same {
+            return find_inside(directory, path);
+        }
+        let mounts = self.mounts.get_or_insert_with(Mounts::read).as_mut();
+        match mounts.map(|mounts| mounts.route(path, true)) {
+            // What is not there is looked up once more for the reason: it may be that nobody may look.
+            Some(Route::Local(_) | Route::Absent) => found(CWD, path),
+            Some(Route::Remote) | None => Found::Unknown,
+        }
+    }
+}
+
+/// A file below the root directory of a process with mounts of its own, on the file system of that directory alone.
+fn find_inside(directory: &impl AsFd, path: &Path) -> Found {
+    let Ok(relative) = path.strip_prefix("/") else { return Found::Unknown };
+    if Mounts::has_remote_root(directory) {
+        return Found::Unknown;
+    }
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let Ok(root) = rustix::fs::openat(directory, "root", flags | OFlags::DIRECTORY, Mode::empty()) else {
+        return Found::Unknown;
+    };
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+    match rustix::fs::openat2(root, relative, flags, Mode::empty(), resolve) {
+        Ok(file) => found(file, Path::new("")),
+        Err(Errno::NOENT | Errno::NOTDIR) => Found::Absent,
+        Err(_) => Found::Unknown,
+    }
+}
+
+fn found(from: impl AsFd, path: &Path) -> Found {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH;
+    match rustix::fs::statx(from, path, flags, StatxFlags::INO) {
+        Ok(stat) => Found::File(Identity::of(&stat)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Found::Absent,
+        Err(_) => Found::Unknown,
+    }
+}
+
+impl Identity {
+    fn of(stat: &rustix::fs::Statx) -> Identity {
+        Identity { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino }
+    }
+}
+
+/// The numbers of the mounts in a table (proc_pid_mountinfo(5)): the first word of each line.
+fn numbers(table: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    table.split(|byte| *byte == b'\n').filter_map(|line| {
+        let word = line.split(|byte| *byte == b' ').next()?;
+        std::str::from_utf8(word).ok()?.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_have_numbers() {
+        let table = b"22 1 0:20 / / rw - ext4 /dev/x rw\n23 22 0:21 / /proc rw - proc proc rw\n\nx y";
+        assert_eq!(numbers(table).collect::<Vec<_>>(), [22, 23]);
+    }
+}

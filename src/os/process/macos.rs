@@ -1,0 +1,38 @@
+//! Processes of macOS: facts by sysinfo.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Gap, Process, Text};
+
+pub(in crate::os) use super::sysinfo::Conditions;
+pub(in crate::os) use crate::os::holders::sys::{Pinned, pin};
+
+/// Ancestors came with the facts of their children.
+pub(in crate::os) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(in crate::os) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Command lines of processes that do not hold what was asked for are not read here.
+pub(in crate::os) fn command(_pid: u32) -> Option<Vec<crate::model::Text>> {
+    None
+}
+
+/// The pids that are the kernel's own.
+pub(crate) const KERNEL: [u32; 1] = [0];
+
+/// When the process of this pid began, as [`crate::ProcessId`] has it.
+pub(in crate::os) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
+    (seconds != 0).then_some(seconds)
+}
+
+/// The pid of this process.
+pub(in crate::os) fn own_pid() -> Option<u32> {
+    Some(std::process::id())
+}

@@ -1,0 +1,88 @@
+//! Windows: a process named by pid and the time it was created, and holders that the table itself names.
+
+use super::sysinfo::Conditions;
+use crate::model::{Evidence, Process, Reason, Unseen};
+use crate::os::calls;
+use crate::os::lives::Life;
+use crate::os::{Held, Holders, Row, Unread};
+
+/// A process named by its pid and its start, where that may be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned {
+    pid: u32,
+    start: Option<u64>,
+}
+
+impl Pinned {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Remembers when it began.
+    pub(in crate::os) fn began(&mut self, life: Life) {
+        self.start = life.name();
+    }
+
+    /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
+    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
+        process.id.start = self.start;
+        self.start.is_none() || calls::life(self.pid).name() == self.start
+    }
+}
+
+/// The process that has this pid now.
+pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
+    Some(Pinned { pid, start: calls::life(pid).name() })
+}
+
+/// Holders as the rows name them. `reason` says what an empty list means.
+pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &str) -> Holders {
+    let of: Vec<Vec<Held>> = rows
+        .iter()
+        .map(|row| {
+            let held = |pid: &u32| Held {
+                process: Pinned { pid: *pid, start: None },
+                descriptors: Vec::new(),
+                evidence,
+            };
+            row.pids.iter().map(held).collect()
+        })
+        .collect();
+    let unseen = rows
+        .iter()
+        .zip(&of)
+        .map(|(row, held)| {
+            let missing = held.is_empty() && row.socket.is_listener();
+            missing.then(|| Unseen {
+                reason,
+                help: Some(help.into()),
+                candidates: Vec::new(),
+                kernel: Vec::new(),
+            })
+        })
+        .collect();
+    let origins = vec![(None, None); rows.len()];
+    let unread = Unread { pids: Vec::new(), others: true };
+    let how = "as the socket table names them".to_owned();
+    Holders { of, unseen, origins, unread, gaps: Vec::new(), how }
+}
+
+/// Rows of one socket under several descriptors or processes become one row with all of its pids.
+pub(in crate::os) fn merge(rows: &mut Vec<Row>) {
+    rows.sort_by(|a, b| a.socket.order(&b.socket));
+    rows.dedup_by(|next, kept| {
+        let same = next.socket == kept.socket;
+        if same {
+            kept.pids.append(&mut next.pids);
+            kept.pids.sort_unstable();
+            kept.pids.dedup();
+            // Where one pid has several sockets of a kind, it is enough that one may be its own: the last.
+            #[cfg(windows)]
+            for (pid, opened) in std::mem::take(&mut next.opened) {
+                let known = kept.opened.entry(pid).or_default();
+                *known = opened.max(*known);
+            }
+        }
+        same
+    });
+}

@@ -1,0 +1,121 @@
+//! The project a working directory belongs to: the nearest folder above that looks like a project's root, and what
+//! is checked out there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::git_head;
+use crate::model::{Gap, Process, Project, Text};
+use crate::os::files::Files;
+use crate::os::files::paths;
+
+/// What marks the root of a project.
+const MARKERS: [&str; 14] = [
+    "Cargo.toml",
+    "package.json",
+    "pyproject.toml",
+    "go.mod",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "composer.json",
+    "Gemfile",
+    "mix.exs",
+    "deno.json",
+    "manage.py",
+    "Makefile",
+    ".git",
+];
+
+/// How long all folders together may take.
+const LONGEST: Duration = Duration::from_millis(150);
+
+/// The working directories of processes.
+type Directories = BTreeMap<Text, Vec<u32>>;
+/// What was found for a directory: the processes that it is the project of, and why it was not answered.
+type Found = (Vec<u32>, Option<Project>, Option<String>);
+
+/// Finds the projects of processes by their working directories. What does not answer in time is a gap.
+pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    let mut directories = Directories::new();
+    for (pid, process) in &*processes {
+        if let Some(directory) = process.directory.as_ref().filter(|directory| directory.as_bytes() != b"/") {
+            directories.entry(directory.clone()).or_default().push(*pid);
+        }
+    }
+    if directories.is_empty() {
+        return None;
+    }
+    let count = directories.len();
+    let until = Instant::now() + LONGEST;
+    let (mut answered, mut why) = (0, None);
+    let mut take = |(pids, project, missed): Found| {
+        answered += usize::from(missed.is_none());
+        why = why.take().or(missed);
+        for pid in pids {
+            if let Some(process) = processes.get_mut(&pid) {
+                process.project.clone_from(&project);
+            }
+        }
+    };
+    let refused = look(directories, until, &mut take);
+    let missing = count - answered;
+    (missing > 0).then(|| {
+        let why = why.or(refused).unwrap_or_else(|| "the file system did not answer in time".to_owned());
+        let detail = match missing {
+            1 => format!("the project of one working directory: {why}"),
+            _ => format!("the projects of {missing} working directories: {why}"),
+        };
+        Gap::new("project", "timeout", missing, detail, None)
+    })
+}
+
+/// Looks into each directory, and gives what was found there.
+fn search(directories: Directories, until: Instant, mut give: impl FnMut(Found) -> bool) {
+    let mut files = Files::new(until);
+    for (directory, mut pids) in directories {
+        let path = paths::of(&directory);
+        let project = path.as_deref().and_then(|path| of(&mut files, path));
+        match (&project, &path) {
+            (Some(_), Some(path)) => pids.retain(|pid| files.is_working_directory(*pid, path)),
+            _ => pids.clear(),
+        }
+        if !give((pids, project, files.missed())) {
+            return;
+        }
+    }
+}
+
+/// What may not answer is asked by a child process here, so that this thread waits for nothing.
+#[cfg(target_os = "linux")]
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
+    search(directories, until, |found| {
+        take(found);
+        true
+    });
+    None
+}
+
+/// On a thread of its own, which is left behind where a file system hangs. Without one nothing is looked at.
+#[cfg(not(target_os = "linux"))]
+fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
+    let (send, receive) = std::sync::mpsc::channel();
+    let asked = move || search(directories, until, |found| send.send(found).is_ok());
+    if let Err(error) = crate::os::threads::detach("project", asked) {
+        return Some(format!("no thread can be started to look there: {error}"));
+    }
+    while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        take(found);
+    }
+    None
+}
+
+/// The nearest project root at or above a folder; the root of the file system is none.
+fn of(files: &mut Files, directory: &Path) -> Option<Project> {
+    directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
+        let marker = files.first_of(folder, &MARKERS)?;
+        let git_head::CheckedOut { branch, worktree } = git_head::checked_out(files, folder);
+        Some(Project { directory: Text::from(folder), marker: marker.into(), branch, worktree })
+    })
+}

@@ -1,0 +1,47 @@
+//! Processes of Windows: facts by sysinfo, times and names by the system.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Gap, Process, Text};
+use crate::os::parse::windows::process_times;
+
+pub(in crate::os) use super::process_ref::{Pinned, pin};
+pub(in crate::os) use super::sysinfo::Conditions;
+pub(crate) use crate::os::parse::windows::process_times::KERNEL;
+
+/// These processes and all their ancestors by pid, with the names that the system's list has for them. sysinfo's names
+/// lose what is no valid UTF-16.
+pub(in crate::os) fn families(pids: &[u32]) -> BTreeMap<u32, Text> {
+    let listed = crate::os::windows_api::processes();
+    let mut wanted = process_times::ancestors(pids.iter().copied(), &listed);
+    wanted.extend(pids);
+    let family = listed.into_iter().filter(|process| wanted.contains(&process.pid));
+    family.map(|process| (process.pid, process.name)).collect()
+}
+
+/// Ancestors came with the facts of their children.
+pub(in crate::os) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+    for process in processes.values_mut().filter(|_| !whole) {
+        process.parents.truncate(1);
+    }
+}
+
+/// Command lines are kept as sysinfo gives them.
+pub(in crate::os) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
+    None
+}
+
+/// Command lines of processes that do not hold what was asked for are not read here.
+pub(in crate::os) fn command(_pid: u32) -> Option<Vec<Text>> {
+    None
+}
+
+/// When the process of this pid began, as [`crate::ProcessId`] has it.
+pub(in crate::os) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
+    crate::os::windows_api::life(pid).name()
+}
+
+/// The pid of this process.
+pub(in crate::os) fn own_pid() -> Option<u32> {
+    Some(std::process::id())
+}

@@ -1,0 +1,19 @@
+//! Programs of Windows, found where only an administrator can have put them.
+
+use std::path::PathBuf;
+
+/// Where Windows and installed programs are. These are fixed: an environment variable could name any other place.
+const FOLDERS: [&str; 3] = [
+    r"C:\Windows\System32",
+    r"C:\Program Files\Docker\Docker\resources\bin",
+    r"C:\Program Files\RedHat\Podman",
+];
+
+/// Returns the path of a program in the system's own folders.
+pub(in crate::os) fn system_program(name: &str) -> Option<PathBuf> {
+    if name.is_empty() || name.contains(['/', '\\', ':']) {
+        return None;
+    }
+    let file = if name.ends_with(".exe") { name.to_owned() } else { format!("{name}.exe") };
+    FOLDERS.iter().map(|folder| PathBuf::from(folder).join(&file)).find(|path| path.is_file())
+}

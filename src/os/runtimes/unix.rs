@@ -1,0 +1,288 @@
+//! The sockets at which container runtimes answer, and the question put to them. What an answer says is the business
+//! of `containers`.
+//!
+//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller waits
+//! no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread that
+//! waits there would keep the process from exiting.
+
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use nix::unistd::{Uid, User};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::os::{Reply, RuntimeKind, Silence, files, services, threads};
+
+/// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
+const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// A longer reply is nobody's.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// Where the runtimes of the system answer, or those of one user.
+pub(in crate::os) fn sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBuf> {
+    let (system, own) = match kind {
+        RuntimeKind::Docker => ("/var/run/docker.sock", "docker.sock"),
+        RuntimeKind::Podman => ("/run/podman/podman.sock", "podman/podman.sock"),
+    };
+    let Some(uid) = user.filter(|uid| *uid != 0) else { return vec![system.into()] };
+    let mut paths = vec![PathBuf::from(format!("/run/user/{uid}/{own}"))];
+    let home = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir);
+    if let (RuntimeKind::Docker, Some(home)) = (kind, home) {
+        // Docker Desktop, and what was made by hand like it.
+        paths.push(home.join(".docker/run/docker.sock"));
+    }
+    paths
+}
+
+/// The user on whose behalf another one runs: in a rootless container a process may have a number out of a range that
+/// /etc/subuid gives to the one who started it (subuid(5)).
+pub(in crate::os) fn account(uid: u32) -> u32 {
+    let known = |bytes: Vec<u8>| {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        text.lines().find_map(|line| subordinate(line, uid).map(str::to_owned))
+    };
+    let Some(name) = std::fs::read("/etc/subuid").ok().and_then(known) else { return uid };
+    match (name.parse(), User::from_name(&name)) {
+        (_, Ok(Some(user))) => user.uid.as_raw(),
+        (Ok(number), _) => number,
+        _ => uid,
+    }
+}
+
+/// The user in `dev:100000:65536`, where the range holds this number.
+fn subordinate(line: &str, uid: u32) -> Option<&str> {
+    let mut fields = line.split(':');
+    let (name, first, count) = (fields.next()?, fields.next()?, fields.next()?);
+    let (first, count): (u32, u32) = (first.trim().parse().ok()?, count.trim().parse().ok()?);
+    (uid >= first && uid - first < count).then_some(name)
+}
+
+/// What each of these sockets answers, as far as it does until then. A path at which there is nothing is absent.
+pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
+    let (send, receive) = mpsc::channel();
+    let mut refused = Vec::new();
+    for ((at, path), local) in paths.iter().enumerate().zip(files::sys::certainly_local(paths)) {
+        if !local {
+            let what =
+                "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
+            let _ = send.send((at, Err(Silence::Unreadable(what))));
+            continue;
+        }
+        let (own, path) = (send.clone(), path.clone());
+        let asked = threads::detach("runtime", move || {
+            let _ = own.send((at, exchange(&path, until)));
+        });
+        if asked.is_err() {
+            refused.push(at);
+        }
+    }
+    // Without threads one after another, each for as long as is left.
+    for at in refused {
+        if let Some(path) = paths.get(at) {
+            let _ = send.send((at, exchange(path, until)));
+        }
+    }
+    drop(send);
+    let mut answers: Vec<Option<Result<Reply, Silence>>> = paths.iter().map(|_| None).collect();
+    while answers.iter().any(Option::is_none) {
+        let left = until.saturating_duration_since(Instant::now());
+        let Ok((at, answer)) = receive.recv_timeout(left) else { break };
+        if let Some(place) = answers.get_mut(at) {
+            *place = Some(answer);
+        }
+    }
+    answers.into_iter().map(|answer| answer.unwrap_or(Err(Silence::Timeout))).collect()
+}
+
+fn exchange(path: &Path, until: Instant) -> Result<Reply, Silence> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(silence)?;
+    let left = || {
+        let left = until.saturating_duration_since(Instant::now());
+        // A limit of zero would mean none.
+        if left.is_zero() { Err(Silence::Timeout) } else { Ok(left) }
+    };
+    // On Linux this limits how long a full backlog is waited for, too.
+    socket.set_write_timeout(Some(left()?)).map_err(silence)?;
+    socket.connect(&SockAddr::unix(path).map_err(silence)?).map_err(silence)?;
+    socket.set_write_timeout(Some(left()?)).map_err(silence)?;
+    (&socket).write_all(REQUEST).map_err(silence)?;
+    let here = services::sys::shares_network(&socket);
+    let mut bytes = Vec::new();
+    let mut part = [0; 16 * 1024];
+    loop {
+        socket.set_read_timeout(Some(left()?)).map_err(silence)?;
+        let count = match (&socket).read(&mut part) {
+            Ok(0) => return Ok(Reply { bytes, here }),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(silence(error)),
+        };
+        bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
+            return Err(Silence::Unreadable("its reply is longer than 16 MiB".to_owned()));
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+fn silence(error: std::io::Error) -> Silence {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => Silence::Absent,
+        ErrorKind::PermissionDenied => Silence::Permission,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Silence::Timeout,
+        _ => Silence::Unreadable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("allears-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(300)
+    }
+
+    fn one(path: &Path, until: Instant) -> Result<Reply, Silence> {
+        ask(&[path.to_owned()], until).remove(0)
+    }
+
+    #[test]
+    fn the_reply_is_what_was_sent() {
+        let folder = Folder::new("reply");
+        let path = folder.0.join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            let mut request = vec![0; REQUEST.len()];
+            peer.read_exact(&mut request).unwrap();
+            peer.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+            peer.write_all(b"[]").unwrap();
+            request
+        });
+        let reply = one(&path, Instant::now() + Duration::from_secs(10)).unwrap();
+        assert_eq!(reply.bytes, b"HTTP/1.0 200 OK\r\n\r\n[]");
+        if cfg!(target_os = "linux") {
+            assert_eq!(reply.here, Some(true), "a thread of this process answered");
+        }
+        assert_eq!(server.join().unwrap(), REQUEST);
+    }
+
+    #[test]
+    fn silence_lasts_as_long_as_was_allowed() {
+        let folder = Folder::new("silence");
+        let path = folder.0.join("a.sock");
+        // Nobody accepts: the backlog does, as it does for a stopped program.
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(3).unwrap();
+        let begun = Instant::now();
+        assert_eq!(one(&path, soon()), Err(Silence::Timeout));
+        let connect = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.connect(&SockAddr::unix(&path).unwrap()).ok().map(|()| socket)
+        };
+        let full: Vec<_> = (0..100).map_while(|_| connect()).collect();
+        assert!(full.len() < 100, "a backlog of three takes no hundred connections");
+        let second = Instant::now();
+        let answer = one(&path, soon());
+        assert!(matches!(answer, Err(Silence::Timeout | Silence::Absent)), "a full backlog: {answer:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(300));
+        assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
+        drop((full, listener));
+    }
+
+    #[test]
+    fn a_slow_trickle_is_no_way_around_the_limit() {
+        let folder = Folder::new("trickle");
+        let path = folder.0.join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            while peer.write_all(b"H").is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let begun = Instant::now();
+        assert_eq!(one(&path, soon()), Err(Silence::Timeout));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn an_endless_reply_is_cut_off() {
+        let folder = Folder::new("endless");
+        let path = folder.0.join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            while peer.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+        });
+        let answer = one(&path, Instant::now() + Duration::from_secs(20));
+        assert!(matches!(answer, Err(Silence::Unreadable(_))), "{answer:?}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn nothing_there() {
+        let folder = Folder::new("absent");
+        assert_eq!(one(&folder.0.join("a.sock"), soon()), Err(Silence::Absent));
+        let file = folder.0.join("file");
+        std::fs::write(&file, b"").unwrap();
+        assert_eq!(one(&file.join("a.sock"), soon()), Err(Silence::Absent));
+        assert_eq!(one(&file, soon()), Err(Silence::Absent), "not a socket");
+        assert!(ask(&[], soon()).is_empty());
+    }
+
+    #[test]
+    fn where_they_answer() {
+        let paths = |kind, user| {
+            let shown = |path: PathBuf| path.to_string_lossy().into_owned();
+            sockets(kind, user).into_iter().map(shown).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(RuntimeKind::Docker, None), ["/var/run/docker.sock"]);
+        assert_eq!(paths(RuntimeKind::Docker, Some(0)), ["/var/run/docker.sock"]);
+        assert_eq!(paths(RuntimeKind::Podman, None), ["/run/podman/podman.sock"]);
+        assert_eq!(paths(RuntimeKind::Podman, Some(4_000_001)), ["/run/user/4000001/podman/podman.sock"]);
+        assert_eq!(paths(RuntimeKind::Docker, Some(4_000_001)), ["/run/user/4000001/docker.sock"]);
+    }
+
+    #[test]
+    fn ranges_of_subordinate_users() {
+        assert_eq!(subordinate("dev:100000:65536", 100_000), Some("dev"));
+        assert_eq!(subordinate("dev:100000:65536", 165_535), Some("dev"));
+        for (line, uid) in [
+            ("dev:100000:65536", 165_536),
+            ("dev:100000:65536", 99_999),
+            ("dev:100000", 100_000),
+            ("dev:x:1", 1),
+            ("", 0),
+            ("dev:4294967295:4294967295", 5),
+        ] {
+            assert_eq!(subordinate(line, uid), None, "{line}");
+        }
+    }
+}

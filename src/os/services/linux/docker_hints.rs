@@ -1,0 +1,96 @@
+//! Cheap signs of containers on this machine, and whether a runtime stands in our network namespace.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
+
+use crate::os::namespaces::sys as namespace;
+use crate::os::namespaces::sys::pid_namespace;
+use crate::os::table::sys::netlink::{attributes, dump};
+use crate::os::table::sys::procfs;
+
+/// Where Docker mounts the network namespace of each container, and its own as `default`.
+const MOUNTS: &CStr = c"/run/docker/netns";
+
+/// Returns whether containers seem to run to which rules of this network namespace may forward ports. Root sees the
+/// network namespaces that Docker mounts, in a microsecond if there are none. Anybody else sees the links that lead to
+/// other network namespaces.
+pub(in crate::os) fn containers_run() -> bool {
+    match crate::os::users::own() {
+        Some(0) => docker_namespaces(),
+        _ => links_to_other_namespaces(),
+    }
+}
+
+/// Returns whether this network namespace has a link of the kind that container runtimes make for each container.
+fn links_to_other_namespaces() -> bool {
+    const RTM_NEWLINK: u16 = 16;
+    const RTM_GETLINK: u16 = 18;
+    let found = Cell::new(false);
+    let mut each = |message: &[u8]| found.set(found.get() || is_containers_link(message));
+    // struct ifinfomsg: any family, any link.
+    let read = dump(None, RTM_GETLINK, &[0; 16], RTM_NEWLINK, &mut each, &mut || found.set(false));
+    read.is_ok() && found.get()
+}
+
+/// Returns whether an RTM_NEWLINK message (rtnetlink(7), linux/if_link.h) tells of the host's end of a container's link:
+/// a veth that is a bridge's port, or one with a name that Docker, Podman, CNI plugins, Calico and Cilium choose. The
+/// container's end, `eth0` as a rule, is another one.
+pub(in crate::os) fn is_containers_link(message: &[u8]) -> bool {
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_MASTER: u16 = 10;
+    const IFLA_LINKINFO: u16 = 18;
+    const IFLA_INFO_KIND: u16 = 1;
+    let (mut is_veth, mut is_port, mut is_named) = (false, false, false);
+    attributes(message.get(16..).unwrap_or_default(), |kind, value| match kind {
+        IFLA_IFNAME => {
+            is_named = [&b"veth"[..], b"cali", b"lxc"].iter().any(|prefix| value.starts_with(prefix));
+        }
+        IFLA_MASTER => is_port = true,
+        IFLA_LINKINFO => attributes(value, |kind, value| {
+            is_veth |= kind == IFLA_INFO_KIND && value.strip_suffix(b"\0").unwrap_or(value) == b"veth";
+        }),
+        _ => {}
+    });
+    is_veth && (is_port || is_named)
+}
+
+/// Returns whether Docker has mounted the network namespace of a container.
+fn docker_namespaces() -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(directory) = rustix::fs::openat(CWD, MOUNTS, flags, Mode::empty()) else { return false };
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut entries = RawDir::new(&directory, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.file_name();
+        if entry.file_type() == FileType::Directory || name == c"default" {
+            continue;
+        }
+        // A container that has ended leaves an empty file for a while.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&directory, name, flags, Mode::empty());
+        if file.is_ok_and(|file| namespace::number_of(&file).is_some()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether who listens at the other end of a Unix socket is in our network namespace: what it publishes is published
+/// here only then. `None` where that may not be seen.
+pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
+    // Of a peer in a pid namespace that is not ours the number is 0.
+    let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials).ok()?;
+    let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
+    // The kernel tells the pid in our namespace; /proc may show another one.
+    (pid_namespace::is_own() == Some(true)).then(|| namespace::is_own(pid))?
+}
+
+/// A process's command line, which everybody may read as a rule.
+pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::model::Text>> {
+    let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
+    Some(crate::os::process::sys::process_ref::arguments(&bytes))
+}

@@ -1,0 +1,101 @@
+//! Processes that are in a service's cgroup and are no part of the service: jobs of cron, logins over ssh on a machine
+//! without logind, and what is started in the terminals of an editor or a multiplexer that runs as a service. Stopping
+//! that service ends all of these, or none of them (KillMode=process, as Debian's cron.service and ssh.service have it)
+//! and the logins or jobs to come. Pure.
+
+use crate::model::{Holder, Listener, Process, Service};
+
+/// Kinds of supervisors that start what somebody asks for, each another program.
+const SESSIONS: [&[u8]; 9] =
+    [b"cron", b"at", b"ssh", b"mosh", b"login", b"tmux", b"screen", b"zellij", b"terminal"];
+
+/// Editors. One that is a service has processes of its own, which have no terminal of its making.
+const EDITORS: [&[u8]; 8] =
+    [b"vscode", b"cursor", b"windsurf", b"zed", b"jetbrains", b"nvim", b"vim", b"emacs"];
+
+/// Takes away the systemd services of such processes, and that of their socket if it has no other holder.
+pub(in crate::os) fn leave_out(listener: &mut Listener) {
+    let of_session = |process: &Process| {
+        let supervisor = process.supervisor.as_ref();
+        supervisor.is_some_and(|supervisor| {
+            let kind = supervisor.kind.as_bytes();
+            SESSIONS.contains(&kind) || (EDITORS.contains(&kind) && supervisor.terminal == Some(true))
+        })
+    };
+    let is_plain = |service: &Service| service.manager.as_bytes() == b"systemd" && !service.is_socket_unit();
+    for holder in &mut listener.holders {
+        if of_session(&holder.process) {
+            holder.process.service.take_if(|service| is_plain(service));
+        }
+    }
+    let all_seen = listener.unseen.is_none() && !listener.holders.is_empty();
+    let is_of_session = |holder: &Holder| of_session(&holder.process);
+    if all_seen && listener.holders.iter().all(is_of_session) {
+        listener.service.take_if(|service| is_plain(service));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Evidence, ProcessId, Protocol, Socket, State, Supervisor};
+
+    fn service(name: &str) -> Service {
+        Service {
+            manager: "systemd".into(),
+            name: name.into(),
+            scope: "system".into(),
+            uid: None,
+            activates: None,
+        }
+    }
+
+    fn holder(kind: Option<&str>, terminal: Option<bool>, unit: &str) -> Holder {
+        let mut process = Process::new(ProcessId { pid: 9, start: None }, "node".into());
+        process.service = Some(service(unit));
+        process.supervisor =
+            kind.map(|kind| Supervisor { kind: kind.into(), pid: 4, name: "x".into(), terminal });
+        Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor }
+    }
+
+    /// Whether the service of the socket, and those of the holders, are kept.
+    fn kept(unit: &str, holders: Vec<Holder>) -> (bool, Vec<bool>) {
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        listener.service = Some(service(unit));
+        listener.holders = holders;
+        leave_out(&mut listener);
+        let of_holders = listener.holders.iter().map(|holder| holder.process.service.is_some());
+        (listener.service.is_some(), of_holders.collect())
+    }
+
+    #[test]
+    fn what_is_no_part_of_its_service() {
+        for (kind, terminal, unit, is_part) in [
+            (Some("systemd"), Some(false), "nginx.service", true),
+            (Some("systemd"), Some(true), "on-a-terminal.service", true),
+            (None, None, "nginx.service", true),
+            (Some("cron"), Some(false), "cron.service", false),
+            (Some("ssh"), Some(true), "ssh.service", false),
+            (Some("ssh"), Some(false), "ssh.service", false),
+            (Some("tmux"), Some(true), "tmux.service", false),
+            (Some("vscode"), Some(true), "code-server@dev.service", false),
+            (Some("vscode"), Some(false), "code-server@dev.service", true),
+            (Some("supervisord"), Some(false), "supervisor.service", true),
+            (Some("ssh"), Some(true), "x.socket", true),
+        ] {
+            let found = kept(unit, vec![holder(kind, terminal, unit)]);
+            assert_eq!(found, (is_part, vec![is_part]), "{kind:?} {unit}");
+        }
+    }
+
+    #[test]
+    fn another_holder_may_be_the_service() {
+        let both = vec![
+            holder(Some("systemd"), Some(false), "web.service"),
+            holder(Some("cron"), None, "cron.service"),
+        ];
+        assert_eq!(kept("web.service", both), (true, vec![true, false]));
+        assert_eq!(kept("web.service", Vec::new()), (true, Vec::new()));
+    }
+}

@@ -1,0 +1,407 @@
+//! What systemd's socket units start, and which of them holds a port, from systemd itself: over the bus, which anybody
+//! may ask, or over its private socket, which root may. (D-Bus, because its varlink interface is newer than most
+//! systems that run; org.freedesktop.systemd1(5).)
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::dbus::{self, Argument, Call, Reply};
+use crate::model::{Endpoint, Protocol, Service, Socket, Text};
+
+const SYSTEMD: &str = "org.freedesktop.systemd1";
+/// The longest line of the handshake that is read.
+const LONGEST_LINE: usize = 512;
+/// The most units whose addresses are asked for.
+const MOST_UNITS: usize = 512;
+
+/// One of the managers of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::os) enum Manager {
+    System,
+    /// That of a user.
+    User(u32),
+}
+
+impl Manager {
+    /// Returns the manager of a service, if it is one of systemd's and it is known whose.
+    pub(in crate::os) fn of(service: &Service) -> Option<Manager> {
+        match (service.manager.as_bytes(), service.scope.as_bytes(), service.uid) {
+            (b"systemd", b"system", _) => Some(Manager::System),
+            (b"systemd", b"user", Some(uid)) => Some(Manager::User(uid)),
+            _ => None,
+        }
+    }
+
+    /// Where it may be asked: first the manager itself, then the bus it is on.
+    fn sockets(self) -> [(String, Kind); 2] {
+        match self {
+            Manager::System => [
+                ("/run/systemd/private".to_owned(), Kind::Private),
+                ("/run/dbus/system_bus_socket".to_owned(), Kind::Bus),
+            ],
+            Manager::User(uid) => [
+                (format!("/run/user/{uid}/systemd/private"), Kind::Private),
+                (format!("/run/user/{uid}/bus"), Kind::Bus),
+            ],
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Private,
+    Bus,
+}
+
+/// A socket unit and where it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::os) struct Listening {
+    pub(in crate::os) unit: Text,
+    pub(in crate::os) places: Vec<(Text, Text)>,
+}
+
+impl Listening {
+    /// Whether this unit listens where a socket is.
+    pub(in crate::os) fn is_of(&self, socket: &Socket) -> bool {
+        self.places.iter().any(|(kind, place)| {
+            let fits = match kind.as_bytes() {
+                b"Stream" => socket.is_listener(),
+                b"Datagram" => socket.protocol == Protocol::Udp,
+                _ => false,
+            };
+            fits && is_at(&socket.endpoint, place)
+        })
+    }
+}
+
+/// Whether a place as systemd writes it is an endpoint: `[::]:80`, `/run/x.socket`, `@x`.
+fn is_at(endpoint: &Endpoint, place: &Text) -> bool {
+    match endpoint {
+        Endpoint::Unix { path } => path.as_ref() == Some(place),
+        _ => {
+            let told: Option<std::net::SocketAddr> = place.as_str().and_then(|place| place.parse().ok());
+            told.is_some_and(|told| {
+                Some(told.ip()) == endpoint.address() && Some(told.port()) == endpoint.port()
+            })
+        }
+    }
+}
+
+/// A D-Bus interface of units (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, Copy)]
+pub(in crate::os) enum Interface {
+    Unit,
+    Service,
+}
+
+impl Interface {
+    fn name(self) -> &'static str {
+        match self {
+            Interface::Unit => "org.freedesktop.systemd1.Unit",
+            Interface::Service => "org.freedesktop.systemd1.Service",
+        }
+    }
+}
+
+/// A connection to a manager.
+#[derive(Debug)]
+pub(in crate::os) struct Connection {
+    stream: UnixStream,
+    serial: u32,
+    until: Instant,
+}
+
+impl Connection {
+    /// Connects to the first that lets itself be asked. `Ok(None)` where no such manager runs.
+    pub(in crate::os) fn open(manager: Manager, until: Instant) -> io::Result<Option<Connection>> {
+        let mut refused = None;
+        for (path, kind) in manager.sockets() {
+            match Connection::to(&path, kind, until) {
+                Ok(connection) => return Ok(Some(connection)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => refused = Some(error),
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    fn to(path: &str, kind: Kind, until: Instant) -> io::Result<Connection> {
+        // Connecting would wait where nobody accepts; a socket that does not block is told so.
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+        let stream = UnixStream::from(socket);
+        stream.set_nonblocking(false)?;
+        let mut connection = Connection { stream, serial: 0, until };
+        connection.introduce()?;
+        if kind == Kind::Bus {
+            let bus = "org.freedesktop.DBus";
+            let hello = Call {
+                destination: bus,
+                path: "/org/freedesktop/DBus",
+                interface: bus,
+                member: "Hello",
+                arguments: &[],
+            };
+            connection.call(&hello, |reply| (!reply.refused).then_some(()))?;
+        }
+        Ok(connection)
+    }
+
+    /// Says who asks, which the kernel vouches for. All lines go at once: systemd does not see a call that arrives
+    /// together with BEGIN until something else arrives.
+    fn introduce(&mut self) -> io::Result<()> {
+        let uid = rustix::process::geteuid().as_raw().to_string();
+        let spelled: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
+        self.send(format!("\0AUTH EXTERNAL {spelled}\r\nBEGIN\r\n").as_bytes())?;
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            // By single bytes: nothing behind the line is to be taken away. It has some forty.
+            line.extend_from_slice(&self.receive(1)?);
+            if line.len() > LONGEST_LINE {
+                return Err(not_understood());
+            }
+        }
+        if !line.starts_with(b"OK ") {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it does not let this user ask"));
+        }
+        Ok(())
+    }
+
+    /// The service that a socket unit starts; `None` where it tells of none.
+    pub(in crate::os) fn activates(&mut self, unit: &Text) -> io::Result<Option<Text>> {
+        let path = unit_path(unit);
+        let unit_interface = "org.freedesktop.systemd1.Unit";
+        let triggers = self.property(&path, unit_interface, "Triggers", |reply| {
+            reply.property_texts().map(|names| names.into_iter().map(Text::from).collect::<Vec<_>>())
+        })?;
+        if let Some(first) = triggers.into_iter().next() {
+            return Ok(Some(first));
+        }
+        let each =
+            self.property(&path, "org.freedesktop.systemd1.Socket", "Accept", |reply| reply.property_flag())?;
+        Ok(each.then(|| template(unit)).flatten())
+    }
+
+    /// Returns a unit's property, read by `read`. `Ok(None)` if the manager does not have it: another version, or
+    /// another kind of unit.
+    pub(in crate::os) fn optional<T>(
+        &mut self,
+        unit: &Text,
+        interface: Interface,
+        name: &str,
+        read: impl FnOnce(&Reply<'_>) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let read = |reply: &Reply<'_>| match reply.refused {
+            true => Some(None),
+            false => read(reply).map(Some),
+        };
+        self.property(&unit_path(unit), interface.name(), name, read)
+    }
+
+    /// The socket units that are known, and where they listen.
+    pub(in crate::os) fn listening(&mut self) -> io::Result<Vec<Listening>> {
+        let list = Call {
+            destination: SYSTEMD,
+            path: "/org/freedesktop/systemd1",
+            interface: "org.freedesktop.systemd1.Manager",
+            member: "ListUnitsByPatterns",
+            arguments: &[Argument::Texts(&["active"]), Argument::Texts(&["*.socket"])],
+        };
+        let units = self.call(&list, |reply| {
+            let units = reply.units()?.into_iter().take(MOST_UNITS);
+            Some(units.map(|(name, path)| (Text::from(name), Text::from(path))).collect::<Vec<_>>())
+        })?;
+        let mut listening = Vec::new();
+        for (unit, path) in units {
+            let Some(path) = path.as_str() else { continue };
+            let socket_interface = "org.freedesktop.systemd1.Socket";
+            let places = self.property(path, socket_interface, "Listen", |reply| {
+                let pairs = reply.property_pairs()?.into_iter();
+                Some(pairs.map(|(kind, place)| (Text::from(kind), Text::from(place))).collect())
+            })?;
+            listening.push(Listening { unit, places });
+        }
+        Ok(listening)
+    }
+
+    /// The services that are loaded, running or not: first those that have stopped and left something to keep.
+    pub(in crate::os) fn services(&mut self) -> io::Result<Vec<Text>> {
+        let list = Call {
+            destination: SYSTEMD,
+            path: "/org/freedesktop/systemd1",
+            interface: "org.freedesktop.systemd1.Manager",
+            member: "ListUnitsByPatterns",
+            arguments: &[Argument::Texts(&[]), Argument::Texts(&["*.service"])],
+        };
+        self.call(&list, |reply| {
+            let mut units = reply.unit_states()?;
+            units.sort_by_key(|unit| match unit.state {
+                b"dead-resources-pinned" => 0,
+                b"failed" => 1,
+                b"auto-restart" | b"auto-restart-queued" => 2,
+                _ => 3,
+            });
+            Some(units.into_iter().map(|unit| Text::from(unit.name)).collect())
+        })
+    }
+
+    /// How many descriptors the manager keeps for a service.
+    pub(in crate::os) fn stored_count(&mut self, unit: &Text) -> io::Result<u32> {
+        let count =
+            self.optional(unit, Interface::Service, "NFileDescriptorStore", |reply| reply.property_number())?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// The inode numbers of the sockets that the manager keeps for a service. `Ok(None)` if it does not say: before
+    /// systemd 254 it cannot, and Debian's bus lets root alone ask (systemd 257).
+    pub(in crate::os) fn stored_sockets(&mut self, unit: &Text) -> io::Result<Option<Vec<u64>>> {
+        let Some(name) = unit.as_str() else { return Ok(None) };
+        let dump = Call {
+            destination: SYSTEMD,
+            path: "/org/freedesktop/systemd1",
+            interface: "org.freedesktop.systemd1.Manager",
+            member: "DumpUnitFileDescriptorStore",
+            arguments: &[Argument::Text(name)],
+        };
+        let is_socket = |mode: u32| mode & libc::S_IFMT == libc::S_IFSOCK;
+        self.call(&dump, |reply| match reply.refused {
+            true => Some(None),
+            false => {
+                let stored = reply.stored_descriptors()?.into_iter();
+                Some(Some(stored.filter(|(mode, _)| is_socket(*mode)).map(|(_, inode)| inode).collect()))
+            }
+        })
+    }
+
+    /// Whether a service runs, and whether its descriptors stay when it stops (FileDescriptorStorePreserve=, systemd
+    /// 254).
+    pub(in crate::os) fn store_state(&mut self, unit: &Text) -> io::Result<(Option<bool>, Option<bool>)> {
+        let is =
+            |value: &'static [u8]| move |reply: &Reply<'_>| reply.property_text().map(|text| text == value);
+        let stopped =
+            |reply: &Reply<'_>| reply.property_text().map(|state| matches!(state, b"inactive" | b"failed"));
+        let stopped = self.optional(unit, Interface::Unit, "ActiveState", stopped)?;
+        let preserved = self.optional(unit, Interface::Service, "FileDescriptorStorePreserve", is(b"yes"))?;
+        Ok((stopped.map(|stopped| !stopped), preserved))
+    }
+
+    fn property<T>(
+        &mut self,
+        path: &str,
+        interface: &str,
+        name: &str,
+        read: impl FnOnce(&Reply<'_>) -> Option<T>,
+    ) -> io::Result<T> {
+        let call = Call {
+            destination: SYSTEMD,
+            path,
+            interface: "org.freedesktop.DBus.Properties",
+            member: "Get",
+            arguments: &[Argument::Text(interface), Argument::Text(name)],
+        };
+        self.call(&call, read)
+    }
+
+    fn call<T>(&mut self, call: &Call<'_>, read: impl FnOnce(&Reply<'_>) -> Option<T>) -> io::Result<T> {
+        self.serial += 1;
+        self.send(&call.message(self.serial))?;
+        // A bus also sends what nobody asked for; the time that is left ends this.
+        loop {
+            let mut message = self.receive(dbus::PREFIX)?;
+            let whole = dbus::message_length(&message).ok_or_else(not_understood)?;
+            message.extend_from_slice(&self.receive(whole - dbus::PREFIX)?);
+            let reply = dbus::reply(&message).ok_or_else(not_understood)?;
+            if reply.to == Some(self.serial) {
+                return read(&reply).ok_or_else(not_understood);
+            }
+        }
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(Some(left)),
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write_all(bytes)
+    }
+
+    fn receive(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        let mut rest = bytes.as_mut_slice();
+        while !rest.is_empty() {
+            self.stream.set_read_timeout(self.left()?)?;
+            let read = match self.stream.read(rest) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => return Err(error),
+            };
+            rest = rest.get_mut(read..).unwrap_or_default();
+        }
+        Ok(bytes)
+    }
+}
+
+fn not_understood() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "its answer was not understood")
+}
+
+/// The path of a unit's object: what is no letter or digit is written by its number.
+pub(in crate::os) fn unit_path(unit: &Text) -> String {
+    let mut path = String::from("/org/freedesktop/systemd1/unit/");
+    for (at, byte) in unit.as_bytes().iter().enumerate() {
+        match byte {
+            b'0'..=b'9' if at == 0 => path.push_str(&format!("_{byte:02x}")),
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => path.push(char::from(*byte)),
+            _ => path.push_str(&format!("_{byte:02x}")),
+        }
+    }
+    path
+}
+
+/// `x@.service` for `x.socket`, of which one is started for each connection.
+pub(in crate::os) fn template(unit: &Text) -> Option<Text> {
+    let stem = unit.as_bytes().strip_suffix(b".socket")?;
+    let stem = stem.split(|byte| *byte == b'@').next().unwrap_or(stem);
+    Some([stem, b"@.service"].concat().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn names_of_units() {
+        assert_eq!(unit_path(&"cups.socket".into()), "/org/freedesktop/systemd1/unit/cups_2esocket");
+        assert_eq!(
+            unit_path(&"9p@a-b.socket".into()),
+            "/org/freedesktop/systemd1/unit/_39p_40a_2db_2esocket"
+        );
+        assert_eq!(template(&"x.socket".into()), Some("x@.service".into()));
+        assert_eq!(template(&"x.service".into()), None);
+    }
+
+    /// A socket that somebody holds who never answers.
+    #[test]
+    fn silence_ends_in_time() {
+        let path = std::env::temp_dir().join(format!("allears-no-systemd-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let begun = Instant::now();
+        let until = begun + Duration::from_millis(50);
+        let silent = Connection::to(path.to_str().unwrap(), Kind::Bus, until).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        drop(listener);
+        assert!(matches!(silent.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{silent}");
+        assert!(begun.elapsed() >= Duration::from_millis(50));
+    }
+}

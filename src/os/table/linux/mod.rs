@@ -1,0 +1,455 @@
+//! The socket table of one network namespace: the kernel asked directly, /proc/net where it refuses.
+
+pub(in crate::os) mod inet_diag;
+pub(in crate::os) mod netlink;
+pub(in crate::os) mod procfs;
+pub(in crate::os) mod unix_diag;
+pub(in crate::os) mod unix_files;
+
+use crate::os::namespaces::sys as namespaces;
+use crate::os::namespaces::sys::NotEntered;
+use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::AsFd;
+pub(crate) use unix_files::SocketFile;
+pub(in crate::os) use unix_files::find_unix_paths;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::netstat2;
+use super::netstat2::Table;
+use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
+use crate::os::bind::sys::limits;
+use crate::os::namespaces::sys::user_namespace;
+use crate::os::{Detail, Reader, Request, Row, SocketTable};
+use inet_diag::States;
+use netlink::Fault;
+
+/// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
+pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut sources = Sources::default();
+    let mut interfaces = Interfaces::default();
+    let mut bound_unknown: Option<String> = None;
+    let mut whole = netstat2::collect(request, |table| {
+        let states = if request.all { States::All } else { States::Listeners };
+        match inet_diag::sockets(table, states, request.port) {
+            Ok(mut entries) => {
+                if request.all && table.protocol == Protocol::Tcp {
+                    match inet_diag::sockets(table, States::Bound, request.port) {
+                        // Older kernels ignore the bit of this state without an error.
+                        Ok(bound) if bound.is_empty() && limits::lists_bound() == Some(false) => {
+                            bound_unknown = Some(limits::BOUND_SINCE.to_owned());
+                        }
+                        Ok(bound) => entries.extend(bound),
+                        Err(fault) => bound_unknown = Some(fault.to_string()),
+                    }
+                }
+                sources.netlink.push(table.name());
+                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+            }
+            Err(fault) if request.reader == Reader::Native => {
+                let attempted = format!("the native reader cannot read {}", table.phrase());
+                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+            }
+            Err(fault) => {
+                if request.all && table.protocol == Protocol::Tcp {
+                    bound_unknown = Some(format!("{fault}, and /proc/net does not list them"));
+                }
+                faults.push(fault);
+                sources.proc_net.push(table.name());
+                from_proc(procfs::own_net()?, table, request.all)
+            }
+        }
+    })?;
+    if request.udplite {
+        read_udplite(request, &mut whole, &mut |table| match inet_diag::sockets(
+            table,
+            if request.all { States::All } else { States::Listeners },
+            request.port,
+        ) {
+            Ok(entries) => {
+                sources.netlink.push(table.name());
+                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+            }
+            Err(fault) if request.reader == Reader::Native => {
+                let attempted = format!("the native reader cannot read {}", table.phrase());
+                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+            }
+            Err(fault) => {
+                faults.push(fault);
+                sources.proc_net.push(table.name());
+                from_proc(procfs::own_net()?, table, request.all)
+            }
+        });
+    }
+    if request.rare {
+        // Asked for only where it is there already: the kernel would load the module for the question.
+        for (protocol, sign) in
+            [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
+        {
+            if std::fs::symlink_metadata(sign).is_ok() {
+                add_rare(protocol, request, &mut whole, &mut interfaces);
+            }
+        }
+    }
+    if request.unix {
+        let by_netlink = unix_diag::sockets(request.all);
+        let source = if by_netlink.is_ok() { &mut sources.netlink } else { &mut sources.proc_net };
+        source.push("unix".to_owned());
+        let entries = by_netlink.or_else(|fault| {
+            faults.push(fault);
+            procfs::own_net().and_then(unix_from_proc)
+        });
+        match entries {
+            Ok(entries) => whole.rows.extend(entries.into_iter().map(unix_row)),
+            Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+    if let Some(fault) = faults.first() {
+        let detail = format!(
+            "{fault}; the table comes from /proc/net, which does not tell queues, v6-only, interfaces and cgroups"
+        );
+        whole.gaps.push(Gap::new("sockets", "netlink", faults.len(), detail, None));
+    }
+    if let Some(why) = bound_unknown {
+        let detail = format!("TCP sockets that are bound and do not listen cannot be listed: {why}");
+        whole.gaps.push(Gap::new("sockets", "bound", 1, detail, None));
+        whole.lacks_bound = true;
+    }
+    whole.how = sources.sentences(faults.first());
+    Ok(whole)
+}
+
+/// Which tables came from netlink and which from /proc/net.
+#[derive(Default)]
+struct Sources {
+    netlink: Vec<String>,
+    proc_net: Vec<String>,
+}
+
+impl Sources {
+    fn sentences(&self, fault: Option<&Fault>) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if !self.netlink.is_empty() {
+            sentences.push(format!("{}: from netlink (sock_diag)", self.netlink.join(", ")));
+        }
+        if !self.proc_net.is_empty() {
+            let why = fault.map_or_else(String::new, |fault| format!(" ({fault})"));
+            sentences.push(format!("{}: from /proc/net{why}", self.proc_net.join(", ")));
+        }
+        sentences
+    }
+}
+
+/// Adds the sockets of UDP-Lite, if this kernel has it: newer ones do not, and then there is nothing to read.
+fn read_udplite(
+    request: &Request,
+    whole: &mut SocketTable,
+    read: &mut dyn FnMut(Table) -> Result<Vec<Row>, Error>,
+) {
+    if std::fs::symlink_metadata("/proc/thread-self/net/udplite").is_err() {
+        return;
+    }
+    for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
+        if !wanted {
+            continue;
+        }
+        match read(Table { protocol: Protocol::UdpLite, family }) {
+            Ok(rows) => whole.rows.extend(rows),
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+}
+
+/// Adds the sockets of UDP-Lite by /proc/net alone.
+pub(in crate::os) fn add_udplite_from_proc(directory: impl AsFd, request: &Request, whole: &mut SocketTable) {
+    if request.udplite {
+        read_udplite(request, whole, &mut |table| from_proc(&directory, table, request.all));
+    }
+}
+
+/// Adds the sockets of a protocol that netlink alone tells.
+fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, interfaces: &mut Interfaces) {
+    let states = if request.all { States::All } else { States::Listeners };
+    for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
+        let table = Table { protocol, family };
+        match inet_diag::sockets(table, states, request.port) {
+            _ if !wanted => {}
+            Ok(entries) => {
+                whole.rows.extend(entries.into_iter().map(|entry| row(protocol, entry, interfaces)))
+            }
+            Err(fault) => {
+                whole.complete = false;
+                let detail = format!("cannot read {}: {fault}", table.phrase());
+                whole.gaps.push(Gap::new("sockets", "netlink", 1, detail, None));
+            }
+        }
+    }
+}
+
+/// A namespace's tables by its /proc/PID/net directory, where it may not be entered.
+pub(in crate::os) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
+    let mut whole = netstat2::collect(request, |table| from_proc(&directory, table, request.all))?;
+    add_udplite_from_proc(&directory, request, &mut whole);
+    if request.unix {
+        whole.rows.extend(unix_from_proc(&directory)?.into_iter().map(unix_row));
+    }
+    Ok(whole)
+}
+
+/// The inode numbers of a table's sockets at this moment.
+pub(in crate::os) fn inodes(table: Table, listeners: bool) -> Option<BTreeSet<u64>> {
+    let states = if listeners { States::Listeners } else { States::All };
+    let listed: BTreeSet<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
+        (Protocol::Unix, _) => unix_diag::sockets(true).ok()?.iter().map(|entry| entry.inode).collect(),
+        (_, Ok(mut entries)) => {
+            if !listeners && table.protocol == Protocol::Tcp {
+                entries.extend(inet_diag::sockets(table, States::Bound, None).ok()?);
+            }
+            entries.iter().filter_map(|entry| entry.inode).collect()
+        }
+        (Protocol::Sctp | Protocol::Dccp, Err(_)) => return None,
+        (_, Err(_)) => procfs::net_sockets(procfs::own_net().ok()?, table)
+            .ok()?
+            .into_iter()
+            .map(|(inode, _)| inode)
+            .collect(),
+    };
+    Some(listed)
+}
+
+fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces) -> Row {
+    let endpoint = Endpoint::Ip {
+        address: entry.local.ip(),
+        port: entry.local.port(),
+        interface: entry.interface.map(|index| interfaces.name(index)),
+    };
+    let mut socket = Socket::new(protocol, endpoint, entry.state);
+    if entry.local.is_ipv6() {
+        // Only the wildcard can take both, and only while nobody connected it.
+        socket.dual_stack = match entry.local.ip().is_unspecified() && entry.peer.is_none() {
+            true => entry.v6only.map(|only| !only),
+            false => Some(false),
+        };
+    }
+    socket.peer = entry.peer;
+    socket.inode = entry.inode;
+    user_namespace::set_user(&mut socket, entry.uid);
+    socket.queue = entry.queue;
+    Row { socket, pids: Vec::new(), cgroup: entry.cgroup, file: None, detail: entry.detail }
+}
+
+fn unix_row(entry: unix_diag::Entry) -> Row {
+    let mut socket = Socket::new(Protocol::Unix, Endpoint::Unix { path: entry.path }, entry.state);
+    socket.inode = Some(entry.inode);
+    socket.uid = entry.uid;
+    socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
+    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: Detail::default() }
+}
+
+fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, Error> {
+    let listed = procfs::net_sockets(directory, table)?;
+    let rows = listed.into_iter().map(|(inode, listed)| {
+        let endpoint =
+            Endpoint::Ip { address: listed.local.ip(), port: listed.local.port(), interface: None };
+        let state = match (table.protocol, listed.state, listed.peer) {
+            (Protocol::Udp | Protocol::UdpLite, 7, None) => State::Bound,
+            (_, state, _) => procfs::tcp_state(state),
+        };
+        let mut socket = Socket::new(table.protocol, endpoint, state);
+        if listed.local.is_ipv6() && !listed.local.ip().is_unspecified() {
+            socket.dual_stack = Some(false);
+        }
+        socket.peer = listed.peer;
+        socket.inode = (inode != 0).then_some(inode);
+        user_namespace::set_user(&mut socket, listed.uid);
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Detail::default() }
+    });
+    Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
+}
+
+fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> {
+    let bytes = procfs::read_at(directory, "unix", u64::MAX)
+        .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))?;
+    Ok(unix_diag::parse_proc(&bytes))
+}
+
+/// The names of this thread's network interfaces.
+#[derive(Default)]
+struct Interfaces(BTreeMap<u32, Text>);
+
+impl Interfaces {
+    /// An interface's name, or its number where it has gone.
+    fn name(&mut self, index: u32) -> Text {
+        self.0
+            .entry(index)
+            .or_insert_with(|| named(index).unwrap_or_else(|_| index.to_string().as_str().into()))
+            .clone()
+    }
+}
+
+fn named(index: u32) -> io::Result<Text> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    Ok(rustix::net::netdevice::index_to_name(&socket, index)?.as_str().into())
+}
+
+/// The socket table.
+pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    procfs::require()?;
+    let mut whole = match request.reader {
+        Reader::Auto | Reader::Native => read(request)?,
+        Reader::Netstat2 if request.namespaces => {
+            return Err(Error::new(ErrorKind::Unsupported, "netstat2 reads one network namespace alone"));
+        }
+        Reader::Netstat2 => by_netstat2(request)?,
+    };
+    if request.namespaces {
+        add_other_namespaces(request, &mut whole);
+    }
+    if let Some(overflow) = OverflowUid::current() {
+        for row in &mut whole.rows {
+            overflow.unmap_row(row);
+        }
+    }
+    Ok(whole)
+}
+
+/// What is missing of a namespace that is not entered.
+const BY_PROC: &str =
+    "their tables come from /proc/PID/net, which does not tell queues, v6-only, interfaces and cgroups";
+
+/// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
+fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
+    let (namespaces, gaps) = namespaces::others(request);
+    whole.complete &= gaps.is_empty();
+    whole.gaps.extend(gaps);
+    let (mut shut, mut without_thread) = (0, 0);
+    for namespace in namespaces {
+        let entered = namespaces::inside(&namespace, || read(request));
+        let read = match entered {
+            Ok(read) => read,
+            Err(error) => {
+                match error {
+                    NotEntered::Refused(_) => shut += 1,
+                    NotEntered::NoThread(_) => without_thread += 1,
+                }
+                match namespace.proc_net() {
+                    Some(directory) => read_proc(&directory, request),
+                    None => {
+                        let attempted = "cannot enter a network namespace in which no process is left";
+                        Err(Error::new(ErrorKind::SocketTable, attempted).because(error))
+                    }
+                }
+            }
+        };
+        match read {
+            Ok(read) => {
+                whole.complete &= read.complete;
+                whole.gaps.extend(read.gaps);
+                whole.rows.extend(read.rows.into_iter().map(|mut row| {
+                    row.socket.namespace = Some(namespace.name.clone());
+                    row
+                }));
+            }
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("namespaces", "error", 1, error.to_string(), None));
+            }
+        }
+    }
+    if without_thread > 0 {
+        let detail = format!(
+            "{without_thread} network namespaces are not entered, because no thread can be started here; {BY_PROC}"
+        );
+        let help = Some("raise the limit of processes (ulimit -u, pids.max)");
+        whole.gaps.push(Gap::new("namespaces", "threads", without_thread, detail, help));
+    }
+    if shut > 0 {
+        let detail = format!("{shut} network namespaces may not be entered; {BY_PROC}");
+        whole.gaps.push(Gap::new(
+            "namespaces",
+            "permission",
+            shut,
+            detail,
+            Some("run with sudo to enter them"),
+        ));
+    }
+}
+
+/// The second opinion: every socket in every state, by the crate netstat2.
+fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
+    if request.unix {
+        return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
+    }
+    let mut whole = netstat2::collect(request, |table| {
+        // A table that seems empty may have been refused, which only shows while nothing was left out.
+        let mut rows = netstat2::read(table, true)?;
+        if rows.is_empty() {
+            rows = distrust_emptiness(table)?;
+        }
+        if table.protocol == Protocol::Udp && !rows.is_empty() {
+            complete_udp(table, &mut rows)?;
+        }
+        rows.retain(|row| {
+            request.all || row.socket.state == State::Listen || table.protocol == Protocol::Udp
+        });
+        rows.sort_by_key(|row| row.socket.inode);
+        rows.dedup_by(|a, b| a.socket.inode.is_some() && a.socket == b.socket);
+        Ok(rows)
+    })?;
+    // The crate does not know UDP-Lite, and its walk is for its own sockets.
+    add_udplite_from_proc(procfs::own_net()?, request, &mut whole);
+    let mut pids = netstat2::pids_by_inode()?;
+    for row in &mut whole.rows {
+        row.pids = row.socket.inode.and_then(|inode| pids.remove(&inode)).unwrap_or_default();
+    }
+    Ok(whole)
+}
+
+/// netstat2 ends without a word where the kernel refuses a dump. Sockets that /proc/net lists before and after a dump
+/// were there during it.
+fn distrust_emptiness(table: Table) -> Result<Vec<Row>, Error> {
+    let before = procfs::net_sockets(procfs::own_net()?, table)?;
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = netstat2::read(table, true)?;
+    if !rows.is_empty() {
+        return Ok(rows);
+    }
+    let after = procfs::net_sockets(procfs::own_net()?, table)?;
+    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
+    match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
+        0 => Ok(rows),
+        kept => Err(Error::new(
+            ErrorKind::SocketTable,
+            format!("cannot read {}: netlink gave nothing, /proc/net lists {kept}", table.phrase()),
+        )),
+    }
+}
+
+/// Gives UDP sockets the state and the peer that netstat2 leaves out.
+fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
+    let listed = procfs::net_sockets(procfs::own_net()?, table)?;
+    let listed: BTreeMap<u64, _> = listed.into_iter().collect();
+    for row in rows {
+        let known = row.socket.inode.and_then(|inode| listed.get(&inode));
+        // One that is no longer listed was closed since.
+        row.socket.state = known.map_or(State::Closed, |socket| match socket.peer {
+            Some(_) => State::Established,
+            None => State::Bound,
+        });
+        row.socket.peer = known.and_then(|socket| socket.peer);
+    }
+    Ok(())
+}

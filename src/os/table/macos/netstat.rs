@@ -1,0 +1,27 @@
+//! Sockets of other users as netstat prints them, for versions of macOS whose kernel keeps them from this process: Apple's
+//! netstat has an entitlement to read them that no other program gets. It was never run by a test.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::os::parse::xnu::netstat;
+use crate::os::parse::xnu::netstat::Printed;
+use crate::os::programs::output::program_output;
+
+/// How long it may take.
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// Runs netstat.
+///
+/// # Errors
+/// If it cannot be run, does not end in time, or prints no internet socket.
+pub(in crate::os) fn printed() -> Result<Printed, String> {
+    let text = program_output(Command::new("/usr/sbin/netstat").arg("-anv"), LONGEST)
+        .map_err(|error| format!("netstat did not list them: {error}"))?;
+    let printed = netstat::parse(&text);
+    match (printed.rows.is_empty(), printed.unread) {
+        (false, _) => Ok(printed),
+        (true, 0) => Err("netstat prints none to this user".to_owned()),
+        (true, _) => Err("netstat prints them in a form that is not known".to_owned()),
+    }
+}

@@ -1,0 +1,192 @@
+//! The socket table by the crate netstat2: the reader of macOS and Windows, and the second opinion on Linux.
+//!
+//! It does not tell backlog, v6-only, scope or the state of UDP sockets, and it reports an error in the middle of
+//! a Linux dump as its end: callers there have to check an empty answer.
+
+use std::net::SocketAddr;
+
+use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
+
+use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State};
+use crate::os::{Request, Row, SocketTable};
+
+/// One of the tables the operating system keeps: a protocol and a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) struct Table {
+    pub(in crate::os) protocol: Protocol,
+    pub(in crate::os) family: Family,
+}
+
+impl Table {
+    /// The tables a request needs.
+    pub(in crate::os) fn wanted(request: &Request) -> impl Iterator<Item = Table> {
+        let Request { tcp, udp, ipv4, ipv6, .. } = *request;
+        [
+            (tcp && ipv4, Protocol::Tcp, Family::Ipv4),
+            (tcp && ipv6, Protocol::Tcp, Family::Ipv6),
+            (udp && ipv4, Protocol::Udp, Family::Ipv4),
+            (udp && ipv6, Protocol::Udp, Family::Ipv6),
+        ]
+        .into_iter()
+        .filter(|(wanted, ..)| *wanted)
+        .map(|(_, protocol, family)| Table { protocol, family })
+    }
+
+    /// `tcp/ipv6`.
+    #[cfg(target_os = "linux")]
+    pub(in crate::os) fn name(self) -> String {
+        format!("{}/{}", self.protocol.as_str(), self.family.as_str())
+    }
+
+    /// "the table of tcp sockets over ipv6".
+    pub(in crate::os) fn phrase(self) -> String {
+        format!("the table of {} sockets over {}", self.protocol.as_str(), self.family.as_str())
+    }
+}
+
+/// Reads every table a request needs with `read`. One that cannot be read is a gap; all of them are an error.
+pub(in crate::os) fn collect(
+    request: &Request,
+    mut read: impl FnMut(Table) -> Result<Vec<Row>, Error>,
+) -> Result<SocketTable, Error> {
+    let mut whole = SocketTable::empty();
+    let mut read_one = false;
+    let mut last_error = None;
+    for table in Table::wanted(request) {
+        match read(table) {
+            Ok(rows) => {
+                whole.rows.extend(rows);
+                read_one = true;
+            }
+            Err(error) => {
+                whole.complete = false;
+                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+                last_error = Some(error);
+            }
+        }
+    }
+    match last_error {
+        Some(error) if !read_one => Err(error),
+        _ => Ok(whole),
+    }
+}
+
+/// One table as netstat2 reads it, without connections unless all sockets are wanted. UDP sockets come out as bound.
+pub(in crate::os) fn read(table: Table, all: bool) -> Result<Vec<Row>, Error> {
+    let mut retries = 3;
+    loop {
+        match read_once(table, all) {
+            Ok(rows) => return Ok(rows),
+            // Windows fails now and then with STATUS_UNSUCCESSFUL while the table changes.
+            Err(
+                netstat2::error::Error::FailedToGetTcpTable(_)
+                | netstat2::error::Error::FailedToGetUdpTable(_),
+            ) if retries > 0 => retries -= 1,
+            Err(error) => {
+                let attempted = format!("cannot read {}", table.phrase());
+                return Err(Error::new(ErrorKind::SocketTable, attempted).because(error));
+            }
+        }
+    }
+}
+
+fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error> {
+    let family = match table.family {
+        Family::Ipv4 => AddressFamilyFlags::IPV4,
+        _ => AddressFamilyFlags::IPV6,
+    };
+    let protocol = match table.protocol {
+        Protocol::Tcp => ProtocolFlags::TCP,
+        _ => ProtocolFlags::UDP,
+    };
+    // On Linux one search for pids serves all tables; see pids_by_inode.
+    #[cfg(target_os = "linux")]
+    let sockets = netstat2::iterate_sockets_info_without_pids(family, protocol)?;
+    #[cfg(not(target_os = "linux"))]
+    let sockets = netstat2::iterate_sockets_info(family, protocol)?;
+    let mut rows = Vec::new();
+    for socket in sockets {
+        match socket {
+            Ok(socket) if all || is_wanted(&socket) => rows.push(row(&socket)),
+            Ok(_) => {}
+            // A macOS descriptor that is no internet socket, or went away meanwhile.
+            Err(
+                netstat2::error::Error::NotAValidSocket | netstat2::error::Error::UnsupportedFileDescriptor,
+            ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(rows)
+}
+
+/// Who holds what on Linux, as netstat2 found it out: its own walk through all descriptor tables, which ends the
+/// program where /proc cannot be opened.
+#[cfg(target_os = "linux")]
+pub(in crate::os) fn pids_by_inode() -> Result<std::collections::BTreeMap<u64, Vec<u32>>, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot say who holds the sockets");
+    let sockets = netstat2::iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all())
+        .map_err(|error| attempted().because(error))?;
+    let pids = |info: SocketInfo| (u64::from(info.inode), info.associated_pids);
+    Ok(sockets.filter_map(Result::ok).map(pids).collect())
+}
+
+/// Whether it is no connection, as far as netstat2 tells.
+fn is_wanted(info: &SocketInfo) -> bool {
+    match &info.protocol_socket_info {
+        ProtocolSocketInfo::Tcp(tcp) => tcp.state == TcpState::Listen,
+        ProtocolSocketInfo::Udp(_) => true,
+    }
+}
+
+fn row(info: &SocketInfo) -> Row {
+    let endpoint = Endpoint::Ip { address: info.local_addr(), port: info.local_port(), interface: None };
+    let socket = match &info.protocol_socket_info {
+        ProtocolSocketInfo::Tcp(tcp) => {
+            let mut socket = Socket::new(Protocol::Tcp, endpoint, state(tcp.state));
+            let connected = tcp.remote_port != 0;
+            socket.peer = connected.then(|| SocketAddr::new(tcp.remote_addr, tcp.remote_port));
+            socket
+        }
+        ProtocolSocketInfo::Udp(_) => Socket::new(Protocol::Udp, endpoint, State::Bound),
+    };
+    complete(socket, info)
+}
+
+/// Linux names the socket's inode and user; who has it open is another question.
+#[cfg(target_os = "linux")]
+fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
+    socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
+    crate::os::namespaces::sys::user_namespace::set_user(&mut socket, info.uid);
+    Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: crate::os::Detail::default() }
+}
+
+/// Elsewhere the table names the processes.
+#[cfg(not(target_os = "linux"))]
+fn complete(socket: Socket, info: &SocketInfo) -> Row {
+    let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    Row {
+        socket,
+        pids,
+        #[cfg(windows)]
+        opened: std::collections::BTreeMap::new(),
+    }
+}
+
+fn state(state: TcpState) -> State {
+    match state {
+        TcpState::Listen => State::Listen,
+        TcpState::Closed | TcpState::DeleteTcb => State::Closed,
+        TcpState::SynSent => State::SynSent,
+        TcpState::SynReceived => State::SynReceived,
+        TcpState::Established => State::Established,
+        TcpState::FinWait1 => State::FinWait1,
+        TcpState::FinWait2 => State::FinWait2,
+        TcpState::CloseWait => State::CloseWait,
+        TcpState::Closing => State::Closing,
+        TcpState::LastAck => State::LastAck,
+        TcpState::TimeWait => State::TimeWait,
+        TcpState::Unknown => State::Unknown,
+    }
+}

@@ -1,0 +1,55 @@
+//! The socket table of Windows: the tables of the IP helper, which name the pids of all users to everybody.
+
+use super::netstat2;
+use crate::model::{Error, ErrorKind, Gap};
+use crate::os::parse::windows::table;
+use crate::os::process::process_ref;
+use crate::os::{Reader, Request, Row, SocketTable};
+
+/// What the tables of the IP helper leave out.
+const BOUND: &str = "TCP sockets that are bound and do not listen cannot be listed: the IP helper has them in no table; \
+    Get-NetTCPConnection -State Bound shows them in PowerShell";
+
+/// The socket table.
+pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+    if request.namespaces {
+        return Err(Error::new(ErrorKind::Unsupported, "Windows has no network namespaces"));
+    }
+    if request.unix {
+        return Err(Error::new(ErrorKind::Unsupported, "Unix sockets are not listed on Windows"));
+    }
+    let mut whole = match request.reader {
+        Reader::Netstat2 => netstat2::collect(request, |table| netstat2::read(table, request.all))?,
+        Reader::Auto | Reader::Native => netstat2::collect(request, |table| read(table, request.all))?,
+    };
+    pinned::merge(&mut whole.rows);
+    if request.all && request.tcp {
+        whole.gaps.push(Gap::new("sockets", "bound", 1, BOUND, None));
+        whole.lacks_bound = true;
+    }
+    if request.udp {
+        whole.gaps.push(Gap::new(
+            "state",
+            "unsupported",
+            1,
+            "whether UDP sockets are connected is not told here",
+            None,
+        ));
+    }
+    Ok(whole)
+}
+
+/// One table.
+fn read(table: netstat2::Table, all: bool) -> Result<Vec<Row>, Error> {
+    let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", table.phrase()));
+    let (bytes, layout) =
+        crate::os::windows_api::table(table, all).map_err(|error| attempted().because(error))?;
+    let records = table::records(&bytes, layout)
+        .ok_or_else(|| attempted().because(std::io::Error::other("it is shorter than it says")))?;
+    let row = |record: table::Record| {
+        let pids: Vec<u32> = (record.pid != 0).then_some(record.pid).into_iter().collect();
+        let opened = pids.iter().copied().zip(record.opened).collect();
+        Row { socket: record.socket, pids, opened }
+    };
+    Ok(records.into_iter().map(row).collect())
+}

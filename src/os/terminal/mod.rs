@@ -1,0 +1,24 @@
+//! The terminal, standard output, and signals to this process.
+
+#[cfg_attr(unix, path = "output_unix.rs")]
+#[cfg_attr(windows, path = "output_windows.rs")]
+mod output;
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod sys;
+
+pub(crate) use output::{output, output_is_missing};
+pub(crate) use sys::{CAN_STOP, on_signals, output_is_closed, output_takes_escapes, stop};
+
+/// What a signal asks of a program that runs until it is told to end.
+#[cfg(feature = "cli")]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nothing stops and continues a program there"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To end.
+    End,
+    /// To stop until it is continued.
+    Stop,
+    /// It was stopped, and is continued.
+    Continue,
+}

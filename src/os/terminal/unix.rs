@@ -1,0 +1,109 @@
+//! What a terminal and whoever else started this process is asked: to tell when it is to end, by signals; whether
+//! anybody reads what it writes; whether that can be a screen.
+
+use std::io;
+use std::sync::mpsc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+
+use crate::os::{Signal, threads};
+
+/// Whether a terminal can stop a process.
+pub(crate) const CAN_STOP: bool = true;
+
+/// Calls `tell`, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and with `stops`
+/// also when SIGTSTP would stop it and when SIGCONT continues it. A signal that the parent process had ignored, as
+/// nohup(1) does, stays ignored.
+///
+/// # Errors
+/// If no thread can be started or no handler be installed. Then every signal still does what it does by default.
+pub(crate) fn on_signals(stops: bool, tell: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
+    let all =
+        if stops { &[SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT][..] } else { &[SIGINT, SIGTERM, SIGHUP] };
+    let handled: Vec<i32> = all.iter().copied().filter(|signal| !is_ignored(*signal)).collect();
+    let (installed, ready) = mpsc::channel();
+    // The handlers are installed by the thread that serves them: without it the signals would be lost.
+    let listen = move || {
+        let mut signals = match Signals::new(handled) {
+            Ok(signals) => signals,
+            Err(error) => return drop(installed.send(Err(error))),
+        };
+        let _ = installed.send(Ok(()));
+        signals.forever().for_each(|signal| {
+            tell(match signal {
+                SIGTSTP => Signal::Stop,
+                SIGCONT => Signal::Continue,
+                _ => Signal::End,
+            });
+        });
+    };
+    threads::detach("signals", listen)?;
+    ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread for signals ended")))
+}
+
+/// Stops this process, or its whole process group, as the terminal's stop character does, and returns when it is
+/// continued. The kernel ignores the request if nobody could continue it (an orphaned process group), and this function
+/// returns at once.
+pub(crate) fn stop(group: bool) -> io::Result<()> {
+    if is_ignored(SIGTSTP) {
+        return Ok(());
+    }
+    let handler = set_action(SIGTSTP, None)?;
+    // The calling thread is the one that runs `main`, to which the kernel gives such a signal first.
+    let stopped = match group {
+        true => rustix::process::kill_current_process_group(rustix::process::Signal::TSTP),
+        false => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP),
+    };
+    set_action(SIGTSTP, Some(handler))?;
+    Ok(stopped?)
+}
+
+/// Sets what a signal does, the default if `action` is `None`, and returns what it did.
+#[expect(unsafe_code, reason = "what a signal does can be set in no safe form")]
+fn set_action(signal: i32, action: Option<libc::sigaction>) -> io::Result<libc::sigaction> {
+    // SAFETY: every field may be zero, and zeroes are the default action (SIG_DFL) with no flags and no mask. What is
+    // set is either that or what this very call returned before. Both pointers are to memory of their type.
+    unsafe {
+        let action = action.unwrap_or_else(|| std::mem::zeroed());
+        let mut old = std::mem::zeroed();
+        match libc::sigaction(signal, &raw const action, &raw mut old) {
+            0 => Ok(old),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Whether nobody can read any more what is written to standard output: a pipe or a terminal that was closed at its
+/// other end.
+pub(crate) fn output_is_closed() -> bool {
+    if crate::os::output_is_missing() {
+        return true;
+    }
+    let output = io::stdout();
+    let mut polled = [PollFd::new(&output, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // These two are told without being asked for: the one of a pipe by Linux, the other by macOS and of terminals.
+    let closed = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(|output| output.revents().intersects(closed))
+}
+
+/// Whether a terminal heeds escape sequences: which it does, where TERM does not say otherwise.
+pub(crate) fn output_takes_escapes() -> bool {
+    true
+}
+
+#[expect(unsafe_code, reason = "what a signal does can be asked in no safe form")]
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action nothing is changed; the old one is written into memory of its own type, all of
+    // whose fields may be zero.
+    let action = unsafe {
+        match libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) {
+            0 => action.assume_init(),
+            _ => return false,
+        }
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}

@@ -1,0 +1,13 @@
+//! Ending a process, and only the one that was meant.
+
+#[cfg(target_os = "macos")]
+pub(in crate::os) mod by_pid;
+pub(in crate::os) mod end_signal;
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+pub(in crate::os) mod sys;
+
+pub(crate) use super::process::sys::KERNEL;
+pub(crate) use end_signal::EndSignal;
+pub(crate) use sys::{Grip, errand};

@@ -1,0 +1,99 @@
+//! Asking a program to end as its own console would: Ctrl+C. It reaches everybody in a console, so it is sent only
+//! where the program is alone in its own, and only a process that is in there can send it. A process is in one console
+//! at a time: so as not to lose ours, this program is run once more, without any, for this one errand.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::windows::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::System::Console::{
+    AttachConsole, CTRL_C_EVENT, GenerateConsoleCtrlEvent, GetConsoleProcessList, SetConsoleCtrlHandler,
+};
+use windows_sys::Win32::System::Threading::DETACHED_PROCESS;
+
+/// Said to this program by itself, and followed by a pid.
+const ERRAND: &str = "--ctrl-c-for";
+/// How long the errand may take.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Asks a process by its console. False where it has none, or is not alone in it. The caller has it in hand, so that
+/// the pid is its own until the end.
+pub(in crate::os) fn send_for(pid: u32) -> bool {
+    let Ok(program) = env::current_exe() else { return false };
+    let mut command = Command::new(program);
+    command.arg(ERRAND).arg(pid.to_string()).creation_flags(DETACHED_PROCESS);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut sent) = command.spawn() else { return false };
+    let until = Instant::now() + LONGEST;
+    loop {
+        match sent.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+            Ok(None) | Err(_) => {
+                // It is our own child, and not waited for yet.
+                let _ended_by_now = sent.kill();
+                return sent.wait().is_ok_and(|status| status.success());
+            }
+        }
+    }
+}
+
+/// Runs the errand, where these are its arguments, and says whether the process was asked.
+pub(crate) fn errand(arguments: &[OsString]) -> Option<bool> {
+    match arguments {
+        [_, word, pid] if word == OsStr::new(ERRAND) => {
+            Some(pid.to_str().and_then(|pid| pid.parse().ok()).is_some_and(ask))
+        }
+        _ => None,
+    }
+}
+
+/// Goes into the console of a process and sends Ctrl+C there.
+fn ask(pid: u32) -> bool {
+    // A third that does not fit is enough to know of.
+    let mut inside = [0_u32; 3];
+    #[expect(unsafe_code, reason = "the system's own interface")]
+    // SAFETY: numbers are passed, and a buffer with its length; this process has no console that it could lose, and
+    // null stands for ignoring Ctrl+C in it.
+    unsafe {
+        if AttachConsole(pid) == 0 {
+            return false;
+        }
+        let count = GetConsoleProcessList(inside.as_mut_ptr(), inside.len() as u32);
+        let listed = usize::try_from(count).ok().and_then(|count| inside.get(..count));
+        if !listed.is_some_and(|listed| is_alone(listed, pid, std::process::id())) {
+            return false;
+        }
+        SetConsoleCtrlHandler(None, 1) != 0 && GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0) != 0
+    }
+}
+
+/// Whether nobody but this process and its visitor is in a console.
+fn is_alone(inside: &[u32], pid: u32, visitor: u32) -> bool {
+    matches!(inside, [one, other] if (*one, *other) == (pid, visitor) || (*one, *other) == (visitor, pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_with_anybody_else_in_it_is_left_alone() {
+        assert!(is_alone(&[7, 9], 7, 9) && is_alone(&[9, 7], 7, 9));
+        for inside in [&[][..], &[7], &[9], &[7, 7], &[9, 9], &[7, 8], &[7, 8, 9], &[7, 9, 9]] {
+            assert!(!is_alone(inside, 7, 9), "{inside:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_errand_is_one() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(errand(&words(&["allears", "8080"])), None);
+        assert_eq!(errand(&words(&["allears", ERRAND])), None);
+        assert_eq!(errand(&words(&["allears", ERRAND, "8", "9"])), None);
+        assert_eq!(errand(&words(&["allears", ERRAND, "x"])), Some(false));
+    }
+}

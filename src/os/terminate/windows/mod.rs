@@ -1,0 +1,145 @@
+//! A process in hand by its handle: while that is open, its pid is not given away.
+
+pub(in crate::os) mod closing;
+pub(in crate::os) mod console;
+
+use std::io;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+
+use windows_sys::Win32::Foundation::WAIT_OBJECT_0;
+use windows_sys::Win32::System::Threading::{
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
+    WaitForSingleObject,
+};
+
+use crate::model::ProcessId;
+use crate::os::EndSignal;
+use crate::os::windows::KERNEL;
+use crate::os::windows_api;
+
+/// A process that can be ended without mistaking another one for it.
+#[derive(Debug)]
+pub(crate) struct Grip {
+    process: OwnedHandle,
+    pid: u32,
+}
+
+impl Grip {
+    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now: one that
+    /// was not created at that time.
+    pub(crate) fn of(id: ProcessId) -> io::Result<Option<Grip>> {
+        if KERNEL.contains(&id.pid) {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it is the kernel of Windows, which is never ended",
+            ));
+        }
+        let rights = PROCESS_TERMINATE | PROCESS_SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION;
+        let Some(process) = windows_api::open(id.pid, rights)? else { return Ok(None) };
+        let Some(start) = id.start else {
+            return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
+        };
+        let same = windows_api::life_of(&process).name() == Some(start);
+        let grip = Grip { process, pid: id.pid };
+        Ok((same && !grip.has_ended()).then_some(grip))
+    }
+
+    /// Nothing of the kernel is ever taken hold of.
+    pub(crate) fn is_kernel(&self) -> bool {
+        KERNEL.contains(&self.pid)
+    }
+
+    /// The handle would not have been given otherwise.
+    pub(crate) fn may_end(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Asks it to end, or ends it. False where it had ended already.
+    pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
+        match signal {
+            EndSignal::Terminate => self.terminate(),
+            EndSignal::Kill => self.kill(),
+            other => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("Windows has no signal of the kind {other:?}"),
+            )),
+        }
+    }
+
+    /// Asks its windows to close; without any, sends Ctrl+C to its console, where nobody else is in that; ends it where
+    /// there is nothing to ask. False where it had ended already.
+    fn terminate(&self) -> io::Result<bool> {
+        if self.has_ended() {
+            return Ok(false);
+        }
+        // While the handle is open the pid is this process's.
+        if closing::ask_to_close(self.pid) || console::send_for(self.pid) { Ok(true) } else { self.kill() }
+    }
+
+    /// Ends it. False where it had ended already.
+    fn kill(&self) -> io::Result<bool> {
+        if self.has_ended() {
+            return Ok(false);
+        }
+        #[expect(unsafe_code, reason = "the system's own interface")]
+        // SAFETY: the handle is open as long as `self`, and was opened with the right to terminate.
+        let ended = unsafe { TerminateProcess(self.process.as_raw_handle(), 1) };
+        if ended == 0 { Err(io::Error::last_os_error()) } else { Ok(true) }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        #[expect(unsafe_code, reason = "the system's own interface")]
+        // SAFETY: the handle is open as long as `self`, and was opened with the right to wait.
+        let waited = unsafe { WaitForSingleObject(self.process.as_raw_handle(), 0) };
+        waited == WAIT_OBJECT_0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    /// A process that stays until its input ends.
+    fn waiting() -> Child {
+        let mut command = Command::new("cmd");
+        command.args(["/c", "set /p nothing="]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    fn id(child: &Child) -> ProcessId {
+        ProcessId { pid: child.id(), start: windows_api::life(child.id()).name() }
+    }
+
+    #[test]
+    fn the_kernel_is_never_taken_hold_of() {
+        for pid in KERNEL {
+            for start in [None, Some(0), windows_api::life(pid).name()] {
+                let refused = Grip::of(ProcessId { pid, start }).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_is_itself_by_the_time_it_was_created() {
+        let mut child = waiting();
+        let id = id(&child);
+        let start = id.start.unwrap();
+        for other in [start - 1, start + 1, 0] {
+            let other = ProcessId { start: Some(other), ..id };
+            assert!(Grip::of(other).unwrap().is_none(), "a pid that was given anew");
+        }
+        assert!(
+            Grip::of(ProcessId { start: None, ..id }).is_err(),
+            "nobody is ended whose start is not known"
+        );
+        let grip = Grip::of(id).unwrap().unwrap();
+        assert!(!grip.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
+        assert!(grip.kill().unwrap());
+        child.wait().unwrap();
+        assert!(grip.has_ended() && !grip.kill().unwrap() && !grip.terminate().unwrap());
+        assert!(Grip::of(id).unwrap().is_none(), "it has ended");
+    }
+}

@@ -1,0 +1,87 @@
+//! User names on Unix, from the system's own user database. (sysinfo's list leaves out uids of 65536 and more.)
+
+use nix::unistd::{Uid, User};
+
+use crate::model::Text;
+
+/// The name of a user (getpwuid_r(3)).
+pub(in crate::os) fn name(uid: u32) -> Option<Text> {
+    let user = User::from_uid(Uid::from_raw(uid)).ok()??;
+    Some(user.name.as_str().into())
+}
+
+/// Whether there is a user of that name (getpwnam_r(3)).
+pub(in crate::os) fn exists(name: &str) -> bool {
+    matches!(User::from_name(name), Ok(Some(_)))
+}
+
+/// The effective user.
+pub(in crate::os) fn own() -> Option<u32> {
+    Some(Uid::effective().as_raw())
+}
+
+/// The home folder of a user.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(in crate::os) fn home(uid: u32) -> Option<std::path::PathBuf> {
+    Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
+}
+
+/// A command as one with full rights would type it.
+pub(crate) fn with_rights(command: &str) -> String {
+    format!("sudo {command}")
+}
+
+/// The directories in which sudo looks for commands if /etc/sudoers, which few may read, cannot be asked
+/// (sudoers(5), secure_path, as Debian and most others set it).
+const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Returns the path of this program if sudo would not find it by its name, or would find another program of that name.
+pub(crate) fn path_for_rights() -> Option<Text> {
+    // A program that was replaced or removed has no path to call it by.
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let sudoers = std::fs::read_to_string("/etc/sudoers").unwrap_or_default();
+    let searched = secure_path(&sudoers).unwrap_or(SECURE_PATH);
+    let mut found = searched.split(':').map(|folder| std::path::Path::new(folder).join("allears"));
+    let first = found.find_map(|path| path.canonicalize().ok());
+    (first.as_ref() != Some(&program)).then(|| Text::from(program.as_os_str()))
+}
+
+/// The value of `secure_path` in a sudoers file.
+fn secure_path(sudoers: &str) -> Option<&str> {
+    // The last line counts.
+    sudoers.lines().rev().find_map(|line| {
+        let settings = line.trim_start().strip_prefix("Defaults")?;
+        let (before, after) = settings.split_once("secure_path")?;
+        let value = after.trim_start().strip_prefix('=')?.trim_start();
+        let value = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next()?,
+            None => value.split([',', ' ', '\t']).next()?,
+        };
+        (!before.trim_end().ends_with('!') && value.starts_with('/')).then_some(value)
+    })
+}
+
+/// Whether this process runs as root.
+pub(in crate::os) fn privileged() -> bool {
+    own() == Some(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_secure_path_counts() {
+        for (sudoers, path) in [
+            ("", None),
+            ("Defaults env_reset\nDefaults\tsecure_path=\"/a:/b\"\n", Some("/a:/b")),
+            ("Defaults    secure_path = /sbin:/bin, mail_badpass", Some("/sbin:/bin")),
+            ("# Defaults secure_path=/x", None),
+            ("Defaults !secure_path", None),
+            ("Defaults:dev secure_path=/c\nDefaults secure_path=/d", Some("/d")),
+            ("Defaults secure_path=", None),
+        ] {
+            assert_eq!(secure_path(sudoers), path, "{sudoers}");
+        }
+    }
+}

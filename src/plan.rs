@@ -1,0 +1,381 @@
+//! The plan of `free`: what would be ended to free a port, what must not be, what else goes with it, and what comes
+//! back. Pure: `act` observes and carries out, `render` says it.
+
+mod model;
+mod wrapper;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use model::{
+    Access, Action, Facts, Forwarding, LONGEST_LIST, Note, OtherSockets, Part, Plan, Refusal, Request,
+    Restarts, Return, Step,
+};
+pub(crate) use wrapper::{root, tree, wrappers};
+
+use crate::management;
+use crate::management::role::{Role, role};
+use crate::management::{Manager, Via};
+use crate::model::{
+    Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
+};
+
+/// Makes the plan.
+pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
+    let mut plan = Plan {
+        asked: facts.asked.clone(),
+        sockets: Vec::new(),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        refusals: Vec::new(),
+        returns: Vec::new(),
+    };
+    if !facts.sockets.is_empty() && !facts.own_pid_namespace {
+        plan.refusals.push(Refusal::ForeignPidNamespace);
+    }
+    let mut held: BTreeMap<ProcessId, (&Holder, &Listener, Vec<Socket>)> = BTreeMap::new();
+    for listener in &facts.sockets {
+        plan.refusals.extend(unseen(listener));
+        plan.refusals.extend(stored(listener, request));
+        for holder in &listener.holders {
+            // A manager that keeps it for a unit is refused by the unit's name.
+            let keeps = listener.descriptor_store.is_some() && is_manager(holder);
+            if stands_beside(holder, listener) || keeps {
+                continue;
+            }
+            if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
+                plan.refusals.push(Refusal::Uncertain(holder.process.clone(), listener.socket.clone()));
+            }
+            let entry = held.entry(holder.process.id).or_insert((holder, listener, Vec::new()));
+            entry.2.push(listener.socket.clone());
+        }
+    }
+    let held_by_unit =
+        facts.sockets.iter().find_map(|listener| Some((listener, held_by_unseen_unit(listener)?)));
+    if let Some((listener, unit)) =
+        held_by_unit.filter(|(listener, _)| request.via != Via::Service || listener.holders.is_empty())
+    {
+        let manager = listener.holders.first().and_then(|holder| {
+            management::managers(listener, holder, None, None)
+                .into_iter()
+                .find(|one| one.via() == Via::Service)
+        });
+        let manager = manager.or_else(|| management::of_socket(listener));
+        let command = manager.as_ref().and_then(|manager| manager.stop(facts.own_uid));
+        plan.refusals.push(Refusal::HeldByUnit {
+            unit: unit.clone(),
+            socket: listener.socket.clone(),
+            command,
+            via: !listener.holders.is_empty(),
+        });
+    }
+    for (holder, listener, sockets) in held.into_values() {
+        plan.add_holder(holder, listener, sockets, &facts, request);
+    }
+    if request.via != Via::Signal
+        && !facts.sockets.is_empty()
+        && plan.steps.is_empty()
+        && plan.refusals.is_empty()
+    {
+        plan.refusals.push(Refusal::NoManager { process: None, via: request.via });
+    }
+    if request.tree {
+        plan.add_tree(&facts);
+    }
+    plan.note(&facts, request);
+    plan.sockets = facts.sockets;
+    plan.refusals.dedup();
+    plan
+}
+
+/// Why a listener's holders may not be ended: some of them were not seen.
+fn unseen(listener: &Listener) -> Option<Refusal> {
+    // That is refused by its unit's name.
+    if held_by_unseen_unit(listener).is_some() {
+        return None;
+    }
+    match &listener.unseen {
+        Some(unseen) if unseen.reason == Reason::Kernel => {
+            Some(Refusal::KernelHolds(listener.socket.clone(), unseen.kernel.clone()))
+        }
+        None if !listener.holders.is_empty() => None,
+        _ => Some(Refusal::Unseen(Box::new(listener.clone()))),
+    }
+}
+
+/// Why ending the holders does not free a socket that a manager keeps for a service. Stopping the service does, unless
+/// the manager is to keep it beyond that.
+fn stored(listener: &Listener, request: Request) -> Option<Refusal> {
+    let store = listener.descriptor_store.as_ref()?;
+    let served = listener.holders.iter().any(|holder| !is_manager(holder));
+    let stopped = request.via == Via::Service && served && store.preserved != Some(true);
+    (!stopped).then(|| Refusal::Stored(listener.socket.clone(), Box::new(store.clone())))
+}
+
+fn is_manager(holder: &Holder) -> bool {
+    matches!(role(&holder.process), Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager))
+}
+
+/// The socket unit that a listener belongs to, if its manager holds the socket too and was not seen to.
+fn held_by_unseen_unit(listener: &Listener) -> Option<&Service> {
+    let unit = listener.service.as_ref().filter(|service| service.is_socket_unit())?;
+    (!listener.holders.iter().any(is_manager)).then_some(unit)
+}
+
+/// Whether a holder only keeps the socket of a program that holds it as well: wineserver has every socket of every
+/// program in its prefix.
+fn stands_beside(holder: &Holder, listener: &Listener) -> bool {
+    role(&holder.process) == Some(Role::Wineserver)
+        && listener.holders.iter().any(|other| role(&other.process).is_none())
+}
+
+impl Plan {
+    fn add_holder(
+        &mut self,
+        holder: &Holder,
+        listener: &Listener,
+        sockets: Vec<Socket>,
+        facts: &Facts<'_>,
+        request: Request,
+    ) {
+        let process = &holder.process;
+        let owner = management::owner(listener, holder, facts.accounts);
+        let supervisor = facts.supervisors.get(&process.id.pid).cloned();
+        let managers = management::managers(listener, holder, owner, supervisor);
+        let first = managers.first();
+        let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
+        // A manager does not stop what is frozen: systemd 257 refuses to.
+        let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
+        let step = |action| Step { process: process.clone(), part: Part::Holder(sockets), action };
+        if request.via == Via::Signal {
+            self.refusals.extend(role(process).map(|role| Refusal::StandsFor {
+                process: process.clone(),
+                role,
+                manager: first.cloned(),
+                command: command.clone(),
+            }));
+            if role(process).is_none() {
+                self.refusals.extend(facts.forbids(process));
+                if let Some(manager) = first {
+                    let restarts = facts.restarts(process, manager);
+                    let runs =
+                        command.as_ref().and_then(|command| command.first()).is_some_and(facts.is_installed);
+                    self.add_note(Note::Managed { manager: manager.clone(), command, restarts, runs });
+                }
+            }
+            self.steps.push(step(Action::Signal));
+            return;
+        }
+        if frozen {
+            self.refusals.push(Refusal::Frozen(process.clone()));
+            return;
+        }
+        match (first, managers.iter().any(|manager| manager.via() == request.via), command) {
+            (Some(manager), _, Some(command)) if manager.via() == request.via => {
+                self.steps.push(step(Action::Stop { via: request.via, command }));
+            }
+            (Some(manager), _, None) if manager.via() == request.via => {
+                self.refusals.push(Refusal::NoCommand { process: process.clone(), manager: manager.clone() });
+            }
+            (Some(manager), true, command) => self.refusals.push(Refusal::OtherManager {
+                process: process.clone(),
+                via: request.via,
+                manager: manager.clone(),
+                command,
+            }),
+            _ => self.refusals.push(Refusal::NoManager { process: Some(process.clone()), via: request.via }),
+        }
+    }
+
+    /// Adds the trees of the outermost wrappers of the holders, or of the holders themselves.
+    fn add_tree(&mut self, facts: &Facts<'_>) {
+        let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let mut members: Vec<Step> = Vec::new();
+        let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect();
+        let mut roots: BTreeSet<ProcessId> = BTreeSet::new();
+        for id in &holders {
+            let wrappers = wrappers(*id, facts.table, facts.known);
+            let root = root(*id, facts.table, facts.known, facts.lineage);
+            // Workers of one server have one tree.
+            if !roots.insert(root) {
+                continue;
+            }
+            for entry in tree(root, facts.table) {
+                if !known.insert(entry.id) {
+                    continue;
+                }
+                let described = facts.known.get(&entry.id.pid).filter(|process| process.id == entry.id);
+                let process =
+                    described.cloned().unwrap_or_else(|| Process::new(entry.id, entry.name.clone()));
+                if facts.lineage.contains(&entry.id.pid) {
+                    self.refusals.push(Refusal::TreeHasAllears(process));
+                    continue;
+                }
+                self.refusals.extend(role(&process).map(|role| Refusal::StandsFor {
+                    process: process.clone(),
+                    role,
+                    manager: None,
+                    command: None,
+                }));
+                self.refusals.extend(facts.forbids(&process));
+                let is_wrapper = wrappers.iter().any(|wrapper| wrapper.id == entry.id);
+                let part = if is_wrapper { Part::Wrapper } else { Part::Member };
+                members.push(Step { process, part, action: Action::Signal });
+            }
+        }
+        // A wrapper that is told first does not start again what ends next.
+        let (mut wrappers, others): (Vec<Step>, Vec<Step>) =
+            members.into_iter().partition(|step| step.part == Part::Wrapper);
+        wrappers.sort_by_key(|step| step.process.id.pid);
+        let holders = std::mem::take(&mut self.steps);
+        self.steps = wrappers.into_iter().chain(holders).chain(others).collect();
+    }
+
+    /// Adds what a person should know before it is done.
+    fn note(&mut self, facts: &Facts<'_>, request: Request) {
+        let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let steps = self.steps.clone();
+        for step in &steps {
+            let process = &step.process;
+            // The workers of one server share what they listen on.
+            let is_said = |sockets: &OtherSockets| {
+                self.notes
+                    .iter()
+                    .any(|note| matches!(note, Note::OtherSockets { sockets: said, .. } if said == sockets))
+            };
+            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !is_said(sockets)) {
+                self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
+            }
+            if is_virtual_machine(process) {
+                self.notes.push(Note::VirtualMachine(process.clone()));
+            }
+            if request.via != Via::Signal {
+                continue;
+            }
+            if process.condition.is_some() {
+                self.notes.push(Note::Halted(process.clone()));
+            }
+            if !matches!(step.part, Part::Holder(_)) {
+                continue;
+            }
+            for back in facts.returns.get(&process.id.pid).into_iter().flatten() {
+                let stays = |id: &ProcessId| !ended.contains(id);
+                let is_left = match &back.by {
+                    Restarts::Process { id, .. } => stays(id),
+                    _ => true,
+                };
+                if is_left && !self.returns.contains(back) {
+                    self.returns.push(back.clone());
+                }
+            }
+            let stays = |entry: &&crate::model::process_table::ProcessEntry| {
+                !entry.zombie && !ended.contains(&entry.id)
+            };
+            let children: Vec<Candidate> = facts
+                .table
+                .descendants(process.id.pid)
+                .into_iter()
+                .filter(stays)
+                .map(|entry| facts.candidate(entry.id, &entry.name))
+                .collect();
+            if !children.is_empty() {
+                let stands = |child: &Candidate| {
+                    facts.known.get(&child.pid).is_some_and(|process| role(process).is_some())
+                };
+                let tree = !children.iter().any(stands);
+                self.notes.push(Note::Children { process: process.clone(), children, tree });
+            }
+            let wrapper = wrappers(process.id, facts.table, facts.known)
+                .into_iter()
+                .rfind(|wrapper| stays(wrapper) && !facts.lineage.contains(&wrapper.id.pid));
+            if let Some(wrapper) = wrapper {
+                let wrapper = facts.candidate(wrapper.id, &wrapper.name);
+                self.add_note(Note::Wrapper { process: process.clone(), wrapper });
+            }
+        }
+        let returns = self.returns.iter().cloned().map(Note::Returns).collect::<Vec<_>>();
+        self.notes.extend(returns);
+        if !facts.clients.is_empty() && !ended.is_empty() {
+            self.notes.push(Note::Clients(facts.clients.clone()));
+        }
+        // What goes with a process of the plan is among its other sockets. The rest is left alone.
+        for listener in &facts.other_protocol {
+            let mut listener = listener.clone();
+            let known = !listener.holders.is_empty() && listener.unseen.is_none();
+            listener.holders.retain(|holder| !ended.contains(&holder.process.id));
+            if !known || !listener.holders.is_empty() {
+                self.notes.push(Note::OtherProtocol(Box::new(listener)));
+                break;
+            }
+        }
+        match &facts.forwarding {
+            Forwarding::RuledOut => {}
+            Forwarding::Forwarded(listeners) => {
+                for listener in listeners {
+                    let stop = |container| management::stop_container(container, None, facts.own_uid);
+                    let command = listener.container.as_ref().and_then(stop);
+                    self.notes.push(Note::Forwarded { listener: Box::new(listener.clone()), command });
+                }
+            }
+            Forwarding::Answered(address) => self.notes.push(Note::Answered(*address)),
+            Forwarding::Unknown(gap) => self.notes.push(Note::ForwardingUnknown(gap.clone())),
+        }
+    }
+
+    fn add_note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// Why a process may not be signalled, whatever it stands for.
+    fn forbids(&self, process: &Process) -> Option<Refusal> {
+        if self.lineage.first() == Some(&process.id.pid) {
+            return Some(Refusal::Itself(process.clone()));
+        }
+        if self.lineage.contains(&process.id.pid) {
+            return Some(Refusal::Ancestor(process.clone()));
+        }
+        match self.access.get(&process.id) {
+            Some(Access::Allowed | Access::Ended) => None,
+            Some(Access::Denied) => Some(Refusal::Denied(process.clone())),
+            Some(Access::Kernel) => Some(Refusal::Kernel(process.clone())),
+            Some(Access::Failed(error)) => Some(Refusal::Failed(process.clone(), error.clone())),
+            None => Some(Refusal::Failed(process.clone(), "it was not looked at".to_owned())),
+        }
+    }
+
+    /// Whether its manager starts a process again after a signal; `None` if that is unknown.
+    fn restarts(&self, process: &Process, manager: &Manager) -> Option<bool> {
+        let pid = process.id.pid;
+        let is_of = |back: &Return| match (manager, &back.by) {
+            (Manager::Container { .. }, Restarts::Engine(_))
+            | (Manager::Service { .. }, Restarts::Unit(_)) => true,
+            (Manager::Supervisor { kind: own, .. }, Restarts::Process { kind, .. }) => own == kind,
+            _ => false,
+        };
+        let back = self.returns.get(&pid).into_iter().flatten().find(|back| is_of(back));
+        match (back, manager) {
+            (Some(back), _) => back.certain.then_some(true),
+            (None, Manager::Service { .. }) if self.stays_down.contains(&pid) => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A process that is named and not ended: by its full name where that is known.
+    fn candidate(&self, id: ProcessId, name: &Text) -> Candidate {
+        let known = self.known.get(&id.pid).filter(|process| process.id == id);
+        let name = known.map_or_else(|| name.clone(), |process| process.name.clone());
+        Candidate { pid: id.pid, name, evidence: Evidence::Table }
+    }
+}
+
+/// Whether a process is the emulator of a virtual machine.
+fn is_virtual_machine(process: &Process) -> bool {
+    let file = process.executable.as_ref().map_or_else(|| process.name.as_bytes(), Text::file_name);
+    file.starts_with(b"qemu-system-") || file == b"qemu-kvm" || file == b"firecracker"
+}
+
+#[cfg(test)]
+mod tests;

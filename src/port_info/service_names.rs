@@ -1,0 +1,128 @@
+//! Service names: the ports a name stands for, and the names nearest to one that nobody has.
+
+use std::ops::RangeInclusive;
+
+use super::common_uses;
+use super::{Use, registry};
+use crate::model::Protocol;
+
+/// One place a service name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// `None` where it is TCP's and UDP's alike.
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) ports: RangeInclusive<u16>,
+}
+
+/// Whether this could be a service name: letters, digits, `-`, and the `_` and `+` that two names have.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+".contains(&byte))
+}
+
+/// The places a name stands for, of one protocol or of all it has; none where the registry does not have it so.
+pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
+    let mut all = Vec::new();
+    for (ports, mut protocols) in registry::places(name) {
+        if let Some(wanted) = wanted {
+            protocols.retain(|protocol| *protocol == wanted);
+        } else if [Protocol::Tcp, Protocol::Udp].iter().all(|both| protocols.contains(both)) {
+            all.push(Named { protocol: None, ports });
+            continue;
+        }
+        all.extend(protocols.into_iter().map(|one| Named { protocol: Some(one), ports: ports.clone() }));
+    }
+    all
+}
+
+/// What may have been meant by a name that the registry does not have, as a sentence to follow "perhaps".
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    const MOST: usize = 3;
+    let name = name.to_ascii_lowercase();
+    if name.len() > 32 {
+        return None;
+    }
+    let mut tools = common_uses::by_tool(&name);
+    tools.sort_by_key(|one| (one.status, *one.ports.start()));
+    if !tools.is_empty() {
+        let shown =
+            |one: &Use| format!("{}/{} (commonly {})", one.protocol.as_str(), one.ports.start(), one.tool);
+        return Some(or(&tools.iter().take(MOST).map(shown).collect::<Vec<String>>()));
+    }
+    let far = (name.len() / 3).max(1);
+    let own_letters = letters(&name);
+    let mut near: Vec<(usize, u16, &str)> = Vec::new();
+    let mut previous = "";
+    for (known, port) in registry::names() {
+        // A name has as many rows as ports, one after the other.
+        if std::mem::replace(&mut previous, known) == known {
+            continue;
+        }
+        let begins =
+            name.len() >= 3 && known.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(&name));
+        if !begins && is_farther(far, (&name, own_letters), known) {
+            continue;
+        }
+        // A name that goes on where this one ends is as near as one with a single slip.
+        let distance = if begins { 1 } else { strsim::osa_distance(&name, &known.to_ascii_lowercase()) };
+        if distance <= far && near.iter().all(|(_, _, seen)| *seen != known) {
+            near.push((distance, port, known));
+        }
+    }
+    near.sort_unstable();
+    let shown: Vec<String> = near.into_iter().take(MOST).map(|(_, _, known)| known.to_owned()).collect();
+    Some(or(&shown)).filter(|shown| !shown.is_empty())
+}
+
+/// Returns whether a known name is surely more than `far` edits from another one, given with its [`letters`]. The
+/// distance itself costs far more, and the registry has thousands of names.
+///
+/// An edit changes the length by one at most, and adds or removes one character at most.
+fn is_farther(far: usize, (name, own_letters): (&str, u64), known: &str) -> bool {
+    if name.len().abs_diff(known.len()) > far {
+        return true;
+    }
+    let others = letters(known);
+    let lacking = |some: u64, all: u64| usize::try_from((some & !all).count_ones()).unwrap_or_default();
+    lacking(own_letters, others) > far || lacking(others, own_letters) > far
+}
+
+/// Returns the set of characters in a name, a bit for each; without regard to case.
+fn letters(name: &str) -> u64 {
+    name.bytes().fold(0, |set, byte| set | 1 << (byte.to_ascii_lowercase() & 63))
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub(crate) fn or(list: &[String]) -> String {
+    match list {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Two characters may share a bit, which can only let a name through.
+        #[test]
+        fn no_near_name_is_passed_over(one in "[a-eA-E0-2_-]{0,10}", other in "[a-eA-E0-2_-]{0,10}") {
+            let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+            let distance = strsim::osa_distance(&one, &other);
+            for far in 0..distance + 2 {
+                prop_assert!(distance > far || !is_farther(far, (&one, letters(&one)), &other));
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_farther() {
+        let farther = |far, one: &str, other: &str| is_farther(far, (one, letters(one)), other);
+        assert!(farther(1, "ssh", "telnet") && farther(2, "abcd", "efgh"));
+        assert!(!farther(1, "ssh", "shs") && !farther(1, "http", "HTTP"));
+    }
+}

@@ -1,0 +1,209 @@
+//! The machine's own services file (services(5)): which ports a name stands for here. Pure; `os` reads the file.
+
+use std::cell::OnceCell;
+
+use super::service_names::{Named, named as by_registry};
+use crate::model::Protocol;
+
+/// A services file as it was read.
+#[derive(Debug)]
+pub(crate) struct ServicesFile {
+    /// Where it is.
+    pub(crate) path: String,
+    /// Its bytes, or why it could not be read. A machine without such a file has an empty one.
+    pub(crate) read: Result<Vec<u8>, String>,
+}
+
+impl Default for Services {
+    /// The registry alone.
+    fn default() -> Services {
+        Services {
+            load: || ServicesFile { path: String::new(), read: Ok(Vec::new()) },
+            file: OnceCell::new(),
+        }
+    }
+}
+
+/// The names of the machine's services file, which is read if a name is looked up.
+#[derive(Debug)]
+pub(crate) struct Services {
+    load: fn() -> ServicesFile,
+    file: OnceCell<(ServicesFile, Vec<Entry>)>,
+}
+
+/// One name of one port: names and aliases alike.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    name: String,
+    port: u16,
+    protocol: Protocol,
+}
+
+/// What a name stands for, and by what.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    pub(crate) places: Vec<Named>,
+    /// The path of the machine's services file, if the places are those of that file.
+    pub(crate) file: Option<String>,
+}
+
+impl Services {
+    /// The names of the file that this function reads.
+    pub(crate) fn new(load: fn() -> ServicesFile) -> Services {
+        Services { load, file: OnceCell::new() }
+    }
+
+    fn file(&self) -> &(ServicesFile, Vec<Entry>) {
+        self.file.get_or_init(|| {
+            let file = (self.load)();
+            let entries = file.read.as_ref().map(|bytes| parse(bytes)).unwrap_or_default();
+            (file, entries)
+        })
+    }
+
+    /// Why the file could not be read.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let (file, _) = self.file();
+        file.read.as_ref().err().map(|why| format!("{} cannot be read: {why}", file.path))
+    }
+
+    /// Whether the file has this name, for any protocol.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let (_, entries) = self.file();
+        entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What a name stands for, of one protocol or of all it has. The registry and the file are one list as long as the
+    /// registry has each port that the file gives the name. If the file gives it another one, the file alone counts: it
+    /// is what the machine's own programs go by (getservbyname(3)).
+    pub(crate) fn named(&self, name: &str, wanted: Option<Protocol>) -> Resolved {
+        let registry = by_registry(name, wanted);
+        let (file, entries) = self.file();
+        let own: Vec<&Entry> = entries
+            .iter()
+            .filter(|entry| entry.name.eq_ignore_ascii_case(name))
+            .filter(|entry| wanted.is_none_or(|wanted| wanted == entry.protocol))
+            .collect();
+        let is_registered = |entry: &&Entry| {
+            by_registry(name, Some(entry.protocol)).iter().any(|place| place.ports.contains(&entry.port))
+        };
+        if own.iter().all(is_registered) {
+            return Resolved { places: registry, file: None };
+        }
+        let mut places: Vec<Named> = Vec::new();
+        for entry in &own {
+            let has = |protocol| own.iter().any(|one| one.port == entry.port && one.protocol == protocol);
+            let both = has(Protocol::Tcp) && has(Protocol::Udp);
+            let is_one_of_both = matches!(entry.protocol, Protocol::Tcp | Protocol::Udp);
+            let protocol =
+                if wanted.is_none() && both && is_one_of_both { None } else { Some(entry.protocol) };
+            let place = Named { protocol, ports: entry.port..=entry.port };
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        Resolved { places, file: Some(file.path.clone()) }
+    }
+
+    /// The names of the file that differ from this one in few letters.
+    pub(crate) fn nearest(&self, name: &str) -> Option<String> {
+        let (_, entries) = self.file();
+        let far = (name.len() / 3).max(1);
+        let name = name.to_ascii_lowercase();
+        let near = entries
+            .iter()
+            .map(|entry| (strsim::osa_distance(&name, &entry.name.to_ascii_lowercase()), entry));
+        let nearest = near.filter(|(distance, _)| *distance <= far).min_by_key(|(distance, _)| *distance);
+        nearest.map(|(_, entry)| entry.name.clone())
+    }
+}
+
+/// The lines `name port/protocol alias ... # comment`. What is none of these is left out, as are protocols without ports.
+fn parse(bytes: &[u8]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+        let Ok(line) = std::str::from_utf8(line) else { continue };
+        let mut fields = line.split_ascii_whitespace();
+        let (Some(name), Some(place)) = (fields.next(), fields.next()) else { continue };
+        let Some((port, protocol)) = place.split_once('/') else { continue };
+        let (Ok(port), Some(protocol)) = (port.parse(), Protocol::parse(protocol)) else { continue };
+        if port == 0 || protocol == Protocol::Unix {
+            continue;
+        }
+        let names = std::iter::once(name).chain(fields);
+        entries.extend(names.map(|name| Entry { name: name.to_owned(), port, protocol }));
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &[u8] = b"# a comment\n\
+        http\t80/tcp\twww # WorldWideWeb\n\
+        shop-db\t15432/tcp\tshopdb\n\
+        shop-db\t15432/udp\n\
+        postgresql 5433/tcp\n\
+        portmapper 111/tcp\n\
+        z39.50 210/tcp\n\
+        lite 77/udplite\n\
+        torn\nbad x/tcp\nzero 0/tcp\nrtmp 1/ddp\n\xff 9/tcp\n";
+
+    fn services() -> Services {
+        Services::new(|| ServicesFile { path: "/etc/services".to_owned(), read: Ok(FILE.into()) })
+    }
+
+    fn told(name: &str, wanted: Option<Protocol>) -> (Vec<(Option<Protocol>, u16)>, bool) {
+        let resolved = services().named(name, wanted);
+        let places = resolved.places.iter().map(|place| (place.protocol, *place.ports.start())).collect();
+        (places, resolved.file.is_some())
+    }
+
+    #[test]
+    fn names_of_the_file_alone() {
+        assert_eq!(told("shop-db", None), (vec![(None, 15432)], true));
+        assert_eq!(told("SHOPDB", None), (vec![(Some(Protocol::Tcp), 15432)], true));
+        assert_eq!(told("shop-db", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 15432)], true));
+        assert_eq!(told("z39.50", None), (vec![(Some(Protocol::Tcp), 210)], true));
+        assert_eq!(told("lite", None), (vec![(Some(Protocol::UdpLite), 77)], true));
+        for unknown in ["torn", "bad", "zero", "rtmp", "comment"] {
+            assert!(!services().has(unknown), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn the_file_counts_only_where_it_differs() {
+        let registry: Vec<Named> = by_registry("http", None);
+        assert_eq!(services().named("http", None), Resolved { places: registry, file: None });
+        assert_eq!(told("postgresql", None), (vec![(Some(Protocol::Tcp), 5433)], true));
+        assert_eq!(told("postgresql", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 5432)], false));
+        assert_eq!(told("ssh", Some(Protocol::Tcp)), (vec![(Some(Protocol::Tcp), 22)], false));
+        assert_eq!(told("nobody-has-this", None), (vec![], false));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_leaves_the_registry() {
+        let services = Services::new(|| ServicesFile {
+            path: "/x".to_owned(),
+            read: Err("Permission denied".to_owned()),
+        });
+        assert_eq!(services.named("ssh", Some(Protocol::Tcp)).file, None);
+        assert_eq!(services.problem().as_deref(), Some("/x cannot be read: Permission denied"));
+        assert_eq!(Services::default().problem(), None);
+    }
+
+    #[test]
+    fn a_slip_in_a_name_of_the_file() {
+        assert_eq!(services().nearest("shop-bd").as_deref(), Some("shop-db"));
+        assert_eq!(services().nearest("entirely-else"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+    }
+}

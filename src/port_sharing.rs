@@ -1,0 +1,240 @@
+//! Which of several sockets that share a port a peer reaches: pure.
+//!
+//! Linux (compute_score() and the lookups in net/ipv4/inet_hashtables.c and udp.c and their IPv6 counterparts; measured on
+//! 6.18): a specific address beats a wildcard, whatever device either is bound to. Of equal addresses:
+//! - Sockets that share by SO_REUSEPORT form a group if their family, device and IPV6_V6ONLY are equal, and the kernel
+//!   spreads peers over a group. Of several groups the IPv4 ones come first. Of these the one whose member came last gets
+//!   everything; of the IPv6 ones the one whose member came first.
+//! - UDP sockets that share by SO_REUSEADDR alone: one bound to a device comes first, then IPv4, then the last one bound.
+//!
+//! The kernel lists sockets of one port in the order in which it looks them up: a new one comes first, but for IPv6 sockets
+//! with SO_REUSEPORT, of which a new one comes last.
+
+use crate::model::Target;
+use crate::model::{Protocol, Socket};
+
+/// From this rank of [`Target::answered_by`] on a socket has the very address.
+const SPECIFIC: u8 = 3;
+
+/// By which option sockets share an address and port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// SO_REUSEADDR, and not all of them by SO_REUSEPORT. UDP alone.
+    ReuseAddress,
+    /// SO_REUSEPORT.
+    ReusePort,
+    /// Not known.
+    Unknown,
+}
+
+/// Which sockets a peer reaches, by their places in the list that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answering {
+    /// This one.
+    One(usize, Decided),
+    /// One of these, over which the kernel spreads peers.
+    Spread(Vec<usize>),
+    /// One of these; which one is not known.
+    Unclear(Vec<usize>),
+}
+
+/// Why one socket is preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// No other one has as good an address.
+    ByAddress,
+    /// Of equal addresses, it came last.
+    Last,
+    /// Of equal addresses, it came first.
+    First,
+}
+
+impl Answering {
+    /// The sockets that may be the one.
+    pub(crate) fn sockets(&self) -> &[usize] {
+        match self {
+            Answering::One(only, _) => std::slice::from_ref(only),
+            Answering::Spread(several) | Answering::Unclear(several) => several,
+        }
+    }
+}
+
+/// Returns who of these listeners of one protocol answers a target with an address, or `None` if nobody does. `in_order`
+/// tells whether the sockets are in the order in which the kernel listed them.
+pub(crate) fn answering(
+    os: &str,
+    target: &Target,
+    sockets: &[&Socket],
+    sharing: Sharing,
+    in_order: bool,
+) -> Option<Answering> {
+    let ranks = sockets.iter().enumerate().filter_map(|(at, socket)| Some((at, target.answered_by(socket)?)));
+    let ranks: Vec<(usize, u8)> = ranks.collect();
+    let best = ranks.iter().map(|(_, rank)| *rank).max()?;
+    let level = |wanted: &dyn Fn(u8) -> bool| {
+        let kept = ranks.iter().filter(|(_, rank)| wanted(*rank));
+        kept.filter_map(|(at, _)| Some((*at, *sockets.get(*at)?))).collect::<Vec<_>>()
+    };
+    let equal = level(&|rank| rank == best);
+    if os != "linux" {
+        return Some(match equal.as_slice() {
+            [(only, _)] => Answering::One(*only, Decided::ByAddress),
+            several => Answering::Unclear(places(several)),
+        });
+    }
+    let is_udp = equal.iter().any(|(_, socket)| socket.protocol == Protocol::Udp);
+    let by_port = || by_group(&equal, in_order);
+    let same_level = level(&|rank| (rank >= SPECIFIC) == (best >= SPECIFIC));
+    let by_address = || by_score(&same_level, in_order);
+    Some(match (is_udp, sharing) {
+        (false, _) | (_, Sharing::ReusePort) => by_port(),
+        (true, Sharing::ReuseAddress) => by_address(),
+        (true, Sharing::Unknown) => match (by_port(), by_address()) {
+            (one, other) if one.sockets() == other.sockets() => one,
+            (one, other) => {
+                let mut either = [one.sockets(), other.sockets()].concat();
+                either.sort_unstable();
+                either.dedup();
+                Answering::Unclear(either)
+            }
+        },
+    })
+}
+
+fn places(sockets: &[(usize, &Socket)]) -> Vec<usize> {
+    sockets.iter().map(|(at, _)| *at).collect()
+}
+
+/// Sockets of equal addresses that share by SO_REUSEPORT.
+fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Answering {
+    let alike = |a: &Socket, b: &Socket| {
+        a.endpoint == b.endpoint
+            && (a.dual_stack == b.dual_stack || a.dual_stack.is_none() || b.dual_stack.is_none())
+    };
+    let group = |of: &Socket| equal.iter().copied().filter(|(_, it)| alike(of, it)).collect::<Vec<_>>();
+    let is_ipv6 = |(_, socket): &&(usize, &Socket)| socket.endpoint.address().is_some_and(|it| it.is_ipv6());
+    let Some((_, chosen)) = equal.first() else { return Answering::Unclear(Vec::new()) };
+    let chosen = group(chosen);
+    match (chosen.as_slice(), chosen.len() == equal.len()) {
+        (_, false) if !in_order => Answering::Unclear(places(equal)),
+        ([(only, _)], true) => Answering::One(*only, Decided::ByAddress),
+        ([(only, socket)], false) if is_ipv6(&&(*only, *socket)) => Answering::One(*only, Decided::First),
+        ([(only, _)], false) => Answering::One(*only, Decided::Last),
+        (several, _) => Answering::Spread(places(several)),
+    }
+}
+
+/// UDP sockets that share by SO_REUSEADDR: a device counts more than the family.
+fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Answering {
+    let score = |socket: &Socket| {
+        let device = matches!(&socket.endpoint, crate::model::Endpoint::Ip { interface: Some(_), .. });
+        (device, socket.endpoint.address().is_some_and(|address| address.is_ipv4()))
+    };
+    let best = sockets.iter().map(|(_, socket)| score(socket)).max();
+    let equal: Vec<_> = sockets.iter().copied().filter(|(_, socket)| Some(score(socket)) == best).collect();
+    match equal.as_slice() {
+        [(only, _)] => Answering::One(*only, Decided::ByAddress),
+        [(first, _), ..] if in_order => Answering::One(*first, Decided::Last),
+        several => Answering::Unclear(places(several)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, State};
+
+    fn socket(protocol: Protocol, address: &str, device: Option<&str>) -> Socket {
+        let state = if protocol == Protocol::Udp { State::Bound } else { State::Listen };
+        let endpoint =
+            Endpoint::Ip { address: address.parse().unwrap(), port: 80, interface: device.map(Into::into) };
+        let mut socket = Socket::new(protocol, endpoint, state);
+        if address == "::" {
+            socket.dual_stack = Some(true);
+        }
+        socket
+    }
+
+    /// Sockets in the order in which they came, listed as the kernel does. Each row was measured on Linux 6.18, with
+    /// connections or datagrams to loopback counted.
+    #[test]
+    fn what_linux_was_measured_to_do() {
+        use Decided::{ByAddress, First, Last};
+        let one = |at, decided| Some(Answering::One(at, decided));
+        let spread = |several: &[usize]| Some(Answering::Spread(several.to_vec()));
+        let (any4, lo4, any6, lo6) = ("0.0.0.0", "127.0.0.1", "::", "::1");
+        let (plain, dev) = (None, Some("lo"));
+        let tcp = (Protocol::Tcp, Sharing::ReusePort);
+        let udp = (Protocol::Udp, Sharing::ReusePort);
+        let udp_address = (Protocol::Udp, Sharing::ReuseAddress);
+        for (kind, peer, sockets, wanted) in [
+            (tcp, lo4, vec![(any4, plain), (any4, plain), (any4, plain)], spread(&[0, 1, 2])),
+            (tcp, lo4, vec![(any4, plain), (any4, dev)], one(1, Last)),
+            (tcp, lo4, vec![(any4, dev), (any4, plain)], one(1, Last)),
+            (tcp, lo4, vec![(any4, plain), (any4, plain), (any4, dev)], one(2, Last)),
+            (tcp, lo4, vec![(any4, dev), (any4, plain), (any4, plain)], spread(&[1, 2])),
+            (tcp, lo4, vec![(any4, plain), (any4, dev), (any4, plain)], spread(&[0, 2])),
+            (tcp, lo4, vec![(lo4, plain), (any4, dev)], one(0, ByAddress)),
+            (tcp, lo4, vec![(any4, dev), (lo4, plain)], one(1, ByAddress)),
+            (tcp, lo4, vec![(lo4, dev), (lo4, plain)], one(1, Last)),
+            (tcp, lo6, vec![(any6, plain), (any6, dev)], one(0, First)),
+            (tcp, lo6, vec![(any6, dev), (any6, plain), (any6, plain)], one(0, First)),
+            (tcp, lo6, vec![(any6, plain), (any6, plain), (any6, dev)], spread(&[0, 1])),
+            (tcp, lo6, vec![(any6, dev), (lo6, plain)], one(1, ByAddress)),
+            (tcp, lo4, vec![(any6, dev), (any4, plain)], one(1, ByAddress)),
+            (tcp, lo4, vec![(any4, plain), (any6, dev)], one(0, ByAddress)),
+            (tcp, lo4, vec![(any6, plain), (any6, plain)], spread(&[0, 1])),
+            (tcp, lo4, vec![("::ffff:127.0.0.1", plain), (any4, plain)], one(0, ByAddress)),
+            (tcp, lo4, vec![("::ffff:127.0.0.1", plain), (lo4, plain)], one(1, ByAddress)),
+            (udp, lo4, vec![(any4, plain), (any4, plain)], spread(&[0, 1])),
+            (udp, lo4, vec![(any4, dev), (any4, plain)], one(1, Last)),
+            (udp, lo6, vec![(any6, plain), (any6, dev)], one(0, First)),
+            (udp, lo6, vec![(any6, plain), (any6, plain), (any6, dev)], spread(&[0, 1])),
+            (udp, lo4, vec![(any4, plain), (any6, dev)], one(0, ByAddress)),
+            (udp_address, lo4, vec![(any4, plain), (any4, plain), (any4, plain)], one(2, Last)),
+            (udp_address, lo4, vec![(any4, dev), (any4, plain)], one(0, ByAddress)),
+            (udp_address, lo6, vec![(any6, plain), (any6, plain)], one(1, Last)),
+            (udp_address, lo6, vec![(any6, dev), (any6, plain)], one(0, ByAddress)),
+            (udp_address, lo4, vec![(any6, dev), (any4, plain)], one(0, ByAddress)),
+            (udp_address, lo4, vec![(lo4, plain), (any4, dev)], one(0, ByAddress)),
+        ] {
+            let (protocol, sharing) = kind;
+            let sockets: Vec<Socket> = sockets.iter().map(|(at, by)| socket(protocol, at, *by)).collect();
+            // A new socket of IPv6 with SO_REUSEPORT is listed last, every other one first.
+            let is_ipv6 = sockets.iter().all(|it| it.family() == crate::model::Family::Ipv6);
+            let keeps_order = sharing == Sharing::ReusePort && is_ipv6;
+            let mut order: Vec<usize> = (0..sockets.len()).collect();
+            if !keeps_order {
+                order.reverse();
+            }
+            let listed: Vec<&Socket> = order.iter().map(|at| &sockets[*at]).collect();
+            let target = Target::exactly(protocol, peer.parse().unwrap(), 80);
+            let found = answering("linux", &target, &listed, sharing, true).map(|found| {
+                let came = |at: &usize| order[*at];
+                match found {
+                    Answering::One(at, decided) => Answering::One(came(&at), decided),
+                    Answering::Spread(several) => {
+                        let mut several: Vec<usize> = several.iter().map(came).collect();
+                        several.sort_unstable();
+                        Answering::Spread(several)
+                    }
+                    unclear => unclear,
+                }
+            });
+            assert_eq!(found, wanted, "{kind:?} {sockets:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_left_open() {
+        let both = [socket(Protocol::Udp, "0.0.0.0", None), socket(Protocol::Udp, "0.0.0.0", None)];
+        let both: Vec<&Socket> = both.iter().collect();
+        let target = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 80);
+        let unclear = Some(Answering::Unclear(vec![0, 1]));
+        assert_eq!(answering("linux", &target, &both, Sharing::Unknown, true), unclear);
+        assert_eq!(answering("linux", &target, &both, Sharing::ReuseAddress, false), unclear);
+        assert_eq!(answering("macos", &target, &both, Sharing::ReusePort, true), unclear);
+        let other = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 81);
+        assert_eq!(answering("linux", &other, &both, Sharing::Unknown, true), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! What runs in a process whose name is that of an interpreter or a launcher: `vite`, `manage.py runserver`, a jar.
+//! A pure function of the command line, the program's file, the name and the parent, all of which were read before;
+//! nothing is looked up. What cannot be told from them is `None`, never a guess.
+
+mod interpreters;
+mod java;
+mod packages;
+mod programs;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+pub(crate) mod forwards;
+
+use crate::model::{Process, Text};
+use interpreters::{Interpreter, Language, Start};
+
+/// What runs in a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// Something with a name of its own that says more than the interpreter's: a known tool, a jar, a module.
+    Named(Text),
+    /// A file that the interpreter was given.
+    File(Text),
+}
+
+impl Runs {
+    /// As it is shown.
+    pub(crate) fn text(&self) -> &Text {
+        let (Runs::Named(text) | Runs::File(text)) = self;
+        text
+    }
+}
+
+/// A word longer than this is no name of anything.
+const LONGEST_WORD: usize = 64;
+
+/// What runs in this process, where its name may be that of an interpreter.
+pub(crate) fn of(process: &Process) -> Option<Runs> {
+    // An empty argument and a path that ends in a separator name no file. What begins with a hyphen is an option, which
+    // may carry a password.
+    find(process).filter(|runs| !runs.text().is_empty() && !runs.text().as_bytes().starts_with(b"-"))
+}
+
+fn find(process: &Process) -> Option<Runs> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    if let Some(by_path) = built(process) {
+        return Some(Runs::Named(by_path.into()));
+    }
+    if let Some(by_path) = process.executable.as_ref().and_then(|path| programs::by_path(path.as_bytes())) {
+        return Some(Runs::Named(by_path.into()));
+    }
+    if let Some(applet) = applet(process, &command) {
+        return Some(applet);
+    }
+    let interpreter = interpreter(process);
+    let (first, arguments) = command.split_first()?;
+    if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
+        // A program that is known and is no interpreter may call itself anything.
+        let may_be_any = interpreter.is_some() || process.executable.is_none();
+        return tools::titled(&words, interpreter).filter(|_| may_be_any);
+    }
+    let Some(interpreter) = interpreter else {
+        let own = process.executable.as_ref().map_or_else(|| file_name(first), Text::file_name);
+        return programs::named(own, arguments).map(|name| Runs::Named(name.into()));
+    };
+    if interpreter.language == Language::Elixir {
+        return erlang(interpreter, arguments);
+    }
+    match interpreter.start(arguments)? {
+        Start::Script { path, arguments } => Some(file(interpreter, path, arguments)),
+        Start::Module { name, arguments } => {
+            let tool = tools::named(interpreter, name).map(|tool| tool.with(name, arguments));
+            let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
+            tool.or_else(module).map(|text| Runs::Named(text.into()))
+        }
+        Start::Named(name) => Some(Runs::Named(name.into())),
+        Start::File(name) => Some(Runs::File(name.into())),
+    }
+}
+
+/// An applet of a program of many, such as busybox: its shell's script, or its name.
+fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
+    let program = process
+        .executable
+        .as_ref()
+        .map(Text::file_name)
+        .or_else(|| command.first().map(|word| file_name(word)))?;
+    let (applet, arguments) = programs::applet(program, command)?.split_first()?;
+    if let Some(shell) =
+        interpreters::find(file_name(applet)).filter(|found| found.language == Language::Shell)
+    {
+        return match shell.start(arguments)? {
+            Start::Script { path, arguments } => Some(file(shell, path, arguments)),
+            _ => None,
+        };
+    }
+    let applet = short(file_name(applet)).filter(|word| tools::is_plain(word))?;
+    Some(Runs::Named([b"busybox ".as_slice(), applet].concat().into()))
+}
+
+/// What runs in Erlang's virtual machine: a script, and the node by its name, as far as the arguments tell.
+fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Runs> {
+    let script = match interpreter.start(arguments) {
+        Some(Start::Script { path, arguments }) if !path.starts_with(b"-") => {
+            Some(file(interpreter, path, arguments))
+        }
+        _ => None,
+    };
+    match (script, programs::erlang(arguments)) {
+        (script, None) => script,
+        (None, Some(node)) => Some(Runs::Named(node.into())),
+        (Some(script), Some(node)) => {
+            Some(Runs::Named([script.text().as_bytes(), b", ", &node].concat().into()))
+        }
+    }
+}
+
+/// Returns the file that java reads its options from, if the command line names one and no class: `java @options`.
+pub(crate) fn options_file(process: &Process) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    let java = interpreter(process).filter(|interpreter| interpreter.language == Language::Java)?;
+    match java.start(arguments)? {
+        Start::Named(name) => {
+            name.strip_prefix(b"@").and_then(|_| java::options_file(arguments)).map(Text::from)
+        }
+        _ => None,
+    }
+}
+
+/// What java runs by its command line and the content of [`options_file`].
+pub(crate) fn with_options(process: &Process, content: &[u8]) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let words = java::expanded(command.get(1..)?, content);
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    match java::start(&words)? {
+        Start::Named(name) | Start::File(name) => Some(name.into()),
+        Start::Script { .. } | Start::Module { .. } => None,
+    }
+    .filter(|name: &Text| !name.is_empty() && !matches!(name.as_bytes().first(), Some(b'-' | b'@')))
+}
+
+/// Returns the path of the script that an interpreter was given, as it was given.
+pub(crate) fn script_file(process: &Process) -> Option<Text> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    let interpreter = interpreter(process)?;
+    match interpreter.start(arguments)? {
+        // Node finds `server.js` where it was given `server`.
+        Start::Script { path, .. } => {
+            let whole =
+                interpreter.language != Language::JavaScript || stem(file_name(path)) != file_name(path);
+            whole.then(|| path.into())
+        }
+        Start::Module { .. } | Start::Named(_) | Start::File(_) => None,
+    }
+}
+
+/// Returns the script's path that an interpreter was given, or a module's name with slashes for its dots, and the
+/// arguments after it. `None` if no interpreter runs, or if what it runs is code or unknown from the command line.
+pub(crate) fn started(process: &Process) -> Option<(Text, Vec<Text>)> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    match interpreter(process)?.start(arguments)? {
+        Start::Script { path, arguments } => Some((path.into(), texts(arguments))),
+        Start::Module { name, arguments } => {
+            let path: Vec<u8> = name.iter().map(|byte| if *byte == b'.' { b'/' } else { *byte }).collect();
+            Some((path.into(), texts(arguments)))
+        }
+        Start::Named(_) | Start::File(_) => None,
+    }
+}
+
+fn texts(words: &[&[u8]]) -> Vec<Text> {
+    words.iter().copied().map(Text::from).collect()
+}
+
+/// Whether an interpreter runs in this process, whatever it was given.
+pub(crate) fn is_interpreted(process: &Process) -> bool {
+    interpreter(process).is_some()
+}
+
+/// Whether a shell runs in this process.
+pub(crate) fn is_shell(process: &Process) -> bool {
+    interpreter(process).is_some_and(|interpreter| interpreter.language == Language::Shell)
+}
+
+/// The interpreter's or launcher's own name, where something else is told instead of it.
+///
+/// A process may have been given another name: by the kernel that of a script, by itself any.
+pub(crate) fn interpreter_name(process: &Process) -> Text {
+    let first = process.command.iter().flatten().next();
+    let names = [Some(&process.name), process.executable.as_ref(), first];
+    let known =
+        names.into_iter().flatten().map(Text::file_name).find(|name| interpreters::find(name).is_some());
+    known.map_or_else(|| process.name.clone(), Text::from)
+}
+
+/// Whether the text in `script` says more than the process's name, so that it may stand in its place.
+pub(crate) fn replaces_name(process: &Process) -> bool {
+    match (of(process), &process.script) {
+        // What java's file of options says was read beside the command line.
+        (Some(Runs::Named(text)), Some(script)) => text == *script || text.as_bytes().starts_with(b"@"),
+        _ => false,
+    }
+}
+
+/// The program's file tells which interpreter it is; where that is not known, the word it was started by.
+fn interpreter(process: &Process) -> Option<&'static Interpreter> {
+    let executable = process.executable.as_ref().map(Text::file_name);
+    let first = || process.command.iter().flatten().next().map(Text::file_name);
+    executable.and_then(interpreters::find).or_else(|| interpreters::find(first()?))
+}
+
+/// What built a program a moment before it ran it, as the program's own path shows.
+///
+/// On Unix `cargo run` becomes the program it has built, and nothing is left to tell it from one that was started by
+/// hand; where it stays, it is the parent. Tests, which it starts too, lie in `deps`.
+fn built(process: &Process) -> Option<&'static str> {
+    let path = process.executable.as_ref()?.as_bytes();
+    let mut folders = path.rsplit(|byte| is_separator(*byte)).skip(1);
+    let (last, before, above) = (folders.next()?, folders.next()?, folders.next().unwrap_or_default());
+    let parent = process.parents.first().map(|parent| plain_name(&parent.name));
+    let is_profile = matches!(last, b"debug" | b"release");
+    if is_profile && parent.as_deref() == Some(b"cargo") && [before, above].contains(&b"target".as_slice()) {
+        return Some("cargo run");
+    }
+    // `go run` links into a folder of its own, which nothing else has.
+    (last == b"exe" && before.starts_with(b"b0") && above.starts_with(b"go-build")).then_some("go run")
+}
+
+/// What a script's path says: a tool that is known, a package's command, or a file.
+fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Runs {
+    let named = packages::named(interpreter, path).unwrap_or(path);
+    if let Some(tool) = tools::named(interpreter, named) {
+        return Runs::Named(tool.with(file_name(path), arguments).into());
+    }
+    // Of a program that is compiled, as of a jar, the interpreter's name says nothing.
+    match named == path && interpreter.language != Language::Dotnet {
+        true => Runs::File(file_name(path).into()),
+        false => Runs::Named(if named == path { file_name(path) } else { named }.into()),
+    }
+}
+
+/// The words of a title that a process has put in the place of its command line.
+fn title(only: &[u8]) -> Option<Vec<&[u8]>> {
+    let words: Vec<&[u8]> = only.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+    let first = words.first()?;
+    // A path with a space in it is no title.
+    (words.len() > 1 && !first.iter().any(|byte| is_separator(*byte))).then_some(words)
+}
+
+/// A word that may be shown as part of a name.
+fn short(word: &[u8]) -> Option<&[u8]> {
+    (!word.is_empty() && word.len() <= LONGEST_WORD && !word.starts_with(b"-")).then_some(word)
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\')
+}
+
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| is_separator(*byte)).next().unwrap_or(path)
+}
+
+/// A file's name without the ending that says what kind of file it is.
+fn stem(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|byte| *byte == b'.') {
+        Some(at) if at > 0 => name.get(..at).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// A program's name in small letters, without `.exe`.
+fn plain_name(name: &Text) -> Vec<u8> {
+    let lower = file_name(name.as_bytes()).to_ascii_lowercase();
+    lower.strip_suffix(b".exe").map(<[u8]>::to_vec).unwrap_or(lower)
+}

@@ -1,0 +1,274 @@
+//! What a process forwards, by its command line: ssh(1)'s `-L`, `-R` and `-D`, and the ports that qemu forwards into its
+//! guest. Pure. What a configuration file adds is not known here.
+
+use crate::model::{Process, Text};
+
+/// Where a listener of a process leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Forward {
+    /// To a host and port, as they are known at the far end.
+    Through { to: Text, by: Text },
+    /// Wherever the client of a SOCKS proxy says.
+    Socks { by: Text },
+    /// To a port of qemu's guest.
+    Guest { to: Text },
+}
+
+/// A forward of ssh's, as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked<'a> {
+    /// `L`, `R` or `D`.
+    letter: u8,
+    value: &'a [u8],
+}
+
+/// What is known of ssh's command line.
+#[derive(Debug, Default)]
+struct Ssh<'a> {
+    asked: Vec<Asked<'a>>,
+    host: Option<&'a [u8]>,
+}
+
+/// Letters of ssh's options that take a value (ssh(1) of OpenSSH 10).
+const VALUED: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
+/// A label that is longer says less.
+const LONGEST_LABEL: usize = 72;
+
+impl<'a> Ssh<'a> {
+    /// Options may stand before and after the host; the word after those is the command.
+    fn parse(arguments: &[&'a [u8]]) -> Ssh<'a> {
+        let mut ssh = Ssh::default();
+        let mut words = arguments.iter().copied();
+        while let Some(word) = words.next() {
+            let Some(letters) = word.strip_prefix(b"-").filter(|letters| !letters.is_empty()) else {
+                if ssh.host.is_some() {
+                    break;
+                }
+                ssh.host = Some(word);
+                continue;
+            };
+            if letters == b"-" {
+                ssh.host = ssh.host.or_else(|| words.next());
+                break;
+            }
+            let Some(at) = letters.iter().position(|letter| VALUED.contains(letter)) else { continue };
+            let attached = letters.get(at + 1..).filter(|value| !value.is_empty());
+            let Some(value) = attached.or_else(|| words.next()) else { break };
+            match letters.get(at) {
+                Some(letter @ (b'L' | b'R' | b'D')) => ssh.asked.push(Asked { letter: *letter, value }),
+                Some(b'o') => ssh.asked.extend(by_option(value)),
+                _ => {}
+            }
+        }
+        ssh
+    }
+}
+
+/// `-o DynamicForward=1080`. The two others have their parts with a space between, which no colon stands for.
+fn by_option(option: &[u8]) -> Option<Asked<'_>> {
+    let at = option.iter().position(|byte| matches!(byte, b'=' | b' '))?;
+    let (name, value) = (option.get(..at)?, option.get(at + 1..)?);
+    let value = value.trim_ascii();
+    name.trim_ascii().eq_ignore_ascii_case(b"DynamicForward").then_some(Asked { letter: b'D', value })
+}
+
+impl Asked<'_> {
+    /// The parts between colons; a part in brackets has colons of its own.
+    fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = Vec::new();
+        let (mut start, mut depth) = (0, 0_u32);
+        for (at, byte) in self.value.iter().enumerate() {
+            match byte {
+                b'[' => depth += 1,
+                b']' => depth = depth.saturating_sub(1),
+                b':' if depth == 0 => {
+                    parts.push(self.value.get(start..at).unwrap_or_default());
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        parts.push(self.value.get(start..).unwrap_or_default());
+        parts
+    }
+
+    /// The port that ssh listens on here, and where it leads: `None` for `-D`.
+    fn local(&self) -> Option<(u16, Option<Vec<u8>>)> {
+        let parts = self.parts();
+        let number = |part: &[u8]| std::str::from_utf8(part).ok()?.parse::<u16>().ok();
+        match (self.letter, parts.as_slice()) {
+            (b'D', [port] | [_, port]) => Some((number(port)?, None)),
+            // A path in the place of host and port is a Unix socket at the far end.
+            (b'L', [port, path] | [_, port, path]) if path.starts_with(b"/") => {
+                Some((number(port)?, Some(path.to_vec())))
+            }
+            (b'L', [port, host, to] | [_, port, host, to]) => {
+                Some((number(port)?, Some([*host, b":", *to].concat())))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `ssh -L 3000:db:5432 dev@host`; `None` if nothing is forwarded by the command line.
+pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
+    let ssh = Ssh::parse(arguments);
+    let count = ssh.asked.len();
+    if count == 0 {
+        return None;
+    }
+    let host = ssh.host.map_or_else(Vec::new, |host| [b" ".as_slice(), host].concat());
+    let mut label = b"ssh".to_vec();
+    for asked in &ssh.asked {
+        label.extend([b" -".as_slice(), &[asked.letter], b" ", asked.value].concat());
+    }
+    if label.len() + host.len() > LONGEST_LABEL && count > 1 {
+        label = format!("ssh, {count} forwards,").into_bytes();
+    }
+    label.extend(host);
+    (label.len() <= LONGEST_LABEL * 2).then_some(label)
+}
+
+/// Where the listener of a process at this port leads.
+pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
+    let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
+    let (_, arguments) = command.split_first()?;
+    let name = process.name.as_bytes().to_ascii_lowercase();
+    let name = name.strip_suffix(b".exe").unwrap_or(&name);
+    match name {
+        b"ssh" => {
+            let ssh = Ssh::parse(arguments);
+            let by = Text::from(ssh.host?);
+            let (_, to) = ssh.asked.iter().filter_map(Asked::local).find(|(local, _)| *local == port)?;
+            Some(match to {
+                Some(to) => Forward::Through { to: to.into(), by },
+                None => Forward::Socks { by },
+            })
+        }
+        name if name.starts_with(b"qemu-system-") => guest(arguments, port),
+        _ => None,
+    }
+}
+
+/// `hostfwd=tcp:ADDRESS:PORT-ADDRESS:PORT` of `-netdev user`, `-nic user` and `-net user` (qemu(1)). TCP alone.
+fn guest(arguments: &[&[u8]], port: u16) -> Option<Forward> {
+    let options = arguments.iter().flat_map(|word| word.split(|byte| *byte == b','));
+    let forwards = options.filter_map(|option| option.strip_prefix(b"hostfwd="));
+    forwards.filter_map(|forward| std::str::from_utf8(forward).ok()).find_map(|forward| {
+        let forward = forward.strip_prefix("tcp").or_else(|| forward.starts_with(':').then_some(forward))?;
+        let (here, there) = forward.split_once('-')?;
+        let local: u16 = here.rsplit(':').next()?.parse().ok()?;
+        let (address, to) = there.rsplit_once(':')?;
+        let to = if address.is_empty() { format!("port {to}") } else { format!("{address}:{to}") };
+        (local == port).then(|| Forward::Guest { to: to.as_str().into() })
+    })
+}
+
+impl Forward {
+    /// A sentence without its subject: `leads to db:5432 through dev@host`.
+    pub(crate) fn phrase(&self) -> String {
+        match self {
+            Forward::Through { to, by } => {
+                format!("ssh forwards it to {} through {}", to.to_string_lossy(), by.to_string_lossy())
+            }
+            Forward::Socks { by } => {
+                format!("ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
+            }
+            Forward::Guest { to } => format!("qemu forwards it to {} of its guest", to.to_string_lossy()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::ProcessId;
+
+    fn process(line: &str) -> Process {
+        let words: Vec<Text> = line.split(' ').map(Text::from).collect();
+        let name = words.first().map_or_else(Text::default, |word| word.file_name().into());
+        Process { command: Some(words), ..Process::new(ProcessId { pid: 2, start: None }, name) }
+    }
+
+    fn told(line: &str, port: u16) -> Option<String> {
+        of(&process(line), port).map(|forward| forward.phrase())
+    }
+
+    fn label(line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').skip(1).map(str::as_bytes).collect();
+        ssh_label(&words).map_or_else(String::new, |label| String::from_utf8_lossy(&label).into_owned())
+    }
+
+    #[test]
+    fn ssh_forwards() {
+        for (line, port, wanted) in [
+            ("ssh -NL 3000:db:5432 dev@host", 3000, "ssh forwards it to db:5432 through dev@host"),
+            ("ssh -fN -L3000:[::1]:80 -p 2222 host", 3000, "ssh forwards it to [::1]:80 through host"),
+            (
+                "ssh host -L 127.0.0.1:3000:localhost:80 -N",
+                3000,
+                "ssh forwards it to localhost:80 through host",
+            ),
+            ("ssh -L *:3000:a:1 -L [::1]:3001:b:2 host", 3001, "ssh forwards it to b:2 through host"),
+            ("ssh -L 3000:/run/x.sock host", 3000, "ssh forwards it to /run/x.sock through host"),
+            ("ssh -D 1080 host", 1080, "ssh is a SOCKS proxy here, which connects from host"),
+            ("ssh -oDynamicForward=1080 host", 1080, "ssh is a SOCKS proxy here, which connects from host"),
+            (
+                "/usr/bin/ssh -D localhost:1080 -- host",
+                1080,
+                "ssh is a SOCKS proxy here, which connects from host",
+            ),
+        ] {
+            assert_eq!(told(line, port).as_deref(), Some(wanted), "{line}");
+        }
+        for (line, port) in [
+            ("ssh -L 3000:db:5432 host", 5432),
+            ("ssh -R 3000:db:5432 host", 3000),
+            ("ssh host cmd -L 3000:db:5432", 3000),
+            ("ssh -L", 3000),
+            ("ssh -L /tmp/x.sock:db:5432 host", 3000),
+            ("node -L 3000:db:5432 host", 3000),
+            ("ssh", 22),
+        ] {
+            assert_eq!(told(line, port), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn ssh_is_labelled_by_what_it_forwards() {
+        for (line, wanted) in [
+            ("ssh -NfL 3000:db:5432 dev@host", "ssh -L 3000:db:5432 dev@host"),
+            ("ssh -i key -R 8080:localhost:3000 host", "ssh -R 8080:localhost:3000 host"),
+            ("ssh -D1080 -L 1:a:2 host tail -f log", "ssh -D 1080 -L 1:a:2 host"),
+            ("ssh -o ProxyJump=x host", ""),
+            ("ssh host", ""),
+        ] {
+            assert_eq!(label(line), wanted, "{line}");
+        }
+        let many = format!("ssh {}host", "-L 3000:some.long.name.example.com:5432 ".repeat(5));
+        assert_eq!(label(&many), "ssh, 5 forwards, host");
+    }
+
+    #[test]
+    fn qemu_forwards_into_its_guest() {
+        let line = "qemu-system-x86_64 -m 1G -netdev user,id=n,hostfwd=tcp::5555-:22,hostfwd=tcp:127.0.0.1:8080-10.0.2.15:80";
+        assert_eq!(told(line, 5555).as_deref(), Some("qemu forwards it to port 22 of its guest"));
+        assert_eq!(told(line, 8080).as_deref(), Some("qemu forwards it to 10.0.2.15:80 of its guest"));
+        assert_eq!(told(line, 5900), None);
+        assert_eq!(told("qemu-system-arm -nic user,hostfwd=udp::53-:53", 53), None, "the note is TCP's");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(words: Vec<Vec<u8>>, port: u16) {
+            let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let _ = ssh_label(&slices);
+            let _ = guest(&slices, port);
+            let mut any = process("ssh");
+            any.command = Some(words.into_iter().map(Text::from).collect());
+            let _ = of(&any, port);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a snapshot looks like: one file per format. A renderer gets a writer and resolved options; it knows no
+//! terminal, no environment and no clock.
+
+pub mod json;
+
+#[cfg(feature = "cli")]
+pub(crate) mod about;
+#[cfg(feature = "cli")]
+pub(crate) mod about_json;
+#[cfg(feature = "cli")]
+pub(crate) mod card;
+#[cfg(feature = "cli")]
+pub(crate) mod changes;
+#[cfg(feature = "cli")]
+pub(crate) mod changes_json;
+#[cfg(feature = "cli")]
+pub(crate) mod column;
+#[cfg(feature = "cli")]
+pub(crate) mod csv;
+#[cfg(feature = "cli")]
+pub(crate) mod escape;
+#[cfg(feature = "cli")]
+mod macos_app;
+#[cfg(feature = "cli")]
+pub(crate) mod order;
+#[cfg(feature = "cli")]
+pub(crate) mod phrases;
+#[cfg(feature = "cli")]
+mod plan;
+#[cfg(feature = "cli")]
+mod start_time;
+#[cfg(feature = "cli")]
+pub(crate) mod style;
+#[cfg(feature = "cli")]
+pub(crate) mod table;
+#[cfg(feature = "cli")]
+pub(crate) mod why_and_free;
+#[cfg(feature = "cli")]
+pub(crate) mod why_and_free_json;

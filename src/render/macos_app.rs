@@ -1,0 +1,65 @@
+//! The application that a program is a part of, by the way macOS lays applications out: `Contents` in a folder whose
+//! name ends in `.app`. What runs is often a helper deep inside, of which nobody knows the name.
+
+use crate::model::{Process, Text};
+
+/// The outermost application in a program's path: `Visual Studio Code` of
+/// `/Applications/Visual Studio Code.app/Contents/Frameworks/Code Helper.app/Contents/MacOS/Code Helper`.
+fn application(program: &Text) -> Option<Text> {
+    let folders: Vec<&[u8]> = program.as_bytes().split(|byte| *byte == b'/').collect();
+    let application = folders.windows(2).find_map(|pair| match pair {
+        [folder, b"Contents"] => folder.strip_suffix(b".app"),
+        _ => None,
+    });
+    application.filter(|name| !name.is_empty()).map(Text::from)
+}
+
+/// The application of a process, where that tells more than the process's name.
+pub(super) fn application_of(process: &Process) -> Option<Text> {
+    let application = application(process.executable.as_ref()?)?;
+    let letters = |text: &Text| -> Vec<u8> {
+        text.as_bytes().iter().filter(|byte| **byte != b' ').map(u8::to_ascii_lowercase).collect()
+    };
+    (letters(&application) != letters(&process.name)).then_some(application)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(path: &str) -> Option<String> {
+        application(&path.into()).map(|name| name.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn the_application_that_is_known_by_its_name() {
+        for (path, name) in [
+            (
+                "/Applications/Visual Studio Code.app/Contents/Frameworks/Code Helper (Plugin).app/Contents/MacOS/x",
+                Some("Visual Studio Code"),
+            ),
+            ("/Applications/Docker.app/Contents/MacOS/com.docker.backend", Some("Docker")),
+            (
+                "/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter",
+                Some("ControlCenter"),
+            ),
+            ("/Users/dev/Applications/Postgres.app/Contents/Versions/16/bin/postgres", Some("Postgres")),
+            ("/opt/homebrew/bin/node", None),
+            ("/srv/shop.app/bin/server", None),
+            ("/Applications/.app/Contents/MacOS/x", None),
+            ("", None),
+        ] {
+            assert_eq!(told(path).as_deref(), name, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_read(path in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(name) = application(&path.as_slice().into()) {
+                prop_assert!(!name.as_bytes().contains(&b'/'));
+            }
+        }
+    }
+}

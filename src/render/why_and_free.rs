@@ -1,0 +1,317 @@
+//! The answers of `why`, `free` and `wait` for people: the answer first, then what it rests on, then what helps.
+
+use std::io::{self, Write};
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::card::wrap;
+use super::escape::{self, escape};
+use super::phrases;
+use super::phrases::Asker;
+use super::plan;
+use super::style::{Meaning, Palette};
+use crate::act::release::{Done, Obstacle, Outcome};
+use crate::model::{Process, Text};
+use crate::plan::{Action, Part, Plan, Refusal};
+use crate::shell;
+use crate::verdict::Asked;
+use crate::verdict::{Verdict, VerdictKind};
+
+/// The width of the labels' column.
+const LABELS: usize = 11;
+
+/// How an answer looks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// The width to wrap at; `None` for whole lines.
+    pub(crate) width: Option<usize>,
+    pub(crate) palette: Palette,
+    pub(crate) asker: Asker,
+    /// The moment that ages are counted to.
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// `10309/tcp`, `10309/tcp on 127.0.0.1`.
+pub(crate) fn subject(asked: &Asked) -> String {
+    let port = format!("{}/{}", asked.port, asked.protocol.as_str());
+    let interface = asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
+    match asked.address {
+        None => port,
+        Some(address) if address.is_ipv6() => format!("{port} on [{address}{interface}]"),
+        Some(address) => format!("{port} on {address}"),
+    }
+}
+
+/// Writes a verdict.
+pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let can = match verdict.can_bind {
+        Some(true) => "can be bound",
+        Some(false) => "cannot be bound",
+        None => "could not be tried",
+    };
+    let but = match (verdict.can_bind, verdict.kind) {
+        (Some(true), VerdictKind::Free | VerdictKind::Reserved) | (Some(false) | None, _) => ":",
+        (Some(true), _) => ", but:",
+    };
+    let subject = options.palette.paint(Meaning::Subject, subject(&verdict.asked));
+    let reason = escape(&verdict.reason.as_str().into());
+    let line = format!("{subject} {can}{but} {reason}");
+    let lines = match (options.width, options.palette.color) {
+        // Colours have no width; the first line is short enough to be broken by the terminal.
+        (Some(width), false) => wrap(&line, width),
+        _ => vec![line],
+    };
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)?;
+    section("error", verdict.error.as_slice(), options, out)?;
+    section("observed", &verdict.facts, options, out)?;
+    section("what helps", &verdict.advice, options, out)
+}
+
+/// Lines under one label.
+fn section(label: &str, lines: &[String], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(LABELS + 2).max(20));
+    let mut label = format!("{label:<LABELS$}");
+    for text in lines {
+        for line in wrap(&escape(&text.as_str().into()), room) {
+            let shown = options.palette.paint(Meaning::Label, &label);
+            writeln!(out, "  {shown}{line}")?;
+            label = " ".repeat(LABELS);
+        }
+    }
+    Ok(())
+}
+
+/// Writes what would be done to free a port, and why something of it may not be done.
+pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    if !plan.refusals.is_empty() {
+        return refused(plan, options, out);
+    }
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
+    match plan.steps.len() {
+        0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
+        _ if stops => writeln!(out, "to free {subject}, run this:")?,
+        1 => writeln!(out, "to free {subject}, end this process:")?,
+        many => writeln!(out, "to free {subject}, end these {many} processes:")?,
+    }
+    let mut commands: Vec<&[Text]> = Vec::new();
+    for step in &plan.steps {
+        let what = format!("{}: {}", phrases::process(&step.process), plan::part(step));
+        match &step.action {
+            Action::Signal => {
+                label("terminate", &what, options, out)?;
+                label("", &identity(&step.process, options), options, out)?;
+            }
+            Action::Stop { command, .. } => {
+                if !commands.contains(&command.as_slice()) {
+                    label("run", &command_line(command), options, out)?;
+                    commands.push(command);
+                }
+                label("stops", &what, options, out)?;
+            }
+        }
+    }
+    for note in &plan.notes {
+        label(plan::note_label(note), &plan::note(note, &plan.asked), options, out)?;
+    }
+    Ok(())
+}
+
+/// Writes who holds a port, and why nobody is ended for it.
+fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    writeln!(out, "{subject} is not freed:")?;
+    // The rest of a tree holds nothing.
+    for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
+        label(
+            "held by",
+            &format!("{}: {}", phrases::process(&step.process), plan::part(step)),
+            options,
+            out,
+        )?;
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for refusal in &plan.refusals {
+        let reason = plan::refusal(refusal, &plan.asked);
+        if !reasons.contains(&reason) {
+            label("refused", &reason, options, out)?;
+            reasons.push(reason);
+        }
+    }
+    Ok(())
+}
+
+/// Why a plan may not be carried out, in a sentence.
+pub(crate) fn refusal(plan: &Plan, refusal: &Refusal) -> String {
+    plan::refusal(refusal, &plan.asked)
+}
+
+/// A command as one would type it. What cannot be quoted is shown escaped: it is run as words, not by a shell.
+fn command_line(command: &[Text]) -> String {
+    shell::line(command).unwrap_or_else(|| escape::command_line(command))
+}
+
+/// Text under a label, wrapped to the width if there is one.
+fn label(label: &str, text: &str, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let lines = match options.width {
+        Some(width) => wrap(text, width.saturating_sub(LABELS + 2).max(20)),
+        None => vec![text.to_owned()],
+    };
+    let mut label = format!("{label:<LABELS$}");
+    for line in lines {
+        let shown = options.palette.paint(Meaning::Label, &label);
+        writeln!(out, "  {shown}{line}")?;
+        label = " ".repeat(LABELS);
+    }
+    Ok(())
+}
+
+/// What tells a process from others of its name: its project, its branch, its age.
+pub(crate) fn identity(process: &Process, options: &Options) -> String {
+    let place = match (&process.project, &process.directory) {
+        (Some(project), _) => Some(phrases::project(project, &options.asker)),
+        (None, Some(directory)) if directory.as_bytes() != b"/" => Some(options.asker.path(directory)),
+        _ => None,
+    };
+    let place = place.map(|place| format!("in {place}"));
+    let branch = process.project.as_ref().and_then(phrases::checked_out);
+    let age = process.started_at.zip(options.now);
+    let age = age.map(|(started, now)| format!("started {} ago", phrases::ago(started, now)));
+    let runs_as = process.command.as_deref().filter(|command| command.len() > 1);
+    let command = runs_as.map(escape::command_line).map(|line| shorten(&line));
+    [command, place, branch, age].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a command line; the card shows all of it.
+fn shorten(line: &str) -> String {
+    const MOST: usize = 60;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or(line)),
+        None => line.to_owned(),
+    }
+}
+
+/// Writes what was done, and what came of it.
+pub(crate) fn outcome(
+    plan: &Plan,
+    outcome: &Outcome,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
+    for done in &outcome.done {
+        writeln!(out, "  {}", told(done))?;
+    }
+    // Where a plan was shown, these were in it.
+    for note in plan.notes.iter().filter(|_| plan.sockets.is_empty()) {
+        label(plan::note_label(note), &plan::note(note, &plan.asked), options, out)?;
+    }
+    for hint in hints(plan, outcome) {
+        label("note", &hint, options, out)?;
+    }
+    Ok(())
+}
+
+/// Whether a port is free, in a phrase that follows its name.
+pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
+    match &outcome.obstacle {
+        None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),
+        None => match (plan.returns.is_empty(), outcome.watched) {
+            (false, Some(watched)) => {
+                format!("is free, and stayed free for {}", phrases::duration(rounded(watched)))
+            }
+            _ => "is free".to_owned(),
+        },
+        Some(Obstacle::Held) if outcome.came_back => format!("is held again: {}", held_by(plan, outcome)),
+        // Without a step nothing was tried, and nothing is "still" as it was.
+        Some(Obstacle::Held) if outcome.done.is_empty() => {
+            format!("is held {}; nothing was done", held_by(plan, outcome))
+        }
+        Some(Obstacle::Held) => format!("is still held: {}", held_by(plan, outcome)),
+        Some(Obstacle::Lingers { reason, .. }) if outcome.done.is_empty() => {
+            format!("is not free: no process listens, but {}", escape(&reason.as_str().into()))
+        }
+        Some(Obstacle::Lingers { reason, .. }) => {
+            format!("is still held: no process listens any more, but {}", escape(&reason.as_str().into()))
+        }
+        Some(Obstacle::Forwarded(listeners)) => {
+            let container = listeners.iter().find_map(|listener| listener.container.as_ref());
+            let to = container.map_or_else(
+                || "elsewhere".to_owned(),
+                |container| format!("the {}", phrases::container_or_pod(container)),
+            );
+            format!("is not free: no process holds it, but connections to it are passed on to {to}")
+        }
+        Some(Obstacle::Answered(address)) => {
+            format!("is not free: no process holds it, but a connection to {address} is answered")
+        }
+        Some(Obstacle::Returns(back)) => format!("is free now, but {}", plan::returns(back)),
+        Some(Obstacle::Refused { hindrance: Some(hindrance), .. }) => format!(
+            "is held by nothing, but it cannot be bound: {}; allears why {} explains that",
+            escape(&hindrance.phrase(&plan.asked).as_str().into()),
+            plan::target(&plan.asked)
+        ),
+        Some(Obstacle::Refused { refusal, hindrance: None }) => format!(
+            "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \
+             explains that",
+            refusal.name,
+            plan::target(&plan.asked)
+        ),
+        Some(Obstacle::ForwardingUnknown(gap)) => {
+            format!("is held by nothing, and can be bound, but {}", plan::forwarding_unknown(&gap.detail))
+        }
+    }
+}
+
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis() / 100 * 100).unwrap_or(u64::MAX))
+}
+
+/// Who holds the port at the end.
+fn held_by(plan: &Plan, outcome: &Outcome) -> String {
+    let holder = outcome.held_by.iter().find_map(|listener| listener.head());
+    let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
+    let parent = holder.process.parents.first().filter(|_| outcome.came_back);
+    let parent = parent.map_or_else(String::new, |parent| {
+        format!(", a child of {} (pid {})", phrases::process_name(&parent.name), parent.pid)
+    });
+    let back = plan.returns.first().filter(|_| outcome.came_back);
+    let back = back.map_or_else(String::new, |back| format!("; {}", plan::returns(back)));
+    format!("by {}{parent}{back}", phrases::process(&holder.process))
+}
+
+/// What helps after it was done.
+pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
+    let mut hints = Vec::new();
+    if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {
+        hints.extend(advice.iter().map(|line| escape(&line.as_str().into())));
+    }
+    let halted = plan.steps.iter().find(|step| step.process.condition.is_some());
+    match halted {
+        _ if !outcome.outlived => {}
+        Some(step) => hints.push(plan::halted(&step.process)),
+        None => hints.push(
+            "it did not end in time after it was asked to: --force ends it without asking, --timeout gives it longer"
+                .to_owned(),
+        ),
+    }
+    hints
+}
+
+fn told(done: &Done) -> String {
+    let name = phrases::process_name(&done.name);
+    let text = match done.error.as_deref() {
+        Some(error) => format!("{}: {error}", done.result.as_str()),
+        None => done.result.as_str().to_owned(),
+    };
+    format!("{name} (pid {}): {}, {}", done.pid, done.action, escape(&text.as_str().into()))
+}

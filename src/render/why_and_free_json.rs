@@ -1,0 +1,329 @@
+//! JSON, schema `allears/1`, of `why`, `free` and `wait`. Types of their own; listeners are those of the list.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document};
+use super::plan;
+use super::why_and_free;
+use crate::act::prepare::Prepared;
+use crate::act::release::{Done, Outcome, action_name};
+use crate::act::wait::Refused;
+use crate::model::Target;
+use crate::model::{Listener, Protocol};
+use crate::plan::{Action, Plan, Refusal, Step};
+use crate::verdict::Asked;
+use crate::verdict::{Shared, Verdict};
+
+#[derive(Serialize)]
+struct TargetJson {
+    protocol: &'static str,
+    address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<String>,
+    port: u16,
+}
+
+#[derive(Serialize)]
+struct WhyJson<'a> {
+    schema: &'static str,
+    target: TargetJson,
+    verdict: &'static str,
+    can_bind: Option<bool>,
+    error: Option<&'a str>,
+    /// What forbids it where no socket is in the way.
+    hindrance: Option<&'static str>,
+    reason: &'a str,
+    standing_in_the_way: Vec<ListenerJson>,
+    other_ends: Vec<ListenerJson>,
+    localhost: LocalhostJson,
+    clients: Vec<ConnectionJson>,
+    facts: &'a [String],
+    advice: &'a [String],
+    gaps: Vec<GapJson>,
+}
+
+#[derive(Serialize)]
+struct LocalhostJson {
+    ipv4: Option<ListenerJson>,
+    ipv6: Option<ListenerJson>,
+    /// Where one of several answers, `ipv4` is null.
+    ipv4_shared: Option<SharedJson>,
+    ipv6_shared: Option<SharedJson>,
+}
+
+#[derive(Serialize)]
+struct SharedJson {
+    by: &'static str,
+    listeners: Vec<ListenerJson>,
+}
+
+impl From<&Shared> for SharedJson {
+    fn from(shared: &Shared) -> SharedJson {
+        let listeners = shared.listeners.iter().map(ListenerJson::from).collect();
+        SharedJson { by: shared.by.as_str(), listeners }
+    }
+}
+
+#[derive(Serialize)]
+struct SeveralJson<'a> {
+    schema: &'static str,
+    /// Whether all of them are free; `null` where that could not be told.
+    free: Option<bool>,
+    ports: Vec<FreeJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FreeJson<'a> {
+    schema: &'static str,
+    target: TargetJson,
+    plan: Vec<StepJson<'a>>,
+    refused: Vec<String>,
+    /// For a refused plan: the commands, as words, that free the port instead.
+    instead: Vec<Vec<String>>,
+    done: Vec<DoneJson<'a>>,
+    /// Whether it is free at the end; `null` where that could not be told.
+    free: Option<bool>,
+    came_back: bool,
+    watched_ms: Option<u64>,
+    reason: Option<String>,
+    held_by: Vec<ListenerJson>,
+    hints: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StepJson<'a> {
+    pid: u32,
+    start: Option<u64>,
+    name: String,
+    action: &'static str,
+    command: Option<Vec<String>>,
+    reason: String,
+    directory: Option<String>,
+    started_at: Option<String>,
+    condition: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DoneJson<'a> {
+    pid: u32,
+    name: String,
+    action: &'static str,
+    result: &'static str,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WaitJson<'a> {
+    schema: &'static str,
+    target: TargetJson,
+    wanted: &'static str,
+    reached: bool,
+    /// Why a bind is refused, if no listener explains it.
+    error: Option<&'a str>,
+    hindrance: Option<&'static str>,
+    reason: Option<&'a str>,
+    waited_ms: u64,
+    listeners: Vec<ListenerJson>,
+}
+
+fn target(asked: &Asked) -> TargetJson {
+    TargetJson {
+        protocol: asked.protocol.as_str(),
+        address: asked.address,
+        interface: asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned()),
+        port: asked.port,
+    }
+}
+
+fn step(step: &Step) -> StepJson<'_> {
+    StepJson {
+        pid: step.process.id.pid,
+        start: step.process.id.start,
+        name: step.process.name.to_string_lossy().into_owned(),
+        action: action_name(&step.action),
+        command: match &step.action {
+            Action::Signal => None,
+            Action::Stop { command, .. } => {
+                Some(command.iter().map(|word| word.to_string_lossy().into_owned()).collect())
+            }
+        },
+        reason: plan::part(step),
+        directory: step.process.directory.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        started_at: step.process.started_at.map(|started| started.to_string()),
+        condition: step.process.condition.as_ref().map(|condition| condition.as_str()),
+    }
+}
+
+fn done(done: &Done) -> DoneJson<'_> {
+    DoneJson {
+        pid: done.pid,
+        name: done.name.to_string_lossy().into_owned(),
+        action: done.action,
+        result: done.result.as_str(),
+        error: done.error.as_deref(),
+    }
+}
+
+/// Writes a verdict.
+pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
+    let document = WhyJson {
+        schema: SCHEMA,
+        target: target(&verdict.asked),
+        verdict: verdict.kind.as_str(),
+        can_bind: verdict.can_bind,
+        error: verdict.error.as_deref(),
+        hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
+        reason: &verdict.reason,
+        standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
+        other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
+        localhost: LocalhostJson {
+            ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
+            ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
+            ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
+            ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
+        },
+        clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
+        facts: &verdict.facts,
+        advice: &verdict.advice,
+        gaps: verdict.gaps.iter().map(GapJson::from).collect(),
+    };
+    write_document(&document, out)
+}
+
+/// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
+pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let plans = prepared.iter().map(|prepared| &prepared.plan);
+    let mut ports: Vec<FreeJson<'_>> =
+        plans.zip(outcomes).map(|(plan, outcome)| FreeJson::of(plan, outcome)).collect();
+    if ports.len() == 1
+        && let Some(only) = ports.pop()
+    {
+        return write_document(&only, out);
+    }
+    // One that is held decides, whatever could not be told of the others.
+    let each: Vec<Option<bool>> = outcomes.iter().map(is_free).collect();
+    let free = match each.contains(&Some(false)) {
+        true => Some(false),
+        false => each.iter().all(Option::is_some).then_some(true),
+    };
+    write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
+}
+
+/// Whether a port is free; `None` where that could not be told.
+fn is_free(outcome: &Outcome) -> Option<bool> {
+    match &outcome.obstacle {
+        None => Some(true),
+        Some(obstacle) if obstacle.is_doubt() => None,
+        Some(_) => Some(false),
+    }
+}
+
+impl<'a> FreeJson<'a> {
+    fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+        // What goes with a process that is not ended is not worth a word.
+        let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
+        let notes = notes.map(|note| plan::note(note, &plan.asked));
+        FreeJson {
+            schema: SCHEMA,
+            target: target(&plan.asked),
+            // A refused plan is none: who holds the port is in `held_by`.
+            plan: plan.steps.iter().filter(|_| plan.refusals.is_empty()).map(step).collect(),
+            refused: plan.refusals.iter().map(|refusal| plan::refusal(refusal, &plan.asked)).collect(),
+            instead: instead(plan),
+            done: outcome.done.iter().map(done).collect(),
+            free: is_free(outcome),
+            came_back: outcome.came_back,
+            watched_ms: outcome.watched.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            reason: outcome.obstacle.is_some().then(|| why_and_free::outcome_phrase(plan, outcome)),
+            held_by: outcome.held_by.iter().map(ListenerJson::from).collect(),
+            hints: notes.chain(why_and_free::hints(plan, outcome)).collect(),
+        }
+    }
+}
+
+/// The commands that free the port of a refused plan, each once.
+fn instead(plan: &Plan) -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for refusal in &plan.refusals {
+        let command = match refusal {
+            Refusal::StandsFor { command, .. }
+            | Refusal::OtherManager { command, .. }
+            | Refusal::HeldByUnit { command, .. } => command.as_ref(),
+            Refusal::NoProgram { command } => Some(command),
+            _ => None,
+        };
+        let words = command.into_iter().flatten().map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = words.collect();
+        if !words.is_empty() && !commands.contains(&words) {
+            commands.push(words);
+        }
+    }
+    commands
+}
+
+/// A Unix socket that was waited for.
+#[derive(Serialize)]
+struct UnixTargetJson<'a> {
+    protocol: &'static str,
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+struct UnixWaitJson<'a> {
+    schema: &'static str,
+    target: UnixTargetJson<'a>,
+    wanted: &'static str,
+    reached: bool,
+    waited_ms: u64,
+    listeners: Vec<ListenerJson>,
+}
+
+/// Writes what waiting for a Unix socket came to.
+pub(crate) fn wait_unix(
+    target: &Target,
+    wanted: &'static str,
+    reached: bool,
+    waited: Duration,
+    listeners: &[Listener],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let path = target.unix_name().unwrap_or_default();
+    let document = UnixWaitJson {
+        schema: SCHEMA,
+        target: UnixTargetJson { protocol: Protocol::Unix.as_str(), address: None, port: None, path },
+        wanted,
+        reached,
+        waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+        listeners: listeners.iter().map(ListenerJson::from).collect(),
+    };
+    write_document(&document, out)
+}
+
+/// Writes what waiting came to.
+pub(crate) fn wait(
+    asked: &Asked,
+    wanted: &'static str,
+    (reached, waited): (bool, Duration),
+    refused: Option<(&Refused, &str)>,
+    listeners: &[Listener],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let document = WaitJson {
+        error: refused.map(|(refused, _)| refused.refusal.name.as_str()),
+        hindrance: refused.and_then(|(refused, _)| Some(refused.hindrance.as_ref()?.as_str())),
+        reason: refused.map(|(_, reason)| reason),
+        schema: SCHEMA,
+        target: target(asked),
+        wanted,
+        reached,
+        waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+        listeners: listeners.iter().map(ListenerJson::from).collect(),
+    };
+    write_document(&document, out)
+}

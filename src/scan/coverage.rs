@@ -1,0 +1,329 @@
+//! What of a question a snapshot was not asked for. A row that it lacks means something only within its own question.
+
+use std::net::IpAddr;
+
+use crate::model::Selection;
+use crate::model::Target;
+use crate::model::{Family, Protocol, Snapshot};
+
+/// Something that is asked of a snapshot, and that it was not asked for when it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotAsked {
+    /// These targets.
+    Targets(Vec<Target>),
+    /// Targets other than those it names.
+    OtherTargets,
+    /// These protocols.
+    Protocols(Vec<Protocol>),
+    /// This address family.
+    Family(Family),
+    /// Sockets that do not listen.
+    States,
+    /// What only this machine can reach.
+    Unexposed,
+    /// What other processes, users or commands hold.
+    OtherHolders,
+    /// Other network namespaces.
+    Namespaces,
+    /// Who is connected.
+    Connections,
+}
+
+impl NotAsked {
+    /// Whether it is another kind of answer that is missing, and not only some of the rows.
+    pub(crate) fn is_another_kind(&self) -> bool {
+        matches!(self, NotAsked::States | NotAsked::Namespaces | NotAsked::Connections)
+    }
+}
+
+/// One target of a selection in one protocol.
+struct Cell<'a> {
+    protocol: Protocol,
+    /// `None` for all of them.
+    target: Option<&'a Target>,
+}
+
+impl Selection {
+    /// Whether nothing is said about what is wanted: a snapshot then answers the question that it was taken for.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Selection::default()
+    }
+
+    /// What of this question a snapshot was not asked for. Each of several questions narrowed it.
+    pub(crate) fn not_asked(&self, snapshot: &Snapshot) -> Vec<NotAsked> {
+        if self.is_plain() {
+            return Vec::new();
+        }
+        let default = vec![Selection::default()];
+        let asked = snapshot.asked.as_ref().unwrap_or(&default);
+        let mut missing = Vec::new();
+        for one in asked.iter().flat_map(|asked| self.not_within(asked)) {
+            if !missing.contains(&one) {
+                missing.push(one);
+            }
+        }
+        let tells_connections = snapshot.listeners.iter().any(|listener| listener.connections.is_some());
+        missing.retain(|one| *one != NotAsked::Connections || !tells_connections);
+        missing
+    }
+
+    fn not_within(&self, asked: &Selection) -> Vec<NotAsked> {
+        let mut missing = Vec::new();
+        let mut protocols = Vec::new();
+        let mut targets = Vec::new();
+        let mut others = false;
+        let mut families = Vec::new();
+        for cell in self.cells() {
+            if !asked.wants(cell.protocol) {
+                protocols.push(cell.protocol);
+                continue;
+            }
+            match cell.target {
+                None => others |= !asked.targets.is_empty(),
+                Some(target) if asked.covers(cell.protocol, target) => {}
+                Some(target) => targets.push(target.clone()),
+            }
+            if cell.protocol != Protocol::Unix {
+                let [ipv4, ipv6] = self.families(cell.target);
+                let [covers_ipv4, covers_ipv6] = asked.families(None);
+                families.extend((ipv4 && !covers_ipv4).then_some(Family::Ipv4));
+                families.extend((ipv6 && !covers_ipv6).then_some(Family::Ipv6));
+            }
+        }
+        dedup(&mut protocols);
+        dedup(&mut targets);
+        dedup(&mut families);
+        if !protocols.is_empty() {
+            missing.push(NotAsked::Protocols(protocols));
+        }
+        if !targets.is_empty() {
+            missing.push(NotAsked::Targets(targets));
+        }
+        missing.extend(others.then_some(NotAsked::OtherTargets));
+        missing.extend(families.into_iter().map(NotAsked::Family));
+        missing.extend((self.all && !asked.all).then_some(NotAsked::States));
+        missing.extend((asked.exposed && !self.exposed).then_some(NotAsked::Unexposed));
+        let holders = is_within(&self.pids, &asked.pids, |own, asked| own == asked)
+            && is_within(&self.users, &asked.users, |own, asked| own == asked)
+            && is_within(&self.commands, &asked.commands, |own, asked| {
+                own.to_ascii_lowercase().contains(&asked.to_ascii_lowercase())
+            });
+        missing.extend((!holders).then_some(NotAsked::OtherHolders));
+        missing.extend((self.namespaces && !asked.namespaces).then_some(NotAsked::Namespaces));
+        missing.extend((self.connections && !asked.connections).then_some(NotAsked::Connections));
+        missing
+    }
+
+    /// Whether two questions can have an answer in common, holders left aside.
+    pub(crate) fn overlaps(&self, other: &Selection) -> bool {
+        let common = |own: &Cell<'_>, others: &Cell<'_>| {
+            let ports = match (own.target, others.target) {
+                (Some(one), Some(other)) => overlap(one, other),
+                _ => true,
+            };
+            let [a, b] = [self.families(own.target), other.families(others.target)];
+            // A socket that takes both families answers for either.
+            own.protocol == others.protocol && ports && a.iter().zip(b).any(|(a, b)| *a && b)
+        };
+        let others = other.cells();
+        self.cells().iter().any(|own| others.iter().any(|others| common(own, others)))
+    }
+
+    /// Whether two questions are about different processes, users or commands.
+    pub(crate) fn is_of_other_holders(&self, other: &Selection) -> bool {
+        fn differ<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+            !one.is_empty() && !other.is_empty() && !one.iter().any(|one| other.contains(one))
+        }
+        differ(&self.pids, &other.pids)
+            || differ(&self.users, &other.users)
+            || differ(&self.commands, &other.commands)
+    }
+
+    /// Each target in each protocol that it is asked for in. SCTP and DCCP count where they are named.
+    fn cells(&self) -> Vec<Cell<'_>> {
+        let named = |protocol: Protocol| self.protocols.contains(&protocol);
+        let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Unix];
+        protocols.extend([Protocol::Sctp, Protocol::Dccp].into_iter().filter(|protocol| named(*protocol)));
+        let mut cells = Vec::new();
+        for protocol in protocols.into_iter().filter(|protocol| self.wants(*protocol)) {
+            if self.targets.is_empty() {
+                cells.push(Cell { protocol, target: None });
+            }
+            let concerned = self.targets.iter().filter(|target| concerns(target, protocol));
+            cells.extend(concerned.map(|target| Cell { protocol, target: Some(target) }));
+        }
+        cells
+    }
+
+    /// Whether all that a target means in a protocol was asked for.
+    fn covers(&self, protocol: Protocol, target: &Target) -> bool {
+        let asked: Vec<&Target> = self.targets.iter().filter(|asked| concerns(asked, protocol)).collect();
+        if self.targets.is_empty() || asked.contains(&target) {
+            return true;
+        }
+        let parts = target.parts();
+        let wide = asked.iter().filter(|asked| {
+            let asked = asked.parts();
+            (asked.address.is_none()
+                || (asked.address == parts.address
+                    && (asked.interface.is_none() || asked.interface == parts.interface)))
+                && (asked.family.is_none() || asked.family == parts.family)
+                && (asked.path.is_none() || asked.path == parts.path)
+        });
+        if target.is_unix() {
+            return wide.count() > 0;
+        }
+        // The ranges that remain when each of the others was taken away.
+        let mut rest = vec![(*target.ports().start(), *target.ports().end())];
+        for asked in wide {
+            let (first, last) = (*asked.ports().start(), *asked.ports().end());
+            rest = rest
+                .into_iter()
+                .flat_map(|(from, to)| {
+                    let below = (from < first).then(|| (from, to.min(first.saturating_sub(1))));
+                    let above = (to > last).then(|| (from.max(last.saturating_add(1)), to));
+                    [below, above]
+                })
+                .flatten()
+                .collect();
+        }
+        rest.is_empty()
+    }
+
+    /// Whether sockets of IPv4 and of IPv6 are asked for.
+    fn families(&self, target: Option<&Target>) -> [bool; 2] {
+        let parts = target.map(Target::parts);
+        let address = parts.as_ref().and_then(|parts| parts.address);
+        let family = parts.and_then(|parts| parts.family);
+        let of_address = match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(_)) => [true, false],
+            Some(IpAddr::V6(_)) => [false, true],
+            None => [true, true],
+        };
+        let [ipv4, ipv6] = match family {
+            Some(Family::Ipv4) => [true, false],
+            Some(Family::Ipv6) => [false, true],
+            _ => of_address,
+        };
+        [ipv4 && (self.ipv4 || !self.ipv6), ipv6 && (self.ipv6 || !self.ipv4)]
+    }
+}
+
+/// Whether a target means sockets of a protocol.
+fn concerns(target: &Target, protocol: Protocol) -> bool {
+    match target.is_unix() {
+        true => protocol == Protocol::Unix,
+        false => protocol != Protocol::Unix && target.protocol().is_none_or(|named| named == protocol),
+    }
+}
+
+/// Whether a socket can answer both targets.
+fn overlap(one: &Target, other: &Target) -> bool {
+    match (one.is_unix(), other.is_unix()) {
+        (true, true) => {
+            let [one, other] = [one.parts().path, other.parts().path];
+            one.is_none() || other.is_none() || one == other
+        }
+        (false, false) => {
+            one.ports().start() <= other.ports().end() && other.ports().start() <= one.ports().end()
+        }
+        _ => false,
+    }
+}
+
+/// Whether a filter passes nothing that another one, of which an empty one passes all, would have held back.
+fn is_within<T>(own: &[T], asked: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+    asked.is_empty()
+        || (!own.is_empty() && own.iter().all(|own| asked.iter().any(|asked| covers(own, asked))))
+}
+
+fn dedup<T: PartialEq>(list: &mut Vec<T>) {
+    let mut kept: Vec<T> = Vec::with_capacity(list.len());
+    for one in list.drain(..) {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
+    *list = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Query;
+
+    fn targets(text: &str) -> Query {
+        Target::parse_list(text).unwrap().into_iter().fold(Query::new(), Query::target)
+    }
+
+    fn missing(asked: &Query, of: &Query) -> Vec<NotAsked> {
+        of.selection().not_within(asked.selection())
+    }
+
+    #[test]
+    fn ports_outside_of_the_question() {
+        let asked = targets("1-10");
+        for within in ["7", "1-10", "tcp/3", "127.0.0.1:9", "2,4-5"] {
+            assert_eq!(missing(&asked, &targets(within)), [], "{within}");
+        }
+        for outside in ["11", "5-11", "udp/80", "[::1]:443"] {
+            let target = Target::parse_list(outside).unwrap();
+            assert_eq!(missing(&asked, &targets(outside)), [NotAsked::Targets(target)], "{outside}");
+        }
+        assert_eq!(missing(&targets("1-5,6-10"), &targets("3-8")), [], "two ranges side by side");
+        assert_eq!(missing(&asked, &Query::new().protocol(Protocol::Tcp)), [NotAsked::OtherTargets]);
+        assert_eq!(missing(&targets("127.0.0.1:80"), &targets("80")).len(), 1, "other addresses");
+        assert_eq!(missing(&targets("unix"), &targets("/run/x")), []);
+        assert_eq!(missing(&targets("/run/y"), &targets("/run/x")).len(), 1);
+    }
+
+    #[test]
+    fn protocols_and_families() {
+        let tcp = Query::new().protocol(Protocol::Tcp);
+        assert_eq!(missing(&tcp, &targets("tcp/80")), []);
+        for udp in ["80", "udp/80"] {
+            assert_eq!(missing(&tcp, &targets(udp)), [NotAsked::Protocols(vec![Protocol::Udp])]);
+        }
+        let unix = [NotAsked::Protocols(vec![Protocol::Unix])];
+        assert_eq!(missing(&Query::new(), &targets("unix")), unix);
+        assert_eq!(missing(&Query::new(), &Query::new().protocol(Protocol::Unix)), unix);
+        let ipv4 = Query::new().ipv4();
+        assert_eq!(missing(&ipv4, &targets("127.0.0.1:80")), []);
+        assert_eq!(missing(&ipv4, &Query::new().ipv4()), []);
+        for ipv6 in [targets("[::1]:80"), targets("80"), Query::new().ipv6()] {
+            assert_eq!(missing(&ipv4, &ipv6), [NotAsked::Family(Family::Ipv6)]);
+        }
+        assert_eq!(missing(&Query::new(), &ipv4), []);
+    }
+
+    #[test]
+    fn states_reach_holders_and_places() {
+        let port = || targets("80");
+        assert_eq!(missing(&Query::new(), &port().all()), [NotAsked::States]);
+        assert_eq!(missing(&Query::new().all(), &port()), []);
+        assert_eq!(missing(&Query::new().exposed(), &port()), [NotAsked::Unexposed]);
+        assert_eq!(missing(&Query::new(), &port().exposed()), []);
+        assert_eq!(missing(&Query::new().pid(1), &port()), [NotAsked::OtherHolders]);
+        assert_eq!(missing(&Query::new().pid(1).pid(2), &port().pid(2)), []);
+        assert_eq!(missing(&Query::new().pid(1), &port().pid(2)), [NotAsked::OtherHolders]);
+        assert_eq!(missing(&Query::new().command("vite"), &port().command("Vite dev")), []);
+        assert_eq!(missing(&Query::new().command("vite"), &port().command("v")), [NotAsked::OtherHolders]);
+        assert_eq!(missing(&Query::new(), &port().all_namespaces()), [NotAsked::Namespaces]);
+        assert_eq!(missing(&Query::new().all_namespaces(), &port()), []);
+        assert_eq!(missing(&Query::new(), &port().connections()), [NotAsked::Connections]);
+        assert_eq!(missing(&Query::new().connections(), &port().connections()), []);
+    }
+
+    #[test]
+    fn questions_with_nothing_in_common() {
+        let overlap = |one: &Query, other: &Query| one.selection().overlaps(other.selection());
+        assert!(!overlap(&targets("1-10"), &targets("20-30")));
+        assert!(overlap(&targets("1-10"), &targets("10-30")));
+        assert!(!overlap(&targets("tcp/80"), &targets("udp/80")));
+        assert!(!overlap(&Query::new().protocol(Protocol::Tcp), &targets("unix")));
+        assert!(!overlap(&Query::new().ipv4(), &Query::new().ipv6()));
+        assert!(overlap(&Query::new(), &targets("80")));
+        assert!(Query::new().pid(1).selection().is_of_other_holders(Query::new().pid(2).selection()));
+        assert!(!Query::new().pid(1).selection().is_of_other_holders(Query::new().selection()));
+    }
+}

@@ -1,0 +1,159 @@
+//! Sockets, their holders and the facts of those put together; and connections with who is at their other ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use crate::model::Target;
+use crate::model::{Candidate, Connection, Holder, Listener, Process, Protocol, Reason, Socket, Unseen};
+use crate::os::{self, Held};
+
+/// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
+/// those of a thousand processes are not there twice.
+pub(crate) struct Processes {
+    facts: BTreeMap<u32, Process>,
+    uses: BTreeMap<u32, usize>,
+}
+
+impl Processes {
+    pub(crate) fn of<'a>(
+        facts: BTreeMap<u32, Process>,
+        held: impl Iterator<Item = &'a Vec<Held>>,
+    ) -> Processes {
+        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
+        for held in held.flatten() {
+            *uses.entry(held.process.pid()).or_default() += 1;
+        }
+        Processes { facts, uses }
+    }
+
+    /// `None` where the process ended before it could be described.
+    fn hand_out(&mut self, pid: u32) -> Option<Process> {
+        let uses = self.uses.get_mut(&pid)?;
+        *uses = uses.saturating_sub(1);
+        match uses {
+            0 => self.facts.remove(&pid),
+            _ => self.facts.get(&pid).cloned(),
+        }
+    }
+}
+
+/// Puts a socket and its holders together. A holder that ended meanwhile is not named.
+pub(crate) fn join(
+    socket: Socket,
+    held: Vec<Held>,
+    unseen: Option<Unseen>,
+    processes: &mut Processes,
+) -> Listener {
+    // Most sockets have one holder; a vector that grows begins with room for four.
+    let holders = Vec::with_capacity(held.len());
+    let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
+    let mut exited = false;
+    for held in held {
+        match processes.hand_out(held.process.pid()) {
+            Some(process) => listener.holders.push(Holder {
+                process,
+                descriptors: held.descriptors,
+                evidence: held.evidence,
+            }),
+            None => exited = true,
+        }
+    }
+    if exited && listener.holders.is_empty() && listener.unseen.is_none() {
+        listener.unseen = Some(Unseen {
+            reason: Reason::Exited,
+            help: Some("its holder ended during the look; look again".into()),
+            candidates: Vec::new(),
+            kernel: Vec::new(),
+        });
+    }
+    listener
+}
+
+/// Connections that belong to listeners, and the sockets at their other ends on this machine. Which of several listeners
+/// with equal addresses accepted a connection is not reported, so it belongs to each of them.
+#[derive(Default)]
+pub(super) struct Connected {
+    pub(super) servers: Vec<(Vec<usize>, Socket)>,
+    pub(super) clients: Vec<os::Row>,
+}
+
+impl Connected {
+    pub(super) fn of(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
+        let mut by_port: BTreeMap<Option<u16>, Vec<usize>> = BTreeMap::new();
+        for (at, listener) in listeners.iter().enumerate() {
+            if listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp {
+                by_port.entry(listener.socket.endpoint.port()).or_default().push(at);
+            }
+        }
+        let mut servers = Vec::new();
+        let mut others = Vec::new();
+        for row in rest {
+            let accepting = row.socket.peer.and_then(|_| {
+                let (local, port) = (row.socket.endpoint.address()?, row.socket.endpoint.port()?);
+                let target = Target::exactly(row.socket.protocol, local, port);
+                let on_port = by_port.get(&Some(port))?.iter();
+                let rank = |at: &usize| Some((target.answered_by(&listeners.get(*at)?.socket)?, *at));
+                let ranked: Vec<_> = on_port.filter_map(rank).collect();
+                let best = ranked.iter().map(|(rank, _)| *rank).max()?;
+                Some(ranked.into_iter().filter(|(rank, _)| *rank == best).map(|(_, at)| at).collect())
+            });
+            match accepting {
+                Some(accepting) => servers.push((accepting, row.socket)),
+                None => others.push(row),
+            }
+        }
+        // The other end of a connection has its two addresses the other way round.
+        let ends: BTreeSet<Ends> = servers.iter().filter_map(|(_, server)| ends(server)).collect();
+        let is_client =
+            |row: &os::Row| ends_of_opposite(&row.socket).is_some_and(|opposite| ends.contains(&opposite));
+        let clients = others.into_iter().filter(is_client).collect();
+        Connected { servers, clients }
+    }
+
+    pub(super) fn describe(
+        self,
+        listeners: &[os::Row],
+        held: &[Vec<Held>],
+        processes: &BTreeMap<u32, Process>,
+    ) -> Vec<Vec<Connection>> {
+        let mut by_ends: BTreeMap<Ends, Vec<Candidate>> = BTreeMap::new();
+        for (client, held) in self.clients.iter().zip(held) {
+            let Some(opposite) = ends_of_opposite(&client.socket) else { continue };
+            let named = held.iter().filter_map(|held| {
+                let process = processes.get(&held.process.pid())?;
+                Some(Candidate { pid: process.id.pid, name: process.name.clone(), evidence: held.evidence })
+            });
+            by_ends.entry(opposite).or_default().extend(named);
+        }
+        let mut connections = vec![Vec::new(); listeners.len()];
+        for (accepting, server) in self.servers {
+            let Some(peer) = server.peer else { continue };
+            let mut clients = ends(&server).and_then(|ends| by_ends.remove(&ends)).unwrap_or_default();
+            clients.sort_by_key(|client| client.pid);
+            clients.dedup();
+            let connection = Connection { peer, state: server.state, clients };
+            for at in accepting {
+                if let Some(list) = connections.get_mut(at) {
+                    list.push(connection.clone());
+                }
+            }
+        }
+        for list in &mut connections {
+            list.sort_by_key(|connection| (connection.peer, connection.state));
+        }
+        connections
+    }
+}
+
+/// A connection's local address and its peer's.
+type Ends = (SocketAddr, SocketAddr);
+
+fn ends(socket: &Socket) -> Option<Ends> {
+    let peer = socket.peer?;
+    let local = SocketAddr::new(socket.endpoint.address()?.to_canonical(), socket.endpoint.port()?);
+    Some((local, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
+}
+
+fn ends_of_opposite(socket: &Socket) -> Option<Ends> {
+    ends(socket).map(|(local, peer)| (peer, local))
+}

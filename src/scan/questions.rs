@@ -1,0 +1,146 @@
+//! The words for what a snapshot was asked for, and for what it was not asked about.
+
+use super::coverage::NotAsked;
+use crate::model::{Family, Protocol};
+use crate::model::{Selection, UserName};
+
+/// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". The questions are those
+/// that the snapshot was taken for; none stands for all listeners.
+pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {
+    let missing: Vec<String> = missing.iter().map(phrase).collect();
+    format!("the snapshot was not asked about it ({}); it covers {}", missing.join(", "), covered(asked))
+}
+
+/// What some questions cover, each narrowing the one before: "tcp and udp listeners on ports 1-10".
+pub(crate) fn covered(asked: &[Selection]) -> String {
+    let questions: Vec<String> = match asked {
+        [] => vec![question(&Selection::default())],
+        // One that narrows nothing says nothing.
+        several => {
+            let told = several.iter().enumerate().filter(|(at, one)| *at == 0 || !one.is_plain());
+            told.map(|(_, one)| question(one)).collect()
+        }
+    };
+    questions.join("; of these, ")
+}
+
+fn phrase(missing: &NotAsked) -> String {
+    match missing {
+        NotAsked::Targets(targets) => list(targets.iter().map(ToString::to_string), "and"),
+        NotAsked::OtherTargets => "other ports".to_owned(),
+        NotAsked::Protocols(protocols) => list(protocols.iter().map(|one| protocol(*one).to_owned()), "and"),
+        NotAsked::Family(family) => over(*family).to_owned(),
+        NotAsked::States => "sockets that do not listen".to_owned(),
+        NotAsked::Unexposed => "what only its own machine can reach".to_owned(),
+        NotAsked::OtherHolders => "other holders".to_owned(),
+        NotAsked::Namespaces => "other network namespaces".to_owned(),
+        NotAsked::Connections => "connections".to_owned(),
+    }
+}
+
+fn question(asked: &Selection) -> String {
+    let named = |protocol: &Protocol| asked.protocols.contains(protocol);
+    let mut protocols: Vec<Protocol> =
+        [Protocol::Tcp, Protocol::Udp].into_iter().filter(|protocol| asked.wants(*protocol)).collect();
+    protocols.extend([Protocol::Sctp, Protocol::Dccp].into_iter().filter(named));
+    protocols.extend(Some(Protocol::Unix).filter(|unix| asked.wants(*unix)));
+    // Targets that name no others narrow the protocols.
+    if !asked.targets.is_empty() {
+        protocols.retain(|protocol| {
+            asked.targets.iter().any(|target| match target.is_unix() {
+                true => *protocol == Protocol::Unix,
+                false => *protocol != Protocol::Unix && target.protocol().is_none_or(|one| one == *protocol),
+            })
+        });
+    }
+    let mut text = list(protocols.into_iter().map(|one| protocol(one).to_owned()), "and");
+    text.push_str(if asked.all { " sockets in every state" } else { " listeners" });
+    match (asked.ipv4, asked.ipv6) {
+        (true, false) => text.push_str(" over IPv4"),
+        (false, true) => text.push_str(" over IPv6"),
+        _ => {}
+    }
+    if !asked.targets.is_empty() {
+        text.push_str(" on ");
+        text.push_str(&list(asked.targets.iter().map(ToString::to_string), "and"));
+    }
+    if asked.exposed {
+        text.push_str(" that other machines can reach");
+    }
+    if !asked.pids.is_empty() {
+        text.push_str(" held by pid ");
+        text.push_str(&list(asked.pids.iter().map(ToString::to_string), "or"));
+    }
+    if !asked.users.is_empty() {
+        let user = |user: &UserName| match user {
+            UserName::Uid(uid) => uid.to_string(),
+            UserName::Name(name) => name.clone(),
+        };
+        text.push_str(" of user ");
+        text.push_str(&list(asked.users.iter().map(user), "or"));
+    }
+    if !asked.commands.is_empty() {
+        text.push_str(" held by a command with '");
+        text.push_str(&list(asked.commands.iter().cloned(), "or"));
+        text.push('\'');
+    }
+    text.push_str(if asked.namespaces { " in all network namespaces" } else { "" });
+    text
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Unix => "Unix",
+        other => other.as_str(),
+    }
+}
+
+fn over(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
+        Family::Unix => "Unix",
+    }
+}
+
+/// "a", "a and b", "a, b and c".
+fn list(items: impl Iterator<Item = String>, last: &str) -> String {
+    let items: Vec<String> = items.collect();
+    match items.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((end, before)) => format!("{} {last} {end}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Target;
+    use crate::scan::Query;
+
+    #[test]
+    fn questions_in_words() {
+        let words = |query: Query| covered(&[query.selection().clone()]);
+        let range = || Target::parse_list("1-10").unwrap().remove(0);
+        assert_eq!(covered(&[]), "tcp and udp listeners");
+        assert_eq!(words(Query::new().target(range())), "tcp and udp listeners on ports 1-10");
+        let udp = Target::parse_list("udp/53").unwrap().remove(0);
+        assert_eq!(words(Query::new().target(udp).ipv4()), "udp listeners over IPv4 on udp port 53");
+        let sockets = Query::new().protocol(Protocol::Unix).all().pid(5).pid(6).exposed();
+        assert_eq!(
+            words(sockets),
+            "Unix sockets in every state that other machines can reach held by pid 5 or 6"
+        );
+        let narrowed = [Query::new(), Query::new(), Query::new().target(range())];
+        assert_eq!(
+            covered(&narrowed.map(|query| query.selection().clone())),
+            "tcp and udp listeners; of these, tcp and udp listeners on ports 1-10"
+        );
+        let missing = [NotAsked::OtherTargets, NotAsked::Protocols(vec![Protocol::Udp])];
+        assert_eq!(
+            not_asked(&missing, &[]),
+            "the snapshot was not asked about it (other ports, udp); it covers tcp and udp listeners"
+        );
+    }
+}

@@ -1,0 +1,385 @@
+//! What stands on the screen: rows with marks, and which of them are in sight. Pure; the time is handed in.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::cli::watch::{News, Then};
+use crate::compare::{Change, ChangeKind};
+use crate::model::{Endpoint, Listener, Protocol, Text};
+use crate::render::column::Column;
+use crate::render::escape::escape;
+use crate::render::order;
+use crate::render::style::Meaning;
+use crate::render::table::{self, Cell, shorten};
+
+/// How long what happened stays marked.
+const MARKED: Duration = Duration::from_secs(5);
+
+/// The orders that a key goes through, the usual one first.
+const ORDERS: [Option<Column>; 5] =
+    [None, Some(Column::Process), Some(Column::Pid), Some(Column::User), Some(Column::Address)];
+
+/// Rows, and what the keys made of them.
+pub(crate) struct Board {
+    what: String,
+    interval: Duration,
+    sort: Option<Column>,
+    options: table::Options,
+    present: Vec<Listener>,
+    recent: Vec<(Change, Instant)>,
+    looked_at: Timestamp,
+    failed: Option<String>,
+    paused: bool,
+    offset: usize,
+    /// How many rows there were, and how many of them had room, when it was drawn last.
+    drawn: (usize, usize),
+}
+
+/// A line of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) pieces: Vec<(String, Option<Meaning>)>,
+    pub(crate) mark: Option<ChangeKind>,
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Quit,
+    Pause,
+    Sort,
+    /// Rows down, or up where it is negative.
+    Scroll(isize),
+    Page(isize),
+    Top,
+    Bottom,
+}
+
+impl Board {
+    pub(crate) fn new(
+        what: String,
+        interval: Duration,
+        sort: Option<Column>,
+        options: table::Options,
+    ) -> Board {
+        Board {
+            what: escape(&what.as_str().into()),
+            interval,
+            sort,
+            options,
+            present: Vec::new(),
+            recent: Vec::new(),
+            looked_at: Timestamp::UNIX_EPOCH,
+            failed: None,
+            paused: false,
+            offset: 0,
+            drawn: (0, 0),
+        }
+    }
+
+    pub(crate) fn take(&mut self, news: &News<'_>, at: Timestamp, now: Instant) {
+        match news {
+            News::Looked { snapshot, changes, .. } => {
+                self.present.clone_from(&snapshot.listeners);
+                self.recent.extend(changes.iter().map(|change| (change.clone(), now + MARKED)));
+                (self.looked_at, self.failed) = (at, None);
+            }
+            News::Failed(error) => self.failed = Some(escape(&error.to_string().as_str().into())),
+        }
+    }
+
+    pub(crate) fn wish(&mut self, wish: Wish) -> Then {
+        let (rows, room) = self.drawn;
+        let last = rows.saturating_sub(room);
+        let page = isize::try_from(room.max(1)).unwrap_or(1);
+        match wish {
+            Wish::Quit => return Then::End,
+            Wish::Pause => self.paused = !self.paused,
+            Wish::Sort => {
+                let at = ORDERS.iter().position(|order| *order == self.sort).map_or(0, |at| at + 1);
+                self.sort = ORDERS.get(at).copied().flatten();
+            }
+            Wish::Scroll(by) => self.offset = self.offset.saturating_add_signed(by).min(last),
+            Wish::Page(pages) => {
+                self.offset = self.offset.saturating_add_signed(pages.saturating_mul(page)).min(last);
+            }
+            Wish::Top => self.offset = 0,
+            Wish::Bottom => self.offset = last,
+        }
+        self.goes_on()
+    }
+
+    /// Whether looks go on.
+    pub(crate) fn goes_on(&self) -> Then {
+        if self.paused { Then::Rest } else { Then::Look }
+    }
+
+    /// Whether colours are wanted.
+    pub(crate) fn color(&self) -> bool {
+        self.options.palette.color
+    }
+
+    /// When the next mark has been there long enough. While it is paused they stay.
+    pub(crate) fn stale(&self) -> Option<Instant> {
+        self.recent.iter().map(|(_, until)| *until).filter(|_| !self.paused).min()
+    }
+
+    /// The screen, of exactly this height where there are rows enough, and of no more than this width.
+    pub(crate) fn draw(&mut self, width: usize, height: usize, now: Instant) -> Vec<Line> {
+        if !self.paused {
+            self.recent.retain(|(_, until)| *until > now);
+        }
+        let (listeners, marks) = self.rows();
+        let class = |at: usize| match marks.get(at).copied().flatten() {
+            None => 0,
+            Some(ChangeKind::Opened) => 1,
+            Some(ChangeKind::Closed) => 2,
+            Some(ChangeKind::Changed) => 3,
+        };
+        // Two columns are for the marks.
+        let options = table::Options { width: Some(width.saturating_sub(2).max(1)), ..self.options.clone() };
+        let laid = table::lay_out(&listeners, &class, &options);
+        let heading = laid.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
+        let status = self.status().filter(|_| height >= 3);
+        let keys = (height >= 5).then(|| self.keys());
+        let around =
+            1 + usize::from(heading.is_some()) + usize::from(status.is_some()) + usize::from(keys.is_some());
+        let room = height.saturating_sub(around);
+        self.drawn = (laid.rows.len(), room);
+        self.offset = self.offset.min(laid.rows.len().saturating_sub(room));
+        let mut lines = vec![self.title(laid.rows.len(), room)];
+        lines.extend(heading);
+        let in_sight = laid.rows.into_iter().skip(self.offset).take(room);
+        lines.extend(in_sight.map(|(at, cells)| {
+            let mark = marks.get(at).copied().flatten();
+            line(sign(mark), cells, mark)
+        }));
+        if height > around {
+            lines.resize(
+                height.saturating_sub(usize::from(status.is_some()) + usize::from(keys.is_some())),
+                line("", Vec::new(), None),
+            );
+        }
+        lines.extend(status);
+        lines.extend(keys);
+        lines.truncate(height);
+        for line in &mut lines {
+            fit(&mut line.pieces, width);
+        }
+        lines
+    }
+
+    /// What is there and what was there until lately, in order, each with its mark.
+    fn rows(&self) -> (Vec<Listener>, Vec<Option<ChangeKind>>) {
+        let closed = self.recent.iter().filter(|(change, _)| change.kind == ChangeKind::Closed);
+        let closed =
+            closed.filter_map(|(change, _)| Some((change.before.clone()?, Some(ChangeKind::Closed))));
+        // Of several changes of one socket the latest counts.
+        let marks: HashMap<_, _> = self
+            .recent
+            .iter()
+            .filter_map(|(change, _)| Some((identity(change.after.as_ref()?), change.kind)))
+            .collect();
+        let mark = |listener: &Listener| marks.get(&identity(listener)).copied();
+        let present = self.present.iter().map(|listener| (listener.clone(), mark(listener)));
+        let mut rows: Vec<(Listener, Option<ChangeKind>)> = present.chain(closed).collect();
+        order::sort(&mut rows, self.sort, |(listener, _)| listener);
+        rows.into_iter().unzip()
+    }
+
+    /// `3000  2 rows, 4-9 of 30  looked at 18:40:10 UTC, every 1s`
+    fn title(&self, rows: usize, room: usize) -> Line {
+        let what = if self.what.is_empty() { "all listeners" } else { &self.what };
+        let count = match rows {
+            0 => "nothing listens".to_owned(),
+            rows if rows <= room => format!("{rows} {}", if rows == 1 { "row" } else { "rows" }),
+            rows => format!("{}-{} of {rows}", self.offset + 1, (self.offset + room).min(rows)),
+        };
+        let time = self.looked_at.strftime("%H:%M:%S");
+        let every = match self.paused {
+            true => "PAUSED".to_owned(),
+            false => format!("every {}", spell(self.interval)),
+        };
+        let order = self.sort.map_or_else(String::new, |column| format!(", by {}", column.name()));
+        let pieces = vec![
+            (what.to_owned(), Some(Meaning::Subject)),
+            (format!("  {count}{order}"), None),
+            (format!("  {every}, looked at {time} UTC"), Some(Meaning::Label)),
+        ];
+        Line { pieces, mark: None }
+    }
+
+    /// What a reader has to know of the rows, if there is anything.
+    fn status(&self) -> Option<Line> {
+        let unseen = self.present.iter().filter(|listener| listener.unseen.is_some()).count();
+        let text = match (&self.failed, unseen) {
+            (Some(error), _) => format!("{error}; it is tried again"),
+            (None, 0) => return None,
+            (None, 1) => "Holders of 1 listener could not be seen.".to_owned(),
+            (None, many) => format!("Holders of {many} listeners could not be seen."),
+        };
+        Some(Line { pieces: vec![(text, Some(Meaning::Unseen))], mark: None })
+    }
+
+    fn keys(&self) -> Line {
+        let pause = if self.paused { "goes on" } else { "pauses" };
+        let text = format!("q quits  space {pause}  arrows scroll  s sorts  + opened  - closed  ~ changed");
+        Line { pieces: vec![(text, Some(Meaning::Label))], mark: None }
+    }
+}
+
+/// What makes a listener of one scan the same as one of the next.
+type Identity<'a> = (&'a Endpoint, Protocol, Option<SocketAddr>, Option<u64>, Option<&'a Text>);
+
+fn identity(listener: &Listener) -> Identity<'_> {
+    let socket = &listener.socket;
+    (&socket.endpoint, socket.protocol, socket.peer, socket.inode, socket.namespace.as_ref())
+}
+
+fn sign(mark: Option<ChangeKind>) -> &'static str {
+    match mark {
+        None => "  ",
+        Some(ChangeKind::Opened) => "+ ",
+        Some(ChangeKind::Closed) => "- ",
+        Some(ChangeKind::Changed) => "~ ",
+    }
+}
+
+fn line(sign: &str, cells: Vec<Cell>, mark: Option<ChangeKind>) -> Line {
+    let cells = cells.into_iter().map(|cell| (cell.text, cell.meaning));
+    let sign = (sign.to_owned(), mark.map(crate::render::changes::meaning));
+    Line { pieces: std::iter::once(sign).chain(cells).collect(), mark }
+}
+
+/// Cuts a line that is too long.
+fn fit(pieces: &mut Vec<(String, Option<Meaning>)>, width: usize) {
+    let mut left = width;
+    for (text, _) in pieces.iter_mut() {
+        *text = shorten(text, left);
+        left = left.saturating_sub(unicode_width::UnicodeWidthStr::width(text.as_str()));
+    }
+    pieces.retain(|(text, _)| !text.is_empty());
+}
+
+fn spell(interval: Duration) -> String {
+    match interval.as_millis() {
+        milliseconds if milliseconds % 1000 != 0 => format!("{milliseconds}ms"),
+        milliseconds => format!("{}s", milliseconds / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::changes;
+    use crate::model::Snapshot;
+
+    fn saved() -> Snapshot {
+        crate::render::json::read(&std::fs::read("tests/replay/workstation.json").unwrap()).unwrap()
+    }
+
+    fn board() -> Board {
+        let options = table::Options { header: true, ..table::Options::default() };
+        Board::new(String::new(), Duration::from_secs(1), None, options)
+    }
+
+    fn take(board: &mut Board, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
+        let changes = before.map(|before| changes(before, snapshot)).unwrap_or_default();
+        board.take(&News::Looked { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
+    }
+
+    fn text(lines: &[Line]) -> String {
+        let text = |line: &Line| line.pieces.iter().map(|(text, _)| text.as_str()).collect::<String>();
+        lines.iter().map(|line| format!("{}\n", text(line).trim_end())).collect()
+    }
+
+    #[test]
+    fn what_came_and_went_is_marked_for_a_while() {
+        let before = saved();
+        let mut after = saved();
+        after.listeners.retain(|listener| listener.socket.endpoint.port() != Some(22));
+        let other = after.listeners.iter().position(|one| one.socket.endpoint.port() == Some(3000)).unwrap();
+        after.listeners[other].holders[0].process.id.pid = 77;
+        let mut earlier = before.clone();
+        earlier.listeners.retain(|listener| listener.socket.endpoint.port() != Some(5353));
+        let (mut board, now) = (board(), Instant::now());
+        take(&mut board, None, &earlier, now);
+        assert!(!text(&board.draw(80, 30, now)).contains("\n+ "));
+        take(&mut board, Some(&earlier), &after, now);
+        insta::assert_snapshot!(text(&board.draw(80, 24, now)));
+        assert_eq!(board.stale(), Some(now + MARKED));
+        let later = text(&board.draw(80, 24, now + MARKED));
+        assert!(!later.contains("\n+ ") && !later.contains("\n- ") && !later.contains("\n~ "), "{later}");
+    }
+
+    #[test]
+    fn keys_move_what_is_in_sight_and_no_further() {
+        let (mut board, now) = (board(), Instant::now());
+        take(&mut board, None, &saved(), now);
+        let first_row = |board: &mut Board| text(&board.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
+        let top = first_row(&mut board);
+        for (wish, moved) in [
+            (Wish::Scroll(-1), false),
+            (Wish::Scroll(1), true),
+            (Wish::Top, false),
+            (Wish::Page(1), true),
+            (Wish::Page(-1), false),
+            (Wish::Bottom, true),
+        ] {
+            assert_eq!(board.wish(wish), Then::Look);
+            assert_eq!(first_row(&mut board) != top, moved, "{wish:?}");
+        }
+        let bottom = first_row(&mut board);
+        board.wish(Wish::Page(9));
+        assert_eq!(first_row(&mut board), bottom);
+        assert_eq!(board.wish(Wish::Quit), Then::End);
+    }
+
+    #[test]
+    fn a_pause_keeps_the_marks_and_an_order_is_chosen() {
+        let (mut board, now) = (board(), Instant::now());
+        let none = Snapshot { listeners: Vec::new(), ..saved() };
+        take(&mut board, None, &none, now);
+        assert!(text(&board.draw(80, 24, now)).contains("nothing listens"));
+        take(&mut board, Some(&none), &saved(), now);
+        assert_eq!(board.wish(Wish::Pause), Then::Rest);
+        let paused = text(&board.draw(80, 24, now + MARKED * 2));
+        assert!(paused.contains("PAUSED") && paused.contains("\n+ "), "{paused}");
+        assert_eq!((board.stale(), board.wish(Wish::Pause)), (None, Then::Look));
+        board.wish(Wish::Sort);
+        assert!(text(&board.draw(80, 24, now)).contains("by process"));
+        (1..ORDERS.len()).for_each(|_| assert_eq!(board.wish(Wish::Sort), Then::Look));
+        assert!(!text(&board.draw(80, 24, now)).contains(", by "));
+    }
+
+    #[test]
+    fn a_failed_look_is_told_until_the_next() {
+        let (mut board, now) = (board(), Instant::now());
+        take(&mut board, None, &saved(), now);
+        let error =
+            crate::model::Error::new(crate::model::ErrorKind::SocketTable, "cannot read\u{1b}[31m the table");
+        board.take(&News::Failed(&error), Timestamp::UNIX_EPOCH, now);
+        assert!(text(&board.draw(80, 24, now)).contains("cannot read\\x1b[31m the table; it is tried again"));
+        take(&mut board, None, &saved(), now);
+        assert!(!text(&board.draw(80, 24, now)).contains("tried again"));
+    }
+
+    #[test]
+    fn it_fits_every_size() {
+        let (mut board, now) = (board(), Instant::now());
+        let none = Snapshot { listeners: Vec::new(), ..saved() };
+        take(&mut board, Some(&none), &saved(), now);
+        for width in [0, 1, 2, 3, 10, 20, 60, 200] {
+            for height in 0..40 {
+                let lines = board.draw(width, height, now);
+                assert!(lines.len() <= height, "{width} {height}");
+                let wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > width;
+                assert_eq!(text(&lines).lines().find(wide), None, "{width} {height}");
+            }
+        }
+        insta::assert_snapshot!(text(&board.draw(20, 12, now)));
+    }
+}

@@ -1,0 +1,10 @@
+//! The text forms of a target: `80,8000-8010,udp/53,[::1]:3000,http`, the form of `lsof -i`, and interfaces. Depends on
+//! `model` and `port_info`.
+
+mod grammar;
+mod lsof;
+pub(crate) mod scope;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use scope::Interfaces;

@@ -1,0 +1,281 @@
+//! The grammar of targets: each part of a list to what it means, or to the part that cannot be meant and the right
+//! form.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::model::{Protocol, target};
+use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
+use crate::port_info;
+use crate::port_info::{Named, Services};
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    /// One target. A service name that stands for several ports is an error here: [`Target::parse_list`] takes it.
+    fn from_str(text: &str) -> Result<Target, TargetError> {
+        let mut targets = Target::parse(text, &Services::default())?;
+        match (targets.pop(), targets.pop()) {
+            (Some(only), None) => Ok(only),
+            (Some(last), Some(other)) => {
+                let help = format!("write one of them, as in {} or {}", typed(&other), typed(&last));
+                Err(TargetError::new(text, "is the name of several ports", help))
+            }
+            (None, _) => Err(TargetError::new(text, "is no target", FORMS)),
+        }
+    }
+}
+
+impl Target {
+    /// Several targets, separated by commas. A service name means every port that the IANA registry gives it, and so
+    /// may be several targets by itself.
+    ///
+    /// ```
+    /// let targets = allears::Target::parse_list("80,8000-8010,udp/53,[::1]:3000,postgresql")?;
+    /// assert_eq!(targets.len(), 5);
+    /// assert!(allears::Target::parse_list("10-5").is_err());
+    /// # Ok::<(), allears::TargetError>(())
+    /// ```
+    pub fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
+        Target::parse_list_with(text, &Services::default())
+    }
+
+    /// The same, where names are also those of the machine's services file.
+    pub(crate) fn parse_list_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
+        let mut targets = Vec::new();
+        for part in text.split(',') {
+            targets.extend(Target::parse(part, services)?);
+        }
+        Ok(targets)
+    }
+
+    /// What one part of a list means: one target, or those that a service name stands for. Never none.
+    fn parse(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
+        if text.is_empty() {
+            return Err(TargetError::new("", "is no target: it is empty", FORMS));
+        }
+        let unix = match text {
+            "unix" => Some(Unix::Any),
+            "/" | "@" => {
+                return Err(TargetError::new(
+                    text,
+                    "is not a path of a Unix socket",
+                    "write /run/docker.sock",
+                ));
+            }
+            "./" | "../" => {
+                return Err(TargetError::new(text, "is not a path of a Unix socket", "write ./app.sock"));
+            }
+            path if path.starts_with(['/', '@']) || path.starts_with("./") || path.starts_with("../") => {
+                Some(Unix::Path(path.to_owned()))
+            }
+            _ => None,
+        };
+        if unix.is_some() {
+            return Ok(vec![Target {
+                protocol: Some(Protocol::Unix),
+                unix,
+                ..Target::of(None, None, PORTS)
+            }]);
+        }
+        let (protocol, rest) = split_protocol(text, services)?;
+        let targets = |address: Option<Address>, found: Places| {
+            let target = |one: Named| Target {
+                service: found.service.clone(),
+                ..Target::of(one.protocol, address.clone(), one.ports)
+            };
+            found.places.into_iter().map(target).collect()
+        };
+        if let Some(inner) = rest.strip_prefix('[') {
+            let (address, port) = split_bracketed(rest, inner)?;
+            return Ok(targets(Some(address), places(port, protocol, services, one_port)?));
+        }
+        let colons = rest.matches(':').count();
+        if colons > 1 {
+            return Err(wants_brackets(rest));
+        }
+        match rest.split_once(':') {
+            Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
+            Some(("", ports)) => Ok(targets(None, places(ports, protocol, services, parse_ports)?)),
+            Some((host, port)) => {
+                let Ok(address) = host.parse::<Ipv4Addr>() else { return Err(not_an_address(host, port)) };
+                let address = Address { address: address.into(), interface: None };
+                Ok(targets(Some(address), places(port, protocol, services, one_port)?))
+            }
+            None if rest.parse::<Ipv4Addr>().is_ok() => {
+                Err(TargetError::new(rest, "is an address without a port", format!("write {rest}:8080")))
+            }
+            None => Ok(targets(None, places(rest, protocol, services, parse_ports)?)),
+        }
+    }
+}
+
+/// `tcp/8080`.
+fn typed(target: &Target) -> String {
+    let slash = target.protocol.map_or_else(String::new, |protocol| format!("{}/", protocol.as_str()));
+    match target.single_port() {
+        Some(port) => format!("{slash}{port}"),
+        None => format!("{slash}{}-{}", target.ports.start(), target.ports.end()),
+    }
+}
+
+/// The places that something stands for where a port does.
+pub(super) struct Places {
+    pub(super) places: Vec<Named>,
+    /// The name, if the machine's services file says what it stands for.
+    pub(super) service: Option<ServiceName>,
+}
+
+/// What stands where a port does: a number, a range where `numbers` takes one, or a service name.
+pub(super) fn places(
+    text: &str,
+    protocol: Option<Protocol>,
+    services: &Services,
+    numbers: impl Fn(&str) -> Result<RangeInclusive<u16>, TargetError>,
+) -> Result<Places, TargetError> {
+    // Some names of services files have more than letters and digits: z39.50.
+    let may_be_name = || text.contains(|letter: char| letter.is_ascii_alphabetic()) && services.has(text);
+    if !port_info::is_name(text) && !may_be_name() {
+        let places = vec![Named { protocol, ports: numbers(text)? }];
+        return Ok(Places { places, service: None });
+    }
+    let found = services.named(text, protocol);
+    if found.places.is_empty() {
+        return Err(unknown_name(text, protocol, services));
+    }
+    let service = found.file.map(|file| ServiceName { name: text.to_owned(), file });
+    Ok(Places { places: found.places, service })
+}
+
+fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> TargetError {
+    let others = services.named(name, None).places;
+    if let (Some(protocol), false) = (protocol, others.is_empty()) {
+        let target = |one: &Named| typed(&Target::of(one.protocol, None, one.ports.clone()));
+        let help =
+            format!("the name stands for {}", port_info::or(&others.iter().map(target).collect::<Vec<_>>()));
+        return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
+    }
+    let nearest = || port_info::nearest(name).or_else(|| services.nearest(name));
+    let help = match (Protocol::parse(name), nearest()) {
+        (Some(protocol @ (Protocol::Tcp | Protocol::Udp)), _) => {
+            format!("write {}/8080, or -t or -u for all ports of a protocol", protocol.as_str())
+        }
+        (Some(protocol), _) => format!("write {}/8080", protocol.as_str()),
+        (None, Some(nearest)) => format!("perhaps {nearest}"),
+        (None, None) => FORMS.to_owned(),
+    };
+    let problem = services.problem().map_or_else(String::new, |problem| format!("; {problem}"));
+    let unknown = format!(
+        "is neither a port nor a service name, of the IANA registry or of this machine's services file{problem}"
+    );
+    TargetError::new(name, unknown, help)
+}
+
+const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
+
+/// `tcp/8080` and `8080/tcp` to the protocol and what is left.
+fn split_protocol<'a>(
+    text: &'a str,
+    services: &Services,
+) -> Result<(Option<Protocol>, &'a str), TargetError> {
+    let Some((left, right)) = text.split_once('/') else { return Ok((None, text)) };
+    let transport = |name: &str| Protocol::parse(name).filter(|protocol| *protocol != Protocol::Unix);
+    let (protocol, rest) = match (transport(left), transport(right)) {
+        (Some(protocol), _) => (protocol, right),
+        (None, Some(protocol)) => (protocol, left),
+        (None, None) => {
+            let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
+                || !services.named(left, None).places.is_empty();
+            let wrong = if left_is_port { right } else { left };
+            return Err(TargetError::new(wrong, "is not a protocol", "write tcp/8080 or udp/53"));
+        }
+    };
+    if rest.is_empty() {
+        return Err(TargetError::new(text, "lacks a port", format!("write {}/8080", protocol.as_str())));
+    }
+    Ok((Some(protocol), rest))
+}
+
+/// `[::1%eth0]:80` to the address and the text of the port.
+fn split_bracketed<'a>(whole: &str, inner: &'a str) -> Result<(Address, &'a str), TargetError> {
+    let Some((host, after)) = inner.split_once(']') else {
+        return Err(TargetError::new(whole, "lacks the closing bracket", "write [::1]:3000"));
+    };
+    let address = parse_address(host).filter(|at| at.address.is_ipv6());
+    let Some(address) = address else {
+        return Err(TargetError::new(host, "is not an IPv6 address", "write [::1]:3000"));
+    };
+    match after.strip_prefix(':') {
+        Some(port) => Ok((address, port)),
+        None if after.is_empty() => {
+            Err(TargetError::new(whole, "is an address without a port", format!("write {whole}:3000")))
+        }
+        None => Err(TargetError::new(after, "is not a port", format!("write [{host}]:3000"))),
+    }
+}
+
+pub(super) fn parse_address(host: &str) -> Option<Address> {
+    let (host, interface) = match host.split_once('%') {
+        Some((host, interface)) if !interface.is_empty() => (host, Some(interface.to_owned())),
+        Some(_) => return None,
+        None => (host, None),
+    };
+    let address: IpAddr = host.parse().ok()?;
+    (interface.is_none() || address.is_ipv6()).then_some(Address { address, interface })
+}
+
+pub(super) fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
+    // What is no number is better shown whole.
+    let is_range = text.contains('-') && !text.contains(|letter: char| letter.is_alphabetic());
+    let Some((first, last)) = text.split_once('-').filter(|_| is_range) else {
+        return one_port(text);
+    };
+    if first.is_empty() || last.is_empty() {
+        return Err(TargetError::new(text, "is a range that lacks an end", "write 8000-8010"));
+    }
+    let (first, last) = (parse_port(first)?, parse_port(last)?);
+    if first > last {
+        return Err(TargetError::new(text, "runs backwards", format!("write {last}-{first}")));
+    }
+    Ok(first..=last)
+}
+
+fn one_port(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
+    parse_port(text).map(|port| port..=port)
+}
+
+fn parse_port(text: &str) -> Result<u16, TargetError> {
+    if text.is_empty() {
+        return Err(TargetError::new(text, "is no port: it is empty", FORMS));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(TargetError::new(text, "is not a port", FORMS));
+    }
+    match text.parse() {
+        Ok(0) => Err(target::no_port_zero(text)),
+        Ok(port) => Ok(port),
+        Err(_) => {
+            Err(TargetError::new(text, "is beyond the last port, which is 65535", "ports are 1 to 65535"))
+        }
+    }
+}
+
+fn wants_brackets(text: &str) -> TargetError {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+        let split = host.parse::<Ipv6Addr>().is_ok().then(|| format!(" or [{host}]:{port}"));
+        let help = format!("write [{text}]:3000{}", split.unwrap_or_default());
+        return TargetError::new(text, "is an IPv6 address without brackets and a port", help);
+    }
+    TargetError::new(text, "has too many colons; an IPv6 address stands in brackets", "write [::1]:3000")
+}
+
+fn not_an_address(host: &str, port: &str) -> TargetError {
+    let help = match host {
+        "localhost" => format!("write 127.0.0.1:{port}, [::1]:{port} or only {port}"),
+        "*" => format!("write only {port}"),
+        _ => format!("an address is written 127.0.0.1:{port} or [::1]:{port}"),
+    };
+    TargetError::new(host, "is not an IP address (names are not looked up)", help)
+}
