@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use crate::model::Selection;
 use crate::model::{Endpoint, Gap, Listener, Protocol, Snapshot, State, Text};
 
-use context::Sight;
+use context::CompareContext;
 
 /// What became of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +136,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     let same_question = of_before == of_after;
     let (before, after) = (narrowed(before, after), narrowed(after, before));
     let comparable = same_question || are_comparable(&before, &after, [of_before, of_after]);
-    let sight = Sight {
+    let sight = CompareContext {
         same_machine: before.host == after.host && before.os == after.os,
         same_users: before.user_namespace == after.user_namespace,
         same_rights: before.privileged == after.privileged,
@@ -231,7 +231,7 @@ struct Found {
 
 impl Found {
     /// Compares the listeners of one place that are the same in both, and lists the others.
-    fn pair(&mut self, old: &[&Listener], new: &[&Listener], sight: Sight) {
+    fn pair(&mut self, old: &[&Listener], new: &[&Listener], sight: CompareContext) {
         let mut paired = (vec![false; old.len()], vec![false; new.len()]);
         for (before, after) in pairing::pairs(old, new, sight) {
             for (paired, at) in [(&mut paired.0, before), (&mut paired.1, after)] {
@@ -251,7 +251,7 @@ impl Found {
         }
     }
 
-    fn compare(&mut self, before: &Listener, after: &Listener, sight: Sight) {
+    fn compare(&mut self, before: &Listener, after: &Listener, sight: CompareContext) {
         let differs = sight.differences(before, after);
         if differs.is_empty() {
             self.unseen += usize::from(before.unseen.is_some() || after.unseen.is_some());

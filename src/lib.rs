@@ -96,4 +96,4 @@ pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
 pub use scan::Query;
-pub use verdict::{Asked, Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};
+pub use verdict::{BindTarget, Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};

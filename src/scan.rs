@@ -7,7 +7,7 @@ pub(crate) mod questions;
 use std::path::PathBuf;
 
 use crate::act::forwarding;
-use crate::enrich::containers::{Found, Inquiry, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Found, Runtimes, monitors};
 use crate::enrich::notes;
 use crate::model::target::Unix;
 use crate::model::{Connection, Error, Gap, Listener, Protocol, Snapshot, Socket, State};
@@ -214,7 +214,7 @@ impl Query {
         if table.lacks_bound {
             self.explain_lack_of_bound(&mut snapshot.gaps);
         }
-        let mut inquiry = Inquiry::new(&self.runtimes);
+        let mut inquiry = ContainerLookup::new(&self.runtimes);
         let publishers = inquiry.publishers(Found::Nothing);
         let mut listening: Vec<Socket> = Vec::new();
         if publishers.is_some() {

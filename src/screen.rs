@@ -15,15 +15,15 @@ use crossterm::{execute, queue};
 
 pub(crate) mod view;
 
-use crate::cli::watch::{News, Then, View, Wake};
+use crate::cli::watch::{Flow, LoopEvent, Update, View};
 use crate::compare::ChangeKind;
 use crate::os::Signal;
 use crate::render::style::Palette;
-use view::{Board, Line, Wish};
+use view::{KeyAction, Line, WatchView};
 
 /// A terminal that shows a board, and is given back when this is dropped.
 pub(crate) struct Screen {
-    board: Board,
+    board: WatchView,
     color: bool,
     /// What stands there, so that only what is new is written.
     shown: Vec<Line>,
@@ -31,7 +31,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn open(board: Board) -> io::Result<Screen> {
+    pub(crate) fn open(board: WatchView) -> io::Result<Screen> {
         if !crate::os::output_takes_escapes() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it takes no escape sequences"));
         }
@@ -88,12 +88,12 @@ impl Screen {
 }
 
 impl View for Screen {
-    fn show(&mut self, news: &News<'_>, now: Instant) -> io::Result<()> {
+    fn show(&mut self, news: &Update<'_>, now: Instant) -> io::Result<()> {
         self.board.take(news, crate::os::now(), now);
         self.draw(now)
     }
 
-    fn input(&mut self, input: &Event, now: Instant) -> io::Result<Then> {
+    fn input(&mut self, input: &Event, now: Instant) -> io::Result<Flow> {
         let wish = match input {
             Event::Key(key) if key.kind != KeyEventKind::Release && stops(key) => {
                 self.stop(true, now)?;
@@ -106,7 +106,7 @@ impl View for Screen {
             Some(wish) => self.board.wish(wish),
             None => self.board.goes_on(),
         };
-        if then != Then::End {
+        if then != Flow::End {
             self.draw(now)?;
         }
         Ok(then)
@@ -145,15 +145,15 @@ impl Drop for Screen {
 ///
 /// # Errors
 /// If no thread can be started.
-pub(crate) fn read_input(sender: Sender<Wake>) -> io::Result<()> {
+pub(crate) fn read_input(sender: Sender<LoopEvent>) -> io::Result<()> {
     let read = move || {
         while let Ok(input) = event::read() {
-            if sender.send(Wake::Input(input)).is_err() {
+            if sender.send(LoopEvent::Input(input)).is_err() {
                 return;
             }
         }
         // The terminal is gone.
-        let _ = sender.send(Wake::Signal(Signal::End));
+        let _ = sender.send(LoopEvent::Signal(Signal::End));
     };
     crate::os::threads::detach("input", read)
 }
@@ -181,22 +181,22 @@ fn stops(key: &KeyEvent) -> bool {
     crate::os::CAN_STOP && key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
-fn wish(key: &KeyEvent) -> Option<Wish> {
+fn wish(key: &KeyEvent) -> Option<KeyAction> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Char('c' | 'd') if control => Some(Wish::Quit),
-        KeyCode::Char('f') if control => Some(Wish::Page(1)),
-        KeyCode::Char('b') if control => Some(Wish::Page(-1)),
+        KeyCode::Char('c' | 'd') if control => Some(KeyAction::Quit),
+        KeyCode::Char('f') if control => Some(KeyAction::Page(1)),
+        KeyCode::Char('b') if control => Some(KeyAction::Page(-1)),
         KeyCode::Char(_) if control => None,
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Wish::Quit),
-        KeyCode::Char(' ' | 'p') => Some(Wish::Pause),
-        KeyCode::Char('s') => Some(Wish::Sort),
-        KeyCode::Up | KeyCode::Char('k') => Some(Wish::Scroll(-1)),
-        KeyCode::Down | KeyCode::Char('j') => Some(Wish::Scroll(1)),
-        KeyCode::PageUp => Some(Wish::Page(-1)),
-        KeyCode::PageDown => Some(Wish::Page(1)),
-        KeyCode::Home | KeyCode::Char('g') => Some(Wish::Top),
-        KeyCode::End | KeyCode::Char('G') => Some(Wish::Bottom),
+        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(KeyAction::Quit),
+        KeyCode::Char(' ' | 'p') => Some(KeyAction::Pause),
+        KeyCode::Char('s') => Some(KeyAction::Sort),
+        KeyCode::Up | KeyCode::Char('k') => Some(KeyAction::Scroll(-1)),
+        KeyCode::Down | KeyCode::Char('j') => Some(KeyAction::Scroll(1)),
+        KeyCode::PageUp => Some(KeyAction::Page(-1)),
+        KeyCode::PageDown => Some(KeyAction::Page(1)),
+        KeyCode::Home | KeyCode::Char('g') => Some(KeyAction::Top),
+        KeyCode::End | KeyCode::Char('G') => Some(KeyAction::Bottom),
         _ => None,
     }
 }
@@ -222,12 +222,12 @@ mod tests {
     #[test]
     fn keys_are_known() {
         let of = |code, modifiers| wish(&KeyEvent::new(code, modifiers));
-        assert_eq!(of(KeyCode::Char('q'), KeyModifiers::NONE), Some(Wish::Quit));
-        assert_eq!(of(KeyCode::Esc, KeyModifiers::NONE), Some(Wish::Quit));
-        assert_eq!(of(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Wish::Quit));
+        assert_eq!(of(KeyCode::Char('q'), KeyModifiers::NONE), Some(KeyAction::Quit));
+        assert_eq!(of(KeyCode::Esc, KeyModifiers::NONE), Some(KeyAction::Quit));
+        assert_eq!(of(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Quit));
         assert_eq!(of(KeyCode::Char('c'), KeyModifiers::NONE), None);
         assert_eq!(of(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
-        assert_eq!(of(KeyCode::PageUp, KeyModifiers::NONE), Some(Wish::Page(-1)));
+        assert_eq!(of(KeyCode::PageUp, KeyModifiers::NONE), Some(KeyAction::Page(-1)));
     }
 
     #[test]

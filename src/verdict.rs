@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use facts::Case;
+use facts::Explanation;
 pub use hindrance::{Hindrance, Suspect};
 use phrases::{Past, passes_on};
 pub(crate) use phrases::{stop_service, store_releases};
@@ -29,7 +29,7 @@ use crate::port_sharing::{Answering, Decided, Sharing, answering};
 /// What was asked for: one port of one protocol, at one address or at all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub struct Asked {
+pub struct BindTarget {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// The address; `None` for the wildcards of both families.
@@ -41,7 +41,7 @@ pub struct Asked {
 }
 
 /// What was asked for, as one types it: `udp/53`, `[fe80::1%eth0]:8080`.
-impl fmt::Display for Asked {
+impl fmt::Display for BindTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.protocol != Protocol::Tcp {
             write!(f, "{}/", self.protocol.as_str())?;
@@ -88,7 +88,7 @@ pub enum VerdictKind {
 #[non_exhaustive]
 pub struct Verdict {
     /// What was asked for.
-    pub asked: Asked,
+    pub asked: BindTarget,
     /// What kind of answer it is.
     pub kind: VerdictKind,
     /// Whether a bind succeeded, tried as servers do; `None` where the attempt itself could not be made.
@@ -189,7 +189,7 @@ pub(crate) enum Who<'a> {
 /// Everything a verdict rests on.
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
-    pub(crate) asked: Asked,
+    pub(crate) asked: BindTarget,
     /// The system: what helps differs.
     pub(crate) os: &'static str,
     /// Sockets of the port and protocol, in every state that may matter.
@@ -257,16 +257,16 @@ impl fmt::Display for VerdictKind {
 }
 /// The sockets of a port that want what is asked for, by what they are doing.
 #[derive(Default)]
-struct Sorted {
+struct ByState {
     listening: Vec<Listener>,
     bound: Vec<Listener>,
     connections: Vec<Listener>,
     time_wait: Vec<Listener>,
 }
 
-impl Sorted {
-    fn of(asked: &Asked, sockets: &[Listener]) -> Sorted {
-        let mut sorted = Sorted::default();
+impl ByState {
+    fn of(asked: &BindTarget, sockets: &[Listener]) -> ByState {
+        let mut sorted = ByState::default();
         let overlapping = sockets.iter().filter(|listener| asked.overlaps(&listener.socket)).count();
         // A connection may have been bound to a wildcard before it had a peer, and its address does not show that.
         let may_be = |listener: &&Listener| {
@@ -310,7 +310,7 @@ impl Sorted {
 /// Judges what was observed.
 pub(crate) fn judge(seen: Observation) -> Verdict {
     let port = seen.asked.port;
-    let sorted = Sorted::of(&seen.asked, &seen.sockets);
+    let sorted = ByState::of(&seen.asked, &seen.sockets);
     let refused = seen.refusal(seen.decisive);
     let can_bind = match refused {
         None if !seen.was_tried() => None,
@@ -349,7 +349,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         Some(RefusalKind::NoFamily | RefusalKind::Other) => (VerdictKind::Unknown, Vec::new()),
     };
     let error = refused.map(|refusal| refusal.name.clone());
-    let case = Case {
+    let case = Explanation {
         seen: &seen,
         sorted: &sorted,
         kind,

@@ -14,7 +14,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::model::Protocol;
 use crate::os;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// The number of UDP-Lite (RFC 3828).
 const IPPROTO_UDPLITE: i32 = 136;
@@ -93,7 +93,7 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Where a bind for what is asked would be.
-    pub(crate) fn of(asked: &'a Asked) -> Place<'a> {
+    pub(crate) fn of(asked: &'a BindTarget) -> Place<'a> {
         Place {
             protocol: asked.protocol,
             address: asked.address,

@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{port_sockets, probe};
 use crate::enrich::containers::Runtimes;
-use crate::enrich::containers::{Found, Inquiry, monitors, proxy};
+use crate::enrich::containers::{ContainerLookup, Found, monitors, proxy};
 use crate::model::Error;
 use crate::model::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
 use crate::os::{self, ForwardingRule, RulesUnread};
 use crate::plan::Forwarding;
 use crate::shell;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ impl Evidence {
 ///
 /// # Errors
 /// Where the socket table cannot be read.
-pub(crate) fn forwarding(asked: &Asked, runtimes: &Runtimes) -> Result<Forwarding, Error> {
+pub(crate) fn forwarding(asked: &BindTarget, runtimes: &Runtimes) -> Result<Forwarding, Error> {
     let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
     let listening = port_sockets::listening(&table.rows);
     let rows = table.rows.into_iter().filter(|row| row.socket.is_listener()).collect();
     let (mut known, _) = port_sockets::holders(rows)?;
-    let mut inquiry = Inquiry::new(runtimes);
+    let mut inquiry = ContainerLookup::new(runtimes);
     inquiry.name(&mut known);
     monitors::name(&mut known);
     let evidence = gather(asked, &mut inquiry, &listening, &known);
@@ -58,8 +58,8 @@ pub(crate) fn forwarding(asked: &Asked, runtimes: &Runtimes) -> Result<Forwardin
 /// Gathers what is known of the forwarding of a port. `listening` are all listeners of the port, `known` what is known of
 /// some of them.
 pub(super) fn gather(
-    asked: &Asked,
-    inquiry: &mut Inquiry<'_>,
+    asked: &BindTarget,
+    inquiry: &mut ContainerLookup<'_>,
     listening: &[Socket],
     known: &[Listener],
 ) -> Evidence {
@@ -288,7 +288,7 @@ fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
 
 /// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:
 /// rules of Docker leave it to docker-proxy.
-fn connections(asked: &Asked) -> Vec<(SocketAddr, Outcome)> {
+fn connections(asked: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
     /// The most addresses besides loopback.
     const MOST: usize = 4;
     if asked.protocol != Protocol::Tcp || asked.interface.is_some() {

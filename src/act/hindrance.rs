@@ -2,11 +2,11 @@
 
 use super::bind::Refusal;
 use crate::os;
-use crate::verdict::{Asked, Hindrance};
+use crate::verdict::{BindTarget, Hindrance};
 
 /// Returns what a refusal means, or `None` if it says nothing of the machine's addresses, limits and policies. Only what the
 /// kind of refusal calls for is read.
-pub(crate) fn hindrance(asked: &Asked, refusal: &Refusal) -> Option<Hindrance> {
+pub(crate) fn hindrance(asked: &BindTarget, refusal: &Refusal) -> Option<Hindrance> {
     use super::bind::RefusalKind;
     let local = match refusal.kind {
         RefusalKind::NotLocal => os::local_addresses(),

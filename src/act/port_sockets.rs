@@ -1,11 +1,11 @@
 //! The sockets of one port in every state, and the holders of those among them that matter.
 
-use crate::enrich::containers::Inquiry;
+use crate::enrich::containers::ContainerLookup;
 use crate::model::{Error, Gap, Listener, Protocol, Snapshot, Socket};
 use crate::os::{self, Request, Row, RuntimeKind, SocketTable};
 use crate::os::{HolderSearch, Reader};
 use crate::scan::{Processes, join};
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// Every socket of a protocol, of one port where only that is wanted.
 pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
@@ -34,9 +34,9 @@ pub(super) fn listening(rows: &[Row]) -> Vec<Socket> {
 
 /// What is passed on to containers at a port without a socket, whatever the address.
 pub(super) fn forwarded(
-    inquiry: &mut Inquiry<'_>,
+    inquiry: &mut ContainerLookup<'_>,
     publishers: Option<Vec<RuntimeKind>>,
-    asked: &Asked,
+    asked: &BindTarget,
     listening: &[Socket],
     known: &[Listener],
 ) -> Vec<Listener> {

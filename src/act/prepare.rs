@@ -9,18 +9,18 @@ use super::forwarding::forwarding;
 use super::port_sockets;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
-use crate::enrich::containers::{Inquiry, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
 use crate::management::Account;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
 use crate::model::{
     Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Reason, Socket, State, Text,
 };
-use crate::os::{self, Grip, Row};
+use crate::os::{self, KillHandle, Row};
 use crate::plan::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// How often is looked again where a holder ended during the look.
 const RETRIES: usize = 5;
@@ -40,24 +40,24 @@ pub(crate) struct Prepared {
 
 /// Processes in hand. `None` for one that had ended already.
 #[derive(Debug, Default)]
-pub(super) struct Handles(BTreeMap<ProcessId, Option<Grip>>);
+pub(super) struct Handles(BTreeMap<ProcessId, Option<KillHandle>>);
 
 impl Handles {
     /// Calls with the process in hand; `None` if it has ended.
     pub(super) fn with<T>(
         &self,
         id: ProcessId,
-        act: impl FnOnce(Option<&Grip>) -> std::io::Result<T>,
+        act: impl FnOnce(Option<&KillHandle>) -> std::io::Result<T>,
     ) -> std::io::Result<T> {
         match self.0.get(&id) {
             Some(handle) => act(handle.as_ref()),
-            None => act(Grip::of(id)?.as_ref()),
+            None => act(KillHandle::of(id)?.as_ref()),
         }
     }
 
     /// Whether a process has ended. One that cannot be taken hold of has not, as far as is known.
     pub(super) fn has_ended(&self, id: ProcessId) -> bool {
-        self.with(id, |handle| Ok(handle.is_none_or(Grip::has_ended))).unwrap_or(false)
+        self.with(id, |handle| Ok(handle.is_none_or(KillHandle::has_ended))).unwrap_or(false)
     }
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn prepare(
             unseen = now;
         }
         let single = target.single_port().is_some();
-        let known: BTreeSet<Asked> = ports.iter().map(|(port, _)| port.asked.clone()).collect();
+        let known: BTreeSet<BindTarget> = ports.iter().map(|(port, _)| port.asked.clone()).collect();
         ports
             .extend(found.into_iter().filter(|port| !known.contains(&port.asked)).map(|port| (port, single)));
     }
@@ -118,7 +118,7 @@ fn has_exited(listener: &Listener) -> bool {
 
 /// A port, and the sockets that have it.
 struct Port {
-    asked: Asked,
+    asked: BindTarget,
     sockets: Vec<Listener>,
     /// Whether a connection to it is open, and so a client may be there.
     connected: bool,
@@ -132,7 +132,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
     if !table.complete {
         return Err(incomplete(table.gaps.first()));
     }
-    let asked = |port| Asked {
+    let asked = |port| BindTarget {
         protocol,
         address: target.address(),
         interface: target.interface().map(Text::from),
@@ -160,7 +160,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
         }
     }
     let (mut sockets, _) = port_sockets::holders(wanted)?;
-    Inquiry::new(runtimes).name(&mut sockets);
+    ContainerLookup::new(runtimes).name(&mut sockets);
     monitors::name(&mut sockets);
     monitors::add_units(&mut sockets);
     for listener in sockets {
@@ -372,7 +372,7 @@ fn take_hold(
     for id in ids {
         let handle = match os::KERNEL.contains(&id.pid) {
             true => Ok(None),
-            false => Grip::of(id),
+            false => KillHandle::of(id),
         };
         access.insert(id, access_to(id, &handle));
         if handles.len() < MOST_HANDLES
@@ -384,7 +384,7 @@ fn take_hold(
     (Handles(handles), access)
 }
 
-fn access_to(id: ProcessId, handle: &std::io::Result<Option<Grip>>) -> Access {
+fn access_to(id: ProcessId, handle: &std::io::Result<Option<KillHandle>>) -> Access {
     let failed = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => Access::Denied,
         _ => Access::Failed(error.to_string()),

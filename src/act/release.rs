@@ -12,13 +12,13 @@ use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::port_sockets;
 use super::prepare::{Prepared, has_port};
-use super::wait::Pace;
+use super::wait::Backoff;
 use crate::management::Via;
 use crate::management::restart::sleeps;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
-use crate::verdict::{Asked, Hindrance};
+use crate::verdict::{BindTarget, Hindrance};
 
 /// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -152,7 +152,7 @@ struct PortState {
 }
 
 impl PortState {
-    fn of(asked: &Asked) -> Result<PortState, Error> {
+    fn of(asked: &BindTarget) -> Result<PortState, Error> {
         let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), true)?.rows;
         rows.retain(|row| has_port(&row.socket) && asked.overlaps(&row.socket));
         // What is seen to be taken needs no attempt.
@@ -294,7 +294,7 @@ fn run(command: &[Text]) -> std::io::Result<()> {
         .stderr(Stdio::null())
         .spawn()?;
     let until = Instant::now() + LONGEST_COMMAND;
-    let mut pace = Pace::new();
+    let mut pace = Backoff::new();
     loop {
         match child.try_wait()? {
             Some(status) if status.success() => return Ok(()),
@@ -316,7 +316,7 @@ fn holding_now(plan: &Plan) -> Result<BTreeSet<ProcessId>, Error> {
 
 /// Watches the port until it is free, or somebody new has it, or time is up.
 fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
-    let mut pace = Pace::new();
+    let mut pace = Backoff::new();
     loop {
         let state = PortState::of(&prepared.plan.asked)?;
         if !state.is_taken() || replaced(prepared, &state) || Instant::now() >= until {
@@ -331,7 +331,7 @@ fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Res
     let begun = Instant::now();
     let mut until = begun + settle;
     let mut loops_asked = false;
-    let mut pace = Pace::new();
+    let mut pace = Backoff::new();
     loop {
         let state = PortState::of(&plan.asked)?;
         if !loops_asked && begun.elapsed() > LOOP_REACTS {

@@ -13,7 +13,7 @@ use socket2::{Domain, SockAddr, Type};
 
 use crate::model::{Protocol, Socket};
 use crate::os;
-use crate::verdict::{Asked, Joining};
+use crate::verdict::{BindTarget, Joining};
 
 /// Of MCAST-TEST-NET.
 const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);
@@ -21,7 +21,7 @@ const UNUSED_IPV6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0xdb8, 0, 0x77);
 
 /// Returns by which options a socket may be bound beside the sockets that overlap what is asked for. `None` if none does, or
 /// where these options do not share a port in this way.
-pub(crate) fn joining(asked: &Asked, sockets: &[&Socket], own_uid: Option<u32>) -> Option<Joining> {
+pub(crate) fn joining(asked: &BindTarget, sockets: &[&Socket], own_uid: Option<u32>) -> Option<Joining> {
     if asked.protocol != Protocol::Udp || !os::SERVERS_REUSE || std::env::consts::OS != "linux" {
         return None;
     }

@@ -9,7 +9,7 @@ use super::port_sockets;
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, Socket, State};
 use crate::os::{self, Row};
-use crate::verdict::{Asked, Hindrance};
+use crate::verdict::{BindTarget, Hindrance};
 
 /// The first pause, doubled after each.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -36,11 +36,11 @@ impl Wanted {
 
 /// Pauses that grow.
 #[derive(Debug)]
-pub(crate) struct Pace(Duration);
+pub(crate) struct Backoff(Duration);
 
-impl Pace {
-    pub(crate) fn new() -> Pace {
-        Pace(SHORTEST)
+impl Backoff {
+    pub(crate) fn new() -> Backoff {
+        Backoff(SHORTEST)
     }
 
     /// The next pause, and no longer than is left.
@@ -72,7 +72,7 @@ pub(crate) struct Waited {
 /// Waits until a state is reached, cannot be reached, or time is up. Calls `tick` with the time passed after each scan.
 pub(crate) fn wait(
     target: &Target,
-    asked: &Asked,
+    asked: &BindTarget,
     wanted: Wanted,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
@@ -96,7 +96,7 @@ pub(super) fn wait_until(
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
     let begun = Instant::now();
-    let mut pace = Pace::new();
+    let mut pace = Backoff::new();
     loop {
         let is_last = timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
         let (state, complete) = scan(is_last)?;
@@ -140,13 +140,13 @@ impl Now {
 }
 
 /// The listeners that were waited for, with their holders.
-pub(crate) fn found(target: &Target, asked: &Asked) -> Result<Vec<Listener>, Error> {
+pub(crate) fn found(target: &Target, asked: &BindTarget) -> Result<Vec<Listener>, Error> {
     let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), false)?.rows;
     rows.retain(|row| row.socket.is_listener() && target.answered_by(&row.socket).is_some());
     Ok(port_sockets::holders(rows)?.0)
 }
 
-fn is_listened_on(target: &Target, asked: &Asked) -> Result<(bool, bool), Error> {
+fn is_listened_on(target: &Target, asked: &BindTarget) -> Result<(bool, bool), Error> {
     let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
     let answers = |row: &Row| row.socket.is_listener() && target.answered_by(&row.socket).is_some();
     Ok((table.rows.iter().any(answers), table.complete))
@@ -162,7 +162,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 /// [`Bindable::table_decides`]. Else one attempt decides; the same attempt is repeated only when the sockets have changed, or
 /// a second has passed.
 struct Bindable<'a> {
-    asked: &'a Asked,
+    asked: &'a BindTarget,
     place: Place<'a>,
     /// Whether a table without any socket of the port proves that the caller can bind it. `None` before the first look.
     table_decides: Option<bool>,
@@ -173,7 +173,7 @@ struct Bindable<'a> {
 }
 
 impl<'a> Bindable<'a> {
-    fn new(asked: &'a Asked) -> Bindable<'a> {
+    fn new(asked: &'a BindTarget) -> Bindable<'a> {
         Bindable { asked, place: Place::of(asked), table_decides: None, was_taken: false, tried: None }
     }
 
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_never_exceed_what_is_left() {
-        let mut pace = Pace::new();
+        let mut pace = Backoff::new();
         let pauses: Vec<u128> = (0..8).map(|_| pace.next(Duration::MAX).as_millis()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 200, 200]);
         assert_eq!(pace.next(Duration::from_millis(7)).as_millis(), 7);

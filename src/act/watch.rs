@@ -3,7 +3,7 @@
 
 use crate::compare::{Change, changes};
 use crate::model::{Error, Snapshot};
-use crate::os::Mark;
+use crate::os::Fingerprint;
 use crate::scan::Query;
 
 /// At every so many-th look processes are looked at, whatever the table says: a socket may change hands and stay.
@@ -13,7 +13,7 @@ const WHOLE: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct Watch {
     query: Query,
-    marks: Vec<Mark>,
+    marks: Vec<Fingerprint>,
     /// Whether the table was, of which those are.
     complete: bool,
     last: Option<Snapshot>,
@@ -34,7 +34,7 @@ impl Watch {
     /// Looks, and gives what has changed since the look before; nothing the first time. One that fails changes nothing.
     pub(crate) fn look(&mut self) -> Result<Vec<Change>, Error> {
         let table = self.query.table()?;
-        let marks = Mark::of_all(&table, self.query.selection());
+        let marks = Fingerprint::of_all(&table, self.query.selection());
         let complete = table.complete;
         if self.last.is_some() && marks == self.marks && complete == self.complete && self.short + 1 < WHOLE {
             self.short += 1;

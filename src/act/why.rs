@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::bind::{self, Attempt, Place, RefusalKind};
 use super::port_sockets;
 use super::{accounts, forwarding, orphans, udp_join};
-use crate::enrich::containers::{Inquiry, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
 use crate::model::Target;
 use crate::model::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Socket, State};
 use crate::os::{self, Row, SocketTable};
 use crate::scan::Query;
-use crate::verdict::{self, Asked, Observation, Verdict};
+use crate::verdict::{self, BindTarget, Observation, Verdict};
 
 /// More connections than this are not looked at one by one.
 const MOST_CONNECTIONS: usize = 256;
@@ -31,12 +31,12 @@ pub fn why(target: &Target) -> Result<Verdict, Error> {
 }
 
 /// The same for what a target was understood as.
-pub(crate) fn why_asked(asked: &Asked, runtimes: &Runtimes) -> Result<Verdict, Error> {
+pub(crate) fn why_asked(asked: &BindTarget, runtimes: &Runtimes) -> Result<Verdict, Error> {
     Ok(why_scanned(asked, runtimes)?.0)
 }
 
 /// The same, with every listener of the port that the scan behind the verdict found, in the way or not.
-pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict, Vec<Socket>), Error> {
+pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Verdict, Vec<Socket>), Error> {
     let asked = asked.clone();
     let place = Place::of(&asked);
     let (mut attempts, table) = attempt_and_look(&asked, &place)?;
@@ -72,7 +72,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
     gaps.extend(more);
     let (mut sockets, more) = port_sockets::holders(relevant)?;
     gaps.extend(more);
-    let mut inquiry = Inquiry::new(runtimes);
+    let mut inquiry = ContainerLookup::new(runtimes);
     inquiry.name(&mut sockets);
     monitors::name(&mut sockets);
     monitors::add_units(&mut sockets);
@@ -133,7 +133,7 @@ pub(crate) fn why_scanned(asked: &Asked, runtimes: &Runtimes) -> Result<(Verdict
 
 /// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the
 /// other the port may have changed hands between them.
-fn attempt_and_look(asked: &Asked, place: &Place<'_>) -> Result<(Vec<Attempt>, SocketTable), Error> {
+fn attempt_and_look(asked: &BindTarget, place: &Place<'_>) -> Result<(Vec<Attempt>, SocketTable), Error> {
     for _ in 0..RETRIES {
         let attempts = bind::attempt(place);
         let table = port_sockets::sockets(asked.protocol, Some(asked.port), true)?;
@@ -161,7 +161,7 @@ pub(crate) fn is_refused(target: &Target) -> bool {
 }
 
 /// The listeners of the same port and the other protocol.
-pub(crate) fn listeners_of_other_protocol(asked: &Asked) -> Result<Vec<Listener>, Error> {
+pub(crate) fn listeners_of_other_protocol(asked: &BindTarget) -> Result<Vec<Listener>, Error> {
     let other = match asked.protocol {
         Protocol::Tcp => Protocol::Udp,
         Protocol::UdpLite => return Ok(Vec::new()),
@@ -172,7 +172,7 @@ pub(crate) fn listeners_of_other_protocol(asked: &Asked) -> Result<Vec<Listener>
 }
 
 /// The one port that a target means.
-pub(crate) fn asked(target: &Target) -> Result<Asked, Error> {
+pub(crate) fn asked(target: &Target) -> Result<BindTarget, Error> {
     let wrong = |problem: String| Error::new(ErrorKind::Usage, problem);
     let Some(port) = target.single_port() else {
         return Err(wrong(match target.is_unix() {
@@ -180,7 +180,7 @@ pub(crate) fn asked(target: &Target) -> Result<Asked, Error> {
             false => format!("{target} is more than one port"),
         }));
     };
-    Ok(Asked {
+    Ok(BindTarget {
         protocol: target.protocol().unwrap_or(Protocol::Tcp),
         address: target.address(),
         interface: target.interface().map(crate::model::Text::from),
@@ -189,7 +189,7 @@ pub(crate) fn asked(target: &Target) -> Result<Asked, Error> {
 }
 
 /// The rows whose holders matter: what has no peer, and connections where nothing else is in the way.
-fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
+fn relevant(asked: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
     let has_port = |row: &Row| {
         row.socket.is_listener()
             || row.socket.state == State::Bound
@@ -210,7 +210,7 @@ fn relevant(asked: &Asked, rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// Who is connected to the listeners of the port.
-pub(super) fn clients(asked: &Asked) -> Result<Vec<Connection>, Error> {
+pub(super) fn clients(asked: &BindTarget) -> Result<Vec<Connection>, Error> {
     let target = Target::port(asked.port)?;
     let snapshot = Query::new().protocol(asked.protocol).target(target).connections().look()?;
     let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);

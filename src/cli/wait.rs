@@ -15,7 +15,7 @@ use crate::model::Target;
 use crate::render::escape::escape;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::shell;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// Waits.
 pub(super) fn run(arguments: &Wait) -> Exit {
@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
 }
 
 /// The reason of a refusal. Where sockets may be in the way, the verdict names them.
-fn reason(asked: &Asked, refused: &Refused) -> String {
+fn reason(asked: &BindTarget, refused: &Refused) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
         return hindrance.phrase(asked);

@@ -20,11 +20,11 @@ use crate::render::style::Palette;
 use crate::render::{changes, table};
 
 use crate::screen::Screen;
-use crate::screen::view::Board;
+use crate::screen::view::WatchView;
 use lines::Lines;
 
 /// What the loop is woken by, before it is time for the next look.
-pub(crate) enum Wake {
+pub(crate) enum LoopEvent {
     /// A key on the screen, or another size of it.
     Input(crossterm::event::Event),
     /// A signal, or the end of the terminal.
@@ -32,7 +32,7 @@ pub(crate) enum Wake {
 }
 
 /// What a view is told.
-pub(crate) enum News<'a> {
+pub(crate) enum Update<'a> {
     /// A look, with what has changed since the one before; and what could not be read and is told for the first time.
     Looked { snapshot: &'a Snapshot, changes: &'a [Change], gaps: &'a [Gap] },
     /// A look that failed.
@@ -41,7 +41,7 @@ pub(crate) enum News<'a> {
 
 /// What goes on after something was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum Flow {
     /// Looks, one after another.
     Look,
     /// No looks, until a key says otherwise.
@@ -52,10 +52,10 @@ pub(crate) enum Then {
 
 /// What shows the news.
 pub(crate) trait View {
-    fn show(&mut self, news: &News<'_>, now: Instant) -> io::Result<()>;
+    fn show(&mut self, news: &Update<'_>, now: Instant) -> io::Result<()>;
 
-    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Then> {
-        Ok(Then::Look)
+    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Flow> {
+        Ok(Flow::Look)
     }
 
     /// Stops until the process is continued, or draws again after it was.
@@ -112,7 +112,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     written(follow(&mut watch, &mut view, interval, &wakes), Exit::Found)
 }
 
-fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Screen> {
+fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Result<Screen> {
     let terminal = Terminal::resolve(arguments.color);
     let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
     let options = table::Options {
@@ -123,7 +123,7 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
     };
-    let board = Board::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
+    let board = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
     let screen = Screen::open(board)?;
     // Without these two nothing could end the screen and give the terminal back.
     send_signals(true, sender)?;
@@ -132,10 +132,10 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<Wake>) -> io::Result<Scr
 }
 
 /// Sends signals to the loop.
-fn send_signals(stops: bool, sender: &Sender<Wake>) -> io::Result<()> {
+fn send_signals(stops: bool, sender: &Sender<LoopEvent>) -> io::Result<()> {
     let sender = sender.clone();
     crate::os::on_signals(stops, move |signal| {
-        let _ = sender.send(Wake::Signal(signal));
+        let _ = sender.send(LoopEvent::Signal(signal));
     })
 }
 
@@ -144,45 +144,45 @@ fn follow(
     watch: &mut Watch,
     view: &mut impl View,
     interval: Duration,
-    wakes: &Receiver<Wake>,
+    wakes: &Receiver<LoopEvent>,
 ) -> io::Result<()> {
     let mut known = Gaps::default();
     if let Some(snapshot) = watch.last() {
         let gaps = known.new_among(&snapshot.gaps);
-        view.show(&News::Looked { snapshot, changes: &[], gaps: &gaps }, Instant::now())?;
+        view.show(&Update::Looked { snapshot, changes: &[], gaps: &gaps }, Instant::now())?;
     }
     let mut next = Instant::now() + interval;
-    let mut then = Then::Look;
+    let mut then = Flow::Look;
     loop {
         let now = Instant::now();
-        let due = Some(next).filter(|_| then == Then::Look);
+        let due = Some(next).filter(|_| then == Flow::Look);
         let wake = match due.into_iter().chain(view.stale()).min() {
             Some(until) => wakes.recv_timeout(until.saturating_duration_since(now)),
             None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         let now = Instant::now();
         match wake {
-            Ok(Wake::Input(input)) => {
+            Ok(LoopEvent::Input(input)) => {
                 let before = then;
                 then = view.input(&input, now)?;
-                if before == Then::Rest && then == Then::Look {
+                if before == Flow::Rest && then == Flow::Look {
                     next = now;
                 }
             }
-            Ok(Wake::Signal(Signal::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Ok(Wake::Signal(signal)) => {
+            Ok(LoopEvent::Signal(Signal::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(LoopEvent::Signal(signal)) => {
                 view.signal(signal, now)?;
                 // What happened while it was stopped shows at once.
                 next = now;
             }
-            Err(RecvTimeoutError::Timeout) if then == Then::Look && now >= next => {
+            Err(RecvTimeoutError::Timeout) if then == Flow::Look && now >= next => {
                 match watch.look() {
                     Ok(changes) => {
                         let Some(snapshot) = watch.last() else { continue };
                         let gaps = known.new_among(&snapshot.gaps);
-                        view.show(&News::Looked { snapshot, changes: &changes, gaps: &gaps }, now)?;
+                        view.show(&Update::Looked { snapshot, changes: &changes, gaps: &gaps }, now)?;
                     }
-                    Err(error) => view.show(&News::Failed(&error), now)?,
+                    Err(error) => view.show(&Update::Failed(&error), now)?,
                 }
                 // Whoever closed a pipe need not wait until something happens.
                 if crate::os::output_is_closed() {
@@ -193,7 +193,7 @@ fn follow(
             }
             Err(RecvTimeoutError::Timeout) => view.refresh(now)?,
         }
-        if then == Then::End {
+        if then == Flow::End {
             return Ok(());
         }
     }

@@ -7,7 +7,7 @@ use crate::model::{Container, Holder, Listener, ProcessId, Text};
 
 /// What the two sides have in common.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight {
+pub(super) struct CompareContext {
     /// Inodes, pids and starts mean the same.
     pub(super) same_machine: bool,
     /// Uids and names of users mean the same.
@@ -16,7 +16,7 @@ pub(super) struct Sight {
     pub(super) same_rights: bool,
 }
 
-impl Sight {
+impl CompareContext {
     /// In what the two differ for sure.
     pub(super) fn differences(self, a: &Listener, b: &Listener) -> Vec<Difference> {
         let found = [

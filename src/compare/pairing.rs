@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
-use super::context::{Identity, Key, Sight};
+use super::context::{CompareContext, Identity, Key};
 use crate::model::{Endpoint, Holder, Listener};
 
 /// Returns pairs of places in `old` and `new`: those that are the same socket, then those with the same holders, with a
 /// holder in common, and then whatever is left. In each step every listener of `new`, in order, gets the first one of
 /// `old` that has no partner yet.
-pub(super) fn pairs(old: &[&Listener], new: &[&Listener], sight: Sight) -> Vec<(usize, usize)> {
+pub(super) fn pairs(old: &[&Listener], new: &[&Listener], sight: CompareContext) -> Vec<(usize, usize)> {
     let mut pairing =
         Pairing { partners: vec![false; old.len()], left: (0..new.len()).collect(), pairs: Vec::new() };
     if sight.same_machine {
@@ -129,7 +129,7 @@ mod tests {
     use crate::compare::context::COMPARED;
 
     /// The same by comparing each with each.
-    fn each_with_each(old: &[&Listener], new: &[&Listener], sight: Sight) -> Vec<(usize, usize)> {
+    fn each_with_each(old: &[&Listener], new: &[&Listener], sight: CompareContext) -> Vec<(usize, usize)> {
         let same_inode = |a: &Listener, b: &Listener| {
             sight.same_machine && a.socket.inode.is_some() && a.socket.inode == b.socket.inode
         };
@@ -183,7 +183,7 @@ mod tests {
             same_rights in any::<bool>(),
             same_users in any::<bool>(),
         ) {
-            let sight = Sight { same_machine, same_rights, same_users };
+            let sight = CompareContext { same_machine, same_rights, same_users };
             let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
             prop_assert_eq!(pairs(&old, &new, sight), each_with_each(&old, &new, sight));
         }
@@ -195,7 +195,8 @@ mod tests {
         let (old, new): (Vec<&Listener>, Vec<&Listener>) = (old.iter().collect(), new.iter().collect());
         COMPARED.set(0);
         for same_machine in [true, false] {
-            let pairs = pairs(&old, &new, Sight { same_machine, same_rights: true, same_users: true });
+            let pairs =
+                pairs(&old, &new, CompareContext { same_machine, same_rights: true, same_users: true });
             assert_eq!(pairs.len(), old.len());
         }
         COMPARED.get()

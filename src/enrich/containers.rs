@@ -18,7 +18,7 @@ use matching::{Owner, Place, Told};
 use proxy::{Relay, Tells};
 
 use crate::model::{Container, Gap, Listener};
-use crate::os::{self, Reply, RuntimeKind, Silence};
+use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
 /// How long all runtimes together are waited for.
 const LONGEST: Duration = Duration::from_millis(300);
@@ -37,7 +37,7 @@ pub(crate) struct Runtimes {
 
 /// The questions put to runtimes during one look.
 #[derive(Debug)]
-pub(crate) struct Inquiry<'a> {
+pub(crate) struct ContainerLookup<'a> {
     runtimes: &'a Runtimes,
     /// When the patience ends; it begins with the first question.
     until: Option<Instant>,
@@ -62,7 +62,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 struct Answer {
     owner: Owner,
-    told: Result<Told, Silence>,
+    told: Result<Told, RuntimeError>,
 }
 
 /// Somebody whose container is in question.
@@ -80,9 +80,9 @@ struct Standing {
     uid: Option<u32>,
 }
 
-impl<'a> Inquiry<'a> {
-    pub(crate) fn new(runtimes: &'a Runtimes) -> Inquiry<'a> {
-        Inquiry { runtimes, until: None, answers: BTreeMap::new(), open: 0, unlisted: false }
+impl<'a> ContainerLookup<'a> {
+    pub(crate) fn new(runtimes: &'a Runtimes) -> ContainerLookup<'a> {
+        ContainerLookup { runtimes, until: None, answers: BTreeMap::new(), open: 0, unlisted: false }
     }
 
     /// Names the containers behind these listeners.
@@ -241,7 +241,7 @@ impl<'a> Inquiry<'a> {
 
     /// Whether one of the runtimes that are there did not answer.
     fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
-        let is_there = |answer: &Answer| !matches!(answer.told, Ok(_) | Err(Silence::Absent));
+        let is_there = |answer: &Answer| !matches!(answer.told, Ok(_) | Err(RuntimeError::Absent));
         self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
     }
 
@@ -253,10 +253,10 @@ impl<'a> Inquiry<'a> {
         let silent =
             self.answers.iter().filter_map(|(path, answer)| Some((path, answer.told.as_ref().err()?)));
         let worst = silent.min_by_key(|(_, silence)| match silence {
-            Silence::Permission => 0,
-            Silence::Timeout => 1,
-            Silence::Unreadable(_) => 2,
-            Silence::Absent => 3,
+            RuntimeError::Permission => 0,
+            RuntimeError::Timeout => 1,
+            RuntimeError::Unreadable(_) => 2,
+            RuntimeError::Absent => 3,
         });
         let whose = match self.open {
             0 => "ports that are forwarded to containers".to_owned(),
@@ -268,17 +268,17 @@ impl<'a> Inquiry<'a> {
         // Root can read the rules that forward; anybody else depends on what the runtimes answer.
         let rules_unread = self.unlisted && !os::privileged();
         let (reason, mut why, help) = match worst.map(|(_, silence)| silence) {
-            Some(Silence::Permission) => (
+            Some(RuntimeError::Permission) => (
                 "permission",
                 format!("{path} may not be asked by this user"),
                 Some("run with sudo to see them, or as a member of the socket's group"),
             ),
-            Some(Silence::Timeout) => (
+            Some(RuntimeError::Timeout) => (
                 "timeout",
                 format!("{path} did not answer within {} ms", LONGEST.as_millis()),
                 Some("see whether the runtime hangs"),
             ),
-            Some(Silence::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
+            Some(RuntimeError::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
             _ if rules_unread && !answered => (
                 "permission",
                 "no runtime answers at its socket".to_owned(),
@@ -294,7 +294,7 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-fn understand(reply: &Reply, owner: Owner) -> Result<Told, Silence> {
+fn understand(reply: &Reply, owner: Owner) -> Result<Told, RuntimeError> {
     match reply::parse(&reply.bytes) {
         Ok(mut running) => {
             for one in &mut running {
@@ -305,7 +305,7 @@ fn understand(reply: &Reply, owner: Owner) -> Result<Told, Silence> {
             }
             Ok(Told { owner, here: reply.here, running })
         }
-        Err(wrong) => Err(Silence::Unreadable(format!("its reply {wrong}"))),
+        Err(wrong) => Err(RuntimeError::Unreadable(format!("its reply {wrong}"))),
     }
 }
 

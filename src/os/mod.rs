@@ -50,17 +50,17 @@ pub(crate) use namespaces::{
 };
 pub(crate) use process::{command, describe, describe_ids, describe_unread, lineage, process_table};
 pub(crate) use programs::system_program;
-pub(crate) use runtimes::{Reply, RuntimeKind, Silence, account, ask_runtimes, runtime_sockets};
+pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtimes, runtime_sockets};
 pub(crate) use services::{
     AfterSignal, RestartPolicy, RestartSources, containers_run, restart_policy, socket_units,
 };
-pub(crate) use table::fingerprint::Mark;
+pub(crate) use table::fingerprint::Fingerprint;
 pub(crate) use table::{Detail, Request, Row, SocketTable, Timer, find_unix_paths, sockets};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
-pub(crate) use terminate::{EndSignal, Grip, KERNEL, errand};
+pub(crate) use terminate::{EndSignal, KERNEL, KillHandle, errand};
 pub(crate) use users::{
     name_users, own_uid, path_for_rights, privileged, user_exists, user_name, with_rights,
 };

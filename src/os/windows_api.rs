@@ -31,7 +31,7 @@ use windows_sys::Win32::System::Threading::{
 
 use crate::model::{Family, Protocol, Text};
 use crate::os::table::netstat2::Table;
-use crate::os::windows::lives::{Life, Listed};
+use crate::os::windows::lives::{Lifetime, Listed};
 use crate::os::windows::services;
 use crate::os::windows::table;
 use crate::os::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
@@ -120,16 +120,16 @@ pub(in crate::os) fn open(pid: u32, rights: PROCESS_ACCESS_RIGHTS) -> io::Result
 }
 
 /// What is known of a pid's process.
-pub(in crate::os) fn life(pid: u32) -> Life {
+pub(in crate::os) fn life(pid: u32) -> Lifetime {
     match open(pid, PROCESS_QUERY_LIMITED_INFORMATION) {
         Ok(Some(process)) => life_of(&process),
-        Ok(None) => Life::Ended,
-        Err(_) => Life::Unknown,
+        Ok(None) => Lifetime::Ended,
+        Err(_) => Lifetime::Unknown,
     }
 }
 
 /// What is known of a process in hand (`GetProcessTimes`, which asks for no right over it but to know of it).
-pub(in crate::os) fn life_of(process: &OwnedHandle) -> Life {
+pub(in crate::os) fn life_of(process: &OwnedHandle) -> Lifetime {
     let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut start, mut exit, mut kernel, mut user) = (none, none, none, none);
     let mut code = 0;
@@ -139,13 +139,13 @@ pub(in crate::os) fn life_of(process: &OwnedHandle) -> Life {
     let known = unsafe {
         // One that has ended stays as long as somebody has it open.
         if GetExitCodeProcess(handle, &raw mut code) != 0 && code != STILL_ACTIVE.cast_unsigned() {
-            return Life::Ended;
+            return Lifetime::Ended;
         }
         GetProcessTimes(handle, &raw mut start, &raw mut exit, &raw mut kernel, &raw mut user)
     };
     match known {
-        0 => Life::Unknown,
-        _ => Life::Since(u64::from(start.dwHighDateTime) << 32 | u64::from(start.dwLowDateTime)),
+        0 => Lifetime::Unknown,
+        _ => Lifetime::Since(u64::from(start.dwHighDateTime) << 32 | u64::from(start.dwLowDateTime)),
     }
 }
 
@@ -242,8 +242,8 @@ mod tests {
         let [found] = found.as_slice() else { panic!("not once in {listed:?}") };
         assert!(found.name.to_string_lossy().ends_with(".exe"), "{found:?}");
         // Between 2000 and 2200.
-        assert!(matches!(life(own), Life::Since(126_000_000_000_000_000..189_000_000_000_000_000)));
-        assert_eq!(life(0xFFFF_FFFC), Life::Ended, "no process has such a pid");
+        assert!(matches!(life(own), Lifetime::Since(126_000_000_000_000_000..189_000_000_000_000_000)));
+        assert_eq!(life(0xFFFF_FFFC), Lifetime::Ended, "no process has such a pid");
     }
 
     #[test]

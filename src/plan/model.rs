@@ -12,7 +12,7 @@ use crate::model::{
     Text,
 };
 use crate::os::EndSignal;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// How a port is to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(crate) struct OtherSockets {
 /// What a plan rests on.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) asked: Asked,
+    pub(crate) asked: BindTarget,
     /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,
     /// The other sockets of each holder that listen or are bound.
@@ -121,7 +121,7 @@ pub(crate) struct Facts<'a> {
 /// What would be done to free a port.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) asked: Asked,
+    pub(crate) asked: BindTarget,
     /// The listening and bound sockets that have it.
     pub(crate) sockets: Vec<Listener>,
     pub(crate) steps: Vec<Step>,

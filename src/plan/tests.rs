@@ -11,7 +11,7 @@ use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
 use crate::os::EndSignal;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 
 /// What a plan rests on, owned.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Machine {
 
     fn plan(&self, via: Via, tree: bool) -> Plan {
         let table: ProcessTable = self.entries.iter().cloned().collect();
-        let asked = Asked { protocol: Protocol::Tcp, address: None, interface: None, port: 3000 };
+        let asked = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port: 3000 };
         let facts = Facts {
             asked,
             sockets: self.sockets.clone(),

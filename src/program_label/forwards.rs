@@ -16,7 +16,7 @@ pub(crate) enum Forward {
 
 /// A forward of ssh's, as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Asked<'a> {
+struct ForwardOption<'a> {
     /// `L`, `R` or `D`.
     letter: u8,
     value: &'a [u8],
@@ -25,7 +25,7 @@ struct Asked<'a> {
 /// What is known of ssh's command line.
 #[derive(Debug, Default)]
 struct Ssh<'a> {
-    asked: Vec<Asked<'a>>,
+    asked: Vec<ForwardOption<'a>>,
     host: Option<&'a [u8]>,
 }
 
@@ -55,7 +55,9 @@ impl<'a> Ssh<'a> {
             let attached = letters.get(at + 1..).filter(|value| !value.is_empty());
             let Some(value) = attached.or_else(|| words.next()) else { break };
             match letters.get(at) {
-                Some(letter @ (b'L' | b'R' | b'D')) => ssh.asked.push(Asked { letter: *letter, value }),
+                Some(letter @ (b'L' | b'R' | b'D')) => {
+                    ssh.asked.push(ForwardOption { letter: *letter, value })
+                }
                 Some(b'o') => ssh.asked.extend(by_option(value)),
                 _ => {}
             }
@@ -65,14 +67,14 @@ impl<'a> Ssh<'a> {
 }
 
 /// `-o DynamicForward=1080`. The two others have their parts with a space between, which no colon stands for.
-fn by_option(option: &[u8]) -> Option<Asked<'_>> {
+fn by_option(option: &[u8]) -> Option<ForwardOption<'_>> {
     let at = option.iter().position(|byte| matches!(byte, b'=' | b' '))?;
     let (name, value) = (option.get(..at)?, option.get(at + 1..)?);
     let value = value.trim_ascii();
-    name.trim_ascii().eq_ignore_ascii_case(b"DynamicForward").then_some(Asked { letter: b'D', value })
+    name.trim_ascii().eq_ignore_ascii_case(b"DynamicForward").then_some(ForwardOption { letter: b'D', value })
 }
 
-impl Asked<'_> {
+impl ForwardOption<'_> {
     /// The parts between colons; a part in brackets has colons of its own.
     fn parts(&self) -> Vec<&[u8]> {
         let mut parts = Vec::new();
@@ -139,7 +141,8 @@ pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
         b"ssh" => {
             let ssh = Ssh::parse(arguments);
             let by = Text::from(ssh.host?);
-            let (_, to) = ssh.asked.iter().filter_map(Asked::local).find(|(local, _)| *local == port)?;
+            let (_, to) =
+                ssh.asked.iter().filter_map(ForwardOption::local).find(|(local, _)| *local == port)?;
             Some(match to {
                 Some(to) => Forward::Through { to: to.into(), by },
                 None => Forward::Socks { by },

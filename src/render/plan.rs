@@ -13,7 +13,7 @@ use crate::management::{Manager, Via};
 use crate::model::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
-use crate::verdict::{Asked, store_releases};
+use crate::verdict::{BindTarget, store_releases};
 use crate::{shell, unseen};
 
 /// What a note is about, in a word.
@@ -33,7 +33,7 @@ pub(crate) fn note_label(note: &Note) -> &'static str {
 }
 
 /// A note in a sentence, unescaped names escaped.
-pub(crate) fn note(note: &Note, asked: &Asked) -> String {
+pub(crate) fn note(note: &Note, asked: &BindTarget) -> String {
     match note {
         Note::OtherSockets { process, sockets } => {
             let more = Some(sockets.more).filter(|more| *more > 0).map(|more| format!("{more} more"));
@@ -106,7 +106,7 @@ pub(crate) fn forwarding_unknown(detail: &Text) -> String {
 }
 
 /// Why nothing is done, in a sentence.
-pub(crate) fn refusal(refusal: &Refusal, asked: &Asked) -> String {
+pub(crate) fn refusal(refusal: &Refusal, asked: &BindTarget) -> String {
     match refusal {
         Refusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
                                          pid in it is another process here: run allears where the right /proc is mounted"
@@ -307,7 +307,7 @@ fn stands_for(
     role: &Role,
     manager: Option<&Manager>,
     command: Option<&[Text]>,
-    asked: &Asked,
+    asked: &BindTarget,
 ) -> String {
     let who = phrases::process(process);
     let is = match role {
@@ -359,7 +359,7 @@ fn stands_for(
 }
 
 /// How to find what a process holds the port for, where that is not known.
-fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
+fn finding(process: &Process, role: &Role, asked: &BindTarget) -> Option<String> {
     let port = asked.port;
     Some(match role {
         Role::FirstProcess => "systemctl list-sockets names the unit that it holds the port for".to_owned(),
@@ -389,7 +389,7 @@ fn finding(process: &Process, role: &Role, asked: &Asked) -> Option<String> {
 }
 
 /// The command that lists the containers of the engine that a process works for.
-fn find_container(process: &Process, asked: &Asked) -> String {
+fn find_container(process: &Process, asked: &BindTarget) -> String {
     let (port, name) = (asked.port, process.name.to_string_lossy());
     let other = process.uid.filter(|uid| *uid != 0 && Some(*uid) != os::own_uid());
     let is_of_podman = ["podman", "conmon", "rootlessport", "pasta", "slirp4netns"];
@@ -502,7 +502,7 @@ pub(crate) fn place(socket: &Socket) -> String {
 }
 
 /// The target as one would type it for `free`.
-pub(crate) fn target(asked: &Asked) -> String {
+pub(crate) fn target(asked: &BindTarget) -> String {
     let protocol = asked.protocol.prefix();
     format!("{protocol}{}", asked.port)
 }

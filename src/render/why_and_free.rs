@@ -16,7 +16,7 @@ use crate::act::release::{Done, Obstacle, Outcome};
 use crate::model::{Process, Text};
 use crate::plan::{Action, Part, Plan, Refusal};
 use crate::shell;
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 use crate::verdict::{Verdict, VerdictKind};
 
 /// The width of the labels' column.
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 }
 
 /// `10309/tcp`, `10309/tcp on 127.0.0.1`.
-pub(crate) fn subject(asked: &Asked) -> String {
+pub(crate) fn subject(asked: &BindTarget) -> String {
     let port = format!("{}/{}", asked.port, asked.protocol.as_str());
     let interface = asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
     match asked.address {

@@ -15,7 +15,7 @@ use crate::act::wait::Refused;
 use crate::model::Target;
 use crate::model::{Listener, Protocol};
 use crate::plan::{Action, Plan, Refusal, Step};
-use crate::verdict::Asked;
+use crate::verdict::BindTarget;
 use crate::verdict::{Shared, Verdict};
 
 #[derive(Serialize)]
@@ -130,7 +130,7 @@ struct WaitJson<'a> {
     listeners: Vec<ListenerJson>,
 }
 
-fn target(asked: &Asked) -> TargetJson {
+fn target(asked: &BindTarget) -> TargetJson {
     TargetJson {
         protocol: asked.protocol.as_str(),
         address: asked.address,
@@ -307,7 +307,7 @@ pub(crate) fn wait_unix(
 
 /// Writes what waiting came to.
 pub(crate) fn wait(
-    asked: &Asked,
+    asked: &BindTarget,
     wanted: &'static str,
     (reached, waited): (bool, Duration),
     refused: Option<(&Refused, &str)>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::cli::watch::{News, Then};
+use crate::cli::watch::{Flow, Update};
 use crate::compare::{Change, ChangeKind};
 use crate::model::{Endpoint, Listener, Protocol, Text};
 use crate::render::column::Column;
@@ -23,7 +23,7 @@ const ORDERS: [Option<Column>; 5] =
     [None, Some(Column::Process), Some(Column::Pid), Some(Column::User), Some(Column::Address)];
 
 /// Rows, and what the keys made of them.
-pub(crate) struct Board {
+pub(crate) struct WatchView {
     what: String,
     interval: Duration,
     sort: Option<Column>,
@@ -47,7 +47,7 @@ pub(crate) struct Line {
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum KeyAction {
     Quit,
     Pause,
     Sort,
@@ -58,14 +58,14 @@ pub(crate) enum Wish {
     Bottom,
 }
 
-impl Board {
+impl WatchView {
     pub(crate) fn new(
         what: String,
         interval: Duration,
         sort: Option<Column>,
         options: table::Options,
-    ) -> Board {
-        Board {
+    ) -> WatchView {
+        WatchView {
             what: escape(&what.as_str().into()),
             interval,
             sort,
@@ -80,41 +80,41 @@ impl Board {
         }
     }
 
-    pub(crate) fn take(&mut self, news: &News<'_>, at: Timestamp, now: Instant) {
+    pub(crate) fn take(&mut self, news: &Update<'_>, at: Timestamp, now: Instant) {
         match news {
-            News::Looked { snapshot, changes, .. } => {
+            Update::Looked { snapshot, changes, .. } => {
                 self.present.clone_from(&snapshot.listeners);
                 self.recent.extend(changes.iter().map(|change| (change.clone(), now + MARKED)));
                 (self.looked_at, self.failed) = (at, None);
             }
-            News::Failed(error) => self.failed = Some(escape(&error.to_string().as_str().into())),
+            Update::Failed(error) => self.failed = Some(escape(&error.to_string().as_str().into())),
         }
     }
 
-    pub(crate) fn wish(&mut self, wish: Wish) -> Then {
+    pub(crate) fn wish(&mut self, wish: KeyAction) -> Flow {
         let (rows, room) = self.drawn;
         let last = rows.saturating_sub(room);
         let page = isize::try_from(room.max(1)).unwrap_or(1);
         match wish {
-            Wish::Quit => return Then::End,
-            Wish::Pause => self.paused = !self.paused,
-            Wish::Sort => {
+            KeyAction::Quit => return Flow::End,
+            KeyAction::Pause => self.paused = !self.paused,
+            KeyAction::Sort => {
                 let at = ORDERS.iter().position(|order| *order == self.sort).map_or(0, |at| at + 1);
                 self.sort = ORDERS.get(at).copied().flatten();
             }
-            Wish::Scroll(by) => self.offset = self.offset.saturating_add_signed(by).min(last),
-            Wish::Page(pages) => {
+            KeyAction::Scroll(by) => self.offset = self.offset.saturating_add_signed(by).min(last),
+            KeyAction::Page(pages) => {
                 self.offset = self.offset.saturating_add_signed(pages.saturating_mul(page)).min(last);
             }
-            Wish::Top => self.offset = 0,
-            Wish::Bottom => self.offset = last,
+            KeyAction::Top => self.offset = 0,
+            KeyAction::Bottom => self.offset = last,
         }
         self.goes_on()
     }
 
     /// Whether looks go on.
-    pub(crate) fn goes_on(&self) -> Then {
-        if self.paused { Then::Rest } else { Then::Look }
+    pub(crate) fn goes_on(&self) -> Flow {
+        if self.paused { Flow::Rest } else { Flow::Look }
     }
 
     /// Whether colours are wanted.
@@ -281,14 +281,14 @@ mod tests {
         crate::render::json::read(&std::fs::read("tests/replay/workstation.json").unwrap()).unwrap()
     }
 
-    fn board() -> Board {
+    fn board() -> WatchView {
         let options = table::Options { header: true, ..table::Options::default() };
-        Board::new(String::new(), Duration::from_secs(1), None, options)
+        WatchView::new(String::new(), Duration::from_secs(1), None, options)
     }
 
-    fn take(board: &mut Board, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
+    fn take(board: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
         let changes = before.map(|before| changes(before, snapshot)).unwrap_or_default();
-        board.take(&News::Looked { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
+        board.take(&Update::Looked { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
     }
 
     fn text(lines: &[Line]) -> String {
@@ -319,23 +319,24 @@ mod tests {
     fn keys_move_what_is_in_sight_and_no_further() {
         let (mut board, now) = (board(), Instant::now());
         take(&mut board, None, &saved(), now);
-        let first_row = |board: &mut Board| text(&board.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
+        let first_row =
+            |board: &mut WatchView| text(&board.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
         let top = first_row(&mut board);
         for (wish, moved) in [
-            (Wish::Scroll(-1), false),
-            (Wish::Scroll(1), true),
-            (Wish::Top, false),
-            (Wish::Page(1), true),
-            (Wish::Page(-1), false),
-            (Wish::Bottom, true),
+            (KeyAction::Scroll(-1), false),
+            (KeyAction::Scroll(1), true),
+            (KeyAction::Top, false),
+            (KeyAction::Page(1), true),
+            (KeyAction::Page(-1), false),
+            (KeyAction::Bottom, true),
         ] {
-            assert_eq!(board.wish(wish), Then::Look);
+            assert_eq!(board.wish(wish), Flow::Look);
             assert_eq!(first_row(&mut board) != top, moved, "{wish:?}");
         }
         let bottom = first_row(&mut board);
-        board.wish(Wish::Page(9));
+        board.wish(KeyAction::Page(9));
         assert_eq!(first_row(&mut board), bottom);
-        assert_eq!(board.wish(Wish::Quit), Then::End);
+        assert_eq!(board.wish(KeyAction::Quit), Flow::End);
     }
 
     #[test]
@@ -345,13 +346,13 @@ mod tests {
         take(&mut board, None, &none, now);
         assert!(text(&board.draw(80, 24, now)).contains("nothing listens"));
         take(&mut board, Some(&none), &saved(), now);
-        assert_eq!(board.wish(Wish::Pause), Then::Rest);
+        assert_eq!(board.wish(KeyAction::Pause), Flow::Rest);
         let paused = text(&board.draw(80, 24, now + MARKED * 2));
         assert!(paused.contains("PAUSED") && paused.contains("\n+ "), "{paused}");
-        assert_eq!((board.stale(), board.wish(Wish::Pause)), (None, Then::Look));
-        board.wish(Wish::Sort);
+        assert_eq!((board.stale(), board.wish(KeyAction::Pause)), (None, Flow::Look));
+        board.wish(KeyAction::Sort);
         assert!(text(&board.draw(80, 24, now)).contains("by process"));
-        (1..ORDERS.len()).for_each(|_| assert_eq!(board.wish(Wish::Sort), Then::Look));
+        (1..ORDERS.len()).for_each(|_| assert_eq!(board.wish(KeyAction::Sort), Flow::Look));
         assert!(!text(&board.draw(80, 24, now)).contains(", by "));
     }
 
@@ -361,7 +362,7 @@ mod tests {
         take(&mut board, None, &saved(), now);
         let error =
             crate::model::Error::new(crate::model::ErrorKind::SocketTable, "cannot read\u{1b}[31m the table");
-        board.take(&News::Failed(&error), Timestamp::UNIX_EPOCH, now);
+        board.take(&Update::Failed(&error), Timestamp::UNIX_EPOCH, now);
         assert!(text(&board.draw(80, 24, now)).contains("cannot read\\x1b[31m the table; it is tried again"));
         take(&mut board, None, &saved(), now);
         assert!(!text(&board.draw(80, 24, now)).contains("tried again"));

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::model::{Protocol, target};
 use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
+use crate::model::{Protocol, target};
 use crate::port_info;
 use crate::port_info::{Named, Services};
 

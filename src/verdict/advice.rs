@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::facts::Case;
+use super::facts::Explanation;
 use super::phrases::{list_sockets, service, spell, stop_socket_unit, store_releases};
 use super::{Hindrance, Past, Suspect, VerdictKind};
 use crate::act::bind::RefusalKind;
@@ -15,7 +15,7 @@ use crate::os::Excluded;
 use crate::shell::{self, Shell};
 use crate::unseen;
 
-impl Case<'_> {
+impl Explanation<'_> {
     pub(super) fn advice(&self) -> Vec<String> {
         let seen = self.seen;
         let (port, protocol) = (seen.asked.port, seen.asked.protocol);

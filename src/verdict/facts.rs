@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Suspect;
 use super::phrases::{endpoint, place, spell, user};
 use super::reason::forwarded;
-use super::{Hindrance, Observation, Orphan, Past, SharedBy, Sorted, VerdictKind, Who, lacks_family};
+use super::{ByState, Hindrance, Observation, Orphan, Past, SharedBy, VerdictKind, Who, lacks_family};
 use crate::act::bind::{Options, Refusal, RefusalKind};
 use crate::management::suspension;
 use crate::model::{Connection, Listener, Outcome, Protocol, State, Text, Unseen};
@@ -19,9 +19,9 @@ use crate::unseen;
 const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// One case on its way to words.
-pub(super) struct Case<'a> {
+pub(super) struct Explanation<'a> {
     pub(super) seen: &'a Observation,
-    pub(super) sorted: &'a Sorted,
+    pub(super) sorted: &'a ByState,
     pub(super) kind: VerdictKind,
     pub(super) can_bind: Option<bool>,
     pub(super) refused: Option<&'a Refusal>,
@@ -29,7 +29,7 @@ pub(super) struct Case<'a> {
     pub(super) standing: &'a [Listener],
 }
 
-impl Case<'_> {
+impl Explanation<'_> {
     pub(super) fn facts(&self) -> Vec<String> {
         let seen = self.seen;
         let mut facts = vec![self.attempted()];

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::Asked;
+use super::BindTarget;
 use crate::act::bind::{Refusal, RefusalKind};
 use crate::model::Text;
 use crate::os::{Limits, Local, Policies, Usability};
@@ -84,7 +84,7 @@ impl Hindrance {
     /// have refused.
     pub(crate) fn of(
         os: &str,
-        asked: &Asked,
+        asked: &BindTarget,
         refusal: &Refusal,
         local: Option<&[Local]>,
         limits: &Limits,
@@ -100,7 +100,7 @@ impl Hindrance {
     }
 
     /// The hindrance in a phrase that can follow "it cannot be bound:".
-    pub(crate) fn phrase(&self, asked: &Asked) -> String {
+    pub(crate) fn phrase(&self, asked: &BindTarget) -> String {
         let address = asked.address.map_or_else(|| "the address".to_owned(), |address| address.to_string());
         match self {
             Hindrance::Tentative { interface } => format!(
@@ -158,7 +158,7 @@ impl Suspect {
 }
 
 /// An address that the kernel does not let be bound, though perhaps it is on an interface.
-fn not_usable(asked: &Asked, local: Option<&[Local]>) -> Hindrance {
+fn not_usable(asked: &BindTarget, local: Option<&[Local]>) -> Hindrance {
     let is_asked = |one: &&Local| {
         Some(one.address) == asked.address
             && asked.interface.as_ref().is_none_or(|interface| *interface == one.interface)
@@ -175,14 +175,14 @@ fn not_usable(asked: &Asked, local: Option<&[Local]>) -> Hindrance {
     }
 }
 
-fn excluded(asked: &Asked, limits: &Limits) -> Option<Hindrance> {
+fn excluded(asked: &BindTarget, limits: &Limits) -> Option<Hindrance> {
     let range = limits.excluded.iter().find(|range| range.ports.contains(&asked.port))?;
     Some(Hindrance::Excluded { range: range.ports.clone() })
 }
 
 /// A bind that was refused with EACCES or EPERM.
 fn denied(
-    asked: &Asked,
+    asked: &BindTarget,
     refusal: &Refusal,
     limits: &Limits,
     policies: impl FnOnce() -> Policies,

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Asked;
+use super::BindTarget;
 use crate::model::{Endpoint, Socket};
 
-impl Asked {
+impl BindTarget {
     /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
     fn addresses(&self) -> Vec<(IpAddr, bool)> {
         match self.address {

@@ -1,6 +1,6 @@
 //! A verdict in one phrase.
 
-use super::facts::Case;
+use super::facts::Explanation;
 use super::phrases;
 use super::phrases::{container, container_name, endpoint, spell};
 use super::{Past, VerdictKind};
@@ -8,7 +8,7 @@ use crate::act::bind::RefusalKind;
 use crate::enrich::containers::proxy;
 use crate::model::{Container, Listener, State};
 
-impl Case<'_> {
+impl Explanation<'_> {
     /// Whether all that stands in the way are several listeners of one address.
     fn is_shared(&self, first: &Listener) -> bool {
         let alike = |one: &Listener| one.socket.endpoint == first.socket.endpoint && one.socket.is_listener();

@@ -9,8 +9,8 @@ use super::*;
 use crate::model::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
 use crate::os::{Excluded, Server, Usability};
 
-fn asked(address: Option<&str>) -> Asked {
-    Asked {
+fn asked(address: Option<&str>) -> BindTarget {
+    BindTarget {
         protocol: Protocol::Tcp,
         address: address.map(|address| address.parse().unwrap()),
         interface: None,

@@ -1,7 +1,7 @@
 //! Ports of Windows that no program has by itself: those that the kernel listens on, as a rule with its web server for
 //! somebody else, and those of the process that services run in.
 
-use super::facts::Case;
+use super::facts::Explanation;
 use crate::model::{Holder, Text};
 use crate::os::Server;
 use crate::port_info::FILE_SHARING;
@@ -10,7 +10,7 @@ use crate::shell::{self, Shell};
 /// The kernel's pid, by which it listens.
 const KERNEL: u32 = 4;
 
-impl Case<'_> {
+impl Explanation<'_> {
     fn holders(&self) -> impl Iterator<Item = &Holder> {
         let standing = if self.seen.os == "windows" { self.standing } else { &[] };
         standing.iter().flat_map(|listener| &listener.holders)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
-use super::{News, View};
+use super::{Update, View};
 use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
 use crate::compare::Change;
@@ -122,9 +122,9 @@ impl Lines {
 }
 
 impl View for Lines {
-    fn show(&mut self, news: &News<'_>, _now: Instant) -> io::Result<()> {
+    fn show(&mut self, news: &Update<'_>, _now: Instant) -> io::Result<()> {
         match news {
-            News::Looked { snapshot, changes, gaps } => {
+            Update::Looked { snapshot, changes, gaps } => {
                 let mut out = Vec::new();
                 self.looked(snapshot, changes, gaps, &mut out)?;
                 self.failed = None;
@@ -133,7 +133,7 @@ impl View for Lines {
                 }
                 write_out(&out)
             }
-            News::Failed(error) => {
+            Update::Failed(error) => {
                 let text = error.to_string();
                 if self.failed.as_ref() != Some(&text) {
                     say("error", &format!("{text}; it is tried again"));

@@ -2,7 +2,7 @@
 
 use super::matching::Owner;
 use super::proxy;
-use super::{Inquiry, Question};
+use super::{ContainerLookup, Question};
 use crate::model::{Container, Endpoint, Listener, Socket, State};
 use crate::os::RuntimeKind;
 
@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// What is said of each of them.
 const NOTE: &str = "connections are forwarded by the runtime's rules; no socket is there";
 
-impl Inquiry<'_> {
+impl ContainerLookup<'_> {
     /// A listener for each port that these runtimes publish in our network namespace and that no socket stands for.
     /// `sockets` are all listeners of the ports in question, `listeners` what is known of some of them.
     pub(crate) fn forwarded(

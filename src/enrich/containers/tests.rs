@@ -48,8 +48,11 @@ fn container(runtime: &str, id: &str) -> Container {
 }
 
 /// An inquiry in which every runtime of the system has answered this already.
-fn answered<'a>(runtimes: &'a Runtimes, answer: impl Fn() -> Result<Reply, Silence>) -> Inquiry<'a> {
-    let mut inquiry = Inquiry::new(runtimes);
+fn answered<'a>(
+    runtimes: &'a Runtimes,
+    answer: impl Fn() -> Result<Reply, RuntimeError>,
+) -> ContainerLookup<'a> {
+    let mut inquiry = ContainerLookup::new(runtimes);
     let kinds = [RuntimeKind::Docker, RuntimeKind::Podman];
     let known = kinds.into_iter().flat_map(|kind| os::runtime_sockets(kind, None));
     // Systems that know of no such places are asked nothing.
@@ -60,7 +63,7 @@ fn answered<'a>(runtimes: &'a Runtimes, answer: impl Fn() -> Result<Reply, Silen
     inquiry
 }
 
-fn docker(here: Option<bool>) -> Result<Reply, Silence> {
+fn docker(here: Option<bool>) -> Result<Reply, RuntimeError> {
     Ok(Reply { bytes: DOCKER.to_vec(), here })
 }
 
@@ -80,10 +83,10 @@ fn a_proxys_socket_is_its_containers() {
 fn without_an_answer_the_command_line_tells() {
     let runtimes = Runtimes::default();
     for (silence, reason) in [
-        (Silence::Permission, "permission"),
-        (Silence::Timeout, "timeout"),
-        (Silence::Unreadable("its reply is not HTTP".to_owned()), "unreadable"),
-        (Silence::Absent, "absent"),
+        (RuntimeError::Permission, "permission"),
+        (RuntimeError::Timeout, "timeout"),
+        (RuntimeError::Unreadable("its reply is not HTTP".to_owned()), "unreadable"),
+        (RuntimeError::Absent, "absent"),
     ] {
         let mut inquiry = answered(&runtimes, || Err(silence.clone()));
         let mut listeners = [proxied()];
@@ -124,7 +127,7 @@ fn a_container_is_completed_by_its_id() {
 #[test]
 fn nobody_is_asked_of_what_is_no_container() {
     let runtimes = Runtimes { named: vec!["/nonexistent/docker.sock".into()], own: Vec::new() };
-    let mut inquiry = Inquiry::new(&runtimes);
+    let mut inquiry = ContainerLookup::new(&runtimes);
     let mut kept = container("lxc", "web");
     kept.name = Some("web".into());
     let mut listeners = [held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "node server.js", 1000), proxied()];
@@ -138,7 +141,7 @@ fn nobody_is_asked_of_what_is_no_container() {
 #[test]
 fn a_users_runtime_is_not_believed_of_roots_sockets() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || Err(Silence::Absent));
+    let mut inquiry = answered(&runtimes, || Err(RuntimeError::Absent));
     let told = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
     inquiry.answers.insert("/run/user/1000/docker.sock".into(), Answer { owner: Owner::User(1000), told });
     let mut listeners = [proxied()];
@@ -235,7 +238,7 @@ fn what_is_published_and_has_no_socket_is_forwarded() {
 #[test]
 fn what_could_not_be_listed_is_a_gap() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || Err(Silence::Timeout));
+    let mut inquiry = answered(&runtimes, || Err(RuntimeError::Timeout));
     assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
     let gap = inquiry.gap().unwrap();
     assert_eq!((gap.what, gap.reason, gap.count), ("containers".into(), "timeout".into(), 1));

@@ -14,7 +14,7 @@ use crate::os::table::Row;
 /// A process that holds a socket, pinned so that no other one is taken for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub(crate) process: process::sys::Pinned,
+    pub(crate) process: process::sys::ProcessRef,
     pub(crate) descriptors: Vec<u32>,
     pub(crate) evidence: Evidence,
 }

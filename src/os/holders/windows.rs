@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Candidate, Error, Evidence, Reason};
 use crate::os::parse::windows::process_times;
-use crate::os::parse::windows::process_times::{KERNEL, Life};
+use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
 use crate::os::process::process_ref;
 use crate::os::{HolderSearch, Holders, Row};
 
@@ -13,17 +13,17 @@ use crate::os::{HolderSearch, Holders, Row};
 pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
     let help = "the system names no process for it; look again";
     let mut search = pinned::from_table(rows, Evidence::Table, Reason::Unknown, help);
-    let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+    let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::life(pid));
     let list = OnceCell::new();
     for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
         held.retain_mut(|one| {
             let pid = one.process.pid();
             let opened = row.opened.get(&pid).copied();
-            let lived = if KERNEL.contains(&pid) { Life::Unknown } else { life(pid) };
+            let lived = if KERNEL.contains(&pid) { Lifetime::Unknown } else { life(pid) };
             one.process.began(lived);
             let later = process_times::is_older(opened, lived);
-            if lived != Life::Ended && !later {
+            if lived != Lifetime::Ended && !later {
                 return true;
             }
             let list = list.get_or_init(crate::os::windows_api::processes);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Gap, Process, Text};
 
 pub(in crate::os) use super::sysinfo::Conditions;
-pub(in crate::os) use crate::os::holders::sys::{Pinned, pin};
+pub(in crate::os) use crate::os::holders::sys::{ProcessRef, pin};
 
 /// Ancestors came with the facts of their children.
 pub(in crate::os) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {

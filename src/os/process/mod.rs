@@ -33,15 +33,15 @@ pub(crate) struct Facts {
 }
 
 /// Facts of exactly these processes, and of their parents.
-pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancestry: bool) -> Facts {
-    let mut by_pid: BTreeMap<u32, &sys::Pinned> = BTreeMap::new();
+pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> Facts {
+    let mut by_pid: BTreeMap<u32, &sys::ProcessRef> = BTreeMap::new();
     for process in pinned {
         by_pid.entry(process.pid()).or_insert(process);
     }
-    let pinned: Vec<&sys::Pinned> = by_pid.into_values().collect();
+    let pinned: Vec<&sys::ProcessRef> = by_pid.into_values().collect();
     let threads = threads::parallelism().min(pinned.len() / sysinfo::WORTH_A_THREAD + 1);
     let share = pinned.len().div_ceil(threads).max(1);
-    let parts: Vec<&[&sys::Pinned]> = pinned.chunks(share).collect();
+    let parts: Vec<&[&sys::ProcessRef]> = pinned.chunks(share).collect();
     let next = AtomicUsize::new(0);
     let described = threads::share(threads, || {
         let mut processes = BTreeMap::new();
@@ -66,7 +66,7 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::Pinned>, ancest
 const LONGEST_ANCESTRY: usize = 64;
 
 /// Facts of those processes that are still the ones that were seen.
-fn confirmed(pinned: &[&sys::Pinned], ancestry: bool) -> BTreeMap<u32, Process> {
+fn confirmed(pinned: &[&sys::ProcessRef], ancestry: bool) -> BTreeMap<u32, Process> {
     let mut processes = sysinfo::read(pinned.iter().map(|pinned| pinned.pid()));
     let mut conditions = sys::Conditions::default();
     for pinned in pinned {
@@ -96,7 +96,7 @@ pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
 
 /// Facts of these very processes, by pid: one that has ended, or whose pid is another's by now, is left out.
 pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
-    let pinned: Vec<sys::Pinned> = ids.iter().filter_map(|id| sys::pin(id.pid)).collect();
+    let pinned: Vec<sys::ProcessRef> = ids.iter().filter_map(|id| sys::pin(id.pid)).collect();
     let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
     processes.retain(|_, process| ids.contains(&process.id));
     for process in processes.values_mut() {
@@ -113,7 +113,7 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
     if unread.others {
         return None;
     }
-    let pinned: Vec<sys::Pinned> = unread.pids.iter().filter_map(|pid| sys::pin(*pid)).collect();
+    let pinned: Vec<sys::ProcessRef> = unread.pids.iter().filter_map(|pid| sys::pin(*pid)).collect();
     let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));

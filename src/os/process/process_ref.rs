@@ -3,23 +3,23 @@
 use super::sysinfo::Conditions;
 use crate::model::{Evidence, Process, Reason, Unseen};
 use crate::os::calls;
-use crate::os::lives::Life;
+use crate::os::lives::Lifetime;
 use crate::os::{Held, Holders, Row, Unread};
 
 /// A process named by its pid and its start, where that may be read.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
+pub(crate) struct ProcessRef {
     pid: u32,
     start: Option<u64>,
 }
 
-impl Pinned {
+impl ProcessRef {
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Remembers when it began.
-    pub(in crate::os) fn began(&mut self, life: Life) {
+    pub(in crate::os) fn began(&mut self, life: Lifetime) {
         self.start = life.name();
     }
 
@@ -31,8 +31,8 @@ impl Pinned {
 }
 
 /// The process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
-    Some(Pinned { pid, start: calls::life(pid).name() })
+pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
+    Some(ProcessRef { pid, start: calls::life(pid).name() })
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.
@@ -41,7 +41,7 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
         .iter()
         .map(|row| {
             let held = |pid: &u32| Held {
-                process: Pinned { pid: *pid, start: None },
+                process: ProcessRef { pid: *pid, start: None },
                 descriptors: Vec::new(),
                 evidence,
             };

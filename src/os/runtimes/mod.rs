@@ -25,7 +25,7 @@ pub(crate) struct Reply {
 /// Why a runtime gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "nobody is asked there"))]
-pub(crate) enum Silence {
+pub(crate) enum RuntimeError {
     /// Nothing is there.
     Absent,
     /// This user may not ask.
@@ -47,6 +47,6 @@ pub(crate) fn account(uid: u32) -> u32 {
 }
 
 /// Asks for the containers that run, each of these sockets, and waits until then at most.
-pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
+pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
     sys::ask(paths, until)
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use nix::unistd::{Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::os::{Reply, RuntimeKind, Silence, files, services, threads};
+use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -60,14 +60,14 @@ fn subordinate(line: &str, uid: u32) -> Option<&str> {
 }
 
 /// What each of these sockets answers, as far as it does until then. A path at which there is nothing is absent.
-pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, Silence>> {
+pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
     let (send, receive) = mpsc::channel();
     let mut refused = Vec::new();
     for ((at, path), local) in paths.iter().enumerate().zip(files::sys::certainly_local(paths)) {
         if !local {
             let what =
                 "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
-            let _ = send.send((at, Err(Silence::Unreadable(what))));
+            let _ = send.send((at, Err(RuntimeError::Unreadable(what))));
             continue;
         }
         let (own, path) = (send.clone(), path.clone());
@@ -85,7 +85,7 @@ pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply,
         }
     }
     drop(send);
-    let mut answers: Vec<Option<Result<Reply, Silence>>> = paths.iter().map(|_| None).collect();
+    let mut answers: Vec<Option<Result<Reply, RuntimeError>>> = paths.iter().map(|_| None).collect();
     while answers.iter().any(Option::is_none) {
         let left = until.saturating_duration_since(Instant::now());
         let Ok((at, answer)) = receive.recv_timeout(left) else { break };
@@ -93,15 +93,15 @@ pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply,
             *place = Some(answer);
         }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or(Err(Silence::Timeout))).collect()
+    answers.into_iter().map(|answer| answer.unwrap_or(Err(RuntimeError::Timeout))).collect()
 }
 
-fn exchange(path: &Path, until: Instant) -> Result<Reply, Silence> {
+fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(silence)?;
     let left = || {
         let left = until.saturating_duration_since(Instant::now());
         // A limit of zero would mean none.
-        if left.is_zero() { Err(Silence::Timeout) } else { Ok(left) }
+        if left.is_zero() { Err(RuntimeError::Timeout) } else { Ok(left) }
     };
     // On Linux this limits how long a full backlog is waited for, too.
     socket.set_write_timeout(Some(left()?)).map_err(silence)?;
@@ -121,18 +121,18 @@ fn exchange(path: &Path, until: Instant) -> Result<Reply, Silence> {
         };
         bytes.extend_from_slice(part.get(..count).unwrap_or_default());
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
-            return Err(Silence::Unreadable("its reply is longer than 16 MiB".to_owned()));
+            return Err(RuntimeError::Unreadable("its reply is longer than 16 MiB".to_owned()));
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-fn silence(error: std::io::Error) -> Silence {
+fn silence(error: std::io::Error) -> RuntimeError {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => Silence::Absent,
-        ErrorKind::PermissionDenied => Silence::Permission,
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Silence::Timeout,
-        _ => Silence::Unreadable(error.to_string()),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => RuntimeError::Absent,
+        ErrorKind::PermissionDenied => RuntimeError::Permission,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => RuntimeError::Timeout,
+        _ => RuntimeError::Unreadable(error.to_string()),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         Instant::now() + Duration::from_millis(300)
     }
 
-    fn one(path: &Path, until: Instant) -> Result<Reply, Silence> {
+    fn one(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
         ask(&[path.to_owned()], until).remove(0)
     }
 
@@ -199,7 +199,7 @@ mod tests {
         listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
         listener.listen(3).unwrap();
         let begun = Instant::now();
-        assert_eq!(one(&path, soon()), Err(Silence::Timeout));
+        assert_eq!(one(&path, soon()), Err(RuntimeError::Timeout));
         let connect = || {
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
             socket.set_nonblocking(true).unwrap();
@@ -209,7 +209,10 @@ mod tests {
         assert!(full.len() < 100, "a backlog of three takes no hundred connections");
         let second = Instant::now();
         let answer = one(&path, soon());
-        assert!(matches!(answer, Err(Silence::Timeout | Silence::Absent)), "a full backlog: {answer:?}");
+        assert!(
+            matches!(answer, Err(RuntimeError::Timeout | RuntimeError::Absent)),
+            "a full backlog: {answer:?}"
+        );
         assert!(begun.elapsed() >= Duration::from_millis(300));
         assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
         drop((full, listener));
@@ -227,7 +230,7 @@ mod tests {
             }
         });
         let begun = Instant::now();
-        assert_eq!(one(&path, soon()), Err(Silence::Timeout));
+        assert_eq!(one(&path, soon()), Err(RuntimeError::Timeout));
         assert!(begun.elapsed() < Duration::from_secs(5));
         server.join().unwrap();
     }
@@ -242,18 +245,18 @@ mod tests {
             while peer.write_all(&[b'x'; 64 * 1024]).is_ok() {}
         });
         let answer = one(&path, Instant::now() + Duration::from_secs(20));
-        assert!(matches!(answer, Err(Silence::Unreadable(_))), "{answer:?}");
+        assert!(matches!(answer, Err(RuntimeError::Unreadable(_))), "{answer:?}");
         server.join().unwrap();
     }
 
     #[test]
     fn nothing_there() {
         let folder = Folder::new("absent");
-        assert_eq!(one(&folder.0.join("a.sock"), soon()), Err(Silence::Absent));
+        assert_eq!(one(&folder.0.join("a.sock"), soon()), Err(RuntimeError::Absent));
         let file = folder.0.join("file");
         std::fs::write(&file, b"").unwrap();
-        assert_eq!(one(&file.join("a.sock"), soon()), Err(Silence::Absent));
-        assert_eq!(one(&file, soon()), Err(Silence::Absent), "not a socket");
+        assert_eq!(one(&file.join("a.sock"), soon()), Err(RuntimeError::Absent));
+        assert_eq!(one(&file, soon()), Err(RuntimeError::Absent), "not a socket");
         assert!(ask(&[], soon()).is_empty());
     }
 

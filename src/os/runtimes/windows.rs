@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::os::{Reply, RuntimeKind, Silence};
+use crate::os::{Reply, RuntimeError, RuntimeKind};
 
 /// There are no such sockets.
 pub(in crate::os) fn sockets(_kind: RuntimeKind, _user: Option<u32>) -> Vec<PathBuf> {
@@ -17,6 +17,6 @@ pub(in crate::os) fn account(uid: u32) -> u32 {
 }
 
 /// Nothing is asked.
-pub(in crate::os) fn ask(paths: &[PathBuf], _until: Instant) -> Vec<Result<Reply, Silence>> {
-    paths.iter().map(|_| Err(Silence::Absent)).collect()
+pub(in crate::os) fn ask(paths: &[PathBuf], _until: Instant) -> Vec<Result<Reply, RuntimeError>> {
+    paths.iter().map(|_| Err(RuntimeError::Absent)).collect()
 }

@@ -6,21 +6,21 @@ use crate::os::{Row, SocketTable};
 
 /// What of a row stays as long as the socket is the same in the same state: all but its queue.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct Fingerprint {
     socket: Socket,
     /// What else the system's own table tells of who has it.
     told: Vec<u64>,
 }
 
-impl Mark {
-    fn of(row: &Row) -> Mark {
-        Mark { socket: Socket { queue: None, ..row.socket.clone() }, told: told(row) }
+impl Fingerprint {
+    fn of(row: &Row) -> Fingerprint {
+        Fingerprint { socket: Socket { queue: None, ..row.socket.clone() }, told: told(row) }
     }
 
     /// Of every row that concerns a selection, in an order of their own: a kernel's changes from look to look.
-    pub(crate) fn of_all(table: &SocketTable, selection: &Selection) -> Vec<Mark> {
+    pub(crate) fn of_all(table: &SocketTable, selection: &Selection) -> Vec<Fingerprint> {
         let rows = table.rows.iter().filter(|row| selection.concerns(&row.socket));
-        let mut marks: Vec<Mark> = rows.map(Mark::of).collect();
+        let mut marks: Vec<Fingerprint> = rows.map(Fingerprint::of).collect();
         marks.sort_by(|a, b| {
             let by_inode = || a.socket.inode.cmp(&b.socket.inode);
             a.socket.order(&b.socket).then_with(by_inode).then_with(|| a.told.cmp(&b.told))

@@ -119,7 +119,7 @@ pub(crate) struct Row {
     pub(crate) detail: Detail,
     /// What the kernel of macOS tells besides.
     #[cfg(target_os = "macos")]
-    pub(crate) told: sys::Told,
+    pub(crate) told: sys::PcbInfo,
     /// When each of the pids opened it, in units of 100 ns since 1601, where the table says.
     #[cfg(windows)]
     pub(crate) opened: BTreeMap<u32, u64>,

@@ -12,19 +12,19 @@ use crate::os::process::sysinfo;
 /// A process that can be ended. Between comparing and signalling lies an instant in which it could end and its pid be
 /// given away; this system offers nothing better.
 #[derive(Debug)]
-pub(crate) struct Grip {
+pub(crate) struct KillHandle {
     id: ProcessId,
     pid: Pid,
 }
 
-impl Grip {
+impl KillHandle {
     /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<Grip>> {
+    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
         let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         if id.start.is_none() {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         }
-        let grip = Grip { id, pid };
+        let grip = KillHandle { id, pid };
         Ok((!grip.has_ended()).then_some(grip))
     }
 

@@ -10,4 +10,4 @@ pub(in crate::os) mod sys;
 
 pub(crate) use super::process::sys::KERNEL;
 pub(crate) use end_signal::EndSignal;
-pub(crate) use sys::{Grip, errand};
+pub(crate) use sys::{KillHandle, errand};

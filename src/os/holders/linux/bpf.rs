@@ -22,7 +22,7 @@ use rustix::thread::CapabilitySet;
 
 use super::walk::{self, Found, Ring, Walk};
 use crate::os::namespaces::sys::pid_namespace;
-use crate::os::process::sys::proc_handle::Pin;
+use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
 use filter::Filter;
 use program::Record;
@@ -195,7 +195,7 @@ fn pinned(records: &[Record]) -> Vec<Found> {
     let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
     let mut found: Vec<Found> = Vec::with_capacity(records.len());
     for record in records {
-        let process = Pin::started(record.pid, record.start / tick);
+        let process = ProcHandle::started(record.pid, record.start / tick);
         found.push(Found { inode: record.inode, process, descriptor: record.descriptor });
     }
     found

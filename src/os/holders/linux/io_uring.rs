@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::walk::{Found, Ring, Walk, socket_inode};
 use crate::model::Protocol;
-use crate::os::process::sys::proc_handle::{Directory, Pin};
+use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
 use crate::os::table::sys::procfs;
 
 /// A ring that may hold sockets which its fdinfo does not name.
 #[derive(Debug)]
 pub(in crate::os) struct OpaqueRing {
-    pub(in crate::os) process: Pin,
+    pub(in crate::os) process: ProcHandle,
     pub(in crate::os) contents: Contents,
 }
 
@@ -63,7 +63,7 @@ pub(in crate::os) fn search_rings(rings: &[Ring], wanted: &[u64], walk: &mut Wal
         let Ok(info) = procfs::read_at(&directory, format!("fdinfo/{}", ring.descriptor), 1 << 22) else {
             continue;
         };
-        let Some(process) = Pin::new(ring.pid, directory) else { continue };
+        let Some(process) = ProcHandle::new(ring.pid, directory) else { continue };
         let contents = contents(&info);
         for inode in contents.sockets.iter().filter(|inode| wanted.binary_search(inode).is_ok()) {
             walk.found.push(Found { inode: *inode, process: process.clone(), descriptor: ring.descriptor });

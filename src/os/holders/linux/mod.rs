@@ -18,12 +18,12 @@ use rustix::io::Errno;
 
 use crate::model::{Error, ErrorKind, Evidence, Family, Protocol};
 use crate::os::parse::cgroup_path::belongs_to;
-use crate::os::process::sys::process_ref::Pinned;
+use crate::os::process::sys::process_ref::ProcessRef;
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::{procfs, unix_diag};
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};
 use kernel_sockets::Claims;
-use visibility::Sight;
+use visibility::Visibility;
 use walk::{Found, Walk, try_doors, walk, walk_among};
 
 /// With fewer files open on the machine than this a walk is as fast as loading a program.
@@ -71,7 +71,7 @@ pub(in crate::os) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Hold
         missing = walk.missing(&missing);
     }
     let (pending, claims) = elsewhere;
-    let mut sight = Sight::of(&mut walk, rows, closed);
+    let mut sight = Visibility::of(&mut walk, rows, closed);
     sight.claims = claims;
     let is_missing =
         |row: &&&Row| row.socket.inode.is_some_and(|inode| missing.binary_search(&inode).is_ok());
@@ -227,7 +227,7 @@ fn join(rows: &[&Row], mut found: Vec<Found>) -> Vec<Vec<Held>> {
         match holders.last_mut() {
             Some(last) if last.process.pid() == found.process.pid => last.descriptors.push(found.descriptor),
             _ => holders.push(Held {
-                process: Pinned::new(found.process),
+                process: ProcessRef::new(found.process),
                 descriptors: vec![found.descriptor],
                 evidence: Evidence::Descriptor,
             }),

@@ -7,7 +7,7 @@ use super::visibility;
 use super::walk::Walk;
 use crate::model::{Candidate, Evidence};
 use crate::os::Row;
-use crate::os::process::sys::proc_handle::Pin;
+use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::unix_diag;
 use crate::os::table::sys::unix_diag::Sender;
@@ -45,12 +45,13 @@ pub(in crate::os) fn receivers(
         return Vec::new();
     }
     let Some(walk) = search(&pending) else { return Vec::new() };
-    let mut waiting: Vec<(u64, Pin, u64)> = Vec::new();
+    let mut waiting: Vec<(u64, ProcHandle, u64)> = Vec::new();
     for found in walk.found {
         let Some(directory) = found.process.directory() else { continue };
         let info = procfs::read_at(&*directory, format!("fdinfo/{}", found.descriptor), 1 << 16);
         let descriptors = info.map_or(0, |info| waiting_descriptors(&info));
-        let is_new = |known: &(u64, Pin, u64)| (known.0, known.1.pid) != (found.inode, found.process.pid);
+        let is_new =
+            |known: &(u64, ProcHandle, u64)| (known.0, known.1.pid) != (found.inode, found.process.pid);
         if descriptors > 0 && waiting.iter().all(is_new) {
             waiting.push((found.inode, found.process, descriptors));
         }
@@ -66,12 +67,12 @@ pub(in crate::os) fn receivers(
     let mut ends: Vec<u64> = senders.values().flat_map(|sender| sender.sockets.iter().copied()).collect();
     ends.sort_unstable();
     let ends = if ends.is_empty() { None } else { search(&ends) }.unwrap_or_default().found;
-    let receiver = |(inode, process, descriptors): (u64, Pin, u64)| {
+    let receiver = |(inode, process, descriptors): (u64, ProcHandle, u64)| {
         let sender = senders.get(&inode).cloned().unwrap_or_default();
         let sends = |pid: &&super::walk::Found| sender.sockets.contains(&pid.inode);
         let sending = ends.iter().filter(sends);
         let processes = std::iter::once(&process).chain(sending.map(|found| &found.process));
-        let uids = processes.clone().filter_map(Pin::effective_uid).chain(sender.uids.iter().copied());
+        let uids = processes.clone().filter_map(ProcHandle::effective_uid).chain(sender.uids.iter().copied());
         Some(Receiver {
             uids: uids.collect(),
             pids: processes.map(|process| process.pid).collect(),

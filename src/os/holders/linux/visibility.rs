@@ -27,7 +27,7 @@ use crate::os::{Held, Row, too_many_files};
 use crate::shell;
 
 /// What a walk could not see, and what explains sockets that it did not find.
-pub(in crate::os) struct Sight {
+pub(in crate::os) struct Visibility {
     pub(in crate::os) refused: Vec<Refused>,
     failed: usize,
     /// The limit of open files, if that kept processes from being read.
@@ -48,8 +48,8 @@ pub(in crate::os) struct Sight {
     claims_elsewhere: BTreeMap<Option<Text>, Claims>,
 }
 
-impl Sight {
-    pub(in crate::os) fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Sight {
+impl Visibility {
+    pub(in crate::os) fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Visibility {
         // Threads of the kernel have no descriptors: nothing is missed where theirs may not be read.
         let named = |pid: &u32| {
             let stat = std::fs::read(format!("/proc/{pid}/stat"))
@@ -65,7 +65,7 @@ impl Sight {
         let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.cgroup).collect();
         ids.sort_unstable();
         ids.dedup();
-        Sight {
+        Visibility {
             refused,
             failed: walk.failed.len(),
             files_limit: walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into())),

@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::model::{Error, ErrorKind};
-use crate::os::process::sys::proc_handle::Pin;
+use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::threads;
 
 /// Fewer processes than this are looked through faster than a second thread begins.
@@ -32,7 +32,7 @@ const MOST_DESCRIPTORS: i32 = 400;
 #[derive(Debug)]
 pub(in crate::os) struct Found {
     pub(in crate::os) inode: u64,
-    pub(in crate::os) process: Pin,
+    pub(in crate::os) process: ProcHandle,
     pub(in crate::os) descriptor: u32,
 }
 
@@ -212,7 +212,7 @@ pub(in crate::os) fn search_table(
         let process = match walk.found.last() {
             Some(last) if last.process.pid == pid => Some(last.process.clone()),
             _ => match rustix::fs::openat(table, process, directory, Mode::empty()) {
-                Ok(directory) => Pin::new(pid, directory.into()),
+                Ok(directory) => ProcHandle::new(pid, directory.into()),
                 Err(errno) => return walk.note(pid, errno),
             },
         };

@@ -15,7 +15,7 @@ use super::waiting_threads::waiting;
 use super::walk::{in_parallel, processes, socket_inode};
 use crate::model::{Call, Candidate, Evidence, Family, Protocol, State};
 use crate::os::Row;
-use crate::os::process::sys::proc_handle::{Directory, Pin};
+use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys as table;
 use crate::os::table::sys::{procfs, unix_diag};
@@ -31,7 +31,7 @@ pub(in crate::os) struct Signs {
 /// A sign that a process holds a socket without a descriptor.
 #[derive(Debug)]
 struct Sign {
-    process: Pin,
+    process: ProcHandle,
     uid: Option<u32>,
     evidence: Evidence,
     of: Sockets,
@@ -158,7 +158,7 @@ fn of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Ve
         seen.push((Evidence::Aio, Sockets::Any, Strength::Possible));
     }
     let refused = calls.refused;
-    let Some(process) = (!seen.is_empty()).then(|| Pin::new(pid, directory)).flatten() else {
+    let Some(process) = (!seen.is_empty()).then(|| ProcHandle::new(pid, directory)).flatten() else {
         return (Vec::new(), refused);
     };
     let uid = process.effective_uid();

@@ -7,7 +7,7 @@ pub(in crate::os) mod walk;
 use std::collections::BTreeMap;
 
 use crate::model::{Candidate, Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason, Socket, Unseen};
-use crate::os::macos::Told;
+use crate::os::macos::PcbInfo;
 use crate::os::process::sysinfo::Conditions;
 use crate::os::table::sys::kernel;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread};
@@ -15,12 +15,12 @@ use walk::Walked;
 
 /// A process named by its pid and its start, where that may be read, to the microsecond.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
+pub(crate) struct ProcessRef {
     pid: u32,
     start: Option<(u64, u64)>,
 }
 
-impl Pinned {
+impl ProcessRef {
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -34,8 +34,8 @@ impl Pinned {
 }
 
 /// The process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
-    Some(Pinned { pid, start: kernel::start(pid) })
+pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
+    Some(ProcessRef { pid, start: kernel::start(pid) })
 }
 
 /// Who holds these sockets.
@@ -87,7 +87,7 @@ fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
 
 /// Who may hold a socket besides those that were seen to.
 fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
-    let Told { open, last_users, by_netstat, .. } = row.told;
+    let PcbInfo { open, last_users, by_netstat, .. } = row.told;
     let evidence = if by_netstat { Evidence::Netstat } else { Evidence::LastUser };
     if !open {
         return None;

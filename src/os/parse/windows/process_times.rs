@@ -16,7 +16,7 @@ pub(in crate::os) struct Listed {
 
 /// What is known of a pid's process. Times are in units of 100 ns since 1601.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Life {
+pub(in crate::os) enum Lifetime {
     /// It runs, since then.
     Since(u64),
     /// There is no process of that pid, or it has ended.
@@ -25,12 +25,12 @@ pub(in crate::os) enum Life {
     Unknown,
 }
 
-impl Life {
+impl Lifetime {
     /// When it began, where it runs and that is known.
     pub(in crate::os) fn start(self) -> Option<u64> {
         match self {
-            Life::Since(start) => Some(start),
-            Life::Ended | Life::Unknown => None,
+            Lifetime::Since(start) => Some(start),
+            Lifetime::Ended | Lifetime::Unknown => None,
         }
     }
 
@@ -50,8 +50,8 @@ pub(crate) const KERNEL: [u32; 2] = [0, 4];
 const SLACK: u64 = 2 * 10_000_000;
 
 /// Whether the socket that was opened then cannot be one of this process's own: it is older than it.
-pub(in crate::os) fn is_older(opened: Option<u64>, life: Life) -> bool {
-    matches!((opened, life), (Some(opened), Life::Since(start)) if opened.saturating_add(SLACK) < start)
+pub(in crate::os) fn is_older(opened: Option<u64>, life: Lifetime) -> bool {
+    matches!((opened, life), (Some(opened), Lifetime::Since(start)) if opened.saturating_add(SLACK) < start)
 }
 
 /// What is said of a socket whose row names the pid of a process that has ended (`later` is `None`), or of one that
@@ -61,7 +61,7 @@ pub(in crate::os) fn without_process(
     opened: Option<u64>,
     later: Option<Candidate>,
     processes: &[Listed],
-    mut life: impl FnMut(u32) -> Life,
+    mut life: impl FnMut(u32) -> Lifetime,
 ) -> Unseen {
     // A child of the process that has the pid now began after it, and is no child of the one before.
     let next_began = later.as_ref().and_then(|_| life(pid).start());
@@ -74,7 +74,7 @@ pub(in crate::os) fn without_process(
                 opened.is_none_or(|opened| start.saturating_add(SLACK) >= opened)
                     && next_began.is_none_or(|next| start < next)
             }
-            None => life(child.pid) != Life::Ended,
+            None => life(child.pid) != Lifetime::Ended,
         })
         .map(|child| Candidate { pid: child.pid, name: child.name.clone(), evidence: Evidence::Child })
         .collect();
@@ -126,21 +126,24 @@ mod tests {
     #[test]
     fn a_process_is_named_by_a_number_that_doubles_hold() {
         // 2026-11-26 and 2200-01-01.
-        assert_eq!(Life::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
-        assert!(Life::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
-        assert_eq!((Life::Since(0).name(), Life::Ended.name(), Life::Unknown.name()), (Some(0), None, None));
+        assert_eq!(Lifetime::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
+        assert!(Lifetime::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
+        assert_eq!(
+            (Lifetime::Since(0).name(), Lifetime::Ended.name(), Lifetime::Unknown.name()),
+            (Some(0), None, None)
+        );
     }
 
     #[test]
     fn a_socket_is_never_older_than_its_process() {
-        let since = |seconds| Life::Since(seconds * SECOND);
+        let since = |seconds| Lifetime::Since(seconds * SECOND);
         assert!(is_older(Some(10 * SECOND), since(100)));
         assert!(!is_older(Some(100 * SECOND), since(10)));
         assert!(!is_older(Some(100 * SECOND), since(101)), "clocks differ by so much");
         assert!(
             !is_older(None, since(100))
-                && !is_older(Some(1), Life::Unknown)
-                && !is_older(Some(1), Life::Ended)
+                && !is_older(Some(1), Lifetime::Unknown)
+                && !is_older(Some(1), Lifetime::Ended)
         );
     }
 
@@ -156,10 +159,10 @@ mod tests {
             (80, 60, "other.exe"),
         ]);
         let life = |pid| match pid {
-            60 | 70 => Life::Since(200 * SECOND),
-            61 => Life::Since(SECOND),
-            62 => Life::Ended,
-            _ => Life::Unknown,
+            60 | 70 => Lifetime::Since(200 * SECOND),
+            61 => Lifetime::Since(SECOND),
+            62 => Lifetime::Ended,
+            _ => Lifetime::Unknown,
         };
         let unseen = without_process(50, Some(100 * SECOND), None, &processes, life);
         assert_eq!(
@@ -177,9 +180,9 @@ mod tests {
     fn children_of_the_next_process_with_that_pid_inherited_nothing() {
         let processes = list(&[(50, 1, "next.exe"), (60, 50, "old.exe"), (61, 50, "new.exe")]);
         let life = |pid| match pid {
-            50 => Life::Since(300 * SECOND),
-            60 => Life::Since(200 * SECOND),
-            _ => Life::Since(400 * SECOND),
+            50 => Lifetime::Since(300 * SECOND),
+            60 => Lifetime::Since(200 * SECOND),
+            _ => Lifetime::Since(400 * SECOND),
         };
         let later = Candidate { pid: 50, name: "next.exe".into(), evidence: Evidence::Table };
         let unseen = without_process(50, Some(100 * SECOND), Some(later), &processes, life);

@@ -12,7 +12,7 @@ pub(in crate::os) use crate::os::namespaces::sys::pid_namespace::own_pid;
 pub(in crate::os) use crate::os::namespaces::sys::user_namespace::OverflowUid;
 pub(in crate::os) use crate::os::services::sys::docker_hints::command;
 pub(in crate::os) use ancestors::complete as trace;
-pub(in crate::os) use process_ref::{Pinned, pin, shorten_commands};
+pub(in crate::os) use process_ref::{ProcessRef, pin, shorten_commands};
 pub(in crate::os) use process_table::process_table;
 pub(in crate::os) use suspension::Conditions;
 

@@ -20,7 +20,7 @@ static HANDLES: AtomicUsize = AtomicUsize::new(0);
 
 /// A process that was seen.
 #[derive(Debug, Clone)]
-pub(in crate::os) struct Pin {
+pub(in crate::os) struct ProcHandle {
     pub(in crate::os) pid: u32,
     kept: Kept,
 }
@@ -63,22 +63,22 @@ impl AsFd for Directory {
     }
 }
 
-impl Pin {
+impl ProcHandle {
     /// Pins the process whose directory this is. `None` where it has ended.
-    pub(in crate::os) fn new(pid: u32, directory: Directory) -> Option<Pin> {
+    pub(in crate::os) fn new(pid: u32, directory: Directory) -> Option<ProcHandle> {
         let kept = match HANDLES.load(Ordering::Relaxed) {
             0..=MOST_HANDLES => Kept::Handle(Arc::new(directory)),
             _ => Kept::Start(procfs::stat(&directory)?.start),
         };
-        Some(Pin { pid, kept })
+        Some(ProcHandle { pid, kept })
     }
 
     /// Pins a process that is known to have begun then, in clock ticks since boot. It may have ended since.
-    pub(in crate::os) fn started(pid: u32, start: u64) -> Pin {
-        Pin { pid, kept: Kept::Start(start) }
+    pub(in crate::os) fn started(pid: u32, start: u64) -> ProcHandle {
+        ProcHandle { pid, kept: Kept::Start(start) }
     }
 
-    /// The directory of whoever has the pid; [`Pin::is`] tells whether that is the process.
+    /// The directory of whoever has the pid; [`ProcHandle::is`] tells whether that is the process.
     pub(in crate::os) fn open(&self) -> Option<Arc<Directory>> {
         match &self.kept {
             Kept::Handle(directory) => Some(Arc::clone(directory)),
@@ -95,7 +95,7 @@ impl Pin {
         }
     }
 
-    /// Whether what was read through [`Pin::open`] is this process's.
+    /// Whether what was read through [`ProcHandle::open`] is this process's.
     pub(in crate::os) fn is(&self, stat: &Stat) -> bool {
         match &self.kept {
             Kept::Handle(_) => true,
@@ -123,9 +123,9 @@ mod tests {
     fn the_start_stands_in_for_the_handle() {
         let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
         let start = procfs::stat(Directory::open(own).unwrap()).unwrap().start;
-        assert!(Pin { pid: own, kept: Kept::Start(start) }.directory().is_some());
+        assert!(ProcHandle { pid: own, kept: Kept::Start(start) }.directory().is_some());
         assert!(
-            Pin { pid: own, kept: Kept::Start(start + 1) }.directory().is_none(),
+            ProcHandle { pid: own, kept: Kept::Start(start + 1) }.directory().is_none(),
             "another process of that pid"
         );
     }

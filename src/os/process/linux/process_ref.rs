@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::proc_handle::{Directory, Pin};
+use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
 use crate::model::{Gap, Process, Text};
@@ -18,14 +18,14 @@ pub(in crate::os) const LONGEST_COMMAND: u64 = 32 * 1024;
 
 /// A process that holds a socket.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned(Pin);
+pub(crate) struct ProcessRef(ProcHandle);
 
-impl Pinned {
-    pub(in crate::os) fn new(pin: Pin) -> Pinned {
-        Pinned(pin)
+impl ProcessRef {
+    pub(in crate::os) fn new(pin: ProcHandle) -> ProcessRef {
+        ProcessRef(pin)
     }
 
-    pub(in crate::os) fn pin(&self) -> &Pin {
+    pub(in crate::os) fn pin(&self) -> &ProcHandle {
         &self.0
     }
 
@@ -66,8 +66,8 @@ impl Pinned {
 }
 
 /// Pins the process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<Pinned> {
-    Pin::new(pid, Directory::open(pid).ok()?).map(Pinned)
+pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
+    ProcHandle::new(pid, Directory::open(pid).ok()?).map(ProcessRef)
 }
 
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.

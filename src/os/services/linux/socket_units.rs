@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// asked too: it may hold the socket as well, and not let itself be looked into, as a user's manager not even by its
 /// user (it keeps a capability; seen with systemd 257).
 pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
-    let mut managers: BTreeMap<Manager, Asked> = BTreeMap::new();
+    let mut managers: BTreeMap<Manager, UnitQuery> = BTreeMap::new();
     let until = Instant::now() + PATIENCE;
     for listener in listeners {
         session_units::leave_out(listener);
@@ -37,13 +37,13 @@ pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec
             let unseen = thorough && listener.holders.is_empty();
             let manager = manager.or_else(|| listener.socket.uid.filter(|_| unseen).map(of_opener));
             let unit = manager.and_then(|manager| {
-                let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+                let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
                 Some(service(manager, asked.unit_of(listener)?))
             });
             // A manager that has it, or may, and not for a socket unit.
             if let Some(manager) = manager.filter(|_| unit.is_none()) {
                 let holds = holders().any(|process| self::manager(process) == Some(manager));
-                let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+                let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
                 listener.descriptor_store = asked.store_of(listener, holds);
             }
             let keeps = listener.descriptor_store.as_ref().map(|store| store.unit.clone());
@@ -53,10 +53,10 @@ pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec
             continue;
         };
         let Some(manager) = Manager::of(service) else { continue };
-        let asked = managers.entry(manager).or_insert_with(|| Asked::open(manager, until));
+        let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
         service.activates = asked.activates(&service.name);
     }
-    managers.into_values().filter_map(Asked::gap).collect()
+    managers.into_values().filter_map(UnitQuery::gap).collect()
 }
 
 fn service(manager: Manager, unit: Text) -> Service {
@@ -81,7 +81,7 @@ fn manager(process: &Process) -> Option<Manager> {
 }
 
 /// A manager, and what it told.
-struct Asked {
+struct UnitQuery {
     manager: Manager,
     connection: Option<Connection>,
     listening: Option<Vec<Listening>>,
@@ -101,13 +101,13 @@ struct Store {
     sockets: Option<Vec<u64>>,
 }
 
-impl Asked {
-    fn open(manager: Manager, until: Instant) -> Asked {
+impl UnitQuery {
+    fn open(manager: Manager, until: Instant) -> UnitQuery {
         let (connection, failed) = match Connection::open(manager, until) {
             Ok(connection) => (connection, None),
             Err(error) => (None, Some(error)),
         };
-        Asked {
+        UnitQuery {
             manager,
             connection,
             listening: None,

@@ -10,7 +10,7 @@ use nix::net::if_::if_indextoname;
 use crate::model::{Endpoint, Error, ErrorKind, Gap, Protocol, Socket, Text};
 use crate::os::holders::sys::walk;
 use crate::os::holders::sys::walk::Seen;
-use crate::os::macos::Told;
+use crate::os::macos::PcbInfo;
 use crate::os::parse::xnu::netstat::{Row as PrintedRow, foreign as others};
 use crate::os::parse::xnu::{Entry, pcblist};
 use crate::os::users;
@@ -168,7 +168,7 @@ fn row(entry: Entry) -> Row {
     if let (Some(scope), Endpoint::Ip { interface, .. }) = (scope, &mut socket.endpoint) {
         *interface = Some(interface_name(scope));
     }
-    Row { socket, told: Told { generation, open, last_users, by_netstat: false } }
+    Row { socket, told: PcbInfo { generation, open, last_users, by_netstat: false } }
 }
 
 /// A socket that netstat alone tells of. Its user is not printed.
@@ -177,7 +177,7 @@ fn printed_row(row: PrintedRow) -> Row {
     // Pid 0 is the kernel; but it is also what is printed if nobody is known.
     let last_users = pid.filter(|pid| *pid != 0).map(|pid| [pid, pid]);
     let generation = generation.unwrap_or(0);
-    Row { socket, told: Told { generation, open: true, last_users, by_netstat: true } }
+    Row { socket, told: PcbInfo { generation, open: true, last_users, by_netstat: true } }
 }
 
 /// An interface's name, or its number where it has none any more.
@@ -187,7 +187,7 @@ fn interface_name(number: u32) -> Text {
 
 /// What the kernel tells of a socket besides what it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
+pub(crate) struct PcbInfo {
     /// The number of its control block.
     generation: u64,
     /// Whether there is a socket still.
@@ -198,7 +198,7 @@ pub(crate) struct Told {
     by_netstat: bool,
 }
 
-impl Told {
+impl PcbInfo {
     /// The number of the control block, which no other socket has.
     pub(in crate::os) fn generation(&self) -> u64 {
         self.generation

@@ -14,16 +14,16 @@ use crate::os::table::sys::procfs;
 
 /// A process that can be ended without mistaking another one for it.
 #[derive(Debug)]
-pub(crate) struct Grip {
+pub(crate) struct KillHandle {
     process: OwnedFd,
     pid: u32,
     kernel: bool,
 }
 
-impl Grip {
+impl KillHandle {
     /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now. The pidfd
     /// comes first and the start is checked after: from then on the pidfd means this very process.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<Grip>> {
+    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
         let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => process,
@@ -39,7 +39,7 @@ impl Grip {
         let Some(stat) = procfs::stat(&directory) else { return Ok(None) };
         match id.start {
             Some(start) if start == stat.start => {
-                Ok(Some(Grip { process, pid: id.pid, kernel: stat.kernel }))
+                Ok(Some(KillHandle { process, pid: id.pid, kernel: stat.kernel }))
             }
             Some(_) => Ok(None),
             None => Err(io::Error::other("its start is not known, so that it cannot be told from another")),
@@ -103,15 +103,15 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let start = start_of(child.id());
         let reused = ProcessId { pid: child.id(), start: Some(start + 1) };
-        assert!(Grip::of(reused).unwrap().is_none());
-        assert!(Grip::of(ProcessId { pid: child.id(), start: None }).is_err());
-        let grip = Grip::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().unwrap();
+        assert!(KillHandle::of(reused).unwrap().is_none());
+        assert!(KillHandle::of(ProcessId { pid: child.id(), start: None }).is_err());
+        let grip = KillHandle::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().unwrap();
         assert!(!grip.has_ended() && !grip.is_kernel());
         assert!(grip.may_end().is_ok());
         assert!(grip.send(EndSignal::Kill).unwrap());
         child.wait().unwrap();
         assert!(grip.has_ended());
         assert!(!grip.send(EndSignal::Terminate).unwrap(), "nothing is left to be told");
-        assert!(Grip::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
+        assert!(KillHandle::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
     }
 }

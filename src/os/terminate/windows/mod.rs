@@ -19,15 +19,15 @@ use crate::os::windows_api;
 
 /// A process that can be ended without mistaking another one for it.
 #[derive(Debug)]
-pub(crate) struct Grip {
+pub(crate) struct KillHandle {
     process: OwnedHandle,
     pid: u32,
 }
 
-impl Grip {
+impl KillHandle {
     /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now: one that
     /// was not created at that time.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<Grip>> {
+    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
         if KERNEL.contains(&id.pid) {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -40,7 +40,7 @@ impl Grip {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         };
         let same = windows_api::life_of(&process).name() == Some(start);
-        let grip = Grip { process, pid: id.pid };
+        let grip = KillHandle { process, pid: id.pid };
         Ok((same && !grip.has_ended()).then_some(grip))
     }
 
@@ -116,7 +116,7 @@ mod tests {
     fn the_kernel_is_never_taken_hold_of() {
         for pid in KERNEL {
             for start in [None, Some(0), windows_api::life(pid).name()] {
-                let refused = Grip::of(ProcessId { pid, start }).unwrap_err();
+                let refused = KillHandle::of(ProcessId { pid, start }).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
             }
         }
@@ -129,17 +129,17 @@ mod tests {
         let start = id.start.unwrap();
         for other in [start - 1, start + 1, 0] {
             let other = ProcessId { start: Some(other), ..id };
-            assert!(Grip::of(other).unwrap().is_none(), "a pid that was given anew");
+            assert!(KillHandle::of(other).unwrap().is_none(), "a pid that was given anew");
         }
         assert!(
-            Grip::of(ProcessId { start: None, ..id }).is_err(),
+            KillHandle::of(ProcessId { start: None, ..id }).is_err(),
             "nobody is ended whose start is not known"
         );
-        let grip = Grip::of(id).unwrap().unwrap();
+        let grip = KillHandle::of(id).unwrap().unwrap();
         assert!(!grip.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
         assert!(grip.kill().unwrap());
         child.wait().unwrap();
         assert!(grip.has_ended() && !grip.kill().unwrap() && !grip.terminate().unwrap());
-        assert!(Grip::of(id).unwrap().is_none(), "it has ended");
+        assert!(KillHandle::of(id).unwrap().is_none(), "it has ended");
     }
 }
