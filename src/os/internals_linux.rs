@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::{Container, Error, Protocol, Service, Text};
 use crate::os::forwarding::sys::nftables;
 use crate::os::holders::sys::{bpf, io_uring, kernel_sockets, scm_rights, walk};
-use crate::os::parse::{cgroup_path, unit_syntax};
+use crate::os::parse::unit_syntax;
 use crate::os::process::sys::process_ref;
 use crate::os::services::sys::{cgroup, dbus, systemd};
 use crate::os::table::sys::{inet_diag, netlink, procfs, unix_diag};
@@ -155,7 +155,7 @@ pub fn type_information(bytes: &[u8]) -> bool {
 
 /// Returns the service and the container that a cgroup belongs to, by its path.
 pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
-    cgroup_path::belongs_to(path, &mut || true)
+    crate::os::services::sys::cgroup_path::belongs_to(path, &mut || true)
 }
 
 /// Returns the path in a /proc/PID/cgroup.

@@ -54,8 +54,10 @@ pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtime
 pub(crate) use services::{
     AfterSignal, RestartPolicy, RestartSources, containers_run, restart_policy, socket_units,
 };
+#[cfg(target_os = "linux")]
+pub(crate) use table::Detail;
 pub(crate) use table::fingerprint::Fingerprint;
-pub(crate) use table::{Detail, Request, Row, SocketTable, Timer, find_unix_paths, sockets};
+pub(crate) use table::{Request, Row, SocketTable, Timer, find_unix_paths, sockets};
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,

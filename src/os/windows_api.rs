@@ -30,11 +30,11 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use crate::model::{Family, Protocol, Text};
+use crate::os::parse::windows::process_times::{Lifetime, Listed};
+use crate::os::parse::windows::services;
+use crate::os::parse::windows::table;
+use crate::os::parse::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
 use crate::os::table::netstat2::Table;
-use crate::os::windows::lives::{Lifetime, Listed};
-use crate::os::windows::services;
-use crate::os::windows::table;
-use crate::os::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
 
 // What the pure readers take for granted is what the headers say.
 const _: () = {

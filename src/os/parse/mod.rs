@@ -1,9 +1,7 @@
 //! Parsers of foreign bytes and text. Pure: compiled and tested on every system, whichever system they are of.
 
-#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod cgroup_boundary;
-#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
-pub(crate) mod cgroup_path;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod container_starters;
 #[cfg_attr(

@@ -12,7 +12,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, UpdateKind};
 
 use crate::management::supervisor;
 use crate::model::{Parent, Process, Supervisor, Text};
-use crate::os::LONGEST_ANCESTRY;
+use crate::os::process::LONGEST_ANCESTRY;
 
 /// Processes, and what of their ancestors is known before sysinfo is asked.
 pub(in crate::os) struct Family {
@@ -27,7 +27,7 @@ impl Family {
     #[cfg(windows)]
     pub(in crate::os) fn of(pids: &[Pid]) -> Family {
         let own: Vec<u32> = pids.iter().map(|pid| pid.as_u32()).collect();
-        let names = crate::os::sys::families(&own);
+        let names = crate::os::process::sys::families(&own);
         Family { wanted: names.keys().copied().map(Pid::from_u32).collect(), names }
     }
 

@@ -134,3 +134,8 @@ pub(crate) fn lineage() -> Vec<u32> {
 pub(crate) fn command(pid: u32) -> Option<Vec<Text>> {
     sys::command(pid)
 }
+
+/// Facts about a program's files are read on Linux alone; what interprets them is compiled and tested everywhere.
+#[cfg(not(target_os = "linux"))]
+const _: (fn(&Process) -> Option<Text>, fn(&Process) -> Option<Text>, fn(&Process, &[u8]) -> Option<Text>) =
+    (program_label::script_file, program_label::options_file, program_label::with_options);

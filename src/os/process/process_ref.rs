@@ -2,8 +2,8 @@
 
 use super::sysinfo::Conditions;
 use crate::model::{Evidence, Process, Reason, Unseen};
-use crate::os::calls;
-use crate::os::lives::Lifetime;
+use crate::os::parse::windows::process_times::Lifetime;
+use crate::os::windows_api;
 use crate::os::{Held, Holders, Row, Unread};
 
 /// A process named by its pid and its start, where that may be read.
@@ -26,13 +26,13 @@ impl ProcessRef {
     /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
     pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         process.id.start = self.start;
-        self.start.is_none() || calls::life(self.pid).name() == self.start
+        self.start.is_none() || windows_api::life(self.pid).name() == self.start
     }
 }
 
 /// The process that has this pid now.
 pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
-    Some(ProcessRef { pid, start: calls::life(pid).name() })
+    Some(ProcessRef { pid, start: windows_api::life(pid).name() })
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.

@@ -4,7 +4,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{ProcessId, Text};
-use crate::os::sys;
+use crate::os::process::sys;
 
 /// Returns the processes that the system lists.
 pub(in crate::os) fn process_table() -> std::io::Result<ProcessTable> {

@@ -1,5 +1,6 @@
 //! Service managers: systemd, launchd, the service control manager of Windows, and what they restart.
 
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "systemd alone reports one"))]
 pub(in crate::os) mod restart_policy;
 pub(in crate::os) mod restart_sources;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]

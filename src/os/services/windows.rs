@@ -1,7 +1,6 @@
 //! The service control manager of Windows.
 
-use super::restart_policy::RestartPolicy;
-use crate::model::{Gap, Listener, Service};
+use crate::model::{Gap, Listener};
 use crate::os::parse::windows::services;
 
 /// No manager of this system is asked.

@@ -22,7 +22,7 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
         Reader::Netstat2 => netstat2::collect(request, |table| netstat2::read(table, request.all))?,
         Reader::Auto | Reader::Native => netstat2::collect(request, |table| read(table, request.all))?,
     };
-    pinned::merge(&mut whole.rows);
+    process_ref::merge(&mut whole.rows);
     if request.all && request.tcp {
         whole.gaps.push(Gap::new("sockets", "bound", 1, BOUND, None));
         whole.lacks_bound = true;

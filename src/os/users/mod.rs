@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 use crate::model::{Snapshot, Text};
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(in crate::os) use sys::home;
+#[cfg(windows)]
+pub(in crate::os) use sys::name_of_sid;
 pub(crate) use sys::path_for_rights;
 pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};

@@ -3,9 +3,13 @@
 
 use std::ptr;
 
-use windows_sys::Win32::Foundation::LocalFree;
+use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::ConvertStringSidToSidW;
-use windows_sys::Win32::Security::{LookupAccountNameW, LookupAccountSidW, PSID};
+use windows_sys::Win32::Security::{
+    GetTokenInformation, LookupAccountNameW, LookupAccountSidW, PSID, TOKEN_ELEVATION, TOKEN_QUERY,
+    TokenElevation,
+};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use crate::model::Text;
 
@@ -95,7 +99,7 @@ fn wide(text: &str) -> Vec<u16> {
 
 /// Whether this process is elevated.
 pub(in crate::os) fn privileged() -> bool {
-    let mut token: HANDLE = std::ptr::null_mut();
+    let mut token: HANDLE = ptr::null_mut();
     let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };
     let size = u32::try_from(size_of::<TOKEN_ELEVATION>()).unwrap_or(0);
     let mut written = 0;

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::model::{Family, Gap, Listener, Protocol};
+use crate::os::parse::windows::{excluded_ports, http_sys};
 use crate::os::programs::output::program_output;
-use crate::os::windows::{excluded, http_sys};
 use crate::os::windows_api;
 use crate::os::{Limits, Served, Server};
 use crate::port_info::FILE_SHARING;
@@ -21,7 +21,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
     let only = format!("protocol={}", protocol.as_str());
     for family in [Family::Ipv4, Family::Ipv6] {
         match printed(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
-            Ok(printed) => limits.excluded.extend(excluded::parse(&printed, family)),
+            Ok(printed) => limits.excluded.extend(excluded_ports::parse(&printed, family)),
             Err(why) => {
                 let what = format!("Windows' excluded port ranges over {}", family.as_str());
                 limits.gaps.push(not_listed("limits", &what, &why));
@@ -31,7 +31,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
     // Only of connections is it told, which are TCP's.
     if protocol == Protocol::Tcp {
         match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
-            Ok(printed) => limits.automatic = excluded::dynamic(&printed),
+            Ok(printed) => limits.automatic = excluded_ports::dynamic(&printed),
             Err(why) => {
                 let what = "the ports that outgoing connections are given";
                 limits.gaps.push(not_listed("limits", what, &why));

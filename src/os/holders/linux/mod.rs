@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::io::Errno;
 
 use crate::model::{Error, ErrorKind, Evidence, Family, Protocol};
-use crate::os::parse::cgroup_path::belongs_to;
 use crate::os::process::sys::process_ref::ProcessRef;
+use crate::os::services::sys::cgroup_path::belongs_to;
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::{procfs, unix_diag};
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error, threads};

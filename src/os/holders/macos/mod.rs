@@ -7,8 +7,8 @@ pub(in crate::os) mod walk;
 use std::collections::BTreeMap;
 
 use crate::model::{Candidate, Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason, Socket, Unseen};
-use crate::os::macos::PcbInfo;
 use crate::os::process::sysinfo::Conditions;
+use crate::os::table::sys::PcbInfo;
 use crate::os::table::sys::kernel;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread};
 use walk::Walked;

@@ -8,9 +8,9 @@ use super::suspension::Conditions;
 use super::{ancestors, program_file};
 use crate::model::{Gap, Process, Text};
 use crate::os::namespaces::sys::pid_namespace;
-use crate::os::parse::cgroup_path::{belongs_to, container};
 use crate::os::parse::process_name;
 use crate::os::services::sys::cgroup;
+use crate::os::services::sys::cgroup_path::{belongs_to, container};
 use crate::os::table::sys::procfs;
 
 /// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.

@@ -17,9 +17,9 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
-use crate::os::parse::cgroup_path::belongs_to;
 use crate::os::services::sys::cgroup;
 use crate::os::services::sys::cgroup::Mount;
+use crate::os::services::sys::cgroup_path::belongs_to;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
 

@@ -1,6 +1,7 @@
 //! systemd and the other supervisors of Linux, cgroups, and signs of container engines.
 
 pub(in crate::os) mod cgroup;
+pub(in crate::os) mod cgroup_path;
 pub(in crate::os) mod dbus;
 pub(in crate::os) mod docker_hints;
 pub(in crate::os) mod restart;

@@ -23,7 +23,7 @@ const FOLDERS: [&str; 4] = [
 const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Names the jobs of processes that launchd started, and of their workers of the same name.
-pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
+pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = name_those_of_launchd(listeners).into_iter().collect();
     let processes = || listeners.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process);
     if !processes().any(|process| main_process(process).is_some()) {
@@ -39,7 +39,7 @@ pub(in crate::os) fn complete(listeners: &mut [Listener]) -> Vec<Gap> {
             return gaps;
         }
     };
-    let scope = if unix::own() == Some(0) { "system" } else { "user" };
+    let scope = if users::own() == Some(0) { "system" } else { "user" };
     for process in listeners.iter_mut().flat_map(|one| &mut one.holders).map(|holder| &mut holder.process) {
         let label = main_process(process).and_then(|pid| labels.get(&pid));
         if let (Some(label), None) = (label, &process.service) {
@@ -65,7 +65,7 @@ fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
     }
     let mut folders: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
     let mut homes: Vec<PathBuf> =
-        kept.iter().filter_map(|listener| unix::home(listener.socket.uid?)).collect();
+        kept.iter().filter_map(|listener| users::home(listener.socket.uid?)).collect();
     homes.sort();
     homes.dedup();
     folders.extend(homes.iter().map(|home| home.join("Library/LaunchAgents")));
@@ -113,7 +113,7 @@ fn main_process(process: &Process) -> Option<u32> {
 
 /// No manager of this system is asked.
 pub(in crate::os) fn restart_policy(
-    _service: &crate::model::Service,
+    _service: &Service,
 ) -> Option<crate::os::services::restart_policy::RestartPolicy> {
     None
 }

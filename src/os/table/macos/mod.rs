@@ -10,11 +10,10 @@ use nix::net::if_::if_indextoname;
 use crate::model::{Endpoint, Error, ErrorKind, Gap, Protocol, Socket, Text};
 use crate::os::holders::sys::walk;
 use crate::os::holders::sys::walk::Seen;
-use crate::os::macos::PcbInfo;
 use crate::os::parse::xnu::netstat::{Row as PrintedRow, foreign as others};
 use crate::os::parse::xnu::{Entry, pcblist};
 use crate::os::users;
-use crate::os::{Request, Row, SocketTable};
+use crate::os::{Reader, Request, Row, SocketTable};
 
 /// How often a list is read that changes meanwhile.
 const ATTEMPTS: usize = 5;
@@ -39,7 +38,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 whole.complete &= list.gaps.is_empty();
                 whole.gaps.extend(list.gaps);
                 entries.extend(list.entries);
-                shortened |= list.shortened && unix::own() != Some(0);
+                shortened |= list.shortened && users::own() != Some(0);
             }
             Err(error) => withheld = Some(error),
         }
@@ -130,7 +129,7 @@ fn list(protocol: Protocol) -> Result<List, Error> {
 /// Whether the lists tell of sockets of other users too. The system's own services have some on every Mac (the one that
 /// answers for Bonjour, which is UDP), so that lists in which there are none were shortened for who asks.
 fn tells_of_others(entries: &[Entry], request: &Request) -> bool {
-    let own = unix::own();
+    let own = users::own();
     let of_others =
         |entries: &[Entry]| entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own));
     own == Some(0)
@@ -189,13 +188,13 @@ fn interface_name(number: u32) -> Text {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PcbInfo {
     /// The number of its control block.
-    generation: u64,
+    pub(in crate::os) generation: u64,
     /// Whether there is a socket still.
-    open: bool,
+    pub(in crate::os) open: bool,
     /// Who used it last, and on whose behalf.
-    last_users: Option<[u32; 2]>,
+    pub(in crate::os) last_users: Option<[u32; 2]>,
     /// Whether netstat printed it, and no list of the kernel.
-    by_netstat: bool,
+    pub(in crate::os) by_netstat: bool,
 }
 
 impl PcbInfo {
@@ -217,5 +216,5 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     if request.unix {
         return unsupported("Unix sockets are not listed on macOS");
     }
-    crate::os::table::sys::read(request)
+    read(request)
 }

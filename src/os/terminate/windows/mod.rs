@@ -3,6 +3,8 @@
 pub(in crate::os) mod closing;
 pub(in crate::os) mod console;
 
+pub(crate) use console::errand;
+
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 
@@ -14,7 +16,7 @@ use windows_sys::Win32::System::Threading::{
 
 use crate::model::ProcessId;
 use crate::os::EndSignal;
-use crate::os::windows::KERNEL;
+use crate::os::parse::windows::process_times::KERNEL;
 use crate::os::windows_api;
 
 /// A process that can be ended without mistaking another one for it.

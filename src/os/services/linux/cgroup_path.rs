@@ -6,12 +6,12 @@
 
 use std::sync::OnceLock;
 
-use super::cgroup_boundary;
-use super::cgroup_boundary::Boundary;
-use super::unit_name;
-use super::unit_name::UnitKind;
+use super::cgroup;
 use crate::model::{Container, Service};
-use crate::os::services::sys::cgroup;
+use crate::os::parse::cgroup_boundary;
+use crate::os::parse::cgroup_boundary::Boundary;
+use crate::os::parse::unit_name;
+use crate::os::parse::unit_name::UnitKind;
 use crate::os::table::sys::procfs;
 
 /// The most that is read of a file of /proc.
