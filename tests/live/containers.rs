@@ -4,15 +4,9 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Container, Engine, NOBODY, control_character, holders, live_test, pids, port, without_styles,
+    Answer, Cmd, Engine, NOBODY, control_character, holders, live_test, pids, port, without_styles,
 };
 use serde_json::{Value, json};
-
-fn described(container: &Container<'_>, image: &str, port: u16) -> Value {
-    json!({
-        "runtime": "docker", "id": container.id, "name": container.name, "image": image, "port": port,
-    })
-}
 
 /// Asserts that the listener belongs to this container and is held by a proxy outside of it.
 #[track_caller]
@@ -22,12 +16,7 @@ fn must_be_published(answer: &Answer, listener: &Value, wanted: &Value) {
     answer.assert_eq(&proxy["name"], &json!("docker-proxy"), "holder");
     answer.assert_eq(&proxy["container"], &json!(null), "the proxy itself is in no container");
     answer.assert_eq(&listener["unseen"], &json!(null), "unseen");
-    answer.assert_eq(gaps(answer), Vec::<&Value>::new(), "gaps of containers");
-}
-
-fn gaps(answer: &Answer) -> Vec<&Value> {
-    let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    gaps.iter().filter(|gap| gap["what"] == "containers").collect()
+    answer.assert_eq(answer.gaps("containers"), Vec::<&Value>::new(), "gaps of containers");
 }
 
 #[live_test(Linux, Root, Docker)]
@@ -37,7 +26,7 @@ fn a_published_port_names_its_container() {
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
     answer.assert_eq(container.id.len(), 64, "characters of an id");
-    must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
+    must_be_published(&answer, answer.only(), &container.described(80));
     let card = engine.cmd([format!("{port}")]).run().code(0);
     for part in [container.name.as_str(), engine.image.as_str(), "docker-proxy"] {
         card.assert(card.text().contains(part), &format!("the card names {part}"));
@@ -61,7 +50,7 @@ fn a_container_in_a_user_defined_network() {
     let answer = engine.cmd([format!("tcp/{port}")]).answer(0);
     answer.assert(answer.addresses().contains(&"0.0.0.0"), "published to every address");
     for listener in answer.listeners() {
-        must_be_published(&answer, listener, &described(&container, &engine.image, 80));
+        must_be_published(&answer, listener, &container.described(80));
     }
 }
 
@@ -79,7 +68,7 @@ fn a_container_of_two_networks_and_a_compose_project() {
     ]);
     let container = engine.run(&options, &["tcp=0.0.0.0:80"]);
     engine.client(&["network", "connect", &networks[1].name, &container.id]);
-    let mut wanted = described(&container, &engine.image, 80);
+    let mut wanted = container.described(80);
     wanted["compose"] = json!({"project": "shop", "service": "web"});
     let answer = engine.cmd([format!("{port}")]).answer(0);
     must_be_published(&answer, answer.only(), &wanted);
@@ -98,7 +87,7 @@ fn a_port_published_over_ipv6() {
     let container = engine.run(&["--publish", &format!("[::1]:{port}:80")], &["tcp=0.0.0.0:80"]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
     answer.assert_eq(answer.addresses(), vec!["::1"], "addresses");
-    must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
+    must_be_published(&answer, answer.only(), &container.described(80));
 }
 
 #[live_test(Linux, Root, Docker)]
@@ -110,7 +99,7 @@ fn a_port_published_by_udp() {
     let container = engine.run(&options, &["tcp=0.0.0.0:80", "udp=0.0.0.0:53"]);
     for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
         let answer = engine.cmd([format!("{protocol}/{port}")]).answer(0);
-        must_be_published(&answer, answer.only(), &described(&container, &engine.image, inside));
+        must_be_published(&answer, answer.only(), &container.described(inside));
     }
 }
 
@@ -127,7 +116,7 @@ fn two_containers_with_one_port_are_distinguished() {
     answer.assert_eq(answer.addresses(), vec!["127.0.0.1", "127.0.0.2"], "addresses");
     for (inside, (address, container)) in (80..).zip(&containers) {
         let found = answer.listeners().iter().find(|one| one["address"] == *address).expect("both are there");
-        must_be_published(&answer, found, &described(container, &engine.image, inside));
+        must_be_published(&answer, found, &container.described(inside));
     }
 }
 
@@ -138,7 +127,7 @@ fn a_paused_container_still_has_its_port() {
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     engine.client(&["pause", &container.id]);
     let answer = engine.cmd([format!("{port}")]).answer(0);
-    must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
+    must_be_published(&answer, answer.only(), &container.described(80));
 }
 
 #[live_test(Linux, Root, Docker)]
@@ -167,10 +156,10 @@ fn a_container_in_the_host_network() {
     let answer = engine.cmd([format!("{port}")]).answer(0);
     let listener = answer.only();
     answer.assert_eq(pids(listener), vec![container.pid()], "the process in the container");
-    let wanted = described(&container, &engine.image, port);
+    let wanted = container.described(port);
     answer.assert_eq(&listener["container"], &wanted, "container of the listener");
     answer.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
-    answer.assert_eq(gaps(&answer), Vec::<&Value>::new(), "gaps of containers");
+    answer.assert_eq(answer.gaps("containers"), Vec::<&Value>::new(), "gaps of containers");
     let card = engine.cmd([format!("{port}")]).run().code(0);
     card.assert(card.text().contains(&container.name), "the card names the container");
 }
@@ -192,7 +181,7 @@ fn a_container_in_the_host_network_for_an_unprivileged_user() {
 
 #[track_caller]
 fn must_be_refused(answer: &Answer) {
-    let reasons: Vec<&Value> = gaps(answer).into_iter().map(|gap| &gap["reason"]).collect();
+    let reasons: Vec<&Value> = answer.gaps("containers").into_iter().map(|gap| &gap["reason"]).collect();
     answer.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
 }
 
@@ -203,7 +192,7 @@ fn a_container_listens_inside_its_namespace() {
     let answer = engine.cmd(["--all-namespaces", "tcp/80,tcp/81"]).answer(0);
     for (index, port) in [(0, 80), (1, 81)] {
         let listener = answer.by_inode(container.inode(index));
-        let wanted = described(&container, &engine.image, port);
+        let wanted = container.described(port);
         answer.assert_eq(&listener["container"], &wanted, "container of the listener");
         answer.assert_eq(&answer.only_holder(listener)["container"], &wanted, "container of the holder");
         let namespace = listener["namespace"].as_str().unwrap_or_default();
@@ -219,7 +208,7 @@ fn why_names_the_container() {
     let why = Answer::parse(engine.cmd(["why", "--json", &port.to_string()]).run().code(1));
     why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let standing = &why.document["standing_in_the_way"][0]["container"];
-    why.assert_eq(standing, &described(&container, &engine.image, 80), "the obstacle");
+    why.assert_eq(standing, &container.described(80), "the obstacle");
     let reason = why.document["reason"].to_string();
     why.assert(reason.contains(&container.name), "the reason names the container");
     let stop = format!("docker stop {}", container.name);
@@ -261,7 +250,7 @@ fn free_advises_to_stop_the_container() {
     );
     // A dry run stops nothing.
     let answer = engine.cmd([format!("{port}")]).answer(0);
-    must_be_published(&answer, answer.only(), &described(&container, &engine.image, 80));
+    must_be_published(&answer, answer.only(), &container.described(80));
 }
 
 #[live_test(Linux, Root, Docker)]

@@ -4,10 +4,9 @@
 
 use crate::support::{
     Answer, Cmd, Engine, NOBODY, Podman, Steps, copy_of, fixture_program, folder, holders, in_new_netns,
-    live_test, pids, until,
+    kill_proxy, live_test, pids, send_signal, until,
 };
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -51,8 +50,7 @@ impl Drop for Containerd {
         self.ctr(&["task", "kill", "--signal", "SIGKILL", "allears-web"]);
         until(|| self.ctr(&["task", "rm", "allears-web"]).status.success().then_some(()));
         self.ctr(&["container", "rm", "allears-web"]);
-        let pid = Pid::from_raw(i32::try_from(self.daemon.id()).expect("a pid"));
-        let _ = kill(pid, Signal::SIGTERM);
+        send_signal(self.daemon.id(), Signal::SIGTERM);
         let _ = self.daemon.wait();
     }
 }
@@ -95,7 +93,7 @@ fn a_container_of_ctr_is_identified_by_its_shim() {
     });
 }
 
-#[live_test(Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PODMAN)]
 fn a_ctr_container_in_the_host_network_is_named() {
     in_new_netns(|| {
         let podman = Podman::new();
@@ -127,17 +125,14 @@ fn a_machine_is_named_by_its_nspawn() {
     answer.assert_eq(holders(answer.only()).len(), 2, "holders");
 }
 
-#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PRIVATE_ENGINE)]
 fn a_loopback_address_without_a_rule_is_not_forwarded() {
     in_new_netns(|| {
         let engine = Engine::start(&[]);
         let container = engine.run(&["--publish", &format!("127.0.0.1:{PORT}:80")], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd([format!("{PORT}")]).answer(0);
         let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
-        kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
-        let gone = until(|| std::net::TcpListener::bind(("127.0.0.1", PORT)).ok());
-        assert!(gone.is_some(), "the proxy is gone");
-        drop(gone);
+        kill_proxy(proxy, "127.0.0.1", PORT);
         let output = engine.cmd([format!("{PORT}")]).run().code(1);
         output.assert(!output.text().contains(&container.name), "the container is not reached there");
         let all = engine.cmd([] as [&str; 0]).run();

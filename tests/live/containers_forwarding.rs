@@ -3,22 +3,14 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Container, Engine, NOBODY, holders, in_new_netns, ip, live_test, pids, until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde_json::{Value, json};
+use crate::support::{
+    Answer, Container, Engine, NOBODY, holders, in_new_netns, ip, kill_proxy, live_test, pids, send_signal,
+    stop,
+};
+use nix::sys::signal::Signal;
+use serde_json::json;
 
 const PORT: u16 = 8080;
-
-fn described(container: &Container<'_>, engine: &Engine, port: u16) -> Value {
-    json!({
-        "runtime": "docker", "id": container.id, "name": container.name, "image": engine.image, "port": port,
-    })
-}
-
-fn signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
-}
 
 /// A non-loopback address of the namespace. For loopback, the rules of an engine with a proxy leave everything to the
 /// proxy.
@@ -29,7 +21,7 @@ fn connects(address: &str) -> bool {
     std::net::TcpStream::connect((address, PORT)).is_ok()
 }
 
-#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PRIVATE_ENGINE)]
 fn a_port_that_is_forwarded_and_not_listened_on() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
@@ -37,20 +29,17 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let publish = format!("{ADDRESS}:{PORT}:80");
         let container = engine.run(&["--publish", &publish], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd([format!("{PORT}")]).answer(0);
-        before.assert_eq(&before.only()["container"], &described(&container, &engine, 80), "with a proxy");
+        before.assert_eq(&before.only()["container"], &container.described(80), "with a proxy");
 
         an_engine_that_is_stopped(&engine);
 
         // The proxy ends, and the rules of the engine still forward.
         let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
-        signal(proxy, Signal::SIGKILL);
-        let gone = until(|| std::net::TcpListener::bind((ADDRESS, PORT)).ok());
-        assert!(gone.is_some(), "the proxy is gone");
-        drop(gone);
+        kill_proxy(proxy, ADDRESS, PORT);
         assert!(connects(ADDRESS), "forwarded without a listener");
 
         let answer = engine.cmd([format!("{PORT}")]).answer(0);
-        must_be_forwarded(&answer, &container, &engine);
+        must_be_forwarded(&answer, &container);
         let all = engine.cmd([] as [&str; 0]).answer(0);
         let rows = all.listeners().iter().filter(|one| one["port"] == PORT).count();
         all.assert_eq(rows, 1, "rows of it in the whole list");
@@ -72,14 +61,14 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 }
 
 #[track_caller]
-fn must_be_forwarded(answer: &Answer, container: &Container<'_>, engine: &Engine) {
+fn must_be_forwarded(answer: &Answer, container: &Container<'_>) {
     let row = answer.only();
     answer.assert_eq(&row["state"], &json!("forwarded"), "state");
     answer.assert_eq([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
     answer.assert_eq(&row["inode"], &json!(null), "inode");
     answer.assert_eq(&row["holders"], &json!([]), "holders");
     answer.assert_eq(&row["unseen"], &json!(null), "nothing is unseen, because no process holds it");
-    answer.assert_eq(&row["container"], &described(container, engine, 80), "container");
+    answer.assert_eq(&row["container"], &container.described(80), "container");
     answer.assert(row["note"].is_string(), "a note explains what it is");
 }
 
@@ -96,9 +85,9 @@ fn as_a_stranger(engine: &Engine) {
 
 /// Stops and continues only its private engine.
 fn an_engine_that_is_stopped(engine: &Engine) {
-    signal(engine.pid(), Signal::SIGSTOP);
+    stop(engine.pid());
     let output = engine.cmd(["--json", &PORT.to_string()]).run();
-    signal(engine.pid(), Signal::SIGCONT);
+    send_signal(engine.pid(), Signal::SIGCONT);
     let answer = Answer::parse(output.without_panic().code(0));
     answer.assert_eq(holders(answer.only()).len(), 1, "the proxy is shown");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
@@ -107,7 +96,7 @@ fn an_engine_that_is_stopped(engine: &Engine) {
     answer.assert_eq(reasons, vec![&json!("timeout")], "gap");
 }
 
-#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PRIVATE_ENGINE)]
 fn a_port_that_the_engine_holds_itself() {
     in_new_netns(|| {
         let engine = Engine::start(&["--userland-proxy=false"]);
@@ -118,7 +107,7 @@ fn a_port_that_the_engine_holds_itself() {
         for (protocol, inside) in [("tcp", 80), ("udp", 53)] {
             let answer = engine.cmd([format!("{protocol}/{PORT}")]).answer(0);
             let row = answer.only();
-            answer.assert_eq(&row["container"], &described(&container, &engine, inside), "container");
+            answer.assert_eq(&row["container"], &container.described(inside), "container");
             // Some engines hold a socket so that nothing else takes the port.
             match row["state"].as_str() {
                 Some("forwarded") => answer.assert_eq(holders(row).len(), 0, "holders"),

@@ -57,16 +57,16 @@ fn reasons(engine: &Engine, port: u16, mount: &str) -> Vec<Value> {
     reasons
 }
 
-fn against(manners: impl IntoIterator<Item = Behavior>, wanted: &[&str]) {
+fn against(behaviors: impl IntoIterator<Item = Behavior>, wanted: &[&str]) {
     let engine = Engine::host();
     let port = port();
     let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    for manner in manners {
-        let odd = FakeRuntime::new(manner);
-        let reasons = reasons(engine, port, &format!("--bind {} {SOCKET}", odd.path));
+    for behavior in behaviors {
+        let runtime = FakeRuntime::new(behavior);
+        let reasons = reasons(&engine, port, &format!("--bind {} {SOCKET}", runtime.path));
         let reason = reasons[0].as_str().unwrap_or_default();
         assert!(wanted.contains(&reason), "reason of the gap: got {reason}, wanted one of {wanted:?}");
-        assert!(odd.connections() > 0, "it was asked");
+        assert!(runtime.connections() > 0, "it was asked");
     }
 }
 
@@ -89,7 +89,7 @@ fn a_runtime_that_answers_nonsense() {
         Behavior::Replies([ok.as_slice(), head.as_bytes()].concat())
     };
     let deep = "[".repeat(200_000);
-    let manners = [
+    let behaviors = [
         says(b""),
         says(b"\0\xff\xfe nothing that HTTP knows"),
         says(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 15\r\n\r\n{\"message\":\"\"}\n"),
@@ -107,7 +107,7 @@ fn a_runtime_that_answers_nonsense() {
             [ok.as_slice(), b"Transfer-Encoding: chunked\r\n\r\n-2\r\n[]\r\n0\r\n\r\n"].concat(),
         ),
     ];
-    against(manners, &["unknown", "unreadable", "invalid"]);
+    against(behaviors, &["unknown", "unreadable", "invalid"]);
 }
 
 #[live_test(Linux, Root, Docker)]
@@ -115,13 +115,13 @@ fn a_runtime_that_floods() {
     const MUCH: usize = 100 << 20;
     let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".to_vec();
     let sized = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n[").into_bytes();
-    let manners = [
+    let behaviors = [
         Behavior::Floods(ok, MUCH, b' '),
         Behavior::Floods(sized, MUCH, b'['),
         // A response head without an end.
         Behavior::Floods(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), MUCH, b'x'),
     ];
-    against(manners, &["timeout", "unknown", "unreadable", "invalid", "limit"]);
+    against(behaviors, &["timeout", "unknown", "unreadable", "invalid", "limit"]);
 }
 
 #[live_test(Linux, Root, Docker)]
@@ -129,5 +129,5 @@ fn a_missing_runtime() {
     let engine = Engine::host();
     let port = port();
     let _container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    reasons(engine, port, "-t tmpfs none /run");
+    reasons(&engine, port, "-t tmpfs none /run");
 }

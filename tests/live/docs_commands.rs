@@ -143,7 +143,7 @@ fn every_question_of_the_book_is_answered_as_the_page_shows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-#[live_test(Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PRIVATE_ENGINE)]
 fn the_question_about_a_container_is_answered_as_the_page_shows() {
     let page = read(Path::new(PAGE));
     let questions = sections(&page, "## ");

@@ -3,10 +3,8 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{
-    Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, live_test, nft, pids, until,
+    Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, kill_proxy, live_test, nft, pids,
 };
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 /// The legacy iptables, with a kernel that has its tables.
@@ -250,7 +248,7 @@ fn a_machine_without_rules_gets_clear_answers() {
     });
 }
 
-#[live_test(Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
+#[live_test(PRIVATE_ENGINE)]
 fn an_unprivileged_user_learns_what_cannot_be_ruled_out() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
@@ -258,8 +256,7 @@ fn an_unprivileged_user_learns_what_cannot_be_ruled_out() {
         let container = engine.run(&["--publish", &format!("{ADDRESS}:8080:80")], &["tcp=0.0.0.0:80"]);
         let before = engine.cmd(["8080"]).answer(0);
         let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
-        kill(Pid::from_raw(i32::try_from(proxy).expect("a pid")), Signal::SIGKILL).expect("end the proxy");
-        assert!(until(|| std::net::TcpListener::bind((ADDRESS, 8080)).ok()).is_some(), "the proxy is gone");
+        kill_proxy(proxy, ADDRESS, 8080);
 
         // The engine's socket and the rules are readable by root only.
         let run = |words: &[&str]| engine.cmd(words.iter().copied()).user(Some(NOBODY)).run();

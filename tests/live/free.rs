@@ -4,17 +4,11 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, Output, Steps, listen_without_reuse, live_test, port, start_on_one_port, until,
+    Answer, Cgroup, Cmd, Fixture, Output, Steps, listen_without_reuse, live_test, port, runs,
+    start_on_one_port, until,
 };
-use crate::unprivileged::Cgroup;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
-
-/// Returns whether a process runs. A zombie does not.
-pub(crate) fn runs(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
-}
 
 /// Runs `free --json`, asserts the exit code, and checks the whole document.
 #[track_caller]

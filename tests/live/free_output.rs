@@ -2,8 +2,10 @@
 
 #![cfg(unix)]
 
-use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, folder, in_new_netns, live_test, port};
+use crate::free::{freed, must_be_free, must_still_hold, steps};
+use crate::support::{
+    Answer, Cmd, Fixture, NOBODY, Steps, folder, in_new_netns, live_test, port, runs, stop,
+};
 use serde_json::{Value, json};
 
 #[live_test(Linux)]
@@ -58,10 +60,9 @@ fn the_first_signal_can_be_chosen() {
 #[live_test(Linux)]
 fn a_stopped_holder_is_explained() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("stop the server");
+    stop(server.pid());
     let target = server.port().to_string();
-    let resume = format!("kill -CONT {pid}");
+    let resume = format!("kill -CONT {}", server.pid());
     for (options, code) in [(&["-n"][..], 1), (&["--yes", "--timeout=100ms"], 1)] {
         let words = ["free"].iter().chain(options).copied().chain([&target[..]]);
         let output = Cmd::new(words).run().code(code);

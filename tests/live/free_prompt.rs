@@ -3,8 +3,8 @@
 
 #![cfg(unix)]
 
-use crate::free::{must_still_hold, runs};
-use crate::support::{Cmd, Fixture, live_test, port, until};
+use crate::free::must_still_hold;
+use crate::support::{Cmd, Fixture, live_test, port, runs, until};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 

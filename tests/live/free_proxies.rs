@@ -2,8 +2,8 @@
 
 #![cfg(unix)]
 
-use crate::free::{must_still_hold, runs};
-use crate::support::{Cmd, Engine, Fixture, Steps, live_test, port, until};
+use crate::free::must_still_hold;
+use crate::support::{Cmd, Engine, Fixture, Steps, live_test, port, runs, until};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 /// Starts a listener with this name and command line.

@@ -3,11 +3,11 @@
 
 #![cfg(unix)]
 
-use crate::free::{must_still_hold, runs};
+use crate::free::must_still_hold;
 use crate::support::{
-    Cmd, Fixture, NOBODY, Output, Steps, fixture_program, live_test, port, start_on_one_port,
+    Cmd, Fixture, NOBODY, Output, Steps, fixture_program, live_test, nobody_with, port, runs,
+    start_on_one_port, without_host_containers,
 };
-use crate::unprivileged::nobody_with;
 
 fn lowercase(output: &Output) -> String {
     output.both_streams().to_lowercase()
@@ -145,6 +145,7 @@ fn one_protected_holder_spares_all_holders() {
 
 #[live_test(Linux, Root)]
 fn one_protected_listener_spares_all_listeners() {
+    let _quiet = without_host_containers();
     let (port, [own, roots]) = start_on_one_port(|port| {
         let [own, roots] =
             ["127.0.0.1", "127.0.0.2"].map(|address| Steps::new([format!("tcp={address}:{port}")]));

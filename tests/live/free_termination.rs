@@ -3,8 +3,8 @@
 
 #![cfg(unix)]
 
-use crate::free::{freed, must_be_free, must_still_hold, runs, steps};
-use crate::support::{Cmd, Fixture, live_test, pids, port, until};
+use crate::free::{freed, must_be_free, must_still_hold, steps};
+use crate::support::{Cmd, Fixture, live_test, pids, port, runs, stop, until};
 use serde_json::json;
 use std::time::Duration;
 
@@ -56,8 +56,7 @@ fn only_force_ends_a_stopped_holder() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let target = server.port().to_string();
     // As Ctrl-Z does. Not reaped yet, so the pid is still its own.
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("stop the server");
+    stop(server.pid());
     let answer = freed(&["--yes", "--timeout=300ms", &target], 1);
     must_still_hold(&answer.output, &[&server]);
     let answer = freed(&["--yes", "--force", "--timeout=300ms", &target], 0);

@@ -3,8 +3,8 @@
 
 #![cfg(unix)]
 
-use crate::free::{freed, must_be_free, runs, steps};
-use crate::support::{Cmd, Fixture, Steps, fixture_program, live_test, port};
+use crate::free::{freed, must_be_free, steps};
+use crate::support::{Cmd, Fixture, Steps, fixture_program, live_test, nobody_with, port, runs};
 
 /// A server and the shell that waits for it.
 fn wrapped() -> (Fixture, u32) {
@@ -99,7 +99,7 @@ fn a_script_with_two_servers_stays() {
 fn a_tree_with_a_protected_process_is_refused() {
     let server = Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork-as=65533".into()]).start();
     let target = server.port().to_string();
-    let launcher = crate::unprivileged::nobody_with("+sys_ptrace,+dac_read_search");
+    let launcher = nobody_with("+sys_ptrace,+dac_read_search");
     let output = Cmd::new(["free", "--yes", "--tree", &target]).through(launcher).run().code(3);
     output.assert(server.family().into_iter().all(runs), "no process was ended");
 }

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Cmd, Fixture, Need, live_test, ordinary_user, port};
+use crate::support::{Cmd, Fixture, Need, live_test, ordinary_user, port, without_host_containers};
 
 const HINT: &str = "in another network namespace";
 
@@ -48,6 +48,7 @@ fn a_local_listener_gets_no_hint() {
 
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn without_permissions_the_hint_is_true_or_missing() {
+    let _quiet = without_host_containers();
     let place = port();
     let _server = elsewhere("tcp", place);
     let output = Cmd::new([place.to_string()]).user(ordinary_user()).run().code(1);

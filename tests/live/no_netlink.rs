@@ -3,19 +3,12 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, fixture_program, folder, live_test, pids, port};
+use crate::support::{Answer, Cmd, Fixture, Need, Steps, folder, live_test, pids, port, without_netlink};
 use crate::why::{only_standing, standing, verdict, whole};
 use serde_json::{Value, json};
 
 /// The errors of a refusal: a policy forbids it (EPERM, EACCES), or the system lacks the protocol or the family.
 const REFUSALS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT];
-
-/// Returns a launcher that makes netlink sockets fail with this error number.
-pub(crate) fn without_netlink(error: i32) -> Vec<String> {
-    let fixture = fixture_program();
-    let fixture = fixture.to_str().expect("the path of the fixture is text").to_owned();
-    vec![fixture, format!("refuse-netlink={error}"), "exec".to_owned()]
-}
 
 /// Returns whether netlink answers requests for sockets here. In an emulator it may not.
 #[cfg(target_os = "linux")]

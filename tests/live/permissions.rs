@@ -5,6 +5,7 @@
 
 use crate::support::{
     Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, ordinary_uid, ordinary_user, port,
+    without_host_containers,
 };
 use serde_json::json;
 
@@ -132,6 +133,7 @@ fn an_empty_proc_is_an_error() {
 
 #[live_test(Linux)]
 fn free_ports_are_free_for_every_user() {
+    let _quiet = without_host_containers();
     let port = port();
     let output = Cmd::new([port.to_string()]).user(ordinary_user()).run().code(1);
     output.assert(

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, folder, in_new_netns, live_test, nft, pids, port};
+use crate::support::{Answer, Cmd, Fixture, folder, in_new_netns, live_test, nft, pids, port, until};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, UdpSocket};
@@ -55,7 +55,15 @@ fn a_listener_that_accepts_is_reported() {
 fn full(ports: &[u16]) -> Fixture {
     let steps =
         ports.iter().flat_map(|port| ["tcp", "client"].map(|word| format!("{word}=127.0.0.1:{port}")));
-    Fixture::start(["backlog=0".to_owned()].into_iter().chain(steps))
+    let server = Fixture::start(["backlog=0".to_owned()].into_iter().chain(steps));
+    // A busy machine handles the last message of a handshake after the call of the client.
+    let targets: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
+    let filled = until(|| {
+        let answer = Cmd::new([targets.join(",")]).answer(0);
+        answer.listeners().iter().all(|one| one["queue"]["waiting"] == 1).then_some(())
+    });
+    assert!(filled.is_some(), "every queue is full");
+    server
 }
 
 #[live_test(Linux)]

@@ -3,23 +3,14 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Systemd, copy_of, fixture_program, folder, live_test, port, until,
+    Answer, Cgroup, Cmd, Fixture, NOBODY, Service, Supervisor, Systemd, copy_of, fixture_program, folder,
+    live_test, port, until,
 };
-use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-#[live_test(
-    Linux,
-    Root,
-    Cgroup,
-    Program("systemd"),
-    Program("dbus-daemon"),
-    Program("nsenter"),
-    Program("setpriv"),
-    MOUNT_NAMESPACE
-)]
+#[live_test(SYSTEMD)]
 fn systemd_reports_what_its_socket_units_start() {
     let systemd = Systemd::start();
     let wanted = |name: &str, activates: &str| json!({"manager": "systemd", "name": name, "scope": "system", "activates": activates});
@@ -33,13 +24,7 @@ fn systemd_reports_what_its_socket_units_start() {
             ("tcp/4712", "each.socket", "each@.service"),
             ("udp/4713", "plain.socket", "plain.service"),
         ] {
-            // On a busy machine systemd may answer after the timeout, which a gap reports.
-            let answer = until(|| {
-                let answer = Cmd::new([target]).through(systemd.launcher(launcher)).answer(0);
-                let late = answer.document["gaps"].to_string().contains("\"services\"");
-                (!late).then_some(answer)
-            });
-            let Some(answer) = answer else { panic!("systemd never answered in time") };
+            let answer = systemd.answer(target, launcher);
             answer.assert_eq(&answer.only()["service"], &wanted(name, activates), "service");
         }
     }
@@ -110,53 +95,15 @@ fn a_user_service_is_identified_by_its_cgroup() {
     );
 }
 
-/// A process of this test. It is ended when this is dropped.
-struct Started(Child);
-
-impl Started {
-    fn new(command: &mut Command) -> Self {
-        Self(
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("start it"),
-        )
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
-        // SIGTERM and not SIGKILL, so that it ends its children. Not reaped yet, so the pid is still its own.
-        let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        let _gave_up = until(|| self.0.try_wait().ok().flatten());
-        let _may_have_ended = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
-
-/// Waits until something has the port, and returns the answer.
+/// Waits until something listens on the port, and returns the answer.
 fn held(port: u16) -> (Answer, Value) {
-    let taken = until(|| std::net::TcpListener::bind(("127.0.0.1", port)).is_err().then_some(()));
-    assert!(taken.is_some(), "the server never listened on {port}");
-    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    let output = until(|| {
+        let output = Cmd::new(["--json".to_owned(), format!("tcp/{port}")]).run();
+        (output.status.code() == Some(0)).then_some(output)
+    });
+    let answer = Answer::parse(output.unwrap_or_else(|| panic!("nothing listens on {port}")));
     let holder = answer.only_holder(answer.only()).clone();
     (answer, holder)
-}
-
-/// Returns a script that becomes the fixture, which runs as long as the returned FIFO is open.
-fn script(path: &Path, port: u16) -> std::fs::File {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
-    let input = path.with_extension("input");
-    nix::unistd::mkfifo(&input, nix::sys::stat::Mode::S_IRWXU).expect("make a pipe");
-    let run = format!("exec {} tcp=127.0.0.1:{port} < {}", fixture_program().display(), input.display());
-    std::fs::write(path, format!("#!/bin/sh\n{run}\n")).expect("write a script");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
-    // Open for reading and writing, so that opening does not block.
-    std::fs::File::options().read(true).write(true).open(&input).expect("open the pipe")
 }
 
 #[live_test(Linux, Program("tmux"))]
@@ -188,7 +135,8 @@ fn an_editor_is_named() {
     let editor = copy_of(&Path::new("/bin/sh").canonicalize().expect("a shell"), Some("code"));
     let run = format!("{} tcp=127.0.0.1:{port}; true", fixture_program().display());
     let inner = format!("sh -c '{run}'; true");
-    let mut started = Started::new(Command::new(&editor).args(["-c", &inner, "code", "--type=utility"]));
+    let mut started =
+        Supervisor::start_with_input(Command::new(&editor).args(["-c", &inner, "code", "--type=utility"]));
     let (answer, holder) = held(port);
     let wanted = json!({"kind": "vscode", "pid": started.0.id(), "name": "code", "terminal": false});
     answer.assert_eq(&holder["supervisor"], &wanted, "supervisor");
@@ -201,11 +149,9 @@ fn an_editor_is_named() {
 
 #[live_test(Linux, Program("runsv"))]
 fn runsv_names_its_service() {
-    let port = port();
-    let service = folder().join("runit").join("web");
-    let _input = script(&service.join("run"), port);
-    let _runsv = Started::new(Command::new("runsv").arg("web").current_dir(folder().join("runit")));
-    let (answer, holder) = held(port);
+    let service = Service::new("runit");
+    let _runsv = Supervisor::start_with_input(Command::new("runsv").arg("web").current_dir(service.parent()));
+    let (answer, holder) = held(service.port);
     answer.assert_eq(&holder["supervisor"]["kind"], &json!("runit"), "supervisor");
     answer.assert_eq(&holder["service"]["manager"], &json!("runit"), "manager");
     answer.assert_eq(&holder["service"]["name"], &json!("web"), "name");
@@ -213,11 +159,10 @@ fn runsv_names_its_service() {
 
 #[live_test(Linux, Program("s6-supervise"))]
 fn s6_names_its_service() {
-    let port = port();
-    let service = folder().join("s6").join("web");
-    let _input = script(&service.join("run"), port);
-    let _s6 = Started::new(Command::new("s6-supervise").arg("web").current_dir(folder().join("s6")));
-    let (answer, holder) = held(port);
+    let service = Service::new("s6");
+    let _s6 =
+        Supervisor::start_with_input(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
+    let (answer, holder) = held(service.port);
     answer.assert_eq(&holder["supervisor"]["kind"], &json!("s6"), "supervisor");
     answer.assert_eq(&holder["service"]["manager"], &json!("s6"), "manager");
     answer.assert_eq(&holder["service"]["name"], &json!("web"), "name");

@@ -4,10 +4,11 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{
-    Answer, Cmd, Engine, Fixture, Need, Steps, cgroup_root, holders, live_test, pids, port, until,
+    Answer, Cmd, Engine, Fixture, Need, Steps, cgroup_root, holders, live_test, pids, port, send_signal,
+    state, stop, until, wait_for_state,
 };
 use nix::sys::ptrace;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -15,20 +16,6 @@ use std::path::PathBuf;
 
 /// A freezer of cgroup v1.
 const FREEZER: Need = Need::Probe("a cgroup v1 freezer", &["test", "-d", "/sys/fs/cgroup/freezer"]);
-
-fn send(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal).expect("send a signal");
-}
-
-fn state(pid: u32) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(") ").next()?.chars().next()
-}
-
-#[track_caller]
-fn wait_for(pid: u32, wanted: char) {
-    assert!(until(|| (state(pid) == Some(wanted)).then_some(())).is_some(), "state {wanted} of {pid}");
-}
 
 /// Returns the condition of the only holder of a port.
 #[track_caller]
@@ -81,11 +68,10 @@ fn server() -> Fixture {
 fn a_server_stopped_by_a_signal() {
     let server = server();
     must_run(server.port());
-    send(server.pid(), Signal::SIGSTOP);
-    wait_for(server.pid(), 'T');
+    stop(server.pid());
     must_be(&server, "stopped", &format!("kill -CONT {}", server.pid()));
-    send(server.pid(), Signal::SIGCONT);
-    wait_for(server.pid(), 'S');
+    send_signal(server.pid(), Signal::SIGCONT);
+    wait_for_state(server.pid(), 'S');
     must_run(server.port());
 }
 
@@ -112,17 +98,17 @@ fn a_stopped_job_of_a_shell() {
         // them stop it.
         for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGSTOP] {
             must_run(port);
-            send(server, signal);
-            wait_for(server, 'T');
+            send_signal(server, signal);
+            wait_for_state(server, 'T');
             assert_eq!(condition(port)["state"], "stopped", "{signal}");
-            send(server, Signal::SIGCONT);
+            send_signal(server, Signal::SIGCONT);
             assert!(until(|| (state(server) != Some('T')).then_some(())).is_some(), "it runs again");
         }
-        send(server, Signal::SIGTSTP);
-        wait_for(server, 'T');
+        send_signal(server, Signal::SIGTSTP);
+        wait_for_state(server, 'T');
         let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
         let card = Cmd::new([format!("tcp/{port}")]).run().code(0);
-        send(server, Signal::SIGKILL);
+        send_signal(server, Signal::SIGKILL);
         (answer, card)
     });
     let _may_have_ended = shell.kill();
@@ -150,7 +136,7 @@ fn a_server_stopped_by_a_debugger() {
     );
     must_be(&server, "traced", &format!("(pid {})", std::process::id()));
     ptrace::detach(pid, None).expect("let it go");
-    wait_for(server.pid(), 'S');
+    wait_for_state(server.pid(), 'S');
     must_run(server.port());
 }
 
@@ -169,11 +155,11 @@ fn a_server_whose_first_thread_has_ended() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "leave-main".into()]);
     assert_eq!(state(server.pid()), Some('Z'), "its first thread has ended");
     must_run(server.port());
-    send(server.pid(), Signal::SIGSTOP);
+    send_signal(server.pid(), Signal::SIGSTOP);
     let stopped = until(|| (condition(server.port())["state"] == "stopped").then_some(()));
     assert!(stopped.is_some(), "its other threads are stopped");
     must_be(&server, "stopped", &format!("kill -CONT {}", server.pid()));
-    send(server.pid(), Signal::SIGCONT);
+    send_signal(server.pid(), Signal::SIGCONT);
     assert!(until(|| condition(server.port()).is_null().then_some(())).is_some(), "it runs again");
 }
 
@@ -181,8 +167,7 @@ fn a_server_whose_first_thread_has_ended() {
 fn one_of_two_holders_is_stopped() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let [child] = server.children()[..] else { panic!("one child") };
-    send(child, Signal::SIGSTOP);
-    wait_for(child, 'T');
+    stop(child);
     let target = format!("tcp/{}", server.port());
     let answer = Cmd::new([target.as_str()]).answer(0);
     let reported: Vec<&Value> =
@@ -195,7 +180,7 @@ fn one_of_two_holders_is_stopped() {
     let card = Cmd::new(["--probe", &target]).run().code(0);
     card.assert(card.text().contains("accepts"), "the other one may accept");
     card.assert(card.text().contains(&format!("{child} is stopped")), "the card names which one is stopped");
-    send(child, Signal::SIGCONT);
+    send_signal(child, Signal::SIGCONT);
 }
 
 /// A cgroup with a process in it. It is thawed and removed when this is dropped.

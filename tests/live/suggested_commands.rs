@@ -3,9 +3,9 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Behavior, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, live_test, port, program,
+    Answer, Behavior, Cgroup, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, live_test, port,
+    program,
 };
-use crate::unprivileged::Cgroup;
 use std::process::Command;
 
 /// Runs the program under this path as an unprivileged user.

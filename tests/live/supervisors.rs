@@ -3,90 +3,22 @@
 
 #![cfg(unix)]
 
-use crate::free::{freed, runs, steps};
-use crate::support::{Cmd, Output, fixture_program, folder, listen_without_reuse, live_test, port, until};
+use crate::free::{freed, steps};
+use crate::support::{Cmd, Output, Service, Supervisor, listen_without_reuse, live_test, runs, until};
 use serde_json::json;
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-/// A supervisor. It gets SIGTERM when this is dropped.
-struct Supervisor(Child);
-
-impl Supervisor {
-    fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("start it"))
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
+/// What `free` must do with the server of a supervised service.
+trait Freed {
+    fn target(&self) -> String;
+    fn wait(&self);
+    fn must_come_back(&self, supervisor: &Supervisor, name: &str, advice: Option<&str>);
+    fn must_stay_down(&self, supervisor: &mut Supervisor, command: &[&str]) -> Output;
 }
 
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
-        // SIGTERM and not SIGKILL, so that it ends its children. Not reaped yet, so the pid is still its own.
-        // Sent again, because circusd 0.19 ignores a signal while it carries out a command.
-        let mut requested: Option<std::time::Instant> = None;
-        let _gave_up = until(|| {
-            let ended = self.0.try_wait().ok().flatten();
-            if ended.is_none() && requested.is_none_or(|requested| requested.elapsed().as_secs() >= 2) {
-                let _may_have_ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-                requested = Some(std::time::Instant::now());
-            }
-            ended
-        });
-        let _may_have_ended = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
-
-/// A folder with a program that serves a port as long as its input is open.
-struct Service {
-    folder: PathBuf,
-    port: u16,
-    _input: File,
-}
-
-impl Service {
-    fn new(name: &str) -> Self {
-        let (folder, port) = (folder().join(name).join("web"), port());
-        std::fs::create_dir_all(&folder).expect("make a folder");
-        let input = folder.join("input");
-        nix::unistd::mkfifo(&input, nix::sys::stat::Mode::S_IRWXU).expect("make a pipe");
-        // Open for reading and writing, so that opening does not block.
-        let open = File::options().read(true).write(true).open(&input).expect("open the pipe");
-        let service = Self { folder, port, _input: open };
-        let serve = format!("exec {}", service.command());
-        service.program("run", &serve);
-        service
-    }
-
-    /// Returns the shell command of the server.
-    fn command(&self) -> String {
-        let input = self.folder.join("input");
-        format!("{} tcp=127.0.0.1:{} < {}", fixture_program().display(), self.port, input.display())
-    }
-
-    fn program(&self, name: &str, code: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.file(name, &format!("#!/bin/sh\n{code}\n"));
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.folder.join(name);
-        std::fs::write(&path, content).expect("write a file");
-        path
-    }
-
-    fn parent(&self) -> &Path {
-        self.folder.parent().expect("a folder in a folder")
-    }
-
+impl Freed for Service {
     fn target(&self) -> String {
         self.port.to_string()
     }

@@ -2,8 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::no_netlink::without_netlink;
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port};
+use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port, without_netlink};
 use serde_json::json;
 
 fn cmd(arguments: &[&str]) -> Cmd {

@@ -4,9 +4,9 @@
 #![cfg(unix)]
 
 use crate::support::{
-    AS_STAGED_USER, Answer, Cmd, Fixture, NOBODY, STAGED_USER, Steps, Systemd, folder, live_test, port, until,
+    AS_STAGED_USER, Answer, Cgroup, Cmd, Fixture, NOBODY, STAGED_USER, Steps, Systemd, folder, live_test,
+    port, until,
 };
-use crate::unprivileged::Cgroup;
 use serde_json::{Value, json};
 
 /// Returns the service of a listener and that of its holder, both empty if there is none.
@@ -37,29 +37,14 @@ fn must_not_say(advice: &str, words: &str) {
     assert!(!advice.contains(words), "{words:?} is in {advice}");
 }
 
-#[live_test(
-    Linux,
-    Root,
-    Cgroup,
-    Program("systemd"),
-    Program("dbus-daemon"),
-    Program("nsenter"),
-    Program("setpriv"),
-    MOUNT_NAMESPACE
-)]
+#[live_test(SYSTEMD)]
 fn a_users_manager_holds_a_port() {
     let systemd = Systemd::start();
     systemd.start_user_manager(&["web.socket", "always.service"]);
     let socket = json!({"manager": "systemd", "name": "web.socket", "scope": "user", "uid": STAGED_USER,
         "activates": "web.service"});
     for launcher in [&[][..], &AS_STAGED_USER] {
-        // On a busy machine systemd may answer after the timeout.
-        let answer = until(|| {
-            let answer = Cmd::new(["tcp/4714"]).through(systemd.launcher(launcher)).answer(0);
-            let late = answer.document["gaps"].to_string().contains("\"services\"");
-            (!late).then_some(answer)
-        });
-        let answer = answer.expect("the manager answers in time");
+        let answer = systemd.answer("tcp/4714", launcher);
         answer.assert_eq(&answer.only()["service"], &socket, "service");
         let answer = Cmd::new(["tcp/4716"]).through(systemd.launcher(launcher)).answer(0);
         let always =
@@ -82,16 +67,7 @@ fn a_users_manager_holds_a_port() {
     Cmd::new(["tcp/4716"]).through(systemd.launcher(&[])).run().code(1);
 }
 
-#[live_test(
-    Linux,
-    Root,
-    Cgroup,
-    Program("systemd"),
-    Program("dbus-daemon"),
-    Program("nsenter"),
-    Program("setpriv"),
-    MOUNT_NAMESPACE
-)]
+#[live_test(SYSTEMD)]
 fn cgroups_created_by_a_user_are_no_units() {
     let systemd = Systemd::start();
     systemd.start_user_manager(&["forge.service"]);
@@ -125,16 +101,7 @@ fn cgroups_created_by_a_user_are_no_units() {
     }
 }
 
-#[live_test(
-    Linux,
-    Root,
-    Cgroup,
-    Program("systemd"),
-    Program("dbus-daemon"),
-    Program("nsenter"),
-    Program("setpriv"),
-    MOUNT_NAMESPACE
-)]
+#[live_test(SYSTEMD)]
 fn a_service_that_comes_back() {
     let systemd = Systemd::start();
     systemd.run(&["systemctl", "start", "always.service"]);

@@ -3,9 +3,10 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, live_test, pids, port};
+use crate::support::{
+    Answer, Cgroup, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, live_test, nobody_with, pids, port,
+};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 /// A second user who owns nothing.
 const STRANGER: u32 = 65_533;
@@ -65,14 +66,6 @@ fn hidden_processes_are_reported() {
     });
 }
 
-/// Returns a launcher for nobody with these capabilities, written as setpriv(1) expects them.
-pub(crate) fn nobody_with(capabilities: &str) -> Vec<String> {
-    let mut launcher = AS_NOBODY.map(str::to_owned).to_vec();
-    launcher.push(format!("--inh-caps={capabilities}"));
-    launcher.push(format!("--ambient-caps={capabilities}"));
-    launcher
-}
-
 #[live_test(Linux, Root, Program("setpriv"))]
 fn a_missing_capability_is_named() {
     let port = port();
@@ -112,40 +105,6 @@ fn root_without_ptrace_capability_reports_it() {
     card.assert(!card.text().contains("nothing listens"), "it does not deny what it could not see");
     let pids = Cmd::new(["--pids".to_owned()].into_iter().chain(target)).through(launcher).run().code(3);
     pids.assert(pids.stdout.is_empty(), "a candidate is no holder");
-}
-
-/// A cgroup of this run. It is removed when this is dropped.
-pub(crate) struct Cgroup {
-    path: PathBuf,
-    parents: Vec<PathBuf>,
-}
-
-impl Cgroup {
-    /// Creates `path` below the mounted hierarchy, with its missing parents.
-    pub(crate) fn new(path: &str) -> Self {
-        let root = crate::support::cgroup_root().expect("a cgroup2 file system");
-        let whole = root.join(path);
-        let missing: Vec<PathBuf> =
-            whole.ancestors().skip(1).take_while(|part| !part.exists()).map(PathBuf::from).collect();
-        // Another test may be removing a shared parent.
-        let made = crate::support::until(|| std::fs::create_dir_all(&whole).ok());
-        assert!(made.is_some(), "make the cgroup {}", whole.display());
-        Self { path: whole, parents: missing }
-    }
-
-    pub(crate) fn step(&self) -> String {
-        format!("cgroup={}", self.path.display())
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // It can be removed once the last process in it is reaped.
-        let _gave_up = crate::support::until(|| std::fs::remove_dir(&self.path).ok());
-        for parent in &self.parents {
-            let _used_by_others = std::fs::remove_dir(parent);
-        }
-    }
 }
 
 #[live_test(Linux, Root, Cgroup)]

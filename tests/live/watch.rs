@@ -2,7 +2,9 @@
 
 #![cfg(unix)]
 
-use crate::support::{Cmd, Fixture, folder, live_test, ordinary_user, pids, port, without_styles};
+use crate::support::{
+    Cmd, Fixture, folder, live_test, ordinary_user, pids, port, send_signal, without_styles,
+};
 use serde_json::{Value, json};
 use std::io::BufRead as _;
 
@@ -40,8 +42,7 @@ fn new_holders_of_a_socket_are_noticed() {
     let mut events = watch(&["--ndjson", &server.port().to_string()]).stream();
     assert_eq!(pids(&events.event("present")["listener"]), server.family());
     let child = server.children().first().copied().expect("one child");
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("end the child");
+    send_signal(child, nix::sys::signal::Signal::SIGKILL);
     let changed = events.event("changed");
     assert_eq!(changed["differs"], json!(["holders"]));
     assert_eq!(pids(&changed["before"]), server.family());

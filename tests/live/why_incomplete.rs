@@ -3,9 +3,8 @@
 
 #![cfg(unix)]
 
-use crate::free::{must_still_hold, runs};
-use crate::no_netlink::without_netlink;
-use crate::support::{Cmd, Fixture, live_test, pids, port};
+use crate::free::must_still_hold;
+use crate::support::{Cmd, Fixture, live_test, pids, port, runs, without_netlink};
 use crate::why::{only_standing, standing, verdict, whole};
 
 #[live_test(Linux)]

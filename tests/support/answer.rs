@@ -71,6 +71,12 @@ impl Answer {
         self.listeners().iter().filter_map(|listener| listener["address"].as_str()).collect()
     }
 
+    /// Returns the gaps about this topic.
+    pub(crate) fn gaps(&self, what: &str) -> Vec<&Value> {
+        let gaps = self.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
+        gaps.iter().filter(|gap| gap["what"] == what).collect()
+    }
+
     /// Returns the only holder of a listener.
     #[track_caller]
     pub(crate) fn only_holder<'a>(&self, listener: &'a Value) -> &'a Value {

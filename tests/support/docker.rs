@@ -5,16 +5,38 @@ use super::Cmd;
 use super::{fixture_program, folder};
 use serde_json::Value;
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The default socket of the machine's engine.
 const SOCKET: &str = "/var/run/docker.sock";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 static HOST: OnceLock<Engine> = OnceLock::new();
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The engine of this machine, which no other test uses until this is dropped.
+pub(crate) struct HostEngine {
+    engine: &'static Engine,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deref for HostEngine {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        self.engine
+    }
+}
+
+/// Keeps other tests from starting containers in the engine of this machine until the result is dropped. Signs of
+/// containers change what an unprivileged user is told about a free port.
+pub(crate) fn without_host_containers() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// An engine that runs containers.
 pub(crate) struct Engine {
@@ -55,12 +77,16 @@ pub(crate) fn engine_answers() -> bool {
 
 impl Engine {
     /// Returns the engine of this machine, with the image loaded.
-    pub(crate) fn host() -> &'static Self {
-        HOST.get_or_init(|| {
+    ///
+    /// One test has it at a time: containers are visible to every scan of this network namespace.
+    pub(crate) fn host() -> HostEngine {
+        let turn = without_host_containers();
+        let engine = HOST.get_or_init(|| {
             let image = image();
             import(None, &image);
             Self { host: None, image, private: None }
-        })
+        });
+        HostEngine { engine, _turn: turn }
     }
 
     /// Starts a private engine with these options in the network namespace of the calling thread.
@@ -136,7 +162,13 @@ impl Engine {
         words.push(image);
         words.extend(steps);
         let id = self.client(&words);
-        let mut container = Container { engine: self, id, name: name.clone(), reported: Value::Null };
+        let mut container = Container {
+            engine: self,
+            id,
+            name: name.clone(),
+            image: image.to_owned(),
+            reported: Value::Null,
+        };
         let reported = super::until(|| {
             let output = client(self.host.as_deref(), &["logs", &container.id]);
             let reported = serde_json::from_slice(&output.stdout).ok();
@@ -185,10 +217,18 @@ pub(crate) struct Container<'a> {
     engine: &'a Engine,
     pub(crate) id: String,
     pub(crate) name: String,
+    image: String,
     reported: Value,
 }
 
 impl Container<'_> {
+    /// Returns its description in the JSON document, with this port inside.
+    pub(crate) fn described(&self, port: u16) -> Value {
+        serde_json::json!({
+            "runtime": "docker", "id": self.id, "name": self.name, "image": self.image, "port": port,
+        })
+    }
+
     /// Returns one fact about it, as a template of the client selects it.
     #[track_caller]
     pub(crate) fn inspect(&self, template: &str) -> String {
@@ -210,6 +250,14 @@ impl Drop for Container<'_> {
     fn drop(&mut self) {
         let _said_by_the_sweep_at_the_end = client(self.engine.host.as_deref(), &["rm", "--force", &self.id]);
     }
+}
+
+/// Kills the proxy of a published port, and waits until the port can be bound.
+#[track_caller]
+pub(crate) fn kill_proxy(proxy: u32, address: &str, port: u16) {
+    super::send_signal(proxy, nix::sys::signal::Signal::SIGKILL);
+    let bound = super::until(|| std::net::TcpListener::bind((address, port)).ok());
+    assert!(bound.is_some(), "the proxy is gone");
 }
 
 /// A network between containers. It is removed when this is dropped.

@@ -2,6 +2,7 @@
 //! machine. Nothing here asserts what the program answers.
 
 mod answer;
+mod cgroup;
 mod cmd;
 mod control_chars;
 #[cfg(unix)]
@@ -10,6 +11,7 @@ mod docker;
 mod fake_runtime;
 mod fixture;
 mod folder;
+mod launchers;
 pub(crate) mod needs;
 #[cfg(unix)]
 mod netns;
@@ -17,12 +19,16 @@ mod output;
 #[cfg(unix)]
 mod podman;
 mod port;
+#[cfg(unix)]
+mod process;
 mod programs;
 #[cfg(unix)]
 mod pty_session;
 mod registry;
 mod running;
 mod stream;
+#[cfg(unix)]
+mod supervised;
 #[cfg(unix)]
 mod systemd;
 #[cfg(unix)]
@@ -31,15 +37,17 @@ mod users;
 
 pub(crate) use allears_test_macros::live_test;
 pub(crate) use answer::{Answer, decode_base64, holders, pids};
+pub(crate) use cgroup::{Cgroup, cgroup_root};
 pub(crate) use cmd::Cmd;
 pub(crate) use control_chars::control_character;
 #[cfg(unix)]
-pub(crate) use docker::{Container, Engine};
+pub(crate) use docker::{Container, Engine, kill_proxy, without_host_containers};
 #[cfg(unix)]
 pub(crate) use fake_runtime::{Behavior, FakeRuntime};
 pub(crate) use fixture::{Fixture, Steps};
 pub(crate) use folder::{clean, folder};
-pub(crate) use needs::{Need, cgroup_root};
+pub(crate) use launchers::{nobody_with, without_netlink};
+pub(crate) use needs::Need;
 #[cfg(unix)]
 pub(crate) use netns::{in_new_netns, ip, nft, set_limit};
 pub(crate) use output::Output;
@@ -48,9 +56,13 @@ pub(crate) use podman::Podman;
 #[cfg(unix)]
 pub(crate) use port::listen_without_reuse;
 pub(crate) use port::{port, start_on_one_port};
+#[cfg(unix)]
+pub(crate) use process::{runs, send_signal, state, stop, wait_for_state};
 pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
+#[cfg(unix)]
+pub(crate) use supervised::{Service, Supervisor};
 #[cfg(unix)]
 pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};
 #[cfg(unix)]

@@ -3,9 +3,9 @@
 //!
 //! A need is probed when the first test that has it runs, and only once.
 
-use super::is_root;
+use super::{cgroup_root, is_root};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
@@ -40,6 +40,16 @@ pub(crate) enum Need {
     UdpLite,
     /// A Docker engine that answers this user and publishes ports in this network namespace.
     Docker,
+    /// All of these.
+    All(&'static [Self]),
+}
+
+/// A need that this machine does not have.
+pub(crate) struct Missing {
+    /// What is missing.
+    pub(crate) why: String,
+    /// Whether a test fails because of it under `ALLEARS_NO_SKIP=1`.
+    pub(crate) is_expected: bool,
 }
 
 // `#[live_test(..)]` names the variants without their type.
@@ -51,14 +61,18 @@ type Probed = Arc<OnceLock<Option<String>>>;
 static PROBED: LazyLock<Mutex<HashMap<Need, Probed>>> = LazyLock::new(Mutex::default);
 
 impl Need {
-    /// Returns why it is missing, or `None` if this machine has it. Probes it once.
-    pub(crate) fn missing(self) -> Option<String> {
+    /// Returns what is missing, or `None` if this machine has it. Probes it once.
+    pub(crate) fn missing(self) -> Option<Missing> {
+        if let Self::All(needs) = self {
+            return needs.iter().find_map(|need| need.missing());
+        }
         let probed = {
             let mut probed = PROBED.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(probed.entry(self).or_default())
         };
         // Tests with other needs do not wait for this probe.
-        probed.get_or_init(|| self.probe()).clone()
+        let why = probed.get_or_init(|| self.probe()).clone()?;
+        Some(Missing { why, is_expected: !self.may_be_missing() })
     }
 
     fn probe(self) -> Option<String> {
@@ -83,6 +97,7 @@ impl Need {
             Self::Docker => (false, "a Docker engine".to_owned()),
             #[cfg(windows)]
             Self::Windows => (shows_windows(), "windows that can be shown".to_owned()),
+            Self::All(_) => return self.missing().map(|missing| missing.why),
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };
         (!there).then(|| format!("needs {what}"))
@@ -90,7 +105,7 @@ impl Need {
 
     /// Returns whether a test may be skipped because it is missing even with `ALLEARS_NO_SKIP=1`: no package makes another system
     /// Linux, or brings a running engine. An engine that runs and does not answer is a failure.
-    pub(crate) fn may_be_missing(self) -> bool {
+    fn may_be_missing(self) -> bool {
         match self {
             Self::Linux => true,
             #[cfg(target_os = "linux")]
@@ -170,6 +185,23 @@ pub(crate) const TIME_NAMESPACE: Need =
 /// Tracing the system calls of another program.
 pub(crate) const STRACE: Need = Probe("a working strace", &["strace", "-f", "-o", "/dev/null", "true"]);
 
+/// A systemd of the test's own, with a user manager.
+pub(crate) const SYSTEMD: Need = All(&[
+    Linux,
+    Root,
+    Cgroup,
+    Program("systemd"),
+    Program("dbus-daemon"),
+    Program("nsenter"),
+    Program("setpriv"),
+    MOUNT_NAMESPACE,
+]);
+/// A Docker engine of the test's own, in a new network namespace.
+pub(crate) const PRIVATE_ENGINE: Need =
+    All(&[Linux, Root, Docker, Program("dockerd"), Program("iptables"), NETWORK_NAMESPACE, MOUNT_NAMESPACE]);
+/// A Podman of the test's own, in a new network namespace.
+pub(crate) const PODMAN: Need =
+    All(&[Linux, Root, Program("podman"), Program("runc"), NETWORK_NAMESPACE, MOUNT_NAMESPACE]);
 /// Permission to create a pair of network devices.
 pub(crate) const VETH: Need =
     Probe("veth links", &["unshare", "--net", "ip", "link", "add", "x0", "type", "veth"]);
@@ -179,26 +211,6 @@ pub(crate) const NFT: Need = Probe(
     "nftables",
     &["unshare", "--net", "nft", "add table ip t; add chain ip t c { type nat hook output priority -100; }"],
 );
-
-/// Returns where a cgroup2 hierarchy is mounted in which this user may create cgroups. It is probed once, because tests run
-/// at the same time.
-pub(crate) fn cgroup_root() -> Option<PathBuf> {
-    static ROOT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    ROOT.get_or_init(find_cgroup_root).clone()
-}
-
-fn find_cgroup_root() -> Option<PathBuf> {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
-    let mut fields = mounts.lines().map(|line| line.split(' '));
-    let mounted = fields.find_map(|mut line| {
-        let place = line.nth(1)?;
-        (line.next()? == "cgroup2").then(|| PathBuf::from(place))
-    })?;
-    let probe = mounted.join(format!("allears-probe-{}", std::process::id()));
-    let made = std::fs::create_dir(&probe);
-    let _absent_where_it_was_not_made = std::fs::remove_dir(&probe);
-    made.is_ok().then_some(mounted)
-}
 
 /// Returns whether the fixture can show a window. Without input it ends at once.
 #[cfg(windows)]

@@ -1,6 +1,7 @@
 //! The live tests of this binary. `#[live_test(NEEDS)]` before a function registers it.
 
 use super::Need;
+use super::needs::Missing;
 use libtest_mimic::{Completion, Trial};
 
 /// A function that is a test, and what it needs of the machine.
@@ -48,12 +49,11 @@ pub(crate) fn tests(may_skip: bool) -> Vec<Trial> {
 fn trial(test: &'static Test, may_skip: bool) -> Trial {
     let name = test.path.split_once("::").map_or(test.path, |(_binary, name)| name);
     Trial::ignorable_test(name, move || {
-        let missing = test.needs.iter().find_map(|need| Some((need, need.missing()?)));
-        let Some((need, why)) = missing else {
+        let Some(Missing { why, is_expected }) = test.needs.iter().find_map(|need| need.missing()) else {
             (test.run)();
             return Ok(Completion::Completed);
         };
-        if !may_skip && !need.may_be_missing() {
+        if is_expected && !may_skip {
             return Err(format!("{why}, and ALLEARS_NO_SKIP=1 does not allow to skip the test").into());
         }
         eprintln!("skipped: {name}: {why}");

@@ -1,6 +1,6 @@
 //! A real systemd with socket units, as pid 1 of new namespaces.
 
-use super::{copy_of, fixture_program, folder, program};
+use super::{Answer, Cmd, copy_of, fixture_program, folder, program};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -92,6 +92,17 @@ impl Systemd {
     pub(crate) fn start_user_manager(&self, units: &[&str]) {
         self.run(&["systemctl", "start", "user@4242.service"]);
         self.run(&[&AS_STAGED_USER[..], &["systemctl", "--user", "start"], units].concat());
+    }
+
+    /// Runs the program under test in its namespaces, through another program, until systemd answers in time: on a busy
+    /// machine it may answer after the timeout, which a gap reports.
+    #[track_caller]
+    pub(crate) fn answer(&self, target: &str, through: &[&str]) -> Answer {
+        let answer = super::until(|| {
+            let answer = Cmd::new([target]).through(self.launcher(through)).answer(0);
+            answer.gaps("services").is_empty().then_some(answer)
+        });
+        answer.expect("systemd answers in time")
     }
 
     /// Returns a launcher for the program under test in its namespaces, through another program. Its path differs
