@@ -19,7 +19,7 @@ pub(crate) fn fixture_program() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let build = test.parent().and_then(Path::parent).expect("tests are built in a folder of their own");
     let fixture = build.join("examples").join(format!("fixture{}", std::env::consts::EXE_SUFFIX));
-    // `cargo test` builds it; `cargo test --test live` does not unless `--examples` is added.
+    // `cargo test` builds it; `cargo test --test live` does not.
     assert!(fixture.exists(), "no fixture at {}: run cargo build --example fixture", fixture.display());
     fixture
 }
