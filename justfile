@@ -6,7 +6,7 @@ build:
     cargo build --release --locked
 
 check:
-    cargo fmt --check
+    cargo fmt --all --check
     cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --lib --no-default-features -- -D warnings
 

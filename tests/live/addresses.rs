@@ -5,17 +5,17 @@
 use crate::support::{Cmd, Fixture, Steps, live_test, pids, port, start_on_one_port};
 use serde_json::json;
 
-fn alone(address: String) -> Steps {
+fn reuseport_on(address: String) -> Steps {
     Steps::new(["reuseport".into(), format!("tcp={address}")])
 }
 
 fn four_addresses() -> (u16, [Fixture; 4]) {
     start_on_one_port(|port| {
         [
-            alone(format!("127.0.0.1:{port}")),
-            alone(format!("127.0.0.2:{port}")),
-            alone(format!("[::1]:{port}")),
-            alone(format!("0.0.0.0:{port}")),
+            reuseport_on(format!("127.0.0.1:{port}")),
+            reuseport_on(format!("127.0.0.2:{port}")),
+            reuseport_on(format!("[::1]:{port}")),
+            reuseport_on(format!("0.0.0.0:{port}")),
         ]
     })
 }

@@ -60,7 +60,7 @@ fn server() -> Fixture {
 }
 
 /// Runs it with a shell's redirection of its streams.
-fn redirected(redirection: &str, arguments: &[String]) -> Cmd {
+fn run_redirected(redirection: &str, arguments: &[String]) -> Cmd {
     let script = format!("exec \"$@\" {redirection}");
     Cmd::new(arguments.iter().cloned()).through(["sh", "-c", &script, "sh"])
 }
@@ -71,7 +71,7 @@ fn a_failed_write_is_an_error() {
     for command in commands(server.port()) {
         // Closed, full, and open for reading only.
         for redirection in [">&-", ">/dev/full", "1</dev/null"] {
-            let output = redirected(redirection, &command).run().without_panic().code(3);
+            let output = run_redirected(redirection, &command).run().without_panic().code(3);
             output.assert(
                 output.errors().contains("cannot write the answer"),
                 &format!("{redirection} is reported"),
@@ -95,7 +95,7 @@ fn a_pipe_that_is_closed_ends_every_command_quietly() {
 fn a_closed_standard_error_changes_nothing() {
     let server = server();
     for command in commands(server.port()).into_iter().filter(|command| command[0] != "watch") {
-        let run = |redirection| redirected(redirection, &command).run().without_panic();
+        let run = |redirection| run_redirected(redirection, &command).run().without_panic();
         let (open, closed): (Output, Output) = (run(""), run("2>&-"));
         closed.assert_eq(closed.status.code(), open.status.code(), "the exit status");
         closed.assert(!closed.stdout.is_empty(), "the answer is there");
@@ -111,7 +111,7 @@ fn a_quiet_run_needs_no_output() {
         [["-q", &place].map(str::to_owned).to_vec(), ["wait", "-q", &place].map(str::to_owned).to_vec()]
     {
         for redirection in [">&-", ">/dev/full"] {
-            redirected(redirection, &command).run().without_panic().code(0);
+            run_redirected(redirection, &command).run().without_panic().code(0);
         }
     }
 }
@@ -122,7 +122,7 @@ fn free_ends_nothing_if_its_output_is_closed() {
     for options in ["--yes", "--yes --json"] {
         let words = format!("free {options} {}", server.port());
         let command: Vec<String> = words.split(' ').map(str::to_owned).collect();
-        redirected(">&-", &command).run().without_panic().code(3);
+        run_redirected(">&-", &command).run().without_panic().code(3);
     }
     Cmd::new([server.port().to_string()]).answer(0).only();
 }

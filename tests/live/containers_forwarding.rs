@@ -31,7 +31,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let before = engine.cmd([format!("{PORT}")]).answer(0);
         before.assert_eq(&before.only()["container"], &container.described(80), "with a proxy");
 
-        an_engine_that_is_stopped(&engine);
+        must_report_a_stopped_engine(&engine);
 
         // The proxy ends, and the rules of the engine still forward.
         let [proxy] = pids(before.only())[..] else { before.fail("one proxy") };
@@ -56,7 +56,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let stop = format!("docker stop {}", container.name);
         why.assert(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
 
-        as_a_stranger(&engine);
+        must_not_be_denied_to_a_stranger(&engine);
     });
 }
 
@@ -73,7 +73,7 @@ fn must_be_forwarded(answer: &Answer, container: &Container<'_>) {
 }
 
 /// A user who may not query the engine gets no such row, and no false statement instead.
-fn as_a_stranger(engine: &Engine) {
+fn must_not_be_denied_to_a_stranger(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
     let answer = Answer::parse(output);
     answer.assert_eq(answer.listeners().len(), 0, "rows");
@@ -84,7 +84,7 @@ fn as_a_stranger(engine: &Engine) {
 }
 
 /// Stops and continues only its private engine.
-fn an_engine_that_is_stopped(engine: &Engine) {
+fn must_report_a_stopped_engine(engine: &Engine) {
     stop(engine.pid());
     let output = engine.cmd(["--json", &PORT.to_string()]).run();
     send_signal(engine.pid(), Signal::SIGCONT);

@@ -35,7 +35,7 @@ fn start(systemd: &Systemd, name: &str, port: &str, then: &str) {
     systemd.run(&["systemctl", "start", name]);
 }
 
-fn says(systemd: &Systemd, words: &[&str], code: i32) -> String {
+fn output_of(systemd: &Systemd, words: &[&str], code: i32) -> String {
     let output = Cmd::new(words.iter().copied()).through(systemd.launcher(&[])).run().code(code);
     let said = output.both_streams();
     said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
@@ -65,18 +65,21 @@ fn a_port_in_the_descriptor_store_is_named_by_its_unit() {
     let activated = systemd.answer("tcp/4711", &[]);
     activated.assert_eq(&activated.only()["descriptor_store"], &json!(null), "of a socket unit");
     let stop = "systemctl stop -- keeps.service";
-    let card = says(&systemd, &["tcp/4731"], 0);
+    let card = output_of(&systemd, &["tcp/4731"], 0);
     must_say(&card, "keeps.service, in systemd's descriptor store");
     must_say(&card, stop);
     must_say(
-        &says(&systemd, &["why", "4731"], 1),
+        &output_of(&systemd, &["why", "4731"], 1),
         "systemd keeps it in the descriptor store of keeps.service",
     );
-    let free = says(&systemd, &["free", "--yes", "4731"], 3);
+    let free = output_of(&systemd, &["free", "--yes", "4731"], 3);
     must_say(&free, "in the descriptor store of keeps.service");
     must_say(&free, stop);
     // Ending the process would not free the port.
-    must_say(&says(&systemd, &["free", "--yes", "4732"], 3), "in the descriptor store of shares.service");
+    must_say(
+        &output_of(&systemd, &["free", "--yes", "4732"], 3),
+        "in the descriptor store of shares.service",
+    );
     // An unprivileged user may not read systemd's descriptors, and gets no such statement.
     let nobody = NOBODY.to_string();
     let as_nobody = ["setpriv", &format!("--reuid={nobody}"), &format!("--regid={nobody}"), "--clear-groups"];

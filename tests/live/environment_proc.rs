@@ -9,7 +9,7 @@ use serde_json::json;
 const OUTER_PROC: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 
 /// Asserts what holds wherever /proc shows the pids of another namespace.
-fn refuses_to_print(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
+fn must_refuse_pids(cmd: impl Fn(&[&str]) -> Cmd, holder: u32, target: &str) {
     let answer = cmd(&[target]).answer(0);
     answer.assert_eq(pids(answer.only()), vec![holder], "the holder, by the pid that /proc shows");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
@@ -29,7 +29,7 @@ fn pids_of_an_outer_namespace_are_not_printed() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");
-    refuses_to_print(|words| Cmd::new(words.to_vec()).through(OUTER_PROC), server.pid(), &target);
+    must_refuse_pids(|words| Cmd::new(words.to_vec()).through(OUTER_PROC), server.pid(), &target);
 }
 
 /// nsenter into only the mount namespace of a container: /proc has no entry for this process.
@@ -41,7 +41,7 @@ fn pids_of_another_namespace_are_not_printed() {
     let target = format!("tcp/{port}");
     let inner = Cmd::new([&target]).inside(server.pid(), ["pid", "mount"]).answer(0);
     let inner_pid = pids(inner.only())[0];
-    refuses_to_print(|words| Cmd::new(words.to_vec()).inside(server.pid(), ["mount"]), inner_pid, &target);
+    must_refuse_pids(|words| Cmd::new(words.to_vec()).inside(server.pid(), ["mount"]), inner_pid, &target);
 }
 
 #[live_test(Linux, Root, PID_NAMESPACE)]

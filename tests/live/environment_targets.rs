@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-fn denies(path: &str) -> Output {
+fn must_deny(path: &str) -> Output {
     let output = Cmd::new([path]).run().without_panic().code(1);
     output.assert(output.text().starts_with("nothing listens on "), "it answers for the path");
     output
@@ -36,7 +36,7 @@ fn files_that_are_no_sockets_are_not_opened() {
         paths.push(path("device"));
     }
     for path in &paths {
-        denies(path.to_str().expect("text"));
+        must_deny(path.to_str().expect("text"));
     }
     // Opening a FIFO for writing fails with ENXIO if nothing has it open for reading.
     let opened = rustix::fs::open(
@@ -50,7 +50,7 @@ fn files_that_are_no_sockets_are_not_opened() {
 #[live_test]
 fn paths_of_any_length_and_any_bytes() {
     for length in [107, 108, 4095, 4096, 100_000] {
-        denies(&format!("/{}", "a".repeat(length - 1)));
+        must_deny(&format!("/{}", "a".repeat(length - 1)));
     }
     for path in ["/tmp/\u{1b}[31mred", "/tmp/a b'c\"d", "//", "/..", "@", "/\u{202e}x", "/tmp/\n"] {
         let output = Cmd::new([path]).run().without_panic();

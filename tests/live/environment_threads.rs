@@ -48,7 +48,7 @@ fn held_by_many() -> (Fixture, u16) {
     (Fixture::start([format!("tcp=127.0.0.1:{port}"), "fork=29".to_owned()]), port)
 }
 
-fn answers_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
+fn must_answer_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
     let target = format!("tcp/{port}");
     let answer = cmd(&[&target]).answer(0);
     answer.assert_eq(pids(answer.only()), server.family(), "all holders");
@@ -64,7 +64,7 @@ fn answers_all(cmd: impl Fn(&[&str]) -> Cmd, server: &Fixture, port: u16) {
 fn a_scan_without_further_threads() {
     let (server, port) = held_by_many();
     let limit = Limit::new(1);
-    answers_all(|words| limit.cmd(words.to_vec()), &server, port);
+    must_answer_all(|words| limit.cmd(words.to_vec()), &server, port);
 }
 
 /// The limit is reached after some of the further threads.
@@ -73,7 +73,7 @@ fn a_scan_with_some_further_threads() {
     let (server, port) = held_by_many();
     for threads in 2..=4 {
         let limit = Limit::new(threads);
-        answers_all(|words| limit.cmd(words.to_vec()), &server, port);
+        must_answer_all(|words| limit.cmd(words.to_vec()), &server, port);
     }
 }
 

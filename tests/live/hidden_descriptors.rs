@@ -7,12 +7,12 @@ use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port, until
 use serde_json::{Value, json};
 
 /// Returns whether anything else was unreadable in this scan, so that elimination proves nothing.
-fn something_was_refused(answer: &Answer) -> bool {
+fn has_unreadable(answer: &Answer) -> bool {
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     gaps.iter().any(|gap| gap["what"] == "descriptors" && gap["reason"] == "permission")
 }
 
-fn named_by_its_process(server: &Fixture, target: &str) {
+fn must_be_named_by_its_process(server: &Fixture, target: &str) {
     let answer = Cmd::new([target]).answer(0);
     let holder = answer.only_holder(answer.only());
     answer.assert_eq(&holder["pid"], &json!(server.pid()), "pid of the process, not of a thread");
@@ -27,18 +27,18 @@ fn named_by_its_process(server: &Fixture, target: &str) {
 fn a_thread_that_outlived_the_main_one_is_found() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "leave-main".into()]);
-    named_by_its_process(&server, &format!("tcp/{port}"));
+    must_be_named_by_its_process(&server, &format!("tcp/{port}"));
 }
 
 #[live_test(Linux)]
 fn a_thread_with_its_own_table_is_found() {
     let port = port();
     let server = Fixture::start([format!("own-table=127.0.0.1:{port}")]);
-    named_by_its_process(&server, &format!("tcp/{port}"));
+    must_be_named_by_its_process(&server, &format!("tcp/{port}"));
 }
 
 /// Asserts that the listener has no invented holder, and returns the reason.
-fn unseen(answer: &Answer) -> &Value {
+fn must_be_unseen(answer: &Answer) -> &Value {
     let listener = answer.only();
     answer.assert_eq(holders(listener).len(), 0, "holders");
     answer.assert(listener["unseen"].is_object(), "the holder is unseen, not absent");
@@ -69,7 +69,7 @@ fn a_socket_in_flight_is_reported() {
     // Other tests briefly hide sockets of the same user, which may be the ones seen here.
     let only = || {
         let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
-        let unseen = unseen(&answer);
+        let unseen = must_be_unseen(&answer);
         let candidates = unseen["candidates"].as_array().cloned().unwrap_or_default();
         let reported = (&unseen["reason"], candidates.iter().map(|one| &one["pid"]).collect::<Vec<_>>());
         (reported == (&json!("in-flight"), vec![&json!(server.pid())])).then_some(())
@@ -93,7 +93,7 @@ fn a_kernel_socket_is_attributed_to_the_kernel() {
         answer.assert_eq(holders(listener).len(), 0, "holders");
         let unseen = &listener["unseen"];
         let reason = unseen["reason"].as_str().unwrap_or_default();
-        let cannot_conclude = reason == "permission" && something_was_refused(&answer);
+        let cannot_conclude = reason == "permission" && has_unreadable(&answer);
         answer.assert(reason == "kernel" || cannot_conclude, "unseen.reason is kernel");
         answer.assert_eq(&unseen["candidates"], &json!([]), "no guess");
     }

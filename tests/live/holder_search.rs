@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Runs the same scan with each search.
 #[track_caller]
-fn by_both(arguments: &[&str]) -> [Answer; 2] {
+fn run_both(arguments: &[&str]) -> [Answer; 2] {
     ["walk", "bpf"].map(|search| {
         let all = ["--holders", search].into_iter().chain(arguments.iter().copied());
         Cmd::new(all).answer(0)
@@ -17,7 +17,7 @@ fn by_both(arguments: &[&str]) -> [Answer; 2] {
 
 #[track_caller]
 fn must_be_the_same(arguments: &[&str], wanted: Vec<u32>) -> Answer {
-    let [walk, bpf] = by_both(arguments);
+    let [walk, bpf] = run_both(arguments);
     bpf.assert_eq(bpf.listeners(), walk.listeners(), "the result of the walk");
     bpf.assert_eq(pids(bpf.only()), wanted, "holders");
     for holder in holders(bpf.only()) {
@@ -76,7 +76,7 @@ fn both_searches_see_sockets_in_no_table() {
     let _sender = Fixture::start([format!("tcp=127.0.0.1:{port}"), "in-flight".to_owned()]);
     // Other tests briefly hide sockets of the same user, which may be the ones seen here.
     let alike = || {
-        let [walk, bpf] = by_both(&[&format!("tcp/{port}")]);
+        let [walk, bpf] = run_both(&[&format!("tcp/{port}")]);
         let same = bpf.listeners() == walk.listeners();
         (same && bpf.only()["unseen"]["reason"] == "in-flight").then_some(())
     };
@@ -88,7 +88,7 @@ fn both_searches_see_other_namespaces() {
     let port = port();
     let steps = ["namespace=net,pid,mount".to_owned(), format!("tcp=127.0.0.1:{port}"), "fork=2".to_owned()];
     let server = Fixture::start(steps);
-    let [walk, bpf] = by_both(&["--all-namespaces", &format!("tcp/{port}")]);
+    let [walk, bpf] = run_both(&["--all-namespaces", &format!("tcp/{port}")]);
     bpf.assert_eq(bpf.listeners(), walk.listeners(), "the result of the walk");
     bpf.assert_eq(holders(bpf.only()).len(), 3, "holders, by their pids here");
     bpf.assert(pids(bpf.only()).contains(&server.pid()), "the one that was started");

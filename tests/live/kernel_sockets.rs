@@ -13,7 +13,7 @@ const MPTCP_ENDPOINTS: Need = Need::Probe(
 );
 
 /// Returns the kind, the interface and the number of each kernel feature that a listener is attributed to.
-fn kernel(listener: &Value) -> Vec<(String, Option<String>, Option<u64>)> {
+fn kernel_features(listener: &Value) -> Vec<(String, Option<String>, Option<u64>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let parts = listener["unseen"]["kernel"].as_array();
     parts
@@ -28,17 +28,17 @@ fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
 }
 
 /// Asserts that every listener is the kernel's, for these features.
-fn must_be_the_kernels(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
+fn must_belong_to_the_kernel(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
     assert!(!answer.listeners().is_empty());
     for listener in answer.listeners() {
         answer.assert_eq(holders(listener).len(), 0, "holders");
         answer.assert_eq(&listener["unseen"]["reason"], &json!("kernel"), "unseen.reason");
-        answer.assert_eq(kernel(listener), parts.to_vec(), "unseen.kernel");
+        answer.assert_eq(kernel_features(listener), parts.to_vec(), "unseen.kernel");
         answer.assert_eq(&listener["unseen"]["candidates"], &json!([]), "no guess");
     }
 }
 
-fn says(words: &[&str], pid: u32) -> String {
+fn output_of(words: &[&str], pid: u32) -> String {
     let output = Cmd::new(words.iter().copied()).inside(pid, ["net"]).run();
     let said = output.both_streams();
     said.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
@@ -63,17 +63,17 @@ fn a_tunnel_is_named_and_what_closes_it() {
         "run=ip link set vx0 up",
     ]);
     let pid = inside.pid();
-    must_be_the_kernels(&Cmd::new(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
+    must_belong_to_the_kernel(&Cmd::new(["udp/4789"]).inside(pid, ["net"]).answer(0), &[vxlan("vx0")]);
     let down = "ip link set vx0 down takes the interface down and closes the socket";
     let del = "ip link del vx0 removes the interface and closes the socket";
-    let card = says(&["udp/4789"], pid);
+    let card = output_of(&["udp/4789"], pid);
     must_say(&card, "is held by the kernel itself, for the vxlan interface vx0");
     must_say(&card, down);
     must_say(&card, del);
-    let why = says(&["why", "udp/4789"], pid);
+    let why = output_of(&["why", "udp/4789"], pid);
     must_say(&why, "the kernel itself, for the vxlan interface vx0");
     must_say(&why, del);
-    let free = says(&["free", "--yes", "udp/4789"], pid);
+    let free = output_of(&["free", "--yes", "udp/4789"], pid);
     must_say(&free, "is held by the kernel itself for the vxlan interface vx0");
     must_say(&free, del);
     // The printed command works.
@@ -98,9 +98,9 @@ fn tunnels_that_share_a_socket_are_all_named() {
     ]);
     // The third link is down, and has no socket.
     let answer = Cmd::new(["udp/4789"]).inside(inside.pid(), ["net"]).answer(0);
-    must_be_the_kernels(&answer, &[vxlan("vx0"), vxlan("vx1")]);
+    must_belong_to_the_kernel(&answer, &[vxlan("vx0"), vxlan("vx1")]);
     answer.assert_eq(answer.listeners().len(), 1, "one socket");
-    let why = says(&["why", "udp/4789"], inside.pid());
+    let why = output_of(&["why", "udp/4789"], inside.pid());
     must_say(&why, "the vxlan interface vx0 and the vxlan interface vx1");
     must_say(
         &why,
@@ -116,7 +116,7 @@ fn every_user_sees_a_tunnel() {
         "run=ip link set vx0 up",
     ]);
     let answer = Cmd::new(["udp/4789"]).through(as_nobody(inside.pid())).answer(0);
-    must_be_the_kernels(&answer, &[vxlan("vx0")]);
+    must_belong_to_the_kernel(&answer, &[vxlan("vx0")]);
     answer.assert_eq(answer.listeners().len(), 2, "a socket in each family");
 }
 
@@ -139,7 +139,7 @@ fn a_process_beside_a_tunnel_is_no_kernel_socket() {
             let process = answer.listeners().iter().find(|listener| listener["address"] == json!(address));
             let process = process.unwrap_or_else(|| answer.fail("the process's socket is shown"));
             answer.assert(process["unseen"]["reason"] != json!("kernel"), "it is a process's");
-            answer.assert_eq(kernel(process), vec![], "unseen.kernel");
+            answer.assert_eq(kernel_features(process), vec![], "unseen.kernel");
         }
     }
 }
@@ -157,7 +157,7 @@ fn a_tunnel_that_was_moved_is_found_where_it_is() {
     run(before.pid(), &["ip", "link", "set", "vx0", "netns", &after.pid().to_string()]);
     run(after.pid(), &["ip", "link", "set", "vx0", "up"]);
     let answer = Cmd::new(["udp/4789"]).inside(before.pid(), ["net"]).answer(0);
-    must_be_the_kernels(&answer, &[vxlan("vx0")]);
+    must_belong_to_the_kernel(&answer, &[vxlan("vx0")]);
     let place = &answer.only()["unseen"]["kernel"][0]["namespace"];
     let number = std::fs::read_link(format!("/proc/{}/ns/net", after.pid())).expect("read a link");
     answer.assert_eq(place, &json!(number.to_string_lossy()), "the namespace of the interface");
@@ -173,7 +173,7 @@ fn an_endpoint_of_mptcp_is_named() {
     ]);
     let endpoint = ("mptcp".to_owned(), None, Some(1));
     let cmd = || Cmd::new(["tcp/7777"]).inside(inside.pid(), ["net"]);
-    must_be_the_kernels(&cmd().answer(0), &[endpoint]);
-    let free = says(&["free", "--yes", "tcp/7777"], inside.pid());
+    must_belong_to_the_kernel(&cmd().answer(0), &[endpoint]);
+    let free = output_of(&["free", "--yes", "tcp/7777"], inside.pid());
     must_say(&free, "ip mptcp endpoint delete id 1 removes the endpoint and closes the socket");
 }

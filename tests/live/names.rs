@@ -17,7 +17,7 @@ struct Named {
 }
 
 impl Named {
-    fn stage(name: &[u8]) -> Self {
+    fn start_named(name: &[u8]) -> Self {
         let [port, ordinary_port] = [port(), port()];
         let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).bytes("name", name).start();
         let ordinary = Fixture::start([format!("tcp=127.0.0.1:{ordinary_port}")]);
@@ -26,8 +26,8 @@ impl Named {
 
     /// Returns the holder in the JSON document. Checks every other format on the way.
     fn holder(&self) -> Value {
-        every_form_is_inert(&[self.port], 1, self.server.pid());
-        every_form_is_inert(&[self.port, self.ordinary_port], 2, self.server.pid());
+        must_be_escaped_everywhere(&[self.port], 1, self.server.pid());
+        must_be_escaped_everywhere(&[self.port, self.ordinary_port], 2, self.server.pid());
         let answer = Cmd::new([format!("tcp/{}", self.port)]).answer(0);
         let holder = answer.only_holder(answer.only());
         answer.assert_eq(&holder["pid"], &json!(self.server.pid()), "pid");
@@ -36,14 +36,14 @@ impl Named {
 }
 
 /// Asserts that text, NDJSON and CSV of these ports have so many rows, and nothing that a terminal would act upon.
-fn every_form_is_inert(ports: &[u16], rows: usize, pid: u32) {
+fn must_be_escaped_everywhere(ports: &[u16], rows: usize, pid: u32) {
     let target: Vec<String> = ports.iter().map(|port| format!("tcp/{port}")).collect();
     let target = target.join(",");
     let text = Cmd::new([&target]).run().code(0);
-    must_be_inert(&text, text.text());
+    must_be_escaped(&text, text.text());
     text.assert(text.text().contains(&pid.to_string()), "the pid is there");
     let screen = Cmd::new([&target]).env("TERM", "xterm-256color").run_on_terminal(100).code(0);
-    must_be_inert(&screen, &without_styles(screen.text()));
+    must_be_escaped(&screen, &without_styles(screen.text()));
     screen.assert(screen.text().contains(&pid.to_string()), "the pid is on the screen");
     if rows > 1 {
         let table = Cmd::new(["--no-header", &target]).run().code(0);
@@ -57,31 +57,31 @@ fn every_form_is_inert(ports: &[u16], rows: usize, pid: u32) {
     table.assert(!table.text().contains('\u{1b}'), "no escape in CSV");
 }
 
-fn must_be_inert(output: &Output, text: &str) {
+fn must_be_escaped(output: &Output, text: &str) {
     output.assert_eq(control_character(text), None, "a character that a terminal would act upon");
 }
 
 #[live_test(Linux)]
 fn a_name_with_newline_and_escape_is_escaped() {
-    let holder = Named::stage(b"a)\n\x1b[31m").holder();
+    let holder = Named::start_named(b"a)\n\x1b[31m").holder();
     assert_eq!(holder["name"], "a)\n\u{1b}[31m");
 }
 
 #[live_test(Linux)]
 fn a_name_with_an_open_parenthesis_is_found() {
-    assert_eq!(Named::stage(b"(x").holder()["name"], "(x");
-    assert_eq!(Named::stage(b") R 1 (").holder()["name"], ") R 1 (");
+    assert_eq!(Named::start_named(b"(x").holder()["name"], "(x");
+    assert_eq!(Named::start_named(b") R 1 (").holder()["name"], ") R 1 (");
 }
 
 #[live_test(Linux)]
 fn an_empty_name_is_found() {
-    let name = Named::stage(b"").holder()["name"].clone();
+    let name = Named::start_named(b"").holder()["name"].clone();
     assert!(name == "" || name == "fixture", "neither empty nor the program's: {name:?}");
 }
 
 #[live_test(Linux)]
 fn a_name_of_broken_utf8_keeps_its_bytes() {
-    let holder = Named::stage(b"\xff\xfeab").holder();
+    let holder = Named::start_named(b"\xff\xfeab").holder();
     assert_eq!(holder["name"], "\u{fffd}\u{fffd}ab");
     assert_eq!(holder["name_bytes"], "//5hYg==");
 }
@@ -281,9 +281,9 @@ fn equal_sockets_of_two_programs_do_not() {
 }
 
 /// Returns the holder. Checks all text formats and that the size of both formats is bounded.
-fn bounded(steps: Steps, port: u16) -> Value {
+fn must_be_bounded(steps: Steps, port: u16) -> Value {
     let server = steps.start();
-    every_form_is_inert(&[port], 1, server.pid());
+    must_be_escaped_everywhere(&[port], 1, server.pid());
     let target = format!("tcp/{port}");
     let text = Cmd::new([&target]).run().code(0);
     text.assert(text.stdout.len() + text.stderr.len() < 20_000, "text is below 20 kB");
@@ -303,14 +303,14 @@ fn listen(port: u16) -> Steps {
 fn a_rewritten_command_line_is_reported_unchanged() {
     let port = port();
     let line = b"nginx: master process";
-    let holder = bounded(listen(port).bytes("pad", &[b'x'; 40]).bytes("command", line), port);
+    let holder = must_be_bounded(listen(port).bytes("pad", &[b'x'; 40]).bytes("command", line), port);
     assert_eq!(holder["command"], json!(["nginx: master process"]));
 }
 
 #[live_test(Linux)]
 fn a_process_without_command_line_is_found() {
     let port = port();
-    let command = bounded(listen(port).bytes("no-command", b""), port)["command"].clone();
+    let command = must_be_bounded(listen(port).bytes("no-command", b""), port)["command"].clone();
     assert!(command == json!([]) || command == json!(null), "an invented command: {command}");
 }
 
@@ -318,7 +318,7 @@ fn a_process_without_command_line_is_found() {
 fn a_command_line_of_nothing_but_nul_is_bounded() {
     let port = port();
     let steps = listen(port).bytes("pad", &[b'x'; 100_000]).bytes("command", b"");
-    let holder = bounded(steps, port);
+    let holder = must_be_bounded(steps, port);
     let words = holder["command"].as_array().cloned().unwrap_or_default();
     assert!(words.iter().all(|word| word == ""), "invented words: {holder}");
 }
@@ -327,7 +327,7 @@ fn a_command_line_of_nothing_but_nul_is_bounded() {
 fn a_command_line_of_megabytes_is_bounded() {
     let port = port();
     let steps = (0..20).fold(listen(port), |steps, _| steps.bytes("pad", &[b'y'; 100_000]));
-    let holder = bounded(steps, port);
+    let holder = must_be_bounded(steps, port);
     let listen = json!(format!("tcp=127.0.0.1:{port}"));
     assert_eq!(holder["command"][1], listen, "the beginning of the command line is there");
 }
@@ -339,7 +339,7 @@ fn a_command_line_with_escape_sequences_is_escaped() {
     let reordered = "pad=\u{202e}evil\u{2066}\u{200b}\u{9b}31m\r\n";
     let steps =
         listen(port).bytes("pad", &clipboard.as_bytes()[4..]).bytes("pad", &reordered.as_bytes()[4..]);
-    let holder = bounded(steps, port);
+    let holder = must_be_bounded(steps, port);
     assert_eq!(holder["command"][2], clipboard, "JSON keeps it");
     assert_eq!(holder["command"][3], reordered, "JSON keeps it");
 }
@@ -347,7 +347,7 @@ fn a_command_line_with_escape_sequences_is_escaped() {
 #[live_test(Linux)]
 fn a_command_line_of_broken_utf8_keeps_its_bytes() {
     let port = port();
-    let holder = bounded(listen(port).bytes("pad", b"\xff\xfe"), port);
+    let holder = must_be_bounded(listen(port).bytes("pad", b"\xff\xfe"), port);
     assert_eq!(holder["command"][2], "pad=\u{fffd}\u{fffd}");
     let kept = match &holder["command_bytes"] {
         Value::Array(words) => words.iter().any(|word| decode_base64(word) == b"pad=\xff\xfe"),

@@ -7,7 +7,7 @@ use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, pi
 use serde_json::{Value, json};
 use std::process::Command;
 
-fn elsewhere(port: u16) -> Fixture {
+fn server_in_another_netns(port: u16) -> Fixture {
     Fixture::start(["namespace=net".to_owned(), format!("tcp=127.0.0.1:{port}")])
 }
 
@@ -18,7 +18,7 @@ fn namespace(listener: &Value) -> &str {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn other_network_namespaces_are_shown_on_request() {
     let port = port();
-    let server = elsewhere(port);
+    let server = server_in_another_netns(port);
     let target = format!("tcp/{port}");
     let here = Cmd::new([&target]).answer(1);
     here.assert_eq(here.listeners().len(), 0, "the default list covers this namespace only");
@@ -31,7 +31,7 @@ fn other_network_namespaces_are_shown_on_request() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn one_port_in_two_namespaces_is_two_rows() {
     let port = port();
-    let servers = [elsewhere(port), elsewhere(port)];
+    let servers = [server_in_another_netns(port), server_in_another_netns(port)];
     let here = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
     answer.assert_eq(answer.listeners().len(), 3, "listeners");
@@ -138,7 +138,7 @@ fn a_pid_namespace_sees_its_own() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn namespaces_without_permission_are_a_gap() {
     let port = port();
-    let server = elsewhere(port);
+    let server = server_in_another_netns(port);
     let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY));
     let answer = Answer::parse(cmd.run());
     // /proc/PID/net of some process may show the listener. In any case it must not be denied.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Asserts that the listener on this port is found in another namespace than ours, with its holder.
 #[track_caller]
-fn is_found(server: &Fixture, port: u16) -> Answer {
+fn must_be_found(server: &Fixture, port: u16) -> Answer {
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
     answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     answer.assert_eq(&answer.only()["inode"], &json!(server.inode(0)), "inode");
@@ -28,7 +28,7 @@ fn gaps(answer: &Answer, reason: &str) -> Vec<Value> {
 fn a_namespace_that_a_thread_is_in_is_found() {
     let port = port();
     let server = Fixture::start([format!("network-thread=127.0.0.1:{port}")]);
-    is_found(&server, port);
+    must_be_found(&server, port);
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
@@ -39,7 +39,7 @@ fn a_namespace_whose_first_thread_has_ended_is_found() {
         format!("tcp=127.0.0.1:{port}"),
         "leave-main".to_owned(),
     ]);
-    is_found(&server, port);
+    must_be_found(&server, port);
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, MOUNT_NAMESPACE)]
@@ -53,7 +53,7 @@ fn a_namespace_that_is_mounted_anywhere_is_found() {
         mount,
         "leave-network".to_owned(),
     ]);
-    let answer = is_found(&server, port);
+    let answer = must_be_found(&server, port);
     answer.assert_eq(gaps(&answer, "error").len(), 0, "nothing failed");
 }
 
@@ -62,14 +62,14 @@ fn a_namespace_that_a_descriptor_keeps_is_found() {
     let port = port();
     let tcp = format!("tcp=127.0.0.1:{port}");
     let server = Fixture::start(["namespace=net", &tcp, "network-descriptor", "leave-network"]);
-    is_found(&server, port);
+    must_be_found(&server, port);
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn a_namespace_that_a_socket_keeps_is_found() {
     let port = port();
     let server = Fixture::start(["namespace=net", &format!("tcp=127.0.0.1:{port}"), "leave-network"]);
-    is_found(&server, port);
+    must_be_found(&server, port);
     // Sockets that are bound and do not listen are in no list of listeners, and still keep a namespace.
     let whole =
         Cmd::new(["--all-namespaces".to_owned(), "--all".to_owned(), format!("tcp/{port}")]).answer(0);

@@ -6,14 +6,14 @@ use crate::support::{Cmd, Fixture, Need, live_test, ordinary_user, port, without
 
 const HINT: &str = "in another network namespace";
 
-fn elsewhere(step: &str, port: u16) -> Fixture {
+fn server_in_another_netns(step: &str, port: u16) -> Fixture {
     Fixture::start(["namespace=net".to_owned(), format!("{step}=127.0.0.1:{port}")])
 }
 
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn a_listener_in_another_namespace_is_hinted_at() {
     let place = port();
-    let server = elsewhere("tcp", place);
+    let server = server_in_another_netns("tcp", place);
     let here = Cmd::new([place.to_string()]).run().code(1);
     here.assert(here.text().starts_with("nothing listens on"), "the answer is about this namespace");
     let namespace = std::fs::read_link(format!("/proc/{}/ns/net", server.pid())).expect("its namespace");
@@ -23,7 +23,7 @@ fn a_listener_in_another_namespace_is_hinted_at() {
     // Nothing listens there over UDP.
     let udp = Cmd::new([format!("udp/{place}")]).run().code(1);
     udp.assert(!udp.errors().contains(HINT), "another protocol is another port");
-    let datagrams = elsewhere("udp", place);
+    let datagrams = server_in_another_netns("udp", place);
     let udp = Cmd::new([format!("udp/{place}")]).run().code(1);
     udp.assert(udp.errors().contains(HINT), "datagrams are received there");
     drop(datagrams);
@@ -38,7 +38,7 @@ fn a_listener_in_another_namespace_is_hinted_at() {
 #[live_test(Root, NETWORK_NAMESPACE)]
 fn a_local_listener_gets_no_hint() {
     let place = port();
-    let _server = elsewhere("tcp", place);
+    let _server = server_in_another_netns("tcp", place);
     let _here = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
     let output = Cmd::new([place.to_string()]).run().code(0);
     output.assert(!output.errors().contains("namespace"), "it was found");
@@ -50,7 +50,7 @@ fn a_local_listener_gets_no_hint() {
 fn without_permissions_the_hint_is_true_or_missing() {
     let _quiet = without_host_containers();
     let place = port();
-    let _server = elsewhere("tcp", place);
+    let _server = server_in_another_netns("tcp", place);
     let output = Cmd::new([place.to_string()]).user(ordinary_user()).run().code(1);
     // Its table can be read through the process in it.
     output.assert(output.errors().contains(HINT), "the hint");

@@ -4,7 +4,7 @@
 #![cfg(unix)]
 
 use crate::support::{Answer, Cmd, Fixture, Need, Steps, folder, live_test, pids, port, without_netlink};
-use crate::why::{only_standing, standing, verdict, whole};
+use crate::why::{must_have_verdict, obstacles, only_obstacle, run_why};
 use serde_json::{Value, json};
 
 /// The errors of a refusal: a policy forbids it (EPERM, EACCES), or the system lacks the protocol or the family.
@@ -30,7 +30,7 @@ fn rows(answer: &Answer) -> Vec<(String, String, Vec<u32>)> {
 }
 
 /// Returns whether a gap reports that the table came from /proc/net.
-fn says_so(answer: &Answer) -> bool {
+fn reports_proc_net(answer: &Answer) -> bool {
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
     gaps.iter().any(|gap| {
         gap["reason"] == "netlink"
@@ -45,7 +45,11 @@ fn the_source_of_the_table_is_named() {
     let listener = answer.only();
     answer.assert_eq(pids(listener), vec![server.pid()], "holder");
     answer.assert_eq(&listener["inode"], &json!(server.inode(0)), "inode");
-    answer.assert_eq(says_so(&answer), !netlink_answers(), "a gap, exactly where netlink does not answer");
+    answer.assert_eq(
+        reports_proc_net(&answer),
+        !netlink_answers(),
+        "a gap, exactly where netlink does not answer",
+    );
     answer.assert_eq(
         listener["queue"].is_object(),
         netlink_answers(),
@@ -72,13 +76,13 @@ fn refused_netlink_falls_back_to_proc_net() {
     for error in REFUSALS {
         let answer = Cmd::new([&target]).through(without_netlink(error)).answer(0);
         answer.assert_eq(rows(&answer), rows(&wanted), "the same listeners and holders");
-        answer.assert(says_so(&answer), "a gap names the source of the table");
+        answer.assert(reports_proc_net(&answer), "a gap names the source of the table");
         // The whole list, in which other sockets of this machine come and go.
         let list = Cmd::new([] as [&str; 0]).through(without_netlink(error)).answer(0);
         let own = |one: &&Value| one["port"] == port || one["port"] == client;
         list.assert_eq(list.listeners().iter().filter(own).count(), 5, "the same in the list of all");
         list.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "with the same holders");
-        list.assert(says_so(&list), "a gap names the source of the table");
+        list.assert(reports_proc_net(&list), "a gap names the source of the table");
     }
 }
 
@@ -107,7 +111,7 @@ fn refused_netlink_finds_each_by_its_protocol() {
             let wanted = json!([protocol, address, server.port(), server.inode(0)]);
             answer.assert_eq(json!(reported), wanted, "what it is");
             answer.assert_eq(pids(listener), vec![server.pid()], "holder");
-            answer.assert(says_so(&answer), "a gap names the source of the table");
+            answer.assert(reports_proc_net(&answer), "a gap names the source of the table");
         }
     }
 }
@@ -127,7 +131,7 @@ fn refused_netlink_finds_unix_sockets() {
             answer.assert_eq(&answer.only()["path"], &json!(requested), "path");
             answer.assert_eq(&answer.only()["inode"], &json!(server.inode(inode)), "inode");
             answer.assert(pids(answer.only()).contains(&server.pid()), "holder");
-            answer.assert(says_so(&answer), "a gap names the source of the table");
+            answer.assert(reports_proc_net(&answer), "a gap names the source of the table");
         }
         let list = Cmd::new(["-x"]).through(without_netlink(error)).answer(0);
         list.assert_eq(pids(list.by_inode(server.inode(0))), server.family(), "holders");
@@ -163,14 +167,14 @@ fn refused_netlink_still_answers_why() {
         ];
         for (target, server) in requested {
             let cmd = Cmd::new(["why", "--json", &target]).through(without_netlink(error));
-            let answer = whole(cmd, 1);
-            verdict(&answer, "listening");
-            answer.assert_eq(&only_standing(&answer)["inode"], &json!(server.inode(0)), "inode");
-            answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+            let answer = run_why(cmd, 1);
+            must_have_verdict(&answer, "listening");
+            answer.assert_eq(&only_obstacle(&answer)["inode"], &json!(server.inode(0)), "inode");
+            answer.assert_eq(pids(only_obstacle(&answer)), server.family(), "holders");
         }
         let free = format!("127.0.0.2:{}", tcp.port());
-        let answer = whole(Cmd::new(["why", "--json", &free]).through(without_netlink(error)), 0);
-        answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
+        let answer = run_why(Cmd::new(["why", "--json", &free]).through(without_netlink(error)), 0);
+        answer.assert_eq(obstacles(&answer).len(), 0, "nothing prevents the bind");
     }
 }
 
@@ -215,7 +219,7 @@ fn refused_netlink_does_not_deny_bound_sockets() {
     let silent = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = silent.port().to_string();
     let answer = Cmd::new(["--all", &target]).through(without_netlink(libc::EPERM)).answer(3);
-    lacks_bound(&answer);
+    must_lack_bound_sockets(&answer);
     // A scan for listeners only misses none of them. (On a machine with containers a forwarded port may be missed.)
     let output = Cmd::new(["--json", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
     output.assert(!output.text().contains("\"bound\""), "no gap for what was not requested");
@@ -228,19 +232,19 @@ fn refused_netlink_does_not_deny_bound_sockets() {
 #[live_test(Linux, OLD_RELEASE)]
 fn a_kernel_without_bound_sockets_denies_none() {
     let target = port().to_string();
-    lacks_bound(&Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
+    must_lack_bound_sockets(&Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]).answer(3));
     let silent = Fixture::start([format!("bound=127.0.0.1:{target}")]);
     let cmd = Cmd::new(["--all", &target]).through(["setarch", "--uname-2.6"]);
     if Need::Kernel(6, 8).missing().is_none() && netlink_answers() {
         let answer = cmd.answer(0);
         answer.assert_eq(&answer.only()["inode"], &json!(silent.inode(0)), "inode");
     } else {
-        lacks_bound(&cmd.answer(3));
+        must_lack_bound_sockets(&cmd.answer(3));
     }
 }
 
 /// Asserts that nothing was found, and that bound sockets which do not listen may be missing.
-fn lacks_bound(answer: &Answer) {
+fn must_lack_bound_sockets(answer: &Answer) {
     answer.assert_eq(answer.listeners().len(), 0, "rows");
     answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();

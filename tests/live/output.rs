@@ -5,7 +5,7 @@
 use crate::support::{Cmd, Fixture, Output, Steps, live_test, ordinary_user, port, without_styles};
 
 /// Two listeners, and the target that matches both.
-fn staged() -> (String, [Fixture; 2]) {
+fn must_show_all() -> (String, [Fixture; 2]) {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     (format!("tcp/{},tcp/{}", servers[0].port(), servers[1].port()), servers)
 }
@@ -16,7 +16,7 @@ const FORMS: [&[&str]; 7] =
 
 #[live_test]
 fn a_closed_pipe_ends_quietly() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     for form in FORMS {
         let open = Cmd::new(form.iter().copied().chain([target.as_str()])).run().code(0);
         open.assert(!open.stdout.is_empty(), "there is something to write");
@@ -37,7 +37,7 @@ fn a_closed_pipe_ends_quietly() {
 
 #[live_test(Linux)]
 fn a_full_disk_is_an_error_and_no_panic() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     for form in FORMS {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
         let arguments = form.iter().copied().chain([target.as_str()]);
@@ -64,7 +64,7 @@ fn must_fit(output: &Output, columns: usize, servers: &[Fixture]) {
 
 #[live_test]
 fn a_table_fits_twenty_columns() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     let output = Cmd::new([&target]).env("TERM", "xterm").run_on_terminal(20).code(0);
     must_fit(&output, 20, &servers);
     let screen = without_styles(output.text());
@@ -77,7 +77,7 @@ fn a_table_fits_twenty_columns() {
 
 #[live_test]
 fn a_card_fits_twenty_columns() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     let target = target.split(',').next().unwrap_or_default();
     let output = Cmd::new([target]).env("TERM", "xterm").run_on_terminal(20).code(0);
     must_fit(&output, 20, &servers[..1]);
@@ -85,7 +85,7 @@ fn a_card_fits_twenty_columns() {
 
 #[live_test]
 fn a_table_fits_every_width() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     for columns in [21, 24, 30, 40, 55, 80, 120, 200] {
         let output = Cmd::new([&target]).env("TERM", "xterm-256color").run_on_terminal(columns).code(0);
         must_fit(&output, columns.into(), &servers);
@@ -124,7 +124,7 @@ fn wide_characters_fit_too() {
 
 #[live_test]
 fn a_terminal_without_size_works() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     let card = target.split(',').next().unwrap_or_default().to_owned();
     for columns in [0, 1, 2, 7, 13] {
         for target in [&target, &card] {
@@ -136,14 +136,14 @@ fn a_terminal_without_size_works() {
 }
 
 /// Runs it with a redirection of its streams, as a shell writes it.
-fn redirected(redirection: &str, arguments: &[&str]) -> Cmd {
+fn run_redirected(redirection: &str, arguments: &[&str]) -> Cmd {
     let script = format!("exec \"$@\" {redirection}");
     Cmd::new(arguments.iter().copied()).through(["sh", "-c", &script, "sh"])
 }
 
 #[live_test(Linux)]
 fn a_full_standard_error_changes_no_exit_code() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     let free = format!("tcp/{}", port());
     let hidden = format!("tcp/{}", port());
     let _hidden = Steps::new([format!("tcp=127.0.0.1:{}", &hidden[4..]), "undumpable".to_owned()])
@@ -159,26 +159,26 @@ fn a_full_standard_error_changes_no_exit_code() {
     ];
     for (arguments, code) in requested {
         for redirection in ["2>/dev/full", "2>&-"] {
-            redirected(redirection, arguments).user(ordinary_user()).run().code(code);
+            run_redirected(redirection, arguments).user(ordinary_user()).run().code(code);
         }
     }
 }
 
 #[live_test]
 fn closed_streams_work() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     for (redirection, readable) in
         [("<&-", true), ("<&- 2>&-", true), (">&-", false), (">&- 2>&- <&-", false)]
     {
         let output =
-            redirected(redirection, &[&target]).run().without_panic().code(if readable { 0 } else { 3 });
+            run_redirected(redirection, &[&target]).run().without_panic().code(if readable { 0 } else { 3 });
         output.assert_eq(!output.stdout.is_empty(), readable, "an answer if it can be read");
     }
 }
 
 #[live_test]
 fn a_dumb_terminal_gets_no_escape() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     let plain = [("TERM", "dumb"), ("NO_COLOR", "1")];
     for (name, value) in plain {
         let cmd = Cmd::new([&target]).env("TERM", "xterm").env(name, value);
@@ -192,7 +192,7 @@ fn a_dumb_terminal_gets_no_escape() {
 
 #[live_test]
 fn colour_is_requested_and_disabled() {
-    let (target, _servers) = staged();
+    let (target, _servers) = must_show_all();
     let piped = Cmd::new([&target]).env("TERM", "xterm").run().code(0);
     piped.assert(!piped.text().contains('\u{1b}'), "no colour in a pipe");
     let always = Cmd::new(["--color=always", &target]).env("TERM", "xterm").run().code(0);
@@ -209,7 +209,7 @@ fn colour_is_requested_and_disabled() {
 
 #[live_test]
 fn a_pipe_gets_a_plain_whole_table() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     let output = Cmd::new([&target]).env("COLUMNS", "20").run().code(0);
     let rows: Vec<&str> = output.text().lines().filter(|line| !line.trim().is_empty()).collect();
     output.assert_eq(rows.len(), 3, "a header and a row a listener");
@@ -228,7 +228,7 @@ fn a_pipe_gets_a_plain_whole_table() {
 
 #[live_test]
 fn a_minimal_environment_is_enough() {
-    let (target, servers) = staged();
+    let (target, servers) = must_show_all();
     let card = target.split(',').next().unwrap_or_default().to_owned();
     let environments: [&[(&str, &str)]; 5] = [
         &[],

@@ -17,7 +17,7 @@ fn server(name: &str) -> (Fixture, PathBuf, u16) {
 }
 
 /// Returns the only holder of a port, and the card of the same state.
-fn looked_at(port: u16) -> (Value, Output) {
+fn holder_and_card(port: u16) -> (Value, Output) {
     let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
     let holder = answer.only_holder(answer.only()).clone();
     (holder, Cmd::new([format!("tcp/{port}")]).run().code(0))
@@ -28,8 +28,8 @@ fn path(path: &Path) -> Value {
 }
 
 /// Asserts that the change is in JSON, on the card, in the table, and in a snapshot that was saved and read again.
-fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
-    let (holder, card) = looked_at(port);
+fn must_be_reported(port: u16, change: &str, program: &Value, words: &str) {
+    let (holder, card) = holder_and_card(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(change), program), "{holder}");
     card.assert(card.text().contains(words), words);
     let other = Fixture::start(["tcp=127.0.0.1:0"]);
@@ -52,11 +52,11 @@ fn must_be_told(port: u16, change: &str, program: &Value, words: &str) {
 #[live_test]
 fn a_removed_program_is_reported() {
     let (_server, program, port) = server("removed-program");
-    let (holder, card) = looked_at(port);
+    let (holder, card) = holder_and_card(port);
     assert_eq!(holder["executable_change"], json!(null), "before");
     card.assert(!card.text().contains("removed since"), "it is not mentioned before");
     std::fs::remove_file(&program).expect("remove a program");
-    must_be_told(
+    must_be_reported(
         port,
         "removed",
         &path(&program),
@@ -75,7 +75,7 @@ fn a_replaced_program_is_reported() {
     let newer = program.with_extension("new");
     std::fs::write(&newer, "another file").expect("write a file");
     std::fs::rename(&newer, &program).expect("replace a program");
-    must_be_told(
+    must_be_reported(
         port,
         "replaced",
         &path(&program),
@@ -90,7 +90,7 @@ fn a_program_that_was_restored_is_no_change() {
     std::fs::hard_link(&program, &aside).expect("link a program");
     std::fs::remove_file(&program).expect("remove a program");
     std::fs::hard_link(&aside, &program).expect("link it back");
-    let (holder, card) = looked_at(port);
+    let (holder, card) = holder_and_card(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &path(&program)));
     card.assert(!card.text().contains("since it started"), "no change");
 }
@@ -98,10 +98,10 @@ fn a_program_that_was_restored_is_no_change() {
 #[live_test]
 fn a_name_that_ends_in_deleted_is_no_change() {
     let (_server, program, port) = server("server (deleted)");
-    let (holder, _) = looked_at(port);
+    let (holder, _) = holder_and_card(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &path(&program)));
     std::fs::remove_file(&program).expect("remove a program");
-    must_be_told(port, "removed", &path(&program), "(deleted), which was removed since it started");
+    must_be_reported(port, "removed", &path(&program), "(deleted), which was removed since it started");
 }
 
 #[live_test]
@@ -119,7 +119,7 @@ fn a_program_in_memory_is_reported() {
     let program = format!("/proc/{}/fd/{}", std::process::id(), readable.as_raw_fd());
     let port = port();
     let _server = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program.into()).start();
-    must_be_told(
+    must_be_reported(
         port,
         "memory",
         &json!("/memfd:in-memory"),
@@ -162,15 +162,15 @@ fn a_program_in_a_mount_namespace_is_looked_up_there() {
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(mounted(place)).start();
     let program = json!(format!("{place}/server"));
     // There is no such file here.
-    let (holder, _) = looked_at(port);
+    let (holder, _) = holder_and_card(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &program));
     inside(server.pid(), &["rm", &format!("{place}/server")]);
-    must_be_told_either(port, &program);
+    must_be_reported_as_either(port, &program);
 }
 
 /// A file system that is mounted below the root of the process is not entered, because it may be silent.
-fn must_be_told_either(port: u16, program: &Value) {
-    must_be_told(port, "deleted", program, "which was removed or replaced since it started");
+fn must_be_reported_as_either(port: u16, program: &Value) {
+    must_be_reported(port, "deleted", program, "which was removed or replaced since it started");
 }
 
 #[live_test(Root, MOUNT_NAMESPACE)]
@@ -181,7 +181,7 @@ fn an_unmounted_program_is_reported() {
     let port = port();
     let server = Steps::new([format!("tcp=127.0.0.1:{port}")]).through(mounted(place)).start();
     inside(server.pid(), &["umount", "--lazy", place]);
-    must_be_told(port, "unmounted", &json!("/server"), "whose file system was unmounted");
+    must_be_reported(port, "unmounted", &json!("/server"), "whose file system was unmounted");
 }
 
 fn inside(pid: u32, command: &[&str]) {
@@ -205,13 +205,13 @@ fn a_removed_script_is_reported() {
     std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).expect("read a port");
     let ended = std::panic::catch_unwind(|| {
         let port: u16 = line.trim().parse().expect("a port");
-        let (holder, _) = looked_at(port);
+        let (holder, _) = holder_and_card(port);
         assert_eq!(
             (&holder["script_change"], &holder["script"]),
             (&json!(null), &json!("a-script-of-this-test.py"))
         );
         std::fs::remove_file(&script).expect("remove a script");
-        let (holder, card) = looked_at(port);
+        let (holder, card) = holder_and_card(port);
         assert_eq!(
             (&holder["script_change"], &holder["executable_change"]),
             (&json!("removed"), &json!(null))

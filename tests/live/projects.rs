@@ -255,7 +255,7 @@ fn a_folder_of_another_mount_namespace_is_distinguished() {
 }
 
 /// A listener with the command line of another program.
-fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
+fn listen_as(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
     let port = port();
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let program = copy_of(&fixture_program(), Some(&name));
@@ -266,7 +266,7 @@ fn as_if(name: &str, arguments: &[&str], directory: &Path) -> (Fixture, u16) {
 
 /// Asserts what each format shows: JSON, the first line of the card after "held by", and the last column of the table.
 #[track_caller]
-fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
+fn must_show(port: u16, directory: &Path, script: Value, held_by: &str) {
     let answer = scan(port);
     answer.assert_eq(&answer.only_holder(answer.only())["script"], &script, "script");
     let card = card(port);
@@ -288,8 +288,8 @@ fn says(port: u16, directory: &Path, script: Value, held_by: &str) {
 #[live_test]
 fn a_tool_replaces_its_interpreter() {
     let place = place();
-    let (server, port) = as_if("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
-    says(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
+    let (server, port) = listen_as("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
+    must_show(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
     let by_name = Cmd::new(["--command", "node", &format!("tcp/{port}")]).answer(0);
     by_name.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
 }
@@ -297,22 +297,22 @@ fn a_tool_replaces_its_interpreter() {
 #[live_test]
 fn a_jar_replaces_java() {
     let place = place();
-    let (server, port) = as_if("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
-    says(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
+    let (server, port) = listen_as("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
+    must_show(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
 }
 
 #[live_test]
 fn a_custom_script_does_not_replace_the_interpreter() {
     let place = place();
-    let (server, port) = as_if("node", &["--require", "dotenv", "src/server.js"], &place);
-    says(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
+    let (server, port) = listen_as("node", &["--require", "dotenv", "src/server.js"], &place);
+    must_show(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
 }
 
 #[live_test]
 fn code_on_the_command_line_is_no_script() {
     let place = place();
-    let (server, port) = as_if("python3", &["-c", "import http.server"], &place);
-    says(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));
+    let (server, port) = listen_as("python3", &["-c", "import http.server"], &place);
+    must_show(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));
 }
 
 #[live_test]
@@ -324,14 +324,14 @@ fn a_program_run_by_cargo_is_identified_by_its_parent() {
     let port = port();
     let by_hand = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program.clone()).directory(&build);
     let server = by_hand.start();
-    says(port, &build, json!(null), &format!("shop (pid {}", server.pid()));
+    must_show(port, &build, json!(null), &format!("shop (pid {}", server.pid()));
     // A shell with the name of cargo, which starts the program and waits for it.
     let cargo = copy_of(&PathBuf::from("/bin/sh").canonicalize().expect("a shell"), Some("cargo"));
     let cargo = cargo.to_str().expect("a path of this test");
     let port = crate::support::port();
     let steps = Steps::new([format!("tcp=127.0.0.1:{port}")]).program(program).directory(&build);
     let server = steps.through([cargo, "-c", r#""$0" "$@"; exit $?"#]).start();
-    says(port, &build, json!("cargo run"), &format!("cargo run (shop, pid {}", server.pid()));
+    must_show(port, &build, json!("cargo run"), &format!("cargo run (shop, pid {}", server.pid()));
 }
 
 /// A program that is killed when this is dropped.
@@ -356,7 +356,7 @@ fn the_web_server_of_python_is_named() {
     BufReader::new(output).read_line(&mut first).expect("it names where it listens");
     let words = first.split_whitespace().skip_while(|word| *word != "port");
     let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it names the port");
-    says(port, &place, json!("python -m http.server"), "python -m http.server (python3");
+    must_show(port, &place, json!("python -m http.server"), "python -m http.server (python3");
     let card = card(port);
     card.assert(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");
 }

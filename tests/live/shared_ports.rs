@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
 use crate::support::{Answer, Cmd, Fixture, Steps, in_new_netns, live_test, start_on_one_port, until};
-use crate::why::{sentences, standing, verdict, whole, why};
+use crate::why::{must_have_verdict, obstacles, run_why, sentences, why};
 use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
@@ -49,7 +49,7 @@ fn inode(socket: &Socket) -> u64 {
 }
 
 /// How many of the peers each socket got.
-fn counted(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
+fn count_arrivals(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
     let to = SocketAddr::new(peer.parse().expect("an address"), PORT);
     for _ in 0..PEERS {
         match kind {
@@ -85,7 +85,7 @@ fn counted(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
 }
 
 /// Returns the sockets that answer at localhost according to `why`: one, or several and how one of them is selected.
-fn said(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
+fn answering(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
     let localhost = &answer.document["localhost"];
     let one = localhost[family]["inode"].as_u64();
     let shared = &localhost[format!("{family}_shared")];
@@ -131,12 +131,12 @@ fn the_answer_is_where_peers_arrive() {
                 let target = if kind == Type::STREAM { PORT.to_string() } else { format!("udp/{PORT}") };
                 let answer = why(&target, 1);
                 for (family, peer) in [("ipv4", "127.0.0.1"), ("ipv6", "::1")] {
-                    let (named, by) = said(&answer, family);
+                    let (named, by) = answering(&answer, family);
                     if family == "ipv6" && opened.iter().all(|(address, _)| !address.contains(':')) {
                         answer.assert(named.is_empty(), "nothing answers over IPv6");
                         continue;
                     }
-                    let counts = counted(kind, &sockets, peer);
+                    let counts = count_arrivals(kind, &sockets, peer);
                     let met: Vec<u64> = inodes
                         .iter()
                         .zip(&counts)
@@ -182,7 +182,7 @@ fn a_shared_port_names_no_single_server() {
     let shared = |port: u16| Steps::new(["reuseport".into(), format!("tcp=0.0.0.0:{port}")]);
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
     let answer = why(&port.to_string(), 1);
-    verdict(&answer, "listening");
+    must_have_verdict(&answer, "listening");
     answer.assert_eq(&answer.document["localhost"]["ipv4"], &json!(null), "no single one answers");
     answer.assert_eq(
         &answer.document["localhost"]["ipv4_shared"]["by"],
@@ -241,9 +241,9 @@ fn a_shared_udp_port_can_be_joined() {
             let steps = options.iter().map(|option| (*option).to_owned());
             let server = Fixture::start(steps.chain([format!("udp={address}:0")]));
             let target = format!("udp/{}", server.port());
-            let answer = whole(Cmd::new(["why", "--json", &target]), 1);
-            verdict(&answer, "listening");
-            answer.assert_eq(standing(&answer).len(), 1, "the obstacle");
+            let answer = run_why(Cmd::new(["why", "--json", &target]), 1);
+            must_have_verdict(&answer, "listening");
+            answer.assert_eq(obstacles(&answer).len(), 1, "the obstacle");
             answer.assert_eq(has_fact(&answer, &["SO_REUSEADDR may join"]), by_address, "SO_REUSEADDR joins");
             answer.assert_eq(has_fact(&answer, &["SO_REUSEPORT may join"]), by_port, "SO_REUSEPORT joins");
             answer.assert_eq(has_fact(&answer, &["SO_REUSEADDR does not help"]), !by_address, "or not");

@@ -14,17 +14,17 @@ fn snapshot(name: &str, arguments: &[&str]) -> String {
 }
 
 /// Runs the program on a snapshot. `question` holds the arguments.
-fn ask(snapshot: &str, question: &str) -> Output {
+fn run_on(snapshot: &str, question: &str) -> Output {
     Cmd::new(["--from", snapshot].into_iter().chain(question.split_whitespace())).run().without_panic()
 }
 
 #[track_caller]
-fn is_not_answered(snapshot: &str, question: &str, covered: &str) {
-    let output = ask(snapshot, question).code(3);
+fn must_be_refused(snapshot: &str, question: &str, covered: &str) {
+    let output = run_on(snapshot, question).code(3);
     output.assert(output.errors().contains("the snapshot was not asked about it"), question);
     output.assert(output.errors().contains(&format!("it covers {covered}")), question);
-    ask(snapshot, &format!("-q {question}")).code(3);
-    let document = Answer::parse(ask(snapshot, &format!("--json {question}")).code(3));
+    run_on(snapshot, &format!("-q {question}")).code(3);
+    let document = Answer::parse(run_on(snapshot, &format!("--json {question}")).code(3));
     document.assert_eq(&document.document["complete"], &json!(false), "complete");
     let gaps = document.document["gaps"].to_string();
     document.assert(gaps.contains("\"not-asked\""), "a gap names what the snapshot does not cover");
@@ -40,12 +40,12 @@ fn a_port_outside_of_the_request_is_not_denied() {
     for question in
         [port.clone(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("{other},{port}")]
     {
-        is_not_answered(&saved, &question, &covered);
+        must_be_refused(&saved, &question, &covered);
     }
-    let pids = ask(&saved, &format!("--pids {port}")).code(3);
+    let pids = run_on(&saved, &format!("--pids {port}")).code(3);
     pids.assert(pids.stdout.is_empty() && pids.errors().contains("was not asked about it"), "no pids");
     // What is found is shown, together with what may be missing.
-    let output = ask(&snapshot("question-one", &[&port]), &format!("{port},{other}")).code(0);
+    let output = run_on(&snapshot("question-one", &[&port]), &format!("{port},{other}")).code(0);
     output.assert(output.text().contains(&port), "the row that it has");
     output.assert(
         output.errors().contains(&format!("was not asked about it (port {other})")),
@@ -58,22 +58,22 @@ fn protocols_families_and_holders_outside_of_the_request_are_not_denied() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let port = server.port().to_string();
     let tcp = snapshot("question-tcp", &["-t", &port]);
-    is_not_answered(&tcp, &format!("udp/{port}"), &format!("tcp listeners on port {port}"));
-    is_not_answered(&tcp, "-u", &format!("tcp listeners on port {port}"));
-    is_not_answered(&tcp, "-x", &format!("tcp listeners on port {port}"));
-    ask(&tcp, &port).code(0);
+    must_be_refused(&tcp, &format!("udp/{port}"), &format!("tcp listeners on port {port}"));
+    must_be_refused(&tcp, "-u", &format!("tcp listeners on port {port}"));
+    must_be_refused(&tcp, "-x", &format!("tcp listeners on port {port}"));
+    run_on(&tcp, &port).code(0);
     let ipv4 = snapshot("question-ipv4", &["-4", &port]);
-    is_not_answered(&ipv4, &format!("-6 {port}"), &format!("tcp and udp listeners over IPv4 on port {port}"));
+    must_be_refused(&ipv4, &format!("-6 {port}"), &format!("tcp and udp listeners over IPv4 on port {port}"));
     let whole = snapshot("question-whole", &[]);
-    is_not_answered(&whole, "-x", "tcp and udp listeners");
+    must_be_refused(&whole, "-x", "tcp and udp listeners");
     let exposed = snapshot("question-exposed", &["--exposed"]);
-    is_not_answered(&exposed, &port, "tcp and udp listeners that other machines can reach");
-    ask(&exposed, &format!("--exposed {port}")).code(1);
+    must_be_refused(&exposed, &port, "tcp and udp listeners that other machines can reach");
+    run_on(&exposed, &format!("--exposed {port}")).code(1);
     let pid = server.pid().to_string();
     let held = snapshot("question-pid", &["--pid", &pid]);
-    is_not_answered(&held, "--pid 1", &format!("tcp and udp listeners held by pid {pid}"));
-    is_not_answered(&held, "9", &format!("tcp and udp listeners held by pid {pid}"));
-    ask(&held, &format!("--pid {pid} {port}")).code(0);
+    must_be_refused(&held, "--pid 1", &format!("tcp and udp listeners held by pid {pid}"));
+    must_be_refused(&held, "9", &format!("tcp and udp listeners held by pid {pid}"));
+    run_on(&held, &format!("--pid {pid} {port}")).code(0);
 }
 
 #[live_test]
@@ -82,7 +82,7 @@ fn another_kind_of_request_is_refused() {
     let port = server.port().to_string();
     let saved = snapshot("question-kind", &[&port]);
     for option in ["--all", "--connections", "--all-namespaces"] {
-        is_not_answered(
+        must_be_refused(
             &saved,
             &format!("{option} {port}"),
             &format!("tcp and udp listeners on port {port}"),
@@ -90,7 +90,7 @@ fn another_kind_of_request_is_refused() {
     }
     for option in ["--all", "--connections"] {
         let saved = snapshot(&format!("question{option}"), &[option, &port]);
-        ask(&saved, &format!("{option} {port}")).code(0);
+        run_on(&saved, &format!("{option} {port}")).code(0);
     }
 }
 
@@ -98,9 +98,9 @@ fn another_kind_of_request_is_refused() {
 fn what_was_requested_is_answered() {
     let place = port();
     let saved = snapshot("question-answered", &["1-10", &format!("tcp/{place}")]);
-    let output = ask(&saved, &format!("tcp/{place}")).code(1);
+    let output = run_on(&saved, &format!("tcp/{place}")).code(1);
     output.assert(output.text().starts_with("nothing listens on"), "it is denied");
-    let output = ask(&snapshot("question-free", &[&place.to_string()]), "").code(1);
+    let output = run_on(&snapshot("question-free", &[&place.to_string()]), "").code(1);
     let denied =
         format!("there is nothing in this snapshot, which covers tcp and udp listeners on port {place}\n");
     output.assert_eq(output.text(), denied.as_str(), "only what was requested is denied");

@@ -9,7 +9,7 @@ use crate::support::{
 use std::process::Command;
 
 /// Runs the program under this path as an unprivileged user.
-fn at(path: &str, arguments: &[&str]) -> Cmd {
+fn run_at(path: &str, arguments: &[&str]) -> Cmd {
     // Gets the path, the program that is always passed, and the arguments.
     let script = "path=$0; shift; exec \"$path\" \"$@\"";
     Cmd::new(arguments.iter().copied()).through(["sh", "-c", script, path]).user(Some(NOBODY))
@@ -22,7 +22,7 @@ fn help(answer: &Answer) -> String {
 
 /// Runs a printed command in a shell in which sudo does nothing.
 #[track_caller]
-fn pasted(command: &str) -> String {
+fn run_pasted(command: &str) -> String {
     let script = format!("sudo() {{ \"$@\"; }}; {command} --json");
     let output = Command::new("sh").args(["-c", &script]).output().expect("run a shell");
     let reported = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -39,14 +39,14 @@ fn sudo_gets_the_path_of_a_program_outside_its_path() {
     let copy = home.join("allears");
     std::fs::copy(copy_of(&program(), None), &copy).expect("copy the program");
     let path = copy.display().to_string();
-    let answer = Answer::parse(at(&path, &["--json", &place]).run().code(0));
+    let answer = Answer::parse(run_at(&path, &["--json", &place]).run().code(0));
     let command = help(&answer);
     let quoted = copy.display().to_string().replace('\'', r"'\''");
     answer.assert_eq(command.as_str(), format!("sudo '{quoted}' {place}").as_str(), "unseen.help");
-    answer.assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
-    let card = at(&path, &[&place]).run().code(0);
+    answer.assert(run_pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
+    let card = run_at(&path, &[&place]).run().code(0);
     card.assert(card.text().contains(&command), "the card has the same command");
-    let why = at(&path, &["why", &place]).run().code(1);
+    let why = run_at(&path, &["why", &place]).run().code(1);
     why.assert(why.text().contains(&format!("sudo '{quoted}' free {place}")), "so has why");
 }
 
@@ -76,7 +76,7 @@ fn the_path_of_a_unix_socket_is_quoted() {
     let answer = Cmd::new([&path]).user(Some(NOBODY)).answer(0);
     let command = help(&answer);
     answer.assert(command.ends_with(&format!(" '{path}'")), "the path is one word");
-    answer.assert(pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
+    answer.assert(run_pasted(&command).contains(&server.pid().to_string()), "the command shows the holder");
     // A comma separates targets, so this path cannot be a target.
     let path = folder().join("a,b.sock").display().to_string();
     let _server = Fixture::start([format!("unix={path}")]);

@@ -54,7 +54,7 @@ impl Freed for Service {
             output.assert_eq(&step["command"], &json!(command), "command");
         }
         output.assert_eq(steps(&answer, "plan").len(), 1, "the server is in the plan");
-        must_be_had(output, self.port);
+        must_be_bindable(output, self.port);
         output.assert(matches!(supervisor.0.try_wait(), Ok(None)), "the supervisor runs");
         answer.output
     }
@@ -68,13 +68,13 @@ fn serves(port: u16) {
 }
 
 #[track_caller]
-fn must_be_had(output: &Output, port: u16) {
+fn must_be_bindable(output: &Output, port: u16) {
     let bound = listen_without_reuse(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     output.assert(bound.is_ok(), "the port can be bound");
 }
 
 /// Returns the output of a supervisor's client.
-fn says(command: &[&str]) -> String {
+fn output_of(command: &[&str]) -> String {
     let output = Command::new(command[0]).args(&command[1..]).output().expect("run its command");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -90,7 +90,7 @@ fn runit_restarts_it() {
     let folder = text(&service.folder);
     service.must_come_back(&runsv, "runsv", Some(&format!("sv down {folder}")));
     let output = service.must_stay_down(&mut runsv, &["sv", "down", folder]);
-    let status = says(&["sv", "status", folder]);
+    let status = output_of(&["sv", "status", folder]);
     output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
@@ -101,7 +101,7 @@ fn s6_restarts_it() {
     let folder = text(&service.folder);
     service.must_come_back(&s6, "s6-supervise", Some(&format!("s6-svc -d {folder}")));
     let output = service.must_stay_down(&mut s6, &["s6-svc", "-d", folder]);
-    let status = says(&["s6-svstat", folder]);
+    let status = output_of(&["s6-svstat", folder]);
     output.assert(status.starts_with("down") && !status.contains("want up"), &status);
 }
 
@@ -112,7 +112,7 @@ fn daemontools_restarts_it() {
     let folder = text(&service.folder);
     service.must_come_back(&supervise, "supervise", Some(&format!("svc -d {folder}")));
     let output = service.must_stay_down(&mut supervise, &["svc", "-d", folder]);
-    let status = says(&["svstat", folder]);
+    let status = output_of(&["svstat", folder]);
     output.assert(status.contains(": down") && !status.contains("want up"), &status);
 }
 
@@ -146,7 +146,7 @@ fn supervisord_restarts_it() {
     service.must_come_back(&supervisor, "supervisord", Some(&stop));
     let command = ["supervisorctl", "-c", config, "stop", "shop:web"];
     let output = service.must_stay_down(&mut supervisor, &command);
-    let status = says(&["supervisorctl", "-c", config, "status", "shop:web"]);
+    let status = output_of(&["supervisorctl", "-c", config, "status", "shop:web"]);
     output.assert(status.contains("STOPPED"), &status);
 }
 
@@ -164,7 +164,7 @@ fn supervisord_names_one_of_many() {
     service.wait();
     let command = ["supervisorctl", "-c", config, "stop", "web:web_01"];
     let output = service.must_stay_down(&mut supervisor, &command);
-    let status = says(&["supervisorctl", "-c", config, "status", "web:*"]);
+    let status = output_of(&["supervisorctl", "-c", config, "status", "web:*"]);
     let states: Vec<_> = status.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
     output.assert(states.len() == 2 && states[1] == "STOPPED", &status);
     output.assert(matches!(states[0], "RUNNING" | "STARTING"), &status);
@@ -215,7 +215,7 @@ fn supervisord_holds_a_socket_for_its_program() {
     serves(service.port);
 
     let answer = freed(&["--yes", "--via", "supervisor", &service.target()], 0);
-    must_be_had(&answer.output, service.port);
+    must_be_bindable(&answer.output, service.port);
     answer.assert(matches!(supervisor.0.try_wait(), Ok(None)), "supervisord runs");
 }
 
@@ -317,11 +317,11 @@ fn holders(service: &Service, count: usize) {
 
 /// A server whose main process restarts workers: it is ended as a whole.
 #[track_caller]
-fn must_be_ended_whole(service: &Service, server: &mut Supervisor) {
+fn must_be_ended_completely(service: &Service, server: &mut Supervisor) {
     let answer = freed(&["--yes", &service.target()], 0);
     let plan = steps(&answer, "plan");
     answer.assert(plan.contains(&server.pid()) && plan.len() == 2, "main process and worker are in the plan");
-    must_be_had(&answer.output, service.port);
+    must_be_bindable(&answer.output, service.port);
     let ended = until(|| server.0.try_wait().ok().flatten());
     answer.assert(ended.is_some(), "its main process has ended");
 }
@@ -335,7 +335,7 @@ fn gunicorn_is_ended_completely() {
     command.args(["--workers", "1", "--no-control-socket", "--bind", &bind, "shop:app"]);
     let mut server = Supervisor::start(command.current_dir(&service.folder));
     holders(&service, 2);
-    must_be_ended_whole(&service, &mut server);
+    must_be_ended_completely(&service, &mut server);
 }
 
 #[live_test(Linux, Kernel(6, 8), GRANIAN)]
@@ -348,5 +348,5 @@ fn granian_is_ended_completely() {
     let mut server = Supervisor::start(&mut command);
     // Its main process has bound the port, and only the worker listens.
     holders(&service, 1);
-    must_be_ended_whole(&service, &mut server);
+    must_be_ended_completely(&service, &mut server);
 }

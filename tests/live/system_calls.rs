@@ -42,12 +42,12 @@ fn a_free_port_opens_no_process() {
                 !["/ns/net", "/net/dev", "/task\"", "/comm\""].iter().any(|part| line.contains(part))
             });
         }
-        must_look_at_no_process(&output, &lines);
+        must_read_no_process(&output, &lines);
     }
 }
 
 #[track_caller]
-fn must_look_at_no_process(output: &Output, lines: &[String]) {
+fn must_read_no_process(output: &Output, lines: &[String]) {
     output.assert(lines.len() > 10, "there is a trace");
     let own: BTreeSet<u32> =
         lines.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
@@ -65,7 +65,7 @@ fn a_quiet_run_opens_no_process() {
     let target = target.to_string();
     let (output, lines) = traced(&["-q", &target]);
     output.assert_eq(output.status.code(), Some(0), "exit code");
-    must_look_at_no_process(&output, &lines);
+    must_read_no_process(&output, &lines);
     // A process is read if it decides the answer.
     for (pid, code) in [(server.pid(), 0), (std::process::id(), 1)] {
         let (output, lines) = traced(&["-q", "--pid", &pid.to_string(), &target]);

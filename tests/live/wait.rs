@@ -179,7 +179,7 @@ fn traced(name: &str, calls: &str, arguments: &[&str], code: i32) -> (Output, Ve
 }
 
 /// Returns whether a system call searches for processes, or reads one other than the caller.
-fn looks_at_a_process(call: &str) -> bool {
+fn reads_a_process(call: &str) -> bool {
     let mut own = call.split_whitespace();
     let own = own.next().unwrap_or_default();
     let listed = call.contains("getdents64(") && call.contains("</proc>");
@@ -199,7 +199,7 @@ fn no_process_is_read_while_waiting() {
         let (output, calls) =
             traced(&format!("wait-files-{number}"), "%file,getdents64,readlinkat", arguments, 1);
         output.assert(!calls.is_empty(), "strace traced something");
-        let looks: Vec<&String> = calls.iter().filter(|call| looks_at_a_process(call)).collect();
+        let looks: Vec<&String> = calls.iter().filter(|call| reads_a_process(call)).collect();
         output.assert(looks.is_empty(), &format!("no process is read: {looks:?}"));
     }
 }

@@ -139,7 +139,7 @@ fn a_failed_first_scan_ends_it() {
 }
 
 /// Returns whether a system call reads a process other than the caller.
-fn looks_at_a_process(call: &str) -> bool {
+fn reads_a_process(call: &str) -> bool {
     let own = call.split_whitespace().next().unwrap_or_default();
     let pid = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
     let named = call.split("/proc/").skip(1).map(pid).any(|pid| !pid.is_empty() && pid != own);
@@ -160,7 +160,7 @@ fn an_unchanged_table_causes_no_process_scan() {
     let traced = std::fs::read_to_string(&log).expect("strace writes its trace");
     let lines: Vec<&str> = traced.lines().collect();
     let looks_at = |from: usize| lines.get(from..).unwrap_or_default().iter();
-    let last = lines.iter().rposition(|call| looks_at_a_process(call));
+    let last = lines.iter().rposition(|call| reads_a_process(call));
     output.assert(last.is_some(), "the first scan reads processes");
     let tables = looks_at(last.unwrap_or(0)).filter(|call| call.contains("NETLINK_SOCK_DIAG")).count();
     output.assert(tables >= 3, &format!("reads only the table after that: {tables}"));

@@ -22,12 +22,12 @@ const VERDICTS: [&str; 10] = [
 /// Runs `why --json`, asserts the exit code, and checks everything that each answer must have.
 #[track_caller]
 pub(crate) fn why(target: &str, code: i32) -> Answer {
-    whole(Cmd::new(["why", "--json", target]), code)
+    run_why(Cmd::new(["why", "--json", target]), code)
 }
 
 /// Does the same for a prepared command.
 #[track_caller]
-pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
+pub(crate) fn run_why(cmd: Cmd, code: i32) -> Answer {
     let answer = Answer::parse(cmd.run().code(code));
     let (output, reported) = (&answer.output, &answer.document);
     output.assert_eq(&reported["schema"], &json!("allears/1"), "schema");
@@ -53,7 +53,7 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
         output.assert(lines.iter().all(Value::is_string), &format!("{key} are sentences"));
         output.assert(!wanted || !lines.is_empty(), &format!("{key}, if there is something to report"));
     }
-    for socket in standing(&answer) {
+    for socket in obstacles(&answer) {
         for key in
             ["protocol", "family", "address", "port", "state", "inode", "uid", "user", "holders", "unseen"]
         {
@@ -65,15 +65,15 @@ pub(crate) fn whole(cmd: Cmd, code: i32) -> Answer {
 
 /// Returns the sockets that prevent the bind.
 #[track_caller]
-pub(crate) fn standing(answer: &Answer) -> &[Value] {
+pub(crate) fn obstacles(answer: &Answer) -> &[Value] {
     let sockets = answer.document["standing_in_the_way"].as_array();
     sockets.unwrap_or_else(|| answer.fail("standing_in_the_way is an array"))
 }
 
 /// Returns the only socket that prevents the bind.
 #[track_caller]
-pub(crate) fn only_standing(answer: &Answer) -> &Value {
-    match standing(answer) {
+pub(crate) fn only_obstacle(answer: &Answer) -> &Value {
+    match obstacles(answer) {
         [one] => one,
         more => answer.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
     }
@@ -85,17 +85,17 @@ pub(crate) fn sentences(answer: &Answer) -> String {
 }
 
 #[track_caller]
-pub(crate) fn verdict(answer: &Answer, wanted: &str) {
+pub(crate) fn must_have_verdict(answer: &Answer, wanted: &str) {
     answer.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
 }
 
 /// Asserts that this listener prevents the bind, held by these processes.
 #[track_caller]
-fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
+fn must_be_listening(target: &str, address: &str, server: &Fixture) -> Answer {
     let answer = why(target, 1);
-    verdict(&answer, "listening");
+    must_have_verdict(&answer, "listening");
     answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    let socket = only_standing(&answer);
+    let socket = only_obstacle(&answer);
     answer.assert_eq(&socket["address"], &json!(address), "address of the socket that prevents the bind");
     answer.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode of the socket that prevents the bind");
     answer.assert_eq(pids(socket), server.family(), "its holders");
@@ -104,11 +104,11 @@ fn listening(target: &str, address: &str, server: &Fixture) -> Answer {
 
 /// Asserts that nothing prevents the bind.
 #[track_caller]
-pub(crate) fn free(target: &str) -> Answer {
+pub(crate) fn must_be_bindable(target: &str) -> Answer {
     let answer = why(target, 0);
-    verdict(&answer, "free");
+    must_have_verdict(&answer, "free");
     answer.assert_eq(&answer.document["error"], &json!(null), "error");
-    answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
+    answer.assert_eq(obstacles(&answer).len(), 0, "nothing prevents the bind");
     answer
 }
 
@@ -118,13 +118,13 @@ fn a_port_nobody_uses_is_free() {
     for target in
         [port.to_string(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
     {
-        let answer = free(&target);
+        let answer = must_be_bindable(&target);
         answer.assert_eq(&answer.document["target"]["port"], &json!(port), "target.port");
         answer.assert_eq(&answer.document["target"]["protocol"], &json!("tcp"), "target.protocol");
         let nobody = json!({"ipv4": null, "ipv6": null, "ipv4_shared": null, "ipv6_shared": null});
         answer.assert_eq(&answer.document["localhost"], &nobody, "localhost");
     }
-    let answer = free(&format!("127.0.0.1:{port}"));
+    let answer = must_be_bindable(&format!("127.0.0.1:{port}"));
     answer.assert_eq(&answer.document["target"]["address"], &json!("127.0.0.1"), "target.address");
 }
 
@@ -133,7 +133,7 @@ fn a_listener_on_the_same_address_prevents_a_bind() {
     for address in ["127.0.0.1", "[::1]", "0.0.0.0", "[::]"] {
         let server = Fixture::start([format!("tcp={address}:{}", port()), "fork=1".into()]);
         let target = format!("{address}:{}", server.port());
-        let answer = listening(&target, address.trim_matches(['[', ']']), &server);
+        let answer = must_be_listening(&target, address.trim_matches(['[', ']']), &server);
         let reported = sentences(&answer);
         answer.assert(reported.contains(&server.pid().to_string()), "the facts name who holds it");
     }
@@ -143,7 +143,7 @@ fn a_listener_on_the_same_address_prevents_a_bind() {
 fn a_wildcard_prevents_a_bind_of_every_address() {
     let server = Fixture::start([format!("tcp=0.0.0.0:{}", port())]);
     for requested in ["127.0.0.1:", "127.0.0.2:", "0.0.0.0:", ""] {
-        let answer = listening(&format!("{requested}{}", server.port()), "0.0.0.0", &server);
+        let answer = must_be_listening(&format!("{requested}{}", server.port()), "0.0.0.0", &server);
         if requested.starts_with("127") {
             let reported = sentences(&answer);
             let explained = ["wildcard", "all addresses", "every address", "any address"];
@@ -152,7 +152,7 @@ fn a_wildcard_prevents_a_bind_of_every_address() {
     }
     let specific = Fixture::start([format!("tcp=127.0.0.2:{}", port())]);
     for requested in ["0.0.0.0:", ""] {
-        listening(&format!("{requested}{}", specific.port()), "127.0.0.2", &specific);
+        must_be_listening(&format!("{requested}{}", specific.port()), "127.0.0.2", &specific);
     }
 }
 
@@ -160,7 +160,7 @@ fn a_wildcard_prevents_a_bind_of_every_address() {
 fn a_listener_on_another_address_prevents_nothing() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     for requested in ["127.0.0.2", "[::1]"] {
-        free(&format!("{requested}:{}", server.port()));
+        must_be_bindable(&format!("{requested}:{}", server.port()));
     }
 }
 
@@ -168,7 +168,7 @@ fn a_listener_on_another_address_prevents_nothing() {
 fn a_dual_stack_listener_prevents_a_bind_of_ipv4() {
     let dual = Fixture::start(["dual".into(), format!("tcp=[::]:{}", port())]);
     for requested in ["0.0.0.0:", "127.0.0.1:", "[::1]:", ""] {
-        let answer = listening(&format!("{requested}{}", dual.port()), "::", &dual);
+        let answer = must_be_listening(&format!("{requested}{}", dual.port()), "::", &dual);
         if !requested.starts_with('[') && !requested.is_empty() {
             let reported = sentences(&answer);
             answer.assert(reported.contains("ipv4"), "it reports that it accepts IPv4 too");
@@ -176,10 +176,10 @@ fn a_dual_stack_listener_prevents_a_bind_of_ipv4() {
     }
     let sixth = Fixture::start(["v6only".into(), format!("tcp=[::]:{}", port())]);
     for requested in ["0.0.0.0:", "127.0.0.1:"] {
-        free(&format!("{requested}{}", sixth.port()));
+        must_be_bindable(&format!("{requested}{}", sixth.port()));
     }
     for requested in ["[::1]:", ""] {
-        listening(&format!("{requested}{}", sixth.port()), "::", &sixth);
+        must_be_listening(&format!("{requested}{}", sixth.port()), "::", &sixth);
     }
 }
 
@@ -189,10 +189,10 @@ fn a_shared_port_is_reported_as_shared() {
     let (port, [one, other]) = start_on_one_port(|port| [shared(port), shared(port)]);
     for user in [None, Some(NOBODY)] {
         let cmd = Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).user(user);
-        let answer = whole(cmd, 1);
-        verdict(&answer, "listening");
+        let answer = run_why(cmd, 1);
+        must_have_verdict(&answer, "listening");
         let mut inodes: Vec<_> =
-            standing(&answer).iter().filter_map(|socket| socket["inode"].as_u64()).collect();
+            obstacles(&answer).iter().filter_map(|socket| socket["inode"].as_u64()).collect();
         inodes.sort_unstable();
         let mut wanted = vec![one.inode(0), other.inode(0)];
         wanted.sort_unstable();
@@ -200,7 +200,7 @@ fn a_shared_port_is_reported_as_shared() {
         answer.assert(sentences(&answer).contains("so_reuseport"), "it reports that they share the port");
     }
     let alone = shared(crate::support::port()).start();
-    let answer = listening(&format!("127.0.0.1:{}", alone.port()), "127.0.0.1", &alone);
+    let answer = must_be_listening(&format!("127.0.0.1:{}", alone.port()), "127.0.0.1", &alone);
     answer
         .assert(sentences(&answer).contains("so_reuseport"), "a process that sets it too can share the port");
 }
@@ -210,11 +210,11 @@ fn udp_is_explained_on_request() {
     let port = port();
     let server = Fixture::start([format!("udp=127.0.0.1:{port}"), "fork=1".into()]);
     let answer = why(&format!("udp/{port}"), 1);
-    verdict(&answer, "listening");
+    must_have_verdict(&answer, "listening");
     answer.assert_eq(&answer.document["target"]["protocol"], &json!("udp"), "target.protocol");
-    answer.assert_eq(&only_standing(&answer)["protocol"], &json!("udp"), "protocol");
-    answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
-    free(&format!("udp/127.0.0.2:{port}"));
+    answer.assert_eq(&only_obstacle(&answer)["protocol"], &json!("udp"), "protocol");
+    answer.assert_eq(pids(only_obstacle(&answer)), server.family(), "holders");
+    must_be_bindable(&format!("udp/127.0.0.2:{port}"));
 }
 
 #[live_test(Linux)]
@@ -222,7 +222,7 @@ fn the_other_protocol_is_mentioned() {
     let [tcp, udp] = [port(), port()];
     let _server = Fixture::start([format!("tcp=127.0.0.1:{tcp}"), format!("udp=127.0.0.1:{udp}")]);
     for (target, other) in [(udp.to_string(), "udp"), (format!("udp/{tcp}"), "tcp")] {
-        let answer = free(&target);
+        let answer = must_be_bindable(&target);
         let facts = answer.document["facts"].to_string().to_lowercase();
         answer.assert(facts.contains(other), "a fact names the other protocol on the port");
         let text = Cmd::new(["why", &target]).run().code(0);
@@ -245,7 +245,7 @@ fn localhost_is_explained_for_each_family() {
         answer
     };
     let answer = reaches(Some(first.inode(0)), Some(sixth.inode(0)));
-    answer.assert_eq(standing(&answer).len(), 4, "all of them prevent a bind of the wildcards");
+    answer.assert_eq(obstacles(&answer).len(), 4, "all of them prevent a bind of the wildcards");
     let text = Cmd::new(["why".to_owned(), port.to_string()]).run().code(1);
     text.assert(text.text().contains("localhost"), "the one that localhost reaches is named in words");
     drop(first);
@@ -262,7 +262,7 @@ fn clients_are_named_as_clients() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let client = Fixture::start(["name=quince".into(), format!("client=127.0.0.1:{port}")]);
-    let answer = listening(&port.to_string(), "127.0.0.1", &server);
+    let answer = must_be_listening(&port.to_string(), "127.0.0.1", &server);
     let facts = answer.document["facts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let named = facts.iter().filter_map(Value::as_str).any(|fact| {
         fact.contains("client") && (fact.contains("quince") || fact.contains(&client.pid().to_string()))
@@ -274,9 +274,9 @@ fn clients_are_named_as_clients() {
 fn an_unseen_holder_is_reported_as_unseen() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let cmd = Cmd::new(["why".to_owned(), "--json".into(), server.port().to_string()]).user(Some(NOBODY));
-    let answer = whole(cmd, 1);
-    verdict(&answer, "listening");
-    let socket = only_standing(&answer);
+    let answer = run_why(cmd, 1);
+    must_have_verdict(&answer, "listening");
+    let socket = only_obstacle(&answer);
     answer.assert_eq(&socket["user"], &json!("root"), "user of the socket");
     answer.assert_eq(&socket["unseen"]["reason"], &json!("permission"), "unseen.reason");
 }

@@ -4,11 +4,11 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{Cmd, Fixture, in_new_netns, ip, live_test, set_limit, until};
-use crate::why::{free, sentences, standing, verdict, why};
+use crate::why::{must_be_bindable, must_have_verdict, obstacles, sentences, why};
 use serde_json::json;
 
 /// Waits until `ip` shows an address with these flags.
-fn shown(device: &str, address: &str, with: &[&str]) {
+fn wait_for_address(device: &str, address: &str, with: &[&str]) {
     let shown = until(|| {
         let output = std::process::Command::new("ip")
             .args(["-6", "-o", "addr", "show", "dev", device, "to", address])
@@ -23,7 +23,7 @@ fn shown(device: &str, address: &str, with: &[&str]) {
 }
 
 /// Creates a veth pair, with duplicate address detection on the second device as slow as given.
-pub(crate) fn two_ends(transmits: &str) {
+pub(crate) fn veth_pair(transmits: &str) {
     ip("link add v0 type veth peer name v1");
     set_limit("ipv6/conf/v1/accept_dad", "1");
     set_limit("ipv6/conf/v1/dad_transmits", transmits);
@@ -36,15 +36,15 @@ pub(crate) fn two_ends(transmits: &str) {
 fn a_tentative_address_is_not_usable_yet() {
     in_new_netns(|| {
         // More than a minute.
-        two_ends("100");
+        veth_pair("100");
         ip("-6 addr add fd00:beef::1/64 dev v1");
-        shown("v1", "fd00:beef::1", &["tentative"]);
+        wait_for_address("v1", "fd00:beef::1", &["tentative"]);
         for target in ["[fd00:beef::1]:8080", "udp/[fd00:beef::1]:8080"] {
             let answer = why(target, 1);
-            verdict(&answer, "address-not-local");
+            must_have_verdict(&answer, "address-not-local");
             answer.assert_eq(&answer.document["hindrance"], &json!("tentative"), "hindrance");
             answer.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
-            answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
+            answer.assert_eq(obstacles(&answer).len(), 0, "no socket prevents the bind");
             let reported = sentences(&answer);
             answer.assert(reported.contains("tentative") && reported.contains("v1"), "what it is, and where");
             answer.assert(
@@ -58,22 +58,22 @@ fn a_tentative_address_is_not_usable_yet() {
         // An optimistic address is tentative too, and can be bound.
         set_limit("ipv6/conf/v1/optimistic_dad", "1");
         ip("-6 addr add fd00:beef::2/64 dev v1 optimistic");
-        shown("v1", "fd00:beef::2", &["optimistic"]);
-        free("[fd00:beef::2]:8080");
+        wait_for_address("v1", "fd00:beef::2", &["optimistic"]);
+        must_be_bindable("[fd00:beef::2]:8080");
     });
 }
 
 #[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_duplicate_address_is_not_usable() {
     in_new_netns(|| {
-        two_ends("1");
+        veth_pair("1");
         ip("-6 addr add fd00:dead::1/64 dev v0 nodad");
         ip("-6 addr add fd00:dead::1/64 dev v1");
-        shown("v1", "fd00:dead::1", &["dadfailed"]);
+        wait_for_address("v1", "fd00:dead::1", &["dadfailed"]);
         // A bind with that interface would succeed.
         ip("-6 addr del fd00:dead::1/64 dev v0");
         let answer = why("[fd00:dead::1]:8080", 1);
-        verdict(&answer, "address-not-local");
+        must_have_verdict(&answer, "address-not-local");
         answer.assert_eq(&answer.document["hindrance"], &json!("duplicate"), "hindrance");
         let reported = sentences(&answer);
         answer.assert(reported.contains("duplicate") && reported.contains("v1"), "what it is, and where");
@@ -88,12 +88,12 @@ fn a_duplicate_address_is_not_usable() {
 #[live_test(Root, NETWORK_NAMESPACE, VETH)]
 fn a_link_local_address_needs_its_interface() {
     in_new_netns(|| {
-        two_ends("0");
+        veth_pair("0");
         ip("-6 addr add fe80::77/64 dev v0 nodad");
         ip("-6 addr add fe80::78/64 dev v0 nodad");
         ip("-6 addr add fe80::78/64 dev v1 nodad");
         ip("addr add 169.254.7.7/16 dev v0");
-        shown("v1", "fe80::78", &["link"]);
+        wait_for_address("v1", "fe80::78", &["link"]);
         let number = nix::net::if_::if_nametoindex("v0").expect("v0 has a number");
         // The only interface with the address is meant. A name and a number name one. IPv4 needs none.
         for target in [
@@ -102,17 +102,17 @@ fn a_link_local_address_needs_its_interface() {
             format!("[fe80::78%{number}]:8080"),
             "udp/[fe80::77]:8080".to_owned(),
         ] {
-            let answer = free(&target);
+            let answer = must_be_bindable(&target);
             answer.assert_eq(&answer.document["target"]["interface"], &json!("v0"), "the interface");
         }
-        free("169.254.7.7:8080");
-        free("udp/[ff02::fb%v0]:8080");
-        free("udp/[ff05::2]:8080");
+        must_be_bindable("169.254.7.7:8080");
+        must_be_bindable("udp/[ff02::fb%v0]:8080");
+        must_be_bindable("udp/[ff05::2]:8080");
         // One address on two interfaces counts as two addresses.
         let server = Fixture::start([format!("tcp=[fe80::78%{number}]:8080")]);
-        free("[fe80::78%v1]:8080");
+        must_be_bindable("[fe80::78%v1]:8080");
         let answer = why("[fe80::78%v0]:8080", 1);
-        verdict(&answer, "listening");
+        must_have_verdict(&answer, "listening");
         answer
             .assert(sentences(&answer).contains(&format!("pid {}", server.pid())), "the process that has it");
         let listed = |target: &str, code| {

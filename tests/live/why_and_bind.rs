@@ -43,7 +43,7 @@ impl Dice {
         self.below(times) == 0
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 }
@@ -100,7 +100,7 @@ impl Member {
             13..15 => Life::Lingering,
             _ => Life::Udp,
         };
-        let address = if dice.one_in(2) { dice.of(&V4) } else { dice.of(&V6) };
+        let address = if dice.one_in(2) { dice.pick(&V4) } else { dice.pick(&V6) };
         let mapped = matches!(address, IpAddr::V6(six) if six.to_ipv4_mapped().is_some());
         Self {
             life,
@@ -237,7 +237,7 @@ fn disagreement(output: &Output, reported: &Value, bound: Result<(), Errno>) -> 
 }
 
 /// Runs `why` and binds, while the sockets stay as they are. Returns what does not agree.
-fn ask(question: &Question) -> Option<String> {
+fn check(question: &Question) -> Option<String> {
     // A thread of another test that is starting a program has, for a moment, a copy of every socket of this process,
     // including closed ones. A disagreement is therefore checked again.
     let mut wrong = None;
@@ -256,7 +256,7 @@ fn ask(question: &Question) -> Option<String> {
 }
 
 /// Checks one mix after another. Returns the number of questions, and what did not agree.
-fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
+fn check_mixes(seed: u64) -> (usize, Vec<String>) {
     let mut dice = Dice(seed);
     let (mut requested, mut wrong) = (0, Vec::new());
     let far = TcpListener::bind((Ipv6Addr::UNSPECIFIED, FAR)).expect("what connections go to");
@@ -274,7 +274,7 @@ fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
         }
         let shown = format!("{there:?} on port {port}, ALLEARS_SEED={seed}");
         for question in Question::all(port) {
-            wrong.extend(ask(&question).map(|what| format!("{what}\n  staged: {shown}")));
+            wrong.extend(check(&question).map(|what| format!("{what}\n  staged: {shown}")));
             requested += 1;
         }
         drop(staged);
@@ -287,7 +287,7 @@ fn ask_about_mixes(seed: u64) -> (usize, Vec<String>) {
 fn the_answer_agrees_with_a_real_bind() {
     let seed = std::env::var("ALLEARS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let found = std::thread::scope(|scope| {
-        let ask = |worker| scope.spawn(move || in_new_netns(|| ask_about_mixes(seed + worker)));
+        let ask = |worker| scope.spawn(move || in_new_netns(|| check_mixes(seed + worker)));
         let workers: Vec<_> = (0..WORKERS).map(ask).collect();
         let joined = workers.into_iter().map(|worker| match worker.join() {
             Ok(found) => found,

@@ -5,18 +5,18 @@
 
 use crate::free::must_still_hold;
 use crate::support::{Cmd, Fixture, live_test, pids, port, runs, without_netlink};
-use crate::why::{only_standing, standing, verdict, whole};
+use crate::why::{must_have_verdict, obstacles, only_obstacle, run_why};
 
 #[live_test(Linux)]
 fn refused_netlink_finds_the_same_listener() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let target = server.port().to_string();
-    let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
-    verdict(&answer, "listening");
-    answer.assert_eq(pids(only_standing(&answer)), server.family(), "holders");
+    let answer = run_why(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
+    must_have_verdict(&answer, "listening");
+    answer.assert_eq(pids(only_obstacle(&answer)), server.family(), "holders");
     let other = format!("127.0.0.2:{target}");
-    let answer = whole(Cmd::new(["why", "--json", &other]).through(without_netlink(libc::EPERM)), 0);
-    answer.assert_eq(standing(&answer).len(), 0, "nothing prevents the bind");
+    let answer = run_why(Cmd::new(["why", "--json", &other]).through(without_netlink(libc::EPERM)), 0);
+    answer.assert_eq(obstacles(&answer).len(), 0, "nothing prevents the bind");
     Cmd::new(["wait", &target]).through(without_netlink(libc::EPERM)).run().code(0);
     Cmd::new(["free", "--yes", &target]).through(without_netlink(libc::EPERM)).run().code(0);
     assert!(!server.family().into_iter().any(runs), "all holders have ended");
@@ -27,8 +27,8 @@ fn refused_netlink_does_not_call_a_bound_port_free() {
     // Only netlink and a bind reveal it.
     let server = Fixture::start([format!("bound=127.0.0.1:{}", port())]);
     let target = server.port().to_string();
-    let answer = whole(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
-    verdict(&answer, "unknown");
+    let answer = run_why(Cmd::new(["why", "--json", &target]).through(without_netlink(libc::EPERM)), 1);
+    must_have_verdict(&answer, "unknown");
     let output =
         Cmd::new(["free", "--yes", &target]).through(without_netlink(libc::EPERM)).run().without_panic();
     let code = output.status.code();
@@ -57,8 +57,8 @@ fn holders_of_another_pid_namespace_are_not_ended() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let inner = ["unshare", "--pid", "--fork", "--mount-proc"];
     let target = server.port().to_string();
-    let answer = whole(Cmd::new(["why", "--json", &target]).through(inner), 1);
-    verdict(&answer, "listening");
+    let answer = run_why(Cmd::new(["why", "--json", &target]).through(inner), 1);
+    must_have_verdict(&answer, "listening");
     let output =
         Cmd::new(["free", "--yes", "--force", "--timeout=200ms", &target]).through(inner).run().code(3);
     must_still_hold(&output, &[&server]);

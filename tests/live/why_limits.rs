@@ -7,7 +7,7 @@ use crate::support::{
     Cmd, Fixture, NOBODY, Steps, copy_of, fixture_program, in_new_netns, ip, live_test, nft, pids, port,
     set_limit,
 };
-use crate::why::{free, only_standing, sentences, standing, verdict, whole, why};
+use crate::why::{must_be_bindable, must_have_verdict, obstacles, only_obstacle, run_why, sentences, why};
 use serde_json::json;
 
 fn as_nobody(target: &str) -> Cmd {
@@ -20,10 +20,10 @@ fn low_ports_need_a_privilege() {
         for (limit, low, high) in [("700", "600", "800"), ("2000", "1500", "2500")] {
             set_limit("ipv4/ip_unprivileged_port_start", limit);
             for target in [low.to_owned(), format!("127.0.0.1:{low}"), format!("udp/{low}")] {
-                let answer = whole(as_nobody(&target), 1);
-                verdict(&answer, "privileged");
+                let answer = run_why(as_nobody(&target), 1);
+                must_have_verdict(&answer, "privileged");
                 answer.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
-                answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
+                answer.assert_eq(obstacles(&answer).len(), 0, "no socket prevents the bind");
                 answer.assert(sentences(&answer).contains(limit), "the limit of this machine is named");
                 let advice = answer.document["advice"].to_string().to_lowercase();
                 answer.assert(advice.contains("setcap"), "a file can be given the right");
@@ -31,9 +31,9 @@ fn low_ports_need_a_privilege() {
                 let activated = advice.contains("activat") || advice.contains(".socket");
                 answer.assert(activated, "a manager can open the port");
             }
-            verdict(&whole(as_nobody(high), 0), "free");
+            must_have_verdict(&run_why(as_nobody(high), 0), "free");
             // A privileged user gets no hint about the missing privilege.
-            free(low);
+            must_be_bindable(low);
         }
         let text = Cmd::new(["why", "600"]).user(Some(NOBODY)).run().code(1);
         text.assert(text.text().contains("2000"), "the limit is reported in words");
@@ -44,11 +44,11 @@ fn low_ports_need_a_privilege() {
 fn a_held_low_port_is_reported_as_both() {
     in_new_netns(|| {
         let server = Fixture::start(["tcp=127.0.0.1:600"]);
-        let answer = whole(as_nobody("127.0.0.1:600"), 1);
+        let answer = run_why(as_nobody("127.0.0.1:600"), 1);
         let either = ["privileged", "listening"].iter().any(|one| answer.document["verdict"] == *one);
         answer.assert(either, "verdict privileged or listening: both are true");
         answer.assert_eq(
-            &only_standing(&answer)["inode"],
+            &only_obstacle(&answer)["inode"],
             &json!(server.inode(0)),
             "the process that has it",
         );
@@ -75,15 +75,15 @@ fn addresses_of_other_machines_cannot_be_bound() {
         ];
         for (target, nearest) in requested {
             let answer = why(target, 1);
-            verdict(&answer, "address-not-local");
+            must_have_verdict(&answer, "address-not-local");
             answer.assert_eq(&answer.document["error"], &json!("EADDRNOTAVAIL"), "error");
-            answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
+            answer.assert_eq(obstacles(&answer).len(), 0, "no socket prevents the bind");
             if let Some(nearest) = nearest {
                 answer.assert(sentences(&answer).contains(nearest), "the nearest local address is named");
             }
         }
         for target in ["10.77.0.5:8080", "[fd00:77::5]:8080", "127.9.9.9:8080"] {
-            free(target);
+            must_be_bindable(target);
         }
     });
 }
@@ -95,15 +95,15 @@ fn reserved_ports_can_be_bound() {
         for target in ["12346", "40000", "127.0.0.1:12345", "udp/12347"] {
             // Reserved ports are only excluded from automatic assignment.
             let answer = why(target, 0);
-            verdict(&answer, "reserved");
+            must_have_verdict(&answer, "reserved");
             answer.assert_eq(&answer.document["error"], &json!(null), "error");
             answer.assert(sentences(&answer).contains("reserved"), "it reports who reserves it");
         }
-        free("12348");
+        must_be_bindable("12348");
         let server = Fixture::start(["tcp=127.0.0.1:12346"]);
         let answer = why("12346", 1);
-        verdict(&answer, "listening");
-        answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        must_have_verdict(&answer, "listening");
+        answer.assert_eq(pids(only_obstacle(&answer)), vec![server.pid()], "holder");
     });
 }
 
@@ -115,8 +115,8 @@ fn ephemeral_ports_can_be_reserved() {
         for (near, dealt_out) in [("40050", true), ("50050", false)] {
             let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:8080")]);
             let answer = why(near, 1);
-            verdict(&answer, "connection");
-            answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+            must_have_verdict(&answer, "connection");
+            answer.assert_eq(pids(only_obstacle(&answer)), vec![client.pid()], "holder");
             let kept_out = sentences(&answer).contains("ip_local_reserved_ports");
             answer.assert_eq(
                 kept_out,
@@ -139,11 +139,11 @@ fn a_redirected_port_is_reported() {
         let _server = Fixture::start(["tcp=127.0.0.1:8082"]);
         // It can be bound, but no connection would ever arrive there.
         let answer = why("8081", 0);
-        verdict(&answer, "forwarded");
-        let standing = standing(&answer);
+        must_have_verdict(&answer, "forwarded");
+        let standing = obstacles(&answer);
         let no_sockets = standing.iter().all(|one| one["state"] == "forwarded" && one["inode"].is_null());
         answer.assert(no_sockets && standing.len() == 1, "a rule prevents the bind, not a socket");
-        free("8083");
+        must_be_bindable("8083");
     });
 }
 
@@ -160,7 +160,7 @@ fn the_proxy_of_a_container_is_reported() {
         .bytes("arguments", line.as_bytes())
         .start();
     let answer = why(&port.to_string(), 1);
-    verdict(&answer, "forwarded");
-    answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "the proxy that holds it");
+    must_have_verdict(&answer, "forwarded");
+    answer.assert_eq(pids(only_obstacle(&answer)), vec![server.pid()], "the proxy that holds it");
     answer.assert(sentences(&answer).contains("172.17.0.2"), "the answering address is reported");
 }

@@ -9,7 +9,7 @@ use crate::support::{
     Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, ip, listen_without_reuse, live_test, nft,
     pids, port, until,
 };
-use crate::why::{sentences, standing, verdict, whole};
+use crate::why::{must_have_verdict, obstacles, run_why, sentences};
 use serde_json::json;
 
 fn listen(address: &str) -> TcpListener {
@@ -26,14 +26,14 @@ fn strict(address: &str) -> (TcpListener, u16) {
 /// Waits until the connections of a port are in this state and no process holds them.
 fn orphaned(target: &str, state: &str) -> Answer {
     let answer = until(|| {
-        let answer = whole(Cmd::new(["why", "--json", target]), 1);
+        let answer = run_why(Cmd::new(["why", "--json", target]), 1);
         let there =
-            standing(&answer).iter().all(|socket| socket["state"] == state && holders(socket).is_empty());
-        (there && !standing(&answer).is_empty()).then_some(answer)
+            obstacles(&answer).iter().all(|socket| socket["state"] == state && holders(socket).is_empty());
+        (there && !obstacles(&answer).is_empty()).then_some(answer)
     });
     let answer = answer.unwrap_or_else(|| panic!("{target} in {state}"));
-    verdict(&answer, "connection");
-    for socket in standing(&answer) {
+    must_have_verdict(&answer, "connection");
+    for socket in obstacles(&answer) {
         answer.assert(socket["uid"] != json!(0), "uid 0 without an inode is no user");
         answer.assert(socket["user"] != json!("root"), "and is not root");
     }
@@ -132,7 +132,7 @@ fn many_clients_are_counted() {
     }
     drop(listener);
     let answer = orphaned(&format!("127.0.0.1:{port}"), "fin-wait-2");
-    answer.assert_eq(standing(&answer).len(), 6, "all of them prevent the bind");
+    answer.assert_eq(obstacles(&answer).len(), 6, "all of them prevent the bind");
     let ends = answer.document["other_ends"].as_array().cloned().unwrap_or_default();
     let mut found: Vec<u32> = ends.iter().flat_map(pids).collect();
     found.sort_unstable();
@@ -167,7 +167,7 @@ fn a_client_in_another_namespace_is_found() {
         answer.assert(reported.contains(&format!("pid {}", client.pid())), "the process with the other end");
         answer.assert(reported.contains("in network namespace"), "where");
         // A user who may not read the other namespace gets only what the address reveals.
-        let answer = whole(Cmd::new(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
+        let answer = run_why(Cmd::new(["why", "--json", "10.77.0.1:8080"]).user(Some(NOBODY)), 1);
         let reported = sentences(&answer);
         answer
             .assert(reported.contains("on another machine or in another network namespace"), "what is known");

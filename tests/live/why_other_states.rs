@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{Cmd, Fixture, Need, holders, live_test, pids, port};
-use crate::why::{free, only_standing, sentences, verdict, why};
+use crate::why::{must_be_bindable, must_have_verdict, only_obstacle, sentences, why};
 use serde_json::json;
 
 #[live_test(Linux, Kernel(6, 8))]
@@ -12,19 +12,19 @@ fn a_socket_that_never_listened_is_named() {
     let server = Fixture::start([format!("bound=127.0.0.1:{port}"), "fork=1".into()]);
     for target in [format!("127.0.0.1:{port}"), port.to_string()] {
         let answer = why(&target, 1);
-        verdict(&answer, "bound");
+        must_have_verdict(&answer, "bound");
         answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-        let socket = only_standing(&answer);
+        let socket = only_obstacle(&answer);
         answer.assert_eq(&socket["state"], &json!("bound"), "state");
         answer.assert_eq(&socket["inode"], &json!(server.inode(0)), "inode");
         answer.assert_eq(pids(socket), server.family(), "holders");
         answer.assert(sentences(&answer).contains("never listen"), "it is named");
     }
-    free(&format!("127.0.0.2:{port}"));
+    must_be_bindable(&format!("127.0.0.2:{port}"));
 }
 
 /// Returns whether the text contains a number of seconds.
-fn tells_seconds(text: &str) -> bool {
+fn contains_seconds(text: &str) -> bool {
     let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).collect();
     words.windows(2).any(|pair| {
         let [number, unit] = pair else { return false };
@@ -40,11 +40,11 @@ fn a_lingering_connection_keeps_some_servers_out() {
     for target in [format!("127.0.0.1:{port}"), port.to_string()] {
         // Servers that set SO_REUSEADDR may bind now.
         let answer = why(&target, 0);
-        verdict(&answer, "time-wait");
+        must_have_verdict(&answer, "time-wait");
         answer.assert(sentences(&answer).contains("so_reuseaddr"), "it reports who may bind now");
-        answer.assert(tells_seconds(&sentences(&answer)), "the wait of the others is printed");
-        answer.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-        answer.assert_eq(holders(only_standing(&answer)).len(), 0, "no process holds it any more");
+        answer.assert(contains_seconds(&sentences(&answer)), "the wait of the others is printed");
+        answer.assert_eq(&only_obstacle(&answer)["state"], &json!("time-wait"), "state");
+        answer.assert_eq(holders(only_obstacle(&answer)).len(), 0, "no process holds it any more");
     }
 }
 
@@ -54,10 +54,10 @@ fn a_lingering_connection_keeps_every_server_out() {
     // Linux honours SO_REUSEADDR only if the lingering socket had set it too.
     drop(Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]));
     let answer = why(&format!("127.0.0.1:{port}"), 1);
-    verdict(&answer, "time-wait");
+    must_have_verdict(&answer, "time-wait");
     answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.assert_eq(&only_standing(&answer)["state"], &json!("time-wait"), "state");
-    answer.assert(tells_seconds(&sentences(&answer)), "the duration is printed");
+    answer.assert_eq(&only_obstacle(&answer)["state"], &json!("time-wait"), "state");
+    answer.assert(contains_seconds(&sentences(&answer)), "the duration is printed");
 }
 
 #[live_test(Linux)]
@@ -67,8 +67,8 @@ fn a_connection_from_the_port_is_named_with_its_peer() {
     let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
     for target in [format!("127.0.0.1:{near}"), near.to_string()] {
         let answer = why(&target, 1);
-        verdict(&answer, "connection");
-        let socket = only_standing(&answer);
+        must_have_verdict(&answer, "connection");
+        let socket = only_obstacle(&answer);
         answer.assert_eq(&socket["state"], &json!("established"), "state");
         answer.assert_eq(pids(socket), vec![client.pid()], "holder");
         answer.assert(sentences(&answer).contains(&format!("127.0.0.1:{far}")), "the peer is named");
@@ -86,8 +86,8 @@ fn a_connection_outlives_its_server() {
     ];
     let server = Fixture::start(steps);
     let answer = why(&format!("127.0.0.1:{port}"), 1);
-    verdict(&answer, "connection");
-    let socket = only_standing(&answer);
+    must_have_verdict(&answer, "connection");
+    let socket = only_obstacle(&answer);
     answer.assert_eq(&socket["state"], &json!("established"), "state");
     answer.assert_eq(pids(socket), server.children(), "the worker that still has it");
 }
@@ -99,10 +99,10 @@ fn a_connection_of_a_dual_stack_socket_prevents_a_bind_of_ipv4() {
     // Between IPv6 addresses, but its socket was bound for IPv4 too, which decides on Linux.
     let client = Fixture::start(["dual".into(), format!("client-from=[::]:{near},[::1]:{far}")]);
     let answer = why(&format!("0.0.0.0:{near}"), 1);
-    verdict(&answer, "connection");
+    must_have_verdict(&answer, "connection");
     answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
-    answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
-    free(&format!("127.0.0.1:{near}"));
+    answer.assert_eq(pids(only_obstacle(&answer)), vec![client.pid()], "holder");
+    must_be_bindable(&format!("127.0.0.1:{near}"));
 }
 
 #[live_test(Linux)]
@@ -111,8 +111,8 @@ fn a_connected_udp_socket_is_a_connection() {
     let _server = Fixture::start([format!("udp=127.0.0.1:{server_port}")]);
     let client = Fixture::start([format!("udp-client=127.0.0.1:{client_port},127.0.0.1:{server_port}")]);
     let answer = why(&format!("udp/{client_port}"), 1);
-    verdict(&answer, "connection");
-    answer.assert_eq(pids(only_standing(&answer)), vec![client.pid()], "holder");
+    must_have_verdict(&answer, "connection");
+    answer.assert_eq(pids(only_obstacle(&answer)), vec![client.pid()], "holder");
     answer.assert(sentences(&answer).contains(&format!("127.0.0.1:{server_port}")), "the peer is named");
 }
 
@@ -128,11 +128,11 @@ fn the_history_of_a_bound_socket_is_reported() {
         let server = Fixture::start([format!("{word}=127.0.0.1:{port}"), step.to_owned()]);
         let answer = why(&format!("127.0.0.1:{port}"), 1);
         if !kernel_tells {
-            verdict(&answer, "unknown");
+            must_have_verdict(&answer, "unknown");
             continue;
         }
-        verdict(&answer, "bound");
-        answer.assert_eq(pids(only_standing(&answer)), vec![server.pid()], "holder");
+        must_have_verdict(&answer, "bound");
+        answer.assert_eq(pids(only_obstacle(&answer)), vec![server.pid()], "holder");
         let reported = sentences(&answer);
         answer.assert(reported.contains(said), said);
         answer.assert_eq(
@@ -155,14 +155,14 @@ fn a_connection_with_reuseaddr_lets_servers_bind() {
     let _client =
         Fixture::start(["reuseaddr".into(), format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);
     let answer = why(&near.to_string(), 0);
-    verdict(&answer, "connection");
+    must_have_verdict(&answer, "connection");
     let reported = sentences(&answer);
     answer.assert(reported.contains("so_reuseaddr"), "who may bind");
     answer.assert(!reported.contains("wait --free"), "a wait would end at once");
     let strict = Fixture::start([format!("client-from=127.0.0.2:{near},127.0.0.1:{far}")]);
     let answer = why(&format!("127.0.0.2:{near}"), 1);
-    verdict(&answer, "connection");
-    answer.assert_eq(pids(only_standing(&answer)), vec![strict.pid()], "holder");
+    must_have_verdict(&answer, "connection");
+    answer.assert_eq(pids(only_obstacle(&answer)), vec![strict.pid()], "holder");
     answer.assert(sentences(&answer).contains("not even so_reuseaddr helps"), "what does not help");
 }
 

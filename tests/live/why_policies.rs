@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{Cmd, Need, cgroup_root, fixture_program, live_test, port};
-use crate::why::{free, sentences, standing, verdict, whole};
+use crate::why::{must_be_bindable, must_have_verdict, obstacles, run_why, sentences};
 use serde_json::json;
 
 /// A kernel whose Landlock can forbid binds (Linux 6.7, with Landlock among its security modules).
@@ -25,12 +25,12 @@ fn confined(step: &str, arguments: &[&str]) -> Cmd {
 #[live_test(Kernel(6, 8), LANDLOCK)]
 fn a_landlock_sandbox_is_suspected() {
     let target = port().to_string();
-    free(&target);
-    let answer = whole(confined("no-bind-by-landlock", &["why", "--json", &target]), 1);
-    verdict(&answer, "unknown");
+    must_be_bindable(&target);
+    let answer = run_why(confined("no-bind-by-landlock", &["why", "--json", &target]), 1);
+    must_have_verdict(&answer, "unknown");
     answer.assert_eq(&answer.document["error"], &json!("EACCES"), "error");
     answer.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
-    answer.assert_eq(standing(&answer).len(), 0, "no socket prevents the bind");
+    answer.assert_eq(obstacles(&answer).len(), 0, "no socket prevents the bind");
     let reported = sentences(&answer);
     answer.assert(reported.contains("landlock"), "the sandbox is named");
     answer.assert(reported.contains("no_new_privs is set"), "with what is visible of it");
@@ -40,8 +40,8 @@ fn a_landlock_sandbox_is_suspected() {
         "free reports it too",
     );
     // It concerns TCP only.
-    let udp = whole(confined("no-bind-by-landlock", &["why", "--json", &format!("udp/{target}")]), 0);
-    verdict(&udp, "free");
+    let udp = run_why(confined("no-bind-by-landlock", &["why", "--json", &format!("udp/{target}")]), 0);
+    must_have_verdict(&udp, "free");
 }
 
 #[live_test(Root, Cgroup, CGROUP_BPF)]
@@ -53,8 +53,8 @@ fn a_bpf_program_of_the_cgroup_is_counted() {
     let target = port().to_string();
     let result = std::panic::catch_unwind(|| {
         for target in [target.clone(), format!("udp/{target}"), "600".to_owned()] {
-            let answer = whole(confined(&step, &["why", "--json", &target]), 1);
-            verdict(&answer, "unknown");
+            let answer = run_why(confined(&step, &["why", "--json", &target]), 1);
+            must_have_verdict(&answer, "unknown");
             answer.assert_eq(&answer.document["error"], &json!("EPERM"), "error");
             answer.assert_eq(&answer.document["hindrance"], &json!("policy"), "hindrance");
             let reported = sentences(&answer);
@@ -67,5 +67,5 @@ fn a_bpf_program_of_the_cgroup_is_counted() {
     });
     std::fs::remove_dir(&cgroup).expect("remove the cgroup");
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    free(&target);
+    must_be_bindable(&target);
 }
