@@ -59,6 +59,7 @@
 )]
 
 mod act;
+mod bind_attempt;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod compare;
@@ -84,6 +85,7 @@ mod unseen;
 mod verdict;
 
 pub use act::{probe::probe_listeners, why};
+pub use bind_attempt::BindTarget;
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use model::{
     Call, Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
@@ -96,4 +98,4 @@ pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
 pub use scan::Query;
-pub use verdict::{BindTarget, Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};
+pub use verdict::{Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};

@@ -4,7 +4,6 @@
 mod advice;
 mod facts;
 mod hindrance;
-mod overlap;
 mod phrases;
 mod reason;
 mod windows;
@@ -19,43 +18,12 @@ pub use hindrance::{Hindrance, Suspect};
 use phrases::{Past, passes_on};
 pub(crate) use phrases::{stop_service, store_releases};
 
-use crate::act::bind::{Attempt, Options, Refusal, RefusalKind};
+use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
 use crate::management::Account;
 use crate::model::Target;
-use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, Text};
+use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State};
 use crate::os::{Limits, Local, Policies, Served, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
-
-/// What was asked for: one port of one protocol, at one address or at all.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct BindTarget {
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// The address; `None` for the wildcards of both families.
-    pub address: Option<IpAddr>,
-    /// The interface, where one was named with a link-local address.
-    pub interface: Option<Text>,
-    /// The port.
-    pub port: u16,
-}
-
-/// What was asked for, as one types it: `udp/53`, `[fe80::1%eth0]:8080`.
-impl fmt::Display for BindTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.protocol != Protocol::Tcp {
-            write!(f, "{}/", self.protocol.as_str())?;
-        }
-        let port = self.port;
-        match (self.address, &self.interface) {
-            (None, _) => write!(f, "{port}"),
-            (Some(IpAddr::V6(address)), Some(name)) => {
-                write!(f, "[{address}%{}]:{port}", name.to_string_lossy())
-            }
-            (Some(address), _) => write!(f, "{}", SocketAddr::new(address, port)),
-        }
-    }
-}
 
 /// What kind of answer it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -198,7 +166,7 @@ pub(crate) struct Observation {
     pub(crate) other_protocol: Vec<Listener>,
     pub(crate) attempts: Vec<Attempt>,
     /// The options that decide.
-    pub(crate) decisive: Options,
+    pub(crate) decisive: BindOptions,
     pub(crate) limits: Limits,
     pub(crate) local: Option<Vec<Local>>,
     /// Connections that no process holds any more, and their other ends.
@@ -317,7 +285,8 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         Some(Refusal { kind: RefusalKind::Other | RefusalKind::NoFamily, .. }) => None,
         refused => Some(refused.is_none()),
     };
-    let plain_in_use = seen.refusal(Options::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
+    let plain_in_use =
+        seen.refusal(BindOptions::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
     let reserved = seen.limits.reserved.iter().any(|range| range.contains(&port));
     let forwarded: Vec<Listener> =
         seen.forwarded.iter().filter(|listener| seen.asked.overlaps(&listener.socket)).cloned().collect();
@@ -380,21 +349,21 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
 }
 
 impl Observation {
-    fn attempts(&self, options: Options) -> impl Iterator<Item = &Attempt> {
+    fn attempts(&self, options: BindOptions) -> impl Iterator<Item = &Attempt> {
         self.attempts.iter().filter(move |attempt| attempt.options == options)
     }
 
     /// Whether one of the attempts that decide says anything.
     fn was_tried(&self) -> bool {
-        self.attempts(self.decisive).any(|attempt| !lacks_family(attempt))
+        self.attempts(self.decisive).any(|attempt| !attempt.lacks_family())
     }
 
     /// Why the attempts with these options failed. A family that the machine does not have asks for nothing, as long as
     /// it has the other.
-    fn refusal(&self, options: Options) -> Option<&Refusal> {
-        let had = self.attempts(options).any(|attempt| !lacks_family(attempt));
+    fn refusal(&self, options: BindOptions) -> Option<&Refusal> {
+        let had = self.attempts(options).any(|attempt| !attempt.lacks_family());
         self.attempts(options)
-            .filter(|attempt| !had || !lacks_family(attempt))
+            .filter(|attempt| !had || !attempt.lacks_family())
             .find_map(|attempt| attempt.refused.as_ref())
     }
 
@@ -455,12 +424,5 @@ impl Observation {
     }
 }
 
-/// Whether an attempt failed because the machine does not have the family.
-fn lacks_family(attempt: &Attempt) -> bool {
-    attempt.refused.as_ref().is_some_and(|refusal| {
-        refusal.kind == RefusalKind::NoFamily
-            || (refusal.kind == RefusalKind::NotLocal && attempt.address.is_unspecified())
-    })
-}
 #[cfg(test)]
 mod tests;

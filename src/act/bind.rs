@@ -12,72 +12,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
 use crate::model::Protocol;
 use crate::os;
-use crate::verdict::BindTarget;
 
 /// The number of UDP-Lite (RFC 3828).
 const IPPROTO_UDPLITE: i32 = 136;
 
-/// The options under which a bind is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Options {
-    /// As a program does that sets nothing.
-    Plain,
-    /// SO_REUSEADDR, as servers set it on Unix.
-    ReuseAddress,
-    /// SO_REUSEPORT, as servers with several processes set it.
-    ReusePort,
-}
-
-/// What became of an attempt to bind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    pub(crate) address: IpAddr,
-    /// Whether an IPv6 socket was to leave IPv4 alone.
-    pub(crate) v6only: bool,
-    pub(crate) options: Options,
-    /// `None` where it succeeded.
-    pub(crate) refused: Option<Refusal>,
-}
-
-/// Why a bind failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) kind: RefusalKind,
-    /// The error's name: `EADDRINUSE`.
-    pub(crate) name: String,
-    /// What the system says.
-    pub(crate) says: String,
-}
-
-/// What kind of error a bind failed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusalKind {
-    /// EADDRINUSE.
-    InUse,
-    /// EACCES or EPERM.
-    Denied,
-    /// EADDRNOTAVAIL.
-    NotLocal,
-    /// The machine does not have this address family.
-    NoFamily,
-    /// Anything else: too many open files, an interface that is missing.
-    Other,
-}
-
-impl Refusal {
-    fn of(error: &io::Error) -> Refusal {
-        let name = os::error_name(error);
-        let kind = match (error.kind(), name.as_str()) {
-            (io::ErrorKind::AddrInUse, _) => RefusalKind::InUse,
-            (io::ErrorKind::PermissionDenied, _) => RefusalKind::Denied,
-            (io::ErrorKind::AddrNotAvailable, _) => RefusalKind::NotLocal,
-            (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => RefusalKind::NoFamily,
-            _ => RefusalKind::Other,
-        };
-        Refusal { kind, name, says: error.to_string() }
-    }
+/// Returns the refusal that an error stands for.
+fn refusal_from(error: &io::Error) -> Refusal {
+    let name = os::error_name(error);
+    let kind = match (error.kind(), name.as_str()) {
+        (io::ErrorKind::AddrInUse, _) => RefusalKind::InUse,
+        (io::ErrorKind::PermissionDenied, _) => RefusalKind::Denied,
+        (io::ErrorKind::AddrNotAvailable, _) => RefusalKind::NotLocal,
+        (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => RefusalKind::NoFamily,
+        _ => RefusalKind::Other,
+    };
+    Refusal { kind, name, says: error.to_string() }
 }
 
 /// Where a bind is tried.
@@ -122,10 +74,10 @@ impl<'a> Place<'a> {
 }
 
 /// The options that servers set for a protocol on this system. These decide whether a port can be had.
-pub(crate) fn as_servers_do(protocol: Protocol) -> Options {
+pub(crate) fn as_servers_do(protocol: Protocol) -> BindOptions {
     match protocol {
-        Protocol::Tcp if os::SERVERS_REUSE => Options::ReuseAddress,
-        _ => Options::Plain,
+        Protocol::Tcp if os::SERVERS_REUSE => BindOptions::ReuseAddress,
+        _ => BindOptions::Plain,
     }
 }
 
@@ -138,16 +90,10 @@ pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
 /// in every family that this machine has.
 pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
     let attempts = attempt(place);
-    let lacks_family = |attempt: &&Attempt| {
-        attempt.refused.as_ref().is_some_and(|refusal| {
-            refusal.kind == RefusalKind::NoFamily
-                || (refusal.kind == RefusalKind::NotLocal && attempt.address.is_unspecified())
-        })
-    };
-    let tried = attempts.iter().any(|attempt| !lacks_family(&attempt));
+    let tried = attempts.iter().any(|attempt| !attempt.lacks_family());
     let mut refusals: Vec<&Refusal> = attempts
         .iter()
-        .filter(|attempt| !tried || !lacks_family(attempt))
+        .filter(|attempt| !tried || !attempt.lacks_family())
         .filter_map(|attempt| attempt.refused.as_ref())
         .collect();
     refusals.sort_by_key(|refusal| refusal.kind != RefusalKind::InUse);
@@ -157,7 +103,7 @@ pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
 /// Tries the other options too, where they do no harm and tell something.
 pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
     match place.protocol {
-        Protocol::Tcp if os::SERVERS_REUSE => [Options::Plain, Options::ReusePort]
+        Protocol::Tcp if os::SERVERS_REUSE => [BindOptions::Plain, BindOptions::ReusePort]
             .into_iter()
             .flat_map(|options| attempt_with(place, options))
             .collect(),
@@ -165,22 +111,22 @@ pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
     }
 }
 
-fn attempt_with(place: &Place<'_>, options: Options) -> Vec<Attempt> {
+fn attempt_with(place: &Place<'_>, options: BindOptions) -> Vec<Attempt> {
     let attempt = |(address, v6only): (IpAddr, bool)| Attempt {
         address,
         v6only,
         options,
-        refused: bind(place, address, v6only, options).err().map(|error| Refusal::of(&error)),
+        refused: bind(place, address, v6only, options).err().map(|error| refusal_from(&error)),
     };
     place.addresses().into_iter().map(attempt).collect()
 }
 
-fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: Options) -> io::Result<()> {
+fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: BindOptions) -> io::Result<()> {
     let socket = socket(place.protocol, address, v6only)?;
     match options {
-        Options::Plain => {}
-        Options::ReuseAddress => socket.set_reuse_address(true)?,
-        Options::ReusePort => os::reuse_port(&socket)?,
+        BindOptions::Plain => {}
+        BindOptions::ReuseAddress => socket.set_reuse_address(true)?,
+        BindOptions::ReusePort => os::reuse_port(&socket)?,
     }
     let address = SockAddr::from(place.at(address));
     let bound = socket.bind(&address);
@@ -214,7 +160,7 @@ pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
         let socket = bound_elsewhere(place, address, v6only)?;
         let refused = match socket.bind(&SockAddr::from(place.at(address))) {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => None,
-            Err(error) => Some(Refusal::of(&error)),
+            Err(error) => Some(refusal_from(&error)),
             // It had no port after all.
             Ok(()) => return None,
         };
@@ -278,7 +224,7 @@ mod tests {
 
     #[test]
     fn udp_is_never_tried_with_options_that_take_from_others() {
-        assert_eq!(as_servers_do(Protocol::Udp), Options::Plain);
+        assert_eq!(as_servers_do(Protocol::Udp), BindOptions::Plain);
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         assert_eq!(attempt_otherwise(&place(Protocol::Udp, port)), []);

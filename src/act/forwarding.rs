@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{port_sockets, probe};
+use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::enrich::containers::{ContainerLookup, Found, monitors, proxy};
 use crate::model::Error;
@@ -11,7 +12,6 @@ use crate::model::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Te
 use crate::os::{self, ForwardingRule, RulesUnread};
 use crate::plan::Forwarding;
 use crate::shell;
-use crate::verdict::BindTarget;
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]

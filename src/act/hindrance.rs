@@ -1,13 +1,12 @@
 //! What forbids a bind where no socket is in the way: the machine's addresses, limits and policies are read for the answer.
 
-use super::bind::Refusal;
+use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::os;
-use crate::verdict::{BindTarget, Hindrance};
+use crate::verdict::Hindrance;
 
 /// Returns what a refusal means, or `None` if it says nothing of the machine's addresses, limits and policies. Only what the
 /// kind of refusal calls for is read.
 pub(crate) fn hindrance(asked: &BindTarget, refusal: &Refusal) -> Option<Hindrance> {
-    use super::bind::RefusalKind;
     let local = match refusal.kind {
         RefusalKind::NotLocal => os::local_addresses(),
         _ => None,

@@ -1,11 +1,11 @@
 //! The sockets of one port in every state, and the holders of those among them that matter.
 
+use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::ContainerLookup;
 use crate::model::{Error, Gap, Listener, Protocol, Snapshot, Socket};
 use crate::os::{self, Request, Row, RuntimeKind, SocketTable};
 use crate::os::{HolderSearch, Reader};
 use crate::scan::{Processes, join};
-use crate::verdict::BindTarget;
 
 /// Every socket of a protocol, of one port where only that is wanted.
 pub(super) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {

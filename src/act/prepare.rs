@@ -9,6 +9,7 @@ use super::forwarding::forwarding;
 use super::port_sockets;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
+use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
 use crate::management::Account;
 use crate::model::Target;
@@ -20,7 +21,6 @@ use crate::os::{self, KillHandle, Row};
 use crate::plan::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
-use crate::verdict::BindTarget;
 
 /// How often is looked again where a holder ended during the look.
 const RETRIES: usize = 5;

@@ -11,9 +11,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, SockAddr, Type};
 
+use crate::bind_attempt::BindTarget;
 use crate::model::{Protocol, Socket};
 use crate::os;
-use crate::verdict::{BindTarget, Joining};
+use crate::verdict::Joining;
 
 /// Of MCAST-TEST-NET.
 const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);

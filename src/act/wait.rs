@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::bind::{self, Attempt, Place, Refusal, RefusalKind};
+use super::bind::{self, Place};
 use super::hindrance::hindrance;
 use super::port_sockets;
+use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, Socket, State};
 use crate::os::{self, Row};
-use crate::verdict::{BindTarget, Hindrance};
+use crate::verdict::Hindrance;
 
 /// The first pause, doubled after each.
 const SHORTEST: Duration = Duration::from_millis(5);

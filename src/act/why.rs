@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::bind::{self, Attempt, Place, RefusalKind};
+use super::bind::{self, Place};
 use super::port_sockets;
 use super::{accounts, forwarding, orphans, udp_join};
+use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
 use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
 use crate::model::Target;
 use crate::model::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Socket, State};
 use crate::os::{self, Row, SocketTable};
 use crate::scan::Query;
-use crate::verdict::{self, BindTarget, Observation, Verdict};
+use crate::verdict::{self, Observation, Verdict};
 
 /// More connections than this are not looked at one by one.
 const MOST_CONNECTIONS: usize = 256;

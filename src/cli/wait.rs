@@ -11,11 +11,11 @@ use super::why::{one_port, write_out};
 use super::{fail, say, service_names, written};
 use crate::act::wait::{self, Refused};
 use crate::act::why;
+use crate::bind_attempt::BindTarget;
 use crate::model::Target;
 use crate::render::escape::escape;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::shell;
-use crate::verdict::BindTarget;
 
 /// Waits.
 pub(super) fn run(arguments: &Wait) -> Exit {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::bind_attempt::BindTarget;
 use crate::management::role::Role;
 use crate::management::{Account, Manager, Via};
 use crate::model::process_table::ProcessTable;
@@ -12,7 +13,6 @@ use crate::model::{
     Text,
 };
 use crate::os::EndSignal;
-use crate::verdict::BindTarget;
 
 /// How a port is to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

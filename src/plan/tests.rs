@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::bind_attempt::BindTarget;
 use crate::management::Account;
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
 use crate::os::EndSignal;
-use crate::verdict::BindTarget;
 
 /// What a plan rests on, owned.
 #[derive(Debug)]

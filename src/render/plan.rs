@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::escape::escape;
 use super::phrases;
+use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::proxy;
 use crate::management::role::Role;
 use crate::management::suspension;
@@ -13,7 +14,7 @@ use crate::management::{Manager, Via};
 use crate::model::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
-use crate::verdict::{BindTarget, store_releases};
+use crate::verdict::store_releases;
 use crate::{shell, unseen};
 
 /// What a note is about, in a word.

@@ -13,10 +13,10 @@ use super::phrases::Asker;
 use super::plan;
 use super::style::{Meaning, Palette};
 use crate::act::release::{Done, Obstacle, Outcome};
+use crate::bind_attempt::BindTarget;
 use crate::model::{Process, Text};
 use crate::plan::{Action, Part, Plan, Refusal};
 use crate::shell;
-use crate::verdict::BindTarget;
 use crate::verdict::{Verdict, VerdictKind};
 
 /// The width of the labels' column.

@@ -12,10 +12,10 @@ use super::why_and_free;
 use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome, action_name};
 use crate::act::wait::Refused;
+use crate::bind_attempt::BindTarget;
 use crate::model::Target;
 use crate::model::{Listener, Protocol};
 use crate::plan::{Action, Plan, Refusal, Step};
-use crate::verdict::BindTarget;
 use crate::verdict::{Shared, Verdict};
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::facts::Explanation;
 use super::phrases::{list_sockets, service, spell, stop_socket_unit, store_releases};
 use super::{Hindrance, Past, Suspect, VerdictKind};
-use crate::act::bind::RefusalKind;
+use crate::bind_attempt::RefusalKind;
 use crate::management;
 use crate::management::role::role;
 use crate::management::{Manager, managers};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Suspect;
 use super::phrases::{endpoint, place, spell, user};
 use super::reason::forwarded;
-use super::{ByState, Hindrance, Observation, Orphan, Past, SharedBy, VerdictKind, Who, lacks_family};
-use crate::act::bind::{Options, Refusal, RefusalKind};
+use super::{ByState, Hindrance, Observation, Orphan, Past, SharedBy, VerdictKind, Who};
+use crate::bind_attempt::{BindOptions, Refusal, RefusalKind};
 use crate::management::suspension;
 use crate::model::{Connection, Listener, Outcome, Protocol, State, Text, Unseen};
 use crate::os::{Excluded, Local, Timer};
@@ -58,7 +58,7 @@ impl Explanation<'_> {
         }
         if self.kind == VerdictKind::Connection
             && self.can_bind == Some(false)
-            && self.seen.decisive == Options::ReuseAddress
+            && self.seen.decisive == BindOptions::ReuseAddress
         {
             facts.push(
                 "not even SO_REUSEADDR helps: the kernel lets a server pass beside a connection only if the socket of \
@@ -113,7 +113,7 @@ impl Explanation<'_> {
     /// What was tried and what came of it.
     fn attempted(&self) -> String {
         let mut by_result: Vec<(Option<&str>, Vec<String>)> = Vec::new();
-        for attempt in self.seen.attempts(self.seen.decisive).filter(|attempt| !lacks_family(attempt)) {
+        for attempt in self.seen.attempts(self.seen.decisive).filter(|attempt| !attempt.lacks_family()) {
             let address = match (attempt.address, attempt.v6only) {
                 (IpAddr::V6(any), true) if any.is_unspecified() => ":: for IPv6 alone".to_owned(),
                 (IpAddr::V6(any), false) if any.is_unspecified() => ":: for both families".to_owned(),
@@ -126,7 +126,7 @@ impl Explanation<'_> {
             }
         }
         let how = match self.seen.decisive {
-            Options::ReuseAddress => " with SO_REUSEADDR",
+            BindOptions::ReuseAddress => " with SO_REUSEADDR",
             _ => "",
         };
         let told: Vec<String> = by_result
@@ -204,14 +204,14 @@ impl Explanation<'_> {
         let listeners = &self.sorted.listening;
         let first = listeners.first()?;
         if self.seen.asked.protocol != Protocol::Tcp
-            || self.seen.attempts(Options::ReusePort).next().is_none()
+            || self.seen.attempts(BindOptions::ReusePort).next().is_none()
             || self.kind == VerdictKind::Privileged
         {
             return None;
         }
         let owner = user(&first.socket)?;
         let group = listeners.iter().filter(|listener| listener.socket.endpoint == first.socket.endpoint);
-        match (self.seen.refusal(Options::ReusePort), group.count()) {
+        match (self.seen.refusal(BindOptions::ReusePort), group.count()) {
             (None, _) => Some(
                 "its listeners allow SO_REUSEPORT: a server of this user that sets it too may join them"
                     .to_owned(),
@@ -302,7 +302,7 @@ impl Explanation<'_> {
     }
 
     fn plain_differs(&self) -> bool {
-        self.seen.decisive != Options::Plain && self.seen.refusal(Options::Plain).is_some()
+        self.seen.decisive != BindOptions::Plain && self.seen.refusal(BindOptions::Plain).is_some()
     }
 
     /// The range that Windows keeps back and this port is in.

@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::BindTarget;
-use crate::act::bind::{Refusal, RefusalKind};
+use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::model::Text;
 use crate::os::{Limits, Local, Policies, Usability};
 

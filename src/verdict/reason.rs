@@ -4,7 +4,7 @@ use super::facts::Explanation;
 use super::phrases;
 use super::phrases::{container, container_name, endpoint, spell};
 use super::{Past, VerdictKind};
-use crate::act::bind::RefusalKind;
+use crate::bind_attempt::RefusalKind;
 use crate::enrich::containers::proxy;
 use crate::model::{Container, Listener, State};
 

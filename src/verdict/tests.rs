@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::overlap::Overlap;
 use super::*;
-use crate::model::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket};
+use crate::bind_attempt::Overlap;
+use crate::model::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket, Text};
 use crate::os::{Excluded, Server, Usability};
 
 fn asked(address: Option<&str>) -> BindTarget {
@@ -41,7 +41,7 @@ fn held_by(mut listener: Listener, name: &str) -> Listener {
     listener
 }
 
-fn attempts(options: Options, refused: Option<(RefusalKind, &str)>) -> Vec<Attempt> {
+fn attempts(options: BindOptions, refused: Option<(RefusalKind, &str)>) -> Vec<Attempt> {
     vec![Attempt {
         address: Ipv4Addr::UNSPECIFIED.into(),
         v6only: false,
@@ -56,8 +56,8 @@ fn seen(
     plain: Option<(RefusalKind, &str)>,
     sockets: Vec<Listener>,
 ) -> Observation {
-    let mut all = attempts(Options::ReuseAddress, lenient);
-    all.extend(attempts(Options::Plain, plain));
+    let mut all = attempts(BindOptions::ReuseAddress, lenient);
+    all.extend(attempts(BindOptions::Plain, plain));
     Observation {
         asked: asked(None),
         forwarded: Vec::new(),
@@ -66,7 +66,7 @@ fn seen(
         sockets,
         other_protocol: Vec::new(),
         attempts: all,
-        decisive: Options::ReuseAddress,
+        decisive: BindOptions::ReuseAddress,
         limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
         local: Some(Vec::new()),
         policies: None,
@@ -275,7 +275,7 @@ fn a_machine_without_ipv6_asks_for_ipv4_alone() {
     observation.attempts.push(Attempt {
         address: Ipv6Addr::UNSPECIFIED.into(),
         v6only: true,
-        options: Options::ReuseAddress,
+        options: BindOptions::ReuseAddress,
         refused: Some(Refusal {
             kind: RefusalKind::NoFamily,
             name: "EAFNOSUPPORT".into(),

@@ -1,4 +1,4 @@
-//! Which sockets want the same addresses, and why.
+//! Whether a bind and a socket claim the same address, and why.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use super::BindTarget;
 use crate::model::{Endpoint, Socket};
 
 impl BindTarget {
-    /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
+    /// Returns the addresses that a bind claims, each with whether it leaves IPv4 alone.
     fn addresses(&self) -> Vec<(IpAddr, bool)> {
         match self.address {
             Some(address) => vec![(address, false)],
@@ -14,12 +14,13 @@ impl BindTarget {
         }
     }
 
-    /// Whether a bind to what is asked for and this socket want the same.
+    /// Returns whether a bind to this target claims an address that the socket has.
     pub(crate) fn overlaps(&self, socket: &Socket) -> bool {
         self.overlap(socket).is_some()
     }
 
-    pub(super) fn overlap(&self, socket: &Socket) -> Option<Overlap> {
+    /// Returns how the target and the socket overlap, or `None` if they do not.
+    pub(crate) fn overlap(&self, socket: &Socket) -> Option<Overlap> {
         if socket.endpoint.port() != Some(self.port) || socket.protocol != self.protocol {
             return None;
         }
@@ -38,7 +39,7 @@ impl BindTarget {
     }
 }
 
-/// The addresses a socket takes: one or all of a family, or none of it.
+/// The addresses that a socket takes in each family: one, all (the unspecified address), or none.
 struct Cover {
     ipv4: Option<Ipv4Addr>,
     ipv6: Option<Ipv6Addr>,
@@ -67,16 +68,16 @@ impl Cover {
     }
 }
 
-/// Why two addresses want the same. The order is that of what explains best.
+/// Why two addresses conflict. The best explanation comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Overlap {
-    /// They are one address.
+pub(crate) enum Overlap {
+    /// The addresses are equal.
     Same,
-    /// Theirs is `::` and takes IPv4 too.
+    /// The socket has `::` and takes IPv4 too.
     DualStack,
-    /// Theirs is a wildcard.
+    /// The socket has a wildcard.
     TheirWildcard,
-    /// The wildcard was asked for.
+    /// The target is a wildcard.
     AskedWildcard,
 }
 
@@ -91,7 +92,7 @@ impl Overlap {
         }
     }
 
-    pub(super) fn why(self) -> &'static str {
+    pub(crate) fn why(self) -> &'static str {
         match self {
             Overlap::Same => "that is the very address asked for",
             Overlap::DualStack => "it is dual-stack: it takes the port for IPv4 too",
