@@ -1,8 +1,6 @@
 //! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
 
-mod coverage;
 mod join;
-pub(crate) mod questions;
 
 use std::path::PathBuf;
 
@@ -16,7 +14,6 @@ use crate::os::{self, HolderSearch, Reader};
 
 use join::Connected;
 pub(crate) use join::{Processes, join};
-pub(crate) use questions::covered;
 
 /// A question about this machine's sockets. Without further words: all TCP and UDP listeners.
 #[derive(Debug, Clone, Default)]

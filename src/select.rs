@@ -1,6 +1,9 @@
 //! Which listeners are wanted: predicates on sockets, then on processes. Also usable on a snapshot that was taken
 //! elsewhere.
 
+mod coverage;
+mod questions;
+
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -8,7 +11,8 @@ use crate::model::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot,
 use crate::model::{Selection, Target, UserName};
 use crate::os;
 use crate::port_sharing::{Sharing, answering};
-use crate::scan::questions;
+
+pub(crate) use questions::covered;
 
 impl Selection {
     /// The targets asked for.

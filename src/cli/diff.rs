@@ -18,7 +18,7 @@ use crate::render::phrases::Asker;
 use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
 use crate::scan::Query;
-use crate::scan::covered;
+use crate::select::covered;
 
 /// Compares two snapshots, or one with now.
 pub(super) fn run(arguments: &Diff) -> Exit {
