@@ -1,4 +1,4 @@
-//! The screen on a terminal, and the keys typed there. Whatever ends the program, the terminal is as it was.
+//! The full-screen view of `watch` on a terminal, and its keys. It restores the terminal however the program ends.
 
 use std::io::{self, Write};
 use std::sync::Once;
@@ -7,53 +7,54 @@ use std::time::Instant;
 
 use anstyle::Style;
 use crossterm::cursor::{Hide, MoveTo, Show};
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
 use crossterm::{execute, queue};
 
+pub(crate) mod event;
 pub(crate) mod view;
 
-use crate::cli::watch::{Flow, LoopEvent, Update, View};
+use self::event::{Flow, LoopEvent, Update, View};
 use crate::compare::ChangeKind;
 use crate::os::Signal;
 use crate::render::style::Palette;
 use view::{KeyAction, Line, WatchView};
 
-/// A terminal that shows a board, and is given back when this is dropped.
+/// A terminal in full-screen mode. It is restored on drop.
 pub(crate) struct Screen {
-    board: WatchView,
+    view: WatchView,
     color: bool,
-    /// What stands there, so that only what is new is written.
+    /// The lines on the terminal, so that only those that changed are written.
     shown: Vec<Line>,
     size: (u16, u16),
 }
 
 impl Screen {
-    pub(crate) fn open(board: WatchView) -> io::Result<Screen> {
+    pub(crate) fn open(view: WatchView) -> io::Result<Screen> {
         if !crate::os::output_takes_escapes() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it takes no escape sequences"));
         }
-        give_back_when_falling();
+        restore_on_panic();
         enable_raw_mode()?;
-        let color = board.color();
-        // From here on what goes wrong gives it back.
-        let screen = Screen { board, color, shown: Vec::new(), size: (0, 0) };
+        let color = view.color();
+        // From here on, dropping the screen restores the terminal.
+        let screen = Screen { view, color, shown: Vec::new(), size: (0, 0) };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map(|()| screen)
     }
 
-    /// Gives the terminal back, stops, and takes the terminal again when the process is continued.
+    /// Restores the terminal, stops the process, and takes the terminal again after the process is continued.
     fn stop(&mut self, group: bool, now: Instant) -> io::Result<()> {
-        give_back();
+        restore();
         crate::os::stop(group)?;
-        // In the background this stops the process once more, until it is in the foreground.
+        // In the background this stops the process again, until it is in the foreground.
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, Hide)?;
-        self.draw_anew(now)
+        self.redraw_all(now)
     }
 
-    fn draw_anew(&mut self, now: Instant) -> io::Result<()> {
+    fn redraw_all(&mut self, now: Instant) -> io::Result<()> {
         (self.size, self.shown) = ((0, 0), Vec::new());
         self.draw(now)
     }
@@ -66,10 +67,10 @@ impl Screen {
             queue!(out, Clear(ClearType::All))?;
         }
         let (width, height) = size;
-        let lines = self.board.draw(usize::from(width), usize::from(height), now);
+        let lines = self.view.draw(usize::from(width), usize::from(height), now);
         for (y, line) in (0..height).zip(&lines) {
             if self.shown.get(usize::from(y)) != Some(line) {
-                // Cleared before: behind the last column a terminal would clear that one.
+                // Clears first: after a write to the last column a terminal would clear that column.
                 queue!(out, MoveTo(0, y), Clear(ClearType::CurrentLine))?;
                 out.write_all(painted(line, self.color).as_bytes())?;
             }
@@ -88,100 +89,100 @@ impl Screen {
 }
 
 impl View for Screen {
-    fn show(&mut self, news: &Update<'_>, now: Instant) -> io::Result<()> {
-        self.board.take(news, crate::os::now(), now);
+    fn show(&mut self, update: &Update<'_>, now: Instant) -> io::Result<()> {
+        self.view.take(update, crate::os::now(), now);
         self.draw(now)
     }
 
     fn input(&mut self, input: &Event, now: Instant) -> io::Result<Flow> {
-        let wish = match input {
+        let action = match input {
             Event::Key(key) if key.kind != KeyEventKind::Release && stops(key) => {
                 self.stop(true, now)?;
                 None
             }
-            Event::Key(key) if key.kind != KeyEventKind::Release => wish(key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => key_action(key),
             _ => None,
         };
-        let then = match wish {
-            Some(wish) => self.board.wish(wish),
-            None => self.board.goes_on(),
+        let flow = match action {
+            Some(action) => self.view.apply(action),
+            None => self.view.flow(),
         };
-        if then != Flow::End {
+        if flow != Flow::Quit {
             self.draw(now)?;
         }
-        Ok(then)
+        Ok(flow)
     }
 
     fn signal(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
         match signal {
             Signal::Stop => self.stop(false, now),
-            // Whoever had the terminal meanwhile may have changed its mode.
+            // Another process may have changed the terminal's mode meanwhile.
             Signal::Continue => {
                 disable_raw_mode()?;
                 enable_raw_mode()?;
                 execute!(io::stdout(), Hide)?;
-                self.draw_anew(now)
+                self.redraw_all(now)
             }
             Signal::End => Ok(()),
         }
     }
 
-    fn stale(&self) -> Option<Instant> {
-        self.board.stale()
+    fn redraw_at(&self) -> Option<Instant> {
+        self.view.redraw_at()
     }
 
-    fn refresh(&mut self, now: Instant) -> io::Result<()> {
+    fn redraw(&mut self, now: Instant) -> io::Result<()> {
         self.draw(now)
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-/// Reads keys and sizes on a thread of its own, which ends with the process.
+/// Reads keys and sizes on a thread, which ends with the process.
 ///
 /// # Errors
 /// If no thread can be started.
 pub(crate) fn read_input(sender: Sender<LoopEvent>) -> io::Result<()> {
     let read = move || {
-        while let Ok(input) = event::read() {
+        while let Ok(input) = crossterm::event::read() {
             if sender.send(LoopEvent::Input(input)).is_err() {
                 return;
             }
         }
-        // The terminal is gone.
+        // The terminal was closed.
         let _ = sender.send(LoopEvent::Signal(Signal::End));
     };
     crate::os::threads::detach("input", read)
 }
 
-/// The terminal as it was. There is nobody to tell where that fails.
-fn give_back() {
+/// Restores the terminal. A failure cannot be reported anywhere.
+fn restore() {
     let _ = disable_raw_mode();
     let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
 }
 
-/// Has a panic give the terminal back before it is told.
-fn give_back_when_falling() {
+/// Makes a panic restore the terminal before its message is printed.
+fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let told = std::panic::take_hook();
+        let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            told(panic);
+            restore();
+            previous(panic);
         }));
     });
 }
 
-/// Whether a key stops the process: in raw mode the terminal leaves that to the program.
+/// Returns whether a key stops the process: in raw mode the terminal leaves that to the program.
 fn stops(key: &KeyEvent) -> bool {
     crate::os::CAN_STOP && key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
-fn wish(key: &KeyEvent) -> Option<KeyAction> {
+fn key_action(key: &KeyEvent) -> Option<KeyAction> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         KeyCode::Char('c' | 'd') if control => Some(KeyAction::Quit),
@@ -220,8 +221,8 @@ mod tests {
     use crate::render::style::Meaning;
 
     #[test]
-    fn keys_are_known() {
-        let of = |code, modifiers| wish(&KeyEvent::new(code, modifiers));
+    fn keys_map_to_actions() {
+        let of = |code, modifiers| key_action(&KeyEvent::new(code, modifiers));
         assert_eq!(of(KeyCode::Char('q'), KeyModifiers::NONE), Some(KeyAction::Quit));
         assert_eq!(of(KeyCode::Esc, KeyModifiers::NONE), Some(KeyAction::Quit));
         assert_eq!(of(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Quit));
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_struck_and_nothing_is_painted_without_colours() {
+    fn closed_rows_are_struck_through_and_nothing_is_styled_without_colours() {
         let pieces = vec![("- ".to_owned(), None), ("80".to_owned(), Some(Meaning::Exposed))];
         let line = Line { pieces, mark: Some(ChangeKind::Closed) };
         assert_eq!(painted(&line, false), "- 80");

@@ -32,7 +32,7 @@ impl Watch {
     }
 
     /// Looks, and gives what has changed since the look before; nothing the first time. One that fails changes nothing.
-    pub(crate) fn look(&mut self) -> Result<Vec<Change>, Error> {
+    pub(crate) fn scan(&mut self) -> Result<Vec<Change>, Error> {
         let table = self.query.table()?;
         let marks = Fingerprint::of_all(&table, self.query.selection());
         let complete = table.complete;
@@ -59,17 +59,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut watch = Watch::new(Query::new().target(address.to_string().parse().unwrap()));
-        assert_eq!(watch.look().unwrap(), []);
+        assert_eq!(watch.scan().unwrap(), []);
         assert_eq!(watch.last().map(|last| last.listeners.len()), Some(1));
         let mut whole = 0;
         for _ in 0..20 {
-            assert_eq!(watch.look().unwrap(), []);
+            assert_eq!(watch.scan().unwrap(), []);
             whole += u32::from(watch.short == 0);
         }
         assert_eq!(whole, 2);
         drop(listener);
         let kinds = |watch: &mut Watch| -> Vec<ChangeKind> {
-            watch.look().unwrap().iter().map(|change| change.kind).collect()
+            watch.scan().unwrap().iter().map(|change| change.kind).collect()
         };
         assert_eq!(kinds(&mut watch), [ChangeKind::Closed]);
         let _again = TcpListener::bind(address).unwrap();

@@ -1,4 +1,4 @@
-//! What stands on the screen: rows with marks, and which of them are in sight. Pure; the time is handed in.
+//! The contents of the screen: rows with marks, and which of them are visible. Pure: the time is an argument.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::cli::watch::{Flow, Update};
+use super::event::{Flow, Update};
 use crate::compare::{Change, ChangeKind};
 use crate::model::{Endpoint, Listener, Protocol, Text};
 use crate::render::column::Column;
@@ -15,14 +15,14 @@ use crate::render::order;
 use crate::render::style::Meaning;
 use crate::render::table::{self, Cell, shorten};
 
-/// How long what happened stays marked.
+/// How long a change stays marked.
 const MARKED: Duration = Duration::from_secs(5);
 
-/// The orders that a key goes through, the usual one first.
+/// The sort orders that a key cycles through, the default first.
 const ORDERS: [Option<Column>; 5] =
     [None, Some(Column::Process), Some(Column::Pid), Some(Column::User), Some(Column::Address)];
 
-/// Rows, and what the keys made of them.
+/// The rows, and the state that keys change.
 pub(crate) struct WatchView {
     what: String,
     interval: Duration,
@@ -30,11 +30,11 @@ pub(crate) struct WatchView {
     options: table::Options,
     present: Vec<Listener>,
     recent: Vec<(Change, Instant)>,
-    looked_at: Timestamp,
-    failed: Option<String>,
+    scanned_at: Timestamp,
+    error: Option<String>,
     paused: bool,
     offset: usize,
-    /// How many rows there were, and how many of them had room, when it was drawn last.
+    /// The number of rows, and of those that fit, when it was last drawn.
     drawn: (usize, usize),
 }
 
@@ -45,13 +45,13 @@ pub(crate) struct Line {
     pub(crate) mark: Option<ChangeKind>,
 }
 
-/// What a key asks for.
+/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyAction {
     Quit,
     Pause,
     Sort,
-    /// Rows down, or up where it is negative.
+    /// Rows down, or up if negative.
     Scroll(isize),
     Page(isize),
     Top,
@@ -72,31 +72,33 @@ impl WatchView {
             options,
             present: Vec::new(),
             recent: Vec::new(),
-            looked_at: Timestamp::UNIX_EPOCH,
-            failed: None,
+            scanned_at: Timestamp::UNIX_EPOCH,
+            error: None,
             paused: false,
             offset: 0,
             drawn: (0, 0),
         }
     }
 
-    pub(crate) fn take(&mut self, news: &Update<'_>, at: Timestamp, now: Instant) {
-        match news {
-            Update::Looked { snapshot, changes, .. } => {
+    /// Takes over the results of a scan.
+    pub(crate) fn take(&mut self, update: &Update<'_>, at: Timestamp, now: Instant) {
+        match update {
+            Update::Scanned { snapshot, changes, .. } => {
                 self.present.clone_from(&snapshot.listeners);
                 self.recent.extend(changes.iter().map(|change| (change.clone(), now + MARKED)));
-                (self.looked_at, self.failed) = (at, None);
+                (self.scanned_at, self.error) = (at, None);
             }
-            Update::Failed(error) => self.failed = Some(escape(&error.to_string().as_str().into())),
+            Update::Failed(error) => self.error = Some(escape(&error.to_string().as_str().into())),
         }
     }
 
-    pub(crate) fn wish(&mut self, wish: KeyAction) -> Flow {
+    /// Applies a key's action, and returns what the loop does next.
+    pub(crate) fn apply(&mut self, action: KeyAction) -> Flow {
         let (rows, room) = self.drawn;
         let last = rows.saturating_sub(room);
         let page = isize::try_from(room.max(1)).unwrap_or(1);
-        match wish {
-            KeyAction::Quit => return Flow::End,
+        match action {
+            KeyAction::Quit => return Flow::Quit,
             KeyAction::Pause => self.paused = !self.paused,
             KeyAction::Sort => {
                 let at = ORDERS.iter().position(|order| *order == self.sort).map_or(0, |at| at + 1);
@@ -109,25 +111,25 @@ impl WatchView {
             KeyAction::Top => self.offset = 0,
             KeyAction::Bottom => self.offset = last,
         }
-        self.goes_on()
+        self.flow()
     }
 
-    /// Whether looks go on.
-    pub(crate) fn goes_on(&self) -> Flow {
-        if self.paused { Flow::Rest } else { Flow::Look }
+    /// Returns what the loop does next.
+    pub(crate) fn flow(&self) -> Flow {
+        if self.paused { Flow::Pause } else { Flow::Scan }
     }
 
-    /// Whether colours are wanted.
+    /// Returns whether the view is coloured.
     pub(crate) fn color(&self) -> bool {
         self.options.palette.color
     }
 
-    /// When the next mark has been there long enough. While it is paused they stay.
-    pub(crate) fn stale(&self) -> Option<Instant> {
+    /// Returns when the next mark expires. Marks stay while the view is paused.
+    pub(crate) fn redraw_at(&self) -> Option<Instant> {
         self.recent.iter().map(|(_, until)| *until).filter(|_| !self.paused).min()
     }
 
-    /// The screen, of exactly this height where there are rows enough, and of no more than this width.
+    /// Returns the lines of the screen, at most `width` columns wide and at most `height` of them.
     pub(crate) fn draw(&mut self, width: usize, height: usize, now: Instant) -> Vec<Line> {
         if !self.paused {
             self.recent.retain(|(_, until)| *until > now);
@@ -139,7 +141,7 @@ impl WatchView {
             Some(ChangeKind::Closed) => 2,
             Some(ChangeKind::Changed) => 3,
         };
-        // Two columns are for the marks.
+        // The marks take two columns.
         let options = table::Options { width: Some(width.saturating_sub(2).max(1)), ..self.options.clone() };
         let laid = table::lay_out(&listeners, &class, &options);
         let heading = laid.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
@@ -152,8 +154,8 @@ impl WatchView {
         self.offset = self.offset.min(laid.rows.len().saturating_sub(room));
         let mut lines = vec![self.title(laid.rows.len(), room)];
         lines.extend(heading);
-        let in_sight = laid.rows.into_iter().skip(self.offset).take(room);
-        lines.extend(in_sight.map(|(at, cells)| {
+        let visible = laid.rows.into_iter().skip(self.offset).take(room);
+        lines.extend(visible.map(|(at, cells)| {
             let mark = marks.get(at).copied().flatten();
             line(sign(mark), cells, mark)
         }));
@@ -172,12 +174,12 @@ impl WatchView {
         lines
     }
 
-    /// What is there and what was there until lately, in order, each with its mark.
+    /// Returns the listeners that are present and those that closed recently, in order, each with its mark.
     fn rows(&self) -> (Vec<Listener>, Vec<Option<ChangeKind>>) {
         let closed = self.recent.iter().filter(|(change, _)| change.kind == ChangeKind::Closed);
         let closed =
             closed.filter_map(|(change, _)| Some((change.before.clone()?, Some(ChangeKind::Closed))));
-        // Of several changes of one socket the latest counts.
+        // The latest of several changes of one socket counts.
         let marks: HashMap<_, _> = self
             .recent
             .iter()
@@ -190,7 +192,7 @@ impl WatchView {
         rows.into_iter().unzip()
     }
 
-    /// `3000  2 rows, 4-9 of 30  looked at 18:40:10 UTC, every 1s`
+    /// `3000  2 rows, 4-9 of 30  every 1s, scanned at 18:40:10 UTC`
     fn title(&self, rows: usize, room: usize) -> Line {
         let what = if self.what.is_empty() { "all listeners" } else { &self.what };
         let count = match rows {
@@ -198,7 +200,7 @@ impl WatchView {
             rows if rows <= room => format!("{rows} {}", if rows == 1 { "row" } else { "rows" }),
             rows => format!("{}-{} of {rows}", self.offset + 1, (self.offset + room).min(rows)),
         };
-        let time = self.looked_at.strftime("%H:%M:%S");
+        let time = self.scanned_at.strftime("%H:%M:%S");
         let every = match self.paused {
             true => "PAUSED".to_owned(),
             false => format!("every {}", spell(self.interval)),
@@ -207,16 +209,16 @@ impl WatchView {
         let pieces = vec![
             (what.to_owned(), Some(Meaning::Subject)),
             (format!("  {count}{order}"), None),
-            (format!("  {every}, looked at {time} UTC"), Some(Meaning::Label)),
+            (format!("  {every}, scanned at {time} UTC"), Some(Meaning::Label)),
         ];
         Line { pieces, mark: None }
     }
 
-    /// What a reader has to know of the rows, if there is anything.
+    /// Returns the line that says what is wrong or incomplete, if anything is.
     fn status(&self) -> Option<Line> {
         let unseen = self.present.iter().filter(|listener| listener.unseen.is_some()).count();
-        let text = match (&self.failed, unseen) {
-            (Some(error), _) => format!("{error}; it is tried again"),
+        let text = match (&self.error, unseen) {
+            (Some(error), _) => format!("{error}; retrying"),
             (None, 0) => return None,
             (None, 1) => "Holders of 1 listener could not be seen.".to_owned(),
             (None, many) => format!("Holders of {many} listeners could not be seen."),
@@ -225,13 +227,13 @@ impl WatchView {
     }
 
     fn keys(&self) -> Line {
-        let pause = if self.paused { "goes on" } else { "pauses" };
+        let pause = if self.paused { "resumes" } else { "pauses" };
         let text = format!("q quits  space {pause}  arrows scroll  s sorts  + opened  - closed  ~ changed");
         Line { pieces: vec![(text, Some(Meaning::Label))], mark: None }
     }
 }
 
-/// What makes a listener of one scan the same as one of the next.
+/// What identifies a listener across scans.
 type Identity<'a> = (&'a Endpoint, Protocol, Option<SocketAddr>, Option<u64>, Option<&'a Text>);
 
 fn identity(listener: &Listener) -> Identity<'_> {
@@ -254,7 +256,7 @@ fn line(sign: &str, cells: Vec<Cell>, mark: Option<ChangeKind>) -> Line {
     Line { pieces: std::iter::once(sign).chain(cells).collect(), mark }
 }
 
-/// Cuts a line that is too long.
+/// Shortens a line that is too wide.
 fn fit(pieces: &mut Vec<(String, Option<Meaning>)>, width: usize) {
     let mut left = width;
     for (text, _) in pieces.iter_mut() {
@@ -281,14 +283,14 @@ mod tests {
         crate::render::json::read(&std::fs::read("tests/replay/workstation.json").unwrap()).unwrap()
     }
 
-    fn board() -> WatchView {
+    fn view() -> WatchView {
         let options = table::Options { header: true, ..table::Options::default() };
         WatchView::new(String::new(), Duration::from_secs(1), None, options)
     }
 
-    fn take(board: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
+    fn take(view: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
         let changes = before.map(|before| changes(before, snapshot)).unwrap_or_default();
-        board.take(&Update::Looked { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
+        view.take(&Update::Scanned { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
     }
 
     fn text(lines: &[Line]) -> String {
@@ -305,24 +307,24 @@ mod tests {
         after.listeners[other].holders[0].process.id.pid = 77;
         let mut earlier = before.clone();
         earlier.listeners.retain(|listener| listener.socket.endpoint.port() != Some(5353));
-        let (mut board, now) = (board(), Instant::now());
-        take(&mut board, None, &earlier, now);
-        assert!(!text(&board.draw(80, 30, now)).contains("\n+ "));
-        take(&mut board, Some(&earlier), &after, now);
-        insta::assert_snapshot!(text(&board.draw(80, 24, now)));
-        assert_eq!(board.stale(), Some(now + MARKED));
-        let later = text(&board.draw(80, 24, now + MARKED));
+        let (mut view, now) = (view(), Instant::now());
+        take(&mut view, None, &earlier, now);
+        assert!(!text(&view.draw(80, 30, now)).contains("\n+ "));
+        take(&mut view, Some(&earlier), &after, now);
+        insta::assert_snapshot!(text(&view.draw(80, 24, now)));
+        assert_eq!(view.redraw_at(), Some(now + MARKED));
+        let later = text(&view.draw(80, 24, now + MARKED));
         assert!(!later.contains("\n+ ") && !later.contains("\n- ") && !later.contains("\n~ "), "{later}");
     }
 
     #[test]
-    fn keys_move_what_is_in_sight_and_no_further() {
-        let (mut board, now) = (board(), Instant::now());
-        take(&mut board, None, &saved(), now);
+    fn keys_scroll_within_the_rows() {
+        let (mut view, now) = (view(), Instant::now());
+        take(&mut view, None, &saved(), now);
         let first_row =
-            |board: &mut WatchView| text(&board.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
-        let top = first_row(&mut board);
-        for (wish, moved) in [
+            |view: &mut WatchView| text(&view.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
+        let top = first_row(&mut view);
+        for (action, moved) in [
             (KeyAction::Scroll(-1), false),
             (KeyAction::Scroll(1), true),
             (KeyAction::Top, false),
@@ -330,57 +332,57 @@ mod tests {
             (KeyAction::Page(-1), false),
             (KeyAction::Bottom, true),
         ] {
-            assert_eq!(board.wish(wish), Flow::Look);
-            assert_eq!(first_row(&mut board) != top, moved, "{wish:?}");
+            assert_eq!(view.apply(action), Flow::Scan);
+            assert_eq!(first_row(&mut view) != top, moved, "{action:?}");
         }
-        let bottom = first_row(&mut board);
-        board.wish(KeyAction::Page(9));
-        assert_eq!(first_row(&mut board), bottom);
-        assert_eq!(board.wish(KeyAction::Quit), Flow::End);
+        let bottom = first_row(&mut view);
+        view.apply(KeyAction::Page(9));
+        assert_eq!(first_row(&mut view), bottom);
+        assert_eq!(view.apply(KeyAction::Quit), Flow::Quit);
     }
 
     #[test]
-    fn a_pause_keeps_the_marks_and_an_order_is_chosen() {
-        let (mut board, now) = (board(), Instant::now());
+    fn a_pause_keeps_the_marks_and_a_key_selects_the_order() {
+        let (mut view, now) = (view(), Instant::now());
         let none = Snapshot { listeners: Vec::new(), ..saved() };
-        take(&mut board, None, &none, now);
-        assert!(text(&board.draw(80, 24, now)).contains("nothing listens"));
-        take(&mut board, Some(&none), &saved(), now);
-        assert_eq!(board.wish(KeyAction::Pause), Flow::Rest);
-        let paused = text(&board.draw(80, 24, now + MARKED * 2));
+        take(&mut view, None, &none, now);
+        assert!(text(&view.draw(80, 24, now)).contains("nothing listens"));
+        take(&mut view, Some(&none), &saved(), now);
+        assert_eq!(view.apply(KeyAction::Pause), Flow::Pause);
+        let paused = text(&view.draw(80, 24, now + MARKED * 2));
         assert!(paused.contains("PAUSED") && paused.contains("\n+ "), "{paused}");
-        assert_eq!((board.stale(), board.wish(KeyAction::Pause)), (None, Flow::Look));
-        board.wish(KeyAction::Sort);
-        assert!(text(&board.draw(80, 24, now)).contains("by process"));
-        (1..ORDERS.len()).for_each(|_| assert_eq!(board.wish(KeyAction::Sort), Flow::Look));
-        assert!(!text(&board.draw(80, 24, now)).contains(", by "));
+        assert_eq!((view.redraw_at(), view.apply(KeyAction::Pause)), (None, Flow::Scan));
+        view.apply(KeyAction::Sort);
+        assert!(text(&view.draw(80, 24, now)).contains("by process"));
+        (1..ORDERS.len()).for_each(|_| assert_eq!(view.apply(KeyAction::Sort), Flow::Scan));
+        assert!(!text(&view.draw(80, 24, now)).contains(", by "));
     }
 
     #[test]
-    fn a_failed_look_is_told_until_the_next() {
-        let (mut board, now) = (board(), Instant::now());
-        take(&mut board, None, &saved(), now);
+    fn a_failed_scan_is_shown_until_the_next_one() {
+        let (mut view, now) = (view(), Instant::now());
+        take(&mut view, None, &saved(), now);
         let error =
             crate::model::Error::new(crate::model::ErrorKind::SocketTable, "cannot read\u{1b}[31m the table");
-        board.take(&Update::Failed(&error), Timestamp::UNIX_EPOCH, now);
-        assert!(text(&board.draw(80, 24, now)).contains("cannot read\\x1b[31m the table; it is tried again"));
-        take(&mut board, None, &saved(), now);
-        assert!(!text(&board.draw(80, 24, now)).contains("tried again"));
+        view.take(&Update::Failed(&error), Timestamp::UNIX_EPOCH, now);
+        assert!(text(&view.draw(80, 24, now)).contains("cannot read\\x1b[31m the table; retrying"));
+        take(&mut view, None, &saved(), now);
+        assert!(!text(&view.draw(80, 24, now)).contains("retrying"));
     }
 
     #[test]
     fn it_fits_every_size() {
-        let (mut board, now) = (board(), Instant::now());
+        let (mut view, now) = (view(), Instant::now());
         let none = Snapshot { listeners: Vec::new(), ..saved() };
-        take(&mut board, Some(&none), &saved(), now);
+        take(&mut view, Some(&none), &saved(), now);
         for width in [0, 1, 2, 3, 10, 20, 60, 200] {
             for height in 0..40 {
-                let lines = board.draw(width, height, now);
+                let lines = view.draw(width, height, now);
                 assert!(lines.len() <= height, "{width} {height}");
                 let wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > width;
                 assert_eq!(text(&lines).lines().find(wide), None, "{width} {height}");
             }
         }
-        insta::assert_snapshot!(text(&board.draw(20, 12, now)));
+        insta::assert_snapshot!(text(&view.draw(20, 12, now)));
     }
 }

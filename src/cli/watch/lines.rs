@@ -1,4 +1,4 @@
-//! A line for each event, of text or of JSON, each written at once.
+//! One line for each event, as text or JSON, flushed at once.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -6,7 +6,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Update, View};
 use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
 use crate::compare::Change;
@@ -18,6 +17,7 @@ use crate::render::order;
 use crate::render::phrases;
 use crate::render::style::Meaning;
 use crate::render::{changes_json, json};
+use crate::screen::event::{Update, View};
 
 /// Lines on standard output.
 pub(super) struct Lines {
@@ -26,10 +26,10 @@ pub(super) struct Lines {
     sort: Option<Column>,
     header: bool,
     options: Options,
-    /// Whether what is present was told.
-    begun: bool,
-    /// What the last look failed with, so that it is not told each second.
-    failed: Option<String>,
+    /// Whether the listeners that are present have been written.
+    started: bool,
+    /// The error of the last scan, so that it is not repeated every second.
+    last_error: Option<String>,
 }
 
 impl Lines {
@@ -40,12 +40,12 @@ impl Lines {
             sort: arguments.rows.sort,
             header: !arguments.rows.no_header && arguments.rows.columns.is_some(),
             options,
-            begun: false,
-            failed: None,
+            started: false,
+            last_error: None,
         }
     }
 
-    fn looked(
+    fn write_scan(
         &mut self,
         snapshot: &Snapshot,
         changes: &[Change],
@@ -53,8 +53,8 @@ impl Lines {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let at = snapshot.taken_at;
-        if !self.begun {
-            self.begun = true;
+        if !self.started {
+            self.started = true;
             if let (Some(columns), true, false) = (&self.columns, self.header, self.ndjson) {
                 let names: Vec<String> = columns.iter().map(|column| column.heading()).collect();
                 writeln!(out, "{:20}  {:8}  {}", "TIME", "EVENT", names.join("  "))?;
@@ -72,11 +72,11 @@ impl Lines {
         }
         for change in changes {
             let Some(listener) = change.listener() else { continue };
-            let sure = if change.certain { "" } else { "?" };
+            let doubt = if change.certain { "" } else { "?" };
             match self.ndjson {
                 true => changes_json::event(change, at, out)?,
                 false => {
-                    let event = format!("{}{sure}", change.kind.as_str());
+                    let event = format!("{}{doubt}", change.kind.as_str());
                     self.line(at, &event, changes::meaning(change.kind), listener, Some(change), out)?;
                 }
             }
@@ -122,12 +122,12 @@ impl Lines {
 }
 
 impl View for Lines {
-    fn show(&mut self, news: &Update<'_>, _now: Instant) -> io::Result<()> {
-        match news {
-            Update::Looked { snapshot, changes, gaps } => {
+    fn show(&mut self, update: &Update<'_>, _now: Instant) -> io::Result<()> {
+        match update {
+            Update::Scanned { snapshot, changes, gaps } => {
                 let mut out = Vec::new();
-                self.looked(snapshot, changes, gaps, &mut out)?;
-                self.failed = None;
+                self.write_scan(snapshot, changes, gaps, &mut out)?;
+                self.last_error = None;
                 if out.is_empty() {
                     return Ok(());
                 }
@@ -135,9 +135,9 @@ impl View for Lines {
             }
             Update::Failed(error) => {
                 let text = error.to_string();
-                if self.failed.as_ref() != Some(&text) {
-                    say("error", &format!("{text}; it is tried again"));
-                    self.failed = Some(text);
+                if self.last_error.as_ref() != Some(&text) {
+                    say("error", &format!("{text}; retrying"));
+                    self.last_error = Some(text);
                 }
                 Ok(())
             }
