@@ -1,8 +1,9 @@
 #!/bin/bash
-# Whether one may have a port can be found out without taking it. A socket that has a port already cannot be bound again,
-# and one would expect EINVAL whatever is asked. Linux checks what the caller may do first: EACCES for a port that needs a
-# privilege, EADDRNOTAVAIL for an IPv4 address of elsewhere, and only then EINVAL. A bind that is meant as a test takes the
-# port instead, and a server that does not set SO_REUSEADDR is refused it meanwhile. For IPv6 the address is not checked.
+# A socket that already has a port cannot be bound again, so a second bind seems to reveal nothing but EINVAL. Linux
+# checks what the caller may do first: EACCES for a port that needs a privilege, EADDRNOTAVAIL for an IPv4 address of
+# another machine, and only then EINVAL. So it shows who may have a port without taking it. A bind on a fresh socket
+# takes the port instead, and a server without SO_REUSEADDR is refused it meanwhile. For IPv6 the address is not
+# checked.
 . "$(dirname "$0")/lib.sh"
 echo "version: Linux $(uname -r), $(python3 --version)"
 python3 - <<'PYTHON'

@@ -1,6 +1,6 @@
 #!/bin/bash
-# `circusctl stop` ends a watcher's processes and reports success. A socket of circus stays open in circusd all the same:
-# the port stays bound, clients still connect, and nobody answers. supervisord closes its fcgi-program's socket instead.
+# `circusctl stop` ends a watcher's processes and reports success, but circusd keeps a socket of circus open: the port
+# stays bound, clients still connect, and nothing answers. supervisord closes its fcgi-program's socket instead.
 . "$(dirname "$0")/lib.sh"
 packages circus==0.19.0 supervisor==4.3.0
 port=$(free_port) other=$(free_port)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# One would guess that a listener is gone once the only descriptor of it is closed, and that a listener which no process
-# has open belongs to the kernel or to a process that may not be inspected. A thread that waits in accept(2), poll(2) or
-# select(2) keeps it listening after another thread closed the descriptor, until the call returns; one in epoll_wait(2)
-# does not. psutil and lsof, even as root, report no process for it.
+# A listener seems to be gone once its only descriptor is closed, and a listener that no process has open seems to
+# belong to the kernel or to a process that may not be inspected. But a thread that waits in accept(2), poll(2) or
+# select(2) keeps it listening after another thread closed the descriptor, until the call returns; one in
+# epoll_wait(2) does not. psutil and lsof, even as root, report no process for it.
 # shellcheck source=findings/lib.sh
 . "$(dirname "$0")/lib.sh"
 packages psutil==7.2.2

@@ -1,7 +1,7 @@
 #!/bin/bash
-# granian's main process is in no list of listeners: its worker listens. But it keeps a bound socket: without a listener the
-# port is still taken for every program that does not set SO_REUSEADDR. Without --respawn-failed-workers the end of one worker ends the whole server; with it the main
-# process starts another worker.
+# granian's main process is in no list of listeners, because its worker listens. But it keeps a bound socket: without
+# a listener the port is still taken for every program that does not set SO_REUSEADDR. Without --respawn-failed-
+# workers the end of one worker ends the whole server; with it the main process starts another worker.
 . "$(dirname "$0")/lib.sh"
 packages granian==2.8.9
 cd "$TMP"

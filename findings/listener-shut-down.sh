@@ -1,6 +1,6 @@
 #!/bin/bash
-# shutdown(2) ends a listener, and what becomes of its port depends on who chose the number: a port that the program chose
-# stays bound, and neither ss nor psutil lists a socket there; one that the kernel gave is given back, though
+# shutdown(2) ends a listener. What happens to its port depends on who chose the number: a port that the program chose
+# stays bound, and neither ss nor psutil lists a socket there; a port that the kernel chose is given back, although
 # getsockname(2) still reports it.
 . "$(dirname "$0")/lib.sh"
 packages psutil==7.2.2

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A vxlan interface that is moved to another network namespace keeps its UDP port in the one that it was made in, though
-# it is brought up only after the move. There ss and psutil show a socket without a process and no interface that explains
-# it; where the interface is, the port can be bound.
+# A vxlan interface that is moved to another network namespace keeps its UDP port in the namespace in which it was
+# made, even if it is brought up only after the move. There ss and psutil show a socket without a process, and no
+# interface explains it; where the interface is, the port can be bound.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
 unshare --net ip link add vx0 type vxlan id 42 dstport 4789 2>/dev/null || { echo "skipped: no vxlan"; exit 0; }

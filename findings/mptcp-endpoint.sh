@@ -1,7 +1,7 @@
 #!/bin/bash
-# An MPTCP endpoint with a port (`ip mptcp endpoint add ... port N`) is a socket in LISTEN, without a process. The port cannot
-# be bound, and every connection to it is refused, by TCP and by MPTCP alike, as if nothing listened: the kernel takes only
-# further subflows of connections that it has.
+# An MPTCP endpoint with a port (`ip mptcp endpoint add ... port N`) is a socket in LISTEN without a process. The port
+# cannot be bound, and every connection to it is refused, by TCP and by MPTCP alike, as if nothing listened: the
+# kernel accepts only further subflows of existing connections.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
 endpoint='ip link set lo up && ip mptcp endpoint add 127.0.0.1 dev lo signal port 7777'

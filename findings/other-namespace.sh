@@ -1,6 +1,6 @@
 #!/bin/bash
-# Of a process in another network namespace, psutil and lsof report no connection at all, even to root and even if asked for
-# that very process: an empty answer without an error. They look for the process's sockets in their own namespace's table.
+# For a process in another network namespace, psutil and lsof report no connection at all, without an error, even to
+# root and even for that one process. They look for the process's sockets in the table of their own namespace.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
 packages psutil==7.2.2

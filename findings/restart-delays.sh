@@ -1,5 +1,5 @@
 #!/bin/bash
-# How long a killed program stays away. runsv and daemontools' supervise start it again at once, s6-supervise a second
+# How soon a killed program is restarted: runsv and daemontools' supervise restart it at once, s6-supervise one second
 # after its death however long it ran, and circusd at its next check, up to five seconds later.
 . "$(dirname "$0")/lib.sh"
 packages circus==0.19.0

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Two servers share a port by SO_REUSEPORT, one of them bound to an interface. Clients are not spread over them: over IPv4
-# the server that came last gets all of them, over IPv6 the one that came first. Which of the two names the interface does
-# not matter. Without an interface they are spread.
+# Two servers share a port by SO_REUSEPORT, one of them bound to an interface. The kernel does not distribute clients
+# over them: over IPv4 the later server gets all of them, over IPv6 the earlier one. It does not matter which of the
+# two is bound to the interface. Without an interface the clients are distributed.
 . "$(dirname "$0")/lib.sh"
 printf 'version: %s\n' "Linux $(uname -r)" "$(python3 --version)"
 cat >"$TMP/share.py" <<'PYTHON'

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A loop that waits for a server by connecting to its port takes the port itself, if the port lies in the ephemeral range:
-# the kernel gives the client that very port, and the socket connects to itself. No server can bind then. It happens to
-# every second port only: connect() is given ports with the parity of the range's first one as long as any is left.
+# A loop that waits for a server by connecting to its port takes the port itself if the port is in the ephemeral
+# range: the kernel gives the client that same port, and the socket connects to itself. No server can bind then. Only
+# every second port is affected: connect() prefers ports with the parity of the range's first one.
 . "$(dirname "$0")/lib.sh"
 echo "version: Linux $(uname -r)"
 python3 - <<'PYTHON'

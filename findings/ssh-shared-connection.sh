@@ -1,7 +1,7 @@
 #!/bin/bash
-# With a shared connection (ControlMaster) the port of `ssh -L` is held by the master, whose command line does not mention
-# it. When the ssh that asked for it ends, even by SIGKILL, the port stays bound. Ending the master would end every
-# session of that connection; `ssh -O cancel` ends the forwarding alone.
+# With a shared connection (ControlMaster) the master holds the port of `ssh -L`, and its command line does not
+# mention it. When the ssh that requested it ends, even by SIGKILL, the port stays bound. Ending the master would end
+# every session of that connection; `ssh -O cancel` ends only the forwarding.
 . "$(dirname "$0")/lib.sh"
 packages asyncssh==2.24.1
 debs ssh openssh-client

@@ -1,9 +1,9 @@
 #!/bin/bash
-# One would guess: the user that netstat -e prints beside a connection is the one who made it, or none if nobody has it
-#   any more.
-# What happens: netstat (net-tools 2.10) prints root for every connection in TIME_WAIT, whoever made it: the kernel writes
-#   0 for the user and for the inode there.
-# Consequence: a uid of 0 without an inode is no user: allears reports none, and `--user root` does not match.
+# The usual guess: the user that netstat -e prints beside a connection is the one who made it, or none if no process
+#   has it any more.
+# What happens: netstat (net-tools 2.10) prints root for every connection in TIME_WAIT, whichever user made it: the
+#   kernel writes 0 for the user and for the inode there.
+# Consequence: a uid of 0 without an inode is not a user: allears reports none, and `--user root` does not match.
 . "$(dirname "$0")/lib.sh"
 
 debs netstat net-tools

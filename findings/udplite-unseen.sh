@@ -1,8 +1,9 @@
 #!/bin/bash
-# One would guess: `ss --all` and psutil list every socket that has a port, and a port of UDP-Lite is a port of UDP.
-# What happens: neither ss (iproute2) nor psutil 7.2.2 lists a UDP-Lite server in any of its lists, and a UDP server gets
-#   the same port beside it. /proc/net/udplite has it. (Kernels without that file have no UDP-Lite.)
-# Consequence: allears reads that table for itself, as a protocol of its own, and does not hold one for the other's port.
+# The usual guess: `ss --all` and psutil list every socket that has a port, and a port of UDP-Lite is a port of UDP.
+# What happens: neither ss (iproute2) nor psutil 7.2.2 lists a UDP-Lite server in any of its lists, and a UDP server
+#   can have the same port at the same time. /proc/net/udplite has it. (Kernels without that file have no UDP-Lite.)
+# Consequence: allears reads that table separately, as a protocol of its own, and never confuses the ports of the
+#   two.
 . "$(dirname "$0")/lib.sh"
 
 packages psutil==7.2.2

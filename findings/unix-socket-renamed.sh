@@ -1,7 +1,7 @@
 #!/bin/bash
-# A server publishes its Unix socket by rename(2), so that the public name appears with the server ready behind it. Clients
-# connect. lsof, fuser and ss, asked for that path, find nothing; and after a restart of this kind they name the earlier
-# server as well, which nobody reaches by the path. They compare names; the kernel keeps the name that was bound.
+# A server publishes its Unix socket by rename(2), so that the public name appears when the server is ready. Clients
+# connect. lsof, fuser and ss find nothing for that path; and after a restart of this kind they also name the earlier
+# server, which no client reaches by the path. They compare names, and the kernel keeps the name that was bound.
 . "$(dirname "$0")/lib.sh"
 
 debs lsof lsof

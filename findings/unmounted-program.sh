@@ -1,8 +1,8 @@
 #!/bin/bash
-# A program whose file is gone is told by the mark ` (deleted)` in /proc/PID/exe. If its file system was unmounted instead
-# (umount --lazy, a removed image), the link has no mark, and what is left of the path begins at that file system's root:
-# it may name another file. psutil reports that path; and it drops the mark of a file that was replaced, so that it names
-# the newer file as the one that runs. Needs root.
+# A program whose file is gone has the mark ` (deleted)` in /proc/PID/exe. If its file system was unmounted instead
+# (umount --lazy, a removed image), the link has no mark, and the rest of the path begins at that file system's root:
+# it may name another file. psutil reports that path. It also drops the mark of a file that was replaced, so that it
+# names the newer file as the running one. Needs root.
 . "$(dirname "$0")/lib.sh"
 packages psutil==7.2.2
 uname -r | sed 's/^/version: Linux /'

@@ -1,8 +1,9 @@
 #!/bin/bash
-# One would guess: in a user namespace, a process list says whose a process is, or that it does not know.
+# The usual guess: in a user namespace, a process list shows the user of a process, or that it is unknown.
 # What happens: psutil 7.2.2 and ps (procps) call every user without a number there "nobody". The kernel reports the
-#   overflow uid for them, which is nobody's number.
-# Consequence: in a user namespace that uid means "unknown": allears reports no user, and `--user nobody` does not match.
+#   overflow uid for them, which is the number of nobody.
+# Consequence: in a user namespace that uid means "unknown": allears reports no user, and `--user nobody` does not
+#   match.
 . "$(dirname "$0")/lib.sh"
 
 packages psutil==7.2.2

@@ -1,6 +1,6 @@
 #!/bin/bash
-# xinetd closes a service's socket when clients come too fast (cps), and opens it again after the configured seconds. In
-# between the port is free by every test, and a program that takes it gets into xinetd's way.
+# xinetd closes a service's socket when clients come too fast (cps), and opens it again after the configured seconds.
+# In between every test finds the port free, and a program that takes it conflicts with xinetd.
 . "$(dirname "$0")/lib.sh"
 debs xinetd xinetd
 port=$(free_port)
