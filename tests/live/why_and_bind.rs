@@ -4,11 +4,7 @@
 
 use crate::support::{Cmd, Output, in_new_netns, live_test};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, connect, listen,
-    setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{Backlog, SockType, SockaddrStorage, bind, connect, listen, setsockopt, sockopt};
 use serde_json::Value;
 use std::fmt;
 use std::io::Read as _;
@@ -160,11 +156,10 @@ fn linger(listener: OwnedFd, there: SocketAddr) -> Result<(), Errno> {
 }
 
 fn open(address: IpAddr, kind: SockType) -> Result<OwnedFd, Errno> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let own = socket(family, kind, SockFlag::empty(), None::<SockProtocol>)?;
-    // A program that is started meanwhile must not inherit it.
-    fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    Ok(own)
+    // Created with close-on-exec, so that no program that another test is starting inherits it.
+    let kind = if kind == SockType::Stream { socket2::Type::STREAM } else { socket2::Type::DGRAM };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(SocketAddr::new(address, 0)), kind, None);
+    socket.map(OwnedFd::from).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
 }
 
 fn bind_to(socket: &OwnedFd, address: IpAddr, port: u16) -> Result<(), Errno> {

@@ -3,7 +3,10 @@
 
 use super::fixture::{Fixture, Steps};
 #[cfg(unix)]
-use std::net::{Ipv4Addr, SocketAddr};
+use socket2::{Domain, Socket, Type};
+#[cfg(unix)]
+use std::net::SocketAddr;
+#[cfg(not(target_os = "linux"))]
 use std::net::{Ipv6Addr, UdpSocket};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -24,46 +27,43 @@ pub(crate) fn port() -> u16 {
     let begin = FIRST + CLAIM.get_or_init(Claim::new).block * BLOCK;
     for _ in 0..BLOCK {
         let port = begin + NEXT.fetch_add(1, Ordering::Relaxed) % BLOCK;
-        let tcp = listen_anywhere(port);
-        let udp = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port));
-        if tcp.is_ok() && udp.is_ok() {
+        if is_unused(port) {
             return port;
         }
     }
     panic!("no port from {begin} on is free");
 }
 
-#[cfg(unix)]
-fn listen_anywhere(port: u16) -> Result<[std::os::fd::OwnedFd; 2], nix::errno::Errno> {
-    Ok([
-        listen_without_reuse((Ipv4Addr::UNSPECIFIED, port).into())?,
-        listen_without_reuse((Ipv6Addr::UNSPECIFIED, port).into())?,
-    ])
+/// Returns whether no socket has this port. It is read and not tried: a program that another test is starting would have a
+/// copy of the socket of an attempt, and hold the port for a moment.
+#[cfg(target_os = "linux")]
+fn is_unused(port: u16) -> bool {
+    let local = format!(":{port:04X}");
+    ["tcp", "tcp6", "udp", "udp6"].iter().all(|table| {
+        let table = std::fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap_or_default();
+        let mut addresses = table.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().nth(1));
+        !addresses.any(|address| address.ends_with(&local))
+    })
 }
 
-#[cfg(not(unix))]
-fn listen_anywhere(port: u16) -> std::io::Result<std::net::TcpListener> {
-    std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+#[cfg(not(target_os = "linux"))]
+fn is_unused(port: u16) -> bool {
+    let tcp = std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
+    let udp = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port));
+    tcp.is_ok() && udp.is_ok()
 }
 
 /// Listens without SO_REUSEADDR, which the standard library sets.
 #[cfg(unix)]
-pub(crate) fn listen_without_reuse(address: SocketAddr) -> Result<std::os::fd::OwnedFd, nix::errno::Errno> {
-    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage};
-    use nix::sys::socket::{bind, listen, setsockopt, socket, sockopt};
-    use std::os::fd::AsRawFd as _;
-
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let own = socket(family, SockType::Stream, SockFlag::empty(), None::<SockProtocol>)?;
-    // A program that is started meanwhile must not inherit it.
-    fcntl(&own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+pub(crate) fn listen_without_reuse(address: SocketAddr) -> std::io::Result<std::os::fd::OwnedFd> {
+    // Created with close-on-exec, so that no program that another test is starting inherits it.
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if address.is_ipv6() {
-        setsockopt(&own, sockopt::Ipv6V6Only, &true)?;
+        socket.set_only_v6(true)?;
     }
-    bind(own.as_raw_fd(), &SockaddrStorage::from(address))?;
-    listen(&own, Backlog::new(8)?)?;
-    Ok(own)
+    socket.bind(&address.into())?;
+    socket.listen(8)?;
+    Ok(socket.into())
 }
 
 /// One block of numbers, which this run owns until it ends.
