@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::model::Selection;
-use crate::model::{Endpoint, Gap, Listener, Protocol, Snapshot, State, Text};
+use crate::model::{Endpoint, Gap, GapKind, Listener, Protocol, Snapshot, State, Text};
 
 use context::CompareContext;
 
@@ -211,7 +211,7 @@ fn narrowed<'a>(snapshot: &'a Snapshot, other: &Snapshot) -> Cow<'a, Snapshot> {
 fn would_show(snapshot: &Snapshot, listener: &Listener) -> bool {
     // Containers are asked about by those who may, and may not answer.
     let told_of_forwarded =
-        || snapshot.privileged && !snapshot.gaps.iter().any(|gap| gap.what.as_bytes() == b"containers");
+        || snapshot.privileged && !snapshot.gaps.iter().any(|gap| gap.what == GapKind::Containers);
     snapshot.complete && (listener.socket.state != State::Forwarded || told_of_forwarded())
 }
 

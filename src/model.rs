@@ -2,7 +2,9 @@
 //! library.
 
 pub(crate) mod error;
+pub(crate) mod gap;
 pub(crate) mod kernel_socket;
+mod open_enum;
 pub(crate) mod process;
 pub(crate) mod process_table;
 pub(crate) mod request;
@@ -13,6 +15,7 @@ pub(crate) mod target;
 pub(crate) mod text;
 
 pub use error::{Error, ErrorKind};
+pub use gap::{Gap, GapKind, GapReason};
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use process::{
     Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
@@ -21,7 +24,7 @@ pub use process::{
 pub use request::{HolderSearch, Reader};
 pub use selection::{Selection, UserName};
 pub use snapshot::{
-    Candidate, Connection, DescriptorStore, Gap, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
+    Candidate, Connection, DescriptorStore, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
     UnixPath, Unseen, UserNamespace, UserRange,
 };
 pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};

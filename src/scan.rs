@@ -8,7 +8,7 @@ use crate::act::forwarding;
 use crate::enrich::containers::{ContainerLookup, Found, Runtimes, monitors};
 use crate::enrich::notes;
 use crate::model::target::Unix;
-use crate::model::{Connection, Error, Gap, Listener, Protocol, Snapshot, Socket, State};
+use crate::model::{Connection, Error, Gap, GapReason, Listener, Protocol, Snapshot, Socket, State};
 use crate::model::{Selection, Target, UserName};
 use crate::os::{self, HolderSearch, Reader};
 
@@ -279,7 +279,7 @@ impl Query {
     /// Keeps the gap about sockets that are bound and do not listen only if those were asked for, and adds what shows
     /// whether one of them holds the port.
     fn explain_lack_of_bound(&self, gaps: &mut Vec<Gap>) {
-        let is_about_bound = |gap: &Gap| gap.reason.as_bytes() == b"bound";
+        let is_about_bound = |gap: &Gap| gap.reason == GapReason::Bound;
         if !self.selection.all {
             gaps.retain(|gap| !is_about_bound(gap));
         }

@@ -7,7 +7,9 @@ mod questions;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::model::{Error, ErrorKind, Gap, Listener, Process, Protocol, Snapshot, Socket, State, Text};
+use crate::model::{
+    Error, ErrorKind, Gap, GapKind, GapReason, Listener, Process, Protocol, Snapshot, Socket, State, Text,
+};
 use crate::model::{Selection, Target, UserName};
 use crate::os;
 use crate::port_sharing::{Sharing, answering};
@@ -153,7 +155,13 @@ impl Selection {
         let missing = self.not_asked(&snapshot);
         let gap = (!missing.is_empty()).then(|| {
             let asked = snapshot.asked.as_deref().unwrap_or_default();
-            Gap::new("snapshot", "not-asked", missing.len(), questions::not_asked(&missing, asked), None)
+            Gap::new(
+                GapKind::Snapshot,
+                GapReason::NotAsked,
+                missing.len(),
+                questions::not_asked(&missing, asked),
+                None,
+            )
         });
         let mut snapshot = self.narrow(snapshot);
         snapshot.complete &= gap.is_none();
@@ -207,7 +215,7 @@ impl Selection {
                 1 => "one socket whose user is not known here may match too".to_owned(),
                 _ => format!("{of_unknown_user} sockets whose users are not known here may match too"),
             };
-            snapshot.gaps.push(Gap::new("users", "unknown", of_unknown_user, detail, None));
+            snapshot.gaps.push(Gap::new(GapKind::Users, GapReason::Unknown, of_unknown_user, detail, None));
         }
         if undecided > 0 {
             snapshot.complete = false;
@@ -215,7 +223,7 @@ impl Selection {
                 1 => "one listener whose holders could not all be seen may match too".to_owned(),
                 _ => format!("{undecided} listeners whose holders could not all be seen may match too"),
             };
-            snapshot.gaps.push(Gap::new("holders", "unseen", undecided, detail, None));
+            snapshot.gaps.push(Gap::new(GapKind::Holders, GapReason::Unseen, undecided, detail, None));
         }
     }
 

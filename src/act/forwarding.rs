@@ -8,7 +8,7 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::enrich::containers::{ContainerLookup, Found, monitors, proxy};
 use crate::model::Error;
-use crate::model::{Endpoint, Gap, Listener, Outcome, Protocol, Socket, State, Text};
+use crate::model::{Endpoint, Gap, GapKind, GapReason, Listener, Outcome, Protocol, Socket, State, Text};
 use crate::os::{self, ForwardingRule, RulesUnread};
 use crate::plan::Forwarding;
 use crate::shell;
@@ -126,11 +126,13 @@ pub(crate) fn drop_unreachable_loopback(
         untold.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
     let (reason, command) = match os::privileged() {
-        true => ("not-understood", None),
-        false => ("permission", shell::allears_with_rights(&["why".to_owned(), first.port().to_string()])),
+        true => (GapReason::NotUnderstood, None),
+        false => {
+            (GapReason::Permission, shell::allears_with_rights(&["why".to_owned(), first.port().to_string()]))
+        }
     };
     let help = command.map(|command| format!("{command} reads them"));
-    Some(Gap::new("forwarding", reason, untold.len(), detail, help.as_deref()))
+    Some(Gap::new(GapKind::Forwarding, reason, untold.len(), detail, help.as_deref()))
 }
 
 /// What the rules of the kernel tell of one port.
@@ -262,9 +264,9 @@ fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
     let counts = |unread: &&RulesUnread| **unread != RulesUnread::Permission || os::containers_run();
     let unread: Vec<&RulesUnread> = unread.iter().filter(counts).collect();
     let reason = match unread.first()? {
-        RulesUnread::Permission => "permission",
-        RulesUnread::Error(_) => "error",
-        _ => "not-understood",
+        RulesUnread::Permission => GapReason::Permission,
+        RulesUnread::Error(_) => GapReason::Error,
+        _ => GapReason::NotUnderstood,
     };
     let told = |unread: &&RulesUnread| match unread {
         RulesUnread::Permission => "the rules of nftables may not be read; it takes CAP_NET_ADMIN".to_owned(),
@@ -283,7 +285,7 @@ fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
         }
     };
     let detail: Vec<String> = unread.iter().map(told).collect();
-    Some(Gap::new("forwarding", reason, unread.len(), detail.join("; "), None))
+    Some(Gap::new(GapKind::Forwarding, reason, unread.len(), detail.join("; "), None))
 }
 
 /// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:

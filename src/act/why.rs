@@ -8,7 +8,9 @@ use super::{accounts, forwarding, orphans, udp_join};
 use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
 use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
 use crate::model::Target;
-use crate::model::{Connection, Error, ErrorKind, Gap, Listener, Protocol, Socket, State};
+use crate::model::{
+    Connection, Error, ErrorKind, Gap, GapKind, GapReason, Listener, Protocol, Socket, State,
+};
 use crate::os::{self, Row, SocketTable};
 use crate::scan::Query;
 use crate::verdict::{self, Observation, Verdict};
@@ -45,7 +47,7 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     // What may be missing matters if a bind was refused and nothing that was seen explains it.
     let refused = attempts.iter().any(|attempt| attempt.refused.is_some());
     if !refused || table.rows.iter().any(|row| asked.overlaps(&row.socket)) {
-        gaps.retain(|gap| gap.reason.as_bytes() != b"bound");
+        gaps.retain(|gap| gap.reason != GapReason::Bound);
     }
     attempts.extend(bind::attempt_otherwise(&place));
 
@@ -84,7 +86,7 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     let other_protocol = match listeners_of_other_protocol(&asked) {
         Ok(listeners) => listeners,
         Err(error) => {
-            gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+            gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
             Vec::new()
         }
     };

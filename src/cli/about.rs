@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::terminal::Terminal;
 use super::why::write_out;
 use super::{complain, say, service_names, written};
-use crate::model::Protocol;
 use crate::model::Target;
+use crate::model::{GapKind, Protocol};
 use crate::render::about::Here;
 use crate::render::escape::escape;
 use crate::render::style::Palette;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &About) -> Exit {
         service_names::tell_differences(&targets);
     }
     let limits = crate::os::ready_limits(Protocol::Tcp);
-    let gaps = limits.gaps.into_iter().filter(|gap| gap.what.as_bytes() == b"limits").collect();
+    let gaps = limits.gaps.into_iter().filter(|gap| gap.what == GapKind::Limits).collect();
     let here = Here { automatic: limits.automatic, unprivileged_from: limits.unprivileged_from, gaps };
     let mut out = Vec::new();
     let made = match arguments.json {

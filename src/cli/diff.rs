@@ -11,7 +11,7 @@ use super::why::write_out;
 use super::{complain, fail, runtimes, say, written};
 use crate::compare::{ChangeKind, Comparison};
 use crate::model::Selection;
-use crate::model::{Error, Snapshot};
+use crate::model::{Error, GapKind, Snapshot};
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::render::phrases::Asker;
@@ -121,8 +121,9 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     }
     let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
     for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {
-        let gaps =
-            gaps.iter().filter(|gap| matches!(gap.what.as_bytes(), b"sockets" | b"holders" | b"users"));
+        let gaps = gaps
+            .iter()
+            .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
         let why: Vec<String> = gaps.map(|gap| escape(&gap.detail)).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));

@@ -9,7 +9,7 @@ use super::{fail, obstacle, say, service_names, written};
 use super::{namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::Target;
-use crate::model::{Gap, Protocol, Snapshot};
+use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
 use crate::render::column::Column;
 use crate::render::phrases;
 use crate::render::phrases::Asker;
@@ -147,7 +147,7 @@ impl Answer<'_> {
 
     /// What the saved snapshot was not asked about.
     fn not_asked(&self) -> Option<String> {
-        let gap = self.snapshot.gaps.iter().find(|gap| gap.reason.as_bytes() == b"not-asked")?;
+        let gap = self.snapshot.gaps.iter().find(|gap| gap.reason == GapReason::NotAsked)?;
         self.list.from.as_ref().map(|_| crate::render::escape::escape(&gap.detail))
     }
 
@@ -353,7 +353,7 @@ impl Answer<'_> {
 
     /// The gaps in the socket tables themselves, which concern every row.
     fn gaps_of_tables(&self) -> impl Iterator<Item = &Gap> {
-        self.snapshot.gaps.iter().filter(|gap| gap.what.as_bytes() == b"sockets")
+        self.snapshot.gaps.iter().filter(|gap| gap.what == GapKind::Sockets)
     }
 
     fn tell_gaps_of_tables(&self) {

@@ -13,7 +13,7 @@ use super::query_args;
 use super::terminal::{self, Terminal};
 use super::{complain, fail, say, written};
 use crate::act::watch::Watch;
-use crate::model::Gap;
+use crate::model::{Gap, GapKind, GapReason};
 use crate::os::Signal;
 use crate::render::style::Palette;
 use crate::render::{changes, table};
@@ -150,7 +150,7 @@ fn follow(
 
 /// The gaps of the last scan, by subject and reason. Their counts fluctuate and do not make a gap new.
 #[derive(Default)]
-struct KnownGaps(Vec<(crate::model::Text, crate::model::Text)>);
+struct KnownGaps(Vec<(GapKind, GapReason)>);
 
 impl KnownGaps {
     /// Returns the gaps that the last scan did not have, and remembers these.
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_new_once() {
-        let gap = |reason: &str, count| Gap::new("descriptors", reason, count, "some", None);
+        let gap = |reason: &str, count| Gap::new(GapKind::Descriptors, reason.into(), count, "some", None);
         let mut known = KnownGaps::default();
         assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
         assert_eq!(known.new_among(&[gap("permission", 6)]), []);

@@ -9,7 +9,7 @@ use super::terminal::Terminal;
 use super::{complain, fail, say, service_names, written};
 use crate::act::why;
 use crate::model::Target;
-use crate::model::{Gap, Protocol};
+use crate::model::{Gap, GapKind, Protocol};
 use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{why_and_free, why_and_free_json};
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
         // Processes that could not be read matter where somebody is missing.
         let missing = verdict.kind == VerdictKind::Unknown
             || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
-        let tables = |gap: &&Gap| matches!(gap.what.as_bytes(), b"sockets" | b"limits");
+        let tables = |gap: &&Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
         for gap in verdict.gaps.iter().filter(|gap| missing || tables(gap)) {
             say("not seen", &escape(&gap.detail));
         }

@@ -1,7 +1,9 @@
 //! What is a difference, what is none, and what cannot be told.
 
 use super::*;
-use crate::model::{Container, Evidence, Gap, Holder, Process, ProcessId, Reason, Service, Socket, Unseen};
+use crate::model::{
+    Container, Evidence, Gap, GapKind, GapReason, Holder, Process, ProcessId, Reason, Service, Socket, Unseen,
+};
 use crate::scan::Query;
 
 pub(super) fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
@@ -260,6 +262,6 @@ fn forwarded_ports_are_missed_only_by_those_who_are_told_of_them() {
     let ordinary = Snapshot { privileged: false, ..snapshot(Vec::new()) };
     assert_eq!(lines(&with(), &ordinary), ["closed? 80"]);
     let mut silent = snapshot(Vec::new());
-    silent.gaps.push(Gap::new("containers", "timeout", 1, "docker", None));
+    silent.gaps.push(Gap::new(GapKind::Containers, GapReason::Timeout, 1, "docker", None));
     assert_eq!(lines(&silent, &with()), ["opened? 80"]);
 }

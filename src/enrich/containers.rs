@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use matching::{Owner, Place, Told};
 use proxy::{Relay, Tells};
 
-use crate::model::{Container, Gap, Listener};
+use crate::model::{Container, Gap, GapKind, GapReason, Listener};
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
 /// How long all runtimes together are waited for.
@@ -269,28 +269,30 @@ impl<'a> ContainerLookup<'a> {
         let rules_unread = self.unlisted && !os::privileged();
         let (reason, mut why, help) = match worst.map(|(_, silence)| silence) {
             Some(RuntimeError::Permission) => (
-                "permission",
+                GapReason::Permission,
                 format!("{path} may not be asked by this user"),
                 Some("run with sudo to see them, or as a member of the socket's group"),
             ),
             Some(RuntimeError::Timeout) => (
-                "timeout",
+                GapReason::Timeout,
                 format!("{path} did not answer within {} ms", LONGEST.as_millis()),
                 Some("see whether the runtime hangs"),
             ),
-            Some(RuntimeError::Unreadable(what)) => ("unreadable", format!("{path}: {what}"), None),
+            Some(RuntimeError::Unreadable(what)) => (GapReason::Unreadable, format!("{path}: {what}"), None),
             _ if rules_unread && !answered => (
-                "permission",
+                GapReason::Permission,
                 "no runtime answers at its socket".to_owned(),
                 Some("run with sudo to see them"),
             ),
-            _ if answered => ("unknown", "no runtime that answered knows of it".to_owned(), ELSEWHERE),
-            _ => ("absent", "no runtime answers at its socket".to_owned(), ELSEWHERE),
+            _ if answered => {
+                (GapReason::Unknown, "no runtime that answered knows of it".to_owned(), ELSEWHERE)
+            }
+            _ => (GapReason::Absent, "no runtime answers at its socket".to_owned(), ELSEWHERE),
         };
         if rules_unread {
             why.push_str("; the forwarding rules may not be read by this user");
         }
-        Some(Gap::new("containers", reason, self.open.max(1), format!("{whose}: {why}"), help))
+        Some(Gap::new(GapKind::Containers, reason, self.open.max(1), format!("{whose}: {why}"), help))
     }
 }
 

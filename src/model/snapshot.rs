@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Container, Evidence, Holder, KernelSocket, Service, Socket, State, Text};
+use super::{Container, Evidence, Gap, Holder, KernelSocket, Service, Socket, State, Text};
 use crate::management::role::{Role, role};
 use crate::model::Selection;
 
@@ -212,40 +212,6 @@ pub enum Outcome {
     Silent,
     /// It could not be tried: no route, too many open files.
     Failed,
-}
-
-/// Something that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gap {
-    /// What: `sockets`, `descriptors`, `process`, ...
-    pub what: Text,
-    /// Why: `permission`, `hidden-proc`, `vanished`, ...
-    pub reason: Text,
-    /// How many.
-    pub count: u64,
-    /// A phrase that says the same to a person.
-    pub detail: Text,
-    /// What would help.
-    pub help: Option<Text>,
-}
-
-impl Gap {
-    pub(crate) fn new(
-        what: &str,
-        reason: &str,
-        count: usize,
-        detail: impl Into<String>,
-        help: Option<&str>,
-    ) -> Gap {
-        Gap {
-            what: what.into(),
-            reason: reason.into(),
-            count: u64::try_from(count).unwrap_or(u64::MAX),
-            detail: detail.into().as_str().into(),
-            help: help.map(Text::from),
-        }
-    }
 }
 
 impl PathContent {

@@ -10,7 +10,7 @@ use crate::bind_attempt::BindTarget;
 use crate::management::Account;
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
-use crate::model::{Connection, Container, Endpoint, Gap, Protocol, State, Unseen};
+use crate::model::{Connection, Container, Endpoint, Gap, GapKind, GapReason, Protocol, State, Unseen};
 use crate::os::EndSignal;
 
 /// What a plan rests on, owned.
@@ -588,8 +588,8 @@ fn forwarding_is_told() {
         |note: &Note| matches!(note, Note::Forwarded { command: Some(named), .. } if *named == command);
     assert!(has_note(&machine.signal(), has_command));
     let gap = Gap {
-        what: "forwarding".into(),
-        reason: "permission".into(),
+        what: GapKind::Forwarding,
+        reason: GapReason::Permission,
         count: 1,
         detail: "x".into(),
         help: None,

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Candidate, Endpoint, Evidence, Holder, Process, ProcessId, Protocol, Reason, Socket, State, Text, Unseen,
+    Candidate, Endpoint, Evidence, GapKind, GapReason, Holder, Process, ProcessId, Protocol, Reason, Socket,
+    State, Text, Unseen,
 };
 
 const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
@@ -95,7 +96,7 @@ fn without_an_answer_the_command_line_tells() {
         let note = listeners[0].note.as_ref().unwrap().to_string_lossy().into_owned();
         assert!(note.contains("172.20.0.2:80"), "{note}");
         let gap = inquiry.gap().unwrap();
-        assert_eq!((gap.what, gap.reason, gap.count), ("containers".into(), reason.into(), 1));
+        assert_eq!((gap.what, gap.reason, gap.count), (GapKind::Containers, GapReason::from(reason), 1));
     }
 }
 
@@ -121,7 +122,7 @@ fn a_container_is_completed_by_its_id() {
     assert_eq!(told(0), (Some("host".to_owned()), Some(90)), "the machine's network is its own");
     assert_eq!(told(1), (Some("web-1".to_owned()), None), "a socket that came from outside");
     assert_eq!(told(2), (None, None));
-    assert_eq!(inquiry.gap().map(|gap| (gap.reason, gap.count)), Some(("unknown".into(), 1)));
+    assert_eq!(inquiry.gap().map(|gap| (gap.reason, gap.count)), Some((GapReason::Unknown, 1)));
 }
 
 #[test]
@@ -241,5 +242,5 @@ fn what_could_not_be_listed_is_a_gap() {
     let mut inquiry = answered(&runtimes, || Err(RuntimeError::Timeout));
     assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
     let gap = inquiry.gap().unwrap();
-    assert_eq!((gap.what, gap.reason, gap.count), ("containers".into(), "timeout".into(), 1));
+    assert_eq!((gap.what, gap.reason, gap.count), (GapKind::Containers, GapReason::Timeout, 1));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::git_head;
-use crate::model::{Gap, Process, Project, Text};
+use crate::model::{Gap, GapKind, GapReason, Process, Project, Text};
 use crate::os::files::Files;
 use crate::os::files::paths;
 
@@ -67,7 +67,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
             1 => format!("the project of one working directory: {why}"),
             _ => format!("the projects of {missing} working directories: {why}"),
         };
-        Gap::new("project", "timeout", missing, detail, None)
+        Gap::new(GapKind::Project, GapReason::Timeout, missing, detail, None)
     })
 }
 

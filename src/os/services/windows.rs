@@ -1,6 +1,6 @@
 //! The service control manager of Windows.
 
-use crate::model::{Gap, Listener};
+use crate::model::{Gap, GapKind, GapReason, Listener};
 use crate::os::parse::windows::services;
 
 /// No manager of this system is asked.
@@ -24,7 +24,7 @@ pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
         }
         Err(error) => {
             let detail = format!("which services run in which process: their manager did not tell: {error}");
-            vec![Gap::new("services", "error", 1, detail, None)]
+            vec![Gap::new(GapKind::Services, GapReason::Error, 1, detail, None)]
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The socket table of Windows: the tables of the IP helper, which name the pids of all users to everybody.
 
 use super::netstat2;
-use crate::model::{Error, ErrorKind, Gap};
+use crate::model::{Error, ErrorKind, Gap, GapKind, GapReason};
 use crate::os::parse::windows::table;
 use crate::os::process::process_ref;
 use crate::os::{Reader, Request, Row, SocketTable};
@@ -24,13 +24,13 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     };
     process_ref::merge(&mut whole.rows);
     if request.all && request.tcp {
-        whole.gaps.push(Gap::new("sockets", "bound", 1, BOUND, None));
+        whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, BOUND, None));
         whole.lacks_bound = true;
     }
     if request.udp {
         whole.gaps.push(Gap::new(
-            "state",
-            "unsupported",
+            GapKind::State,
+            GapReason::Unsupported,
             1,
             "whether UDP sockets are connected is not told here",
             None,

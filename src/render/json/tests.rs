@@ -8,9 +8,9 @@ use crate::model::Target;
 use crate::model::text::acts_on_terminal;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, Holder, Listener, Parent, PathContent, PathTarget, Process, ProcessId, Project,
-    Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser,
-    Unseen, UserNamespace, UserRange,
+    FreezerScope, Gap, GapKind, GapReason, Holder, Listener, Parent, PathContent, PathTarget, Process,
+    ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text,
+    UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 use crate::model::{Selection, UserName};
 use crate::scan::Query;
@@ -110,7 +110,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         asked: Some(asked()),
         listeners: vec![listener, Listener::new(unix)],
         paths: vec![UnixPath { path: name.into(), holds: PathContent::AbandonedSocket }],
-        gaps: vec![Gap::new("descriptors", "permission", 3, "three", Some("sudo"))],
+        gaps: vec![Gap::new(GapKind::Descriptors, GapReason::Permission, 3, "three", Some("sudo"))],
         how: Vec::new(),
     }
 }

@@ -327,8 +327,8 @@ impl From<&Connection> for ConnectionJson {
 impl From<&Gap> for GapJson {
     fn from(gap: &Gap) -> Self {
         GapJson {
-            what: lossy(&gap.what),
-            reason: lossy(&gap.reason),
+            what: gap.what.to_string(),
+            reason: gap.reason.to_string(),
             count: gap.count,
             detail: lossy(&gap.detail),
             help: lossy_option(&gap.help),

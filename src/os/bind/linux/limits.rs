@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::{Family, Gap, Protocol};
+use crate::model::{Family, Gap, GapKind, GapReason, Protocol};
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
@@ -19,7 +19,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
             Ok(text) => Some(text),
             Err(error) => {
                 let detail = format!("{} cannot be read: {}", path.display(), describe_error(&error));
-                gaps.push(Gap::new("limits", "error", 1, detail, None));
+                gaps.push(Gap::new(GapKind::Limits, GapReason::Error, 1, detail, None));
                 None
             }
         }

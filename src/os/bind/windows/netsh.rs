@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::model::{Family, Gap, Listener, Protocol};
+use crate::model::{Family, Gap, GapKind, GapReason, Listener, Protocol};
 use crate::os::parse::windows::{excluded_ports, http_sys};
 use crate::os::programs::output::program_output;
 use crate::os::windows_api;
@@ -24,7 +24,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
             Ok(printed) => limits.excluded.extend(excluded_ports::parse(&printed, family)),
             Err(why) => {
                 let what = format!("Windows' excluded port ranges over {}", family.as_str());
-                limits.gaps.push(not_listed("limits", &what, &why));
+                limits.gaps.push(not_listed(GapKind::Limits, &what, &why));
             }
         }
     }
@@ -34,7 +34,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
             Ok(printed) => limits.automatic = excluded_ports::dynamic(&printed),
             Err(why) => {
                 let what = "the ports that outgoing connections are given";
-                limits.gaps.push(not_listed("limits", what, &why));
+                limits.gaps.push(not_listed(GapKind::Limits, what, &why));
             }
         }
     }
@@ -51,10 +51,10 @@ pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>
     let what = format!("for whom HTTP.sys serves port {port}");
     let queues = match printed(&["http", "show", "servicestate", "view=requestq", "verbose=no"]) {
         Ok(printed) => http_sys::at_port(&printed, port),
-        Err(why) => return (Vec::new(), Some(not_listed("services", &what, &why))),
+        Err(why) => return (Vec::new(), Some(not_listed(GapKind::Services, &what, &why))),
     };
     if queues.is_empty() {
-        let gap = not_listed("services", &what, "it names nobody to this user");
+        let gap = not_listed(GapKind::Services, &what, "it names nobody to this user");
         return (Vec::new(), Some(gap));
     }
     let listed = windows_api::processes();
@@ -76,6 +76,6 @@ fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
     program_output(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
 }
 
-fn not_listed(of: &str, what: &str, why: &str) -> Gap {
-    Gap::new(of, "error", 1, format!("{what}: netsh did not list them: {why}"), None)
+fn not_listed(of: GapKind, what: &str, why: &str) -> Gap {
+    Gap::new(of, GapReason::Error, 1, format!("{what}: netsh did not list them: {why}"), None)
 }

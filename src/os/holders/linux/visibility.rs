@@ -14,7 +14,8 @@ use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use crate::model::Target;
 use crate::model::{
-    Candidate, Endpoint, Evidence, Gap, KernelSocket, Protocol, Reason, Socket, Text, Unseen,
+    Candidate, Endpoint, Evidence, Gap, GapKind, GapReason, KernelSocket, Protocol, Reason, Socket, Text,
+    Unseen,
 };
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
 use crate::os::namespaces::sys::{pid_namespace, user_namespace};
@@ -342,7 +343,13 @@ impl Visibility {
                 1 => "the descriptors of one process".to_owned(),
                 many => format!("the descriptors of {many} processes"),
             };
-            gaps.push(Gap::new("descriptors", "permission", refused, detail, Some(&rights())));
+            gaps.push(Gap::new(
+                GapKind::Descriptors,
+                GapReason::Permission,
+                refused,
+                detail,
+                Some(&rights()),
+            ));
         }
         if self.failed > 0 {
             let why = failure.unwrap_or_default();
@@ -350,7 +357,7 @@ impl Visibility {
                 1 => format!("the descriptors of one process: {why}"),
                 many => format!("the descriptors of {many} processes: {why}"),
             };
-            gaps.push(Gap::new("descriptors", "error", self.failed, detail, None));
+            gaps.push(Gap::new(GapKind::Descriptors, GapReason::Error, self.failed, detail, None));
         }
         let silent = self.silent();
         if silent > 0 && missing {
@@ -358,16 +365,16 @@ impl Visibility {
                 1 => "the system calls of one process's threads".to_owned(),
                 many => format!("the system calls of {many} processes' threads"),
             };
-            gaps.push(Gap::new("system-calls", "permission", silent, detail, Some(&rights())));
+            gaps.push(Gap::new(GapKind::SystemCalls, GapReason::Permission, silent, detail, Some(&rights())));
         }
         if self.hidden {
             let detail = "processes of other users: /proc is mounted with hidepid";
-            gaps.push(Gap::new("processes", "hidden-proc", 1, detail, Some(&rights())));
+            gaps.push(Gap::new(GapKind::Processes, GapReason::HiddenProc, 1, detail, Some(&rights())));
         }
         gaps.extend(pid_namespace::gap());
         if self.namespaced && missing {
             let detail = "processes outside of this pid namespace, if there are any";
-            gaps.push(Gap::new("processes", "pid-namespace", 1, detail, None));
+            gaps.push(Gap::new(GapKind::Processes, GapReason::PidNamespace, 1, detail, None));
         }
         gaps
     }

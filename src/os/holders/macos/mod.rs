@@ -6,7 +6,9 @@ pub(in crate::os) mod walk;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Candidate, Error, ErrorKind, Evidence, Gap, Process, Protocol, Reason, Socket, Unseen};
+use crate::model::{
+    Candidate, Error, ErrorKind, Evidence, Gap, GapKind, GapReason, Process, Protocol, Reason, Socket, Unseen,
+};
 use crate::os::process::sysinfo::Conditions;
 use crate::os::table::sys::PcbInfo;
 use crate::os::table::sys::kernel;
@@ -53,7 +55,13 @@ pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Hol
             1 => "the descriptors of one process".to_owned(),
             many => format!("the descriptors of {many} processes"),
         };
-        gaps.push(Gap::new("descriptors", "permission", refused, detail, Some("run with sudo to see them")));
+        gaps.push(Gap::new(
+            GapKind::Descriptors,
+            GapReason::Permission,
+            refused,
+            detail,
+            Some("run with sudo to see them"),
+        ));
     }
     let others = !walked.refused.is_empty() || walked.failures().is_some();
     let origins = vec![(None, None); rows.len()];

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::model::Gap;
+use crate::model::{Gap, GapKind, GapReason};
 use crate::os::parse::xnu::{Entry, socket_fdinfo};
 use crate::os::table::sys::kernel;
 
@@ -30,7 +30,7 @@ impl Walked {
     pub(in crate::os) fn failures(&self) -> Option<Gap> {
         let failure = self.failure.as_ref()?;
         let detail = format!("the descriptors of {} processes: {failure}", self.failed);
-        Some(Gap::new("descriptors", "error", self.failed, detail, None))
+        Some(Gap::new(GapKind::Descriptors, GapReason::Error, self.failed, detail, None))
     }
 
     fn fail(&mut self, error: io::Error) {

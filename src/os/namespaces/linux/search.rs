@@ -16,7 +16,7 @@ use super::{
     DIRECTORIES, Namespace, Task, has_ended, inside, listed, mark, number_at, number_in, number_of,
     open_namespace, other_threads, own, sockets,
 };
-use crate::model::{Family, Gap, Protocol};
+use crate::model::{Family, Gap, GapKind, GapReason, Protocol};
 use crate::os::holders::sys::{io_uring, scm_rights, visibility, walk};
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
@@ -148,7 +148,7 @@ impl Search {
                 1 => "one network namespace that the kernel lists may not be opened".to_owned(),
                 many => format!("{many} network namespaces that the kernel lists may not be opened"),
             };
-            self.gaps.push(Gap::new("namespaces", "permission", failed, detail, help()));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, failed, detail, help()));
         }
     }
 
@@ -160,7 +160,7 @@ impl Search {
             Err(error) => {
                 let detail = format!("the mounts of network namespaces: no thread can be started: {error}");
                 let help = Some("raise the limit of processes (ulimit -u, pids.max)");
-                self.gaps.push(Gap::new("namespaces", "threads", 1, detail, help));
+                self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Threads, 1, detail, help));
                 return;
             }
         };
@@ -175,12 +175,12 @@ impl Search {
         };
         if !refused.is_empty() {
             let count = refused.len();
-            self.gaps.push(Gap::new("namespaces", "permission", count, whose(count), help()));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, count, whose(count), help()));
         }
         if let Some(errno) = failed.first() {
             let count = failed.len();
             let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
-            self.gaps.push(Gap::new("namespaces", "error", count, detail, None));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, count, detail, None));
         }
     }
 
@@ -282,7 +282,7 @@ impl Search {
                      could not be found"
                 ),
             };
-            self.gaps.push(Gap::new("namespaces", "socket", unplaced, detail, help()));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Socket, unplaced, detail, help()));
         }
         // Those of a namespace that is known only by now are among those that were in no table.
         let outside = found.sockets.iter().map(|(_, place)| *place).filter(|place| sockets::is_unix(*place));
@@ -298,7 +298,7 @@ impl Search {
             };
             let count = usize::try_from(waiting).unwrap_or(usize::MAX);
             let help = Some("look again when the message was received");
-            self.gaps.push(Gap::new("namespaces", "in-flight", count, detail, help));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::InFlight, count, detail, help));
         }
         let whose = |count: usize| match count {
             1 => "network namespaces that only descriptors of one process keep".to_owned(),
@@ -307,20 +307,26 @@ impl Search {
         if !found.refused.is_empty() {
             let count = found.refused.len();
             let help = help_with_descriptors();
-            self.gaps.push(Gap::new("namespaces", "permission", count, whose(count), Some(&help)));
+            self.gaps.push(Gap::new(
+                GapKind::Namespaces,
+                GapReason::Permission,
+                count,
+                whose(count),
+                Some(&help),
+            ));
         }
         if let Some((_, errno)) = found.failed.first() {
             let count = found.failed.len();
             let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
-            self.gaps.push(Gap::new("namespaces", "error", count, detail, None));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, count, detail, None));
         }
         if procfs::hides_processes() {
             let detail = "network namespaces of processes that this /proc hides (hidepid)";
-            self.gaps.push(Gap::new("namespaces", "hidden-proc", 1, detail, help()));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::HiddenProc, 1, detail, help()));
         }
         if procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false) {
             let detail = "network namespaces of processes outside of this pid namespace, if there are any";
-            self.gaps.push(Gap::new("namespaces", "pid-namespace", 1, detail, None));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::PidNamespace, 1, detail, None));
         }
     }
 
@@ -487,7 +493,13 @@ pub(in crate::os) fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap
             many => parts.push(format!("the network namespaces of {many} processes")),
         }
         parts.extend(closed.iter().map(|(path, _)| format!("the network namespaces in {path}")));
-        gaps.push(Gap::new("namespaces", "permission", refused + closed.len(), parts.join(" and "), help()));
+        gaps.push(Gap::new(
+            GapKind::Namespaces,
+            GapReason::Permission,
+            refused + closed.len(),
+            parts.join(" and "),
+            help(),
+        ));
     }
     if let Some((path, errno)) = failed.first() {
         let errno = describe_error(&(*errno).into());
@@ -495,7 +507,7 @@ pub(in crate::os) fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap
             1 => format!("the network namespaces in {path}: {errno}"),
             many => format!("the network namespaces in {path} and {} other places: {errno}", many - 1),
         };
-        gaps.push(Gap::new("namespaces", "error", failed.len(), detail, None));
+        gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, failed.len(), detail, None));
     }
     gaps
 }

@@ -13,6 +13,7 @@ use rustix::thread::set_thread_res_uid;
 
 use super::search::{Search, gaps};
 use super::*;
+use crate::model::{GapKind, GapReason};
 use crate::os::Request;
 use crate::os::table::sys::procfs;
 
@@ -43,15 +44,16 @@ fn gaps_say_what_and_why() {
         ("/run/netns/x".to_owned(), Errno::MFILE),
         ("/run/netns/y".to_owned(), Errno::MFILE),
     ];
-    let told: Vec<String> = gaps(2, &failed)
-        .iter()
-        .map(|gap| format!("{:?} {:?} {} {:?}", gap.what, gap.reason, gap.count, gap.detail))
-        .collect();
-    let places = "the network namespaces of 2 processes and the network namespaces in /run/docker/netns";
-    assert_eq!(told.first(), Some(&format!("\"namespaces\" \"permission\" 3 \"{places}\"")));
-    assert!(told[1].starts_with(
-        "\"namespaces\" \"error\" 2 \"the network namespaces in /run/netns/x and 1 other places"
-    ));
+    let gaps = gaps(2, &failed);
+    let kinds: Vec<_> = gaps.iter().map(|gap| (&gap.what, &gap.reason, gap.count)).collect();
+    let namespaces = &GapKind::Namespaces;
+    assert_eq!(kinds, [(namespaces, &GapReason::Permission, 3), (namespaces, &GapReason::Error, 2)]);
+    assert_eq!(
+        gaps[0].detail,
+        "the network namespaces of 2 processes and the network namespaces in /run/docker/netns".into()
+    );
+    let second = gaps[1].detail.to_string_lossy();
+    assert!(second.starts_with("the network namespaces in /run/netns/x and 1 other places"), "{second}");
 }
 
 fn everything() -> Request {

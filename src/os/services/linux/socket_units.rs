@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Listening, Manager};
 use super::{session_units, unit_files};
-use crate::model::{DescriptorStore, Gap, Listener, Process, Service, Text};
+use crate::model::{DescriptorStore, Gap, GapKind, GapReason, Listener, Process, Service, Text};
 
 /// How long systemd is listened to in all.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -202,15 +202,15 @@ impl UnitQuery {
     fn gap(self) -> Option<Gap> {
         let error = self.failed?;
         let reason = match error.kind() {
-            io::ErrorKind::PermissionDenied => "permission",
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "timeout",
-            _ => "error",
+            io::ErrorKind::PermissionDenied => GapReason::Permission,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => GapReason::Timeout,
+            _ => GapReason::Error,
         };
         let of = match self.manager {
             Manager::System => "systemd".to_owned(),
             Manager::User(uid) => format!("systemd of the user with uid {uid}"),
         };
         let detail = format!("{of} did not tell of its socket units ({error}); their files are read instead");
-        Some(Gap::new("services", reason, 1, detail, None))
+        Some(Gap::new(GapKind::Services, reason, 1, detail, None))
     }
 }

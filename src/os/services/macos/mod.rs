@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::model::{Gap, Listener, Process, Service};
+use crate::model::{Gap, GapKind, GapReason, Listener, Process, Service};
 use crate::os::parse::{launchd, launchd_jobs};
 use crate::os::users;
 
@@ -35,7 +35,7 @@ pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
         other => {
             let why = other.map_or_else(|error| error.to_string(), |output| output.status.to_string());
             let detail = format!("labels of launchd's jobs: launchctl did not list them: {why}");
-            gaps.push(Gap::new("services", "error", 1, detail, None));
+            gaps.push(Gap::new(GapKind::Services, GapReason::Error, 1, detail, None));
             return gaps;
         }
     };
@@ -87,7 +87,7 @@ fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
         }
     }
     let detail = "which of its jobs launchd holds a socket for: their files do not name exactly one";
-    (unnamed > 0).then(|| Gap::new("services", "unsupported", unnamed, detail, None))
+    (unnamed > 0).then(|| Gap::new(GapKind::Services, GapReason::Unsupported, unnamed, detail, None))
 }
 
 /// The jobs with sockets whose files are in a folder. What cannot be read there is none.

@@ -19,7 +19,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::netstat2;
 use super::netstat2::Table;
-use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, Protocol, Socket, State, Text};
+use crate::model::{
+    Endpoint, Error, ErrorKind, Family, Gap, GapKind, GapReason, Protocol, Socket, State, Text,
+};
 use crate::os::bind::sys::limits;
 use crate::os::namespaces::sys::user_namespace;
 use crate::os::{Detail, Reader, Request, Row, SocketTable};
@@ -107,7 +109,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
             }
         }
     }
@@ -115,11 +117,11 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         let detail = format!(
             "{fault}; the table comes from /proc/net, which does not tell queues, v6-only, interfaces and cgroups"
         );
-        whole.gaps.push(Gap::new("sockets", "netlink", faults.len(), detail, None));
+        whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Netlink, faults.len(), detail, None));
     }
     if let Some(why) = bound_unknown {
         let detail = format!("TCP sockets that are bound and do not listen cannot be listed: {why}");
-        whole.gaps.push(Gap::new("sockets", "bound", 1, detail, None));
+        whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, detail, None));
         whole.lacks_bound = true;
     }
     whole.how = sources.sentences(faults.first());
@@ -164,7 +166,7 @@ fn read_udplite(
             Ok(rows) => whole.rows.extend(rows),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new("sockets", "error", 1, error.to_string(), None));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
             }
         }
     }
@@ -190,7 +192,7 @@ fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, inte
             Err(fault) => {
                 whole.complete = false;
                 let detail = format!("cannot read {}: {fault}", table.phrase());
-                whole.gaps.push(Gap::new("sockets", "netlink", 1, detail, None));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Netlink, 1, detail, None));
             }
         }
     }
@@ -363,7 +365,7 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new("namespaces", "error", 1, error.to_string(), None));
+                whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, 1, error.to_string(), None));
             }
         }
     }
@@ -372,13 +374,13 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             "{without_thread} network namespaces are not entered, because no thread can be started here; {BY_PROC}"
         );
         let help = Some("raise the limit of processes (ulimit -u, pids.max)");
-        whole.gaps.push(Gap::new("namespaces", "threads", without_thread, detail, help));
+        whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Threads, without_thread, detail, help));
     }
     if shut > 0 {
         let detail = format!("{shut} network namespaces may not be entered; {BY_PROC}");
         whole.gaps.push(Gap::new(
-            "namespaces",
-            "permission",
+            GapKind::Namespaces,
+            GapReason::Permission,
             shut,
             detail,
             Some("run with sudo to enter them"),

@@ -17,7 +17,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{procfs, unix_diag};
 use crate::model::target::is_same_path;
-use crate::model::{Endpoint, Gap, PathContent, PathTarget, Socket, Text, UnixPath};
+use crate::model::{Endpoint, Gap, GapKind, GapReason, PathContent, PathTarget, Socket, Text, UnixPath};
 use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
 use crate::os::files::sys::mounts::Route;
@@ -56,7 +56,7 @@ enum Found {
     Nothing,
     /// It cannot be seen, for this reason.
     Unknown {
-        reason: &'static str,
+        reason: GapReason,
         why: String,
     },
 }
@@ -84,9 +84,9 @@ pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &
             Found::Unknown { reason, why } => {
                 whole.complete = false;
                 let detail = format!("which socket {} leads to: {why}", path.to_string_lossy());
-                let help =
-                    (reason == "permission" && !crate::os::privileged()).then_some("run with sudo to see it");
-                whole.gaps.push(Gap::new("paths", reason, 1, detail, help));
+                let help = (reason == GapReason::Permission && !crate::os::privileged())
+                    .then_some("run with sudo to see it");
+                whole.gaps.push(Gap::new(GapKind::Paths, reason, 1, detail, help));
                 PathContent::Unknown
             }
         };
@@ -169,7 +169,7 @@ fn find_socket(
         "the socket of {path}: it is in no table that was read; it may be in a network namespace that cannot be seen from here"
     );
     let help = (!crate::os::privileged()).then_some("run with sudo to see it");
-    whole.gaps.push(Gap::new("paths", "namespace", 1, detail, help));
+    whole.gaps.push(Gap::new(GapKind::Paths, GapReason::Namespace, 1, detail, help));
     whole.gaps.extend(others.gaps);
     PathContent::Unknown
 }
@@ -193,7 +193,7 @@ fn is_bound_by(socket: &Socket, path: &Text) -> bool {
 fn look_at(files: &mut Files, path: &Path) -> Found {
     if !path.is_absolute() {
         let why = "the current directory is unknown".to_owned();
-        return Found::Unknown { reason: "error", why };
+        return Found::Unknown { reason: GapReason::Error, why };
     }
     // The child that is asked has another pid.
     let own = path.strip_prefix("/proc/self").or_else(|_| path.strip_prefix("/proc/thread-self"));
@@ -227,7 +227,7 @@ fn look_at(files: &mut Files, path: &Path) -> Found {
             Some(Err(errno)) => not_found(errno),
             None => {
                 let why = files.missed().unwrap_or_else(|| "its file system did not answer".to_owned());
-                Found::Unknown { reason: "timeout", why }
+                Found::Unknown { reason: GapReason::Timeout, why }
             }
         },
     }
@@ -237,8 +237,8 @@ fn not_found(errno: Errno) -> Found {
     let reason = match errno {
         // Nothing is reached by a name that is too long or by links that lead in a circle.
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => return Found::Nothing,
-        Errno::ACCESS | Errno::PERM => "permission",
-        _ => "error",
+        Errno::ACCESS | Errno::PERM => GapReason::Permission,
+        _ => GapReason::Error,
     };
     Found::Unknown { reason, why: describe_error(&io::Error::from(errno)) }
 }

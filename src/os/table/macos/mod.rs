@@ -7,7 +7,7 @@ pub(in crate::os) mod netstat;
 
 use nix::net::if_::if_indextoname;
 
-use crate::model::{Endpoint, Error, ErrorKind, Gap, Protocol, Socket, Text};
+use crate::model::{Endpoint, Error, ErrorKind, Gap, GapKind, GapReason, Protocol, Socket, Text};
 use crate::os::holders::sys::walk;
 use crate::os::holders::sys::walk::Seen;
 use crate::os::parse::xnu::netstat::{Row as PrintedRow, foreign as others};
@@ -52,26 +52,33 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         })?;
         whole.gaps.extend(walked.failures());
         let known = entries.iter().chain(walked.seen.iter().map(|seen| &seen.entry));
-        whole
-            .gaps
-            .extend(withheld.map(|error| Gap::new("sockets", "error", 1, error.to_string(), Some(HELP))));
+        whole.gaps.extend(
+            withheld
+                .map(|error| Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), Some(HELP))),
+        );
         match netstat::printed().map(|printed| (others(&printed.rows, known), printed.unread)) {
             // Some service of the system is always among them, if it shows others at all.
             Ok((rows, unread)) if !rows.is_empty() => {
                 foreign = rows;
                 if unread > 0 {
                     let detail = "rows of netstat whose address is cut, or whose form is not known";
-                    whole.gaps.push(Gap::new("sockets", "unreadable", unread, detail, Some(HELP)));
+                    whole.gaps.push(Gap::new(
+                        GapKind::Sockets,
+                        GapReason::Unreadable,
+                        unread,
+                        detail,
+                        Some(HELP),
+                    ));
                 }
                 whole.complete = whole.gaps.is_empty();
             }
             Ok(_) => {
                 let detail = format!("{WITHHELD}, and netstat prints none of them to this user");
-                whole.gaps.push(Gap::new("sockets", "permission", 1, detail, Some(HELP)));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, Some(HELP)));
             }
             Err(why) => {
                 let detail = format!("{WITHHELD}, and {why}");
-                whole.gaps.push(Gap::new("sockets", "permission", 1, detail, Some(HELP)));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, Some(HELP)));
             }
         }
         add(&mut entries, walked.seen, request);
@@ -117,11 +124,11 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     let name = name.to_string_lossy();
     if !list.settled {
         let detail = format!("{name} changed each time that it was read");
-        gaps.push(Gap::new("sockets", "changed", 1, detail, Some("look again")));
+        gaps.push(Gap::new(GapKind::Sockets, GapReason::Changed, 1, detail, Some("look again")));
     }
     if list.unread > 0 {
         let detail = format!("entries of {name} in a form that is not known");
-        gaps.push(Gap::new("sockets", "unreadable", list.unread, detail, None));
+        gaps.push(Gap::new(GapKind::Sockets, GapReason::Unreadable, list.unread, detail, None));
     }
     Ok(List { entries: list.entries, gaps, shortened })
 }

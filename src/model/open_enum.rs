@@ -1,0 +1,56 @@
+//! Enums whose variants have a word each in documents, and that keep the words of other versions.
+
+/// Defines an enum with a word for each variant, `Display`, `FromStr` and `From<&str>`. A word that is none of them becomes
+/// `Other`, so that a document of a later version is written again as it was read.
+macro_rules! open_enum {
+    (
+        $(#[$about:meta])*
+        $name:ident {
+            $($(#[$doc:meta])* $variant:ident = $word:literal,)+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
+            /// A word that this version does not know, from a document of another one.
+            Other($crate::model::Text),
+        }
+
+        impl $name {
+            /// Returns the word for it, as documents have it.
+            pub fn name(&self) -> std::borrow::Cow<'_, str> {
+                match self {
+                    $($name::$variant => std::borrow::Cow::Borrowed($word),)+
+                    $name::Other(word) => word.to_string_lossy(),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.name())
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => $name::$variant,)+
+                    other => $name::Other(other.into()),
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = std::convert::Infallible;
+
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                Ok(word.into())
+            }
+        }
+    };
+}
+
+pub(super) use open_enum;
