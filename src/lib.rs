@@ -89,11 +89,11 @@ pub use bind_attempt::BindTarget;
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use model::{
     Call, Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
-    Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapKind, GapReason, Holder,
-    HolderSearch, KernelSocket, KernelSocketKind, Listener, Outcome, Parent, PathContent, PathTarget, Probe,
-    Process, ProcessId, Project, Protocol, Queue, Reader, Reason, Selection, Service, Snapshot, Socket,
-    State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser, Unseen, UserName, UserNamespace,
-    UserRange,
+    Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, Help,
+    Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList, Outcome,
+    Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader,
+    Reason, Selection, Service, SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError,
+    Text, UnixPath, UnknownUser, UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -15,7 +15,10 @@ pub(crate) mod target;
 pub(crate) mod text;
 
 pub use error::{Error, ErrorKind};
-pub use gap::{Gap, GapKind, GapReason};
+pub use gap::{
+    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, Purpose, SilentRuntime,
+    UnlistedBound, UnreadRules,
+};
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use process::{
     Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,

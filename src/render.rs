@@ -20,6 +20,7 @@ pub(crate) mod csv;
 #[cfg(feature = "cli")]
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
+pub(crate) mod gap_phrases;
 mod macos_app;
 #[cfg(feature = "cli")]
 pub(crate) mod order;

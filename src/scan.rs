@@ -8,7 +8,7 @@ use crate::act::forwarding;
 use crate::enrich::containers::{ContainerLookup, Found, Runtimes, monitors};
 use crate::enrich::notes;
 use crate::model::target::Unix;
-use crate::model::{Connection, Error, Gap, GapReason, Listener, Protocol, Snapshot, Socket, State};
+use crate::model::{Connection, Error, Gap, GapReason, Help, Listener, Protocol, Snapshot, Socket, State};
 use crate::model::{Selection, Target, UserName};
 use crate::os::{self, HolderSearch, Reader};
 
@@ -283,12 +283,9 @@ impl Query {
         if !self.selection.all {
             gaps.retain(|gap| !is_about_bound(gap));
         }
-        let help = match self.selection.one_port() {
-            Some(port) => format!("allears why {port} tests whether the port can be bound"),
-            None => "allears why PORT tests whether a port can be bound".to_owned(),
-        };
+        let help = Help::Why { port: self.selection.one_port() };
         for gap in gaps.iter_mut().filter(|gap| is_about_bound(gap)) {
-            gap.help = Some(help.as_str().into());
+            gap.help = Some(help.clone());
         }
     }
 

@@ -8,7 +8,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Error, ErrorKind, Gap, GapKind, GapReason, Listener, Process, Protocol, Snapshot, Socket, State, Text,
+    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Listener, Process, Protocol, Snapshot, Socket,
+    State, Text,
 };
 use crate::model::{Selection, Target, UserName};
 use crate::os;
@@ -159,7 +160,7 @@ impl Selection {
                 GapKind::Snapshot,
                 GapReason::NotAsked,
                 missing.len(),
-                questions::not_asked(&missing, asked),
+                GapDetail::Text(questions::not_asked(&missing, asked).as_str().into()),
                 None,
             )
         });
@@ -211,19 +212,23 @@ impl Selection {
         });
         if of_unknown_user > 0 {
             snapshot.complete = false;
-            let detail = match of_unknown_user {
-                1 => "one socket whose user is not known here may match too".to_owned(),
-                _ => format!("{of_unknown_user} sockets whose users are not known here may match too"),
-            };
-            snapshot.gaps.push(Gap::new(GapKind::Users, GapReason::Unknown, of_unknown_user, detail, None));
+            snapshot.gaps.push(Gap::new(
+                GapKind::Users,
+                GapReason::Unknown,
+                of_unknown_user,
+                GapDetail::UnknownUsers,
+                None,
+            ));
         }
         if undecided > 0 {
             snapshot.complete = false;
-            let detail = match undecided {
-                1 => "one listener whose holders could not all be seen may match too".to_owned(),
-                _ => format!("{undecided} listeners whose holders could not all be seen may match too"),
-            };
-            snapshot.gaps.push(Gap::new(GapKind::Holders, GapReason::Unseen, undecided, detail, None));
+            snapshot.gaps.push(Gap::new(
+                GapKind::Holders,
+                GapReason::Unseen,
+                undecided,
+                GapDetail::UnseenHolders,
+                None,
+            ));
         }
     }
 

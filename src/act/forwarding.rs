@@ -8,10 +8,12 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::enrich::containers::{ContainerLookup, Found, monitors, proxy};
 use crate::model::Error;
-use crate::model::{Endpoint, Gap, GapKind, GapReason, Listener, Outcome, Protocol, Socket, State, Text};
-use crate::os::{self, ForwardingRule, RulesUnread};
+use crate::model::{
+    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, Listener, Outcome, Protocol, Socket, State, Text,
+    UnreadRules,
+};
+use crate::os::{self, ForwardingRule};
 use crate::plan::Forwarding;
-use crate::shell;
 
 /// What connections and rules tell of one port.
 #[derive(Debug)]
@@ -121,18 +123,12 @@ pub(crate) fn drop_unreachable_loopback(
         is_forwarded
     });
     let first = untold.first()?;
-    let detail = format!(
-        "whether {} is forwarded to a container that publishes it: the forwarding rules could not be read",
-        untold.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    );
-    let (reason, command) = match os::privileged() {
+    let (reason, help) = match os::privileged() {
         true => (GapReason::NotUnderstood, None),
-        false => {
-            (GapReason::Permission, shell::allears_with_rights(&["why".to_owned(), first.port().to_string()]))
-        }
+        false => (GapReason::Permission, Some(Help::PrivilegedWhy { port: first.port() })),
     };
-    let help = command.map(|command| format!("{command} reads them"));
-    Some(Gap::new(GapKind::Forwarding, reason, untold.len(), detail, help.as_deref()))
+    let count = untold.len();
+    Some(Gap::new(GapKind::Forwarding, reason, count, GapDetail::PublishedLoopback(untold), help))
 }
 
 /// What the rules of the kernel tell of one port.
@@ -259,33 +255,18 @@ fn describe(rule: &ForwardingRule, port: u16) -> String {
 }
 
 /// What could not be read or understood of the rules.
-fn unread_gap(unread: &[RulesUnread]) -> Option<Gap> {
+fn unread_gap(unread: &[UnreadRules]) -> Option<Gap> {
     // A process without the permission is in a namespace that others made for it, and only signs of containers count.
-    let counts = |unread: &&RulesUnread| **unread != RulesUnread::Permission || os::containers_run();
-    let unread: Vec<&RulesUnread> = unread.iter().filter(counts).collect();
+    let counts = |unread: &&UnreadRules| **unread != UnreadRules::Permission || os::containers_run();
+    let unread: Vec<&UnreadRules> = unread.iter().filter(counts).collect();
     let reason = match unread.first()? {
-        RulesUnread::Permission => GapReason::Permission,
-        RulesUnread::Error(_) => GapReason::Error,
+        UnreadRules::Permission => GapReason::Permission,
+        UnreadRules::Error(_) => GapReason::Error,
         _ => GapReason::NotUnderstood,
     };
-    let told = |unread: &&RulesUnread| match unread {
-        RulesUnread::Permission => "the rules of nftables may not be read; it takes CAP_NET_ADMIN".to_owned(),
-        RulesUnread::Error(error) => error.clone(),
-        RulesUnread::Unevaluated(count) => {
-            format!(
-                "{count} rules of nftables choose ports or addresses by sets and maps, and are not followed"
-            )
-        }
-        RulesUnread::LegacyTable => {
-            "the NAT table of iptables-legacy has rules, which are not read (sudo iptables-legacy -t nat -S)"
-                .to_owned()
-        }
-        RulesUnread::SocketLookup(_) => {
-            "a BPF program (sk_lookup) chooses the socket of each connection (sudo bpftool net)".to_owned()
-        }
-    };
-    let detail: Vec<String> = unread.iter().map(told).collect();
-    Some(Gap::new(GapKind::Forwarding, reason, unread.len(), detail.join("; "), None))
+    let count = unread.len();
+    let rules = unread.into_iter().cloned().collect();
+    Some(Gap::new(GapKind::Forwarding, reason, count, GapDetail::ForwardingRules(rules), None))
 }
 
 /// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::port_sockets;
-use crate::model::{Gap, GapKind, GapReason, Protocol, Socket, State};
+use crate::model::{Gap, GapKind, Protocol, Socket, State};
 use crate::os::{self, Reader, Request, Row};
 use crate::verdict::Orphan;
 
@@ -39,7 +39,7 @@ pub(super) fn orphans(rows: &[Row]) -> (Vec<Orphan>, Vec<Gap>) {
                     }
                 }
             }
-            Err(error) => gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None)),
+            Err(error) => gaps.push(Gap::failed(GapKind::Sockets, error)),
         }
     }
     (found, gaps)

@@ -173,7 +173,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
 }
 
 fn incomplete(gap: Option<&Gap>) -> Error {
-    let missing = gap.map_or(String::new(), |gap| format!(": {}", gap.detail.to_string_lossy()));
+    let missing = gap.map_or(String::new(), |gap| format!(": {}", gap));
     Error::new(ErrorKind::SocketTable, format!("not every socket could be seen{missing}"))
 }
 

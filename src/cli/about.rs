@@ -8,9 +8,8 @@ use super::{complain, say, service_names, written};
 use crate::model::Target;
 use crate::model::{GapKind, Protocol};
 use crate::render::about::Here;
-use crate::render::escape::escape;
 use crate::render::style::Palette;
-use crate::render::{about, about_json, why_and_free};
+use crate::render::{about, about_json, gap_phrases, why_and_free};
 
 /// Tells what is known of a port number. Looks at no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
@@ -59,7 +58,7 @@ pub(super) fn run(arguments: &About) -> Exit {
     };
     let exit = written(made.and_then(|()| write_out(&out)), Exit::Found);
     for gap in here.gaps.iter().filter(|_| !arguments.json) {
-        say("not seen", &escape(&gap.detail));
+        say("not seen", &gap_phrases::detail(gap));
     }
     exit
 }

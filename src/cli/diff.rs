@@ -13,6 +13,7 @@ use crate::compare::{ChangeKind, Comparison};
 use crate::model::Selection;
 use crate::model::{Error, GapKind, Snapshot};
 use crate::render::escape::escape;
+use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::phrases::Asker;
 use crate::render::style::Palette;
@@ -124,7 +125,7 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
         let gaps = gaps
             .iter()
             .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
-        let why: Vec<String> = gaps.map(|gap| escape(&gap.detail)).collect();
+        let why: Vec<String> = gaps.map(|gap| gap_phrases::detail(gap)).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));
     }

@@ -9,8 +9,9 @@ use super::{fail, obstacle, say, service_names, written};
 use super::{namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::Target;
-use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
+use crate::model::{Gap, GapKind, GapReason, Help, Protocol, Snapshot};
 use crate::render::column::Column;
+use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::phrases::Asker;
 use crate::render::style::{Meaning, Palette};
@@ -148,7 +149,7 @@ impl Answer<'_> {
     /// What the saved snapshot was not asked about.
     fn not_asked(&self) -> Option<String> {
         let gap = self.snapshot.gaps.iter().find(|gap| gap.reason == GapReason::NotAsked)?;
-        self.list.from.as_ref().map(|_| crate::render::escape::escape(&gap.detail))
+        self.list.from.as_ref().map(|_| gap_phrases::detail(gap))
     }
 
     /// Says what the saved snapshot was not asked about, after the rows that it has.
@@ -256,7 +257,7 @@ impl Answer<'_> {
             };
             let sudo = unseen
                 .iter()
-                .any(|unseen| unseen.help.as_ref().is_some_and(|help| help.as_bytes().starts_with(b"sudo ")));
+                .any(|unseen| unseen.help.as_ref().is_some_and(|help| help.is_privileged_scan()));
             let sudo = sudo.then(|| shell::allears_with_rights(NOTHING)).flatten();
             let help = sudo.map_or_else(|| ".".to_owned(), |sudo| format!(": {sudo} shows them."));
             parts.push(palette.paint(Meaning::Unseen, format!("{whose}{help}")));
@@ -273,10 +274,7 @@ impl Answer<'_> {
             parts.push(palette.paint(Meaning::Label, text));
         }
         for gap in self.gaps_of_tables() {
-            parts.push(palette.paint(
-                Meaning::Unseen,
-                format!("Not read: {}.", crate::render::escape::escape(&gap.detail)),
-            ));
+            parts.push(palette.paint(Meaning::Unseen, format!("Not read: {}.", gap_phrases::detail(gap))));
         }
         if !parts.is_empty() {
             let _ = writeln!(terminal::errors(), "{}", parts.join("  "));
@@ -358,7 +356,7 @@ impl Answer<'_> {
 
     fn tell_gaps_of_tables(&self) {
         for gap in self.gaps_of_tables() {
-            say("not read", &crate::render::escape::escape(&gap.detail));
+            say("not read", &gap_phrases::detail(gap));
         }
     }
 
@@ -371,9 +369,9 @@ impl Answer<'_> {
 
     fn tell_gaps(&self) {
         for gap in &self.snapshot.gaps {
-            let detail = crate::render::escape::escape(&gap.detail);
+            let detail = gap_phrases::detail(gap);
             match &gap.help {
-                Some(help) => say("not seen", &format!("{detail}; {}", crate::render::escape::escape(help))),
+                Some(help) => say("not seen", &format!("{detail}; {}", gap_phrases::help(help))),
                 None => say("not seen", &detail),
             }
         }
@@ -386,9 +384,9 @@ impl Answer<'_> {
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
             let why = match os::pid_namespace_is_own() {
                 None => "it could not be read which pid namespace /proc shows",
-                Some(_) => os::FOREIGN_PIDS,
+                Some(_) => gap_phrases::FOREIGN_PIDS,
             };
-            return Ok(fail(&format!("no pids are printed: {why}"), Some(os::FOREIGN_PIDS_HELP)));
+            return Ok(fail(&format!("no pids are printed: {why}"), Some(&Help::MatchingProc.to_string())));
         }
         let listeners = &self.snapshot.listeners;
         let mut pids: Vec<u32> = listeners
@@ -409,8 +407,7 @@ impl Answer<'_> {
                 listener.socket.endpoint.port().map_or_else(String::new, |port| format!(" port {port}"));
             let reason = listener.unseen.as_ref().map_or("unknown", |unseen| unseen.reason.as_str());
             let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref());
-            let help =
-                help.map_or_else(String::new, |help| format!("; {}", crate::render::escape::escape(help)));
+            let help = help.map_or_else(String::new, |help| format!("; {}", gap_phrases::help(help)));
             say("not seen", &format!("a holder of {endpoint}{port} ({reason}){help}"));
         }
         for listener in listeners.iter().filter(|one| one.socket.state == crate::model::State::Forwarded) {

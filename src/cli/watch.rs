@@ -165,10 +165,13 @@ impl KnownGaps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GapDetail;
 
     #[test]
     fn a_gap_is_new_once() {
-        let gap = |reason: &str, count| Gap::new(GapKind::Descriptors, reason.into(), count, "some", None);
+        let gap = |reason: &str, count| {
+            Gap::new(GapKind::Descriptors, reason.into(), count, GapDetail::Descriptors(None), None)
+        };
         let mut known = KnownGaps::default();
         assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
         assert_eq!(known.new_among(&[gap("permission", 6)]), []);

@@ -10,9 +10,8 @@ use super::{complain, fail, say, service_names, written};
 use crate::act::why;
 use crate::model::Target;
 use crate::model::{Gap, GapKind, Protocol};
-use crate::render::escape::escape;
 use crate::render::style::Palette;
-use crate::render::{why_and_free, why_and_free_json};
+use crate::render::{gap_phrases, why_and_free, why_and_free_json};
 use crate::verdict::VerdictKind;
 
 /// Answers why.
@@ -53,7 +52,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
             || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
         let tables = |gap: &&Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
         for gap in verdict.gaps.iter().filter(|gap| missing || tables(gap)) {
-            say("not seen", &escape(&gap.detail));
+            say("not seen", &gap_phrases::detail(gap));
         }
     }
     exit

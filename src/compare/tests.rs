@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Container, Evidence, Gap, GapKind, GapReason, Holder, Process, ProcessId, Reason, Service, Socket, Unseen,
+    Container, Evidence, Gap, GapDetail, GapKind, GapReason, Holder, Process, ProcessId, Reason, Service,
+    Socket, Unseen,
 };
 use crate::scan::Query;
 
@@ -262,6 +263,12 @@ fn forwarded_ports_are_missed_only_by_those_who_are_told_of_them() {
     let ordinary = Snapshot { privileged: false, ..snapshot(Vec::new()) };
     assert_eq!(lines(&with(), &ordinary), ["closed? 80"]);
     let mut silent = snapshot(Vec::new());
-    silent.gaps.push(Gap::new(GapKind::Containers, GapReason::Timeout, 1, "docker", None));
+    silent.gaps.push(Gap::new(
+        GapKind::Containers,
+        GapReason::Timeout,
+        1,
+        GapDetail::Text("docker".into()),
+        None,
+    ));
     assert_eq!(lines(&silent, &with()), ["opened? 80"]);
 }

@@ -17,14 +17,13 @@ use std::time::{Duration, Instant};
 use matching::{Owner, Place, Told};
 use proxy::{Relay, Tells};
 
-use crate::model::{Container, Gap, GapKind, GapReason, Listener};
+use crate::model::{
+    Container, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime, Text,
+};
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
 /// How long all runtimes together are waited for.
 const LONGEST: Duration = Duration::from_millis(300);
-
-/// What helps where a runtime was not found.
-const ELSEWHERE: Option<&str> = Some("DOCKER_HOST=unix:///PATH names the socket of another one");
 
 /// The runtimes that are asked besides those at the well-known places.
 #[derive(Debug, Clone, Default)]
@@ -258,41 +257,30 @@ impl<'a> ContainerLookup<'a> {
             RuntimeError::Unreadable(_) => 2,
             RuntimeError::Absent => 3,
         });
-        let whose = match self.open {
-            0 => "ports that are forwarded to containers".to_owned(),
-            1 => "name and image of a container".to_owned(),
-            many => format!("names and images of {many} containers"),
-        };
         let answered = self.answers.values().any(|answer| answer.told.is_ok());
-        let path = worst.map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        let path = worst.map(|(path, _)| Text::from(path.as_path())).unwrap_or_default();
         // Root can read the rules that forward; anybody else depends on what the runtimes answer.
         let rules_unread = self.unlisted && !os::privileged();
-        let (reason, mut why, help) = match worst.map(|(_, silence)| silence) {
-            Some(RuntimeError::Permission) => (
-                GapReason::Permission,
-                format!("{path} may not be asked by this user"),
-                Some("run with sudo to see them, or as a member of the socket's group"),
-            ),
-            Some(RuntimeError::Timeout) => (
-                GapReason::Timeout,
-                format!("{path} did not answer within {} ms", LONGEST.as_millis()),
-                Some("see whether the runtime hangs"),
-            ),
-            Some(RuntimeError::Unreadable(what)) => (GapReason::Unreadable, format!("{path}: {what}"), None),
-            _ if rules_unread && !answered => (
-                GapReason::Permission,
-                "no runtime answers at its socket".to_owned(),
-                Some("run with sudo to see them"),
-            ),
-            _ if answered => {
-                (GapReason::Unknown, "no runtime that answered knows of it".to_owned(), ELSEWHERE)
+        let (reason, runtime, help) = match worst.map(|(_, silence)| silence) {
+            Some(RuntimeError::Permission) => {
+                (GapReason::Permission, SilentRuntime::Permission(path), Some(Help::PrivilegesOrGroup))
             }
-            _ => (GapReason::Absent, "no runtime answers at its socket".to_owned(), ELSEWHERE),
+            Some(RuntimeError::Timeout) => {
+                let runtime = SilentRuntime::Timeout { path, limit: LONGEST };
+                (GapReason::Timeout, runtime, Some(Help::HangingRuntime))
+            }
+            Some(RuntimeError::Unreadable(error)) => {
+                let runtime = SilentRuntime::Unreadable { path, error: error.as_str().into() };
+                (GapReason::Unreadable, runtime, None)
+            }
+            _ if rules_unread && !answered => {
+                (GapReason::Permission, SilentRuntime::Absent, Some(Help::Privileges(Purpose::SeeMany)))
+            }
+            _ if answered => (GapReason::Unknown, SilentRuntime::Unknown, Some(Help::OtherRuntime)),
+            _ => (GapReason::Absent, SilentRuntime::Absent, Some(Help::OtherRuntime)),
         };
-        if rules_unread {
-            why.push_str("; the forwarding rules may not be read by this user");
-        }
-        Some(Gap::new(GapKind::Containers, reason, self.open.max(1), format!("{whose}: {why}"), help))
+        let detail = GapDetail::Containers { containers: self.open, runtime, rules_unread };
+        Some(Gap::new(GapKind::Containers, reason, self.open.max(1), detail, help))
     }
 }
 

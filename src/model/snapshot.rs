@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Container, Evidence, Gap, Holder, KernelSocket, Service, Socket, State, Text};
+use super::{Container, Evidence, Gap, Help, Holder, KernelSocket, Service, Socket, State, Text};
 use crate::management::role::{Role, role};
 use crate::model::Selection;
 
@@ -136,7 +136,7 @@ pub struct Unseen {
     /// Why it could not.
     pub reason: Reason,
     /// What would show it.
-    pub help: Option<Text>,
+    pub help: Option<Help>,
     /// Who it may be.
     pub candidates: Vec<Candidate>,
     /// What in the kernel uses the socket if the reason is [`Reason::Kernel`], and else what may. Several interfaces can

@@ -31,6 +31,11 @@ impl Text {
         String::from_utf8_lossy(&self.0)
     }
 
+    /// Returns how a value is displayed.
+    pub(crate) fn from_display(value: impl fmt::Display) -> Text {
+        Text::from(value.to_string().as_str())
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -42,11 +42,11 @@ pub(crate) use bind::{
     ready_limits, reuse_port, served, time_wait_left,
 };
 pub(crate) use files::{absolute, can_make_file, open_file, services_file};
-pub(crate) use forwarding::{ForwardingRule, ForwardingRules, RulesUnread, forwarding_rules};
+pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
 pub(crate) use holders::{Held, Holders, Unread, held_among, holders};
 pub(crate) use namespaces::{
-    Elsewhere, FOREIGN_PIDS, FOREIGN_PIDS_HELP, OwnNetwork, listening_elsewhere, network_namespace,
-    own_network, pid_namespace_is_own, user_namespace,
+    Elsewhere, OwnNetwork, listening_elsewhere, network_namespace, own_network, pid_namespace_is_own,
+    user_namespace,
 };
 pub(crate) use process::{command, describe, describe_ids, describe_unread, lineage, process_table};
 pub(crate) use programs::system_program;

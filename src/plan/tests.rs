@@ -10,7 +10,9 @@ use crate::bind_attempt::BindTarget;
 use crate::management::Account;
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
-use crate::model::{Connection, Container, Endpoint, Gap, GapKind, GapReason, Protocol, State, Unseen};
+use crate::model::{
+    Connection, Container, Endpoint, Gap, GapDetail, GapKind, GapReason, Protocol, State, Unseen,
+};
 use crate::os::EndSignal;
 
 /// What a plan rests on, owned.
@@ -591,7 +593,7 @@ fn forwarding_is_told() {
         what: GapKind::Forwarding,
         reason: GapReason::Permission,
         count: 1,
-        detail: "x".into(),
+        detail: GapDetail::Text("x".into()),
         help: None,
     };
     machine.forwarding = Forwarding::Unknown(gap.clone());

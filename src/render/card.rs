@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::escape::{command_line, escape};
+use super::gap_phrases;
 use super::macos_app;
 use super::phrases;
 use super::phrases::Asker;
@@ -300,10 +301,10 @@ impl Card<'_> {
             Reason::Unknown => "no process was seen to have it open",
         };
         match &unseen.help {
-            Some(help) if help.as_bytes().starts_with(b"sudo ") => {
-                format!("{why}; {} shows them", escape(help))
+            Some(help) if help.is_privileged_scan() => {
+                format!("{why}; {} shows them", gap_phrases::help(help))
             }
-            Some(help) => format!("{why}; {}", escape(help)),
+            Some(help) => format!("{why}; {}", gap_phrases::help(help)),
             None => why.to_owned(),
         }
     }

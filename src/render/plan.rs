@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::escape::escape;
+use super::gap_phrases;
 use super::phrases;
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::proxy;
@@ -11,7 +12,9 @@ use crate::management::role::Role;
 use crate::management::suspension;
 use crate::management::suspension::SignalEffect;
 use crate::management::{Manager, Via};
-use crate::model::{Candidate, Connection, Container, Listener, Process, Protocol, Service, Socket, Text};
+use crate::model::{
+    Candidate, Connection, Container, Gap, Listener, Process, Protocol, Service, Socket, Text,
+};
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
 use crate::verdict::store_releases;
@@ -97,13 +100,13 @@ pub(crate) fn note(note: &Note, asked: &BindTarget) -> String {
         Note::Answered(address) => {
             format!("a connection to {address} is answered, though no socket listens: something passes it on")
         }
-        Note::ForwardingUnknown(gap) => forwarding_unknown(&gap.detail),
+        Note::ForwardingUnknown(gap) => forwarding_unknown(gap),
     }
 }
 
 /// Whether something passes connections on could not be seen.
-pub(crate) fn forwarding_unknown(detail: &Text) -> String {
-    format!("whether connections to it are passed on could not be seen: {}", escape(detail))
+pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
+    format!("whether connections to it are passed on could not be seen: {}", gap_phrases::detail(gap))
 }
 
 /// Why nothing is done, in a sentence.
@@ -456,14 +459,14 @@ fn clients(connections: &[Connection]) -> String {
 
 fn unseen(listener: &Listener) -> String {
     let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
-        let port = listener.socket.endpoint.port().filter(|_| help.as_bytes().starts_with(b"sudo "));
+        let port = listener.socket.endpoint.port().filter(|_| help.is_privileged_scan());
         let free = port.and_then(|port| {
             let protocol = listener.socket.protocol.prefix();
             shell::allears_with_rights(&["free", &format!("{protocol}{port}")])
         });
         match free {
             Some(free) => format!("; {free} sees them"),
-            None => format!("; {}", escape(help)),
+            None => format!("; {}", gap_phrases::help(help)),
         }
     });
     let place = place(&listener.socket);

@@ -267,7 +267,7 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             plan::target(&plan.asked)
         ),
         Some(Obstacle::ForwardingUnknown(gap)) => {
-            format!("is held by nothing, and can be bound, but {}", plan::forwarding_unknown(&gap.detail))
+            format!("is held by nothing, and can be bound, but {}", plan::forwarding_unknown(gap))
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::model::Target;
-use crate::model::{Candidate, Connection, Holder, Listener, Process, Protocol, Reason, Socket, Unseen};
+use crate::model::{
+    Candidate, Connection, Help, Holder, Listener, Process, Protocol, Reason, Socket, Unseen,
+};
 use crate::os::{self, Held};
 
 /// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
@@ -61,7 +63,7 @@ pub(crate) fn join(
     if exited && listener.holders.is_empty() && listener.unseen.is_none() {
         listener.unseen = Some(Unseen {
             reason: Reason::Exited,
-            help: Some("its holder ended during the look; look again".into()),
+            help: Some(Help::HolderEnded),
             candidates: Vec::new(),
             kernel: Vec::new(),
         });

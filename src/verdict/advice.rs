@@ -368,7 +368,7 @@ impl Explanation<'_> {
 /// What would show who holds a socket that every table which may be read lacks.
 fn unexplained(listener: &Listener) -> Option<String> {
     let unseen = unseen::of(listener).filter(|unseen| unseen.reason == Reason::Unknown)?;
-    unseen.help.as_ref().map(|help| format!("no process was seen to have it: {}", help.to_string_lossy()))
+    unseen.help.as_ref().map(|help| format!("no process was seen to have it: {help}"))
 }
 
 /// The shell in which a service manager's command is typed.

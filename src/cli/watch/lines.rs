@@ -12,7 +12,7 @@ use crate::compare::Change;
 use crate::model::{Gap, Listener, Snapshot};
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
-use crate::render::escape::escape;
+use crate::render::gap_phrases;
 use crate::render::order;
 use crate::render::phrases;
 use crate::render::style::Meaning;
@@ -84,7 +84,7 @@ impl Lines {
         for gap in gaps {
             match self.ndjson {
                 true => json::write_gap(gap, snapshot, out)?,
-                false => say("not seen", &escape(&gap.detail)),
+                false => say("not seen", &gap_phrases::detail(gap)),
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ pub(in crate::os) mod sys;
 
 use std::net::IpAddr;
 
-use crate::model::{Protocol, Text};
+use crate::model::{Protocol, Text, UnreadRules};
 
 /// A rule of the kernel that passes connections to a port of this machine on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,23 +32,7 @@ pub(crate) struct ForwardingRule {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ForwardingRules {
     pub(crate) rules: Vec<ForwardingRule>,
-    pub(crate) unread: Vec<RulesUnread>,
-}
-
-/// Why rules could not be read, or not be understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no rules are read there"))]
-pub(crate) enum RulesUnread {
-    /// This process may not read them.
-    Permission,
-    /// They could not be read.
-    Error(String),
-    /// Rules whose port is in a set or map that is not understood.
-    Unevaluated(usize),
-    /// Rules in the NAT table of the older iptables.
-    LegacyTable,
-    /// Programs that choose the socket of each connection.
-    SocketLookup(u32),
+    pub(crate) unread: Vec<UnreadRules>,
 }
 
 /// The rules of the kernel that pass connections to a port of these addresses of this machine on.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::model::{Candidate, Error, Evidence, Reason};
+use crate::model::{Candidate, Error, Evidence, Help, Reason};
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
 use crate::os::process::process_ref;
@@ -11,8 +11,7 @@ use crate::os::{HolderSearch, Holders, Row};
 
 /// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
 pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
-    let help = "the system names no process for it; look again";
-    let mut search = process_ref::from_table(rows, Evidence::Table, Reason::Unknown, help);
+    let mut search = process_ref::from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::life(pid));
     let list = OnceCell::new();

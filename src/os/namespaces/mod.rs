@@ -7,14 +7,6 @@ pub(in crate::os) mod sys;
 
 use crate::model::{Protocol, Text, UserNamespace};
 
-/// What is wrong where [`pid_namespace_is_own`] returns `Some(false)`.
-pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs in: a \
-                                       pid read there belongs to another process here";
-
-/// What helps then.
-pub(crate) const FOREIGN_PIDS_HELP: &str =
-    "run allears in the pid namespace whose processes /proc shows, or mount the /proc of this one";
-
 /// Returns whether the pids that this module reports are valid in this process: on Linux, whether /proc shows the pid
 /// namespace this process is in. `None` if that cannot be determined. Where it is not `Some(true)` no process must be
 /// signalled, and no pid passed on to be used here.

@@ -1,7 +1,7 @@
 //! Windows: a process named by pid and the time it was created, and holders that the table itself names.
 
 use super::sysinfo::Conditions;
-use crate::model::{Evidence, Process, Reason, Unseen};
+use crate::model::{Evidence, Help, Process, Reason, Unseen};
 use crate::os::parse::windows::process_times::Lifetime;
 use crate::os::windows_api;
 use crate::os::{Held, Holders, Row, Unread};
@@ -36,7 +36,7 @@ pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.
-pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &str) -> Holders {
+pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
     let of: Vec<Vec<Held>> = rows
         .iter()
         .map(|row| {
@@ -55,7 +55,7 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
             let missing = held.is_empty() && row.socket.is_listener();
             missing.then(|| Unseen {
                 reason,
-                help: Some(help.into()),
+                help: Some(help.clone()),
                 candidates: Vec::new(),
                 kernel: Vec::new(),
             })

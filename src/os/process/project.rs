@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::git_head;
-use crate::model::{Gap, GapKind, GapReason, Process, Project, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Project, Text};
 use crate::os::files::Files;
 use crate::os::files::paths;
 
@@ -63,10 +63,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
     let missing = count - answered;
     (missing > 0).then(|| {
         let why = why.or(refused).unwrap_or_else(|| "the file system did not answer in time".to_owned());
-        let detail = match missing {
-            1 => format!("the project of one working directory: {why}"),
-            _ => format!("the projects of {missing} working directories: {why}"),
-        };
+        let detail = GapDetail::Projects(why.as_str().into());
         Gap::new(GapKind::Project, GapReason::Timeout, missing, detail, None)
     })
 }

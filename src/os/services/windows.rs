@@ -1,6 +1,6 @@
 //! The service control manager of Windows.
 
-use crate::model::{Gap, GapKind, GapReason, Listener};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Listener, Text};
 use crate::os::parse::windows::services;
 
 /// No manager of this system is asked.
@@ -23,7 +23,7 @@ pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
             Vec::new()
         }
         Err(error) => {
-            let detail = format!("which services run in which process: their manager did not tell: {error}");
+            let detail = GapDetail::WindowsServices(Text::from_display(error));
             vec![Gap::new(GapKind::Services, GapReason::Error, 1, detail, None)]
         }
     }

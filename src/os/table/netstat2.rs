@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
-use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, GapReason, Protocol, Socket, State};
+use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::{Request, Row, SocketTable};
 
 /// One of the tables the operating system keeps: a protocol and a family.
@@ -60,7 +60,7 @@ pub(in crate::os) fn collect(
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, &error));
                 last_error = Some(error);
             }
         }

@@ -1,14 +1,10 @@
 //! The socket table of Windows: the tables of the IP helper, which name the pids of all users to everybody.
 
 use super::netstat2;
-use crate::model::{Error, ErrorKind, Gap, GapKind, GapReason};
+use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, UnlistedBound};
 use crate::os::parse::windows::table;
 use crate::os::process::process_ref;
 use crate::os::{Reader, Request, Row, SocketTable};
-
-/// What the tables of the IP helper leave out.
-const BOUND: &str = "TCP sockets that are bound and do not listen cannot be listed: the IP helper has them in no table; \
-    Get-NetTCPConnection -State Bound shows them in PowerShell";
 
 /// The socket table.
 pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
@@ -24,17 +20,13 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     };
     process_ref::merge(&mut whole.rows);
     if request.all && request.tcp {
-        whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, BOUND, None));
+        let detail = GapDetail::BoundSockets(UnlistedBound::IpHelper);
+        whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, detail, None));
         whole.lacks_bound = true;
     }
     if request.udp {
-        whole.gaps.push(Gap::new(
-            GapKind::State,
-            GapReason::Unsupported,
-            1,
-            "whether UDP sockets are connected is not told here",
-            None,
-        ));
+        let detail = GapDetail::UdpState;
+        whole.gaps.push(Gap::new(GapKind::State, GapReason::Unsupported, 1, detail, None));
     }
     Ok(whole)
 }

@@ -15,10 +15,10 @@ use super::{
 use crate::model::Selection;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
-    Evidence, FileChange, Freezer, FreezerScope, Gap, Holder, KernelSocket, KernelSocketKind, Listener,
-    Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Queue, Reason,
-    Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace,
-    UserRange,
+    Evidence, FileChange, Freezer, FreezerScope, Gap, GapDetail, Help, Holder, KernelSocket,
+    KernelSocketKind, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
+    Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser,
+    Unseen, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -343,7 +343,7 @@ impl TryFrom<UnseenJson> for Unseen {
     fn try_from(json: UnseenJson) -> Result<Self, Wrong> {
         Ok(Unseen {
             reason: Reason::parse(&json.reason).ok_or(Wrong("unseen.reason"))?,
-            help: plain(&json.help),
+            help: plain(&json.help).map(Help::Text),
             candidates: json.candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
             kernel: json.kernel.into_iter().map(KernelSocket::try_from).collect::<Result<_, _>>()?,
         })
@@ -393,8 +393,8 @@ impl From<&GapJson> for Gap {
             what: json.what.as_str().into(),
             reason: json.reason.as_str().into(),
             count: json.count,
-            detail: json.detail.as_str().into(),
-            help: plain(&json.help),
+            detail: GapDetail::Text(json.detail.as_str().into()),
+            help: plain(&json.help).map(Help::Text),
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::model::Target;
 use crate::model::text::acts_on_terminal;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, GapKind, GapReason, Holder, Listener, Parent, PathContent, PathTarget, Process,
-    ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text,
-    UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    FreezerScope, Gap, GapDetail, GapKind, GapReason, Help, Holder, Listener, Parent, PathContent,
+    PathTarget, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State,
+    Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 use crate::model::{Selection, UserName};
 use crate::scan::Query;
@@ -87,7 +87,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
     listener.unseen = Some(Unseen {
         reason: Reason::HiddenProc,
-        help: Some("h".into()),
+        help: Some(Help::Text("h".into())),
         candidates: candidates.clone(),
         kernel: Vec::new(),
     });
@@ -110,7 +110,13 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         asked: Some(asked()),
         listeners: vec![listener, Listener::new(unix)],
         paths: vec![UnixPath { path: name.into(), holds: PathContent::AbandonedSocket }],
-        gaps: vec![Gap::new(GapKind::Descriptors, GapReason::Permission, 3, "three", Some("sudo"))],
+        gaps: vec![Gap::new(
+            GapKind::Descriptors,
+            GapReason::Permission,
+            3,
+            GapDetail::Text("three".into()),
+            Help::Text("sudo".into()),
+        )],
         how: Vec::new(),
     }
 }

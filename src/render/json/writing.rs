@@ -283,7 +283,7 @@ impl From<&Unseen> for UnseenJson {
     fn from(unseen: &Unseen) -> Self {
         UnseenJson {
             reason: unseen.reason.as_str().to_owned(),
-            help: lossy_option(&unseen.help),
+            help: unseen.help.as_ref().map(ToString::to_string),
             candidates: unseen.candidates.iter().map(CandidateJson::from).collect(),
             kernel: unseen.kernel.iter().map(KernelSocketJson::from).collect(),
         }
@@ -330,8 +330,8 @@ impl From<&Gap> for GapJson {
             what: gap.what.to_string(),
             reason: gap.reason.to_string(),
             count: gap.count,
-            detail: lossy(&gap.detail),
-            help: lossy_option(&gap.help),
+            detail: gap.to_string(),
+            help: gap.help.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::{Family, Gap, GapKind, GapReason, Protocol};
+use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Protocol};
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
@@ -18,7 +18,8 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(text),
             Err(error) => {
-                let detail = format!("{} cannot be read: {}", path.display(), describe_error(&error));
+                let error = describe_error(&error).as_str().into();
+                let detail = GapDetail::Limit { path: path.as_path().into(), error };
                 gaps.push(Gap::new(GapKind::Limits, GapReason::Error, 1, detail, None));
                 None
             }
@@ -30,12 +31,8 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
     Limits { unprivileged_from, automatic, reserved, excluded: Vec::new(), gaps }
 }
 
-/// Since when Linux lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
-/// linux/inet_diag.h).
-pub(in crate::os) const BOUND_SINCE: &str = "this kernel does not list them; Linux 6.8 and later do";
-
-/// Returns whether the running kernel lists TCP sockets that are bound and do not listen, going by its release: a
-/// distribution may have added it to an older one.
+/// Returns whether the running kernel lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
+/// linux/inet_diag.h, since Linux 6.8), going by its release: a distribution may have added it to an older one.
 pub(in crate::os) fn lists_bound() -> Option<bool> {
     shows_bound(&rustix::system::uname().release().to_string_lossy())
 }

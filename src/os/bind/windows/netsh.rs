@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::model::{Family, Gap, GapKind, GapReason, Listener, Protocol};
+use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Listener, NetshList, Protocol};
 use crate::os::parse::windows::{excluded_ports, http_sys};
 use crate::os::programs::output::program_output;
 use crate::os::windows_api;
@@ -23,8 +23,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
         match printed(&["interface", family.as_str(), "show", "excludedportrange", &only]) {
             Ok(printed) => limits.excluded.extend(excluded_ports::parse(&printed, family)),
             Err(why) => {
-                let what = format!("Windows' excluded port ranges over {}", family.as_str());
-                limits.gaps.push(not_listed(GapKind::Limits, &what, &why));
+                limits.gaps.push(not_listed(GapKind::Limits, NetshList::ExcludedPorts(family), &why));
             }
         }
     }
@@ -33,8 +32,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
         match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
             Ok(printed) => limits.automatic = excluded_ports::dynamic(&printed),
             Err(why) => {
-                let what = "the ports that outgoing connections are given";
-                limits.gaps.push(not_listed(GapKind::Limits, what, &why));
+                limits.gaps.push(not_listed(GapKind::Limits, NetshList::EphemeralPorts, &why));
             }
         }
     }
@@ -48,13 +46,13 @@ pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>
     let mut held = listeners.iter().filter(by_kernel);
     let port = held.find_map(|listener| listener.socket.endpoint.port());
     let Some(port) = port.filter(|port| !FILE_SHARING.contains(port)) else { return (Vec::new(), None) };
-    let what = format!("for whom HTTP.sys serves port {port}");
+    let list = NetshList::HttpServer(port);
     let queues = match printed(&["http", "show", "servicestate", "view=requestq", "verbose=no"]) {
         Ok(printed) => http_sys::at_port(&printed, port),
-        Err(why) => return (Vec::new(), Some(not_listed(GapKind::Services, &what, &why))),
+        Err(why) => return (Vec::new(), Some(not_listed(GapKind::Services, list, &why))),
     };
     if queues.is_empty() {
-        let gap = not_listed(GapKind::Services, &what, "it names nobody to this user");
+        let gap = not_listed(GapKind::Services, list, "it names nobody to this user");
         return (Vec::new(), Some(gap));
     }
     let listed = windows_api::processes();
@@ -76,6 +74,6 @@ fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
     program_output(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
 }
 
-fn not_listed(of: GapKind, what: &str, why: &str) -> Gap {
-    Gap::new(of, GapReason::Error, 1, format!("{what}: netsh did not list them: {why}"), None)
+fn not_listed(of: GapKind, list: NetshList, why: &str) -> Gap {
+    Gap::new(of, GapReason::Error, 1, GapDetail::Netsh { list, error: why.into() }, None)
 }

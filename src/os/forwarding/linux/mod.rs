@@ -5,9 +5,9 @@ pub(in crate::os) mod xtables;
 
 use std::net::IpAddr;
 
-use crate::model::Protocol;
+use crate::model::{Protocol, UnreadRules};
 use crate::os::holders::sys::bpf;
-use crate::os::{ForwardingRule, ForwardingRules, RulesUnread};
+use crate::os::{ForwardingRule, ForwardingRules};
 
 /// Returns the rules that pass connections to a port of these addresses of this machine on. Nobody but root may read
 /// them.
@@ -28,11 +28,11 @@ pub(in crate::os) fn forwarding_rules(
         found.rules.retain(|rule| !rule.addresses.is_empty());
     }
     if xtables::nat_table_has_rules() {
-        found.unread.push(RulesUnread::LegacyTable);
+        found.unread.push(UnreadRules::LegacyTable);
     }
     let programs = bpf::socket_lookups().unwrap_or(0);
     if programs > 0 {
-        found.unread.push(RulesUnread::SocketLookup(programs));
+        found.unread.push(UnreadRules::SocketLookup(programs));
     }
     found
 }

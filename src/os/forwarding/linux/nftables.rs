@@ -12,9 +12,9 @@ use std::net::IpAddr;
 
 use rustix::net::netlink;
 
-use crate::model::Protocol;
+use crate::model::{Protocol, Text, UnreadRules};
+use crate::os::ForwardingRules;
 use crate::os::table::sys::netlink::{Fault, attributes, dump};
-use crate::os::{ForwardingRules, RulesUnread};
 
 pub(in crate::os) use evaluate::{Chains, Connection};
 pub(in crate::os) use expressions::{BaseChain, Element, Rule, base_chain, element, rule};
@@ -48,9 +48,11 @@ pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAd
         Err(Fault::System(errno) | Fault::Refused(errno))
             if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
         {
-            found.unread.push(RulesUnread::Permission);
+            found.unread.push(UnreadRules::Permission);
         }
-        Err(fault) => found.unread.push(RulesUnread::Error(format!("nftables: {fault}"))),
+        Err(fault) => {
+            found.unread.push(UnreadRules::Error(Text::from_display(format_args!("nftables: {fault}"))))
+        }
     }
     found
 }

@@ -14,8 +14,8 @@ use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use crate::model::Target;
 use crate::model::{
-    Candidate, Endpoint, Evidence, Gap, GapKind, GapReason, KernelSocket, Protocol, Reason, Socket, Text,
-    Unseen,
+    Candidate, Endpoint, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, MissingRights,
+    Protocol, Reason, Socket, Text, Unseen,
 };
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
 use crate::os::namespaces::sys::{pid_namespace, user_namespace};
@@ -25,7 +25,6 @@ use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::{Held, Row, too_many_files};
-use crate::shell;
 
 /// What a walk could not see, and what explains sockets that it did not find.
 pub(in crate::os) struct Visibility {
@@ -138,17 +137,13 @@ impl Visibility {
         let reported = self.kernel(socket, Strength::Reported);
         let fixed = self.kernel(socket, Strength::Fixed);
         let possible = || [fixed.clone(), self.kernel(socket, Strength::Possible)].concat();
-        let explained = |reason, help: Option<String>, candidates| {
+        let explained = |reason, help: Option<Help>, candidates| {
             let kernel =
                 if matches!(reason, Reason::Exited | Reason::InFlight) { vec![] } else { possible() };
-            Some(Unseen { reason, help: help.map(|help| help.as_str().into()), candidates, kernel })
+            Some(Unseen { reason, help, candidates, kernel })
         };
         if self.closed.binary_search(&inode).is_ok() {
-            return explained(
-                Reason::Exited,
-                Some("its holder ended during the look; look again".to_owned()),
-                vec![],
-            );
+            return explained(Reason::Exited, Some(Help::HolderEnded), vec![]);
         }
         if !reported.is_empty() {
             return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: reported });
@@ -162,19 +157,15 @@ impl Visibility {
             }
             None if strong => return explained(Reason::Unknown, None, suspects),
             Some(InFlight::All) => {
-                let help = "look again when the message was received".to_owned();
-                return explained(Reason::InFlight, Some(help), self.receivers_of(row));
+                return explained(Reason::InFlight, Some(Help::AfterMessage), self.receivers_of(row));
             }
             Some(InFlight::Some) => {
-                let help = "fewer descriptors wait there than there are sockets that nobody holds: look again when the \
-                            message was received"
-                    .to_owned();
-                return explained(Reason::Unknown, Some(help), self.receivers_of(row));
+                return explained(Reason::Unknown, Some(Help::AfterMessages), self.receivers_of(row));
             }
             None => {}
         }
         if let Some(limit) = &self.files_limit {
-            let help = format!("too many files are open to look into every process: {limit}");
+            let help = Help::TooManyFiles { limit: Text::from_display(limit) };
             return explained(Reason::Unknown, Some(help), vec![]);
         }
         if !self.refused.is_empty() {
@@ -189,8 +180,7 @@ impl Visibility {
             return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
         }
         if self.namespaced {
-            let help = "perhaps a process outside of this pid namespace holds it: ask there".to_owned();
-            return explained(Reason::PidNamespace, Some(help), vec![]);
+            return explained(Reason::PidNamespace, Some(Help::OutsidePidNamespace), vec![]);
         }
         if self.failed > 0 {
             return explained(Reason::Unknown, None, vec![]);
@@ -203,11 +193,7 @@ impl Visibility {
             _ if !suspects.is_empty() => None,
             // What threads wait for may not be read.
             Some(_) if self.silent() > 0 => Some(help(socket)),
-            _ => Some(
-                "a service of the kernel may have it, or a request that does not show: ip -d link, exportfs -v and \
-                 rpcinfo -p list some that listen"
-                    .to_owned(),
-            ),
+            _ => Some(Help::KernelServices),
         };
         explained(Reason::Unknown, help, suspects)
     }
@@ -293,7 +279,7 @@ impl Visibility {
         let (pool, unit) = self.pool(row);
         let explained = || Unseen {
             reason: Reason::Permission,
-            help: Some(help(socket).as_str().into()),
+            help: Some(help(socket)),
             candidates: self.choice().candidates(row, &pool, unit),
             kernel: Vec::new(),
         };
@@ -337,43 +323,29 @@ impl Visibility {
 
     pub(in crate::os) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
         let mut gaps = Vec::new();
+        let rights = || Help::Rights(rights());
         let refused = self.refused.len();
         if refused > 0 {
-            let detail = match refused {
-                1 => "the descriptors of one process".to_owned(),
-                many => format!("the descriptors of {many} processes"),
-            };
-            gaps.push(Gap::new(
-                GapKind::Descriptors,
-                GapReason::Permission,
-                refused,
-                detail,
-                Some(&rights()),
-            ));
+            let detail = GapDetail::Descriptors(None);
+            gaps.push(Gap::new(GapKind::Descriptors, GapReason::Permission, refused, detail, rights()));
         }
         if self.failed > 0 {
             let why = failure.unwrap_or_default();
-            let detail = match self.failed {
-                1 => format!("the descriptors of one process: {why}"),
-                many => format!("the descriptors of {many} processes: {why}"),
-            };
+            let detail = GapDetail::Descriptors(Some(why.as_str().into()));
             gaps.push(Gap::new(GapKind::Descriptors, GapReason::Error, self.failed, detail, None));
         }
         let silent = self.silent();
         if silent > 0 && missing {
-            let detail = match silent {
-                1 => "the system calls of one process's threads".to_owned(),
-                many => format!("the system calls of {many} processes' threads"),
-            };
-            gaps.push(Gap::new(GapKind::SystemCalls, GapReason::Permission, silent, detail, Some(&rights())));
+            let detail = GapDetail::SystemCalls;
+            gaps.push(Gap::new(GapKind::SystemCalls, GapReason::Permission, silent, detail, rights()));
         }
         if self.hidden {
-            let detail = "processes of other users: /proc is mounted with hidepid";
-            gaps.push(Gap::new(GapKind::Processes, GapReason::HiddenProc, 1, detail, Some(&rights())));
+            let detail = GapDetail::HiddenProcesses;
+            gaps.push(Gap::new(GapKind::Processes, GapReason::HiddenProc, 1, detail, rights()));
         }
         gaps.extend(pid_namespace::gap());
         if self.namespaced && missing {
-            let detail = "processes outside of this pid namespace, if there are any";
+            let detail = GapDetail::OutsideProcesses;
             gaps.push(Gap::new(GapKind::Processes, GapReason::PidNamespace, 1, detail, None));
         }
         gaps
@@ -388,53 +360,43 @@ pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidenc
 }
 
 /// The one command that shows who holds a socket, and what is missing here where something is there already.
-fn help(socket: &Socket) -> String {
+fn help(socket: &Socket) -> Help {
     let missing = rights();
     if crate::os::privileged() {
-        return missing;
+        return Help::Rights(missing);
     }
-    match (shell::allears_with_rights(&[argument(socket)]), missing == SUDO) {
-        (Some(command), true) => command,
-        (Some(command), false) => format!("{command} ({missing})"),
-        (None, _) => missing,
-    }
+    Help::PrivilegedScan { target: Some(argument(socket)), missing }
 }
 
 /// The target that names a socket: its port, its path if that is a target by itself, or all Unix sockets.
-fn argument(socket: &Socket) -> String {
+fn argument(socket: &Socket) -> Text {
     match &socket.endpoint {
         // A bare port means TCP and UDP.
-        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => format!("udplite/{port}"),
-        Endpoint::Ip { port, .. } => port.to_string(),
+        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => {
+            Text::from_display(format_args!("udplite/{port}"))
+        }
+        Endpoint::Ip { port, .. } => Text::from_display(port),
         Endpoint::Unix { path } => {
-            let path = path.as_ref().and_then(Text::as_str).filter(|path| {
-                let targets = Target::parse_list(path).unwrap_or_default();
-                matches!(targets.as_slice(), [only] if only.is_unix()) && shell::line(&[path]).is_some()
-            });
-            path.map_or_else(|| "-x".to_owned(), str::to_owned)
+            let is_target = |path: &&Text| {
+                let targets =
+                    path.as_str().and_then(|path| Target::parse_list(path).ok()).unwrap_or_default();
+                matches!(targets.as_slice(), [only] if only.is_unix())
+            };
+            path.as_ref().filter(is_target).cloned().unwrap_or_else(|| "-x".into())
         }
     }
 }
 
-const SUDO: &str = "run with sudo to see them";
-
 /// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
 /// capabilities: neither has every root all of them, nor is everybody else without.
-pub(in crate::os) fn rights() -> String {
+pub(in crate::os) fn rights() -> MissingRights {
     let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     let inspect = held.contains(CapabilitySet::SYS_PTRACE);
     let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
     match (inspect, search) {
-        (true, true) if user_namespace::current().is_some() => {
-            "run allears outside of this user namespace, which has no rights over processes outside of it"
-                .to_owned()
-        }
-        (true, true) => {
-            "these processes have more rights than this one, or a security module guards them".to_owned()
-        }
-        (false, false) if !crate::os::privileged() => SUDO.to_owned(),
-        (true, false) => "CAP_DAC_READ_SEARCH is missing here".to_owned(),
-        (false, true) => "CAP_SYS_PTRACE is missing here".to_owned(),
-        (false, false) => "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here".to_owned(),
+        (true, true) if user_namespace::current().is_some() => MissingRights::UserNamespace,
+        (true, true) => MissingRights::Guarded,
+        (false, false) if !crate::os::privileged() => MissingRights::Privileges,
+        _ => MissingRights::Capabilities { sys_ptrace: !inspect, dac_read_search: !search },
     }
 }

@@ -7,7 +7,8 @@ pub(in crate::os) mod walk;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Candidate, Error, ErrorKind, Evidence, Gap, GapKind, GapReason, Process, Protocol, Reason, Socket, Unseen,
+    Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, MissingRights, Process,
+    Protocol, Purpose, Reason, Socket, Text, Unseen,
 };
 use crate::os::process::sysinfo::Conditions;
 use crate::os::table::sys::PcbInfo;
@@ -51,17 +52,9 @@ pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Hol
     let missing = unseen.iter().flatten().any(|unseen| unseen.reason == Reason::Permission);
     if missing {
         let refused = walked.refused.len();
-        let detail = match refused {
-            1 => "the descriptors of one process".to_owned(),
-            many => format!("the descriptors of {many} processes"),
-        };
-        gaps.push(Gap::new(
-            GapKind::Descriptors,
-            GapReason::Permission,
-            refused,
-            detail,
-            Some("run with sudo to see them"),
-        ));
+        let detail = GapDetail::Descriptors(None);
+        let help = Help::Privileges(Purpose::SeeMany);
+        gaps.push(Gap::new(GapKind::Descriptors, GapReason::Permission, refused, detail, help));
     }
     let others = !walked.refused.is_empty() || walked.failures().is_some();
     let origins = vec![(None, None); rows.len()];
@@ -101,17 +94,16 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
         return None;
     }
     let candidates = || candidates(last_users.unwrap_or_default(), held, evidence);
-    let explained = |reason, help: &str, candidates| {
-        Some(Unseen { reason, help: Some(help.into()), candidates, kernel: Vec::new() })
+    let explained = |reason, help: Help, candidates| {
+        Some(Unseen { reason, help: Some(help), candidates, kernel: Vec::new() })
     };
-    let port = row.socket.endpoint.port().map(|port| port.to_string());
-    let sudo =
-        crate::shell::allears_with_rights(port.as_slice()).unwrap_or_else(|| "run with sudo".to_owned());
+    let target = row.socket.endpoint.port().map(Text::from_display);
+    let sudo = Help::PrivilegedScan { target, missing: MissingRights::Privileges };
     if !held.is_empty() {
         // Somebody else used it since.
         let refused = |candidate: &Candidate| walked.refused.contains(&candidate.pid);
         let candidates: Vec<Candidate> = candidates().into_iter().filter(refused).collect();
-        return (!candidates.is_empty()).then(|| explained(Reason::Permission, &sudo, candidates)).flatten();
+        return (!candidates.is_empty()).then(|| explained(Reason::Permission, sudo, candidates)).flatten();
     }
     if last_users == Some([0, 0]) {
         return Some(Unseen {
@@ -122,8 +114,8 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
         });
     }
     match walked.refused.is_empty() {
-        false => explained(Reason::Permission, &sudo, candidates()),
-        true => explained(Reason::Unknown, "look again", candidates()),
+        false => explained(Reason::Permission, sudo, candidates()),
+        true => explained(Reason::Unknown, Help::ScanAgain, candidates()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::model::{Gap, GapKind, GapReason};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
 use crate::os::parse::xnu::{Entry, socket_fdinfo};
 use crate::os::table::sys::kernel;
 
@@ -29,7 +29,7 @@ impl Walked {
     /// Whether something was not looked into that should have been.
     pub(in crate::os) fn failures(&self) -> Option<Gap> {
         let failure = self.failure.as_ref()?;
-        let detail = format!("the descriptors of {} processes: {failure}", self.failed);
+        let detail = GapDetail::Descriptors(Some(Text::from_display(failure)));
         Some(Gap::new(GapKind::Descriptors, GapReason::Error, self.failed, detail, None))
     }
 

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::model::{Gap, GapKind, GapReason};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Help};
 use crate::os::table::sys::procfs;
 
 /// Returns whether the pids in /proc are those of the pid namespace of this process; `None` if that cannot be read.
@@ -43,13 +43,8 @@ fn namespaces(status: &[u8]) -> Option<usize> {
 /// Returns the gap for pids that are not those of this process's namespace, if that is so.
 pub(in crate::os) fn gap() -> Option<Gap> {
     (is_own() == Some(false)).then(|| {
-        Gap::new(
-            GapKind::Processes,
-            GapReason::PidNamespace,
-            1,
-            crate::os::FOREIGN_PIDS,
-            Some(crate::os::FOREIGN_PIDS_HELP),
-        )
+        let detail = GapDetail::ForeignProc;
+        Gap::new(GapKind::Processes, GapReason::PidNamespace, 1, detail, Help::MatchingProc)
     })
 }
 

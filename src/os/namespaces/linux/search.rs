@@ -16,7 +16,7 @@ use super::{
     DIRECTORIES, Namespace, Task, has_ended, inside, listed, mark, number_at, number_in, number_of,
     open_namespace, other_threads, own, sockets,
 };
-use crate::model::{Family, Gap, GapKind, GapReason, Protocol};
+use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Text};
 use crate::os::holders::sys::{io_uring, scm_rights, visibility, walk};
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
@@ -144,11 +144,13 @@ impl Search {
             }
         }
         if failed > 0 {
-            let detail = match failed {
-                1 => "one network namespace that the kernel lists may not be opened".to_owned(),
-                many => format!("{many} network namespaces that the kernel lists may not be opened"),
-            };
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, failed, detail, help()));
+            self.gaps.push(Gap::new(
+                GapKind::Namespaces,
+                GapReason::Permission,
+                failed,
+                GapDetail::ListedNamespaces,
+                help(),
+            ));
         }
     }
 
@@ -158,9 +160,14 @@ impl Search {
         let mounted = match mounted::search(places, &self.known()) {
             Ok(mounted) => mounted,
             Err(error) => {
-                let detail = format!("the mounts of network namespaces: no thread can be started: {error}");
-                let help = Some("raise the limit of processes (ulimit -u, pids.max)");
-                self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Threads, 1, detail, help));
+                let detail = GapDetail::MountsWithoutThread(Text::from_display(error));
+                self.gaps.push(Gap::new(
+                    GapKind::Namespaces,
+                    GapReason::Threads,
+                    1,
+                    detail,
+                    Help::RaiseProcessLimit,
+                ));
                 return;
             }
         };
@@ -169,18 +176,19 @@ impl Search {
         }
         let (refused, failed): (Vec<Errno>, Vec<Errno>) =
             mounted.failed.into_iter().partition(|errno| matches!(*errno, Errno::ACCESS | Errno::PERM));
-        let whose = |count: usize| match count {
-            1 => "the network namespaces that are mounted in one mount namespace".to_owned(),
-            many => format!("the network namespaces that are mounted in {many} mount namespaces"),
-        };
         if !refused.is_empty() {
-            let count = refused.len();
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, count, whose(count), help()));
+            let detail = GapDetail::MountedNamespaces(None);
+            self.gaps.push(Gap::new(
+                GapKind::Namespaces,
+                GapReason::Permission,
+                refused.len(),
+                detail,
+                help(),
+            ));
         }
         if let Some(errno) = failed.first() {
-            let count = failed.len();
-            let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, count, detail, None));
+            let detail = GapDetail::MountedNamespaces(Some(described(*errno)));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, failed.len(), detail, None));
         }
     }
 
@@ -271,18 +279,13 @@ impl Search {
 
     fn descriptor_gaps(&mut self, found: &Descriptors, unplaced: usize) {
         if unplaced > 0 {
-            let detail = match unplaced {
-                1 => {
-                    "a socket that a process has open is in no socket table: its network namespace could not \
-                      be found"
-                        .to_owned()
-                }
-                many => format!(
-                    "{many} sockets that processes have open are in no socket table: their network namespaces \
-                     could not be found"
-                ),
-            };
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Socket, unplaced, detail, help()));
+            self.gaps.push(Gap::new(
+                GapKind::Namespaces,
+                GapReason::Socket,
+                unplaced,
+                GapDetail::UnplacedSockets,
+                help(),
+            ));
         }
         // Those of a namespace that is known only by now are among those that were in no table.
         let outside = found.sockets.iter().map(|(_, place)| *place).filter(|place| sockets::is_unix(*place));
@@ -292,40 +295,31 @@ impl Search {
         waiting.dedup();
         let waiting: u64 = waiting.into_iter().map(|(_, count)| count).sum();
         if waiting > 0 {
-            let detail = match waiting {
-                1 => "a descriptor that waits in a message may keep a network namespace".to_owned(),
-                many => format!("{many} descriptors that wait in messages may keep network namespaces"),
-            };
             let count = usize::try_from(waiting).unwrap_or(usize::MAX);
-            let help = Some("look again when the message was received");
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::InFlight, count, detail, help));
-        }
-        let whose = |count: usize| match count {
-            1 => "network namespaces that only descriptors of one process keep".to_owned(),
-            many => format!("network namespaces that only descriptors of {many} processes keep"),
-        };
-        if !found.refused.is_empty() {
-            let count = found.refused.len();
-            let help = help_with_descriptors();
+            let detail = GapDetail::WaitingDescriptors;
             self.gaps.push(Gap::new(
                 GapKind::Namespaces,
-                GapReason::Permission,
+                GapReason::InFlight,
                 count,
-                whose(count),
-                Some(&help),
+                detail,
+                Help::AfterMessage,
             ));
         }
+        if !found.refused.is_empty() {
+            let (count, detail) = (found.refused.len(), GapDetail::DescriptorNamespaces(None));
+            let help = help_with_descriptors();
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, count, detail, help));
+        }
         if let Some((_, errno)) = found.failed.first() {
-            let count = found.failed.len();
-            let detail = format!("{}: {}", whose(count), describe_error(&(*errno).into()));
-            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, count, detail, None));
+            let detail = GapDetail::DescriptorNamespaces(Some(described(*errno)));
+            self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, found.failed.len(), detail, None));
         }
         if procfs::hides_processes() {
-            let detail = "network namespaces of processes that this /proc hides (hidepid)";
+            let detail = GapDetail::HiddenNamespaces;
             self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::HiddenProc, 1, detail, help()));
         }
         if procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false) {
-            let detail = "network namespaces of processes outside of this pid namespace, if there are any";
+            let detail = GapDetail::OutsideNamespaces;
             self.gaps.push(Gap::new(GapKind::Namespaces, GapReason::PidNamespace, 1, detail, None));
         }
     }
@@ -471,13 +465,18 @@ fn waiting_descriptors(place: Place) -> (u64, u64) {
 }
 
 /// What helps who is not root.
-fn help() -> Option<&'static str> {
-    (!crate::os::privileged()).then_some("run with sudo to see them")
+fn help() -> Option<Help> {
+    (!crate::os::privileged()).then_some(Help::Privileges(Purpose::SeeMany))
 }
 
 /// What helps where descriptor tables may not be read.
-fn help_with_descriptors() -> String {
-    help().map_or_else(visibility::rights, str::to_owned)
+fn help_with_descriptors() -> Help {
+    help().unwrap_or_else(|| Help::Rights(visibility::rights()))
+}
+
+/// What the system says of an error.
+fn described(errno: Errno) -> Text {
+    describe_error(&errno.into()).as_str().into()
 }
 
 /// What could not be seen, as one gap for what rights would show, and one for what failed otherwise.
@@ -486,27 +485,13 @@ pub(in crate::os) fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap
         failed.iter().partition(|(_, errno)| matches!(*errno, Errno::ACCESS | Errno::PERM));
     let mut gaps = Vec::new();
     if refused > 0 || !closed.is_empty() {
-        let mut parts = Vec::new();
-        match refused {
-            0 => {}
-            1 => parts.push("the network namespace of one process".to_owned()),
-            many => parts.push(format!("the network namespaces of {many} processes")),
-        }
-        parts.extend(closed.iter().map(|(path, _)| format!("the network namespaces in {path}")));
-        gaps.push(Gap::new(
-            GapKind::Namespaces,
-            GapReason::Permission,
-            refused + closed.len(),
-            parts.join(" and "),
-            help(),
-        ));
+        let folders = closed.iter().map(|(path, _)| path.as_str().into()).collect();
+        let (count, detail) =
+            (refused + closed.len(), GapDetail::ClosedNamespaces { processes: refused, folders });
+        gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, count, detail, help()));
     }
     if let Some((path, errno)) = failed.first() {
-        let errno = describe_error(&(*errno).into());
-        let detail = match failed.len() {
-            1 => format!("the network namespaces in {path}: {errno}"),
-            many => format!("the network namespaces in {path} and {} other places: {errno}", many - 1),
-        };
+        let detail = GapDetail::NamedNamespaces { folder: path.as_str().into(), error: described(*errno) };
         gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, failed.len(), detail, None));
     }
     gaps

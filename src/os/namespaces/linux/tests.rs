@@ -13,7 +13,7 @@ use rustix::thread::set_thread_res_uid;
 
 use super::search::{Search, gaps};
 use super::*;
-use crate::model::{GapKind, GapReason};
+use crate::model::{GapKind, GapReason, Help, Purpose};
 use crate::os::Request;
 use crate::os::table::sys::procfs;
 
@@ -49,10 +49,10 @@ fn gaps_say_what_and_why() {
     let namespaces = &GapKind::Namespaces;
     assert_eq!(kinds, [(namespaces, &GapReason::Permission, 3), (namespaces, &GapReason::Error, 2)]);
     assert_eq!(
-        gaps[0].detail,
-        "the network namespaces of 2 processes and the network namespaces in /run/docker/netns".into()
+        gaps[0].to_string(),
+        "the network namespaces of 2 processes and the network namespaces in /run/docker/netns"
     );
-    let second = gaps[1].detail.to_string_lossy();
+    let second = gaps[1].to_string();
     assert!(second.starts_with("the network namespaces in /run/netns/x and 1 other places"), "{second}");
 }
 
@@ -174,7 +174,7 @@ fn without_rights_tables_are_read_through_a_process() {
     let own = own();
     let (namespaces, gaps) = as_nobody(|| others(&everything()));
     assert!(namespaces.iter().all(|namespace| namespace.inode.is_none_or(|inode| Some(inode) != own)));
-    assert!(gaps.iter().all(|gap| gap.help == Some("run with sudo to see them".into())), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.help == Some(Help::Privileges(Purpose::SeeMany))), "{gaps:?}");
     let found = with_pid(namespaces, stage.pid());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].inode, None);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Candidate, Evidence, Reason, Text, Unseen};
+use crate::model::{Candidate, Evidence, Help, Reason, Text, Unseen};
 
 /// A process of the list that the system keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,17 +78,10 @@ pub(in crate::os) fn without_process(
         })
         .map(|child| Candidate { pid: child.pid, name: child.name.clone(), evidence: Evidence::Child })
         .collect();
-    let help = match &later {
-        Some(later) => format!(
-            "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew and a \
-             child of the process before inherited the handle, or the clock was set back",
-            later.name.to_string_lossy()
-        ),
-        None => format!("its process (pid {pid}) has ended; one of its children inherited the handle"),
-    };
+    let help = Help::InheritedHandle { pid, later: later.as_ref().map(|later| later.name.clone()) };
     candidates.extend(later);
     candidates.sort_by_key(|candidate| candidate.pid);
-    Unseen { reason: Reason::Exited, help: Some(help.as_str().into()), candidates, kernel: Vec::new() }
+    Unseen { reason: Reason::Exited, help: Some(help), candidates, kernel: Vec::new() }
 }
 
 /// The pids of all ancestors of these processes that are in the list.
@@ -171,7 +164,7 @@ mod tests {
             "not who began before the socket was opened, nor who has ended"
         );
         assert!(unseen.candidates.iter().all(|candidate| candidate.evidence == Evidence::Child));
-        assert!(unseen.help.unwrap().to_string_lossy().contains("pid 50"));
+        assert!(unseen.help.unwrap().to_string().contains("pid 50"));
         assert_eq!(unseen.reason, Reason::Exited);
         assert_eq!(pids(&without_process(51, None, None, &processes, life)), [] as [u32; 0]);
     }
@@ -187,7 +180,7 @@ mod tests {
         let later = Candidate { pid: 50, name: "next.exe".into(), evidence: Evidence::Table };
         let unseen = without_process(50, Some(100 * SECOND), Some(later), &processes, life);
         assert_eq!(pids(&unseen), [50, 60]);
-        assert!(unseen.help.unwrap().to_string_lossy().contains("next.exe (pid 50)"));
+        assert!(unseen.help.unwrap().to_string().contains("next.exe (pid 50)"));
     }
 
     #[test]

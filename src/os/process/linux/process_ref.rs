@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
-use crate::model::{Gap, GapKind, GapReason, Process, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Text};
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::parse::process_name;
 use crate::os::services::sys::cgroup;
@@ -101,9 +101,7 @@ pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) ->
         });
     }
     (cut > 0).then(|| {
-        let detail = format!(
-            "command lines of {cut} processes are longer than {LONGEST_COMMAND} bytes; the rest is left out"
-        );
+        let detail = GapDetail::LongCommands { kept: LONGEST_COMMAND };
         Gap::new(GapKind::Command, GapReason::TooLong, cut, detail, None)
     })
 }

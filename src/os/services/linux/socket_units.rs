@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Listening, Manager};
 use super::{session_units, unit_files};
-use crate::model::{DescriptorStore, Gap, GapKind, GapReason, Listener, Process, Service, Text};
+use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Listener, Process, Service, Text};
 
 /// How long systemd is listened to in all.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -206,11 +206,11 @@ impl UnitQuery {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => GapReason::Timeout,
             _ => GapReason::Error,
         };
-        let of = match self.manager {
-            Manager::System => "systemd".to_owned(),
-            Manager::User(uid) => format!("systemd of the user with uid {uid}"),
+        let uid = match self.manager {
+            Manager::System => None,
+            Manager::User(uid) => Some(uid),
         };
-        let detail = format!("{of} did not tell of its socket units ({error}); their files are read instead");
+        let detail = GapDetail::Systemd { uid, error: Text::from_display(error) };
         Some(Gap::new(GapKind::Services, reason, 1, detail, None))
     }
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::model::{Gap, GapKind, GapReason, Listener, Process, Service};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Listener, Process, Service};
 use crate::os::parse::{launchd, launchd_jobs};
 use crate::os::users;
 
@@ -34,7 +34,7 @@ pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
         Ok(output) if output.status.success() => launchd::labels(&output.stdout),
         other => {
             let why = other.map_or_else(|error| error.to_string(), |output| output.status.to_string());
-            let detail = format!("labels of launchd's jobs: launchctl did not list them: {why}");
+            let detail = GapDetail::LaunchdLabels(why.as_str().into());
             gaps.push(Gap::new(GapKind::Services, GapReason::Error, 1, detail, None));
             return gaps;
         }
@@ -86,7 +86,7 @@ fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
             None => unnamed += 1,
         }
     }
-    let detail = "which of its jobs launchd holds a socket for: their files do not name exactly one";
+    let detail = GapDetail::LaunchdJobs;
     (unnamed > 0).then(|| Gap::new(GapKind::Services, GapReason::Unsupported, unnamed, detail, None))
 }
 

@@ -20,7 +20,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::netstat2;
 use super::netstat2::Table;
 use crate::model::{
-    Endpoint, Error, ErrorKind, Family, Gap, GapKind, GapReason, Protocol, Socket, State, Text,
+    Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket,
+    State, Text, UnlistedBound,
 };
 use crate::os::bind::sys::limits;
 use crate::os::namespaces::sys::user_namespace;
@@ -33,7 +34,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut sources = Sources::default();
     let mut interfaces = Interfaces::default();
-    let mut bound_unknown: Option<String> = None;
+    let mut bound_unknown: Option<UnlistedBound> = None;
     let mut whole = netstat2::collect(request, |table| {
         let states = if request.all { States::All } else { States::Listeners };
         match inet_diag::sockets(table, states, request.port) {
@@ -42,10 +43,10 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                     match inet_diag::sockets(table, States::Bound, request.port) {
                         // Older kernels ignore the bit of this state without an error.
                         Ok(bound) if bound.is_empty() && limits::lists_bound() == Some(false) => {
-                            bound_unknown = Some(limits::BOUND_SINCE.to_owned());
+                            bound_unknown = Some(UnlistedBound::OlderKernel);
                         }
                         Ok(bound) => entries.extend(bound),
-                        Err(fault) => bound_unknown = Some(fault.to_string()),
+                        Err(fault) => bound_unknown = Some(UnlistedBound::Netlink(Text::from_display(fault))),
                     }
                 }
                 sources.netlink.push(table.name());
@@ -57,7 +58,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
             Err(fault) => {
                 if request.all && table.protocol == Protocol::Tcp {
-                    bound_unknown = Some(format!("{fault}, and /proc/net does not list them"));
+                    bound_unknown = Some(UnlistedBound::ProcNet(Text::from_display(&fault)));
                 }
                 faults.push(fault);
                 sources.proc_net.push(table.name());
@@ -109,18 +110,16 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, error));
             }
         }
     }
     if let Some(fault) = faults.first() {
-        let detail = format!(
-            "{fault}; the table comes from /proc/net, which does not tell queues, v6-only, interfaces and cgroups"
-        );
+        let detail = GapDetail::ByProcNet(Text::from_display(fault));
         whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Netlink, faults.len(), detail, None));
     }
     if let Some(why) = bound_unknown {
-        let detail = format!("TCP sockets that are bound and do not listen cannot be listed: {why}");
+        let detail = GapDetail::BoundSockets(why);
         whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, detail, None));
         whole.lacks_bound = true;
     }
@@ -166,7 +165,7 @@ fn read_udplite(
             Ok(rows) => whole.rows.extend(rows),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), None));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, error));
             }
         }
     }
@@ -191,7 +190,8 @@ fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, inte
             }
             Err(fault) => {
                 whole.complete = false;
-                let detail = format!("cannot read {}: {fault}", table.phrase());
+                let failed = format_args!("cannot read {}: {fault}", table.phrase()).to_string();
+                let detail = GapDetail::Failed(failed.as_str().into());
                 whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Netlink, 1, detail, None));
             }
         }
@@ -326,10 +326,6 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
-/// What is missing of a namespace that is not entered.
-const BY_PROC: &str =
-    "their tables come from /proc/PID/net, which does not tell queues, v6-only, interfaces and cgroups";
-
 /// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
 fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
     let (namespaces, gaps) = namespaces::others(request);
@@ -365,26 +361,18 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Error, 1, error.to_string(), None));
+                whole.gaps.push(Gap::failed(GapKind::Namespaces, error));
             }
         }
     }
     if without_thread > 0 {
-        let detail = format!(
-            "{without_thread} network namespaces are not entered, because no thread can be started here; {BY_PROC}"
-        );
-        let help = Some("raise the limit of processes (ulimit -u, pids.max)");
+        let detail = GapDetail::NamespacesWithoutThread;
+        let help = Help::RaiseProcessLimit;
         whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Threads, without_thread, detail, help));
     }
     if shut > 0 {
-        let detail = format!("{shut} network namespaces may not be entered; {BY_PROC}");
-        whole.gaps.push(Gap::new(
-            GapKind::Namespaces,
-            GapReason::Permission,
-            shut,
-            detail,
-            Some("run with sudo to enter them"),
-        ));
+        let (detail, help) = (GapDetail::NamespacesNotEntered, Help::Privileges(Purpose::Enter));
+        whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, shut, detail, help));
     }
 }
 

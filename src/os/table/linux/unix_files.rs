@@ -17,7 +17,10 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{procfs, unix_diag};
 use crate::model::target::is_same_path;
-use crate::model::{Endpoint, Gap, GapKind, GapReason, PathContent, PathTarget, Socket, Text, UnixPath};
+use crate::model::{
+    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, PathContent, PathTarget, Purpose, Socket, Text,
+    UnixPath,
+};
 use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
 use crate::os::files::sys::mounts::Route;
@@ -83,9 +86,9 @@ pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &
             }
             Found::Unknown { reason, why } => {
                 whole.complete = false;
-                let detail = format!("which socket {} leads to: {why}", path.to_string_lossy());
-                let help = (reason == GapReason::Permission && !crate::os::privileged())
-                    .then_some("run with sudo to see it");
+                let detail = GapDetail::Path { path: path.clone(), error: why.as_str().into() };
+                let helps = reason == GapReason::Permission && !crate::os::privileged();
+                let help = helps.then_some(Help::Privileges(Purpose::SeeOne));
                 whole.gaps.push(Gap::new(GapKind::Paths, reason, 1, detail, help));
                 PathContent::Unknown
             }
@@ -164,11 +167,8 @@ fn find_socket(
         return if listens { PathContent::Listener } else { PathContent::BoundSocket };
     }
     whole.complete = false;
-    let path = path.to_string_lossy();
-    let detail = format!(
-        "the socket of {path}: it is in no table that was read; it may be in a network namespace that cannot be seen from here"
-    );
-    let help = (!crate::os::privileged()).then_some("run with sudo to see it");
+    let detail = GapDetail::PathOfUnknownSocket(path.clone());
+    let help = (!crate::os::privileged()).then_some(Help::Privileges(Purpose::SeeOne));
     whole.gaps.push(Gap::new(GapKind::Paths, GapReason::Namespace, 1, detail, help));
     whole.gaps.extend(others.gaps);
     PathContent::Unknown

@@ -7,7 +7,9 @@ pub(in crate::os) mod netstat;
 
 use nix::net::if_::if_indextoname;
 
-use crate::model::{Endpoint, Error, ErrorKind, Gap, GapKind, GapReason, Protocol, Socket, Text};
+use crate::model::{
+    Endpoint, Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket, Text,
+};
 use crate::os::holders::sys::walk;
 use crate::os::holders::sys::walk::Seen;
 use crate::os::parse::xnu::netstat::{Row as PrintedRow, foreign as others};
@@ -53,15 +55,14 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         whole.gaps.extend(walked.failures());
         let known = entries.iter().chain(walked.seen.iter().map(|seen| &seen.entry));
         whole.gaps.extend(
-            withheld
-                .map(|error| Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), Some(HELP))),
+            withheld.map(|error| Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), HELP)),
         );
         match netstat::printed().map(|printed| (others(&printed.rows, known), printed.unread)) {
             // Some service of the system is always among them, if it shows others at all.
             Ok((rows, unread)) if !rows.is_empty() => {
                 foreign = rows;
                 if unread > 0 {
-                    let detail = "rows of netstat whose address is cut, or whose form is not known";
+                    let detail = GapDetail::NetstatRows;
                     whole.gaps.push(Gap::new(
                         GapKind::Sockets,
                         GapReason::Unreadable,
@@ -73,12 +74,12 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 whole.complete = whole.gaps.is_empty();
             }
             Ok(_) => {
-                let detail = format!("{WITHHELD}, and netstat prints none of them to this user");
-                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, Some(HELP)));
+                let detail = GapDetail::WithheldSockets(None);
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, HELP));
             }
             Err(why) => {
-                let detail = format!("{WITHHELD}, and {why}");
-                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, Some(HELP)));
+                let detail = GapDetail::WithheldSockets(Some(why.as_str().into()));
+                whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, HELP));
             }
         }
         add(&mut entries, walked.seen, request);
@@ -91,9 +92,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
-const WITHHELD: &str =
-    "sockets of processes whose descriptors may not be read: this system tells a user of no others";
-const HELP: &str = "run with sudo to see them";
+const HELP: Help = Help::Privileges(Purpose::SeeMany);
 
 fn wanted(request: &Request) -> impl Iterator<Item = Protocol> {
     let wanted = [(request.tcp, Protocol::Tcp), (request.udp, Protocol::Udp)];
@@ -123,11 +122,11 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     let mut gaps = Vec::new();
     let name = name.to_string_lossy();
     if !list.settled {
-        let detail = format!("{name} changed each time that it was read");
-        gaps.push(Gap::new(GapKind::Sockets, GapReason::Changed, 1, detail, Some("look again")));
+        let detail = GapDetail::ChangingTable(name.as_ref().into());
+        gaps.push(Gap::new(GapKind::Sockets, GapReason::Changed, 1, detail, Help::ScanAgain));
     }
     if list.unread > 0 {
-        let detail = format!("entries of {name} in a form that is not known");
+        let detail = GapDetail::UnknownEntries(name.as_ref().into());
         gaps.push(Gap::new(GapKind::Sockets, GapReason::Unreadable, list.unread, detail, None));
     }
     Ok(List { entries: list.entries, gaps, shortened })

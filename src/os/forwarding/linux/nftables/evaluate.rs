@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::expressions::{BaseChain, Element, Expression, Field, Operator, Rule, Verdict};
-use crate::model::{Protocol, Text};
-use crate::os::{ForwardingRule, ForwardingRules, RulesUnread};
+use crate::model::{Protocol, Text, UnreadRules};
+use crate::os::{ForwardingRule, ForwardingRules};
 
 /// Chains that call each other deeper than this are not followed; the kernel allows 16.
 const DEEPEST: usize = 16;
@@ -58,7 +58,7 @@ pub(in crate::os) fn evaluate(
     found.rules.append(&mut walk.rules);
     let unevaluated = walk.unevaluated + usize::from(chains.is_cut || walk.steps >= MOST_STEPS);
     if unevaluated > 0 {
-        found.unread.push(RulesUnread::Unevaluated(unevaluated));
+        found.unread.push(UnreadRules::Unevaluated(unevaluated));
     }
 }
 

@@ -1,0 +1,467 @@
+//! The sentences about what could not be read, and about what would help.
+
+use std::fmt;
+
+use crate::model::text::acts_on_terminal;
+use crate::model::{
+    Family, Gap, GapDetail, Help, MissingRights, NetshList, Purpose, SilentRuntime, Text, UnlistedBound,
+    UnreadRules,
+};
+use crate::render::escape::escape;
+use crate::shell;
+
+/// What /proc/net and /proc/PID/net leave out.
+const PROC_NET_LACKS: &str = "which does not tell queues, v6-only, interfaces and cgroups";
+
+/// Returns the sentence about a gap, safe to print.
+pub(crate) fn detail(gap: &Gap) -> String {
+    escape(&Text::from_display(gap))
+}
+
+/// Returns what would help, safe to print.
+pub(crate) fn help(help: &Help) -> String {
+    escape(&Text::from_display(help))
+}
+
+/// The phrase that says to a person what could not be read. It may have control characters in it.
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.count;
+        let one = count == 1;
+        match &self.detail {
+            GapDetail::Failed(text) | GapDetail::Text(text) => write!(f, "{}", text.to_string_lossy()),
+            GapDetail::LongCommands { kept } => write!(
+                f,
+                "command lines of {count} processes are longer than {kept} bytes; the rest is left out"
+            ),
+            GapDetail::Containers { containers, runtime, rules_unread } => {
+                match containers {
+                    0 => write!(f, "ports that are forwarded to containers: ")?,
+                    1 => write!(f, "name and image of a container: ")?,
+                    many => write!(f, "names and images of {many} containers: ")?,
+                }
+                write!(f, "{runtime}")?;
+                match rules_unread {
+                    true => write!(f, "; the forwarding rules may not be read by this user"),
+                    false => Ok(()),
+                }
+            }
+            GapDetail::Descriptors(error) => {
+                match one {
+                    true => write!(f, "the descriptors of one process")?,
+                    false => write!(f, "the descriptors of {count} processes")?,
+                }
+                because(error.as_ref(), f)
+            }
+            GapDetail::PublishedLoopback(addresses) => write!(
+                f,
+                "whether {} is forwarded to a container that publishes it: the forwarding rules could not be read",
+                list(addresses, ", ")
+            ),
+            GapDetail::ForwardingRules(rules) => write!(f, "{}", list(rules, "; ")),
+            GapDetail::UnseenHolders if one => {
+                write!(f, "one listener whose holders could not all be seen may match too")
+            }
+            GapDetail::UnseenHolders => {
+                write!(f, "{count} listeners whose holders could not all be seen may match too")
+            }
+            GapDetail::Limit { path, error } => {
+                write!(f, "{} cannot be read: {}", path.to_string_lossy(), error.to_string_lossy())
+            }
+            GapDetail::Netsh { list, error } => {
+                write!(f, "{list}: netsh did not list them: {}", error.to_string_lossy())
+            }
+            GapDetail::Path { path, error } => {
+                write!(f, "which socket {} leads to: {}", path.to_string_lossy(), error.to_string_lossy())
+            }
+            GapDetail::PathOfUnknownSocket(path) => write!(
+                f,
+                "the socket of {}: it is in no table that was read; it may be in a network namespace that cannot be \
+                 seen from here",
+                path.to_string_lossy()
+            ),
+            GapDetail::HiddenProcesses => {
+                write!(f, "processes of other users: /proc is mounted with hidepid")
+            }
+            GapDetail::ForeignProc => f.write_str(FOREIGN_PIDS),
+            GapDetail::OutsideProcesses => {
+                write!(f, "processes outside of this pid namespace, if there are any")
+            }
+            GapDetail::Projects(error) => {
+                match one {
+                    true => write!(f, "the project of one working directory")?,
+                    false => write!(f, "the projects of {count} working directories")?,
+                }
+                because(Some(error), f)
+            }
+            GapDetail::Systemd { uid, error } => {
+                write!(f, "systemd")?;
+                if let Some(uid) = uid {
+                    write!(f, " of the user with uid {uid}")?;
+                }
+                let error = error.to_string_lossy();
+                write!(f, " did not tell of its socket units ({error}); their files are read instead")
+            }
+            GapDetail::LaunchdLabels(error) => {
+                write!(f, "labels of launchd's jobs: launchctl did not list them")?;
+                because(Some(error), f)
+            }
+            GapDetail::LaunchdJobs => {
+                write!(f, "which of its jobs launchd holds a socket for: their files do not name exactly one")
+            }
+            GapDetail::WindowsServices(error) => {
+                write!(f, "which services run in which process: their manager did not tell")?;
+                because(Some(error), f)
+            }
+            GapDetail::ByProcNet(error) => {
+                write!(f, "{}; the table comes from /proc/net, {PROC_NET_LACKS}", error.to_string_lossy())
+            }
+            GapDetail::BoundSockets(why) => {
+                write!(f, "TCP sockets that are bound and do not listen cannot be listed: {why}")
+            }
+            GapDetail::ChangingTable(name) => {
+                write!(f, "{} changed each time that it was read", name.to_string_lossy())
+            }
+            GapDetail::UnknownEntries(name) => {
+                write!(f, "entries of {} in a form that is not known", name.to_string_lossy())
+            }
+            GapDetail::NetstatRows => {
+                write!(f, "rows of netstat whose address is cut, or whose form is not known")
+            }
+            GapDetail::WithheldSockets(error) => {
+                write!(
+                    f,
+                    "sockets of processes whose descriptors may not be read: this system tells a user of no others, \
+                     and "
+                )?;
+                match error {
+                    Some(error) => write!(f, "{}", error.to_string_lossy()),
+                    None => write!(f, "netstat prints none of them to this user"),
+                }
+            }
+            GapDetail::UdpState => write!(f, "whether UDP sockets are connected is not told here"),
+            GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
+            GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),
+            GapDetail::UnknownUsers if one => {
+                write!(f, "one socket whose user is not known here may match too")
+            }
+            GapDetail::UnknownUsers => {
+                write!(f, "{count} sockets whose users are not known here may match too")
+            }
+            GapDetail::ListedNamespaces
+            | GapDetail::MountedNamespaces(_)
+            | GapDetail::MountsWithoutThread(_)
+            | GapDetail::DescriptorNamespaces(_)
+            | GapDetail::UnplacedSockets
+            | GapDetail::WaitingDescriptors
+            | GapDetail::HiddenNamespaces
+            | GapDetail::OutsideNamespaces
+            | GapDetail::ClosedNamespaces { .. }
+            | GapDetail::NamedNamespaces { .. }
+            | GapDetail::NamespacesWithoutThread
+            | GapDetail::NamespacesNotEntered => namespaces(self, f),
+        }
+    }
+}
+
+/// The phrase about network namespaces that could not be read.
+fn namespaces(gap: &Gap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let count = gap.count;
+    let one = count == 1;
+    match &gap.detail {
+        GapDetail::ListedNamespaces if one => {
+            write!(f, "one network namespace that the kernel lists may not be opened")
+        }
+        GapDetail::ListedNamespaces => {
+            write!(f, "{count} network namespaces that the kernel lists may not be opened")
+        }
+        GapDetail::MountedNamespaces(error) => {
+            match one {
+                true => write!(f, "the network namespaces that are mounted in one mount namespace")?,
+                false => write!(f, "the network namespaces that are mounted in {count} mount namespaces")?,
+            }
+            because(error.as_ref(), f)
+        }
+        GapDetail::MountsWithoutThread(error) => {
+            write!(f, "the mounts of network namespaces: no thread can be started")?;
+            because(Some(error), f)
+        }
+        GapDetail::DescriptorNamespaces(error) => {
+            match one {
+                true => write!(f, "network namespaces that only descriptors of one process keep")?,
+                false => write!(f, "network namespaces that only descriptors of {count} processes keep")?,
+            }
+            because(error.as_ref(), f)
+        }
+        GapDetail::UnplacedSockets if one => write!(
+            f,
+            "a socket that a process has open is in no socket table: its network namespace could not be found"
+        ),
+        GapDetail::UnplacedSockets => write!(
+            f,
+            "{count} sockets that processes have open are in no socket table: their network namespaces could not be \
+             found"
+        ),
+        GapDetail::WaitingDescriptors if one => {
+            write!(f, "a descriptor that waits in a message may keep a network namespace")
+        }
+        GapDetail::WaitingDescriptors => {
+            write!(f, "{count} descriptors that wait in messages may keep network namespaces")
+        }
+        GapDetail::HiddenNamespaces => {
+            write!(f, "network namespaces of processes that this /proc hides (hidepid)")
+        }
+        GapDetail::OutsideNamespaces => {
+            write!(f, "network namespaces of processes outside of this pid namespace, if there are any")
+        }
+        GapDetail::ClosedNamespaces { processes, folders } => {
+            match processes {
+                0 => {}
+                1 => write!(f, "the network namespace of one process")?,
+                many => write!(f, "the network namespaces of {many} processes")?,
+            }
+            for (at, folder) in folders.iter().enumerate() {
+                let and = if at > 0 || *processes > 0 { " and " } else { "" };
+                write!(f, "{and}the network namespaces in {}", folder.to_string_lossy())?;
+            }
+            Ok(())
+        }
+        GapDetail::NamedNamespaces { folder, error } => {
+            write!(f, "the network namespaces in {}", folder.to_string_lossy())?;
+            if count > 1 {
+                write!(f, " and {} other places", count - 1)?;
+            }
+            because(Some(error), f)
+        }
+        GapDetail::NamespacesWithoutThread => write!(
+            f,
+            "{count} network namespaces are not entered, because no thread can be started here; their tables come from \
+             /proc/PID/net, {PROC_NET_LACKS}"
+        ),
+        GapDetail::NamespacesNotEntered => write!(
+            f,
+            "{count} network namespaces may not be entered; their tables come from /proc/PID/net, {PROC_NET_LACKS}"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong where /proc shows another pid namespace.
+pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs \
+ in: a \
+                                       pid read there belongs to another process here";
+
+/// `: Permission denied`
+fn because(error: Option<&Text>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        Some(error) => write!(f, ": {}", error.to_string_lossy()),
+        None => Ok(()),
+    }
+}
+
+fn list<T: ToString>(items: &[T], between: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+impl fmt::Display for SilentRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SilentRuntime::Permission(path) => {
+                write!(f, "{} may not be asked by this user", path.to_string_lossy())
+            }
+            SilentRuntime::Timeout { path, limit } => {
+                write!(f, "{} did not answer within {} ms", path.to_string_lossy(), limit.as_millis())
+            }
+            SilentRuntime::Unreadable { path, error } => {
+                write!(f, "{}: {}", path.to_string_lossy(), error.to_string_lossy())
+            }
+            SilentRuntime::Absent => f.write_str("no runtime answers at its socket"),
+            SilentRuntime::Unknown => f.write_str("no runtime that answered knows of it"),
+        }
+    }
+}
+
+impl fmt::Display for UnreadRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnreadRules::Permission => {
+                f.write_str("the rules of nftables may not be read; it takes CAP_NET_ADMIN")
+            }
+            UnreadRules::Error(error) => f.write_str(&error.to_string_lossy()),
+            UnreadRules::Unevaluated(count) => write!(
+                f,
+                "{count} rules of nftables choose ports or addresses by sets and maps, and are not followed"
+            ),
+            UnreadRules::LegacyTable => f.write_str(
+                "the NAT table of iptables-legacy has rules, which are not read (sudo iptables-legacy -t nat -S)",
+            ),
+            UnreadRules::SocketLookup(_) => {
+                f.write_str("a BPF program (sk_lookup) chooses the socket of each connection (sudo bpftool net)")
+            }
+        }
+    }
+}
+
+impl fmt::Display for NetshList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetshList::ExcludedPorts(family) => {
+                write!(f, "Windows' excluded port ranges over {}", Family::as_str(*family))
+            }
+            NetshList::EphemeralPorts => f.write_str("the ports that outgoing connections are given"),
+            NetshList::HttpServer(port) => write!(f, "for whom HTTP.sys serves port {port}"),
+        }
+    }
+}
+
+impl fmt::Display for UnlistedBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnlistedBound::OlderKernel => {
+                f.write_str("this kernel does not list them; Linux 6.8 and later do")
+            }
+            UnlistedBound::Netlink(error) => f.write_str(&error.to_string_lossy()),
+            UnlistedBound::ProcNet(error) => {
+                write!(f, "{}, and /proc/net does not list them", error.to_string_lossy())
+            }
+            UnlistedBound::IpHelper => f.write_str(
+                "the IP helper has them in no table; Get-NetTCPConnection -State Bound shows them in PowerShell",
+            ),
+        }
+    }
+}
+
+/// The phrase that says to a person what would help: a command line alone where that is all.
+impl fmt::Display for Help {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Help::Privileges(Purpose::SeeOne) => f.write_str("run with sudo to see it"),
+            Help::Privileges(Purpose::SeeMany) => f.write_str("run with sudo to see them"),
+            Help::Privileges(Purpose::Enter) => f.write_str("run with sudo to enter them"),
+            Help::PrivilegesOrGroup => {
+                f.write_str("run with sudo to see them, or as a member of the socket's group")
+            }
+            Help::PrivilegedScan { target, missing } => {
+                match (privileged_scan(target.as_ref()), missing) {
+                    (Some(command), MissingRights::Privileges) => f.write_str(&command),
+                    (Some(command), missing) => write!(f, "{command} ({missing})"),
+                    (None, missing) => write!(f, "{missing}"),
+                }
+            }
+            Help::PrivilegedWhy { port } => {
+                match shell::allears_with_rights(&["why", &port.to_string()]) {
+                    Some(command) => write!(f, "{command} reads them"),
+                    None => write!(f, "{}", MissingRights::Privileges),
+                }
+            }
+            Help::Rights(missing) => write!(f, "{missing}"),
+            Help::Why { port: Some(port) } => {
+                write!(f, "allears why {port} tests whether the port can be bound")
+            }
+            Help::Why { port: None } => f.write_str("allears why PORT tests whether a port can be bound"),
+            Help::RaiseProcessLimit => f.write_str("raise the limit of processes (ulimit -u, pids.max)"),
+            Help::TooManyFiles { limit } => {
+                write!(f, "too many files are open to look into every process: {}", limit.to_string_lossy())
+            }
+            Help::ScanAgain => f.write_str("look again"),
+            Help::HolderEnded => f.write_str("its holder ended during the look; look again"),
+            Help::AfterMessage => f.write_str("look again when the message was received"),
+            Help::AfterMessages => f.write_str(
+                "fewer descriptors wait there than there are sockets that nobody holds: look again when the message \
+                 was \
+                 received",
+            ),
+            Help::NoProcessNamed => f.write_str("the system names no process for it; look again"),
+            Help::OutsidePidNamespace => {
+                f.write_str("perhaps a process outside of this pid namespace holds it: ask there")
+            }
+            Help::MatchingProc => f.write_str(
+                "run allears in the pid namespace whose processes /proc shows, or mount the /proc of this one",
+            ),
+            Help::KernelServices => f.write_str(
+                "a service of the kernel may have it, or a request that does not show: ip -d link, exportfs -v and \
+                 rpcinfo -p list some that listen",
+            ),
+            Help::InheritedHandle { pid, later: Some(later) } => write!(
+                f,
+                "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew \
+                 and a \
+                 child of the process before inherited the handle, or the clock was set back",
+                later.to_string_lossy()
+            ),
+            Help::InheritedHandle { pid, later: None } => {
+                write!(f, "its process (pid {pid}) has ended; one of its children inherited the handle")
+            }
+            Help::OtherRuntime => f.write_str("DOCKER_HOST=unix:///PATH names the socket of another one"),
+            Help::HangingRuntime => f.write_str("see whether the runtime hangs"),
+            Help::Text(text) => f.write_str(&text.to_string_lossy()),
+        }
+    }
+}
+
+/// The command line that scans a target with full privileges; all Unix sockets for a path that no command line can hold.
+fn privileged_scan(target: Option<&Text>) -> Option<String> {
+    let holds = |target: &Text| target.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
+    match target {
+        None => shell::allears_with_rights::<&str>(&[]),
+        Some(target) if holds(target) => shell::allears_with_rights(&[target]),
+        Some(_) => shell::allears_with_rights(&["-x"]),
+    }
+}
+
+impl fmt::Display for MissingRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MissingRights::Privileges => "run with sudo to see them",
+            MissingRights::UserNamespace => {
+                "run allears outside of this user namespace, which has no rights over processes outside of it"
+            }
+            MissingRights::Guarded => {
+                "these processes have more rights than this one, or a security module guards them"
+            }
+            MissingRights::Capabilities { sys_ptrace: true, dac_read_search: true } => {
+                "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here"
+            }
+            MissingRights::Capabilities { sys_ptrace: true, .. } => "CAP_SYS_PTRACE is missing here",
+            MissingRights::Capabilities { .. } => "CAP_DAC_READ_SEARCH is missing here",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GapKind, GapReason};
+
+    fn said(count: usize, detail: GapDetail) -> String {
+        Gap::new(GapKind::Descriptors, GapReason::Error, count, detail, None).to_string()
+    }
+
+    #[test]
+    fn one_and_many() {
+        assert_eq!(said(1, GapDetail::Descriptors(None)), "the descriptors of one process");
+        assert_eq!(said(3, GapDetail::Descriptors(Some("no".into()))), "the descriptors of 3 processes: no");
+        let folders = vec!["/run/netns".into(), "/run/a".into()];
+        assert_eq!(
+            said(3, GapDetail::ClosedNamespaces { processes: 1, folders: folders.clone() }),
+            "the network namespace of one process and the network namespaces in /run/netns and the network namespaces \
+             in /run/a"
+        );
+        assert_eq!(
+            said(2, GapDetail::ClosedNamespaces { processes: 0, folders }),
+            "the network namespaces in /run/netns and the network namespaces in /run/a"
+        );
+    }
+
+    #[test]
+    fn help_is_a_command_if_it_can_be_one() {
+        let scan =
+            |target: &str, missing| Help::PrivilegedScan { target: Some(target.into()), missing }.to_string();
+        let command = shell::allears_with_rights(&["80"]).unwrap();
+        assert_eq!(scan("80", MissingRights::Privileges), command);
+        let missing = MissingRights::Capabilities { sys_ptrace: false, dac_read_search: true };
+        assert_eq!(scan("80", missing), format!("{command} (CAP_DAC_READ_SEARCH is missing here)"));
+        let all = shell::allears_with_rights(&["-x"]).unwrap();
+        assert_eq!(scan("/run/\u{1b}", MissingRights::Privileges), all);
+    }
+}
