@@ -88,12 +88,13 @@ pub use act::{probe::probe_listeners, why};
 pub use bind_attempt::BindTarget;
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use model::{
-    Call, Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
-    Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, Help,
-    Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList, Outcome,
-    Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader,
-    Reason, Selection, Service, SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError,
-    Text, UnixPath, UnknownUser, UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
+    Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, Endpoint,
+    Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind,
+    GapReason, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
+    NetshList, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol,
+    Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager, ServiceScope, SilentRuntime,
+    Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser, UnlistedBound,
+    UnreadRules, Unseen, UserName, UserNamespace, UserRange,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -8,7 +8,7 @@ pub(crate) mod suspension;
 use std::collections::BTreeMap;
 
 use crate::enrich::containers::proxy;
-use crate::model::{Container, Holder, Listener, Process, Service, Text};
+use crate::model::{Container, ContainerRuntime, Holder, Listener, Process, Service, Text};
 use crate::os::parse::unit_name;
 use crate::verdict::stop_service;
 use role::{Role, role};
@@ -205,8 +205,8 @@ pub(crate) fn stop_container(
     if !is_plain(&name) {
         return None;
     }
-    match container.runtime.as_bytes() {
-        b"docker" => {
+    match &container.runtime {
+        ContainerRuntime::Docker => {
             let mut command = words(&["docker"]);
             if let Some(owner) = owner {
                 let host = format!("--host=unix:///run/user/{}/docker.sock", owner.uid);
@@ -216,7 +216,7 @@ pub(crate) fn stop_container(
             command.push(name);
             Some(command)
         }
-        b"podman" => {
+        ContainerRuntime::Podman => {
             // The ports of a pod are those of its infra container, which Podman names after the pod.
             let command = match container.name.as_ref().and_then(proxy::pod_of_infra) {
                 Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),

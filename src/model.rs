@@ -4,6 +4,7 @@
 pub(crate) mod error;
 pub(crate) mod gap;
 pub(crate) mod kernel_socket;
+pub(crate) mod managers;
 mod open_enum;
 pub(crate) mod process;
 pub(crate) mod process_table;
@@ -20,6 +21,7 @@ pub use gap::{
     UnlistedBound, UnreadRules,
 };
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
+pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use process::{
     Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
     Process, ProcessId, Project, Service, Supervisor,

@@ -8,7 +8,7 @@ use crate::management::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
 use crate::model::process_table::ProcessTable;
-use crate::model::{Listener, Process, ProcessId, Service, Text};
+use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy, RestartSources};
 use crate::plan::{Restarts, Return};
 
@@ -76,7 +76,7 @@ struct Unit<'a> {
 }
 
 /// What units do after their process ends, by scope, user and name: a server with a thousand processes has one unit.
-type Policies = BTreeMap<(Text, Option<u32>, Text), Option<RestartPolicy>>;
+type Policies = BTreeMap<(ServiceScope, Option<u32>, Text), Option<RestartPolicy>>;
 
 /// What the unit of a process does after it ends, and whether it is known to do nothing. The unit reacts to its main
 /// process alone.
@@ -86,7 +86,7 @@ fn by_unit(
     signal: EndSignal,
     policies: &mut Policies,
 ) -> (Vec<Return>, bool) {
-    let service = unit.service.filter(|service| service.manager.as_bytes() == b"systemd");
+    let service = unit.service.filter(|service| service.manager == ServiceManager::Systemd);
     let Some(service) = service else { return (Vec::new(), false) };
     let key = (service.scope.clone(), service.uid, service.name.clone());
     let policy = policies.entry(key).or_insert_with(|| os::restart_policy(service));

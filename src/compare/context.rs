@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Difference;
-use crate::model::{Container, Holder, Listener, ProcessId, Text};
+use crate::model::{Container, Holder, Listener, ProcessId, ServiceManager, ServiceScope, Text};
 
 /// What the two sides have in common.
 #[derive(Debug, Clone, Copy)]
@@ -151,9 +151,6 @@ fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
 }
 
 /// What makes a service the same; what a socket unit activates is told by systemd, which may not answer.
-fn service(listener: &Listener) -> Option<(&[u8], &[u8], &[u8])> {
-    listener
-        .service
-        .as_ref()
-        .map(|service| (service.manager.as_bytes(), service.name.as_bytes(), service.scope.as_bytes()))
+fn service(listener: &Listener) -> Option<(&ServiceManager, &[u8], &ServiceScope)> {
+    listener.service.as_ref().map(|service| (&service.manager, service.name.as_bytes(), &service.scope))
 }

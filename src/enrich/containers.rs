@@ -18,7 +18,8 @@ use matching::{Owner, Place, Told};
 use proxy::{Relay, Tells};
 
 use crate::model::{
-    Container, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime, Text,
+    Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime,
+    Text,
 };
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
@@ -322,9 +323,9 @@ fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
 
 /// The runtime of a container, where it is one that is asked.
 fn kind_of(container: &Container) -> Option<RuntimeKind> {
-    match container.runtime.as_bytes() {
-        b"docker" => Some(RuntimeKind::Docker),
-        b"podman" => Some(RuntimeKind::Podman),
+    match container.runtime {
+        ContainerRuntime::Docker => Some(RuntimeKind::Docker),
+        ContainerRuntime::Podman => Some(RuntimeKind::Podman),
         _ => None,
     }
 }

@@ -1,7 +1,9 @@
 //! What a process that does not run needs before it does anything, and what signals do to it meanwhile. Pure: a process
 //! goes in; command words and typed answers come out.
 
-use crate::model::{Condition, Container, Freezer, FreezerScope, Parent, Process, Text};
+use crate::model::{
+    Condition, Container, ContainerRuntime, Freezer, FreezerScope, Parent, Process, ServiceScope, Text,
+};
 use crate::shell;
 
 /// What resumes a process.
@@ -49,7 +51,7 @@ pub(crate) fn helps(process: &Process) -> Option<Remedy> {
                 None => thaw(freezer),
             },
             Some(FreezerScope::Service) => match process.service.as_ref() {
-                Some(service) if service.scope.as_bytes() == b"system" => {
+                Some(service) if service.scope == ServiceScope::System => {
                     command(vec!["systemctl".into(), "thaw".into(), "--".into(), service.name.clone()])
                 }
                 _ => thaw(freezer),
@@ -73,9 +75,11 @@ fn thaw(freezer: &Freezer) -> Remedy {
 /// The words that resume a paused container.
 fn unpause(container: &Container) -> Option<Vec<Text>> {
     let name = container.name.as_ref().unwrap_or(&container.id).clone();
-    match container.runtime.as_bytes() {
-        b"docker" | b"podman" => Some(vec![container.runtime.clone(), "unpause".into(), name]),
-        b"lxc" => Some(vec!["lxc-unfreeze".into(), "-n".into(), name]),
+    match &container.runtime {
+        ContainerRuntime::Docker | ContainerRuntime::Podman => {
+            Some(vec![Text::from(&container.runtime), "unpause".into(), name])
+        }
+        ContainerRuntime::Lxc => Some(vec!["lxc-unfreeze".into(), "-n".into(), name]),
         _ => None,
     }
 }

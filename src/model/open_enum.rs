@@ -43,6 +43,12 @@ macro_rules! open_enum {
             }
         }
 
+        impl From<&$name> for $crate::model::Text {
+            fn from(name: &$name) -> Self {
+                $crate::model::Text::from(name.name().as_ref())
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = std::convert::Infallible;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Text, UnknownUser};
+use super::{ContainerRuntime, ServiceManager, ServiceScope, Text, UnknownUser};
 
 /// A process named so that another one which was given the same pid later is not mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,12 +194,12 @@ impl Project {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Service {
-    /// Who manages it: `systemd`, `launchd`, `windows`, ...
-    pub manager: Text,
+    /// Who manages it.
+    pub manager: ServiceManager,
     /// Its name there.
     pub name: Text,
-    /// `system` or `user`.
-    pub scope: Text,
+    /// Whether it is one of the system or of a user.
+    pub scope: ServiceScope,
     /// For a service of a user's own manager: that user's uid. `None` for the system's manager, and if unknown.
     pub uid: Option<u32>,
     /// For a socket unit of systemd: the service it starts.
@@ -209,7 +209,7 @@ pub struct Service {
 impl Service {
     /// Whether it is a socket unit of systemd's, which holds the port itself.
     pub(crate) fn is_socket_unit(&self) -> bool {
-        self.manager.as_bytes() == b"systemd" && self.name.as_bytes().ends_with(b".socket")
+        self.manager == ServiceManager::Systemd && self.name.as_bytes().ends_with(b".socket")
     }
 }
 
@@ -217,8 +217,8 @@ impl Service {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Container {
-    /// What runs it: `docker`, `podman`, ...
-    pub runtime: Text,
+    /// What runs it.
+    pub runtime: ContainerRuntime,
     /// Its id there.
     pub id: Text,
     /// For a container of a user's own engine (rootless): that user's uid. `None` for the system's engine, and if

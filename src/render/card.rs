@@ -111,7 +111,11 @@ impl Card<'_> {
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();
             let to = to.map_or_else(String::new, |container| {
-                format!(" to {} ({})", phrases::container_or_pod(container), escape(&container.runtime))
+                format!(
+                    " to {} ({})",
+                    phrases::container_or_pod(container),
+                    escape(&Text::from(&container.runtime))
+                )
             });
             return format!("{subject} is forwarded{to}");
         }
@@ -389,7 +393,7 @@ fn container_line(container: &crate::model::Container) -> String {
         let service = service.map_or_else(String::new, |service| format!(", service {}", escape(service)));
         format!(", project {}{service}", escape(&compose.project))
     });
-    format!("{name} ({}{compose}{image}{port})", escape(&container.runtime))
+    format!("{name} ({}{compose}{image}{port})", escape(&Text::from(&container.runtime)))
 }
 
 /// How likely they are.

@@ -248,8 +248,7 @@ fn namespaces(gap: &Gap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// What is wrong where /proc shows another pid namespace.
 pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs \
- in: a \
-                                       pid read there belongs to another process here";
+                                       in: a pid read there belongs to another process here";
 
 /// `: Permission denied`
 fn because(error: Option<&Text>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -368,8 +367,7 @@ impl fmt::Display for Help {
             Help::AfterMessage => f.write_str("look again when the message was received"),
             Help::AfterMessages => f.write_str(
                 "fewer descriptors wait there than there are sockets that nobody holds: look again when the message \
-                 was \
-                 received",
+                 was received",
             ),
             Help::NoProcessNamed => f.write_str("the system names no process for it; look again"),
             Help::OutsidePidNamespace => {
@@ -385,8 +383,7 @@ impl fmt::Display for Help {
             Help::InheritedHandle { pid, later: Some(later) } => write!(
                 f,
                 "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew \
-                 and a \
-                 child of the process before inherited the handle, or the clock was set back",
+                 and a child of the process before inherited the handle, or the clock was set back",
                 later.to_string_lossy()
             ),
             Help::InheritedHandle { pid, later: None } => {

@@ -13,7 +13,7 @@ use crate::management::suspension;
 use crate::management::suspension::SignalEffect;
 use crate::management::{Manager, Via};
 use crate::model::{
-    Candidate, Connection, Container, Gap, Listener, Process, Protocol, Service, Socket, Text,
+    Candidate, Connection, Container, Gap, Listener, Process, Protocol, Service, ServiceScope, Socket, Text,
 };
 use crate::os;
 use crate::plan::{LONGEST_LIST, Note, Part, Refusal, Restarts, Return, Step};
@@ -241,7 +241,7 @@ pub(crate) fn returns(back: &Return) -> String {
         Restarts::Engine(container) => {
             format!(
                 "{} {starts}{when}, as the container {}",
-                escape(&container.runtime),
+                escape(&Text::from(&container.runtime)),
                 phrases::container(container)
             )
         }
@@ -285,7 +285,11 @@ fn manager_phrase(manager: &Manager) -> String {
             format!("the pod {pod} with all its containers")
         }
         Manager::Container { container, .. } => {
-            format!("the {} container {}", escape(&container.runtime), phrases::container(container))
+            format!(
+                "the {} container {}",
+                escape(&Text::from(&container.runtime)),
+                phrases::container(container)
+            )
         }
         Manager::Service { service, .. } => service_phrase(service),
         Manager::Supervisor { kind, program: Some(program), .. } => {
@@ -301,7 +305,7 @@ fn pod(container: &Container) -> Option<Text> {
 }
 
 fn service_phrase(service: &Service) -> String {
-    let of = if service.scope.as_bytes() == b"user" { "the user's service" } else { "the service" };
+    let of = if service.scope == ServiceScope::User { "the user's service" } else { "the service" };
     format!("{of} {}", escape(&service.name))
 }
 

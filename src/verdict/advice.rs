@@ -10,7 +10,7 @@ use crate::management;
 use crate::management::role::role;
 use crate::management::{Manager, managers};
 use crate::model::kernel_socket;
-use crate::model::{Holder, Listener, Protocol, Reason, Service, State, Unseen};
+use crate::model::{Holder, Listener, Protocol, Reason, Service, ServiceManager, State, Unseen};
 use crate::os::Excluded;
 use crate::shell::{self, Shell};
 use crate::unseen;
@@ -373,7 +373,7 @@ fn unexplained(listener: &Listener) -> Option<String> {
 
 /// The shell in which a service manager's command is typed.
 fn shell_of(service: &Service) -> Shell {
-    if service.manager.as_bytes() == b"windows" { Shell::Windows } else { Shell::Posix }
+    if service.manager == ServiceManager::Windows { Shell::Windows } else { Shell::Posix }
 }
 
 /// What lists and frees a range that Windows keeps back.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Observation;
 use crate::model::{
-    Candidate, Container, DescriptorStore, Holder, Listener, Process, Service, Socket, Text, Unseen,
+    Candidate, Container, DescriptorStore, Holder, Listener, Process, Service, ServiceManager, ServiceScope,
+    Socket, Text, Unseen,
 };
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
@@ -155,17 +156,17 @@ pub(super) fn container_name(container: &Container) -> String {
 /// `--` ends the options, because a unit's name may begin with a hyphen. `-M UID@` reaches another user's manager,
 /// which root may do: systemd 248 and later (systemctl(1), `--machine=`).
 pub(crate) fn stop_service(service: &Service, own_uid: Option<u32>) -> Option<Vec<String>> {
-    if service.manager.as_bytes() == b"windows" && !service.name.is_empty() {
+    if service.manager == ServiceManager::Windows && !service.name.is_empty() {
         let name = service.name.to_string_lossy().into_owned();
         return Some(vec!["sc.exe".to_owned(), "stop".to_owned(), name]);
     }
-    if service.manager.as_bytes() != b"systemd" {
+    if service.manager != ServiceManager::Systemd {
         return None;
     }
     let kind = unit_name::runnable(service.name.as_bytes())?;
-    let mut command = match (service.scope.as_bytes(), service.uid) {
-        (b"system", _) => systemctl(None, own_uid),
-        (b"user", Some(uid)) => systemctl(Some(uid), own_uid),
+    let mut command = match (&service.scope, service.uid) {
+        (ServiceScope::System, _) => systemctl(None, own_uid),
+        (ServiceScope::User, Some(uid)) => systemctl(Some(uid), own_uid),
         _ => return None,
     };
     command.extend(["stop", "--", service.name.as_str()?].map(str::to_owned));

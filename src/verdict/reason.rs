@@ -143,7 +143,7 @@ pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
         (Some(container), _) => format!(
             "{connections} to {place} are forwarded to {}, by the rules of {}; no socket is there",
             destination(container),
-            container.runtime.to_string_lossy()
+            container.runtime
         ),
         // Of a rule that no runtime answers for the note tells all.
         (None, Some(note)) => format!("{place}: {}", note.to_string_lossy()),

@@ -2,7 +2,7 @@
 //! container comes out. Nothing below such a cgroup names anything of this machine: a container's own systemd, its
 //! users and the engines inside it make cgroups of any name there.
 
-use crate::model::{Container, Text};
+use crate::model::{Container, ContainerRuntime, Text};
 
 /// How runtimes begin the name of a container's cgroup; its id follows.
 const PREFIXES: [(&[u8], &str); 6] = [
@@ -46,8 +46,13 @@ pub(in crate::os) fn outermost(parts: &[&[u8]]) -> Option<Boundary> {
 /// systemd-nspawn and LXC make it. An engine has cgroups of containers below its own as well, and all of them end or
 /// stay without their engine if it is stopped.
 pub(in crate::os) fn runs_one(service: &[u8], container: &Container) -> bool {
-    let of_pod =
-        matches!(container.runtime.as_bytes(), b"kubernetes" | b"containerd" | b"cri-o" | b"buildkit");
+    let of_pod = matches!(
+        container.runtime,
+        ContainerRuntime::Kubernetes
+            | ContainerRuntime::Containerd
+            | ContainerRuntime::CriO
+            | ContainerRuntime::Buildkit
+    );
     !of_pod && !ENGINES.contains(&service)
 }
 

@@ -124,7 +124,7 @@ mod tests {
             let uid = container.uid.map_or_else(String::new, |uid| format!(" {uid}"));
             format!(
                 "{} {} {name}{uid}",
-                container.runtime.to_string_lossy(),
+                container.runtime,
                 container.id.to_string_lossy().get(..3).unwrap_or_default()
             )
         })

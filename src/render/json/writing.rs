@@ -253,9 +253,9 @@ impl From<&Supervisor> for SupervisorJson {
 impl From<&Service> for ServiceJson {
     fn from(service: &Service) -> Self {
         ServiceJson {
-            manager: lossy(&service.manager),
+            manager: service.manager.to_string(),
             name: lossy(&service.name),
-            scope: lossy(&service.scope),
+            scope: service.scope.to_string(),
             uid: service.uid,
             activates: lossy_option(&service.activates),
         }
@@ -265,7 +265,7 @@ impl From<&Service> for ServiceJson {
 impl From<&Container> for ContainerJson {
     fn from(container: &Container) -> Self {
         ContainerJson {
-            runtime: lossy(&container.runtime),
+            runtime: container.runtime.to_string(),
             id: lossy(&container.id),
             uid: container.uid,
             name: lossy_option(&container.name),

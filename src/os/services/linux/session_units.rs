@@ -3,7 +3,7 @@
 //! that service ends all of these, or none of them (KillMode=process, as Debian's cron.service and ssh.service have it)
 //! and the logins or jobs to come. Pure.
 
-use crate::model::{Holder, Listener, Process, Service};
+use crate::model::{Holder, Listener, Process, Service, ServiceManager};
 
 /// Kinds of supervisors that start what somebody asks for, each another program.
 const SESSIONS: [&[u8]; 9] =
@@ -22,7 +22,8 @@ pub(in crate::os) fn leave_out(listener: &mut Listener) {
             SESSIONS.contains(&kind) || (EDITORS.contains(&kind) && supervisor.terminal == Some(true))
         })
     };
-    let is_plain = |service: &Service| service.manager.as_bytes() == b"systemd" && !service.is_socket_unit();
+    let is_plain =
+        |service: &Service| service.manager == ServiceManager::Systemd && !service.is_socket_unit();
     for holder in &mut listener.holders {
         if of_session(&holder.process) {
             holder.process.service.take_if(|service| is_plain(service));

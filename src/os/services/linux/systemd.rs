@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::dbus::{self, Argument, Call, Reply};
-use crate::model::{Endpoint, Protocol, Service, Socket, Text};
+use crate::model::{Endpoint, Protocol, Service, ServiceManager, ServiceScope, Socket, Text};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// The longest line of the handshake that is read.
@@ -28,9 +28,9 @@ pub(in crate::os) enum Manager {
 impl Manager {
     /// Returns the manager of a service, if it is one of systemd's and it is known whose.
     pub(in crate::os) fn of(service: &Service) -> Option<Manager> {
-        match (service.manager.as_bytes(), service.scope.as_bytes(), service.uid) {
-            (b"systemd", b"system", _) => Some(Manager::System),
-            (b"systemd", b"user", Some(uid)) => Some(Manager::User(uid)),
+        match (&service.manager, &service.scope, service.uid) {
+            (ServiceManager::Systemd, ServiceScope::System, _) => Some(Manager::System),
+            (ServiceManager::Systemd, ServiceScope::User, Some(uid)) => Some(Manager::User(uid)),
             _ => None,
         }
     }

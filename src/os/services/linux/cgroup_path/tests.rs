@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{ContainerRuntime, ServiceManager, ServiceScope};
 
 const ID: &str = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
 const OUTER: &str = "00aa5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
@@ -15,8 +16,8 @@ fn found(root: &Root, path: &str, own_pids: bool) -> (String, String) {
     let path = path.replace("OUTER", OUTER).replace("ID", ID).replace("USER", USER);
     let (service, container) = belongs_below(root, path.as_bytes(), &mut || own_pids);
     let service = service.map(|service| {
-        assert_eq!((service.manager.as_str(), service.activates), (Some("systemd"), None));
-        let (scope, name) = (service.scope.to_string_lossy(), service.name.to_string_lossy());
+        assert_eq!((&service.manager, service.activates), (&ServiceManager::Systemd, None));
+        let (scope, name) = (service.scope.to_string(), service.name.to_string_lossy());
         match service.uid {
             Some(uid) => format!("{scope} {uid} {name}"),
             None => format!("{scope} {name}"),
@@ -25,10 +26,10 @@ fn found(root: &Root, path: &str, own_pids: bool) -> (String, String) {
     let container = container.map(|container| {
         assert_eq!((container.image, container.port), (None, None));
         let id = container.id.to_string_lossy().replace(ID, "ID").replace(OUTER, "OUTER");
-        let has_name = matches!(container.runtime.as_str(), Some("lxc" | "systemd-nspawn"));
+        let has_name = matches!(container.runtime, ContainerRuntime::Lxc | ContainerRuntime::Nspawn);
         assert_eq!(container.name, has_name.then_some(container.id), "{path}");
         let of = container.uid.map_or_else(String::new, |uid| format!(" of {uid}"));
-        format!("{} {id}{of}", container.runtime.to_string_lossy())
+        format!("{} {id}{of}", container.runtime)
     });
     (service.unwrap_or_default(), container.unwrap_or_default())
 }
@@ -295,7 +296,7 @@ proptest! {
     {
         let path = format!("{USER}/{}", parts.join("/"));
         let (service, _) = belongs_below(&whole(), path.as_bytes(), &mut || true);
-        prop_assert!(service.is_none_or(|service| service.uid == Some(1000) && service.scope == "user".into()));
+        prop_assert!(service.is_none_or(|service| service.uid == Some(1000) && service.scope == ServiceScope::User));
     }
 
     /// Whatever is in a container, it names no unit outside.
