@@ -90,7 +90,7 @@ pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use model::{
     Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, Endpoint,
     Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind,
-    GapReason, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
+    GapReason, GitHead, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
     NetshList, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol,
     Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager, ServiceScope, SilentRuntime,
     Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser, UnlistedBound,

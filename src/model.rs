@@ -23,8 +23,8 @@ pub use gap::{
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use process::{
-    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, Holder, Parent,
-    Process, ProcessId, Project, Service, Supervisor,
+    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
+    Parent, Process, ProcessId, Project, Service, Supervisor,
 };
 pub use request::{HolderSearch, Reader};
 pub use selection::{Selection, UserName};

@@ -178,16 +178,51 @@ pub struct Project {
     pub directory: Text,
     /// What marks it: `.git`, `Cargo.toml`, ...
     pub marker: Text,
-    /// The git branch that is checked out there now, or the first ten digits of the commit where there is none. A
-    /// branch of such a name is `heads/` and the name.
-    pub branch: Option<Text>,
+    /// What git has checked out there now.
+    pub head: Option<GitHead>,
     /// The name of the git worktree, where the folder is one that was added to a repository.
     pub worktree: Option<Text>,
 }
 
-impl Project {
-    /// How many digits of a commit stand in the place of a branch.
+/// What is checked out in a git repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GitHead {
+    /// A branch, by its name below `refs/heads/`.
+    Branch(Text),
+    /// No branch, but a commit, by the first digits of its id.
+    Commit(Text),
+}
+
+impl GitHead {
+    /// How many digits of a commit are kept.
     pub(crate) const COMMIT_DIGITS: usize = 10;
+
+    fn looks_like_commit(name: &[u8]) -> bool {
+        name.len() == GitHead::COMMIT_DIGITS && name.iter().all(u8::is_ascii_hexdigit)
+    }
+
+    /// Returns the one text for it that documents have: the name of the branch, or the digits of the commit. A branch that
+    /// could be taken for a commit is `heads/` and its name, as git writes it.
+    pub(crate) fn to_text(&self) -> Text {
+        match self {
+            GitHead::Branch(name) if GitHead::looks_like_commit(name.as_bytes()) => {
+                [b"heads/".as_slice(), name.as_bytes()].concat().into()
+            }
+            GitHead::Branch(text) | GitHead::Commit(text) => text.clone(),
+        }
+    }
+
+    /// Returns what a text of a document stands for.
+    pub(crate) fn from_text(text: Text) -> GitHead {
+        let bytes = text.as_bytes();
+        let branch = bytes.strip_prefix(b"heads/").filter(|name| GitHead::looks_like_commit(name));
+        match branch {
+            Some(name) => GitHead::Branch(name.into()),
+            None if GitHead::looks_like_commit(bytes) => GitHead::Commit(text),
+            None => GitHead::Branch(text),
+        }
+    }
 }
 
 /// A service as its manager names it.

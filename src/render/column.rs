@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::escape::{command_line, escape};
-use crate::model::{Holder, Listener, Text};
+use crate::model::{GitHead, Holder, Listener, Text};
 
 /// A column of the table and of CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,7 +142,9 @@ impl Column {
             Column::Project => {
                 process.and_then(|process| text(process.project.as_ref().map(|it| &it.directory)))
             }
-            Column::Branch => process.and_then(|process| text(process.project.as_ref()?.branch.as_ref())),
+            Column::Branch => process.and_then(|process| {
+                text(process.project.as_ref()?.head.as_ref().map(GitHead::to_text).as_ref())
+            }),
             Column::Script => text(process.and_then(|process| process.script.as_ref())),
             Column::Started => process.and_then(|process| process.started_at).map(|at| at.to_string()),
             Column::Descriptors => holder.map(|holder| {

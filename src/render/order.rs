@@ -138,8 +138,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Connection, Container, Evidence, Outcome, Parent, Probe, Process, ProcessId, Project, Protocol,
-        Queue, Reason, Service, Socket, State, Text, Unseen,
+        Connection, Container, Evidence, GitHead, Outcome, Parent, Probe, Process, ProcessId, Project,
+        Protocol, Queue, Reason, Service, Socket, State, Text, Unseen,
     };
 
     fn natural(text: &str) -> Natural {
@@ -247,7 +247,7 @@ mod tests {
                 process.project = other.map(|directory| Project {
                     directory,
                     marker: ".git".into(),
-                    branch: user,
+                    head: user.map(GitHead::from_text),
                     worktree: None,
                 });
                 Holder { process, descriptors, evidence: Evidence::Descriptor }

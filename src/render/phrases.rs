@@ -11,8 +11,8 @@ use crate::enrich::containers::proxy;
 use crate::management::suspension;
 use crate::model::kernel_socket;
 use crate::model::{
-    Candidate, Condition, Connection, Container, Endpoint, Exposure, FileChange, Holder, Listener, Outcome,
-    PathContent, Probe, Process, Project, Socket, Text, UnknownUser,
+    Candidate, Condition, Connection, Container, Endpoint, Exposure, FileChange, GitHead, Holder, Listener,
+    Outcome, PathContent, Probe, Process, Project, Socket, Text, UnknownUser,
 };
 use crate::os::parse::process_name::hidden_program;
 use crate::program_label;
@@ -300,17 +300,12 @@ pub(crate) fn project(project: &Project, asker: &Asker) -> String {
 
 /// What is checked out there: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
 pub(crate) fn checked_out(project: &Project) -> Option<String> {
-    // A branch of this form is told as `heads/...`.
-    let is_commit = |branch: &Text| {
-        branch.as_bytes().len() == Project::COMMIT_DIGITS
-            && branch.as_bytes().iter().all(u8::is_ascii_hexdigit)
-    };
-    let branch = project.branch.as_ref().map(|branch| match is_commit(branch) {
-        true => format!("commit {}", escape(branch)),
-        false => format!("branch {}", escape(branch)),
+    let head = project.head.as_ref().map(|head| match head {
+        GitHead::Commit(digits) => format!("commit {}", escape(digits)),
+        head => format!("branch {}", escape(&head.to_text())),
     });
     let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
-    let told: Vec<String> = branch.into_iter().chain(worktree).collect();
+    let told: Vec<String> = head.into_iter().chain(worktree).collect();
     (!told.is_empty()).then(|| told.join(", "))
 }
 
@@ -493,7 +488,8 @@ mod tests {
     fn what_is_checked_out() {
         let told = |branch: Option<&str>, worktree: Option<&str>| {
             let [branch, worktree] = [branch, worktree].map(|text| text.map(Text::from));
-            checked_out(&Project { directory: "/s".into(), marker: ".git".into(), branch, worktree })
+            let head = branch.map(GitHead::from_text);
+            checked_out(&Project { directory: "/s".into(), marker: ".git".into(), head, worktree })
         };
         assert_eq!(told(Some("main"), None).as_deref(), Some("branch main"));
         assert_eq!(told(Some("x"), Some("fix-1")).as_deref(), Some("branch x, worktree fix-1"));

@@ -5,14 +5,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Project, Text};
+use crate::model::{GitHead, Text};
 use crate::os::files::Files;
 use crate::os::files::paths;
 
 /// What is checked out somewhere.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::os) struct CheckedOut {
-    pub(in crate::os) branch: Option<Text>,
+    pub(in crate::os) head: Option<GitHead>,
     pub(in crate::os) worktree: Option<Text>,
 }
 
@@ -29,13 +29,13 @@ fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
         let head = git.join("HEAD");
         // Without a HEAD it is no repository, and git looks further up too.
         files.status(&head, false)?;
-        return Some(CheckedOut { branch: branch(files, &head), worktree: None });
+        return Some(CheckedOut { head: read(files, &head), worktree: None });
     }
     let Some(directory) = files.small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
         return Some(CheckedOut::default());
     };
-    let branch = branch(files, &directory.join("HEAD"));
-    Some(CheckedOut { branch, worktree: worktree(files, &directory) })
+    let head = read(files, &directory.join("HEAD"));
+    Some(CheckedOut { head, worktree: worktree(files, &directory) })
 }
 
 /// The directory that a file `.git` leads to: of a worktree, or of a submodule.
@@ -52,8 +52,8 @@ fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
     Some(name.into())
 }
 
-/// The branch that a HEAD names, or the first digits of the commit.
-fn branch(files: &mut Files, head: &Path) -> Option<Text> {
+/// The branch that a HEAD names, or the commit.
+fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
     if files.status(head, false)?.is_link() {
         // As git wrote it long ago, and still reads it.
         return of_reference(Text::from(files.link(head)?.as_path()).as_bytes());
@@ -62,25 +62,21 @@ fn branch(files: &mut Files, head: &Path) -> Option<Text> {
 }
 
 /// What a HEAD says.
-pub(in crate::os) fn parse(bytes: &[u8]) -> Option<Text> {
+pub(in crate::os) fn parse(bytes: &[u8]) -> Option<GitHead> {
     let line = bytes.trim_ascii_end();
     if let Some(reference) = line.strip_prefix(b"ref:") {
         return of_reference(reference.trim_ascii_start());
     }
     let is_commit = matches!(line.len(), 40 | 64) && line.iter().all(u8::is_ascii_hexdigit);
-    line.get(..Project::COMMIT_DIGITS).filter(|_| is_commit).map(Text::from)
+    let digits = line.get(..GitHead::COMMIT_DIGITS).filter(|_| is_commit)?;
+    Some(GitHead::Commit(digits.into()))
 }
 
 /// `refs/heads/feature/x`; anything else is no branch. Where the references are in a table, HEAD holds
 /// `refs/heads/.invalid`.
-fn of_reference(reference: &[u8]) -> Option<Text> {
+fn of_reference(reference: &[u8]) -> Option<GitHead> {
     let name = reference.strip_prefix(b"refs/heads/").filter(|name| is_branch_name(name))?;
-    // Never to be taken for a commit; git writes it like this too.
-    let looks_like_commit = name.len() == Project::COMMIT_DIGITS && name.iter().all(u8::is_ascii_hexdigit);
-    match looks_like_commit {
-        true => Some([b"heads/".as_slice(), name].concat().into()),
-        false => Some(name.into()),
-    }
+    Some(GitHead::Branch(name.into()))
 }
 
 /// Returns whether git accepts a name below `refs/heads/`, by the rules of git-check-ref-format(1). With any other name
@@ -102,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(bytes: &[u8]) -> Option<String> {
-        parse(bytes).map(|text| text.to_string_lossy().into_owned())
+        parse(bytes).map(|head| head.to_text().to_string_lossy().into_owned())
     }
 
     #[test]
@@ -118,7 +114,11 @@ mod tests {
         assert_eq!(head(&[b'x'; 40]), None);
         assert_eq!(head(b"ref: refs/heads/0123456789").as_deref(), Some("heads/0123456789"), "no commit");
         assert_eq!(head(b""), None);
-        assert_eq!(parse(b"ref: refs/heads/\xff\n"), Some(b"\xff".as_slice().into()), "bytes are kept");
+        assert_eq!(
+            parse(b"ref: refs/heads/\xff\n"),
+            Some(GitHead::Branch(b"\xff".as_slice().into())),
+            "bytes are kept"
+        );
     }
 
     /// As `git branch --show-current` of git 2.47 reports it.

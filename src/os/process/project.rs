@@ -112,7 +112,7 @@ fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -
 fn of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
         let marker = files.first_of(folder, &MARKERS)?;
-        let git_head::CheckedOut { branch, worktree } = git_head::checked_out(files, folder);
-        Some(Project { directory: Text::from(folder), marker: marker.into(), branch, worktree })
+        let git_head::CheckedOut { head, worktree } = git_head::checked_out(files, folder);
+        Some(Project { directory: Text::from(folder), marker: marker.into(), head, worktree })
     })
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::model::Selection;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
-    Evidence, FileChange, Freezer, FreezerScope, Gap, GapDetail, Help, Holder, KernelSocket,
+    Evidence, FileChange, Freezer, FreezerScope, Gap, GapDetail, GitHead, Help, Holder, KernelSocket,
     KernelSocketKind, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
     Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser,
     Unseen, UserNamespace, UserRange,
@@ -293,7 +293,8 @@ impl TryFrom<ProjectJson> for Project {
                 "holders.project.directory_bytes",
             )?,
             marker: json.marker.as_str().into(),
-            branch: text_option(&json.branch, &json.branch_bytes, "holders.project.branch_bytes")?,
+            head: text_option(&json.branch, &json.branch_bytes, "holders.project.branch_bytes")?
+                .map(GitHead::from_text),
             worktree: text_option(&json.worktree, &json.worktree_bytes, "holders.project.worktree_bytes")?,
         })
     }

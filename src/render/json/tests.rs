@@ -8,7 +8,7 @@ use crate::model::Target;
 use crate::model::text::acts_on_terminal;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, GapDetail, GapKind, GapReason, Help, Holder, Listener, Parent, PathContent,
+    FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder, Listener, Parent, PathContent,
     PathTarget, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State,
     Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
@@ -28,7 +28,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         project: Some(Project {
             directory: vec![b'/', 0xff].into(),
             marker: ".git".into(),
-            branch: Some(vec![0xfe, b'b'].into()),
+            head: Some(GitHead::Branch(vec![0xfe, b'b'].into())),
             worktree: Some(vec![0xfd, b'w'].into()),
         }),
         uid: Some(70000),

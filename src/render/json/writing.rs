@@ -16,8 +16,8 @@ use super::{
     UserNamespaceJson, UserRangeJson,
 };
 use crate::model::{
-    Candidate, Condition, Connection, Container, Endpoint, Gap, Holder, KernelSocket, Listener, Parent,
-    Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
+    Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket, Listener,
+    Parent, Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -189,8 +189,8 @@ impl From<&Holder> for HolderJson {
                 directory: lossy(&project.directory),
                 directory_bytes: bytes(&project.directory),
                 marker: lossy(&project.marker),
-                branch: lossy_option(&project.branch),
-                branch_bytes: project.branch.as_ref().and_then(bytes),
+                branch: lossy_option(&project.head.as_ref().map(GitHead::to_text)),
+                branch_bytes: project.head.as_ref().and_then(|head| bytes(&head.to_text())),
                 worktree: lossy_option(&project.worktree),
                 worktree_bytes: project.worktree.as_ref().and_then(bytes),
             }),
