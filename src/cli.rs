@@ -32,6 +32,7 @@ use clap::{CommandFactory, FromArgMatches};
 use arguments::{Arguments, Command};
 use exit::Exit;
 
+use crate::model::Error;
 use crate::model::text::acts_on_terminal;
 use crate::os;
 pub use crate::os::memory::Allocator;
@@ -149,6 +150,11 @@ fn fail(what: &str, help: Option<&str>) -> Exit {
         say("help", help);
     }
     Exit::Unknown
+}
+
+/// An error of the library, with what caused it and what would help.
+fn fail_with(error: &Error) -> Exit {
+    fail(&os::describe_chain(error), error.help().map(ToString::to_string).as_deref())
 }
 
 /// An error of the arguments, with the right form.

@@ -39,7 +39,7 @@ pub(super) fn orphans(rows: &[Row]) -> (Vec<Orphan>, Vec<Gap>) {
                     }
                 }
             }
-            Err(error) => gaps.push(Gap::failed(GapKind::Sockets, error)),
+            Err(error) => gaps.push(Gap::failed(GapKind::Sockets, os::describe_chain(&error))),
         }
     }
     (found, gaps)

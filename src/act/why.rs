@@ -86,7 +86,7 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     let other_protocol = match listeners_of_other_protocol(&asked) {
         Ok(listeners) => listeners,
         Err(error) => {
-            gaps.push(Gap::failed(GapKind::Sockets, error));
+            gaps.push(Gap::failed(GapKind::Sockets, os::describe_chain(&error)));
             Vec::new()
         }
     };

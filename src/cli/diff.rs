@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::snapshot_file;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
-use super::{complain, fail, runtimes, say, written};
+use super::{complain, fail, fail_with, runtimes, say, written};
 use crate::compare::{ChangeKind, Comparison};
 use crate::model::Selection;
 use crate::model::{Error, GapKind, Snapshot};
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     });
     let (old, new) = match sides {
         Ok(sides) => sides,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     let found = crate::compare::compare(&old, &new);
     let surely = found.changes.iter().any(|change| change.certain);

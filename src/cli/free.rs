@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
-use super::{complain, fail, input_is_terminal, say, service_names, written};
+use super::{complain, fail, fail_with, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, is_one_port, prepare};
 use crate::act::release::{self, Manner, Outcome};
 use crate::management;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
         &runtimes(),
     ) {
         Ok(plans) => plans,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     let terminal = Terminal::resolve(When::Auto);
     let options = why_and_free::Options {
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
     match answer.give(is_one_port(&targets)) {
         Ok(exit) => exit,
         Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
-        Err(Trouble::Looking(error)) => fail(&error.to_string(), None),
+        Err(Trouble::Looking(error)) => fail_with(&error),
     }
 }
 

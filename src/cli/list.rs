@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{fail, obstacle, say, service_names, written};
+use super::{fail, fail_with, obstacle, say, service_names, written};
 use super::{namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::Target;
@@ -57,7 +57,7 @@ pub(super) fn run(list: List) -> Exit {
     };
     let (mut snapshot, obstacle) = match looked {
         Ok(looked) => looked,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     if list.from.is_some() && !(list.json || list.ndjson) {
         forget_help(&mut snapshot);

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::can_go_up;
 use super::why::{one_port, write_out};
-use super::{fail, say, service_names, written};
+use super::{fail, fail_with, say, service_names, written};
 use crate::act::wait::{self, Refused};
 use crate::act::why;
 use crate::bind_attempt::BindTarget;
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     let (asked, subject, waited, found) = match result {
         Ok(result) => result,
         Err(_) if arguments.quiet => return Exit::Unknown,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     let exit = match (waited.reached, waited.complete && !waited.is_hopeless) {
         (true, _) => Exit::Found,

@@ -4,7 +4,7 @@ use super::arguments::Wait;
 use super::exit::Exit;
 use super::wait::{Progress, spell};
 use super::why::write_out;
-use super::{fail, written};
+use super::{fail, fail_with, written};
 use crate::act::wait::Wanted;
 use crate::act::wait_unix::{found_unix, wait_unix};
 use crate::model::PathContent;
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
     let (waited, found) = match result {
         Ok(result) => result,
         Err(_) if arguments.quiet => return Exit::Unknown,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     let exit = match (waited.reached, waited.complete) {
         (true, _) => Exit::Found,

@@ -11,7 +11,7 @@ use super::arguments;
 use super::exit::Exit;
 use super::query_args;
 use super::terminal::{self, Terminal};
-use super::{complain, fail, say, written};
+use super::{complain, fail_with, say, written};
 use crate::act::watch::Watch;
 use crate::model::{Gap, GapKind, GapReason};
 use crate::os::Signal;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     };
     let mut watch = Watch::new(query);
     if let Err(error) = watch.scan() {
-        return fail(&error.to_string(), None);
+        return fail_with(&error);
     }
     let (sender, events) = mpsc::channel();
     let interval = arguments.interval;

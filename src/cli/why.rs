@@ -6,7 +6,7 @@ use super::arguments::Why;
 use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::Terminal;
-use super::{complain, fail, say, service_names, written};
+use super::{complain, fail_with, say, service_names, written};
 use crate::act::why;
 use crate::model::Target;
 use crate::model::{Gap, GapKind, Protocol};
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
     }
     let verdict = match why::asked(&target).and_then(|asked| why::why_asked(&asked, &runtimes())) {
         Ok(verdict) => verdict,
-        Err(error) => return fail(&error.to_string(), None),
+        Err(error) => return fail_with(&error),
     };
     let exit = match verdict.can_bind {
         Some(true) => Exit::Found,

@@ -1,7 +1,9 @@
-//! The library's one error: what was attempted, and what the system said.
+//! The library's one error: what was attempted, what the system said, and what would help.
 
 use std::error::Error as StdError;
 use std::fmt;
+
+use super::Help;
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +21,34 @@ pub enum ErrorKind {
     Usage,
 }
 
-/// An error of this library. Its text is a sentence: what was attempted, on what, and what the system said.
+/// An error of this library. Its text says what was attempted, and on what; [`source`](StdError::source) what the system
+/// said.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     attempted: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    help: Option<Help>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, attempted: impl Into<String>) -> Self {
-        Error { kind, attempted: attempted.into(), source: None }
+        Error { kind, attempted: attempted.into(), source: None, help: None }
     }
 
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    pub(crate) fn with_help(mut self, help: Help) -> Self {
+        self.help = Some(help);
+        self
+    }
+
+    /// What would help, if that is known.
+    pub fn help(&self) -> Option<&Help> {
+        self.help.as_ref()
     }
 
     /// What kind of thing went wrong.
@@ -45,20 +59,24 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.attempted)?;
-        match &self.source {
-            Some(source) => {
-                write!(f, ": {source}")?;
-                let io = source.downcast_ref::<std::io::Error>();
-                io.and_then(crate::os::too_many_files).map_or(Ok(()), |limit| write!(f, ": {limit}"))
-            }
-            None => Ok(()),
-        }
+        f.write_str(&self.attempted)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_not_part_of_the_text() {
+        let error = Error::new(ErrorKind::SocketTable, "cannot read the table").because("no such thing");
+        assert_eq!(error.to_string(), "cannot read the table");
+        assert_eq!(error.source().unwrap().to_string(), "no such thing");
     }
 }

@@ -376,6 +376,8 @@ pub enum Help {
         /// The name of the process that has the pid now, if it began after the socket was opened.
         later: Option<Text>,
     },
+    /// Let the reader be chosen, so that a table that netlink does not give is read from /proc/net.
+    AutomaticReader,
     /// Name the socket of another container runtime.
     OtherRuntime,
     /// See whether the container runtime hangs.

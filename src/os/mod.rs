@@ -84,6 +84,20 @@ pub(crate) fn describe_error(error: &std::io::Error) -> String {
     }
 }
 
+/// Describes an error and what caused it: what was attempted, and what the system said.
+pub(crate) fn describe_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    for cause in causes {
+        text.push_str(": ");
+        match cause.downcast_ref::<std::io::Error>() {
+            Some(cause) => text.push_str(&describe_error(cause)),
+            None => text.push_str(&cause.to_string()),
+        }
+    }
+    text
+}
+
 /// Explains an error that says that too many files are open; `None` for every other one.
 #[cfg(unix)]
 pub(crate) fn too_many_files(error: &std::io::Error) -> Option<String> {

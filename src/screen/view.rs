@@ -88,7 +88,9 @@ impl WatchView {
                 self.recent.extend(changes.iter().map(|change| (change.clone(), now + MARKED)));
                 (self.scanned_at, self.error) = (at, None);
             }
-            Update::Failed(error) => self.error = Some(escape(&error.to_string().as_str().into())),
+            Update::Failed(error) => {
+                self.error = Some(escape(&crate::os::describe_chain(*error).as_str().into()))
+            }
         }
     }
 

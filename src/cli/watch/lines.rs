@@ -10,6 +10,7 @@ use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
 use crate::compare::Change;
 use crate::model::{Gap, Listener, Snapshot};
+use crate::os;
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
 use crate::render::gap_phrases;
@@ -134,7 +135,7 @@ impl View for Lines {
                 write_out(&out)
             }
             Update::Failed(error) => {
-                let text = error.to_string();
+                let text = os::describe_chain(*error);
                 if self.last_error.as_ref() != Some(&text) {
                     say("error", &format!("{text}; retrying"));
                     self.last_error = Some(text);

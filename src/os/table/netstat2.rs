@@ -60,7 +60,7 @@ pub(in crate::os) fn collect(
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::failed(GapKind::Sockets, &error));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, crate::os::describe_chain(&error)));
                 last_error = Some(error);
             }
         }

@@ -168,7 +168,8 @@ fn the_place_of_a_fault_is_named() {
         ("\"evidence\": \"descriptor\"", "\"evidence\": \"hearsay\"", "holders.evidence"),
     ] {
         let error = read(good.replacen(from, to, 1).as_bytes()).unwrap_err();
-        assert!(error.to_string().contains(place), "{error}");
+        let described = crate::os::describe_chain(&error);
+        assert!(described.contains(place), "{described}");
         assert_eq!(error.kind(), ErrorKind::Document);
     }
     assert!(read(b"{}").unwrap_err().to_string().contains("schema"));

@@ -54,7 +54,9 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
             Err(fault) if request.reader == Reader::Native => {
                 let attempted = format!("the native reader cannot read {}", table.phrase());
-                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+                Err(Error::new(ErrorKind::Unsupported, attempted)
+                    .because(fault)
+                    .with_help(Help::AutomaticReader))
             }
             Err(fault) => {
                 if request.all && table.protocol == Protocol::Tcp {
@@ -78,7 +80,9 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
             Err(fault) if request.reader == Reader::Native => {
                 let attempted = format!("the native reader cannot read {}", table.phrase());
-                Err(Error::new(ErrorKind::Unsupported, attempted).because(fault))
+                Err(Error::new(ErrorKind::Unsupported, attempted)
+                    .because(fault)
+                    .with_help(Help::AutomaticReader))
             }
             Err(fault) => {
                 faults.push(fault);
@@ -110,7 +114,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::failed(GapKind::Sockets, error));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, crate::os::describe_chain(&error)));
             }
         }
     }
@@ -165,7 +169,7 @@ fn read_udplite(
             Ok(rows) => whole.rows.extend(rows),
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::failed(GapKind::Sockets, error));
+                whole.gaps.push(Gap::failed(GapKind::Sockets, crate::os::describe_chain(&error)));
             }
         }
     }
@@ -361,7 +365,7 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
             }
             Err(error) => {
                 whole.complete = false;
-                whole.gaps.push(Gap::failed(GapKind::Namespaces, error));
+                whole.gaps.push(Gap::failed(GapKind::Namespaces, crate::os::describe_chain(&error)));
             }
         }
     }

@@ -54,9 +54,10 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         })?;
         whole.gaps.extend(walked.failures());
         let known = entries.iter().chain(walked.seen.iter().map(|seen| &seen.entry));
-        whole.gaps.extend(
-            withheld.map(|error| Gap::new(GapKind::Sockets, GapReason::Error, 1, error.to_string(), HELP)),
-        );
+        whole.gaps.extend(withheld.map(|error| Gap {
+            help: Some(HELP),
+            ..Gap::failed(GapKind::Sockets, crate::os::describe_chain(&error))
+        }));
         match netstat::printed().map(|printed| (others(&printed.rows, known), printed.unread)) {
             // Some service of the system is always among them, if it shows others at all.
             Ok((rows, unread)) if !rows.is_empty() => {
@@ -122,11 +123,11 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     let mut gaps = Vec::new();
     let name = name.to_string_lossy();
     if !list.settled {
-        let detail = GapDetail::ChangingTable(name.as_ref().into());
+        let detail = GapDetail::ChangingTable(Text::from_display(&name));
         gaps.push(Gap::new(GapKind::Sockets, GapReason::Changed, 1, detail, Help::ScanAgain));
     }
     if list.unread > 0 {
-        let detail = GapDetail::UnknownEntries(name.as_ref().into());
+        let detail = GapDetail::UnknownEntries(Text::from_display(&name));
         gaps.push(Gap::new(GapKind::Sockets, GapReason::Unreadable, list.unread, detail, None));
     }
     Ok(List { entries: list.entries, gaps, shortened })
