@@ -6,7 +6,6 @@ pub(crate) mod bind;
 pub(crate) mod forwarding;
 pub(crate) mod hindrance;
 mod orphans;
-mod port_sockets;
 pub(crate) mod prepare;
 pub(crate) mod probe;
 pub(crate) mod release;

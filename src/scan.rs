@@ -1,19 +1,25 @@
-//! A question, and how it is answered: sockets that cannot match are dropped before any process is looked at.
+//! The pipeline: reads the socket table, selects rows, scans exactly their holders, joins and enriches them, and selects
+//! again. Every command that looks at this machine runs it; a [`Query`] is the request.
+//!
+//! Depends on `os`, `select` and `enrich`. It does not bind, judge or print.
 
+mod forwarded;
 mod join;
+mod pipeline;
+pub(crate) mod port_sockets;
 
 use std::path::PathBuf;
 
-use crate::act::forwarding;
-use crate::enrich::containers::{ContainerLookup, Found, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::notes;
 use crate::model::target::Unix;
-use crate::model::{Connection, Error, Gap, GapReason, Help, Listener, Protocol, Snapshot, Socket, State};
+use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot};
 use crate::model::{Selection, Target, UserName};
 use crate::os::{self, HolderSearch, Reader};
 
+use forwarded::ForwardedPorts;
 use join::Connected;
-pub(crate) use join::{Processes, join};
+use pipeline::Pipeline;
 
 /// A question about this machine's sockets. Without further words: all TCP and UDP listeners.
 #[derive(Debug, Clone, Default)]
@@ -151,7 +157,7 @@ impl Query {
     /// is not to be had here.
     /// Whatever is missing in part is a [`Gap`](crate::Gap) instead.
     pub fn look(&self) -> Result<Snapshot, Error> {
-        self.table().and_then(|table| self.look_at(table))
+        self.table().and_then(|table| self.scan_table(table))
     }
 
     /// What [`Snapshot::is_answered`] would say. Processes are looked at only where they decide it.
@@ -161,15 +167,15 @@ impl Query {
     pub fn is_answered(&self) -> Result<Option<bool>, Error> {
         let table = self.table()?;
         let selection = &self.selection;
-        // What was insisted on has to be tried.
+        // An explicit BPF search must run, even if the table answers.
         let by_sockets = !selection.filters_by_process() && self.search != HolderSearch::Bpf;
         if by_sockets && table.rows.iter().any(|row| selection.concerns(&row.socket)) {
             return Ok(Some(true));
         }
-        Ok(self.look_at(table)?.is_answered())
+        Ok(self.scan_table(table)?.is_answered())
     }
 
-    /// The socket table alone, of which more may be there than was asked for.
+    /// Reads the socket table. It may have more rows than the selection matches.
     pub(crate) fn table(&self) -> Result<os::SocketTable, Error> {
         let selection = &self.selection;
         let request = os::Request {
@@ -182,7 +188,7 @@ impl Query {
             // An IPv6 socket may answer for IPv4.
             ipv6: true,
             all: selection.all || self.selection.connections,
-            // Who is connected has that port at the other end.
+            // Clients have the port at the other end.
             port: if self.selection.connections { None } else { selection.one_port() },
             namespaces: selection.namespaces,
             reader: self.reader,
@@ -192,8 +198,8 @@ impl Query {
         Ok(table)
     }
 
-    /// What is asked for of a socket table, with who holds it.
-    pub(crate) fn look_at(&self, table: os::SocketTable) -> Result<Snapshot, Error> {
+    /// Runs the pipeline from a socket table on: selects rows, scans their holders, joins, enriches, selects again.
+    pub(crate) fn scan_table(&self, table: os::SocketTable) -> Result<Snapshot, Error> {
         let selection = &self.selection;
         let mut snapshot = Snapshot {
             host: os::host_name(),
@@ -201,7 +207,7 @@ impl Query {
             taken_at: os::now(),
             privileged: os::privileged(),
             user_namespace: os::user_namespace(),
-            complete: table.complete && !(table.lacks_bound && self.selection.all),
+            complete: table.complete && !(table.lacks_bound && selection.all),
             asked: Some(vec![selection.clone()]),
             listeners: Vec::new(),
             paths: table.paths,
@@ -211,73 +217,34 @@ impl Query {
         if table.lacks_bound {
             self.explain_lack_of_bound(&mut snapshot.gaps);
         }
-        let mut inquiry = ContainerLookup::new(&self.runtimes);
-        let publishers = inquiry.publishers(Found::Nothing);
-        let mut listening: Vec<Socket> = Vec::new();
-        if publishers.is_some() {
-            let sockets = table.rows.iter().map(|row| &row.socket);
-            listening.extend(sockets.filter(|socket| socket.is_listener()).cloned());
-        }
+        let mut containers = ContainerLookup::new(&self.runtimes);
+        let mut forwarded = ForwardedPorts::new(selection, &containers, &table.rows);
         let (matching, rest) = selection.split(table.rows, true, |row| &row.socket);
-        let publishers = match selection.one_port().is_some() && !matching.is_empty() {
-            true => publishers.and_then(|_| inquiry.publishers(Found::Sockets)),
-            false => publishers,
-        };
-        // Root reads the rules that forward one port; those of all ports are not followed.
-        let ruled = selection.one_port().filter(|_| os::privileged() && !selection.filters_by_process());
-        if matching.is_empty() && publishers.is_none() && ruled.is_none() {
+        forwarded.narrow(selection, &containers, !matching.is_empty());
+        if matching.is_empty() && forwarded.is_empty() {
             return Ok(snapshot);
         }
-        let connected =
-            if self.selection.connections { Connected::of(&matching, rest) } else { Connected::default() };
-        let wanted: Vec<&os::Row> = matching.iter().chain(&connected.clients).collect();
-        let search = os::holders(&wanted, self.search)?;
-        snapshot.how.push(format!("holders: {}", search.how).as_str().into());
-        snapshot.gaps.extend(search.gaps);
-        let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.parents);
-        snapshot.gaps.extend(facts.gaps);
-
-        let clients = search.of.get(matching.len()..).unwrap_or_default();
-        let connections: Vec<Option<Vec<Connection>>> = match self.selection.connections {
-            true => connected.describe(&matching, clients, &facts.processes).into_iter().map(Some).collect(),
-            false => vec![None; matching.len()],
+        let connected = selection.connections.then(|| Connected::of(&matching, rest));
+        let pipeline = Pipeline {
+            search: self.search,
+            ancestors: self.parents,
+            thorough: false,
+            containers: Some(&mut containers),
         };
-        let mut processes = Processes::of(facts.processes, search.of.iter().take(matching.len()));
-        let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
-        for (row, (((held, unseen), origin), connections)) in matching.into_iter().zip(found) {
-            let mut listener = join(row.socket, held, unseen, &mut processes);
-            listener.connections = connections;
-            (listener.service, listener.container) = origin;
-            snapshot.listeners.push(listener);
-        }
-        let gaps = os::socket_units(&mut snapshot.listeners, false);
-        snapshot.gaps.extend(gaps);
-        inquiry.name(&mut snapshot.listeners);
-        monitors::name(&mut snapshot.listeners);
-        if let Some(publishers) = publishers {
-            let forwarded = inquiry.forwarded(&publishers, &listening, &snapshot.listeners);
-            let (mut matching, _) = selection.split(forwarded, false, |listener| &listener.socket);
-            let untold = forwarding::drop_unreachable_loopback(&mut matching, &|_| None);
-            snapshot.complete &= untold.is_none();
-            snapshot.gaps.extend(untold);
-            snapshot.listeners.extend(matching);
-            // A port that is published without a socket has no holder that a filter could ask for.
-            let is_known = ruled.is_some() || selection.filters_by_process();
-            snapshot.complete &= !inquiry.lacks_published() || is_known;
-        }
-        if let Some(port) = ruled {
-            self.add_forwarded_by_rules(port, &mut snapshot);
-        }
-        snapshot.gaps.extend(inquiry.gap());
-        os::name_users(&mut snapshot);
-        selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&search.unread));
+        let found = pipeline.run(matching, connected)?;
+        snapshot.how.push(format!("holders: {}", found.how).as_str().into());
+        snapshot.gaps.extend(found.gaps);
+        snapshot.listeners = found.listeners;
+        forwarded.add(selection, &mut containers, &mut snapshot);
+        snapshot.gaps.extend(containers.gap());
+        selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&found.unread));
         notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)
     }
 
-    /// Keeps the gap about sockets that are bound and do not listen only if those were asked for, and adds what shows
-    /// whether one of them holds the port.
+    /// Drops the gap about sockets that are bound and do not listen unless the selection includes them, and adds what
+    /// shows whether one of them holds the port.
     fn explain_lack_of_bound(&self, gaps: &mut Vec<Gap>) {
         let is_about_bound = |gap: &Gap| gap.reason == GapReason::Bound;
         if !self.selection.all {
@@ -288,34 +255,10 @@ impl Query {
             gap.help = Some(help.clone());
         }
     }
-
-    /// Adds the places of one port that rules of the kernel pass on, of which there may be more than is known.
-    fn add_forwarded_by_rules(&self, port: u16, snapshot: &mut Snapshot) {
-        for protocol in [Protocol::Tcp, Protocol::Udp] {
-            if !self.selection.wants(protocol) {
-                continue;
-            }
-            let (forwarded, known): (Vec<Listener>, Vec<Listener>) = snapshot
-                .listeners
-                .iter()
-                .filter(|listener| listener.socket.protocol == protocol)
-                .cloned()
-                .partition(|listener| listener.socket.state == State::Forwarded);
-            let rules = forwarding::by_rules(protocol, port, &forwarded, &known);
-            let own = |listener: &&mut Listener| listener.socket.protocol == protocol;
-            for listener in snapshot.listeners.iter_mut().filter(own) {
-                rules.complete(std::slice::from_mut(listener));
-            }
-            let (matching, _) = self.selection.split(rules.forwarded, false, |listener| &listener.socket);
-            snapshot.listeners.extend(matching);
-            snapshot.complete &= rules.unknown.is_none();
-            snapshot.gaps.extend(rules.unknown.filter(|gap| !snapshot.gaps.contains(gap)));
-        }
-    }
 }
 
 impl Target {
-    /// The same target with its path, if it has one, written from the root.
+    /// Returns the target with its path, if it has one, made absolute.
     pub(crate) fn at_current_directory(self) -> Target {
         match self.path().filter(|path| !path.starts_with('/')) {
             Some(path) => Target { unix: Some(Unix::Path(os::absolute(path))), ..self },

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::port_sockets;
 use crate::model::{Gap, GapKind, Protocol, Socket, State};
 use crate::os::{self, Reader, Request, Row};
+use crate::scan::port_sockets;
 use crate::verdict::Orphan;
 
 /// More connections than this are not followed to their other ends.

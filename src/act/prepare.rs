@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use super::accounts::accounts;
 use super::forwarding::forwarding;
-use super::port_sockets;
 use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::bind_attempt::BindTarget;
-use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::management::Account;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
@@ -21,6 +20,7 @@ use crate::os::{self, KillHandle, Row};
 use crate::plan::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
+use crate::scan::port_sockets;
 
 /// How often is looked again where a holder ended during the look.
 const RETRIES: usize = 5;
@@ -159,10 +159,8 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
             wanted.push(row);
         }
     }
-    let (mut sockets, _) = port_sockets::holders(wanted)?;
-    ContainerLookup::new(runtimes).name(&mut sockets);
-    monitors::name(&mut sockets);
-    monitors::add_units(&mut sockets);
+    let mut containers = ContainerLookup::new(runtimes);
+    let (sockets, _) = port_sockets::holders_and_containers(wanted, &mut containers)?;
     for listener in sockets {
         let port = listener.socket.endpoint.port().and_then(|port| by_port.get_mut(&port));
         if let Some(port) = port {

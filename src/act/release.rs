@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use super::bind::{self, Place};
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
-use super::port_sockets;
 use super::prepare::{Prepared, has_port};
 use super::wait::Backoff;
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
@@ -19,6 +18,7 @@ use crate::management::restart::sleeps;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
+use crate::scan::port_sockets;
 use crate::verdict::Hindrance;
 
 /// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.

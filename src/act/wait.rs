@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::bind::{self, Place};
 use super::hindrance::hindrance;
-use super::port_sockets;
 use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, Socket, State};
 use crate::os::{self, Row};
+use crate::scan::port_sockets;
 use crate::verdict::Hindrance;
 
 /// The first pause, doubled after each.

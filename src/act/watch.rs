@@ -40,7 +40,7 @@ impl Watch {
             self.short += 1;
             return Ok(Vec::new());
         }
-        let snapshot = self.query.look_at(table)?;
+        let snapshot = self.query.scan_table(table)?;
         let changes = self.last.as_ref().map(|last| changes(last, &snapshot)).unwrap_or_default();
         (self.marks, self.complete, self.short) = (marks, complete, 0);
         self.last = Some(snapshot);

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::bind::{self, Place};
-use super::port_sockets;
 use super::{accounts, forwarding, orphans, udp_join};
 use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
-use crate::enrich::containers::{ContainerLookup, Runtimes, monitors};
+use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::Target;
 use crate::model::{
     Connection, Error, ErrorKind, Gap, GapKind, GapReason, Listener, Protocol, Socket, State,
 };
 use crate::os::{self, Row, SocketTable};
 use crate::scan::Query;
+use crate::scan::port_sockets;
 use crate::verdict::{self, Observation, Verdict};
 
 /// More connections than this are not looked at one by one.
@@ -73,12 +73,9 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     let relevant = relevant(&asked, table.rows);
     let (orphans, more) = orphans::orphans(&relevant);
     gaps.extend(more);
-    let (mut sockets, more) = port_sockets::holders(relevant)?;
-    gaps.extend(more);
     let mut inquiry = ContainerLookup::new(runtimes);
-    inquiry.name(&mut sockets);
-    monitors::name(&mut sockets);
-    monitors::add_units(&mut sockets);
+    let (sockets, more) = port_sockets::holders_and_containers(relevant, &mut inquiry)?;
+    gaps.extend(more);
     let clients = match connected && listens && asked.protocol == Protocol::Tcp {
         true => clients(&asked)?,
         false => Vec::new(),

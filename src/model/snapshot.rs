@@ -347,16 +347,21 @@ impl Snapshot {
         }
     }
 
-    /// Puts listeners, holders and descriptors into the one order that every look has.
+    /// Sorts listeners, holders and descriptors, so that equal snapshots are equal text.
     pub(crate) fn sort(&mut self) {
-        for listener in &mut self.listeners {
+        Snapshot::sort_listeners(&mut self.listeners);
+    }
+
+    /// Sorts listeners, their holders and the descriptors of those.
+    pub(crate) fn sort_listeners(listeners: &mut [Listener]) {
+        for listener in listeners.iter_mut() {
             listener.holders.sort_by_key(|holder| holder.process.id);
             for holder in &mut listener.holders {
                 holder.descriptors.sort_unstable();
                 holder.descriptors.dedup();
             }
         }
-        self.listeners.sort_by(|a, b| {
+        listeners.sort_by(|a, b| {
             a.socket
                 .order(&b.socket)
                 .then_with(|| a.first_pid().cmp(&b.first_pid()))

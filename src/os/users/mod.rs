@@ -6,7 +6,7 @@ mod sys;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Snapshot, Text};
+use crate::model::{Listener, Text};
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(in crate::os) use sys::home;
@@ -17,14 +17,14 @@ pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};
 
 /// Gives users their names.
-pub(crate) fn name_users(snapshot: &mut Snapshot) {
+pub(crate) fn name_users(listeners: &mut [Listener]) {
     let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
     let mut name = |uid: Option<u32>, user: &mut Option<Text>| {
         if let (Some(uid), None) = (uid, &user) {
             *user = names.entry(uid).or_insert_with(|| name(uid)).clone();
         }
     };
-    for listener in &mut snapshot.listeners {
+    for listener in listeners {
         name(listener.socket.uid, &mut listener.socket.user);
         for holder in &mut listener.holders {
             name(holder.process.uid, &mut holder.process.user);

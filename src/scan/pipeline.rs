@@ -1,0 +1,109 @@
+//! The stages after selection, which every scan of holders runs: holders, facts about them, the join, the steps that enrich.
+
+use crate::enrich::containers::{ContainerLookup, monitors};
+use crate::model::{Connection, Error, Gap, HolderSearch, Listener};
+use crate::os::{self, Row, Unread};
+
+use super::join::{Connected, Processes, join};
+
+/// What a request wants of the stages after selection.
+pub(super) struct Pipeline<'a, 'r> {
+    /// How holders are searched for.
+    pub(super) search: HolderSearch,
+    /// Whether all ancestors of a holder are described, or its parent only.
+    pub(super) ancestors: bool,
+    /// Whether services are also read from managers that were not seen to hold a socket, and from the monitors of
+    /// containers. A verdict and a plan need them, a list does not.
+    pub(super) thorough: bool,
+    /// Names containers. `None` leaves them unnamed, and no runtime is contacted.
+    pub(super) containers: Option<&'a mut ContainerLookup<'r>>,
+}
+
+/// What the stages found.
+pub(super) struct Found {
+    /// A listener for each row, in the order of the rows.
+    pub(super) listeners: Vec<Listener>,
+    pub(super) gaps: Vec<Gap>,
+    /// How holders were searched for, in a sentence.
+    pub(super) how: String,
+    /// Processes whose descriptors were not read.
+    pub(super) unread: Unread,
+}
+
+/// What the steps read and add to.
+struct Joined<'a, 'r> {
+    listeners: Vec<Listener>,
+    gaps: Vec<Gap>,
+    thorough: bool,
+    containers: Option<&'a mut ContainerLookup<'r>>,
+}
+
+/// One step: it reads what is known of the listeners and adds facts to it.
+type Step = fn(&mut Joined<'_, '_>);
+
+/// The steps in the order in which they run. A step may use what those before it added. Notes come later: they are made
+/// for listeners that the process filters keep.
+const STEPS: [Step; 4] = [add_services, add_users, add_containers, add_monitors];
+
+fn add_services(joined: &mut Joined<'_, '_>) {
+    joined.gaps.extend(os::socket_units(&mut joined.listeners, joined.thorough));
+}
+
+fn add_users(joined: &mut Joined<'_, '_>) {
+    os::name_users(&mut joined.listeners);
+}
+
+fn add_containers(joined: &mut Joined<'_, '_>) {
+    if let Some(containers) = &mut joined.containers {
+        containers.name(&mut joined.listeners);
+    }
+}
+
+fn add_monitors(joined: &mut Joined<'_, '_>) {
+    if joined.containers.is_none() {
+        return;
+    }
+    monitors::name(&mut joined.listeners);
+    if joined.thorough {
+        monitors::add_units(&mut joined.listeners);
+    }
+}
+
+impl Pipeline<'_, '_> {
+    /// Scans the holders of these rows, and of the clients in `connected`, and returns a listener for each row.
+    ///
+    /// # Errors
+    /// If the list of processes cannot be read, or this system does not support the search.
+    pub(super) fn run(self, rows: Vec<Row>, connected: Option<Connected>) -> Result<Found, Error> {
+        let clients = connected.iter().flat_map(|connected| &connected.clients);
+        let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
+        let search = os::holders(&wanted, self.search)?;
+        let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.ancestors);
+        let of_clients = search.of.get(rows.len()..).unwrap_or_default();
+        let connections: Vec<Option<Vec<Connection>>> = match connected {
+            Some(connected) => {
+                connected.describe(&rows, of_clients, &facts.processes).into_iter().map(Some).collect()
+            }
+            None => vec![None; rows.len()],
+        };
+        let mut processes = Processes::of(facts.processes, search.of.iter().take(rows.len()));
+        let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
+        let mut joined = Joined {
+            listeners: Vec::with_capacity(rows.len()),
+            gaps: search.gaps,
+            thorough: self.thorough,
+            containers: self.containers,
+        };
+        joined.gaps.extend(facts.gaps);
+        for (row, (((held, unseen), origin), connections)) in rows.into_iter().zip(found) {
+            let mut listener = join(row.socket, held, unseen, &mut processes);
+            listener.connections = connections;
+            (listener.service, listener.container) = origin;
+            joined.listeners.push(listener);
+        }
+        for step in STEPS {
+            step(&mut joined);
+        }
+        Ok(Found { listeners: joined.listeners, gaps: joined.gaps, how: search.how, unread: search.unread })
+    }
+}

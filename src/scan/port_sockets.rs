@@ -1,0 +1,89 @@
+//! The same pipeline for `why`, `free` and `wait`: the sockets of one port in every state, and the holders of those that
+//! matter. The caller selects rows itself, because a verdict rests on sockets that a list does not show.
+
+use super::Query;
+use super::pipeline::Pipeline;
+use crate::enrich::containers::ContainerLookup;
+use crate::model::{Error, Gap, HolderSearch, Listener, Protocol, Selection, Snapshot, Socket, Target};
+use crate::os::{Row, SocketTable};
+
+/// Returns the sockets of a protocol, or those of one port. `all` includes sockets that do not listen.
+///
+/// # Errors
+/// If the socket table cannot be read.
+pub(crate) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
+    let targets = port.map(Target::port).transpose()?.into_iter().collect();
+    let selection = Selection { protocols: vec![protocol], targets, all, ..Selection::default() };
+    let mut table = Query { selection, ..Query::default() }.table()?;
+    // A reader may return more rows than were requested.
+    table.rows.retain(|row| port.is_none() || row.socket.endpoint.port() == port);
+    Ok(table)
+}
+
+/// Returns the listeners among these sockets.
+pub(crate) fn listening(rows: &[Row]) -> Vec<Socket> {
+    rows.iter().map(|row| &row.socket).filter(|socket| socket.is_listener()).cloned().collect()
+}
+
+/// Returns these sockets with their holders, sorted, and what could not be read. Containers stay unnamed.
+///
+/// # Errors
+/// If the list of processes cannot be read.
+pub(crate) fn holders(rows: Vec<Row>) -> Result<(Vec<Listener>, Vec<Gap>), Error> {
+    run(rows, None)
+}
+
+/// Returns these sockets with their holders and containers, sorted, and what could not be read.
+///
+/// # Errors
+/// If the list of processes cannot be read.
+pub(crate) fn holders_and_containers(
+    rows: Vec<Row>,
+    containers: &mut ContainerLookup<'_>,
+) -> Result<(Vec<Listener>, Vec<Gap>), Error> {
+    run(rows, Some(containers))
+}
+
+fn run(
+    rows: Vec<Row>,
+    containers: Option<&mut ContainerLookup<'_>>,
+) -> Result<(Vec<Listener>, Vec<Gap>), Error> {
+    if rows.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let pipeline = Pipeline { search: HolderSearch::Auto, ancestors: false, thorough: true, containers };
+    let mut found = pipeline.run(rows, None)?;
+    Snapshot::sort_listeners(&mut found.listeners);
+    Ok((found.listeners, found.gaps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::scan::Query;
+
+    #[test]
+    fn a_port_and_a_list_report_the_same_listener() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let rows = sockets(Protocol::Tcp, Some(port), false).unwrap().rows;
+        let rows: Vec<Row> = rows.into_iter().filter(|row| row.socket.is_listener()).collect();
+        let (listeners, _) = holders(rows).unwrap();
+        let target = Target::exactly(Protocol::Tcp, [127, 0, 0, 1].into(), port);
+        let list = Query::new().protocol(Protocol::Tcp).target(target).look().unwrap();
+        assert_eq!(listeners.len(), 1);
+        assert_eq!(listeners, list.listeners);
+    }
+
+    #[test]
+    fn all_includes_sockets_that_do_not_listen() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let _client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let rows = sockets(Protocol::Tcp, Some(port), true).unwrap().rows;
+        assert!(rows.iter().all(|row| row.socket.endpoint.port() == Some(port)));
+        assert!(rows.iter().any(|row| row.socket.state == State::Established));
+        assert_eq!(holders(Vec::new()).unwrap(), (Vec::new(), Vec::new()));
+    }
+}
