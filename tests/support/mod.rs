@@ -57,7 +57,9 @@ pub(crate) use podman::Podman;
 pub(crate) use port::listen_without_reuse;
 pub(crate) use port::{port, start_on_one_port};
 #[cfg(unix)]
-pub(crate) use process::{runs, send_signal, state, stop, wait_for_state};
+pub(crate) use process::{runs, send_signal, stop};
+#[cfg(target_os = "linux")]
+pub(crate) use process::{state, wait_for_state};
 pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
