@@ -460,5 +460,7 @@ fn words(text: &str, command: &str) -> String {
         rest = after;
     }
     plain.push_str(rest);
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    // How long something took, in any unit.
+    ["N.N s", "N ms", "N min"].iter().fold(plain, |plain, time| plain.replace(time, "N s"))
 }
