@@ -15,7 +15,8 @@ use crate::support::{
     program, until,
 };
 use nix::mount::{MsFlags, mount};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getsid};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -256,7 +257,7 @@ struct Machine {
     fixtures: Vec<Fixture>,
 }
 
-/// A shell in a terminal. It hangs up when this is dropped, and with it all that was started there.
+/// A shell in a terminal. It ends when this is dropped, and with it all that was started there.
 struct Terminal {
     keys: File,
     shell: Child,
@@ -408,10 +409,17 @@ impl Machine {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The shell first, so that it starts nothing more; neither is reaped yet, so the numbers are still their own.
-        let foreground = nix::unistd::tcgetpgrp(&self.keys);
+        // The shell first, so that it starts nothing more. It is reaped last, so that its session stays its own. A hang-up
+        // would not do: who runs the tests may have them ignore it, and what they start.
         let _may_have_ended = self.shell.kill();
-        let _none_if_the_shell_has_ended = foreground.and_then(|group| killpg(group, Signal::SIGKILL));
+        let session = Pid::from_raw(i32::try_from(self.shell.id()).expect("a pid"));
+        let _none_left = until(|| {
+            let left: Vec<Pid> = members(session).collect();
+            for pid in &left {
+                let _may_have_ended = kill(*pid, Signal::SIGKILL);
+            }
+            left.is_empty().then_some(())
+        });
         let _reaped = self.shell.wait();
     }
 }
@@ -426,6 +434,17 @@ fn update(page: &str, shown: &Shown, output: &str) {
     let text = read(Path::new(page));
     assert!(text.contains(&old), "{page} has this block no more:\n{old}");
     fs::write(page, text.replacen(&old, &block(&new), 1)).expect("write a page");
+}
+
+/// The processes of a session that have not ended, except its leader.
+fn members(session: Pid) -> impl Iterator<Item = Pid> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Pid::from_raw);
+    let has_ended = |pid: &Pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    pids.filter(move |pid| *pid != session && getsid(Some(*pid)) == Ok(session) && !has_ended(pid))
 }
 
 fn bind(from: &Path, to: &Path) {
