@@ -9,6 +9,7 @@ mod orphans;
 pub(crate) mod prepare;
 pub(crate) mod probe;
 pub(crate) mod release;
+pub(crate) mod restart_sources;
 mod supervision;
 mod udp_join;
 pub(crate) mod wait;

@@ -1,5 +1,6 @@
-//! What is added to listeners and their holders after they were found: containers and notes.
+//! What is added to listeners and their holders after they were found, a step a file.
 
 pub(crate) mod containers;
 pub(crate) mod forwarding_rules;
 pub(crate) mod notes;
+pub(crate) mod users;

@@ -58,7 +58,11 @@ pub fn restarters(pid: u32) -> String {
     let described = crate::os::process::process_table().ok().and_then(|table| {
         let id = table.get(pid)?.id;
         let process = crate::os::describe_ids(&[id]).remove(&pid)?;
-        let found = crate::management::restart::restarters(&process, &table, &mut crate::os::RestartSources);
+        let found = crate::management::restart::restarters(
+            &process,
+            &table,
+            &mut crate::act::restart_sources::RestartSources,
+        );
         let mut lines: String = found.iter().map(|restarter| format!("{restarter:?}\n")).collect();
         if let Some(held) = crate::management::restart::holds_for_others(&process) {
             lines.push_str(&format!("{held:?}\n"));

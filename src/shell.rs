@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use crate::model::Text;
 use crate::model::text::acts_on_terminal;
 
+pub(crate) use crate::os::Shell;
+
 /// Finds the path of this program, if it is not enough to call it by its name with full rights.
 type FindProgram = fn() -> Option<Text>;
 
@@ -34,15 +36,6 @@ fn call<W: AsRef<[u8]>>(program: &Text, arguments: &[W]) -> Option<String> {
     let words: Vec<&[u8]> =
         std::iter::once(program.as_bytes()).chain(arguments.iter().map(AsRef::as_ref)).collect();
     line(&words)
-}
-
-/// The shell a command is written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shell {
-    /// sh, and what understands its quotes: bash, zsh, fish.
-    Posix,
-    /// cmd.exe and PowerShell at once.
-    Windows,
 }
 
 /// Returns one word quoted for the shell of this system. See [`quote_for`].

@@ -22,7 +22,7 @@ use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind
 use crate::management::Account;
 use crate::model::Target;
 use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State};
-use crate::os::{Limits, Local, Policies, Served, Timer};
+use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
 
 /// What kind of answer it is.
@@ -184,7 +184,7 @@ pub(crate) struct Observation {
     /// Ports of this number and protocol that are passed on to containers without a socket.
     pub(crate) forwarded: Vec<Listener>,
     /// What the kernel's own web server serves at the port.
-    pub(crate) served: Vec<Served>,
+    pub(crate) served: Vec<HttpSysUrls>,
     /// Where a connection was answered though nothing listens.
     pub(crate) answered: Option<SocketAddr>,
     /// The addresses of this machine that a connection was tried to, and what it met.

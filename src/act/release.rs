@@ -11,6 +11,7 @@ use super::bind::{self, Place};
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
+use super::restart_sources::RestartSources;
 use super::wait::Backoff;
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::management::Via;
@@ -360,7 +361,7 @@ fn loop_sleeps(plan: &Plan) -> Option<Duration> {
         return None;
     }
     let table = os::process_table().ok()?;
-    let longest = loops.into_iter().filter_map(|id| sleeps(id, &table, &mut os::RestartSources)).max()?;
+    let longest = loops.into_iter().filter_map(|id| sleeps(id, &table, &mut RestartSources)).max()?;
     Some(longest.min(LONGEST_SETTLE))
 }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::restart_sources::RestartSources;
 use crate::management::Manager;
 use crate::management::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
 };
 use crate::model::process_table::ProcessTable;
 use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
-use crate::os::{self, AfterSignal, EndSignal, RestartPolicy, RestartSources};
+use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
 use crate::plan::{Restarts, Return};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.

@@ -34,7 +34,7 @@ impl Watch {
     /// Looks, and gives what has changed since the look before; nothing the first time. One that fails changes nothing.
     pub(crate) fn scan(&mut self) -> Result<Vec<Change>, Error> {
         let table = self.query.table()?;
-        let marks = Fingerprint::of_all(&table, self.query.selection());
+        let marks = Fingerprint::of_all(&table, |socket| self.query.selection().concerns(socket));
         let complete = table.complete;
         if self.last.is_some() && marks == self.marks && complete == self.complete && self.short + 1 < WHOLE {
             self.short += 1;

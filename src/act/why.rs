@@ -8,9 +8,10 @@ use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::Target;
 use crate::model::{
-    Connection, Error, ErrorKind, Gap, GapKind, GapReason, Listener, Protocol, Socket, State,
+    Connection, Error, ErrorKind, Gap, GapKind, GapReason, Holder, Listener, Protocol, Socket, State,
 };
-use crate::os::{self, Row, SocketTable};
+use crate::os::{self, HttpSysUrls, Row, SocketTable};
+use crate::port_info::FILE_SHARING;
 use crate::scan::Query;
 use crate::scan::port_sockets;
 use crate::verdict::{self, Observation, Verdict};
@@ -96,7 +97,7 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     let policies = attempts.iter().any(is_denied).then(os::policies);
     let evidence = forwarding::gather(&asked, &mut inquiry, &listening, &sockets);
     gaps.extend(inquiry.gap());
-    let (served, unnamed) = os::served(&sockets);
+    let (served, unnamed) = http_sys_urls(&sockets);
     gaps.extend(unnamed);
     let accounts = accounts::accounts(accounts::containers(&sockets));
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
@@ -129,6 +130,18 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
         asked,
     });
     Ok((verdict, scanned))
+}
+
+/// Returns the URLs that HTTP.sys serves at the port of these listeners, and a gap if they could not be listed. It is
+/// asked only if it may hold one of them: port 445 and its like belong to the kernel's file sharing.
+fn http_sys_urls(listeners: &[Listener]) -> (Vec<HttpSysUrls>, Option<Gap>) {
+    let is_its_own = |holder: &Holder| Some(holder.process.id.pid) == os::HTTP_SYS_PID;
+    let held = listeners.iter().find(|listener| listener.holders.iter().any(is_its_own));
+    let port = held.and_then(|listener| listener.socket.endpoint.port());
+    match port.filter(|port| !FILE_SHARING.contains(port)) {
+        Some(port) => os::http_sys_urls(port),
+        None => (Vec::new(), None),
+    }
 }
 
 /// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the

@@ -4,17 +4,23 @@ use super::say;
 use crate::model::{Target, TargetError};
 use crate::os;
 use crate::port_info;
-use crate::port_info::{Named, Services};
+use crate::port_info::{Named, Services, ServicesFile};
 use crate::render::escape::escape;
 
 /// The targets of a list.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
-    Target::parse_list_with(text, &Services::new(os::services_file))
+    Target::parse_list_with(text, &Services::new(machines_file))
 }
 
 /// The targets in the form of `lsof -i`.
 pub(super) fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
-    Target::parse_lsof_with(text, &Services::new(os::services_file))
+    Target::parse_lsof_with(text, &Services::new(machines_file))
+}
+
+/// Reads this machine's services file.
+fn machines_file() -> ServicesFile {
+    let (path, read) = os::services_file();
+    ServicesFile { path: path.display().to_string(), read }
 }
 
 /// Tells which names mean other ports here than in the registry.

@@ -113,7 +113,7 @@ pub(crate) enum Stop {
     Unknown,
 }
 
-/// What is read of the system while restarters are looked for. `os` implements it.
+/// What is read of the system while restarters are looked for.
 pub(crate) trait Sources {
     /// Returns facts of exactly these processes, by pid.
     fn describe(&mut self, ids: &[ProcessId]) -> BTreeMap<u32, Process>;

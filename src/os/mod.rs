@@ -33,13 +33,12 @@ mod internals_linux;
 use jiff::Timestamp;
 
 use crate::model::Text;
-use crate::shell::Shell;
 
 pub(crate) use crate::model::{HolderSearch, Reader};
 pub(crate) use bind::{
-    BOUND_SOCKETS_ARE_CHECKED, Excluded, Limits, Local, Policies, SERVERS_REUSE, Served, Server, Usability,
-    error_name, fin_timeout, interface_index, interface_name, limits, local_addresses, policies,
-    ready_limits, reuse_port, served, time_wait_left,
+    BOUND_SOCKETS_ARE_CHECKED, Excluded, HTTP_SYS_PID, HttpSysUrls, Limits, Local, Policies, SERVERS_REUSE,
+    Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, interface_name, limits,
+    local_addresses, policies, ready_limits, reuse_port, time_wait_left,
 };
 pub(crate) use files::{absolute, can_make_file, open_file, services_file};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
@@ -48,12 +47,13 @@ pub(crate) use namespaces::{
     Elsewhere, OwnNetwork, listening_elsewhere, network_namespace, own_network, pid_namespace_is_own,
     user_namespace,
 };
-pub(crate) use process::{command, describe, describe_ids, describe_unread, lineage, process_table};
-pub(crate) use programs::system_program;
-pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtimes, runtime_sockets};
-pub(crate) use services::{
-    AfterSignal, RestartPolicy, RestartSources, containers_run, restart_policy, socket_units,
+pub(crate) use process::{
+    command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
+    is_in_inner_pid_namespace, lineage, process_table,
 };
+pub(crate) use programs::{SHELL, Shell, system_program};
+pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtimes, runtime_sockets};
+pub(crate) use services::{AfterSignal, RestartPolicy, containers_run, restart_policy, socket_units};
 #[cfg(target_os = "linux")]
 pub(crate) use table::Detail;
 pub(crate) use table::fingerprint::Fingerprint;
@@ -63,12 +63,7 @@ pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
 pub(crate) use terminate::{EndSignal, KERNEL, KillHandle, errand};
-pub(crate) use users::{
-    name_users, own_uid, path_for_rights, privileged, user_exists, user_name, with_rights,
-};
-
-/// The shell that commands are written for.
-pub(crate) const SHELL: Shell = if cfg!(windows) { Shell::Windows } else { Shell::Posix };
+pub(crate) use users::{own_uid, path_for_rights, privileged, user_exists, user_name, with_rights};
 
 /// This machine's name.
 pub(crate) fn host_name() -> Text {

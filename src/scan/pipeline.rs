@@ -1,6 +1,7 @@
 //! The stages after selection, which every scan of holders runs: holders, facts about them, the join, the steps that enrich.
 
 use crate::enrich::containers::{ContainerLookup, monitors};
+use crate::enrich::users;
 use crate::model::{Connection, Error, Gap, HolderSearch, Listener};
 use crate::os::{self, Row, Unread};
 
@@ -50,7 +51,7 @@ fn add_services(joined: &mut Joined<'_, '_>) {
 }
 
 fn add_users(joined: &mut Joined<'_, '_>) {
-    os::name_users(&mut joined.listeners);
+    users::add(&mut joined.listeners);
 }
 
 fn add_containers(joined: &mut Joined<'_, '_>) {

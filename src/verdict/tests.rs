@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::bind_attempt::Overlap;
 use crate::model::{Container, Endpoint, Holder, Process, ProcessId, Service, Socket, Text};
-use crate::os::{Excluded, Server, Usability};
+use crate::os::{Excluded, HttpSysUrls, Server, Usability};
 
 fn asked(address: Option<&str>) -> BindTarget {
     BindTarget {
@@ -229,7 +229,8 @@ fn whom_the_kernel_of_windows_serves() {
         services: services.iter().copied().map(Text::from).collect(),
     };
     let urls: Vec<Text> = (0..6).map(|at| Text::from(format!("HTTP://+:80/{at}/").as_str())).collect();
-    observation.served = vec![Served { urls, by: vec![server(2688, &["NcHostAgent"]), server(900, &[])] }];
+    observation.served =
+        vec![HttpSysUrls { urls, by: vec![server(2688, &["NcHostAgent"]), server(900, &[])] }];
     let (facts, advice) = told(&observation);
     assert!(
         facts.contains(

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::{Gap, Listener, Protocol};
-use crate::os::{Limits, Policies, Served};
+use crate::model::{Gap, Protocol};
+use crate::os::{HttpSysUrls, Limits, Policies};
 
 /// What this machine allows to bind.
 pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
@@ -31,7 +31,10 @@ pub(in crate::os) fn policies() -> Policies {
     Policies::default()
 }
 
-/// The kernel serves nothing for programs here.
-pub(in crate::os) fn served(_listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
+/// The pid by which HTTP.sys holds ports: `None`, because only Windows has it.
+pub(crate) const HTTP_SYS_PID: Option<u32> = None;
+
+/// Returns nothing: only Windows has HTTP.sys.
+pub(in crate::os) fn http_sys_urls(_port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
     (Vec::new(), None)
 }

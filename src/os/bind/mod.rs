@@ -13,6 +13,7 @@ pub(crate) use attempts::{
     BOUND_SOCKETS_ARE_CHECKED, SERVERS_REUSE, error_name, interface_index, interface_name, reuse_port,
 };
 pub(crate) use port_limits::{
-    Excluded, Limits, Local, Policies, Served, Server, Usability, fin_timeout, limits, local_addresses,
-    policies, ready_limits, served, time_wait_left,
+    Excluded, HttpSysUrls, Limits, Local, Policies, Server, Usability, fin_timeout, http_sys_urls, limits,
+    local_addresses, policies, ready_limits, time_wait_left,
 };
+pub(crate) use sys::HTTP_SYS_PID;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{attempts, sys};
-use crate::model::{Family, Gap, Listener, Protocol, Text};
+use crate::model::{Family, Gap, Protocol, Text};
 
 /// The machine's own limits on ports. `None` where it does not say or has no such limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,16 +73,16 @@ pub(crate) struct Policies {
     pub(crate) bind_programs: Option<u32>,
 }
 
-/// What the kernel's own web server serves for other programs, which is Windows' alone.
+/// URLs that HTTP.sys, the web server in the kernel of Windows, serves for other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Served {
+pub(crate) struct HttpSysUrls {
     /// The addresses, as they were registered.
     pub(crate) urls: Vec<Text>,
     /// Who answers there.
     pub(crate) by: Vec<Server>,
 }
 
-/// A program that the kernel's web server serves for.
+/// A program that HTTP.sys serves for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) pid: u32,
@@ -91,9 +91,12 @@ pub(crate) struct Server {
     pub(crate) services: Vec<Text>,
 }
 
-/// What the kernel's own web server serves at the port of these listeners, where it holds one of them.
-pub(crate) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
-    sys::served(listeners)
+/// Returns the URLs that HTTP.sys serves at a TCP port, and a gap if they could not be listed. Windows only.
+///
+/// Source: `netsh http show servicestate`. It takes up to five seconds, so call it only for a port that
+/// [`HTTP_SYS_PID`] holds.
+pub(crate) fn http_sys_urls(port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
+    sys::http_sys_urls(port)
 }
 
 /// The machine's own limits on ports.

@@ -5,6 +5,11 @@ pub(in crate::os) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dy
     Ok(Box::new(std::fs::File::open(path)?))
 }
 
+/// Returns the path of the machine's services file.
+pub(in crate::os) fn services_path() -> std::path::PathBuf {
+    "/etc/services".into()
+}
+
 /// Which file systems may not answer is not found out on this system.
 pub(in crate::os) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
     vec![true; paths.len()]

@@ -11,8 +11,6 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::port_info::ServicesFile;
-
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) use direct::Files;
 #[cfg(target_os = "linux")]
@@ -42,15 +40,10 @@ pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::
 /// The most that is read of a services file. The whole registry takes a third of it.
 const LONGEST_SERVICES_FILE: u64 = 4 << 20;
 
-/// The machine's own services file (services(5)).
-pub(crate) fn services_file() -> ServicesFile {
-    let path = match cfg!(windows) {
-        true => {
-            let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
-            PathBuf::from(root).join(r"System32\drivers\etc\services")
-        }
-        false => PathBuf::from("/etc/services"),
-    };
+/// Returns the path of the machine's services file (services(5)), and its content or why it cannot be read. A machine
+/// without one has an empty one.
+pub(crate) fn services_file() -> (PathBuf, Result<Vec<u8>, String>) {
+    let path = sys::services_path();
     // A device or a pipe in its place may never end, and a file system may not answer.
     let mut files = Files::new(Instant::now() + Duration::from_secs(1));
     let bytes = || {
@@ -63,5 +56,5 @@ pub(crate) fn services_file() -> ServicesFile {
         Some(_) => Err("it is no file".to_owned()),
         None => files.missed().map_or_else(|| Ok(Vec::new()), Err),
     };
-    ServicesFile { path: path.display().to_string(), read }
+    (path, read)
 }

@@ -121,6 +121,23 @@ pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
     Some(processes.into_values().collect())
 }
 
+/// Returns the content of a regular file at an absolute path, as that process sees it, if it is not longer than `limit`
+/// bytes. `None` also if reading it might wait for another machine. Only Linux has processes that see other files.
+pub(crate) fn file_seen_by(viewer: ProcessId, path: &Text, limit: u64) -> Option<Vec<u8>> {
+    sys::process_view::file(viewer, path, limit)
+}
+
+/// Returns the names in a folder at an absolute path, as that process sees it, sorted.
+pub(crate) fn folder_seen_by(viewer: ProcessId, path: &Text) -> Option<Vec<Text>> {
+    sys::process_view::folder(viewer, path)
+}
+
+/// Returns whether a process is in a pid namespace below that of /proc, or may be: true if that cannot be found out.
+/// False on systems without pid namespaces.
+pub(crate) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
+    sys::process_view::is_in_inner_pid_namespace(id)
+}
+
 /// This process and its ancestors, the nearest first, by the pids that this module reports.
 pub(crate) fn lineage() -> Vec<u32> {
     let Some(own) = sys::own_pid() else { return Vec::new() };

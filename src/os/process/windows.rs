@@ -6,6 +6,7 @@ use crate::model::{Gap, Process, Text};
 use crate::os::parse::windows::process_times;
 
 pub(in crate::os) use super::process_ref::{ProcessRef, pin};
+pub(in crate::os) use super::process_view;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(crate) use crate::os::parse::windows::process_times::KERNEL;
 

@@ -1,4 +1,4 @@
-//! Programs of the system itself: where they are, and what they print.
+//! Programs of the system: its shell, where its own programs are, and what they print.
 
 #[cfg(any(windows, target_os = "macos", test))]
 pub(in crate::os) mod output;
@@ -7,6 +7,17 @@ pub(in crate::os) mod output;
 mod sys;
 
 use std::path::PathBuf;
+
+pub(crate) use sys::SHELL;
+
+/// The shells that commands are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shell {
+    /// sh, and what understands its quotes: bash, zsh, fish.
+    Posix,
+    /// cmd.exe and PowerShell at once.
+    Windows,
+}
 
 /// The path of a program in the system's own folders, whatever the environment says.
 pub(crate) fn system_program(name: &str) -> Option<PathBuf> {

@@ -3,6 +3,11 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::Shell;
+
+/// The shell that commands are written for.
+pub(crate) const SHELL: Shell = Shell::Posix;
+
 /// Where the system and its administrator keep programs.
 const FOLDERS: [&str; 6] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 

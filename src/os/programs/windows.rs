@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::Shell;
+
+/// The shell that commands are written for.
+pub(crate) const SHELL: Shell = Shell::Windows;
+
 /// Where Windows and installed programs are. These are fixed: an environment variable could name any other place.
 const FOLDERS: [&str; 3] = [
     r"C:\Windows\System32",

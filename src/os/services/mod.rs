@@ -2,7 +2,6 @@
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "systemd alone reports one"))]
 pub(in crate::os) mod restart_policy;
-pub(in crate::os) mod restart_sources;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -12,7 +11,6 @@ use crate::model::Listener;
 use crate::model::{Gap, Service};
 
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
-pub(crate) use restart_sources::RestartSources;
 
 /// Whether there are signs of containers whose ports may have no socket. Microseconds where there are none.
 pub(crate) fn containers_run() -> bool {

@@ -1,6 +1,5 @@
 //! By what one knows that a socket table is as it was, without a look at any process.
 
-use crate::model::Selection;
 use crate::model::Socket;
 use crate::os::{Row, SocketTable};
 
@@ -17,9 +16,10 @@ impl Fingerprint {
         Fingerprint { socket: Socket { queue: None, ..row.socket.clone() }, told: told(row) }
     }
 
-    /// Of every row that concerns a selection, in an order of their own: a kernel's changes from look to look.
-    pub(crate) fn of_all(table: &SocketTable, selection: &Selection) -> Vec<Fingerprint> {
-        let rows = table.rows.iter().filter(|row| selection.concerns(&row.socket));
+    /// Returns the fingerprints of the rows whose sockets `keep` accepts, sorted: the kernel's order changes from read to
+    /// read.
+    pub(crate) fn of_all(table: &SocketTable, keep: impl Fn(&Socket) -> bool) -> Vec<Fingerprint> {
+        let rows = table.rows.iter().filter(|row| keep(&row.socket));
         let mut marks: Vec<Fingerprint> = rows.map(Fingerprint::of).collect();
         marks.sort_by(|a, b| {
             let by_inode = || a.socket.inode.cmp(&b.socket.inode);

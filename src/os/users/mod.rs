@@ -4,9 +4,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod sys;
 
-use std::collections::BTreeMap;
-
-use crate::model::{Listener, Text};
+use crate::model::Text;
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(in crate::os) use sys::home;
@@ -15,22 +13,6 @@ pub(in crate::os) use sys::name_of_sid;
 pub(crate) use sys::path_for_rights;
 pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};
-
-/// Gives users their names.
-pub(crate) fn name_users(listeners: &mut [Listener]) {
-    let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
-    let mut name = |uid: Option<u32>, user: &mut Option<Text>| {
-        if let (Some(uid), None) = (uid, &user) {
-            *user = names.entry(uid).or_insert_with(|| name(uid)).clone();
-        }
-    };
-    for listener in listeners {
-        name(listener.socket.uid, &mut listener.socket.user);
-        for holder in &mut listener.holders {
-            name(holder.process.uid, &mut holder.process.user);
-        }
-    }
-}
 
 /// A user's name, where users are numbers.
 pub(crate) fn user_name(uid: u32) -> Option<Text> {

@@ -9,10 +9,13 @@ pub(in crate::os) use limits::{fin_timeout, limits, time_wait_left};
 pub(in crate::os) use local_addresses::local_addresses;
 pub(in crate::os) use policy::policies;
 
-use crate::model::{Gap, Listener};
-use crate::os::Served;
+use crate::model::Gap;
+use crate::os::HttpSysUrls;
 
-/// The kernel serves nothing for programs here.
-pub(in crate::os) fn served(_listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
+/// The pid by which HTTP.sys holds ports: `None`, because only Windows has it.
+pub(crate) const HTTP_SYS_PID: Option<u32> = None;
+
+/// Returns nothing: only Windows has HTTP.sys.
+pub(in crate::os) fn http_sys_urls(_port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
     (Vec::new(), None)
 }

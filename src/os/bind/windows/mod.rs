@@ -7,7 +7,10 @@ use std::time::Duration;
 use crate::model::Protocol;
 use crate::os::{Limits, Policies};
 
-pub(in crate::os) use netsh::{limits, served};
+pub(in crate::os) use netsh::{http_sys_urls, limits};
+
+/// The pid of the kernel, by which HTTP.sys holds ports.
+pub(crate) const HTTP_SYS_PID: Option<u32> = Some(4);
 
 /// None: what there is to know netsh tells, and nobody else.
 pub(in crate::os) fn ready_limits(_protocol: Protocol) -> Limits {

@@ -3,17 +3,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Listener, NetshList, Protocol};
+use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, NetshList, Protocol};
 use crate::os::parse::windows::{excluded_ports, http_sys};
 use crate::os::programs::output::program_output;
 use crate::os::windows_api;
-use crate::os::{Limits, Served, Server};
-use crate::port_info::FILE_SHARING;
+use crate::os::{HttpSysUrls, Limits, Server};
 
 /// How long one run of it may take.
 const LONGEST: Duration = Duration::from_secs(5);
-/// The kernel's pid, by which it listens for others.
-const KERNEL: u32 = 4;
 
 /// What this machine allows to bind. Windows knows no privileged ports.
 pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
@@ -39,13 +36,8 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
     limits
 }
 
-/// What the kernel's web server serves at the port of these listeners, where the kernel holds one.
-pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>) {
-    let by_kernel =
-        |listener: &&Listener| listener.holders.iter().any(|holder| holder.process.id.pid == KERNEL);
-    let mut held = listeners.iter().filter(by_kernel);
-    let port = held.find_map(|listener| listener.socket.endpoint.port());
-    let Some(port) = port.filter(|port| !FILE_SHARING.contains(port)) else { return (Vec::new(), None) };
+/// Returns the URLs that HTTP.sys serves at a port, and a gap if they could not be listed.
+pub(in crate::os) fn http_sys_urls(port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
     let list = NetshList::HttpServer(port);
     let queues = match printed(&["http", "show", "servicestate", "view=requestq", "verbose=no"]) {
         Ok(printed) => http_sys::at_port(&printed, port),
@@ -63,10 +55,10 @@ pub(in crate::os) fn served(listeners: &[Listener]) -> (Vec<Served>, Option<Gap>
         name: listed.iter().find(|process| process.pid == pid).map(|process| process.name.clone()),
         services: services.get(&pid).cloned().unwrap_or_default(),
     };
-    let served = queues
+    let urls = queues
         .into_iter()
-        .map(|queue| Served { urls: queue.urls, by: queue.pids.into_iter().map(server).collect() });
-    (served.collect(), None)
+        .map(|queue| HttpSysUrls { urls: queue.urls, by: queue.pids.into_iter().map(server).collect() });
+    (urls.collect(), None)
 }
 
 /// What netsh prints.

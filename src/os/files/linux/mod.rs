@@ -18,6 +18,11 @@ use super::direct::{LONGEST_SMALL, Status};
 use file_child::{Child, Nothing, Operation, Reply, read_small};
 use mounts::{Mounts, Route};
 
+/// Returns the path of the machine's services file.
+pub(in crate::os) fn services_path() -> PathBuf {
+    "/etc/services".into()
+}
+
 impl Status {
     #[expect(clippy::unnecessary_cast, reason = "the fields have other types on other processors")]
     pub(in crate::os) fn of(stat: &Stat) -> Status {
