@@ -3,4 +3,6 @@
 pub(crate) mod containers;
 pub(crate) mod forwarding_rules;
 pub(crate) mod notes;
+pub(crate) mod program_labels;
+pub(crate) mod services;
 pub(crate) mod users;

@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 pub use crate::os::internals as system;
 
 use crate::enrich::containers::{proxy, reply};
-use crate::management::supervisor;
 use crate::model::Target;
 use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Text};
+use crate::os::parse::supervisor;
 use crate::program_label;
 use crate::render::{card, changes, csv, escape, table};
 use crate::shell::{self, Shell};

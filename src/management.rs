@@ -1,8 +1,9 @@
 //! Who manages a holder, and the one command that makes its manager stop it. Pure.
 
+mod head;
+pub(crate) mod kernel_socket;
 pub(crate) mod restart;
 pub(crate) mod role;
-pub(crate) mod supervisor;
 pub(crate) mod suspension;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Candidate, Evidence, Listener, Reason, Unseen, kernel_socket};
+use crate::management::kernel_socket;
+use crate::model::{Candidate, Evidence, Listener, Reason, Unseen};
 
 /// The most candidates that a phrase names.
 const MOST: usize = 3;

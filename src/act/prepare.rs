@@ -10,6 +10,7 @@ use super::supervision::{Supervision, supervision};
 use super::why::{asked, clients, listeners_of_other_protocol};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
+use crate::enrich::program_labels;
 use crate::management::Account;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
@@ -341,13 +342,13 @@ fn family(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeM
         table.ancestors(pid).into_iter().chain(table.descendants(pid))
     });
     let ids: BTreeSet<ProcessId> = relatives.map(|entry| entry.id).collect();
-    let mut known = os::describe_ids(&ids.iter().copied().collect::<Vec<_>>());
+    let mut known = program_labels::describe(&ids.iter().copied().collect::<Vec<_>>());
     // Workers of one server have one tree.
     let roots: BTreeSet<ProcessId> =
         holders.iter().map(|process| root(process.id, table, &known, lineage)).collect();
     let members = roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id);
     let more: BTreeSet<ProcessId> = members.filter(|id| !ids.contains(id)).collect();
-    known.extend(os::describe_ids(&more.into_iter().collect::<Vec<_>>()));
+    known.extend(program_labels::describe(&more.into_iter().collect::<Vec<_>>()));
     known
 }
 

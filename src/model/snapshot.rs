@@ -1,6 +1,5 @@
 //! Listeners, holders and gaps of one moment on one machine.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Container, Evidence, Gap, Help, Holder, KernelSocket, Service, Socket, State, Text};
-use crate::management::role::{Role, role};
 use crate::model::Selection;
 
 /// Listeners, holders and gaps of one moment on one machine.
@@ -280,43 +278,7 @@ impl Outcome {
     }
 }
 
-/// How many generations of holders are followed up to their master.
-const LONGEST_LINE: usize = 64;
-
 impl Listener {
-    /// Returns the holder that stands for all: of a server with workers, the process that the others descend from. A
-    /// process that holds for a program, wineserver, never stands for it. Without such a one it is the first.
-    pub(crate) fn head(&self) -> Option<&Holder> {
-        let (first, rest) = self.holders.split_first()?;
-        let stands_for_others =
-            |holder: &Holder| !rest.is_empty() && role(&holder.process) == Some(Role::Wineserver);
-        let parent = |holder: &Holder| holder.process.parents.first().map(|parent| parent.pid);
-        // As a rule a master has the lowest pid, and its first worker comes next.
-        let is_master = rest.first().is_some_and(|second| parent(second) == Some(first.process.id.pid));
-        if rest.is_empty() || (is_master && !stands_for_others(first)) {
-            return Some(first);
-        }
-        let parents: BTreeMap<u32, Option<u32>> =
-            self.holders.iter().map(|holder| (holder.process.id.pid, parent(holder))).collect();
-        let mut below: BTreeMap<u32, usize> = BTreeMap::new();
-        for pid in parents.keys() {
-            let mut top = *pid;
-            // Pids may be given away again, so that what is read one after the other may form a circle.
-            for _ in 0..LONGEST_LINE {
-                match parents.get(&top).copied().flatten().filter(|parent| parents.contains_key(parent)) {
-                    Some(parent) => top = parent,
-                    None => break,
-                }
-            }
-            *below.entry(top).or_default() += 1;
-        }
-        let rank = |holder: &&Holder| {
-            let below = below.get(&holder.process.id.pid).copied().unwrap_or_default();
-            (!stands_for_others(holder), below, std::cmp::Reverse(holder.process.id.pid))
-        };
-        self.holders.iter().max_by_key(rank)
-    }
-
     pub(crate) fn new(socket: Socket) -> Listener {
         Listener {
             socket,
@@ -367,46 +329,5 @@ impl Snapshot {
                 .then_with(|| a.first_pid().cmp(&b.first_pid()))
                 .then_with(|| a.socket.inode.cmp(&b.socket.inode))
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Parent, Process, ProcessId, Protocol};
-
-    /// The head of a listener with these holders, each with its parent.
-    fn head(holders: &[(u32, &str, u32)]) -> Option<u32> {
-        let endpoint = crate::model::Endpoint::Unix { path: None };
-        let mut listener = Listener::new(Socket::new(Protocol::Unix, endpoint, State::Listen));
-        for (pid, name, parent) in holders {
-            let mut process = Process::new(ProcessId { pid: *pid, start: None }, (*name).into());
-            process.parents = vec![Parent { pid: *parent, name: "x".into() }];
-            listener.holders.push(Holder {
-                process,
-                descriptors: Vec::new(),
-                evidence: Evidence::Descriptor,
-            });
-        }
-        listener.head().map(|holder| holder.process.id.pid)
-    }
-
-    #[test]
-    fn workers_are_headed_by_their_master() {
-        assert_eq!(head(&[]), None);
-        assert_eq!(head(&[(7, "a", 1)]), Some(7));
-        assert_eq!(head(&[(7, "a", 1), (8, "a", 7), (9, "a", 7)]), Some(7));
-        assert_eq!(head(&[(7, "a", 9), (8, "a", 9), (9, "a", 1)]), Some(9), "its pid is not the lowest");
-        assert_eq!(head(&[(5, "a", 6), (6, "a", 9), (7, "a", 9), (9, "a", 1)]), Some(9), "two generations");
-        assert_eq!(head(&[(3, "b", 1), (7, "a", 9), (9, "a", 1)]), Some(9), "beside a stranger");
-        assert_eq!(head(&[(3, "b", 1), (7, "a", 1)]), Some(3), "no master");
-        assert_eq!(head(&[(3, "a", 4), (4, "a", 3)]), Some(3), "pids that were given away again");
-    }
-
-    #[test]
-    fn wineserver_stands_for_no_program() {
-        assert_eq!(head(&[(3, "wineserver", 1), (7, "s.exe", 1)]), Some(7));
-        assert_eq!(head(&[(3, "wineserver", 1)]), Some(3));
-        assert_eq!(head(&[(3, "wineserver64", 1), (4, "a.exe", 3)]), Some(4));
     }
 }

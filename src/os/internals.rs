@@ -47,7 +47,7 @@ impl LaunchdJob {
     /// Returns the label of the one job that a socket was opened for.
     pub fn label_of<'a>(socket: &Socket, jobs: &'a [LaunchdJob]) -> Option<&'a Text> {
         let inner: Vec<launchd_jobs::Job> = jobs.iter().map(|job| job.0.clone()).collect();
-        let label = launchd_jobs::label(socket, &inner)?;
+        let label = launchd_jobs::label(socket, &inner, |name, _, port| name == "ssh" && port == 22)?;
         jobs.iter().map(LaunchdJob::label).find(|known| *known == label)
     }
 }

@@ -48,12 +48,14 @@ pub(crate) use namespaces::{
     user_namespace,
 };
 pub(crate) use process::{
-    command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
+    GivenFiles, command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
     is_in_inner_pid_namespace, lineage, process_table,
 };
 pub(crate) use programs::{SHELL, Shell, system_program};
 pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtimes, runtime_sockets};
-pub(crate) use services::{AfterSignal, RestartPolicy, containers_run, restart_policy, socket_units};
+pub(crate) use services::{
+    AfterSignal, RestartPolicy, ServiceQuery, containers_run, restart_policy, services_of,
+};
 #[cfg(target_os = "linux")]
 pub(crate) use table::Detail;
 pub(crate) use table::fingerprint::Fingerprint;

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::management::supervisor;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Process, ProcessId, Text};
+use crate::os::parse::supervisor;
 
 /// Programs that run another one in the foreground for a person, and wait for it.
 const RUNNERS: &[&str] = &[

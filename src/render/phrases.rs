@@ -8,8 +8,7 @@ use super::escape::escape;
 use super::macos_app;
 use super::style::Meaning;
 use crate::enrich::containers::proxy;
-use crate::management::suspension;
-use crate::model::kernel_socket;
+use crate::management::{kernel_socket, suspension};
 use crate::model::{
     Candidate, Condition, Connection, Container, Endpoint, Exposure, FileChange, GitHead, Holder, Listener,
     Outcome, PathContent, Probe, Process, Project, Socket, Text, UnknownUser,

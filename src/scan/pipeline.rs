@@ -1,7 +1,7 @@
 //! The stages after selection, which every scan of holders runs: holders, facts about them, the join, the steps that enrich.
 
 use crate::enrich::containers::{ContainerLookup, monitors};
-use crate::enrich::users;
+use crate::enrich::{program_labels, services, users};
 use crate::model::{Connection, Error, Gap, HolderSearch, Listener};
 use crate::os::{self, Row, Unread};
 
@@ -47,7 +47,7 @@ type Step = fn(&mut Joined<'_, '_>);
 const STEPS: [Step; 4] = [add_services, add_users, add_containers, add_monitors];
 
 fn add_services(joined: &mut Joined<'_, '_>) {
-    joined.gaps.extend(os::socket_units(&mut joined.listeners, joined.thorough));
+    joined.gaps.extend(services::add(&mut joined.listeners, joined.thorough));
 }
 
 fn add_users(joined: &mut Joined<'_, '_>) {
@@ -79,7 +79,8 @@ impl Pipeline<'_, '_> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search)?;
-        let facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.ancestors);
+        let mut facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.ancestors);
+        program_labels::add(facts.processes.values_mut());
         let of_clients = search.of.get(rows.len()..).unwrap_or_default();
         let connections: Vec<Option<Vec<Connection>>> = match connected {
             Some(connected) => {

@@ -7,9 +7,9 @@ use super::phrases::{list_sockets, service, spell, stop_socket_unit, store_relea
 use super::{Hindrance, Past, Suspect, VerdictKind};
 use crate::bind_attempt::RefusalKind;
 use crate::management;
+use crate::management::kernel_socket;
 use crate::management::role::role;
 use crate::management::{Manager, managers};
-use crate::model::kernel_socket;
 use crate::model::{Holder, Listener, Protocol, Reason, Service, ServiceManager, State, Unseen};
 use crate::os::Excluded;
 use crate::shell::{self, Shell};

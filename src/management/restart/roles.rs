@@ -7,8 +7,8 @@ use super::{
     Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, circus, masters, pm2, service_folder,
     shell_loop, supervisord,
 };
-use crate::management::supervisor;
 use crate::model::{Process, Text};
+use crate::os::parse::supervisor;
 
 /// What an ancestor does when its child ends.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use plist::{Dictionary, Value};
 
 use crate::model::{Protocol, Socket, Text};
-use crate::port_info;
+
+use crate::os::services::IsServicePort;
 
 /// One job that launchd opens sockets for.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,15 +66,13 @@ fn declared(socket: &Dictionary) -> Option<Declared> {
 }
 
 impl Declared {
-    fn is(&self, socket: &Socket) -> bool {
+    fn is(&self, socket: &Socket, is_service_port: IsServicePort) -> bool {
         let (Some(address), Some(port)) = (socket.endpoint.address(), socket.endpoint.port()) else {
             return false;
         };
         let at_port = match self.service.parse::<u16>() {
             Ok(number) => number == port,
-            Err(_) => port_info::named(&self.service, Some(self.protocol))
-                .iter()
-                .any(|named| named.ports.contains(&port)),
+            Err(_) => is_service_port(&self.service, self.protocol, port),
         };
         let at_node = match self.node.as_deref().map(|node| (node, node.parse::<IpAddr>())) {
             Some((_, Ok(wanted))) => wanted == address,
@@ -92,9 +91,14 @@ impl Declared {
     }
 }
 
-/// The label of the one job that this socket was opened for. `None` where none asks for it, or more than one does.
-pub(in crate::os) fn label<'a>(socket: &Socket, jobs: &'a [Job]) -> Option<&'a Text> {
-    let mut asking = jobs.iter().filter(|job| job.sockets.iter().any(|declared| declared.is(socket)));
+/// Returns the label of the one job that this socket was opened for. `None` if none asks for it, or more than one does.
+pub(in crate::os) fn label<'a>(
+    socket: &Socket,
+    jobs: &'a [Job],
+    is_service_port: IsServicePort,
+) -> Option<&'a Text> {
+    let asks = |job: &&Job| job.sockets.iter().any(|declared| declared.is(socket, is_service_port));
+    let mut asking = jobs.iter().filter(asks);
     let first = asking.next()?;
     asking.all(|job| job.label == first.label).then_some(&first.label)
 }
@@ -104,6 +108,12 @@ mod tests {
     use super::*;
     use crate::model::{Endpoint, State};
     use proptest::prelude::*;
+
+    fn label<'a>(socket: &Socket, jobs: &'a [Job]) -> Option<&'a Text> {
+        super::label(socket, jobs, |name, protocol, port| {
+            [("ssh", Protocol::Tcp, 22), ("tftp", Protocol::Udp, 69)].contains(&(name, protocol, port))
+        })
+    }
 
     fn file(label: &str, sockets: &str) -> Vec<u8> {
         format!(

@@ -13,6 +13,7 @@ pub(crate) mod launchd;
 #[cfg(any(target_os = "macos", test, feature = "internals"))]
 pub(crate) mod launchd_jobs;
 pub(crate) mod process_name;
+pub(crate) mod supervisor;
 pub(crate) mod unit_name;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod unit_syntax;

@@ -10,8 +10,8 @@ use sysinfo::{Pid, System};
 #[cfg(not(windows))]
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, UpdateKind};
 
-use crate::management::supervisor;
 use crate::model::{Parent, Process, Supervisor, Text};
+use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
 
 /// Processes, and what of their ancestors is known before sysinfo is asked.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Gap, Process};
 
 pub(in crate::os) use super::process_view;
+pub(crate) use super::process_view::GivenFiles;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(in crate::os) use crate::os::holders::sys::{ProcessRef, pin};
 

@@ -16,6 +16,8 @@ pub(in crate::os) mod project;
 pub(in crate::os) mod sys;
 pub(in crate::os) mod sysinfo;
 
+pub(crate) use sys::GivenFiles;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +25,6 @@ use crate::model::process_table::ProcessTable;
 use crate::model::{Gap, Process, ProcessId, Text};
 use crate::os::holders::Unread;
 use crate::os::{threads, users};
-use crate::program_label;
 
 /// Facts of processes by pid. One that ended meanwhile is not among them.
 #[derive(Debug, Default)]
@@ -53,11 +54,6 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::ProcessRef>, an
     let processes = described.into_iter().flatten().collect();
     let mut facts = Facts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
-    for process in facts.processes.values_mut() {
-        if process.script.is_none() {
-            process.script = program_label::of(process).map(|runs| runs.text().clone());
-        }
-    }
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
 }
@@ -101,9 +97,6 @@ pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     processes.retain(|_, process| ids.contains(&process.id));
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
-        if process.script.is_none() {
-            process.script = program_label::of(process).map(|runs| runs.text().clone());
-        }
     }
     processes
 }
@@ -151,8 +144,3 @@ pub(crate) fn lineage() -> Vec<u32> {
 pub(crate) fn command(pid: u32) -> Option<Vec<Text>> {
     sys::command(pid)
 }
-
-/// Facts about a program's files are read on Linux alone; what interprets them is compiled and tested everywhere.
-#[cfg(not(target_os = "linux"))]
-const _: (fn(&Process) -> Option<Text>, fn(&Process) -> Option<Text>, fn(&Process, &[u8]) -> Option<Text>) =
-    (program_label::script_file, program_label::options_file, program_label::with_options);

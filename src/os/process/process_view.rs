@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::model::{ProcessId, Text};
+use crate::model::{FileChange, Process, ProcessId, Text};
 
 /// Returns a regular file's content, if it is not longer than `limit`.
 pub(in crate::os) fn file(_viewer: ProcessId, path: &Text, limit: u64) -> Option<Vec<u8>> {
@@ -31,4 +31,21 @@ pub(in crate::os) fn folder(_viewer: ProcessId, path: &Text) -> Option<Vec<Text>
 /// There are no pid namespaces here.
 pub(in crate::os) fn is_in_inner_pid_namespace(_id: ProcessId) -> bool {
     false
+}
+
+/// Files that processes were given as arguments. Nothing is found out about them on this system.
+#[derive(Debug, Default)]
+pub(crate) struct GivenFiles;
+
+#[expect(clippy::unused_self, reason = "it keeps something on Linux")]
+impl GivenFiles {
+    /// Returns nothing: what became of a file is found out on Linux alone.
+    pub(crate) fn change(&mut self, _viewer: ProcessId, _path: &Text) -> Option<FileChange> {
+        None
+    }
+
+    /// Returns nothing: the files of processes are read on Linux alone.
+    pub(crate) fn older_content(&mut self, _process: &Process, _path: &Text) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -7,6 +7,7 @@ use crate::os::parse::windows::process_times;
 
 pub(in crate::os) use super::process_ref::{ProcessRef, pin};
 pub(in crate::os) use super::process_view;
+pub(crate) use super::process_view::GivenFiles;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(crate) use crate::os::parse::windows::process_times::KERNEL;
 

@@ -7,8 +7,9 @@ pub(in crate::os) mod restart_policy;
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 
-use crate::model::Listener;
-use crate::model::{Gap, Service};
+use std::collections::BTreeMap;
+
+use crate::model::{DescriptorStore, Gap, Process, Protocol, Service, Socket};
 
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 
@@ -17,16 +18,51 @@ pub(crate) fn containers_run() -> bool {
     sys::containers_run()
 }
 
-/// Completes what is known of the socket units that listeners belong to. With `thorough` also of those whose manager was
-/// not seen to hold the socket; that asks the managers of all services among the holders.
-pub(crate) fn socket_units(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
-    #[cfg(target_os = "linux")]
-    return sys::socket_units(listeners, thorough);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = thorough;
-        sys::socket_units(listeners)
-    }
+/// A socket whose service is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct ServiceQuery<'a> {
+    pub(crate) socket: &'a Socket,
+    /// The service that the socket's cgroup names.
+    pub(crate) service: Option<&'a Service>,
+    /// The processes that hold the socket.
+    pub(crate) holders: Vec<&'a Process>,
+    /// Whether it belongs to a container. Units in there are those of another systemd, which is not asked.
+    pub(crate) in_container: bool,
+}
+
+/// What service managers report.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceFacts {
+    /// What they report of each socket, in the order of the queries.
+    pub(crate) sockets: Vec<SocketService>,
+    /// The services that run in the holders, by pid. Windows may run several in one process.
+    pub(crate) processes: BTreeMap<u32, Vec<Service>>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// What a service manager reports of a socket.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SocketService {
+    /// The service that the socket belongs to. `None` if no manager reports another one than the query has.
+    pub(crate) service: Option<Service>,
+    /// The service in whose descriptor store the socket is. systemd only.
+    pub(crate) descriptor_store: Option<DescriptorStore>,
+}
+
+/// Returns whether a service name stands for a port of a protocol.
+pub(crate) type IsServicePort = fn(&str, Protocol, u16) -> bool;
+
+/// Returns the services that sockets and their holders belong to.
+///
+/// Linux: socket units of systemd. `thorough` also asks the managers that were not seen to hold the socket, those of all
+/// services among the holders. macOS: jobs of launchd; `is_service_port` resolves the names in their files. Windows: the
+/// services that the service control manager lists. A manager that does not answer is a gap.
+pub(crate) fn services_of(
+    queries: &[ServiceQuery<'_>],
+    thorough: bool,
+    is_service_port: IsServicePort,
+) -> ServiceFacts {
+    sys::services_of(queries, thorough, is_service_port)
 }
 
 /// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than

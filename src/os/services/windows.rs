@@ -1,7 +1,8 @@
 //! The service control manager of Windows.
 
-use crate::model::{Gap, GapDetail, GapKind, GapReason, Listener, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
 use crate::os::parse::windows::services;
+use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery};
 
 /// No manager of this system is asked.
 pub(in crate::os) fn restart_policy(
@@ -10,23 +11,30 @@ pub(in crate::os) fn restart_policy(
     None
 }
 
-/// Gives holders the services that run in them: one question to their manager, where a holder is of a kind that may
-/// have some.
-pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
-    let holders = || listeners.iter().flat_map(|listener| &listener.holders);
-    if !holders().any(|holder| services::may_serve(&holder.process)) {
-        return Vec::new();
+/// Returns the services that run in holders. Their manager is asked once, if a holder is of a kind that may have some.
+pub(in crate::os) fn services_of(
+    queries: &[ServiceQuery<'_>],
+    _thorough: bool,
+    _is_service_port: IsServicePort,
+) -> ServiceFacts {
+    let mut facts = ServiceFacts::default();
+    let processes = || queries.iter().flat_map(|query| query.holders.iter().copied());
+    if !processes().any(services::may_serve) {
+        return facts;
     }
     match crate::os::windows_api::services() {
         Ok(known) => {
-            services::name(listeners, &known);
-            Vec::new()
+            for pid in processes().map(|process| process.id.pid) {
+                let names = known.get(&pid).into_iter().flatten();
+                facts.processes.insert(pid, names.map(services::service).collect());
+            }
         }
         Err(error) => {
             let detail = GapDetail::WindowsServices(Text::from_display(error));
-            vec![Gap::new(GapKind::Services, GapReason::Error, 1, detail, None)]
+            facts.gaps.push(Gap::new(GapKind::Services, GapReason::Error, 1, detail, None));
         }
     }
+    facts
 }
 
 /// No rules of a container runtime stand in this system itself.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Listener, Process, Service, Text};
+use crate::model::{Process, Service, Text};
 
 const POINTER: usize = size_of::<usize>();
 /// `ENUM_SERVICE_STATUS_PROCESSW`: two pointers to names, and the nine numbers of `SERVICE_STATUS_PROCESS`.
@@ -74,36 +74,14 @@ fn is_host(process: &Process) -> bool {
     process.name.as_bytes().eq_ignore_ascii_case(b"svchost.exe")
 }
 
-/// Gives holders their service. Where several run in one process, which of them has the socket is not known; a note
-/// names them.
-pub(in crate::os) fn name(listeners: &mut [Listener], services: &BTreeMap<u32, Vec<Text>>) {
-    for listener in listeners {
-        let mut note = None;
-        for holder in &mut listener.holders {
-            match services.get(&holder.process.id.pid).map(Vec::as_slice) {
-                None | Some([]) => {}
-                Some([only]) => {
-                    holder.process.service = Some(Service {
-                        manager: "windows".into(),
-                        name: only.clone(),
-                        scope: "system".into(),
-                        uid: None,
-                        activates: None,
-                    });
-                }
-                Some(several) => {
-                    let names: Vec<_> = several.iter().map(Text::to_string_lossy).collect();
-                    let name = holder.process.name.to_string_lossy();
-                    note = Some(format!(
-                        "{name} runs several services, one of which has it: {}",
-                        names.join(", ")
-                    ));
-                }
-            }
-        }
-        if let (None, Some(note)) = (&listener.note, note) {
-            listener.note = Some(note.as_str().into());
-        }
+/// Returns the service of this name.
+pub(in crate::os) fn service(name: &Text) -> Service {
+    Service {
+        manager: "windows".into(),
+        name: name.clone(),
+        scope: "system".into(),
+        uid: None,
+        activates: None,
     }
 }
 

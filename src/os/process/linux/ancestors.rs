@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::process_ref::arguments;
-use crate::management::supervisor;
 use crate::model::{Container, Parent, Process, Service, Supervisor, Text};
 use crate::os::parse::container_starters;
 use crate::os::parse::process_name;
+use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
 use crate::os::services::sys::supervised_service::service_of;
 use crate::os::table::sys::procfs;

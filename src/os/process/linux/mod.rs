@@ -14,6 +14,7 @@ pub(in crate::os) use crate::os::services::sys::docker_hints::command;
 pub(in crate::os) use ancestors::complete as trace;
 pub(in crate::os) use process_ref::{ProcessRef, pin, shorten_commands};
 pub(in crate::os) use process_table::process_table;
+pub(crate) use program_file::GivenFiles;
 pub(in crate::os) use suspension::Conditions;
 
 /// The pids that are the kernel's own.

@@ -58,8 +58,6 @@ impl ProcessRef {
         if process.container.is_none() {
             process.container = cgroup::of_process_elsewhere(&cgroup).find_map(container);
         }
-        process.script_change = conditions.files.script_change(&*directory, process);
-        process.script = conditions.files.java_options(&*directory, process);
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true
     }

@@ -60,7 +60,7 @@ pub(in crate::os) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
 }
 
 /// The /proc directory of exactly this process.
-fn directory(id: ProcessId) -> Option<OwnedFd> {
+pub(super) fn directory(id: ProcessId) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(format!("/proc/{}", id.pid), flags, Mode::empty()).ok()?;
     is(&directory, id).then_some(directory)

@@ -1,5 +1,5 @@
-//! The files that a process was started from: the program's, and the script that an interpreter was given. Whether they
-//! are still there, and are still the same.
+//! The files that a process was started from: the program's, and those that it was given as arguments. Whether they are
+//! still there, and are still the same.
 //!
 //! The kernel tells the program's path in the link /proc/PID/exe (proc_pid_exe(5)) and ends it in ` (deleted)` once that
 //! name was removed or given to another file. A file may really be called so. A path on a file system that was unmounted
@@ -15,10 +15,10 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
-use crate::model::{FileChange, Process, Text};
+use super::process_view;
+use crate::model::{FileChange, Process, ProcessId, Text};
 use crate::os::files::sys::mounts::{Mounts, Route};
 use crate::os::table::sys::procfs;
-use crate::program_label;
 
 /// What the kernel appends to a path that is gone.
 const DELETED: &[u8] = b" (deleted)";
@@ -54,6 +54,26 @@ struct Identity {
 pub(in crate::os) fn link(directory: &impl AsFd) -> Option<Vec<u8>> {
     let link = rustix::fs::readlinkat(directory, "exe", Vec::new()).ok()?;
     Some(link.into_bytes()).filter(|link| !link.is_empty())
+}
+
+/// Files that processes were given as arguments, as each process sees them. What processes share is read once.
+#[derive(Debug, Default)]
+pub(crate) struct GivenFiles(ProgramFiles);
+
+impl GivenFiles {
+    /// Returns what became of the file at an absolute path. `None` also if that cannot be found out without waiting for
+    /// another machine.
+    pub(crate) fn change(&mut self, viewer: ProcessId, path: &Text) -> Option<FileChange> {
+        let directory = process_view::directory(viewer)?;
+        matches!(self.0.find(&directory, path.as_bytes()), Found::Absent).then_some(FileChange::Removed)
+    }
+
+    /// Reads up to 64 KiB of a regular file that has not changed since the process started, at a path relative to the
+    /// process's directory. `None` if the process sees other files than this one.
+    pub(crate) fn older_content(&mut self, process: &Process, path: &Text) -> Option<Vec<u8>> {
+        let directory = process_view::directory(process.id)?;
+        self.0.older_content(&directory, process, path)
+    }
 }
 
 impl ProgramFiles {
@@ -119,20 +139,8 @@ impl ProgramFiles {
             || is_in(procfs::read_at(directory, "mountinfo", LONGEST_MOUNTS)))
     }
 
-    /// What became of the script that an interpreter was given. Relative paths are left aside: a process may have changed
-    /// its directory.
-    pub(in crate::os) fn script_change(
-        &mut self,
-        directory: &impl AsFd,
-        process: &Process,
-    ) -> Option<FileChange> {
-        let path = program_label::script_file(process).filter(|path| path.as_bytes().starts_with(b"/"))?;
-        matches!(self.find(directory, path.as_bytes()), Found::Absent).then_some(FileChange::Removed)
-    }
-
-    /// What java's file of options says, if it is as old as the process.
-    pub(in crate::os) fn java_options(&mut self, directory: &impl AsFd, process: &Process) -> Option<Text> {
-        let path = program_label::options_file(process)?;
+    /// Reads a regular file that has not changed since the process started.
+    fn older_content(&mut self, directory: &impl AsFd, process: &Process, path: &Text) -> Option<Vec<u8>> {
         let folder = process.directory.as_ref()?;
         let path = Path::new(OsStr::from_bytes(folder.as_bytes())).join(OsStr::from_bytes(path.as_bytes()));
         let place = self.local(directory, &path)?;
@@ -149,7 +157,7 @@ impl ProgramFiles {
         let mut bytes = Vec::new();
         let mut file = std::io::Read::take(std::fs::File::from(file), LONGEST_OPTIONS);
         std::io::Read::read_to_end(&mut file, &mut bytes).ok()?;
-        program_label::with_options(process, &bytes)
+        Some(bytes)
     }
 
     /// The same place by a path of local file systems, for a process that sees the files that this one sees.

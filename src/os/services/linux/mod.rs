@@ -6,7 +6,6 @@ pub(in crate::os) mod dbus;
 pub(in crate::os) mod docker_hints;
 pub(in crate::os) mod restart;
 pub(in crate::os) mod restart_files;
-pub(in crate::os) mod session_units;
 pub(in crate::os) mod socket_units;
 pub(in crate::os) mod supervised_service;
 pub(in crate::os) mod systemd;
@@ -15,4 +14,4 @@ pub(in crate::os) mod unit_folder;
 
 pub(in crate::os) use docker_hints::{containers_run, shares_network};
 pub(in crate::os) use restart::policy as restart_policy;
-pub(in crate::os) use socket_units::complete as socket_units;
+pub(in crate::os) use socket_units::services_of;

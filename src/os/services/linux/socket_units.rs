@@ -1,62 +1,79 @@
-//! The socket units among listeners: which one a port belongs to that systemd holds, and what it starts. Each of its
-//! managers is asked once, and only if there is such a port. One that does not answer has files.
+//! The socket units of systemd: which one a socket belongs to that systemd holds, and what it starts. Each of its managers
+//! is asked once, and only if there is such a socket. If one does not answer, its unit files are read.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, Listening, Manager};
-use super::{session_units, unit_files};
-use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Listener, Process, Service, Text};
+use super::unit_files;
+use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, Socket, Text};
+use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 
 /// How long systemd is listened to in all.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Completes what is known of the socket units that listeners belong to. With `thorough` the manager of a holder's service is
-/// asked too: it may hold the socket as well, and not let itself be looked into, as a user's manager not even by its
-/// user (it keeps a capability; seen with systemd 257).
-pub(in crate::os) fn complete(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
-    let mut managers: BTreeMap<Manager, UnitQuery> = BTreeMap::new();
-    let until = Instant::now() + PATIENCE;
-    for listener in listeners {
-        session_units::leave_out(listener);
-        // A container's units are another systemd's, inside of it.
-        let contained = listener.holders.iter().any(|holder| holder.process.container.is_some());
-        if contained || listener.container.is_some() {
-            continue;
-        }
-        if !listener.service.as_ref().is_some_and(Service::is_socket_unit)
-            && listener.socket.namespace.is_none()
-        {
-            let holders = || listener.holders.iter().map(|holder| &holder.process);
+/// Returns the socket units that sockets belong to, and what these start. With `thorough` the manager of a holder's
+/// service is asked too: it may hold the socket as well, and not let itself be looked into, as a user's manager not even
+/// by its user (it keeps a capability; seen with systemd 257).
+pub(in crate::os) fn services_of(
+    queries: &[ServiceQuery<'_>],
+    thorough: bool,
+    _is_service_port: IsServicePort,
+) -> ServiceFacts {
+    let mut managers = Managers { known: BTreeMap::new(), until: Instant::now() + PATIENCE };
+    let sockets = queries
+        .iter()
+        .map(|query| match query.in_container {
+            // A container's units are another systemd's, inside of it.
+            true => SocketService::default(),
+            false => managers.service_of(query, thorough),
+        })
+        .collect();
+    let gaps = managers.known.into_values().filter_map(UnitQuery::gap).collect();
+    ServiceFacts { sockets, processes: BTreeMap::new(), gaps }
+}
+
+/// The managers that were asked.
+struct Managers {
+    known: BTreeMap<Manager, UnitQuery>,
+    /// When none of them is listened to any longer.
+    until: Instant,
+}
+
+impl Managers {
+    fn get(&mut self, manager: Manager) -> &mut UnitQuery {
+        self.known.entry(manager).or_insert_with(|| UnitQuery::open(manager, self.until))
+    }
+
+    fn service_of(&mut self, query: &ServiceQuery<'_>, thorough: bool) -> SocketService {
+        let mut found = SocketService { service: query.service.cloned(), descriptor_store: None };
+        let is_known = query.service.is_some_and(Service::is_socket_unit);
+        if !is_known && query.socket.namespace.is_none() {
+            let holders = || query.holders.iter().copied();
             let of_service = |process: &Process| process.service.as_ref().and_then(Manager::of);
-            let manager = holders().find_map(manager);
-            let manager = manager.or_else(|| holders().find_map(of_service).filter(|_| thorough));
+            let seen = holders().find_map(manager);
+            let asked = seen.or_else(|| holders().find_map(of_service).filter(|_| thorough));
             // Nobody was seen to hold it: it may be the manager of the user who opened it.
             let of_opener = |uid| if uid == 0 { Manager::System } else { Manager::User(uid) };
-            let unseen = thorough && listener.holders.is_empty();
-            let manager = manager.or_else(|| listener.socket.uid.filter(|_| unseen).map(of_opener));
-            let unit = manager.and_then(|manager| {
-                let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
-                Some(service(manager, asked.unit_of(listener)?))
-            });
+            let unseen = thorough && query.holders.is_empty();
+            let asked = asked.or_else(|| query.socket.uid.filter(|_| unseen).map(of_opener));
+            let unit = asked.and_then(|one| Some(service(one, self.get(one).unit_of(query.socket)?)));
             // A manager that has it, or may, and not for a socket unit.
-            if let Some(manager) = manager.filter(|_| unit.is_none()) {
-                let holds = holders().any(|process| self::manager(process) == Some(manager));
-                let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
-                listener.descriptor_store = asked.store_of(listener, holds);
+            if let Some(one) = asked.filter(|_| unit.is_none()) {
+                let holds = holders().any(|process| manager(process) == Some(one));
+                found.descriptor_store = self.get(one).store_of(query, holds);
             }
-            let keeps = listener.descriptor_store.as_ref().map(|store| store.unit.clone());
-            listener.service = unit.or(listener.service.take()).or(keeps);
+            let keeps = found.descriptor_store.as_ref().map(|store| store.unit.clone());
+            found.service = unit.or(found.service).or(keeps);
         }
-        let Some(service) = listener.service.as_mut().filter(|service| service.is_socket_unit()) else {
-            continue;
-        };
-        let Some(manager) = Manager::of(service) else { continue };
-        let asked = managers.entry(manager).or_insert_with(|| UnitQuery::open(manager, until));
-        service.activates = asked.activates(&service.name);
+        if let Some(unit) = found.service.as_mut().filter(|service| service.is_socket_unit())
+            && let Some(manager) = Manager::of(unit)
+        {
+            unit.activates = self.get(manager).activates(&unit.name);
+        }
+        found
     }
-    managers.into_values().filter_map(UnitQuery::gap).collect()
 }
 
 fn service(manager: Manager, unit: Text) -> Service {
@@ -131,25 +148,25 @@ impl UnitQuery {
         }
     }
 
-    /// Returns the unit that listens where a listener is: as the manager says, and if it says nothing, by the files of
+    /// Returns the unit that listens at a socket's address: as the manager says, and if it says nothing, by the files of
     /// its units. These may be of units that are not active, so that only one may fit.
-    fn unit_of(&mut self, listener: &Listener) -> Option<Text> {
+    fn unit_of(&mut self, socket: &Socket) -> Option<Text> {
         if self.listening.is_none() {
             let told = self.ask(Connection::listening);
             self.by_files = told.is_none();
             self.listening = Some(told.unwrap_or_else(|| unit_files::listening(self.manager)));
         }
-        let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(&listener.socket));
+        let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(socket));
         let first = units.next()?;
         (!self.by_files || units.next().is_none()).then(|| first.unit.clone())
     }
 
-    /// Returns the unit in whose descriptor store a listener is: as the manager lists the stores, by the inode. One that
+    /// Returns the unit in whose descriptor store a socket is: as the manager lists the stores, by the inode. One that
     /// does not list them says how many descriptors it keeps for a unit: if it was seen to hold the socket (`holds`), and
     /// that was made in this unit's cgroup, this is why.
-    fn store_of(&mut self, listener: &Listener, holds: bool) -> Option<DescriptorStore> {
-        let inode = listener.socket.inode?;
-        let made_by = listener.service.as_ref().filter(|service| Manager::of(service) == Some(self.manager));
+    fn store_of(&mut self, query: &ServiceQuery<'_>, holds: bool) -> Option<DescriptorStore> {
+        let inode = query.socket.inode?;
+        let made_by = query.service.filter(|service| Manager::of(service) == Some(self.manager));
         let made_by = made_by.map(|service| service.name.clone());
         let is_in = |unit: &Text, store: &Store| match &store.sockets {
             Some(sockets) => sockets.contains(&inode),

@@ -1,13 +1,14 @@
-//! The jobs of launchd behind listeners. launchd is asked only where it started a holder, and tells a user of that user's
-//! jobs, root of the system's. For which job it holds a socket itself it tells nobody: that is read from their files.
+//! The jobs of launchd. launchd is asked only if it started a holder, and lists a user's jobs to that user, the system's
+//! to root. It lists to nobody for which job it holds a socket itself: that is read from the files of its jobs.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::model::{Gap, GapDetail, GapKind, GapReason, Listener, Process, Service};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Service, Text};
 use crate::os::parse::{launchd, launchd_jobs};
+use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 use crate::os::users;
 
 /// launchd itself.
@@ -22,12 +23,17 @@ const FOLDERS: [&str; 4] = [
 /// A longer file is none of a job.
 const LONGEST_FILE: u64 = 256 * 1024;
 
-/// Names the jobs of processes that launchd started, and of their workers of the same name.
-pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
-    let mut gaps: Vec<Gap> = name_those_of_launchd(listeners).into_iter().collect();
-    let processes = || listeners.iter().flat_map(|listener| &listener.holders).map(|holder| &holder.process);
+/// Returns the jobs of processes that launchd started, and of their workers of the same name, and those that launchd holds
+/// sockets for.
+pub(in crate::os) fn services_of(
+    queries: &[ServiceQuery<'_>],
+    _thorough: bool,
+    is_service_port: IsServicePort,
+) -> ServiceFacts {
+    let mut facts = jobs_of_sockets(queries, is_service_port);
+    let processes = || queries.iter().flat_map(|query| query.holders.iter().copied());
     if !processes().any(|process| main_process(process).is_some()) {
-        return gaps;
+        return facts;
     }
     let listed = Command::new("/bin/launchctl").arg("list").stdin(Stdio::null()).output();
     let labels = match listed {
@@ -35,59 +41,54 @@ pub(in crate::os) fn socket_units(listeners: &mut [Listener]) -> Vec<Gap> {
         other => {
             let why = other.map_or_else(|error| error.to_string(), |output| output.status.to_string());
             let detail = GapDetail::LaunchdLabels(why.as_str().into());
-            gaps.push(Gap::new(GapKind::Services, GapReason::Error, 1, detail, None));
-            return gaps;
+            facts.gaps.push(Gap::new(GapKind::Services, GapReason::Error, 1, detail, None));
+            return facts;
         }
     };
-    let scope = if users::own() == Some(0) { "system" } else { "user" };
-    for process in listeners.iter_mut().flat_map(|one| &mut one.holders).map(|holder| &mut holder.process) {
-        let label = main_process(process).and_then(|pid| labels.get(&pid));
-        if let (Some(label), None) = (label, &process.service) {
-            process.service = Some(Service {
-                manager: "launchd".into(),
-                name: label.clone(),
-                scope: scope.into(),
-                uid: None,
-                activates: None,
-            });
+    for process in processes() {
+        if let Some(label) = main_process(process).and_then(|pid| labels.get(&pid)) {
+            facts.processes.insert(process.id.pid, vec![job(label, users::own() == Some(0))]);
         }
     }
-    gaps
+    facts
 }
 
-/// Names the jobs that launchd holds sockets for, where their files name exactly one.
-fn name_those_of_launchd(listeners: &mut [Listener]) -> Option<Gap> {
-    let its_own =
-        |listener: &&mut Listener| listener.holders.iter().any(|holder| holder.process.id.pid == LAUNCHD);
-    let mut kept: Vec<&mut Listener> = listeners.iter_mut().filter(its_own).collect();
-    if kept.is_empty() {
-        return None;
+/// Returns a job as a service, of the system or of a user.
+fn job(label: &Text, of_system: bool) -> Service {
+    Service {
+        manager: "launchd".into(),
+        name: label.clone(),
+        scope: if of_system { "system" } else { "user" }.into(),
+        uid: None,
+        activates: None,
+    }
+}
+
+/// Returns the jobs that launchd holds sockets for, if their files name exactly one.
+fn jobs_of_sockets(queries: &[ServiceQuery<'_>], is_service_port: IsServicePort) -> ServiceFacts {
+    let mut facts = ServiceFacts::default();
+    let is_its_own = |query: &ServiceQuery<'_>| query.holders.iter().any(|process| process.id.pid == LAUNCHD);
+    if !queries.iter().any(is_its_own) {
+        return facts;
     }
     let mut folders: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
-    let mut homes: Vec<PathBuf> =
-        kept.iter().filter_map(|listener| users::home(listener.socket.uid?)).collect();
+    let kept = queries.iter().filter(|query| is_its_own(query));
+    let mut homes: Vec<PathBuf> = kept.filter_map(|query| users::home(query.socket.uid?)).collect();
     homes.sort();
     homes.dedup();
     folders.extend(homes.iter().map(|home| home.join("Library/LaunchAgents")));
     let mut jobs: Vec<_> = folders.iter().flat_map(|folder| jobs_in(folder)).collect();
     jobs.sort_by(|a, b| a.label.cmp(&b.label));
     let mut unnamed = 0;
-    for listener in &mut kept {
-        match launchd_jobs::label(&listener.socket, &jobs) {
-            Some(label) => {
-                listener.service = Some(Service {
-                    manager: "launchd".into(),
-                    name: label.clone(),
-                    scope: if listener.socket.uid == Some(0) { "system" } else { "user" }.into(),
-                    uid: None,
-                    activates: None,
-                });
-            }
-            None => unnamed += 1,
-        }
+    for query in queries {
+        let label = is_its_own(query).then(|| launchd_jobs::label(query.socket, &jobs, is_service_port));
+        unnamed += u64::from(label == Some(None));
+        let service = label.flatten().map(|label| job(label, query.socket.uid == Some(0)));
+        facts.sockets.push(SocketService { service, descriptor_store: None });
     }
-    let detail = GapDetail::LaunchdJobs;
-    (unnamed > 0).then(|| Gap::new(GapKind::Services, GapReason::Unsupported, unnamed, detail, None))
+    let gap = || Gap::new(GapKind::Services, GapReason::Unsupported, unnamed, GapDetail::LaunchdJobs, None);
+    facts.gaps.extend((unnamed > 0).then(gap));
+    facts
 }
 
 /// The jobs with sockets whose files are in a folder. What cannot be read there is none.

@@ -14,7 +14,7 @@ const EDITORS: [&[u8]; 8] =
     [b"vscode", b"cursor", b"windsurf", b"zed", b"jetbrains", b"nvim", b"vim", b"emacs"];
 
 /// Takes away the systemd services of such processes, and that of their socket if it has no other holder.
-pub(in crate::os) fn leave_out(listener: &mut Listener) {
+pub(super) fn leave_out(listener: &mut Listener) {
     let of_session = |process: &Process| {
         let supervisor = process.supervisor.as_ref();
         supervisor.is_some_and(|supervisor| {

@@ -1,0 +1,107 @@
+//! Adds the services that sockets and their holders belong to.
+
+mod sessions;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Gap, Listener, Protocol, Service};
+use crate::os::{self, ServiceQuery};
+use crate::port_info;
+
+/// Adds services and returns what no service manager reports. `thorough` also asks the managers that were not seen to hold
+/// a socket.
+pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
+    listeners.iter_mut().for_each(sessions::leave_out);
+    let queries: Vec<ServiceQuery<'_>> = listeners.iter().map(query).collect();
+    let facts = os::services_of(&queries, thorough, is_service_port);
+    for (listener, found) in listeners.iter_mut().zip(facts.sockets) {
+        listener.service = found.service.or(listener.service.take());
+        listener.descriptor_store = found.descriptor_store.or(listener.descriptor_store.take());
+    }
+    for listener in listeners {
+        add_to_holders(listener, &facts.processes);
+    }
+    facts.gaps
+}
+
+fn query(listener: &Listener) -> ServiceQuery<'_> {
+    ServiceQuery {
+        socket: &listener.socket,
+        service: listener.service.as_ref(),
+        holders: listener.holders.iter().map(|holder| &holder.process).collect(),
+        in_container: listener.container.is_some()
+            || listener.holders.iter().any(|holder| holder.process.container.is_some()),
+    }
+}
+
+/// Returns whether the IANA registry has a port under this name.
+fn is_service_port(name: &str, protocol: Protocol, port: u16) -> bool {
+    port_info::named(name, Some(protocol)).iter().any(|named| named.ports.contains(&port))
+}
+
+/// Gives holders their service. If several run in one process, which of them has the socket is unknown: a note names
+/// them.
+fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>>) {
+    for holder in &mut listener.holders {
+        let process = &mut holder.process;
+        match services.get(&process.id.pid).map(Vec::as_slice) {
+            None | Some([]) => {}
+            Some([only]) => process.service = process.service.take().or_else(|| Some(only.clone())),
+            Some(several) => {
+                let names: Vec<_> = several.iter().map(|service| service.name.to_string_lossy()).collect();
+                let name = process.name.to_string_lossy();
+                let names = names.join(", ");
+                let note = format!("{name} runs several services, one of which has it: {names}");
+                listener.note = listener.note.take().or_else(|| Some(note.as_str().into()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Evidence, Holder, Process, ProcessId, Socket, State};
+
+    fn service(name: &str) -> Service {
+        Service {
+            manager: "windows".into(),
+            name: name.into(),
+            scope: "system".into(),
+            uid: None,
+            activates: None,
+        }
+    }
+
+    /// The service of the holder, and the note, if these services run in the holder's process.
+    fn added(services: &[&str]) -> (Option<String>, Option<String>) {
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 135, interface: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        let process = Process::new(ProcessId { pid: 7, start: None }, "svchost.exe".into());
+        listener.holders = vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Table }];
+        let services = services.iter().map(|name| service(name)).collect();
+        add_to_holders(&mut listener, &BTreeMap::from([(7, services)]));
+        let name = |service: &Service| service.name.to_string_lossy().into_owned();
+        let note = listener.note.map(|note| note.to_string_lossy().into_owned());
+        (listener.holders[0].process.service.as_ref().map(name), note)
+    }
+
+    #[test]
+    fn one_service_of_a_process_is_the_one_and_several_are_named_in_a_note() {
+        assert_eq!(added(&[]), (None, None));
+        assert_eq!(added(&["RpcSs"]), (Some("RpcSs".to_owned()), None));
+        let (service, note) = added(&["Dnscache", "CryptSvc"]);
+        assert_eq!(service, None);
+        let note = note.unwrap();
+        assert_eq!(note, "svchost.exe runs several services, one of which has it: Dnscache, CryptSvc");
+    }
+
+    #[test]
+    fn service_names_stand_for_their_registered_ports() {
+        assert!(is_service_port("ssh", Protocol::Tcp, 22) && is_service_port("tftp", Protocol::Udp, 69));
+        assert!(
+            !is_service_port("ssh", Protocol::Tcp, 23)
+                && !is_service_port("nobody-has-this", Protocol::Tcp, 22)
+        );
+    }
+}
