@@ -20,9 +20,9 @@ ci:
     bash .ci/run
 
 bench *ARGUMENTS:
-    cargo bench --locked --features internals {{ARGUMENTS}}
+    RUSTFLAGS='--cfg allears_internals' cargo bench --locked {{ARGUMENTS}}
 
 # cargo-fuzz wants flags that only nightly toolchains take, or any that is told to take them.
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{TARGET}}
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/seeds/{{TARGET}} -- -max_total_time={{SECONDS}}
+    RUSTFLAGS='--cfg allears_internals' RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/seeds/{{TARGET}} -- -max_total_time={{SECONDS}}

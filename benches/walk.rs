@@ -1,9 +1,9 @@
 //! The walk through descriptor tables against the bare system calls that it makes. Linux only.
 //!
-//! `cargo bench --features internals --bench walk` prints a table of both. With `-- --ratio` the two take turns and
+//! `just bench --bench walk`, which sets `--cfg allears_internals`, prints a table of both. With `-- --ratio` the two take turns and
 //! the median of their ratios is printed: what else the machine does then hits both alike.
 #![cfg_attr(
-    target_os = "linux",
+    all(target_os = "linux", allears_internals),
     expect(
         clippy::expect_used,
         clippy::print_stdout,
@@ -11,20 +11,20 @@
     )
 )]
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", allears_internals))]
 #[path = "walk/bare.rs"]
 mod bare;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", allears_internals))]
 #[path = "walk/linux.rs"]
 mod linux;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", allears_internals))]
 #[path = "walk/stage.rs"]
 mod stage;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", allears_internals))]
 fn main() {
     linux::main();
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", allears_internals)))]
 fn main() {}

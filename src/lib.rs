@@ -64,7 +64,9 @@ mod bind_attempt;
 pub mod cli;
 mod compare;
 mod enrich;
-#[cfg(feature = "internals")]
+#[cfg(all(allears_internals, not(feature = "cli")))]
+compile_error!("allears_internals needs the feature cli");
+#[cfg(allears_internals)]
 #[doc(hidden)]
 pub mod internals;
 mod management;

@@ -25,9 +25,9 @@ pub(crate) mod users;
 #[cfg(windows)]
 mod windows_api;
 
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub mod internals;
-#[cfg(all(feature = "internals", target_os = "linux"))]
+#[cfg(all(allears_internals, target_os = "linux"))]
 mod internals_linux;
 
 use jiff::Timestamp;

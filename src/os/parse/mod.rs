@@ -5,12 +5,12 @@ pub(crate) mod cgroup_boundary;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod container_starters;
 #[cfg_attr(
-    not(any(target_os = "macos", test, feature = "internals")),
+    not(any(target_os = "macos", test, allears_internals)),
     expect(dead_code, reason = "macOS alone reads it")
 )]
 pub(crate) mod launchd;
 // A property list takes a crate that only macOS needs.
-#[cfg(any(target_os = "macos", test, feature = "internals"))]
+#[cfg(any(target_os = "macos", test, allears_internals))]
 pub(crate) mod launchd_jobs;
 pub(crate) mod process_name;
 pub(crate) mod supervisor;
@@ -20,7 +20,7 @@ pub(crate) mod unit_syntax;
 #[cfg_attr(not(windows), expect(dead_code, reason = "Windows alone reads it"))]
 pub(crate) mod windows;
 #[cfg_attr(
-    not(any(target_os = "macos", test, feature = "internals")),
+    not(any(target_os = "macos", test, allears_internals)),
     expect(dead_code, reason = "macOS alone reads it")
 )]
 pub(crate) mod xnu;

@@ -4,7 +4,7 @@
 //! bsd/sys/socketvar.h, bsd/netinet/tcp_var.h, packed to 4 bytes) and of the header sys/proc_info.h. Both processors
 //! that macOS runs on have the lowest byte first.
 
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub(in crate::os) mod internals;
 pub(in crate::os) mod netstat;
 pub(in crate::os) mod pcblist;

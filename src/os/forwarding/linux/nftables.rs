@@ -168,7 +168,7 @@ fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
 }
 /// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that stands
 /// for every set.
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub(in crate::os) fn evaluate_messages(
     messages: &[(u8, &[u8])],
     (protocol, port, addresses): (Protocol, u16, &[IpAddr]),

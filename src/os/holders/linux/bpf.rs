@@ -110,7 +110,7 @@ pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
 }
 
 /// Whether type information tells what the program needs.
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub(in crate::os) fn understands(types: &[u8]) -> bool {
     btf::layout(types, &program::WANTED).is_ok()
 }

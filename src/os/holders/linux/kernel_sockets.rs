@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub(in crate::os) use elsewhere::claims as elsewhere;
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub(in crate::os) use generic::{Message, read_message};
 pub(in crate::os) use links::parse_link;
-#[cfg(feature = "internals")]
+#[cfg(allears_internals)]
 pub(in crate::os) use services::{parse_portlist, parse_registrations, parse_rxrpc};
 
 use links::Link;
