@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::{Gap, Process};
 
-pub(in crate::os) use super::process_view;
-pub(crate) use super::process_view::GivenFiles;
+pub(in crate::os) use super::machine_view as process_view;
+pub(crate) use super::machine_view::GivenFiles;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(in crate::os) use crate::os::holders::sys::{ProcessRef, pin};
 

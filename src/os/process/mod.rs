@@ -3,12 +3,12 @@
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod ancestors;
 pub(in crate::os) mod git_head;
+#[cfg(not(target_os = "linux"))]
+pub(in crate::os) mod machine_view;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(in crate::os) mod process_ref;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod process_table;
-#[cfg(not(target_os = "linux"))]
-pub(in crate::os) mod process_view;
 pub(in crate::os) mod project;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]

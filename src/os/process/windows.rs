@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::model::{Gap, Process, Text};
 use crate::os::parse::windows::process_times;
 
+pub(in crate::os) use super::machine_view as process_view;
+pub(crate) use super::machine_view::GivenFiles;
 pub(in crate::os) use super::process_ref::{ProcessRef, pin};
-pub(in crate::os) use super::process_view;
-pub(crate) use super::process_view::GivenFiles;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(crate) use crate::os::parse::windows::process_times::KERNEL;
 

@@ -19,6 +19,7 @@ pub(crate) fn containers_run() -> bool {
 }
 
 /// A socket whose service is asked for.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the managers of other systems need less"))]
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceQuery<'a> {
     pub(crate) socket: &'a Socket,
