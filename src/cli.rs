@@ -42,7 +42,7 @@ use crate::render::escape::escape;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     os::memory::exit_where_memory_ends(Exit::Unknown.code());
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(done) = os::errand(&arguments) {
+    if let Some(done) = os::ctrl_c_helper(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     crate::shell::set_program(os::path_for_rights);

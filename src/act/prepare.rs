@@ -52,7 +52,7 @@ impl Handles {
     ) -> std::io::Result<T> {
         match self.0.get(&id) {
             Some(handle) => act(handle.as_ref()),
-            None => act(KillHandle::of(id)?.as_ref()),
+            None => act(KillHandle::open(id)?.as_ref()),
         }
     }
 
@@ -371,7 +371,7 @@ fn take_hold(
     for id in ids {
         let handle = match os::KERNEL.contains(&id.pid) {
             true => Ok(None),
-            false => KillHandle::of(id),
+            false => KillHandle::open(id),
         };
         access.insert(id, access_to(id, &handle));
         if handles.len() < MOST_HANDLES

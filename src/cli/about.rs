@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &About) -> Exit {
     }
     let limits = crate::os::ready_limits(Protocol::Tcp);
     let gaps = limits.gaps.into_iter().filter(|gap| gap.what == GapKind::Limits).collect();
-    let here = Here { automatic: limits.automatic, unprivileged_from: limits.unprivileged_from, gaps };
+    let here = Here { automatic: limits.ephemeral, unprivileged_from: limits.unprivileged_from, gaps };
     let mut out = Vec::new();
     let made = match arguments.json {
         true => about_json::write(&ports, &here, &mut out),

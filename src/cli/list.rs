@@ -189,7 +189,7 @@ impl Answer<'_> {
         // A saved snapshot may come from another machine, which gives out other ports.
         let automatic = match &self.list.from {
             Some(_) => None,
-            None => os::ready_limits(Protocol::Tcp).automatic,
+            None => os::ready_limits(Protocol::Tcp).ephemeral,
         };
         let asker = self.asker();
         let options =

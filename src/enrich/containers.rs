@@ -180,7 +180,7 @@ impl<'a> ContainerLookup<'a> {
                 listener.container = Some(Container {
                     runtime: "podman".into(),
                     id: id.clone(),
-                    uid: standing.uid.filter(|uid| *uid != 0).map(os::account),
+                    uid: standing.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
                     name: name.clone(),
                     image: None,
                     port: None,
@@ -205,7 +205,7 @@ impl<'a> ContainerLookup<'a> {
                 if question.is_of_system() || question.system {
                     os::runtime_sockets(*kind, None).into_iter().for_each(|path| add(path, Owner::System));
                 }
-                if let Some(uid) = question.uid.filter(|uid| *uid != 0).map(os::account) {
+                if let Some(uid) = question.uid.filter(|uid| *uid != 0).map(os::subuid_owner) {
                     let owner = Owner::User(uid);
                     os::runtime_sockets(*kind, Some(uid)).into_iter().for_each(|path| add(path, owner));
                 }
@@ -229,7 +229,7 @@ impl<'a> ContainerLookup<'a> {
 
     /// What was told by those whose word counts for a process of this user.
     fn told_to(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &Told> {
-        let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::account);
+        let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::subuid_owner);
         self.answers.values().filter_map(|answer| answer.told.as_ref().ok()).filter(move |told| {
             match told.owner {
                 Owner::Given => true,

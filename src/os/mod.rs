@@ -11,6 +11,7 @@ pub(crate) mod forwarding;
 pub(crate) mod holders;
 pub(crate) mod memory;
 pub(crate) mod namespaces;
+pub(in crate::os) mod open_files;
 pub(crate) mod parse;
 pub(crate) mod process;
 pub(crate) mod programs;
@@ -47,12 +48,15 @@ pub(crate) use namespaces::{
     Elsewhere, OwnNetwork, listening_elsewhere, network_namespace, own_network, pid_namespace_is_own,
     user_namespace,
 };
+pub(crate) use open_files::describe_chain;
+#[cfg(target_os = "linux")]
+pub(in crate::os) use open_files::{describe_error, too_many_files};
 pub(crate) use process::{
     GivenFiles, command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
     is_in_inner_pid_namespace, lineage, process_table,
 };
 pub(crate) use programs::{SHELL, Shell, system_program};
-pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, account, ask_runtimes, runtime_sockets};
+pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, ask_runtimes, runtime_sockets, subuid_owner};
 pub(crate) use services::{
     AfterSignal, RestartPolicy, ServiceQuery, containers_run, restart_policy, services_of,
 };
@@ -64,58 +68,14 @@ pub(crate) use table::{Request, Row, SocketTable, Timer, find_unix_paths, socket
 pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
-pub(crate) use terminate::{EndSignal, KERNEL, KillHandle, errand};
+pub(crate) use terminate::{EndSignal, KERNEL, KillHandle, ctrl_c_helper};
 pub(crate) use users::{own_uid, path_for_rights, privileged, user_exists, user_name, with_rights};
 
-/// This machine's name.
+/// Returns this machine's name.
 pub(crate) fn host_name() -> Text {
     sysinfo::System::host_name().unwrap_or_default().as_str().into()
 }
 
-/// Returns what the system said, and where too many files are open, by which limit.
-#[cfg(target_os = "linux")]
-pub(crate) fn describe_error(error: &std::io::Error) -> String {
-    match too_many_files(error) {
-        Some(limit) => format!("{error}: {limit}"),
-        None => error.to_string(),
-    }
-}
-
-/// Describes an error and what caused it: what was attempted, and what the system said.
-pub(crate) fn describe_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    for cause in causes {
-        text.push_str(": ");
-        match cause.downcast_ref::<std::io::Error>() {
-            Some(cause) => text.push_str(&describe_error(cause)),
-            None => text.push_str(&cause.to_string()),
-        }
-    }
-    text
-}
-
-/// Explains an error that says that too many files are open; `None` for every other one.
-#[cfg(unix)]
-pub(crate) fn too_many_files(error: &std::io::Error) -> Option<String> {
-    use rustix::io::Errno;
-    match Errno::from_io_error(error)? {
-        Errno::MFILE => {
-            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-            Some(format!("the limit of this shell is {limit}; raise it with ulimit -n"))
-        }
-        Errno::NFILE => Some("the limit of the whole system is reached (fs.file-max)".to_owned()),
-        _ => None,
-    }
-}
-
-/// Windows has no such limit.
-#[cfg(not(unix))]
-pub(crate) fn too_many_files(_error: &std::io::Error) -> Option<String> {
-    None
-}
-
-/// Now, to the second.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -120,16 +120,16 @@ pub(in crate::os) fn open(pid: u32, rights: PROCESS_ACCESS_RIGHTS) -> io::Result
 }
 
 /// What is known of a pid's process.
-pub(in crate::os) fn life(pid: u32) -> Lifetime {
+pub(in crate::os) fn lifetime(pid: u32) -> Lifetime {
     match open(pid, PROCESS_QUERY_LIMITED_INFORMATION) {
-        Ok(Some(process)) => life_of(&process),
+        Ok(Some(process)) => lifetime_of(&process),
         Ok(None) => Lifetime::Ended,
         Err(_) => Lifetime::Unknown,
     }
 }
 
 /// What is known of a process in hand (`GetProcessTimes`, which asks for no right over it but to know of it).
-pub(in crate::os) fn life_of(process: &OwnedHandle) -> Lifetime {
+pub(in crate::os) fn lifetime_of(process: &OwnedHandle) -> Lifetime {
     let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut start, mut exit, mut kernel, mut user) = (none, none, none, none);
     let mut code = 0;
@@ -242,8 +242,8 @@ mod tests {
         let [found] = found.as_slice() else { panic!("not once in {listed:?}") };
         assert!(found.name.to_string_lossy().ends_with(".exe"), "{found:?}");
         // Between 2000 and 2200.
-        assert!(matches!(life(own), Lifetime::Since(126_000_000_000_000_000..189_000_000_000_000_000)));
-        assert_eq!(life(0xFFFF_FFFC), Lifetime::Ended, "no process has such a pid");
+        assert!(matches!(lifetime(own), Lifetime::Since(126_000_000_000_000_000..189_000_000_000_000_000)));
+        assert_eq!(lifetime(0xFFFF_FFFC), Lifetime::Ended, "no process has such a pid");
     }
 
     #[test]

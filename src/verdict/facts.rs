@@ -313,7 +313,7 @@ impl Explanation<'_> {
     /// The range the system gives ports from, where this one lies in it and that matters.
     pub(super) fn automatic(&self) -> Option<&RangeInclusive<u16>> {
         let matters = self.kind == VerdictKind::Connection;
-        self.seen.limits.automatic.as_ref().filter(|range| matters && range.contains(&self.seen.asked.port))
+        self.seen.limits.ephemeral.as_ref().filter(|range| matters && range.contains(&self.seen.asked.port))
     }
 
     fn nearest(&self) -> Option<String> {

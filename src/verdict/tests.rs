@@ -67,7 +67,7 @@ fn seen(
         other_protocol: Vec::new(),
         attempts: all,
         decisive: BindOptions::ReuseAddress,
-        limits: Limits { unprivileged_from: Some(1024), automatic: Some(32768..=60999), ..Limits::default() },
+        limits: Limits { unprivileged_from: Some(1024), ephemeral: Some(32768..=60999), ..Limits::default() },
         local: Some(Vec::new()),
         policies: None,
         orphans: Vec::new(),

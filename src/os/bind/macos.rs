@@ -1,9 +1,10 @@
 //! What macOS allows to bind.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{Gap, Protocol};
-use crate::os::{HttpSysUrls, Limits, Policies};
+use crate::os::{HttpSysUrls, Limits, Local, Policies, Usability};
 
 /// What this machine allows to bind.
 pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
@@ -29,6 +30,25 @@ pub(in crate::os) fn fin_timeout() -> Option<Duration> {
 /// No policies are read here.
 pub(in crate::os) fn policies() -> Policies {
     Policies::default()
+}
+
+/// Whether a bind of a socket that has a port already is checked in any way: unknown on this system.
+pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = false;
+
+/// Returns the addresses of this machine (getifaddrs(3)).
+pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
+    let interfaces = nix::ifaddrs::getifaddrs().ok()?;
+    let local = interfaces.filter_map(|interface| {
+        let address = interface.address?;
+        let ip = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+            (Some(address), _) => IpAddr::from(address.ip()),
+            (_, Some(address)) => IpAddr::from(address.ip()),
+            _ => return None,
+        };
+        let interface = interface.interface_name.as_str().into();
+        Some(Local { address: ip, interface, usability: Usability::Usable })
+    });
+    Some(local.collect())
 }
 
 /// The pid by which HTTP.sys holds ports: `None`, because only Windows has it.

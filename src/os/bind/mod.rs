@@ -1,4 +1,4 @@
-//! Attempts to bind, and what this machine allows to bind.
+//! What attempts to bind need of the system, and what this machine allows to bind. Depends on `model` alone.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows/attempts.rs")]
@@ -9,11 +9,9 @@ pub(in crate::os) mod port_limits;
 #[cfg_attr(windows, path = "windows/mod.rs")]
 pub(in crate::os) mod sys;
 
-pub(crate) use attempts::{
-    BOUND_SOCKETS_ARE_CHECKED, SERVERS_REUSE, error_name, interface_index, interface_name, reuse_port,
-};
+pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, interface_name, reuse_port};
 pub(crate) use port_limits::{
     Excluded, HttpSysUrls, Limits, Local, Policies, Server, Usability, fin_timeout, http_sys_urls, limits,
     local_addresses, policies, ready_limits, time_wait_left,
 };
-pub(crate) use sys::HTTP_SYS_PID;
+pub(crate) use sys::{BOUND_SOCKETS_ARE_CHECKED, HTTP_SYS_PID};

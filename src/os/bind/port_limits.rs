@@ -1,34 +1,33 @@
-//! What this machine allows to bind, and which addresses it has.
+//! The limits of this machine on binds, and its addresses.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{attempts, sys};
+use super::sys;
 use crate::model::{Family, Gap, Protocol, Text};
 
-/// The machine's own limits on ports. `None` where it does not say or has no such limit.
+/// The limits of this machine on ports. `None` if the system has no such limit or does not report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// The first port that needs no privilege.
     pub(crate) unprivileged_from: Option<u16>,
-    /// The ports from which the system gives one where a program asks for none.
-    pub(crate) automatic: Option<RangeInclusive<u16>>,
-    /// The ports that are kept out of those.
+    /// The ephemeral range: the system assigns one of these ports if a program asks for none.
+    pub(crate) ephemeral: Option<RangeInclusive<u16>>,
+    /// The ports of that range that are never assigned.
     pub(crate) reserved: Vec<RangeInclusive<u16>>,
-    /// Windows: the ports that are kept back from everybody.
+    /// The ports that nobody may bind. Windows only.
     pub(crate) excluded: Vec<Excluded>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// A range of ports that Windows keeps back.
+/// A range of ports that Windows lets nobody bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Excluded {
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) family: Family,
-    /// Whether an administrator put it there, and it stays until one takes it away. The others are taken by services
-    /// when they start.
+    /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they start.
     pub(crate) administered: bool,
 }
 
@@ -99,33 +98,34 @@ pub(crate) fn http_sys_urls(port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
     sys::http_sys_urls(port)
 }
 
-/// The machine's own limits on ports.
+/// Returns the limits of this machine on ports. Linux: sysctls. Windows: netsh, which takes up to five seconds.
 pub(crate) fn limits(protocol: Protocol) -> Limits {
     sys::limits(protocol)
 }
 
-/// Those of the limits that the system tells at once, without another program being run.
+/// Returns those limits that can be read without running another program.
 pub(crate) fn ready_limits(protocol: Protocol) -> Limits {
     sys::ready_limits(protocol)
 }
 
-/// The longest that a connection of this local port stays in TIME_WAIT.
+/// Returns the longest time that a connection of this local port stays in TIME_WAIT. Linux only (sock_diag(7)).
 pub(crate) fn time_wait_left(port: u16) -> Option<Duration> {
     sys::time_wait_left(port)
 }
 
-/// What applies to this process and may forbid it to bind.
+/// Returns the policies that may forbid this process to bind. Linux only.
 pub(crate) fn policies() -> Policies {
     sys::policies()
 }
 
-/// How long the kernel keeps a connection whose other end does not close, after its process has (FIN_WAIT2). `None` where it
-/// does not say.
+/// Returns how long the kernel keeps a connection in FIN_WAIT2, whose peer does not close it. Linux only
+/// (net.ipv4.tcp_fin_timeout).
 pub(crate) fn fin_timeout() -> Option<Duration> {
     sys::fin_timeout()
 }
 
-/// The addresses of this machine, or `None` where they are not told.
+/// Returns the addresses of this machine. `None` on Windows and if they cannot be read. Linux: rtnetlink(7); macOS:
+/// getifaddrs(3).
 pub(crate) fn local_addresses() -> Option<Vec<Local>> {
-    attempts::local_addresses()
+    sys::local_addresses()
 }

@@ -1,18 +1,11 @@
-//! What bind attempts need of a Unix system: names of errors, SO_REUSEPORT, local addresses (getifaddrs(3); rtnetlink(7) on Linux).
+//! What bind attempts need of a Unix system: names of errors, SO_REUSEPORT, names of interfaces.
 
 use std::io;
 
 use rustix::net::sockopt::set_socket_reuseport;
 
-use crate::os::Local;
-
 /// Whether servers set SO_REUSEADDR here as a rule. It means: what is left of closed connections does not block.
 pub(crate) const SERVERS_REUSE: bool = true;
-
-/// Whether a bind of a socket that has a port already fails only after all checks but the one for conflicts. Linux' order
-/// in `inet_bind` and `inet6_bind` (5.10 to 7.3): security modules, BPF programs of the cgroup, the address (IPv4), the
-/// privilege, and then EINVAL.
-pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = cfg!(target_os = "linux");
 
 /// An error's name as the manuals have it: `EADDRINUSE`.
 pub(crate) fn error_name(error: &io::Error) -> String {
@@ -40,25 +33,4 @@ pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     let name = nix::net::if_::if_indextoname(name_or_number.parse().ok()?).ok()?;
     // Of a number that no interface has some C libraries give an empty name.
     name.into_string().ok().filter(|name| !name.is_empty())
-}
-
-/// The addresses of this machine.
-pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
-    #[cfg(target_os = "linux")]
-    return super::sys::local_addresses();
-    #[cfg(not(target_os = "linux"))]
-    {
-        let interfaces = nix::ifaddrs::getifaddrs().ok()?;
-        let local = interfaces.filter_map(|interface| {
-            let address = interface.address?;
-            let ip = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-                (Some(address), _) => std::net::IpAddr::from(address.ip()),
-                (_, Some(address)) => std::net::IpAddr::from(address.ip()),
-                _ => return None,
-            };
-            let interface = interface.interface_name.as_str().into();
-            Some(Local { address: ip, interface, usability: crate::os::Usability::Usable })
-        });
-        Some(local.collect())
-    }
 }

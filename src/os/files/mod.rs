@@ -1,4 +1,5 @@
-//! Files that other people own or that a user named: read without waiting for a file system that does not answer.
+//! Files that other people own or that a user named, read without waiting for a file system that does not answer. Depends
+//! on `model` alone.
 
 pub(in crate::os) mod direct;
 pub(in crate::os) mod paths;
@@ -11,18 +12,12 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-#[cfg(not(target_os = "linux"))]
-pub(in crate::os) use direct::Files;
-#[cfg(target_os = "linux")]
 pub(in crate::os) use sys::Files;
 
-/// Whether this user can make a file at a path where there is none. `None` if that cannot be told.
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "it is not found out there"))]
+/// Returns whether this user can make a file at a path where there is none. `None` if that cannot be found out: on systems
+/// other than Linux, and if the file system may not answer.
 pub(crate) fn can_make_file(path: &str) -> Option<bool> {
-    #[cfg(target_os = "linux")]
-    return crate::os::table::sys::unix_files::can_make_file(std::path::Path::new(path));
-    #[cfg(not(target_os = "linux"))]
-    None
+    sys::can_make_file(std::path::Path::new(path))
 }
 
 /// Returns a path from the root; the path itself if the current directory is unknown.
@@ -31,13 +26,16 @@ pub(crate) fn absolute(path: &str) -> String {
     whole.unwrap_or_else(|| path.to_owned())
 }
 
-/// Opens a file that a user named. A file system that does not answer is an error after ten seconds on Linux, and never
-/// keeps the process from exiting.
+/// Opens a file that a user named.
+///
+/// # Errors
+/// If it cannot be opened. On Linux also if its file system does not answer for ten seconds; waiting for it never keeps
+/// the process from exiting.
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     sys::open_file(path)
 }
 
-/// The most that is read of a services file. The whole registry takes a third of it.
+/// The most bytes that are read of a services file. The whole registry takes a third of them.
 const LONGEST_SERVICES_FILE: u64 = 4 << 20;
 
 /// Returns the path of the machine's services file (services(5)), and its content or why it cannot be read. A machine

@@ -3,7 +3,7 @@
 use crate::model::Protocol;
 use crate::os::ForwardingRules;
 
-/// Rules of this system's own packet filter are not read.
+/// Returns nothing: the packet filter of this system is not read.
 pub(in crate::os) fn forwarding_rules(
     _protocol: Protocol,
     _port: u16,

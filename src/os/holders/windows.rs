@@ -13,7 +13,7 @@ use crate::os::{HolderSearch, Holders, Row};
 pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
     let mut search = process_ref::from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
-    let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::life(pid));
+    let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::lifetime(pid));
     let list = OnceCell::new();
     for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
         held.retain_mut(|one| {

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// `runtime id name uid`
-    fn told(name: &str, line: &str, uid: u32) -> String {
+    fn described(name: &str, line: &str, uid: u32) -> String {
         let command: Vec<Text> = line.split_whitespace().map(Text::from).collect();
         runs(name.as_bytes(), &command, Some(uid)).map_or_else(String::new, |container| {
             let name = container.name.map_or_else(|| "-".into(), |name| name.to_string_lossy().into_owned());
@@ -197,7 +197,7 @@ mod tests {
             ("systemd-nspawn", "systemd-nspawn".into(), 0, ""),
             ("node", format!("node -c {id} -n shop"), 0, ""),
         ] {
-            assert_eq!(told(name, &line, uid), expected, "{line}");
+            assert_eq!(described(name, &line, uid), expected, "{line}");
             assert!(expected.is_empty() || may_run(name.as_bytes()));
         }
     }

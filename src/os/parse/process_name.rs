@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::model::ProcessId;
 
-    fn told(comm: &str, executable: &str, command: &[&str]) -> String {
+    fn name_of(comm: &str, executable: &str, command: &[&str]) -> String {
         let executable = Some(Text::from(executable)).filter(|path| !path.is_empty());
         let command: Vec<Text> = command.iter().map(|word| Text::from(*word)).collect();
         full_name(comm.as_bytes(), executable.as_ref(), &command).to_string_lossy().into_owned()
@@ -157,32 +157,32 @@ mod tests {
         for name in
             ["MainThread", "main", "Main", "Main Thread", "main-thread", "Thread-1", "pool-1-thread-1"]
         {
-            assert_eq!(told(name, "/usr/bin/node", &["node", "server.js"]), "node", "{name}");
+            assert_eq!(name_of(name, "/usr/bin/node", &["node", "server.js"]), "node", "{name}");
             assert_eq!(
-                told(name, "/usr/bin/python3.11", &["/usr/bin/python3", "-c", "x"]),
+                name_of(name, "/usr/bin/python3.11", &["/usr/bin/python3", "-c", "x"]),
                 "python3",
                 "{name}"
             );
-            assert_eq!(told(name, "", &["/usr/bin/node", "server.js"]), "node", "{name}");
-            assert_eq!(told(name, "", &["node /srv/blog/server.js"]), "node", "{name}");
-            assert_eq!(told(name, "/usr/bin/node", &["vite"]), "node", "{name}");
-            assert_eq!(told(name, "", &[]), name, "nothing else is known");
+            assert_eq!(name_of(name, "", &["/usr/bin/node", "server.js"]), "node", "{name}");
+            assert_eq!(name_of(name, "", &["node /srv/blog/server.js"]), "node", "{name}");
+            assert_eq!(name_of(name, "/usr/bin/node", &["vite"]), "node", "{name}");
+            assert_eq!(name_of(name, "", &[]), name, "nothing else is known");
         }
-        assert_eq!(told("tokio-runtime-w", "/srv/shop", &["./shop"]), "shop");
-        assert_eq!(told("main", "/home/dev/main", &["./main"]), "main", "a program of that name");
+        assert_eq!(name_of("tokio-runtime-w", "/srv/shop", &["./shop"]), "shop");
+        assert_eq!(name_of("main", "/home/dev/main", &["./main"]), "main", "a program of that name");
         for name in ["worker-7", "nginx: worker", "maintenance", "threadfin", "m\u{e4}inthread", "", "vite"] {
-            assert_eq!(told(name, "/usr/bin/python3.11", &["python3"]), name);
+            assert_eq!(name_of(name, "/usr/bin/python3.11", &["python3"]), name);
         }
     }
 
     #[test]
     fn a_name_that_was_cut_is_whole() {
-        assert_eq!(told("systemd-resolve", "/usr/lib/systemd/systemd-resolved", &[]), "systemd-resolved");
+        assert_eq!(name_of("systemd-resolve", "/usr/lib/systemd/systemd-resolved", &[]), "systemd-resolved");
         assert_eq!(
-            told("a-long-script-n", "/usr/bin/python3", &["/bin/a-long-script-name"]),
+            name_of("a-long-script-n", "/usr/bin/python3", &["/bin/a-long-script-name"]),
             "a-long-script-name"
         );
-        assert_eq!(told("a-long-script-n", "/usr/bin/python3", &["x"]), "a-long-script-n");
+        assert_eq!(name_of("a-long-script-n", "/usr/bin/python3", &["x"]), "a-long-script-n");
     }
 
     #[test]
@@ -196,12 +196,12 @@ mod tests {
             "next-server (v14.2.3)",
         ] {
             let comm = title.get(..15).unwrap_or(title);
-            assert_eq!(told(comm, "/usr/bin/python3.11", &[title]), title);
-            assert_eq!(told(comm, "", &[title]), title);
+            assert_eq!(name_of(comm, "/usr/bin/python3.11", &[title]), title);
+            assert_eq!(name_of(comm, "", &[title]), title);
         }
         let long = format!("puma 6.4.2 (tcp://{})", "x".repeat(100));
-        assert_eq!(told("puma 6.4.2 (tcp", "/usr/bin/ruby3.1", &[&long]), "ruby3.1");
-        assert_eq!(told("puma 6.4.2 (tcp", "", &[&long]), "puma");
+        assert_eq!(name_of("puma 6.4.2 (tcp", "/usr/bin/ruby3.1", &[&long]), "ruby3.1");
+        assert_eq!(name_of("puma 6.4.2 (tcp", "", &[&long]), "puma");
     }
 
     fn hidden(name: &str, executable: &str, command: &[&str]) -> Option<String> {

@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn told(name: &str, command: &[&str]) -> Option<&'static str> {
+    fn kind_of(name: &str, command: &[&str]) -> Option<&'static str> {
         kind(&name.into(), &mut || command.iter().map(|argument| Text::from(*argument)).collect())
     }
 
@@ -255,7 +255,7 @@ mod tests {
             ("node", &["node", "/usr/bin/pm2-runtime", "start"], "pm2"),
             ("zed", &["/Applications/Zed.app/Contents/MacOS/zed"], "zed"),
         ] {
-            assert_eq!(told(name, command), Some(kind), "{name}");
+            assert_eq!(kind_of(name, command), Some(kind), "{name}");
         }
     }
 
@@ -275,7 +275,7 @@ mod tests {
             ("java", &["java", "-jar", "shop.jar"]),
             ("", &[]),
         ] {
-            assert_eq!(told(name, command), None, "{name}");
+            assert_eq!(kind_of(name, command), None, "{name}");
         }
     }
 

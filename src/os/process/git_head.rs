@@ -41,7 +41,7 @@ fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
 /// The directory that a file `.git` leads to: of a worktree, or of a submodule.
 pub(in crate::os) fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
-    (!path.is_empty()).then(|| paths::of(&path.into())).flatten().map(|path| folder.join(path))
+    (!path.is_empty()).then(|| paths::from_text(&path.into())).flatten().map(|path| folder.join(path))
 }
 
 /// The name of a worktree by its directory in the repository it was added to; a submodule's has no `commondir`.

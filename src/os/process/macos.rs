@@ -6,11 +6,15 @@ use crate::model::{Gap, Process};
 
 pub(in crate::os) use super::machine_view as process_view;
 pub(crate) use super::machine_view::GivenFiles;
+pub(in crate::os) use super::process_table::process_table;
 pub(in crate::os) use super::sysinfo::Conditions;
-pub(in crate::os) use crate::os::holders::sys::{ProcessRef, pin};
+pub(in crate::os) use crate::os::holders::sys::ProcessRef;
 
-/// Ancestors came with the facts of their children.
-pub(in crate::os) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+/// Does nothing: every user has a number here, or none has.
+pub(in crate::os) fn mark_unmapped_users(_processes: &mut BTreeMap<u32, Process>) {}
+
+/// Shortens the ancestry to the parent unless all are wanted: sysinfo has read all.
+pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole: bool) {
     for process in processes.values_mut().filter(|_| !whole) {
         process.parents.truncate(1);
     }

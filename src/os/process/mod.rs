@@ -1,4 +1,4 @@
-//! Facts about processes, each read once, and verified to be of the process that was seen.
+//! Facts about processes, each read once, and verified to belong to the process that was found. Depends on `model` alone.
 
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod ancestors;
@@ -26,28 +26,28 @@ use crate::model::{Gap, Process, ProcessId, Text};
 use crate::os::holders::Unread;
 use crate::os::{threads, users};
 
-/// Facts of processes by pid. One that ended meanwhile is not among them.
+/// Facts about processes by pid, without those that ended meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) processes: BTreeMap<u32, Process>,
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// Facts of exactly these processes, and of their parents.
-pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> Facts {
+/// Returns facts about exactly these processes, and their parents: with `ancestry` all of their ancestors, else the nearest.
+pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> Facts {
     let mut by_pid: BTreeMap<u32, &sys::ProcessRef> = BTreeMap::new();
-    for process in pinned {
+    for process in refs {
         by_pid.entry(process.pid()).or_insert(process);
     }
-    let pinned: Vec<&sys::ProcessRef> = by_pid.into_values().collect();
-    let threads = threads::parallelism().min(pinned.len() / sysinfo::WORTH_A_THREAD + 1);
-    let share = pinned.len().div_ceil(threads).max(1);
-    let parts: Vec<&[&sys::ProcessRef]> = pinned.chunks(share).collect();
+    let refs: Vec<&sys::ProcessRef> = by_pid.into_values().collect();
+    let threads = threads::parallelism().min(refs.len() / sysinfo::WORTH_A_THREAD + 1);
+    let share = refs.len().div_ceil(threads).max(1);
+    let parts: Vec<&[&sys::ProcessRef]> = refs.chunks(share).collect();
     let next = AtomicUsize::new(0);
     let described = threads::share(threads, || {
         let mut processes = BTreeMap::new();
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            processes.append(&mut confirmed(part, ancestry));
+            processes.append(&mut verified(part, ancestry));
         }
         processes
     });
@@ -58,42 +58,38 @@ pub(crate) fn describe<'a>(pinned: impl Iterator<Item = &'a sys::ProcessRef>, an
     facts
 }
 
-/// How far an ancestry is followed; a chain as long as this is a fault in what the system tells.
+/// The most ancestors that are followed; a longer chain is an error in what the system reports.
 const LONGEST_ANCESTRY: usize = 64;
 
-/// Facts of those processes that are still the ones that were seen.
-fn confirmed(pinned: &[&sys::ProcessRef], ancestry: bool) -> BTreeMap<u32, Process> {
-    let mut processes = sysinfo::read(pinned.iter().map(|pinned| pinned.pid()));
+/// Returns facts about those of these processes that still are the ones that were found.
+fn verified(refs: &[&sys::ProcessRef], ancestry: bool) -> BTreeMap<u32, Process> {
+    let mut processes = sysinfo::read(refs.iter().map(|refs| refs.pid()));
     let mut conditions = sys::Conditions::default();
-    for pinned in pinned {
-        let gone =
-            processes.get_mut(&pinned.pid()).is_some_and(|process| !pinned.confirm(process, &mut conditions));
+    for refs in refs {
+        let gone = processes
+            .get_mut(&refs.pid())
+            .is_some_and(|process| !refs.verify_and_fill(process, &mut conditions));
         if gone {
-            processes.remove(&pinned.pid());
+            processes.remove(&refs.pid());
         }
     }
-    #[cfg(target_os = "linux")]
-    if let Some(overflow) = sys::OverflowUid::current() {
-        for process in processes.values_mut() {
-            overflow.unmap(&mut process.uid, &mut process.unknown_user);
-        }
-    }
-    sys::trace(&mut processes, ancestry);
+    sys::mark_unmapped_users(&mut processes);
+    sys::add_ancestors(&mut processes, ancestry);
     processes
 }
 
-/// Every process of this machine that may be seen, as one moment's table. Milliseconds for a thousand.
+/// Returns every visible process of this machine. Takes milliseconds for a thousand processes.
+///
+/// # Errors
+/// If the processes cannot be listed.
 pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
-    #[cfg(target_os = "linux")]
-    return sys::process_table();
-    #[cfg(not(target_os = "linux"))]
-    process_table::process_table()
+    sys::process_table()
 }
 
-/// Facts of these very processes, by pid: one that has ended, or whose pid is another's by now, is left out.
+/// Returns facts about exactly these processes, by pid, without those that have ended.
 pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
-    let pinned: Vec<sys::ProcessRef> = ids.iter().filter_map(|id| sys::pin(id.pid)).collect();
-    let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
+    let refs: Vec<sys::ProcessRef> = ids.iter().filter_map(|id| sys::ProcessRef::open(id.pid)).collect();
+    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), false);
     processes.retain(|_, process| ids.contains(&process.id));
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
@@ -101,13 +97,14 @@ pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     processes
 }
 
-/// The processes whose descriptors were not read, as far as everybody may know them; `None` where there may be others.
+/// Returns the public facts about the processes whose descriptors were not read. `None` if there may be others.
 pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
     if unread.others {
         return None;
     }
-    let pinned: Vec<sys::ProcessRef> = unread.pids.iter().filter_map(|pid| sys::pin(*pid)).collect();
-    let mut processes = confirmed(&pinned.iter().collect::<Vec<_>>(), false);
+    let refs: Vec<sys::ProcessRef> =
+        unread.pids.iter().filter_map(|pid| sys::ProcessRef::open(*pid)).collect();
+    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), false);
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
     }
@@ -131,16 +128,16 @@ pub(crate) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
     sys::process_view::is_in_inner_pid_namespace(id)
 }
 
-/// This process and its ancestors, the nearest first, by the pids that this module reports.
+/// Returns the pids of this process and its ancestors, the nearest first, as this module reports pids.
 pub(crate) fn lineage() -> Vec<u32> {
     let Some(own) = sys::own_pid() else { return Vec::new() };
-    let pinned = sys::pin(own);
-    let known = confirmed(&pinned.iter().collect::<Vec<_>>(), true).remove(&own);
+    let refs = sys::ProcessRef::open(own);
+    let known = verified(&refs.iter().collect::<Vec<_>>(), true).remove(&own);
     let parents = known.map(|process| process.parents).unwrap_or_default();
     std::iter::once(own).chain(parents.into_iter().map(|parent| parent.pid)).collect()
 }
 
-/// The command line of a process that is known by its pid alone.
+/// Returns the command line of the process with this pid. Linux only.
 pub(crate) fn command(pid: u32) -> Option<Vec<Text>> {
     sys::command(pid)
 }

@@ -14,6 +14,11 @@ pub(crate) struct ProcessRef {
 }
 
 impl ProcessRef {
+    /// Refers to the process that has this pid now.
+    pub(in crate::os) fn open(pid: u32) -> Option<ProcessRef> {
+        Some(ProcessRef { pid, start: windows_api::lifetime(pid).name() })
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -23,16 +28,12 @@ impl ProcessRef {
         self.start = life.name();
     }
 
-    /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
-    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
+    /// Verifies that facts that were read by pid are this process's, and fills in its start. Returns false if the pid
+    /// belongs to another process by now.
+    pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         process.id.start = self.start;
-        self.start.is_none() || windows_api::life(self.pid).name() == self.start
+        self.start.is_none() || windows_api::lifetime(self.pid).name() == self.start
     }
-}
-
-/// The process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
-    Some(ProcessRef { pid, start: windows_api::life(pid).name() })
 }
 
 /// Holders as the rows name them. `reason` says what an empty list means.

@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_millis(150);
 /// The working directories of processes.
 type Directories = BTreeMap<Text, Vec<u32>>;
 /// What was found for a directory: the processes that it is the project of, and why it was not answered.
-type Found = (Vec<u32>, Option<Project>, Option<String>);
+type Answer = (Vec<u32>, Option<Project>, Option<String>);
 
 /// Finds the projects of processes by their working directories. What does not answer in time is a gap.
 pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
@@ -50,7 +50,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
     let count = directories.len();
     let until = Instant::now() + LONGEST;
     let (mut answered, mut why) = (0, None);
-    let mut take = |(pids, project, missed): Found| {
+    let mut take = |(pids, project, missed): Answer| {
         answered += usize::from(missed.is_none());
         why = why.take().or(missed);
         for pid in pids {
@@ -59,7 +59,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
             }
         }
     };
-    let refused = look(directories, until, &mut take);
+    let refused = search_in_time(directories, until, &mut take);
     let missing = count - answered;
     (missing > 0).then(|| {
         let why = why.or(refused).unwrap_or_else(|| "the file system did not answer in time".to_owned());
@@ -69,11 +69,11 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
 }
 
 /// Looks into each directory, and gives what was found there.
-fn search(directories: Directories, until: Instant, mut give: impl FnMut(Found) -> bool) {
+fn search(directories: Directories, until: Instant, mut give: impl FnMut(Answer) -> bool) {
     let mut files = Files::new(until);
     for (directory, mut pids) in directories {
-        let path = paths::of(&directory);
-        let project = path.as_deref().and_then(|path| of(&mut files, path));
+        let path = paths::from_text(&directory);
+        let project = path.as_deref().and_then(|path| project_of(&mut files, path));
         match (&project, &path) {
             (Some(_), Some(path)) => pids.retain(|pid| files.is_working_directory(*pid, path)),
             _ => pids.clear(),
@@ -86,7 +86,7 @@ fn search(directories: Directories, until: Instant, mut give: impl FnMut(Found) 
 
 /// What may not answer is asked by a child process here, so that this thread waits for nothing.
 #[cfg(target_os = "linux")]
-fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
+fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
     search(directories, until, |found| {
         take(found);
         true
@@ -96,7 +96,7 @@ fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -
 
 /// On a thread of its own, which is left behind where a file system hangs. Without one nothing is looked at.
 #[cfg(not(target_os = "linux"))]
-fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -> Option<String> {
+fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
     let (send, receive) = std::sync::mpsc::channel();
     let asked = move || search(directories, until, |found| send.send(found).is_ok());
     if let Err(error) = crate::os::threads::detach("project", asked) {
@@ -109,7 +109,7 @@ fn look(directories: Directories, until: Instant, take: &mut dyn FnMut(Found)) -
 }
 
 /// The nearest project root at or above a folder; the root of the file system is none.
-fn of(files: &mut Files, directory: &Path) -> Option<Project> {
+fn project_of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
         let marker = files.first_of(folder, &MARKERS)?;
         let git_head::CheckedOut { head, worktree } = git_head::checked_out(files, folder);

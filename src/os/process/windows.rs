@@ -7,7 +7,8 @@ use crate::os::parse::windows::process_times;
 
 pub(in crate::os) use super::machine_view as process_view;
 pub(crate) use super::machine_view::GivenFiles;
-pub(in crate::os) use super::process_ref::{ProcessRef, pin};
+pub(in crate::os) use super::process_ref::ProcessRef;
+pub(in crate::os) use super::process_table::process_table;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(crate) use crate::os::parse::windows::process_times::KERNEL;
 
@@ -21,8 +22,11 @@ pub(in crate::os) fn families(pids: &[u32]) -> BTreeMap<u32, Text> {
     family.map(|process| (process.pid, process.name)).collect()
 }
 
-/// Ancestors came with the facts of their children.
-pub(in crate::os) fn trace(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+/// Does nothing: every user has a number here, or none has.
+pub(in crate::os) fn mark_unmapped_users(_processes: &mut BTreeMap<u32, Process>) {}
+
+/// Shortens the ancestry to the parent unless all are wanted: sysinfo has read all.
+pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole: bool) {
     for process in processes.values_mut().filter(|_| !whole) {
         process.parents.truncate(1);
     }
@@ -40,7 +44,7 @@ pub(in crate::os) fn command(_pid: u32) -> Option<Vec<Text>> {
 
 /// When the process of this pid began, as [`crate::ProcessId`] has it.
 pub(in crate::os) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
-    crate::os::windows_api::life(pid).name()
+    crate::os::windows_api::lifetime(pid).name()
 }
 
 /// The pid of this process.

@@ -19,7 +19,7 @@ pub(crate) enum Shell {
     Windows,
 }
 
-/// The path of a program in the system's own folders, whatever the environment says.
+/// Returns the path of a program in the system's own folders, whatever PATH says.
 pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
     sys::system_program(name)
 }

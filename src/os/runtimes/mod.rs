@@ -1,4 +1,4 @@
-//! Container runtimes: where they answer, and what they answer.
+//! The sockets of container runtimes, and their replies. Depends on `model` alone.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -14,39 +14,40 @@ pub(crate) enum RuntimeKind {
     Podman,
 }
 
-/// What a runtime answered, as it came.
+/// The reply of a runtime, not parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) bytes: Vec<u8>,
-    /// Whether the runtime is in this process's network namespace; `None` where that is not to be seen.
+    /// Whether the runtime is in this process's network namespace; `None` if that is unknown.
     pub(crate) here: Option<bool>,
 }
 
-/// Why a runtime gave no answer.
+/// Why a runtime gave no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "nobody is asked there"))]
 pub(crate) enum RuntimeError {
     /// Nothing is there.
     Absent,
-    /// This user may not ask.
+    /// This user may not connect.
     Permission,
     /// It did not answer in time.
     Timeout,
-    /// What it said could not be read.
+    /// Its reply could not be read.
     Unreadable(String),
 }
 
-/// Where the runtimes of the system answer, or with a user those of that one.
+/// Returns the sockets of the system's runtime of a kind, or of a user's. Empty on Windows, where runtimes use named pipes.
 pub(crate) fn runtime_sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBuf> {
     sys::sockets(kind, user)
 }
 
-/// The user to whom a number belongs that may be one of a rootless container's.
-pub(crate) fn account(uid: u32) -> u32 {
-    sys::account(uid)
+/// Returns the user to whom subuid(5) gives the range that a uid is in: rootless containers use such uids. The uid itself
+/// if it is in no range.
+pub(crate) fn subuid_owner(uid: u32) -> u32 {
+    sys::subuid_owner(uid)
 }
 
-/// Asks for the containers that run, each of these sockets, and waits until then at most.
+/// Asks for the running containers at each of these sockets, and waits until `until` at most.
 pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
     sys::ask(paths, until)
 }

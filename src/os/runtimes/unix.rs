@@ -20,7 +20,7 @@ const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nCon
 /// A longer reply is nobody's.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// Where the runtimes of the system answer, or those of one user.
+/// Returns the sockets of the system's runtime, or of one user's.
 pub(in crate::os) fn sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBuf> {
     let (system, own) = match kind {
         RuntimeKind::Docker => ("/var/run/docker.sock", "docker.sock"),
@@ -36,9 +36,9 @@ pub(in crate::os) fn sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBu
     paths
 }
 
-/// The user on whose behalf another one runs: in a rootless container a process may have a number out of a range that
-/// /etc/subuid gives to the one who started it (subuid(5)).
-pub(in crate::os) fn account(uid: u32) -> u32 {
+/// Returns the user to whom /etc/subuid gives the range that a uid is in (subuid(5)): processes in a rootless container run
+/// with such uids.
+pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
     let known = |bytes: Vec<u8>| {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         text.lines().find_map(|line| subordinate(line, uid).map(str::to_owned))
@@ -51,7 +51,7 @@ pub(in crate::os) fn account(uid: u32) -> u32 {
     }
 }
 
-/// The user in `dev:100000:65536`, where the range holds this number.
+/// Returns the user in `dev:100000:65536`, if the range holds this uid.
 fn subordinate(line: &str, uid: u32) -> Option<&str> {
     let mut fields = line.split(':');
     let (name, first, count) = (fields.next()?, fields.next()?, fields.next()?);
@@ -59,7 +59,7 @@ fn subordinate(line: &str, uid: u32) -> Option<&str> {
     (uid >= first && uid - first < count).then_some(name)
 }
 
-/// What each of these sockets answers, as far as it does until then. A path at which there is nothing is absent.
+/// Returns the reply of each of these sockets. A path at which there is nothing is absent.
 pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
     let (send, receive) = mpsc::channel();
     let mut refused = Vec::new();

@@ -1,4 +1,5 @@
-//! Service managers: systemd, launchd, the service control manager of Windows, and what they restart.
+//! Service managers: systemd, launchd and the service control manager of Windows. Depends on `model` alone, and never
+//! applies what it finds.
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "systemd alone reports one"))]
 pub(in crate::os) mod restart_policy;
@@ -13,7 +14,8 @@ use crate::model::{DescriptorStore, Gap, Process, Protocol, Service, Socket};
 
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 
-/// Whether there are signs of containers whose ports may have no socket. Microseconds where there are none.
+/// Returns whether there are signs of containers whose ports may have no socket. Takes microseconds if there are none. False
+/// on systems other than Linux.
 pub(crate) fn containers_run() -> bool {
     sys::containers_run()
 }

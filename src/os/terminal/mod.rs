@@ -1,4 +1,4 @@
-//! The terminal, standard output, and signals to this process.
+//! The terminal, standard output, and signals to this process. For the command alone.
 
 #[cfg_attr(unix, path = "output_unix.rs")]
 #[cfg_attr(windows, path = "output_windows.rs")]
@@ -10,7 +10,7 @@ mod sys;
 pub(crate) use output::{output, output_is_missing};
 pub(crate) use sys::{CAN_STOP, on_signals, output_is_closed, output_takes_escapes, stop};
 
-/// What a signal asks of a program that runs until it is told to end.
+/// What a signal asks of a program that runs until it is ended.
 #[cfg(feature = "cli")]
 #[cfg_attr(not(unix), expect(dead_code, reason = "nothing stops and continues a program there"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,6 @@ pub(crate) enum Signal {
     End,
     /// To stop until it is continued.
     Stop,
-    /// It was stopped, and is continued.
+    /// It was stopped, and continues.
     Continue,
 }

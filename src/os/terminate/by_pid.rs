@@ -1,4 +1,4 @@
-//! A process in hand by pid and start time, which is compared again before each signal.
+//! A handle to a process by pid and start time, which is compared again before each signal.
 
 use std::io;
 
@@ -9,8 +9,8 @@ use crate::model::ProcessId;
 use crate::os::EndSignal;
 use crate::os::process::sysinfo;
 
-/// A process that can be ended. Between comparing and signalling lies an instant in which it could end and its pid be
-/// given away; this system offers nothing better.
+/// A process that can be ended. It could end, and its pid be reused, in the instant between the comparison and the signal;
+/// this system offers nothing better.
 #[derive(Debug)]
 pub(crate) struct KillHandle {
     id: ProcessId,
@@ -18,14 +18,14 @@ pub(crate) struct KillHandle {
 }
 
 impl KillHandle {
-    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
+    /// Refers to a process. `None` if it has ended, also if its pid belongs to another process by now.
+    pub(crate) fn open(id: ProcessId) -> io::Result<Option<KillHandle>> {
         let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         if id.start.is_none() {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         }
-        let grip = KillHandle { id, pid };
-        Ok((!grip.has_ended()).then_some(grip))
+        let handle = KillHandle { id, pid };
+        Ok((!handle.has_ended()).then_some(handle))
     }
 
     /// Kernel threads have no sockets here.
@@ -33,7 +33,7 @@ impl KillHandle {
         self.id.pid == 0
     }
 
-    /// Whether this process may end it.
+    /// Returns an error if this process may not end it.
     pub(crate) fn may_end(&self) -> io::Result<()> {
         match test_kill_process(self.pid) {
             Err(Errno::PERM) => Err(Errno::PERM.into()),
@@ -41,7 +41,7 @@ impl KillHandle {
         }
     }
 
-    /// Sends it a signal. False where it had ended already.
+    /// Sends it a signal. Returns false if it had ended already.
     pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
         self.signal(signal.signal())
     }
@@ -57,7 +57,7 @@ impl KillHandle {
         }
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         let found = sysinfo::read(std::iter::once(self.id.pid));
         found.get(&self.id.pid).is_none_or(|process| process.id != self.id)

@@ -2,7 +2,7 @@
 
 pub(crate) use super::by_pid::KillHandle;
 
-/// This program is never run by itself here.
-pub(crate) fn errand(_arguments: &[std::ffi::OsString]) -> Option<bool> {
+/// Returns nothing: this system needs no helper process for Ctrl+C.
+pub(crate) fn ctrl_c_helper(_arguments: &[std::ffi::OsString]) -> Option<bool> {
     None
 }

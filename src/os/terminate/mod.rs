@@ -1,4 +1,4 @@
-//! Ending a process, and only the one that was meant.
+//! Ends a process, and never another one that was given its pid. Depends on `model` alone.
 
 #[cfg(target_os = "macos")]
 pub(in crate::os) mod by_pid;
@@ -10,4 +10,4 @@ pub(in crate::os) mod sys;
 
 pub(crate) use super::process::sys::KERNEL;
 pub(crate) use end_signal::EndSignal;
-pub(crate) use sys::{KillHandle, errand};
+pub(crate) use sys::{KillHandle, ctrl_c_helper};

@@ -1,4 +1,4 @@
-//! Users: names, the user of this process, and its privileges.
+//! Users: their names, the user of this process, and its privileges. Depends on `model` alone.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -6,7 +6,7 @@ mod sys;
 
 use crate::model::Text;
 
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+#[cfg(unix)]
 pub(in crate::os) use sys::home;
 #[cfg(windows)]
 pub(in crate::os) use sys::name_of_sid;
@@ -14,22 +14,22 @@ pub(crate) use sys::path_for_rights;
 pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};
 
-/// A user's name, where users are numbers.
+/// Returns the name of a user (getpwuid_r(3)). `None` on Windows, where users have no numbers.
 pub(crate) fn user_name(uid: u32) -> Option<Text> {
     name(uid)
 }
 
-/// Whether this machine knows a user of that name.
+/// Returns whether this machine knows a user of that name (getpwnam_r(3); LookupAccountNameW).
 pub(crate) fn user_exists(name: &str) -> bool {
     exists(name)
 }
 
-/// The user this process runs as, where users are numbers.
+/// Returns the effective uid of this process. `None` on Windows, where users have no numbers.
 pub(crate) fn own_uid() -> Option<u32> {
     own()
 }
 
-/// Whether this process has full rights: root, or elevated on Windows.
+/// Returns whether this process has full rights: it runs as root, or elevated on Windows.
 pub(crate) fn privileged() -> bool {
     sys::privileged()
 }

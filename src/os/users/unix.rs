@@ -4,35 +4,34 @@ use nix::unistd::{Uid, User};
 
 use crate::model::Text;
 
-/// The name of a user (getpwuid_r(3)).
+/// Returns the name of a user (getpwuid_r(3)).
 pub(in crate::os) fn name(uid: u32) -> Option<Text> {
     let user = User::from_uid(Uid::from_raw(uid)).ok()??;
     Some(user.name.as_str().into())
 }
 
-/// Whether there is a user of that name (getpwnam_r(3)).
+/// Returns whether there is a user of that name (getpwnam_r(3)).
 pub(in crate::os) fn exists(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))
 }
 
-/// The effective user.
+/// Returns the effective uid.
 pub(in crate::os) fn own() -> Option<u32> {
     Some(Uid::effective().as_raw())
 }
 
-/// The home folder of a user.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+/// Returns the home folder of a user.
 pub(in crate::os) fn home(uid: u32) -> Option<std::path::PathBuf> {
     Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
 }
 
-/// A command as one with full rights would type it.
+/// Returns a command line that runs `command` with full rights.
 pub(crate) fn with_rights(command: &str) -> String {
     format!("sudo {command}")
 }
 
-/// The directories in which sudo looks for commands if /etc/sudoers, which few may read, cannot be asked
-/// (sudoers(5), secure_path, as Debian and most others set it).
+/// The directories in which sudo searches for commands, if /etc/sudoers cannot be read (sudoers(5), secure_path, as Debian
+/// and most others set it).
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the path of this program if sudo would not find it by its name, or would find another program of that name.
@@ -46,7 +45,7 @@ pub(crate) fn path_for_rights() -> Option<Text> {
     (first.as_ref() != Some(&program)).then(|| Text::from(program.as_os_str()))
 }
 
-/// The value of `secure_path` in a sudoers file.
+/// Returns the value of `secure_path` in a sudoers file.
 fn secure_path(sudoers: &str) -> Option<&str> {
     // The last line counts.
     sudoers.lines().rev().find_map(|line| {
@@ -61,7 +60,7 @@ fn secure_path(sudoers: &str) -> Option<&str> {
     })
 }
 
-/// Whether this process runs as root.
+/// Returns whether this process runs as root.
 pub(in crate::os) fn privileged() -> bool {
     own() == Some(0)
 }

@@ -1,5 +1,5 @@
-//! User names on Windows, where users are not numbers: a process's user is a SID, whose name the system knows.
-//! (sysinfo's list of users ends the program where there are no logon sessions.)
+//! User names on Windows, where users are SIDs and have no numbers. sysinfo's list of users is not used: it aborts the
+//! program if there are no logon sessions.
 
 use std::ptr;
 
@@ -13,15 +13,15 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 
 use crate::model::Text;
 
-/// Longer names than this are no user names (UNLEN of lmcons.h, and the domain's).
+/// The longest name of a user (UNLEN of lmcons.h), with its domain's.
 const LONGEST_NAME: usize = 512;
 
-/// Users have no numbers here.
+/// Returns nothing: users have no numbers here.
 pub(in crate::os) fn name(_uid: u32) -> Option<Text> {
     None
 }
 
-/// Whether this machine or its domain knows a user of that name (LookupAccountNameW).
+/// Returns whether this machine or its domain knows a user of that name (LookupAccountNameW).
 pub(in crate::os) fn exists(name: &str) -> bool {
     let name = wide(name);
     let mut sid = [0_u8; 256];
@@ -45,12 +45,12 @@ pub(in crate::os) fn exists(name: &str) -> bool {
     found != 0
 }
 
-/// Users have no numbers here.
+/// Returns nothing: users have no numbers here.
 pub(in crate::os) fn own() -> Option<u32> {
     None
 }
 
-/// The name of the user with a SID such as `S-1-5-18` (LookupAccountSidW).
+/// Returns the name of the user with a SID such as `S-1-5-18` (LookupAccountSidW).
 pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
     let sid = wide(sid);
     let mut binary: PSID = ptr::null_mut();
@@ -83,12 +83,12 @@ pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
     Some(Text::from(name.as_os_str()))
 }
 
-/// A command as one with full rights would run it.
+/// Returns a phrase for a command that is run with full rights.
 pub(crate) fn with_rights(command: &str) -> String {
     format!("{command}, run as administrator,")
 }
 
-/// An elevated shell finds what others find.
+/// Returns nothing: an elevated shell finds the program by its name.
 pub(crate) fn path_for_rights() -> Option<Text> {
     None
 }
@@ -97,7 +97,7 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// Whether this process is elevated.
+/// Returns whether this process is elevated (TokenElevation).
 pub(in crate::os) fn privileged() -> bool {
     let mut token: HANDLE = ptr::null_mut();
     let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };

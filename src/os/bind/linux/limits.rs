@@ -26,9 +26,9 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
         }
     };
     let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
-    let automatic = read("ip_local_port_range").and_then(|text| parse_pair(&text));
+    let ephemeral = read("ip_local_port_range").and_then(|text| parse_pair(&text));
     let reserved = read("ip_local_reserved_ports").map(|text| parse_ranges(&text)).unwrap_or_default();
-    Limits { unprivileged_from, automatic, reserved, excluded: Vec::new(), gaps }
+    Limits { unprivileged_from, ephemeral, reserved, excluded: Vec::new(), gaps }
 }
 
 /// Returns whether the running kernel lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in

@@ -2,13 +2,8 @@
 
 use std::io;
 
-use crate::os::Local;
-
 /// Whether servers set SO_REUSEADDR here as a rule.
 pub(crate) const SERVERS_REUSE: bool = false;
-
-/// Whether a bind of a socket that has a port already is checked in any way: not known here.
-pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = false;
 
 /// An error's name, the one that Unix has where there is one: `EADDRINUSE`.
 pub(crate) fn error_name(error: &io::Error) -> String {
@@ -35,9 +30,4 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
 /// Interfaces are numbers here, and which there are is not read.
 pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     name_or_number.parse::<u32>().ok().map(|number| number.to_string())
-}
-
-/// The addresses of this machine are not read here.
-pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
-    None
 }

@@ -27,7 +27,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
     // Only of connections is it told, which are TCP's.
     if protocol == Protocol::Tcp {
         match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
-            Ok(printed) => limits.automatic = excluded_ports::dynamic(&printed),
+            Ok(printed) => limits.ephemeral = excluded_ports::dynamic(&printed),
             Err(why) => {
                 limits.gaps.push(not_listed(GapKind::Limits, NetshList::EphemeralPorts, &why));
             }

@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
 use super::direct::{LONGEST_SMALL, Status};
+pub(in crate::os) use crate::os::table::sys::unix_files::can_make_file;
 use file_child::{Child, Nothing, Operation, Reply, read_small};
 use mounts::{Mounts, Route};
 

@@ -35,7 +35,7 @@ pub(in crate::os) struct Visibility {
     pub(in crate::os) hidden: bool,
     pub(in crate::os) namespaced: bool,
     pub(in crate::os) closed: Vec<u64>,
-    cgroups: BTreeMap<u64, cgroup::Found>,
+    cgroups: BTreeMap<u64, cgroup::Cgroup>,
     overflow: Option<OverflowUid>,
     elsewhere: OnceCell<Elsewhere>,
     /// Processes for which descriptors wait in messages.
@@ -83,7 +83,7 @@ impl Visibility {
         }
     }
 
-    pub(in crate::os) fn cgroup(&self, row: &Row) -> Option<&cgroup::Found> {
+    pub(in crate::os) fn cgroup(&self, row: &Row) -> Option<&cgroup::Cgroup> {
         self.cgroups.get(&row.cgroup?)
     }
 
@@ -270,7 +270,7 @@ impl Visibility {
     fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let socket = &row.socket;
         let is_openers = |held: &Held| match socket.uid {
-            Some(uid) => held.process.pin().effective_uid() == Some(uid),
+            Some(uid) => held.process.handle().effective_uid() == Some(uid),
             None => socket.unknown_user.is_none(),
         };
         if self.refused.is_empty() || held.iter().any(is_openers) {

@@ -24,21 +24,21 @@ pub(crate) struct ProcessRef {
 }
 
 impl ProcessRef {
+    /// Refers to the process that has this pid now.
+    pub(in crate::os) fn open(pid: u32) -> Option<ProcessRef> {
+        Some(ProcessRef { pid, start: kernel::start(pid) })
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
-    pub(in crate::os) fn confirm(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
+    pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         let Some(start) = self.start else { return true };
         let read = process.id.start.is_none_or(|seconds| seconds == start.0);
         read && kernel::start(self.pid) == Some(start)
     }
-}
-
-/// The process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
-    Some(ProcessRef { pid, start: kernel::start(pid) })
 }
 
 /// Who holds these sockets.
@@ -76,7 +76,7 @@ fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
         let Some(held) = place.and_then(|at| of.get_mut(*at)) else { continue };
         match held.last_mut().filter(|last| last.process.pid == seen.pid) {
             Some(same) => same.descriptors.push(seen.descriptor),
-            None => held.extend(pin(seen.pid).map(|process| Held {
+            None => held.extend(ProcessRef::open(seen.pid).map(|process| Held {
                 process,
                 descriptors: vec![seen.descriptor],
                 evidence: Evidence::Descriptor,

@@ -160,10 +160,10 @@ fn process(words: &[&str]) -> Option<(u32, usize)> {
     Some((words.first()?.parse().ok()?, 1))
 }
 
-type Place = (Option<(IpAddr, Option<Text>)>, Option<u16>);
+type PrintedAddress = (Option<(IpAddr, Option<Text>)>, Option<u16>);
 
 /// `127.0.0.1.631`, `fe80::1%lo0.1024`, `*.80`, `*.*`. `None` if it is cut.
-fn endpoint(text: &str, ipv6: bool) -> Option<Place> {
+fn endpoint(text: &str, ipv6: bool) -> Option<PrintedAddress> {
     let (host, port) = text.rsplit_once('.')?;
     let port = match port {
         "*" => None,
@@ -231,14 +231,14 @@ tcp6       0      0  ::1.3000               *.*                    LISTEN      1
 udp4       0      0  *.5353                 *.*                                786896   9216    377      0 0x0000 0x00000000
 ";
 
-    fn told(row: &Row) -> (String, State, Option<u32>, Option<u64>) {
+    fn facts_of(row: &Row) -> (String, State, Option<u32>, Option<u64>) {
         (row.socket.endpoint.to_string(), row.socket.state, row.pid, row.generation)
     }
 
     #[test]
     fn the_layout_with_a_merged_column() {
         let printed = parse(MERGED.as_bytes());
-        let rows: Vec<_> = printed.rows.iter().map(told).collect();
+        let rows: Vec<_> = printed.rows.iter().map(facts_of).collect();
         let row =
             |place: &str, state, pid, generation| (place.to_owned(), state, Some(pid), Some(generation));
         let wanted = [
@@ -260,7 +260,7 @@ udp4       0      0  *.5353                 *.*                                7
     #[test]
     fn the_layout_with_two_columns() {
         let printed = parse(SEPARATE.as_bytes());
-        let rows: Vec<_> = printed.rows.iter().map(told).collect();
+        let rows: Vec<_> = printed.rows.iter().map(facts_of).collect();
         let wanted = [
             ("127.0.0.1:8790".to_owned(), State::Listen, Some(512), None),
             ("[::1]:3000".to_owned(), State::Listen, Some(777), None),

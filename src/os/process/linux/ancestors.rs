@@ -18,7 +18,7 @@ const LONGEST_COMMAND: u64 = 4096;
 
 /// Gives processes their ancestors and the nearest supervisor among them. Each comes with its parent's pid.
 /// `whole` asks for every ancestor; without it those beyond the supervisor are not read.
-pub(in crate::os) fn complete(processes: &mut BTreeMap<u32, Process>, whole: bool) {
+pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole: bool) {
     let mut known: BTreeMap<u32, Option<Ancestor>> = BTreeMap::new();
     for process in processes.values_mut() {
         let Some(parent) = process.parents.pop().map(|parent| parent.pid) else { continue };
@@ -151,8 +151,8 @@ fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
     procfs::read_at(rustix::fs::CWD, format!("/proc/{pid}/{name}"), limit).ok()
 }
 
-/// The parent's pid alone, which [`complete`] makes an ancestry of.
-pub(in crate::os) fn seed(stat: &Stat) -> Vec<Parent> {
+/// The parent's pid alone, which [`add_ancestors`] makes an ancestry of.
+pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Parent> {
     vec![Parent { pid: stat.parent, name: Text::default() }]
 }
 
@@ -166,14 +166,14 @@ mod tests {
         let pid = std::process::id();
         let stat = procfs::parse_stat(&file(pid, "stat", LONGEST_COMMAND).unwrap()).unwrap();
         Process {
-            parents: seed(&stat),
+            parents: parent_only(&stat),
             ..Process::new(ProcessId { pid, start: Some(stat.start) }, stat.name.as_slice().into())
         }
     }
 
     fn completed(process: Process, whole: bool) -> Process {
         let mut processes = BTreeMap::from([(process.id.pid, process)]);
-        complete(&mut processes, whole);
+        add_ancestors(&mut processes, whole);
         processes.into_values().next().unwrap()
     }
 

@@ -8,14 +8,28 @@ pub(in crate::os) mod process_view;
 pub(in crate::os) mod program_file;
 pub(in crate::os) mod suspension;
 
+use std::collections::BTreeMap;
+
+use crate::model::Process;
+use crate::os::namespaces::sys::user_namespace::OverflowUid;
+
 pub(in crate::os) use crate::os::namespaces::sys::pid_namespace::own_pid;
-pub(in crate::os) use crate::os::namespaces::sys::user_namespace::OverflowUid;
 pub(in crate::os) use crate::os::services::sys::docker_hints::command;
-pub(in crate::os) use ancestors::complete as trace;
-pub(in crate::os) use process_ref::{ProcessRef, pin, shorten_commands};
+pub(in crate::os) use ancestors::add_ancestors;
+pub(in crate::os) use process_ref::{ProcessRef, shorten_commands};
 pub(in crate::os) use process_table::process_table;
 pub(crate) use program_file::GivenFiles;
 pub(in crate::os) use suspension::Conditions;
+
+/// Makes the user of a process unknown if its uid stands for every user without a number in this user namespace
+/// (user_namespaces(7), /proc/sys/kernel/overflowuid).
+pub(in crate::os) fn mark_unmapped_users(processes: &mut BTreeMap<u32, Process>) {
+    if let Some(overflow) = OverflowUid::current() {
+        for process in processes.values_mut() {
+            overflow.unmap(&mut process.uid, &mut process.unknown_user);
+        }
+    }
+}
 
 /// The pids that are the kernel's own.
 pub(crate) const KERNEL: [u32; 0] = [];

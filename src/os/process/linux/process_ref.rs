@@ -21,11 +21,16 @@ pub(in crate::os) const LONGEST_COMMAND: u64 = 32 * 1024;
 pub(crate) struct ProcessRef(ProcHandle);
 
 impl ProcessRef {
-    pub(in crate::os) fn new(pin: ProcHandle) -> ProcessRef {
-        ProcessRef(pin)
+    pub(in crate::os) fn new(handle: ProcHandle) -> ProcessRef {
+        ProcessRef(handle)
     }
 
-    pub(in crate::os) fn pin(&self) -> &ProcHandle {
+    /// Opens the process that has this pid now. `None` if there is none.
+    pub(in crate::os) fn open(pid: u32) -> Option<ProcessRef> {
+        ProcHandle::new(pid, Directory::open(pid).ok()?).map(ProcessRef)
+    }
+
+    pub(in crate::os) fn handle(&self) -> &ProcHandle {
         &self.0
     }
 
@@ -33,9 +38,9 @@ impl ProcessRef {
         self.0.pid
     }
 
-    /// Checks that facts read by pid are this process's, and completes them. False where the process has ended:
-    /// nothing is known then of whose facts these are.
-    pub(in crate::os) fn confirm(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
+    /// Verifies that facts that were read by pid are this process's, and fills in what /proc/PID has. Returns false if the
+    /// process has ended: the facts may be another process's then.
+    pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
         let Some(directory) = self.0.open() else { return false };
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
@@ -43,7 +48,7 @@ impl ProcessRef {
         // Read last: where this still answers, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
         process.id.start = Some(stat.start);
-        process.parents = ancestors::seed(&stat);
+        process.parents = ancestors::parent_only(&stat);
         if let Ok(command) = command {
             process.command = Some(arguments(&command));
         }
@@ -61,11 +66,6 @@ impl ProcessRef {
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true
     }
-}
-
-/// Pins the process that has this pid now.
-pub(in crate::os) fn pin(pid: u32) -> Option<ProcessRef> {
-    ProcHandle::new(pid, Directory::open(pid).ok()?).map(ProcessRef)
 }
 
 /// The arguments, which end in NUL each. A process may have rewritten them to anything.

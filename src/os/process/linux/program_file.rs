@@ -37,7 +37,7 @@ pub(in crate::os) struct ProgramFiles {
 }
 
 /// A file as one process names it.
-enum Found {
+enum Lookup {
     File(Identity),
     Absent,
     /// It may not be looked up, or that might wait.
@@ -65,7 +65,7 @@ impl GivenFiles {
     /// another machine.
     pub(crate) fn change(&mut self, viewer: ProcessId, path: &Text) -> Option<FileChange> {
         let directory = process_view::directory(viewer)?;
-        matches!(self.0.find(&directory, path.as_bytes()), Found::Absent).then_some(FileChange::Removed)
+        matches!(self.0.find(&directory, path.as_bytes()), Lookup::Absent).then_some(FileChange::Removed)
     }
 
     /// Reads up to 64 KiB of a regular file that has not changed since the process started, at a path relative to the
@@ -109,15 +109,15 @@ impl ProgramFiles {
         }
         let running = running.map(|running| Identity::of(&running));
         match (self.find(directory, link), running) {
-            (Found::File(found), Some(running)) if found == running => return (link, None),
+            (Lookup::File(found), Some(running)) if found == running => return (link, None),
             _ => {}
         }
         let change = match (self.find(directory, path), running) {
-            (Found::Absent, _) => FileChange::Removed,
+            (Lookup::Absent, _) => FileChange::Removed,
             // Another name of the very same file.
-            (Found::File(found), Some(running)) if found == running => return (path, None),
-            (Found::File(_), Some(_)) => FileChange::Replaced,
-            (Found::File(_), None) | (Found::Unknown, _) => FileChange::Deleted,
+            (Lookup::File(found), Some(running)) if found == running => return (path, None),
+            (Lookup::File(_), Some(_)) => FileChange::Replaced,
+            (Lookup::File(_), None) | (Lookup::Unknown, _) => FileChange::Deleted,
         };
         (path, Some(change))
     }
@@ -184,9 +184,9 @@ impl ProgramFiles {
         Some(Some(theirs) == self.own_namespace && root == b"/")
     }
 
-    fn find(&mut self, directory: &impl AsFd, path: &[u8]) -> Found {
+    fn find(&mut self, directory: &impl AsFd, path: &[u8]) -> Lookup {
         let path = Path::new(OsStr::from_bytes(path));
-        let Some(same) = self.sees_the_same(directory) else { return Found::Unknown };
+        let Some(same) = self.sees_the_same(directory) else { return Lookup::Unknown };
         if !same {
             return find_inside(directory, path);
         }
@@ -194,35 +194,35 @@ impl ProgramFiles {
         match mounts.map(|mounts| mounts.route(path, true)) {
             // What is not there is looked up once more for the reason: it may be that nobody may look.
             Some(Route::Local(_) | Route::Absent) => found(CWD, path),
-            Some(Route::Remote) | None => Found::Unknown,
+            Some(Route::Remote) | None => Lookup::Unknown,
         }
     }
 }
 
 /// A file below the root directory of a process with mounts of its own, on the file system of that directory alone.
-fn find_inside(directory: &impl AsFd, path: &Path) -> Found {
-    let Ok(relative) = path.strip_prefix("/") else { return Found::Unknown };
+fn find_inside(directory: &impl AsFd, path: &Path) -> Lookup {
+    let Ok(relative) = path.strip_prefix("/") else { return Lookup::Unknown };
     if Mounts::has_remote_root(directory) {
-        return Found::Unknown;
+        return Lookup::Unknown;
     }
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let Ok(root) = rustix::fs::openat(directory, "root", flags | OFlags::DIRECTORY, Mode::empty()) else {
-        return Found::Unknown;
+        return Lookup::Unknown;
     };
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     match rustix::fs::openat2(root, relative, flags, Mode::empty(), resolve) {
         Ok(file) => found(file, Path::new("")),
-        Err(Errno::NOENT | Errno::NOTDIR) => Found::Absent,
-        Err(_) => Found::Unknown,
+        Err(Errno::NOENT | Errno::NOTDIR) => Lookup::Absent,
+        Err(_) => Lookup::Unknown,
     }
 }
 
-fn found(from: impl AsFd, path: &Path) -> Found {
+fn found(from: impl AsFd, path: &Path) -> Lookup {
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH;
     match rustix::fs::statx(from, path, flags, StatxFlags::INO) {
-        Ok(stat) => Found::File(Identity::of(&stat)),
-        Err(Errno::NOENT | Errno::NOTDIR) => Found::Absent,
-        Err(_) => Found::Unknown,
+        Ok(stat) => Lookup::File(Identity::of(&stat)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Lookup::Absent,
+        Err(_) => Lookup::Unknown,
     }
 }
 

@@ -27,7 +27,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// A cgroup in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Found {
+pub(in crate::os) struct Cgroup {
     /// Its id, which is its directory's inode number.
     pub(in crate::os) id: u64,
     /// Its path in the tree, as /proc/PID/cgroup has it: `/system.slice/nginx.service`.
@@ -38,7 +38,7 @@ pub(in crate::os) struct Found {
 
 /// Where the cgroups with these ids are. One that was removed meanwhile, or that lies outside of what is mounted
 /// here, is not among them.
-pub(in crate::os) fn paths(ids: &[u64]) -> BTreeMap<u64, Found> {
+pub(in crate::os) fn paths(ids: &[u64]) -> BTreeMap<u64, Cgroup> {
     if ids.is_empty() {
         return BTreeMap::new();
     }
@@ -69,7 +69,7 @@ pub(in crate::os) fn own() -> Option<OwnedFd> {
     }
 }
 
-fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Found> {
+fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Cgroup> {
     let mut wanted: BTreeSet<u64> = ids.iter().copied().collect();
     let mut found = BTreeMap::new();
     // Where the mount shows a part of the tree, what is above it belongs to the path. Ancestors of our own cgroup
@@ -87,7 +87,7 @@ fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Found> {
             if path.is_empty() {
                 path.push(b'/');
             }
-            found.insert(id, Found { id, path, directory });
+            found.insert(id, Cgroup { id, path, directory });
         }
         if wanted.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -97,7 +97,7 @@ fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Found> {
 /// The pids of a cgroup's processes and of those in cgroups below it (a service may sort its processes into such),
 /// ascending. Of the root these are all processes of the machine. Processes outside of our pid namespace have no
 /// number here. Nobody is in a cgroup that was removed, also where a new one has its name.
-pub(in crate::os) fn members(cgroup: &Found) -> Vec<u32> {
+pub(in crate::os) fn members(cgroup: &Cgroup) -> Vec<u32> {
     let mut pids = Vec::new();
     let Ok(directory) = open(rustix::fs::CWD, cgroup.directory.as_path()) else { return pids };
     if !rustix::fs::fstat(&directory).is_ok_and(|stat| stat.st_ino == cgroup.id) {
@@ -546,6 +546,6 @@ mod tests {
         let id = inode(&service);
         let found = paths(&[id]).remove(&id).unwrap();
         assert_eq!(members(&found), expected);
-        assert!(members(&Found { id: id + 1, ..found }).is_empty(), "another cgroup of that name");
+        assert!(members(&Cgroup { id: id + 1, ..found }).is_empty(), "another cgroup of that name");
     }
 }

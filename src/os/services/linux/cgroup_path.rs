@@ -105,7 +105,7 @@ fn service(
     if first > 0 && !is_in_own_pid_namespace() {
         return None;
     }
-    let Place { mut unit, mut below, .. } = unit_below_slices(outside.get(first..)?)?;
+    let UnitPath { mut unit, mut below, .. } = unit_below_slices(outside.get(first..)?)?;
     let uid = user_of_manager(unit);
     if uid.is_some() {
         let place = unit_below_slices(below)?;
@@ -138,18 +138,18 @@ fn manager_above(outside: &[&[u8]]) -> Option<u32> {
 }
 
 /// A unit and the cgroups around it.
-struct Place<'a> {
+struct UnitPath<'a> {
     /// The innermost slice, empty for the root.
     slice: &'a [u8],
     unit: &'a [u8],
     below: &'a [&'a [u8]],
 }
 
-fn unit_below_slices<'a>(parts: &'a [&'a [u8]]) -> Option<Place<'a>> {
+fn unit_below_slices<'a>(parts: &'a [&'a [u8]]) -> Option<UnitPath<'a>> {
     let slices = parts.iter().take_while(|part| kind(part) == Some(UnitKind::Slice)).count();
     let slice = parts.get(..slices)?.last().copied().unwrap_or_default();
     let (unit, below) = parts.get(slices..)?.split_first()?;
-    Some(Place { slice, unit, below })
+    Some(UnitPath { slice, unit, below })
 }
 
 fn kind(part: &[u8]) -> Option<UnitKind> {

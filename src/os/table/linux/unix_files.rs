@@ -69,7 +69,7 @@ enum Found {
 pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &mut SocketTable) {
     let mut files = Files::new(Instant::now() + PATIENCE);
     for path in paths {
-        let found = match crate::os::files::paths::of(path) {
+        let found = match crate::os::files::paths::from_text(path) {
             Some(whole) => look_at(&mut files, &whole),
             // No file has such a name.
             None => Found::Nothing,

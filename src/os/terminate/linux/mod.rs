@@ -1,4 +1,4 @@
-//! A process in hand: a pidfd (pidfd_open(2), Linux 5.3), so that a signal never meets another process.
+//! A handle to a process by a pidfd (pidfd_open(2), Linux 5.3), so that a signal never reaches another process.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use crate::model::ProcessId;
 use crate::os::EndSignal;
 use crate::os::table::sys::procfs;
 
-/// A process that can be ended without mistaking another one for it.
+/// A process that can be ended, and is never mistaken for another one.
 #[derive(Debug)]
 pub(crate) struct KillHandle {
     process: OwnedFd,
@@ -21,9 +21,9 @@ pub(crate) struct KillHandle {
 }
 
 impl KillHandle {
-    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now. The pidfd
-    /// comes first and the start is checked after: from then on the pidfd means this very process.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
+    /// Opens a process. `None` if it has ended, also if its pid belongs to another process by now. The pidfd is opened
+    /// first and the start checked after it: from then on the pidfd refers to this process.
+    pub(crate) fn open(id: ProcessId) -> io::Result<Option<KillHandle>> {
         let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(process) => process,
@@ -46,12 +46,12 @@ impl KillHandle {
         }
     }
 
-    /// Whether it is a thread of the kernel.
+    /// Returns whether it is a thread of the kernel.
     pub(crate) fn is_kernel(&self) -> bool {
         self.kernel
     }
 
-    /// Whether this process may end it.
+    /// Returns an error if this process may not end it.
     pub(crate) fn may_end(&self) -> io::Result<()> {
         // Signal 0 through a pidfd has no name in rustix. kill(2) with 0 may meet a later process with its pid, and
         // then says what would be allowed there: nothing is done by it.
@@ -64,7 +64,7 @@ impl KillHandle {
         }
     }
 
-    /// Sends it a signal. False where it had ended already.
+    /// Sends it a signal. Returns false if it had ended already.
     pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
         self.signal(signal.signal())
     }
@@ -77,15 +77,15 @@ impl KillHandle {
         }
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         let mut waited = [PollFd::new(&self.process, PollFlags::IN)];
         matches!(poll(&mut waited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(ready) if ready > 0)
     }
 }
 
-/// This program is never run by itself here.
-pub(crate) fn errand(_arguments: &[std::ffi::OsString]) -> Option<bool> {
+/// Returns nothing: this system needs no helper process for Ctrl+C.
+pub(crate) fn ctrl_c_helper(_arguments: &[std::ffi::OsString]) -> Option<bool> {
     None
 }
 
@@ -103,15 +103,15 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let start = start_of(child.id());
         let reused = ProcessId { pid: child.id(), start: Some(start + 1) };
-        assert!(KillHandle::of(reused).unwrap().is_none());
-        assert!(KillHandle::of(ProcessId { pid: child.id(), start: None }).is_err());
-        let grip = KillHandle::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().unwrap();
-        assert!(!grip.has_ended() && !grip.is_kernel());
-        assert!(grip.may_end().is_ok());
-        assert!(grip.send(EndSignal::Kill).unwrap());
+        assert!(KillHandle::open(reused).unwrap().is_none());
+        assert!(KillHandle::open(ProcessId { pid: child.id(), start: None }).is_err());
+        let handle = KillHandle::open(ProcessId { pid: child.id(), start: Some(start) }).unwrap().unwrap();
+        assert!(!handle.has_ended() && !handle.is_kernel());
+        assert!(handle.may_end().is_ok());
+        assert!(handle.send(EndSignal::Kill).unwrap());
         child.wait().unwrap();
-        assert!(grip.has_ended());
-        assert!(!grip.send(EndSignal::Terminate).unwrap(), "nothing is left to be told");
-        assert!(KillHandle::of(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
+        assert!(handle.has_ended());
+        assert!(!handle.send(EndSignal::Terminate).unwrap(), "nothing is left to be told");
+        assert!(KillHandle::open(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
     }
 }

@@ -1,6 +1,6 @@
-//! Asking a program to end as its own console would: Ctrl+C. It reaches everybody in a console, so it is sent only
-//! where the program is alone in its own, and only a process that is in there can send it. A process is in one console
-//! at a time: so as not to lose ours, this program is run once more, without any, for this one errand.
+//! Asks a program to end by Ctrl+C in its console. Every process in a console receives it, so it is sent only if the
+//! program is alone in its console, and only a process in that console can send it. A process has one console at a time:
+//! to keep its own, this program runs a second time, without a console, as a helper.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -14,17 +14,17 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::DETACHED_PROCESS;
 
-/// Said to this program by itself, and followed by a pid.
-const ERRAND: &str = "--ctrl-c-for";
-/// How long the errand may take.
+/// The option by which this program runs itself as the helper; a pid follows.
+const HELPER_OPTION: &str = "--ctrl-c-for";
+/// How long the helper may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Asks a process by its console. False where it has none, or is not alone in it. The caller has it in hand, so that
-/// the pid is its own until the end.
+/// Sends Ctrl+C to a process by its console. Returns false if it has none, or is not alone in it. The caller has a handle
+/// to it, so that its pid is not reused meanwhile.
 pub(in crate::os) fn send_for(pid: u32) -> bool {
     let Ok(program) = env::current_exe() else { return false };
     let mut command = Command::new(program);
-    command.arg(ERRAND).arg(pid.to_string()).creation_flags(DETACHED_PROCESS);
+    command.arg(HELPER_OPTION).arg(pid.to_string()).creation_flags(DETACHED_PROCESS);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut sent) = command.spawn() else { return false };
     let until = Instant::now() + LONGEST;
@@ -41,17 +41,17 @@ pub(in crate::os) fn send_for(pid: u32) -> bool {
     }
 }
 
-/// Runs the errand, where these are its arguments, and says whether the process was asked.
-pub(crate) fn errand(arguments: &[OsString]) -> Option<bool> {
+/// Runs as the helper if these are its arguments, and returns whether the process was sent Ctrl+C.
+pub(crate) fn ctrl_c_helper(arguments: &[OsString]) -> Option<bool> {
     match arguments {
-        [_, word, pid] if word == OsStr::new(ERRAND) => {
+        [_, word, pid] if word == OsStr::new(HELPER_OPTION) => {
             Some(pid.to_str().and_then(|pid| pid.parse().ok()).is_some_and(ask))
         }
         _ => None,
     }
 }
 
-/// Goes into the console of a process and sends Ctrl+C there.
+/// Attaches to the console of a process and sends Ctrl+C there.
 fn ask(pid: u32) -> bool {
     // A third that does not fit is enough to know of.
     let mut inside = [0_u32; 3];
@@ -89,11 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_errand_is_one() {
+    fn only_the_helpers_own_arguments_start_it() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(errand(&words(&["allears", "8080"])), None);
-        assert_eq!(errand(&words(&["allears", ERRAND])), None);
-        assert_eq!(errand(&words(&["allears", ERRAND, "8", "9"])), None);
-        assert_eq!(errand(&words(&["allears", ERRAND, "x"])), Some(false));
+        assert_eq!(ctrl_c_helper(&words(&["allears", "8080"])), None);
+        assert_eq!(ctrl_c_helper(&words(&["allears", HELPER_OPTION])), None);
+        assert_eq!(ctrl_c_helper(&words(&["allears", HELPER_OPTION, "8", "9"])), None);
+        assert_eq!(ctrl_c_helper(&words(&["allears", HELPER_OPTION, "x"])), Some(false));
     }
 }

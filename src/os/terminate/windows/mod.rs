@@ -1,9 +1,9 @@
-//! A process in hand by its handle: while that is open, its pid is not given away.
+//! A handle to a process. While it is open, Windows does not reuse the pid.
 
 pub(in crate::os) mod closing;
 pub(in crate::os) mod console;
 
-pub(crate) use console::errand;
+pub(crate) use console::ctrl_c_helper;
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
@@ -19,7 +19,7 @@ use crate::os::EndSignal;
 use crate::os::parse::windows::process_times::KERNEL;
 use crate::os::windows_api;
 
-/// A process that can be ended without mistaking another one for it.
+/// A process that can be ended, and is never mistaken for another one.
 #[derive(Debug)]
 pub(crate) struct KillHandle {
     process: OwnedHandle,
@@ -27,9 +27,9 @@ pub(crate) struct KillHandle {
 }
 
 impl KillHandle {
-    /// Takes hold of a process; `None` where it has ended, also where its pid belongs to another one by now: one that
-    /// was not created at that time.
-    pub(crate) fn of(id: ProcessId) -> io::Result<Option<KillHandle>> {
+    /// Opens a process. `None` if it has ended, also if its pid belongs to another process by now: one with another
+    /// creation time.
+    pub(crate) fn open(id: ProcessId) -> io::Result<Option<KillHandle>> {
         if KERNEL.contains(&id.pid) {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -41,9 +41,9 @@ impl KillHandle {
         let Some(start) = id.start else {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         };
-        let same = windows_api::life_of(&process).name() == Some(start);
-        let grip = KillHandle { process, pid: id.pid };
-        Ok((same && !grip.has_ended()).then_some(grip))
+        let same = windows_api::lifetime_of(&process).name() == Some(start);
+        let handle = KillHandle { process, pid: id.pid };
+        Ok((same && !handle.has_ended()).then_some(handle))
     }
 
     /// Nothing of the kernel is ever taken hold of.
@@ -89,7 +89,7 @@ impl KillHandle {
         if ended == 0 { Err(io::Error::last_os_error()) } else { Ok(true) }
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         #[expect(unsafe_code, reason = "the system's own interface")]
         // SAFETY: the handle is open as long as `self`, and was opened with the right to wait.
@@ -111,14 +111,14 @@ mod tests {
     }
 
     fn id(child: &Child) -> ProcessId {
-        ProcessId { pid: child.id(), start: windows_api::life(child.id()).name() }
+        ProcessId { pid: child.id(), start: windows_api::lifetime(child.id()).name() }
     }
 
     #[test]
     fn the_kernel_is_never_taken_hold_of() {
         for pid in KERNEL {
-            for start in [None, Some(0), windows_api::life(pid).name()] {
-                let refused = KillHandle::of(ProcessId { pid, start }).unwrap_err();
+            for start in [None, Some(0), windows_api::lifetime(pid).name()] {
+                let refused = KillHandle::open(ProcessId { pid, start }).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
             }
         }
@@ -131,17 +131,17 @@ mod tests {
         let start = id.start.unwrap();
         for other in [start - 1, start + 1, 0] {
             let other = ProcessId { start: Some(other), ..id };
-            assert!(KillHandle::of(other).unwrap().is_none(), "a pid that was given anew");
+            assert!(KillHandle::open(other).unwrap().is_none(), "a pid that was given anew");
         }
         assert!(
-            KillHandle::of(ProcessId { start: None, ..id }).is_err(),
+            KillHandle::open(ProcessId { start: None, ..id }).is_err(),
             "nobody is ended whose start is not known"
         );
-        let grip = KillHandle::of(id).unwrap().unwrap();
-        assert!(!grip.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
-        assert!(grip.kill().unwrap());
+        let handle = KillHandle::open(id).unwrap().unwrap();
+        assert!(!handle.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
+        assert!(handle.kill().unwrap());
         child.wait().unwrap();
-        assert!(grip.has_ended() && !grip.kill().unwrap() && !grip.terminate().unwrap());
-        assert!(KillHandle::of(id).unwrap().is_none(), "it has ended");
+        assert!(handle.has_ended() && !handle.kill().unwrap() && !handle.terminate().unwrap());
+        assert!(KillHandle::open(id).unwrap().is_none(), "it has ended");
     }
 }

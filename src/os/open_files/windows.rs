@@ -1,0 +1,6 @@
+//! Windows has no limit of open files.
+
+/// Returns nothing: there is no such limit.
+pub(in crate::os) fn too_many_files(_error: &std::io::Error) -> Option<String> {
+    None
+}
