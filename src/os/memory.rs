@@ -2,8 +2,8 @@
 //! fails.
 //!
 //! What is optional asks for its memory with `try_reserve` and is left out if there is none. Everything else ends the
-//! command with a message and exit status 3 ([`Allocator`], [`exit_where_memory_ends`]), not with SIGABRT as the standard
-//! library has it. The library itself installs nothing: a program that uses it has its own allocator.
+//! command with a message and exit status 3 ([`Allocator`], [`exit_where_memory_ends`]), not with SIGABRT as the
+//! standard library has it. The library itself installs nothing: a program that uses it has its own allocator.
 
 #[cfg(feature = "cli")]
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -2,8 +2,8 @@
 //! user nor prints nor reads arguments.
 //!
 //! Each topic is a folder whose `mod.rs` has the functions that the rest of the library calls; the systems under it have
-//! the same names (`linux`, `macos`, `windows`), and one `mod` line selects among them. Parsers of foreign bytes and text
-//! are in `parse`, compiled and tested on every system.
+//! the same names (`linux`, `macos`, `windows`), and one `mod` line selects among them. Parsers of foreign bytes and
+//! text are in `parse`, compiled and tested on every system.
 
 pub(crate) mod bind;
 pub(crate) mod files;
@@ -76,6 +76,7 @@ pub(crate) fn host_name() -> Text {
     sysinfo::System::host_name().unwrap_or_default().as_str().into()
 }
 
+/// Returns the current time, to the second.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -16,8 +16,8 @@ pub(in crate::os) fn parallelism() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Runs `work` on this thread and on up to `most - 1` others at the same time, and returns what each of them gave. `work`
-/// takes its share from what all of them can reach, so that a thread that does not start leaves nothing undone.
+/// Runs `work` on this thread and on up to `most - 1` others at the same time, and returns what each of them gave.
+/// `work` takes its share from what all of them can reach, so that a thread that does not start leaves nothing undone.
 pub(crate) fn share<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     let most = if may_start(most) { most } else { 1 };
     thread::scope(|scope| {

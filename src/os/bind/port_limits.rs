@@ -27,7 +27,8 @@ pub(crate) struct Limits {
 pub(crate) struct Excluded {
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) family: Family,
-    /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they start.
+    /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they
+    /// start.
     pub(crate) administered: bool,
 }
 
@@ -51,8 +52,8 @@ pub(crate) enum Usability {
     Duplicate,
 }
 
-/// What applies to this process and may forbid a bind, besides the limits on ports. `None` where it cannot be read. Linux
-/// alone reports anything.
+/// What applies to this process and may forbid a bind, besides the limits on ports. `None` where it cannot be read.
+/// Linux alone reports anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Policies {
     /// Whether this process holds CAP_NET_BIND_SERVICE in the first user namespace.

@@ -1,5 +1,5 @@
-//! Files that other people own or that a user named, read without waiting for a file system that does not answer. Depends
-//! on `model` alone.
+//! Files that other people own or that a user named, read without waiting for a file system that does not answer.
+//! Depends on `model` alone.
 
 pub(in crate::os) mod direct;
 pub(in crate::os) mod paths;
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 pub(in crate::os) use sys::Files;
 
-/// Returns whether this user can make a file at a path where there is none. `None` if that cannot be found out: on systems
-/// other than Linux, and if the file system may not answer.
+/// Returns whether this user can make a file at a path where there is none. `None` if that cannot be found out: on
+/// systems other than Linux, and if the file system may not answer.
 pub(crate) fn can_make_file(path: &str) -> Option<bool> {
     sys::can_make_file(std::path::Path::new(path))
 }

@@ -1,8 +1,8 @@
-//! The container that a process runs, by its name and arguments: what is known of a container whose cgroup tells nothing.
-//! Pure.
+//! The container that a process runs, by its name and arguments: what is known of a container whose cgroup tells
+//! nothing. Pure.
 //!
-//! Observed with containerd 1.6 and 1.7 (`ctr run`), conmon 2.1 and systemd-nspawn 252: the processes of the container are
-//! children of the one that runs it, which stays outside of the container.
+//! Observed with containerd 1.6 and 1.7 (`ctr run`), conmon 2.1 and systemd-nspawn 252: the processes of the container
+//! are children of the one that runs it, which stays outside of the container.
 
 use crate::model::{Container, Text};
 
@@ -74,8 +74,8 @@ fn of_nspawn(command: &[Text]) -> Option<Container> {
     container("systemd-nspawn", name, Some(name), None)
 }
 
-/// The option of systemd-nspawn that names a machine, a folder or an image in a word, and its value, which is empty if it is
-/// the next word: `--machine=web`, `-Mweb`, `-bD`.
+/// The option of systemd-nspawn that names a machine, a folder or an image in a word, and its value, which is empty if
+/// it is the next word: `--machine=web`, `-Mweb`, `-bD`.
 fn option(word: &[u8]) -> Option<(u8, &[u8])> {
     for (long, short) in [(&b"--machine"[..], b'M'), (b"--directory", b'D'), (b"--image", b'i')] {
         match word.strip_prefix(long) {

@@ -1,8 +1,8 @@
 //! What the kernel of macOS (XNU) tells of internet sockets, as bytes: the lists `net.inet.tcp.pcblist_n` and
-//! `net.inet.udp.pcblist_n`, what libproc tells of one descriptor, and what netstat prints. Nothing is asked here and nothing is unsafe, so
-//! that it is tested on every system. Layouts are those of Apple's published sources (bsd/netinet/in_pcb.h,
-//! bsd/sys/socketvar.h, bsd/netinet/tcp_var.h, packed to 4 bytes) and of the header sys/proc_info.h. Both processors
-//! that macOS runs on have the lowest byte first.
+//! `net.inet.udp.pcblist_n`, what libproc tells of one descriptor, and what netstat prints. Nothing is asked here and
+//! nothing is unsafe, so that it is tested on every system. Layouts are those of Apple's published sources
+//! (bsd/netinet/in_pcb.h, bsd/sys/socketvar.h, bsd/netinet/tcp_var.h, packed to 4 bytes) and of the header
+//! sys/proc_info.h. Both processors that macOS runs on have the lowest byte first.
 
 #[cfg(allears_internals)]
 pub(in crate::os) mod internals;

@@ -1,5 +1,5 @@
-//! The ancestors of processes by the crate sysinfo, where there is no cheaper way to them: all that are wanted of a
-//! generation at a time, each once; on Windows all generations at once.
+//! The ancestors of processes by the crate sysinfo, on systems without a cheaper way: one generation at a time, each
+//! process once; on Windows all generations at once.
 
 #[cfg(windows)]
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ use crate::model::{Parent, Process, Supervisor, Text};
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
 
-/// Processes, and what of their ancestors is known before sysinfo is asked.
+/// Processes, and the names of their ancestors if the system lists them.
 pub(in crate::os) struct Family {
     wanted: Vec<Pid>,
-    /// Names as the system has them, by pid.
+    /// Names as the system lists them, by pid.
     #[cfg(windows)]
     names: BTreeMap<u32, Text>,
 }
 
 impl Family {
-    /// On Windows every reading goes through the list of all processes, so all that are wanted are looked up before.
+    /// On Windows every refresh reads the list of all processes, so all ancestors are looked up before.
     #[cfg(windows)]
     pub(in crate::os) fn of(pids: &[Pid]) -> Family {
         let own: Vec<u32> = pids.iter().map(|pid| pid.as_u32()).collect();
@@ -36,16 +36,16 @@ impl Family {
         Family { wanted: pids.to_vec() }
     }
 
-    /// Of whom sysinfo is to read the facts.
+    /// Returns the pids that sysinfo is to read.
     pub(in crate::os) fn wanted(&self) -> &[Pid] {
         &self.wanted
     }
 
-    /// Everybody was read.
+    /// Does nothing: all ancestors were read at once.
     #[cfg(windows)]
     pub(in crate::os) fn complete(&self, _system: &mut System) {}
 
-    /// Reads the ancestors of those that were read.
+    /// Reads the ancestors of the processes that were read.
     #[cfg(not(windows))]
     pub(in crate::os) fn complete(&self, system: &mut System) {
         let mut known: BTreeSet<Pid> = self.wanted.iter().copied().collect();
@@ -76,7 +76,7 @@ impl Family {
         Text::from(process.name())
     }
 
-    /// Gives a process its ancestors and the nearest supervisor among them. A "parent" that began after its child is
+    /// Adds the ancestors of a process and the nearest supervisor among them. A "parent" that started after its child is
     /// another process with its pid.
     pub(in crate::os) fn add(
         &self,

@@ -1,7 +1,7 @@
-//! What is checked out in a folder: read from git's own files, without git. gitrepository-layout(5),
+//! What is checked out in a folder, from git's own files and without git. Sources: gitrepository-layout(5),
 //! git-worktree(1).
 //!
-//! Whoever owns the folder wrote these files: they are small and regular, or they are not read.
+//! The owner of the folder may have written anything into these files: only small regular files are read.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ pub(in crate::os) struct CheckedOut {
     pub(in crate::os) worktree: Option<Text>,
 }
 
-/// What is checked out at a folder: by the nearest repository at or above it.
+/// Returns what is checked out at a folder: in the nearest repository at or above it.
 pub(in crate::os) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut {
     folder.ancestors().find_map(|folder| here(files, folder)).unwrap_or_default()
 }
 
-/// What is checked out in exactly this folder; `None` where no repository is here.
+/// Returns what is checked out in exactly this folder. `None` if it has no repository.
 fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
     let git = folder.join(".git");
     // A link to a directory is as good as one.
@@ -38,13 +38,13 @@ fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
     Some(CheckedOut { head, worktree: worktree(files, &directory) })
 }
 
-/// The directory that a file `.git` leads to: of a worktree, or of a submodule.
+/// Returns the directory that a file `.git` refers to: of a worktree, or of a submodule.
 pub(in crate::os) fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
     (!path.is_empty()).then(|| paths::from_text(&path.into())).flatten().map(|path| folder.join(path))
 }
 
-/// The name of a worktree by its directory in the repository it was added to; a submodule's has no `commondir`.
+/// Returns the name of a worktree, from its directory in the repository. A submodule's directory has no `commondir`.
 fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
     let added = directory.parent()?.file_name()? == "worktrees";
     let name = directory.file_name().filter(|_| added)?;
@@ -52,7 +52,7 @@ fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
     Some(name.into())
 }
 
-/// The branch that a HEAD names, or the commit.
+/// Returns the branch that a HEAD names, or the commit.
 fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
     if files.status(head, false)?.is_link() {
         // As git wrote it long ago, and still reads it.
@@ -61,7 +61,7 @@ fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
     parse(&files.small_file(head)?)
 }
 
-/// What a HEAD says.
+/// Parses the content of a HEAD.
 pub(in crate::os) fn parse(bytes: &[u8]) -> Option<GitHead> {
     let line = bytes.trim_ascii_end();
     if let Some(reference) = line.strip_prefix(b"ref:") {

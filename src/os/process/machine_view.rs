@@ -1,4 +1,4 @@
-//! What a process sees, where every process sees the same files.
+//! The files that a process sees, on systems on which every process sees the same files.
 
 use std::fs::File;
 use std::io::Read;
@@ -28,7 +28,7 @@ pub(in crate::os) fn folder(_viewer: ProcessId, path: &Text) -> Option<Vec<Text>
     Some(names)
 }
 
-/// There are no pid namespaces here.
+/// Returns false: this system has no pid namespaces.
 pub(in crate::os) fn is_in_inner_pid_namespace(_id: ProcessId) -> bool {
     false
 }

@@ -1,4 +1,4 @@
-//! Processes of macOS: facts by sysinfo.
+//! Processes of macOS. sysinfo reads the facts.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
     }
 }
 
-/// Command lines are kept as sysinfo gives them.
+/// Does nothing: command lines are kept as sysinfo reads them.
 pub(in crate::os) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     None
 }
 
-/// Command lines of processes that do not hold what was asked for are not read here.
+/// Returns nothing: command lines of processes that hold no wanted socket are not read on this system.
 pub(in crate::os) fn command(_pid: u32) -> Option<Vec<crate::model::Text>> {
     None
 }
@@ -33,12 +33,12 @@ pub(in crate::os) fn command(_pid: u32) -> Option<Vec<crate::model::Text>> {
 /// The pids that are the kernel's own.
 pub(crate) const KERNEL: [u32; 1] = [0];
 
-/// When the process of this pid began, as [`crate::ProcessId`] has it.
+/// Returns the start of the process with this pid, in the unit of [`crate::ProcessId`].
 pub(in crate::os) fn start_of(_pid: u32, seconds: u64) -> Option<u64> {
     (seconds != 0).then_some(seconds)
 }
 
-/// The pid of this process.
+/// Returns the pid of this process.
 pub(in crate::os) fn own_pid() -> Option<u32> {
     Some(std::process::id())
 }

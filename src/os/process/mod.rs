@@ -1,4 +1,5 @@
-//! Facts about processes, each read once, and verified to belong to the process that was found. Depends on `model` alone.
+//! Facts about processes, each read once, and verified to belong to the process that was found. Depends on `model`
+//! alone.
 
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod ancestors;
@@ -33,7 +34,8 @@ pub(crate) struct Facts {
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// Returns facts about exactly these processes, and their parents: with `ancestry` all of their ancestors, else the nearest.
+/// Returns facts about exactly these processes, and their parents: with `ancestry` all of their ancestors, else the
+/// nearest.
 pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> Facts {
     let mut by_pid: BTreeMap<u32, &sys::ProcessRef> = BTreeMap::new();
     for process in refs {

@@ -1,4 +1,4 @@
-//! Windows: a process named by pid and the time it was created, and holders that the table itself names.
+//! Windows: a process by its pid and creation time, and holders that the socket table names.
 
 use super::sysinfo::Conditions;
 use crate::model::{Evidence, Help, Process, Reason, Unseen};
@@ -6,7 +6,7 @@ use crate::os::parse::windows::process_times::Lifetime;
 use crate::os::windows_api;
 use crate::os::{Held, Holders, Row, Unread};
 
-/// A process named by its pid and its start, where that may be read.
+/// A process by its pid and its start, if that may be read.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessRef {
     pid: u32,
@@ -23,7 +23,7 @@ impl ProcessRef {
         self.pid
     }
 
-    /// Remembers when it began.
+    /// Sets its start.
     pub(in crate::os) fn began(&mut self, life: Lifetime) {
         self.start = life.name();
     }
@@ -36,7 +36,7 @@ impl ProcessRef {
     }
 }
 
-/// Holders as the rows name them. `reason` says what an empty list means.
+/// Returns the holders that the rows name. `reason` is why a list is empty.
 pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
     let of: Vec<Vec<Held>> = rows
         .iter()
@@ -68,7 +68,7 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
     Holders { of, unseen, origins, unread, gaps: Vec::new(), how }
 }
 
-/// Rows of one socket under several descriptors or processes become one row with all of its pids.
+/// Merges the rows of a socket that several descriptors or processes have into one row with all pids.
 pub(in crate::os) fn merge(rows: &mut Vec<Row>) {
     rows.sort_by(|a, b| a.socket.order(&b.socket));
     rows.dedup_by(|next, kept| {

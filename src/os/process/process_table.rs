@@ -1,4 +1,4 @@
-//! Every process by the crate sysinfo, where there is no cheaper way.
+//! All processes by the crate sysinfo, on systems without a cheaper way.
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 

@@ -10,7 +10,7 @@ use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Project, Text};
 use crate::os::files::Files;
 use crate::os::files::paths;
 
-/// What marks the root of a project.
+/// Files and folders that mark the root of a project.
 const MARKERS: [&str; 14] = [
     "Cargo.toml",
     "package.json",
@@ -28,15 +28,15 @@ const MARKERS: [&str; 14] = [
     ".git",
 ];
 
-/// How long all folders together may take.
+/// The timeout for all folders together.
 const LONGEST: Duration = Duration::from_millis(150);
 
 /// The working directories of processes.
 type Directories = BTreeMap<Text, Vec<u32>>;
-/// What was found for a directory: the processes that it is the project of, and why it was not answered.
+/// The processes of a directory, its project, and why its file system did not answer.
 type Answer = (Vec<u32>, Option<Project>, Option<String>);
 
-/// Finds the projects of processes by their working directories. What does not answer in time is a gap.
+/// Adds the projects of processes, by their working directories. A file system that does not answer in time is a gap.
 pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     let mut directories = Directories::new();
     for (pid, process) in &*processes {
@@ -68,7 +68,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
     })
 }
 
-/// Looks into each directory, and gives what was found there.
+/// Searches each directory, and calls `give` with the result.
 fn search(directories: Directories, until: Instant, mut give: impl FnMut(Answer) -> bool) {
     let mut files = Files::new(until);
     for (directory, mut pids) in directories {
@@ -84,7 +84,7 @@ fn search(directories: Directories, until: Instant, mut give: impl FnMut(Answer)
     }
 }
 
-/// What may not answer is asked by a child process here, so that this thread waits for nothing.
+/// Searches on this thread: file systems that may not answer are read by a child process, so that nothing blocks it.
 #[cfg(target_os = "linux")]
 fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
     search(directories, until, |found| {
@@ -94,7 +94,7 @@ fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut
     None
 }
 
-/// On a thread of its own, which is left behind where a file system hangs. Without one nothing is looked at.
+/// Searches on a detached thread, which is abandoned if a file system hangs. Returns why no thread could be started.
 #[cfg(not(target_os = "linux"))]
 fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
     let (send, receive) = std::sync::mpsc::channel();
@@ -108,7 +108,7 @@ fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut
     None
 }
 
-/// The nearest project root at or above a folder; the root of the file system is none.
+/// Returns the nearest project root at or above a folder. The root of the file system is none.
 fn project_of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
         let marker = files.first_of(folder, &MARKERS)?;

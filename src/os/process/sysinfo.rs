@@ -1,5 +1,5 @@
-//! Process facts by the crate sysinfo: for the holders' pids, never for all. Where there is no cheaper way to their
-//! ancestors, for those too.
+//! Process facts by the crate sysinfo, for the holders' pids, never for all. On systems without a cheaper way also for
+//! their ancestors.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use crate::model::{Process, ProcessId, Text};
 use crate::os::parse::process_name;
 
-/// How many processes are read at a time: sysinfo keeps more of each than is kept here.
+/// How many processes are read at a time, to limit memory: sysinfo keeps more about each than this program.
 #[cfg(not(windows))]
 const AT_A_TIME: usize = 64;
-/// On Windows each reading goes through the list of all processes, whose facts are then read of those wanted alone.
+/// On Windows each refresh reads the list of all processes, so as many as possible are read at a time.
 #[cfg(windows)]
 const AT_A_TIME: usize = 4096;
 
-/// Fewer processes than this are described before a further thread has begun.
+/// Describing fewer processes than this takes less time than starting another thread.
 pub(in crate::os) const WORTH_A_THREAD: usize = if cfg!(windows) { AT_A_TIME } else { 24 };
 
-/// What finds conditions that sysinfo does not tell: nothing does here.
+/// Finds what keeps a process from running. Empty: only Linux reads more than sysinfo reports.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug, Default)]
 pub(in crate::os) struct Conditions;
 
-/// Facts of these processes. One that is gone, or that may not be looked at, is missing. Ancestors are not read here
-/// on Linux.
+/// Returns facts about these processes, without those that have ended or may not be read. Linux: without ancestors,
+/// which are read elsewhere.
 pub(in crate::os) fn read(pids: impl Iterator<Item = u32>) -> BTreeMap<u32, Process> {
     let pids: Vec<Pid> = pids.map(Pid::from_u32).collect();
     let mut processes = BTreeMap::new();
@@ -88,14 +88,14 @@ fn describe(process: &sysinfo::Process) -> Process {
     }
 }
 
-/// The user of a process: a number on Unix.
+/// Returns the user of a process: a uid on Unix.
 #[cfg(unix)]
 fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
     let uid = process.effective_user_id().or_else(|| process.user_id());
     (uid.map(|uid| **uid), None)
 }
 
-/// The user of a process: a name on Windows.
+/// Returns the user of a process: a name on Windows.
 #[cfg(windows)]
 fn user(process: &sysinfo::Process) -> (Option<u32>, Option<Text>) {
     (None, process.user_id().and_then(|sid| crate::os::users::name_of_sid(&sid.to_string())))

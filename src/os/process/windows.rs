@@ -1,4 +1,4 @@
-//! Processes of Windows: facts by sysinfo, times and names by the system.
+//! Processes of Windows. sysinfo reads the facts; times and names come from the system.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ pub(in crate::os) use super::process_table::process_table;
 pub(in crate::os) use super::sysinfo::Conditions;
 pub(crate) use crate::os::parse::windows::process_times::KERNEL;
 
-/// These processes and all their ancestors by pid, with the names that the system's list has for them. sysinfo's names
-/// lose what is no valid UTF-16.
+/// Returns the names of these processes and all their ancestors by pid, from the system's list (Toolhelp). sysinfo's
+/// names lose what is not valid UTF-16.
 pub(in crate::os) fn families(pids: &[u32]) -> BTreeMap<u32, Text> {
     let listed = crate::os::windows_api::processes();
     let mut wanted = process_times::ancestors(pids.iter().copied(), &listed);
@@ -32,22 +32,22 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
     }
 }
 
-/// Command lines are kept as sysinfo gives them.
+/// Does nothing: command lines are kept as sysinfo reads them.
 pub(in crate::os) fn shorten_commands(_processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     None
 }
 
-/// Command lines of processes that do not hold what was asked for are not read here.
+/// Returns nothing: command lines of processes that hold no wanted socket are not read on this system.
 pub(in crate::os) fn command(_pid: u32) -> Option<Vec<Text>> {
     None
 }
 
-/// When the process of this pid began, as [`crate::ProcessId`] has it.
+/// Returns the start of the process with this pid, in the unit of [`crate::ProcessId`].
 pub(in crate::os) fn start_of(pid: u32, _seconds: u64) -> Option<u64> {
     crate::os::windows_api::lifetime(pid).name()
 }
 
-/// The pid of this process.
+/// Returns the pid of this process.
 pub(in crate::os) fn own_pid() -> Option<u32> {
     Some(std::process::id())
 }

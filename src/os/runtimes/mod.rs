@@ -36,13 +36,14 @@ pub(crate) enum RuntimeError {
     Unreadable(String),
 }
 
-/// Returns the sockets of the system's runtime of a kind, or of a user's. Empty on Windows, where runtimes use named pipes.
+/// Returns the sockets of the system's runtime of a kind, or of a user's. Empty on Windows, where runtimes use named
+/// pipes.
 pub(crate) fn runtime_sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBuf> {
     sys::sockets(kind, user)
 }
 
-/// Returns the user to whom subuid(5) gives the range that a uid is in: rootless containers use such uids. The uid itself
-/// if it is in no range.
+/// Returns the user to whom subuid(5) gives the range that a uid is in: rootless containers use such uids. The uid
+/// itself if it is in no range.
 pub(crate) fn subuid_owner(uid: u32) -> u32 {
     sys::subuid_owner(uid)
 }

@@ -1,9 +1,9 @@
 //! The sockets at which container runtimes answer, and the question put to them. What an answer says is the business
 //! of `containers`.
 //!
-//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller waits
-//! no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread that
-//! waits there would keep the process from exiting.
+//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller
+//! waits no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread
+//! that waits there would keep the process from exiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ pub(in crate::os) fn sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBu
     paths
 }
 
-/// Returns the user to whom /etc/subuid gives the range that a uid is in (subuid(5)): processes in a rootless container run
-/// with such uids.
+/// Returns the user to whom /etc/subuid gives the range that a uid is in (subuid(5)): processes in a rootless container
+/// run with such uids.
 pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
     let known = |bytes: Vec<u8>| {
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,5 +1,5 @@
-//! Container runtimes on Windows use named pipes, which are not asked: ports of containers are reported under the process
-//! that holds them.
+//! Container runtimes on Windows use named pipes, which are not asked: ports of containers are reported under the
+//! process that holds them.
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -14,8 +14,8 @@ use crate::model::{DescriptorStore, Gap, Process, Protocol, Service, Socket};
 
 pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
 
-/// Returns whether there are signs of containers whose ports may have no socket. Takes microseconds if there are none. False
-/// on systems other than Linux.
+/// Returns whether there are signs of containers whose ports may have no socket. Takes microseconds if there are none.
+/// False on systems other than Linux.
 pub(crate) fn containers_run() -> bool {
     sys::containers_run()
 }

@@ -1,4 +1,4 @@
-//! What a service manager does when a service's process ends: when it starts the service again, and after how long.
+//! The restart policy of a service: when its manager restarts it after its process ends, and after how long.
 //! Pure: `os` fills these types in, the plan of `free` reads them.
 //!
 //! The rules are systemd's: the table of Restart= in systemd.service(5) and service_shall_restart() in its

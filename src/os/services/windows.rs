@@ -4,7 +4,7 @@ use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
 use crate::os::parse::windows::services;
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery};
 
-/// No manager of this system is asked.
+/// Returns nothing: the managers of this system are not asked for restart policies.
 pub(in crate::os) fn restart_policy(
     _service: &crate::model::Service,
 ) -> Option<crate::os::services::restart_policy::RestartPolicy> {
@@ -37,7 +37,7 @@ pub(in crate::os) fn services_of(
     facts
 }
 
-/// No rules of a container runtime stand in this system itself.
+/// Returns false: container runtimes keep their rules in a virtual machine on this system.
 pub(in crate::os) fn containers_run() -> bool {
     false
 }

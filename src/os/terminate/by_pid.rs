@@ -9,8 +9,8 @@ use crate::model::ProcessId;
 use crate::os::EndSignal;
 use crate::os::process::sysinfo;
 
-/// A process that can be ended. It could end, and its pid be reused, in the instant between the comparison and the signal;
-/// this system offers nothing better.
+/// A process that can be ended. It could end, and its pid be reused, in the instant between the comparison and the
+/// signal; this system offers nothing better.
 #[derive(Debug)]
 pub(crate) struct KillHandle {
     id: ProcessId,

@@ -30,8 +30,8 @@ pub(crate) fn with_rights(command: &str) -> String {
     format!("sudo {command}")
 }
 
-/// The directories in which sudo searches for commands, if /etc/sudoers cannot be read (sudoers(5), secure_path, as Debian
-/// and most others set it).
+/// The directories in which sudo searches for commands, if /etc/sudoers cannot be read (sudoers(5), secure_path, as
+/// Debian and most others set it).
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the path of this program if sudo would not find it by its name, or would find another program of that name.

@@ -1,5 +1,5 @@
-//! The addresses of this machine, from rtnetlink(7). getifaddrs(3) asks the same, and ends the program if an answer is not
-//! what it expects (glibc 2.36).
+//! The addresses of this machine, from rtnetlink(7). getifaddrs(3) asks the same, and ends the program if an answer is
+//! not what it expects (glibc 2.36).
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -59,8 +59,9 @@ fn address(message: &[u8]) -> Option<(IpAddr, u32, Usability)> {
     own.or(other).map(|address| (address, index, usability(address, flags)))
 }
 
-/// Returns whether the kernel lets an address with these flags be bound (ipv6_chk_addr_and_flags() in net/ipv6/addrconf.c:
-/// a tentative address is refused, unless it is optimistic too). An address that is a duplicate stays tentative.
+/// Returns whether the kernel lets an address with these flags be bound (ipv6_chk_addr_and_flags() in
+/// net/ipv6/addrconf.c: a tentative address is refused, unless it is optimistic too). An address that is a duplicate
+/// stays tentative.
 fn usability(address: IpAddr, flags: u32) -> Usability {
     let has = |flag: u32| flags & flag != 0;
     match () {

@@ -12,8 +12,8 @@ pub(in crate::os) use policy::policies;
 use crate::model::Gap;
 use crate::os::HttpSysUrls;
 
-/// Whether a bind of a socket that has a port already fails only after all checks but the one for conflicts. The order in
-/// `inet_bind` and `inet6_bind` (5.10 to 7.3): security modules, BPF programs of the cgroup, the address (IPv4), the
+/// Whether a bind of a socket that has a port already fails only after all checks but the one for conflicts. The order
+/// in `inet_bind` and `inet6_bind` (5.10 to 7.3): security modules, BPF programs of the cgroup, the address (IPv4), the
 /// privilege, and then EINVAL.
 pub(crate) const BOUND_SOCKETS_ARE_CHECKED: bool = true;
 

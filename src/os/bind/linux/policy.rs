@@ -1,5 +1,5 @@
-//! What applies to this process and may forbid a bind: capabilities, security modules, seccomp, BPF programs of the cgroup.
-//! Read only after a bind was refused with EACCES or EPERM. Nothing here decides which of them it was.
+//! What applies to this process and may forbid a bind: capabilities, security modules, seccomp, BPF programs of the
+//! cgroup. Read only after a bind was refused with EACCES or EPERM. Nothing here decides which of them it was.
 
 use std::os::fd::AsFd;
 

@@ -1,11 +1,11 @@
 //! Files on file systems that may never answer, asked by a child process. A thread that waits for a dead server in the
 //! kernel cannot be ended, and its process cannot exit; a child that waits is left behind.
 //!
-//! The child is a copy of this process by clone(2), without a program of its own: a library must not start the program it
-//! is part of. After a fork of a program with several threads only async-signal-safe functions may be called, because a
-//! lock may be held by a thread that is not in the child. So the child allocates nothing, takes no lock, runs no
-//! destructor and no signal handler, and never returns from [`serve`]: it makes system calls on memory of its own stack.
-//! It has nothing of its parent open but one socket, so that no pipe or file waits for it.
+//! The child is a copy of this process by clone(2), without a program of its own: a library must not start the program
+//! it is part of. After a fork of a program with several threads only async-signal-safe functions may be called,
+//! because a lock may be held by a thread that is not in the child. So the child allocates nothing, takes no lock, runs
+//! no destructor and no signal handler, and never returns from [`serve`]: it makes system calls on memory of its own
+//! stack. It has nothing of its parent open but one socket, so that no pipe or file waits for it.
 //!
 //! It ends when its parent closes the socket; while it asks a file system it ends by SIGALRM, as far as the file system
 //! lets itself be interrupted. Its exit sends no signal (the exit signal is 0), and a program that waits for any of its

@@ -198,8 +198,8 @@ impl io::Read for RemoteFile {
     }
 }
 
-/// Returns for each of these paths whether it is certain to lead nowhere but to local file systems, so that connecting to
-/// it waits for no server of files.
+/// Returns for each of these paths whether it is certain to lead nowhere but to local file systems, so that connecting
+/// to it waits for no server of files.
 pub(in crate::os) fn certainly_local(paths: &[PathBuf]) -> Vec<bool> {
     let mut mounts = Mounts::read();
     let mut is_local =

@@ -165,7 +165,8 @@ impl Mounts {
         Route::Local(place)
     }
 
-    /// Whether a remote file system is mounted at a path or above it. What is mounted over a remote one counts as remote.
+    /// Whether a remote file system is mounted at a path or above it. What is mounted over a remote one counts as
+    /// remote.
     fn is_remote(&self, path: &Path) -> bool {
         self.remote.iter().any(|mount| path.starts_with(mount))
     }

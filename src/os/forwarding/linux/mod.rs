@@ -37,8 +37,8 @@ pub(in crate::os) fn forwarding_rules(
     found
 }
 
-/// Returns whether a packet from 127.0.0.0/8 may leave by another interface than loopback, as one to 127.0.0.1 that a rule
-/// sends elsewhere has to (`route_localnet` in the kernel's ip-sysctl documentation).
+/// Returns whether a packet from 127.0.0.0/8 may leave by another interface than loopback, as one to 127.0.0.1 that a
+/// rule sends elsewhere has to (`route_localnet` in the kernel's ip-sysctl documentation).
 fn loopback_may_leave() -> bool {
     let Ok(interfaces) = std::fs::read_dir("/proc/sys/net/ipv4/conf") else { return true };
     interfaces.flatten().any(|interface| {

@@ -166,8 +166,8 @@ fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     request.push(0);
     request.resize(request.len().next_multiple_of(4), 0);
 }
-/// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that stands
-/// for every set.
+/// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that
+/// stands for every set.
 #[cfg(allears_internals)]
 pub(in crate::os) fn evaluate_messages(
     messages: &[(u8, &[u8])],

@@ -49,8 +49,8 @@ fn queues(text: &[u8]) -> Vec<Queue> {
     queues
 }
 
-/// The pid in a line of nothing else, or in one such as `ID: 1440, image: C:\Windows\System32\svchost.exe`: newer versions
-/// print that. Every other line with a number ends in it, or in its unit.
+/// The pid in a line of nothing else, or in one such as `ID: 1440, image: C:\Windows\System32\svchost.exe`: newer
+/// versions print that. Every other line with a number ends in it, or in its unit.
 fn pid(line: &[u8]) -> Option<u32> {
     let (labelled, from) = match line.iter().position(|byte| *byte == b':') {
         Some(colon) => (true, line.get(colon + 1..)?.trim_ascii_start()),

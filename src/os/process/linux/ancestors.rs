@@ -1,5 +1,5 @@
-//! The ancestors of processes, from one read of /proc/PID/stat each. An ancestor that several processes have is read
-//! once, and a command line only where a name does not tell what its process is.
+//! The ancestors of processes, from one read of /proc/PID/stat each. A common ancestor of several processes is read
+//! once, and a command line only if the name does not identify the process.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::os::services::sys::supervised_service::service_of;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
 
-/// The most that is read of an ancestor's command line: what it runs stands at its beginning.
+/// The most bytes that are read of an ancestor's command line: its beginning names what it runs.
 const LONGEST_COMMAND: u64 = 4096;
 
-/// Gives processes their ancestors and the nearest supervisor among them. Each comes with its parent's pid.
+/// Adds the ancestors of processes and the nearest supervisor among them. Each process comes with its parent's pid.
 /// `whole` asks for every ancestor; without it those beyond the supervisor are not read.
 pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole: bool) {
     let mut known: BTreeMap<u32, Option<Ancestor>> = BTreeMap::new();
@@ -72,7 +72,7 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
     }
 }
 
-/// What is known of a process when its parent is looked for.
+/// A process whose parent is read next.
 struct Link {
     parent: u32,
     start: u64,
@@ -83,7 +83,7 @@ struct Ancestor {
     stat: Stat,
     name: Text,
     kind: Option<&'static str>,
-    /// What it looks after, where its command line tells.
+    /// The service that it supervises, if its command line names it.
     service: Option<Service>,
     /// The container that it runs.
     container: Option<Container>,
@@ -114,25 +114,25 @@ impl Ancestor {
         Some(Ancestor { stat, name, kind, service, container, cgroups })
     }
 
-    /// Whether a unit is among its own cgroups.
+    /// Returns whether a unit is among its own cgroups.
     fn is_in(&self, unit: &Text) -> bool {
         let is_unit = |part: &[u8]| part == unit.as_bytes();
         self.cgroups.split(|byte| matches!(byte, b'/' | b'\n')).any(is_unit)
     }
 
-    /// Whether it may be the first process of a container that runs more than one.
+    /// Returns whether it may be the first process of a container that runs more than one.
     fn is_init(&self) -> bool {
         let kinds = ["systemd", "supervisord", "runit", "s6", "daemontools", "openrc"];
         self.kind.is_some_and(|kind| kinds.contains(&kind))
     }
 }
 
-/// The beginning of a process's command line.
+/// Returns the beginning of a process's command line.
 pub(in crate::os) fn command(pid: u32) -> Vec<Text> {
     file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes))
 }
 
-/// The name of a process other than a holder. Its command line is asked for only if its first thread's name is no
+/// Returns the name of a process other than a holder. Its command line is read only if its first thread's name is no
 /// program's.
 pub(in crate::os) fn name(stat: &Stat, command: &mut dyn FnMut() -> Vec<Text>) -> Text {
     match process_name::is_thread_name(&stat.name) {
@@ -141,7 +141,7 @@ pub(in crate::os) fn name(stat: &Stat, command: &mut dyn FnMut() -> Vec<Text>) -
     }
 }
 
-/// The number of a process's terminal, 0 for none.
+/// Returns the number of a process's terminal, 0 if it has none.
 fn terminal_of(pid: u32) -> u64 {
     let stat = file(pid, "stat", LONGEST_COMMAND).and_then(|bytes| procfs::parse_stat(&bytes));
     stat.map_or(0, |stat| stat.terminal)
@@ -151,7 +151,7 @@ fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
     procfs::read_at(rustix::fs::CWD, format!("/proc/{pid}/{name}"), limit).ok()
 }
 
-/// The parent's pid alone, which [`add_ancestors`] makes an ancestry of.
+/// Returns the parent's pid alone, from which [`add_ancestors`] continues.
 pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Parent> {
     vec![Parent { pid: stat.parent, name: Text::default() }]
 }

@@ -1,4 +1,4 @@
-//! Processes of Linux: `/proc/PID`, kept open so that no other process is taken for the one that was seen.
+//! Processes of Linux: `/proc/PID`, kept open so that no process with a reused pid is taken for the one that was found.
 
 pub(in crate::os) mod ancestors;
 pub(in crate::os) mod proc_handle;

@@ -1,8 +1,8 @@
-//! A process that was seen, kept so that no other one is taken for it.
+//! A handle to a process, so that no process with a reused pid is taken for it.
 //!
-//! Its directory in /proc is held open: once the process has ended that handle answers ESRCH for good, also where the
-//! pid was given away again. Where many are held the start in clock ticks stands in for the handle: a program may
-//! have a thousand files open and often no more.
+//! It keeps the process's directory in /proc open: once the process has ended, reads through it fail with ESRCH, even if
+//! the pid was reused. If there are many, the start in clock ticks stands in for the open directory: a program may
+//! often have no more than a thousand files open.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use rustix::io::Errno;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
 
-/// The most handles that are held at a time.
+/// The most directories that are kept open at a time.
 const MOST_HANDLES: usize = 256;
 static HANDLES: AtomicUsize = AtomicUsize::new(0);
 
-/// A process that was seen.
+/// A process that was found.
 #[derive(Debug, Clone)]
 pub(in crate::os) struct ProcHandle {
     pub(in crate::os) pid: u32,
@@ -28,7 +28,7 @@ pub(in crate::os) struct ProcHandle {
 #[derive(Debug, Clone)]
 enum Kept {
     Handle(Arc<Directory>),
-    /// When it began, in clock ticks since boot.
+    /// Its start, in clock ticks since boot.
     Start(u64),
 }
 
@@ -37,7 +37,7 @@ enum Kept {
 pub(in crate::os) struct Directory(OwnedFd);
 
 impl Directory {
-    /// The directory of the process that has this pid now.
+    /// Opens the directory of the process that has this pid now.
     pub(in crate::os) fn open(pid: u32) -> Result<Directory, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).map(Directory::from)
@@ -64,7 +64,7 @@ impl AsFd for Directory {
 }
 
 impl ProcHandle {
-    /// Pins the process whose directory this is. `None` where it has ended.
+    /// Refers to the process whose directory this is. `None` if it has ended.
     pub(in crate::os) fn new(pid: u32, directory: Directory) -> Option<ProcHandle> {
         let kept = match HANDLES.load(Ordering::Relaxed) {
             0..=MOST_HANDLES => Kept::Handle(Arc::new(directory)),
@@ -73,12 +73,12 @@ impl ProcHandle {
         Some(ProcHandle { pid, kept })
     }
 
-    /// Pins a process that is known to have begun then, in clock ticks since boot. It may have ended since.
+    /// Refers to a process by its start, in clock ticks since boot. It may have ended since.
     pub(in crate::os) fn started(pid: u32, start: u64) -> ProcHandle {
         ProcHandle { pid, kept: Kept::Start(start) }
     }
 
-    /// The directory of whoever has the pid; [`ProcHandle::is`] tells whether that is the process.
+    /// Opens the directory of the process that has the pid now; [`ProcHandle::is`] verifies that it is this one.
     pub(in crate::os) fn open(&self) -> Option<Arc<Directory>> {
         match &self.kept {
             Kept::Handle(directory) => Some(Arc::clone(directory)),
@@ -86,7 +86,7 @@ impl ProcHandle {
         }
     }
 
-    /// The user that whoever has the pid acts as.
+    /// Returns the effective uid of the process that has the pid now.
     pub(in crate::os) fn effective_uid(&self) -> Option<u32> {
         match &self.kept {
             Kept::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
@@ -95,7 +95,7 @@ impl ProcHandle {
         }
     }
 
-    /// Whether what was read through [`ProcHandle::open`] is this process's.
+    /// Returns whether what was read through [`ProcHandle::open`] belongs to this process.
     pub(in crate::os) fn is(&self, stat: &Stat) -> bool {
         match &self.kept {
             Kept::Handle(_) => true,
@@ -103,7 +103,7 @@ impl ProcHandle {
         }
     }
 
-    /// The process's directory; `None` where it has ended, whoever has its pid now.
+    /// Returns the process's directory. `None` if it has ended, even if its pid was reused.
     pub(in crate::os) fn directory(&self) -> Option<Arc<Directory>> {
         match &self.kept {
             Kept::Handle(directory) => Some(Arc::clone(directory)),

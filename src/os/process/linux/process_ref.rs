@@ -1,5 +1,5 @@
-//! A process that was seen to hold a socket, and what is read through its directory: nobody else's name, nobody else's
-//! command line.
+//! A process that was found to hold a socket, and the facts that are read through its directory, which are never those
+//! of another process.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::os::services::sys::cgroup;
 use crate::os::services::sys::cgroup_path::{belongs_to, container};
 use crate::os::table::sys::procfs;
 
-/// The most that is kept of a command line. Longer ones exist: the kernel's limit is some 2 MiB.
+/// The most bytes that are kept of a command line. The kernel's limit is about 2 MiB.
 pub(in crate::os) const LONGEST_COMMAND: u64 = 32 * 1024;
 
 /// A process that holds a socket.
@@ -38,8 +38,8 @@ impl ProcessRef {
         self.0.pid
     }
 
-    /// Verifies that facts that were read by pid are this process's, and fills in what /proc/PID has. Returns false if the
-    /// process has ended: the facts may be another process's then.
+    /// Verifies that facts that were read by pid are this process's, and fills in what /proc/PID has. Returns false if
+    /// the process has ended: the facts may be another process's then.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
         let Some(directory) = self.0.open() else { return false };
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
@@ -68,7 +68,7 @@ impl ProcessRef {
     }
 }
 
-/// The arguments, which end in NUL each. A process may have rewritten them to anything.
+/// Splits a command line into arguments, each of which ends in NUL. A process may have rewritten them to anything.
 pub(in crate::os) fn arguments(bytes: &[u8]) -> Vec<Text> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if bytes.is_empty() {
@@ -79,7 +79,7 @@ pub(in crate::os) fn arguments(bytes: &[u8]) -> Vec<Text> {
     bytes.get(..end).unwrap_or_default().split(|byte| *byte == 0).map(Text::from).collect()
 }
 
-/// Cuts command lines that are too long to keep, and says so.
+/// Truncates command lines that are too long to keep, and returns a gap if there were any.
 pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     let mut cut = 0;
     for process in processes.values_mut() {

@@ -1,4 +1,4 @@
-//! Every process of /proc, from one read of /proc/PID/stat each.
+//! All processes of /proc, from one read of /proc/PID/stat each.
 
 use std::mem::MaybeUninit;
 

@@ -1,7 +1,7 @@
-//! What a process sees: the files below its root directory.
+//! The files that a process sees: those below its root directory.
 //!
-//! Only regular files on local file systems are opened, so that nothing waits and nothing is set off, and never out of the
-//! process's root directory: a link in a container leads to a file of the container.
+//! Only regular files on local file systems are opened, so that nothing blocks and nothing is triggered, and never
+//! outside the process's root directory: a link in a container leads to a file of the container.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::os::files::sys::mounts::Mounts;
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::table::sys::procfs;
 
-/// The most names that are read of a folder.
+/// The most names that are read from a folder.
 const MOST_NAMES: usize = 4096;
 
 /// Returns a regular file's content, if it is not longer than `limit`.
@@ -54,12 +54,12 @@ pub(in crate::os) fn folder(viewer: ProcessId, path: &Text) -> Option<Vec<Text>>
     Some(names)
 }
 
-/// Whether a process is in a pid namespace below that of /proc, or nobody can say that it is not.
+/// Returns whether a process is in a pid namespace below that of /proc, or may be.
 pub(in crate::os) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
     directory(id).is_none_or(|directory| !pid_namespace::has(&directory))
 }
 
-/// The /proc directory of exactly this process.
+/// Opens the /proc directory of exactly this process.
 pub(super) fn directory(id: ProcessId) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(format!("/proc/{}", id.pid), flags, Mode::empty()).ok()?;
@@ -70,7 +70,7 @@ fn is(directory: &OwnedFd, id: ProcessId) -> bool {
     procfs::stat(directory).is_some_and(|stat| id.start.is_none_or(|start| start == stat.start))
 }
 
-/// A file or folder as the process sees it, not opened for reading. `None` also if the way there leads over a file system
+/// Opens a file or folder as the process sees it, not for reading. `None` also if its path leads over a file system
 /// that may not answer, or out of the process's root directory.
 fn find(viewer: ProcessId, path: &Text) -> Option<OwnedFd> {
     let path = Path::new(OsStr::from_bytes(path.as_bytes()));

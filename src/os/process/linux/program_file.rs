@@ -1,10 +1,10 @@
 //! The files that a process was started from: the program's, and those that it was given as arguments. Whether they are
 //! still there, and are still the same.
 //!
-//! The kernel tells the program's path in the link /proc/PID/exe (proc_pid_exe(5)) and ends it in ` (deleted)` once that
+//! The kernel has the program's path in the link /proc/PID/exe (proc_pid_exe(5)) and appends ` (deleted)` once that
 //! name was removed or given to another file. A file may really be called so. A path on a file system that was unmounted
 //! stays as it was below that file system; the mount's number (statx(2), Linux 5.8) is in no table then. The link itself
-//! can be asked about without a wait: nothing is looked up on the way, and no server is asked (AT_STATX_DONT_SYNC).
+//! can be read without blocking: no path is resolved, and no server is asked (AT_STATX_DONT_SYNC).
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -27,20 +27,20 @@ const LONGEST_MOUNTS: u64 = 16 << 20;
 /// The most that is read of a file with options of java.
 const LONGEST_OPTIONS: u64 = 64 * 1024;
 
-/// Reads those files. What processes share is read once.
+/// Finds out what became of those files. What processes share is read once.
 #[derive(Debug, Default)]
 pub(in crate::os) struct ProgramFiles {
     mounts: Option<Option<Mounts>>,
     own_namespace: Option<Vec<u8>>,
-    /// The numbers of mounts that are in a table, here or where a process is.
+    /// The numbers of mounts that are in a table, this process's or that of a process with other mounts.
     known: BTreeSet<u64>,
 }
 
-/// A file as one process names it.
+/// The result of looking up a path as one process sees it.
 enum Lookup {
     File(Identity),
     Absent,
-    /// It may not be looked up, or that might wait.
+    /// It may not be looked up, or that might block.
     Unknown,
 }
 
@@ -50,7 +50,7 @@ struct Identity {
     inode: u64,
 }
 
-/// The link as it is, read while the process's directory is known to be its own.
+/// Returns the link as the kernel has it.
 pub(in crate::os) fn link(directory: &impl AsFd) -> Option<Vec<u8>> {
     let link = rustix::fs::readlinkat(directory, "exe", Vec::new()).ok()?;
     Some(link.into_bytes()).filter(|link| !link.is_empty())
@@ -77,7 +77,7 @@ impl GivenFiles {
 }
 
 impl ProgramFiles {
-    /// Tells a process which file it runs, by its link, and what became of that and of its script.
+    /// Sets the file that a process runs, from its link, and what became of it.
     pub(in crate::os) fn complete(
         &mut self,
         directory: &impl AsFd,
@@ -122,7 +122,7 @@ impl ProgramFiles {
         (path, Some(change))
     }
 
-    /// Whether a mount is neither in this process's table nor in that of the process that runs from it.
+    /// Returns whether a mount is neither in this process's table nor in that of the process that runs from it.
     fn is_unmounted(&mut self, directory: &impl AsFd, mount: u64) -> bool {
         if self.known.is_empty() {
             // Most programs lie where the root directory is.
@@ -160,7 +160,7 @@ impl ProgramFiles {
         Some(bytes)
     }
 
-    /// The same place by a path of local file systems, for a process that sees the files that this one sees.
+    /// Returns a path over local file systems to the same file. `None` if the process sees other files than this one.
     fn local(&mut self, directory: &impl AsFd, path: &Path) -> Option<std::path::PathBuf> {
         if !self.sees_the_same(directory)? {
             return None;
@@ -171,7 +171,7 @@ impl ProgramFiles {
         }
     }
 
-    /// Whether a process has this one's mounts and root directory; `None` if that may not be read.
+    /// Returns whether a process has the mounts and the root directory of this one. `None` if that may not be read.
     fn sees_the_same(&mut self, directory: &impl AsFd) -> Option<bool> {
         let of = |from: &dyn Fn() -> rustix::io::Result<std::ffi::CString>| {
             from().ok().map(std::ffi::CString::into_bytes)
@@ -199,7 +199,8 @@ impl ProgramFiles {
     }
 }
 
-/// A file below the root directory of a process with mounts of its own, on the file system of that directory alone.
+/// Looks up a file below the root directory of a process with mounts of its own, on the file system of that directory
+/// alone.
 fn find_inside(directory: &impl AsFd, path: &Path) -> Lookup {
     let Ok(relative) = path.strip_prefix("/") else { return Lookup::Unknown };
     if Mounts::has_remote_root(directory) {
@@ -232,7 +233,7 @@ impl Identity {
     }
 }
 
-/// The numbers of the mounts in a table (proc_pid_mountinfo(5)): the first word of each line.
+/// Returns the numbers of the mounts in a table (proc_pid_mountinfo(5)): the first word of each line.
 fn numbers(table: &[u8]) -> impl Iterator<Item = u64> + '_ {
     table.split(|byte| *byte == b'\n').filter_map(|line| {
         let word = line.split(|byte| *byte == b' ').next()?;

@@ -1,8 +1,8 @@
 //! What keeps a process from running: a signal or a debugger stopped it, or its cgroup is frozen.
 //!
 //! Sources: proc_pid_stat(5) for the states, proc_pid_status(5) for the tracer, the kernel's
-//! Documentation/admin-guide/cgroup-v2.rst (`cgroup.freeze`, `cgroup.events`) and cgroup-v1/freezer-subsystem.rst. All of
-//! these files are readable without privilege.
+//! Documentation/admin-guide/cgroup-v2.rst (`cgroup.freeze`, `cgroup.events`) and cgroup-v1/freezer-subsystem.rst. All
+//! of these files are readable without privilege.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

@@ -58,8 +58,8 @@ fn root() -> Option<(Mount, OwnedFd)> {
     })
 }
 
-/// Opens the directory of the cgroup v2 that the calling process is in. `None` if the tree is not mounted, or does not show
-/// that cgroup.
+/// Opens the directory of the cgroup v2 that the calling process is in. `None` if the tree is not mounted, or does not
+/// show that cgroup.
 pub(in crate::os) fn own() -> Option<OwnedFd> {
     let bytes = procfs::read_at(rustix::fs::CWD, "/proc/thread-self/cgroup", LONGEST_FILE).ok()?;
     let (mount, root) = root()?;

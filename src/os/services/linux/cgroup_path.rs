@@ -173,7 +173,8 @@ fn user_of_manager(unit: &[u8]) -> Option<u32> {
 ///
 /// Applications are `app-NAME@RANDOM.service` or `app-ID.service` with a reverse domain name (systemd's
 /// docs/DESKTOP_ENVIRONMENTS.md, "XDG standardization for applications"), and programs that the session's bus starts
-/// `dbus-:1.2-ID@0.service` (dbus-broker). Sessions are in session.slice (same page), or named as by GNOME, KDE and uwsm.
+/// `dbus-:1.2-ID@0.service` (dbus-broker). Sessions are in session.slice (same page), or named as by GNOME, KDE and
+/// uwsm.
 fn is_of_desktop(name: &[u8], slice: &[u8]) -> bool {
     const PARTS_OF_SESSIONS: [&[u8]; 9] = [
         b"org.gnome.",

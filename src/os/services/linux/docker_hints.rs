@@ -12,7 +12,7 @@ use crate::os::namespaces::sys::pid_namespace;
 use crate::os::table::sys::netlink::{attributes, dump};
 use crate::os::table::sys::procfs;
 
-/// Where Docker mounts the network namespace of each container, and its own as `default`.
+/// The folder in which Docker mounts the network namespace of each container, and its own as `default`.
 const MOUNTS: &CStr = c"/run/docker/netns";
 
 /// Returns whether containers seem to run to which rules of this network namespace may forward ports. Root sees the
@@ -79,8 +79,8 @@ fn docker_namespaces() -> bool {
     false
 }
 
-/// Whether who listens at the other end of a Unix socket is in our network namespace: what it publishes is published
-/// here only then. `None` where that may not be seen.
+/// Returns whether the peer of a Unix socket is in this process's network namespace: only then are its ports published
+/// here. `None` if that may not be read.
 pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
     // Of a peer in a pid namespace that is not ours the number is 0.
     let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials).ok()?;
@@ -89,7 +89,7 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
     (pid_namespace::is_own() == Some(true)).then(|| namespace::is_own(pid))?
 }
 
-/// A process's command line, which everybody may read as a rule.
+/// Returns a process's command line, which everybody may read as a rule.
 pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::model::Text>> {
     let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
     Some(crate::os::process::sys::process_ref::arguments(&bytes))

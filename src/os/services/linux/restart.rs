@@ -1,4 +1,4 @@
-//! When systemd starts a service again, and what else does: from its manager, or from the unit's files if the manager
+//! When systemd restarts a service, and what else starts it: from its manager, or from the unit's files if the manager
 //! does not answer.
 
 use std::io;
@@ -11,7 +11,7 @@ use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 use crate::os::services::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 
-/// How long a manager is asked in all.
+/// The timeout for all questions to a manager.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Returns the restart policy of a service of systemd.
@@ -30,7 +30,7 @@ pub(in crate::os) fn policy(service: &Service) -> Option<RestartPolicy> {
     }
 }
 
-/// Asks the manager. `Ok(None)` if it knows no such unit. Reading a property of a unit loads its files and does
+/// Asks the manager. `Ok(None)` if it has no such unit. Reading a property of a unit loads its files and does
 /// nothing else.
 fn by_manager(connection: &mut Connection, unit: &Text) -> io::Result<Option<RestartPolicy>> {
     let loaded = connection.optional(unit, Interface::Unit, "LoadState", |reply| {
@@ -100,7 +100,7 @@ fn active_sockets(connection: &mut Connection, unit: &Text) -> io::Result<Vec<Te
     Ok(active)
 }
 
-/// A time as systemd tells it: microseconds, and the largest number for `infinity`.
+/// Converts a time of systemd: microseconds, the largest number for `infinity`.
 fn duration(microseconds: u64) -> Duration {
     match microseconds {
         u64::MAX => Duration::MAX,

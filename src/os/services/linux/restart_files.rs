@@ -50,7 +50,7 @@ const SIGNALS: [(&str, i32); 16] = [
     ("SYS", 31),
 ];
 
-/// Returns what the settings of a service say. A value that is not understood is left out, as systemd does.
+/// Returns the restart policy in the settings of a service. An invalid value is ignored, as systemd does.
 pub(in crate::os) fn policy(settings: &[Setting]) -> RestartPolicy {
     let mut policy = RestartPolicy {
         restart: Restart::No,

@@ -1,5 +1,5 @@
-//! The socket units of systemd: which one a socket belongs to that systemd holds, and what it starts. Each of its managers
-//! is asked once, and only if there is such a socket. If one does not answer, its unit files are read.
+//! The socket units of systemd: which one a socket belongs to that systemd holds, and what it starts. Each of its
+//! managers is asked once, and only if there is such a socket. If one does not answer, its unit files are read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,12 +10,12 @@ use super::unit_files;
 use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, Socket, Text};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 
-/// How long systemd is listened to in all.
+/// The timeout for all questions to all managers.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Returns the socket units that sockets belong to, and what these start. With `thorough` the manager of a holder's
-/// service is asked too: it may hold the socket as well, and not let itself be looked into, as a user's manager not even
-/// by its user (it keeps a capability; seen with systemd 257).
+/// service is asked too: it may hold the socket as well, and its descriptors may be unreadable, a user's manager's even
+/// by its own user (it keeps a capability; systemd 257).
 pub(in crate::os) fn services_of(
     queries: &[ServiceQuery<'_>],
     thorough: bool,
@@ -37,7 +37,7 @@ pub(in crate::os) fn services_of(
 /// The managers that were asked.
 struct Managers {
     known: BTreeMap<Manager, UnitQuery>,
-    /// When none of them is listened to any longer.
+    /// When all of them time out.
     until: Instant,
 }
 
@@ -84,7 +84,7 @@ fn service(manager: Manager, unit: Text) -> Service {
     Service { manager: "systemd".into(), name: unit, scope: scope.into(), uid, activates: None }
 }
 
-/// The manager that a process is.
+/// Returns the manager that a process is.
 fn manager(process: &Process) -> Option<Manager> {
     if process.name.as_bytes() != b"systemd" {
         return None;
@@ -97,12 +97,12 @@ fn manager(process: &Process) -> Option<Manager> {
     }
 }
 
-/// A manager, and what it told.
+/// A manager and its answers.
 struct UnitQuery {
     manager: Manager,
     connection: Option<Connection>,
     listening: Option<Vec<Listening>>,
-    /// Whether that is from files.
+    /// Whether they are from files.
     by_files: bool,
     activates: BTreeMap<Text, Option<Text>>,
     services: Option<Vec<Text>>,
@@ -110,7 +110,7 @@ struct UnitQuery {
     failed: Option<io::Error>,
 }
 
-/// What a manager keeps for a service.
+/// The descriptor store of a service.
 struct Store {
     /// How many descriptors.
     count: u32,
@@ -136,7 +136,7 @@ impl UnitQuery {
         }
     }
 
-    /// The answer to a question. Who did not answer one is asked no other.
+    /// Returns the answer to a question. A manager that failed once is not asked again.
     fn ask<T>(&mut self, question: impl FnOnce(&mut Connection) -> io::Result<T>) -> Option<T> {
         match question(self.connection.as_mut()?) {
             Ok(answer) => Some(answer),
@@ -162,8 +162,8 @@ impl UnitQuery {
     }
 
     /// Returns the unit in whose descriptor store a socket is: as the manager lists the stores, by the inode. One that
-    /// does not list them says how many descriptors it keeps for a unit: if it was seen to hold the socket (`holds`), and
-    /// that was made in this unit's cgroup, this is why.
+    /// does not list them says how many descriptors it keeps for a unit: if it was seen to hold the socket (`holds`),
+    /// and that was made in this unit's cgroup, this is why.
     fn store_of(&mut self, query: &ServiceQuery<'_>, holds: bool) -> Option<DescriptorStore> {
         let inode = query.socket.inode?;
         let made_by = query.service.filter(|service| Manager::of(service) == Some(self.manager));
@@ -184,7 +184,7 @@ impl UnitQuery {
         Some(DescriptorStore { unit: service(self.manager, unit), active, preserved })
     }
 
-    /// What a manager keeps for a service.
+    /// Returns the descriptor store of a service.
     fn store(&mut self, unit: &Text) -> Option<&Store> {
         if !self.stores.contains_key(unit) {
             let store = self.ask(|connection| {
@@ -197,7 +197,7 @@ impl UnitQuery {
         self.stores.get(unit)
     }
 
-    /// The services that are loaded: first those that do not run and for which it keeps something.
+    /// Returns the loaded services, first those that do not run and have a descriptor store.
     fn services(&mut self) -> Vec<Text> {
         if self.services.is_none() {
             self.services = Some(self.ask(Connection::services).unwrap_or_default());
@@ -205,7 +205,7 @@ impl UnitQuery {
         self.services.clone().unwrap_or_default()
     }
 
-    /// What a unit starts: as its manager says, and where it says nothing, its files.
+    /// Returns what a unit starts, from its manager, or from its files if that does not answer.
     fn activates(&mut self, unit: &Text) -> Option<Text> {
         if let Some(known) = self.activates.get(unit) {
             return known.clone();

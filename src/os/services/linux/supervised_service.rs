@@ -1,8 +1,8 @@
-//! Which service a supervisor looks after, where its own command line tells. Pure: a kind and a command line go in.
+//! The service that a supervisor runs, from its own command line. Pure: a kind and a command line go in.
 
 use crate::model::Text;
 
-/// The service that a supervisor of this kind looks after: `runsv nginx`.
+/// Returns the service that a supervisor of this kind runs: `runsv nginx`.
 pub(in crate::os) fn service_of(kind: &str, command: &mut dyn FnMut() -> Vec<Text>) -> Option<Text> {
     if !matches!(kind, "runit" | "s6" | "daemontools" | "openrc") {
         return None;

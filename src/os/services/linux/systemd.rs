@@ -1,4 +1,4 @@
-//! What systemd's socket units start, and which of them holds a port, from systemd itself: over the bus, which anybody
+//! The socket units of systemd, what they start and where they listen, from systemd itself: over the bus, which anybody
 //! may ask, or over its private socket, which root may. (D-Bus, because its varlink interface is newer than most
 //! systems that run; org.freedesktop.systemd1(5).)
 
@@ -14,7 +14,7 @@ use crate::model::{Endpoint, Protocol, Service, ServiceManager, ServiceScope, So
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// The longest line of the handshake that is read.
 const LONGEST_LINE: usize = 512;
-/// The most units whose addresses are asked for.
+/// The most units whose addresses are read.
 const MOST_UNITS: usize = 512;
 
 /// One of the managers of a machine.
@@ -35,7 +35,7 @@ impl Manager {
         }
     }
 
-    /// Where it may be asked: first the manager itself, then the bus it is on.
+    /// Returns the sockets that it answers at: first the manager's own, then the bus.
     fn sockets(self) -> [(String, Kind); 2] {
         match self {
             Manager::System => [
@@ -64,7 +64,7 @@ pub(in crate::os) struct Listening {
 }
 
 impl Listening {
-    /// Whether this unit listens where a socket is.
+    /// Returns whether this unit listens at a socket's endpoint.
     pub(in crate::os) fn is_of(&self, socket: &Socket) -> bool {
         self.places.iter().any(|(kind, place)| {
             let fits = match kind.as_bytes() {
@@ -77,7 +77,7 @@ impl Listening {
     }
 }
 
-/// Whether a place as systemd writes it is an endpoint: `[::]:80`, `/run/x.socket`, `@x`.
+/// Returns whether an address as systemd writes it is an endpoint: `[::]:80`, `/run/x.socket`, `@x`.
 fn is_at(endpoint: &Endpoint, place: &Text) -> bool {
     match endpoint {
         Endpoint::Unix { path } => path.as_ref() == Some(place),
@@ -115,7 +115,7 @@ pub(in crate::os) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first that lets itself be asked. `Ok(None)` where no such manager runs.
+    /// Connects to the first socket that accepts. `Ok(None)` if no such manager runs.
     pub(in crate::os) fn open(manager: Manager, until: Instant) -> io::Result<Option<Connection>> {
         let mut refused = None;
         for (path, kind) in manager.sockets() {
@@ -151,8 +151,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Says who asks, which the kernel vouches for. All lines go at once: systemd does not see a call that arrives
-    /// together with BEGIN until something else arrives.
+    /// Authenticates, which the kernel vouches for (EXTERNAL). All lines go at once: systemd does not see a call that
+    /// arrives together with BEGIN until something else arrives.
     fn introduce(&mut self) -> io::Result<()> {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let spelled: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
@@ -171,7 +171,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The service that a socket unit starts; `None` where it tells of none.
+    /// Returns the service that a socket unit starts. `None` if it starts none.
     pub(in crate::os) fn activates(&mut self, unit: &Text) -> io::Result<Option<Text>> {
         let path = unit_path(unit);
         let unit_interface = "org.freedesktop.systemd1.Unit";
@@ -202,7 +202,7 @@ impl Connection {
         self.property(&unit_path(unit), interface.name(), name, read)
     }
 
-    /// The socket units that are known, and where they listen.
+    /// Returns the loaded socket units, and where they listen.
     pub(in crate::os) fn listening(&mut self) -> io::Result<Vec<Listening>> {
         let list = Call {
             destination: SYSTEMD,
@@ -228,7 +228,7 @@ impl Connection {
         Ok(listening)
     }
 
-    /// The services that are loaded, running or not: first those that have stopped and left something to keep.
+    /// Returns the loaded services, running or not: first those that have stopped and may have a descriptor store.
     pub(in crate::os) fn services(&mut self) -> io::Result<Vec<Text>> {
         let list = Call {
             destination: SYSTEMD,
@@ -249,15 +249,15 @@ impl Connection {
         })
     }
 
-    /// How many descriptors the manager keeps for a service.
+    /// Returns how many descriptors are in the store of a service.
     pub(in crate::os) fn stored_count(&mut self, unit: &Text) -> io::Result<u32> {
         let count =
             self.optional(unit, Interface::Service, "NFileDescriptorStore", |reply| reply.property_number())?;
         Ok(count.unwrap_or(0))
     }
 
-    /// The inode numbers of the sockets that the manager keeps for a service. `Ok(None)` if it does not say: before
-    /// systemd 254 it cannot, and Debian's bus lets root alone ask (systemd 257).
+    /// Returns the inode numbers of the sockets in the store of a service. `Ok(None)` if the manager does not list
+    /// them: before systemd 254 it cannot, and Debian's bus lets root alone ask (systemd 257).
     pub(in crate::os) fn stored_sockets(&mut self, unit: &Text) -> io::Result<Option<Vec<u64>>> {
         let Some(name) = unit.as_str() else { return Ok(None) };
         let dump = Call {
@@ -277,7 +277,7 @@ impl Connection {
         })
     }
 
-    /// Whether a service runs, and whether its descriptors stay when it stops (FileDescriptorStorePreserve=, systemd
+    /// Returns whether a service runs, and whether its store stays when it stops (FileDescriptorStorePreserve=, systemd
     /// 254).
     pub(in crate::os) fn store_state(&mut self, unit: &Text) -> io::Result<(Option<bool>, Option<bool>)> {
         let is =

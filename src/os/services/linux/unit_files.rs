@@ -1,5 +1,5 @@
-//! What the files of units say, for when systemd itself does not answer (systemd.unit(5), systemd.socket(5),
-//! systemd.service(5)). What was set at run time is not in them.
+//! The settings in unit files, for when systemd itself does not answer (systemd.unit(5), systemd.socket(5),
+//! systemd.service(5)). They lack what was set at run time.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::os::services::restart_policy::RestartPolicy;
 /// The most socket units whose files are read.
 const MOST_UNITS: usize = 1024;
 
-/// Returns the service that a socket unit starts. `None` if it has no files, or they do not tell.
+/// Returns the service that a socket unit starts. `None` if it has no files, or they do not name one.
 pub(in crate::os) fn activates(manager: Manager, unit: &Text) -> Option<Text> {
     activates_among(&folders(manager), unit)
 }
@@ -98,7 +98,7 @@ fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
     names.into_iter().filter_map(listening).collect()
 }
 
-/// Where a socket unit listens, written as its manager writes it.
+/// Returns where a socket unit listens, as its manager writes addresses.
 fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
     let mut places: Vec<(Text, Text)> = Vec::new();
     for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
@@ -118,7 +118,7 @@ fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
     places
 }
 
-/// One address of a ListenStream= or its like, as the manager would tell it. `None` for what is no port and no path,
+/// Returns one address of a ListenStream= or its like, as the manager writes it. `None` for what is no port and no path,
 /// and for specifiers other than `%t`.
 fn place(value: &[u8], manager: Manager) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;

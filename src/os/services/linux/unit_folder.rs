@@ -16,7 +16,7 @@ use super::systemd::Manager;
 use crate::os::table::sys::procfs;
 use crate::os::users;
 
-/// The most that is read of a unit's file.
+/// The most bytes that are read of a unit's file.
 const LONGEST_FILE: u64 = 64 << 10;
 /// The most drop-ins of one unit in one folder.
 const MOST_DROP_INS: usize = 64;

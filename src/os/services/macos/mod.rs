@@ -11,20 +11,20 @@ use crate::os::parse::{launchd, launchd_jobs};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 use crate::os::users;
 
-/// launchd itself.
+/// The pid of launchd.
 const LAUNCHD: u32 = 1;
-/// Where the files of jobs are that everybody has.
+/// The folders of the files of jobs that every machine has.
 const FOLDERS: [&str; 4] = [
     "/System/Library/LaunchDaemons",
     "/Library/LaunchDaemons",
     "/System/Library/LaunchAgents",
     "/Library/LaunchAgents",
 ];
-/// A longer file is none of a job.
+/// The most bytes that are read of a job's file.
 const LONGEST_FILE: u64 = 256 * 1024;
 
-/// Returns the jobs of processes that launchd started, and of their workers of the same name, and those that launchd holds
-/// sockets for.
+/// Returns the jobs of processes that launchd started, and of their workers of the same name, and those that launchd
+/// holds sockets for.
 pub(in crate::os) fn services_of(
     queries: &[ServiceQuery<'_>],
     _thorough: bool,
@@ -91,7 +91,7 @@ fn jobs_of_sockets(queries: &[ServiceQuery<'_>], is_service_port: IsServicePort)
     facts
 }
 
-/// The jobs with sockets whose files are in a folder. What cannot be read there is none.
+/// Returns the jobs with sockets whose files are in a folder. Files that cannot be read are ignored.
 fn jobs_in(folder: &Path) -> Vec<launchd_jobs::Job> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let read = |path: PathBuf| {
@@ -103,7 +103,7 @@ fn jobs_in(folder: &Path) -> Vec<launchd_jobs::Job> {
     paths.filter(|path| path.extension().is_some_and(|end| end == "plist")).filter_map(read).collect()
 }
 
-/// The process that launchd would have started, where this is it or a worker of it: one whose parent has its name.
+/// Returns the process that launchd started, if this is that process or a worker of it: one whose parent has its name.
 fn main_process(process: &Process) -> Option<u32> {
     let parent = process.parents.first()?;
     match parent.pid {
@@ -112,19 +112,19 @@ fn main_process(process: &Process) -> Option<u32> {
     }
 }
 
-/// No manager of this system is asked.
+/// Returns nothing: the managers of this system are not asked for restart policies.
 pub(in crate::os) fn restart_policy(
     _service: &Service,
 ) -> Option<crate::os::services::restart_policy::RestartPolicy> {
     None
 }
 
-/// No rules of a container runtime stand in this system itself.
+/// Returns false: container runtimes keep their rules in a virtual machine on this system.
 pub(in crate::os) fn containers_run() -> bool {
     false
 }
 
-/// Docker Desktop and Podman publish on this machine's own addresses.
+/// Returns nothing: Docker Desktop and Podman publish on this machine's own addresses.
 pub(in crate::os) fn shares_network(_socket: &impl Sized) -> Option<bool> {
     None
 }

@@ -86,7 +86,7 @@ pub(in crate::os) struct Stat {
     pub(in crate::os) group: u32,
     /// Its session.
     pub(in crate::os) session: u32,
-    /// When it began, in clock ticks since boot.
+    /// Its start, in clock ticks since boot.
     pub(in crate::os) start: u64,
     /// The number of its controlling terminal, 0 for none.
     pub(in crate::os) terminal: u64,

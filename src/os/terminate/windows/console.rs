@@ -19,8 +19,8 @@ const HELPER_OPTION: &str = "--ctrl-c-for";
 /// How long the helper may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Sends Ctrl+C to a process by its console. Returns false if it has none, or is not alone in it. The caller has a handle
-/// to it, so that its pid is not reused meanwhile.
+/// Sends Ctrl+C to a process by its console. Returns false if it has none, or is not alone in it. The caller has a
+/// handle to it, so that its pid is not reused meanwhile.
 pub(in crate::os) fn send_for(pid: u32) -> bool {
     let Ok(program) = env::current_exe() else { return false };
     let mut command = Command::new(program);

@@ -165,8 +165,8 @@ fn register(number: u32) -> u32 {
     if number <= 4 { number * 4 } else { number - 4 }
 }
 
-/// The chain in an NFT_MSG_NEWCHAIN message, if it is a base chain whose rules can pass connections on: one of type `nat`
-/// at prerouting or output, or one of type `filter` at prerouting, where `tproxy` is allowed.
+/// The chain in an NFT_MSG_NEWCHAIN message, if it is a base chain whose rules can pass connections on: one of type
+/// `nat` at prerouting or output, or one of type `filter` at prerouting, where `tproxy` is allowed.
 pub(in crate::os) fn base_chain(message: &[u8]) -> Option<BaseChain> {
     let (header, body) = message.split_at_checked(4)?;
     let family = *header.first()?;
