@@ -82,7 +82,7 @@ fn jobs_of_sockets(queries: &[ServiceQuery<'_>], is_service_port: IsServicePort)
     let mut unnamed = 0;
     for query in queries {
         let label = is_its_own(query).then(|| launchd_jobs::label(query.socket, &jobs, is_service_port));
-        unnamed += u64::from(label == Some(None));
+        unnamed += usize::from(label == Some(None));
         let service = label.flatten().map(|label| job(label, query.socket.uid == Some(0)));
         facts.sockets.push(SocketService { service, descriptor_store: None });
     }
