@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::CapabilitySet;
 
-use super::walk::{self, Found, Ring, Walk};
+use super::walk::{self, Ring, SocketDescriptor, Walk};
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
@@ -106,7 +106,7 @@ pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
     let (rings, sockets): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| record.inode == 0);
     let rings = rings.iter().map(|ring| Ring { pid: ring.pid, descriptor: ring.descriptor }).collect();
-    Ok(Walk { found: pinned(&sockets), rings, ..Walk::default() })
+    Ok(Walk { found: descriptors(&sockets), rings, ..Walk::default() })
 }
 
 /// Whether type information tells what the program needs.
@@ -191,12 +191,12 @@ fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
 }
 
 /// The processes that the records name. Whether they are still there shows when facts of them are read.
-fn pinned(records: &[Record]) -> Vec<Found> {
+fn descriptors(records: &[Record]) -> Vec<SocketDescriptor> {
     let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
-    let mut found: Vec<Found> = Vec::with_capacity(records.len());
+    let mut found: Vec<SocketDescriptor> = Vec::with_capacity(records.len());
     for record in records {
         let process = ProcHandle::started(record.pid, record.start / tick);
-        found.push(Found { inode: record.inode, process, descriptor: record.descriptor });
+        found.push(SocketDescriptor { inode: record.inode, process, descriptor: record.descriptor });
     }
     found
 }

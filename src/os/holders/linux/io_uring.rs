@@ -1,9 +1,10 @@
-//! Sockets in io_urings: as fixed files and in requests under way they are in no descriptor table.
+//! Sockets in io_urings: a fixed file or a pending request keeps a socket open without an entry in a descriptor table.
 
 use std::collections::BTreeSet;
 
-use super::walk::{Found, Ring, Walk, socket_inode};
-use crate::model::Protocol;
+use super::state::State;
+use super::walk::{SocketDescriptor, socket_inode};
+use crate::model::{Error, Protocol};
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
 use crate::os::table::sys::procfs;
 
@@ -54,25 +55,25 @@ impl Contents {
     }
 }
 
-/// Looks for sockets that are fixed files of io_urings: those stand in the ring's fdinfo alone. Returns the rings that
-/// may hold sockets besides.
-pub(in crate::os) fn search_rings(rings: &[Ring], wanted: &[u64], walk: &mut Walk) -> Vec<OpaqueRing> {
-    let mut opaque = Vec::new();
-    for ring in rings {
+/// Searches the fixed files of the io_urings that the walk has seen: only the ring's fdinfo lists them. Keeps the rings
+/// that may hold other sockets, too.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+    for ring in &state.walk.rings {
         let Ok(directory) = Directory::open(ring.pid) else { continue };
         let Ok(info) = procfs::read_at(&directory, format!("fdinfo/{}", ring.descriptor), 1 << 22) else {
             continue;
         };
         let Some(process) = ProcHandle::new(ring.pid, directory) else { continue };
         let contents = contents(&info);
-        for inode in contents.sockets.iter().filter(|inode| wanted.binary_search(inode).is_ok()) {
-            walk.found.push(Found { inode: *inode, process: process.clone(), descriptor: ring.descriptor });
+        for inode in contents.sockets.iter().filter(|inode| state.missing.binary_search(inode).is_ok()) {
+            let process = process.clone();
+            state.walk.found.push(SocketDescriptor { inode: *inode, process, descriptor: ring.descriptor });
         }
         if contents.is_opaque() {
-            opaque.push(OpaqueRing { process, contents });
+            state.opaque_rings.push(OpaqueRing { process, contents });
         }
     }
-    opaque
+    Ok(())
 }
 
 /// Reads a ring's fdinfo (fs/io_uring.c, io_uring/fdinfo.c): fixed files are lines such as `    0: socket:[4711]`, up to

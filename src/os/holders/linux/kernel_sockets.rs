@@ -21,8 +21,20 @@ pub(in crate::os) use services::{parse_portlist, parse_registrations, parse_rxrp
 
 use links::Link;
 
-use crate::model::{Endpoint, Family, KernelSocket, KernelSocketKind, Protocol, Socket};
+use super::state::State;
+use crate::model::{Endpoint, Error, Family, KernelSocket, KernelSocketKind, Protocol, Socket};
+use crate::os::Row;
 use crate::os::table::sys::netlink::dump;
+
+/// Finds the missing sockets that the kernel has opened itself, here and in other network namespaces.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+    if let Some(reports) = &mut state.reports {
+        state.visibility.claims = std::mem::take(&mut reports.claims);
+    }
+    let missing: Vec<&Row> = state.missing_rows().collect();
+    state.visibility.read_other_namespaces(missing.into_iter());
+    Ok(())
+}
 
 /// How well a source shows that a socket is the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,13 @@
-//! Sockets in messages (SCM_RIGHTS) that nobody has received yet.
+//! Sockets in Unix messages (SCM_RIGHTS) that nobody has received yet: such a message keeps a socket open without an
+//! entry in a descriptor table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
-use super::visibility;
-use super::walk::Walk;
-use crate::model::{Candidate, Evidence};
+use super::state::State;
+use super::walk::{SocketDescriptor, Walk, walk};
+use super::{bpf, visibility};
+use crate::model::{Candidate, Error, Evidence};
 use crate::os::Row;
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
@@ -33,6 +35,19 @@ pub(in crate::os) enum InFlight {
     All,
     /// Fewer do.
     Some,
+}
+
+/// Finds the processes that have unread messages with descriptors, and the missing sockets that may be among those.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+    let pending = state.reports.take().unwrap_or_default().pending;
+    let by_bpf = state.by_bpf;
+    let holders = |wanted: &[u64]| match by_bpf {
+        true => bpf::search(wanted).ok(),
+        false => walk(wanted).ok(),
+    };
+    state.visibility.receivers = receivers(pending, holders);
+    state.visibility.add_in_flight(state.rows, &state.missing);
+    Ok(())
 }
 
 /// Of processes that have one of these Unix sockets, those for whom descriptors wait in it. `search` says who has them.
@@ -69,7 +84,7 @@ pub(in crate::os) fn receivers(
     let ends = if ends.is_empty() { None } else { search(&ends) }.unwrap_or_default().found;
     let receiver = |(inode, process, descriptors): (u64, ProcHandle, u64)| {
         let sender = senders.get(&inode).cloned().unwrap_or_default();
-        let sends = |pid: &&super::walk::Found| sender.sockets.contains(&pid.inode);
+        let sends = |pid: &&SocketDescriptor| sender.sockets.contains(&pid.inode);
         let sending = ends.iter().filter(sends);
         let processes = std::iter::once(&process).chain(sending.map(|found| &found.process));
         let uids = processes.clone().filter_map(ProcHandle::effective_uid).chain(sender.uids.iter().copied());

@@ -10,6 +10,7 @@ use super::candidates::{Choice, Elsewhere, Pool, Refused};
 use super::kernel_sockets;
 use super::kernel_sockets::{Claims, Strength};
 use super::scm_rights::{InFlight, Receiver, in_flight};
+use super::state::State;
 use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use crate::model::Target;
@@ -26,7 +27,8 @@ use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::{Held, Row, too_many_files};
 
-/// What a walk could not see, and what explains sockets that it did not find.
+/// What this process may not read, and what explains the sockets that no descriptor was found of.
+#[derive(Default)]
 pub(in crate::os) struct Visibility {
     pub(in crate::os) refused: Vec<Refused>,
     failed: usize,
@@ -48,9 +50,16 @@ pub(in crate::os) struct Visibility {
     claims_elsewhere: BTreeMap<Option<Text>, Claims>,
 }
 
+/// Finds out what this process may not read. Runs always: an unreadable process is a gap, whatever was found.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), crate::model::Error> {
+    state.visibility.read(&mut state.walk, state.rows);
+    Ok(())
+}
+
 impl Visibility {
-    pub(in crate::os) fn of(walk: &mut Walk, rows: &[&Row], closed: Vec<u64>) -> Visibility {
-        // Threads of the kernel have no descriptors: nothing is missed where theirs may not be read.
+    /// Adds what the walk could not read, and the cgroups of the rows.
+    fn read(&mut self, walk: &mut Walk, rows: &[&Row]) {
+        // A kernel thread has no descriptors: nothing is missed if its table may not be read.
         let named = |pid: &u32| {
             let stat = std::fs::read(format!("/proc/{pid}/stat"))
                 .ok()
@@ -61,25 +70,17 @@ impl Visibility {
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
-        let refused: Vec<Refused> = walk.refused.iter().filter_map(named).collect();
+        self.refused = walk.refused.iter().filter_map(named).collect();
+        self.failed = walk.failed.len();
+        self.files_limit = walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into()));
+        self.hidden = procfs::hides_processes();
+        self.namespaced = procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false);
+        self.overflow = OverflowUid::current();
         let mut ids: Vec<u64> = rows.iter().filter_map(|row| row.cgroup).collect();
         ids.sort_unstable();
         ids.dedup();
-        Visibility {
-            refused,
-            failed: walk.failed.len(),
-            files_limit: walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into())),
-            hidden: procfs::hides_processes(),
-            namespaced: procfs::is_in_pid_namespace() || pid_namespace::is_own() == Some(false),
-            closed,
-            cgroups: if ids.is_empty() { BTreeMap::new() } else { cgroup::paths(&ids) },
-            overflow: OverflowUid::current(),
-            elsewhere: OnceCell::new(),
-            receivers: Vec::new(),
-            in_flight: BTreeMap::new(),
-            signs: None,
-            claims: Claims::default(),
-            claims_elsewhere: BTreeMap::new(),
+        if !ids.is_empty() {
+            self.cgroups = cgroup::paths(&ids);
         }
     }
 
@@ -101,7 +102,7 @@ impl Visibility {
 
     /// Reads what other namespaces' interfaces and services use, if some socket is not explained by this one's. That takes
     /// the right to enter them.
-    pub(in crate::os) fn look_elsewhere<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
+    pub(in crate::os) fn read_other_namespaces<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
         let sockets: Vec<&Socket> = unexplained
             .map(|row| &row.socket)
             .filter(|socket| matches!(socket.protocol, Protocol::Tcp | Protocol::Udp))
@@ -122,7 +123,7 @@ impl Visibility {
     }
 
     /// Whether the kernel reports that it opened a socket itself.
-    pub(in crate::os) fn is_kernels(&self, socket: &Socket) -> bool {
+    pub(in crate::os) fn is_kernel_socket(&self, socket: &Socket) -> bool {
         !self.kernel(socket, Strength::Reported).is_empty()
     }
 
@@ -233,7 +234,7 @@ impl Visibility {
     /// other users' processes, and asks about their sockets.
     pub(in crate::os) fn may_be_without_descriptor(&self, row: &Row) -> bool {
         let own = rustix::process::geteuid().as_raw();
-        !self.is_kernels(&row.socket)
+        !self.is_kernel_socket(&row.socket)
             && (crate::os::privileged() || row.socket.uid == Some(own) || self.refused.is_empty())
     }
 
@@ -248,7 +249,7 @@ impl Visibility {
             let Some(inode) = row.socket.inode.filter(|inode| missing.binary_search(inode).is_ok()) else {
                 continue;
             };
-            if self.is_kernels(&row.socket) {
+            if self.is_kernel_socket(&row.socket) {
                 continue;
             }
             let members = self.members_of(row);

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::thread_fds::threads;
+use super::thread_tables::thread_ids;
 use super::walk::{number, socket_inode};
 use crate::model::Call;
 use crate::os::process::sys::proc_handle::Directory;
@@ -39,7 +39,7 @@ pub(in crate::os) fn waiting(process: &Directory, listening: &BTreeSet<u64>) -> 
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(tasks) = rustix::fs::openat(process, "task", flags, Mode::empty()) else { return waiting };
     let mut last = None;
-    for thread in threads(&tasks) {
+    for thread in thread_ids(&tasks) {
         let sleeper = Thread { process, tasks: &tasks, id: thread };
         match procfs::read_at(&tasks, format!("{thread}/syscall"), LONGEST_CALL) {
             Ok(bytes) => waiting.calls.extend(sleeper.by_call(&bytes, listening)),

@@ -28,9 +28,9 @@ const MOST_THREADS: usize = 4;
 /// As many descriptors as a walk ever has open.
 const MOST_DESCRIPTORS: i32 = 400;
 
-/// A process that has one of the wanted sockets open.
+/// A descriptor of one of the wanted sockets, and the process that has it.
 #[derive(Debug)]
-pub(in crate::os) struct Found {
+pub(in crate::os) struct SocketDescriptor {
     pub(in crate::os) inode: u64,
     pub(in crate::os) process: ProcHandle,
     pub(in crate::os) descriptor: u32,
@@ -46,7 +46,7 @@ pub(in crate::os) struct Ring {
 /// What a walk has seen, and what it has not.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Walk {
-    pub(in crate::os) found: Vec<Found>,
+    pub(in crate::os) found: Vec<SocketDescriptor>,
     /// All processes there were, ascending.
     pub(in crate::os) pids: Vec<u32>,
     pub(in crate::os) rings: Vec<Ring>,
@@ -72,8 +72,8 @@ pub(in crate::os) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     Ok(whole)
 }
 
-/// Whose descriptor tables may not be read: one entry of each table tells.
-pub(in crate::os) fn try_doors() -> Result<Walk, Error> {
+/// Finds the processes whose descriptor tables may not be read: one entry of each table shows it.
+pub(in crate::os) fn probe_access() -> Result<Walk, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = rustix::fs::open("/proc", flags, Mode::empty())
@@ -89,7 +89,7 @@ pub(in crate::os) fn try_doors() -> Result<Walk, Error> {
         // Room for a few entries: any other does as well.
         let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
         match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
-            Ok(table) => try_door(pid, &table, few, walk),
+            Ok(table) => probe_table(pid, &table, few, walk),
             Err(errno) => walk.note(pid, errno),
         }
     });
@@ -97,7 +97,7 @@ pub(in crate::os) fn try_doors() -> Result<Walk, Error> {
     Ok(whole)
 }
 
-fn try_door(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
+fn probe_table(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
     let mut entries = RawDir::new(table, buffer);
     while let Some(Ok(entry)) = entries.next() {
         if number(entry.file_name()).is_none() {
@@ -216,7 +216,7 @@ pub(in crate::os) fn search_table(
                 Err(errno) => return walk.note(pid, errno),
             },
         };
-        walk.found.extend(process.map(|process| Found { inode, process, descriptor }));
+        walk.found.extend(process.map(|process| SocketDescriptor { inode, process, descriptor }));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Who may hold a socket that is in no descriptor table: a thread inside a system call, a request or a file of an
-//! io_uring, a mapping. Searched only for sockets that nothing else explains.
+//! The last phase: processes that may hold a socket without a descriptor, in a system call of a thread, in a request or
+//! a fixed file of an io_uring, or in a mapping. Only sockets that nothing else explains are searched for.
 
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
@@ -10,10 +10,11 @@ use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::io_uring::OpaqueRing;
 use super::mappings::{Mapped, mapped};
+use super::state;
 use super::visibility::candidate;
 use super::waiting_threads::waiting;
 use super::walk::{in_parallel, processes, socket_inode};
-use crate::model::{Call, Candidate, Evidence, Family, Protocol, State};
+use crate::model::{Call, Candidate, Error, Evidence, Family, Protocol, State};
 use crate::os::Row;
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
 use crate::os::table::netstat2::Table;
@@ -71,8 +72,16 @@ pub(in crate::os) struct Suspects {
     pub(in crate::os) strong: bool,
 }
 
-/// Looks at the threads, rings and mappings of all processes.
-pub(in crate::os) fn search(rings: &[OpaqueRing]) -> Signs {
+/// Reads the signs of such processes, if there is a socket that they could explain.
+pub(in crate::os) fn search(state: &mut state::State<'_>) -> Result<(), Error> {
+    if state.missing_rows().any(|row| state.visibility.may_be_without_descriptor(row)) {
+        state.visibility.signs = Some(read_signs(&state.opaque_rings));
+    }
+    Ok(())
+}
+
+/// Reads the threads, rings and mappings of all processes.
+fn read_signs(rings: &[OpaqueRing]) -> Signs {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let pids = rustix::fs::open("/proc", flags, Mode::empty()).and_then(processes);
     let pids = pids.unwrap_or_default();

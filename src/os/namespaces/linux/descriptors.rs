@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::{Task, has_ended, parse_name};
-use crate::os::holders::sys::thread_fds;
+use crate::os::holders::sys::thread_tables;
 use crate::os::holders::sys::walk::{in_parallel, number, socket_inode};
 use crate::os::table::sys::procfs;
 
@@ -75,7 +75,7 @@ impl Descriptors {
         let mut read = self.table(proc, Task::first(pid), listed, buffer);
         let mut last = pid;
         for thread in super::other_threads(proc, pid) {
-            if thread_fds::share_descriptors(last, thread) {
+            if thread_tables::share_descriptors(last, thread) {
                 continue;
             }
             last = thread;

@@ -26,7 +26,7 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::Text;
-use crate::os::holders::sys::{thread_fds, walk};
+use crate::os::holders::sys::{thread_tables, walk};
 use crate::os::threads;
 pub(in crate::os) use nearby::{listening as listening_elsewhere, own_network};
 pub(in crate::os) use of_process as network_namespace;
@@ -107,12 +107,12 @@ fn other_threads(proc: BorrowedFd<'_>, pid: u32) -> Vec<u32> {
     let path = format!("{pid}/task");
     // Most processes have one thread, and this tells without listing them.
     let links = rustix::fs::statat(proc, path.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
-    if links.is_ok_and(|links| links <= thread_fds::LINKS_OF_ONE_THREAD) {
+    if links.is_ok_and(|links| links <= thread_tables::LINKS_OF_ONE_THREAD) {
         return Vec::new();
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(tasks) = rustix::fs::openat(proc, path, flags, Mode::empty()) else { return Vec::new() };
-    let mut threads = thread_fds::threads(&tasks);
+    let mut threads = thread_tables::thread_ids(&tasks);
     threads.retain(|thread| *thread != pid);
     threads
 }

@@ -1,0 +1,150 @@
+//! The first phase: the descriptor tables of all processes, by the BPF iterator `task_file` or by a walk through /proc.
+
+use rustix::io::Errno;
+
+use super::bpf;
+use super::state::State;
+use super::thread_tables;
+use super::walk::{Walk, probe_access, walk, walk_among};
+use crate::model::{Error, ErrorKind};
+use crate::os::table::sys::procfs;
+use crate::os::{HolderSearch, Row, threads};
+
+/// With fewer files open on the machine than this, a walk takes no longer than loading a BPF program.
+const WORTH_A_PROGRAM: u64 = 1000;
+
+/// Reads the descriptor tables by the requested method, or by the faster one.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+    // If even the first process refuses access, some socket will remain unexplained: the questions about it are asked
+    // while the tables are read.
+    let ahead = state.request != HolderSearch::Walk
+        && bpf::allowed().is_ok()
+        && is_worth_a_program()
+        && first_process_refuses();
+    let tables = if ahead {
+        let protocols = state.protocols();
+        let beside = || threads::both(|| thread_tables::kernel_reports(&protocols), probe_access);
+        let ((reports, access), tables) =
+            threads::both(beside, || read(state.rows, &state.missing, state.request));
+        state.reports = Some(reports);
+        state.access = Some(access);
+        tables
+    } else {
+        read(state.rows, &state.missing, state.request)
+    };
+    let Tables { walk, method, by_bpf } = tables?;
+    state.walk = walk;
+    state.method = method;
+    state.by_bpf = by_bpf;
+    Ok(())
+}
+
+/// Returns which of these sockets each of these processes has open: the pid and the row's index, ascending. No other
+/// process is read.
+pub(in crate::os) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
+    let mut by_inode: Vec<(u64, usize)> =
+        rows.iter().enumerate().filter_map(|(at, row)| Some((row.socket.inode?, at))).collect();
+    by_inode.sort_unstable();
+    by_inode.dedup_by_key(|(inode, _)| *inode);
+    let wanted: Vec<u64> = by_inode.iter().map(|(inode, _)| *inode).collect();
+    let found = walk_among(pids, &wanted)?.found;
+    let row = |inode| {
+        let at = by_inode.binary_search_by_key(&inode, |(inode, _)| *inode).ok()?;
+        by_inode.get(at).map(|(_, row)| *row)
+    };
+    let mut held: Vec<(u32, usize)> =
+        found.iter().filter_map(|found| Some((found.process.pid, row(found.inode)?))).collect();
+    held.sort_unstable();
+    held.dedup();
+    Ok(held)
+}
+
+/// What the descriptor tables hold of the wanted sockets.
+struct Tables {
+    walk: Walk,
+    /// The method that was used, in a sentence.
+    method: String,
+    by_bpf: bool,
+}
+
+fn read(rows: &[&Row], wanted: &[u64], request: HolderSearch) -> Result<Tables, Error> {
+    let names_pids = rows.iter().any(|row| !row.pids.is_empty());
+    let refused = match request {
+        HolderSearch::Walk => None,
+        // A process that the socket table names is read first, which takes a walk.
+        HolderSearch::Auto if names_pids || wanted.is_empty() => None,
+        HolderSearch::Auto if !is_worth_a_program() => Some("few files are open here".to_owned()),
+        HolderSearch::Auto | HolderSearch::Bpf => match bpf::search(wanted) {
+            Ok(walk) => {
+                let method = "by the BPF iterator task_file".to_owned();
+                return Ok(Tables { walk, method, by_bpf: true });
+            }
+            Err(refusal) if request == HolderSearch::Bpf => {
+                let attempted = format!("cannot search for holders by BPF: {refusal}");
+                return Err(Error::new(ErrorKind::Unsupported, attempted));
+            }
+            Err(refusal) => Some(refusal.to_string()),
+        },
+    };
+    let walk = walk_named_first(rows, wanted)?;
+    let why = refused.map_or_else(String::new, |refused| format!(" (not by BPF: {refused})"));
+    Ok(Tables { walk, method: format!("by a walk through /proc{why}"), by_bpf: false })
+}
+
+/// Returns whether so many files are open that a walk takes longer than loading a BPF program.
+fn is_worth_a_program() -> bool {
+    procfs::open_files().is_none_or(|open| open >= WORTH_A_PROGRAM)
+}
+
+/// Walks through all processes, but first through those that the rows name: the socket table's word is verified.
+fn walk_named_first(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
+    let mut named: Vec<u32> = rows.iter().flat_map(|row| row.pids.iter().copied()).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut found = if named.is_empty() { Walk::default() } else { walk_among(&named, wanted)? };
+    let rest = found.missing(wanted);
+    if !rest.is_empty() {
+        let whole = walk(&rest)?;
+        found.pids.clone_from(&whole.pids);
+        found.add(whole);
+    }
+    Ok(found)
+}
+
+/// Returns whether the first process's descriptor table may not be read.
+fn first_process_refuses() -> bool {
+    let first = rustix::fs::readlink("/proc/1/fd/0", Vec::new());
+    first.is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::test_rows::{listener, row};
+    use super::*;
+
+    #[test]
+    fn a_socket_of_this_process_is_found() {
+        let (_listener, row) = listener();
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        search(&mut state).unwrap();
+        state.update_missing();
+        assert!(state.missing.is_empty());
+        assert!(state.walk.found.iter().any(|found| found.process.pid == std::process::id()));
+    }
+
+    #[test]
+    fn no_process_is_read_for_rows_without_a_socket() {
+        let mut state = State::new(&[], HolderSearch::Walk);
+        search(&mut state).unwrap();
+        assert!(state.walk.pids.is_empty() && state.walk.found.is_empty());
+    }
+
+    #[test]
+    fn only_the_given_processes_are_read() {
+        let (_listener, here) = listener();
+        let rows = [row(1, u64::MAX), here];
+        assert_eq!(held_among(&rows, &[std::process::id()]).unwrap(), [(std::process::id(), 1)]);
+        assert_eq!(held_among(&rows, &[]).unwrap(), []);
+    }
+}

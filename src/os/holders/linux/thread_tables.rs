@@ -1,0 +1,165 @@
+//! Descriptor tables that belong to single threads (`unshare(CLONE_FILES)`): the walk reads only the table of each
+//! process's main thread. The BPF iterator reads those of all threads, but does not show which processes refuse access.
+
+use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use super::kernel_sockets::Claims;
+use super::state::{KernelReports, State};
+use super::walk::{Walk, in_parallel, number, probe_access, search_table};
+use crate::model::{Error, Protocol};
+use crate::os::table::sys::unix_diag;
+use crate::os::threads;
+
+/// A process's `task` directory has two links, and one more for each thread.
+pub(in crate::os) const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
+
+/// Searches the tables of single threads; after a BPF search, which has read them, finds out which processes refuse
+/// access. The kernel's reports are read at the same time, on a second thread.
+pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+    let protocols = state.protocols();
+    let reports = || kernel_reports(&protocols);
+    if !state.by_bpf {
+        let (reports, tables) = threads::both(reports, || search_threads(&state.walk.pids, &state.missing));
+        state.reports = Some(reports);
+        state.walk.add(tables);
+        return Ok(());
+    }
+    let access = match state.access.take() {
+        Some(access) => access,
+        None => {
+            let (reports, access) = threads::both(reports, probe_access);
+            state.reports = Some(reports);
+            access
+        }
+    };
+    state.walk.add(access?);
+    Ok(())
+}
+
+/// Reads what the kernel reports about sockets that are in no descriptor table.
+pub(in crate::os) fn kernel_reports(protocols: &BTreeSet<Protocol>) -> KernelReports {
+    KernelReports { pending: unix_diag::pending().unwrap_or_default(), claims: Claims::read(protocols) }
+}
+
+/// Searches the descriptor tables that belong to single threads of these processes.
+fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return Walk::default() };
+    in_parallel(pids, |pid, buffer, walk| {
+        let tasks = format!("{pid}/task");
+        // Most processes have one thread; the number of links shows that without listing them.
+        let links = rustix::fs::statat(&proc, tasks.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
+        if links.is_ok_and(|links| links <= LINKS_OF_ONE_THREAD) {
+            return;
+        }
+        let Ok(tasks) = rustix::fs::openat(&proc, tasks.as_str(), flags, Mode::empty()) else { return };
+        let mut last = pid;
+        for thread in thread_ids(&tasks) {
+            if thread == pid || share_descriptors(last, thread) {
+                continue;
+            }
+            last = thread;
+            match rustix::fs::openat(&tasks, format!("{thread}/fd"), flags, Mode::empty()) {
+                Ok(table) => {
+                    search_table(pid, &table, c"../../..", wanted, buffer, walk);
+                    // The directory was listed and its links refused: the other threads' links will refuse too.
+                    if walk.refused.last() == Some(&pid) {
+                        return;
+                    }
+                }
+                // If the table of one thread may not be read, no other may be. (If only the main thread has ended, its
+                // own table is refused and the others are not.)
+                Err(Errno::ACCESS) => return,
+                Err(_) => {}
+            }
+        }
+    })
+}
+
+/// Returns the threads in a process's `task` directory, ascending.
+pub(in crate::os) fn thread_ids(tasks: impl AsFd) -> Vec<u32> {
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut entries = RawDir::new(tasks, &mut buffer);
+    let mut threads = Vec::new();
+    while let Some(Ok(entry)) = entries.next() {
+        threads.extend(number(entry.file_name()));
+    }
+    threads.sort_unstable();
+    threads
+}
+
+/// Returns whether two threads have one descriptor table (kcmp(2)). If the kernel refuses to compare them, they are
+/// taken to have two.
+pub(in crate::os) fn share_descriptors(one: u32, other: u32) -> bool {
+    const KCMP_FILES: libc::c_int = 2;
+    let (Ok(one), Ok(other)) = (libc::pid_t::try_from(one), libc::pid_t::try_from(other)) else {
+        return false;
+    };
+    #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
+    // SAFETY: kcmp takes five numbers and touches no memory of ours.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0, 0) };
+    order == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+    use super::super::state::test_rows::{listener, row};
+    use super::*;
+    use crate::os::HolderSearch;
+
+    #[test]
+    fn a_socket_in_the_table_of_one_thread_is_found() {
+        let (opened, received) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            #[expect(unsafe_code, reason = "rustix calls every unshare unsafe")]
+            // SAFETY: the thread gets a copy of the descriptor table; nobody else uses the descriptors it opens.
+            unsafe { unshare_unsafe(UnshareFlags::FILES) }.unwrap();
+            let (listener, row) = listener();
+            opened.send(row).unwrap();
+            let _ = ended.recv();
+            drop(listener);
+        });
+        let row = received.recv().unwrap();
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        state.walk.pids = vec![std::process::id()];
+        search(&mut state).unwrap();
+        state.update_missing();
+        end.send(()).unwrap();
+        thread.join().unwrap();
+        assert!(state.missing.is_empty());
+        assert!(state.reports.is_some());
+    }
+
+    #[test]
+    fn a_bpf_search_lacks_only_the_processes_that_refuse() {
+        let row = row(80, u64::MAX);
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Bpf);
+        state.by_bpf = true;
+        let probed = Walk { refused: vec![7], ..Walk::default() };
+        state.access = Some(Ok(probed));
+        search(&mut state).unwrap();
+        assert_eq!((state.walk.refused, state.missing), (vec![7], vec![u64::MAX]));
+    }
+
+    #[test]
+    fn threads_of_one_process_share_their_descriptors() {
+        let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+        std::thread::spawn(move || {
+            let thread = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+            assert!(share_descriptors(own, thread));
+        })
+        .join()
+        .unwrap();
+        assert!(!share_descriptors(own, 1) || own == 1);
+    }
+}
