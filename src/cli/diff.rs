@@ -125,7 +125,7 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
         let gaps = gaps
             .iter()
             .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
-        let why: Vec<String> = gaps.map(|gap| gap_phrases::detail(gap)).collect();
+        let why: Vec<String> = gaps.map(gap_phrases::detail).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));
     }

@@ -16,7 +16,7 @@ pub use crate::os::parse::xnu::internals::*;
 
 /// Returns the branch that a git HEAD names, or the first digits of its commit.
 pub fn git_head(bytes: &[u8]) -> Option<Text> {
-    git_head::parse(bytes)
+    git_head::parse(bytes).map(|head| head.to_text())
 }
 
 /// Returns the directory that a file named `.git` leads to.

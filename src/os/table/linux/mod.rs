@@ -60,7 +60,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
             Err(fault) => {
                 if request.all && table.protocol == Protocol::Tcp {
-                    bound_unknown = Some(UnlistedBound::ProcNet(Text::from_display(&fault)));
+                    bound_unknown = Some(UnlistedBound::ProcNet(Text::from_display(fault)));
                 }
                 faults.push(fault);
                 sources.proc_net.push(table.name());
