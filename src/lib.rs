@@ -93,10 +93,10 @@ pub use model::{
     Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, Endpoint,
     Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind,
     GapReason, GitHead, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
-    NetshList, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project, Protocol,
-    Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager, ServiceScope, SilentRuntime,
-    Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser, UnlistedBound,
-    UnreadRules, Unseen, UserName, UserNamespace, UserRange,
+    NetshList, NotAsked, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
+    Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager, ServiceScope,
+    SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser,
+    UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

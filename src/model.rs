@@ -17,7 +17,7 @@ pub(crate) mod text;
 
 pub use error::{Error, ErrorKind};
 pub use gap::{
-    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, Purpose, SilentRuntime,
+    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, Purpose, SilentRuntime,
     UnlistedBound, UnreadRules,
 };
 pub use kernel_socket::{KernelSocket, KernelSocketKind};

@@ -28,6 +28,7 @@ pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]
 mod plan;
+pub(crate) mod question_phrases;
 #[cfg(feature = "cli")]
 mod start_time;
 #[cfg(feature = "cli")]

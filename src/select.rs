@@ -2,7 +2,6 @@
 //! elsewhere.
 
 mod coverage;
-mod questions;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -14,8 +13,6 @@ use crate::model::{
 use crate::model::{Selection, Target, UserName};
 use crate::os;
 use crate::port_sharing::{Sharing, answering};
-
-pub(crate) use questions::covered;
 
 impl Selection {
     /// The targets asked for.
@@ -155,14 +152,9 @@ impl Selection {
     pub fn apply(&self, snapshot: Snapshot) -> Snapshot {
         let missing = self.not_asked(&snapshot);
         let gap = (!missing.is_empty()).then(|| {
-            let asked = snapshot.asked.as_deref().unwrap_or_default();
-            Gap::new(
-                GapKind::Snapshot,
-                GapReason::NotAsked,
-                missing.len(),
-                GapDetail::Text(questions::not_asked(&missing, asked).as_str().into()),
-                None,
-            )
+            let (count, asked) = (missing.len(), snapshot.asked.clone().unwrap_or_default());
+            let detail = GapDetail::NotAsked { missing, asked };
+            Gap::new(GapKind::Snapshot, GapReason::NotAsked, count, detail, None)
         });
         let mut snapshot = self.narrow(snapshot);
         snapshot.complete &= gap.is_none();

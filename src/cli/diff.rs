@@ -16,10 +16,10 @@ use crate::render::escape::escape;
 use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::phrases::Asker;
+use crate::render::question_phrases::covered;
 use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
 use crate::scan::Query;
-use crate::select::covered;
 
 /// Compares two snapshots, or one with now.
 pub(super) fn run(arguments: &Diff) -> Exit {

@@ -312,7 +312,7 @@ impl Answer<'_> {
         }
         let taken_for = self.snapshot.asked.as_deref().unwrap_or_default();
         if list.from.is_some() && self.selection.is_plain() && taken_for.iter().any(|one| !one.is_plain()) {
-            let covered = crate::select::covered(taken_for).as_str().into();
+            let covered = crate::render::question_phrases::covered(taken_for).as_str().into();
             let covered = crate::render::escape::escape(&covered);
             return writeln!(out, "there is nothing in this snapshot, which covers {covered}");
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::open_enum::open_enum;
-use super::{Family, Text};
+use super::{Family, Protocol, Selection, Target, Text};
 
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,10 +245,48 @@ pub enum GapDetail {
     UdpState,
     /// The system calls that threads of processes wait in.
     SystemCalls,
+    /// What a snapshot was not asked about.
+    NotAsked {
+        /// What that is.
+        missing: Vec<NotAsked>,
+        /// What it was asked about, each question narrowing the one before; none stands for all listeners.
+        asked: Vec<Selection>,
+    },
     /// Sockets whose users are not known here, where a filter asks for some.
     UnknownUsers,
     /// A phrase, as a document has it.
     Text(Text),
+}
+
+/// Something that is asked of a snapshot, and that it was not asked for when it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotAsked {
+    /// These targets.
+    Targets(Vec<Target>),
+    /// Targets other than those it names.
+    OtherTargets,
+    /// These protocols.
+    Protocols(Vec<Protocol>),
+    /// This address family.
+    Family(Family),
+    /// Sockets that do not listen.
+    States,
+    /// What only this machine can reach.
+    Unexposed,
+    /// What other processes, users or commands hold.
+    OtherHolders,
+    /// Other network namespaces.
+    Namespaces,
+    /// Who is connected.
+    Connections,
+}
+
+impl NotAsked {
+    /// Whether it is another kind of answer that is missing, and not only some of the rows.
+    pub(crate) fn is_another_kind(&self) -> bool {
+        matches!(self, NotAsked::States | NotAsked::Namespaces | NotAsked::Connections)
+    }
 }
 
 /// Why a container runtime told nothing.

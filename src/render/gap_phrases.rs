@@ -8,6 +8,7 @@ use crate::model::{
     UnreadRules,
 };
 use crate::render::escape::escape;
+use crate::render::question_phrases;
 use crate::shell;
 
 /// What /proc/net and /proc/PID/net leave out.
@@ -138,6 +139,9 @@ impl fmt::Display for Gap {
                     Some(error) => write!(f, "{}", error.to_string_lossy()),
                     None => write!(f, "netstat prints none of them to this user"),
                 }
+            }
+            GapDetail::NotAsked { missing, asked } => {
+                f.write_str(&question_phrases::not_asked(missing, asked))
             }
             GapDetail::UdpState => write!(f, "whether UDP sockets are connected is not told here"),
             GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),

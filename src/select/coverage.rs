@@ -4,37 +4,7 @@ use std::net::IpAddr;
 
 use crate::model::Selection;
 use crate::model::Target;
-use crate::model::{Family, Protocol, Snapshot};
-
-/// Something that is asked of a snapshot, and that it was not asked for when it was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotAsked {
-    /// These targets.
-    Targets(Vec<Target>),
-    /// Targets other than those it names.
-    OtherTargets,
-    /// These protocols.
-    Protocols(Vec<Protocol>),
-    /// This address family.
-    Family(Family),
-    /// Sockets that do not listen.
-    States,
-    /// What only this machine can reach.
-    Unexposed,
-    /// What other processes, users or commands hold.
-    OtherHolders,
-    /// Other network namespaces.
-    Namespaces,
-    /// Who is connected.
-    Connections,
-}
-
-impl NotAsked {
-    /// Whether it is another kind of answer that is missing, and not only some of the rows.
-    pub(crate) fn is_another_kind(&self) -> bool {
-        matches!(self, NotAsked::States | NotAsked::Namespaces | NotAsked::Connections)
-    }
-}
+use crate::model::{Family, NotAsked, Protocol, Snapshot};
 
 /// One target of a selection in one protocol.
 struct Cell<'a> {

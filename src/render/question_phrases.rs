@@ -1,8 +1,6 @@
 //! The words for what a snapshot was asked for, and for what it was not asked about.
 
-use super::coverage::NotAsked;
-use crate::model::{Family, Protocol};
-use crate::model::{Selection, UserName};
+use crate::model::{Family, NotAsked, Protocol, Selection, UserName};
 
 /// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". The questions are those
 /// that the snapshot was taken for; none stands for all listeners.
