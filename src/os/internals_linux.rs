@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::model::{Container, Error, Protocol, Service, Text};
 use crate::os::forwarding::sys::nftables;
-use crate::os::holders::sys::{bpf, io_uring, kernel_sockets, scm_rights, walk};
+use crate::os::holders::sys::{bpf, kernel_sockets, walk};
+use crate::os::parse::linux::{inet_diag, netlink, proc_fd, proc_net, proc_stat, unix_diag};
 use crate::os::parse::unit_syntax;
 use crate::os::process::sys::process_ref;
 use crate::os::services::sys::{cgroup, dbus, systemd};
-use crate::os::table::sys::{inet_diag, netlink, procfs, unix_diag};
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
 pub const SOCK_DIAG: u16 = 20;
@@ -86,12 +86,12 @@ pub fn nftables_message(bytes: &[u8]) -> usize {
 
 /// The name and the start in a /proc/PID/stat.
 pub fn stat(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
-    procfs::parse_stat(bytes).map(|stat| (stat.name, stat.start))
+    proc_stat::parse_stat(bytes).map(|stat| (stat.name, stat.start))
 }
 
 /// How many sockets a /proc/net/tcp or the like lists.
 pub fn inet_table(bytes: &[u8]) -> usize {
-    procfs::parse_net(bytes).len()
+    proc_net::parse_net(bytes).len()
 }
 
 /// The inode numbers and paths in a /proc/net/unix.
@@ -106,12 +106,12 @@ pub fn arguments(bytes: &[u8]) -> Vec<Text> {
 
 /// The inode numbers of the sockets in an io_uring's fdinfo.
 pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
-    io_uring::contents(fdinfo).sockets
+    proc_fd::parse_ring(fdinfo).sockets
 }
 
 /// How many descriptors wait in a Unix socket, by its fdinfo.
 pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
-    scm_rights::waiting_descriptors(fdinfo)
+    proc_fd::waiting_descriptors(fdinfo)
 }
 
 /// How many descriptors of any process are one of these sockets (inode numbers, ascending).

@@ -1,6 +1,7 @@
-//! The processes that hold sockets.
+//! The processes that hold sockets, and the reasons why a socket has no visible holder.
 //!
-//! Depends on `model` and on the other topics of `os`.
+//! It depends on `model` and on the other topics of `os`. It reads no facts about processes beyond what identifies a holder
+//! or a candidate, and filters nothing for the user.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
@@ -11,7 +12,7 @@ use crate::model::{Container, Error, ErrorKind, Evidence, Gap, HolderSearch, Ser
 use crate::os::process;
 use crate::os::table::Row;
 
-/// A process that holds a socket, pinned so that no other one is taken for it.
+/// A process that holds a socket, identified so that a later process with its pid is not taken for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) process: process::sys::ProcessRef,
@@ -19,7 +20,7 @@ pub(crate) struct Held {
     pub(crate) evidence: Evidence,
 }
 
-/// The holders of some rows, in their order.
+/// The holders of some rows, in the order of the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
     pub(crate) of: Vec<Vec<Held>>,
@@ -28,23 +29,26 @@ pub(crate) struct Holders {
     pub(crate) origins: Vec<Origin>,
     pub(crate) unread: Unread,
     pub(crate) gaps: Vec<Gap>,
-    /// How they were searched for, in a sentence.
+    /// The method of the search, in a sentence.
     pub(crate) how: String,
 }
 
-/// The service and the container a socket was made in.
+/// The service and the container in which a socket was created.
 pub(crate) type Origin = (Option<Service>, Option<Container>);
 
 /// Processes whose descriptors were not read.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
-    /// Those known by pid, ascending.
+    /// Their pids, as far as they are known, ascending.
     pub(crate) pids: Vec<u32>,
     /// Whether there may be others.
     pub(crate) others: bool,
 }
 
-/// Who holds exactly these sockets.
+/// Returns the holders of exactly these sockets.
+///
+/// # Errors
+/// If processes cannot be listed, and if the requested method is unavailable.
 pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Error> {
     if search == HolderSearch::Bpf && !cfg!(target_os = "linux") {
         return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
@@ -55,7 +59,10 @@ pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Er
     sys::holders(rows, search)
 }
 
-/// Which of these sockets each of these processes has open: the pid and the row's place, ascending.
+/// Returns which of these sockets each of these processes has open: the pid and the row's index, ascending.
+///
+/// # Errors
+/// If processes cannot be read.
 pub(crate) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
     #[cfg(target_os = "linux")]
     return sys::held_among(rows, pids);

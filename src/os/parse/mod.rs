@@ -12,6 +12,8 @@ pub(crate) mod launchd;
 // A property list takes a crate that only macOS needs.
 #[cfg(any(target_os = "macos", test, allears_internals))]
 pub(crate) mod launchd_jobs;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
+pub(crate) mod linux;
 pub(crate) mod process_name;
 pub(crate) mod supervisor;
 pub(crate) mod unit_name;

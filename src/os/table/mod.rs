@@ -1,6 +1,7 @@
-//! The socket table: one row for each socket, with what the system reports about it, and gaps.
+//! The socket table: one row for each socket, and the gaps.
 //!
-//! Depends on `model` alone. It filters nothing for the user.
+//! It depends on `model` and on the namespaces of `os`. It does not filter for the user: a reader may return more than the
+//! request asks for.
 
 pub(in crate::os) mod fingerprint;
 #[cfg(not(target_os = "macos"))]
@@ -16,43 +17,43 @@ use std::time::Duration;
 
 use crate::model::{Error, Gap, Reader, Socket, Text, UnixPath};
 
-/// What is wanted of the socket table.
+/// A request for the socket table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) tcp: bool,
     pub(crate) udp: bool,
-    /// UDP-Lite, where the system has it.
+    /// UDP-Lite, if the system has it.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has it"))]
     pub(crate) udplite: bool,
-    /// SCTP and DCCP, where the system has them.
+    /// SCTP and DCCP, if the system has them.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has them"))]
     pub(crate) rare: bool,
     pub(crate) unix: bool,
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
-    /// Every state, not listeners alone. A reader may give more than was asked for.
+    /// Every state, not only listeners. A reader may return more than requested.
     pub(crate) all: bool,
-    /// The one local port that is wanted. A reader may give more than was asked for.
+    /// The only wanted local port. A reader may return more than requested.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "all ports are read"))]
     pub(crate) port: Option<u16>,
-    /// Every network namespace that can be seen, not this process's alone.
+    /// Every visible network namespace, not only this process's.
     pub(crate) namespaces: bool,
     pub(crate) reader: Reader,
 }
 
-/// The socket table, or what of it could be read.
+/// The socket table, as far as it could be read.
 #[derive(Debug)]
 pub(crate) struct SocketTable {
     pub(crate) rows: Vec<Row>,
     pub(crate) gaps: Vec<Gap>,
-    /// Whether every socket that was asked for is there.
+    /// Whether every requested socket is in it.
     pub(crate) complete: bool,
-    /// Whether TCP sockets that are bound and do not listen were asked for and cannot be listed here. Linux before 6.8,
-    /// and wherever `tcp_diag` does not answer.
+    /// Whether TCP sockets that are bound and do not listen were requested and cannot be listed: on Linux before 6.8, and if
+    /// `tcp_diag` does not answer.
     pub(crate) lacks_bound: bool,
-    /// Which interface each table came from, in a sentence each.
+    /// The source of each table, one sentence each.
     pub(crate) how: Vec<String>,
-    /// What is at the paths that were asked about.
+    /// The findings at the requested paths.
     pub(crate) paths: Vec<UnixPath>,
 }
 
@@ -70,31 +71,31 @@ impl SocketTable {
     }
 }
 
-/// What a system reports of a TCP socket besides. Linux by netlink alone reports anything.
+/// Further facts about a TCP socket, which only netlink on Linux reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Detail {
-    /// The bytes that the kernel counts as sent and not acknowledged. Of a socket that is bound and does nothing else this
-    /// is 0 as long as it did nothing else, 2 after it listened and was shut down, and another number after a connection.
+    /// The bytes that the kernel counts as sent and not acknowledged. For a socket that is only bound this is 0 if it was
+    /// never used, 2 after it listened and was shut down, and another number after a connection.
     pub(crate) write_queue: Option<u32>,
-    /// The timer that runs, and what is left of it.
+    /// The running timer, and the time until it expires.
     pub(crate) timer: Option<(Timer, Duration)>,
 }
 
-/// What a timer of a TCP socket is for.
+/// The purpose of a TCP socket's timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// The kernel sends again what was not acknowledged.
+    /// Retransmits data that was not acknowledged.
     Retransmission,
-    /// It tests whether the peer is still there, or waits for the peer's end.
+    /// Tests whether the peer is alive, or waits for the peer's FIN.
     KeepAlive,
-    /// The socket ends when the time is over.
+    /// Removes the socket when it expires.
     End,
-    /// It asks a peer that takes no data whether it takes some now.
+    /// Probes a peer whose receive window is closed.
     Probe,
 }
 
 impl Row {
-    /// What the system reports of a TCP socket besides.
+    /// Returns further facts about a TCP socket.
     pub(crate) fn detail(&self) -> Detail {
         #[cfg(target_os = "linux")]
         return self.detail;
@@ -103,34 +104,37 @@ impl Row {
     }
 }
 
-/// One socket, with the pids where the table itself names them.
+/// One socket, with its pids if the table itself names them.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) socket: Socket,
     #[cfg(not(target_os = "macos"))]
     pub(crate) pids: Vec<u32>,
-    /// The number of the cgroup the socket was made in.
+    /// The id of the cgroup in which the socket was created.
     #[cfg(target_os = "linux")]
     pub(crate) cgroup: Option<u64>,
-    /// The file that a Unix socket is bound to.
+    /// The file to which a Unix socket is bound.
     #[cfg(target_os = "linux")]
     pub(crate) file: Option<sys::SocketFile>,
     #[cfg(target_os = "linux")]
     pub(crate) detail: Detail,
-    /// What the kernel of macOS tells besides.
+    /// Further facts from the kernel of macOS.
     #[cfg(target_os = "macos")]
     pub(crate) told: sys::PcbInfo,
-    /// When each of the pids opened it, in units of 100 ns since 1601, where the table says.
+    /// When each pid opened it, in units of 100 ns since 1601, if the table reports it.
     #[cfg(windows)]
     pub(crate) opened: BTreeMap<u32, u64>,
 }
 
-/// The socket table, by the cheapest request that answers.
+/// Reads the socket table by the cheapest request that answers.
+///
+/// # Errors
+/// If no table can be read.
 pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     sys::sockets(request)
 }
 
-/// Finds the Unix sockets that these paths lead to, whatever names they were bound by. Linux only.
+/// Finds the Unix sockets to which these paths lead, whatever names they were bound to. Linux only.
 #[cfg_attr(
     not(target_os = "linux"),
     expect(unused_variables, reason = "the files of sockets are not told there")

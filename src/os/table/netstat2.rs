@@ -1,7 +1,7 @@
-//! The socket table by the crate netstat2: the reader of macOS and Windows, and the second opinion on Linux.
+//! The socket table by the crate netstat2: the reader on Windows, and the portable reader on Linux.
 //!
-//! It does not tell backlog, v6-only, scope or the state of UDP sockets, and it reports an error in the middle of
-//! a Linux dump as its end: callers there have to check an empty answer.
+//! The crate (0.11.2) reports neither backlog, v6-only flag, scope nor the state of UDP sockets, and takes an error in the
+//! middle of a Linux dump for its end: on Linux an empty answer must be verified.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo
 use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::{Request, Row, SocketTable};
 
-/// One of the tables the operating system keeps: a protocol and a family.
+/// One of the operating system's tables: a protocol and a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) struct Table {
     pub(in crate::os) protocol: Protocol,
@@ -18,7 +18,7 @@ pub(in crate::os) struct Table {
 }
 
 impl Table {
-    /// The tables a request needs.
+    /// Returns the tables that a request needs.
     pub(in crate::os) fn wanted(request: &Request) -> impl Iterator<Item = Table> {
         let Request { tcp, udp, ipv4, ipv6, .. } = *request;
         [
@@ -32,19 +32,22 @@ impl Table {
         .map(|(_, protocol, family)| Table { protocol, family })
     }
 
-    /// `tcp/ipv6`.
+    /// Returns a name such as `tcp/ipv6`.
     #[cfg(target_os = "linux")]
     pub(in crate::os) fn name(self) -> String {
         format!("{}/{}", self.protocol.as_str(), self.family.as_str())
     }
 
-    /// "the table of tcp sockets over ipv6".
+    /// Returns a phrase such as "the table of tcp sockets over ipv6".
     pub(in crate::os) fn phrase(self) -> String {
         format!("the table of {} sockets over {}", self.protocol.as_str(), self.family.as_str())
     }
 }
 
-/// Reads every table a request needs with `read`. One that cannot be read is a gap; all of them are an error.
+/// Reads every table that a request needs with `read`. A table that cannot be read is a gap.
+///
+/// # Errors
+/// If no table can be read.
 pub(in crate::os) fn collect(
     request: &Request,
     mut read: impl FnMut(Table) -> Result<Vec<Row>, Error>,
@@ -71,7 +74,10 @@ pub(in crate::os) fn collect(
     }
 }
 
-/// One table as netstat2 reads it, without connections unless all sockets are wanted. UDP sockets come out as bound.
+/// Reads one table by netstat2, without connections unless `all` sockets are wanted. UDP sockets have the state bound.
+///
+/// # Errors
+/// If the crate reports an error.
 pub(in crate::os) fn read(table: Table, all: bool) -> Result<Vec<Row>, Error> {
     let mut retries = 3;
     loop {

@@ -70,7 +70,11 @@ pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
         let table = Table { protocol: Protocol::Tcp, family };
         inet_diag::sockets(table, States::All, Some(port)).ok()
     });
-    let most = left.flatten().filter(|entry| entry.local.port() == port).filter_map(|entry| entry.left).max();
+    let most = left
+        .flatten()
+        .filter(|entry| entry.local.port() == port)
+        .filter_map(|entry| entry.time_wait_left)
+        .max();
     most.map(|milliseconds| Duration::from_millis(milliseconds.into()))
 }
 

@@ -1,11 +1,13 @@
-//! Who holds a socket, found inside the kernel: a BPF program runs for each descriptor of each process (iterator
-//! `task_file`, Linux 5.8) and tells of those that are wanted sockets. No descriptor table is opened and none refuses.
+//! The holders of sockets, found in the kernel: a BPF program runs for each descriptor of each process (iterator
+//! `task_file`, Linux 5.8) and reports the wanted sockets. No descriptor table is opened, and none refuses.
 //!
-//! It takes rights that few processes have and a kernel that describes its types. Whatever is missing is said, and the
-//! walk through /proc does the same. Nothing is left in the kernel: program, map and iterator live as long as the
-//! descriptors here.
+//! It takes CAP_BPF and CAP_PERFMON, and a kernel that describes its types (BTF). If anything is missing, [`Refusal`] says
+//! so, and the walk through /proc gives the same answer. Nothing stays in the kernel: program, map and iterator exist as
+//! long as the descriptors in this module.
+//!
+//! Custom code, because the BPF crates (libbpf-rs, aya) need a C library or a compiler for BPF, or a program file, to load
+//! what is here fifty instructions.
 
-pub(in crate::os) mod btf;
 pub(in crate::os) mod calls;
 pub(in crate::os) mod filter;
 pub(in crate::os) mod program;
@@ -22,35 +24,36 @@ use rustix::thread::CapabilitySet;
 
 use super::walk::{self, Ring, SocketDescriptor, Walk};
 use crate::os::namespaces::sys::pid_namespace;
+use crate::os::parse::linux::btf;
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
 use filter::Filter;
 use program::Record;
 
-/// With as many files open on the machine it is worth an iterator for each process, so that several threads share
-/// the work.
+/// From this many open files on the machine an iterator for each process is worthwhile, so that several threads share the
+/// work.
 const WORTH_THREADS: u64 = 50_000;
-/// What is read at a time.
+/// The bytes of one read.
 const BUFFER: usize = 8 * 1024;
 
-/// Why this search is not to be had.
+/// Why this search is unavailable.
 #[derive(Debug)]
 pub(in crate::os) enum Refusal {
     /// The process lacks these capabilities.
     Rights,
-    /// Pids inside of a pid namespace are others than the kernel's own.
+    /// In a pid namespace pids differ from the kernel's own.
     PidNamespace,
     /// /proc shows another pid namespace than the one of this process.
     ForeignProc,
-    /// Of a process that /proc hides no more than its pid would be known.
+    /// Only the pid of a process that /proc hides would be known.
     HiddenProc,
-    /// Inside of a time namespace processes began at other times than by the kernel's own clock.
+    /// In a time namespace start times differ from the kernel's own clock.
     TimeNamespace,
-    /// The kernel is locked down, in the mode `confidentiality`, and lets no program read its memory.
+    /// The kernel is locked down in the mode `confidentiality`, in which no program may read its memory.
     Lockdown,
-    /// The program is called invalid, as it is where the kernel is locked down, and whether it is could not be read.
+    /// The kernel rejected the program as invalid, as a kernel in lockdown does, and its lockdown mode cannot be read.
     PerhapsLockdown(io::Error),
-    /// Something failed.
+    /// A system call failed.
     Failed(&'static str, io::Error),
 }
 
@@ -75,16 +78,19 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Looks for sockets by their inode numbers (ascending), and for io_urings, in the descriptor tables of all processes
-/// and threads, from inside the kernel.
+/// Searches the descriptor tables of all processes and threads for sockets by their inode numbers (ascending), and for
+/// io_urings.
+///
+/// # Errors
+/// If the search is unavailable.
 pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
     allowed()?;
     let failed = |attempted| move |error: io::Error| Refusal::Failed(attempted, error);
-    let types = types::Types::of_this_kernel().map_err(failed("read the kernel's type information"))?;
+    let types = types::Types::of_running_kernel().map_err(failed("read the kernel's type information"))?;
     let layout =
         btf::layout(&types, &program::WANTED).map_err(|fault| failed("load the program")(fault.into()))?;
     drop(types);
-    let filter = Filter::of(wanted);
+    let filter = Filter::new(wanted);
     let map = calls::shared(filter.bytes()).map_err(failed("make a map"))?;
     let program = program::assemble(&layout, map.as_raw_fd(), filter.bytes().len())
         .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
@@ -109,7 +115,7 @@ pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
     Ok(Walk { found: descriptors(&sockets), rings, ..Walk::default() })
 }
 
-/// Whether type information tells what the program needs.
+/// Returns whether type information has everything that the program needs.
 #[cfg(allears_internals)]
 pub(in crate::os) fn understands(types: &[u8]) -> bool {
     btf::layout(types, &program::WANTED).is_ok()
@@ -127,7 +133,10 @@ fn forbids_reading(modes: &[u8]) -> bool {
     modes.windows(17).any(|window| window == b"[confidentiality]")
 }
 
-/// Whether it may be tried at all.
+/// Checks the conditions that cost little to check.
+///
+/// # Errors
+/// If one of them rules out the search.
 pub(in crate::os) fn allowed() -> Result<(), Refusal> {
     let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
@@ -143,7 +152,7 @@ pub(in crate::os) fn allowed() -> Result<(), Refusal> {
     }
 }
 
-/// The same process by process (Linux 6.1), on as many threads as are worth it. `None` where that is not to be had.
+/// Runs the program process by process (Linux 6.1) on several threads. Returns `None` if that is unavailable.
 fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
@@ -173,7 +182,7 @@ fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
         let read = match iterator.read(buffer.get_mut(kept..).unwrap_or_default()) {
             Ok(0) => break,
             Ok(read) => read,
-            // A million descriptors without a record: the kernel wants to be asked to go on.
+            // After a million descriptors without a record the kernel expects another read.
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 continue;
             }
@@ -190,7 +199,7 @@ fn records(mut iterator: std::fs::File) -> io::Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The processes that the records name. Whether they are still there shows when facts of them are read.
+/// Returns the descriptors that the records name. Their processes are verified when facts about them are read.
 fn descriptors(records: &[Record]) -> Vec<SocketDescriptor> {
     let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
     let mut found: Vec<SocketDescriptor> = Vec::with_capacity(records.len());
@@ -200,6 +209,7 @@ fn descriptors(records: &[Record]) -> Vec<SocketDescriptor> {
     }
     found
 }
+
 /// Returns how many BPF programs choose the socket of each connection in this thread's network namespace (program type
 /// `sk_lookup`, Linux 5.9). It takes CAP_NET_ADMIN.
 pub(in crate::os) fn socket_lookups() -> io::Result<u32> {

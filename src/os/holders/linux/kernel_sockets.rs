@@ -1,18 +1,20 @@
-//! Sockets that the kernel itself opens: no process has them. What reports them is read only if a socket has no holder.
+//! Sockets that the kernel opens itself: no process has them. The sources that report them are read only if a socket has no
+//! holder.
 //!
-//! Each source makes claims. A claim names the port, the protocol and, where the source reports it, the family and the
-//! address, and all of these must fit. A port that a source leaves open makes no socket the kernel's: such a claim says
-//! what it may be. Nothing is asked that would load a module of the kernel.
+//! Each source makes claims. A claim names the port, the protocol and, if the source reports them, the family and the
+//! address; all of these must match. A claim without a port proves nothing: it says what a socket may be. No request here
+//! may load a kernel module.
+//!
+//! The parsers of these messages and files stay beside their readers: they return claims, a type of this phase.
 
-pub(in crate::os) mod elsewhere;
 pub(in crate::os) mod generic;
 pub(in crate::os) mod links;
+pub(in crate::os) mod other_namespaces;
 pub(in crate::os) mod services;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub(in crate::os) use elsewhere::claims as elsewhere;
 #[cfg(allears_internals)]
 pub(in crate::os) use generic::{Message, read_message};
 pub(in crate::os) use links::parse_link;
@@ -36,12 +38,12 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// How well a source shows that a socket is the kernel's.
+/// How strongly a source shows that a socket is the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) enum Strength {
     /// The kernel reports that it has the port open.
     Reported,
-    /// The kernel uses this fixed port, or a process does for it: it is the kernel's if no process can have it.
+    /// The kernel uses this fixed port, or a process does for it: the socket is the kernel's if no process can have it.
     Fixed,
     /// The port is not reported.
     Possible,
@@ -50,11 +52,11 @@ pub(in crate::os) enum Strength {
 /// Where a claimed socket is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) enum Bound {
-    /// Any address.
+    /// The wildcard address.
     Wildcard,
     /// This one.
     Address(IpAddr),
-    /// Any address of one interface, whichever.
+    /// The wildcard address of any one interface.
     Interface,
 }
 
@@ -72,8 +74,8 @@ pub(in crate::os) struct Claim {
 }
 
 impl Claim {
-    /// Whether this may be the socket.
-    fn fits(&self, socket: &Socket) -> bool {
+    /// Returns whether this may be the socket.
+    fn matches(&self, socket: &Socket) -> bool {
         let interface = match &socket.endpoint {
             Endpoint::Ip { interface, .. } => interface.as_ref(),
             Endpoint::Unix { .. } => return false,
@@ -90,7 +92,7 @@ impl Claim {
     }
 }
 
-/// What the sources say of the sockets of one network namespace.
+/// The claims of all sources about the sockets of one network namespace.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Claims(Vec<Claim>);
 
@@ -116,8 +118,8 @@ impl Claims {
     }
 
     /// Returns what the kernel uses a socket for, by the claims of one strength.
-    pub(in crate::os) fn of(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
-        let fitting = self.0.iter().filter(|claim| claim.strength == strength && claim.fits(socket));
+    pub(in crate::os) fn matching(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
+        let matching = self.0.iter().filter(|claim| claim.strength == strength && claim.matches(socket));
         let named = |claim: &Claim| {
             let mut kernel = claim.kernel.clone();
             if let (Bound::Interface, Endpoint::Ip { interface, .. }) = (&claim.bound, &socket.endpoint) {
@@ -125,19 +127,19 @@ impl Claims {
             }
             kernel
         };
-        let mut kernel: Vec<KernelSocket> = fitting.map(named).collect();
+        let mut kernel: Vec<KernelSocket> = matching.map(named).collect();
         kernel.sort();
         kernel.dedup();
         kernel
     }
 }
 
-/// A part of the kernel of which nothing but its kind is known.
-fn of_kind(kind: KernelSocketKind) -> KernelSocket {
+/// Returns a kernel socket of which only the kind is known.
+fn kernel_socket(kind: KernelSocketKind) -> KernelSocket {
     KernelSocket { kind, interface: None, id: None, namespace: None }
 }
 
-/// Every network interface of this thread's namespace.
+/// Returns the network interfaces of this thread's namespace whose kinds have sockets.
 fn links() -> Vec<Link> {
     const RTM_NEWLINK: u16 = 16;
     const RTM_GETLINK: u16 = 18;
@@ -151,7 +153,7 @@ fn links() -> Vec<Link> {
     }
 }
 
-/// A recorded message from its bytes in hexadecimal.
+/// Returns a recorded message from its hexadecimal digits.
 #[cfg(test)]
 fn bytes_of_hex(hex: &str) -> Vec<u8> {
     hex.as_bytes()
@@ -164,12 +166,38 @@ fn bytes_of_hex(hex: &str) -> Vec<u8> {
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
+    use super::super::state::KernelReports;
+    use super::super::state::test_rows::row;
     use super::*;
-    use crate::model::{State, Text};
+    use crate::model::Text;
+    use crate::os::HolderSearch;
 
     fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
         let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };
-        Socket::new(protocol, endpoint, State::Bound)
+        Socket::new(protocol, endpoint, crate::model::State::Bound)
+    }
+
+    #[test]
+    fn a_missing_socket_that_the_kernel_reports_is_the_kernels() {
+        let row = row(2049, u64::MAX);
+        let claim = Claim {
+            protocol: Protocol::Tcp,
+            port: Some(2049),
+            family: None,
+            bound: Bound::Address(Ipv4Addr::LOCALHOST.into()),
+            strength: Strength::Reported,
+            kernel: kernel_socket(KernelSocketKind::Nfsd),
+        };
+        let rows = [&row];
+        let mut searched = State::new(&rows, HolderSearch::Walk);
+        searched.reports = Some(KernelReports { pending: vec![7], claims: Claims(vec![claim]) });
+        search(&mut searched).unwrap();
+        assert!(searched.visibility.is_kernel_socket(&row.socket));
+        assert_eq!(
+            searched.reports.map(|reports| reports.pending),
+            Some(vec![7]),
+            "a later phase needs them"
+        );
     }
 
     /// A process on the same port and another address, protocol, family or interface is no part of the kernel.
@@ -181,28 +209,28 @@ mod tests {
             family,
             bound,
             strength: Strength::Reported,
-            kernel: of_kind(KernelSocketKind::Vxlan),
+            kernel: kernel_socket(KernelSocketKind::Vxlan),
         };
         let any4: IpAddr = Ipv4Addr::UNSPECIFIED.into();
         let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
         let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
         let claims = Claims(vec![claim(Bound::Wildcard, Some(Family::Ipv4))]);
-        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        let is = |socket| !claims.matching(&socket, Strength::Reported).is_empty();
         assert!(is(socket(Protocol::Udp, any4, 4789, None)));
         assert!(!is(socket(Protocol::Tcp, any4, 4789, None)));
         assert!(!is(socket(Protocol::Udp, any4, 4790, None)));
         assert!(!is(socket(Protocol::Udp, any6, 4789, None)));
         assert!(!is(socket(Protocol::Udp, loopback, 4789, None)));
         assert!(!is(socket(Protocol::Udp, any4, 4789, Some("lo"))));
-        assert!(claims.of(&socket(Protocol::Udp, any4, 4789, None), Strength::Fixed).is_empty());
+        assert!(claims.matching(&socket(Protocol::Udp, any4, 4789, None), Strength::Fixed).is_empty());
         let claims = Claims(vec![claim(Bound::Address(loopback), None)]);
-        let is = |socket| !claims.of(&socket, Strength::Reported).is_empty();
+        let is = |socket| !claims.matching(&socket, Strength::Reported).is_empty();
         assert!(is(socket(Protocol::Udp, loopback, 4789, None)));
         assert!(!is(socket(Protocol::Udp, any4, 4789, None)));
         let claims = Claims(vec![claim(Bound::Interface, None)]);
-        let found = claims.of(&socket(Protocol::Udp, any6, 4789, Some("eth0")), Strength::Reported);
+        let found = claims.matching(&socket(Protocol::Udp, any6, 4789, Some("eth0")), Strength::Reported);
         assert_eq!(found[0].interface, Some("eth0".into()));
-        assert!(claims.of(&socket(Protocol::Udp, any6, 4789, None), Strength::Reported).is_empty());
+        assert!(claims.matching(&socket(Protocol::Udp, any6, 4789, None), Strength::Reported).is_empty());
     }
 
     /// Two interfaces can share one socket.
@@ -214,11 +242,11 @@ mod tests {
             family: None,
             bound: Bound::Wildcard,
             strength: Strength::Reported,
-            kernel: KernelSocket { interface: Some(name.into()), ..of_kind(KernelSocketKind::Vxlan) },
+            kernel: KernelSocket { interface: Some(name.into()), ..kernel_socket(KernelSocketKind::Vxlan) },
         };
         let claims = Claims(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
-        let found =
-            claims.of(&socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED.into(), 4789, None), Strength::Reported);
+        let found = claims
+            .matching(&socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED.into(), 4789, None), Strength::Reported);
         let names: Vec<_> = found.iter().map(|one| one.interface.clone().unwrap()).collect();
         assert_eq!(names, [Text::from("vx0"), Text::from("vx1")]);
     }

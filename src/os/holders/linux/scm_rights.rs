@@ -2,38 +2,38 @@
 //! entry in a descriptor table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
 
 use super::state::State;
 use super::walk::{SocketDescriptor, Walk, walk};
 use super::{bpf, visibility};
 use crate::model::{Candidate, Error, Evidence};
 use crate::os::Row;
+use crate::os::parse::linux::proc_fd::waiting_descriptors;
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::unix_diag;
 use crate::os::table::sys::unix_diag::Sender;
 
-/// A process for which descriptors wait in a Unix socket.
+/// A process with a Unix socket in which descriptors wait.
 #[derive(Debug)]
 pub(in crate::os) struct Receiver {
     pub(in crate::os) candidate: Candidate,
-    /// The socket that they wait in.
+    /// The socket in which they wait.
     socket: u64,
-    /// How many wait.
+    /// The number of descriptors that wait.
     descriptors: u64,
-    /// The users who may have sent them: those of the process and of the sockets at both ends.
+    /// The users who may have sent them: the users of the process and of the sockets at both ends.
     uids: BTreeSet<u32>,
-    /// The process, and those that have the other end.
+    /// The process, and the processes that have the other end.
     pids: BTreeSet<u32>,
 }
 
-/// Whether sockets that nobody holds can be among the descriptors that wait.
+/// Whether the missing sockets can be among the descriptors that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) enum InFlight {
-    /// As many wait as there are such sockets.
+    /// There are at least as many descriptors as missing sockets.
     All,
-    /// Fewer do.
+    /// There are fewer descriptors than missing sockets.
     Some,
 }
 
@@ -50,7 +50,8 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Of processes that have one of these Unix sockets, those for whom descriptors wait in it. `search` says who has them.
+/// Returns the processes that have one of these Unix sockets with descriptors waiting in it. `search` finds the holders of
+/// sockets.
 pub(in crate::os) fn receivers(
     mut pending: Vec<u64>,
     search: impl Fn(&[u64]) -> Option<Walk>,
@@ -74,7 +75,7 @@ pub(in crate::os) fn receivers(
     if waiting.is_empty() {
         return Vec::new();
     }
-    // Hardly ever does anything come to this: who sent it is asked only now.
+    // This is rare: only now are the senders read.
     let mut sockets: Vec<u64> = waiting.iter().map(|(inode, ..)| *inode).collect();
     sockets.sort_unstable();
     let senders: BTreeMap<u64, Sender> =
@@ -100,15 +101,15 @@ pub(in crate::os) fn receivers(
 }
 
 impl Receiver {
-    /// Whether a socket can be among what waits: its user is one of those who sent it, and so is its cgroup, whose
-    /// members are given if it tells anything.
+    /// Returns whether a socket can be among the descriptors: its user and its cgroup must be those of a possible sender. The
+    /// members of the cgroup are given unless it is the root.
     pub(in crate::os) fn can_have(&self, row: &Row, members: Option<&[u32]>) -> bool {
         let known = |members: &[u32]| self.pids.iter().any(|pid| members.binary_search(pid).is_ok());
         row.socket.uid.is_none_or(|uid| self.uids.contains(&uid)) && members.is_none_or(known)
     }
 }
 
-/// Whether so many sockets that nobody holds can all wait for these receivers.
+/// Returns whether so many missing sockets can all wait for these receivers.
 pub(in crate::os) fn in_flight(sockets: usize, receivers: &[&Receiver]) -> Option<InFlight> {
     if receivers.is_empty() || sockets == 0 {
         return None;
@@ -120,17 +121,52 @@ pub(in crate::os) fn in_flight(sockets: usize, receivers: &[&Receiver]) -> Optio
     Some(if enough { InFlight::All } else { InFlight::Some })
 }
 
-/// `scm_fds: 3`
-pub(in crate::os) fn waiting_descriptors(info: &[u8]) -> u64 {
-    let line =
-        info.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("scm_fds:").map(str::to_owned));
-    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsFd;
+
+    use rustix::net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    };
+
+    use super::super::state::KernelReports;
+    use super::super::state::test_rows::{listener, row};
     use super::*;
-    use proptest::prelude::*;
+    use crate::model::Reason;
+    use crate::os::HolderSearch;
+
+    #[test]
+    fn a_socket_in_an_unread_message_is_in_flight() {
+        let (sent, row) = listener();
+        let (sender, receiver) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [sent.as_fd()];
+        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        let bytes = [std::io::IoSlice::new(b"x")];
+        rustix::net::sendmsg(&sender, &bytes, &mut control, SendFlags::empty()).unwrap();
+        drop(sent);
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        let pending = vec![rustix::fs::fstat(&receiver).unwrap().st_ino];
+        state.reports = Some(KernelReports { pending, ..KernelReports::default() });
+        search(&mut state).unwrap();
+        let unseen = state.visibility.unseen(&row, &[]).unwrap();
+        assert_eq!(unseen.reason, Reason::InFlight);
+        assert_eq!(unseen.candidates.first().map(|candidate| candidate.pid), Some(std::process::id()));
+    }
+
+    #[test]
+    fn nobody_receives_anything_without_unread_messages() {
+        let row = row(80, u64::MAX);
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        search(&mut state).unwrap();
+        assert!(state.visibility.receivers.is_empty());
+    }
 
     fn receiver(socket: u64, descriptors: u64, uids: &[u32], pids: &[u32]) -> Receiver {
         let candidate = Candidate { pid: pids[0], name: "node".into(), evidence: Evidence::Message };
@@ -168,19 +204,5 @@ mod tests {
         assert!(!sent.can_have(&row(Some(33)), None), "another user's");
         assert!(sent.can_have(&row(Some(0)), Some(&[5, 11])), "the sender is of its cgroup");
         assert!(!sent.can_have(&row(Some(0)), Some(&[5, 6])), "a cgroup of others");
-    }
-
-    #[test]
-    fn descriptors_under_way() {
-        assert_eq!(waiting_descriptors(b"pos:\t0\nscm_fds: 2\nino:\t9\n"), 2);
-        assert_eq!(waiting_descriptors(b"pos:\t0\nscm_fds: 0\n"), 0);
-        assert_eq!(waiting_descriptors(b""), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = waiting_descriptors(&bytes);
-        }
     }
 }

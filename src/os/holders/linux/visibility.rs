@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 
 use rustix::thread::CapabilitySet;
 
-use super::candidates::{Choice, Elsewhere, Pool, Refused};
+use super::candidates::other_listeners::OtherListeners;
+use super::candidates::{Choice, Pool, Refused};
 use super::kernel_sockets;
 use super::kernel_sockets::{Claims, Strength};
 use super::scm_rights::{InFlight, Receiver, in_flight};
@@ -39,7 +40,7 @@ pub(in crate::os) struct Visibility {
     pub(in crate::os) closed: Vec<u64>,
     cgroups: BTreeMap<u64, cgroup::Cgroup>,
     overflow: Option<OverflowUid>,
-    elsewhere: OnceCell<Elsewhere>,
+    other_listeners: OnceCell<OtherListeners>,
     /// Processes for which descriptors wait in messages.
     pub(in crate::os) receivers: Vec<Receiver>,
     /// The sockets that may be among those descriptors, by inode.
@@ -47,7 +48,7 @@ pub(in crate::os) struct Visibility {
     /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
     pub(in crate::os) signs: Option<Signs>,
     pub(in crate::os) claims: Claims,
-    claims_elsewhere: BTreeMap<Option<Text>, Claims>,
+    other_claims: BTreeMap<Option<Text>, Claims>,
 }
 
 /// Finds out what this process may not read. Runs always: an unreadable process is a gap, whatever was found.
@@ -91,11 +92,11 @@ impl Visibility {
     /// What in the kernel uses a socket, by evidence of this strength.
     pub(in crate::os) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
         let here = match socket.namespace {
-            None => self.claims.of(socket, strength),
+            None => self.claims.matching(socket, strength),
             Some(_) => Default::default(),
         };
-        match self.claims_elsewhere.get(&socket.namespace) {
-            Some(claims) if here.is_empty() => claims.of(socket, strength),
+        match self.other_claims.get(&socket.namespace) {
+            Some(claims) if here.is_empty() => claims.matching(socket, strength),
             _ => here,
         }
     }
@@ -118,7 +119,7 @@ impl Visibility {
         // Only interfaces that receive UDP are moved.
         let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
         if may_be && crate::os::privileged() {
-            self.claims_elsewhere = kernel_sockets::elsewhere(&wanted, &protocols);
+            self.other_claims = kernel_sockets::other_namespaces::claims(&wanted, &protocols);
         }
     }
 
@@ -288,7 +289,7 @@ impl Visibility {
     }
 
     fn choice(&self) -> Choice<'_> {
-        Choice { refused: &self.refused, overflow: self.overflow, elsewhere: &self.elsewhere }
+        Choice { refused: &self.refused, overflow: self.overflow, other_listeners: &self.other_listeners }
     }
 
     /// Those of the processes that may not be read that may hold a socket, and the last part of its cgroup's path.
@@ -399,5 +400,34 @@ pub(in crate::os) fn rights() -> MissingRights {
         (true, true) => MissingRights::Guarded,
         (false, false) if !crate::os::privileged() => MissingRights::Privileges,
         _ => MissingRights::Capabilities { sys_ptrace: !inspect, dac_read_search: !search },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::test_rows::row;
+    use super::*;
+    use crate::os::HolderSearch;
+
+    #[test]
+    fn an_unreadable_process_is_listed_once() {
+        let row = row(80, u64::MAX);
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        let own = std::process::id();
+        // One that has ended holds nothing.
+        state.walk.refused = vec![own, u32::MAX, own];
+        search(&mut state).unwrap();
+        assert_eq!(state.visibility.refused.iter().map(|refused| refused.pid).collect::<Vec<_>>(), [own]);
+    }
+
+    #[test]
+    fn nothing_is_unreadable_after_a_whole_walk() {
+        let row = row(80, u64::MAX);
+        let rows = [&row];
+        let mut state = State::new(&rows, HolderSearch::Walk);
+        search(&mut state).unwrap();
+        assert!(state.visibility.refused.is_empty());
+        assert_eq!(state.missing, [u64::MAX]);
     }
 }

@@ -1,8 +1,8 @@
-//! The search through every process's descriptor table for a few wanted sockets.
+//! The walk through the descriptor tables of all processes for a few wanted sockets.
 //!
-//! For each process the kernel is asked three things: openat on its `fd` directory, getdents64, and readlinkat for
-//! each entry. Nothing is allocated for a descriptor and nothing is ever statted: a descriptor may belong to a
-//! file system that does not answer.
+//! A process takes openat on its `fd` directory, getdents64, and one readlinkat for each descriptor. Nothing is allocated
+//! for a descriptor, and no descriptor is ever statted: its file system may not answer. Custom code, because the
+//! crate for /proc (procfs) allocates for each descriptor.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -15,17 +15,18 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::model::{Error, ErrorKind};
+pub(in crate::os) use crate::os::parse::linux::proc_fd::{digits, socket_inode};
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::threads;
 
-/// Fewer processes than this are looked through faster than a second thread begins.
+/// Fewer processes than this are searched faster than a second thread starts.
 const FEW_PROCESSES: usize = 64;
-/// Bytes for a few entries of a directory.
+/// A buffer for a few entries of a directory, in bytes.
 const FEW_ENTRIES: usize = 256;
-/// More threads than this wait for each other inside the kernel.
+/// More threads than this wait for each other in the kernel.
 const MOST_THREADS: usize = 4;
 
-/// As many descriptors as a walk ever has open.
+/// The most descriptors that a walk has open at once.
 const MOST_DESCRIPTORS: i32 = 400;
 
 /// A descriptor of one of the wanted sockets, and the process that has it.
@@ -43,20 +44,23 @@ pub(in crate::os) struct Ring {
     pub(in crate::os) descriptor: u32,
 }
 
-/// What a walk has seen, and what it has not.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Walk {
     pub(in crate::os) found: Vec<SocketDescriptor>,
-    /// All processes there were, ascending.
+    /// All processes that /proc listed, ascending.
     pub(in crate::os) pids: Vec<u32>,
     pub(in crate::os) rings: Vec<Ring>,
     /// Processes whose descriptors may not be read.
     pub(in crate::os) refused: Vec<u32>,
-    /// Processes whose descriptors could not be read for another reason, with the last of these.
+    /// Processes whose descriptors could not be read for another reason, with the error.
     pub(in crate::os) failed: Vec<(u32, Errno)>,
 }
 
-/// Looks for sockets by their inode numbers (ascending) in the descriptor tables of all processes.
+/// Searches the descriptor tables of all processes for sockets by their inode numbers (ascending).
+///
+/// # Errors
+/// If /proc cannot be listed.
 pub(in crate::os) fn walk(wanted: &[u64]) -> Result<Walk, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot list processes in /proc");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -80,13 +84,13 @@ pub(in crate::os) fn probe_access() -> Result<Walk, Error> {
         .map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let mut whole = in_parallel(&pids, |pid, buffer, walk| {
-        // Nearly every process has the first descriptor, and it tells for all.
+        // Nearly every process has descriptor 0, and all descriptors of a process refuse alike.
         match rustix::fs::readlinkat_raw(&proc, format!("{pid}/fd/0"), &mut [MaybeUninit::uninit(); 64]) {
             Ok(_) => return,
             Err(Errno::NOENT) => {}
             Err(errno) => return walk.note(pid, errno),
         }
-        // Room for a few entries: any other does as well.
+        // A few entries suffice: any descriptor will do.
         let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
         match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
             Ok(table) => probe_table(pid, &table, few, walk),
@@ -112,7 +116,10 @@ fn probe_table(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: 
     }
 }
 
-/// Looks for sockets in the descriptor tables of these processes alone.
+/// Searches the descriptor tables of these processes alone.
+///
+/// # Errors
+/// If /proc cannot be opened.
 pub(in crate::os) fn walk_among(pids: &[u32], wanted: &[u64]) -> Result<Walk, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot open /proc");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -121,7 +128,7 @@ pub(in crate::os) fn walk_among(pids: &[u32], wanted: &[u64]) -> Result<Walk, Er
     Ok(in_parallel(pids, |pid, buffer, walk| search(proc.as_fd(), pid, wanted, buffer, walk)))
 }
 
-/// Does something for each process, on as many threads as are worth it.
+/// Calls `each` for every process, on as many threads as are worthwhile.
 pub(in crate::os) fn in_parallel(
     pids: &[u32],
     each: impl Fn(u32, &mut [MaybeUninit<u8>], &mut Walk) + Sync,
@@ -140,7 +147,7 @@ pub(in crate::os) fn in_parallel(
     whole
 }
 
-/// On how many threads so many processes are looked through.
+/// Returns how many threads search so many processes.
 pub(in crate::os) fn threads_for(processes: usize) -> usize {
     if processes < FEW_PROCESSES {
         return 1;
@@ -148,7 +155,7 @@ pub(in crate::os) fn threads_for(processes: usize) -> usize {
     threads::parallelism().min(MOST_THREADS)
 }
 
-/// The pids in /proc, ascending.
+/// Returns the pids in /proc, ascending.
 pub(in crate::os) fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
     let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
     let mut entries = RawDir::new(proc, &mut buffer);
@@ -174,7 +181,7 @@ fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUni
     search_table(pid, &table, c"..", wanted, buffer, walk);
 }
 
-/// Searches an open descriptor table. `process` leads from there to the process's directory.
+/// Searches an open descriptor table. `process` is the relative path from there to the process's directory.
 pub(in crate::os) fn search_table(
     pid: u32,
     table: &OwnedFd,
@@ -196,7 +203,7 @@ pub(in crate::os) fn search_table(
             Ok((target, _)) => target,
             // It was closed since the directory was listed.
             Err(Errno::NOENT) => continue,
-            // The directory lists and every link refuses: the rest of the table will refuse as well.
+            // The directory was listed and its links refuse: the rest of the table will refuse too.
             Err(errno) => return walk.note(pid, errno),
         };
         let Some(inode) = socket_inode(target) else {
@@ -221,7 +228,7 @@ pub(in crate::os) fn search_table(
 }
 
 impl Walk {
-    /// Adds what another walk has seen.
+    /// Adds the result of another walk.
     pub(in crate::os) fn add(&mut self, other: Walk) {
         self.found.extend(other.found);
         self.rings.extend(other.rings);
@@ -229,13 +236,13 @@ impl Walk {
         self.failed.extend(other.failed);
     }
 
-    /// Those of these inode numbers that nobody was found to hold. All ascending.
+    /// Returns those of these inode numbers (ascending) that no process was found to hold, ascending.
     pub(in crate::os) fn missing(&self, wanted: &[u64]) -> Vec<u64> {
         let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect();
         wanted.iter().copied().filter(|inode| !found.contains(inode)).collect()
     }
 
-    /// Notes why a process could not be read. One that has ended has no descriptors any more.
+    /// Records why a process could not be read. A process that has ended has no descriptors any more.
     fn note(&mut self, pid: u32, errno: Errno) {
         match errno {
             Errno::NOENT | Errno::SRCH => {}
@@ -245,7 +252,7 @@ impl Walk {
     }
 }
 
-/// `PID/fd`, without allocation.
+/// Writes `PID/fd` into a buffer, without an allocation.
 fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
     let mut digits = [0; 10];
     let mut rest = pid;
@@ -265,23 +272,9 @@ fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
     CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
-/// A directory entry's name as a number.
+/// Returns a directory entry's name as a number.
 pub(in crate::os) fn number(name: &CStr) -> Option<u32> {
     digits(name.to_bytes())?.try_into().ok()
-}
-
-/// The inode number in `socket:[4711]`.
-pub(in crate::os) fn socket_inode(link: &[u8]) -> Option<u64> {
-    digits(link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
-}
-
-pub(in crate::os) fn digits(bytes: &[u8]) -> Option<u64> {
-    if bytes.is_empty() || bytes.len() > 19 {
-        return None;
-    }
-    bytes
-        .iter()
-        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
 }
 
 #[cfg(test)]
@@ -289,11 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_links_and_paths() {
-        assert_eq!(socket_inode(b"socket:[4711]"), Some(4711));
-        for other in [&b"socket:[]"[..], b"socket:[4711", b"pipe:[4711]", b"/dev/null", b"socket:[4x]", b""] {
-            assert_eq!(socket_inode(other), None);
-        }
+    fn names_of_tables_and_entries() {
         let mut path = [0; 16];
         assert_eq!(table_path(u32::MAX, &mut path), c"4294967295/fd");
         let mut path = [0; 16];

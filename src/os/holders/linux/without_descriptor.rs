@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::io_uring::OpaqueRing;
-use super::mappings::{Mapped, mapped};
+use super::mappings::{Mappings, mappings};
 use super::state;
 use super::visibility::candidate;
 use super::waiting_threads::waiting;
@@ -21,7 +21,7 @@ use crate::os::table::netstat2::Table;
 use crate::os::table::sys as table;
 use crate::os::table::sys::{procfs, unix_diag};
 
-/// What was seen of processes that hold files without a descriptor.
+/// The signs of processes that hold files without a descriptor.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Signs {
     signs: Vec<Sign>,
@@ -29,31 +29,31 @@ pub(in crate::os) struct Signs {
     pub(in crate::os) refused: Vec<u32>,
 }
 
-/// A sign that a process holds a socket without a descriptor.
+/// A sign that a process holds, or may hold, a socket without a descriptor.
 #[derive(Debug)]
 struct Sign {
     process: ProcHandle,
     uid: Option<u32>,
     evidence: Evidence,
-    of: Sockets,
+    sockets: Sockets,
     strength: Strength,
 }
 
-/// Which sockets a sign can stand for.
+/// The sockets that a sign can refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sockets {
     /// This one, by its inode.
     One(u64),
-    /// Those that connections are accepted from.
+    /// Listeners.
     Listening,
-    /// Those that data is received from or sent to.
+    /// Sockets that receive or send data.
     Carrying,
-    /// Those of one protocol.
-    Of(Protocol),
+    /// The sockets of one protocol.
+    Protocol(Protocol),
     Any,
 }
 
-/// How well a sign tells that its process is the one.
+/// How strongly a sign points to its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Strength {
     /// The kernel names the socket.
@@ -64,7 +64,7 @@ enum Strength {
     Possible,
 }
 
-/// Who may hold a socket without a descriptor.
+/// The processes that may hold a socket without a descriptor.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Suspects {
     pub(in crate::os) candidates: Vec<Candidate>,
@@ -89,7 +89,7 @@ fn read_signs(rings: &[OpaqueRing]) -> Signs {
     let found = Mutex::new(Signs::default());
     in_parallel(&pids, |pid, _, _| {
         let rings: Vec<&OpaqueRing> = rings.iter().filter(|ring| ring.process.pid == pid).collect();
-        let (signs, refused) = of_process(pid, &rings, &listening);
+        let (signs, refused) = signs_of_process(pid, &rings, &listening);
         if !signs.is_empty() || refused {
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             found.signs.extend(signs);
@@ -101,7 +101,7 @@ fn read_signs(rings: &[OpaqueRing]) -> Signs {
     found
 }
 
-/// The sockets of this network namespace that can be accepted from.
+/// Returns the inode numbers of the listeners in this network namespace.
 fn listening() -> BTreeSet<u64> {
     let internet = [Family::Ipv4, Family::Ipv6].map(|family| Table { protocol: Protocol::Tcp, family });
     let mut listening: BTreeSet<u64> =
@@ -111,8 +111,8 @@ fn listening() -> BTreeSet<u64> {
     listening
 }
 
-/// Whether a process's mappings can be read without a long wait: that waits for one that is changing them, and one in an
-/// uninterruptible sleep (D) may do so for long. Such a sleep is short as a rule, so it is looked at again.
+/// Returns whether a process's mappings can be read without a long wait. Reading waits for a process that changes its
+/// mappings, and one in uninterruptible sleep (D) may take long. Most such sleeps are short, so the state is read again.
 fn answers_soon(directory: &Directory) -> bool {
     const ATTEMPTS: u32 = 4;
     const BETWEEN: Duration = Duration::from_millis(2);
@@ -130,36 +130,36 @@ fn answers_soon(directory: &Directory) -> bool {
     false
 }
 
-fn of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Vec<Sign>, bool) {
+fn signs_of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Vec<Sign>, bool) {
     let none = (Vec::new(), false);
     let Ok(directory) = Directory::open(pid) else { return none };
     let calls = waiting(&directory, listening);
-    let mapped = if answers_soon(&directory) { mapped(&directory) } else { Mapped::default() };
+    let mapped = if answers_soon(&directory) { mappings(&directory) } else { Mappings::default() };
     let mut seen: Vec<(Evidence, Sockets, Strength)> = Vec::new();
     seen.extend(
         mapped.sockets.iter().map(|inode| (Evidence::Mapping, Sockets::One(*inode), Strength::Named)),
     );
     seen.extend(calls.calls.iter().map(|call| {
-        let of = match call {
+        let sockets = match call {
             Call::Accept => Sockets::Listening,
             Call::Receive | Call::Send | Call::Connect => Sockets::Carrying,
             Call::Poll | Call::Select => Sockets::Any,
         };
-        (Evidence::WaitsIn(*call), of, Strength::Hidden)
+        (Evidence::WaitsIn(*call), sockets, Strength::Hidden)
     }));
-    let ring = |of, strength| (Evidence::Ring, of, strength);
-    let is_of_rings = mapped.ring || !rings.is_empty();
-    let opened = if is_of_rings { opened(&directory) } else { Opened::default() };
+    let ring = |sockets, strength| (Evidence::Ring, sockets, strength);
+    let has_rings = mapped.ring || !rings.is_empty();
+    let opened = if has_rings { open_descriptors(&directory) } else { OpenDescriptors::default() };
     for contents in rings.iter().map(|ring| &ring.contents) {
-        seen.extend(contents.protocols.iter().map(|known| ring(Sockets::Of(*known), Strength::Hidden)));
-        // A server accepts by its ring on a socket that is in its table too, as a rule. Where none is, it has another.
+        seen.extend(contents.protocols.iter().map(|known| ring(Sockets::Protocol(*known), Strength::Hidden)));
+        // Most servers accept by their ring on a socket that is in their table too. One without such a socket hides another.
         let accepts_openly = opened.sockets.iter().any(|inode| listening.contains(inode));
         let accepts = if accepts_openly { Strength::Possible } else { Strength::Hidden };
         seen.extend(contents.accepts().then_some(ring(Sockets::Listening, accepts)));
         seen.extend(contents.transfers().then_some(ring(Sockets::Carrying, Strength::Possible)));
         seen.extend((contents.polls() || contents.busy).then_some(ring(Sockets::Any, Strength::Possible)));
     }
-    // Of a ring without a descriptor nothing more is known.
+    // Nothing more is known about a ring without a descriptor.
     if mapped.ring && rings.is_empty() && !opened.ring {
         seen.push(ring(Sockets::Any, Strength::Possible));
     }
@@ -171,19 +171,22 @@ fn of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) -> (Ve
         return (Vec::new(), refused);
     };
     let uid = process.effective_uid();
-    let sign = |(evidence, of, strength)| Sign { process: process.clone(), uid, evidence, of, strength };
+    let sign = |(evidence, sockets, strength)| {
+        let process = process.clone();
+        Sign { process, uid, evidence, sockets, strength }
+    };
     (seen.into_iter().map(sign).collect(), refused)
 }
 
-/// What a process's descriptor table has.
+/// The sockets in a process's descriptor table, and whether it has an io_uring.
 #[derive(Debug, Default)]
-struct Opened {
+struct OpenDescriptors {
     ring: bool,
     sockets: BTreeSet<u64>,
 }
 
-fn opened(process: &Directory) -> Opened {
-    let mut opened = Opened::default();
+fn open_descriptors(process: &Directory) -> OpenDescriptors {
+    let mut opened = OpenDescriptors::default();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(table) = rustix::fs::openat(process, "fd", flags, Mode::empty()) else { return opened };
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
@@ -200,21 +203,21 @@ fn opened(process: &Directory) -> Opened {
 }
 
 impl Signs {
-    /// Who may hold a socket: those with the best evidence, and of them those of the socket's own user or cgroup, whose
-    /// members are given.
+    /// Returns the processes that may hold a socket: those with the best evidence, and among them those of the socket's user
+    /// or cgroup, whose members are given.
     pub(in crate::os) fn suspects(&self, row: &Row, members: &[u32]) -> Suspects {
         let inode = row.socket.inode;
-        let fits = |sign: &&Sign| match sign.of {
+        let concerns = |sign: &&Sign| match sign.sockets {
             Sockets::One(one) => inode == Some(one),
             Sockets::Listening => row.socket.state == State::Listen,
             Sockets::Carrying => row.socket.state != State::Listen,
-            Sockets::Of(protocol) => protocol == row.socket.protocol,
+            Sockets::Protocol(protocol) => protocol == row.socket.protocol,
             Sockets::Any => true,
         };
-        let fitting: Vec<&Sign> = self.signs.iter().filter(fits).collect();
-        let Some(best) = fitting.iter().map(|sign| sign.strength).min() else { return Suspects::default() };
-        // One that the kernel names leaves no doubt. A strong sign of one process does: it may be of another socket.
-        let mut chosen = fitting;
+        let relevant: Vec<&Sign> = self.signs.iter().filter(concerns).collect();
+        let Some(best) = relevant.iter().map(|sign| sign.strength).min() else { return Suspects::default() };
+        // If the kernel names the socket, there is no doubt. Otherwise a strong sign may refer to another socket.
+        let mut chosen = relevant;
         if best == Strength::Named {
             chosen.retain(|sign| sign.strength == best);
         }
@@ -234,5 +237,27 @@ impl Signs {
             |sign: &Sign| Some(candidate(sign.process.pid, &*sign.process.directory()?, sign.evidence));
         let candidates: Vec<Candidate> = chosen.into_iter().filter_map(named).collect();
         Suspects { strong: best < Strength::Possible && !candidates.is_empty(), candidates }
+    }
+}
+
+/// The live tests of `holders_without_descriptor` show the signs themselves.
+#[cfg(test)]
+mod tests {
+    use super::super::state::test_rows::row;
+    use super::*;
+    use crate::os::HolderSearch;
+
+    #[test]
+    fn signs_are_read_only_for_missing_sockets() {
+        let mut row = row(80, u64::MAX);
+        row.socket.uid = Some(rustix::process::geteuid().as_raw());
+        let rows = [&row];
+        let mut state = state::State::new(&rows, HolderSearch::Walk);
+        state.missing.clear();
+        search(&mut state).unwrap();
+        assert!(state.visibility.signs.is_none());
+        let mut state = state::State::new(&rows, HolderSearch::Walk);
+        search(&mut state).unwrap();
+        assert!(state.visibility.signs.is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! What descriptor tables tell of namespaces: descriptors of namespaces, and sockets that are in no socket table, so that
-//! their namespace is one that was not found yet.
+//! Namespaces that descriptors keep: descriptors of namespaces, and sockets that are in no known socket table, so that their
+//! namespace has not been found yet.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,14 +13,14 @@ use crate::os::holders::sys::thread_tables;
 use crate::os::holders::sys::walk::{in_parallel, number, socket_inode};
 use crate::os::table::sys::procfs;
 
-/// A descriptor of a task.
+/// A descriptor of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::os) struct Place {
+pub(in crate::os) struct TaskDescriptor {
     pub(in crate::os) task: Task,
     pub(in crate::os) descriptor: u32,
 }
 
-impl Place {
+impl TaskDescriptor {
     /// `812/fd/7`, below /proc.
     pub(in crate::os) fn path(self) -> String {
         format!("{}/fd/{}", self.task, self.descriptor)
@@ -29,25 +29,25 @@ impl Place {
 
 /// The inode numbers of sockets, ascending.
 #[derive(Debug, Default)]
-pub(in crate::os) struct Listed {
-    /// Those that are in a socket table.
+pub(in crate::os) struct ListedSockets {
+    /// The sockets in a socket table.
     pub(in crate::os) inodes: Vec<u64>,
-    /// The Unix sockets among them in which something waits.
+    /// The Unix sockets among them with unread messages.
     pub(in crate::os) pending: Vec<u64>,
 }
 
-/// What descriptor tables tell.
+/// The findings in the descriptor tables.
 #[derive(Debug, Default)]
 pub(in crate::os) struct Descriptors {
     /// Network namespaces by number.
-    pub(in crate::os) networks: Vec<(u64, Place)>,
+    pub(in crate::os) networks: Vec<(u64, TaskDescriptor)>,
     /// Mount namespaces by number.
-    pub(in crate::os) mounts: Vec<(u64, Place)>,
-    /// Sockets by inode number that are in no table.
-    pub(in crate::os) sockets: Vec<(u64, Place)>,
-    /// Unix sockets in which something waits.
-    pub(in crate::os) pending: Vec<Place>,
-    pub(in crate::os) rings: Vec<Place>,
+    pub(in crate::os) mounts: Vec<(u64, TaskDescriptor)>,
+    /// Sockets that are in no socket table, by inode number.
+    pub(in crate::os) sockets: Vec<(u64, TaskDescriptor)>,
+    /// Unix sockets with unread messages.
+    pub(in crate::os) pending: Vec<TaskDescriptor>,
+    pub(in crate::os) rings: Vec<TaskDescriptor>,
     /// Processes whose descriptors may not be read.
     pub(in crate::os) refused: Vec<u32>,
     /// Processes whose descriptors could not be read for another reason.
@@ -55,7 +55,7 @@ pub(in crate::os) struct Descriptors {
 }
 
 /// Reads the descriptor tables of all these processes, and those of their threads.
-pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &Listed) -> Descriptors {
+pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &ListedSockets) -> Descriptors {
     let found = Mutex::new(Descriptors::default());
     in_parallel(pids, |pid, buffer, _| {
         let mut own = Descriptors::default();
@@ -63,7 +63,7 @@ pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &Listed)
         found.lock().unwrap_or_else(PoisonError::into_inner).add(own);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // The same socket may be open in many places.
+    // Several descriptors may be the same socket.
     for numbered in [&mut found.networks, &mut found.mounts, &mut found.sockets] {
         numbered.sort_unstable();
     }
@@ -71,7 +71,13 @@ pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &Listed)
 }
 
 impl Descriptors {
-    fn process(&mut self, proc: BorrowedFd<'_>, pid: u32, listed: &Listed, buffer: &mut [MaybeUninit<u8>]) {
+    fn process(
+        &mut self,
+        proc: BorrowedFd<'_>,
+        pid: u32,
+        listed: &ListedSockets,
+        buffer: &mut [MaybeUninit<u8>],
+    ) {
         let mut read = self.table(proc, Task::first(pid), listed, buffer);
         let mut last = pid;
         for thread in super::other_threads(proc, pid) {
@@ -79,14 +85,14 @@ impl Descriptors {
                 continue;
             }
             last = thread;
-            let of_thread = self.table(proc, Task { pid, thread }, listed, buffer);
-            // The table of a first thread that has ended is refused, and those of the others are not.
-            read = read.or(of_thread);
+            let thread_table = self.table(proc, Task { pid, thread }, listed, buffer);
+            // The table of a main thread that has ended refuses, and those of the other threads do not.
+            read = read.or(thread_table);
         }
         match read {
             Ok(()) => {}
             Err(errno) if has_ended(errno) => {}
-            Err(Errno::ACCESS | Errno::PERM) if is_kernels(pid) => {}
+            Err(Errno::ACCESS | Errno::PERM) if is_kernel_thread(pid) => {}
             Err(Errno::ACCESS | Errno::PERM) => self.refused.push(pid),
             Err(errno) => self.failed.push((pid, errno)),
         }
@@ -96,7 +102,7 @@ impl Descriptors {
         &mut self,
         proc: BorrowedFd<'_>,
         task: Task,
-        listed: &Listed,
+        listed: &ListedSockets,
         buffer: &mut [MaybeUninit<u8>],
     ) -> Result<(), Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -107,7 +113,7 @@ impl Descriptors {
             let Some(descriptor) = number(entry.file_name()) else { continue };
             let mut link = [MaybeUninit::uninit(); 64];
             match rustix::fs::readlinkat_raw(&table, entry.file_name(), &mut link) {
-                Ok((target, _)) => self.link(target, Place { task, descriptor }, listed),
+                Ok((target, _)) => self.link(target, TaskDescriptor { task, descriptor }, listed),
                 // It was closed since the directory was listed.
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
@@ -116,19 +122,19 @@ impl Descriptors {
         Ok(())
     }
 
-    fn link(&mut self, target: &[u8], place: Place, listed: &Listed) {
+    fn link(&mut self, target: &[u8], found: TaskDescriptor, listed: &ListedSockets) {
         if let Some(inode) = socket_inode(target) {
             if listed.inodes.binary_search(&inode).is_err() {
-                self.sockets.push((inode, place));
+                self.sockets.push((inode, found));
             } else if listed.pending.binary_search(&inode).is_ok() {
-                self.pending.push(place);
+                self.pending.push(found);
             }
         } else if let Some(number) = parse_name(target, b"net:[") {
-            self.networks.push((number, place));
+            self.networks.push((number, found));
         } else if let Some(number) = parse_name(target, b"mnt:[") {
-            self.mounts.push((number, place));
+            self.mounts.push((number, found));
         } else if target == b"anon_inode:[io_uring]" {
-            self.rings.push(place);
+            self.rings.push(found);
         }
     }
 
@@ -143,8 +149,8 @@ impl Descriptors {
     }
 }
 
-/// Whether a process is a thread of the kernel, which has no descriptors.
-fn is_kernels(pid: u32) -> bool {
+/// Returns whether a process is a kernel thread, which has no descriptors.
+fn is_kernel_thread(pid: u32) -> bool {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| procfs::parse_stat(&bytes));
     stat.is_some_and(|stat| stat.kernel)
 }

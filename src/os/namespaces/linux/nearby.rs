@@ -6,8 +6,9 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
+use super::listed_sockets::INTERNET;
 use super::pid_namespace;
-use super::search::{INTERNET, Search};
+use super::search::Search;
 use super::{Namespace, inside, is_own, own, walk};
 use crate::model::Protocol;
 use crate::os::table::netstat2::Table;

@@ -1,31 +1,27 @@
-//! The search for every network namespace but our own: by processes and threads, named mounts, the kernel's own list, mounts of
-//! every mount namespace, descriptors and sockets. What could not be searched becomes gaps.
+//! The search for all other network namespaces: by processes and threads, named mounts, the kernel's own list, the mounts of
+//! every mount namespace, descriptors and sockets. Whatever could not be searched becomes a gap.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, RawDir};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::descriptors::{self, Descriptors, Listed, Place};
-use super::mounted::{self, Entry};
+use super::descriptors::{self, Descriptors, TaskDescriptor};
+use super::mount_namespaces::{self, Entry};
 use super::pid_namespace;
 use super::{
-    DIRECTORIES, Namespace, Task, has_ended, inside, listed, mark, number_at, number_in, number_of,
-    open_namespace, other_threads, own, sockets,
+    Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
+    other_threads, own, sockets,
 };
-use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Text};
-use crate::os::holders::sys::{io_uring, scm_rights, visibility, walk};
-use crate::os::table::netstat2::Table;
-use crate::os::table::sys::inet_diag;
-use crate::os::table::sys::inet_diag::States;
-use crate::os::table::sys::{procfs, unix_diag};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, Purpose, Text};
+use crate::os::holders::sys::{visibility, walk};
+use crate::os::parse::linux::proc_fd;
+use crate::os::table::sys::procfs;
 use crate::os::{Request, describe_error};
 
-/// Every network namespace but this thread's own, by name. The request tells which sockets are missed if their namespace
-/// cannot be found.
+/// Returns every network namespace except this thread's own, by name. The request names the sockets that are missed if
+/// their namespace cannot be found.
 pub(in crate::os) fn others(request: &Request) -> (Vec<Namespace>, Vec<Gap>) {
     // A kernel without namespaces has no such file, and no others.
     let Some(own) = own() else { return (Vec::new(), Vec::new()) };
@@ -47,24 +43,24 @@ pub(in crate::os) fn others(request: &Request) -> (Vec<Namespace>, Vec<Gap>) {
     search.finish()
 }
 
-/// What was seen so far.
+/// The state of the search.
 #[derive(Default)]
 pub(in crate::os) struct Search {
-    own: u64,
-    by_number: BTreeMap<u64, Namespace>,
-    /// Processes that refuse to tell the number of their namespace, by its mark.
-    by_mark: BTreeMap<u64, Vec<Task>>,
-    /// Whether mount namespaces are not collected.
+    pub(super) own: u64,
+    pub(super) by_number: BTreeMap<u64, Namespace>,
+    /// Processes that hide the number of their namespace, by the inode number of its net/dev.
+    pub(super) by_net_dev: BTreeMap<u64, Vec<Task>>,
+    /// Whether mount namespaces are ignored.
     skips_mounts: bool,
     /// Mount namespaces, in which more may be mounted.
     mount_places: BTreeMap<u64, Entry>,
     /// The mount namespaces that were searched.
     mounts_searched: BTreeSet<u64>,
-    /// Processes of which nothing can be said.
+    /// The number of processes whose namespace is unknown.
     refused: usize,
-    /// Places that could not be read, and why.
-    failed: Vec<(String, Errno)>,
-    /// What else may be missing.
+    /// Paths that could not be read, with the error.
+    pub(super) failed: Vec<(String, Errno)>,
+    /// Further gaps.
     gaps: Vec<Gap>,
 }
 
@@ -76,16 +72,16 @@ impl Search {
 
     /// Adds the namespaces that processes and threads are in.
     pub(in crate::os) fn processes(&mut self, proc: BorrowedFd<'_>, pids: &[u32]) {
-        let own_mark = mark(proc, c"thread-self/net/dev").ok();
+        let own_net_dev = net_dev_inode(proc, c"thread-self/net/dev").ok();
         for pid in pids {
-            self.task(proc, Task::first(*pid), own_mark);
+            self.task(proc, Task::first(*pid), own_net_dev);
             for thread in other_threads(proc, *pid) {
-                self.task(proc, Task { pid: *pid, thread }, own_mark);
+                self.task(proc, Task { pid: *pid, thread }, own_net_dev);
             }
         }
     }
 
-    fn task(&mut self, proc: BorrowedFd<'_>, task: Task, own_mark: Option<u64>) {
+    fn task(&mut self, proc: BorrowedFd<'_>, task: Task, own_net_dev: Option<u64>) {
         if !self.skips_mounts
             && let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[")
         {
@@ -101,16 +97,16 @@ impl Search {
                 if namespace.entry.is_err() {
                     namespace.entry = open_namespace(proc, link.as_str(), number);
                 }
-                if namespace.mark.is_none() {
-                    namespace.mark = mark(proc, format!("{task}/net/dev")).ok();
+                if namespace.net_dev.is_none() {
+                    namespace.net_dev = net_dev_inode(proc, format!("{task}/net/dev")).ok();
                 }
             }
-            // Most processes of other users are where we are, and this much anyone may see.
-            Err(Errno::ACCESS | Errno::PERM) => match mark(proc, format!("{task}/net/dev")) {
-                Ok(mark) if Some(mark) == own_mark => {}
-                Ok(mark) => self.by_mark.entry(mark).or_default().push(task),
+            // Most processes of other users are in this namespace, which every user may see by the inode number.
+            Err(Errno::ACCESS | Errno::PERM) => match net_dev_inode(proc, format!("{task}/net/dev")) {
+                Ok(net_dev) if Some(net_dev) == own_net_dev => {}
+                Ok(net_dev) => self.by_net_dev.entry(net_dev).or_default().push(task),
                 Err(errno) if has_ended(errno) => {}
-                // The other threads of a process say no more than its first one.
+                // The other threads of a process reveal no more than its first one.
                 Err(_) => self.refused += usize::from(task.is_first()),
             },
             Err(errno) if has_ended(errno) => {}
@@ -118,7 +114,7 @@ impl Search {
         }
     }
 
-    /// Adds a namespace that was opened, or why it was not.
+    /// Adds a namespace that was opened, or the error of the attempt.
     fn add(&mut self, number: u64, entry: Result<OwnedFd, Errno>) {
         if number == self.own {
             return;
@@ -129,15 +125,15 @@ impl Search {
         }
     }
 
-    /// The numbers of the namespaces that are open, and our own.
+    /// Returns the numbers of the namespaces that are open, and this thread's own.
     fn known(&self) -> BTreeSet<u64> {
         let open = self.by_number.iter().filter(|(_, namespace)| namespace.entry.is_ok());
         open.map(|(number, _)| *number).chain([self.own]).collect()
     }
 
-    /// Adds what the kernel lists, where it does.
+    /// Adds the namespaces that the kernel lists, if it has a list.
     fn kernels_list(&mut self) {
-        let Some((namespaces, failed)) = listed::namespaces() else { return };
+        let Some((namespaces, failed)) = listns::namespaces() else { return };
         for namespace in namespaces {
             if let Some(number) = number_of(&namespace) {
                 self.add(number, Ok(namespace));
@@ -154,10 +150,10 @@ impl Search {
         }
     }
 
-    /// Adds what is mounted in these mount namespaces.
+    /// Adds the network namespaces that are mounted in these mount namespaces.
     fn mounts(&mut self, places: BTreeMap<u64, Entry>) {
         self.mounts_searched.extend(places.keys());
-        let mounted = match mounted::search(places, &self.known()) {
+        let mounted = match mount_namespaces::search(places, &self.known()) {
             Ok(mounted) => mounted,
             Err(error) => {
                 let detail = GapDetail::MountsWithoutThread(Text::from_display(error));
@@ -192,7 +188,7 @@ impl Search {
         }
     }
 
-    /// Adds what only descriptors and sockets keep.
+    /// Adds the namespaces that only descriptors and sockets keep.
     fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &Request) {
         let found = descriptors::search(proc, pids, &self.listed(true));
         for (number, place) in &found.networks {
@@ -213,32 +209,10 @@ impl Search {
         self.descriptor_gaps(&found, unplaced);
     }
 
-    /// The sockets that are in a table now.
-    fn listed(&self, with_pending: bool) -> Listed {
-        let mut listed = Listed::default();
-        let mut add = |part: Listed| {
-            listed.inodes.extend(part.inodes);
-            listed.pending.extend(part.pending);
-        };
-        add(listed_here(with_pending));
-        for namespace in self.by_number.values() {
-            match inside(namespace, || listed_here(with_pending)) {
-                Ok(part) => add(part),
-                Err(_) => add(listed_by_proc(namespace)),
-            }
-        }
-        let marked = self.by_mark.iter().map(|(mark, tasks)| by_mark(*mark, tasks.clone()));
-        marked.for_each(|namespace| add(listed_by_proc(&namespace)));
-        listed.inodes.sort_unstable();
-        listed.inodes.dedup();
-        listed.pending.sort_unstable();
-        listed
-    }
-
     /// Adds the namespaces of sockets that are in no table. Returns how many sockets remain whose namespace is unknown.
     fn sockets(&mut self, found: &Descriptors, request: &Request) -> usize {
         let mut known = self.known();
-        let mut unplaced: Vec<(u64, Option<Place>)> = Vec::new();
+        let mut unplaced: Vec<(u64, Option<TaskDescriptor>)> = Vec::new();
         for same in found.sockets.chunk_by(|one, other| one.0 == other.0) {
             let mut refused = None;
             for (inode, place) in same {
@@ -257,16 +231,16 @@ impl Search {
             unplaced.extend(refused);
         }
         unplaced.retain(|(_, place)| place.is_none_or(|place| sockets::may_be_wanted(place, request)));
-        // A socket in a ring is in no descriptor table, and nobody can duplicate it.
+        // A socket in an io_uring is in no descriptor table, and cannot be duplicated.
         for ring in &found.rings {
             let path = format!("/proc/{}/fdinfo/{}", ring.task, ring.descriptor);
             let info = procfs::read_at(CWD, path, 1 << 22).unwrap_or_default();
-            unplaced.extend(io_uring::contents(&info).sockets.into_iter().map(|inode| (inode, None)));
+            unplaced.extend(proc_fd::parse_ring(&info).sockets.into_iter().map(|inode| (inode, None)));
         }
         if unplaced.is_empty() {
             return 0;
         }
-        // It may have been opened after the tables were read, or closed after its descriptor was.
+        // A socket may have been opened after the tables were read, or closed after its descriptor was.
         let listed = self.listed(false);
         unplaced.retain(|(inode, place)| {
             listed.inodes.binary_search(inode).is_err()
@@ -324,71 +298,14 @@ impl Search {
         }
     }
 
-    /// Adds what is mounted under names, where such mounts usually are.
-    pub(in crate::os) fn named_mounts(&mut self) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut known = Vec::new();
-        for path in DIRECTORIES {
-            match rustix::fs::open(path, flags, Mode::empty()) {
-                Ok(directory) => {
-                    // /var/run is /run as a rule.
-                    let identity = rustix::fs::fstat(&directory).map(|stat| (stat.st_dev, stat.st_ino)).ok();
-                    if !known.contains(&identity) {
-                        known.push(identity);
-                        self.mounts_in(path, directory.as_fd());
-                    }
-                }
-                Err(Errno::NOENT | Errno::NOTDIR) => {}
-                Err(errno) => self.failed.push((path.to_owned(), errno)),
-            }
-        }
-    }
-
-    pub(in crate::os) fn mounts_in(&mut self, path: &str, directory: BorrowedFd<'_>) {
-        let mut buffer = [MaybeUninit::uninit(); 8 * 1024];
-        let mut entries = RawDir::new(directory, &mut buffer);
-        let mut names: Vec<CString> = Vec::new();
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) => names.push(entry.file_name().to_owned()),
-                Err(errno) => {
-                    self.failed.push((path.to_owned(), errno));
-                    break;
-                }
-            }
-        }
-        // One that has several names goes by the first.
-        names.sort_unstable();
-        for name in &names {
-            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
-                Ok(file) => file,
-                Err(Errno::NOENT) => continue,
-                Err(errno) => {
-                    self.failed.push((format!("{path}/{}", name.to_string_lossy()), errno));
-                    continue;
-                }
-            };
-            // A name whose namespace was unmounted is left as an empty file.
-            let Some(number) = number_of(&file).filter(|number| *number != self.own) else { continue };
-            let namespace = self.by_number.entry(number).or_insert_with(|| unnamed(number));
-            if namespace.name == unnamed(number).name {
-                namespace.name = name.to_bytes().into();
-            }
-            if namespace.entry.is_err() {
-                namespace.entry = open_namespace(directory, name, number);
-            }
-        }
-    }
-
     pub(in crate::os) fn finish(mut self) -> (Vec<Namespace>, Vec<Gap>) {
         for namespace in self.by_number.values_mut() {
-            let same = namespace.mark.and_then(|mark| self.by_mark.remove(&mark));
+            let same = namespace.net_dev.and_then(|net_dev| self.by_net_dev.remove(&net_dev));
             namespace.tasks.extend(same.unwrap_or_default());
             namespace.tasks.sort_unstable();
         }
-        let by_mark = self.by_mark.into_iter().map(|(mark, tasks)| by_mark(mark, tasks));
-        let mut namespaces: Vec<Namespace> = self.by_number.into_values().chain(by_mark).collect();
+        let unnumbered = self.by_net_dev.into_iter().map(|(net_dev, tasks)| unnumbered(net_dev, tasks));
+        let mut namespaces: Vec<Namespace> = self.by_number.into_values().chain(unnumbered).collect();
         namespaces.sort_by(|a, b| (&a.name, a.inode).cmp(&(&b.name, b.inode)));
         let mut gaps = gaps(self.refused, &self.failed);
         gaps.append(&mut self.gaps);
@@ -396,71 +313,24 @@ impl Search {
     }
 }
 
-/// A namespace whose processes refuse to tell its number.
-fn by_mark(mark: u64, tasks: Vec<Task>) -> Namespace {
+/// Returns a namespace whose processes hide its number.
+pub(super) fn unnumbered(net_dev: u64, tasks: Vec<Task>) -> Namespace {
     let name = tasks.first().map(|task| format!("pid:{}", task.pid)).unwrap_or_default();
-    Namespace { inode: None, name: name.as_str().into(), tasks, entry: Err(Errno::ACCESS), mark: Some(mark) }
-}
-
-/// The sockets of the namespace that this thread is in, as far as they are in a table.
-fn listed_here(with_pending: bool) -> Listed {
-    let mut listed = Listed::default();
-    for (protocol, family) in INTERNET {
-        let table = Table { protocol, family };
-        for states in [States::All, States::Bound] {
-            if (protocol, states) == (Protocol::Udp, States::Bound) {
-                continue;
-            }
-            let entries = match inet_diag::sockets(table, states, None) {
-                Ok(entries) => entries.into_iter().filter_map(|entry| entry.inode).collect(),
-                Err(_) if states == States::All => by_own_net(table),
-                // Older kernels list no silent sockets.
-                Err(_) => Vec::new(),
-            };
-            listed.inodes.extend(entries);
-        }
+    Namespace {
+        inode: None,
+        name: name.as_str().into(),
+        tasks,
+        entry: Err(Errno::ACCESS),
+        net_dev: Some(net_dev),
     }
-    let unix = unix_diag::sockets(true).unwrap_or_default();
-    listed.inodes.extend(unix.into_iter().map(|entry| entry.inode));
-    if with_pending {
-        listed.pending = unix_diag::pending().unwrap_or_default();
-    }
-    listed
 }
 
-/// The tables of TCP and UDP.
-pub(in crate::os) const INTERNET: [(Protocol, Family); 4] = [
-    (Protocol::Tcp, Family::Ipv4),
-    (Protocol::Tcp, Family::Ipv6),
-    (Protocol::Udp, Family::Ipv4),
-    (Protocol::Udp, Family::Ipv6),
-];
-
-/// A table of /proc/net, where netlink does not give it.
-fn by_own_net(table: Table) -> Vec<u64> {
-    let rows = procfs::own_net().and_then(|directory| procfs::net_sockets(directory, table));
-    rows.unwrap_or_default().into_iter().map(|(inode, _)| inode).collect()
-}
-
-/// The sockets of a namespace that may not be entered, by the tables of one of its processes.
-fn listed_by_proc(namespace: &Namespace) -> Listed {
-    let mut listed = Listed::default();
-    let Some(directory) = namespace.proc_net() else { return listed };
-    for (protocol, family) in INTERNET {
-        let rows = procfs::net_sockets(&directory, Table { protocol, family }).unwrap_or_default();
-        listed.inodes.extend(rows.into_iter().map(|(inode, _)| inode));
-    }
-    let unix = procfs::read_at(&directory, "unix", u64::MAX).unwrap_or_default();
-    listed.inodes.extend(unix_diag::parse_proc(&unix).into_iter().map(|entry| entry.inode));
-    listed
-}
-
-/// A Unix socket by its inode number, and how many descriptors wait in it.
-fn waiting_descriptors(place: Place) -> (u64, u64) {
+/// Returns the inode number of a Unix socket, and how many descriptors wait in it.
+fn waiting_descriptors(place: TaskDescriptor) -> (u64, u64) {
     let link = rustix::fs::readlink(format!("/proc/{}", place.path()), Vec::with_capacity(32));
     let inode = link.ok().and_then(|link| walk::socket_inode(link.to_bytes())).unwrap_or(0);
     let path = format!("/proc/{}/fdinfo/{}", place.task, place.descriptor);
-    let count = procfs::read_at(CWD, path, 1 << 16).map_or(0, |info| scm_rights::waiting_descriptors(&info));
+    let count = procfs::read_at(CWD, path, 1 << 16).map_or(0, |info| proc_fd::waiting_descriptors(&info));
     (inode, count)
 }
 
@@ -497,7 +367,7 @@ pub(in crate::os) fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap
     gaps
 }
 
-fn unnamed(number: u64) -> Namespace {
+pub(super) fn unnamed(number: u64) -> Namespace {
     let name = format!("net:[{number}]").as_str().into();
-    Namespace { inode: Some(number), name, tasks: Vec::new(), entry: Err(Errno::NOENT), mark: None }
+    Namespace { inode: Some(number), name, tasks: Vec::new(), entry: Err(Errno::NOENT), net_dev: None }
 }

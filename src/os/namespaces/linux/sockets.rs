@@ -1,24 +1,24 @@
-//! The network namespace of a socket that another process has open: a duplicate of its descriptor tells (pidfd_getfd(2),
-//! Linux 5.6, and the request SIOCGSKNS of ioctl(2), Linux 4.10). It is the only way to a namespace that nothing but a
-//! socket keeps.
+//! The network namespace of a socket that another process has open, by a duplicate of its descriptor (pidfd_getfd(2),
+//! Linux 5.6, and the request SIOCGSKNS of ioctl(2), Linux 4.10). It is the only way to a namespace that only a socket
+//! keeps.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-use super::descriptors::Place;
+use super::descriptors::TaskDescriptor;
 use crate::os::Request;
 
-/// Opens the network namespace of a socket. `SRCH` if the socket is not open in that place any more.
+/// Opens the network namespace of a socket. The error is `SRCH` if the descriptor is not that socket any more.
 ///
-/// It takes the rights of a debugger over the process, and CAP_NET_ADMIN over the namespace. The duplicate is closed at
-/// once; the socket does not notice.
-pub(in crate::os) fn namespace(inode: u64, place: Place) -> Result<OwnedFd, Errno> {
-    let descriptor = i32::try_from(place.descriptor).map_err(|_| Errno::BADF)?;
-    let pidfd = open_task(place)?;
+/// It takes the permission to trace the process, and CAP_NET_ADMIN over the namespace. The duplicate is closed at once, and
+/// the socket is not affected.
+pub(in crate::os) fn namespace(inode: u64, open: TaskDescriptor) -> Result<OwnedFd, Errno> {
+    let descriptor = i32::try_from(open.descriptor).map_err(|_| Errno::BADF)?;
+    let pidfd = open_task(open)?;
     let socket = match pidfd_getfd(&pidfd, descriptor, PidfdGetfdFlags::empty()) {
-        Err(Errno::BADF) if is_open(inode, place) => return Err(Errno::BADF),
+        Err(Errno::BADF) if is_open(inode, open) => return Err(Errno::BADF),
         Err(Errno::BADF) => return Err(Errno::SRCH),
         socket => socket?,
     };
@@ -41,30 +41,30 @@ pub(in crate::os) fn namespace(inode: u64, place: Place) -> Result<OwnedFd, Errn
     Ok(namespace)
 }
 
-/// A pidfd of a thread (Linux 6.9), or of a process.
-fn open_task(place: Place) -> Result<OwnedFd, Errno> {
+/// Opens a pidfd of a thread (Linux 6.9), or of a process.
+fn open_task(open: TaskDescriptor) -> Result<OwnedFd, Errno> {
     // PIDFD_THREAD of linux/pidfd.h has the value of O_EXCL.
-    let of_thread = PidfdFlags::from_bits_retain(libc::O_EXCL.cast_unsigned());
+    let thread_flag = PidfdFlags::from_bits_retain(libc::O_EXCL.cast_unsigned());
     let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH);
-    if place.task.is_first() {
-        return pidfd_open(pid(place.task.pid)?, PidfdFlags::empty());
+    if open.task.is_first() {
+        return pidfd_open(pid(open.task.pid)?, PidfdFlags::empty());
     }
-    match pidfd_open(pid(place.task.thread)?, of_thread) {
+    match pidfd_open(pid(open.task.thread)?, thread_flag) {
         // An older kernel: the first thread may have the same descriptors.
-        Err(Errno::INVAL) => pidfd_open(pid(place.task.pid)?, PidfdFlags::empty()),
+        Err(Errno::INVAL) => pidfd_open(pid(open.task.pid)?, PidfdFlags::empty()),
         opened => opened,
     }
 }
 
-/// Whether the socket still is open in that place.
-pub(in crate::os) fn is_open(inode: u64, place: Place) -> bool {
-    let link = rustix::fs::readlink(format!("/proc/{}", place.path()), Vec::with_capacity(32));
+/// Returns whether the descriptor is still that socket.
+pub(in crate::os) fn is_open(inode: u64, open: TaskDescriptor) -> bool {
+    let link = rustix::fs::readlink(format!("/proc/{}", open.path()), Vec::with_capacity(32));
     link.is_ok_and(|link| crate::os::holders::sys::walk::socket_inode(link.to_bytes()) == Some(inode))
 }
 
-/// Whether a socket may be one that is asked for, by its protocol.
-pub(in crate::os) fn may_be_wanted(place: Place, request: &Request) -> bool {
-    let Some(name) = protocol(place) else { return true };
+/// Returns whether the request may want a socket, by its protocol.
+pub(in crate::os) fn may_be_wanted(open: TaskDescriptor, request: &Request) -> bool {
+    let Some(name) = protocol(open) else { return true };
     [
         (request.tcp, &[&b"TCP"[..], b"MPTCP"][..]),
         (request.udp, &[b"UDP"]),
@@ -75,15 +75,16 @@ pub(in crate::os) fn may_be_wanted(place: Place, request: &Request) -> bool {
     .any(|(wanted, names)| *wanted && names.iter().any(|known| name.starts_with(known)))
 }
 
-/// Whether it is a Unix socket.
-pub(in crate::os) fn is_unix(place: Place) -> bool {
-    protocol(place).is_some_and(|name| name.starts_with(b"UNIX"))
+/// Returns whether a socket is a Unix socket.
+pub(in crate::os) fn is_unix(open: TaskDescriptor) -> bool {
+    protocol(open).is_some_and(|name| name.starts_with(b"UNIX"))
 }
 
-/// The name of a socket's protocol: the attribute `system.sockprotoname`, which whoever may read the link may read.
-fn protocol(place: Place) -> Option<Vec<u8>> {
+/// Returns the name of a socket's protocol: the attribute `system.sockprotoname`, which takes the permission to read the
+/// link.
+fn protocol(open: TaskDescriptor) -> Option<Vec<u8>> {
     let mut name = [0; 32];
-    let path = format!("/proc/{}", place.path());
+    let path = format!("/proc/{}", open.path());
     let length = rustix::fs::getxattr(path, "system.sockprotoname", &mut name).ok()?;
     name.get(..length).map(<[u8]>::to_vec)
 }

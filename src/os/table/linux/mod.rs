@@ -1,18 +1,19 @@
-//! The socket table of one network namespace: the kernel asked directly, /proc/net where it refuses.
+//! The socket table on Linux: by netlink, and by /proc/net where netlink is refused; of this network namespace and of others.
 
 pub(in crate::os) mod inet_diag;
 pub(in crate::os) mod netlink;
 pub(in crate::os) mod procfs;
 pub(in crate::os) mod unix_diag;
 pub(in crate::os) mod unix_files;
+pub(in crate::os) mod verified_netstat2;
 
 use crate::os::namespaces::sys as namespaces;
 use crate::os::namespaces::sys::NotEntered;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
+pub(crate) use crate::os::parse::linux::unix_diag::SocketFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
-pub(crate) use unix_files::SocketFile;
 pub(in crate::os) use unix_files::find_unix_paths;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -29,7 +30,7 @@ use crate::os::{Detail, Reader, Request, Row, SocketTable};
 use inet_diag::States;
 use netlink::Fault;
 
-/// Reads what a request needs, over netlink. A table that netlink does not give comes from /proc/net.
+/// Reads the requested tables by netlink. A table that netlink does not give comes from /proc/net.
 pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut sources = Sources::default();
@@ -92,12 +93,12 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         });
     }
     if request.rare {
-        // Asked for only where it is there already: the kernel would load the module for the question.
-        for (protocol, sign) in
+        // Only if the kernel has the protocol already: the request itself would load its module.
+        for (protocol, sysctls) in
             [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
         {
-            if std::fs::symlink_metadata(sign).is_ok() {
-                add_rare(protocol, request, &mut whole, &mut interfaces);
+            if std::fs::symlink_metadata(sysctls).is_ok() {
+                add_sctp_dccp(protocol, request, &mut whole, &mut interfaces);
             }
         }
     }
@@ -131,7 +132,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
-/// Which tables came from netlink and which from /proc/net.
+/// The names of the tables that came from netlink and from /proc/net.
 #[derive(Default)]
 struct Sources {
     netlink: Vec<String>,
@@ -152,7 +153,7 @@ impl Sources {
     }
 }
 
-/// Adds the sockets of UDP-Lite, if this kernel has it: newer ones do not, and then there is nothing to read.
+/// Adds the sockets of UDP-Lite, if this kernel has it; newer ones do not.
 fn read_udplite(
     request: &Request,
     whole: &mut SocketTable,
@@ -182,8 +183,13 @@ pub(in crate::os) fn add_udplite_from_proc(directory: impl AsFd, request: &Reque
     }
 }
 
-/// Adds the sockets of a protocol that netlink alone tells.
-fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, interfaces: &mut Interfaces) {
+/// Adds the sockets of a protocol that only netlink lists.
+fn add_sctp_dccp(
+    protocol: Protocol,
+    request: &Request,
+    whole: &mut SocketTable,
+    interfaces: &mut Interfaces,
+) {
     let states = if request.all { States::All } else { States::Listeners };
     for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
         let table = Table { protocol, family };
@@ -202,7 +208,7 @@ fn add_rare(protocol: Protocol, request: &Request, whole: &mut SocketTable, inte
     }
 }
 
-/// A namespace's tables by its /proc/PID/net directory, where it may not be entered.
+/// Reads the tables of a namespace that may not be entered, by its /proc/PID/net directory.
 pub(in crate::os) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
     let mut whole = netstat2::collect(request, |table| from_proc(&directory, table, request.all))?;
     add_udplite_from_proc(&directory, request, &mut whole);
@@ -212,7 +218,7 @@ pub(in crate::os) fn read_proc(directory: impl AsFd, request: &Request) -> Resul
     Ok(whole)
 }
 
-/// The inode numbers of a table's sockets at this moment.
+/// Returns the inode numbers of a table's sockets at this moment.
 pub(in crate::os) fn inodes(table: Table, listeners: bool) -> Option<BTreeSet<u64>> {
     let states = if listeners { States::Listeners } else { States::All };
     let listed: BTreeSet<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
@@ -241,7 +247,7 @@ fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces)
     };
     let mut socket = Socket::new(protocol, endpoint, entry.state);
     if entry.local.is_ipv6() {
-        // Only the wildcard can take both, and only while nobody connected it.
+        // Only the wildcard address takes both families, and only while the socket is not connected.
         socket.dual_stack = match entry.local.ip().is_unspecified() && entry.peer.is_none() {
             true => entry.v6only.map(|only| !only),
             false => Some(false),
@@ -289,12 +295,12 @@ fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> 
     Ok(unix_diag::parse_proc(&bytes))
 }
 
-/// The names of this thread's network interfaces.
+/// The names of the network interfaces in this thread's namespace.
 #[derive(Default)]
 struct Interfaces(BTreeMap<u32, Text>);
 
 impl Interfaces {
-    /// An interface's name, or its number where it has gone.
+    /// Returns an interface's name, or its index if it is gone.
     fn name(&mut self, index: u32) -> Text {
         self.0
             .entry(index)
@@ -309,7 +315,7 @@ fn named(index: u32) -> io::Result<Text> {
     Ok(rustix::net::netdevice::index_to_name(&socket, index)?.as_str().into())
 }
 
-/// The socket table.
+/// Reads the socket table.
 pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     procfs::require()?;
     let mut whole = match request.reader {
@@ -317,7 +323,7 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
         Reader::Netstat2 if request.namespaces => {
             return Err(Error::new(ErrorKind::Unsupported, "netstat2 reads one network namespace alone"));
         }
-        Reader::Netstat2 => by_netstat2(request)?,
+        Reader::Netstat2 => verified_netstat2::read(request)?,
     };
     if request.namespaces {
         add_other_namespaces(request, &mut whole);
@@ -378,72 +384,4 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
         let (detail, help) = (GapDetail::NamespacesNotEntered, Help::Privileges(Purpose::Enter));
         whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, shut, detail, help));
     }
-}
-
-/// The second opinion: every socket in every state, by the crate netstat2.
-fn by_netstat2(request: &Request) -> Result<SocketTable, Error> {
-    if request.unix {
-        return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
-    }
-    let mut whole = netstat2::collect(request, |table| {
-        // A table that seems empty may have been refused, which only shows while nothing was left out.
-        let mut rows = netstat2::read(table, true)?;
-        if rows.is_empty() {
-            rows = distrust_emptiness(table)?;
-        }
-        if table.protocol == Protocol::Udp && !rows.is_empty() {
-            complete_udp(table, &mut rows)?;
-        }
-        rows.retain(|row| {
-            request.all || row.socket.state == State::Listen || table.protocol == Protocol::Udp
-        });
-        rows.sort_by_key(|row| row.socket.inode);
-        rows.dedup_by(|a, b| a.socket.inode.is_some() && a.socket == b.socket);
-        Ok(rows)
-    })?;
-    // The crate does not know UDP-Lite, and its walk is for its own sockets.
-    add_udplite_from_proc(procfs::own_net()?, request, &mut whole);
-    let mut pids = netstat2::pids_by_inode()?;
-    for row in &mut whole.rows {
-        row.pids = row.socket.inode.and_then(|inode| pids.remove(&inode)).unwrap_or_default();
-    }
-    Ok(whole)
-}
-
-/// netstat2 ends without a word where the kernel refuses a dump. Sockets that /proc/net lists before and after a dump
-/// were there during it.
-fn distrust_emptiness(table: Table) -> Result<Vec<Row>, Error> {
-    let before = procfs::net_sockets(procfs::own_net()?, table)?;
-    if before.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = netstat2::read(table, true)?;
-    if !rows.is_empty() {
-        return Ok(rows);
-    }
-    let after = procfs::net_sockets(procfs::own_net()?, table)?;
-    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
-    match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
-        0 => Ok(rows),
-        kept => Err(Error::new(
-            ErrorKind::SocketTable,
-            format!("cannot read {}: netlink gave nothing, /proc/net lists {kept}", table.phrase()),
-        )),
-    }
-}
-
-/// Gives UDP sockets the state and the peer that netstat2 leaves out.
-fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
-    let listed = procfs::net_sockets(procfs::own_net()?, table)?;
-    let listed: BTreeMap<u64, _> = listed.into_iter().collect();
-    for row in rows {
-        let known = row.socket.inode.and_then(|inode| listed.get(&inode));
-        // One that is no longer listed was closed since.
-        row.socket.state = known.map_or(State::Closed, |socket| match socket.peer {
-            Some(_) => State::Established,
-            None => State::Bound,
-        });
-        row.socket.peer = known.and_then(|socket| socket.peer);
-    }
-    Ok(())
 }

@@ -24,16 +24,8 @@ use crate::model::{
 use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
 use crate::os::files::sys::mounts::Route;
+use crate::os::parse::linux::unix_diag::SocketFile;
 use crate::os::{Request, Row, SocketTable, describe_error};
-
-/// The file of a Unix socket, as unix_diag reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SocketFile {
-    /// The device of the file system in the kernel's own form: the major number above 20 bits of the minor number.
-    pub(crate) device: u32,
-    /// The lower 32 bits of the inode number.
-    pub(crate) inode: u32,
-}
 
 impl SocketFile {
     fn new(device: (u32, u32), inode: u64) -> SocketFile {

@@ -1,4 +1,5 @@
-//! bpf(2): the seven uses of it that are needed here.
+//! The calls of bpf(2) that the search and the checks of BPF programs need. Custom code, because neither rustix nor libc
+//! has this system call's structures.
 
 use std::ffi::CStr;
 use std::io;
@@ -6,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::program::Instruction;
 
-// Commands, kinds and places to attach to (linux/bpf.h).
+// Commands, kinds and attach types (linux/bpf.h).
 const MAP_CREATE: libc::c_long = 0;
 const MAP_UPDATE_ELEM: libc::c_long = 2;
 const PROG_LOAD: libc::c_long = 5;
@@ -21,22 +22,23 @@ const CGROUP_INET4_BIND: u32 = 8;
 const CGROUP_INET6_BIND: u32 = 9;
 const CGROUP_INET4_POST_BIND: u32 = 12;
 const CGROUP_INET6_POST_BIND: u32 = 13;
-/// Counts the programs of the cgroups above, too.
+/// Also counts the programs of the cgroups above.
 const QUERY_EFFECTIVE: u32 = 1;
 
-/// What a program and a map are called in the kernel's lists.
+/// The name of the program and the map in the kernel's lists.
 const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
 
-/// A pointer, as the kernel takes one: in 64 bits on every machine.
-fn address<T>(of: *const T) -> u64 {
-    of as usize as u64
+/// Returns a pointer in the kernel's form: 64 bits on every machine.
+fn address<T>(pointer: *const T) -> u64 {
+    pointer as usize as u64
 }
 
-fn length<T>(of: &[T]) -> io::Result<u32> {
-    u32::try_from(of.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+fn length<T>(items: &[T]) -> io::Result<u32> {
+    u32::try_from(items.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-/// Bytes that a program reads: an array of one element (its value can be a program's constant since Linux 5.2).
+/// Creates a map with bytes that a program reads: an array of one element, whose value can be a constant of a program since
+/// Linux 5.2.
 pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Create {
@@ -82,7 +84,7 @@ pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(map)
 }
 
-/// Has a program checked and taken by the kernel; `iterator` is the number of the function that it is for.
+/// Loads a program: the kernel verifies it. `iterator` is the number of the iterator's function.
 pub(in crate::os) fn load(program: &[Instruction], licence: &CStr, iterator: u32) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Load {
@@ -130,8 +132,7 @@ pub(in crate::os) fn load(program: &[Instruction], licence: &CStr, iterator: u32
     bpf_descriptor(PROG_LOAD, &mut load)
 }
 
-/// An iterator that runs a program for the descriptors of every process, or of one (Linux 6.1): reading it runs the
-/// program.
+/// Creates an iterator over the descriptors of every process, or of one (Linux 6.1). Reading it runs the program.
 pub(in crate::os) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Result<OwnedFd> {
     /// The beginning of union bpf_iter_link_info's part about tasks, in the length of the whole.
     #[repr(C)]
@@ -175,8 +176,8 @@ pub(in crate::os) fn socket_lookups(namespace: BorrowedFd<'_>) -> io::Result<u32
     attached(namespace, SK_LOOKUP, 0)
 }
 
-/// Returns how many programs of a cgroup and of those above it decide whether its processes may bind. The kernel tells
-/// that with CAP_NET_ADMIN alone.
+/// Returns how many programs of a cgroup and of those above it decide whether its processes may bind. It takes
+/// CAP_NET_ADMIN.
 pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
     let mut count = 0;
     for hook in [CGROUP_INET4_BIND, CGROUP_INET6_BIND, CGROUP_INET4_POST_BIND, CGROUP_INET6_POST_BIND] {
@@ -185,7 +186,7 @@ pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(count)
 }
 
-/// Returns how many programs are attached to something at one kind of place.
+/// Returns how many programs are attached to an object with one attach type.
 fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::Result<u32> {
     #[repr(C)]
     struct Query {
@@ -210,7 +211,7 @@ fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::R
     Ok(query.count)
 }
 
-/// A call that answers with a descriptor. The kernel sets close-on-exec on all of these.
+/// Calls bpf(2) for a descriptor. The kernel sets close-on-exec on it.
 fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
     let descriptor = bpf(command, attributes)?;
     #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]
@@ -234,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// A program that lets every connection find its socket as ever: `r0 = 1; exit`.
+    /// A program that does not change which socket a connection finds: `r0 = 1; exit`.
     fn passing_program() -> io::Result<OwnedFd> {
         const PROG_TYPE_SK_LOOKUP: u32 = 30;
         #[repr(C)]

@@ -1,15 +1,18 @@
-//! The program that runs in the kernel for each descriptor of each process: it writes a record where the descriptor is
-//! a socket that passes the filter, or an io_uring, in which more sockets may be. It reads and nothing else.
+//! The BPF program that runs for each descriptor of each process: it writes a record if the descriptor is a socket that
+//! passes the filter, or an io_uring, in which more sockets may be. It only reads.
 //!
-//! Its licence is dual, MIT and GPL, and it says so to the kernel: the helper that writes records is for programs under
-//! the GPL alone.
+//! The program declares the licence "Dual MIT/GPL" to the kernel: the helper that writes records is only for programs
+//! under the GPL.
+//!
+//! Assembled here, because a compiler for BPF is no part of a Rust toolchain. It stays out of `parse`: only the kernel that
+//! it is loaded into can run it.
 
-use super::btf::{Layout, Wanted};
+use crate::os::parse::linux::btf::{Layout, Wanted};
 
-/// What the kernel is told of the program's licence.
+/// The licence that the program declares to the kernel.
 pub(in crate::os) const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
-/// What has to be known of this kernel. The function stands for the iterator that the program is attached to.
+/// What the program needs from the kernel's type information. The function names the iterator to attach to.
 pub(in crate::os) const WANTED: Wanted<'_> = Wanted {
     function: "bpf_iter_task_file",
     members: &[
@@ -28,7 +31,7 @@ pub(in crate::os) const WANTED: Wanted<'_> = Wanted {
     ],
 };
 
-/// Bytes of a record: the process's start in nanoseconds since boot, its pid, the descriptor, the inode number or 0.
+/// The bytes of a record: the process's start in nanoseconds since boot, its pid, the descriptor, the inode number or 0.
 pub(in crate::os) const RECORD: usize = 24;
 
 /// A descriptor of a socket or of an io_uring.
@@ -42,14 +45,14 @@ pub(in crate::os) struct Record {
     pub(in crate::os) start: u64,
 }
 
-/// Reads a record as the program wrote it.
+/// Reads a record that the program wrote.
 pub(in crate::os) fn record(bytes: &[u8]) -> Option<Record> {
     let word = |at: usize| bytes.get(at..)?.first_chunk::<4>().map(|word| u32::from_ne_bytes(*word));
     let double = |at: usize| bytes.get(at..)?.first_chunk::<8>().map(|word| u64::from_ne_bytes(*word));
     Some(Record { start: double(0)?, pid: word(8)?, descriptor: word(12)?, inode: double(16)? })
 }
 
-/// One instruction, as the kernel takes it (struct bpf_insn in linux/bpf.h).
+/// One instruction (struct bpf_insn in linux/bpf.h).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) struct Instruction {
@@ -59,7 +62,7 @@ pub(in crate::os) struct Instruction {
     immediate: i32,
 }
 
-// Registers: the result, the arguments, three that outlive calls, the frame.
+// Registers: the result, the arguments, three that survive calls, the frame.
 const R0: u8 = 0;
 const R1: u8 = 1;
 const R2: u8 = 2;
@@ -80,7 +83,7 @@ const DW: u8 = 0x18;
 const PROBE_READ_KERNEL: i32 = 113;
 const SEQ_WRITE: i32 = 127;
 
-// What the iterator hands over (struct bpf_iter__task_file): pointers in slots of eight bytes.
+// The iterator's context (struct bpf_iter__task_file): pointers in slots of eight bytes.
 const META: i16 = 0;
 const META_SEQ: i16 = 0;
 const CONTEXT_TASK: i16 = 8;
@@ -93,11 +96,11 @@ const S_IFSOCK: i32 = 0o140_000;
 
 /// The file system of anonymous inodes (linux/magic.h).
 const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
-// "[io_uring]" as the two numbers that it is compared as.
+// "[io_uring]" as the two numbers for the comparison.
 const RING_BEGINS: u64 = u64::from_ne_bytes(*b"[io_urin");
 const RING_ENDS: i32 = u16::from_ne_bytes(*b"g]") as i32;
 
-// Where a file's name and the record's fields are on the stack.
+// The stack offsets of a file's name and of the record's fields.
 const NAME: i16 = -40;
 const RECORD_START: i16 = -24;
 const RECORD_PID: i16 = -16;
@@ -137,7 +140,7 @@ const fn shift_right(to: u8, bits: i32) -> Instruction {
     instruction(0x77, to, 0, 0, bits)
 }
 
-/// A load of 64 bits, which is two instructions.
+/// Returns the load of a 64-bit constant: two instructions.
 const fn wide(to: u8, kind: u8, value: u64) -> [Instruction; 2] {
     [
         instruction(0x18, to, kind, 0, value as u32 as i32),
@@ -149,20 +152,20 @@ const fn call(helper: i32) -> Instruction {
     instruction(0x85, 0, 0, 0, helper)
 }
 
-/// Where a jump leads, until the distance is known.
+/// The target of a jump, until the distance is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Label {
     Socket,
     Record,
     End,
 }
 
-/// A program with jumps to places that come later.
+/// A program with forward jumps to labels that come later.
 #[derive(Default)]
 struct Assembly {
     instructions: Vec<Instruction>,
-    jumps: Vec<(usize, Place)>,
-    places: Vec<(Place, usize)>,
+    jumps: Vec<(usize, Label)>,
+    labels: Vec<(Label, usize)>,
 }
 
 impl Assembly {
@@ -170,33 +173,33 @@ impl Assembly {
         self.instructions.extend_from_slice(instructions);
     }
 
-    fn jump(&mut self, to: Place, instruction: Instruction) {
+    fn jump(&mut self, to: Label, instruction: Instruction) {
         self.jumps.push((self.instructions.len(), to));
         self.instructions.push(instruction);
     }
 
-    fn jump_if(&mut self, to: Place, register: u8, value: i32) {
+    fn jump_if(&mut self, to: Label, register: u8, value: i32) {
         self.jump(to, instruction(0x15, register, 0, 0, value));
     }
 
-    fn jump_unless(&mut self, to: Place, register: u8, value: i32) {
+    fn jump_unless(&mut self, to: Label, register: u8, value: i32) {
         self.jump(to, instruction(0x55, register, 0, 0, value));
     }
 
-    fn here_is(&mut self, place: Place) {
-        self.places.push((place, self.instructions.len()));
+    fn define(&mut self, place: Label) {
+        self.labels.push((place, self.instructions.len()));
     }
 
     fn finish(mut self) -> Option<Vec<Instruction>> {
         for (at, to) in self.jumps {
-            let (_, end) = self.places.iter().find(|(place, _)| *place == to)?;
+            let (_, end) = self.labels.iter().find(|(place, _)| *place == to)?;
             self.instructions.get_mut(at)?.offset = i16::try_from(end.checked_sub(at + 1)?).ok()?;
         }
         Some(self.instructions)
     }
 }
 
-/// The program for a kernel of this layout; `filter` is the descriptor of a map with a filter of so many bytes in it.
+/// Returns the program for a kernel of this layout. `filter` is the descriptor of the map with the filter, of `bytes` bytes.
 pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Option<Vec<Instruction>> {
     let [inode, mode, number, superblock, magic, path, dentry, name, text, leader, start, pid] =
         *layout.offsets.as_slice()
@@ -206,15 +209,15 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
     let mut program = Assembly::default();
     // After the last descriptor the program runs once more, with nothing.
     program.add(&[copy(CONTEXT, R1), load(DW, FILE, CONTEXT, CONTEXT_FILE)]);
-    program.jump_if(Place::End, FILE, 0);
+    program.jump_if(Label::End, FILE, 0);
     program.add(&[load(DW, TASK, CONTEXT, CONTEXT_TASK)]);
-    program.jump_if(Place::End, TASK, 0);
+    program.jump_if(Label::End, TASK, 0);
     program.add(&[load(DW, R1, FILE, inode), load(H, R2, R1, mode), and(R2, S_IFMT)]);
-    program.jump_if(Place::Socket, R2, S_IFSOCK);
+    program.jump_if(Label::Socket, R2, S_IFSOCK);
 
     // A ring is an anonymous inode's file whose directory entry is called "[io_uring]".
     program.add(&[load(DW, R2, R1, superblock), load(DW, R2, R2, magic)]);
-    program.jump_unless(Place::End, R2, ANON_INODE_FS_MAGIC);
+    program.jump_unless(Label::End, R2, ANON_INODE_FS_MAGIC);
     program.add(&[
         load(DW, R2, FILE, path.checked_add(dentry)?),
         load(DW, R3, R2, name.checked_add(text)?),
@@ -223,16 +226,16 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
         set(R2, 16),
         call(PROBE_READ_KERNEL),
     ]);
-    program.jump_unless(Place::End, R0, 0);
+    program.jump_unless(Label::End, R0, 0);
     let [low, high] = wide(R2, 0, RING_BEGINS);
     program.add(&[load(DW, R1, FRAME, NAME), low, high]);
-    program.jump(Place::End, instruction(0x5d, R1, R2, 0, 0));
+    program.jump(Label::End, instruction(0x5d, R1, R2, 0, 0));
     program.add(&[load(H, R1, FRAME, NAME + 8)]);
-    program.jump_unless(Place::End, R1, RING_ENDS);
+    program.jump_unless(Label::End, R1, RING_ENDS);
     program.add(&[set(R1, 0), store(DW, FRAME, RECORD_INODE, R1)]);
-    program.jump(Place::Record, instruction(0x05, 0, 0, 0, 0));
+    program.jump(Label::Record, instruction(0x05, 0, 0, 0, 0));
 
-    program.here_is(Place::Socket);
+    program.define(Label::Socket);
     let mask = i32::try_from(bytes.checked_sub(1)?).ok()?;
     // 2 says that it is the address of what is in a map, whose descriptor stands in the lower half.
     let [low, high] = wide(R3, 2, u64::from(filter.cast_unsigned()));
@@ -240,9 +243,9 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
     // Byte `(number >> 3) & mask`, of which bit `number & 7`.
     program.add(&[copy(R4, R2), shift_right(R4, 3), and(R4, mask), instruction(0x0f, R3, R4, 0, 0)]);
     program.add(&[load(B, R3, R3, 0), and(R2, 7), instruction(0x7f, R3, R2, 0, 0), and(R3, 1)]);
-    program.jump_if(Place::End, R3, 0);
+    program.jump_if(Label::End, R3, 0);
 
-    program.here_is(Place::Record);
+    program.define(Label::Record);
     program.add(&[
         load(DW, R1, TASK, leader),
         load(DW, R2, R1, start),
@@ -259,7 +262,7 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
         set(R3, RECORD as i32),
         call(SEQ_WRITE),
     ]);
-    program.here_is(Place::End);
+    program.define(Label::End);
     program.add(&[set(R0, 0), instruction(0x95, 0, 0, 0, 0)]);
     program.finish()
 }

@@ -1,4 +1,4 @@
-//! The file with the kernel's type information, as bytes: mapped where the kernel allows that (since 6.16), else read.
+//! The bytes of the running kernel's type information: mapped if the kernel allows it (since 6.16), else read.
 
 use std::io::{self, Read};
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use rustix::mm::{MapFlags, ProtFlags};
 
 const PATH: &str = "/sys/kernel/btf/vmlinux";
-/// More than any kernel's: they have some 5 MiB.
+/// In bytes. A kernel has about 5 MiB.
 const LONGEST: u64 = 64 << 20;
 
 /// sysfs (linux/magic.h).
@@ -20,26 +20,26 @@ pub(in crate::os) enum Types {
     Read(Vec<u8>),
 }
 
-/// Memory of the kernel that does not change until it ends.
+/// Memory of the kernel that never changes.
 pub(in crate::os) struct Mapping {
     begin: NonNull<u8>,
     length: usize,
 }
 
 impl Types {
-    pub(in crate::os) fn of_this_kernel() -> io::Result<Types> {
+    pub(in crate::os) fn of_running_kernel() -> io::Result<Types> {
         let mut file = std::fs::File::open(PATH)?;
         let length = file.metadata()?.len();
         if length > LONGEST {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         let length = usize::try_from(length).unwrap_or_default();
-        // Another file in its place might change while it is looked at.
+        // Another file in its place could change while it is read.
         let is_kernels = rustix::fs::fstatfs(&file).is_ok_and(|system| system.f_type == SYSFS_MAGIC);
-        if is_kernels && let Ok(mapping) = Mapping::of(&file, length) {
+        if is_kernels && let Ok(mapping) = Mapping::new(&file, length) {
             return Ok(Types::Mapped(mapping));
         }
-        // It gives a page at a time whatever is asked for.
+        // The kernel returns one page at a time, whatever the size of the read.
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length + 1)?;
         file.by_ref().take(LONGEST).read_to_end(&mut bytes)?;
@@ -59,7 +59,7 @@ impl Deref for Types {
 }
 
 impl Mapping {
-    fn of(file: impl AsFd, length: usize) -> io::Result<Mapping> {
+    fn new(file: impl AsFd, length: usize) -> io::Result<Mapping> {
         #[expect(unsafe_code, reason = "mapping a file is unsafe in every library")]
         // SAFETY: the kernel chooses a place that nothing else has.
         let begin = unsafe {

@@ -1,6 +1,6 @@
-//! What families of generic netlink report: WireGuard, foo-over-udp, L2TP, MPTCP's path manager and the NFS server.
+//! Ports that families of generic netlink report: WireGuard, foo-over-udp, L2TP, MPTCP's path manager and the NFS server.
 //!
-//! The list of families is read first. A question for one by its name would make the kernel load a module of that name.
+//! The list of families is read first, because a request for a family by its name makes the kernel load a module.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use rustix::net::netlink::GENERIC;
 
 use super::links::{Link, address, text};
-use super::{Bound, Claim, Strength, of_kind};
+use super::{Bound, Claim, Strength, kernel_socket};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::table::sys::netlink::{ask, attributes, dump, u16_at, u32_at};
 
@@ -28,14 +28,14 @@ pub(in crate::os) enum Message {
 
 const GENERIC_HEADER: usize = 4;
 
-/// The claims of every family that is registered here.
+/// Returns the claims of every registered family.
 pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
     let families = families();
     let mut claims = Vec::new();
     if protocols.contains(&Protocol::Udp) {
         claims.extend(wireguards(links, &families));
     }
-    // The request is a dump of everything, but for the NFS server, which gives one answer.
+    // Each request is a dump, except for the NFS server, which gives a single answer.
     let wanted: [(&[u8], u8, Message, Protocol); 3] = [
         (b"fou", 3, Message::Fou, Protocol::Udp),
         (b"l2tp", 4, Message::L2tp, Protocol::Udp),
@@ -43,9 +43,9 @@ pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> V
     ];
     for (name, command, message, protocol) in wanted {
         if let Some(id) = families.get(name).filter(|_| protocols.contains(&protocol)) {
-            // What is not permitted is not reported: L2TP's tunnels, without CAP_NET_ADMIN.
+            // Without CAP_NET_ADMIN the kernel does not report L2TP's tunnels.
             claims.extend(
-                ask_all(*id, command, &[], |bytes, claims: &mut Vec<Claim>| {
+                collect_dump(*id, command, &[], |bytes, claims: &mut Vec<Claim>| {
                     claims.extend(read_message(message, bytes));
                 })
                 .unwrap_or_default(),
@@ -57,13 +57,13 @@ pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> V
         let answered = ask(Some(GENERIC), *id, &request(LISTENER_GET, &[]), *id, &mut |bytes| {
             claims.extend(read_message(Message::Nfsd, bytes));
         });
-        // Before Linux 6.10 the family has no such command; a file has the list then.
+        // Before Linux 6.10 the family lacks this command, and a file has the list (`services`).
         let _without = answered.is_err();
     }
     claims
 }
 
-/// The claims of WireGuard's interfaces alone.
+/// Returns the claims of WireGuard's interfaces alone.
 pub(in crate::os) fn wireguard_claims(links: &[Link]) -> Vec<Claim> {
     match links.iter().any(|link| link.kind == KernelSocketKind::Wireguard && link.up) {
         true => wireguards(links, &families()),
@@ -72,12 +72,12 @@ pub(in crate::os) fn wireguard_claims(links: &[Link]) -> Vec<Claim> {
 }
 
 fn wireguards(links: &[Link], families: &BTreeMap<Vec<u8>, u16>) -> Vec<Claim> {
-    let of_kind = links.iter().filter(|link| link.kind == KernelSocketKind::Wireguard && link.up);
+    let interfaces = links.iter().filter(|link| link.kind == KernelSocketKind::Wireguard && link.up);
     let claim = |link: &Link| {
         let port = families.get(b"wireguard".as_slice()).and_then(|id| wireguard_port(*id, link.index));
         wireguard(link, port)
     };
-    of_kind.filter_map(claim).collect()
+    interfaces.filter_map(claim).collect()
 }
 
 /// Reads the claims in one message.
@@ -91,7 +91,7 @@ pub(in crate::os) fn read_message(message: Message, bytes: &[u8]) -> Vec<Claim> 
     }
 }
 
-/// The number of every registered family, by its name.
+/// Returns the number of each registered family, by name.
 fn families() -> BTreeMap<Vec<u8>, u16> {
     const GENL_ID_CTRL: u16 = 16;
     const CTRL_CMD_GETFAMILY: u8 = 3;
@@ -106,7 +106,7 @@ fn families() -> BTreeMap<Vec<u8>, u16> {
         });
         families.extend(name.zip(id));
     };
-    ask_all(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &[], read).unwrap_or_default().into_iter().collect()
+    collect_dump(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &[], read).unwrap_or_default().into_iter().collect()
 }
 
 fn request(command: u8, attributes: &[u8]) -> Vec<u8> {
@@ -114,8 +114,8 @@ fn request(command: u8, attributes: &[u8]) -> Vec<u8> {
     [&[command, VERSION, 0, 0], attributes].concat()
 }
 
-/// Collects what `read` finds in each message of a dump. `None` where it failed.
-fn ask_all<T>(
+/// Collects what `read` finds in each message of a dump. Returns `None` if the dump failed.
+fn collect_dump<T>(
     family: u16,
     command: u8,
     attributes: &[u8],
@@ -129,8 +129,8 @@ fn ask_all<T>(
     Some(found.into_inner())
 }
 
-/// The port that an interface of WireGuard listens on: it takes CAP_NET_ADMIN to ask, because the answer holds keys.
-/// Only the port is taken from it.
+/// Returns the port that an interface of WireGuard listens on. The request takes CAP_NET_ADMIN, because the answer holds
+/// keys; only the port is read.
 fn wireguard_port(family: u16, index: u32) -> Option<u16> {
     const WG_CMD_GET_DEVICE: u8 = 0;
     const WGDEVICE_A_IFINDEX: u16 = 1;
@@ -139,7 +139,7 @@ fn wireguard_port(family: u16, index: u32) -> Option<u16> {
     attribute.extend(WGDEVICE_A_IFINDEX.to_ne_bytes());
     attribute.extend(index.to_ne_bytes());
     let read = |bytes: &[u8], ports: &mut Vec<u16>| ports.extend(wireguard_message(bytes));
-    ask_all(family, WG_CMD_GET_DEVICE, &attribute, read)?.first().copied()
+    collect_dump(family, WG_CMD_GET_DEVICE, &attribute, read)?.first().copied()
 }
 
 fn wireguard_message(bytes: &[u8]) -> Option<u16> {
@@ -153,7 +153,7 @@ fn wireguard_message(bytes: &[u8]) -> Option<u16> {
     port
 }
 
-/// An interface of WireGuard that is up has a socket in each family, in the namespace it was made in.
+/// An interface of WireGuard that is up has a socket in each family, in the namespace in which it was created.
 fn wireguard(link: &Link, port: Option<u16>) -> Option<Claim> {
     (port != Some(0)).then(|| Claim {
         protocol: Protocol::Udp,
@@ -161,7 +161,7 @@ fn wireguard(link: &Link, port: Option<u16>) -> Option<Claim> {
         family: None,
         bound: Bound::Wildcard,
         strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
-        kernel: KernelSocket { interface: Some(link.name.clone()), ..of_kind(link.kind) },
+        kernel: KernelSocket { interface: Some(link.name.clone()), ..kernel_socket(link.kind) },
     })
 }
 
@@ -192,11 +192,11 @@ fn fou(bytes: &[u8]) -> Option<Claim> {
         family: Some(family),
         bound: bound(local),
         strength: Strength::Reported,
-        kernel: of_kind(kind),
+        kernel: kernel_socket(kind),
     })
 }
 
-/// A tunnel of L2TP over UDP. Its socket is the kernel's if the kernel made it, and a process's that passed it on else.
+/// A tunnel of L2TP over UDP. Its socket was opened by the kernel, or by a process that passed it on.
 fn l2tp(bytes: &[u8]) -> Option<Claim> {
     const ENCAP_TYPE: u16 = 2;
     const CONN_ID: u16 = 9;
@@ -208,7 +208,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
     attributes(bytes, |attribute, value| match attribute {
         ENCAP_TYPE => encapsulation = u16_at(value, 0),
         CONN_ID => id = u32_at(value, 0),
-        // In the machine's own order, other than the ports of most families.
+        // In the machine's byte order, unlike the ports of most families.
         UDP_SPORT => port = u16_at(value, 0),
         IP_SADDR | IP6_SADDR => local = address(value),
         _ => {}
@@ -220,7 +220,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
         family: None,
         bound: bound(local),
         strength: Strength::Fixed,
-        kernel: KernelSocket { id: Some(id?), ..of_kind(KernelSocketKind::L2tp) },
+        kernel: KernelSocket { id: Some(id?), ..kernel_socket(KernelSocketKind::L2tp) },
     })
 }
 
@@ -250,7 +250,7 @@ fn mptcp(bytes: &[u8]) -> Vec<Claim> {
                 family: None,
                 bound: Bound::Address(at),
                 strength: Strength::Reported,
-                kernel: KernelSocket { id: Some(id), ..of_kind(KernelSocketKind::Mptcp) },
+                kernel: KernelSocket { id: Some(id), ..kernel_socket(KernelSocketKind::Mptcp) },
             });
         }
     });
@@ -286,7 +286,7 @@ fn nfsd(bytes: &[u8]) -> Vec<Claim> {
                 family: Some(if at.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),
                 bound: bound(Some(at.ip())),
                 strength: Strength::Reported,
-                kernel: of_kind(KernelSocketKind::Nfsd),
+                kernel: kernel_socket(KernelSocketKind::Nfsd),
             });
         }
     });

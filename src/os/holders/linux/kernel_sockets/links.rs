@@ -1,12 +1,12 @@
-//! Network interfaces that receive on sockets of their own, as rtnetlink reports them (linux/if_link.h).
+//! Network interfaces with sockets of their own, as rtnetlink reports them (linux/if_link.h).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Bound, Claim, Strength, of_kind};
+use super::{Bound, Claim, Strength, kernel_socket};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::table::sys::netlink::{attributes, u16_at, u32_at};
 
-/// The ports of the GPRS tunneling protocol, which the kernel's driver does not let anyone choose (drivers/net/gtp.c).
+/// The ports of the GPRS tunneling protocol, which are fixed in the kernel's driver (drivers/net/gtp.c).
 const GTP_PORTS: [u16; 2] = [3386, 2152];
 
 /// An interface of a kind that has sockets.
@@ -15,9 +15,9 @@ pub(in crate::os) struct Link {
     pub(in crate::os) index: u32,
     pub(in crate::os) name: Text,
     pub(in crate::os) kind: KernelSocketKind,
-    /// Whether it was brought up, which opens the sockets of most kinds.
+    /// Whether it is up: most kinds open their sockets then.
     pub(in crate::os) up: bool,
-    /// The number that the interface's namespace has for that of its sockets, if that is another one.
+    /// The id that the interface's namespace has for the namespace of its sockets, if that is another one.
     pub(in crate::os) socket_namespace: Option<i32>,
     /// `None` if the message does not report it.
     pub(in crate::os) port: Option<u16>,
@@ -25,7 +25,7 @@ pub(in crate::os) struct Link {
     family: Option<Family>,
 }
 
-/// Reads an RTM_NEWLINK message. `None` for interfaces of all other kinds.
+/// Reads an RTM_NEWLINK message. Returns `None` for interfaces of other kinds.
 pub(in crate::os) fn parse_link(message: &[u8]) -> Option<Link> {
     const IFF_UP: u32 = 1;
     const IFLA_IFNAME: u16 = 3;
@@ -37,7 +37,7 @@ pub(in crate::os) fn parse_link(message: &[u8]) -> Option<Link> {
     attributes(message.get(16..)?, |kind, value| match kind {
         IFLA_IFNAME => name = Some(text(value)),
         IFLA_LINKINFO => info = value,
-        // It is left out if it would be the interface's own namespace.
+        // It is absent if it would be the interface's own namespace.
         IFLA_LINK_NETNSID => socket_namespace = u32_at(value, 0).map(u32::cast_signed),
         _ => {}
     });
@@ -47,7 +47,7 @@ pub(in crate::os) fn parse_link(message: &[u8]) -> Option<Link> {
         IFLA_INFO_DATA => data = value,
         _ => {}
     });
-    let found = data_of(kind, data)?;
+    let found = kind_attributes(kind, data)?;
     Some(Link {
         index: u32_at(message, 4)?,
         name: name?,
@@ -59,43 +59,43 @@ pub(in crate::os) fn parse_link(message: &[u8]) -> Option<Link> {
     })
 }
 
-/// What the attributes of a kind say.
-struct Data {
+/// The attributes of an interface of one kind.
+struct KindAttributes {
     kind: KernelSocketKind,
     port: Option<u16>,
     family: Option<Family>,
 }
 
-fn data_of(kind: &[u8], data: &[u8]) -> Option<Data> {
+fn kind_attributes(kind: &[u8], data: &[u8]) -> Option<KindAttributes> {
     use KernelSocketKind as Kind;
     /// The attributes of one kind: the port, those that make it an IPv6 tunnel, and the flag of one without addresses.
     struct Layout {
         port: u16,
-        of_ipv6: &'static [u16],
+        ipv6: &'static [u16],
         external: u16,
     }
     let (kind, layout) = match kind {
         // IFLA_VXLAN_PORT; _GROUP6, _LOCAL6; _COLLECT_METADATA.
-        b"vxlan" => (Kind::Vxlan, Some(Layout { port: 15, of_ipv6: &[16, 17], external: 25 })),
+        b"vxlan" => (Kind::Vxlan, Some(Layout { port: 15, ipv6: &[16, 17], external: 25 })),
         // IFLA_GENEVE_PORT; _REMOTE6; _COLLECT_METADATA.
-        b"geneve" => (Kind::Geneve, Some(Layout { port: 5, of_ipv6: &[7], external: 6 })),
+        b"geneve" => (Kind::Geneve, Some(Layout { port: 5, ipv6: &[7], external: 6 })),
         // Its socket takes both families if the kernel has IPv6 (drivers/net/bareudp.c). IFLA_BAREUDP_PORT.
-        b"bareudp" => (Kind::Bareudp, Some(Layout { port: 1, of_ipv6: &[], external: 0 })),
+        b"bareudp" => (Kind::Bareudp, Some(Layout { port: 1, ipv6: &[], external: 0 })),
         b"wireguard" => (Kind::Wireguard, None),
         b"gtp" => (Kind::Gtp, None),
         _ => return None,
     };
-    let mut found = Data { kind, port: None, family: None };
+    let mut found = KindAttributes { kind, port: None, family: None };
     if let Some(layout) = layout {
-        let (mut of_ipv6, mut external) = (false, false);
+        let (mut ipv6, mut external) = (false, false);
         attributes(data, |attribute, value| match attribute {
             at if at == layout.port => found.port = u16_at(value, 0).map(u16::from_be),
-            at if layout.of_ipv6.contains(&at) => of_ipv6 = true,
+            at if layout.ipv6.contains(&at) => ipv6 = true,
             // A flag (no value), or a byte.
             at if at == layout.external => external = value.first().is_none_or(|byte| *byte != 0),
             _ => {}
         });
-        found.family = match (kind, external, of_ipv6) {
+        found.family = match (kind, external, ipv6) {
             (Kind::Bareudp, ..) | (_, true, _) => None,
             (_, false, true) => Some(Family::Ipv6),
             (_, false, false) => Some(Family::Ipv4),
@@ -105,9 +105,9 @@ fn data_of(kind: &[u8], data: &[u8]) -> Option<Data> {
 }
 
 impl Link {
-    /// The sockets that it has by what its message reports.
+    /// Returns the claims of its sockets.
     pub(in crate::os) fn claims(&self) -> Vec<Claim> {
-        let kernel = KernelSocket { interface: Some(self.name.clone()), ..of_kind(self.kind) };
+        let kernel = KernelSocket { interface: Some(self.name.clone()), ..kernel_socket(self.kind) };
         let claim = |port, strength| Claim {
             protocol: Protocol::Udp,
             port,
@@ -117,7 +117,7 @@ impl Link {
             kernel: kernel.clone(),
         };
         match (self.kind, self.port, self.up) {
-            // It has them while it exists; a program may have made them and passed them on, and has them open then.
+            // It has them while it exists. A program may have created them and passed them on, and then has them open.
             (KernelSocketKind::Gtp, ..) => {
                 GTP_PORTS.iter().map(|port| claim(Some(*port), Strength::Fixed)).collect()
             }
@@ -131,7 +131,7 @@ pub(in crate::os) fn text(value: &[u8]) -> Text {
     value.split(|byte| *byte == 0).next().unwrap_or_default().into()
 }
 
-/// An address of four or sixteen bytes.
+/// Reads an address of four or sixteen bytes.
 pub(in crate::os) fn address(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into()),

@@ -1,4 +1,4 @@
-//! Services of the kernel that report their ports in files, through the RDMA family of netlink, or to rpcbind.
+//! Kernel services that report their ports in files, through the RDMA family of netlink, or to rpcbind.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,22 +11,22 @@ use rustix::net::netlink::RDMA;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::links::text;
-use super::{Bound, Claim, Strength, of_kind};
+use super::{Bound, Claim, Strength, kernel_socket};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::namespaces::sys as namespace;
 use crate::os::table::sys::netlink::{attributes, dump, u32_at};
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
 const ROCE_PORT: u16 = 4791;
-/// More of a file than this is not read.
+/// The most bytes that are read of a file.
 const LONGEST_FILE: u64 = 1 << 20;
-/// rpcbind answers at once, or is not waited for.
+/// The timeout for rpcbind.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// The longest list of registrations that is read. One takes some 80 bytes.
+/// The most bytes of a list of registrations. One registration takes about 80.
 const LONGEST_LIST: usize = 1 << 18;
 
 pub(in crate::os) fn claims(protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
-    // What is one for the whole machine has its sockets in the first namespace.
+    // A service of the whole machine has its sockets in the first network namespace.
     let first = namespace::is_own(1) == Some(true);
     let mut claims = Vec::new();
     let (tcp, udp) = (protocols.contains(&Protocol::Tcp), protocols.contains(&Protocol::Udp));
@@ -56,7 +56,7 @@ fn number(bytes: &[u8]) -> Option<u16> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
 }
 
-/// A port that the kernel reports for both families, or for one.
+/// Returns the claim of a port that the kernel reports for both families, or for one.
 fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelSocketKind) -> Claim {
     Claim {
         protocol,
@@ -64,7 +64,7 @@ fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelS
         family,
         bound: Bound::Wildcard,
         strength: Strength::Reported,
-        kernel: of_kind(kind),
+        kernel: kernel_socket(kind),
     }
 }
 
@@ -124,7 +124,7 @@ fn rxe(first: bool) -> Vec<Claim> {
     }
     let claim = |device: Option<Text>, strength| Claim {
         strength,
-        kernel: KernelSocket { interface: device, ..of_kind(KernelSocketKind::Rxe) },
+        kernel: KernelSocket { interface: device, ..kernel_socket(KernelSocketKind::Rxe) },
         ..reported(Protocol::Udp, ROCE_PORT, None, KernelSocketKind::Rxe)
     };
     let devices: Vec<(Text, bool)> = rdma_devices().into_iter().filter(|(name, _)| is_rxe(name)).collect();
@@ -138,8 +138,8 @@ fn rxe(first: bool) -> Vec<Claim> {
     }
 }
 
-/// The RDMA devices, and whether the network interface of each is in this namespace. The module is loaded, so that the
-/// question loads none.
+/// Returns the RDMA devices, and whether the network interface of each is in this namespace. The module is loaded already,
+/// so that the request loads none.
 fn rdma_devices() -> Vec<(Text, bool)> {
     const GET: u16 = (5 << 10) + 1;
     const PORT_GET: u16 = (5 << 10) + 5;
@@ -165,24 +165,24 @@ fn rdma_devices() -> Vec<(Text, bool)> {
             Err(_) => Vec::new(),
         }
     };
-    let of = |(index, name, _): (u32, Text, bool)| {
+    let device = |(index, name, _): (u32, Text, bool)| {
         let mut request = Vec::with_capacity(8);
         request.extend(8_u16.to_ne_bytes());
         request.extend(DEV_INDEX.to_ne_bytes());
         request.extend(index.to_ne_bytes());
         (name, collect(PORT_GET, &request).iter().any(|(_, _, here)| *here))
     };
-    collect(GET, &[]).into_iter().map(of).collect()
+    collect(GET, &[]).into_iter().map(device).collect()
 }
 
-/// Whether an RDMA device is soft RoCE's, which alone has this file (drivers/infiniband/sw/rxe/rxe_verbs.c).
+/// Returns whether an RDMA device is soft RoCE, the only kind with this file (drivers/infiniband/sw/rxe/rxe_verbs.c).
 fn is_rxe(name: &Text) -> bool {
     let name = name.as_str().filter(|name| !name.contains('/'));
     name.is_some_and(|name| std::fs::exists(format!("/sys/class/infiniband/{name}/parent")).unwrap_or(false))
 }
 
-/// The lock manager of NFS. Its ports are what two files say if an administrator chose them, and else what it registered
-/// with rpcbind. A lock manager that is a process registers the same, so the kernel's has to run.
+/// The lock manager of NFS. Its ports are in two files if an administrator chose them, and otherwise registered with
+/// rpcbind. A lock manager that is a process registers the same, so the kernel's must be running.
 fn lockd() -> Vec<Claim> {
     if !std::fs::exists("/proc/sys/fs/nfs").unwrap_or(false) || !kernel_thread_runs(b"lockd") {
         return Vec::new();
@@ -214,7 +214,7 @@ fn nfs_callback() -> Option<Claim> {
         family: None,
         bound: Bound::Wildcard,
         strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
-        kernel: of_kind(KernelSocketKind::NfsCallback),
+        kernel: kernel_socket(KernelSocketKind::NfsCallback),
     })
 }
 
@@ -222,7 +222,7 @@ fn contains(line: &[u8], part: &[u8]) -> bool {
     line.windows(part.len()).any(|window| window == part)
 }
 
-/// Whether the kernel runs a thread of this name. The threads of the kernel are the children of its second process.
+/// Returns whether the kernel runs a thread of this name. Kernel threads are children of process 2.
 fn kernel_thread_runs(name: &[u8]) -> bool {
     let Some(children) = read("/proc/2/task/2/children") else { return false };
     let children = String::from_utf8_lossy(&children).into_owned();
@@ -279,7 +279,7 @@ fn ask_rpcbind() -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads the lock manager's registrations in rpcbind's answer: of root alone, because others may register what they like.
+/// Reads the lock manager's registrations in rpcbind's answer: only those of root, because every user may register.
 pub(in crate::os) fn parse_registrations(answer: &[u8]) -> Vec<Claim> {
     const LOCK_MANAGER: u32 = 100_021;
     let mut claims = Vec::new();
@@ -324,7 +324,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-/// A string of XDR (RFC 4506), padded to four bytes.
+/// Reads a string of XDR (RFC 4506), padded to four bytes.
 fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
     let length = usize::try_from(word(bytes, *at)?).ok()?;
     let start = *at + 4;

@@ -1,6 +1,6 @@
-//! The network namespaces that the kernel lists by listns(2), since Linux 6.19. It leaves out those that only a socket keeps
-//! (observed on 7.3.4), and shows a caller without permission its own alone, without an error: what is not in the list may
-//! exist all the same.
+//! The network namespaces that the kernel lists by listns(2), since Linux 6.19. The list omits those that only a socket keeps
+//! (observed on 7.3.4), and without permission it has only the caller's own, without an error: a namespace that is not in
+//! the list may exist. Custom code, because no crate has this system call.
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 /// listns(2): the same number on every architecture but alpha.
 const SYS_LISTNS: libc::c_long = 470;
-/// How many are asked for at a time.
+/// The number of namespaces in one request.
 const PART: usize = 256;
 
 /// `struct ns_id_req` of linux/nsfs.h.
@@ -17,11 +17,11 @@ const PART: usize = 256;
 struct Request {
     size: u32,
     spare: u32,
-    /// The last one of the part before.
+    /// The last id of the previous part.
     after: u64,
     kind: u32,
     spare_too: u32,
-    /// 0: those of every user namespace.
+    /// 0 for every user namespace.
     user_namespace: u64,
 }
 
@@ -35,8 +35,8 @@ struct Handle {
     number: u32,
 }
 
-/// Opens every network namespace that the kernel lists, with how many of them could not be opened. `None` if this kernel
-/// has no such list, or may not be asked for it.
+/// Opens every network namespace that the kernel lists, and returns how many could not be opened. Returns `None` if this
+/// kernel has no list, or refuses it.
 pub(in crate::os) fn namespaces() -> Option<(Vec<OwnedFd>, usize)> {
     let mut namespaces = Vec::new();
     let mut failed = 0;

@@ -1,8 +1,8 @@
-//! The kernel's type information (BTF; Documentation/bpf/btf.rst in the kernel's sources): where a few fields are,
-//! and the number of one function. Pure: bytes go in, and any bytes are survived.
+//! The kernel's type information (BTF; Documentation/bpf/btf.rst in the kernel's sources): the offsets of a few members,
+//! and the number of one function. Pure.
 //!
-//! One pass over the types; names are compared where they stand, and where structures are is kept for those that stand
-//! in others.
+//! Custom code, because the crates that read BTF (aya-obj, btf-rs) decode every type into memory, and the search needs a
+//! few members. This module makes one pass, compares names in place, and keeps only the positions of structures.
 
 use std::fmt;
 use std::io;
@@ -12,14 +12,14 @@ const VERSION: u8 = 1;
 /// Name, info, and size or type.
 const TYPE: usize = 12;
 const MEMBER: usize = 12;
-/// Structures without a name in one another, deeper than any in the kernel.
+/// The depth of nested structures without a name, more than the kernel has.
 const DEEPEST: usize = 4;
 
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
 const FUNC: u32 = 12;
 
-/// What is wanted of the type information.
+/// The requested parts of the type information.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::os) struct Wanted<'a> {
     /// A function.
@@ -28,23 +28,23 @@ pub(in crate::os) struct Wanted<'a> {
     pub(in crate::os) members: &'a [(&'a str, &'a str)],
 }
 
-/// What was found.
+/// The numbers and offsets that a BPF program needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Layout {
     /// The function's number.
     pub(in crate::os) function: u32,
-    /// Where each member begins, in bytes, in the order of the question.
+    /// The offset of each member in bytes, in the order of the request.
     pub(in crate::os) offsets: Vec<i16>,
 }
 
-/// Why it was not.
+/// Why the type information has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) enum Fault {
-    /// It is no type information of the version known here.
+    /// It is not BTF of a known version.
     Malformed(&'static str),
-    /// It does not say what was asked.
+    /// It lacks the function or a member.
     Absent,
-    /// It knows two structures of one name, with the member at different places.
+    /// It has two structures of one name, with the member at different offsets.
     Ambiguous,
 }
 
@@ -64,16 +64,16 @@ impl From<Fault> for io::Error {
     }
 }
 
-/// Looks up what is wanted.
+/// Looks up a function and the offsets of members.
 ///
 /// # Errors
-/// Where the bytes are no type information, or do not have all of it.
+/// If the bytes are not BTF of a known version, and if they lack a wanted part.
 pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout, Fault> {
     let file = File::of(bytes)?;
     let mut function = None;
-    let mut places: Vec<Place<'_>> = Vec::new();
+    let mut members: Vec<Member<'_>> = Vec::new();
     for &(structure, name) in wanted.members {
-        places.push(Place { structure, name, offset: None, inside: Vec::new() });
+        members.push(Member { structure, name, offset: None, inside: Vec::new() });
     }
     let mut ambiguous = false;
     let mut structures: Vec<(u32, u32)> = Vec::new();
@@ -84,26 +84,26 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
         STRUCT | UNION => {
             structures.push((one.number, at));
             let text = file.text(one.name);
-            for place in &mut places {
-                if one.kind == STRUCT && is(text, place.structure) {
-                    ambiguous |= !place.search(&file, &one, 0);
+            for member in &mut members {
+                if one.kind == STRUCT && is(text, member.structure) {
+                    ambiguous |= !member.search(&file, &one, 0);
                 }
             }
         }
         _ => {}
     })?;
-    // Members may stand in a structure or union without a name: those are types of their own, which may come before.
+    // A member may be in a structure or union without a name, which is a type of its own and may come earlier.
     for _ in 0..DEEPEST {
-        for place in places.iter_mut().filter(|place| place.offset.is_none()) {
-            let mut inside = std::mem::take(&mut place.inside);
-            // Each type once: it may stand in one structure any number of times, and in itself.
+        for member in members.iter_mut().filter(|member| member.offset.is_none()) {
+            let mut inside = std::mem::take(&mut member.inside);
+            // Each type once: a structure may contain it any number of times, and it may contain itself.
             inside.sort_unstable();
             inside.dedup_by_key(|(number, _)| *number);
             for (number, base) in inside {
                 let found = structures.binary_search_by_key(&number, |(number, _)| *number).ok();
                 let found = found.and_then(|found| structures.get(found));
                 if let Some(Ok((one, _))) = found.map(|(number, at)| file.one(*at, *number)) {
-                    ambiguous |= !place.search(&file, &one, base);
+                    ambiguous |= !member.search(&file, &one, base);
                 }
             }
         }
@@ -111,32 +111,32 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
     if ambiguous {
         return Err(Fault::Ambiguous);
     }
-    let whole = |place: &Place<'_>| {
-        let bits = place.offset?;
+    let whole = |member: &Member<'_>| {
+        let bits = member.offset?;
         (bits % 8 == 0).then_some(bits / 8).and_then(|bytes| i16::try_from(bytes).ok())
     };
-    match (function, places.iter().map(whole).collect()) {
+    match (function, members.iter().map(whole).collect()) {
         (Some(function), Some(offsets)) => Ok(Layout { function, offsets }),
         _ => Err(Fault::Absent),
     }
 }
 
-/// A member that is looked for.
-struct Place<'a> {
+/// A wanted member.
+struct Member<'a> {
     structure: &'a str,
     name: &'a str,
     /// In bits.
     offset: Option<u32>,
-    /// Types without a name that it may be in, with where they begin in bits.
+    /// The types without a name that it may be in, with their offsets in bits.
     inside: Vec<(u32, u32)>,
 }
 
-impl Place<'_> {
-    /// Looks through the members of a structure that begins at `base`. False where the member was found elsewhere
+impl Member<'_> {
+    /// Searches the members of a structure that begins at `base`. Returns false if the member was found at another offset
     /// before.
     fn search(&mut self, file: &File<'_>, one: &Type<'_>, base: u32) -> bool {
-        for member in one.members.chunks_exact(MEMBER) {
-            let (Some(name), Some(kind), Some(offset)) = (word(member, 0), word(member, 4), word(member, 8))
+        for entry in one.members.chunks_exact(MEMBER) {
+            let (Some(name), Some(kind), Some(offset)) = (word(entry, 0), word(entry, 4), word(entry, 8))
             else {
                 continue;
             };
@@ -160,7 +160,7 @@ struct Type<'a> {
     kind: u32,
     name: u32,
     has_widths: bool,
-    /// What follows: members, where it has any.
+    /// The members, if it has any.
     members: &'a [u8],
 }
 
@@ -190,7 +190,7 @@ impl<'a> File<'a> {
         Ok(File { types, names })
     }
 
-    /// All types, each with the place where it begins.
+    /// Calls `what` for each type, with its position.
     fn each(&self, mut what: impl FnMut(u32, Type<'a>)) -> Result<(), Fault> {
         let (mut at, mut number) = (0, 0u32);
         while usize::try_from(at).is_ok_and(|at| at < self.types.len()) {
@@ -202,7 +202,7 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// The type that begins at this place, and where the next one does.
+    /// Returns the type at this position, and the position of the next one.
     fn one(&self, at: u32, number: u32) -> Result<(Type<'a>, u32), Fault> {
         let short = Fault::Malformed("is cut short");
         let rest = usize::try_from(at).ok().and_then(|at| self.types.get(at..)).ok_or(short)?;
@@ -222,7 +222,7 @@ impl<'a> File<'a> {
             3 => 12,
             // Structures, unions, sections, enumerations of 64 bits.
             STRUCT | UNION | 15 | 19 => count * MEMBER,
-            // Its length is not known, and so is not where the next one begins.
+            // Its length is unknown, and so is the position of the next type.
             _ => return Err(Fault::Malformed("has kinds of types that are not known here")),
         };
         let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
@@ -230,13 +230,13 @@ impl<'a> File<'a> {
         Ok((Type { number, kind, name, has_widths: info >> 31 == 1, members }, next))
     }
 
-    /// The names from this one on.
+    /// Returns the names from this one on.
     fn text(&self, at: u32) -> &'a [u8] {
         usize::try_from(at).ok().and_then(|at| self.names.get(at..)).unwrap_or_default()
     }
 }
 
-/// Whether names begin with this one. The first letter tells nearly all of them apart, and costs no call.
+/// Returns whether the text begins with this name. The first letter rules out nearly all names, and costs no call.
 fn is(text: &[u8], name: &str) -> bool {
     text.first() == name.as_bytes().first()
         && text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))

@@ -1,8 +1,8 @@
-//! The kernel's own sockets in other network namespaces than the caller's; and interfaces that were moved, whose sockets
-//! stay in the namespace that they were made in.
+//! The kernel's own sockets in other network namespaces, and those of interfaces that were moved to another namespace:
+//! their sockets stay in the namespace in which they were created.
 //!
 //! vxlan, geneve and bareudp interfaces report that namespace (IFLA_LINK_NETNSID). WireGuard's and GTP's do not (observed on
-//! Linux 6.12 and 7.3): one of these without a socket in its own namespace has it in another, and which one is not known.
+//! Linux 6.12 and 7.3): such an interface without a socket in its own namespace has it in another, unknown one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -17,8 +17,8 @@ use crate::os::table::sys as table;
 use crate::os::table::sys::netlink::{ask, attributes, u32_at};
 use crate::os::{Reader, Request};
 
-/// Reads the claims of sockets in these namespaces (`None` is the caller's own), from every namespace that may be entered.
-/// Of the caller's own only those of interfaces in others.
+/// Reads the claims of sockets in these namespaces (`None` is this thread's own) from every namespace that may be entered.
+/// For this thread's own namespace only interfaces in other namespaces are read.
 pub(in crate::os) fn claims(
     wanted: &BTreeSet<Option<Text>>,
     protocols: &BTreeSet<Protocol>,
@@ -51,15 +51,15 @@ pub(in crate::os) fn claims(
         let is_wanted = wanted.contains(&name);
         let others: Vec<&(Option<Text>, BorrowedFd<'_>)> =
             targets.iter().filter(|(target, _)| *target != name).collect();
-        let looked = namespace::inside(namespace, || Looked {
+        let read = namespace::inside(namespace, || NamespaceClaims {
             claims: if is_wanted { Claims::read(protocols) } else { Claims::default() },
             moved: if request.udp { moved(&others) } else { Vec::new() },
         });
-        let Ok(looked) = looked else { continue };
+        let Ok(read) = read else { continue };
         if is_wanted {
-            found.entry(name.clone()).or_default().add(looked.claims.0);
+            found.entry(name.clone()).or_default().add(read.claims.0);
         }
-        for (target, mut claim) in looked.moved {
+        for (target, mut claim) in read.moved {
             claim.kernel.namespace.clone_from(&name);
             found.entry(target).or_default().add(vec![claim]);
         }
@@ -67,27 +67,31 @@ pub(in crate::os) fn claims(
     found
 }
 
-struct Looked {
+struct NamespaceClaims {
     claims: Claims,
     moved: Vec<(Option<Text>, Claim)>,
 }
 
-/// The sockets in these namespaces of interfaces in the one that this thread is in.
+/// Returns the sockets in these namespaces that belong to interfaces in this thread's namespace.
 fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Claim)> {
     let links = links();
     let mut moved = Vec::new();
     for (target, entry) in targets {
-        let number =
-            links.iter().any(|link| link.socket_namespace.is_some()).then(|| number_of(*entry)).flatten();
+        let number = links
+            .iter()
+            .any(|link| link.socket_namespace.is_some())
+            .then(|| id_of_namespace(*entry))
+            .flatten();
         let there = links.iter().filter(|link| link.socket_namespace.is_some_and(|id| Some(id) == number));
         moved.extend(there.flat_map(Link::claims).map(|claim| (target.clone(), claim)));
     }
-    // Which of the others has the socket is not known, so that it is evidence only if no process can have it.
+    // It is unknown which namespace has the socket, so that this is evidence only if no process can have it.
     let mut unreported = generic::wireguard_claims(&links);
     let gtp = links.iter().filter(|link| link.kind == KernelSocketKind::Gtp);
     unreported.extend(gtp.flat_map(Link::claims));
-    unreported
-        .retain(|claim| claim.port.is_some_and(|port| !sockets_at(port).iter().any(|one| claim.fits(one))));
+    unreported.retain(|claim| {
+        claim.port.is_some_and(|port| !sockets_at(port).iter().any(|one| claim.matches(one)))
+    });
     for mut claim in unreported {
         claim.strength = Strength::Fixed;
         moved.extend(targets.iter().map(|(target, _)| (target.clone(), claim.clone())));
@@ -95,7 +99,7 @@ fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Clai
     moved
 }
 
-/// The UDP sockets at a port in the namespace that this thread is in.
+/// Returns the UDP sockets with a port in this thread's namespace.
 fn sockets_at(port: u16) -> Vec<Socket> {
     let request = Request {
         tcp: false,
@@ -114,8 +118,8 @@ fn sockets_at(port: u16) -> Vec<Socket> {
     read.into_iter().map(|row| row.socket).collect()
 }
 
-/// The number that this thread's namespace has for another one (RTM_GETNSID); `None` if it has none.
-fn number_of(entry: BorrowedFd<'_>) -> Option<i32> {
+/// Returns the id that this thread's namespace has for another one (RTM_GETNSID), if it has one.
+fn id_of_namespace(entry: BorrowedFd<'_>) -> Option<i32> {
     const RTM_NEWNSID: u16 = 88;
     const RTM_GETNSID: u16 = 90;
     const NETNSA_NSID: u16 = 1;

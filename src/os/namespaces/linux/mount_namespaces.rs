@@ -1,5 +1,5 @@
-//! Network namespaces that are mounted, in whichever mount namespace. The mount namespaces are entered one after another, on
-//! a thread made for this: only in there are all their mounts named, and reached from their root.
+//! Network namespaces that are mounted in any mount namespace. The mount namespaces are entered one after another, on a
+//! thread that was started for this: only inside are all their mounts listed, and reachable from their root.
 //!
 //! The kernel lists a mounted namespace as a mount of type `nsfs` whose root is `net:[NUMBER]` (proc_pid_mountinfo(5)). A
 //! mount namespace can be kept by such a mount, too; it is entered in turn.
@@ -20,10 +20,10 @@ use crate::os::files::sys::mounts;
 use crate::os::table::sys::procfs;
 use crate::os::threads;
 
-/// More than the mounts of any mount namespace.
+/// In bytes: more than the mounts of any mount namespace.
 const LONGEST: u64 = 16 << 20;
 
-/// Where a mount namespace can be opened.
+/// A way to open a mount namespace.
 #[derive(Debug)]
 pub(in crate::os) enum Entry {
     /// By this path.
@@ -32,12 +32,12 @@ pub(in crate::os) enum Entry {
     File(OwnedFd),
 }
 
-/// What the mounts tell.
+/// The findings in the mounts.
 #[derive(Debug, Default)]
-pub(in crate::os) struct Mounted {
-    /// Network namespaces by number, each open, or why it could not be opened.
+pub(in crate::os) struct MountedNamespaces {
+    /// Network namespaces by number, each open, or with the error of the attempt.
     pub(in crate::os) namespaces: BTreeMap<u64, Result<OwnedFd, Errno>>,
-    /// Mount namespaces whose mounts are not known, and why.
+    /// The errors of the mount namespaces that could not be read.
     pub(in crate::os) failed: Vec<Errno>,
 }
 
@@ -49,7 +49,7 @@ struct Mount {
     point: PathBuf,
 }
 
-/// Which namespaces are looked for among the mounts.
+/// The kinds of namespaces that are searched for among the mounts.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Kind {
     Network,
@@ -61,8 +61,12 @@ enum Kind {
 ///
 /// # Errors
 /// If there is no thread to enter them.
-pub(in crate::os) fn search(found: BTreeMap<u64, Entry>, known: &BTreeSet<u64>) -> io::Result<Mounted> {
-    let mut search = Search { known, seen: found.keys().copied().collect(), mounted: Mounted::default() };
+pub(in crate::os) fn search(
+    found: BTreeMap<u64, Entry>,
+    known: &BTreeSet<u64>,
+) -> io::Result<MountedNamespaces> {
+    let mut search =
+        Search { known, seen: found.keys().copied().collect(), mounted: MountedNamespaces::default() };
     let entered = threads::alone(|| {
         search.all(found)?;
         Ok(search.mounted)
@@ -73,7 +77,7 @@ pub(in crate::os) fn search(found: BTreeMap<u64, Entry>, known: &BTreeSet<u64>) 
 struct Search<'a> {
     known: &'a BTreeSet<u64>,
     seen: BTreeSet<u64>,
-    mounted: Mounted,
+    mounted: MountedNamespaces,
 }
 
 impl Search<'_> {
@@ -85,7 +89,7 @@ impl Search<'_> {
         let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST)
             .is_ok_and(|table| mounts::remote_places(&table).iter().any(|place| place == Path::new("/")));
         let mut rest: Vec<(u64, Entry)> = found.into_iter().collect();
-        // The own one takes no permission, and comes before another one is entered.
+        // This thread's own takes no permission, and comes before another one is entered.
         rest.sort_by_key(|(number, _)| own == Ok(*number));
         let mut is_alone = false;
         while let Some((number, entry)) = rest.pop() {
@@ -96,7 +100,7 @@ impl Search<'_> {
                 }
                 match enter(number, entry) {
                     Ok(()) => {}
-                    // The process has ended, and its mounts with it, unless somebody else was seen to have them.
+                    // The process has ended, and its mounts with it, unless another known process shares them.
                     Err(errno) if has_ended(errno) => continue,
                     Err(errno) => {
                         self.mounted.failed.push(errno);
@@ -135,7 +139,7 @@ impl Search<'_> {
             return;
         }
         let mut remote = mounts::remote_places(table);
-        // Where our own root is remote we run from there: if that does not answer, nothing does.
+        // If our own root is remote, this program runs from it: a root that does not answer stops everything.
         remote.retain(|place| !(root_is_remote && place == Path::new("/")));
         for mount in mounts {
             // A path through a file system of another machine may never be looked up.
@@ -163,8 +167,8 @@ impl Search<'_> {
     }
 }
 
-/// Gives this thread a root and a working directory of its own: what shares them may not change its mount namespace
-/// (setns(2)).
+/// Gives this thread a root and a working directory of its own: a thread that shares them may not change its mount
+/// namespace (setns(2)).
 fn leave_shared_root() -> Result<(), Errno> {
     #[expect(unsafe_code, reason = "unshare is unsafe for descriptor tables, which are not unshared here")]
     // SAFETY: the thread gets a root and a working directory of its own, and keeps its descriptors.
@@ -183,19 +187,19 @@ fn enter(number: u64, entry: Entry) -> Result<(), Errno> {
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Mount))
 }
 
-/// Opens what is mounted, if it is the namespace that the table names and no other mount covers it.
+/// Opens a mounted namespace, if it is the one that the table names and no other mount covers it.
 fn open(this_thread: BorrowedFd<'_>, mount: &Mount) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::open(&mount.point, flags, Mode::empty())?;
     if number_of(&file) != Some(mount.number) {
         return Err(Errno::STALE);
     }
-    // What is opened is known now: no device and no pipe.
+    // The file is known to be a namespace now, not a device or a pipe.
     let path = format!("fd/{}", file.as_raw_fd());
     rustix::fs::openat(this_thread, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// The namespaces that are mounted, by the lines of mountinfo.
+/// Returns the mounted namespaces in a mountinfo.
 fn namespaces(table: &[u8]) -> Vec<Mount> {
     let mount = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ');

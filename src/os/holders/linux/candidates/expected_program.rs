@@ -1,0 +1,142 @@
+//! The program that probably serves a port: by its registered services, its common uses and its unit.
+
+use super::Refused;
+use crate::model::{Evidence, Protocol};
+use crate::os::Row;
+use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::port_info;
+
+/// In many command lines, a number with fewer digits than this is something other than a port.
+const FEWEST_DIGITS: usize = 4;
+
+/// What is known about the program behind a port: its port and its likely names.
+pub(super) struct ExpectedProgram {
+    port: Option<u16>,
+    words: Vec<String>,
+}
+
+impl ExpectedProgram {
+    /// Returns the likely names by the port's registered services and common uses, and by the unit that the socket belongs to.
+    pub(super) fn new(row: &Row, unit: Option<&[u8]>) -> ExpectedProgram {
+        let port = row.socket.endpoint.port();
+        let mut words = port.map(|port| program_words(port, row.socket.protocol)).unwrap_or_default();
+        let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
+        let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
+        words.extend(unit.flatten().map(str::to_ascii_lowercase));
+        ExpectedProgram { port, words }
+    }
+
+    /// Returns the evidence for a process: its command line names the port, or it is named for the service.
+    pub(super) fn evidence(&self, refused: &Refused, overflow: Option<OverflowUid>) -> Option<Evidence> {
+        let names_port = || {
+            let port = self.port?.to_string();
+            let command = &refused.facts(overflow).command;
+            command.iter().any(|argument| names_port(argument.as_bytes(), &port)).then_some(())
+        };
+        if names_port().is_some() {
+            return Some(Evidence::Arguments);
+        }
+        let comm = String::from_utf8_lossy(&refused.comm).to_ascii_lowercase();
+        self.words.iter().any(|word| is_named_for(&comm, word)).then_some(Evidence::Name)
+    }
+
+    pub(super) fn rank(&self, refused: &Refused, overflow: Option<OverflowUid>) -> u8 {
+        match self.evidence(refused, overflow) {
+            Some(Evidence::Arguments) => 0,
+            Some(_) => 1,
+            None => 2,
+        }
+    }
+}
+
+/// Words in the names of many services, which identify no program.
+const COMMON_PARTS: [&str; 16] = [
+    "admin",
+    "alt",
+    "alternate",
+    "api",
+    "control",
+    "data",
+    "debug",
+    "default",
+    "dev",
+    "proxy",
+    "remote",
+    "server",
+    "service",
+    "system",
+    "udp",
+    "web",
+];
+
+/// Returns the words that may be in the name of a program that serves this port: those of its registered services and its
+/// common uses, in lower case, each once.
+fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
+    let about = port_info::about(port);
+    let mut names: Vec<&str> = Vec::new();
+    if let port_info::Registration::Assigned(services) = about.registration(protocol) {
+        // A service that is registered for a whole range identifies no program.
+        names.extend(services.iter().filter(|one| one.range.is_none()).map(|one| one.name));
+    }
+    names.extend(about.uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
+    let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
+    let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
+    words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// Returns whether an argument names a port: `8080`, `--port=8080`, `0.0.0.0:8080`. A short number must follow a colon.
+fn names_port(argument: &[u8], port: &str) -> bool {
+    let digits = port.as_bytes();
+    argument.windows(digits.len()).enumerate().any(|(at, window)| {
+        let before = at.checked_sub(1).and_then(|before| argument.get(before));
+        let after = argument.get(at + digits.len());
+        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.');
+        window == digits
+            && ends(before)
+            && ends(after)
+            && (digits.len() >= FEWEST_DIGITS || before == Some(&b':'))
+    })
+}
+
+/// Returns whether a program may be named for a service: `sshd` for `ssh`, `postgres` for `postgresql`.
+fn is_named_for(program: &str, service: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let begins = |whole: &str, start: &str| start.len() >= SHORTEST && whole.starts_with(start);
+    !service.is_empty()
+        && (program == service
+            || program.strip_suffix('d') == Some(service)
+            || begins(program, service)
+            || begins(service, program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_names_a_port() {
+        for argument in ["8080", "--port=8080", "0.0.0.0:8080", "[::]:8080", "-p8080x 8080", "tcp/8080"] {
+            assert!(names_port(argument.as_bytes(), "8080"), "{argument}");
+        }
+        for argument in ["18080", "80801", "x8080", "8080ms", "1.8080", "8080.5", "", "808"] {
+            assert!(!names_port(argument.as_bytes(), "8080"), "{argument}");
+        }
+        assert!(names_port(b"127.0.0.1:53", "53"));
+        assert!(!names_port(b"53", "53") && !names_port(b"--threads=53", "53"));
+    }
+
+    #[test]
+    fn a_program_that_is_named_for_a_service() {
+        for (program, service) in
+            [("sshd", "ssh"), ("postgres", "postgresql"), ("httpd", "http"), ("redis-server", "redis")]
+        {
+            assert!(is_named_for(program, service), "{program} {service}");
+        }
+        for (program, service) in [("sh", "ssh"), ("bash", "ssh"), ("d", ""), ("named", "domain")] {
+            assert!(!is_named_for(program, service), "{program} {service}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Bytes and texts of the Linux kernel: netlink messages, files of /proc, type information. Pure: compiled and tested on
+//! every system.
+
+pub(in crate::os) mod btf;
+pub(in crate::os) mod inet_diag;
+pub(in crate::os) mod netlink;
+pub(in crate::os) mod proc_fd;
+pub(in crate::os) mod proc_maps;
+pub(in crate::os) mod proc_net;
+pub(in crate::os) mod proc_stat;
+pub(in crate::os) mod unix_diag;
