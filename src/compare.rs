@@ -1,6 +1,7 @@
-//! What is different between two snapshots: listeners that were opened, closed, or changed hands. Pure.
+//! The differences between two snapshots: listeners that opened, closed or changed. Pure.
 //!
-//! Only what both could see is compared: what one side was not asked for, or could not see, is no difference.
+//! Compares only what both snapshots could contain: what one was not requested to contain, or could not read, is no
+//! difference.
 
 mod context;
 mod pairing;
@@ -15,82 +16,82 @@ use crate::model::{Endpoint, Gap, GapKind, Listener, Protocol, Snapshot, State, 
 
 use context::CompareContext;
 
-/// What became of a listener.
+/// How a listener changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It was not there before.
+    /// Only the later snapshot has it.
     Opened,
-    /// It is not there any more.
+    /// Only the earlier snapshot has it.
     Closed,
-    /// It is there in both, with another socket, other holders, or another service or container.
+    /// Both have it, with another socket, other holders, or another service or container.
     Changed,
 }
 
-/// In what a listener is not as it was.
+/// What differs in a listener that both snapshots have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Difference {
-    /// Another socket is in its place.
+    /// The socket: another one has the same address.
     Socket,
-    /// Its state.
+    /// The state.
     State,
-    /// The user it belongs to.
+    /// The user.
     User,
-    /// Whether it takes IPv4 too.
+    /// Whether an IPv6 socket accepts IPv4.
     DualStack,
-    /// Who holds it.
+    /// The holders.
     Holders,
-    /// The service it belongs to.
+    /// The service.
     Service,
-    /// The container it belongs to.
+    /// The container.
     Container,
 }
 
-/// A listener that is not the same in both snapshots.
+/// A listener that differs between two snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
-    /// As it was; `None` for one that was opened.
+    /// The listener in the earlier snapshot. `None` if it opened.
     pub before: Option<Listener>,
-    /// As it is; `None` for one that was closed.
+    /// The listener in the later snapshot. `None` if it closed.
     pub after: Option<Listener>,
-    /// In what a changed one differs; empty for the others.
+    /// What differs. Empty if it opened or closed.
     pub differs: Vec<Difference>,
-    /// Whether it is so for sure. Where not, the side that lacks the listener could not see everything.
+    /// Whether the change is certain. If not, the snapshot without the listener is incomplete and may have missed it.
     pub certain: bool,
 }
 
-/// Two snapshots beside each other.
+/// The result of comparing two snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// What is different, in the order of the later one's listeners, with those that are gone where they would stand.
+    /// The changes, sorted as listeners are.
     pub changes: Vec<Change>,
-    /// Whether both sides hold every socket that both were asked for. Only then is no change proof of no difference.
+    /// Whether both snapshots have every socket that both were requested to contain. Only then do no changes prove that
+    /// there is no difference.
     pub complete: bool,
-    /// Whether both are of one machine. Of two, sockets and processes are compared by place and names alone.
+    /// Whether both were taken on one machine. Otherwise sockets and processes are compared by address and name only.
     pub same_machine: bool,
-    /// Whether the numbers of users mean the same in both: both were taken in the same user namespace. If not, no users
-    /// are compared.
+    /// Whether both were taken in the same user namespace, so that uids mean the same users. If not, users are not
+    /// compared.
     pub same_users: bool,
-    /// Whether both were asked for the same. Where not, what both could contain is compared.
+    /// Whether both have the same selection. If not, only what both could contain is compared.
     pub same_question: bool,
-    /// Whether there is anything that both were asked for.
+    /// Whether the selections of both overlap.
     pub comparable: bool,
-    /// Whether the earlier and the later one are complete in this sense, each.
+    /// Whether the earlier and the later snapshot are complete, for what is compared.
     pub complete_sides: [bool; 2],
-    /// What could not be read for the earlier and for the later one; of one that was asked for more than the other,
-    /// also where it cannot tell what the other was asked for.
+    /// The gaps of the earlier and of the later snapshot, for what is compared.
     pub gaps: [Vec<Gap>; 2],
-    /// How many listeners are there in both, alike as far as could be seen, with holders that could not be.
+    /// The number of listeners that both have without a visible difference, and that have unseen holders.
     pub unseen: usize,
 }
 
 impl ChangeKind {
-    /// The kind's name: `opened`, `closed`, `changed`.
+    /// Returns the kind's name: `opened`, `closed`, `changed`.
     pub fn as_str(self) -> &'static str {
         match self {
             ChangeKind::Opened => "opened",
@@ -101,7 +102,7 @@ impl ChangeKind {
 }
 
 impl Difference {
-    /// The difference's name: `socket`, `state`, `user`, `dual_stack`, `holders`, `service`, `container`.
+    /// Returns the difference's name: `socket`, `state`, `user`, `dual_stack`, `holders`, `service`, `container`.
     pub fn as_str(self) -> &'static str {
         match self {
             Difference::Socket => "socket",
@@ -116,41 +117,42 @@ impl Difference {
 }
 
 impl Change {
-    /// The listener as it is, or as it was where it is gone.
+    /// Returns the listener in the later snapshot, or in the earlier one if it closed.
     pub fn listener(&self) -> Option<&Listener> {
         self.after.as_ref().or(self.before.as_ref())
     }
 }
 
-/// What is different between two snapshots: [`compare`] without what is known of the comparison itself.
+/// Returns the changes between two snapshots: [`Comparison::changes`] of [`compare`].
 pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     compare(before, after).changes
 }
 
-/// Compares two snapshots. Of two listeners at one place the same socket is the same listener, then the same holders
-/// are; another socket at a place that only one had and has is a change of hands. What fluctuates by itself (queues,
-/// connections, times) is no difference, nor is a holder that only one side could see.
+/// Compares two snapshots.
+///
+/// Listeners with one address are paired by socket, then by holders; what remains is paired in order. Values that
+/// fluctuate (queues, connections, times) are not compared, nor are holders that only one snapshot could contain.
 pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
-    let questions = [asked(before), asked(after)];
-    let [of_before, of_after] = &questions;
+    let selections = [selections(before), selections(after)];
+    let [of_before, of_after] = &selections;
     let same_question = of_before == of_after;
     let (before, after) = (narrowed(before, after), narrowed(after, before));
     let comparable = same_question || are_comparable(&before, &after, [of_before, of_after]);
-    let sight = CompareContext {
+    let context = CompareContext {
         same_machine: before.host == after.host && before.os == after.os,
         same_users: before.user_namespace == after.user_namespace,
         same_rights: before.privileged == after.privileged,
     };
-    let mut places: HashMap<Place<'_>, (Vec<&Listener>, Vec<&Listener>)> = HashMap::new();
+    let mut by_address: HashMap<Address<'_>, (Vec<&Listener>, Vec<&Listener>)> = HashMap::new();
     for listener in &before.listeners {
-        places.entry(place(listener)).or_default().0.push(listener);
+        by_address.entry(address(listener)).or_default().0.push(listener);
     }
     for listener in &after.listeners {
-        places.entry(place(listener)).or_default().1.push(listener);
+        by_address.entry(address(listener)).or_default().1.push(listener);
     }
-    let mut found = Found { changes: Vec::new(), unseen: 0 };
-    for (old, new) in places.into_values() {
-        found.pair(&old, &new, sight);
+    let mut found = Changes { changes: Vec::new(), unseen: 0 };
+    for (old, new) in by_address.into_values() {
+        found.pair(&old, &new, context);
     }
     for change in &mut found.changes {
         change.certain = match (change.kind, change.listener()) {
@@ -169,33 +171,34 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
         comparable,
         complete_sides: [before.complete, after.complete],
         gaps: [before.gaps.clone(), after.gaps.clone()],
-        same_machine: sight.same_machine,
-        same_users: sight.same_users,
+        same_machine: context.same_machine,
+        same_users: context.same_users,
         same_question,
         unseen: found.unseen,
     }
 }
 
-/// What a snapshot was asked for. Every TCP and UDP listener where it does not say. Who is connected is compared nowhere.
-fn asked(snapshot: &Snapshot) -> Vec<Selection> {
+/// Returns the selections that a snapshot was requested with, all TCP and UDP listeners by default. Connections are
+/// never compared.
+fn selections(snapshot: &Snapshot) -> Vec<Selection> {
     match &snapshot.asked {
         Some(asked) => asked.iter().map(|one| Selection { connections: false, ..one.clone() }).collect(),
         None => vec![Selection::default()],
     }
 }
 
-/// Whether two snapshots can have a listener in common, by what they were asked for and by what that leaves of both.
-fn are_comparable(before: &Snapshot, after: &Snapshot, asked: [&[Selection]; 2]) -> bool {
-    let [of_before, of_after] = asked;
+/// Returns whether two snapshots can have a listener in common, by their selections and by what these leave of both.
+fn are_comparable(before: &Snapshot, after: &Snapshot, selections: [&[Selection]; 2]) -> bool {
+    let [of_before, of_after] = selections;
     let nothing_left = before.listeners.is_empty() && after.listeners.is_empty();
     of_before.iter().all(|one| {
         of_after.iter().all(|other| one.overlaps(other) && !(nothing_left && one.is_of_other_holders(other)))
     })
 }
 
-/// What of a snapshot the other one could contain too, by what that was asked for.
+/// Returns the part of a snapshot that the other one could contain too, by its selections.
 fn narrowed<'a>(snapshot: &'a Snapshot, other: &Snapshot) -> Cow<'a, Snapshot> {
-    let (own, others) = (asked(snapshot), asked(other));
+    let (own, others) = (selections(snapshot), selections(other));
     let mut narrowed = Cow::Borrowed(snapshot);
     for selection in others.iter().filter(|selection| !own.contains(selection)) {
         let mut applied = selection.narrow(narrowed.into_owned());
@@ -207,40 +210,41 @@ fn narrowed<'a>(snapshot: &'a Snapshot, other: &Snapshot) -> Cow<'a, Snapshot> {
     narrowed
 }
 
-/// Whether a snapshot would have this listener if it was there.
+/// Returns whether a snapshot would have this listener if it had existed.
 fn would_show(snapshot: &Snapshot, listener: &Listener) -> bool {
-    // Containers are asked about by those who may, and may not answer.
-    let told_of_forwarded =
+    // Forwarded ports are read with privilege only, and a runtime may not have answered.
+    let reads_forwarded =
         || snapshot.privileged && !snapshot.gaps.iter().any(|gap| gap.what == GapKind::Containers);
-    snapshot.complete && (listener.socket.state != State::Forwarded || told_of_forwarded())
+    snapshot.complete && (listener.socket.state != State::Forwarded || reads_forwarded())
 }
 
-/// Where a listener is. Several may share a place (SO_REUSEPORT).
-type Place<'a> = (Option<u16>, Protocol, &'a Endpoint, Option<std::net::SocketAddr>, Option<&'a [u8]>);
+/// The address of a listener. Several may share one (SO_REUSEPORT).
+type Address<'a> = (Option<u16>, Protocol, &'a Endpoint, Option<std::net::SocketAddr>, Option<&'a [u8]>);
 
-fn place(listener: &Listener) -> Place<'_> {
+fn address(listener: &Listener) -> Address<'_> {
     let socket = &listener.socket;
     let namespace = socket.namespace.as_ref().map(Text::as_bytes);
     (socket.endpoint.port(), socket.protocol, &socket.endpoint, socket.peer, namespace)
 }
 
-struct Found {
+/// The changes found so far.
+struct Changes {
     changes: Vec<Change>,
     unseen: usize,
 }
 
-impl Found {
-    /// Compares the listeners of one place that are the same in both, and lists the others.
-    fn pair(&mut self, old: &[&Listener], new: &[&Listener], sight: CompareContext) {
+impl Changes {
+    /// Compares the listeners of one address that both have, and adds the others as opened or closed.
+    fn pair(&mut self, old: &[&Listener], new: &[&Listener], context: CompareContext) {
         let mut paired = (vec![false; old.len()], vec![false; new.len()]);
-        for (before, after) in pairing::pairs(old, new, sight) {
+        for (before, after) in pairing::pairs(old, new, context) {
             for (paired, at) in [(&mut paired.0, before), (&mut paired.1, after)] {
                 if let Some(paired) = paired.get_mut(at) {
                     *paired = true;
                 }
             }
             if let (Some(before), Some(after)) = (old.get(before), new.get(after)) {
-                self.compare(before, after, sight);
+                self.compare(before, after, context);
             }
         }
         for (listeners, paired, kind) in
@@ -251,8 +255,8 @@ impl Found {
         }
     }
 
-    fn compare(&mut self, before: &Listener, after: &Listener, sight: CompareContext) {
-        let differs = sight.differences(before, after);
+    fn compare(&mut self, before: &Listener, after: &Listener, context: CompareContext) {
+        let differs = context.differences(before, after);
         if differs.is_empty() {
             self.unseen += usize::from(before.unseen.is_some() || after.unseen.is_some());
             return;

@@ -224,7 +224,7 @@ impl Query {
         if matching.is_empty() && forwarded.is_empty() {
             return Ok(snapshot);
         }
-        let connected = selection.connections.then(|| Connected::of(&matching, rest));
+        let connected = selection.connections.then(|| Connected::new(&matching, rest));
         let pipeline = Pipeline {
             search: self.search,
             ancestors: self.parents,

@@ -1,5 +1,4 @@
-//! Which listeners are wanted: predicates on sockets, then on processes. Also usable on a snapshot that was taken
-//! elsewhere.
+//! Selects listeners: predicates on sockets, then on processes. They apply to a saved snapshot too.
 
 mod coverage;
 
@@ -15,29 +14,29 @@ use crate::os;
 use crate::port_sharing::{Sharing, answering};
 
 impl Selection {
-    /// The targets asked for.
+    /// Returns the targets. Empty for every socket.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// Whether sockets in every state are asked for.
+    /// Returns whether sockets in every state are selected.
     pub fn is_all(&self) -> bool {
         self.all
     }
 
-    /// Whether processes decide what matches.
+    /// Returns whether there are filters by pid, user or command.
     pub fn filters_by_process(&self) -> bool {
         !(self.pids.is_empty() && self.users.is_empty() && self.commands.is_empty())
     }
 
-    /// The port, where everything asked for is that one.
+    /// Returns the port if all targets are one port.
     pub(crate) fn one_port(&self) -> Option<u16> {
         let (first, rest) = self.targets.split_first()?;
         let port = first.single_port()?;
         rest.iter().all(|target| target.single_port() == Some(port)).then_some(port)
     }
 
-    /// The paths of Unix sockets that are asked for.
+    /// Returns the paths of Unix sockets among the targets, sorted.
     pub(crate) fn unix_paths(&self) -> Vec<Text> {
         let mut paths: Vec<Text> = self.targets.iter().filter_map(Target::path).map(Text::from).collect();
         paths.sort();
@@ -45,14 +44,14 @@ impl Selection {
         paths
     }
 
-    /// Whether a target names this protocol.
+    /// Returns whether a target names this protocol.
     fn names_protocol(&self, protocol: Protocol) -> bool {
         self.targets.iter().any(|target| target.protocol() == Some(protocol))
     }
 
     pub(crate) fn wants(&self, protocol: Protocol) -> bool {
         match self.protocols.is_empty() {
-            // UDP-Lite is not UDP: nobody means it who does not say so.
+            // UDP-Lite is not UDP, and is selected only by name.
             true if protocol == Protocol::UdpLite => self.all || self.names_protocol(protocol),
             true => protocol != Protocol::Unix || self.targets.iter().any(Target::is_unix),
             false if protocol == Protocol::UdpLite => {
@@ -65,7 +64,7 @@ impl Selection {
         }
     }
 
-    /// Whether a socket can match by itself, targets left aside.
+    /// Returns whether a socket passes everything but targets and process filters.
     pub(crate) fn admits(&self, socket: &Socket) -> bool {
         let family = match (self.ipv4, self.ipv6) {
             (true, false) => socket.takes_ipv4() != Some(false),
@@ -81,14 +80,14 @@ impl Selection {
             && (!self.exposed || exposed())
     }
 
-    /// Whether a socket may be among those wanted, other sockets and processes left aside.
+    /// Returns whether a socket may match, regardless of other sockets and of processes.
     pub(crate) fn concerns(&self, socket: &Socket) -> bool {
         let answers = |target: &Target| target.answered_by(socket).is_some();
         self.admits(socket) && (self.targets.is_empty() || self.targets.iter().any(answers))
     }
 
-    /// Parts rows into those that match and those that do not. `in_order` tells whether the rows are in the order in which
-    /// the system listed them.
+    /// Splits rows into those that match and the others. `in_order` says whether the rows are in the order in which the
+    /// system listed them.
     pub(crate) fn split<T>(
         &self,
         rows: Vec<T>,
@@ -98,7 +97,7 @@ impl Selection {
         let admitted: Vec<bool> = rows.iter().map(|row| self.admits(socket(row))).collect();
         let mut matching = vec![self.targets.is_empty(); rows.len()];
         for target in &self.targets {
-            // A target with an address is answered only by the best of each port and protocol.
+            // For a target with an address, only the best match of each port and protocol counts.
             let mut best: BTreeMap<Place<'_>, u8> = BTreeMap::new();
             let ranks: Vec<Option<u8>> = rows
                 .iter()
@@ -139,7 +138,7 @@ impl Selection {
         (yes, no)
     }
 
-    /// Which of the targets no listener of a snapshot answers.
+    /// Returns the targets that no listener of a snapshot matches.
     pub fn unanswered(&self, snapshot: &Snapshot) -> Vec<&Target> {
         let answered = |target: &Target| {
             snapshot.listeners.iter().any(|listener| target.answered_by(&listener.socket).is_some())
@@ -147,8 +146,8 @@ impl Selection {
         self.targets.iter().filter(|target| !answered(target)).collect()
     }
 
-    /// Keeps of a snapshot what is selected. If it was not asked for all of that when it was taken, it is not complete
-    /// any more, and a gap says what it was not asked about.
+    /// Returns what this selects from a snapshot. If the snapshot's own selection does not cover this one, the result
+    /// is incomplete, and a gap says what is not covered.
     pub fn apply(&self, snapshot: Snapshot) -> Snapshot {
         let missing = self.not_asked(&snapshot);
         let gap = (!missing.is_empty()).then(|| {
@@ -162,7 +161,7 @@ impl Selection {
         snapshot
     }
 
-    /// Keeps of a snapshot what is selected, whatever it was asked for.
+    /// Returns what this selects from a snapshot, whatever the snapshot covers.
     pub(crate) fn narrow(&self, mut snapshot: Snapshot) -> Snapshot {
         let listeners = std::mem::take(&mut snapshot.listeners);
         let (matching, _) = self.split(listeners, false, |listener| &listener.socket);
@@ -177,9 +176,9 @@ impl Selection {
         snapshot
     }
 
-    /// Drops what is known not to be held by what was asked for. Where that cannot be known the listener is dropped
-    /// too, and the snapshot is no longer complete. `unread` gives the processes that may hold what nobody was seen to
-    /// hold, or `None` where it may be anybody.
+    /// Drops listeners that do not pass the process filters. A listener whose holders are not all known is dropped too,
+    /// and makes the snapshot incomplete. `unread` returns the processes that may be the unseen holders, or `None` if
+    /// any process may.
     pub(crate) fn drop_by_process(&self, snapshot: &mut Snapshot, unread: &dyn Fn() -> Option<Vec<Process>>) {
         if !self.filters_by_process() {
             return;
@@ -224,7 +223,7 @@ impl Selection {
         }
     }
 
-    /// Whether a listener passes the process filters.
+    /// Returns whether a listener passes the process filters.
     pub(crate) fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
         let unseen = listener.unseen.is_some();
         let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
@@ -241,7 +240,7 @@ impl Selection {
         filters.into_iter().max().unwrap_or(Kept::Yes)
     }
 
-    /// Whether a listener passes the filter by user. A user that is not known here may be any.
+    /// Returns whether a listener passes the filter by user. An unknown user may be any.
     fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
         let is_asked =
             |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.is(uid, name));
@@ -296,7 +295,8 @@ pub(crate) enum Kept {
 /// Whether a process that matches may be an unseen holder.
 type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 
-/// Returns the places of the listeners that peers of a target with an address reach, or may reach where that is not known.
+/// Returns the places of the listeners that peers of a target with an address reach, or may reach where that is not
+/// known.
 fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> Vec<usize> {
     let mut by_place: BTreeMap<Place<'_>, Vec<(usize, &Socket)>> = BTreeMap::new();
     for (at, socket) in listeners {

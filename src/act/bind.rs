@@ -1,11 +1,11 @@
-//! Real attempts to bind. A socket is bound and closed at once; it never listens, so that no peer can meet it.
+//! Attempts to bind. Each binds a socket and closes it at once. The socket never listens, so no peer can reach it.
 //!
-//! While an attempt has the port (some microseconds), a server that sets SO_REUSEADDR gets it all the same, and one that
-//! does not is refused. Who waits for a port therefore rehearses the bind, which takes no port, and makes an attempt only
-//! where the socket table cannot answer.
+//! While an attempt has the port (a few microseconds), a server that sets SO_REUSEADDR can still bind it, and one that
+//! does not is refused. Waiting for a port therefore rehearses the bind, which takes no port, and attempts one only if
+//! the socket table cannot answer.
 //!
-//! UDP sockets are tried without SO_REUSEADDR and SO_REUSEPORT alone: with these a bind could succeed beside a server
-//! and take datagrams that are meant for it.
+//! UDP is never bound with SO_REUSEADDR or SO_REUSEPORT: such a bind could succeed beside a server and receive its
+//! datagrams.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -32,19 +32,19 @@ fn refusal_from(error: &io::Error) -> Refusal {
     Refusal { kind, name, says: error.to_string() }
 }
 
-/// Where a bind is tried.
+/// The address and port of a bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) protocol: Protocol,
-    /// `None` stands for the wildcards of both families.
+    /// The address. `None` for the wildcards of both families.
     pub(crate) address: Option<IpAddr>,
-    /// The scope of a link-local address.
+    /// The interface of a link-local address.
     pub(crate) interface: Option<&'a str>,
     pub(crate) port: u16,
 }
 
 impl<'a> Place<'a> {
-    /// Where a bind for what is asked would be.
+    /// Returns the place of a target.
     pub(crate) fn of(asked: &'a BindTarget) -> Place<'a> {
         Place {
             protocol: asked.protocol,
@@ -54,7 +54,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// One of the addresses with the port, and the scope where it needs one.
+    /// Returns an address with the port, and with the scope if it needs one.
     fn at(&self, address: IpAddr) -> SocketAddr {
         let scope = self.interface.and_then(os::interface_index).unwrap_or(0);
         match address {
@@ -63,7 +63,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The addresses that a bind asks for, each with whether it leaves IPv4 alone.
+    /// Returns the addresses to bind, each with whether the socket is IPv6-only.
     fn addresses(&self) -> Vec<(IpAddr, bool)> {
         const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         match self.address {
@@ -73,7 +73,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The options that servers set for a protocol on this system. These decide whether a port can be had.
+/// Returns the options that servers set for a protocol on this system. They decide whether the port is free.
 pub(crate) fn as_servers_do(protocol: Protocol) -> BindOptions {
     match protocol {
         Protocol::Tcp if os::SERVERS_REUSE => BindOptions::ReuseAddress,
@@ -81,26 +81,26 @@ pub(crate) fn as_servers_do(protocol: Protocol) -> BindOptions {
     }
 }
 
-/// Tries to bind as servers do, to each of the addresses that a place stands for.
+/// Attempts to bind with the options of servers, once for each address.
 pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
     attempt_with(place, as_servers_do(place.protocol))
 }
 
-/// Tries to bind as servers do, and returns why a server could not: that the port is in use first. `None` if one could,
-/// in every family that this machine has.
+/// Attempts to bind with the options of servers, and returns the refusal, preferably that the port is in use. `None` if
+/// the bind succeeds in every family that this machine has.
 pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
     let attempts = attempt(place);
-    let tried = attempts.iter().any(|attempt| !attempt.lacks_family());
+    let has_family = attempts.iter().any(|attempt| !attempt.lacks_family());
     let mut refusals: Vec<&Refusal> = attempts
         .iter()
-        .filter(|attempt| !tried || !attempt.lacks_family())
+        .filter(|attempt| !has_family || !attempt.lacks_family())
         .filter_map(|attempt| attempt.refused.as_ref())
         .collect();
     refusals.sort_by_key(|refusal| refusal.kind != RefusalKind::InUse);
     refusals.first().map(|refusal| (*refusal).clone())
 }
 
-/// Tries the other options too, where they do no harm and tell something.
+/// Attempts to bind with other options, where that is harmless and informative.
 pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
     match place.protocol {
         Protocol::Tcp if os::SERVERS_REUSE => [BindOptions::Plain, BindOptions::ReusePort]
@@ -130,7 +130,7 @@ fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: BindOptions) 
     }
     let address = SockAddr::from(place.at(address));
     let bound = socket.bind(&address);
-    // At once: until then others may be refused the port.
+    // Closes at once: until then other binds may be refused.
     drop(socket);
     bound
 }
@@ -138,7 +138,7 @@ fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: BindOptions) 
 fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socket> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let kind = if protocol.is_datagram() { Type::DGRAM } else { Type::STREAM };
-    // A port of UDP says nothing of the same port of UDP-Lite.
+    // UDP-Lite has ports of its own.
     let number = (protocol == Protocol::UdpLite).then(|| socket2::Protocol::from(IPPROTO_UDPLITE));
     let socket = Socket::new(domain, kind, number)?;
     if address.is_ipv6() {
@@ -147,11 +147,11 @@ fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socke
     Ok(socket)
 }
 
-/// Rehearses a bind to each of the addresses that a place stands for, without taking the port for an instant: a socket that
-/// has another port already is bound once more. The system checks what the caller may do, refuses with its reason, and only
-/// then finds that the socket has a port. `refused` is `None` where everything but a conflict was checked and passed.
+/// Rehearses a bind to each address without taking the port: binds a socket that has another port already. The kernel
+/// checks permissions and the address, refuses with the reason, and only then finds that the socket is bound. `refused`
+/// is `None` if every check passed. Conflicts with other sockets are not checked.
 ///
-/// `None` if this system or this process cannot rehearse. An IPv6 address of elsewhere passes.
+/// Returns `None` if this system or this process cannot rehearse. An IPv6 address of another machine passes.
 pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
     if !os::BOUND_SOCKETS_ARE_CHECKED {
         return None;
@@ -161,7 +161,7 @@ pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
         let refused = match socket.bind(&SockAddr::from(place.at(address))) {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => None,
             Err(error) => Some(refusal_from(&error)),
-            // It had no port after all.
+            // The socket had no port after all.
             Ok(()) => return None,
         };
         Some(Attempt { address, v6only, options: as_servers_do(place.protocol), refused })
@@ -169,8 +169,8 @@ pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
     place.addresses().into_iter().map(rehearse).collect()
 }
 
-/// Returns whether the socket table that `sees` looks for a port in shows a socket that is bound and does nothing else: one
-/// is made for that, with a port that the system gives.
+/// Returns whether the socket table lists sockets that are bound and do not listen: binds one to an ephemeral port, and
+/// returns whether `sees` finds that port.
 pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool {
     let is_ipv4 = place.address.is_none_or(|address| address.is_ipv4());
     let address: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
@@ -179,14 +179,14 @@ pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool
     port.is_some_and(|address| sees(address.port()))
 }
 
-/// A socket that is bound to loopback, at a port that the system gives, and lets others have that port.
+/// Returns a socket that is bound to an ephemeral port on loopback, with options that let others bind that port.
 fn bound_elsewhere(place: &Place<'_>, address: IpAddr, v6only: bool) -> Option<Socket> {
     let own = match (address.is_ipv4(), v6only || !address.is_unspecified()) {
         (true, _) => IpAddr::from(Ipv4Addr::LOCALHOST),
         (false, true) => Ipv6Addr::LOCALHOST.into(),
         (false, false) => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
     };
-    // The system may give the very port that is asked about.
+    // The ephemeral port may be the port of the place.
     for _ in 0..3 {
         let socket = socket(place.protocol, address, v6only).ok()?;
         if place.protocol == Protocol::Tcp {
@@ -209,13 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_leaves_nothing_behind_and_tells_the_truth() {
+    fn an_attempt_reports_the_refusal_and_leaves_nothing_behind() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let refused = attempt(&place(Protocol::Tcp, port));
         assert_eq!(refused[0].refused.as_ref().unwrap().kind, RefusalKind::InUse);
         drop(listener);
-        // The same port again and again: an attempt that left something would be met by the next one.
+        // The same port repeatedly: the next attempt would be refused by anything that one leaves behind.
         for _ in 0..100 {
             assert!(attempt(&place(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none()));
         }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn udp_is_never_tried_with_options_that_take_from_others() {
+    fn udp_is_never_bound_with_options_that_take_datagrams_of_others() {
         assert_eq!(as_servers_do(Protocol::Udp), BindOptions::Plain);
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_takes_no_port_and_passes_where_one_may_bind() {
+    fn a_rehearsal_takes_no_port_and_ignores_holders() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         for protocol in [Protocol::Tcp, Protocol::Udp] {
@@ -243,7 +243,7 @@ mod tests {
                 let rehearsed = rehearsed.unwrap_or_default();
                 assert!(
                     rehearsed.iter().all(|it| it.refused.is_none()),
-                    "a holder does not matter: {rehearsed:?}"
+                    "a holder is ignored: {rehearsed:?}"
                 );
             }
         }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_elsewhere() {
+    fn an_address_of_another_machine_is_refused() {
         let place = Place { address: Some("192.0.2.7".parse().unwrap()), ..place(Protocol::Tcp, 10309) };
         let refused = attempt(&place)[0].refused.clone().unwrap();
         assert_eq!((refused.kind, refused.name.as_str()), (RefusalKind::NotLocal, "EADDRNOTAVAIL"));

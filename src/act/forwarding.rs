@@ -1,5 +1,5 @@
-//! Whether connections to a port are passed on although no socket of the port does it: by a container runtime's rules,
-//! by NAT. A port is free only if a bind succeeds and nothing forwards it.
+//! Finds out whether connections to a port are forwarded although no socket has it: by a container runtime, or by NAT.
+//! A port is free only if a bind succeeds and nothing forwards it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,14 +12,14 @@ use crate::os;
 use crate::plan::Forwarding;
 use crate::scan::port_sockets;
 
-/// What connections and rules tell of one port.
+/// What connections and rules show about one port.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    /// The places that are forwarded.
+    /// The addresses that are forwarded, as listeners.
     pub(super) forwarded: Vec<Listener>,
-    /// The addresses of this machine that a connection was tried to, and what it met.
+    /// The addresses of this machine that a connection was attempted to, with the outcome.
     pub(super) reached: Vec<(SocketAddr, Outcome)>,
-    /// Why more may be forwarded than is known.
+    /// Why more may be forwarded.
     pub(super) unknown: Option<Gap>,
 }
 
@@ -30,10 +30,10 @@ impl Evidence {
     }
 }
 
-/// Returns what is known of the forwarding of a port, whatever the address, for who is about to call it free.
+/// Returns whether a port is forwarded at any address, before it is reported as free.
 ///
 /// # Errors
-/// Where the socket table cannot be read.
+/// If the socket table cannot be read.
 pub(crate) fn forwarding(asked: &BindTarget, runtimes: &Runtimes) -> Result<Forwarding, Error> {
     let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
     let listening = port_sockets::listening(&table.rows);
@@ -52,8 +52,8 @@ pub(crate) fn forwarding(asked: &BindTarget, runtimes: &Runtimes) -> Result<Forw
     })
 }
 
-/// Gathers what is known of the forwarding of a port. `listening` are all listeners of the port, `known` what is known of
-/// some of them.
+/// Gathers the evidence for one port. `listening` are all of its listeners, `known` those that were joined with their
+/// holders.
 pub(super) fn gather(
     asked: &BindTarget,
     inquiry: &mut ContainerLookup<'_>,
@@ -80,19 +80,19 @@ pub(super) fn gather(
     let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
     rules.complete(&mut forwarded);
     forwarded.extend(rules.forwarded);
-    // Who could read all rules knows what is forwarded, whatever a runtime answers.
+    // With all rules read, the answers of runtimes do not matter.
     let silent = if os::privileged() { None } else { inquiry.forwarding_gap() };
-    // Nobody but this machine reaches a loopback address, and it was refused there.
+    // Only this machine reaches a loopback address, and it was refused there.
     let is_loopback = asked.address.is_some_and(|address| address.to_canonical().is_loopback());
     let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
     let unknown = rules.unknown.or(untold).or(silent).filter(|_| !(is_loopback && is_refused));
     Evidence { forwarded, reached, unknown }
 }
 
-/// Connects to the addresses of this machine at which a forwarded port may be answered. Loopback alone does not tell:
-/// rules of Docker leave it to docker-proxy.
+/// Connects to the addresses of this machine at which a forwarded port may answer. Loopback is not enough: Docker's
+/// rules do not forward it.
 fn connections(asked: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
-    /// The most addresses besides loopback.
+    /// The limit of addresses other than loopback.
     const MOST: usize = 4;
     if asked.protocol != Protocol::Tcp || asked.interface.is_some() {
         return Vec::new();
@@ -124,7 +124,7 @@ fn connections(asked: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
     reached
 }
 
-/// Whether an address needs an interface to be connected to.
+/// Returns whether a connection to an address needs an interface.
 fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local(),

@@ -1,11 +1,11 @@
-//! What forbids a bind where no socket is in the way: the machine's addresses, limits and policies are read for the answer.
+//! Explains a refused bind that no socket prevents, by the machine's addresses, limits and policies.
 
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::os;
 use crate::verdict::Hindrance;
 
-/// Returns what a refusal means, or `None` if it says nothing of the machine's addresses, limits and policies. Only what the
-/// kind of refusal calls for is read.
+/// Returns what a refusal means, or `None` if it has nothing to do with addresses, limits and policies. Reads only what
+/// the kind of refusal needs.
 pub(crate) fn hindrance(asked: &BindTarget, refusal: &Refusal) -> Option<Hindrance> {
     let local = match refusal.kind {
         RefusalKind::NotLocal => os::local_addresses(),

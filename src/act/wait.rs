@@ -1,4 +1,4 @@
-//! Waiting for a state of a port, cheap enough to be left running: no process is looked at.
+//! Waits until a port is in a state. A scan reads the socket table only, never a process.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::os::{self, Row};
 use crate::scan::port_sockets;
 use crate::verdict::Hindrance;
 
-/// The first pause, doubled after each.
+/// The first pause. Each one is twice as long as the one before.
 const SHORTEST: Duration = Duration::from_millis(5);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -35,7 +35,7 @@ impl Wanted {
     }
 }
 
-/// Pauses that grow.
+/// Pauses that double up to a limit.
 #[derive(Debug)]
 pub(crate) struct Backoff(Duration);
 
@@ -44,29 +44,29 @@ impl Backoff {
         Backoff(SHORTEST)
     }
 
-    /// The next pause, and no longer than is left.
+    /// Returns the next pause, at most `left`.
     fn next(&mut self, left: Duration) -> Duration {
         let pause = self.0.min(left);
         self.0 = (self.0 * 2).min(LONGEST);
         pause
     }
 
-    /// Pauses, and no longer than is left.
+    /// Sleeps for the next pause, at most `left`.
     pub(crate) fn pause(&mut self, left: Duration) {
         std::thread::sleep(self.next(left));
     }
 }
 
-/// What waiting came to.
+/// The result of waiting.
 #[derive(Debug)]
 pub(crate) struct Waited {
     pub(crate) reached: bool,
-    /// Whether the state could be seen at all at the last look.
+    /// Whether the last scan was complete, so that its answer is certain.
     pub(crate) complete: bool,
     pub(crate) took: Duration,
-    /// Why the port cannot be bound although nothing seems to have it.
+    /// Why a bind is refused although no socket seems to have the port.
     pub(crate) refused: Option<Refused>,
-    /// Whether waiting cannot change that.
+    /// Whether waiting cannot change the refusal.
     pub(crate) is_hopeless: bool,
 }
 
@@ -82,22 +82,22 @@ pub(crate) fn wait(
     let mut scan = |is_last| match wanted {
         Wanted::Listening => {
             let (reached, complete) = is_listened_on(target, asked)?;
-            Ok((Now::from_reached(reached), complete))
+            Ok((PortState::from_reached(reached), complete))
         }
-        Wanted::Free => Ok((bindable.look(is_last)?, true)),
+        Wanted::Free => Ok((bindable.scan(is_last)?, true)),
     };
     wait_until(&mut scan, timeout, tick)
 }
 
-/// Scans again and again until a state is reached, cannot be reached, or time is up. A scan is told whether it is the last
-/// one, and returns what it found, and whether that is certain.
+/// Scans until a state is reached, cannot be reached, or time is up. `scan` gets whether it is the last one, and
+/// returns what it found and whether that is certain.
 pub(super) fn wait_until(
-    scan: &mut dyn FnMut(bool) -> Result<(Now, bool), Error>,
+    scan: &mut dyn FnMut(bool) -> Result<(PortState, bool), Error>,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
     let begun = Instant::now();
-    let mut pace = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
         let is_last = timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
         let (state, complete) = scan(is_last)?;
@@ -105,13 +105,13 @@ pub(super) fn wait_until(
         let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(took));
         let waited = |reached, refused, is_hopeless| Waited { reached, complete, took, refused, is_hopeless };
         match state {
-            Now::Reached => return Ok(waited(true, None, false)),
-            Now::Never(refused) => return Ok(waited(false, Some(refused), true)),
-            Now::NotYet(refused) if is_last => return Ok(waited(false, refused, false)),
-            Now::NotYet(_) => {}
+            PortState::Reached => return Ok(waited(true, None, false)),
+            PortState::Never(refused) => return Ok(waited(false, Some(refused), true)),
+            PortState::NotYet(refused) if is_last => return Ok(waited(false, refused, false)),
+            PortState::NotYet(_) => {}
         }
         tick(took);
-        pace.pause(left);
+        backoff.pause(left);
     }
 }
 
@@ -119,67 +119,68 @@ pub(super) fn wait_until(
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
-    /// What forbids it. `None` if a socket may be in the way.
+    /// What prevents it. `None` if a socket may.
     pub(crate) hindrance: Option<Hindrance>,
 }
 
-/// What a scan found.
+/// The state of the port in one scan.
 #[derive(Debug)]
-pub(super) enum Now {
+pub(super) enum PortState {
     Reached,
-    /// Sockets have the port, or a bind is refused for a reason that may pass.
+    /// Sockets have the port, or the reason for the refusal may pass.
     NotYet(Option<Refused>),
-    /// A bind is refused, and waiting does not change that.
+    /// The bind is refused, and waiting does not change that.
     Never(Refused),
 }
 
-impl Now {
-    /// What a scan found that tells no more than whether the state is reached.
-    pub(super) fn from_reached(is_reached: bool) -> Now {
-        if is_reached { Now::Reached } else { Now::NotYet(None) }
+impl PortState {
+    /// Returns the state of a scan that knows only whether it is reached.
+    pub(super) fn from_reached(is_reached: bool) -> PortState {
+        if is_reached { PortState::Reached } else { PortState::NotYet(None) }
     }
 }
 
-/// The listeners that were waited for, with their holders.
+/// Returns the listeners of the target, with their holders.
 pub(crate) fn found(target: &Target, asked: &BindTarget) -> Result<Vec<Listener>, Error> {
     let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), false)?.rows;
     rows.retain(|row| row.socket.is_listener() && target.answered_by(&row.socket).is_some());
     Ok(port_sockets::holders(rows)?.0)
 }
 
+/// Returns whether something listens on the target, and whether the table is complete.
 fn is_listened_on(target: &Target, asked: &BindTarget) -> Result<(bool, bool), Error> {
     let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
     let answers = |row: &Row| row.socket.is_listener() && target.answered_by(&row.socket).is_some();
     Ok((table.rows.iter().any(answers), table.complete))
 }
 
-/// How long a bind that was refused is not tried again while the table shows the same sockets.
+/// How long a refused attempt is not repeated while the table has the same sockets.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 
-/// Whether a port can be bound, asked again and again while others start and end servers there.
+/// Tests repeatedly whether a port can be bound, while others start and stop servers on it.
 ///
-/// Nothing is attempted while the table shows a socket in the way, nor in the look after the last one went: what restarts a
-/// server takes the port then. If the table shows no socket of the port at all, it decides alone, provided that
-/// [`Bindable::table_decides`]. Else one attempt decides; the same attempt is repeated only when the sockets have changed, or
-/// a second has passed.
+/// It attempts no bind while the table has a conflicting socket, nor in the scan after the last one closed: a
+/// supervisor restarts its server then. If the table has no socket of the port at all and [`Bindable::table_decides`],
+/// that is the answer. Otherwise it attempts one bind, and repeats it only after the sockets changed or a second
+/// passed.
 struct Bindable<'a> {
     asked: &'a BindTarget,
     place: Place<'a>,
-    /// Whether a table without any socket of the port proves that the caller can bind it. `None` before the first look.
+    /// Whether a table without a socket of the port proves that the caller can bind it. `None` before the first scan.
     table_decides: Option<bool>,
-    /// Whether the last look found sockets in the way.
+    /// Whether the last scan found conflicting sockets.
     was_taken: bool,
-    /// The last attempt: which sockets had the port, when it was, what it was refused for.
-    tried: Option<(Vec<Socket>, Instant, Option<Refused>)>,
+    /// The last refused attempt: the sockets of the port, the time, and the refusal.
+    last_refused: Option<(Vec<Socket>, Instant, Option<Refused>)>,
 }
 
 impl<'a> Bindable<'a> {
     fn new(asked: &'a BindTarget) -> Bindable<'a> {
-        Bindable { asked, place: Place::of(asked), table_decides: None, was_taken: false, tried: None }
+        Bindable { asked, place: Place::of(asked), table_decides: None, was_taken: false, last_refused: None }
     }
 
-    /// Looks once. `is_last` if there will be no other look.
-    fn look(&mut self, is_last: bool) -> Result<Now, Error> {
+    /// Scans once. `is_last` if no other scan follows.
+    fn scan(&mut self, is_last: bool) -> Result<PortState, Error> {
         if self.table_decides.is_none() {
             let rehearsed = bind::rehearse(&self.place);
             if let Some(rehearsed) = &rehearsed
@@ -190,32 +191,33 @@ impl<'a> Bindable<'a> {
             }
             self.table_decides = Some(rehearsed.is_some() && self.table_decides());
         }
-        // Connections are many, and matter only where no listener does.
+        // Reads connections, of which there may be many, only if no listener has the port.
         for all in [false, true] {
             let table = port_sockets::sockets(self.asked.protocol, Some(self.asked.port), all)?;
-            let in_the_way = |row: &Row| row.socket.peer.is_none() && self.asked.overlaps(&row.socket);
-            if table.rows.iter().any(in_the_way) {
+            let conflicts = |row: &Row| row.socket.peer.is_none() && self.asked.overlaps(&row.socket);
+            if table.rows.iter().any(conflicts) {
                 self.was_taken = true;
-                return Ok(Now::NotYet(None));
+                return Ok(PortState::NotYet(None));
             }
             if !all {
                 continue;
             }
             if std::mem::take(&mut self.was_taken) && !is_last {
-                return Ok(Now::NotYet(None));
+                return Ok(PortState::NotYet(None));
             }
             let has_none = table.rows.is_empty() && table.complete && table.gaps.is_empty();
             if has_none && self.table_decides == Some(true) {
-                return Ok(Now::Reached);
+                return Ok(PortState::Reached);
             }
             return self.attempt(table.rows);
         }
-        Ok(Now::NotYet(None))
+        Ok(PortState::NotYet(None))
     }
 
-    /// Whether a table without any socket of the port proves that the caller, who passed a rehearsal, can bind it: the table
-    /// shows sockets that are merely bound (Linux 6.8), and no program of the cgroup refuses ports after they were taken. Which IPv6 addresses
-    /// can be bound an attempt alone tells, and one that fails for that takes no port.
+    /// Returns whether a table without a socket of the port proves that the caller, whose rehearsal passed, can bind
+    /// it. That needs a table with sockets that are bound and do not listen (Linux 6.8), and no BPF program of the
+    /// cgroup that refuses binds. Only an attempt shows which IPv6 addresses can be bound; one that fails for that
+    /// takes no port.
     fn table_decides(&self) -> bool {
         let is_certain = |address: IpAddr| address.is_ipv4() || address.is_unspecified();
         let shows_bound = |port: u16| {
@@ -227,37 +229,37 @@ impl<'a> Bindable<'a> {
             && bind::is_seen(&self.place, shows_bound)
     }
 
-    /// Attempts to bind, unless the same was refused just now.
-    fn attempt(&mut self, rows: Vec<Row>) -> Result<Now, Error> {
+    /// Attempts to bind, unless the same attempt was just refused.
+    fn attempt(&mut self, rows: Vec<Row>) -> Result<PortState, Error> {
         let mut sockets: Vec<Socket> =
             rows.into_iter().map(|row| Socket { queue: None, ..row.socket }).collect();
         sockets.sort_by(|a, b| a.order(b).then_with(|| a.inode.cmp(&b.inode)));
-        if let Some((known, when, refused)) = &self.tried
+        if let Some((known, when, refused)) = &self.last_refused
             && *known == sockets
             && when.elapsed() < BETWEEN_ATTEMPTS
         {
-            return Ok(Now::NotYet(refused.clone()));
+            return Ok(PortState::NotYet(refused.clone()));
         }
-        // What follows is so short that it ends before the scheduler takes the processor away again.
+        // A fresh time slice: the attempt ends before the scheduler can preempt it with the port taken.
         std::thread::yield_now();
         let attempts = bind::attempt(&self.place);
-        let now = self.refused(&attempts)?.unwrap_or(Now::Reached);
-        if let Now::NotYet(refused) = &now {
-            self.tried = Some((sockets, Instant::now(), refused.clone()));
+        let now = self.refused(&attempts)?.unwrap_or(PortState::Reached);
+        if let PortState::NotYet(refused) = &now {
+            self.last_refused = Some((sockets, Instant::now(), refused.clone()));
         }
         Ok(now)
     }
 
-    /// What refusals mean for who waits. `None` if there are none that count.
-    fn refused(&self, attempts: &[Attempt]) -> Result<Option<Now>, Error> {
-        // A machine without one of the families has the wildcard of the other one.
-        let counts = |refusal: &&Refusal| match refusal.kind {
+    /// Returns what refusals mean for waiting. `None` if none matters.
+    fn refused(&self, attempts: &[Attempt]) -> Result<Option<PortState>, Error> {
+        // A machine without one family still has the wildcard of the other.
+        let matters = |refusal: &&Refusal| match refusal.kind {
             RefusalKind::NotLocal | RefusalKind::NoFamily => self.asked.address.is_some(),
             RefusalKind::Denied | RefusalKind::InUse | RefusalKind::Other => true,
         };
         let refusals: Vec<&Refusal> =
-            attempts.iter().filter_map(|attempt| attempt.refused.as_ref()).filter(counts).collect();
-        // What waiting does not change comes first.
+            attempts.iter().filter_map(|attempt| attempt.refused.as_ref()).filter(matters).collect();
+        // A refusal with a known cause comes first.
         let explained = refusals.iter().find_map(|refusal| {
             let hindrance = hindrance(self.asked, refusal)?;
             Some(((*refusal).clone(), hindrance))
@@ -265,7 +267,11 @@ impl<'a> Bindable<'a> {
         if let Some((refusal, hindrance)) = explained {
             let may_pass = hindrance.may_pass();
             let refused = Refused { refusal, hindrance: Some(hindrance) };
-            return Ok(Some(if may_pass { Now::NotYet(Some(refused)) } else { Now::Never(refused) }));
+            return Ok(Some(if may_pass {
+                PortState::NotYet(Some(refused))
+            } else {
+                PortState::Never(refused)
+            }));
         }
         match refusals.first() {
             None => Ok(None),
@@ -274,7 +280,7 @@ impl<'a> Bindable<'a> {
                 format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
             )),
             Some(refusal) => {
-                Ok(Some(Now::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
+                Ok(Some(PortState::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
             }
         }
     }
@@ -286,10 +292,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_never_exceed_what_is_left() {
-        let mut pace = Backoff::new();
-        let pauses: Vec<u128> = (0..8).map(|_| pace.next(Duration::MAX).as_millis()).collect();
+        let mut backoff = Backoff::new();
+        let pauses: Vec<u128> = (0..8).map(|_| backoff.next(Duration::MAX).as_millis()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 200, 200]);
-        assert_eq!(pace.next(Duration::from_millis(7)).as_millis(), 7);
+        assert_eq!(backoff.next(Duration::from_millis(7)).as_millis(), 7);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Waiting for a Unix socket: until something listens at a path or under an abstract name, or until it can be bound.
+//! Waits for a Unix socket: until a process listens on its path or abstract name, or until it can be bound.
 
 use std::time::Duration;
 
-use super::wait::{Now, Waited, Wanted, wait_until};
+use super::wait::{PortState, Waited, Wanted, wait_until};
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, PathContent};
 use crate::os;
@@ -26,17 +26,17 @@ pub(crate) fn wait_unix(
             }
             Wanted::Free => is_free(target)?,
         };
-        Ok((Now::from_reached(is_reached), is_certain))
+        Ok((PortState::from_reached(is_reached), is_certain))
     };
     wait_until(&mut scan, timeout, tick)
 }
 
-/// Returns what listens there, with its holders.
+/// Returns the listeners of the name, with their holders.
 pub(crate) fn found_unix(target: &Target) -> Result<Vec<Listener>, Error> {
     Ok(Query::new().target(target.clone()).look()?.listeners)
 }
 
-/// Whether the name can be bound, and whether that is known. Nothing is bound to find out: a file would stay.
+/// Returns whether the name can be bound, and whether that is certain. It binds nothing: that would leave a file.
 fn is_free(target: &Target) -> Result<(bool, bool), Error> {
     let query = Query::new().target(target.clone()).all();
     let table = query.table()?;
@@ -54,7 +54,7 @@ fn is_free(target: &Target) -> Result<(bool, bool), Error> {
             None => Ok((false, false)),
         },
         Some(PathContent::Unknown) | None => Ok((false, false)),
-        // Any file is in the way, also one that nobody listens on.
+        // Any file prevents the bind, also one that is no socket.
         Some(_) => Ok((false, true)),
     }
 }

@@ -1,23 +1,23 @@
-//! In what two listeners differ, as far as both sides could see.
+//! Compares two listeners by what is known in both snapshots.
 
 use std::collections::HashMap;
 
 use super::Difference;
 use crate::model::{Container, Holder, Listener, ProcessId, ServiceManager, ServiceScope, Text};
 
-/// What the two sides have in common.
+/// What two snapshots have in common.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CompareContext {
-    /// Inodes, pids and starts mean the same.
+    /// Inodes, pids and start times identify the same things.
     pub(super) same_machine: bool,
-    /// Uids and names of users mean the same.
+    /// Uids and user names identify the same users.
     pub(super) same_users: bool,
-    /// What is known of a process is known with the same rights.
+    /// Both were taken with the same privileges.
     pub(super) same_rights: bool,
 }
 
 impl CompareContext {
-    /// In what the two differ for sure.
+    /// Returns what differs for certain.
     pub(super) fn differences(self, a: &Listener, b: &Listener) -> Vec<Difference> {
         let found = [
             (Difference::Socket, self.same_machine && differ(a.socket.inode, b.socket.inode)),
@@ -39,7 +39,7 @@ impl CompareContext {
         }
     }
 
-    /// A holder that one side lacks counts where that side could see all of them.
+    /// A holder that one side lacks is a difference only if that side has no unseen holders.
     fn holders_differ(self, a: &Listener, b: &Listener) -> bool {
         let lacks = |side: &Listener, other: &Listener| {
             side.unseen.is_none() && !self.are_among(&other.holders, &side.holders)
@@ -57,12 +57,13 @@ impl CompareContext {
             || if self.same_machine { a.id != b.id || named(a, b) } else { named(a, b) }
     }
 
+    /// Returns whether two holders are the same process, as far as both sides know.
     pub(super) fn is_same(self, a: &Holder, b: &Holder) -> bool {
         #[cfg(test)]
         COMPARED.set(COMPARED.get() + 1);
         let (a, b) = (&a.process, &b.process);
         match self.same_machine {
-            // A name may be told in full to one and cut for another.
+            // Without privilege a name may be truncated.
             true => {
                 a.id.pid == b.id.pid
                     && !differ(a.id.start, b.id.start)
@@ -72,7 +73,7 @@ impl CompareContext {
         }
     }
 
-    /// What holders that are the same have in common.
+    /// Returns a key that equal holders share.
     pub(super) fn key(self, holder: &Holder) -> Key<'_> {
         match self.same_machine {
             true => Key::Pid(
@@ -83,13 +84,13 @@ impl CompareContext {
         }
     }
 
-    /// Everything by which [`Self::is_same`] decides: holders of one identity are the same as the same others.
+    /// Returns everything that [`Self::is_same`] compares: holders with one identity equal the same others.
     pub(super) fn identity(self, holder: &Holder) -> Identity<'_> {
         let process = &holder.process;
         (process.id, process.name.as_bytes(), process.user.as_ref().map(Text::as_bytes))
     }
 
-    /// The keys of all holders. Listeners that are held alike have the same ones.
+    /// Returns the keys of all holders, sorted. Listeners with equal holders have equal keys.
     pub(super) fn keys(self, holders: &[Holder]) -> Vec<Key<'_>> {
         let mut keys: Vec<_> = holders.iter().map(|holder| self.key(holder)).collect();
         keys.sort_unstable();
@@ -97,6 +98,7 @@ impl CompareContext {
         keys
     }
 
+    /// Returns the identities of all holders, sorted.
     pub(super) fn identities(self, holders: &[Holder]) -> Vec<Identity<'_>> {
         let mut identities: Vec<_> = holders.iter().map(|holder| self.identity(holder)).collect();
         identities.sort_unstable();
@@ -104,7 +106,7 @@ impl CompareContext {
         identities
     }
 
-    /// Whether each of these is the same as one of those.
+    /// Returns whether each of `these` equals one of `those`.
     fn are_among(self, these: &[Holder], those: &[Holder]) -> bool {
         if these.len().min(those.len()) <= FEW {
             return these.iter().all(|one| those.iter().any(|other| self.is_same(one, other)));
@@ -118,7 +120,7 @@ impl CompareContext {
             .all(|one| by_key.get(&self.key(one)).into_iter().flatten().any(|other| self.is_same(one, other)))
     }
 
-    /// Whether the same processes are seen to hold both.
+    /// Returns whether both have holders, and the same ones.
     pub(super) fn are_held_alike(self, a: &Listener, b: &Listener) -> bool {
         !a.holders.is_empty()
             && !b.holders.is_empty()
@@ -127,12 +129,13 @@ impl CompareContext {
     }
 }
 
-/// Up to so many holders are compared each with each.
+/// Up to this many holders are compared pair by pair; more are indexed.
 const FEW: usize = 8;
 
+/// A key that equal holders share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key<'a> {
-    /// With the name, where that has to be the same too.
+    /// The pid, and the name if that must be equal too.
     Pid(u32, &'a [u8]),
     Name(&'a [u8]),
 }
@@ -141,16 +144,16 @@ pub(super) type Identity<'a> = (ProcessId, &'a [u8], Option<&'a [u8]>);
 
 #[cfg(test)]
 thread_local! {
-    /// How many pairs of holders were compared: work is counted, not timed.
+    /// The number of pairs of holders that were compared: a test counts work instead of timing it.
     pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Whether both are told, and not the same.
+/// Returns whether both are known and not equal.
 fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
     matches!((a, b), (Some(a), Some(b)) if a != b)
 }
 
-/// What makes a service the same; what a socket unit activates is told by systemd, which may not answer.
+/// Returns what identifies a service. What a socket unit activates is left out: systemd may not have answered.
 fn service(listener: &Listener) -> Option<(&ServiceManager, &[u8], &ServiceScope)> {
     listener.service.as_ref().map(|service| (&service.manager, service.name.as_bytes(), &service.scope))
 }

@@ -1,5 +1,5 @@
-//! Which listeners of one place are the same in two snapshots. There may be ten thousands of them (SO_REUSEPORT, Unix
-//! sockets without a name), so that each step looks its candidates up and never compares each with each.
+//! Pairs the listeners of one address in two snapshots. There may be tens of thousands (SO_REUSEPORT, unnamed Unix
+//! sockets), so each step uses an index instead of comparing all pairs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -7,13 +7,13 @@ use std::hash::Hash;
 use super::context::{CompareContext, Identity, Key};
 use crate::model::{Endpoint, Holder, Listener};
 
-/// Returns pairs of places in `old` and `new`: those that are the same socket, then those with the same holders, with a
-/// holder in common, and then whatever is left. In each step every listener of `new`, in order, gets the first one of
-/// `old` that has no partner yet.
-pub(super) fn pairs(old: &[&Listener], new: &[&Listener], sight: CompareContext) -> Vec<(usize, usize)> {
+/// Returns pairs of indexes into `old` and `new`: listeners with the same socket, then with the same holders, then with
+/// a holder in common, then the rest. In each step every listener of `new`, in order, gets the first one of `old` that
+/// has no partner yet.
+pub(super) fn pairs(old: &[&Listener], new: &[&Listener], context: CompareContext) -> Vec<(usize, usize)> {
     let mut pairing =
         Pairing { partners: vec![false; old.len()], left: (0..new.len()).collect(), pairs: Vec::new() };
-    if sight.same_machine {
+    if context.same_machine {
         let mut by_inode: HashMap<u64, Candidates> = HashMap::new();
         for (at, before) in old.iter().enumerate() {
             if let Some(inode) = before.socket.inode {
@@ -24,46 +24,48 @@ pub(super) fn pairs(old: &[&Listener], new: &[&Listener], sight: CompareContext)
     }
     let mut alike: Index<Vec<Key<'_>>, Vec<Identity<'_>>, &Listener> = Index::default();
     for (at, before) in old.iter().enumerate().filter(|(_, before)| !before.holders.is_empty()) {
-        let (keys, identities) = (sight.keys(&before.holders), sight.identities(&before.holders));
+        let (keys, identities) = (context.keys(&before.holders), context.identities(&before.holders));
         alike.insert(keys, identities, before, at);
     }
     pairing.step(|at, partners| {
         let after = new.get(at)?;
-        alike.first(&sight.keys(&after.holders), |before| sight.are_held_alike(before, after), partners)
+        alike.first(&context.keys(&after.holders), |before| context.are_held_alike(before, after), partners)
     });
     let mut holders: Index<Key<'_>, Identity<'_>, &Holder> = Index::default();
     for (at, before) in old.iter().enumerate() {
         for holder in &before.holders {
-            holders.insert(sight.key(holder), sight.identity(holder), holder, at);
+            holders.insert(context.key(holder), context.identity(holder), holder, at);
         }
     }
     pairing.step(|at, partners| {
         let of_each = new.get(at)?.holders.iter().filter_map(|holder| {
-            holders.first(&sight.key(holder), |before| sight.is_same(before, holder), partners)
+            holders.first(&context.key(holder), |before| context.is_same(before, holder), partners)
         });
         of_each.min()
     });
     let mut rest = Candidates(
-        old.iter().enumerate().filter(|(_, before)| has_a_place(before)).map(|(at, _)| at).collect(),
+        old.iter().enumerate().filter(|(_, before)| is_comparable(before)).map(|(at, _)| at).collect(),
     );
     pairing.step(|_, partners| rest.first(partners));
     pairing.pairs
 }
 
-/// Unix sockets without a name are each in a place of their own, as far as they can be told apart.
-fn has_a_place(listener: &Listener) -> bool {
+/// Returns whether a listener may be paired without anything in common. Unnamed Unix sockets with inodes may not.
+fn is_comparable(listener: &Listener) -> bool {
     listener.socket.inode.is_none() || !matches!(listener.socket.endpoint, Endpoint::Unix { path: None })
 }
 
+/// The pairs so far.
 struct Pairing {
-    /// Which of the old ones have a partner.
+    /// Whether each of the old listeners has a partner.
     partners: Vec<bool>,
-    /// Which of the new ones have none.
+    /// The indexes of the new listeners without a partner.
     left: Vec<usize>,
     pairs: Vec<(usize, usize)>,
 }
 
 impl Pairing {
+    /// Pairs each new listener without a partner with the old one that `find` returns.
     fn step(&mut self, mut find: impl FnMut(usize, &[bool]) -> Option<usize>) {
         let (partners, pairs) = (&mut self.partners, &mut self.pairs);
         self.left.retain(|new| {
@@ -77,12 +79,12 @@ impl Pairing {
     }
 }
 
-/// Old listeners that are the same for a step, in order.
+/// Indexes of old listeners that are equivalent in a step, in order.
 #[derive(Default)]
 struct Candidates(VecDeque<usize>);
 
 impl Candidates {
-    /// The first one without a partner. Those before it are never looked at again.
+    /// Returns the first one without a partner, and drops those before it.
     fn first(&mut self, partners: &[bool]) -> Option<usize> {
         while self.0.front().is_some_and(|at| partners.get(*at) == Some(&true)) {
             self.0.pop_front();
@@ -91,8 +93,8 @@ impl Candidates {
     }
 }
 
-/// Old listeners by a key that those which match have in common. What one snapshot does not know matches everything,
-/// so that the key alone does not decide; but those of one identity match the same.
+/// Old listeners, indexed by a key that matching ones share. An unknown value matches every value, so the key alone
+/// does not decide; but those with one identity match the same listeners.
 struct Index<K, I, E> {
     groups: HashMap<K, BTreeMap<I, (E, Candidates)>>,
 }
@@ -128,17 +130,17 @@ mod tests {
     use super::*;
     use crate::compare::context::COMPARED;
 
-    /// The same by comparing each with each.
-    fn each_with_each(old: &[&Listener], new: &[&Listener], sight: CompareContext) -> Vec<(usize, usize)> {
+    /// The reference: compares all pairs.
+    fn all_pairs(old: &[&Listener], new: &[&Listener], context: CompareContext) -> Vec<(usize, usize)> {
         let same_inode = |a: &Listener, b: &Listener| {
-            sight.same_machine && a.socket.inode.is_some() && a.socket.inode == b.socket.inode
+            context.same_machine && a.socket.inode.is_some() && a.socket.inode == b.socket.inode
         };
         type Same<'a> = &'a dyn Fn(&Listener, &Listener) -> bool;
         let steps: [Same<'_>; 4] = [
             &same_inode,
-            &|a, b| sight.are_held_alike(a, b),
-            &|a, b| a.holders.iter().any(|one| b.holders.iter().any(|other| sight.is_same(one, other))),
-            &|a, _| has_a_place(a),
+            &|a, b| context.are_held_alike(a, b),
+            &|a, b| a.holders.iter().any(|one| b.holders.iter().any(|other| context.is_same(one, other))),
+            &|a, _| is_comparable(a),
         ];
         let (mut left, mut free, mut pairs) =
             ((0..new.len()).collect::<Vec<_>>(), vec![true; old.len()], Vec::new());
@@ -176,20 +178,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_pairs_are_those_of_comparing_each_with_each(
+        fn pairs_are_those_of_the_reference(
             old in proptest::collection::vec(any_listener(), 0..7),
             new in proptest::collection::vec(any_listener(), 0..7),
             same_machine in any::<bool>(),
             same_rights in any::<bool>(),
             same_users in any::<bool>(),
         ) {
-            let sight = CompareContext { same_machine, same_rights, same_users };
+            let context = CompareContext { same_machine, same_rights, same_users };
             let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
-            prop_assert_eq!(pairs(&old, &new, sight), each_with_each(&old, &new, sight));
+            prop_assert_eq!(pairs(&old, &new, context), all_pairs(&old, &new, context));
         }
     }
 
-    /// How many pairs of processes are compared for so many listeners in one place.
+    /// Returns how many pairs of processes are compared for this many listeners of one address.
     fn compared(count: u32, old: impl Fn(u32) -> Listener, new: impl Fn(u32) -> Listener) -> usize {
         let (old, new): (Vec<_>, Vec<_>) = ((0..count).map(old).collect(), (0..count).map(new).collect());
         let (old, new): (Vec<&Listener>, Vec<&Listener>) = (old.iter().collect(), new.iter().collect());
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn many_listeners_of_one_place_are_not_compared_each_with_each() {
+    fn work_for_one_address_is_not_quadratic() {
         let inode = |count| u64::from(count) + 1;
         let named = |name: &str, mut listener: Listener| {
             listener.holders.iter_mut().for_each(|holder| holder.process.name = name.into());
@@ -214,9 +216,9 @@ mod tests {
             // Other processes, one each.
             |at, inode| listener(80, inode, &[at + 1, 1_000_000 + u32::try_from(inode).unwrap()]),
             |at, inode| listener(80, inode, &[u32::try_from(inode).unwrap() + at]),
-            // One process that opened all of them anew.
+            // One process that reopened all of them.
             |_, inode| listener(80, inode, &[7]),
-            // Processes in common with the socket's starter.
+            // Every socket is also held by the process that started the others.
             |at, inode| listener(80, inode, &[1, at + 2]),
         ];
         for (case, make) in makes.into_iter().enumerate() {

@@ -9,9 +9,10 @@ use crate::model::{
 };
 use crate::os::{self, ForwardingRule};
 
-/// Drops the loopback addresses that a container runtime publishes and no rule forwards. Docker publishes 127.0.0.1 through
-/// a socket of docker-proxy; its rules do not forward loopback, unless the proxy is turned off. `meets` returns the outcome
-/// of a connection to an address, if one was made. Returns a gap if an address was dropped that may be forwarded.
+/// Drops the loopback addresses that a container runtime publishes and no rule forwards. Docker publishes 127.0.0.1
+/// through a socket of docker-proxy; its rules do not forward loopback, unless the proxy is turned off. `meets` returns
+/// the outcome of a connection to an address, if one was made. Returns a gap if an address was dropped that may be
+/// forwarded.
 pub(crate) fn drop_unreachable_loopback(
     forwarded: &mut Vec<Listener>,
     meets: &dyn Fn(SocketAddr) -> Option<Outcome>,
@@ -84,7 +85,8 @@ impl ByRules {
     }
 }
 
-/// Returns what rules of the kernel forward, except what a container runtime is known to forward. Only root can read them.
+/// Returns what rules of the kernel forward, except what a container runtime is known to forward. Only root can read
+/// them.
 pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], known: &[Listener]) -> ByRules {
     if !os::privileged() {
         return ByRules::default();

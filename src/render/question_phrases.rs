@@ -1,15 +1,15 @@
-//! The words for what a snapshot was asked for, and for what it was not asked about.
+//! Phrases for what a snapshot covers, and for what it does not.
 
 use crate::model::{Family, NotAsked, Protocol, Selection, UserName};
 
-/// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". The questions are those
-/// that the snapshot was taken for; none stands for all listeners.
+/// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". `asked` are the
+/// snapshot's selections; none stands for all listeners.
 pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {
     let missing: Vec<String> = missing.iter().map(phrase).collect();
     format!("the snapshot was not asked about it ({}); it covers {}", missing.join(", "), covered(asked))
 }
 
-/// What some questions cover, each narrowing the one before: "tcp and udp listeners on ports 1-10".
+/// Returns what selections cover, each of which narrows the one before: "tcp and udp listeners on ports 1-10".
 pub(crate) fn covered(asked: &[Selection]) -> String {
     let questions: Vec<String> = match asked {
         [] => vec![question(&Selection::default())],

@@ -1,5 +1,5 @@
-//! Ports that connections are forwarded from although no socket has them: published by a container runtime, or forwarded by
-//! rules of the kernel.
+//! Ports that connections are forwarded from although no socket has them: published by a container runtime, or
+//! forwarded by rules of the kernel.
 
 use crate::enrich::containers::{ContainerLookup, Found};
 use crate::enrich::forwarding_rules::{by_rules, drop_unreachable_loopback};

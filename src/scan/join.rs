@@ -1,4 +1,4 @@
-//! Sockets, their holders and the facts of those put together; and connections with who is at their other ends.
+//! Joins sockets, holders and facts of processes to listeners, and connections to the listeners that accepted them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -9,15 +9,16 @@ use crate::model::{
 };
 use crate::os::{self, Held};
 
-/// Facts of processes, each handed out as often as it was found to hold something: the last time for good, so that
-/// those of a thousand processes are not there twice.
-pub(crate) struct Processes {
+/// Facts of processes, cloned for each socket that a process holds and moved for the last one, so that a scan of a
+/// thousand processes does not keep them twice.
+pub(super) struct Processes {
     facts: BTreeMap<u32, Process>,
     uses: BTreeMap<u32, usize>,
 }
 
 impl Processes {
-    pub(crate) fn of<'a>(
+    /// Counts how often each process is needed.
+    pub(super) fn new<'a>(
         facts: BTreeMap<u32, Process>,
         held: impl Iterator<Item = &'a Vec<Held>>,
     ) -> Processes {
@@ -28,8 +29,8 @@ impl Processes {
         Processes { facts, uses }
     }
 
-    /// `None` where the process ended before it could be described.
-    fn hand_out(&mut self, pid: u32) -> Option<Process> {
+    /// Returns the facts of a process. `None` if it exited before it was described.
+    fn take(&mut self, pid: u32) -> Option<Process> {
         let uses = self.uses.get_mut(&pid)?;
         *uses = uses.saturating_sub(1);
         match uses {
@@ -39,19 +40,19 @@ impl Processes {
     }
 }
 
-/// Puts a socket and its holders together. A holder that ended meanwhile is not named.
-pub(crate) fn join(
+/// Joins a socket and its holders. A holder that exited meanwhile is left out.
+pub(super) fn join(
     socket: Socket,
     held: Vec<Held>,
     unseen: Option<Unseen>,
     processes: &mut Processes,
 ) -> Listener {
-    // Most sockets have one holder; a vector that grows begins with room for four.
+    // Most sockets have one holder; a growing vector would allocate four.
     let holders = Vec::with_capacity(held.len());
     let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
     let mut exited = false;
     for held in held {
-        match processes.hand_out(held.process.pid()) {
+        match processes.take(held.process.pid()) {
             Some(process) => listener.holders.push(Holder {
                 process,
                 descriptors: held.descriptors,
@@ -71,16 +72,18 @@ pub(crate) fn join(
     listener
 }
 
-/// Connections that belong to listeners, and the sockets at their other ends on this machine. Which of several listeners
-/// with equal addresses accepted a connection is not reported, so it belongs to each of them.
-#[derive(Default)]
+/// The connections of listeners, and the sockets at their other ends on this machine. The kernel does not report which
+/// of several listeners with equal addresses accepted a connection, so it belongs to each of them.
 pub(super) struct Connected {
-    pub(super) servers: Vec<(Vec<usize>, Socket)>,
+    /// Each connection, with the indexes of the listeners that may have accepted it.
+    servers: Vec<(Vec<usize>, Socket)>,
+    /// The sockets at the other ends.
     pub(super) clients: Vec<os::Row>,
 }
 
 impl Connected {
-    pub(super) fn of(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
+    /// Finds the connections of these listeners among the other rows.
+    pub(super) fn new(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
         let mut by_port: BTreeMap<Option<u16>, Vec<usize>> = BTreeMap::new();
         for (at, listener) in listeners.iter().enumerate() {
             if listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp {
@@ -104,7 +107,7 @@ impl Connected {
                 None => others.push(row),
             }
         }
-        // The other end of a connection has its two addresses the other way round.
+        // The socket at the other end has the two addresses swapped.
         let ends: BTreeSet<Ends> = servers.iter().filter_map(|(_, server)| ends(server)).collect();
         let is_client =
             |row: &os::Row| ends_of_opposite(&row.socket).is_some_and(|opposite| ends.contains(&opposite));
@@ -112,6 +115,7 @@ impl Connected {
         Connected { servers, clients }
     }
 
+    /// Returns the connections of each listener, with the processes at their other ends.
     pub(super) fn describe(
         self,
         listeners: &[os::Row],
@@ -147,7 +151,7 @@ impl Connected {
     }
 }
 
-/// A connection's local address and its peer's.
+/// The local address and the peer's address of a connection.
 type Ends = (SocketAddr, SocketAddr);
 
 fn ends(socket: &Socket) -> Option<Ends> {

@@ -1,4 +1,5 @@
-//! The stages after selection, which every scan of holders runs: holders, facts about them, the join, the steps that enrich.
+//! The stages after selection, which every scan of holders runs: holders, facts about them, the join, the steps that
+//! enrich.
 
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{program_labels, services, users};
@@ -88,7 +89,7 @@ impl Pipeline<'_, '_> {
             }
             None => vec![None; rows.len()],
         };
-        let mut processes = Processes::of(facts.processes, search.of.iter().take(rows.len()));
+        let mut processes = Processes::new(facts.processes, search.of.iter().take(rows.len()));
         let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
         let mut joined = Joined {
             listeners: Vec::with_capacity(rows.len()),

@@ -1,5 +1,5 @@
-//! The same pipeline for `why`, `free` and `wait`: the sockets of one port in every state, and the holders of those that
-//! matter. The caller selects rows itself, because a verdict rests on sockets that a list does not show.
+//! The same pipeline for `why`, `free` and `wait`: the sockets of one port in every state, and the holders of those
+//! that matter. The caller selects rows itself, because a verdict rests on sockets that a list does not show.
 
 use super::Query;
 use super::pipeline::Pipeline;

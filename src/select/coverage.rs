@@ -1,4 +1,5 @@
-//! What of a question a snapshot was not asked for. A row that it lacks means something only within its own question.
+//! Which part of a selection a snapshot does not cover. A missing row means something only within the snapshot's own
+//! selection.
 
 use std::net::IpAddr;
 
@@ -14,12 +15,12 @@ struct Cell<'a> {
 }
 
 impl Selection {
-    /// Whether nothing is said about what is wanted: a snapshot then answers the question that it was taken for.
+    /// Returns whether this is the default selection. Applied to a snapshot it selects everything.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Selection::default()
     }
 
-    /// What of this question a snapshot was not asked for. Each of several questions narrowed it.
+    /// Returns the parts of this selection that a snapshot does not cover. Each of its several selections narrowed it.
     pub(crate) fn not_asked(&self, snapshot: &Snapshot) -> Vec<NotAsked> {
         if self.is_plain() {
             return Vec::new();
@@ -84,7 +85,7 @@ impl Selection {
         missing
     }
 
-    /// Whether two questions can have an answer in common, holders left aside.
+    /// Returns whether two selections can match one socket, regardless of holders.
     pub(crate) fn overlaps(&self, other: &Selection) -> bool {
         let common = |own: &Cell<'_>, others: &Cell<'_>| {
             let ports = match (own.target, others.target) {
@@ -92,14 +93,14 @@ impl Selection {
                 _ => true,
             };
             let [a, b] = [self.families(own.target), other.families(others.target)];
-            // A socket that takes both families answers for either.
+            // A dual-stack socket matches either family.
             own.protocol == others.protocol && ports && a.iter().zip(b).any(|(a, b)| *a && b)
         };
         let others = other.cells();
         self.cells().iter().any(|own| others.iter().any(|others| common(own, others)))
     }
 
-    /// Whether two questions are about different processes, users or commands.
+    /// Returns whether two selections name different processes, users or commands.
     pub(crate) fn is_of_other_holders(&self, other: &Selection) -> bool {
         fn differ<T: PartialEq>(one: &[T], other: &[T]) -> bool {
             !one.is_empty() && !other.is_empty() && !one.iter().any(|one| other.contains(one))
@@ -109,7 +110,7 @@ impl Selection {
             || differ(&self.commands, &other.commands)
     }
 
-    /// Each target in each protocol that it is asked for in. SCTP and DCCP count where they are named.
+    /// Returns each target in each protocol that it is selected in. SCTP and DCCP count only if they are named.
     fn cells(&self) -> Vec<Cell<'_>> {
         let named = |protocol: Protocol| self.protocols.contains(&protocol);
         let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Unix];
@@ -125,7 +126,7 @@ impl Selection {
         cells
     }
 
-    /// Whether all that a target means in a protocol was asked for.
+    /// Returns whether this selects everything that a target matches in a protocol.
     fn covers(&self, protocol: Protocol, target: &Target) -> bool {
         let asked: Vec<&Target> = self.targets.iter().filter(|asked| concerns(asked, protocol)).collect();
         if self.targets.is_empty() || asked.contains(&target) {
@@ -143,7 +144,7 @@ impl Selection {
         if target.is_unix() {
             return wide.count() > 0;
         }
-        // The ranges that remain when each of the others was taken away.
+        // The ranges that remain after subtracting the ranges of this selection.
         let mut rest = vec![(*target.ports().start(), *target.ports().end())];
         for asked in wide {
             let (first, last) = (*asked.ports().start(), *asked.ports().end());
@@ -160,7 +161,7 @@ impl Selection {
         rest.is_empty()
     }
 
-    /// Whether sockets of IPv4 and of IPv6 are asked for.
+    /// Returns whether IPv4 and whether IPv6 sockets are selected.
     fn families(&self, target: Option<&Target>) -> [bool; 2] {
         let parts = target.map(Target::parts);
         let address = parts.as_ref().and_then(|parts| parts.address);
@@ -179,7 +180,7 @@ impl Selection {
     }
 }
 
-/// Whether a target means sockets of a protocol.
+/// Returns whether a target can match sockets of a protocol.
 fn concerns(target: &Target, protocol: Protocol) -> bool {
     match target.is_unix() {
         true => protocol == Protocol::Unix,
@@ -187,7 +188,7 @@ fn concerns(target: &Target, protocol: Protocol) -> bool {
     }
 }
 
-/// Whether a socket can answer both targets.
+/// Returns whether one socket can match both targets.
 fn overlap(one: &Target, other: &Target) -> bool {
     match (one.is_unix(), other.is_unix()) {
         (true, true) => {
@@ -201,7 +202,7 @@ fn overlap(one: &Target, other: &Target) -> bool {
     }
 }
 
-/// Whether a filter passes nothing that another one, of which an empty one passes all, would have held back.
+/// Returns whether a filter passes only what another filter passes too. An empty filter passes everything.
 fn is_within<T>(own: &[T], asked: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
     asked.is_empty()
         || (!own.is_empty() && own.iter().all(|own| asked.iter().any(|asked| covers(own, asked))))
