@@ -28,7 +28,7 @@ pub struct Error {
     kind: ErrorKind,
     attempted: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    help: Option<Help>,
+    pub(crate) help: Option<Help>,
 }
 
 impl Error {
@@ -38,11 +38,6 @@ impl Error {
 
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn with_help(mut self, help: Help) -> Self {
-        self.help = Some(help);
         self
     }
 

@@ -53,12 +53,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 sources.netlink.push(table.name());
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
-            Err(fault) if request.reader == Reader::Native => {
-                let attempted = format!("the native reader cannot read {}", table.phrase());
-                Err(Error::new(ErrorKind::Unsupported, attempted)
-                    .because(fault)
-                    .with_help(Help::AutomaticReader))
-            }
+            Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
             Err(fault) => {
                 if request.all && table.protocol == Protocol::Tcp {
                     bound_unknown = Some(UnlistedBound::ProcNet(Text::from_display(fault)));
@@ -79,12 +74,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 sources.netlink.push(table.name());
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
-            Err(fault) if request.reader == Reader::Native => {
-                let attempted = format!("the native reader cannot read {}", table.phrase());
-                Err(Error::new(ErrorKind::Unsupported, attempted)
-                    .because(fault)
-                    .with_help(Help::AutomaticReader))
-            }
+            Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
             Err(fault) => {
                 faults.push(fault);
                 sources.proc_net.push(table.name());
@@ -384,4 +374,12 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
         let (detail, help) = (GapDetail::NamespacesNotEntered, Help::Privileges(Purpose::Enter));
         whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, shut, detail, help));
     }
+}
+
+/// Returns the error of the native reader, which was requested and may not fall back to another one.
+fn native_refused(table: Table, fault: Fault) -> Error {
+    let attempted = format!("the native reader cannot read {}", table.phrase());
+    let mut error = Error::new(ErrorKind::Unsupported, attempted).because(fault);
+    error.help = Some(Help::AutomaticReader);
+    error
 }
