@@ -9,8 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{Protocol, Text};
-#[cfg(test)]
-pub(crate) use overlap::Overlap;
+pub use overlap::Overlap;
 
 /// What a bind asks for: one port of one protocol, at one address or at the wildcards.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

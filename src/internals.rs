@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use crate::os::internals as system;
 
-use crate::enrich::containers::{proxy, reply};
+use crate::enrich::containers::reply;
+use crate::management::proxy;
 use crate::model::Target;
 use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Text};
 use crate::os::parse::supervisor;

@@ -83,12 +83,12 @@ mod screen;
 mod select;
 mod shell;
 mod target_syntax;
-mod unseen;
 mod verdict;
 
 pub use act::{probe::probe_listeners, why};
-pub use bind_attempt::BindTarget;
+pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
+pub use management::kernel_socket::ReleaseEffect;
 pub use model::{
     Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, Endpoint,
     Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind,
@@ -102,4 +102,8 @@ pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
 };
 pub use scan::Query;
-pub use verdict::{Hindrance, Localhost, Shared, SharedBy, Suspect, Verdict, VerdictKind};
+pub use verdict::{
+    Advice, BindResult, BoundHistory, Fact, Hindrance, HttpServer, Localhost, LocalhostAnswer,
+    OrphanedConnection, OtherEnd, PortUsage, Preference, Relay, ShareOption, Shared, SharedBy, Suspect,
+    Verdict, VerdictKind, VerdictReason,
+};

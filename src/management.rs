@@ -2,17 +2,18 @@
 
 mod head;
 pub(crate) mod kernel_socket;
+pub(crate) mod proxy;
 pub(crate) mod restart;
 pub(crate) mod role;
+pub(crate) mod service_command;
 pub(crate) mod suspension;
 
 use std::collections::BTreeMap;
 
-use crate::enrich::containers::proxy;
 use crate::model::{Container, ContainerRuntime, Holder, Listener, Process, Service, Text};
 use crate::os::parse::unit_name;
-use crate::verdict::stop_service;
 use role::{Role, role};
+use service_command::stop_service;
 
 /// How a port is freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +69,7 @@ impl Manager {
         match self {
             Manager::Container { container, owner } => stop_container(container, owner.as_ref(), own_uid),
             Manager::Service { service, also } => {
-                let words = stop_service(service, own_uid)?;
-                Some(words.iter().map(|word| Text::from(word.as_str())).chain(also.clone()).collect())
+                Some(stop_service(service, own_uid)?.into_iter().chain(also.clone()).collect())
             }
             Manager::Supervisor { stop, .. } => stop.clone(),
         }

@@ -14,6 +14,7 @@ pub(crate) mod snapshot;
 pub(crate) mod socket;
 pub(crate) mod target;
 pub(crate) mod text;
+mod unseen;
 
 pub use error::{Error, ErrorKind};
 pub use gap::{

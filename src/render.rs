@@ -8,6 +8,8 @@ pub(crate) mod about;
 #[cfg(feature = "cli")]
 pub(crate) mod about_json;
 #[cfg(feature = "cli")]
+pub(crate) mod asker;
+#[cfg(feature = "cli")]
 pub(crate) mod card;
 #[cfg(feature = "cli")]
 pub(crate) mod changes;
@@ -17,14 +19,11 @@ pub(crate) mod changes_json;
 pub(crate) mod column;
 #[cfg(feature = "cli")]
 pub(crate) mod csv;
-#[cfg(feature = "cli")]
 pub(crate) mod escape;
-#[cfg(feature = "cli")]
 pub(crate) mod gap_phrases;
 mod macos_app;
 #[cfg(feature = "cli")]
 pub(crate) mod order;
-#[cfg(feature = "cli")]
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]
 mod plan;
@@ -35,7 +34,11 @@ mod start_time;
 pub(crate) mod style;
 #[cfg(feature = "cli")]
 pub(crate) mod table;
+mod verdict;
 #[cfg(feature = "cli")]
 pub(crate) mod why_and_free;
 #[cfg(feature = "cli")]
 pub(crate) mod why_and_free_json;
+
+#[cfg(feature = "cli")]
+pub(crate) use verdict::hindrance;

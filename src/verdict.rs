@@ -1,22 +1,27 @@
-//! Why a port can or cannot be had: observed facts in, verdict out. Pure: nothing is looked at here, so that every
-//! case can be tried without a machine that is in it.
+//! Why a port can or cannot be bound: an observation in, a verdict out. Pure: nothing is read from the system here, so that
+//! every case can be tested without a machine that is in it. It makes no sentences: `render` does, of its types.
 
 mod advice;
-mod facts;
+mod explain;
+mod fact;
 mod hindrance;
-mod phrases;
 mod reason;
-mod windows;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use facts::Explanation;
+pub use advice::Advice;
+use explain::Explanation;
+pub use fact::{
+    BindResult, BoundHistory, Fact, HttpServer, LocalhostAnswer, OrphanedConnection, OtherEnd, PortUsage,
+    Preference, ShareOption,
+};
 pub use hindrance::{Hindrance, Suspect};
-use phrases::{Past, passes_on};
-pub(crate) use phrases::{stop_service, store_releases};
+pub use reason::{Relay, VerdictReason};
+use relay::passes_on;
 
 use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
 use crate::management::Account;
@@ -65,8 +70,8 @@ pub struct Verdict {
     pub error: Option<String>,
     /// What forbids it where no socket is in the way.
     pub hindrance: Option<Hindrance>,
-    /// The answer in one phrase. Like all text here it may hold names from outside, unescaped.
-    pub reason: String,
+    /// The answer in one phrase.
+    pub reason: VerdictReason,
     /// The sockets that stand in the way.
     pub standing_in_the_way: Vec<Listener>,
     /// The sockets at the other ends of connections that stand in the way and that no process holds any more.
@@ -74,9 +79,9 @@ pub struct Verdict {
     /// What a connection to the name localhost meets.
     pub localhost: Localhost,
     /// What was observed.
-    pub facts: Vec<String>,
+    pub facts: Vec<Fact>,
     /// What would help.
-    pub advice: Vec<String>,
+    pub advice: Vec<Advice>,
     /// Who is connected to the listeners of the port. Clients are never in the way of a listener's end.
     pub clients: Vec<Connection>,
     /// What could not be observed.
@@ -223,6 +228,7 @@ impl fmt::Display for VerdictKind {
         f.write_str(self.as_str())
     }
 }
+
 /// The sockets of a port that want what is asked for, by what they are doing.
 #[derive(Default)]
 struct ByState {
@@ -424,5 +430,7 @@ impl Observation {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;

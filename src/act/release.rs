@@ -20,7 +20,7 @@ use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
 use crate::scan::port_sockets;
-use crate::verdict::Hindrance;
+use crate::verdict::{Advice, Hindrance, VerdictReason};
 
 /// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -73,7 +73,7 @@ pub(crate) enum Obstacle {
     /// Sockets have it.
     Held,
     /// No socket without a peer has it, and yet it cannot be bound.
-    Lingers { reason: String, advice: Vec<String> },
+    Lingers { reason: Box<VerdictReason>, advice: Vec<Advice> },
     /// Connections to it are passed on.
     Forwarded(Vec<Listener>),
     /// Nothing holds it, and a connection to this address is answered.
@@ -420,7 +420,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
     outcome.obstacle = match state.refused {
         Some(refusal) if refusal.kind == RefusalKind::InUse => {
             let verdict = super::why::why_asked(&plan.asked, &prepared.runtimes)?;
-            Some(Obstacle::Lingers { reason: verdict.reason, advice: verdict.advice })
+            Some(Obstacle::Lingers { reason: Box::new(verdict.reason), advice: verdict.advice })
         }
         refused => match (forwarding(&plan.asked, &prepared.runtimes)?, refused) {
             (Forwarding::Answered(address), _) => Some(Obstacle::Answered(address)),

@@ -70,7 +70,8 @@ impl Cover {
 
 /// Why two addresses conflict. The best explanation comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Overlap {
+#[non_exhaustive]
+pub enum Overlap {
     /// The addresses are equal.
     Same,
     /// The socket has `::` and takes IPv4 too.
@@ -89,15 +90,6 @@ impl Overlap {
             (IpAddr::V4(_), IpAddr::V6(_)) => Overlap::DualStack,
             _ if theirs.is_unspecified() => Overlap::TheirWildcard,
             _ => Overlap::AskedWildcard,
-        }
-    }
-
-    pub(crate) fn why(self) -> &'static str {
-        match self {
-            Overlap::Same => "that is the very address asked for",
-            Overlap::DualStack => "it is dual-stack: it takes the port for IPv4 too",
-            Overlap::TheirWildcard => "that wildcard includes the address asked for",
-            Overlap::AskedWildcard => "the wildcard asked for includes that address",
         }
     }
 }

@@ -10,10 +10,10 @@ use super::{namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Gap, GapKind, GapReason, Help, Protocol, Snapshot};
+use crate::render::asker::Asker;
 use crate::render::column::Column;
 use crate::render::gap_phrases;
 use crate::render::phrases;
-use crate::render::phrases::Asker;
 use crate::render::style::{Meaning, Palette};
 use crate::render::{card, csv, json, order, table};
 use crate::scan::Query;
@@ -339,7 +339,7 @@ impl Answer<'_> {
             }
         }
         if let Some(verdict) = &self.obstacle {
-            let reason = crate::render::escape::escape(&verdict.reason.as_str().into());
+            let reason = &verdict.reason;
             let asked = verdict.asked.to_string();
             // A name of an interface may be one that no command line can hold.
             let asked =

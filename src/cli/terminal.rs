@@ -8,7 +8,7 @@ use terminal_size::terminal_size_of;
 
 use super::arguments::When;
 use crate::model::Text;
-use crate::render::phrases::Asker;
+use crate::render::asker::Asker;
 
 /// The resolved facts of where output goes.
 #[derive(Debug, Clone, Copy)]

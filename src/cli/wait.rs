@@ -101,8 +101,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
             );
         }
         (_, wait::Wanted::Free) => {
-            let why =
-                reason.map_or_else(String::new, |reason| format!(": {}", escape(&reason.as_str().into())));
+            let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
             format!("{subject} is still not free {after}{why}")
         }
         (_, wait::Wanted::Listening) => format!("nothing listens on {subject} {after}"),
@@ -114,12 +113,12 @@ pub(super) fn run(arguments: &Wait) -> Exit {
 fn reason(asked: &BindTarget, refused: &Refused) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
-        return hindrance.phrase(asked);
+        return crate::render::hindrance(hindrance, asked);
     }
     let verdict = why::why_asked(asked, &runtimes()).ok();
     let verdict =
         verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
-    verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason)
+    verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason.to_string())
 }
 
 pub(super) fn spell(duration: Duration) -> String {

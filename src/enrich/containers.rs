@@ -5,7 +5,6 @@
 mod forwarded;
 mod matching;
 pub(crate) mod monitors;
-pub(crate) mod proxy;
 pub(crate) mod reply;
 pub(crate) mod rootless;
 
@@ -15,8 +14,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use matching::{Owner, Place, Told};
-use proxy::{Relay, Tells};
 
+use crate::management::proxy::{self, Relay, Tells};
 use crate::model::{
     Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime,
     Text,

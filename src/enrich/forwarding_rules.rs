@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::containers::proxy;
+use crate::management::proxy;
 use crate::model::{
     Endpoint, Gap, GapDetail, GapKind, GapReason, Help, Listener, Outcome, Protocol, Socket, State, Text,
     UnreadRules,

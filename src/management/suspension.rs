@@ -4,7 +4,6 @@
 use crate::model::{
     Condition, Container, ContainerRuntime, Freezer, FreezerScope, Parent, Process, ServiceScope, Text,
 };
-use crate::shell;
 
 /// What resumes a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,41 +83,6 @@ fn unpause(container: &Container) -> Option<Vec<Text>> {
     }
 }
 
-impl Remedy {
-    /// Returns the command as a line that is safe to paste. `None` if no command helps, or if it cannot be quoted.
-    pub(crate) fn line(&self) -> Option<String> {
-        let Remedy::Command { words, input, .. } = self else { return None };
-        let line = shell::line(&words.iter().map(Text::as_bytes).collect::<Vec<_>>())?;
-        Some(match input {
-            Some(input) => format!("echo {input} | {line}"),
-            None => line,
-        })
-    }
-
-    /// Returns what helps as a phrase, which may hold names from outside, unescaped.
-    pub(crate) fn phrase(&self) -> String {
-        let tracer = |tracer: &Parent| format!("{} (pid {})", tracer.name.to_string_lossy(), tracer.pid);
-        match (self, self.line()) {
-            (Remedy::Command { shell: Some(shell), .. }, Some(line)) => {
-                format!("{line} resumes it, as does fg in its shell, {}", tracer(shell))
-            }
-            (Remedy::Command { .. }, Some(line)) => format!("{line} resumes it"),
-            (Remedy::Command { words, .. }, None) => {
-                let program = words.first().map(Text::to_string_lossy).unwrap_or_default();
-                format!("{program} resumes it; its name cannot be written as a safe command")
-            }
-            (Remedy::Detach(Some(by)), _) => {
-                format!("detach {}, or let it continue the process", tracer(by))
-            }
-            (Remedy::Detach(None), _) => "detach its tracer, which is not visible from here".to_owned(),
-            (Remedy::ThawOutside(cgroup), _) => format!(
-                "thaw the cgroup {} where it was frozen, outside of what is mounted here",
-                cgroup.to_string_lossy()
-            ),
-        }
-    }
-}
-
 impl Condition {
     /// Returns what SIGTERM does.
     pub(crate) fn after_sigterm(&self) -> SignalEffect {
@@ -135,138 +99,24 @@ impl Condition {
             _ => SignalEffect::Ends,
         }
     }
-
-    /// Returns what the two signals do meanwhile, as a clause.
-    pub(crate) fn signals(&self) -> &'static str {
-        match (self.after_sigterm(), self.after_sigkill()) {
-            (SignalEffect::Waits, SignalEffect::Waits) => "before that, neither SIGTERM nor SIGKILL ends it",
-            (SignalEffect::Waits, _) => "before that, SIGTERM has no effect",
-            _ => "before that, SIGTERM has no effect if the process handles it",
-        }
-    }
-
-    /// Returns the condition as a phrase that follows "is", which may hold names from outside, unescaped.
-    pub(crate) fn phrase(&self, process: &Process) -> String {
-        match self {
-            Condition::Stopped { .. } => "stopped by a signal".to_owned(),
-            Condition::Traced { tracer: Some(tracer) } => {
-                format!("stopped by its tracer, {} (pid {})", tracer.name.to_string_lossy(), tracer.pid)
-            }
-            Condition::Traced { tracer: None } => "stopped by its tracer".to_owned(),
-            Condition::Frozen(freezer) => match (freezer.scope, &process.container, &process.service) {
-                (Some(FreezerScope::Container), Some(container), _) => {
-                    let name = container.name.as_ref().unwrap_or(&container.id);
-                    format!("frozen with its container, {}", name.to_string_lossy())
-                }
-                (Some(FreezerScope::Service), _, Some(service)) => {
-                    format!("frozen with its service, {}", service.name.to_string_lossy())
-                }
-                _ => format!("frozen with its cgroup, {}", freezer.cgroup.to_string_lossy()),
-            },
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ProcessId, Service};
 
-    fn process(condition: Condition) -> Process {
-        Process {
-            condition: Some(condition),
-            ..Process::new(ProcessId { pid: 41, start: Some(1) }, "server".into())
-        }
-    }
-
-    fn frozen(version: u8, control: Option<&str>, scope: Option<FreezerScope>) -> Condition {
-        Condition::Frozen(Freezer { version, cgroup: "/x".into(), control: control.map(Text::from), scope })
-    }
-
-    fn phrase(process: &Process) -> String {
-        helps(process).unwrap().phrase()
-    }
-
-    /// A word as the shell of this system wants it.
-    fn quoted(word: &str) -> String {
-        shell::quote(&word.into()).unwrap()
-    }
-
-    fn bash() -> Option<Parent> {
-        Some(Parent { pid: 7, name: "bash".into() })
-    }
-
-    #[test]
-    fn what_resumes_it() {
-        let running = Process { condition: None, ..process(Condition::Stopped { shell: None }) };
-        assert_eq!(helps(&running), None);
-        assert_eq!(phrase(&process(Condition::Stopped { shell: None })), "kill -CONT 41 resumes it");
-        assert_eq!(
-            phrase(&process(Condition::Stopped { shell: bash() })),
-            "kill -CONT 41 resumes it, as does fg in its shell, bash (pid 7)"
-        );
-        assert_eq!(
-            phrase(&process(Condition::Traced { tracer: Some(Parent { pid: 9, name: "gdb".into() }) })),
-            "detach gdb (pid 9), or let it continue the process"
-        );
-        assert_eq!(
-            phrase(&process(frozen(2, Some("/sys/fs/cgroup/a b/cgroup.freeze"), None))),
-            format!("echo 0 | sudo tee {} resumes it", quoted("/sys/fs/cgroup/a b/cgroup.freeze"))
-        );
-        assert_eq!(
-            phrase(&process(frozen(1, Some("/f/x/freezer.state"), None))),
-            "echo THAWED | sudo tee /f/x/freezer.state resumes it"
-        );
-        assert!(phrase(&process(frozen(2, None, None))).starts_with("thaw the cgroup /x where"));
-    }
-
-    #[test]
-    fn containers_and_services_are_resumed_by_their_managers() {
-        let container = |runtime: &str, name: Option<&str>| Container {
-            runtime: runtime.into(),
-            id: "4f1d".into(),
-            uid: None,
-            name: name.map(Text::from),
-            image: None,
-            port: None,
-            compose: None,
-        };
-        let paused = |container| Process {
-            container: Some(container),
-            ..process(frozen(1, Some("/f"), Some(FreezerScope::Container)))
-        };
-        assert_eq!(phrase(&paused(container("docker", Some("web-1")))), "docker unpause web-1 resumes it");
-        assert_eq!(phrase(&paused(container("podman", None))), "podman unpause 4f1d resumes it");
-        assert_eq!(phrase(&paused(container("kubernetes", None))), "echo THAWED | sudo tee /f resumes it");
-        let hostile = paused(container("lxc", Some("a\u{1b}[2J")));
-        assert_eq!(helps(&hostile).unwrap().line(), None, "what cannot be quoted is no command");
-        let service = |name: &str, scope: &str| Process {
-            service: Some(Service {
-                manager: "systemd".into(),
-                name: name.into(),
-                scope: scope.into(),
-                uid: None,
-                activates: None,
-            }),
-            ..process(frozen(2, Some("/f"), Some(FreezerScope::Service)))
-        };
-        let hostile = phrase(&service("a;b.service", "system"));
-        match shell::quote(&"a;b.service".into()) {
-            Some(quoted) => assert_eq!(hostile, format!("systemctl thaw -- {quoted} resumes it")),
-            None => assert!(!hostile.contains("a;b"), "{hostile}"),
-        }
-        assert_eq!(phrase(&service("a.service", "user")), "echo 0 | sudo tee /f resumes it");
+    fn frozen(version: u8) -> Condition {
+        Condition::Frozen(Freezer { version, cgroup: "/x".into(), control: None, scope: None })
     }
 
     #[test]
     fn what_signals_do_meanwhile() {
-        assert_eq!(frozen(1, None, None).signals(), "before that, neither SIGTERM nor SIGKILL ends it");
         use SignalEffect::{Ends, EndsUnlessHandled, Waits};
         for (condition, term, kill) in [
             (Condition::Stopped { shell: None }, Waits, Ends),
             (Condition::Traced { tracer: None }, Waits, Ends),
-            (frozen(1, None, None), Waits, Waits),
-            (frozen(2, None, None), EndsUnlessHandled, Ends),
+            (frozen(1), Waits, Waits),
+            (frozen(2), EndsUnlessHandled, Ends),
         ] {
             assert_eq!((condition.after_sigterm(), condition.after_sigkill()), (term, kill));
         }

@@ -5,21 +5,21 @@ use std::ops::RangeInclusive;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::asker::Asker;
 use super::escape::{command_line, escape};
 use super::gap_phrases;
 use super::macos_app;
 use super::phrases;
-use super::phrases::Asker;
 use super::start_time;
 use super::style::{Meaning, Palette};
 use super::table::{Equal, equal, same_but_address};
+use crate::management::service_command::release_store;
 use crate::model::{
     Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
     Protocol, Reason, Snapshot, State, Text, Unseen,
 };
 use crate::port_info::program_names;
-use crate::verdict::store_releases;
-use crate::{program_label, unseen};
+use crate::program_label;
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
@@ -138,7 +138,7 @@ impl Card<'_> {
     fn unseen_answer(&self, unseen: &Unseen) -> String {
         // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
         match (unseen.reason, phrases::opener(&self.listener.socket)) {
-            (Reason::Kernel, _) => match phrases::kernel(&unseen.kernel) {
+            (Reason::Kernel, _) => match phrases::kernel_sockets(&unseen.kernel) {
                 Some(what) => format!("is held by the kernel itself, for {what}"),
                 None => "is held by the kernel itself, not by a process".to_owned(),
             },
@@ -147,8 +147,7 @@ impl Card<'_> {
             }
             (Reason::Exited, _) => "was held by a process that ended during the look".to_owned(),
             _ if unseen.is_without_descriptor() => {
-                let who = unseen.who().unwrap_or_default();
-                format!("is held by {}", escape(&who.as_str().into()))
+                format!("is held by {}", phrases::unseen_holder(unseen).unwrap_or_default())
             }
             (_, Some(user)) => format!("was opened by {user}; its holder could not be seen"),
             (_, None) => "is held by a process that could not be seen".to_owned(),
@@ -206,7 +205,7 @@ impl Card<'_> {
         if let Some(unseen) = &listener.unseen {
             add(candidates_label(unseen), candidates(unseen), None);
             if unseen.reason != Reason::Kernel {
-                add("perhaps", phrases::kernel(&unseen.kernel), None);
+                add("perhaps", phrases::kernel_sockets(&unseen.kernel), None);
             }
             add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
             add("to close", phrases::kernel_releases(&unseen.kernel, socket), None);
@@ -373,13 +372,9 @@ fn service_line(service: &crate::model::Service) -> String {
 
 /// `web.service, in systemd's descriptor store; systemctl stop -- web.service frees the port`.
 fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
-    let releases = store_releases(store, asker.uid);
+    let releases = phrases::commands_in_order(&release_store(store, asker.uid));
     let releases = releases.map_or_else(String::new, |releases| format!("; {releases} frees the port"));
-    format!(
-        "{}, in systemd's descriptor store{}",
-        escape(&store.unit.name),
-        escape(&releases.as_str().into())
-    )
+    format!("{}, in systemd's descriptor store{releases}", escape(&store.unit.name))
 }
 
 fn container_line(container: &crate::model::Container) -> String {
@@ -417,9 +412,9 @@ fn candidates(unseen: &Unseen) -> Option<String> {
     const MOST: usize = 5;
     let shown = unseen.candidates.iter().take(MOST);
     let shown: Vec<&crate::model::Candidate> = shown.collect();
-    let alike = shown.chunk_by(|a, b| unseen::alike(a, b)).filter_map(|alike| {
+    let alike = shown.chunk_by(|a, b| phrases::is_evidence_equal(a, b)).filter_map(|alike| {
         let names: Vec<String> = alike.iter().map(|one| phrases::candidate(one)).collect();
-        Some(format!("{}, {}", names.join(" or "), unseen::why(alike.first()?.evidence)))
+        Some(format!("{}, {}", names.join(" or "), phrases::evidence(alike.first()?.evidence)))
     });
     let mut parts: Vec<String> = alike.collect();
     match unseen.candidates.len() - shown.len() {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use super::asker::Asker;
 use super::card::wrap;
 use super::phrases;
-use super::phrases::Asker;
 use super::style::{Meaning, Palette};
 use crate::compare::{Change, ChangeKind, Difference};
 use crate::model::{Holder, Listener, State};

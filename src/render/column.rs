@@ -176,7 +176,7 @@ impl Column {
             Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
             Column::Note => text(listener.note.as_ref()),
             Column::What => {
-                Some(crate::render::phrases::what(listener, &crate::render::phrases::Asker::default()))
+                Some(crate::render::phrases::what(listener, &crate::render::asker::Asker::default()))
             }
         };
         value.unwrap_or_default()

@@ -8,9 +8,9 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use super::asker::Asker;
 use super::column::Column;
 use super::phrases;
-use super::phrases::Asker;
 use super::style::{Meaning, Palette};
 use crate::model::{Listener, Snapshot, State};
 

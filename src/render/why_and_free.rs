@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::asker::Asker;
 use super::card::wrap;
 use super::escape::{self, escape};
 use super::phrases;
-use super::phrases::Asker;
 use super::plan;
 use super::style::{Meaning, Palette};
+use super::verdict::{hindrance, sentences};
 use crate::act::release::{Done, Obstacle, Outcome};
 use crate::bind_attempt::BindTarget;
 use crate::model::{Process, Text};
@@ -56,7 +57,7 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
         (Some(true), _) => ", but:",
     };
     let subject = options.palette.paint(Meaning::Subject, subject(&verdict.asked));
-    let reason = escape(&verdict.reason.as_str().into());
+    let reason = &verdict.reason;
     let line = format!("{subject} {can}{but} {reason}");
     let lines = match (options.width, options.palette.color) {
         // Colours have no width; the first line is short enough to be broken by the terminal.
@@ -68,8 +69,8 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
     }
     writeln!(out)?;
     section("error", verdict.error.as_slice(), options, out)?;
-    section("observed", &verdict.facts, options, out)?;
-    section("what helps", &verdict.advice, options, out)
+    section("observed", &sentences(&verdict.facts), options, out)?;
+    section("what helps", &sentences(&verdict.advice), options, out)
 }
 
 /// Lines under one label.
@@ -238,10 +239,10 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
         }
         Some(Obstacle::Held) => format!("is still held: {}", held_by(plan, outcome)),
         Some(Obstacle::Lingers { reason, .. }) if outcome.done.is_empty() => {
-            format!("is not free: no process listens, but {}", escape(&reason.as_str().into()))
+            format!("is not free: no process listens, but {reason}")
         }
         Some(Obstacle::Lingers { reason, .. }) => {
-            format!("is still held: no process listens any more, but {}", escape(&reason.as_str().into()))
+            format!("is still held: no process listens any more, but {reason}")
         }
         Some(Obstacle::Forwarded(listeners)) => {
             let container = listeners.iter().find_map(|listener| listener.container.as_ref());
@@ -255,16 +256,16 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
             format!("is not free: no process holds it, but a connection to {address} is answered")
         }
         Some(Obstacle::Returns(back)) => format!("is free now, but {}", plan::returns(back)),
-        Some(Obstacle::Refused { hindrance: Some(hindrance), .. }) => format!(
+        Some(Obstacle::Refused { hindrance: Some(found), .. }) => format!(
             "is held by nothing, but it cannot be bound: {}; allears why {} explains that",
-            escape(&hindrance.phrase(&plan.asked).as_str().into()),
-            plan::target(&plan.asked)
+            hindrance(found, &plan.asked),
+            phrases::target(&plan.asked)
         ),
         Some(Obstacle::Refused { refusal, hindrance: None }) => format!(
             "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \
              explains that",
             refusal.name,
-            plan::target(&plan.asked)
+            phrases::target(&plan.asked)
         ),
         Some(Obstacle::ForwardingUnknown(gap)) => {
             format!("is held by nothing, and can be bound, but {}", plan::forwarding_unknown(gap))
@@ -293,7 +294,7 @@ fn held_by(plan: &Plan, outcome: &Outcome) -> String {
 pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {
-        hints.extend(advice.iter().map(|line| escape(&line.as_str().into())));
+        hints.extend(sentences(advice));
     }
     let halted = plan.steps.iter().find(|step| step.process.condition.is_some());
     match halted {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document};
 use super::plan;
+use super::verdict::sentences;
 use super::why_and_free;
 use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome, action_name};
@@ -36,13 +37,13 @@ struct WhyJson<'a> {
     error: Option<&'a str>,
     /// What forbids it where no socket is in the way.
     hindrance: Option<&'static str>,
-    reason: &'a str,
+    reason: String,
     standing_in_the_way: Vec<ListenerJson>,
     other_ends: Vec<ListenerJson>,
     localhost: LocalhostJson,
     clients: Vec<ConnectionJson>,
-    facts: &'a [String],
-    advice: &'a [String],
+    facts: Vec<String>,
+    advice: Vec<String>,
     gaps: Vec<GapJson>,
 }
 
@@ -177,7 +178,7 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
         can_bind: verdict.can_bind,
         error: verdict.error.as_deref(),
         hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
-        reason: &verdict.reason,
+        reason: verdict.reason.to_string(),
         standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
         other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
         localhost: LocalhostJson {
@@ -187,8 +188,8 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
             ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
         },
         clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
-        facts: &verdict.facts,
-        advice: &verdict.advice,
+        facts: sentences(&verdict.facts),
+        advice: sentences(&verdict.advice),
         gaps: verdict.gaps.iter().map(GapJson::from).collect(),
     };
     write_document(&document, out)

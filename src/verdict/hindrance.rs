@@ -97,63 +97,6 @@ impl Hindrance {
             RefusalKind::Denied => denied(asked, refusal, limits, policies),
         }
     }
-
-    /// The hindrance in a phrase that can follow "it cannot be bound:".
-    pub(crate) fn phrase(&self, asked: &BindTarget) -> String {
-        let address = asked.address.map_or_else(|| "the address".to_owned(), |address| address.to_string());
-        match self {
-            Hindrance::Tentative { interface } => format!(
-                "{address} is an address of this machine ({}) and not usable yet: it is tentative, duplicate address \
-                 detection has not ended",
-                interface.to_string_lossy()
-            ),
-            Hindrance::Duplicate { interface } => format!(
-                "{address} is an address of this machine ({}) and not usable: duplicate address detection failed, \
-                 because the address was in use on that link already",
-                interface.to_string_lossy()
-            ),
-            Hindrance::NotLocal => match asked.address {
-                Some(address) => format!("{address} is not an address of this machine"),
-                None => "no address of this machine can be bound".to_owned(),
-            },
-            Hindrance::NoFamily => {
-                format!("this machine does not have the address family of {address}")
-            }
-            Hindrance::Privileged { from } => {
-                format!("ports below {from} need a privilege here that this user does not have")
-            }
-            Hindrance::Excluded { range } => format!(
-                "Windows keeps a range of ports, {}-{}, back from everybody, and {} is in it",
-                range.start(),
-                range.end(),
-                asked.port
-            ),
-            Hindrance::Policy { suspects } => match suspects.as_slice() {
-                [] => {
-                    "a policy of the system forbids it to this process, and which one could not be found out"
-                        .to_owned()
-                }
-                [only] => {
-                    format!("a policy of the system forbids it to this process, probably {}", only.phrase())
-                }
-                _ => "a policy of the system forbids it to this process".to_owned(),
-            },
-        }
-    }
-}
-
-impl Suspect {
-    /// What it is, with an article.
-    pub(crate) fn phrase(self) -> &'static str {
-        match self {
-            Suspect::Landlock => "a Landlock sandbox",
-            Suspect::CgroupProgram => "a BPF program of its cgroup",
-            Suspect::Seccomp => "a seccomp filter",
-            Suspect::AppArmor => "its AppArmor profile",
-            Suspect::SeLinux => "SELinux",
-            Suspect::OtherModule => "another security module",
-        }
-    }
 }
 
 /// An address that the kernel does not let be bound, though perhaps it is on an interface.

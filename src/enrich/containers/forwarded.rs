@@ -1,8 +1,8 @@
 //! Ports that a runtime publishes by rules of the kernel alone, so that no socket shows them.
 
 use super::matching::Owner;
-use super::proxy;
 use super::{ContainerLookup, Question};
+use crate::management::proxy;
 use crate::model::{Container, Endpoint, Listener, Socket, State};
 use crate::os::RuntimeKind;
 

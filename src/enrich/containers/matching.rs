@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::proxy::{Proxied, Relay, Tells};
 use super::reply::{Published, Running};
+use crate::management::proxy::{Proxied, Relay, Tells};
 use crate::model::{Container, Protocol, Text};
 
 /// Whose runtime it is that says something: what one user's says is not believed of what others hold.
@@ -108,8 +108,8 @@ fn only(mut found: impl Iterator<Item = Container>) -> Option<Container> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::enrich::containers::proxy;
     use crate::enrich::containers::reply;
+    use crate::management::proxy;
 
     const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
     const PODMAN: &[u8] = include_bytes!("../../../tests/runtimes/podman.http");

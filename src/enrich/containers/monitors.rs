@@ -3,9 +3,9 @@
 
 use std::io::Read;
 
-use super::proxy;
-use super::proxy::Tells;
 use super::rootless::{Monitor, Network, configured_network, container, network_file};
+use crate::management::proxy;
+use crate::management::proxy::Tells;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Listener, Process, ProcessId, Text};
 use crate::os;

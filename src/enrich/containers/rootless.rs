@@ -6,7 +6,7 @@
 //! names too; the child of rootlessport runs in it; conmon's command line has the id and the name of the container, and
 //! its child is the container's first process.
 
-use super::proxy;
+use crate::management::proxy;
 use crate::model::{Container, Text};
 
 /// The process that watches over a container, and the container's network.

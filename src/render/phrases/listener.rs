@@ -1,0 +1,154 @@
+//! What tells a listener from others whose processes have the same name.
+
+use super::{container_or_pod, kernel_sockets};
+use crate::management::proxy;
+use crate::management::suspension::helps;
+use crate::model::{Condition, FileChange, GitHead, Listener, Process, Project, Text};
+use crate::os::parse::process_name::hidden_program;
+use crate::render::asker::Asker;
+use crate::render::escape::escape;
+use crate::render::macos_app;
+
+/// `~/src/shop`, with the project's folder instead of one deep inside of it.
+pub(crate) fn project(project: &Project, asker: &Asker) -> String {
+    asker.path(&project.directory)
+}
+
+/// What is checked out there: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
+pub(crate) fn checked_out(project: &Project) -> Option<String> {
+    let head = project.head.as_ref().map(|head| match head {
+        GitHead::Commit(digits) => format!("commit {}", escape(digits)),
+        head => format!("branch {}", escape(&head.to_text())),
+    });
+    let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
+    let told: Vec<String> = head.into_iter().chain(worktree).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// What tells a listener from others of the same process name: container, service, project,
+/// application, folder, command line, part of the kernel.
+pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
+    let first = listener.head().map(|holder| &holder.process);
+    let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
+    if let Some(container) = container {
+        let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
+        let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
+        return format!("{}{}{port}", container_or_pod(container), project.unwrap_or_default());
+    }
+    let command = first.and_then(|process| process.command.as_deref());
+    let proxied = command.filter(|_| first.is_some_and(|process| process.name.as_bytes() == b"docker-proxy"));
+    if let Some(proxied) = proxied.and_then(proxy::proxied) {
+        return format!("container at {}, port {}", proxied.inside.ip(), proxied.inside.port());
+    }
+    if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
+        return escape(&service.name);
+    }
+    let Some(process) = first else {
+        let by_kernel =
+            listener.unseen.as_ref().filter(|unseen| unseen.reason == crate::model::Reason::Kernel);
+        return by_kernel.and_then(|unseen| kernel_sockets(&unseen.kernel)).unwrap_or_default();
+    };
+    // A script that gave the process its name stands in the row already.
+    let script = process.script.as_ref().filter(|script| **script != process.name);
+    let script = script.cloned().or_else(|| hidden_program(process).map(Text::from));
+    let script = script.map_or_else(String::new, |script| format!("  ({})", escape(&script)));
+    if let Some(found) = &process.project {
+        return format!("{}{script}", project(found, asker));
+    }
+    if let Some(application) = macos_app::application_of(process) {
+        return format!("part of {}", escape(&application));
+    }
+    match (&process.directory, &process.command) {
+        (Some(directory), _) if directory.as_bytes() != b"/" => format!("{}{script}", asker.path(directory)),
+        (_, Some(command)) => crate::render::escape::command_line(command),
+        _ => String::new(),
+    }
+}
+
+/// What became of a file that a process was started from, and what that means.
+pub(crate) fn program_change(change: FileChange) -> &'static str {
+    match change {
+        FileChange::Removed => "which was removed since it started: a restart would not find it",
+        FileChange::Replaced => "which was replaced since it started: a restart would run another file",
+        FileChange::Deleted => {
+            "which was removed or replaced since it started: a restart would fail or run another file"
+        }
+        FileChange::Memory => "in memory alone: there is no file to start it from again",
+        FileChange::Unmounted => "whose file system was unmounted: a restart would not find it there",
+    }
+}
+
+/// The mark of a row whose first holder's program or script is not what a restart would run.
+fn change_mark(listener: &Listener) -> Option<&'static str> {
+    let process = &listener.head()?.process;
+    match (process.executable_change, process.script_change) {
+        (Some(FileChange::Removed), _) => Some("program removed"),
+        (Some(FileChange::Replaced), _) => Some("program replaced"),
+        (Some(FileChange::Deleted), _) => Some("program removed or replaced"),
+        (Some(FileChange::Unmounted), _) => Some("program unmounted"),
+        (Some(FileChange::Memory), _) => Some("program in memory"),
+        (None, Some(_)) => Some("script removed"),
+        (None, None) => None,
+    }
+}
+
+/// What [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
+pub(crate) fn what_and_condition(listener: &Listener, asker: &Asker) -> String {
+    let what = what(listener, asker);
+    let marks: Vec<&str> = condition_of_all(listener).into_iter().chain(change_mark(listener)).collect();
+    match marks.join(", ") {
+        marks if marks.is_empty() => what,
+        marks if what.is_empty() => format!("({marks})"),
+        marks => format!("({marks}) {what}"),
+    }
+}
+
+/// The condition of the first holder, if no holder runs and all are visible.
+pub(crate) fn condition_of_all(listener: &Listener) -> Option<&'static str> {
+    let first = listener.holders.first().filter(|_| listener.unseen.is_none())?;
+    let all = listener.holders.iter().all(|holder| holder.process.condition.is_some());
+    first.process.condition.as_ref().filter(|_| all).map(Condition::as_str)
+}
+
+/// Which holders do not run, and what resumes them.
+pub(crate) fn conditions(listener: &Listener) -> Option<String> {
+    const MOST: usize = 3;
+    let several = listener.holders.len() > 1;
+    let kept: Vec<(&Process, &Condition)> = listener
+        .holders
+        .iter()
+        .filter_map(|holder| Some((&holder.process, holder.process.condition.as_ref()?)))
+        .collect();
+    let told = |(process, condition): &(&Process, &Condition)| {
+        let subject = if several { format!("{} is ", process.id.pid) } else { String::new() };
+        let helps =
+            helps(process).map_or_else(String::new, |resumes| format!("; {}", super::remedy(&resumes)));
+        format!("{subject}{}{helps}", super::condition(condition, process))
+    };
+    let mut list: Vec<String> = kept.iter().take(MOST).map(told).collect();
+    if kept.len() > MOST {
+        list.push(format!("and {} more", kept.len() - MOST));
+    }
+    (!list.is_empty()).then(|| list.join(". "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_checked_out() {
+        let told = |branch: Option<&str>, worktree: Option<&str>| {
+            let [branch, worktree] = [branch, worktree].map(|text| text.map(Text::from));
+            let head = branch.map(GitHead::from_text);
+            checked_out(&Project { directory: "/s".into(), marker: ".git".into(), head, worktree })
+        };
+        assert_eq!(told(Some("main"), None).as_deref(), Some("branch main"));
+        assert_eq!(told(Some("x"), Some("fix-1")).as_deref(), Some("branch x, worktree fix-1"));
+        assert_eq!(told(None, Some("fix-1")).as_deref(), Some("worktree fix-1"));
+        assert_eq!(told(Some("1a2b3c4d5e"), None).as_deref(), Some("commit 1a2b3c4d5e"));
+        assert_eq!(told(Some("heads/1a2b3c4d5e"), None).as_deref(), Some("branch heads/1a2b3c4d5e"));
+        assert_eq!(told(Some("a\u{1b}[31m"), None).as_deref(), Some("branch a\\x1b[31m"));
+        assert_eq!(told(None, None), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! The one way to name a process, a user, an address, a container, a duration or what the kernel holds, in every sentence
+//! of the program. Names from outside are escaped. A phrase has no full stop and fits into a sentence.
+
+mod address;
+mod command;
+mod container;
+mod kernel;
+#[cfg(feature = "cli")]
+mod listener;
+mod probe;
+mod process;
+mod suspension;
+mod target;
+mod time;
+mod unseen;
+
+pub(crate) use address::{
+    NO_FILE, address, address_phrase, endpoint, endpoint_and_interface, is_exposed, path_content, reach,
+};
+pub(crate) use command::commands_in_order;
+pub(crate) use container::{container, container_or_pod, pod};
+pub(crate) use kernel::{kernel_release, kernel_releases, kernel_sockets};
+#[cfg(feature = "cli")]
+pub(crate) use listener::{
+    checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
+};
+pub(crate) use probe::{probe, probe_meaning};
+pub(crate) use process::{
+    candidate, connection, holder, holder_by_script, holder_user, holders, opener, process, process_name,
+    socket_user, user,
+};
+pub(crate) use suspension::{condition, effect_of_signals, remedy};
+pub(crate) use target::target;
+pub(crate) use time::{ago, duration, whole_seconds};
+pub(crate) use unseen::{evidence, is_evidence_equal, unseen_ends, unseen_evidence, unseen_holder};
+
+/// Returns at most `most` of the names, and how many more there are: `a, b, 3 more`.
+pub(crate) fn list<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
+    shown(items, most, name).join(", ")
+}
+
+/// Returns what [`list`] returns, with "and" before the last: `a, b and 3 more`.
+pub(crate) fn list_with_and<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
+    let shown = shown(items, most, name);
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => shown.concat(),
+    }
+}
+
+fn shown<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> Vec<String> {
+    let mut shown: Vec<String> = items.iter().take(most).map(name).collect();
+    if items.len() > most {
+        shown.push(format!("{} more", items.len() - most));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_and_say_how_much_is_missing() {
+        let name = |number: &u8| number.to_string();
+        assert_eq!(list(&[1, 2, 3, 4, 5], 3, name), "1, 2, 3, 2 more");
+        assert_eq!(list_with_and(&[1, 2, 3, 4, 5], 3, name), "1, 2, 3 and 2 more");
+        assert_eq!(list_with_and(&[1, 2], 3, name), "1 and 2");
+        assert_eq!(list_with_and(&[1], 3, name), "1");
+        assert_eq!(list::<u8>(&[], 3, name), "");
+    }
+}

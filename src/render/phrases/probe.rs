@@ -1,0 +1,42 @@
+//! What a probe by a connection found.
+
+use crate::model::{Listener, Outcome, Probe};
+
+/// What became of a probe: `accepts (0.2 ms)`.
+pub(crate) fn probe(probe: &Probe) -> String {
+    let milliseconds = probe.took.as_secs_f64() * 1e3;
+    let digits = if milliseconds < 10.0 { 1 } else { 0 };
+    format!("{} ({milliseconds:.digits$} ms)", probe.outcome.as_str())
+}
+
+/// What a probe means, seen beside what the table says.
+pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
+    let probe_of = listener.probe.as_ref()?;
+    let told = probe(probe_of);
+    let queue = listener.socket.queue;
+    let full = queue.is_some_and(|queue| queue.limit.is_some_and(|limit| queue.waiting > limit));
+    let waiting = queue.map_or(0, |queue| queue.waiting);
+    let meaning = match probe_of.outcome {
+        Outcome::Connects => "; the kernel connects, and no holder runs to accept".to_owned(),
+        Outcome::Accepts if waiting > 0 => {
+            let wait = match waiting {
+                1 => "1 connection waits".to_owned(),
+                many => format!("{many} connections wait"),
+            };
+            format!("; the kernel connects, but {wait} for the program to take them")
+        }
+        Outcome::Accepts => String::new(),
+        Outcome::Refuses => {
+            "; the table says that it listens: it has closed since, or a firewall refuses".to_owned()
+        }
+        Outcome::Silent if full => {
+            "; it listens, but its queue is full: the program does not take connections".to_owned()
+        }
+        Outcome::Silent => {
+            "; it listens, but nothing came back: its queue is full, or a firewall drops what comes"
+                .to_owned()
+        }
+        Outcome::Failed => "; the connection could not be tried".to_owned(),
+    };
+    Some(format!("{told}{meaning}"))
+}

@@ -1,0 +1,128 @@
+//! Processes, holders and users.
+
+use crate::model::{Candidate, Connection, Holder, Listener, Process, Socket, Text, UnknownUser};
+use crate::os::parse::process_name::hidden_program;
+use crate::program_label;
+use crate::render::escape::escape;
+
+use super::unseen::unseen_holder;
+
+/// A user's name, or its number where it has none.
+pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
+    name.as_ref().map(escape).or_else(|| uid.map(|uid| format!("uid {uid}")))
+}
+
+/// What [`user`] returns for a socket, or in a word why the user is unknown.
+pub(crate) fn socket_user(socket: &Socket) -> Option<String> {
+    user(&socket.user, socket.uid).or_else(|| unmapped(socket.unknown_user))
+}
+
+/// What [`user`] returns for a process, or in a word why the user is unknown.
+fn process_user(process: &Process) -> Option<String> {
+    user(&process.user, process.uid).or_else(|| unmapped(process.unknown_user))
+}
+
+/// A column's word for a user that has no number here.
+fn unmapped(reason: Option<UnknownUser>) -> Option<String> {
+    match reason? {
+        UnknownUser::Unmapped | UnknownUser::UnmappedOrOverflow => Some("(unmapped)".to_owned()),
+        UnknownUser::NotReported => None,
+    }
+}
+
+/// Who opened a socket, in a phrase that can follow "opened by": `user postgres`.
+pub(crate) fn opener(socket: &Socket) -> Option<String> {
+    let known = user(&socket.user, socket.uid).map(|user| format!("user {user}"));
+    known.or_else(|| socket.unknown_user.and_then(unmapped_phrase).map(str::to_owned))
+}
+
+/// A user that has no number here, in a sentence.
+fn unmapped_phrase(reason: UnknownUser) -> Option<&'static str> {
+    match reason {
+        UnknownUser::Unmapped => Some("a user this namespace has no number for"),
+        UnknownUser::UnmappedOrOverflow => {
+            Some("a user this namespace has no number for, or the one to whom it gives the overflow number")
+        }
+        UnknownUser::NotReported => None,
+    }
+}
+
+/// A holder's user.
+pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
+    process_user(&holder.process)
+}
+
+/// `node (pid 4121, dev)`.
+pub(crate) fn holder(holder: &Holder) -> String {
+    plain_process(&holder.process)
+}
+
+/// `node (pid 4121, dev)`; `worker-7 (ruby3.1, pid 4121, dev)` for a process whose name does not tell its program.
+fn plain_process(process: &Process) -> String {
+    let name = process_name(&process.name);
+    let program =
+        hidden_program(process).map_or_else(String::new, |program| format!("{}, ", escape(&program.into())));
+    match process_user(process) {
+        Some(user) => format!("{name} ({program}pid {}, {user})", process.id.pid),
+        None => format!("{name} ({program}pid {})", process.id.pid),
+    }
+}
+
+/// `vite (node, pid 4121, dev)`, where what runs says more than the process's name; else as [`holder`].
+pub(crate) fn holder_by_script(holder: &Holder) -> String {
+    process(&holder.process)
+}
+
+/// The same for a process, whatever it holds.
+pub(crate) fn process(process: &Process) -> String {
+    match process.script.as_ref().filter(|_| program_label::replaces_name(process)) {
+        Some(script) => {
+            let user = process_user(process).map_or_else(String::new, |user| format!(", {user}"));
+            let name = program_label::interpreter_name(process);
+            // `ssh -L 3000:db:5432 host` names its program already.
+            let told =
+                script.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b" "));
+            let name = if told { String::new() } else { format!("{}, ", process_name(&name)) };
+            format!("{} ({name}pid {}{user})", escape(script), process.id.pid)
+        }
+        None => plain_process(process),
+    }
+}
+
+/// A name, which may be empty.
+pub(crate) fn process_name(name: &Text) -> String {
+    match name.is_empty() {
+        true => "(without a name)".to_owned(),
+        false => escape(name),
+    }
+}
+
+/// `postgres (pid 812)`.
+pub(crate) fn candidate(candidate: &Candidate) -> String {
+    format!("{} (pid {})", process_name(&candidate.name), candidate.pid)
+}
+
+/// Who is at the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
+pub(crate) fn connection(connection: &Connection) -> String {
+    let clients: Vec<String> = connection.clients.iter().map(candidate).collect();
+    match clients.is_empty() {
+        true => format!("{} {}", connection.peer, connection.state.as_str()),
+        false => format!("{} {}, {}", connection.peer, connection.state.as_str(), clients.join(" and ")),
+    }
+}
+
+/// Returns who holds a socket, in a phrase that can follow "by": `node (pid 4121, dev) and 1 other`.
+pub(crate) fn holders(listener: &Listener) -> String {
+    match (listener.holders.as_slice(), opener(&listener.socket)) {
+        ([only], _) => process(&only.process),
+        ([first, rest @ ..], _) => match rest.len() {
+            1 => format!("{} and 1 other", process(&first.process)),
+            more => format!("{} and {more} others", process(&first.process)),
+        },
+        ([], opener) => match (listener.unseen.as_ref().and_then(unseen_holder), opener) {
+            (Some(holder), _) => holder,
+            (None, Some(opener)) => format!("a process that could not be seen ({opener} opened the socket)"),
+            (None, None) => "a process that could not be seen".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,141 @@
+//! The sentences of a plan of `free`. The plan itself is data.
+
+mod notes;
+mod refusals;
+
+pub(crate) use notes::{note, note_label};
+pub(crate) use refusals::refusal;
+
+use std::time::Duration;
+
+use crate::management::suspension::{self, SignalEffect};
+use crate::management::{Manager, Via};
+use crate::model::{Gap, Process, Protocol, Service, ServiceScope, Text};
+use crate::plan::{Part, Restarts, Return, Step};
+use crate::render::escape::escape;
+use crate::render::{gap_phrases, phrases};
+use crate::shell;
+
+/// Why a process is in the plan.
+pub(crate) fn part(step: &Step) -> String {
+    match &step.part {
+        Part::Wrapper => "started it, and waits for it".to_owned(),
+        Part::Member => "belongs to its tree".to_owned(),
+        Part::Holder(sockets) => {
+            let mut parts: Vec<String> = Vec::new();
+            for socket in sockets {
+                let does = if socket.is_listener() && socket.protocol == Protocol::Tcp {
+                    "listens on"
+                } else {
+                    "has bound"
+                };
+                let part = format!("{does} {}", phrases::endpoint(socket));
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            parts.join(", ")
+        }
+    }
+}
+
+/// Who restarts a process, and when.
+pub(crate) fn returns(back: &Return) -> String {
+    let starts = if back.certain { "starts it again" } else { "may start it again" };
+    let when = match back.delay {
+        Some(delay) if delay < Duration::from_millis(10) => " at once".to_owned(),
+        Some(delay) => format!(" after {}", phrases::duration(delay)),
+        None => String::new(),
+    };
+    match &back.by {
+        Restarts::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
+        Restarts::SocketUnit(unit) => {
+            format!("systemd {starts} when somebody connects to {}", escape(unit))
+        }
+        Restarts::Engine(container) => {
+            format!(
+                "{} {starts}{when}, as the container {}",
+                escape(&Text::from(&container.runtime)),
+                phrases::container(container)
+            )
+        }
+        Restarts::Process { kind, id, name } => {
+            let name = phrases::process_name(name);
+            let kind = if *kind == name { String::new() } else { format!(", {kind}") };
+            format!("{name} (pid {}{kind}) {starts}{when}", id.pid)
+        }
+    }
+}
+
+/// Whether something passes connections on could not be seen.
+pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
+    format!("whether connections to it are passed on could not be seen: {}", gap_phrases::detail(gap))
+}
+
+/// What a halted process needs.
+pub(crate) fn halted(process: &Process) -> String {
+    let who = phrases::process(process);
+    let Some((condition, remedy)) = process.condition.as_ref().zip(suspension::helps(process)) else {
+        return format!("{who} does not run");
+    };
+    let force = match condition.after_sigkill() {
+        SignalEffect::Ends => "; --force ends it at once",
+        _ => "",
+    };
+    format!(
+        "{who} is {}: {}; {}{force}",
+        phrases::condition(condition, process),
+        phrases::remedy(&remedy),
+        phrases::effect_of_signals(condition)
+    )
+}
+
+fn manager_phrase(manager: &Manager) -> String {
+    match manager {
+        Manager::Container { container, .. } if phrases::pod(container).is_some() => {
+            let pod = phrases::pod(container).map_or_else(String::new, |pod| escape(&pod));
+            format!("the pod {pod} with all its containers")
+        }
+        Manager::Container { container, .. } => {
+            format!(
+                "the {} container {}",
+                escape(&Text::from(&container.runtime)),
+                phrases::container(container)
+            )
+        }
+        Manager::Service { service, .. } => service_phrase(service),
+        Manager::Supervisor { kind, program: Some(program), .. } => {
+            format!("{kind}'s program {}", escape(program))
+        }
+        Manager::Supervisor { kind, program: None, .. } => (*kind).to_owned(),
+    }
+}
+
+fn service_phrase(service: &Service) -> String {
+    let of = if service.scope == ServiceScope::User { "the user's service" } else { "the service" };
+    format!("{of} {}", escape(&service.name))
+}
+
+/// The command that lists what a supervisor runs, if it is known and the program's name is not.
+fn listing(manager: &Manager) -> String {
+    let Manager::Supervisor { find: Some(find), .. } = manager else { return String::new() };
+    shell::line(find).map_or_else(String::new, |find| format!(": {find} lists what it runs"))
+}
+
+fn via_word(via: Via) -> &'static str {
+    match via {
+        Via::Signal => "signal",
+        Via::Container => "container",
+        Via::Service => "service",
+        Via::Supervisor => "supervisor",
+    }
+}
+
+fn via_noun(via: Via) -> &'static str {
+    match via {
+        Via::Supervisor => "supervisor that could be told to stop it",
+        Via::Service => "service that could be stopped",
+        Via::Container => "container that could be stopped",
+        Via::Signal => "process",
+    }
+}

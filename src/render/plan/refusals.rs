@@ -1,0 +1,246 @@
+//! Why a plan may not be carried out, and what frees the port instead.
+
+use super::{halted, listing, manager_phrase, via_noun, via_word};
+use crate::bind_attempt::BindTarget;
+use crate::management::Manager;
+use crate::management::role::Role;
+use crate::management::service_command::{list_sockets, release_store};
+use crate::model::{Listener, Process, Text};
+use crate::os;
+use crate::plan::Refusal;
+use crate::render::escape::escape;
+use crate::render::{gap_phrases, phrases};
+use crate::shell;
+
+/// Why nothing is done, in a sentence.
+pub(crate) fn refusal(refusal: &Refusal, asked: &BindTarget) -> String {
+    match refusal {
+        Refusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
+                                         pid in it is another process here: run allears where the right /proc is mounted"
+            .to_owned(),
+        Refusal::StandsFor { process, role, manager, command } => {
+            stands_for(process, role, manager.as_ref(), command.as_deref(), asked)
+        }
+        Refusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
+        Refusal::Ancestor(process) => format!(
+            "{} is an ancestor of allears: ending it would end the session that asks",
+            phrases::process(process)
+        ),
+        Refusal::Kernel(process) => format!(
+            "{} is the kernel's own; allears why {} tells for whom it has the port",
+            phrases::process(process),
+            phrases::target(asked)
+        ),
+        Refusal::KernelHolds(socket, kernel) => {
+            let what = phrases::kernel_sockets(kernel).map_or_else(String::new, |what| format!(" for {what}"));
+            let release = phrases::kernel_releases(kernel, socket);
+            let release = release.map_or_else(String::new, |release| format!(": {release}"));
+            format!(
+                "{} is held by the kernel itself{what}, which no process can be ended for{release}",
+                phrases::endpoint(socket)
+            )
+        }
+        Refusal::Denied(process) => {
+            let again = shell::allears_with_rights(&["free", &phrases::target(asked)]);
+            let again = again.unwrap_or_else(|| "root".to_owned());
+            format!("{} may not be ended by this user; {again} may", phrases::process(process))
+        }
+        Refusal::Failed(process, error) => {
+            format!("{} could not be taken hold of: {}", phrases::process(process), escape(&error.as_str().into()))
+        }
+        Refusal::Uncertain(process, socket) => {
+            format!("it is not certain that {} holds {}", phrases::process(process), phrases::endpoint(socket))
+        }
+        Refusal::Unseen(listener) => unseen(listener),
+        Refusal::HeldByUnit { unit, socket, command, via } => {
+            let via = if *via { "; so does --via service" } else { "" };
+            let stop = command.as_deref().and_then(shell::line);
+            let stop = stop.map_or_else(String::new, |stop| format!(": {stop} frees it{via}"));
+            format!(
+                "systemd holds {} for {} too, and starts what serves it again{stop}",
+                phrases::endpoint(socket),
+                escape(&unit.name)
+            )
+        }
+        Refusal::Stored(socket, store) => {
+            let releases = phrases::commands_in_order(&release_store(store, os::own_uid()));
+            let releases = releases.map_or_else(String::new, |releases| format!(": {releases} frees it"));
+            format!(
+                "systemd keeps {} in the descriptor store of {}, so that it stays when a process ends{releases}",
+                phrases::endpoint(socket),
+                escape(&store.unit.name)
+            )
+        }
+        Refusal::NoManager { process, via } => {
+            let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), phrases::process);
+            format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
+        }
+        Refusal::OtherManager { process, via, manager, command } => {
+            let who = phrases::process(process);
+            let command = command.as_deref().and_then(shell::line);
+            let command = command.map_or_else(String::new, |command| format!(" ({command})"));
+            let by = manager_phrase(manager);
+            format!(
+                "{who} is run by {by}, which would start it again after its {} was stopped: use --via {}{command}",
+                via_noun(*via),
+                via_word(manager.via())
+            )
+        }
+        Refusal::Frozen(process) => halted(process),
+        Refusal::NoProgram { command } => {
+            let name = command.first().map_or_else(String::new, escape);
+            let run = shell::line(command).map_or_else(String::new, |line| format!(": run {line} yourself"));
+            format!("{name} is in none of the system's own folders, and allears runs no program from elsewhere{run}")
+        }
+        Refusal::NoCommand { process, manager } => format!(
+            "{} belongs to {}, and no command is known here that stops it safely{}",
+            phrases::process(process),
+            manager_phrase(manager),
+            listing(manager)
+        ),
+        Refusal::TreeHasAllears(process) => format!(
+            "{} belongs to the tree and to what started allears: ending it would end the session that asks",
+            phrases::process(process)
+        ),
+    }
+}
+
+/// What a process stands for, and the one command that frees the port.
+fn stands_for(
+    process: &Process,
+    role: &Role,
+    manager: Option<&Manager>,
+    command: Option<&[Text]>,
+    asked: &BindTarget,
+) -> String {
+    let who = phrases::process(process);
+    let is = match role {
+        Role::FirstProcess => {
+            format!("{who} is the first process of this system, and ending it ends the system")
+        }
+        Role::UserManager => {
+            format!(
+                "{who} is a user's service manager, and ending it ends the session and services of that user"
+            )
+        }
+        Role::ServiceManager => format!("{who} is a service manager, and ending it ends all that it runs"),
+        Role::MessageBus => {
+            format!("{who} is a message bus, and ending it ends the session or the system's services")
+        }
+        Role::ServiceHost => format!("{who} runs services of Windows, and all of them would end with it"),
+        Role::Engine => format!("{who} serves every container, and ending it ends or orphans them all"),
+        Role::ContainerHelper => {
+            format!("{who} works for a container, which goes on without it")
+        }
+        Role::MachineHelper => {
+            format!("{who} passes connections on into a virtual machine, where the listener is")
+        }
+        Role::Wineserver => format!("{who} holds the sockets of every Windows program in its prefix"),
+        Role::SuperServer => {
+            format!("{who} holds sockets for the programs that it runs, and ending it ends them all")
+        }
+        Role::SshMaster => {
+            format!("{who} is the master of a shared ssh connection, and ending it ends every session on it")
+        }
+        Role::SshSession => format!("{who} is a login over ssh, and ending it ends that login"),
+    };
+    let helps = match command.and_then(shell::line) {
+        Some(command) => {
+            let stops = match manager {
+                Some(manager) => format!("stops {}", manager_phrase(manager)),
+                None => "frees the port".to_owned(),
+            };
+            let via = manager
+                .map_or_else(String::new, |manager| format!("; so does --via {}", via_word(manager.via())));
+            Some(format!("{command} {stops}{via}"))
+        }
+        None => finding(process, role, asked),
+    };
+    match helps {
+        Some(helps) => format!("{is}: {helps}"),
+        None => is,
+    }
+}
+
+/// How to find what a process holds the port for, where that is not known.
+fn finding(process: &Process, role: &Role, asked: &BindTarget) -> Option<String> {
+    let port = asked.port;
+    Some(match role {
+        Role::FirstProcess | Role::UserManager => {
+            let (_, command) = list_sockets(process, os::own_uid())?;
+            format!("{} names the unit that it holds the port for", shell::line(&command)?)
+        }
+        Role::Engine | Role::ContainerHelper => find_container(process, asked),
+        Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
+        Role::SshMaster => format!(
+            "ssh -O cancel -L {port}:HOST:HOSTPORT DESTINATION gives the port back, with the host and port that it was \
+             forwarded to"
+        ),
+        Role::SshSession => format!(
+            "whoever logged in gives the port back with ssh -O cancel -R {port}, or with -KR {port} after ~C"
+        ),
+        Role::ServiceHost => "stop the service that has the port: sc.exe stop".to_owned(),
+        Role::SuperServer => {
+            "stop the program that it holds the port for, if that closes the port, or take the port out of its \
+             configuration"
+                .to_owned()
+        }
+        Role::ServiceManager | Role::MessageBus | Role::MachineHelper => return None,
+    })
+}
+
+/// The command that lists the containers of the engine that a process works for.
+fn find_container(process: &Process, asked: &BindTarget) -> String {
+    let (port, name) = (asked.port, process.name.to_string_lossy());
+    let other = process.uid.filter(|uid| *uid != 0 && Some(*uid) != os::own_uid());
+    let is_of_podman = ["podman", "conmon", "rootlessport", "pasta", "slirp4netns"];
+    if is_of_podman.iter().any(|known| name.contains(known)) {
+        return match (other, &process.user) {
+            (None, _) => "podman port --all names the container".to_owned(),
+            // Root's Podman knows nothing of another user's containers.
+            (Some(_), Some(user)) => {
+                let list = shell::line(&[
+                    "runuser".into(),
+                    "-l".into(),
+                    user.clone(),
+                    "-c".into(),
+                    Text::from("podman port --all"),
+                ]);
+                list.map_or_else(String::new, |list| format!("{list} names the container"))
+            }
+            (Some(uid), None) => {
+                format!("podman port --all names the container, run by the user with uid {uid}")
+            }
+        };
+    }
+    let host = match process.uid.filter(|uid| *uid != 0 && name == "rootlesskit") {
+        Some(uid) => format!(" --host=unix:///run/user/{uid}/docker.sock"),
+        None => String::new(),
+    };
+    format!(
+        "docker{host} ps --filter publish={port} names the container, if one publishes the port; else it is the \
+         engine's own"
+    )
+}
+
+fn unseen(listener: &Listener) -> String {
+    let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
+        let port = listener.socket.endpoint.port().filter(|_| help.is_privileged_scan());
+        let free = port.and_then(|port| {
+            let protocol = listener.socket.protocol.prefix();
+            shell::allears_with_rights(&["free", &format!("{protocol}{port}")])
+        });
+        match free {
+            Some(free) => format!("; {free} sees them"),
+            None => format!("; {}", gap_phrases::help(help)),
+        }
+    });
+    let place = phrases::endpoint(&listener.socket);
+    let without = listener
+        .unseen_alone()
+        .and_then(|unseen| phrases::unseen_evidence(unseen).zip(phrases::unseen_ends(unseen)));
+    if let Some((evidence, ends)) = without {
+        return format!("no descriptor table has {place}: {evidence}; {ends}");
+    }
+    format!("not every holder of {place} could be seen{}", help.unwrap_or_default())
+}

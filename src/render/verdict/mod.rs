@@ -1,0 +1,46 @@
+//! The sentences of a verdict: the reason, the facts, the advice. Text and JSON print the same ones. They need neither
+//! colours nor a width, and the library has them too.
+
+mod advice;
+mod facts;
+mod hindrance;
+mod reason;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub(crate) use hindrance::hindrance;
+
+use crate::verdict::{Advice, Fact, VerdictReason};
+
+impl fmt::Display for VerdictReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&reason::reason(self))
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&facts::fact(self))
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&advice::advice(self))
+    }
+}
+
+/// Returns the sentences of facts or advice, each once: sockets that share a port can differ in nothing that a sentence
+/// tells.
+pub(crate) fn sentences<T: fmt::Display>(items: &[T]) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for sentence in items.iter().map(T::to_string) {
+        if !sentences.contains(&sentence) {
+            sentences.push(sentence);
+        }
+    }
+    sentences
+}

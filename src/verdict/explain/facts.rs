@@ -1,0 +1,208 @@
+//! What a verdict rests on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::super::{BindResult, Fact, Hindrance, LocalhostAnswer, PortUsage, Preference, VerdictKind, Who};
+use super::{Explanation, add_once, forwarded_from_outside};
+use crate::bind_attempt::{BindOptions, RefusalKind};
+use crate::model::{Family, Listener, Outcome, Process, Protocol, State};
+use crate::os::Local;
+use crate::port_sharing::Decided;
+
+/// The most sockets that a verdict explains one by one.
+const MOST_SOCKETS: usize = 16;
+/// The most holders that a verdict names because they do not run.
+const MOST_SUSPENDED: usize = 8;
+/// The most listeners that a verdict names though they are not in the way.
+const MOST_ELSEWHERE: usize = 4;
+
+impl Explanation<'_> {
+    /// Returns what was observed, what matters most first.
+    pub(in crate::verdict) fn facts(&self) -> Vec<Fact> {
+        let seen = self.seen;
+        let mut facts = vec![self.attempts()];
+        for listener in self.standing.iter().take(MOST_SOCKETS) {
+            facts.extend(self.conflict(listener));
+        }
+        let suspended = self.suspended().into_iter();
+        facts.extend(
+            suspended.map(|(process, unanswered)| Fact::Suspended {
+                process: Box::new(process.clone()),
+                unanswered,
+            }),
+        );
+        facts.extend(self.served());
+        facts.extend(self.orphaned());
+        facts.extend(self.shared());
+        facts.extend(self.may_join());
+        facts.extend(self.may_join_udp());
+        if self.kind == VerdictKind::TimeWait || (self.can_bind == Some(true) && self.plain_differs()) {
+            facts.push(match self.can_bind {
+                Some(true) => Fact::ReuseAddressHelps,
+                _ => Fact::ReuseAddressDoesNotHelp { connection: false },
+            });
+        }
+        if self.kind == VerdictKind::Connection
+            && self.can_bind == Some(false)
+            && seen.decisive == BindOptions::ReuseAddress
+        {
+            facts.push(Fact::ReuseAddressDoesNotHelp { connection: true });
+        }
+        facts.extend(self.policies());
+        if matches!(
+            self.hindrance,
+            Some(Hindrance::Privileged { .. } | Hindrance::Excluded { .. } | Hindrance::Policy { .. })
+        ) && let Some(listener) = self.standing.first()
+        {
+            facts.push(Fact::AlsoInUse(Box::new(listener.clone())));
+        }
+        let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
+        if seen.os == "windows" && self.kind != VerdictKind::Reserved && denied && !self.standing.is_empty() {
+            facts.push(Fact::ExclusiveUse);
+        }
+        if let Some(range) = self.ephemeral() {
+            facts.push(Fact::Ephemeral { port: seen.asked.port, range: range.clone() });
+        }
+        if seen.limits.reserved.iter().any(|range| range.contains(&seen.asked.port)) {
+            facts.push(Fact::LocallyReserved);
+        }
+        // Rules come before sockets.
+        let rules = seen.forwarded.iter().filter(|listener| !self.standing.contains(listener));
+        facts.extend(rules.map(forwarded_from_outside));
+        facts.extend(self.answered());
+        facts.extend(self.nearest());
+        facts.extend(self.elsewhere());
+        facts.extend(self.localhost());
+        facts.extend(self.clients());
+        facts.extend(seen.other_protocol.first().map(|listener| Fact::OtherProtocol {
+            asked: seen.asked.clone(),
+            listener: Box::new(listener.clone()),
+        }));
+        facts
+    }
+
+    /// Returns what the attempts to bind found.
+    fn attempts(&self) -> Fact {
+        let mut results: Vec<BindResult> = Vec::new();
+        for attempt in self.seen.attempts(self.seen.decisive).filter(|attempt| !attempt.lacks_family()) {
+            let address = (attempt.address, attempt.v6only);
+            let error = attempt.refused.as_ref().map(|refusal| refusal.name.clone());
+            match results.iter_mut().find(|known| known.error == error) {
+                Some(known) => known.addresses.push(address),
+                None => results.push(BindResult { addresses: vec![address], error }),
+            }
+        }
+        Fact::BindAttempts { reuse_address: self.seen.decisive == BindOptions::ReuseAddress, results }
+    }
+
+    /// Returns why a socket is in the way.
+    fn conflict(&self, listener: &Listener) -> Option<Fact> {
+        let socket = &listener.socket;
+        let overlap = self.seen.asked.overlap(socket)?;
+        let usage = match (self.kind, socket.state) {
+            (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
+            (_, State::Listen) => PortUsage::Listens,
+            (_, State::Bound) if socket.protocol.is_datagram() => PortUsage::Receives,
+            (_, State::Bound) => PortUsage::Bound(self.seen.history(socket)),
+            _ => PortUsage::Connected,
+        };
+        Some(Fact::Conflict { listener: Box::new(listener.clone()), usage, overlap })
+    }
+
+    /// Returns the holders that do not run, each with whether nobody answers the connections that the kernel completes.
+    pub(super) fn suspended(&self) -> Vec<(&Process, bool)> {
+        let mut found: Vec<(&Process, bool)> = Vec::new();
+        for listener in self.standing.iter().take(MOST_SOCKETS) {
+            let suspended = |process: &Process| process.condition.is_some();
+            let nobody =
+                listener.unseen.is_none() && listener.holders.iter().all(|holder| suspended(&holder.process));
+            let unanswered = listener.socket.state == State::Listen && nobody;
+            for process in listener.holders.iter().map(|holder| &holder.process) {
+                if suspended(process) && found.len() < MOST_SUSPENDED {
+                    add_once(&mut found, (process, unanswered));
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns which addresses of this machine are forwarded, by connections to them.
+    fn answered(&self) -> Option<Fact> {
+        let met = |wanted: bool| {
+            let met = self.seen.reached.iter().filter(|(_, met)| (*met == Outcome::Accepts) == wanted);
+            met.map(|(address, _)| *address).collect::<Vec<_>>()
+        };
+        let (answered, others) = (met(true), met(false));
+        (self.kind == VerdictKind::Forwarded && !answered.is_empty())
+            .then_some(Fact::Answered { answered, others })
+    }
+
+    fn nearest(&self) -> Option<Fact> {
+        let asked = self.seen.asked.address.filter(|_| self.hindrance == Some(&Hindrance::NotLocal))?;
+        let nearest = nearest(asked, self.seen.local.as_ref()?).into_iter();
+        Some(Fact::NearestAddresses {
+            family: if asked.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 },
+            addresses: nearest.map(|local| (local.address, local.interface.clone())).collect(),
+        })
+    }
+
+    /// Returns listeners of the port that are not in the way.
+    fn elsewhere(&self) -> impl Iterator<Item = Fact> {
+        let is_elsewhere = |listener: &&Listener| {
+            listener.socket.is_listener() && !self.seen.asked.overlaps(&listener.socket)
+        };
+        let listeners = self.seen.sockets.iter().filter(is_elsewhere).take(MOST_ELSEWHERE);
+        listeners.map(|listener| Fact::NotInTheWay(Box::new(listener.clone())))
+    }
+
+    /// Returns who answers at localhost, if several listen.
+    fn localhost(&self) -> Option<Fact> {
+        let listeners = self.seen.sockets.iter().filter(|listener| listener.socket.is_listener());
+        if listeners.count() < 2 {
+            return None;
+        }
+        let answer = |address: IpAddr| match self.seen.who_answers(address) {
+            Some(Who::One(listener, decided)) => LocalhostAnswer::One {
+                listener: Box::new(listener.clone()),
+                preference: match (decided, self.seen.asked.protocol) {
+                    (Decided::ByAddress, _) => None,
+                    (Decided::First, _) => Some(Preference::FirstWithInterface),
+                    // A new one with SO_REUSEPORT is not preferred over IPv6.
+                    (Decided::Last, Protocol::Udp) if address.is_ipv6() => Some(Preference::ListedFirst),
+                    (Decided::Last, Protocol::Udp) => Some(Preference::BoundLast),
+                    (Decided::Last, _) => Some(Preference::LastWithInterface),
+                },
+            },
+            Some(Who::Shared(by, listeners)) => {
+                LocalhostAnswer::Shared { by, listeners: listeners.into_iter().cloned().collect() }
+            }
+            None => LocalhostAnswer::Nobody,
+        };
+        Some(Fact::Localhost {
+            ipv4: answer(Ipv4Addr::LOCALHOST.into()),
+            ipv6: answer(Ipv6Addr::LOCALHOST.into()),
+        })
+    }
+
+    fn clients(&self) -> Option<Fact> {
+        let clients = &self.seen.clients;
+        let standing = matches!(self.kind, VerdictKind::Listening | VerdictKind::Forwarded);
+        (standing && !clients.is_empty()).then(|| Fact::Clients(clients.clone()))
+    }
+}
+
+/// Returns up to three addresses that have most of their leading bits in common with one.
+fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let mut same: Vec<&Local> =
+        local.iter().filter(|local| local.address.is_ipv4() == asked.is_ipv4()).collect();
+    same.sort_by_key(|local| {
+        let common = (bits(local.address) ^ bits(asked)).leading_zeros();
+        (local.address.is_loopback() != asked.is_loopback(), std::cmp::Reverse(common), local.address)
+    });
+    same.truncate(3);
+    same
+}

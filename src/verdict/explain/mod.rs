@@ -1,0 +1,77 @@
+//! From an observation to the reason, the facts and the advice of a verdict.
+
+mod advice;
+mod connections;
+mod facts;
+mod policies;
+mod reason;
+mod sharing;
+mod windows;
+
+use std::ops::RangeInclusive;
+
+use super::{BoundHistory, ByState, Fact, Hindrance, Observation, VerdictKind};
+use crate::bind_attempt::{BindOptions, Refusal};
+use crate::model::{Listener, Service, Socket};
+use crate::os::Excluded;
+
+/// One case, judged and not yet explained.
+pub(super) struct Explanation<'a> {
+    pub(super) seen: &'a Observation,
+    pub(super) sorted: &'a ByState,
+    pub(super) kind: VerdictKind,
+    pub(super) can_bind: Option<bool>,
+    pub(super) refused: Option<&'a Refusal>,
+    pub(super) hindrance: Option<&'a Hindrance>,
+    pub(super) standing: &'a [Listener],
+}
+
+impl Explanation<'_> {
+    /// Returns whether a bind without options is refused, though the options that servers set decide.
+    fn plain_differs(&self) -> bool {
+        self.seen.decisive != BindOptions::Plain && self.seen.refusal(BindOptions::Plain).is_some()
+    }
+
+    /// Returns the range that Windows keeps back and this port is in.
+    fn excluded(&self) -> Option<&Excluded> {
+        self.seen.limits.excluded.iter().find(|range| range.ports.contains(&self.seen.asked.port))
+    }
+
+    /// Returns the range of ephemeral ports, if this port is in it and that matters.
+    fn ephemeral(&self) -> Option<&RangeInclusive<u16>> {
+        let matters = self.kind == VerdictKind::Connection;
+        self.seen.limits.ephemeral.as_ref().filter(|range| matters && range.contains(&self.seen.asked.port))
+    }
+}
+
+impl Observation {
+    /// Returns what a TCP socket that is bound and does not listen did before; `None` if the system does not report it.
+    /// Linux 6.8 and later report its write queue: 0 as long as it was only bound; 2 more for each time that it was shut
+    /// down as a listener, or disconnected without a connection; an odd or a large number after a connection (measured on
+    /// 6.18).
+    fn history(&self, socket: &Socket) -> Option<BoundHistory> {
+        match self.write_queues.get(&socket.inode?)? {
+            0 => Some(BoundHistory::OnlyBound),
+            count if count % 2 == 0 && *count < 64 => Some(BoundHistory::ShutDown),
+            _ => Some(BoundHistory::Connected),
+        }
+    }
+}
+
+/// Returns the service of a listener, or of its first holder that has one.
+fn service(listener: &Listener) -> Option<&Service> {
+    let of_holder = || listener.holders.iter().find_map(|holder| holder.process.service.as_ref());
+    listener.service.as_ref().or_else(of_holder)
+}
+
+/// Adds what is not in the list yet.
+fn add_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+/// Returns the fact that a forwarding rule is.
+fn forwarded_from_outside(listener: &Listener) -> Fact {
+    Fact::ForwardedFromOutside(Box::new(listener.clone()))
+}

@@ -1,0 +1,80 @@
+//! The answer in one phrase.
+
+use super::super::relay::relay;
+use super::super::{VerdictKind, VerdictReason};
+use super::Explanation;
+use crate::bind_attempt::RefusalKind;
+use crate::management::proxy;
+use crate::model::{Listener, Process, State};
+
+impl Explanation<'_> {
+    /// Returns the answer.
+    pub(in crate::verdict) fn reason(&self) -> VerdictReason {
+        let seen = self.seen;
+        let more = self.standing.len().saturating_sub(1);
+        let boxed = |listener: &Listener| Box::new(listener.clone());
+        if let Some(hindrance) = self.hindrance {
+            return VerdictReason::Hindrance { hindrance: hindrance.clone(), asked: seen.asked.clone() };
+        }
+        match (self.kind, self.standing.first()) {
+            (VerdictKind::Free, _) => VerdictReason::Nothing,
+            (VerdictKind::Forwarded, Some(listener)) if listener.socket.state == State::Forwarded => {
+                VerdictReason::Forwarded(boxed(listener))
+            }
+            (VerdictKind::Forwarded, Some(listener)) => {
+                let found = relay(listener);
+                VerdictReason::PassedOn {
+                    listener: boxed(listener),
+                    relay: found.map(|(_, relay)| relay),
+                    inside: found.and_then(|(holder, _)| inside(&holder.process)),
+                }
+            }
+            (VerdictKind::Forwarded, None) => VerdictReason::Answered { address: seen.answered },
+            (VerdictKind::Listening, Some(listener)) if self.is_shared(listener) => {
+                VerdictReason::Shared(self.standing.to_vec())
+            }
+            (VerdictKind::Listening, Some(listener)) => {
+                VerdictReason::Held { listener: boxed(listener), more }
+            }
+            (VerdictKind::Bound, Some(listener)) => VerdictReason::Bound {
+                history: seen.history(&listener.socket),
+                listener: boxed(listener),
+                more,
+            },
+            (VerdictKind::Connection, Some(listener)) => {
+                let orphaned = listener.holders.is_empty() && listener.unseen.is_none();
+                let orphans = self.orphans();
+                let other_end = orphans.first().and_then(|orphan| orphan.far.as_ref());
+                VerdictReason::Connection {
+                    listener: boxed(listener),
+                    other_end: other_end.filter(|_| orphaned).map(boxed),
+                    more,
+                }
+            }
+            (VerdictKind::TimeWait, _) => {
+                VerdictReason::TimeWait { connections: self.standing.len(), left: seen.time_wait_left }
+            }
+            (VerdictKind::Reserved, _) => VerdictReason::Reserved { port: seen.asked.port },
+            (_, _) if self.can_bind == Some(true) => VerdictReason::ForwardingUnknown,
+            (_, _) => match self.refused {
+                Some(refusal) if refusal.kind == RefusalKind::InUse => VerdictReason::Unseen,
+                Some(refusal) if refusal.kind == RefusalKind::Denied => VerdictReason::Denied,
+                refused => VerdictReason::NotAttempted {
+                    error: refused.map(|refusal| (refusal.name.clone(), refusal.says.clone())),
+                },
+            },
+        }
+    }
+
+    /// Returns whether all that stands in the way are several listeners of one address.
+    fn is_shared(&self, first: &Listener) -> bool {
+        let shares =
+            |one: &Listener| one.socket.endpoint == first.socket.endpoint && one.socket.is_listener();
+        self.standing.len() > 1 && self.standing.iter().all(shares)
+    }
+}
+
+/// Returns where a proxy's command line says that it passes connections on to.
+fn inside(proxy: &Process) -> Option<std::net::SocketAddr> {
+    proxy::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
+}

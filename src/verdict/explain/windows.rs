@@ -1,0 +1,65 @@
+//! Ports of Windows that no program has by itself: those that the kernel listens on, as a rule with its web server for
+//! another program, and those of the process that services run in.
+
+use super::super::{Advice, Fact, HttpServer};
+use super::{Explanation, add_once};
+use crate::model::Holder;
+use crate::os::Server;
+use crate::port_info::FILE_SHARING;
+
+/// The kernel's pid, by which it listens.
+const KERNEL: u32 = 4;
+
+impl Explanation<'_> {
+    fn holders(&self) -> impl Iterator<Item = &Holder> {
+        let standing = if self.seen.os == "windows" { self.standing } else { &[] };
+        standing.iter().flat_map(|listener| &listener.holders)
+    }
+
+    /// Returns whether the kernel has the port.
+    pub(super) fn kernel_listens(&self) -> bool {
+        self.holders().any(|holder| holder.process.id.pid == KERNEL)
+    }
+
+    /// Returns whether the process that services run in has it.
+    pub(super) fn services_listen(&self) -> bool {
+        self.holders().any(|holder| holder.process.name.as_bytes().eq_ignore_ascii_case(b"svchost.exe"))
+    }
+
+    /// Returns what the kernel's web server has the port for.
+    pub(super) fn served(&self) -> Vec<Fact> {
+        let served = self.seen.served.iter().filter(|_| self.kernel_listens()).take(8);
+        served
+            .map(|served| Fact::HttpSys {
+                urls: served.urls.clone(),
+                servers: served.by.iter().map(http_server).collect(),
+            })
+            .collect()
+    }
+
+    /// Returns what ends that.
+    pub(super) fn end_http_servers(&self) -> Vec<Advice> {
+        let mut advice: Vec<Advice> = Vec::new();
+        for server in self.seen.served.iter().flat_map(|served| &served.by) {
+            let one = match server.services.as_slice() {
+                [] => Advice::EndHttpServer(http_server(server)),
+                [only] => Advice::StopHttpService {
+                    service: only.clone(),
+                    command: vec!["sc.exe".into(), "stop".into(), only.clone()],
+                },
+                several => Advice::StopOneOfHttpServices(several.to_vec()),
+            };
+            add_once(&mut advice, one);
+        }
+        if FILE_SHARING.contains(&self.seen.asked.port) {
+            advice.push(Advice::TurnOffFileSharing);
+        } else if advice.is_empty() {
+            advice.push(Advice::FindHttpServer);
+        }
+        advice
+    }
+}
+
+fn http_server(server: &Server) -> HttpServer {
+    HttpServer { pid: server.pid, name: server.name.clone(), services: server.services.clone() }
+}

@@ -1,0 +1,282 @@
+//! What a verdict rests on, as data. `render` makes a sentence of each.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::SharedBy;
+use crate::bind_attempt::{BindTarget, Overlap};
+use crate::model::{Connection, Family, Listener, Process, Socket, State, Text};
+
+/// One observation that a [`Verdict`](super::Verdict) rests on. `Display` writes it as a sentence, in which names from
+/// outside are escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// What the attempts to bind found. `results` is empty if no bind could be attempted.
+    BindAttempts {
+        /// Whether the attempts set SO_REUSEADDR, as servers do.
+        reuse_address: bool,
+        /// The results, each with its addresses.
+        results: Vec<BindResult>,
+    },
+    /// A socket of the port conflicts with the bind.
+    Conflict {
+        /// The socket and who holds it.
+        listener: Box<Listener>,
+        /// What the socket does with the port.
+        usage: PortUsage,
+        /// Why the addresses conflict.
+        overlap: Overlap,
+    },
+    /// A holder does not run.
+    Suspended {
+        /// The holder.
+        process: Box<Process>,
+        /// Whether the socket listens and no holder of it runs, so that the kernel completes connections that nobody
+        /// answers.
+        unanswered: bool,
+    },
+    /// HTTP.sys, the web server in the kernel of Windows, answers at these addresses.
+    HttpSys {
+        /// The addresses as they were registered.
+        urls: Vec<Text>,
+        /// The programs that it answers for.
+        servers: Vec<HttpServer>,
+    },
+    /// A connection stands in the way that no process holds any more.
+    OrphanedConnection(OrphanedConnection),
+    /// The other ends of connections that no process holds any more.
+    OtherEnds {
+        /// How many connections there are.
+        connections: usize,
+        /// The other ends, each once.
+        ends: Vec<OtherEnd>,
+    },
+    /// TIME_WAIT may follow when the other end closes its connection.
+    TimeWaitMayFollow {
+        /// How long it lasts at most.
+        up_to: Duration,
+    },
+    /// Several sockets share one address.
+    SharedAddress {
+        /// One of the sockets.
+        socket: Box<Socket>,
+        /// How many there are.
+        count: usize,
+        /// The option by which they share it. `None` if it could not be tested.
+        option: Option<ShareOption>,
+    },
+    /// The listeners allow SO_REUSEPORT: a server of the user who asks may join them.
+    MayJoinListeners,
+    /// The listeners share the port by SO_REUSEPORT, and only sockets of their user may join.
+    OnlyUserMayJoin {
+        /// One of the listeners, which has the user.
+        socket: Box<Socket>,
+        /// How many listeners share it.
+        count: usize,
+    },
+    /// Whether another UDP socket that sets an option may join those that have the port.
+    UdpMayJoin {
+        /// The option.
+        option: ShareOption,
+        /// Whether it helps. `None` if that could not be tested.
+        allowed: Option<bool>,
+        /// A socket whose user is the only one that may join by SO_REUSEPORT. `None` if the sockets have several users.
+        user_of: Option<Box<Socket>>,
+    },
+    /// A bind with SO_REUSEADDR succeeds, and one without it fails.
+    ReuseAddressHelps,
+    /// Not even SO_REUSEADDR helps: the socket before did not set it.
+    ReuseAddressDoesNotHelp {
+        /// Whether a connection is in the way, not TIME_WAIT.
+        connection: bool,
+    },
+    /// The port's number is not the reason for a denied bind.
+    PrivilegeIsNotTheReason {
+        /// The first port that needs no privilege.
+        from: u16,
+        /// Whether the port is below it, and this process has the privilege.
+        privileged: bool,
+    },
+    /// The active security modules. `None` if they could not be read.
+    SecurityModules(Option<Vec<Text>>),
+    /// This process is confined by this profile or context.
+    Confinement(Text),
+    /// Landlock may have denied the bind.
+    LandlockMayDeny {
+        /// Whether no_new_privs is set, which a sandbox of an unprivileged process needs.
+        no_new_privileges: Option<bool>,
+    },
+    /// How many BPF programs of the cgroup, or of one above it, decide about binds. `None` if that could not be read.
+    BindPrograms(Option<u32>),
+    /// A seccomp filter applies to this process.
+    SeccompFilter,
+    /// The port is also in use.
+    AlsoInUse(Box<Listener>),
+    /// Windows refused with EACCES, as it does if a socket has the port for itself alone.
+    ExclusiveUse,
+    /// The port is one of those that the system gives to outgoing connections.
+    Ephemeral {
+        /// The port.
+        port: u16,
+        /// The range.
+        range: RangeInclusive<u16>,
+    },
+    /// net.ipv4.ip_local_reserved_ports keeps the port out of automatic assignment.
+    LocallyReserved,
+    /// Connections from other machines are forwarded by a rule, without a socket.
+    ForwardedFromOutside(Box<Listener>),
+    /// Connections to some addresses of this machine were answered, though nothing listens.
+    Answered {
+        /// The addresses that answered.
+        answered: Vec<SocketAddr>,
+        /// The addresses that did not.
+        others: Vec<SocketAddr>,
+    },
+    /// The addresses of this machine that are nearest to one that is not.
+    NearestAddresses {
+        /// The family of the address.
+        family: Family,
+        /// The addresses with their interfaces. Empty if this machine has none of the family.
+        addresses: Vec<(IpAddr, Text)>,
+    },
+    /// A listener of the port is not in the way.
+    NotInTheWay(Box<Listener>),
+    /// Who answers at localhost.
+    Localhost {
+        /// Who answers at 127.0.0.1.
+        ipv4: LocalhostAnswer,
+        /// Who answers at ::1.
+        ipv6: LocalhostAnswer,
+    },
+    /// Clients are connected. They are not in the way.
+    Clients(Vec<Connection>),
+    /// The same port of the other protocol is in use, which does not matter.
+    OtherProtocol {
+        /// What was asked for.
+        asked: BindTarget,
+        /// The listener of the other protocol.
+        listener: Box<Listener>,
+    },
+}
+
+/// The result of one or more attempts to bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BindResult {
+    /// The addresses, each with whether an IPv6 socket left IPv4 alone.
+    pub addresses: Vec<(IpAddr, bool)>,
+    /// The error's name: `EADDRINUSE`. `None` if the bind succeeded.
+    pub error: Option<String>,
+}
+
+/// What a socket does with a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PortUsage {
+    /// It listens.
+    Listens,
+    /// It receives datagrams.
+    Receives,
+    /// It is bound and does not listen.
+    Bound(Option<BoundHistory>),
+    /// It has a connection.
+    Connected,
+}
+
+/// What a TCP socket did before, if it is bound and does not listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoundHistory {
+    /// It was bound and nothing else.
+    OnlyBound,
+    /// It was shut down as a listener, or disconnected: the kernel counts both alike.
+    ShutDown,
+    /// It was connected.
+    Connected,
+}
+
+/// A socket option by which sockets share a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShareOption {
+    /// SO_REUSEADDR.
+    ReuseAddress,
+    /// SO_REUSEPORT.
+    ReusePort,
+}
+
+/// A program that HTTP.sys answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpServer {
+    /// The process.
+    pub pid: u32,
+    /// Its name, if it could be read.
+    pub name: Option<Text>,
+    /// The services that run in it.
+    pub services: Vec<Text>,
+}
+
+/// A connection that no process holds any more, and what the kernel waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrphanedConnection {
+    /// Its state.
+    pub state: State,
+    /// Whether the end of the connection is not sent yet, because the other end takes no data or nothing gets through.
+    pub unsent: bool,
+    /// How long until the kernel tries again or, in FIN_WAIT2, until it gives up. `None` if the system does not report it.
+    pub left: Option<Duration>,
+    /// The machine's limit for FIN_WAIT2 (net.ipv4.tcp_fin_timeout).
+    pub limit: Option<Duration>,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OtherEnd {
+    /// Its address.
+    pub peer: SocketAddr,
+    /// The socket there, if it is on this machine and was found.
+    pub listener: Option<Box<Listener>>,
+    /// Whether the address is one of this machine's.
+    pub local: bool,
+}
+
+/// Who answers at an address of localhost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalhostAnswer {
+    /// Nobody.
+    Nobody,
+    /// One listener.
+    One {
+        /// The listener.
+        listener: Box<Listener>,
+        /// Why it is preferred, if several have an equally good address.
+        preference: Option<Preference>,
+    },
+    /// One of these.
+    Shared {
+        /// How the one is chosen.
+        by: SharedBy,
+        /// The listeners.
+        listeners: Vec<Listener>,
+    },
+}
+
+/// Why one of several sockets with equally good addresses is preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Preference {
+    /// It is the first of those with the address, one of which is bound to an interface.
+    FirstWithInterface,
+    /// It is the last of those with the address, one of which is bound to an interface.
+    LastWithInterface,
+    /// The kernel lists it first, and it gets every datagram.
+    ListedFirst,
+    /// It was bound last, and gets every datagram.
+    BoundLast,
+}

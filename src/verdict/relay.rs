@@ -1,0 +1,45 @@
+//! Which holders pass connections on for something that does not listen here itself.
+
+use super::Relay;
+use crate::model::{Candidate, Holder, Listener};
+
+/// Processes that pass connections on, and what they do it for.
+const RELAYS: [(&str, Relay); 12] = [
+    ("docker-proxy", Relay::ContainerPort),
+    ("rootlesskit", Relay::RootlessContainerPort),
+    ("rootlessport", Relay::RootlessContainerPort),
+    ("rootlessport-child", Relay::RootlessContainerPort),
+    ("conmon", Relay::ContainerPort),
+    ("slirp4netns", Relay::RootlessContainerNetwork),
+    ("pasta", Relay::RootlessContainerNetwork),
+    ("pasta.avx2", Relay::RootlessContainerNetwork),
+    ("passt", Relay::VirtualMachineNetwork),
+    ("gvproxy", Relay::VirtualMachineNetwork),
+    ("com.docker.backend", Relay::ContainerPort),
+    ("wslrelay", Relay::Wsl),
+];
+
+/// Returns the first holder that passes connections on, and what it does it for.
+pub(super) fn relay(listener: &Listener) -> Option<(&Holder, Relay)> {
+    listener.holders.iter().find_map(|holder| {
+        let name = holder.process.name.as_str()?;
+        // It holds ports of its own, too.
+        if name == "dockerd" && listener.container.is_some() {
+            return Some((holder, Relay::ContainerPort));
+        }
+        let name = name.strip_suffix(".exe").unwrap_or(name);
+        let (_, relay) = RELAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some((holder, *relay))
+    })
+}
+
+/// Returns whether a listener's holder passes connections on, seen or not: a container is attributed to a socket whose
+/// holder was not seen only if a proxy's command line names the very address and port.
+pub(super) fn passes_on(listener: &Listener) -> bool {
+    let is_proxy = |candidate: &Candidate| candidate.name.as_bytes() == b"docker-proxy";
+    let by_unseen = || {
+        let candidates = listener.unseen_alone().map(|unseen| unseen.candidates.as_slice());
+        listener.container.is_some() && matches!(candidates, Some([only]) if is_proxy(only))
+    };
+    relay(listener).is_some() || by_unseen()
+}
