@@ -6,7 +6,7 @@
 //! ```
 //! use allears::Query;
 //!
-//! let snapshot = Query::new().port(10309)?.look()?;
+//! let snapshot = Query::new().port(10309)?.scan()?;
 //! for listener in &snapshot.listeners {
 //!     let holders: Vec<u32> = listener.holders.iter().map(|holder| holder.process.id.pid).collect();
 //!     println!("{} is held by {holders:?}", listener.socket.endpoint);

@@ -37,9 +37,8 @@ impl Query {
         Query::default()
     }
 
-    /// What a snapshot was asked for, asked again: see [`Snapshot::asked`]. Who is connected changes by itself and is not
-    /// asked again.
-    pub fn selecting(selection: Selection) -> Query {
+    /// Returns the query that repeats [`Snapshot::asked`]. Connections change by themselves and are left out.
+    pub fn from_selection(selection: Selection) -> Query {
         Query { selection: Selection { connections: false, ..selection }, ..Query::default() }
     }
 
@@ -150,20 +149,21 @@ impl Query {
         &self.selection
     }
 
-    /// Looks at this machine.
+    /// Scans this machine.
+    ///
+    /// Whatever could not be read in part is a [`Gap`](crate::Gap) of the snapshot, not an error.
     ///
     /// # Errors
-    /// Where the socket table or the list of processes cannot be read at all, or the reader or the search for holders
-    /// is not to be had here.
-    /// Whatever is missing in part is a [`Gap`](crate::Gap) instead.
-    pub fn look(&self) -> Result<Snapshot, Error> {
+    /// If the socket table or the list of processes cannot be read at all, or if this system does not support the reader
+    /// or the search for holders.
+    pub fn scan(&self) -> Result<Snapshot, Error> {
         self.table().and_then(|table| self.scan_table(table))
     }
 
-    /// What [`Snapshot::is_answered`] would say. Processes are looked at only where they decide it.
+    /// Returns what [`Snapshot::is_answered`] would return. Processes are scanned only if they decide it.
     ///
     /// # Errors
-    /// As [`Query::look`].
+    /// As [`Query::scan`].
     pub fn is_answered(&self) -> Result<Option<bool>, Error> {
         let table = self.table()?;
         let selection = &self.selection;

@@ -33,7 +33,7 @@ pub(crate) fn wait_unix(
 
 /// Returns the listeners of the name, with their holders.
 pub(crate) fn found_unix(target: &Target) -> Result<Vec<Listener>, Error> {
-    Ok(Query::new().target(target.clone()).look()?.listeners)
+    Ok(Query::new().target(target.clone()).scan()?.listeners)
 }
 
 /// Returns whether the name can be bound, and whether that is certain. It binds nothing: that would leave a file.

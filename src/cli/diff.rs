@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
 fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
     let mut asked = old.asked.iter().flatten();
     let first = asked.next().cloned().unwrap_or_default();
-    let new = Query::selecting(first).runtimes(runtimes::runtimes()).look()?;
+    let new = Query::from_selection(first).runtimes(runtimes::runtimes()).scan()?;
     Ok(asked.fold(new, |new, selection: &Selection| selection.narrow(new)))
 }
 

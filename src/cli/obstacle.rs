@@ -14,7 +14,7 @@ const REPEATS: usize = 5;
 /// Looks at this machine. If nothing listens on the one port that is asked about and it cannot be bound all the same, the
 /// verdict tells why.
 pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdict>), Error> {
-    let mut snapshot = query.look()?;
+    let mut snapshot = query.scan()?;
     let Some(target) = bindable(query, list) else { return Ok((snapshot, None)) };
     for _ in 0..REPEATS {
         if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(&target)) {
@@ -27,7 +27,7 @@ pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
             return Ok((snapshot, Some(verdict).filter(|verdict| verdict.can_bind != Some(true))));
         }
         // Something listens by now.
-        snapshot = query.look()?;
+        snapshot = query.scan()?;
     }
     Ok((snapshot, None))
 }

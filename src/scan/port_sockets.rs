@@ -71,7 +71,7 @@ mod tests {
         let rows: Vec<Row> = rows.into_iter().filter(|row| row.socket.is_listener()).collect();
         let (listeners, _) = holders(rows).unwrap();
         let target = Target::exactly(Protocol::Tcp, [127, 0, 0, 1].into(), port);
-        let list = Query::new().protocol(Protocol::Tcp).target(target).look().unwrap();
+        let list = Query::new().protocol(Protocol::Tcp).target(target).scan().unwrap();
         assert_eq!(listeners.len(), 1);
         assert_eq!(listeners, list.listeners);
     }
