@@ -6,8 +6,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Listener, Process, Protocol, Snapshot, Socket,
-    State, Text,
+    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Listener, Process, Protocol, Snapshot,
+    Socket, State, Text,
 };
 use crate::model::{Selection, Target, UserName};
 use crate::os;
@@ -335,7 +335,10 @@ impl UserName {
         match os::user_exists(text) {
             true => Ok(UserName::Name(text.to_owned())),
             false => {
-                Err(Error::new(ErrorKind::Usage, format!("there is no user '{}' here", text.escape_debug())))
+                let attempted = format!("there is no user '{}' here", text.escape_debug());
+                let mut error = Error::new(ErrorKind::Usage, attempted);
+                error.help = Some(Help::KnownUser);
+                Err(error)
             }
         }
     }

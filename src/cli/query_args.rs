@@ -54,7 +54,7 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
             (_, Ok(uid)) => UserName::Uid(uid),
             (true, Err(_)) => UserName::Name(text.clone()),
             (false, Err(_)) => UserName::of_this_machine(text).map_err(|error| {
-                complain(&error.to_string(), "write a name or a number that the user database knows");
+                complain(&error.to_string(), &error.help().map(ToString::to_string).unwrap_or_default());
                 Exit::Usage
             })?,
         };

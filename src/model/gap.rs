@@ -416,6 +416,8 @@ pub enum Help {
     },
     /// Let the reader be chosen, so that a table that netlink does not give is read from /proc/net.
     AutomaticReader,
+    /// Name a user that this machine knows.
+    KnownUser,
     /// Name the socket of another container runtime.
     OtherRuntime,
     /// See whether the container runtime hangs.

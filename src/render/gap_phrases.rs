@@ -394,6 +394,7 @@ impl fmt::Display for Help {
                 write!(f, "its process (pid {pid}) has ended; one of its children inherited the handle")
             }
             Help::AutomaticReader => f.write_str("--reader auto reads /proc/net instead"),
+            Help::KnownUser => f.write_str("write a name or a number that the user database knows"),
             Help::OtherRuntime => f.write_str("DOCKER_HOST=unix:///PATH names the socket of another one"),
             Help::HangingRuntime => f.write_str("see whether the runtime hangs"),
             Help::Text(text) => f.write_str(&text.to_string_lossy()),
