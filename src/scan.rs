@@ -1,5 +1,5 @@
-//! The pipeline: reads the socket table, selects rows, scans exactly their holders, joins and enriches them, and selects
-//! again. Every command that looks at this machine runs it; a [`Query`] is the request.
+//! The pipeline: reads the socket table, selects rows, scans exactly their holders, joins and enriches them, and
+//! selects again. Every command that looks at this machine runs it; a [`Query`] is the request.
 //!
 //! Depends on `os`, `select` and `enrich`. It does not bind, judge or print.
 
@@ -21,7 +21,7 @@ use forwarded::ForwardedPorts;
 use join::Connected;
 use pipeline::Pipeline;
 
-/// A question about this machine's sockets. Without further words: all TCP and UDP listeners.
+/// A query for this machine's sockets. By default it selects all TCP and UDP listeners.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     selection: Selection,
@@ -32,7 +32,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// All TCP and UDP listeners of both address families.
+    /// Returns a query for all TCP and UDP listeners of both address families.
     pub fn new() -> Query {
         Query::default()
     }
@@ -95,7 +95,8 @@ impl Query {
         self
     }
 
-    /// Asks only for what is held by a process whose name, program file or command line contains this text, in either case.
+    /// Asks only for what is held by a process whose name, program file or command line contains this text, in either
+    /// case.
     pub fn command(mut self, text: impl Into<String>) -> Query {
         self.selection.commands.push(text.into());
         self
@@ -154,8 +155,8 @@ impl Query {
     /// Whatever could not be read in part is a [`Gap`](crate::Gap) of the snapshot, not an error.
     ///
     /// # Errors
-    /// If the socket table or the list of processes cannot be read at all, or if this system does not support the reader
-    /// or the search for holders.
+    /// If the socket table or the list of processes cannot be read at all, or if this system does not support the
+    /// reader or the search for holders.
     pub fn scan(&self) -> Result<Snapshot, Error> {
         self.table().and_then(|table| self.scan_table(table))
     }
