@@ -1,4 +1,4 @@
-//! The command: arguments in, answer and exit status out. Only this part meets the terminal and the environment.
+//! The command: arguments in, answer and exit status out. Only this part uses the terminal and the environment.
 
 mod about;
 mod arguments;
@@ -48,7 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     crate::shell::set_program(os::path_for_rights);
     let exit = match parse(&arguments) {
         Ok(parsed) if answers(&parsed) && os::output_is_missing() => {
-            // Nothing is done for an answer that nobody gets.
+            // Without an output there is no point in a scan.
             fail("cannot write the answer: standard output is closed", None)
         }
         Ok(parsed) => match parsed.command {
@@ -67,7 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Whether the answer is more than the exit status.
+/// Returns whether the command prints an answer.
 fn answers(arguments: &Arguments) -> bool {
     match &arguments.command {
         None => !arguments.list.quiet,
@@ -85,14 +85,14 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
             // Help and version come this way too.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Found };
             if arguments.iter().any(|argument| argument.to_string_lossy().contains(acts_on_terminal)) {
-                // The message quotes an argument that must not reach a terminal as it is.
+                // The message quotes an argument that a terminal would act on.
                 for line in error.render().to_string().lines() {
                     let _ = writeln!(io::stderr().lock(), "{}", escape(&line.into()));
                 }
                 return Err(exit);
             }
             if error.use_stderr() {
-                // Where standard error cannot be written there is nobody to tell.
+                // A closed standard error cannot be reported.
                 let _ = error.print();
                 return Err(exit);
             }
@@ -111,13 +111,13 @@ fn completions(shell: clap_complete::Shell) -> Exit {
     print(&script)
 }
 
-/// The manual to standard output, or a page for each command into a folder.
+/// Prints the manual, or writes a page for each command into a folder.
 fn manual(directory: Option<&Path>) -> Exit {
     let Some(directory) = directory else {
         let mut page = Vec::new();
         return match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
             Ok(()) => print(&page),
-            Err(error) => fail(&format!("cannot make the manual: {error}"), None),
+            Err(error) => fail(&format!("cannot render the manual: {error}"), None),
         };
     };
     let written = fs::create_dir_all(directory)
@@ -132,8 +132,7 @@ fn print(bytes: &[u8]) -> Exit {
     written(why::write_out(bytes), Exit::Found)
 }
 
-/// The exit status after the answer was written, or could not be. Whoever closes a pipe, or a socket in place of one,
-/// has read enough.
+/// Returns the exit status after writing. A reader that closes its end of a pipe or socket has read enough.
 fn written(result: io::Result<()>, exit: Exit) -> Exit {
     use io::ErrorKind::{BrokenPipe, ConnectionReset};
     match result {
@@ -143,7 +142,7 @@ fn written(result: io::Result<()>, exit: Exit) -> Exit {
     }
 }
 
-/// An error that is not the user's.
+/// Prints an error that is not one of the arguments.
 fn fail(what: &str, help: Option<&str>) -> Exit {
     say("error", what);
     if let Some(help) = help {
@@ -152,23 +151,23 @@ fn fail(what: &str, help: Option<&str>) -> Exit {
     Exit::Unknown
 }
 
-/// An error of the library, with what caused it and what would help.
+/// Prints an error of the library with its sources and with what helps.
 fn fail_with(error: &Error) -> Exit {
     fail(&os::describe_chain(error), error.help().map(ToString::to_string).as_deref())
 }
 
-/// An error of the arguments, with the right form.
+/// Prints an error of the arguments, with the correct form.
 fn complain(what: &str, help: &str) {
     say("error", what);
     say("help", help);
 }
 
-/// A line for people, on standard error. Where that is closed there is nobody to tell.
+/// Prints a line on standard error. A closed standard error is ignored.
 fn say(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}: {text}");
 }
 
-/// Whether standard input has to be typed by a person.
+/// Returns whether standard input is a terminal.
 fn input_is_terminal() -> bool {
     io::stdin().is_terminal()
 }

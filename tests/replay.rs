@@ -293,7 +293,7 @@ fn selections() {
 fn an_unseen_holder_is_not_denied() {
     insta::assert_snapshot!(replay(&["5432", "-c", "nosuch"]), @r"
     $ allears --from tests/replay/workstation.json 5432 -c nosuch
-    stderr| error: it could not be told whether something matches
+    stderr| error: could not determine whether something matches
     stderr| not seen: the descriptors of 112 processes
     stderr| not seen: 2 listeners whose holders could not all be seen may match too
     status: 3
@@ -383,19 +383,19 @@ fn diff_with_an_incomplete_snapshot() {
     insta::assert_snapshot!(reported, @r#"
     closed?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen any more: that look is not complete)
     note: holders of 2 listeners could not be compared: they were not seen, or not by both
-    not seen: the later snapshot does not hold every socket: udp\x1b[31m
-    error: it could not be told whether they differ
+    not seen: the later snapshot is incomplete: udp\x1b[31m
+    error: could not determine whether they differ
     status: 3
 
     opened?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen before: that look was not complete)
     note: holders of 2 listeners could not be compared: they were not seen, or not by both
-    not seen: the earlier snapshot does not hold every socket: udp\x1b[31m
-    error: it could not be told whether they differ
+    not seen: the earlier snapshot is incomplete: udp\x1b[31m
+    error: could not determine whether they differ
     status: 3
 
     note: holders of 2 listeners could not be compared: they were not seen, or not by both
-    not seen: the later snapshot does not hold every socket
-    error: it could not be told whether they differ
+    not seen: the later snapshot is incomplete
+    error: could not determine whether they differ
     status: 3
     "#);
 }
@@ -408,7 +408,7 @@ fn diff_compares_what_both_were_asked_for() {
     let [saved, later] = [SAVED, LATER].map(std::path::Path::new);
     let same = diff(&narrow, saved);
     assert!(same.starts_with("no difference\n") && same.ends_with("status: 0\n"), "{same}");
-    assert!(same.contains("were asked for different things"), "{same}");
+    assert!(same.contains("taken with different queries"), "{same}");
     let changed = diff(&narrow, later);
     assert_eq!(changed.lines().filter(|line| line.starts_with("changed  3000/tcp")).count(), 1, "{changed}");
     assert!(!changed.contains("closed") && !changed.contains("opened"), "{changed}");

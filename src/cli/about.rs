@@ -11,7 +11,7 @@ use crate::render::about::Here;
 use crate::render::style::Palette;
 use crate::render::{about, about_json, gap_phrases, why_and_free};
 
-/// Tells what is known of a port number. Looks at no socket and no process.
+/// Runs `allears about`. It reads no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
     let targets = match service_names::parse_list(&arguments.port) {
         Ok(targets) => targets,

@@ -1,4 +1,4 @@
-//! What the user typed. No look at the machine happens here: help and version answer before anything can fail.
+//! The command line. Nothing of the machine is read here: help and version are printed before anything can fail.
 
 mod filters;
 mod help;
@@ -14,10 +14,10 @@ pub(super) use filters::{Filters, ReaderName, SearchName, Source};
 use crate::os::EndSignal;
 use crate::render::column::Column;
 
-/// What holds this port?
+/// Show what holds a port
 ///
-/// Lists what listens on this machine and which processes hold it: a card for one port, a table for many.
-/// What could not be seen is said, with the reason and what would show it.
+/// Lists the listeners on this machine and the processes that hold them: a card for one port, a table for many.
+/// Reports what could not be seen, why, and what would show it.
 #[derive(Debug, Parser)]
 #[command(name = "allears", version, after_help = help::LIST, styles = STYLES)]
 #[command(
@@ -35,26 +35,26 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Can this port be bound now? If not, what stands in the way, and what helps
+    /// Test whether a port can be bound now; if not, show what is in the way and what helps
     Why(Why),
-    /// End what holds a port, and prove that it is free
+    /// End what holds a port, and verify that it is free
     Free(Free),
-    /// Wait until something listens on a port, or until it is free
+    /// Wait until something listens on a port, or until the port is free
     Wait(Wait),
-    /// Show what listens as it changes: a screen on a terminal, else a line for each event
+    /// Follow listeners as they change: a screen on a terminal, else one line for each event
     Watch(Watch),
-    /// What is different between two saved snapshots, or between one and now
+    /// Compare two saved snapshots, or one with this machine now
     Diff(Diff),
-    /// What is known of a port number: range, IANA registry, common uses
+    /// Explain a port number: range, IANA registry, common uses
     About(About),
-    /// Print completions for a shell
+    /// Print the completion script for a shell
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual, or write it into a folder
+    /// Print the manual, or write its pages into a folder
     Man {
-        /// The folder
+        /// Folder
         directory: Option<PathBuf>,
     },
 }
@@ -62,15 +62,15 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = help::WHY)]
 pub(super) struct Why {
-    /// The port: 10309, 127.0.0.1:10309, [::1]:10309, udp/53. TCP unless it says udp/
+    /// Port: 10309, 127.0.0.1:10309, [::1]:10309, udp/53. TCP unless prefixed with udp/
     #[arg(value_name = "TARGET")]
     pub(super) target: String,
 
-    /// One JSON document, schema allears/1
+    /// Print one JSON document, schema allears/1
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    /// Use colours; auto: on a terminal, unless NO_COLOR or TERM=dumb is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub(super) color: When,
 }
@@ -78,74 +78,78 @@ pub(super) struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = help::FREE)]
 pub(super) struct Free {
-    /// The port: 3000, 127.0.0.1:3000, udp/53; several and ranges need --yes. TCP unless it says udp/
+    /// Port: 3000, 127.0.0.1:3000, udp/53; several ports and ranges need --yes. TCP unless prefixed with udp/
     #[arg(value_name = "TARGET", required = true)]
     pub(super) targets: Vec<String>,
 
-    /// Show the plan, and do nothing
+    /// Show the plan and do nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub(super) yes: bool,
 
-    /// How long to wait for the port to become free: 500ms, 5s, 1m
+    /// Wait this long for the port to become free: 500ms, 5s, 1m
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::duration::parse)]
     pub(super) timeout: Duration,
 
-    /// Send SIGKILL to what outlives the timeout (Windows: TerminateProcess)
+    /// Send SIGKILL to what still runs after the timeout (Windows: TerminateProcess)
     #[arg(short, long)]
     pub(super) force: bool,
 
-    /// Start with SIGKILL, which no program can handle
+    /// Send SIGKILL first, which no program can handle
     #[arg(short = '9', conflicts_with = "signal")]
     pub(super) kill: bool,
 
-    /// Start with this signal instead of SIGTERM: INT, HUP, QUIT, ABRT, USR1, USR2, KILL
+    /// Send this signal first instead of SIGTERM: INT, HUP, QUIT, ABRT, USR1, USR2, KILL
     #[arg(long, value_name = "SIGNAL", value_parser = end_signal)]
     pub(super) signal: Option<EndSignal>,
 
-    /// How to free it: by signals, or by the one command of its container engine, service manager or supervisor
+    /// Free the port by signals, or by one command of its container engine, service manager or supervisor
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Via::Signal)]
     pub(super) via: Via,
 
-    /// End the whole tree of what started the holder: npm, make, sh -c and everything below
+    /// End the whole tree of the process that started the holder: npm, make, sh -c and everything below
     #[arg(long, conflicts_with = "via")]
     pub(super) tree: bool,
 
-    /// One JSON document for each port, schema allears/1
+    /// Print one JSON document for each port, schema allears/1
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Via {
-    /// Signals to the processes that hold it
+    /// Signal the processes that hold it
     Signal,
-    /// The engine of the container: docker stop, podman stop, podman pod stop
+    /// Stop its container: docker stop, podman stop, podman pod stop
     Container,
-    /// The service manager: systemctl stop
+    /// Stop its service: systemctl stop
     Service,
-    /// The supervisor: supervisorctl stop, sv down, s6-svc -d, svc -d
+    /// Stop it by its supervisor: supervisorctl stop, sv down, s6-svc -d, svc -d
     Supervisor,
 }
 
 fn end_signal(text: &str) -> Result<EndSignal, String> {
     EndSignal::parse(text).ok_or_else(|| {
         let known: Vec<&str> = EndSignal::names().collect();
-        format!("'{}' is no signal that ends a process; these are: {}", text.escape_debug(), known.join(", "))
+        format!(
+            "'{}' is not a signal that ends a process; use one of {}",
+            text.escape_debug(),
+            known.join(", ")
+        )
     })
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = help::WAIT)]
 pub(super) struct Wait {
-    /// The port: 3000, 127.0.0.1:3000, udp/53, TCP unless it says udp/. Or a Unix socket: ./app.sock
+    /// Port: 3000, 127.0.0.1:3000, udp/53; TCP unless prefixed with udp/. Or a Unix socket: ./app.sock
     #[arg(value_name = "TARGET")]
     pub(super) target: String,
 
-    /// Wait until something listens there (this is the default)
+    /// Wait until something listens there (default)
     #[arg(long, conflicts_with = "free")]
     pub(super) listening: bool,
 
@@ -153,15 +157,15 @@ pub(super) struct Wait {
     #[arg(long)]
     pub(super) free: bool,
 
-    /// Give up after this time: 500ms, 30s, 1m; at most a year [default: never]
+    /// Give up after this time: 500ms, 30s, 1m; one year at most [default: never]
     #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) timeout: Option<Duration>,
 
-    /// Print nothing, answer by exit status
+    /// Print nothing; answer by the exit status
     #[arg(short, long)]
     pub(super) quiet: bool,
 
-    /// One JSON document, schema allears/1
+    /// Print one JSON document, schema allears/1
     #[arg(long, conflicts_with = "quiet")]
     pub(super) json: bool,
 }
@@ -172,25 +176,25 @@ pub(super) struct Watch {
     #[command(flatten)]
     pub(super) filters: Filters,
 
-    /// The time between two looks, 100ms or more
+    /// Time between two passes, at least 100ms
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = super::duration::interval)]
     pub(super) interval: Duration,
 
-    /// A line of JSON for each event: first what is there, then what is opened, closed and changed
-    #[arg(long, help_heading = "How to tell it")]
+    /// Print one line of JSON for each event: present at first, then opened, closed and changed
+    #[arg(long, help_heading = "Output")]
     pub(super) ndjson: bool,
 
     #[command(flatten)]
     pub(super) rows: Rows,
 
-    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How to tell it")]
+    /// Use colours; auto: on a terminal, unless NO_COLOR or TERM=dumb is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub(super) color: When,
 
     #[command(flatten)]
     pub(super) source: Source,
 
-    /// Refused with a word on what does this
+    /// Rejected with a hint at diff
     #[arg(long, value_name = "FILE", hide = true)]
     pub(super) from: Option<PathBuf>,
 }
@@ -198,19 +202,19 @@ pub(super) struct Watch {
 #[derive(Debug, Args)]
 #[command(after_help = help::DIFF)]
 pub(super) struct Diff {
-    /// A snapshot that was saved with --json; - reads standard input
+    /// Snapshot saved with --json; - reads standard input
     #[arg(value_name = "OLD")]
     pub(super) old: PathBuf,
 
-    /// Another one; without it, this machine now
+    /// Another snapshot [default: this machine now]
     #[arg(value_name = "NEW")]
     pub(super) new: Option<PathBuf>,
 
-    /// One JSON document, schema allears/1
+    /// Print one JSON document, schema allears/1
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    /// Use colours; auto: on a terminal, unless NO_COLOR or TERM=dumb is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub(super) color: When,
 }
@@ -218,15 +222,15 @@ pub(super) struct Diff {
 #[derive(Debug, Args)]
 #[command(after_help = help::ABOUT)]
 pub(super) struct About {
-    /// The port: 10309, tcp/443, or a service name
+    /// Port: 10309, tcp/443, or a service name
     #[arg(value_name = "PORT")]
     pub(super) port: String,
 
-    /// One JSON document, schema allears/1
+    /// Print one JSON document, schema allears/1
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
+    /// Use colours; auto: on a terminal, unless NO_COLOR or TERM=dumb is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub(super) color: When,
 }
@@ -236,74 +240,74 @@ pub(super) struct List {
     #[command(flatten)]
     pub(super) filters: Filters,
 
-    /// Add the ancestry of each holder
-    #[arg(long, help_heading = "What to tell")]
+    /// Show the ancestors of each holder
+    #[arg(long, help_heading = "Details")]
     pub(super) parents: bool,
 
-    /// Add who is connected
-    #[arg(long, help_heading = "What to tell")]
+    /// Show the connections of each listener
+    #[arg(long, help_heading = "Details")]
     pub(super) connections: bool,
 
-    /// Add whether it accepts: connects over loopback to each TCP listener found, for a second at most
-    #[arg(long, conflicts_with = "from", help_heading = "What to tell")]
+    /// Test each TCP listener: connect to it over loopback, for one second at most
+    #[arg(long, conflicts_with = "from", help_heading = "Details")]
     pub(super) probe: bool,
 
-    /// One JSON document, schema allears/1
-    #[arg(long, group = "format", help_heading = "How to tell it")]
+    /// Print one JSON document, schema allears/1
+    #[arg(long, group = "format", help_heading = "Output")]
     pub(super) json: bool,
 
-    /// A line of JSON for each listener
-    #[arg(long, group = "format", help_heading = "How to tell it")]
+    /// Print one line of JSON for each listener
+    #[arg(long, group = "format", help_heading = "Output")]
     pub(super) ndjson: bool,
 
-    /// CSV: a header, and a row for each listener and holder
-    #[arg(long, group = "format", help_heading = "How to tell it")]
+    /// Print CSV: a header, and a row for each listener and holder
+    #[arg(long, group = "format", help_heading = "Output")]
     pub(super) csv: bool,
 
-    /// Pids of the holders alone, one a line
-    #[arg(long, group = "format", help_heading = "How to tell it")]
+    /// Print only the pids of the holders, one per line
+    #[arg(long, group = "format", help_heading = "Output")]
     pub(super) pids: bool,
 
-    /// Print nothing, answer by exit status
-    #[arg(short, long, group = "format", help_heading = "How to tell it")]
+    /// Print nothing; answer by the exit status
+    #[arg(short, long, group = "format", help_heading = "Output")]
     pub(super) quiet: bool,
 
     #[command(flatten)]
     pub(super) rows: Rows,
 
-    /// Whole rows, whatever the width of the terminal
-    #[arg(long, help_heading = "How to tell it")]
+    /// Do not fit rows to the width of the terminal
+    #[arg(long, help_heading = "Output")]
     pub(super) wide: bool,
 
-    /// Colours: auto means on a terminal, unless NO_COLOR or TERM=dumb say otherwise
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How to tell it")]
+    /// Use colours; auto: on a terminal, unless NO_COLOR or TERM=dumb is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub(super) color: When,
 
-    /// Look at a snapshot that was saved with --json, instead of this machine; - reads standard input
-    #[arg(long, value_name = "FILE", help_heading = "Where to look")]
+    /// Read a snapshot saved with --json instead of this machine; - reads standard input
+    #[arg(long, value_name = "FILE", help_heading = "Source")]
     pub(super) from: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) source: Source,
 
-    /// Say on standard error by which of several ways the answer was found
-    #[arg(short, long, conflicts_with = "quiet", help_heading = "How to tell it")]
+    /// Report on standard error how sockets and holders were read
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     pub(super) verbose: bool,
 }
 
-/// What rows are made of, and in which order they come.
+/// The columns and the order of rows.
 #[derive(Debug, Args)]
 pub(super) struct Rows {
     /// Columns, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "How to tell it")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Output")]
     pub(super) columns: Option<Vec<Column>>,
 
-    /// Order: a column [default: port, then protocol, address, pid]
-    #[arg(long, value_name = "KEY", help_heading = "How to tell it")]
+    /// Sort by this column [default: port, then protocol, address, pid]
+    #[arg(long, value_name = "KEY", help_heading = "Output")]
     pub(super) sort: Option<Column>,
 
-    /// No headings
-    #[arg(long, help_heading = "How to tell it")]
+    /// Print no header
+    #[arg(long, help_heading = "Output")]
     pub(super) no_header: bool,
 }
 

@@ -21,11 +21,11 @@ use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
 use crate::scan::Query;
 
-/// Compares two snapshots, or one with now.
+/// Runs `allears diff`.
 pub(super) fn run(arguments: &Diff) -> Exit {
     let is_input = |path: &Path| path.as_os_str() == "-";
     if is_input(&arguments.old) && arguments.new.as_deref().is_some_and(is_input) {
-        complain("standard input holds one snapshot, and both are to be read from it", "save one in a file");
+        complain("cannot read both snapshots from standard input", "save one to a file");
         return Exit::Usage;
     }
     let sides = snapshot_file::read(&arguments.old, "-").and_then(|old| {
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         );
     }
     let terminal = Terminal::resolve(arguments.color);
-    // Home folders of a machine that is not this one mean something else.
+    // A home folder of another machine is not the asking user's.
     let asker =
         if arguments.new.is_none() && found.same_machine { terminal::asker() } else { Asker::default() };
     let palette = Palette { color: terminal.color };
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     written
 }
 
-/// This machine, asked what the snapshot was asked for.
+/// Repeats the query of a snapshot on this machine.
 fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
     let mut asked = old.asked.iter().flatten();
     let first = asked.next().cloned().unwrap_or_default();
@@ -79,14 +79,14 @@ fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
     Ok(asked.fold(new, |new, selection: &Selection| selection.narrow(new)))
 }
 
-/// What one has to know of the comparison.
+/// Prints the limits of the comparison.
 fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     if !found.same_machine {
         let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&side.os)));
         say(
             "note",
             &format!(
-                "two machines are compared, {}: by addresses and ports, and by names of processes, users, \
+                "comparing two machines, {}: by addresses and ports, and by names of processes, users, \
                  services and containers",
                 hosts.join(" and ")
             ),
@@ -95,7 +95,7 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     if !found.same_users {
         say(
             "note",
-            "users are not compared: the two were taken in different user namespaces, where numbers of users mean \
+            "users are not compared: the snapshots were taken in different user namespaces, where one number means \
              different users",
         );
     }
@@ -105,20 +105,23 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
         say(
             "not seen",
             &format!(
-                "neither snapshot was asked about what the other covers: the earlier one covers {}, the later one {}",
+                "the snapshots cover nothing in common: the earlier one covers {}, the later one {}",
                 covered(old),
                 covered(new)
             ),
         );
     } else if !found.same_question {
-        say("note", "the two were asked for different things: what both could contain is compared");
+        say(
+            "note",
+            "the snapshots were taken with different queries: only what both could contain is compared",
+        );
     }
     if found.unseen > 0 {
         let whose = match found.unseen {
             1 => "holders of 1 listener".to_owned(),
             many => format!("holders of {many} listeners"),
         };
-        say("note", &format!("{whose} could not be compared: they were not seen, or not by both"));
+        say("note", &format!("{whose} could not be compared: at least one snapshot does not show them"));
     }
     let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
     for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {
@@ -127,14 +130,14 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
             .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
         let why: Vec<String> = gaps.map(gap_phrases::detail).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
-        say("not seen", &format!("the {side} snapshot does not hold every socket{why}"));
+        say("not seen", &format!("the {side} snapshot is incomplete{why}"));
     }
     if exit == Exit::Unknown {
-        let _ = fail("it could not be told whether they differ", None);
+        let _ = fail("could not determine whether they differ", None);
     }
 }
 
-/// The last line, for a person.
+/// Prints the summary.
 fn summarise(old: &Snapshot, new: &Snapshot, found: &Comparison) {
     let count = |kind| found.changes.iter().filter(|change| change.kind == kind).count();
     let kinds = [ChangeKind::Opened, ChangeKind::Closed, ChangeKind::Changed].map(|kind| (kind, count(kind)));

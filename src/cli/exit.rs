@@ -1,15 +1,15 @@
-//! What the exit status means.
+//! Exit codes.
 
-/// The exit statuses of `allears [TARGET]`.
+/// The exit codes of `allears [TARGET]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// At least one listener matches.
     Found,
-    /// The look was complete and nothing matches.
+    /// The scan was complete and nothing matches.
     NotFound,
-    /// The arguments cannot be meant.
+    /// The arguments are invalid.
     Usage,
-    /// The look failed, or was too incomplete to deny anything.
+    /// The scan failed, or was too incomplete to rule anything out.
     Unknown,
 }
 

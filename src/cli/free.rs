@@ -19,7 +19,7 @@ use crate::plan::Request;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 
-/// Frees ports.
+/// Runs `allears free`.
 pub(super) fn run(arguments: &Free) -> Exit {
     let targets = match targets(arguments) {
         Ok(targets) => targets,
@@ -66,7 +66,10 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
         }
     }
     if targets.iter().any(Target::is_unix) {
-        complain("free takes ports, not Unix sockets", "write allears free 3000 or allears free udp/53");
+        complain(
+            "cannot free a Unix socket: only ports can be freed",
+            "write allears free 3000 or allears free udp/53",
+        );
         return Err(Exit::Usage);
     }
     if !arguments.json {
@@ -83,7 +86,7 @@ fn signal(arguments: &Free) -> EndSignal {
     }
 }
 
-/// A watch longer than this is announced to a person who waits.
+/// A watch longer than this is announced.
 const ANNOUNCED: Duration = Duration::from_secs(2);
 
 enum Trouble {
@@ -107,7 +110,7 @@ struct Answer<'a> {
     arguments: &'a Free,
     plans: &'a [Prepared],
     options: why_and_free::Options,
-    /// Whether a person reads along on standard error.
+    /// Whether standard error is a terminal.
     person: bool,
 }
 
@@ -137,7 +140,7 @@ impl Answer<'_> {
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
             let why = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal)).unwrap_or_default();
-            // A person has just read the reasons.
+            // The plan on the terminal has just shown the reasons.
             let why = if self.options.width.is_some() { String::new() } else { format!(": {why}") };
             return Ok(fail(&format!("refused, and nothing was done{why}"), None));
         }
@@ -148,14 +151,14 @@ impl Answer<'_> {
         if busy && !arguments.yes {
             if !one_port {
                 return Ok(fail(
-                    "several ports are freed with --yes alone; nothing was done",
-                    Some("--dry-run shows the plans, --yes carries them out"),
+                    "refusing to free several ports without --yes; nothing was done",
+                    Some("review the plans with --dry-run, then run it with --yes"),
                 ));
             }
             if arguments.json || !(input_is_terminal() && io::stderr().is_terminal()) {
                 return Ok(fail(
-                    "nobody can be asked here: this is no terminal; nothing was done",
-                    Some("--yes does it without asking, --dry-run shows the plan"),
+                    "cannot ask for confirmation: this is not a terminal; nothing was done",
+                    Some("review the plan with --dry-run, then run it with --yes"),
                 ));
             }
             if !self.agreed()? {
@@ -172,7 +175,7 @@ impl Answer<'_> {
                 if self.person && !announced && left > ANNOUNCED {
                     announced = true;
                     let left = phrases::duration(Duration::from_secs(left.as_secs()));
-                    say("note", &format!("it is free now; watching for {left} whether it stays so"));
+                    say("note", &format!("the port is free; watching it for {left}"));
                 }
             };
             outcomes.push(release::carry_out(prepared, manner, &mut tick)?);
@@ -180,7 +183,7 @@ impl Answer<'_> {
         self.tell(&outcomes)
     }
 
-    /// Asks the person at the terminal. Anything but a clear yes is a no.
+    /// Asks for confirmation on the terminal. Anything but a clear yes is a no.
     fn agreed(&self) -> io::Result<bool> {
         let mut err = io::stderr().lock();
         let steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
@@ -201,7 +204,7 @@ impl Answer<'_> {
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// How the ports are, with nothing done.
+    /// Returns the state of the ports, with nothing done.
     fn looks(&self) -> Result<Vec<Outcome>, Error> {
         self.plans.iter().map(release::as_planned).collect()
     }

@@ -16,11 +16,10 @@ use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::style::{Meaning, Palette};
 use crate::render::{card, csv, json, order, table};
-use crate::scan::Query;
 use crate::verdict::Verdict;
 use crate::{os, shell};
 
-/// Answers the list.
+/// Runs `allears [TARGET]...`.
 pub(super) fn run(list: List) -> Exit {
     let mut query = match query_args::query(&list.filters, &list.source, list.from.is_some()) {
         Ok(query) => query,
@@ -39,7 +38,7 @@ pub(super) fn run(list: List) -> Exit {
     let mut is_answer = true;
     let mut saved = |file| {
         let snapshot = snapshot_file::read(file, "--from -")?;
-        // Where another kind of answer was asked for, rows that are there are none.
+        // A snapshot of another kind of query has no rows that answer this one.
         let missing = query.selection().not_asked(&snapshot);
         is_answer = !missing.iter().any(|missing| missing.is_another_kind());
         Ok(query.selection().apply(snapshot))
@@ -88,7 +87,7 @@ pub(super) fn run(list: List) -> Exit {
 /// No arguments.
 const NOTHING: &[&str] = &[];
 
-/// The exit status for whether there is anything that was asked for.
+/// Returns the exit status for [`Snapshot::is_answered`].
 fn exit(answered: Option<bool>) -> Exit {
     match answered {
         Some(true) => Exit::Found,
@@ -97,7 +96,7 @@ fn exit(answered: Option<bool>) -> Exit {
     }
 }
 
-/// Drops what would help where a snapshot was taken: it is no advice here, and in a file it may be any command.
+/// Drops the help of a snapshot: it applies to the machine where it was taken, and a file may name any command.
 fn forget_help(snapshot: &mut Snapshot) {
     snapshot
         .listeners
@@ -107,7 +106,7 @@ fn forget_help(snapshot: &mut Snapshot) {
     snapshot.gaps.iter_mut().for_each(|gap| gap.help = None);
 }
 
-/// A snapshot on its way out.
+/// A snapshot and how it is printed.
 struct Answer<'a> {
     list: &'a List,
     selection: &'a Selection,
@@ -235,7 +234,7 @@ impl Answer<'_> {
         Ok(())
     }
 
-    /// The last lines of a table, for a person.
+    /// Prints the summary below a table.
     fn summarise(&self, shortened: &table::Shortened) {
         let palette = Palette { color: self.terminal.error_color };
         let listeners = &self.snapshot.listeners;
@@ -281,17 +280,17 @@ impl Answer<'_> {
         }
     }
 
-    /// Targets that nothing answers, where others are answered.
+    /// Prints the targets that nothing answers, if others are answered.
     fn tell_unanswered(&self) {
         for target in self.selection.unanswered(self.snapshot) {
             match self.snapshot.complete {
                 true => say("note", &format!("nothing listens on {target}")),
-                false => say("note", &format!("it could not be told whether something listens on {target}")),
+                false => say("note", &format!("could not determine whether something listens on {target}")),
             }
         }
     }
 
-    /// Nothing matches, or it could not be told.
+    /// Prints that nothing matches, or that it could not be determined.
     fn deny(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
         let list = self.list;
         let targets = self.selection.targets();
@@ -306,7 +305,7 @@ impl Answer<'_> {
                 let _ = fail(&detail, None);
                 return Ok(());
             }
-            let _ = fail("it could not be told whether something matches", None);
+            let _ = fail("could not determine whether something matches", None);
             self.tell_gaps();
             return Ok(());
         }
@@ -349,7 +348,7 @@ impl Answer<'_> {
         Ok(())
     }
 
-    /// The gaps in the socket tables themselves, which concern every row.
+    /// Returns the gaps of the socket tables, which concern every row.
     fn gaps_of_tables(&self) -> impl Iterator<Item = &Gap> {
         self.snapshot.gaps.iter().filter(|gap| gap.what == GapKind::Sockets)
     }
@@ -360,7 +359,7 @@ impl Answer<'_> {
         }
     }
 
-    /// What is at the path of a target, if that explains why nothing listens there.
+    /// Returns what is at the path of a target, if that explains why nothing listens there.
     fn content_of(&self, target: &Target) -> Option<&'static str> {
         let path = target.path()?.as_bytes();
         let found = self.snapshot.paths.iter().find(|found| found.path.as_bytes() == path)?;
@@ -383,7 +382,7 @@ impl Answer<'_> {
         // Whoever uses these pids would reach other processes.
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
             let why = match os::pid_namespace_is_own() {
-                None => "it could not be read which pid namespace /proc shows",
+                None => "cannot read which pid namespace /proc shows",
                 Some(_) => gap_phrases::FOREIGN_PIDS,
             };
             return Ok(fail(&format!("no pids are printed: {why}"), Some(&Help::MatchingProc.to_string())));
@@ -421,7 +420,7 @@ impl Answer<'_> {
                     "note",
                     &match exit {
                         Exit::Unknown => {
-                            format!("it could not be told whether something listens on {target}")
+                            format!("could not determine whether something listens on {target}")
                         }
                         _ => format!("nothing listens on {target}"),
                     },

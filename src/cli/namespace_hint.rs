@@ -1,4 +1,4 @@
-//! A hint below the plain list: what listens in other network namespaces is not in it.
+//! A note below the list about listeners in other network namespaces.
 
 use super::arguments::List;
 use super::say;
@@ -9,11 +9,11 @@ use crate::os::{self, Elsewhere, OwnNetwork};
 use crate::render::escape::escape;
 use crate::shell;
 
-/// So many namespaces are named, and the others counted.
+/// How many namespaces are named. The others are counted.
 const NAMED: usize = 3;
 
-/// Says on which of the ports that nothing listens on here something listens in another network namespace, and whether
-/// this is the network of a container. Nothing is searched if everything that was asked for was found.
+/// Prints on which of the unanswered ports something listens in another network namespace, and whether this is the
+/// network of a container. It searches nothing if every target was answered.
 pub(super) fn tell(list: &List, selection: &Selection, snapshot: &Snapshot) {
     if list.from.is_some() || list.source.all_namespaces {
         return;
@@ -47,7 +47,7 @@ pub(super) fn tell(list: &List, selection: &Selection, snapshot: &Snapshot) {
     }
 }
 
-/// The protocols that a target is asked for in.
+/// Returns the protocols of a target.
 fn protocols_of(list: &List, target: &Target) -> &'static [Protocol] {
     match (target.protocol(), list.filters.tcp, list.filters.udp) {
         (Some(Protocol::Tcp), ..) | (None, true, false) => &[Protocol::Tcp],

@@ -1,4 +1,4 @@
-//! Filters to a [`Query`]: what the list and `watch` ask.
+//! Makes a [`Query`] from the filters of the list and of `watch`.
 
 use super::arguments::{Filters, ReaderName, SearchName, Source};
 use super::complain;
@@ -9,7 +9,7 @@ use crate::model::UserName;
 use crate::os::{HolderSearch, Reader};
 use crate::scan::Query;
 
-/// What the arguments ask, of this machine or of a saved snapshot.
+/// Returns the query of the arguments, for this machine or for a saved snapshot.
 pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Query, Exit> {
     let wrong = |error: crate::model::TargetError| {
         complain(&error.to_string(), error.help());

@@ -1,12 +1,12 @@
-//! The sockets of container runtimes that the environment names, as docker(1) and podman(1) read it.
+//! The sockets of container runtimes, from the variables that docker(1) and podman(1) read.
 
 use std::env;
 use std::path::PathBuf;
 
 use crate::enrich::containers::Runtimes;
 
-/// DOCKER_HOST and CONTAINER_HOST where they name a Unix socket, and the places below XDG_RUNTIME_DIR and HOME. What is
-/// not there is passed over when it comes to asking.
+/// Returns DOCKER_HOST and CONTAINER_HOST if they name a Unix socket, and the usual paths below XDG_RUNTIME_DIR and HOME.
+/// Paths without a socket are skipped later.
 pub(super) fn runtimes() -> Runtimes {
     let named = |name: &str| unix(&env::var_os(name)?.into_string().ok()?);
     let below = |variable: &str, path: &str| {
@@ -23,7 +23,7 @@ pub(super) fn runtimes() -> Runtimes {
     }
 }
 
-/// The path in `unix:///run/docker.sock`.
+/// Returns the path of `unix:///run/docker.sock`.
 fn unix(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("unix://")?;
     path.starts_with('/').then(|| PathBuf::from(path))

@@ -1,4 +1,4 @@
-//! Completes targets with this machine's interfaces.
+//! Adds the interface of this machine to targets that need one.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,8 +8,8 @@ use crate::model::{Target, TargetError};
 use crate::os::{self, Local};
 use crate::target_syntax::Interfaces;
 
-/// Completes a target whose address needs an interface. The machine's addresses are read for such a one alone. `protocol` is
-/// the one that is asked about, where the target names none.
+/// Adds the interface to a target whose address needs one. The machine's addresses are read only for such targets.
+/// `protocol` is that of a target that names none.
 pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Target, TargetError> {
     if !target.address().is_some_and(|address| address.is_ipv6()) {
         return Ok(target);
@@ -24,7 +24,7 @@ pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Tar
     Ok(scoped.target)
 }
 
-/// This machine, whose addresses are read when they are asked for.
+/// This machine. Its addresses are read on first use.
 #[derive(Default)]
 struct Here(std::cell::OnceCell<Vec<Local>>);
 

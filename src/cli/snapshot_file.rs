@@ -9,13 +9,13 @@ use crate::model::{Error, ErrorKind, Snapshot};
 use crate::render::escape::escape;
 use crate::render::json;
 
-/// The longest document that is read. A listener with one holder takes about a kilobyte: this is room for a million.
+/// The longest document that is read: a million listeners at about one kilobyte each.
 const LONGEST: u64 = 1 << 30;
 
-/// How much is read before it is looked at.
+/// How much is read at a time.
 const PART: u64 = 1 << 16;
 
-/// Reads a snapshot; `-` is standard input, which a message calls by what was typed for it.
+/// Reads a snapshot. `-` is standard input, which messages call `input`.
 pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
     let name = Text::from(path);
     let shown = escape(&name);
@@ -34,8 +34,8 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
     json::read(&bytes).map_err(|source| error(format!("cannot understand {shown}")).because(source))
 }
 
-/// Reads what may be a JSON object to its end. What cannot be one is refused as soon as that shows, so that neither a
-/// device nor a pipe without an end fills the memory.
+/// Reads a JSON object to its end. Other input is rejected as early as possible, so that an endless device or pipe does
+/// not fill the memory.
 fn read_document(mut from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
     let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     let mut bytes = Vec::new();

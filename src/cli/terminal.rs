@@ -1,4 +1,4 @@
-//! What is on the other end of the output: every "auto" is resolved here, once.
+//! The terminal: every "auto" is resolved here, once.
 
 use std::env;
 use std::io::{self, IsTerminal, StderrLock};
@@ -10,7 +10,7 @@ use super::arguments::When;
 use crate::model::Text;
 use crate::render::asker::Asker;
 
-/// The resolved facts of where output goes.
+/// What standard output and standard error are connected to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terminal {
     /// The width of the terminal standard output is; `None` for a pipe or file.
@@ -19,7 +19,7 @@ pub(super) struct Terminal {
     pub(super) color: bool,
     /// Whether standard error takes colours.
     pub(super) error_color: bool,
-    /// Whether a person reads along on standard error.
+    /// Whether standard error is a terminal.
     pub(super) person: bool,
 }
 
@@ -27,7 +27,7 @@ impl Terminal {
     pub(super) fn resolve(when: When) -> Terminal {
         let out = io::stdout();
         let err = io::stderr();
-        // Some terminals do not tell their width; then 80 columns are the least surprise.
+        // Some terminals do not report their width.
         let width = out.is_terminal().then(|| match terminal_size_of(&out) {
             Some((width, _)) if width.0 > 0 => usize::from(width.0),
             _ => 80,
@@ -41,12 +41,12 @@ impl Terminal {
     }
 }
 
-/// Standard error, for text that may have colours in it.
+/// Returns standard error for text with colours.
 pub(super) fn errors() -> AutoStream<StderrLock<'static>> {
     AutoStream::always(io::stderr().lock())
 }
 
-/// Whether the terminal that standard error is can go up a line.
+/// Returns whether the cursor can be moved up on standard error.
 pub(super) fn can_go_up() -> bool {
     env::var_os("TERM").is_none_or(|term| term != "dumb")
         && errors().current_choice() == ColorChoice::AlwaysAnsi
@@ -61,12 +61,12 @@ fn wants_color(when: When, automatic: ColorChoice) -> bool {
     }
 }
 
-/// What the asking user is known by here.
+/// Returns the home folder and uid of the asking user.
 pub(super) fn asker() -> Asker {
     Asker { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
 }
 
-/// The asking user's home folder.
+/// Returns the home folder of the asking user.
 fn home() -> Option<std::ffi::OsString> {
     env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).filter(|home| !home.is_empty())
 }

@@ -17,7 +17,7 @@ use crate::render::escape::escape;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::shell;
 
-/// Waits.
+/// Runs `allears wait`.
 pub(super) fn run(arguments: &Wait) -> Exit {
     let wanted = if arguments.free { wait::Wanted::Free } else { wait::Wanted::Listening };
     if let Ok([target]) = Target::parse_list(&arguments.target).as_deref()
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         (false, true) => Exit::NotFound,
         (false, false) => Exit::Unknown,
     };
-    // Why a bind is refused that no listener explains.
+    // Why a bind is refused although no listener has the port.
     let refused = waited.refused.as_ref().filter(|_| !arguments.quiet);
     let reason = refused.map(|refused| reason(&asked, refused));
     if arguments.quiet {
@@ -88,17 +88,14 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         (Exit::Unknown, wait::Wanted::Free) => {
             let why = reason.unwrap_or_default();
             let help = shell::quote(&asked.to_string().as_str().into());
-            let help = help.map(|typed| format!("waiting does not help; allears why {typed} explains it"));
+            let help = help.map(|typed| format!("waiting cannot help; run allears why {typed}"));
             return fail(
                 &format!("{subject} cannot be bound: {}", escape(&why.as_str().into())),
                 help.as_deref(),
             );
         }
         (Exit::Unknown, wait::Wanted::Listening) => {
-            return fail(
-                "it could not be told whether something listens: not every socket can be seen",
-                None,
-            );
+            return fail("could not determine whether something listens: not every socket can be seen", None);
         }
         (_, wait::Wanted::Free) => {
             let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
@@ -109,7 +106,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     written(write_out(format!("{line}\n").as_bytes()), exit)
 }
 
-/// The reason of a refusal. Where sockets may be in the way, the verdict names them.
+/// Returns why a bind is refused. If sockets may be in the way, the verdict names them.
 fn reason(asked: &BindTarget, refused: &Refused) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
@@ -129,13 +126,13 @@ pub(super) fn spell(duration: Duration) -> String {
     }
 }
 
-/// A line that tells how long it has been, on a terminal alone. The cursor always stands at the beginning of the line
-/// below it, so that whoever ends the program finds his own line clean.
+/// A progress line, on terminals only. The cursor stays at the start of the line below it, so that a shell prompt after an
+/// interrupt is on a line of its own.
 pub(super) struct Progress {
     text: Option<String>,
-    /// The second that was told last.
+    /// The last second that was shown.
     told: Option<u64>,
-    /// Whether the terminal can go up a line.
+    /// Whether the terminal can move the cursor up.
     moves: bool,
 }
 
@@ -155,7 +152,7 @@ impl Progress {
 
     pub(super) fn tell(&mut self, took: Duration) {
         let Some(text) = &self.text else { return };
-        // What is reached at once needs no line.
+        // A state that is reached at once needs no line.
         if took < Duration::from_millis(100) || self.told == Some(took.as_secs()) {
             return;
         }

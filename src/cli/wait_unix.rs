@@ -12,7 +12,7 @@ use crate::model::Target;
 use crate::render::{phrases, why_and_free_json};
 use crate::scan::Query;
 
-/// Waits.
+/// Runs `allears wait` for a Unix socket.
 pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
     let target = target.clone().at_current_directory();
     let subject = target.to_string();
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
             format!("{subject} is listened on{by}, {after}")
         }
         (Exit::Unknown, _) => {
-            return fail("it could not be told: the socket or its path cannot be seen", None);
+            return fail("could not determine the state: the socket or its path cannot be seen", None);
         }
         (_, Wanted::Free) => format!("{subject} is still not free {after}{}", obstacle(&target)),
         (_, Wanted::Listening) => format!("nothing listens on {subject} {after}"),
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
     written(write_out(format!("{line}\n").as_bytes()), exit)
 }
 
-/// What is in the way of a bind, if it is only a file.
+/// Returns what is in the way of a bind, if it is only a file.
 fn obstacle(target: &Target) -> &'static str {
     let table = Query::new().target(target.clone()).table();
     match table.ok().and_then(|table| table.paths.first().map(|path| path.holds)) {

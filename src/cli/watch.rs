@@ -26,8 +26,8 @@ use lines::Lines;
 pub(super) fn run(arguments: arguments::Watch) -> Exit {
     if arguments.from.is_some() {
         complain(
-            "watch looks at this machine again and again; a saved snapshot stays as it is",
-            "allears diff FILE tells what is different now",
+            "watch scans this machine repeatedly; a saved snapshot does not change",
+            "allears diff FILE shows what changed since then",
         );
         return Exit::Usage;
     }
@@ -49,7 +49,10 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
                 drop(view);
                 return written(end, Exit::Found);
             }
-            Err(error) => say("note", &format!("no screen on this terminal, but lines: {error}")),
+            Err(error) => say(
+                "note",
+                &format!("cannot open a screen on this terminal, printing lines instead: {error}"),
+            ),
         }
     }
     // If signals cannot be handled, they end the process by themselves.

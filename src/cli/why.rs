@@ -14,7 +14,7 @@ use crate::render::style::Palette;
 use crate::render::{gap_phrases, why_and_free, why_and_free_json};
 use crate::verdict::VerdictKind;
 
-/// Answers why.
+/// Runs `allears why`.
 pub(super) fn run(arguments: &Why) -> Exit {
     let target = match one_port("why", &arguments.target) {
         Ok(target) => target,
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
     };
     let exit = written(made.and_then(|()| write_out(&out)), exit);
     if !arguments.json {
-        // Processes that could not be read matter where somebody is missing.
+        // Processes that could not be read matter only if a holder is missing.
         let missing = verdict.kind == VerdictKind::Unknown
             || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
         let tables = |gap: &&Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
@@ -58,13 +58,13 @@ pub(super) fn run(arguments: &Why) -> Exit {
     exit
 }
 
-/// The answer to standard output, whole.
+/// Writes the whole answer to standard output.
 pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
     let mut out = crate::os::output();
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
-/// A target that is one port of one protocol.
+/// Parses a target that has to be one port of one protocol.
 pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
     let targets = service_names::parse_list(text).map_err(|error| {
         complain(&error.to_string(), error.help());

@@ -117,7 +117,7 @@ fn two_disjoint_requests_are_not_compared() {
         Cmd::new(["diff"].into_iter().chain(options.iter().copied()).chain(sides)).run().code(3)
     };
     let output = diff(&[]);
-    output.assert(output.errors().contains("neither snapshot was asked about what the other covers"), "why");
+    output.assert(output.errors().contains("the snapshots cover nothing in common"), "why");
     let document = Answer::parse(diff(&["--json"])).document;
     output.assert_eq(&document["complete"], &json!(false), "complete");
     output.assert_eq(&document["changes"], &json!([]), "nothing is closed or opened");

@@ -1,60 +1,60 @@
-//! What `allears` and `allears watch` take alike: what to look for, and where.
+//! The options that `allears` and `allears watch` share: filters, and the source of the data.
 
 use clap::{ArgAction, Args, ValueEnum};
 
-/// What to look for.
+/// The filters.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Filters {
-    /// What to look for: 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix,
-    /// /run/docker.sock; several, also separated by commas, are a union
+    /// Target: 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix,
+    /// /run/docker.sock; several, or a list with commas, are a union
     #[arg(value_name = "TARGET", allow_hyphen_values = false)]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// What to look for, as lsof takes it: [46][tcp|udp][@address][:ports]
-    #[arg(short = 'i', value_name = "SPEC", help_heading = "What to look for")]
+    /// Target in the form of lsof: [46][tcp|udp][@address][:ports]
+    #[arg(short = 'i', value_name = "SPEC", help_heading = "Filters")]
     pub(in crate::cli) internet: Vec<String>,
 
-    /// TCP; several of -t -u -x add up
-    #[arg(short, long, help_heading = "What to look for")]
+    /// TCP; -t, -u and -x can be combined
+    #[arg(short, long, help_heading = "Filters")]
     pub(in crate::cli) tcp: bool,
 
     /// UDP
-    #[arg(short, long, help_heading = "What to look for")]
+    #[arg(short, long, help_heading = "Filters")]
     pub(in crate::cli) udp: bool,
 
     /// Unix sockets
-    #[arg(short = 'x', long, help_heading = "What to look for")]
+    #[arg(short = 'x', long, help_heading = "Filters")]
     pub(in crate::cli) unix: bool,
 
-    /// IPv4, with the dual-stack sockets that take it
-    #[arg(short = '4', help_heading = "What to look for")]
+    /// IPv4, including dual-stack sockets
+    #[arg(short = '4', help_heading = "Filters")]
     pub(in crate::cli) ipv4: bool,
 
     /// IPv6
-    #[arg(short = '6', help_heading = "What to look for")]
+    #[arg(short = '6', help_heading = "Filters")]
     pub(in crate::cli) ipv6: bool,
 
-    /// Every socket, not listeners alone
-    #[arg(short, long, help_heading = "What to look for")]
+    /// Every socket instead of listeners only
+    #[arg(short, long, help_heading = "Filters")]
     pub(in crate::cli) all: bool,
 
-    /// Only what other machines can reach, by its address
-    #[arg(long, help_heading = "What to look for")]
+    /// Only sockets whose address other machines can reach
+    #[arg(long, help_heading = "Filters")]
     pub(in crate::cli) exposed: bool,
 
-    /// Only what this process holds (repeatable)
-    #[arg(long, value_name = "PID", help_heading = "What to look for")]
+    /// Only sockets that this process holds (repeatable)
+    #[arg(long, value_name = "PID", help_heading = "Filters")]
     pub(in crate::cli) pid: Vec<u32>,
 
-    /// Only what belongs to this user or is held by a process of this user (repeatable)
-    #[arg(long, value_name = "USER", help_heading = "What to look for")]
+    /// Only sockets of this user or held by a process of this user (repeatable)
+    #[arg(long, value_name = "USER", help_heading = "Filters")]
     pub(in crate::cli) user: Vec<String>,
 
-    /// Only what is held by a process whose name, program file or command line contains TEXT, in either case (repeatable)
-    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "What to look for")]
+    /// Only sockets held by a process whose name, program file or command line contains TEXT; case is ignored (repeatable)
+    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "Filters")]
     pub(in crate::cli) process: Vec<String>,
 
-    /// Accepted for the sake of habit: listeners, numbers and processes are what is always shown
+    /// Accepted for compatibility: listeners, numbers and processes are always shown
     #[arg(short = 'l', action = ArgAction::Count, hide = true)]
     listening: u8,
     #[arg(short = 'n', action = ArgAction::Count, hide = true)]
@@ -67,25 +67,25 @@ pub(in crate::cli) struct Filters {
     owners: u8,
 }
 
-/// Where and how to look.
+/// The source of the data.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Source {
-    /// Linux: the listeners of every network namespace that can be seen
-    #[arg(long, help_heading = "Where to look")]
+    /// Linux: scan every network namespace that can be entered
+    #[arg(long, help_heading = "Source")]
     pub(in crate::cli) all_namespaces: bool,
 
-    /// The reader of the socket table
-    #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Where to look")]
+    /// Reader of the socket table
+    #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Source")]
     pub(in crate::cli) reader: ReaderName,
 
-    /// How to search for holders
-    #[arg(long, value_enum, default_value_t = SearchName::Auto, value_name = "NAME", help_heading = "Where to look")]
+    /// How holders are searched for
+    #[arg(long, value_enum, default_value_t = SearchName::Auto, value_name = "NAME", help_heading = "Source")]
     pub(in crate::cli) holders: SearchName,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ReaderName {
-    /// The best one this machine has
+    /// The best one on this machine
     Auto,
     /// The operating system's own interface
     Native,
@@ -95,7 +95,7 @@ pub(in crate::cli) enum ReaderName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum SearchName {
-    /// The best one this machine has
+    /// The best one on this machine
     Auto,
     /// Every process's descriptor table
     Walk,
