@@ -1,6 +1,6 @@
-//! Makes Rust of the tables in `data/`: one text that holds every name and description once, and rows of eight bytes
-//! that point into it, so that the program needs no table built when it starts. And says of a system that is not
-//! supported yet that it is not, once, where the compiler would name everything that is missing.
+//! Generates Rust from the tables in `data/`: one text with every name and description once, and rows of eight bytes that
+//! point into it, so that the program builds no table when it starts. It also stops the build on an unsupported system with
+//! one line, instead of a compiler error for everything that is missing.
 
 mod tables;
 
@@ -11,7 +11,7 @@ use std::{env, fs};
 
 use tables::{Common, Path as SocketPath, Registered};
 
-/// The systems that `src/os` has a module for, as they are written and as the compiler calls them.
+/// The systems that `src/os` has a module for: their names, and those of the compiler.
 const SUPPORTED: [(&str, &str); 3] = [("Linux", "linux"), ("macOS", "macos"), ("Windows", "windows")];
 
 const REGISTRY: &str = "data/iana.tsv";
@@ -35,7 +35,7 @@ fn main() -> Result<(), String> {
     let read = |file: &str| fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
     let (registry, conventional) = (read(REGISTRY)?, read(CONVENTIONAL)?);
     let mut rows = tables::registry(REGISTRY, &registry)?;
-    // Single ports can then be found by halving, and ranges are few.
+    // Single ports are found by binary search; ranges are few.
     rows.sort_by_key(|row| row.first != row.last);
     let mut out = registry_to_rust(&rows)?;
     out.push_str(&conventional_to_rust(&tables::conventional(CONVENTIONAL, &conventional)?));
@@ -91,10 +91,10 @@ fn registry_to_rust(rows: &[Registered<'_>]) -> Result<String, String> {
 fn conventional_to_rust(rows: &[Common<'_>]) -> String {
     let mut out = format!("pub(super) static USES: [Common; {}] = [", rows.len());
     for row in rows {
-        // What the registry has for it is known from the registry.
+        // The registry's own entries are not repeated.
         let Common { first, last, protocols, tool, platform, category, note, status, programs, iana: _ } =
             row;
-        // One text a row: a text each would cost three times the room.
+        // One text for each row takes a third of the space of one for each column.
         let text = [tool, platform, category, note, status, programs].map(|text| *text).join("\t");
         let _ =
             write!(out, "Common {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},");

@@ -1,5 +1,5 @@
-//! Reads the tables of `data/` and checks them: the build script makes Rust of what comes out, and the tests of
-//! `src/knowledge/` compare the two. Every complaint names the file and the line.
+//! Reads and checks the tables in `data/` for the build script and for the tests of `src/port_info/`. Every error names the
+//! file and the line.
 
 /// One row of `iana.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) struct Registered<'a> {
     pub(crate) last: u16,
     /// A bit for each of [`PROTOCOLS`].
     pub(crate) protocols: u8,
-    /// Empty where the registry lists ports without a name.
+    /// Empty if the registry lists ports without a name.
     pub(crate) name: &'a str,
     pub(crate) description: &'a str,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Path<'a> {
     pub(crate) path: &'a str,
     pub(crate) tool: &'a str,
     pub(crate) programs: &'a str,
-    /// The version that was seen to listen there, or the document that says so.
+    /// The version that was observed to listen there, or the document that states it.
     pub(crate) source: &'a str,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'
     Ok(rows)
 }
 
-/// The rows of what is common, ascending.
+/// The rows of common uses, ascending.
 pub(crate) fn conventional<'a>(file: &str, text: &'a str) -> Result<Vec<Common<'a>>, String> {
     let mut rows: Vec<Common<'a>> = Vec::new();
     let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus\tprograms";
@@ -137,7 +137,7 @@ pub(crate) fn sockets<'a>(file: &str, text: &'a str) -> Result<Vec<Path<'a>>, St
     Ok(rows)
 }
 
-/// Names with commas between; a star ends one that names begin with.
+/// Names separated by commas; a trailing star makes one a prefix.
 fn check_programs(programs: &str) -> Result<(), &'static str> {
     let plain = |name: &str| {
         let name = name.strip_suffix('*').unwrap_or(name);
@@ -151,7 +151,7 @@ fn check_programs(programs: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Numbered lines below the header.
+/// The numbered lines below the header.
 fn lines<'a>(file: &str, text: &'a str, header: &str) -> Result<Vec<(usize, &'a str)>, String> {
     let mut lines = (1..).zip(text.lines());
     match lines.next() {

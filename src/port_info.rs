@@ -1,5 +1,5 @@
-//! What is known of a port number before any machine is looked at: its range, what the IANA registry says of it, and
-//! what commonly listens there. Tables alone: the same answer on every system, and no look at any.
+//! Port numbers: their range, their entries in the IANA registry, and what commonly listens on them. Built-in tables only:
+//! the answer is the same on every system. Depends on `model` alone.
 
 mod common_uses;
 mod registry;
@@ -13,26 +13,34 @@ use std::ops::RangeInclusive;
 
 use crate::model::Protocol;
 
-pub(crate) use service_names::{Named, is_name, named, nearest, or};
-pub(crate) use services_file::{Services, ServicesFile};
+pub(crate) use service_names::named;
+pub(crate) use service_names::{Named, is_name, nearest, or};
+pub(crate) use services_file::Services;
+pub(crate) use services_file::ServicesFile;
 pub(crate) use windows::FILE_SHARING;
 
 /// The protocols that have ports and a registry.
 const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Dccp];
 
-/// What is known of a port number, whatever machine it is on.
+/// The built-in facts about a port number.
+///
+/// ```
+/// let about = allears::about(5432);
+/// assert_eq!(about.range.as_str(), "registered");
+/// assert!(about.uses.iter().any(|it| it.tool.contains("PostgreSQL")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct About {
     /// The port.
     pub port: u16,
-    /// The range it lies in.
+    /// The range it belongs to.
     pub range: PortRange,
-    /// What the registry says of it, for TCP, UDP, SCTP and DCCP in this order.
+    /// Its registrations for TCP, UDP, SCTP and DCCP, in this order.
     pub registry: [(Protocol, Registration); 4],
-    /// What commonly listens there, whether or not the registry agrees; the best founded first.
+    /// What commonly listens there, whether or not the registry agrees, the best documented first.
     pub uses: Vec<Use>,
-    /// Where no protocol has it assigned, and TCP or UDP could have: the nearest ports that are.
+    /// The nearest assigned ports. `None` if the port is assigned, or if TCP and UDP cannot have it assigned.
     pub neighbours: Option<Neighbours>,
 }
 
@@ -42,39 +50,59 @@ pub struct About {
 pub enum PortRange {
     /// 0-1023: assigned after review by the IETF. Many systems let only privileged processes bind these.
     System,
-    /// 1024-49151: assigned to whom applies for one.
+    /// 1024-49151: assigned on application.
     Registered,
     /// 49152-65535: never assigned.
     Dynamic,
 }
 
 /// The registry's answer for one port and protocol: always exactly one of these.
+///
+/// ```
+/// use allears::{Protocol, Registration};
+///
+/// assert_eq!(allears::about(50000).registration(Protocol::Tcp), &Registration::Dynamic);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Registration {
     /// These services have it, all of them equally. Never empty.
     Assigned(Vec<Assignment>),
-    /// Listed without a name, and not to be had. The registry's own words: `Reserved`, `De-registered`, ...
+    /// Listed without a name, and not available. In the registry's words: `Reserved`, `De-registered`, ...
     Reserved(&'static str),
-    /// Nobody has it.
+    /// Not assigned.
     Unassigned,
-    /// It lies in the range that is never assigned.
+    /// In the range that is never assigned.
     Dynamic,
 }
 
-/// A service the registry names.
+/// A service in the registry.
+///
+/// ```
+/// use allears::{Protocol, Registration};
+///
+/// let about = allears::about(22);
+/// let Registration::Assigned(services) = about.registration(Protocol::Tcp) else { panic!("ssh has it") };
+/// assert_eq!(services[0].name, "ssh");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Assignment {
     /// Its name: `postgresql`.
     pub name: &'static str,
-    /// What the registry says it is. May be empty.
+    /// Its description in the registry. May be empty.
     pub description: &'static str,
-    /// The whole range, where it was assigned as one: a weaker hint than a number of its own.
+    /// The range, if several ports were assigned as one: a weaker hint than a port of its own.
     pub range: Option<RangeInclusive<u16>>,
 }
 
 /// Something that commonly listens on a port.
+///
+/// ```
+/// for it in allears::about(3000).uses {
+///     println!("{} ({})", it.tool, it.status.as_str());
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Use {
@@ -84,31 +112,37 @@ pub struct Use {
     pub ports: RangeInclusive<u16>,
     /// What it is.
     pub tool: &'static str,
-    /// `linux`, `macos` or `windows` where it is one system's alone.
+    /// `linux`, `macos` or `windows` if it exists on that system only.
     pub platform: Option<&'static str>,
-    /// Of what kind it is: `db`, `web-dev`, `os`, ...
+    /// Its kind: `db`, `web-dev`, `os`, ...
     pub category: &'static str,
     /// A remark.
     pub note: Option<&'static str>,
-    /// How well founded this is.
+    /// How well documented this is.
     pub status: UseStatus,
-    /// Names of the processes it runs as, with commas between; empty where they are not known.
+    /// Names of its processes, separated by commas. Empty if unknown.
     pub(crate) programs: &'static str,
 }
 
-/// How well founded a common use is, the best first.
+/// How well documented a common use is, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum UseStatus {
     /// The registry agrees.
     Iana,
-    /// The tool's own documentation or the system's says so.
+    /// The documentation of the tool or of the system states it.
     Primary,
-    /// Lists by others say so.
+    /// Third-party lists state it.
     List,
 }
 
 /// The assigned ports on either side.
+///
+/// ```
+/// if let Some(neighbours) = allears::about(10309).neighbours {
+///     assert!(neighbours.below.is_none_or(|it| it.port < 10309));
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Neighbours {
@@ -119,6 +153,12 @@ pub struct Neighbours {
 }
 
 /// An assigned port near another one.
+///
+/// ```
+/// if let Some(above) = allears::about(10309).neighbours.and_then(|it| it.above) {
+///     println!("{} is {}", above.port, above.names.join(", "));
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Neighbour {
@@ -130,7 +170,7 @@ pub struct Neighbour {
     pub names: Vec<&'static str>,
 }
 
-/// What is known of a port number. Reads no file and looks at no machine.
+/// Returns the built-in facts about a port number. It reads nothing of this machine.
 ///
 /// ```
 /// let about = allears::about(2049);
@@ -144,7 +184,7 @@ pub fn about(port: u16) -> About {
         && registry.iter().take(2).any(|(_, answer)| *answer == Registration::Unassigned);
     About {
         port,
-        range: PortRange::of(port),
+        range: PortRange::from(port),
         uses: common_uses::uses(port),
         neighbours: may_be.then(|| registry::neighbours(port)),
         registry,
@@ -152,18 +192,18 @@ pub fn about(port: u16) -> About {
 }
 
 impl Use {
-    /// Whether one of these names is that of a process it runs as.
+    /// Returns whether one of these names is that of one of its processes.
     pub(crate) fn is_by(&self, names: &[&[u8]]) -> bool {
         names.iter().any(|name| common_uses::is_one_of(self.programs, name))
     }
 }
 
-/// Whether one of these names is that of a program whose ports are known.
+/// Returns whether one of these names is that of a program with known ports.
 pub(crate) fn is_known_program(names: &[&[u8]]) -> bool {
     names.iter().any(|name| common_uses::is_known(name))
 }
 
-/// The names by which a process may be known as a program: its own, what runs in it, and its file's.
+/// Returns the names by which a process may be known: its own, that of its script, and that of its file.
 pub(crate) fn program_names(process: &crate::model::Process) -> Vec<&[u8]> {
     let name = process.name.as_bytes();
     let script = process.script.as_ref().map(crate::model::Text::as_bytes);
@@ -179,24 +219,26 @@ pub(crate) fn program_names(process: &crate::model::Process) -> Vec<&[u8]> {
 }
 
 impl About {
-    /// What the registry says of it for this protocol. Unix sockets have no ports: unassigned.
+    /// Returns the registration for this protocol. For Unix sockets, which have no ports, it is unassigned.
     pub fn registration(&self, protocol: Protocol) -> &Registration {
         let found = self.registry.iter().find(|(known, _)| *known == protocol);
         found.map_or(&Registration::Unassigned, |(_, answer)| answer)
     }
 }
 
-impl PortRange {
-    /// The range a port lies in.
-    pub fn of(port: u16) -> PortRange {
+/// The range that a port belongs to.
+impl From<u16> for PortRange {
+    fn from(port: u16) -> PortRange {
         match port {
             0..=1023 => PortRange::System,
             1024..=49151 => PortRange::Registered,
             49152.. => PortRange::Dynamic,
         }
     }
+}
 
-    /// Its ports, both ends included.
+impl PortRange {
+    /// Returns its ports, both ends included.
     pub fn ports(self) -> RangeInclusive<u16> {
         match self {
             PortRange::System => 0..=1023,
@@ -204,8 +246,10 @@ impl PortRange {
             PortRange::Dynamic => 49152..=65535,
         }
     }
+}
 
-    /// Its name: `registered`.
+impl PortRange {
+    /// Returns the name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             PortRange::System => "system",
@@ -216,7 +260,7 @@ impl PortRange {
 }
 
 impl Registration {
-    /// The answer in one word: `assigned`.
+    /// Returns the name: `assigned`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Registration::Assigned(_) => "assigned",
@@ -228,7 +272,7 @@ impl Registration {
 }
 
 impl UseStatus {
-    /// Its name in the table and in JSON: `iana`.
+    /// Returns the name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             UseStatus::Iana => "iana",

@@ -1,6 +1,5 @@
-//! What runs in a process whose name is that of an interpreter or a launcher: `vite`, `manage.py runserver`, a jar.
-//! A pure function of the command line, the program's file, the name and the parent, all of which were read before;
-//! nothing is looked up. What cannot be told from them is `None`, never a guess.
+//! Labels of what an interpreter or launcher runs: `vite`, `manage.py runserver`, a jar. A pure function of the command line,
+//! the program's file, the name and the parent. What they do not determine is `None`, never a guess.
 
 mod interpreters;
 mod java;
@@ -18,27 +17,27 @@ use interpreters::{Interpreter, Language, Start};
 /// What runs in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Runs {
-    /// Something with a name of its own that says more than the interpreter's: a known tool, a jar, a module.
+    /// Something with a better name than the interpreter's: a known tool, a jar, a module.
     Named(Text),
     /// A file that the interpreter was given.
     File(Text),
 }
 
 impl Runs {
-    /// As it is shown.
+    /// Returns the label.
     pub(crate) fn text(&self) -> &Text {
         let (Runs::Named(text) | Runs::File(text)) = self;
         text
     }
 }
 
-/// A word longer than this is no name of anything.
+/// A longer word is not a name.
 const LONGEST_WORD: usize = 64;
 
-/// What runs in this process, where its name may be that of an interpreter.
+/// Returns what runs in a process, if it is an interpreter or a launcher.
 pub(crate) fn of(process: &Process) -> Option<Runs> {
-    // An empty argument and a path that ends in a separator name no file. What begins with a hyphen is an option, which
-    // may carry a password.
+    // An empty argument and a path that ends in a separator name no file. A word that begins with a hyphen is an option,
+    // which may hold a password.
     find(process).filter(|runs| !runs.text().is_empty() && !runs.text().as_bytes().starts_with(b"-"))
 }
 
@@ -56,7 +55,7 @@ fn find(process: &Process) -> Option<Runs> {
     let interpreter = interpreter(process);
     let (first, arguments) = command.split_first()?;
     if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
-        // A program that is known and is no interpreter may call itself anything.
+        // A known program that is not an interpreter may have any name.
         let may_be_any = interpreter.is_some() || process.executable.is_none();
         return tools::titled(&words, interpreter).filter(|_| may_be_any);
     }
@@ -79,7 +78,7 @@ fn find(process: &Process) -> Option<Runs> {
     }
 }
 
-/// An applet of a program of many, such as busybox: its shell's script, or its name.
+/// Returns the label of an applet of a multi-call program such as busybox: the script of its shell, or its name.
 fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
     let program = process
         .executable
@@ -99,7 +98,7 @@ fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
     Some(Runs::Named([b"busybox ".as_slice(), applet].concat().into()))
 }
 
-/// What runs in Erlang's virtual machine: a script, and the node by its name, as far as the arguments tell.
+/// Returns the label of Erlang's virtual machine: the script and the name of the node, as far as the arguments have them.
 fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Runs> {
     let script = match interpreter.start(arguments) {
         Some(Start::Script { path, arguments }) if !path.starts_with(b"-") => {
@@ -129,7 +128,7 @@ pub(crate) fn options_file(process: &Process) -> Option<Text> {
     }
 }
 
-/// What java runs by its command line and the content of [`options_file`].
+/// Returns the label of java, from its command line and the content of [`options_file`].
 pub(crate) fn with_options(process: &Process, content: &[u8]) -> Option<Text> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let words = java::expanded(command.get(1..)?, content);
@@ -147,7 +146,7 @@ pub(crate) fn script_file(process: &Process) -> Option<Text> {
     let (_, arguments) = command.split_first()?;
     let interpreter = interpreter(process)?;
     match interpreter.start(arguments)? {
-        // Node finds `server.js` where it was given `server`.
+        // Node finds `server.js` for `server`.
         Start::Script { path, .. } => {
             let whole =
                 interpreter.language != Language::JavaScript || stem(file_name(path)) != file_name(path);
@@ -176,19 +175,19 @@ fn texts(words: &[&[u8]]) -> Vec<Text> {
     words.iter().copied().map(Text::from).collect()
 }
 
-/// Whether an interpreter runs in this process, whatever it was given.
+/// Returns whether an interpreter runs in this process.
 pub(crate) fn is_interpreted(process: &Process) -> bool {
     interpreter(process).is_some()
 }
 
-/// Whether a shell runs in this process.
+/// Returns whether a shell runs in this process.
 pub(crate) fn is_shell(process: &Process) -> bool {
     interpreter(process).is_some_and(|interpreter| interpreter.language == Language::Shell)
 }
 
-/// The interpreter's or launcher's own name, where something else is told instead of it.
+/// Returns the name of the interpreter or launcher itself.
 ///
-/// A process may have been given another name: by the kernel that of a script, by itself any.
+/// The process may have another name: the kernel uses that of a script, and a program can set any.
 pub(crate) fn interpreter_name(process: &Process) -> Text {
     let first = process.command.iter().flatten().next();
     let names = [Some(&process.name), process.executable.as_ref(), first];
@@ -197,26 +196,26 @@ pub(crate) fn interpreter_name(process: &Process) -> Text {
     known.map_or_else(|| process.name.clone(), Text::from)
 }
 
-/// Whether the text in `script` says more than the process's name, so that it may stand in its place.
+/// Returns whether `script` is more specific than the process's name, and may replace it.
 pub(crate) fn replaces_name(process: &Process) -> bool {
     match (of(process), &process.script) {
-        // What java's file of options says was read beside the command line.
+        // The label of java's options file was made from more than the command line.
         (Some(Runs::Named(text)), Some(script)) => text == *script || text.as_bytes().starts_with(b"@"),
         _ => false,
     }
 }
 
-/// The program's file tells which interpreter it is; where that is not known, the word it was started by.
+/// Returns the interpreter, by the program's file, or by the first argument if the file is unknown.
 fn interpreter(process: &Process) -> Option<&'static Interpreter> {
     let executable = process.executable.as_ref().map(Text::file_name);
     let first = || process.command.iter().flatten().next().map(Text::file_name);
     executable.and_then(interpreters::find).or_else(|| interpreters::find(first()?))
 }
 
-/// What built a program a moment before it ran it, as the program's own path shows.
+/// Returns the tool that built a program right before it ran it, by the program's path.
 ///
-/// On Unix `cargo run` becomes the program it has built, and nothing is left to tell it from one that was started by
-/// hand; where it stays, it is the parent. Tests, which it starts too, lie in `deps`.
+/// On Unix `cargo run` becomes the program that it built, like one that was started by hand; if it stays, it is the parent.
+/// Tests, which it starts too, are in `deps`.
 fn built(process: &Process) -> Option<&'static str> {
     let path = process.executable.as_ref()?.as_bytes();
     let mut folders = path.rsplit(|byte| is_separator(*byte)).skip(1);
@@ -226,32 +225,32 @@ fn built(process: &Process) -> Option<&'static str> {
     if is_profile && parent.as_deref() == Some(b"cargo") && [before, above].contains(&b"target".as_slice()) {
         return Some("cargo run");
     }
-    // `go run` links into a folder of its own, which nothing else has.
+    // Only `go run` links into such a folder.
     (last == b"exe" && before.starts_with(b"b0") && above.starts_with(b"go-build")).then_some("go run")
 }
 
-/// What a script's path says: a tool that is known, a package's command, or a file.
+/// Returns the label of a script by its path: a known tool, a command of a package, or a file.
 fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Runs {
     let named = packages::named(interpreter, path).unwrap_or(path);
     if let Some(tool) = tools::named(interpreter, named) {
         return Runs::Named(tool.with(file_name(path), arguments).into());
     }
-    // Of a program that is compiled, as of a jar, the interpreter's name says nothing.
+    // For a compiled program, such as a jar, the interpreter's name adds nothing.
     match named == path && interpreter.language != Language::Dotnet {
         true => Runs::File(file_name(path).into()),
         false => Runs::Named(if named == path { file_name(path) } else { named }.into()),
     }
 }
 
-/// The words of a title that a process has put in the place of its command line.
+/// Returns the words of a title that replaced the command line of a process.
 fn title(only: &[u8]) -> Option<Vec<&[u8]>> {
     let words: Vec<&[u8]> = only.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
     let first = words.first()?;
-    // A path with a space in it is no title.
+    // A path with a space is not a title.
     (words.len() > 1 && !first.iter().any(|byte| is_separator(*byte))).then_some(words)
 }
 
-/// A word that may be shown as part of a name.
+/// Returns a word if it can be part of a label.
 fn short(word: &[u8]) -> Option<&[u8]> {
     (!word.is_empty() && word.len() <= LONGEST_WORD && !word.starts_with(b"-")).then_some(word)
 }
@@ -264,7 +263,7 @@ fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| is_separator(*byte)).next().unwrap_or(path)
 }
 
-/// A file's name without the ending that says what kind of file it is.
+/// Returns a file name without its extension.
 fn stem(name: &[u8]) -> &[u8] {
     match name.iter().rposition(|byte| *byte == b'.') {
         Some(at) if at > 0 => name.get(..at).unwrap_or(name),
@@ -272,7 +271,7 @@ fn stem(name: &[u8]) -> &[u8] {
     }
 }
 
-/// A program's name in small letters, without `.exe`.
+/// Returns a program's name in lower case, without `.exe`.
 fn plain_name(name: &Text) -> Vec<u8> {
     let lower = file_name(name.as_bytes()).to_ascii_lowercase();
     lower.strip_suffix(b".exe").map(<[u8]>::to_vec).unwrap_or(lower)

@@ -1,5 +1,5 @@
-//! The text forms of a target: `80,8000-8010,udp/53,[::1]:3000,http`, the form of `lsof -i`, and interfaces. Depends on
-//! `model` and `port_info`.
+//! Parsers of targets: `80,8000-8010,udp/53,[::1]:3000,http`, and the form of `lsof -i`. Pure. Depends on `model` and
+//! `port_info`.
 
 mod grammar;
 mod lsof;

@@ -16,6 +16,7 @@ use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::style::{Meaning, Palette};
 use crate::render::{card, csv, json, order, table};
+use crate::scan::Query;
 use crate::verdict::Verdict;
 use crate::{os, shell};
 

@@ -4,7 +4,7 @@ use super::registry::bit;
 use super::tables::USES;
 use super::{PROTOCOLS, Use, UseStatus};
 
-/// One row, as the build script writes it.
+/// One row of the build script.
 pub(super) struct Common {
     pub(super) first: u16,
     pub(super) last: u16,
@@ -13,7 +13,7 @@ pub(super) struct Common {
     pub(super) text: &'static str,
 }
 
-/// The uses of a port, the best founded first; among those, a port of its own before a range.
+/// Returns the uses of a port, the best documented first, and among equals a single port before a range.
 pub(super) fn uses(port: u16) -> Vec<Use> {
     let rows = USES.iter().take_while(|row| row.first <= port).filter(|row| row.last >= port);
     let mut uses: Vec<Use> = rows.flat_map(of_row).collect();
@@ -21,11 +21,11 @@ pub(super) fn uses(port: u16) -> Vec<Use> {
     uses
 }
 
-/// Words that many tools have in their names, so that they mean none.
+/// Words in the names of many tools, which identify none.
 const COMMON_WORDS: [&str; 9] =
     ["alternate", "debug", "debugger", "dev", "http", "https", "proxy", "server", "web"];
 
-/// Every use whose tool has this word in its name, in either case.
+/// Returns every use whose tool has this word in its name. Case is ignored.
 pub(super) fn by_tool(word: &str) -> Vec<Use> {
     if word.len() < 3 || COMMON_WORDS.contains(&word) {
         return Vec::new();
@@ -38,8 +38,8 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
     USES.iter().filter(names).flat_map(of_row).collect()
 }
 
-/// Whether a process of this name is one of these programs, which have commas between. The name may go on after a space:
-/// `dask scheduler`.
+/// Returns whether a process of this name is one of these programs, which are separated by commas. The name may continue
+/// after a space: `dask scheduler`.
 pub(super) fn is_one_of(programs: &str, name: &[u8]) -> bool {
     let begins =
         |start: &str| name.get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start.as_bytes()));
@@ -50,7 +50,7 @@ pub(super) fn is_one_of(programs: &str, name: &[u8]) -> bool {
         })
 }
 
-/// Whether any use of any port is by a program of this name.
+/// Returns whether a program of this name uses any port.
 pub(super) fn is_known(name: &[u8]) -> bool {
     USES.iter().any(|row| {
         let [.., programs] = columns(row);

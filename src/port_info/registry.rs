@@ -1,5 +1,5 @@
-//! The IANA registry as a table that the build script made of `data/iana.tsv`: rows of eight bytes in order of their
-//! ports, and one text they point into.
+//! The IANA registry, which the build script makes from `data/iana.tsv`: rows of eight bytes in order of their ports, and
+//! one text that they point into.
 
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
@@ -42,21 +42,20 @@ impl Row {
     }
 }
 
-/// A protocol's bit in a row; Unix sockets have none.
+/// Returns the bit of a protocol in a row. Unix sockets have none.
 pub(super) fn bit(protocol: Protocol) -> u8 {
     PROTOCOLS.iter().position(|known| *known == protocol).map_or(0, |at| 1 << at)
 }
 
-/// The rows of exactly this port.
+/// Returns the rows of exactly this port.
 fn rows(port: u16) -> impl Iterator<Item = Row> {
     let start = PORTS.partition_point(|row| row.0 < port);
     PORTS.iter().skip(start).copied().take_while(move |row| row.0 == port)
 }
 
-/// The registry's answer. A row of the port itself outranks one of a range around it, which adds names to names and
-/// nothing to what is reserved.
+/// Returns the registration. A row of the port itself outranks one of a range, which only adds names to other names.
 pub(super) fn registration(port: u16, protocol: Protocol) -> Registration {
-    if PortRange::of(port) == PortRange::Dynamic {
+    if PortRange::from(port) == PortRange::Dynamic {
         return Registration::Dynamic;
     }
     let mut services = Vec::new();
@@ -88,7 +87,7 @@ fn assignment(row: Row, range: Option<RangeInclusive<u16>>) -> Assignment {
     Assignment { name: row.name(), description: row.description(), range }
 }
 
-/// The nearest ports on either side that some protocol has assigned.
+/// Returns the nearest assigned ports on either side.
 pub(super) fn neighbours(port: u16) -> Neighbours {
     let ends = RANGES.iter().filter(|(row, _)| row.has_name()).flat_map(|(row, last)| [row.0, *last]);
     let start = PORTS.partition_point(|row| row.0 < port);
@@ -116,7 +115,7 @@ fn neighbour(port: u16) -> Neighbour {
 }
 
 /// Numbers of the rows that have names are [`BY_NAME`], ports before ranges, in order of the names in lower case.
-/// Every place of a service, by its name in either case.
+/// Returns the ports of a service. Case is ignored.
 pub(super) fn places(name: &str) -> Vec<(RangeInclusive<u16>, Vec<Protocol>)> {
     let compare = |number: &u16| compare(named_row(*number).map_or("", |(row, _)| row.name()), name);
     let start = BY_NAME.partition_point(|number| compare(number) == Ordering::Less);
@@ -136,7 +135,7 @@ pub(super) fn places(name: &str) -> Vec<(RangeInclusive<u16>, Vec<Protocol>)> {
     places
 }
 
-/// Every name with its port, in order of the names; a name as often as it has rows.
+/// Returns every name with its port, in order of the names. A name appears once for each of its rows.
 pub(super) fn names() -> impl Iterator<Item = (&'static str, u16)> {
     BY_NAME.iter().filter_map(|number| named_row(*number)).map(|(row, _)| (row.name(), row.0))
 }

@@ -1,4 +1,4 @@
-//! Service names: the ports a name stands for, and the names nearest to one that nobody has.
+//! Service names: their ports, and the names nearest to an unknown one.
 
 use std::ops::RangeInclusive;
 
@@ -6,21 +6,21 @@ use super::common_uses;
 use super::{Use, registry};
 use crate::model::Protocol;
 
-/// One place a service name stands for.
+/// One port of a service name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// `None` where it is TCP's and UDP's alike.
+    /// `None` for TCP and UDP alike.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) ports: RangeInclusive<u16>,
 }
 
-/// Whether this could be a service name: letters, digits, `-`, and the `_` and `+` that two names have.
+/// Returns whether this could be a service name: letters, digits, `-`, and the `_` and `+` that two names have.
 pub(crate) fn is_name(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+".contains(&byte))
 }
 
-/// The places a name stands for, of one protocol or of all it has; none where the registry does not have it so.
+/// Returns the ports of a name in the registry, of one protocol or of all.
 pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
     let mut all = Vec::new();
     for (ports, mut protocols) in registry::places(name) {
@@ -35,7 +35,7 @@ pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
     all
 }
 
-/// What may have been meant by a name that the registry does not have, as a sentence to follow "perhaps".
+/// Returns the names nearest to an unknown one, as a phrase that follows "perhaps".
 pub(crate) fn nearest(name: &str) -> Option<String> {
     const MOST: usize = 3;
     let name = name.to_ascii_lowercase();
@@ -54,7 +54,7 @@ pub(crate) fn nearest(name: &str) -> Option<String> {
     let mut near: Vec<(usize, u16, &str)> = Vec::new();
     let mut previous = "";
     for (known, port) in registry::names() {
-        // A name has as many rows as ports, one after the other.
+        // A name has one row for each port, next to each other.
         if std::mem::replace(&mut previous, known) == known {
             continue;
         }
@@ -63,7 +63,7 @@ pub(crate) fn nearest(name: &str) -> Option<String> {
         if !begins && is_farther(far, (&name, own_letters), known) {
             continue;
         }
-        // A name that goes on where this one ends is as near as one with a single slip.
+        // A name that starts with this one is as near as one with a single typing error.
         let distance = if begins { 1 } else { strsim::osa_distance(&name, &known.to_ascii_lowercase()) };
         if distance <= far && near.iter().all(|(_, _, seen)| *seen != known) {
             near.push((distance, port, known));
@@ -74,7 +74,7 @@ pub(crate) fn nearest(name: &str) -> Option<String> {
     Some(or(&shown)).filter(|shown| !shown.is_empty())
 }
 
-/// Returns whether a known name is surely more than `far` edits from another one, given with its [`letters`]. The
+/// Returns whether a known name is certainly more than `far` edits from another one, given with its [`letters`]. The
 /// distance itself costs far more, and the registry has thousands of names.
 ///
 /// An edit changes the length by one at most, and adds or removes one character at most.
@@ -87,7 +87,7 @@ fn is_farther(far: usize, (name, own_letters): (&str, u64), known: &str) -> bool
     lacking(own_letters, others) > far || lacking(others, own_letters) > far
 }
 
-/// Returns the set of characters in a name, a bit for each; without regard to case.
+/// Returns the set of characters in a name as bits. Case is ignored.
 fn letters(name: &str) -> u64 {
     name.bytes().fold(0, |set, byte| set | 1 << (byte.to_ascii_lowercase() & 63))
 }

@@ -1,21 +1,21 @@
-//! The machine's own services file (services(5)): which ports a name stands for here. Pure; `os` reads the file.
+//! The services file of the machine (services(5)). Pure: `os` reads the file.
 
 use std::cell::OnceCell;
 
 use super::service_names::{Named, named as by_registry};
 use crate::model::Protocol;
 
-/// A services file as it was read.
+/// The content of a services file.
 #[derive(Debug)]
 pub(crate) struct ServicesFile {
-    /// Where it is.
+    /// Its path.
     pub(crate) path: String,
-    /// Its bytes, or why it could not be read. A machine without such a file has an empty one.
+    /// Its bytes, or why it could not be read. A missing file is empty.
     pub(crate) read: Result<Vec<u8>, String>,
 }
 
 impl Default for Services {
-    /// The registry alone.
+    /// Only the registry.
     fn default() -> Services {
         Services {
             load: || ServicesFile { path: String::new(), read: Ok(Vec::new()) },
@@ -24,14 +24,14 @@ impl Default for Services {
     }
 }
 
-/// The names of the machine's services file, which is read if a name is looked up.
+/// The names of the services file, which is read on the first lookup.
 #[derive(Debug)]
 pub(crate) struct Services {
     load: fn() -> ServicesFile,
     file: OnceCell<(ServicesFile, Vec<Entry>)>,
 }
 
-/// One name of one port: names and aliases alike.
+/// One name or alias of one port.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
     name: String,
@@ -39,16 +39,16 @@ struct Entry {
     protocol: Protocol,
 }
 
-/// What a name stands for, and by what.
+/// The ports of a name, and their source.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
     pub(crate) places: Vec<Named>,
-    /// The path of the machine's services file, if the places are those of that file.
+    /// The path of the services file, if the ports come from it.
     pub(crate) file: Option<String>,
 }
 
 impl Services {
-    /// The names of the file that this function reads.
+    /// Returns the names of the file that `load` reads.
     pub(crate) fn new(load: fn() -> ServicesFile) -> Services {
         Services { load, file: OnceCell::new() }
     }
@@ -61,21 +61,20 @@ impl Services {
         })
     }
 
-    /// Why the file could not be read.
+    /// Returns why the file could not be read.
     pub(crate) fn problem(&self) -> Option<String> {
         let (file, _) = self.file();
         file.read.as_ref().err().map(|why| format!("{} cannot be read: {why}", file.path))
     }
 
-    /// Whether the file has this name, for any protocol.
+    /// Returns whether the file has this name, for any protocol.
     pub(crate) fn has(&self, name: &str) -> bool {
         let (_, entries) = self.file();
         entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
-    /// What a name stands for, of one protocol or of all it has. The registry and the file are one list as long as the
-    /// registry has each port that the file gives the name. If the file gives it another one, the file alone counts: it
-    /// is what the machine's own programs go by (getservbyname(3)).
+    /// Returns the ports of a name, of one protocol or of all. If the registry has every port that the file gives the
+    /// name, both count; else only the file does, which programs on this machine use (getservbyname(3)).
     pub(crate) fn named(&self, name: &str, wanted: Option<Protocol>) -> Resolved {
         let registry = by_registry(name, wanted);
         let (file, entries) = self.file();
@@ -105,7 +104,7 @@ impl Services {
         Resolved { places, file: Some(file.path.clone()) }
     }
 
-    /// The names of the file that differ from this one in few letters.
+    /// Returns the names of the file nearest to this one.
     pub(crate) fn nearest(&self, name: &str) -> Option<String> {
         let (_, entries) = self.file();
         let far = (name.len() / 3).max(1);
@@ -118,7 +117,7 @@ impl Services {
     }
 }
 
-/// The lines `name port/protocol alias ... # comment`. What is none of these is left out, as are protocols without ports.
+/// Parses lines `name port/protocol alias ... # comment`. Others are skipped, as are protocols without ports.
 fn parse(bytes: &[u8]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {

@@ -3,9 +3,9 @@
 use super::common_uses::is_one_of;
 use super::tables::SOCKETS;
 
-/// What listens on this path by default; `names` are those of the programs that hold it.
+/// Returns what listens on this path by default. `names` are those of the programs that hold it.
 pub(crate) fn by_path(path: &[u8], names: &[&[u8]]) -> Option<&'static str> {
-    // systemd's /var/run is a link to /run, and programs bind either.
+    // With systemd /var/run is a link to /run, and programs bind either.
     let short = path.strip_prefix(b"/var").filter(|rest| rest.starts_with(b"/run/")).unwrap_or(path);
     SOCKETS.iter().find_map(|row| {
         let mut columns = row.split('\t');
@@ -15,7 +15,7 @@ pub(crate) fn by_path(path: &[u8], names: &[&[u8]]) -> Option<&'static str> {
     })
 }
 
-/// `?` stands for one byte, and `*` for any number of bytes within one folder; at the beginning for any folder.
+/// Matches a path: `?` is one byte, and `*` any number of bytes within one folder, or at the start any folder.
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
     match pattern.strip_prefix(b"*/") {
         Some(rest) => {

@@ -1,4 +1,4 @@
-//! The rows that the build script (`build/main.rs`) made of `data/`: nothing here is written by hand.
+//! The rows that the build script (`build/main.rs`) generates from `data/`.
 
 use super::common_uses::Common;
 use super::registry::Row;

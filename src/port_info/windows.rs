@@ -1,12 +1,11 @@
-//! Processes of Windows that hold ports for somebody else: the kernel's web server, and what passes connections on into
-//! virtual machines. A pure function of who was seen to hold what.
+//! Processes of Windows that hold ports for others: the kernel's web server, and forwarders into virtual machines. Pure.
 
 use crate::model::Listener;
 
-/// The ports on which the kernel serves Windows' own sharing of files.
+/// The ports of Windows' file sharing, which the kernel serves.
 pub(crate) const FILE_SHARING: [u16; 4] = [137, 138, 139, 445];
 
-/// Who, by the beginning of the name, and what there is to say of it.
+/// The start of a process name, and the note about it.
 const PROXIES: [(&str, &str); 6] = [
     ("wslrelay", "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),
     ("wslhost", "wslhost passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),
@@ -25,7 +24,7 @@ const PROXIES: [(&str, &str); 6] = [
     ),
 ];
 
-/// What is known of a listener whose holder is a stand-in. Where the container is known there is nothing to add.
+/// Returns the note about a listener whose holder is a proxy. If the container is known there is none.
 pub(crate) fn proxy(listener: &Listener, port: u16) -> Option<String> {
     if listener.container.is_some() {
         return None;
@@ -40,7 +39,7 @@ pub(crate) fn proxy(listener: &Listener, port: u16) -> Option<String> {
     })
 }
 
-/// Pid 4 is the kernel, which listens for its own file sharing and for whoever asks its web server to.
+/// Returns the note about pid 4, the kernel, which listens for file sharing and for programs that use its web server.
 fn kernel(port: u16) -> String {
     match port {
         139 => "the kernel serves Windows' file sharing over NetBIOS there".to_owned(),

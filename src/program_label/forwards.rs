@@ -1,20 +1,20 @@
-//! What a process forwards, by its command line: ssh(1)'s `-L`, `-R` and `-D`, and the ports that qemu forwards into its
-//! guest. Pure. What a configuration file adds is not known here.
+//! Forwards in command lines: `-L`, `-R` and `-D` of ssh(1), and the ports that qemu forwards into its guest. Pure.
+//! Configuration files are not read.
 
 use crate::model::{Process, Text};
 
-/// Where a listener of a process leads.
+/// The destination of a forwarding listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Forward {
-    /// To a host and port, as they are known at the far end.
+    /// A host and port, as the far end resolves them.
     Through { to: Text, by: Text },
-    /// Wherever the client of a SOCKS proxy says.
+    /// Any destination that the client of a SOCKS proxy names.
     Socks { by: Text },
-    /// To a port of qemu's guest.
+    /// A port of qemu's guest.
     Guest { to: Text },
 }
 
-/// A forward of ssh's, as it was asked for.
+/// A forward in the command line of ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ForwardOption<'a> {
     /// `L`, `R` or `D`.
@@ -22,7 +22,7 @@ struct ForwardOption<'a> {
     value: &'a [u8],
 }
 
-/// What is known of ssh's command line.
+/// The command line of ssh.
 #[derive(Debug, Default)]
 struct Ssh<'a> {
     asked: Vec<ForwardOption<'a>>,
@@ -31,11 +31,11 @@ struct Ssh<'a> {
 
 /// Letters of ssh's options that take a value (ssh(1) of OpenSSH 10).
 const VALUED: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
-/// A label that is longer says less.
+/// The longest label.
 const LONGEST_LABEL: usize = 72;
 
 impl<'a> Ssh<'a> {
-    /// Options may stand before and after the host; the word after those is the command.
+    /// Parses the arguments. Options stand before and after the host; the word after them is the command.
     fn parse(arguments: &[&'a [u8]]) -> Ssh<'a> {
         let mut ssh = Ssh::default();
         let mut words = arguments.iter().copied();
@@ -66,7 +66,7 @@ impl<'a> Ssh<'a> {
     }
 }
 
-/// `-o DynamicForward=1080`. The two others have their parts with a space between, which no colon stands for.
+/// Parses `-o DynamicForward=1080`. The values of LocalForward and RemoteForward have a space between their parts.
 fn by_option(option: &[u8]) -> Option<ForwardOption<'_>> {
     let at = option.iter().position(|byte| matches!(byte, b'=' | b' '))?;
     let (name, value) = (option.get(..at)?, option.get(at + 1..)?);
@@ -75,7 +75,7 @@ fn by_option(option: &[u8]) -> Option<ForwardOption<'_>> {
 }
 
 impl ForwardOption<'_> {
-    /// The parts between colons; a part in brackets has colons of its own.
+    /// Returns the parts between colons. A part in brackets may contain colons.
     fn parts(&self) -> Vec<&[u8]> {
         let mut parts = Vec::new();
         let (mut start, mut depth) = (0, 0_u32);
@@ -94,13 +94,13 @@ impl ForwardOption<'_> {
         parts
     }
 
-    /// The port that ssh listens on here, and where it leads: `None` for `-D`.
+    /// Returns the port that ssh listens on here and its destination, which is `None` for `-D`.
     fn local(&self) -> Option<(u16, Option<Vec<u8>>)> {
         let parts = self.parts();
         let number = |part: &[u8]| std::str::from_utf8(part).ok()?.parse::<u16>().ok();
         match (self.letter, parts.as_slice()) {
             (b'D', [port] | [_, port]) => Some((number(port)?, None)),
-            // A path in the place of host and port is a Unix socket at the far end.
+            // A path instead of host and port is a Unix socket at the far end.
             (b'L', [port, path] | [_, port, path]) if path.starts_with(b"/") => {
                 Some((number(port)?, Some(path.to_vec())))
             }
@@ -112,7 +112,7 @@ impl ForwardOption<'_> {
     }
 }
 
-/// `ssh -L 3000:db:5432 dev@host`; `None` if nothing is forwarded by the command line.
+/// Returns the label of ssh: `ssh -L 3000:db:5432 dev@host`. `None` if the command line forwards nothing.
 pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let ssh = Ssh::parse(arguments);
     let count = ssh.asked.len();
@@ -131,7 +131,7 @@ pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     (label.len() <= LONGEST_LABEL * 2).then_some(label)
 }
 
-/// Where the listener of a process at this port leads.
+/// Returns the destination of a process's listener on this port.
 pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let (_, arguments) = command.split_first()?;
@@ -153,7 +153,7 @@ pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
     }
 }
 
-/// `hostfwd=tcp:ADDRESS:PORT-ADDRESS:PORT` of `-netdev user`, `-nic user` and `-net user` (qemu(1)). TCP alone.
+/// Parses `hostfwd=tcp:ADDRESS:PORT-ADDRESS:PORT` of `-netdev user`, `-nic user` and `-net user` (qemu(1)). TCP only.
 fn guest(arguments: &[&[u8]], port: u16) -> Option<Forward> {
     let options = arguments.iter().flat_map(|word| word.split(|byte| *byte == b','));
     let forwards = options.filter_map(|option| option.strip_prefix(b"hostfwd="));
@@ -168,7 +168,7 @@ fn guest(arguments: &[&[u8]], port: u16) -> Option<Forward> {
 }
 
 impl Forward {
-    /// A sentence without its subject: `leads to db:5432 through dev@host`.
+    /// Returns the predicate of a sentence: `leads to db:5432 through dev@host`.
     pub(crate) fn phrase(&self) -> String {
         match self {
             Forward::Through { to, by } => {

@@ -3,7 +3,7 @@
 
 use super::{file_name, java, programs, short};
 
-/// The language a table of tools belongs to.
+/// The language of a table of tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     JavaScript,
@@ -17,17 +17,17 @@ pub(super) enum Language {
     Shell,
 }
 
-/// A program that runs what others have written.
+/// A program that runs scripts or modules.
 #[derive(Debug)]
 pub(super) struct Interpreter {
     pub(super) language: Language,
-    /// Its names, in small letters, without version and `.exe`.
+    /// Its names in lower case, without version and `.exe`.
     names: &'static [&'static str],
     /// Letters of options that take a value: the rest of the word, or the next one.
     letters: &'static str,
-    /// Letters after which the rest of the word is a value, and the next word never is.
+    /// Letters after which the rest of the word is a value, and the next word is not.
     attached: &'static str,
-    /// Letters of options that take code, or after which nothing is run.
+    /// Letters of options that take code, or that run nothing.
     code: &'static str,
     /// Long options that take the next word as their value.
     long: &'static [&'static str],
@@ -42,11 +42,11 @@ pub(super) struct Interpreter {
 enum Command {
     /// Another word before the script.
     Before(&'static str),
-    /// Something that is told as it is, with the next word: `deno task dev`.
+    /// A command that is part of the label, with the next word: `deno task dev`.
     Told(&'static str),
 }
 
-/// What an interpreter was started with.
+/// What an interpreter runs.
 #[derive(Debug)]
 pub(super) enum Start<'a> {
     Script {
@@ -59,11 +59,11 @@ pub(super) enum Start<'a> {
         arguments: &'a [&'a [u8]],
     },
     Named(Vec<u8>),
-    /// A file alone, whatever it is called.
+    /// A file, whatever its name.
     File(Vec<u8>),
 }
 
-/// One that takes nothing, to be filled in.
+/// An interpreter without options, as a base for the others.
 const PLAIN: Interpreter = Interpreter {
     language: Language::Shell,
     names: &[],
@@ -211,7 +211,7 @@ const INTERPRETERS: [Interpreter; 12] = [
     },
 ];
 
-/// The interpreter of this name: `python3.11`, `node.exe`, `-bash`.
+/// Returns the interpreter of this name: `python3.11`, `node.exe`, `-bash`.
 pub(super) fn find(name: &[u8]) -> Option<&'static Interpreter> {
     let lower = name.to_ascii_lowercase();
     let name = lower.strip_suffix(b".exe").unwrap_or(&lower);
@@ -222,11 +222,11 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Interpreter> {
 }
 
 impl Interpreter {
-    /// What it was started with; `None` for code, standard input, and what cannot be told.
+    /// Returns what it runs. `None` for code, for standard input, and if the arguments do not determine it.
     pub(super) fn start<'a>(&self, arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         match self.language {
             Language::Java => java::start(arguments),
-            // The virtual machine's own arguments end there.
+            // The arguments of the virtual machine end there.
             Language::Elixir => {
                 let at = arguments.iter().position(|word| *word == b"-extra")?;
                 let (path, arguments) = arguments.get(at + 1..)?.split_first()?;
@@ -268,7 +268,7 @@ impl Interpreter {
                 }
             } else if let Some(command) = commands.iter().find(|command| command.word().as_bytes() == *word) {
                 if let Command::Told(word) = command {
-                    return self.told(word, rest);
+                    return self.command_label(word, rest);
                 }
                 commands = &[];
             } else {
@@ -282,8 +282,8 @@ impl Interpreter {
         word.starts_with(b"-") || (self.language == Language::Shell && word.starts_with(b"+"))
     }
 
-    /// `deno task dev`, `dotnet watch run`.
-    fn told<'a>(&self, command: &str, rest: &'a [&'a [u8]]) -> Option<Start<'a>> {
+    /// Returns the label of a command: `deno task dev`, `dotnet watch run`.
+    fn command_label<'a>(&self, command: &str, rest: &'a [&'a [u8]]) -> Option<Start<'a>> {
         let next = rest.first().copied().and_then(short);
         // `bun run server.ts` is a file and no task.
         if let (Some(path), "run") = (next, command)
@@ -301,9 +301,9 @@ impl Interpreter {
         Some(Start::Named(words.into_iter().flatten().collect::<Vec<_>>().join(&b' ')))
     }
 
-    /// A word of options by letters: how many further words belong to it, or what it starts.
+    /// Parses a word of short options: how many further words belong to it, or what it runs.
     fn letters_of<'a>(&self, word: &'a [u8], rest: &'a [&'a [u8]]) -> Letters<'a> {
-        // Its options are words behind a single dash.
+        // Its options are words after a single dash.
         if self.language == Language::Dotnet {
             return Letters::Taken(0);
         }
@@ -330,7 +330,7 @@ impl Interpreter {
     }
 }
 
-/// `ruby -run -e httpd`: the file `un` is loaded, and the code is one of its commands.
+/// Returns the label of `ruby -run -e httpd`, which loads the file `un` and runs one of its commands.
 fn ruby_un(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let un = |at: usize| {
         let word = arguments.get(at)?;

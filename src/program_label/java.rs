@@ -23,7 +23,7 @@ const VALUED: [&str; 16] = [
     "--describe-module",
 ];
 
-/// What java was started with.
+/// Returns what java runs.
 pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
     let mut rest = arguments;
     let mut file = None;
@@ -46,7 +46,7 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         if let Some(module) = word.strip_prefix(b"--module=") {
             return class(module, rest);
         }
-        // Options in a file, which may name the class as well.
+        // An options file may name the class.
         if word.len() > 1 && word.starts_with(b"@") {
             file.get_or_insert(*word);
         }
@@ -62,13 +62,13 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         .map(Start::Named)
 }
 
-/// The first file of options among the arguments.
+/// Returns the first options file among the arguments.
 pub(super) fn options_file<'a>(arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
     arguments.iter().find_map(|word| word.strip_prefix(b"@").filter(|path| !path.is_empty()))
 }
 
-/// The arguments, with the content of the first file of options in its place. Such a file has words between white space;
-/// a word may be in quotes, in which a backslash takes the next character as it is; `#` begins a comment.
+/// Returns the arguments with the first options file replaced by its content. Such a file has words between white space; a
+/// word may be quoted, with a backslash before special characters; `#` begins a comment.
 pub(super) fn expanded(arguments: &[&[u8]], content: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut done = false;
@@ -110,7 +110,7 @@ fn words_of(content: &[u8]) -> Vec<Vec<u8>> {
     words
 }
 
-/// Names of classes that tell nothing without their package.
+/// Names of classes that need their package to be specific.
 const COMMON_CLASSES: [&str; 14] = [
     "App",
     "Application",
@@ -128,8 +128,8 @@ const COMMON_CLASSES: [&str; 14] = [
     "Starter",
 ];
 
-/// A class by its last name, as jps(1) does it: `com.example.Shop`, `shop/com.example.Shop`. A name that many classes
-/// have comes with its package: `shop.Main`.
+/// Returns the label of a class, its last name as in jps(1): `com.example.Shop`, `shop/com.example.Shop`. A common name keeps
+/// its package: `shop.Main`.
 fn class<'a>(full: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
     if let Some(tool) = known(full, arguments) {
         return Some(tool);
@@ -144,5 +144,5 @@ fn class<'a>(full: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
 }
 
 fn known<'a>(name: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
-    tools::of(Language::Java, name).map(|tool| Start::Named(tool.with(name, arguments)))
+    tools::exact(Language::Java, name).map(|tool| Start::Named(tool.with(name, arguments)))
 }

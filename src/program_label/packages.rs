@@ -1,9 +1,9 @@
-//! What a script's path says of the package it belongs to: `node_modules/.bin/vite`, `uvicorn/__main__.py`.
+//! The package of a script, by its path: `node_modules/.bin/vite`, `uvicorn/__main__.py`.
 
 use super::interpreters::{Interpreter, Language};
 use super::{file_name, is_separator, stem, tools};
 
-/// The name to look for among the tools, or to show where it is no known one; `None` for a file of somebody's own.
+/// Returns the name of the package's tool. `None` for a file that is in no package.
 pub(super) fn named<'a>(interpreter: &Interpreter, path: &'a [u8]) -> Option<&'a [u8]> {
     match interpreter.language {
         Language::JavaScript => script(path),
@@ -18,13 +18,13 @@ fn script(path: &[u8]) -> Option<&[u8]> {
     let parts: Vec<&[u8]> = path.split(|byte| is_separator(*byte)).collect();
     let file = *parts.last()?;
     let folder = parts.len().checked_sub(2).and_then(|at| parts.get(at)).copied().unwrap_or_default();
-    let is_tool = |name: &[u8]| tools::of(Language::JavaScript, name).is_some();
+    let is_tool = |name: &[u8]| tools::exact(Language::JavaScript, name).is_some();
     if let Some(package) = path.strip_prefix(b"npm:") {
         return Some(package.split(|byte| *byte == b'@').find(|name| !name.is_empty()).unwrap_or(package));
     }
-    // Packages lie in one another; the last one counts.
+    // Packages are nested; the last one counts.
     let Some(at) = parts.iter().rposition(|part| *part == b"node_modules") else {
-        // Yarn's releases carry their version.
+        // The names of Yarn's releases have a version.
         if file.starts_with(b"yarn-") && file.ends_with(b".cjs") {
             return Some(b"yarn");
         }
@@ -32,7 +32,7 @@ fn script(path: &[u8]) -> Option<&[u8]> {
         return ((folder == b"bin" || own == file) && is_tool(own)).then_some(own);
     };
     match parts.get(at + 1..)? {
-        // One that stands for several: each has a file.
+        // A package with several commands has a file for each.
         [b".bin", name] | [b"corepack", .., name] => Some(without_ending(name)),
         [scope, package, .., last] if scope.starts_with(b"@") => {
             Some(command(last, folder).unwrap_or_else(|| scoped(path, scope, package)))
@@ -44,14 +44,14 @@ fn script(path: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// A file in a package's folder of commands has the command's name, as a rule.
+/// Returns the command of a file in a package's folder of commands, which usually has its name.
 fn command<'a>(file: &'a [u8], folder: &[u8]) -> Option<&'a [u8]> {
     let name = without_ending(file);
     let name = name.strip_suffix(b"-cli").unwrap_or(name);
     (folder == b"bin" && !matches!(name, b"index" | b"cli" | b"main" | b"run")).then_some(name)
 }
 
-/// `@angular/cli`, as one piece of the path.
+/// Returns a scoped package, such as `@angular/cli`, as one piece of the path.
 fn scoped<'a>(path: &'a [u8], scope: &'a [u8], package: &[u8]) -> &'a [u8] {
     let whole = scope.len() + 1 + package.len();
     let at = path.windows(whole).rposition(|part| part.starts_with(scope) && part.ends_with(package));

@@ -1,16 +1,16 @@
-//! Programs that are no interpreters, and whose arguments tell what they do: uwsgi's application, what ssh forwards, an
+//! Programs other than interpreters whose arguments show what they do: the application of uwsgi, the forwards of ssh, an
 //! applet of busybox. From their manual pages.
 
 use super::{file_name, short, tools};
 
-/// Options of uwsgi that name the application, the most telling first (uwsgi --help, 2.0).
+/// Options of uwsgi that name the application, the most specific first (uwsgi --help, 2.0).
 const UWSGI_APPLICATION: [&[&str]; 3] = [
     &["--module", "--wsgi", "-w", "--wsgi-file", "--file", "--callable-file"],
     &["--psgi", "--rack", "--mount", "--pump", "--lua", "--http-proxy-to"],
     &["--ini", "--yaml", "--yml", "--json", "--xml", "--ini-paste", "--paste"],
 ];
 
-/// What a program by this name does, by its arguments.
+/// Returns the label of a program of this name by its arguments.
 pub(super) fn named(program: &[u8], arguments: &[&[u8]]) -> Option<Vec<u8>> {
     match program {
         b"uwsgi" | b"uwsgi-core" => uwsgi(arguments),
@@ -19,7 +19,7 @@ pub(super) fn named(program: &[u8], arguments: &[&[u8]]) -> Option<Vec<u8>> {
     }
 }
 
-/// `uwsgi shop:app`, `uwsgi app.py`, `uwsgi shop.ini`.
+/// Returns the label of uwsgi: `uwsgi shop:app`, `uwsgi app.py`, `uwsgi shop.ini`.
 fn uwsgi(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let value = |names: &[&str]| {
         names.iter().find_map(|name| {
@@ -49,7 +49,7 @@ fn uwsgi(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     Some([b"uwsgi ".as_slice(), application].concat())
 }
 
-/// The applet that a program of many runs, and its arguments: `busybox httpd`, or `httpd` as a link to busybox.
+/// Returns the applet of a multi-call program and its arguments: `busybox httpd`, or `httpd` as a link to busybox.
 pub(super) fn applet<'a>(program: &[u8], command: &'a [&'a [u8]]) -> Option<&'a [&'a [u8]]> {
     if !is_of_many(program) {
         return None;
@@ -67,15 +67,15 @@ fn is_of_many(program: &[u8]) -> bool {
         || program.starts_with(b"busybox-")
 }
 
-/// The program that a file with a name that tells nothing is, by its whole path.
+/// Returns the program of a file with an unspecific name, by its whole path.
 pub(super) fn by_path(path: &[u8]) -> Option<&'static str> {
     let is = |end: &[u8]| path.ends_with(end);
     (is(b"/tensorboard_data_server/bin/server") || is(br"\tensorboard_data_server\bin\server.exe"))
         .then_some("tensorboard data server")
 }
 
-/// An Erlang node: `Erlang node shop@host`, `RabbitMQ node rabbit@host`; `None` if neither a name nor an application that
-/// is known is among the virtual machine's arguments.
+/// Returns the label of an Erlang node: `Erlang node shop@host`, `RabbitMQ node rabbit@host`. `None` if the arguments of the
+/// virtual machine have neither a name nor a known application.
 pub(super) fn erlang(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let after = |flag: &[u8]| {
         let at = arguments.iter().position(|word| *word == flag)?;
@@ -95,7 +95,7 @@ pub(super) fn erlang(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     }
 }
 
-/// What ruby's file `un` does, which its option `-r` loads: `ruby -run -e httpd`. From its own documentation.
+/// Returns the label of ruby's file `un`, which its option `-r` loads: `ruby -run -e httpd`. From its documentation.
 pub(super) fn ruby_un(code: &[u8]) -> Option<Vec<u8>> {
     let is_name = !code.is_empty()
         && code.len() <= 16

@@ -1,5 +1,4 @@
-//! Servers and tools that are written for an interpreter, and which of their arguments belong to their name.
-//! A new one is one line.
+//! Servers and tools that run in an interpreter, and the arguments that belong to their label. A new one is one line.
 
 use super::interpreters::{Interpreter, Language};
 use super::{LONGEST_WORD, Runs, file_name, short, stem};
@@ -7,18 +6,18 @@ use super::{LONGEST_WORD, Runs, file_name, short, stem};
 /// A server or tool.
 #[derive(Debug)]
 pub(super) struct Tool {
-    /// As it is shown.
+    /// Its label.
     name: &'static str,
     /// Other names of its file, its package, its module or its main class.
     also: &'static [&'static str],
     carries: Carries,
 }
 
-/// Which arguments are part of the name.
+/// The arguments that are part of the label.
 #[derive(Debug)]
 enum Carries {
     Nothing,
-    /// The first one, where it is one of these. The file may have that name instead.
+    /// The first one, if it is one of these. The file may have that name instead.
     Known(&'static [&'static str]),
     /// The first one, whatever it is; after these words the next as well.
     Word(&'static [&'static str]),
@@ -230,7 +229,7 @@ const JAVA: &[Tool] = &[
 
 const ELIXIR: &[Tool] = &[tool("mix", &[], Word(&["do"])), tool("iex", &[], Nothing)];
 
-/// Tools that put a title in the place of their command line, by which they are known without the program's file.
+/// Tools that replace their command line with a title, which identifies them without the program's file.
 const SELF_TITLED: [(Language, &str); 9] = [
     (Language::JavaScript, "next-server"),
     (Language::JavaScript, "npm"),
@@ -243,8 +242,8 @@ const SELF_TITLED: [(Language, &str); 9] = [
     (Language::Perl, "starman"),
 ];
 
-/// The tool of exactly this name.
-pub(super) fn of(language: Language, name: &[u8]) -> Option<&'static Tool> {
+/// Returns the tool of exactly this name.
+pub(super) fn exact(language: Language, name: &[u8]) -> Option<&'static Tool> {
     let tools = match language {
         Language::JavaScript => JAVASCRIPT,
         Language::Python => PYTHON,
@@ -259,29 +258,29 @@ pub(super) fn of(language: Language, name: &[u8]) -> Option<&'static Tool> {
     tools.iter().find(|tool| is(tool.name) || tool.also.iter().any(|also| is(also)))
 }
 
-/// The tool of this name, or whose file this path leads to.
+/// Returns the tool of this name, or of the file with this path.
 pub(super) fn named(interpreter: &Interpreter, name: &[u8]) -> Option<&'static Tool> {
     let file = file_name(name);
     let file = file.strip_suffix(b".exe").unwrap_or(file);
-    of(interpreter.language, name).or_else(|| of(interpreter.language, file))
+    exact(interpreter.language, name).or_else(|| exact(interpreter.language, file))
 }
 
-/// What a title tells: `puma 6.4 (tcp://0.0.0.0:3000) [shop]`, `gunicorn: master [shop:app]`.
+/// Returns the label in a title: `puma 6.4 (tcp://0.0.0.0:3000) [shop]`, `gunicorn: master [shop:app]`.
 pub(super) fn titled(words: &[&[u8]], interpreter: Option<&Interpreter>) -> Option<Runs> {
     let (first, rest) = words.split_first()?;
     let name = first.strip_suffix(b":").unwrap_or(first);
     let tool = match interpreter {
-        Some(interpreter) => of(interpreter.language, name),
+        Some(interpreter) => exact(interpreter.language, name),
         None => {
             let (language, _) = SELF_TITLED.iter().find(|(_, known)| known.as_bytes() == name)?;
-            of(*language, name)
+            exact(*language, name)
         }
     }?;
     Some(Runs::Named(tool.with(name, rest).into()))
 }
 
 impl Tool {
-    /// Its name, with those of its arguments that belong to it. `file` is what it was found by.
+    /// Returns its label with the arguments that belong to it. `file` is the name it was found by.
     pub(super) fn with(&self, file: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
         let first = arguments.first().copied().and_then(short);
         let mut words = vec![self.name.as_bytes()];
@@ -318,7 +317,7 @@ impl Tool {
     }
 }
 
-/// The value of `--app` or `-A`: a module, a file or `module:factory`; without what a factory is given.
+/// Returns the value of `--app` or `-A`: a module, a file or `module:factory`, without the arguments of a factory.
 fn application_option<'a>(arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
     let mut rest = arguments;
     let value = loop {
@@ -336,13 +335,13 @@ fn application_option<'a>(arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
     short(file_name(value.get(..end)?)).filter(|word| is_plain(word))
 }
 
-/// Whether a word has nothing in it but what names of modules and files have.
+/// Returns whether a word has only characters of names of modules and files.
 pub(super) fn is_plain(word: &[u8]) -> bool {
     word.iter()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'+' | b'@'))
 }
 
-/// `module:name`, which no address and no path looks like.
+/// Returns whether a word is `module:name`, which no address and no path looks like.
 fn is_application(word: &[u8]) -> bool {
     let Some(at) = word.iter().position(|byte| *byte == b':') else { return false };
     let (module, name) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
@@ -358,7 +357,7 @@ fn is_module_letter(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')
 }
 
-/// Without the brackets that a title puts around it.
+/// Returns a word without the brackets of a title.
 fn trim(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"[").and_then(|word| word.strip_suffix(b"]")).unwrap_or(word)
 }

@@ -1,5 +1,4 @@
-//! The grammar of targets: each part of a list to what it means, or to the part that cannot be meant and the right
-//! form.
+//! The grammar of targets. An error names the invalid part and the correct form.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -13,7 +12,10 @@ use crate::port_info::{Named, Services};
 impl FromStr for Target {
     type Err = TargetError;
 
-    /// One target. A service name that stands for several ports is an error here: [`Target::parse_list`] takes it.
+    /// Parses one target.
+    ///
+    /// # Errors
+    /// If the text is not a target, or a service name with several ports: [`Target::parse_list`] takes those.
     fn from_str(text: &str) -> Result<Target, TargetError> {
         let mut targets = Target::parse(text, &Services::default())?;
         match (targets.pop(), targets.pop()) {
@@ -28,8 +30,8 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// Several targets, separated by commas. A service name means every port that the IANA registry gives it, and so
-    /// may be several targets by itself.
+    /// Parses several targets, separated by commas. A service name is every port that the IANA registry assigns to it, and
+    /// may be several targets.
     ///
     /// ```
     /// let targets = allears::Target::parse_list("80,8000-8010,udp/53,[::1]:3000,postgresql")?;
@@ -41,7 +43,7 @@ impl Target {
         Target::parse_list_with(text, &Services::default())
     }
 
-    /// The same, where names are also those of the machine's services file.
+    /// Parses several targets, with the names of the machine's services file.
     pub(crate) fn parse_list_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         let mut targets = Vec::new();
         for part in text.split(',') {
@@ -50,7 +52,7 @@ impl Target {
         Ok(targets)
     }
 
-    /// What one part of a list means: one target, or those that a service name stands for. Never none.
+    /// Parses one part of a list: one target, or those of a service name. Never none.
     fn parse(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         if text.is_empty() {
             return Err(TargetError::new("", "is no target: it is empty", FORMS));
@@ -111,7 +113,7 @@ impl Target {
     }
 }
 
-/// `tcp/8080`.
+/// Returns a target as it is typed: `tcp/8080`.
 fn typed(target: &Target) -> String {
     let slash = target.protocol.map_or_else(String::new, |protocol| format!("{}/", protocol.as_str()));
     match target.single_port() {
@@ -120,21 +122,21 @@ fn typed(target: &Target) -> String {
     }
 }
 
-/// The places that something stands for where a port does.
+/// The ports that a text in the place of a port means.
 pub(super) struct Places {
     pub(super) places: Vec<Named>,
-    /// The name, if the machine's services file says what it stands for.
+    /// The name, if it comes from the machine's services file.
     pub(super) service: Option<ServiceName>,
 }
 
-/// What stands where a port does: a number, a range where `numbers` takes one, or a service name.
+/// Parses what stands in the place of a port: a number, a range if `numbers` takes one, or a service name.
 pub(super) fn places(
     text: &str,
     protocol: Option<Protocol>,
     services: &Services,
     numbers: impl Fn(&str) -> Result<RangeInclusive<u16>, TargetError>,
 ) -> Result<Places, TargetError> {
-    // Some names of services files have more than letters and digits: z39.50.
+    // Some names of services files have other characters: z39.50.
     let may_be_name = || text.contains(|letter: char| letter.is_ascii_alphabetic()) && services.has(text);
     if !port_info::is_name(text) && !may_be_name() {
         let places = vec![Named { protocol, ports: numbers(text)? }];
@@ -174,7 +176,7 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
 
 const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
 
-/// `tcp/8080` and `8080/tcp` to the protocol and what is left.
+/// Splits `tcp/8080` and `8080/tcp` into the protocol and the rest.
 fn split_protocol<'a>(
     text: &'a str,
     services: &Services,
@@ -197,7 +199,7 @@ fn split_protocol<'a>(
     Ok((Some(protocol), rest))
 }
 
-/// `[::1%eth0]:80` to the address and the text of the port.
+/// Splits `[::1%eth0]:80` into the address and the text of the port.
 fn split_bracketed<'a>(whole: &str, inner: &'a str) -> Result<(Address, &'a str), TargetError> {
     let Some((host, after)) = inner.split_once(']') else {
         return Err(TargetError::new(whole, "lacks the closing bracket", "write [::1]:3000"));
@@ -226,7 +228,7 @@ pub(super) fn parse_address(host: &str) -> Option<Address> {
 }
 
 pub(super) fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
-    // What is no number is better shown whole.
+    // A text without numbers is quoted whole.
     let is_range = text.contains('-') && !text.contains(|letter: char| letter.is_alphabetic());
     let Some((first, last)) = text.split_once('-').filter(|_| is_range) else {
         return one_port(text);

@@ -1,4 +1,4 @@
-//! The form of `lsof -i`, for those whose fingers know it.
+//! The form of `lsof -i`.
 
 use std::net::IpAddr;
 
@@ -8,12 +8,12 @@ use crate::model::{Family, Protocol};
 use crate::port_info::{Named, Services};
 
 impl Target {
-    /// What `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
+    /// Parses what `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
     pub fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
         Target::parse_lsof_with(text, &Services::default())
     }
 
-    /// The same, where names are also those of the machine's services file.
+    /// Parses the form of lsof, with the names of the machine's services file.
     pub(crate) fn parse_lsof_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
         let form =
             "lsof's form is [46][tcp|udp][@address][:ports], as in :8080, tcp:80,443 or 4udp@127.0.0.1:53";

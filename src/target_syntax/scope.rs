@@ -1,12 +1,12 @@
-//! The interface of addresses that mean nothing without one: link-local ones (RFC 4007). Pure: the machine's interfaces are
-//! given.
+//! The interface of link-local addresses, which are ambiguous without one (RFC 4007). Pure: the caller passes the interfaces
+//! of the machine.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::model::Protocol;
 use crate::model::target::{Address, Target, TargetError};
 
-/// The interfaces of a machine, as far as targets need them.
+/// The interfaces of a machine.
 pub(crate) trait Interfaces {
     /// Returns the name of the interface with this name or number, or `None` if there is none.
     fn find(&self, name_or_number: &str) -> Option<String>;
@@ -16,17 +16,17 @@ pub(crate) trait Interfaces {
     fn link_local(&self) -> Vec<String>;
 }
 
-/// What a target was completed to.
+/// A target with its interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scoped {
-    /// The target, with the interface where its address needs one and without where it does not.
+    /// The target, with an interface exactly if its address needs one.
     pub(crate) target: Target,
-    /// An interface that was given with an address that needs none. The kernel ignores it.
+    /// The interface of an address that needs none. The kernel ignores it.
     pub(crate) ignored: Option<String>,
 }
 
 impl Target {
-    /// Completes an address that needs an interface, if only one has it.
+    /// Adds the interface to an address that needs one, if only one interface has the address.
     ///
     /// # Errors
     /// If the interface is missing and more than one may be meant, if there is no such interface, and if TCP is asked for a
@@ -105,8 +105,8 @@ impl Target {
     }
 }
 
-/// Whether an address means something only together with an interface: link-local ones, and multicast of the scope of an
-/// interface or of a link (__ipv6_addr_needs_scope_id() in net/ipv6.h).
+/// Returns whether an address needs an interface: link-local ones, and multicast of interface or link scope
+/// (__ipv6_addr_needs_scope_id() in net/ipv6.h).
 fn needs_interface(address: Ipv6Addr) -> bool {
     address.is_unicast_link_local()
         || (address.is_multicast() && matches!(address.segments()[0] & 0xf, 1 | 2))
