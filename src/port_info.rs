@@ -282,5 +282,43 @@ impl UseStatus {
     }
 }
 
+/// Words in the names of many services, which identify no program.
+const COMMON_PARTS: [&str; 16] = [
+    "admin",
+    "alt",
+    "alternate",
+    "api",
+    "control",
+    "data",
+    "debug",
+    "default",
+    "dev",
+    "proxy",
+    "remote",
+    "server",
+    "service",
+    "system",
+    "udp",
+    "web",
+];
+
+/// Returns the words that may be in the name of a program that serves this port: those of its registered services and its
+/// common uses, in lower case, each once.
+pub(crate) fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
+    let about = about(port);
+    let mut names: Vec<&str> = Vec::new();
+    if let Registration::Assigned(services) = about.registration(protocol) {
+        // A service that is registered for a whole range identifies no program.
+        names.extend(services.iter().filter(|one| one.range.is_none()).map(|one| one.name));
+    }
+    names.extend(about.uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
+    let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
+    let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
+    words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,7 @@ pub(crate) use bind::{
 };
 pub(crate) use files::{absolute, can_make_file, open_file, services_file};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
-pub(crate) use holders::{Held, Holders, Unread, held_among, holders};
+pub(crate) use holders::{Held, Holders, ProgramWords, Unread, held_among, holders};
 pub(crate) use namespaces::{
     Elsewhere, OwnNetwork, listening_elsewhere, network_namespace, own_network, pid_namespace_is_own,
     user_namespace,

@@ -4,7 +4,8 @@
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{program_labels, services, users};
 use crate::model::{Connection, Error, Gap, HolderSearch, Listener};
-use crate::os::{self, Row, Unread};
+use crate::os::{self, ProgramWords, Row, Unread};
+use crate::port_info;
 
 use super::join::{Connected, Processes, join};
 
@@ -79,7 +80,7 @@ impl Pipeline<'_, '_> {
     pub(super) fn run(self, rows: Vec<Row>, connected: Option<Connected>) -> Result<Found, Error> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
-        let search = os::holders(&wanted, self.search)?;
+        let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;
         let mut facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.ancestors);
         program_labels::add(facts.processes.values_mut());
         let of_clients = search.of.get(rows.len()..).unwrap_or_default();

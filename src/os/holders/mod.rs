@@ -8,9 +8,31 @@
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 
-use crate::model::{Container, Error, ErrorKind, Evidence, Gap, HolderSearch, Service, Unseen};
+use crate::model::{Container, Error, ErrorKind, Evidence, Gap, HolderSearch, Protocol, Service, Unseen};
 use crate::os::process;
 use crate::os::table::Row;
+
+/// A function that returns the words that may be in the name of a program that serves a port. What is known about ports is
+/// above this layer, so the caller passes it.
+#[derive(Clone, Copy)]
+pub(crate) struct ProgramWords(pub(crate) fn(u16, Protocol) -> Vec<String>);
+
+impl Default for ProgramWords {
+    fn default() -> ProgramWords {
+        ProgramWords(|_, _| Vec::new())
+    }
+}
+
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "Linux alone names candidates by their programs")
+)]
+impl ProgramWords {
+    /// Returns the words for a port, in lower case.
+    pub(in crate::os) fn of(self, port: u16, protocol: Protocol) -> Vec<String> {
+        (self.0)(port, protocol)
+    }
+}
 
 /// A process that holds a socket, identified so that a later process with its pid is not taken for it.
 #[derive(Debug, Clone)]
@@ -49,14 +71,18 @@ pub(crate) struct Unread {
 ///
 /// # Errors
 /// If processes cannot be listed, and if the requested method is unavailable.
-pub(crate) fn holders(rows: &[&Row], search: HolderSearch) -> Result<Holders, Error> {
+pub(crate) fn holders(
+    rows: &[&Row],
+    search: HolderSearch,
+    program_words: ProgramWords,
+) -> Result<Holders, Error> {
     if search == HolderSearch::Bpf && !cfg!(target_os = "linux") {
         return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
     }
     if rows.is_empty() && search != HolderSearch::Bpf {
         return Ok(Holders::default());
     }
-    sys::holders(rows, search)
+    sys::holders(rows, search, program_words)
 }
 
 /// Returns which of these sockets each of these processes has open: the pid and the row's index, ascending.
@@ -68,7 +94,8 @@ pub(crate) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>
     return sys::held_among(rows, pids);
     #[cfg(not(target_os = "linux"))]
     {
-        let found = sys::holders(&rows.iter().collect::<Vec<_>>(), HolderSearch::Auto)?;
+        let found =
+            sys::holders(&rows.iter().collect::<Vec<_>>(), HolderSearch::Auto, ProgramWords::default())?;
         let of_row = |(at, held): (usize, &Vec<Held>)| {
             held.iter().map(|held| (held.process.pid(), at)).collect::<Vec<_>>()
         };

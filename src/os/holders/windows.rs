@@ -7,10 +7,14 @@ use crate::model::{Candidate, Error, Evidence, Help, Reason};
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
 use crate::os::process::process_ref;
-use crate::os::{HolderSearch, Holders, Row};
+use crate::os::{HolderSearch, Holders, ProgramWords, Row};
 
 /// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
-pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
+pub(in crate::os) fn holders(
+    rows: &[&Row],
+    _search: HolderSearch,
+    _program_words: ProgramWords,
+) -> Result<Holders, Error> {
     let mut search = process_ref::from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::lifetime(pid));

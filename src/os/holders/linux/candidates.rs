@@ -10,7 +10,6 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::model::{Candidate, Evidence, Text};
-use crate::os::Row;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
@@ -18,6 +17,7 @@ use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
+use crate::os::{ProgramWords, Row};
 use expected_program::ExpectedProgram;
 use other_listeners::OtherListeners;
 
@@ -91,6 +91,8 @@ impl Pool<'_> {
 pub(in crate::os) struct Choice<'a> {
     pub(in crate::os) refused: &'a [Refused],
     pub(in crate::os) overflow: Option<OverflowUid>,
+    /// The words in the names of programs that serve a port.
+    pub(in crate::os) program_words: ProgramWords,
     /// The cgroups and users that listen on other ports, read on first use.
     pub(in crate::os) other_listeners: &'a OnceCell<OtherListeners>,
 }
@@ -122,7 +124,7 @@ impl<'a> Choice<'a> {
         pool: &Pool<'_>,
         unit: Option<&[u8]>,
     ) -> Vec<Candidate> {
-        let expected = ExpectedProgram::new(row, unit);
+        let expected = ExpectedProgram::new(row, unit, self.program_words);
         let own = |refused: &Refused| match pool.chosen_by {
             Some(evidence) => evidence,
             None => expected.evidence(refused, self.overflow).unwrap_or(Evidence::Unread),
@@ -173,6 +175,8 @@ fn without_workers<'a>(processes: &[&'a Refused]) -> Vec<&'a Refused> {
 mod tests {
     use super::*;
 
+    const WORDS: ProgramWords = ProgramWords(crate::port_info::program_words);
+
     #[test]
     fn users_of_a_process() {
         assert_eq!(uids(b"Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\n"), [1, 2, 3, 4]);
@@ -197,7 +201,8 @@ mod tests {
     /// Nobody listens elsewhere.
     fn chosen(refused: &[Refused], row: &Row, members: &[u32]) -> Vec<(u32, Evidence)> {
         let other_listeners = OnceCell::from(OtherListeners::default());
-        let choice = Choice { refused, overflow: None, other_listeners: &other_listeners };
+        let choice =
+            Choice { refused, overflow: None, program_words: WORDS, other_listeners: &other_listeners };
         let candidates = choice.candidates(row, &choice.pool(row, members), None);
         candidates.iter().map(|candidate| (candidate.pid, candidate.evidence)).collect()
     }
@@ -235,7 +240,12 @@ mod tests {
         let refused: Vec<Refused> = (1..40).map(|pid| process(pid, 0, "x", 100 + pid, "x")).collect();
         let users = BTreeSet::from([120]);
         let other_listeners = OnceCell::from(OtherListeners { cgroups: BTreeSet::new(), users });
-        let choice = Choice { refused: &refused, overflow: None, other_listeners: &other_listeners };
+        let choice = Choice {
+            refused: &refused,
+            overflow: None,
+            program_words: WORDS,
+            other_listeners: &other_listeners,
+        };
         let row = row(9453, 0);
         let candidates = choice.candidates(&row, &choice.pool(&row, &[]), None);
         assert_eq!(candidates.len(), 1);

@@ -22,7 +22,7 @@ pub(in crate::os) mod walk;
 pub(in crate::os) mod without_descriptor;
 
 use crate::model::Error;
-use crate::os::{HolderSearch, Holders, Row};
+use crate::os::{HolderSearch, Holders, ProgramWords, Row};
 pub(in crate::os) use descriptor_tables::held_among;
 use state::State;
 
@@ -66,8 +66,13 @@ const PHASES: [Phase; 9] = [
 ///
 /// # Errors
 /// If /proc cannot be read, or if the requested method is unavailable.
-pub(in crate::os) fn holders(rows: &[&Row], request: HolderSearch) -> Result<Holders, Error> {
+pub(in crate::os) fn holders(
+    rows: &[&Row],
+    request: HolderSearch,
+    program_words: ProgramWords,
+) -> Result<Holders, Error> {
     let mut state = State::new(rows, request);
+    state.visibility.program_words = program_words;
     run(&PHASES, &mut state)?;
     Ok(state.finish())
 }

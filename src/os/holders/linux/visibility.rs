@@ -26,11 +26,13 @@ use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
-use crate::os::{Held, Row, too_many_files};
+use crate::os::{Held, ProgramWords, Row, too_many_files};
 
 /// What this process may not read, and what explains the sockets that no descriptor was found of.
 #[derive(Default)]
 pub(in crate::os) struct Visibility {
+    /// The words in the names of programs that serve a port.
+    pub(in crate::os) program_words: ProgramWords,
     pub(in crate::os) refused: Vec<Refused>,
     failed: usize,
     /// The limit of open files, if that kept processes from being read.
@@ -289,7 +291,12 @@ impl Visibility {
     }
 
     fn choice(&self) -> Choice<'_> {
-        Choice { refused: &self.refused, overflow: self.overflow, other_listeners: &self.other_listeners }
+        Choice {
+            refused: &self.refused,
+            overflow: self.overflow,
+            program_words: self.program_words,
+            other_listeners: &self.other_listeners,
+        }
     }
 
     /// Those of the processes that may not be read that may hold a socket, and the last part of its cgroup's path.

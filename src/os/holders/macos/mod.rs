@@ -13,7 +13,7 @@ use crate::model::{
 use crate::os::process::sysinfo::Conditions;
 use crate::os::table::sys::PcbInfo;
 use crate::os::table::sys::kernel;
-use crate::os::{Held, HolderSearch, Holders, Row, Unread};
+use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
 use walk::Walked;
 
 /// A process named by its pid and its start, where that may be read, to the microsecond.
@@ -42,7 +42,11 @@ impl ProcessRef {
 }
 
 /// Who holds these sockets.
-pub(in crate::os) fn holders(rows: &[&Row], _search: HolderSearch) -> Result<Holders, Error> {
+pub(in crate::os) fn holders(
+    rows: &[&Row],
+    _search: HolderSearch,
+    _program_words: ProgramWords,
+) -> Result<Holders, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot list the processes");
     let walked = walk::sockets().map_err(|error| attempted().because(error))?;
     let of = held(rows, &walked);

@@ -189,7 +189,7 @@ pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
 /// Returns how many programs are attached to an object with one attach type.
 fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::Result<u32> {
     #[repr(C)]
-    struct Query {
+    struct AttachedQuery {
         target: u32,
         attach_type: u32,
         query_flags: u32,
@@ -198,7 +198,7 @@ fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::R
         count: u32,
         padding: u32,
     }
-    let mut query = Query {
+    let mut query = AttachedQuery {
         target: target.as_raw_fd().cast_unsigned(),
         attach_type,
         query_flags,

@@ -1,10 +1,9 @@
 //! The program that probably serves a port: by its registered services, its common uses and its unit.
 
 use super::Refused;
-use crate::model::{Evidence, Protocol};
-use crate::os::Row;
+use crate::model::Evidence;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
-use crate::port_info;
+use crate::os::{ProgramWords, Row};
 
 /// In many command lines, a number with fewer digits than this is something other than a port.
 const FEWEST_DIGITS: usize = 4;
@@ -17,9 +16,9 @@ pub(super) struct ExpectedProgram {
 
 impl ExpectedProgram {
     /// Returns the likely names by the port's registered services and common uses, and by the unit that the socket belongs to.
-    pub(super) fn new(row: &Row, unit: Option<&[u8]>) -> ExpectedProgram {
+    pub(super) fn new(row: &Row, unit: Option<&[u8]>, words: ProgramWords) -> ExpectedProgram {
         let port = row.socket.endpoint.port();
-        let mut words = port.map(|port| program_words(port, row.socket.protocol)).unwrap_or_default();
+        let mut words = port.map(|port| words.of(port, row.socket.protocol)).unwrap_or_default();
         let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
         let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
         words.extend(unit.flatten().map(str::to_ascii_lowercase));
@@ -47,44 +46,6 @@ impl ExpectedProgram {
             None => 2,
         }
     }
-}
-
-/// Words in the names of many services, which identify no program.
-const COMMON_PARTS: [&str; 16] = [
-    "admin",
-    "alt",
-    "alternate",
-    "api",
-    "control",
-    "data",
-    "debug",
-    "default",
-    "dev",
-    "proxy",
-    "remote",
-    "server",
-    "service",
-    "system",
-    "udp",
-    "web",
-];
-
-/// Returns the words that may be in the name of a program that serves this port: those of its registered services and its
-/// common uses, in lower case, each once.
-fn program_words(port: u16, protocol: Protocol) -> Vec<String> {
-    let about = port_info::about(port);
-    let mut names: Vec<&str> = Vec::new();
-    if let port_info::Registration::Assigned(services) = about.registration(protocol) {
-        // A service that is registered for a whole range identifies no program.
-        names.extend(services.iter().filter(|one| one.range.is_none()).map(|one| one.name));
-    }
-    names.extend(about.uses.iter().filter(|one| one.protocol == protocol).map(|one| one.tool));
-    let words = names.iter().flat_map(|name| name.split(|letter: char| !letter.is_ascii_alphanumeric()));
-    let mut words: Vec<String> = words.filter(|word| word.len() > 2).map(str::to_ascii_lowercase).collect();
-    words.retain(|word| !COMMON_PARTS.contains(&word.as_str()));
-    words.sort_unstable();
-    words.dedup();
-    words
 }
 
 /// Returns whether an argument names a port: `8080`, `--port=8080`, `0.0.0.0:8080`. A short number must follow a colon.
