@@ -115,7 +115,14 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
                 .and_then(|port| u16::try_from(port).ok())
                 .is_some_and(|port| zoo.ports.contains(&port))
         };
-        answer.listeners().iter().filter(in_zoo).cloned().collect()
+        let mut listeners: Vec<Value> = answer.listeners().iter().filter(in_zoo).cloned().collect();
+        for listener in &mut listeners {
+            // Other processes of the same user, which other tests start and end, are candidates too.
+            if let Some(unseen) = listener["unseen"].as_object_mut() {
+                unseen.remove("candidates");
+            }
+        }
+        listeners
     };
     again.assert_eq(mine(&again), mine(&answer), "two scans in a row");
 }
