@@ -22,6 +22,16 @@ use join::Connected;
 use pipeline::Pipeline;
 
 /// A query for this machine's sockets. By default it selects all TCP and UDP listeners.
+///
+/// ```
+/// use allears::{Protocol, Query};
+///
+/// let query = Query::new().protocol(Protocol::Tcp).exposed(true).command("node");
+/// for listener in query.scan()?.listeners {
+///     println!("{} accepts connections from other machines", listener.socket.endpoint);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     selection: Selection,
@@ -42,110 +52,114 @@ impl Query {
         Query { selection: Selection { connections: false, ..selection }, ..Query::default() }
     }
 
-    /// Asks for a port, besides what was asked for before.
+    /// Adds a port.
+    ///
+    /// # Errors
+    /// If `port` is 0.
     pub fn port(self, port: u16) -> Result<Query, Error> {
         Ok(self.target(Target::port(port)?))
     }
 
-    /// Asks for a target, besides those asked for before.
+    /// Adds a target. Several are a union. A relative path is resolved against the current directory.
     pub fn target(mut self, target: Target) -> Query {
         self.selection.targets.push(target.at_current_directory());
         self
     }
 
-    /// Asks for a protocol, besides those asked for before; none means TCP and UDP.
+    /// Adds a protocol. Without any, TCP and UDP are selected.
     pub fn protocol(mut self, protocol: Protocol) -> Query {
         self.selection.protocols.push(protocol);
         self
     }
 
-    /// Asks for IPv4; neither or both mean both families. A dual-stack socket serves both.
-    pub fn ipv4(mut self) -> Query {
-        self.selection.ipv4 = true;
+    /// Selects IPv4. Neither or both of IPv4 and IPv6 select both families. A dual-stack socket serves both.
+    pub fn ipv4(mut self, ipv4: bool) -> Query {
+        self.selection.ipv4 = ipv4;
         self
     }
 
-    /// Asks for IPv6; neither or both mean both families.
-    pub fn ipv6(mut self) -> Query {
-        self.selection.ipv6 = true;
+    /// Selects IPv6. Neither or both of IPv4 and IPv6 select both families.
+    pub fn ipv6(mut self, ipv6: bool) -> Query {
+        self.selection.ipv6 = ipv6;
         self
     }
 
-    /// Asks for sockets in every state, not for listeners alone.
-    pub fn all(mut self) -> Query {
-        self.selection.all = true;
+    /// Selects sockets in every state instead of listeners only.
+    pub fn all(mut self, all: bool) -> Query {
+        self.selection.all = all;
         self
     }
 
-    /// Asks only for what other machines can reach, as far as the address tells.
-    pub fn exposed(mut self) -> Query {
-        self.selection.exposed = true;
+    /// Selects only sockets whose address other machines can reach. Firewalls are not considered.
+    pub fn exposed(mut self, exposed: bool) -> Query {
+        self.selection.exposed = exposed;
         self
     }
 
-    /// Asks only for what this process holds, or one of those asked for before.
+    /// Selects only sockets that one of the added processes holds.
     pub fn pid(mut self, pid: u32) -> Query {
         self.selection.pids.push(pid);
         self
     }
 
-    /// Asks only for sockets that belong to this user or are held by a process of this user.
+    /// Selects only sockets that belong to one of the added users or are held by a process of one.
     pub fn user(mut self, user: UserName) -> Query {
         self.selection.users.push(user);
         self
     }
 
-    /// Asks only for what is held by a process whose name, program file or command line contains this text, in either
-    /// case.
+    /// Selects only sockets held by a process whose name, program file or command line contains one of the added texts.
+    /// Case is ignored.
     pub fn command(mut self, text: impl Into<String>) -> Query {
         self.selection.commands.push(text.into());
         self
     }
 
-    /// Also tells the whole ancestry of each holder.
-    pub fn parents(mut self) -> Query {
-        self.parents = true;
+    /// Reports all ancestors of each holder instead of its parent only.
+    pub fn parents(mut self, parents: bool) -> Query {
+        self.parents = parents;
         self
     }
 
-    /// Also tells who is connected to each listener.
-    pub fn connections(mut self) -> Query {
-        self.selection.connections = true;
+    /// Reports the connections of each listener.
+    pub fn connections(mut self, connections: bool) -> Query {
+        self.selection.connections = connections;
         self
     }
 
-    /// Asks for the listeners of every network namespace that can be seen, not of this process's alone. Linux only.
-    pub fn all_namespaces(mut self) -> Query {
-        self.selection.namespaces = true;
+    /// Scans every network namespace that can be entered instead of the caller's own. Linux only.
+    pub fn all_namespaces(mut self, all_namespaces: bool) -> Query {
+        self.selection.namespaces = all_namespaces;
         self
     }
 
-    /// Chooses the reader of the socket table.
+    /// Sets the reader of the socket table.
     pub fn reader(mut self, reader: Reader) -> Query {
         self.reader = reader;
         self
     }
 
-    /// Chooses how holders are searched for.
+    /// Sets how holders are searched for.
     pub fn holder_search(mut self, search: HolderSearch) -> Query {
         self.search = search;
         self
     }
 
-    /// Also asks the container runtime that answers at this Unix socket, Docker or Podman, besides those at their usual
-    /// places. A runtime is asked only where a container is in question.
+    /// Adds the Unix socket of a container runtime, Docker or Podman, to those at the usual paths. A runtime is contacted
+    /// only if a socket may belong to a container.
     pub fn container_runtime(mut self, socket: impl Into<PathBuf>) -> Query {
         self.runtimes.named.push(socket.into());
         self
     }
 
-    /// Asks these runtimes, too.
+    /// Sets the container runtimes.
+    #[cfg(feature = "cli")]
     pub(crate) fn runtimes(mut self, runtimes: Runtimes) -> Query {
         self.runtimes = runtimes;
         self
     }
 
-    /// Which listeners are wanted.
+    /// Returns which listeners the query selects.
     pub fn selection(&self) -> &Selection {
         &self.selection
     }
@@ -155,8 +169,8 @@ impl Query {
     /// Whatever could not be read in part is a [`Gap`](crate::Gap) of the snapshot, not an error.
     ///
     /// # Errors
-    /// If the socket table or the list of processes cannot be read at all, or if this system does not support the
-    /// reader or the search for holders.
+    /// If the socket table or the list of processes cannot be read at all, or if this system does not support the reader
+    /// or the search for holders.
     pub fn scan(&self) -> Result<Snapshot, Error> {
         self.table().and_then(|table| self.scan_table(table))
     }
@@ -255,6 +269,32 @@ impl Query {
         for gap in gaps.iter_mut().filter(|gap| is_about_bound(gap)) {
             gap.help = Some(help.clone());
         }
+    }
+}
+
+impl From<Target> for Query {
+    fn from(target: Target) -> Query {
+        Query::new().target(target)
+    }
+}
+
+impl From<Selection> for Query {
+    fn from(selection: Selection) -> Query {
+        Query::from_selection(selection)
+    }
+}
+
+impl Extend<Target> for Query {
+    fn extend<T: IntoIterator<Item = Target>>(&mut self, targets: T) {
+        self.selection.targets.extend(targets.into_iter().map(Target::at_current_directory));
+    }
+}
+
+impl FromIterator<Target> for Query {
+    fn from_iter<T: IntoIterator<Item = Target>>(targets: T) -> Query {
+        let mut query = Query::new();
+        query.extend(targets);
+        query
     }
 }
 

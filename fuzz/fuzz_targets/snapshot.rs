@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(allears::changes(old, new).len(), snapshot.listeners.len());
         rendered(old, |old, out| internals::changes(old, new, out));
     }
-    for query in [Query::new().all(), Query::new().exposed().pid(1), Query::new().command("a")] {
+    for query in [Query::new().all(true), Query::new().exposed(true).pid(1), Query::new().command("a")] {
         let selected = query.selection().apply(snapshot.clone());
         assert!(selected.listeners.len() <= snapshot.listeners.len());
     }

@@ -38,7 +38,7 @@ pub(crate) fn found_unix(target: &Target) -> Result<Vec<Listener>, Error> {
 
 /// Returns whether the name can be bound, and whether that is certain. It binds nothing: that would leave a file.
 fn is_free(target: &Target) -> Result<(bool, bool), Error> {
-    let query = Query::new().target(target.clone()).all();
+    let query = Query::new().target(target.clone()).all(true);
     let table = query.table()?;
     let Some(path) = target.path() else {
         let is_taken = table.rows.iter().any(|row| query.selection().concerns(&row.socket));

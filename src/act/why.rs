@@ -225,7 +225,7 @@ fn relevant(asked: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
 /// Who is connected to the listeners of the port.
 pub(super) fn clients(asked: &BindTarget) -> Result<Vec<Connection>, Error> {
     let target = Target::port(asked.port)?;
-    let snapshot = Query::new().protocol(asked.protocol).target(target).connections().scan()?;
+    let snapshot = Query::new().protocol(asked.protocol).target(target).connections(true).scan()?;
     let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);
     let mut clients: Vec<Connection> = connections.flatten().collect();
     // Listeners that share an address and port all list the connections that one of them accepted.

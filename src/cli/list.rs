@@ -16,7 +16,6 @@ use crate::render::gap_phrases;
 use crate::render::phrases;
 use crate::render::style::{Meaning, Palette};
 use crate::render::{card, csv, json, order, table};
-use crate::scan::Query;
 use crate::verdict::Verdict;
 use crate::{os, shell};
 
@@ -29,13 +28,7 @@ pub(super) fn run(list: List) -> Exit {
     if !(list.quiet || list.json || list.ndjson || list.csv || list.pids) {
         service_names::tell_differences(query.selection().targets());
     }
-    for (wanted, add) in
-        [(list.parents, Query::parents as fn(Query) -> Query), (list.connections, Query::connections)]
-    {
-        if wanted {
-            query = add(query);
-        }
-    }
+    query = query.parents(list.parents).connections(list.connections);
     let mut is_answer = true;
     let mut saved = |file| {
         let snapshot = snapshot_file::read(file, "--from -")?;

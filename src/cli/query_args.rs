@@ -35,18 +35,13 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
             query = query.protocol(protocol);
         }
     }
-    for (wanted, add) in [
-        (filters.ipv4, Query::ipv4 as fn(Query) -> Query),
-        (filters.ipv6, Query::ipv6),
-        (filters.all, Query::all),
-        (filters.exposed, Query::exposed),
-        (source.all_namespaces, Query::all_namespaces),
-    ] {
-        if wanted {
-            query = add(query);
-        }
-    }
-    query = query.runtimes(super::runtimes::runtimes());
+    query = query
+        .ipv4(filters.ipv4)
+        .ipv6(filters.ipv6)
+        .all(filters.all)
+        .exposed(filters.exposed)
+        .all_namespaces(source.all_namespaces)
+        .runtimes(super::runtimes::runtimes());
     query = filters.pid.iter().copied().fold(query, Query::pid);
     query = filters.process.iter().cloned().fold(query, Query::command);
     for text in &filters.user {

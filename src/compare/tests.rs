@@ -225,7 +225,7 @@ fn what_only_one_was_asked_for_is_not_compared() {
     elsewhere.socket.namespace = Some("blue".into());
     let path = Endpoint::Unix { path: Some("/run/x".into()) };
     others.extend([connection, elsewhere, Listener::new(Socket::new(Protocol::Unix, path, State::Listen))]);
-    let query = Query::new().all().all_namespaces().protocol(Protocol::Unix).protocol(Protocol::Tcp);
+    let query = Query::new().all(true).all_namespaces(true).protocol(Protocol::Unix).protocol(Protocol::Tcp);
     let wide = asked(query, others);
     assert_eq!(lines(&wide, &all), [""; 0]);
     assert_eq!(lines(&all, &wide), [""; 0]);

@@ -124,8 +124,8 @@ mod tests {
         assert_eq!(covered(&[]), "tcp and udp listeners");
         assert_eq!(words(Query::new().target(range())), "tcp and udp listeners on ports 1-10");
         let udp = Target::parse_list("udp/53").unwrap().remove(0);
-        assert_eq!(words(Query::new().target(udp).ipv4()), "udp listeners over IPv4 on udp port 53");
-        let sockets = Query::new().protocol(Protocol::Unix).all().pid(5).pid(6).exposed();
+        assert_eq!(words(Query::new().target(udp).ipv4(true)), "udp listeners over IPv4 on udp port 53");
+        let sockets = Query::new().protocol(Protocol::Unix).all(true).pid(5).pid(6).exposed(true);
         assert_eq!(
             words(sockets),
             "Unix sockets in every state that other machines can reach held by pid 5 or 6"

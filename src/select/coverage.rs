@@ -258,10 +258,10 @@ mod tests {
         let unix = [NotAsked::Protocols(vec![Protocol::Unix])];
         assert_eq!(missing(&Query::new(), &targets("unix")), unix);
         assert_eq!(missing(&Query::new(), &Query::new().protocol(Protocol::Unix)), unix);
-        let ipv4 = Query::new().ipv4();
+        let ipv4 = Query::new().ipv4(true);
         assert_eq!(missing(&ipv4, &targets("127.0.0.1:80")), []);
-        assert_eq!(missing(&ipv4, &Query::new().ipv4()), []);
-        for ipv6 in [targets("[::1]:80"), targets("80"), Query::new().ipv6()] {
+        assert_eq!(missing(&ipv4, &Query::new().ipv4(true)), []);
+        for ipv6 in [targets("[::1]:80"), targets("80"), Query::new().ipv6(true)] {
             assert_eq!(missing(&ipv4, &ipv6), [NotAsked::Family(Family::Ipv6)]);
         }
         assert_eq!(missing(&Query::new(), &ipv4), []);
@@ -270,19 +270,19 @@ mod tests {
     #[test]
     fn states_reach_holders_and_places() {
         let port = || targets("80");
-        assert_eq!(missing(&Query::new(), &port().all()), [NotAsked::States]);
-        assert_eq!(missing(&Query::new().all(), &port()), []);
-        assert_eq!(missing(&Query::new().exposed(), &port()), [NotAsked::Unexposed]);
-        assert_eq!(missing(&Query::new(), &port().exposed()), []);
+        assert_eq!(missing(&Query::new(), &port().all(true)), [NotAsked::States]);
+        assert_eq!(missing(&Query::new().all(true), &port()), []);
+        assert_eq!(missing(&Query::new().exposed(true), &port()), [NotAsked::Unexposed]);
+        assert_eq!(missing(&Query::new(), &port().exposed(true)), []);
         assert_eq!(missing(&Query::new().pid(1), &port()), [NotAsked::OtherHolders]);
         assert_eq!(missing(&Query::new().pid(1).pid(2), &port().pid(2)), []);
         assert_eq!(missing(&Query::new().pid(1), &port().pid(2)), [NotAsked::OtherHolders]);
         assert_eq!(missing(&Query::new().command("vite"), &port().command("Vite dev")), []);
         assert_eq!(missing(&Query::new().command("vite"), &port().command("v")), [NotAsked::OtherHolders]);
-        assert_eq!(missing(&Query::new(), &port().all_namespaces()), [NotAsked::Namespaces]);
-        assert_eq!(missing(&Query::new().all_namespaces(), &port()), []);
-        assert_eq!(missing(&Query::new(), &port().connections()), [NotAsked::Connections]);
-        assert_eq!(missing(&Query::new().connections(), &port().connections()), []);
+        assert_eq!(missing(&Query::new(), &port().all_namespaces(true)), [NotAsked::Namespaces]);
+        assert_eq!(missing(&Query::new().all_namespaces(true), &port()), []);
+        assert_eq!(missing(&Query::new(), &port().connections(true)), [NotAsked::Connections]);
+        assert_eq!(missing(&Query::new().connections(true), &port().connections(true)), []);
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         assert!(overlap(&targets("1-10"), &targets("10-30")));
         assert!(!overlap(&targets("tcp/80"), &targets("udp/80")));
         assert!(!overlap(&Query::new().protocol(Protocol::Tcp), &targets("unix")));
-        assert!(!overlap(&Query::new().ipv4(), &Query::new().ipv6()));
+        assert!(!overlap(&Query::new().ipv4(true), &Query::new().ipv6(true)));
         assert!(overlap(&Query::new(), &targets("80")));
         assert!(Query::new().pid(1).selection().is_of_other_holders(Query::new().pid(2).selection()));
         assert!(!Query::new().pid(1).selection().is_of_other_holders(Query::new().selection()));

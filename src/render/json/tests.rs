@@ -70,9 +70,10 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
 fn asked() -> Vec<Selection> {
     let target = |text: &str| text.parse::<Target>().unwrap();
     let query = Query::new().target(target("udp/8000-8010")).target(target("[fe80::1%eth0]:80"));
-    let query = query.target(target("/run/x")).protocol(Protocol::Udp).ipv4().all().exposed().pid(7);
+    let query =
+        query.target(target("/run/x")).protocol(Protocol::Udp).ipv4(true).all(true).exposed(true).pid(7);
     let query = query.user(UserName::Uid(70000)).user(UserName::Name("dev".into())).command("vi\u{1b}te");
-    vec![Selection::default(), query.all_namespaces().selection().clone()]
+    vec![Selection::default(), query.all_namespaces(true).selection().clone()]
 }
 
 fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
