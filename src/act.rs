@@ -4,6 +4,7 @@
 mod accounts;
 pub(crate) mod bind;
 pub(crate) mod forwarding;
+mod free;
 pub(crate) mod hindrance;
 mod orphans;
 pub(crate) mod prepare;
@@ -13,8 +14,17 @@ pub(crate) mod restart_sources;
 mod supervision;
 mod udp_join;
 pub(crate) mod wait;
+mod wait_for;
 pub(crate) mod wait_unix;
 pub(crate) mod watch;
 pub(crate) mod why;
 
+pub use free::{
+    FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
+    FreeStep, FreedStep, Restarter, free,
+};
+pub use release::StepResult;
+pub use wait::WaitFor;
+pub use wait_for::{WaitResult, wait};
+pub use watch::{Watch, watch};
 pub use why::why;

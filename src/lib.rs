@@ -54,7 +54,7 @@
     expect(
         dead_code,
         unused_imports,
-        reason = "the command alone plans; why reads what both know of managers"
+        reason = "the command alone prints; the library shares the modules that know what is printed"
     )
 )]
 
@@ -85,18 +85,22 @@ mod shell;
 mod target_syntax;
 mod verdict;
 
-pub use act::{probe::probe_listeners, why};
+pub use act::{
+    FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
+    FreeStep, FreedStep, Restarter, StepResult, WaitFor, WaitResult, Watch, free, probe::probe_listeners,
+    wait, watch, why,
+};
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
-pub use management::kernel_socket::ReleaseEffect;
+pub use management::{Via as FreeVia, kernel_socket::ReleaseEffect};
 pub use model::{
-    Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, Endpoint,
-    Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap, GapDetail, GapKind,
-    GapReason, GitHead, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
-    NetshList, NotAsked, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
-    Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager, ServiceScope,
-    SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath, UnknownUser,
-    UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
+    Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, EndSignal,
+    Endpoint, Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap,
+    GapDetail, GapKind, GapReason, GitHead, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind,
+    Listener, MissingRights, NetshList, NotAsked, Outcome, Parent, PathContent, PathTarget, Probe, Process,
+    ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager,
+    ServiceScope, SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath,
+    UnknownName, UnknownUser, UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -15,9 +15,10 @@ use crate::os::parse::unit_name;
 use role::{Role, role};
 use service_command::stop_service;
 
-/// How a port is freed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Via {
+/// Who ends the holders of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Via {
     /// Signals to the processes that hold it.
     Signal,
     /// The engine of the container that it belongs to.

@@ -1,10 +1,12 @@
 //! The facts: sockets, processes, snapshots and gaps, the same types on every system. Depends on nothing else in the
 //! library.
 
+pub(crate) mod end_signal;
 pub(crate) mod error;
 pub(crate) mod gap;
 pub(crate) mod kernel_socket;
 pub(crate) mod managers;
+pub(crate) mod names;
 mod open_enum;
 pub(crate) mod process;
 pub(crate) mod process_table;
@@ -16,6 +18,7 @@ pub(crate) mod target;
 pub(crate) mod text;
 mod unseen;
 
+pub use end_signal::EndSignal;
 pub use error::{Error, ErrorKind};
 pub use gap::{
     Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, Purpose, SilentRuntime,
@@ -23,6 +26,7 @@ pub use gap::{
 };
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
+pub use names::UnknownName;
 pub use process::{
     Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
     Parent, Process, ProcessId, Project, Service, Supervisor,

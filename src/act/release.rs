@@ -16,6 +16,7 @@ use super::wait::Backoff;
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::management::Via;
 use crate::management::restart::sleeps;
+use crate::model::names::names;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
@@ -110,30 +111,27 @@ pub(crate) struct Done {
 }
 
 /// What became of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StepResult {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StepResult {
     /// It ended.
     Ended,
     /// It had ended before anything was done.
     Gone,
-    /// It did not hold the port any more, and nothing was done to it.
+    /// It no longer held the port, and was left alone.
     LetGo,
     /// It still runs.
     Running,
-    /// What was tried failed.
+    /// It could not be ended.
     Failed,
 }
 
-impl StepResult {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            StepResult::Ended => "ended",
-            StepResult::Gone => "gone",
-            StepResult::LetGo => "let-go",
-            StepResult::Running => "running",
-            StepResult::Failed => "failed",
-        }
-    }
+names! { StepResult, "result of a step":
+    Ended => "ended",
+    Gone => "gone",
+    LetGo => "let-go",
+    Running => "running",
+    Failed => "failed",
 }
 
 /// The name of what is done to a process, as JSON has it.

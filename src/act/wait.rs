@@ -7,6 +7,7 @@ use super::bind::{self, Place};
 use super::hindrance::hindrance;
 use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
 use crate::model::Target;
+use crate::model::names::names;
 use crate::model::{Error, ErrorKind, Listener, Socket, State};
 use crate::os::{self, Row};
 use crate::scan::port_sockets;
@@ -17,22 +18,19 @@ const SHORTEST: Duration = Duration::from_millis(5);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+/// The state of a port that [`wait`](crate::wait) waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitFor {
     /// Something listens there.
     Listening,
-    /// It can be bound.
+    /// The caller can bind it.
     Free,
 }
 
-impl Wanted {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Wanted::Listening => "listening",
-            Wanted::Free => "free",
-        }
-    }
+names! { WaitFor, "state to wait for":
+    Listening => "listening",
+    Free => "free",
 }
 
 /// Pauses that double up to a limit.
@@ -74,17 +72,17 @@ pub(crate) struct Waited {
 pub(crate) fn wait(
     target: &Target,
     asked: &BindTarget,
-    wanted: Wanted,
+    wanted: WaitFor,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
     let mut bindable = Bindable::new(asked);
     let mut scan = |is_last| match wanted {
-        Wanted::Listening => {
+        WaitFor::Listening => {
             let (reached, complete) = is_listened_on(target, asked)?;
             Ok((PortState::from_reached(reached), complete))
         }
-        Wanted::Free => Ok((bindable.scan(is_last)?, true)),
+        WaitFor::Free => Ok((bindable.scan(is_last)?, true)),
     };
     wait_until(&mut scan, timeout, tick)
 }
@@ -305,8 +303,8 @@ mod tests {
         let asked = super::super::why::asked(&target).unwrap();
         let limit = Some(Duration::from_millis(30));
         let reached = |wanted| wait(&target, &asked, wanted, limit, &mut |_| {}).unwrap().reached;
-        assert!(reached(Wanted::Listening) && !reached(Wanted::Free));
+        assert!(reached(WaitFor::Listening) && !reached(WaitFor::Free));
         drop(listener);
-        assert!(!reached(Wanted::Listening) && reached(Wanted::Free));
+        assert!(!reached(WaitFor::Listening) && reached(WaitFor::Free));
     }
 }

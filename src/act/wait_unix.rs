@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::wait::{PortState, Waited, Wanted, wait_until};
+use super::wait::{PortState, WaitFor, Waited, wait_until};
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, PathContent};
 use crate::os;
@@ -14,17 +14,17 @@ use crate::scan::Query;
 /// If the socket table cannot be read, or if this user cannot make a file in the directory of the path.
 pub(crate) fn wait_unix(
     target: &Target,
-    wanted: Wanted,
+    wanted: WaitFor,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
     let mut scan = |_| {
         let (is_reached, is_certain) = match wanted {
-            Wanted::Listening => {
+            WaitFor::Listening => {
                 let answered = Query::new().target(target.clone()).is_answered()?;
                 (answered == Some(true), answered.is_some())
             }
-            Wanted::Free => is_free(target)?,
+            WaitFor::Free => is_free(target)?,
         };
         Ok((PortState::from_reached(is_reached), is_certain))
     };

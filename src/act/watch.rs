@@ -10,9 +10,30 @@ use crate::scan::Query;
 /// then.
 const FULL_SCAN_EVERY: u32 = 10;
 
-/// A query that is repeated.
+/// Returns a [`Watch`] of what `query` selects. Nothing is read before the first [`Watch::poll`].
+pub fn watch(query: Query) -> Watch {
+    Watch::new(query)
+}
+
+/// A query that is repeated, and what changes between two passes.
+///
+/// A pass reads the socket table. Processes are scanned only if the table changed, and on every tenth pass. What opens
+/// and closes between two passes is not seen. The caller decides when to poll: once a second is cheap.
+///
+/// ```
+/// use allears::{ChangeKind, Query};
+///
+/// let mut watch = allears::watch(Query::new());
+/// watch.poll()?;
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+/// let own = std::process::id();
+/// let changes = watch.poll()?;
+/// assert!(changes.iter().any(|change| change.kind == ChangeKind::Opened
+///     && change.after.iter().flat_map(|it| &it.holders).any(|holder| holder.process.id.pid == own)));
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     query: Query,
     fingerprints: Vec<Fingerprint>,
     /// Whether the table of these fingerprints was complete.
@@ -23,18 +44,21 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(query: Query) -> Watch {
+    /// Returns a watch of what `query` selects.
+    pub fn new(query: Query) -> Watch {
         Watch { query, fingerprints: Vec::new(), complete: false, last: None, table_passes: 0 }
     }
 
     /// Returns the snapshot of the last full scan.
-    pub(crate) fn last(&self) -> Option<&Snapshot> {
+    pub fn snapshot(&self) -> Option<&Snapshot> {
         self.last.as_ref()
     }
 
-    /// Makes a pass and returns the changes since the one before. The first pass returns none. After a pass that
-    /// failed, the next one is compared with the last that succeeded.
-    pub(crate) fn scan(&mut self) -> Result<Vec<Change>, Error> {
+    /// Makes a pass and returns what changed since the one before. The first pass returns nothing.
+    ///
+    /// # Errors
+    /// As [`Query::scan`]. A pass that fails changes nothing: the next one is compared with the last that succeeded.
+    pub fn poll(&mut self) -> Result<Vec<Change>, Error> {
         let table = self.query.table()?;
         let fingerprints = Fingerprint::of_all(&table, |socket| self.query.selection().concerns(socket));
         let complete = table.complete;
@@ -65,17 +89,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut watch = Watch::new(Query::new().target(address.to_string().parse().unwrap()));
-        assert_eq!(watch.scan().unwrap(), []);
-        assert_eq!(watch.last().map(|last| last.listeners.len()), Some(1));
+        assert_eq!(watch.poll().unwrap(), []);
+        assert_eq!(watch.snapshot().map(|last| last.listeners.len()), Some(1));
         let mut full = 0;
         for _ in 0..20 {
-            assert_eq!(watch.scan().unwrap(), []);
+            assert_eq!(watch.poll().unwrap(), []);
             full += u32::from(watch.table_passes == 0);
         }
         assert_eq!(full, 2);
         drop(listener);
         let kinds = |watch: &mut Watch| -> Vec<ChangeKind> {
-            watch.scan().unwrap().iter().map(|change| change.kind).collect()
+            watch.poll().unwrap().iter().map(|change| change.kind).collect()
         };
         assert_eq!(kinds(&mut watch), [ChangeKind::Closed]);
         let _again = TcpListener::bind(address).unwrap();

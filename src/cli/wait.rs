@@ -19,7 +19,7 @@ use crate::shell;
 
 /// Runs `allears wait`.
 pub(super) fn run(arguments: &Wait) -> Exit {
-    let wanted = if arguments.free { wait::Wanted::Free } else { wait::Wanted::Listening };
+    let wanted = if arguments.free { wait::WaitFor::Free } else { wait::WaitFor::Listening };
     if let Ok([target]) = Target::parse_list(&arguments.target).as_deref()
         && target.is_unix()
         && target.names_one()
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         let waited = wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.tell(took));
         progress.clear();
         let waited = waited?;
-        let found = match waited.reached && wanted == wait::Wanted::Listening && !arguments.quiet {
+        let found = match waited.reached && wanted == wait::WaitFor::Listening && !arguments.quiet {
             true => wait::found(&target, &asked)?,
             false => Vec::new(),
         };
@@ -79,13 +79,13 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         _ => format!("after {}", spell(waited.took)),
     };
     let line = match (exit, wanted) {
-        (Exit::Found, wait::Wanted::Free) => format!("{subject} is free, {after}"),
-        (Exit::Found, wait::Wanted::Listening) => {
+        (Exit::Found, wait::WaitFor::Free) => format!("{subject} is free, {after}"),
+        (Exit::Found, wait::WaitFor::Listening) => {
             let holder = found.iter().find_map(|listener| listener.head());
             let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
         }
-        (Exit::Unknown, wait::Wanted::Free) => {
+        (Exit::Unknown, wait::WaitFor::Free) => {
             let why = reason.unwrap_or_default();
             let help = shell::quote(&asked.to_string().as_str().into());
             let help = help.map(|typed| format!("waiting cannot help; run allears why {typed}"));
@@ -94,14 +94,14 @@ pub(super) fn run(arguments: &Wait) -> Exit {
                 help.as_deref(),
             );
         }
-        (Exit::Unknown, wait::Wanted::Listening) => {
+        (Exit::Unknown, wait::WaitFor::Listening) => {
             return fail("could not determine whether something listens: not every socket can be seen", None);
         }
-        (_, wait::Wanted::Free) => {
+        (_, wait::WaitFor::Free) => {
             let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
             format!("{subject} is still not free {after}{why}")
         }
-        (_, wait::Wanted::Listening) => format!("nothing listens on {subject} {after}"),
+        (_, wait::WaitFor::Listening) => format!("nothing listens on {subject} {after}"),
     };
     written(write_out(format!("{line}\n").as_bytes()), exit)
 }
@@ -137,10 +137,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(silent: bool, subject: String, wanted: wait::Wanted) -> Progress {
+    pub(super) fn new(silent: bool, subject: String, wanted: wait::WaitFor) -> Progress {
         let wanted = match wanted {
-            wait::Wanted::Listening => "something listens on",
-            wait::Wanted::Free => "nothing stands in the way of",
+            wait::WaitFor::Listening => "something listens on",
+            wait::WaitFor::Free => "nothing stands in the way of",
         };
         let shown = !silent && io::stderr().is_terminal();
         Progress {

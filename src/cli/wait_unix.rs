@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::wait::{Progress, spell};
 use super::why::write_out;
 use super::{fail, fail_with, written};
-use crate::act::wait::Wanted;
+use crate::act::wait::WaitFor;
 use crate::act::wait_unix::{found_unix, wait_unix};
 use crate::model::PathContent;
 use crate::model::Target;
@@ -13,13 +13,13 @@ use crate::render::{phrases, why_and_free_json};
 use crate::scan::Query;
 
 /// Runs `allears wait` for a Unix socket.
-pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
+pub(super) fn run(arguments: &Wait, target: &Target, wanted: WaitFor) -> Exit {
     let target = target.clone().at_current_directory();
     let subject = target.to_string();
     let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
     let waited = wait_unix(&target, wanted, arguments.timeout, &mut |took| progress.tell(took));
     progress.clear();
-    let is_shown = |reached: bool| reached && wanted == Wanted::Listening && !arguments.quiet;
+    let is_shown = |reached: bool| reached && wanted == WaitFor::Listening && !arguments.quiet;
     let result = waited.and_then(|waited| {
         let found = if is_shown(waited.reached) { found_unix(&target)? } else { Vec::new() };
         Ok((waited, found))
@@ -48,8 +48,8 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
         _ => format!("after {}", spell(waited.took)),
     };
     let line = match (exit, wanted) {
-        (Exit::Found, Wanted::Free) => format!("{subject} is free, {after}"),
-        (Exit::Found, Wanted::Listening) => {
+        (Exit::Found, WaitFor::Free) => format!("{subject} is free, {after}"),
+        (Exit::Found, WaitFor::Listening) => {
             let holder = found.iter().find_map(|listener| listener.holders.first());
             let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
             format!("{subject} is listened on{by}, {after}")
@@ -57,8 +57,8 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: Wanted) -> Exit {
         (Exit::Unknown, _) => {
             return fail("could not determine the state: the socket or its path cannot be seen", None);
         }
-        (_, Wanted::Free) => format!("{subject} is still not free {after}{}", obstacle(&target)),
-        (_, Wanted::Listening) => format!("nothing listens on {subject} {after}"),
+        (_, WaitFor::Free) => format!("{subject} is still not free {after}{}", obstacle(&target)),
+        (_, WaitFor::Listening) => format!("nothing listens on {subject} {after}"),
     };
     written(write_out(format!("{line}\n").as_bytes()), exit)
 }

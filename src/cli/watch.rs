@@ -36,7 +36,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
         Err(exit) => return exit,
     };
     let mut watch = Watch::new(query);
-    if let Err(error) = watch.scan() {
+    if let Err(error) = watch.poll() {
         return fail_with(&error);
     }
     let (sender, events) = mpsc::channel();
@@ -99,7 +99,7 @@ fn follow(
     events: &Receiver<LoopEvent>,
 ) -> io::Result<()> {
     let mut known = KnownGaps::default();
-    if let Some(snapshot) = watch.last() {
+    if let Some(snapshot) = watch.snapshot() {
         let gaps = known.new_among(&snapshot.gaps);
         view.show(&Update::Scanned { snapshot, changes: &[], gaps: &gaps }, Instant::now())?;
     }
@@ -128,9 +128,9 @@ fn follow(
                 next = now;
             }
             Err(RecvTimeoutError::Timeout) if flow == Flow::Scan && now >= next => {
-                match watch.scan() {
+                match watch.poll() {
                     Ok(changes) => {
-                        let Some(snapshot) = watch.last() else { continue };
+                        let Some(snapshot) = watch.snapshot() else { continue };
                         let gaps = known.new_among(&snapshot.gaps);
                         view.show(&Update::Scanned { snapshot, changes: &changes, gaps: &gaps }, now)?;
                     }

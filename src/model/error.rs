@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use super::Help;
+use super::names::names;
 
 /// What kind of thing went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The socket table could not be read.
@@ -62,6 +63,14 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+names! { ErrorKind, "kind of error":
+    SocketTable => "socket-table",
+    Processes => "processes",
+    Document => "document",
+    Unsupported => "unsupported",
+    Usage => "usage",
 }
 
 #[cfg(test)]

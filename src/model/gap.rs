@@ -8,6 +8,7 @@ use super::{Family, Protocol, Selection, Target, Text};
 
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Gap {
     /// What could not be read.
@@ -125,6 +126,7 @@ open_enum! {
 
 /// The facts of a [`Gap`], from which its sentence is made: `gap.to_string()`. How many there are says [`Gap::count`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum GapDetail {
     /// Something failed: what was attempted, and what the system said.
@@ -260,6 +262,7 @@ pub enum GapDetail {
 
 /// Something that is asked of a snapshot, and that it was not asked for when it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NotAsked {
     /// These targets.
@@ -291,6 +294,7 @@ impl NotAsked {
 
 /// Why a container runtime told nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SilentRuntime {
     /// This user may not ask at this path.
@@ -317,6 +321,7 @@ pub enum SilentRuntime {
 
 /// Rules that pass connections on, and could not be read or followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum UnreadRules {
     /// This process may not read them.
@@ -333,6 +338,7 @@ pub enum UnreadRules {
 
 /// What Windows' program netsh is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NetshList {
     /// The port ranges that Windows excludes.
@@ -345,6 +351,7 @@ pub enum NetshList {
 
 /// Why TCP sockets that are bound and do not listen cannot be listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum UnlistedBound {
     /// Linux before 6.8 does not list them.
@@ -359,6 +366,7 @@ pub enum UnlistedBound {
 
 /// What would help: to see what was not seen, or to get around an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Help {
     /// Run with full privileges: sudo, or an elevated prompt.
@@ -428,6 +436,7 @@ pub enum Help {
 
 /// What full privileges would allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Purpose {
     /// To see one thing.
@@ -440,6 +449,7 @@ pub enum Purpose {
 
 /// The rights that this process lacks to read processes of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum MissingRights {
     /// It runs without privileges.

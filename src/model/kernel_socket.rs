@@ -1,9 +1,11 @@
 //! What a socket of the kernel's own serves. `os` finds it; `management` knows the commands that close it.
 
 use super::Text;
+use super::names::names;
 
 /// What in the kernel uses a socket that no process has open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct KernelSocket {
     /// The kind of interface or service.
@@ -55,32 +57,21 @@ pub enum KernelSocketKind {
     Rxrpc,
 }
 
-impl KernelSocketKind {
-    pub(crate) const NAMES: [(KernelSocketKind, &'static str); 16] = [
-        (KernelSocketKind::Vxlan, "vxlan"),
-        (KernelSocketKind::Geneve, "geneve"),
-        (KernelSocketKind::Wireguard, "wireguard"),
-        (KernelSocketKind::Fou, "fou"),
-        (KernelSocketKind::Gue, "gue"),
-        (KernelSocketKind::Bareudp, "bareudp"),
-        (KernelSocketKind::Gtp, "gtp"),
-        (KernelSocketKind::L2tp, "l2tp"),
-        (KernelSocketKind::Rxe, "rxe"),
-        (KernelSocketKind::Sctp, "sctp"),
-        (KernelSocketKind::Nfsd, "nfsd"),
-        (KernelSocketKind::Lockd, "lockd"),
-        (KernelSocketKind::NfsCallback, "nfs-callback"),
-        (KernelSocketKind::Ksmbd, "ksmbd"),
-        (KernelSocketKind::Mptcp, "mptcp"),
-        (KernelSocketKind::Rxrpc, "rxrpc"),
-    ];
-
-    /// The kind's name in lower case with hyphens: `nfs-callback`.
-    pub fn as_str(self) -> &'static str {
-        KernelSocketKind::NAMES.iter().find(|(kind, _)| *kind == self).map_or("unknown", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<KernelSocketKind> {
-        KernelSocketKind::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
-    }
+names! { KernelSocketKind, "kernel socket kind":
+    Vxlan => "vxlan",
+    Geneve => "geneve",
+    Wireguard => "wireguard",
+    Fou => "fou",
+    Gue => "gue",
+    Bareudp => "bareudp",
+    Gtp => "gtp",
+    L2tp => "l2tp",
+    Rxe => "rxe",
+    Sctp => "sctp",
+    Nfsd => "nfsd",
+    Lockd => "lockd",
+    NfsCallback => "nfs-callback",
+    Ksmbd => "ksmbd",
+    Mptcp => "mptcp",
+    Rxrpc => "rxrpc",
 }

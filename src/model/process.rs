@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::names::names;
 use super::{ContainerRuntime, ServiceManager, ServiceScope, Text, UnknownUser};
 
 /// A process named so that another one which was given the same pid later is not mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ProcessId {
     /// The process id.
@@ -17,6 +19,7 @@ pub struct ProcessId {
 
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Process {
     /// Which one it is.
@@ -79,6 +82,7 @@ pub enum FileChange {
 /// What keeps a process from running. It keeps its sockets meanwhile: the kernel completes connections for it, and nobody
 /// answers them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Condition {
     /// A signal stopped it: SIGSTOP, or Ctrl-Z in its terminal. SIGCONT resumes it.
@@ -97,6 +101,7 @@ pub enum Condition {
 
 /// The cgroup that was frozen: the process's own, or one above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Freezer {
     /// The version of cgroups, 1 or 2. SIGKILL ends a process that version 2 froze, and none that version 1 froze.
@@ -121,6 +126,7 @@ pub enum FreezerScope {
 
 /// One of a process's ancestors.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Parent {
     /// Its process id.
@@ -157,6 +163,7 @@ impl Process {
 
 /// An ancestor of a process that tells why it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Supervisor {
     /// What kind of thing it is: `systemd`, `supervisord`, `tmux`, `ssh`, `cron`, `vscode`, ...
@@ -172,6 +179,7 @@ pub struct Supervisor {
 
 /// The nearest folder above a working directory that looks like the root of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Project {
     /// The folder.
@@ -186,6 +194,7 @@ pub struct Project {
 
 /// What is checked out in a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum GitHead {
     /// A branch, by its name below `refs/heads/`.
@@ -227,6 +236,7 @@ impl GitHead {
 
 /// A service as its manager names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Service {
     /// Who manages it.
@@ -250,6 +260,7 @@ impl Service {
 
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Container {
     /// What runs it.
@@ -271,6 +282,7 @@ pub struct Container {
 
 /// What Compose calls a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Compose {
     /// The project.
@@ -340,6 +352,7 @@ pub enum Call {
 
 /// A process that has a socket open.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Holder {
     /// The process.
@@ -358,39 +371,6 @@ impl Condition {
             Condition::Traced { .. } => "traced",
             Condition::Frozen(_) => "frozen",
         }
-    }
-}
-
-impl FileChange {
-    const NAMES: [(FileChange, &'static str); 5] = [
-        (FileChange::Removed, "removed"),
-        (FileChange::Replaced, "replaced"),
-        (FileChange::Deleted, "deleted"),
-        (FileChange::Memory, "memory"),
-        (FileChange::Unmounted, "unmounted"),
-    ];
-
-    /// Its name: `replaced`.
-    pub fn as_str(self) -> &'static str {
-        FileChange::NAMES.iter().find(|(change, _)| *change == self).map_or("deleted", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<FileChange> {
-        FileChange::NAMES.iter().find(|(_, known)| *known == name).map(|(change, _)| *change)
-    }
-}
-
-impl FreezerScope {
-    /// The scope's name: `container`, `service`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FreezerScope::Container => "container",
-            FreezerScope::Service => "service",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<FreezerScope> {
-        [FreezerScope::Container, FreezerScope::Service].into_iter().find(|scope| scope.as_str() == name)
     }
 }
 
@@ -413,37 +393,50 @@ impl Evidence {
     pub(crate) fn is_without_descriptor(self) -> bool {
         matches!(self, Evidence::Mapping | Evidence::WaitsIn(_) | Evidence::Ring | Evidence::Aio)
     }
+}
 
-    const NAMES: [(Evidence, &'static str); 21] = [
-        (Evidence::Descriptor, "descriptor"),
-        (Evidence::Cgroup, "cgroup"),
-        (Evidence::Table, "table"),
-        (Evidence::LastUser, "last-user"),
-        (Evidence::Netstat, "netstat"),
-        (Evidence::User, "user"),
-        (Evidence::Arguments, "arguments"),
-        (Evidence::Name, "name"),
-        (Evidence::Listens, "listens"),
-        (Evidence::Unread, "unread"),
-        (Evidence::Message, "message"),
-        (Evidence::Mapping, "mapping"),
-        (Evidence::WaitsIn(Call::Accept), "waits-in-accept"),
-        (Evidence::WaitsIn(Call::Receive), "waits-in-recv"),
-        (Evidence::WaitsIn(Call::Send), "waits-in-send"),
-        (Evidence::WaitsIn(Call::Connect), "waits-in-connect"),
-        (Evidence::WaitsIn(Call::Poll), "waits-in-poll"),
-        (Evidence::WaitsIn(Call::Select), "waits-in-select"),
-        (Evidence::Ring, "io-uring"),
-        (Evidence::Aio, "aio"),
-        (Evidence::Child, "child"),
-    ];
+names! { FileChange, "file change":
+    Removed => "removed",
+    Replaced => "replaced",
+    Deleted => "deleted",
+    Memory => "memory",
+    Unmounted => "unmounted",
+}
 
-    /// The evidence's name: `descriptor`.
-    pub fn as_str(self) -> &'static str {
-        Evidence::NAMES.iter().find(|(evidence, _)| *evidence == self).map_or("table", |(_, name)| name)
-    }
+names! { FreezerScope, "freezer scope":
+    Container => "container",
+    Service => "service",
+}
 
-    pub(crate) fn parse(name: &str) -> Option<Evidence> {
-        Evidence::NAMES.iter().find(|(_, known)| *known == name).map(|(evidence, _)| *evidence)
-    }
+names! { Evidence, "evidence":
+    Descriptor => "descriptor",
+    Cgroup => "cgroup",
+    Table => "table",
+    LastUser => "last-user",
+    Netstat => "netstat",
+    User => "user",
+    Arguments => "arguments",
+    Name => "name",
+    Listens => "listens",
+    Unread => "unread",
+    Message => "message",
+    Mapping => "mapping",
+    WaitsIn(Call::Accept) => "waits-in-accept",
+    WaitsIn(Call::Receive) => "waits-in-recv",
+    WaitsIn(Call::Send) => "waits-in-send",
+    WaitsIn(Call::Connect) => "waits-in-connect",
+    WaitsIn(Call::Poll) => "waits-in-poll",
+    WaitsIn(Call::Select) => "waits-in-select",
+    Ring => "io-uring",
+    Aio => "aio",
+    Child => "child",
+}
+
+names! { Call, "system call":
+    Accept => "accept",
+    Receive => "recv",
+    Send => "send",
+    Connect => "connect",
+    Poll => "poll",
+    Select => "select",
 }

@@ -1,28 +1,55 @@
 //! How the socket table is read, and how holders are searched for.
 
-/// Which reader of the socket table is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+use super::names::names;
+
+/// The reader of the socket table.
+///
+/// ```
+/// use allears::{Query, Reader};
+///
+/// let portable = Query::new().reader(Reader::Netstat2);
+/// assert_eq!("netstat2".parse(), Ok(Reader::Netstat2));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reader {
-    /// The best one this machine has.
+    /// The best one on this machine.
     #[default]
     Auto,
-    /// The operating system's own interface, read without a crate between.
+    /// The operating system's own interface.
     Native,
     /// The crate netstat2.
     Netstat2,
 }
 
 /// How the holders of sockets are searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+///
+/// ```
+/// use allears::{HolderSearch, Query};
+///
+/// let by_walk = Query::new().holder_search(HolderSearch::Walk);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum HolderSearch {
-    /// The fastest way that is allowed here and worth its beginning.
+    /// The fastest one that is permitted and worth its setup.
     #[default]
     Auto,
-    /// Every process's descriptor table, as far as this process may read them.
+    /// Reads the descriptor table of every process that the caller may read.
     Walk,
-    /// A BPF iterator in the kernel, which needs no process's consent. Linux 5.8, with CAP_BPF and CAP_PERFMON or
+    /// Runs a BPF iterator in the kernel, which reads all processes. It needs Linux 5.8, and CAP_BPF with CAP_PERFMON or
     /// CAP_SYS_ADMIN.
     Bpf,
+}
+
+names! { Reader, "reader of the socket table":
+    Auto => "auto",
+    Native => "native",
+    Netstat2 => "netstat2",
+}
+
+names! { HolderSearch, "search for holders":
+    Auto => "auto",
+    Walk => "walk",
+    Bpf => "bpf",
 }

@@ -4,6 +4,7 @@ use crate::model::{Protocol, Target};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Selection {
     pub(crate) targets: Vec<Target>,
     pub(crate) protocols: Vec<Protocol>,
@@ -22,6 +23,7 @@ pub struct Selection {
 
 /// A user, as a number or by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum UserName {
     /// The number.

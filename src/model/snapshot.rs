@@ -1,16 +1,17 @@
 //! Listeners, holders and gaps of one moment on one machine.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::names::names;
 use super::{Container, Evidence, Gap, Help, Holder, KernelSocket, Service, Socket, State, Text};
 use crate::model::Selection;
 
 /// Listeners, holders and gaps of one moment on one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The machine's name.
@@ -42,6 +43,7 @@ pub struct Snapshot {
 /// A user namespace other than the system's first one (user_namespaces(7)). Uids of two snapshots mean the same only if
 /// both were taken in the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UserNamespace {
     /// The inode number that names it while it exists.
@@ -52,6 +54,7 @@ pub struct UserNamespace {
 
 /// Users that have consecutive numbers inside and outside of a user namespace: a line of /proc/PID/uid_map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UserRange {
     /// The first uid inside.
@@ -64,6 +67,7 @@ pub struct UserRange {
 
 /// A path of a Unix socket that was asked about, and what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UnixPath {
     /// The path, from the root.
@@ -92,6 +96,7 @@ pub enum PathContent {
 
 /// A socket with its holders.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Listener {
     /// The socket itself.
@@ -116,6 +121,7 @@ pub struct Listener {
 
 /// A socket that a service gave its manager to keep, so that it stays when the service ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DescriptorStore {
     /// The service.
@@ -129,6 +135,7 @@ pub struct DescriptorStore {
 
 /// A holder that must exist but could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Unseen {
     /// Why it could not.
@@ -164,6 +171,7 @@ pub enum Reason {
 
 /// A process that may be an unseen holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Candidate {
     /// Its process id.
@@ -176,6 +184,7 @@ pub struct Candidate {
 
 /// A connection that a listener accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Connection {
     /// The other side.
@@ -188,6 +197,7 @@ pub struct Connection {
 
 /// What became of connecting to a listener over loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Probe {
     /// What became of it.
@@ -210,72 +220,6 @@ pub enum Outcome {
     Silent,
     /// It could not be tried: no route, too many open files.
     Failed,
-}
-
-impl PathContent {
-    const NAMES: [(PathContent, &'static str); 6] = [
-        (PathContent::Listener, "listener"),
-        (PathContent::BoundSocket, "bound-socket"),
-        (PathContent::AbandonedSocket, "abandoned-socket"),
-        (PathContent::OtherFile, "other-file"),
-        (PathContent::Nothing, "nothing"),
-        (PathContent::Unknown, "unknown"),
-    ];
-
-    /// Returns the name in lower case with hyphens: `abandoned-socket`.
-    pub fn as_str(self) -> &'static str {
-        PathContent::NAMES.iter().find(|(content, _)| *content == self).map_or("unknown", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<PathContent> {
-        PathContent::NAMES.iter().find(|(_, known)| *known == name).map(|(content, _)| *content)
-    }
-}
-
-impl Reason {
-    const NAMES: [(Reason, &'static str); 7] = [
-        (Reason::Permission, "permission"),
-        (Reason::HiddenProc, "hidden-proc"),
-        (Reason::PidNamespace, "pid-namespace"),
-        (Reason::Kernel, "kernel"),
-        (Reason::InFlight, "in-flight"),
-        (Reason::Exited, "exited"),
-        (Reason::Unknown, "unknown"),
-    ];
-
-    /// The reason's name in lower case with hyphens: `hidden-proc`.
-    pub fn as_str(self) -> &'static str {
-        Reason::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unknown", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Reason> {
-        Reason::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Outcome {
-    const NAMES: [(Outcome, &'static str); 5] = [
-        (Outcome::Accepts, "accepts"),
-        (Outcome::Connects, "connects"),
-        (Outcome::Refuses, "refuses"),
-        (Outcome::Silent, "silent"),
-        (Outcome::Failed, "failed"),
-    ];
-
-    /// The outcome's name: `accepts`.
-    pub fn as_str(self) -> &'static str {
-        Outcome::NAMES.iter().find(|(outcome, _)| *outcome == self).map_or("failed", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Outcome> {
-        Outcome::NAMES.iter().find(|(_, known)| *known == name).map(|(outcome, _)| *outcome)
-    }
 }
 
 impl Listener {
@@ -330,4 +274,31 @@ impl Snapshot {
                 .then_with(|| a.socket.inode.cmp(&b.socket.inode))
         });
     }
+}
+
+names! { PathContent, "path content":
+    Listener => "listener",
+    BoundSocket => "bound-socket",
+    AbandonedSocket => "abandoned-socket",
+    OtherFile => "other-file",
+    Nothing => "nothing",
+    Unknown => "unknown",
+}
+
+names! { Reason, "reason":
+    Permission => "permission",
+    HiddenProc => "hidden-proc",
+    PidNamespace => "pid-namespace",
+    Kernel => "kernel",
+    InFlight => "in-flight",
+    Exited => "exited",
+    Unknown => "unknown",
+}
+
+names! { Outcome, "outcome":
+    Accepts => "accepts",
+    Connects => "connects",
+    Refuses => "refuses",
+    Silent => "silent",
+    Failed => "failed",
 }

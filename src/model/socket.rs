@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::Text;
+use super::names::names;
 
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +87,7 @@ pub enum Exposure {
 
 /// Where a socket stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Endpoint {
     /// An address and a port.
@@ -106,6 +108,7 @@ pub enum Endpoint {
 
 /// A listener's queue of connections that were not accepted yet. For a UDP socket the bytes not read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Queue {
     /// How many wait.
     pub waiting: u32,
@@ -129,6 +132,7 @@ pub enum UnknownUser {
 
 /// One entry of the operating system's socket table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Socket {
     /// The transport protocol.
@@ -171,42 +175,7 @@ pub enum PathTarget {
     Nothing,
 }
 
-impl UnknownUser {
-    const NAMES: [(UnknownUser, &'static str); 3] = [
-        (UnknownUser::Unmapped, "unmapped"),
-        (UnknownUser::UnmappedOrOverflow, "unmapped-or-overflow"),
-        (UnknownUser::NotReported, "not-reported"),
-    ];
-
-    /// The reason's name in lower case with hyphens: `unmapped`.
-    pub fn as_str(self) -> &'static str {
-        UnknownUser::NAMES.iter().find(|(reason, _)| *reason == self).map_or("unmapped", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<UnknownUser> {
-        UnknownUser::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
-    }
-}
-
 impl Protocol {
-    /// The protocol's name in lower case: `tcp`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::UdpLite => "udplite",
-            Protocol::Sctp => "sctp",
-            Protocol::Dccp => "dccp",
-            Protocol::Unix => "unix",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Protocol> {
-        [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Sctp, Protocol::Dccp, Protocol::Unix]
-            .into_iter()
-            .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
-    }
-
     /// Whether its sockets receive without a connection: UDP and UDP-Lite.
     pub(crate) fn is_datagram(self) -> bool {
         matches!(self, Protocol::Udp | Protocol::UdpLite)
@@ -217,79 +186,6 @@ impl Protocol {
         match self {
             Protocol::Tcp | Protocol::Unix => String::new(),
             other => format!("{}/", other.as_str()),
-        }
-    }
-}
-
-impl Family {
-    /// The family's name in lower case: `ipv4`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Family::Ipv4 => "ipv4",
-            Family::Ipv6 => "ipv6",
-            Family::Unix => "unix",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Family> {
-        [Family::Ipv4, Family::Ipv6, Family::Unix].into_iter().find(|family| family.as_str() == name)
-    }
-}
-
-impl State {
-    /// Every state with its name in lower case with hyphens: `time-wait`.
-    const NAMES: [(State, &'static str); 14] = [
-        (State::Listen, "listen"),
-        (State::Forwarded, "forwarded"),
-        (State::Bound, "bound"),
-        (State::Established, "established"),
-        (State::SynSent, "syn-sent"),
-        (State::SynReceived, "syn-received"),
-        (State::FinWait1, "fin-wait-1"),
-        (State::FinWait2, "fin-wait-2"),
-        (State::CloseWait, "close-wait"),
-        (State::LastAck, "last-ack"),
-        (State::Closing, "closing"),
-        (State::TimeWait, "time-wait"),
-        (State::Closed, "closed"),
-        (State::Unknown, "unknown"),
-    ];
-
-    /// The state's name in lower case with hyphens: `time-wait`.
-    pub fn as_str(self) -> &'static str {
-        State::NAMES.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<State> {
-        State::NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
-    }
-}
-
-impl PathTarget {
-    const NAMES: [(PathTarget, &'static str); 3] = [
-        (PathTarget::Socket, "socket"),
-        (PathTarget::OtherFile, "other-file"),
-        (PathTarget::Nothing, "nothing"),
-    ];
-
-    /// Returns the name in lower case with hyphens: `other-file`.
-    pub fn as_str(self) -> &'static str {
-        PathTarget::NAMES.iter().find(|(target, _)| *target == self).map_or("nothing", |(_, name)| name)
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<PathTarget> {
-        PathTarget::NAMES.iter().find(|(_, known)| *known == name).map(|(target, _)| *target)
-    }
-}
-
-impl Exposure {
-    /// The exposure's name in lower case: `loopback`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Exposure::Loopback => "loopback",
-            Exposure::All => "all",
-            Exposure::Address => "address",
-            Exposure::Local => "local",
         }
     }
 }
@@ -422,4 +318,55 @@ impl Socket {
             .then_with(|| self.state.cmp(&other.state))
             .then_with(|| self.peer.cmp(&other.peer))
     }
+}
+
+names! { UnknownUser, "reason for an unknown user":
+    Unmapped => "unmapped",
+    UnmappedOrOverflow => "unmapped-or-overflow",
+    NotReported => "not-reported",
+}
+
+names! { Protocol, "protocol", eq_ignore_ascii_case:
+    Tcp => "tcp",
+    Udp => "udp",
+    UdpLite => "udplite",
+    Sctp => "sctp",
+    Dccp => "dccp",
+    Unix => "unix",
+}
+
+names! { Family, "address family":
+    Ipv4 => "ipv4",
+    Ipv6 => "ipv6",
+    Unix => "unix",
+}
+
+names! { State, "socket state":
+    Listen => "listen",
+    Forwarded => "forwarded",
+    Bound => "bound",
+    Established => "established",
+    SynSent => "syn-sent",
+    SynReceived => "syn-received",
+    FinWait1 => "fin-wait-1",
+    FinWait2 => "fin-wait-2",
+    CloseWait => "close-wait",
+    LastAck => "last-ack",
+    Closing => "closing",
+    TimeWait => "time-wait",
+    Closed => "closed",
+    Unknown => "unknown",
+}
+
+names! { PathTarget, "path target":
+    Socket => "socket",
+    OtherFile => "other-file",
+    Nothing => "nothing",
+}
+
+names! { Exposure, "exposure":
+    Loopback => "loopback",
+    All => "all",
+    Address => "address",
+    Local => "local",
 }

@@ -16,6 +16,7 @@ pub(crate) const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
 
 /// One thing asked about. Several together are a union.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Target {
     pub(crate) protocol: Option<Protocol>,
     pub(crate) family: Option<Family>,
@@ -28,6 +29,7 @@ pub struct Target {
 
 /// A name by which a port was asked for, and the file that says what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct ServiceName {
     pub(crate) name: String,
     pub(crate) file: String,
@@ -35,6 +37,7 @@ pub(crate) struct ServiceName {
 
 /// Unix sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Unix {
     /// All of them.
     Any,
@@ -43,6 +46,7 @@ pub(crate) enum Unix {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Address {
     pub(crate) address: IpAddr,
     pub(crate) interface: Option<String>,

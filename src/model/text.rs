@@ -1,32 +1,42 @@
-//! A string from outside. Names, arguments and paths are bytes to the operating systems; nothing is lost here
-//! and nothing is made safe here: that is the renderers' work.
+//! Strings of the operating system. Names, arguments and paths are bytes; they are kept unchanged here, and renderers
+//! escape them.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A string as the operating system gave it: UTF-8 as a rule, any bytes in principle.
+/// A string of the operating system: UTF-8 as a rule, any bytes in principle.
 ///
-/// On Windows, where such strings are UTF-16, these are the bytes of Rust's own encoding of it (UTF-8 wherever
-/// the string was valid). A clone shares them: of a process that holds ten thousand sockets each is told ten thousand
-/// times.
+/// On Windows, where such strings are UTF-16, it has the bytes of Rust's own encoding of it (UTF-8 if the string is valid).
+/// A clone shares the bytes: a process that holds ten thousand sockets is reported ten thousand times.
+///
+/// ```
+/// use std::path::Path;
+/// use allears::Text;
+///
+/// let text = Text::from("/run/app.sock");
+/// assert_eq!(text.to_path(), Path::new("/run/app.sock"));
+/// assert_eq!(text.as_str(), Some("/run/app.sock"));
+/// assert_eq!(Text::from(&b"\xff"[..]).as_str(), None);
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(Arc<[u8]>);
 
 impl Text {
-    /// The bytes, unchanged.
+    /// Returns the bytes, unchanged.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text, where it is valid UTF-8.
+    /// Returns the text if it is valid UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The text with U+FFFD for what is not valid UTF-8. Not fit for a terminal: it may hold control characters.
+    /// Returns the text with U+FFFD for what is not valid UTF-8. Escape it before you print it: it may hold control
+    /// characters.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
@@ -36,7 +46,7 @@ impl Text {
         Text::from(value.to_string().as_str())
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -46,6 +56,69 @@ impl Text {
         let bytes: &[u8] = &self.0;
         let start = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
         bytes.get(start..).unwrap_or_default()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Text(text.into_bytes().into())
+    }
+}
+
+impl From<OsString> for Text {
+    fn from(text: OsString) -> Self {
+        Text(text.into_encoded_bytes().into())
+    }
+}
+
+impl From<PathBuf> for Text {
+    fn from(path: PathBuf) -> Self {
+        Text::from(path.into_os_string())
+    }
+}
+
+/// As a string if it is valid UTF-8, else as bytes.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.serialize_bytes(&self.0),
+        }
+    }
+}
+
+/// From a string or from bytes. The format has to be self-describing, as JSON is.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or bytes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(text.into())
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
+                Ok(bytes.into())
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut bytes: A) -> Result<Text, A::Error> {
+                let mut text = Vec::new();
+                while let Some(byte) = bytes.next_element::<u8>()? {
+                    text.push(byte);
+                }
+                Ok(text.into())
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
     }
 }
 

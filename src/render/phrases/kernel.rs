@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn every_kind_has_a_name_and_a_way_to_close_it() {
         for (kind, name) in KernelSocketKind::NAMES {
-            assert_eq!(KernelSocketKind::parse(name), Some(kind));
-            let kernel = KernelSocket { id: Some(7), ..interface(kind, "x0") };
+            assert_eq!(KernelSocketKind::parse(name), Some(*kind));
+            let kernel = KernelSocket { id: Some(7), ..interface(*kind, "x0") };
             let socket = socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED, 4789);
             assert!(!kernel_release_lines(std::slice::from_ref(&kernel), &socket).is_empty(), "{name}");
             assert!(!kernel_socket(&kernel).is_empty());

@@ -6,6 +6,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::windows::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,17 @@ use windows_sys::Win32::System::Threading::DETACHED_PROCESS;
 
 /// The option by which this program runs itself as the helper; a pid follows.
 const HELPER_OPTION: &str = "--ctrl-c-for";
+/// Whether this program can be the helper. A program that only uses the library cannot, and must not be started again.
+static CAN_HELP: AtomicBool = AtomicBool::new(false);
 /// How long the helper may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// Sends Ctrl+C to a process by its console. Returns false if it has none, or is not alone in it. The caller has a
 /// handle to it, so that its pid is not reused meanwhile.
 pub(in crate::os) fn send_for(pid: u32) -> bool {
+    if !CAN_HELP.load(Ordering::Relaxed) {
+        return false;
+    }
     let Ok(program) = env::current_exe() else { return false };
     let mut command = Command::new(program);
     command.arg(HELPER_OPTION).arg(pid.to_string()).creation_flags(DETACHED_PROCESS);
@@ -43,6 +49,7 @@ pub(in crate::os) fn send_for(pid: u32) -> bool {
 
 /// Runs as the helper if these are its arguments, and returns whether the process was sent Ctrl+C.
 pub(crate) fn ctrl_c_helper(arguments: &[OsString]) -> Option<bool> {
+    CAN_HELP.store(true, Ordering::Relaxed);
     match arguments {
         [_, word, pid] if word == OsStr::new(HELPER_OPTION) => {
             Some(pid.to_str().and_then(|pid| pid.parse().ok()).is_some_and(ask))

@@ -1,0 +1,154 @@
+//! Gives enums their names: `as_str`, `Display`, `FromStr` and, with the feature `serde`, the two traits of serde, all from
+//! one list. The names are those of JSON, and a value without a name does not compile.
+//!
+//! A macro of this crate and not strum: strum cannot name [`Evidence::WaitsIn`](crate::Evidence), whose values have
+//! names of their own, and its derive would be one more procedural macro to build for each user of the library.
+
+use std::error::Error;
+use std::fmt;
+
+/// A name that no value of a type has.
+///
+/// ```
+/// use allears::Protocol;
+///
+/// let error = "icmp".parse::<Protocol>().unwrap_err();
+/// assert_eq!(error.to_string(), "'icmp' is not a protocol");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    what: &'static str,
+    name: String,
+}
+
+impl UnknownName {
+    pub(crate) fn new(what: &'static str, name: &str) -> UnknownName {
+        UnknownName { what, name: name.to_owned() }
+    }
+
+    /// Returns the name that was parsed.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let article = if self.what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        write!(f, "'{}' is not {article} {}", crate::model::text::visible(&self.name), self.what)
+    }
+}
+
+impl Error for UnknownName {}
+
+macro_rules! names {
+    ($type:ident, $what:literal: $($names:tt)+) => {
+        names! { $type, $what, eq: $($names)+ }
+    };
+    // `$eq` compares a name with one that is parsed.
+    ($type:ident, $what:literal, $eq:ident: $($variant:ident $(($inner:path))? => $name:literal),+ $(,)?) => {
+        impl $type {
+            /// Every value with its name.
+            #[cfg(test)]
+            pub(crate) const NAMES: &'static [($type, &'static str)] =
+                &[$(($type::$variant $(($inner))?, $name)),+];
+
+            /// Returns the name in lower case with hyphens, as in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $($type::$variant $(($inner))? => $name,)+
+                }
+            }
+
+            pub(crate) fn parse(name: &str) -> Option<$type> {
+                $(if <str>::$eq($name, name) {
+                    return Some($type::$variant $(($inner))?);
+                })+
+                None
+            }
+        }
+
+        impl ::std::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for $type {
+            type Err = $crate::model::names::UnknownName;
+
+            fn from_str(name: &str) -> ::std::result::Result<$type, Self::Err> {
+                $type::parse(name).ok_or_else(|| $crate::model::names::UnknownName::new($what, name))
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl ::serde::Serialize for $type {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> ::serde::Deserialize<'de> for $type {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<$type, D::Error> {
+                let name = <::std::borrow::Cow<'de, str> as ::serde::Deserialize<'de>>::deserialize(deserializer)?;
+                name.parse().map_err(::serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use names;
+
+#[cfg(test)]
+mod tests {
+    use crate::act::{StepResult, WaitFor};
+    use crate::model::{
+        Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
+        KernelSocketKind, Outcome, PathContent, PathTarget, Protocol, Reader, Reason, State, UnknownUser,
+    };
+
+    macro_rules! each_name_is_parsed {
+        ($($type:ident),+) => {
+            $(for (value, name) in $type::NAMES {
+                assert_eq!(value.to_string(), *name);
+                assert_eq!(name.parse(), Ok(*value));
+                let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+                assert!(name.chars().all(is_plain), "{name}");
+                assert!("no such name".parse::<$type>().is_err());
+            })+
+        };
+    }
+
+    #[test]
+    fn every_value_has_a_name_that_is_parsed_again() {
+        each_name_is_parsed!(
+            Call,
+            ErrorKind,
+            Evidence,
+            Exposure,
+            Family,
+            FileChange,
+            FreezerScope,
+            HolderSearch,
+            KernelSocketKind,
+            Outcome,
+            PathContent,
+            PathTarget,
+            Protocol,
+            Reader,
+            Reason,
+            State,
+            StepResult,
+            UnknownUser,
+            WaitFor
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_quoted_and_escaped() {
+        let error = "\u{1b}[2J".parse::<Exposure>().unwrap_err();
+        assert_eq!(error.to_string(), "'\\u{1b}[2J' is not an exposure");
+    }
+}
