@@ -9,12 +9,13 @@ check:
     cargo fmt --all --check
     cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --lib --no-default-features -- -D warnings
+    .ci/library
 
 test:
     cargo test --locked
 
 docs:
-    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
 
 ci:
     bash .ci/run

@@ -12,6 +12,12 @@ use crate::model::{Protocol, Text};
 pub use overlap::Overlap;
 
 /// What a bind asks for: one port of one protocol, at one address or at the wildcards.
+///
+/// ```
+/// let verdict = allears::why(&"[::1]:10309".parse()?)?;
+/// assert_eq!(verdict.asked.to_string(), "[::1]:10309");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct BindTarget {

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::model::Selection;
+use crate::model::names::names;
 use crate::model::{Endpoint, Gap, GapKind, Listener, Protocol, Snapshot, State, Text};
 
 use context::CompareContext;
@@ -49,6 +50,15 @@ pub enum Difference {
 }
 
 /// A listener that differs between two snapshots.
+///
+/// ```
+/// let before = allears::Query::new().scan()?;
+/// let after = allears::Query::new().scan()?;
+/// for change in allears::changes(&before, &after) {
+///     println!("{} {:?}", change.kind, change.listener().map(|it| &it.socket.endpoint));
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
@@ -65,6 +75,14 @@ pub struct Change {
 }
 
 /// The result of comparing two snapshots.
+///
+/// ```
+/// let before = allears::Query::new().scan()?;
+/// let after = allears::Query::new().scan()?;
+/// let comparison = allears::compare(&before, &after);
+/// assert!(comparison.same_machine);
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Comparison {
@@ -90,30 +108,20 @@ pub struct Comparison {
     pub unseen: usize,
 }
 
-impl ChangeKind {
-    /// Returns the kind's name: `opened`, `closed`, `changed`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChangeKind::Opened => "opened",
-            ChangeKind::Closed => "closed",
-            ChangeKind::Changed => "changed",
-        }
-    }
+names! { ChangeKind, "kind of change":
+    Opened => "opened",
+    Closed => "closed",
+    Changed => "changed",
 }
 
-impl Difference {
-    /// Returns the difference's name: `socket`, `state`, `user`, `dual_stack`, `holders`, `service`, `container`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Difference::Socket => "socket",
-            Difference::State => "state",
-            Difference::User => "user",
-            Difference::DualStack => "dual_stack",
-            Difference::Holders => "holders",
-            Difference::Service => "service",
-            Difference::Container => "container",
-        }
-    }
+names! { Difference, "difference":
+    Socket => "socket",
+    State => "state",
+    User => "user",
+    DualStack => "dual_stack",
+    Holders => "holders",
+    Service => "service",
+    Container => "container",
 }
 
 impl Change {

@@ -1,17 +1,22 @@
-//! What holds this port, and if nothing seems to, how sure can one be?
+//! What holds this port, and if nothing seems to, why can it not be bound?
 //!
-//! `allears` reads the operating system's socket table, finds the processes that hold the listeners in it,
-//! and says what it could not see. A [`Query`] is answered by a [`Snapshot`]:
+//! `allears` reads the operating system's socket table, finds the processes that hold each listener, and reports what it
+//! could not see. It runs on Linux, macOS and Windows, without a daemon and without the programs `ss`, `lsof` and
+//! `netstat`.
+//!
+//! # Who holds a port?
+//! A [`Query`] is answered by a [`Snapshot`]:
 //!
 //! ```
 //! use allears::Query;
 //!
 //! let snapshot = Query::new().port(10309)?.scan()?;
 //! for listener in &snapshot.listeners {
-//!     let holders: Vec<u32> = listener.holders.iter().map(|holder| holder.process.id.pid).collect();
-//!     println!("{} is held by {holders:?}", listener.socket.endpoint);
+//!     for holder in &listener.holders {
+//!         println!("{} is held by process {}", listener.socket.endpoint, holder.process.id.pid);
+//!     }
 //!     if let Some(unseen) = &listener.unseen {
-//!         println!("somebody who could not be seen holds it: {}", unseen.reason);
+//!         println!("{} has a holder that could not be seen: {}", listener.socket.endpoint, unseen.reason);
 //!     }
 //! }
 //! if snapshot.listeners.is_empty() && snapshot.complete {
@@ -20,7 +25,8 @@
 //! # Ok::<(), allears::Error>(())
 //! ```
 //!
-//! Whether a port could be bound, and what stands in the way if not, is answered by [`why`] with a [`Verdict`]:
+//! # Can a port be bound?
+//! [`why`] tries, and explains a failure with a [`Verdict`]:
 //!
 //! ```
 //! let verdict = allears::why(&allears::Target::port(10309)?)?;
@@ -28,26 +34,50 @@
 //! # Ok::<(), allears::Error>(())
 //! ```
 //!
-//! What is known of a port number, whatever machine it is on, is answered by [`about`] with an [`About`].
+//! # Free it, wait for it, watch it
+//! [`free()`] returns a plan; nothing happens until you run it. [`wait()`] blocks until a port is listened on or free.
+//! [`watch()`] compares one pass with the next.
 //!
-//! The library neither writes to a terminal nor reads the environment nor ends the process.
+//! ```no_run
+//! use std::time::Duration;
+//! use allears::{FreeOptions, Target, WaitFor};
 //!
-//! # What each system can tell
+//! let target = Target::port(3000)?;
+//! for plan in allears::free(&target, &FreeOptions::new())? {
+//!     println!("{} processes would be ended", plan.steps().len());
+//!     if plan.refusals().is_empty() {
+//!         println!("free: {:?}", plan.run()?.is_free());
+//!     }
+//! }
+//! let waited = allears::wait(&target, WaitFor::Listening, Some(Duration::from_secs(30)))?;
+//! println!("listening: {}", waited.reached);
+//! # Ok::<(), allears::Error>(())
+//! ```
 //!
-//! The public types are the same everywhere; what a system does not tell is `None`, and where something
-//! could not be read a [`Gap`] says so.
+//! # More
+//! - [`about`] looks a port number up in the IANA registry and among common uses, without reading anything of the machine.
+//! - [`compare()`] and [`changes()`] find the differences between two snapshots.
+//! - [`probe_listeners`] connects to each listener of a snapshot.
+//! - [`render::json`] writes and reads the versioned documents of the command.
+//!
+//! # Platforms
+//! The types are the same everywhere. What a system cannot report is `None`, and what could not be read is a [`Gap`].
+//! Each platform has a [`guide`]: [Linux](guide::linux), [macOS](guide::macos), [Windows](guide::windows). On other
+//! systems the build stops with one line that says so.
 //!
 //! | | Linux | macOS | Windows |
 //! | --- | --- | --- | --- |
-//! | listeners of other users | yes | yes; where the system shortens its list, with privilege, else a gap says so | yes |
-//! | holders of other users' listeners | with privilege; else [`Unseen`] | with privilege; else [`Unseen`], and who used the socket last | yes |
-//! | the user of a socket | yes | yes, as far as the list goes | no |
+//! | listeners of other users | yes | yes; if the system shortens its list, as root, else a gap | yes |
+//! | holders of other users' listeners | as root, else [`Unseen`] | as root, else [`Unseen`] with the last user | yes |
+//! | user of a socket | yes | yes | no |
 //! | inode | yes | no | no |
 //! | descriptors | yes | yes | no |
 //!
-//! Linux: the `NETLINK_SOCK_DIAG` socket table (sock_diag(7)) and `/proc/PID/fd` (proc(5)). macOS: the sysctls
-//! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`, and libproc's `proc_pidfdinfo`. Windows:
-//! `GetExtendedTcpTable` and `GetExtendedUdpTable`. On other systems the build ends and says so.
+//! # Features
+//! - `cli` (default): the command `allears`. Use the library with `default-features = false`.
+//! - `serde`: `Serialize` and `Deserialize` for the facts: snapshots, sockets, processes.
+//!
+//! The library does not write to a terminal, read the environment or end the process.
 
 #![cfg_attr(
     not(feature = "cli"),
@@ -64,6 +94,7 @@ mod bind_attempt;
 pub mod cli;
 mod compare;
 mod enrich;
+pub mod guide;
 #[cfg(all(allears_internals, not(feature = "cli")))]
 compile_error!("allears_internals needs the feature cli");
 #[cfg(allears_internals)]

@@ -9,7 +9,6 @@ mod reason;
 mod relay;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use relay::passes_on;
 use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
 use crate::management::Account;
 use crate::model::Target;
+use crate::model::names::names;
 use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State};
 use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
@@ -57,6 +57,15 @@ pub enum VerdictKind {
 }
 
 /// The answer to why a port can or cannot be had.
+///
+/// ```
+/// let server = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+/// let address = server.local_addr().expect("it is bound");
+/// let verdict = allears::why(&address.to_string().parse()?)?;
+/// assert_eq!(verdict.can_bind, Some(false));
+/// assert_eq!(verdict.kind, allears::VerdictKind::Listening);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -89,6 +98,15 @@ pub struct Verdict {
 }
 
 /// What a connection to the name localhost meets, by address family.
+///
+/// ```
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// match verdict.localhost.ipv4 {
+///     Some(listener) => println!("127.0.0.1:10309 reaches {}", listener.socket.endpoint),
+///     None => println!("{} listeners share it", verdict.localhost.ipv4_shared.map_or(0, |it| it.listeners.len())),
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Localhost {
@@ -103,6 +121,14 @@ pub struct Localhost {
 }
 
 /// Listeners of which one answers.
+///
+/// ```
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// if let Some(shared) = verdict.localhost.ipv6_shared {
+///     println!("one of {} answers at [::1]: {}", shared.listeners.len(), shared.by);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shared {
@@ -122,14 +148,9 @@ pub enum SharedBy {
     Unknown,
 }
 
-impl SharedBy {
-    /// The name, in lower case: `spread`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SharedBy::Spread => "spread",
-            SharedBy::Unknown => "unknown",
-        }
-    }
+names! { SharedBy, "way to share a port":
+    Spread => "spread",
+    Unknown => "unknown",
 }
 
 /// By which options another socket may be bound beside those that have a UDP port; `None` where that could not be tested.
@@ -205,28 +226,17 @@ pub(crate) struct Observation {
     pub(crate) gaps: Vec<Gap>,
 }
 
-impl VerdictKind {
-    /// The kind's name in lower case with hyphens: `time-wait`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            VerdictKind::Free => "free",
-            VerdictKind::Listening => "listening",
-            VerdictKind::Bound => "bound",
-            VerdictKind::TimeWait => "time-wait",
-            VerdictKind::Connection => "connection",
-            VerdictKind::Privileged => "privileged",
-            VerdictKind::Reserved => "reserved",
-            VerdictKind::AddressNotLocal => "address-not-local",
-            VerdictKind::Forwarded => "forwarded",
-            VerdictKind::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for VerdictKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+names! { VerdictKind, "kind of verdict":
+    Free => "free",
+    Listening => "listening",
+    Bound => "bound",
+    TimeWait => "time-wait",
+    Connection => "connection",
+    Privileged => "privileged",
+    Reserved => "reserved",
+    AddressNotLocal => "address-not-local",
+    Forwarded => "forwarded",
+    Unknown => "unknown",
 }
 
 /// The sockets of a port that want what is asked for, by what they are doing.

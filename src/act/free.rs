@@ -10,9 +10,11 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::management::Via;
 use crate::model::{
-    Container, EndSignal, Error, ErrorKind, Listener, Process, ProcessId, Protocol, Service, Target, Text,
+    Container, EndSignal, Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Service, Target,
+    Text,
 };
 use crate::plan::{Action, Part, Refusal, Request, Restarts, Return};
+use crate::verdict::{Advice, Hindrance, VerdictReason};
 
 /// Returns a plan for each port of `target` that could be freed. It changes nothing: [`FreePlan::run`] carries a plan out.
 ///
@@ -125,6 +127,15 @@ impl FreeOptions {
 /// What would be done to free one port.
 ///
 /// It keeps a handle of each process that it would end, so that no other process that gets the same pid is ended instead.
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     println!("port {}: {} holders", plan.target().port, plan.steps().len());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FreePlan {
     prepared: Prepared,
@@ -132,6 +143,17 @@ pub struct FreePlan {
 }
 
 /// A process that a [`FreePlan`] would end.
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     for step in plan.steps() {
+///         println!("{:?} {} by {:?}", step.part, step.process.id.pid, step.command);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreeStep {
@@ -144,6 +166,16 @@ pub struct FreeStep {
 }
 
 /// Why a process is in a [`FreePlan`].
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     let holders = plan.steps().into_iter().filter(|step| step.part == allears::FreePart::Holder);
+///     println!("{} holders", holders.count());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FreePart {
@@ -156,6 +188,17 @@ pub enum FreePart {
 }
 
 /// Why a [`FreePlan`] may not be carried out.
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     for refusal in plan.refusals() {
+///         println!("{:?}; instead: {:?}", refusal.reason, refusal.command);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreeRefusal {
@@ -168,6 +211,16 @@ pub struct FreeRefusal {
 }
 
 /// The reason of a [`FreeRefusal`].
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     let needs_root = plan.refusals().iter().any(|it| it.reason == allears::FreeRefusalReason::Permission);
+///     println!("run it as root: {needs_root}");
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FreeRefusalReason {
@@ -204,6 +257,17 @@ pub enum FreeRefusalReason {
 }
 
 /// What starts an ended process again.
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     for restart in plan.restarts().iter().filter(|restart| restart.certain) {
+///         println!("starts again after {:?}", restart.delay);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreeRestart {
@@ -216,6 +280,19 @@ pub struct FreeRestart {
 }
 
 /// Who starts an ended process again.
+///
+/// ```
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     for restart in plan.restarts() {
+///         if let allears::Restarter::Service(service) = restart.by {
+///             println!("{} starts it again", service.name.to_string_lossy());
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restarter {
@@ -287,7 +364,7 @@ impl FreePlan {
         let manner = Manner { timeout: options.timeout, signal: options.signal, force: options.force };
         let outcome = release::carry_out(&self.prepared, manner, &mut |_| {})?;
         Ok(FreeOutcome {
-            obstacle: outcome.obstacle.as_ref().map(FreeObstacle::from),
+            obstacle: outcome.obstacle.map(FreeObstacle::from),
             came_back: outcome.came_back,
             watched: outcome.watched,
             held_by: outcome.held_by,
@@ -297,6 +374,15 @@ impl FreePlan {
 }
 
 /// What came of carrying out a [`FreePlan`].
+///
+/// ```no_run
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     println!("free: {:?}", plan.run()?.is_free());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreeOutcome {
@@ -315,35 +401,67 @@ pub struct FreeOutcome {
 impl FreeOutcome {
     /// Returns whether the port is free. `None` if that could not be determined.
     pub fn is_free(&self) -> Option<bool> {
-        match self.obstacle {
+        match &self.obstacle {
             None => Some(true),
-            Some(FreeObstacle::Refused | FreeObstacle::ForwardingUnknown) => None,
+            Some(FreeObstacle::Refused { .. } | FreeObstacle::ForwardingUnknown(_)) => None,
             Some(_) => Some(false),
         }
     }
 }
 
 /// Why a port is not free, or not known to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// ```no_run
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     if let Some(allears::FreeObstacle::Held) = plan.run()?.obstacle {
+///         println!("still held");
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FreeObstacle {
-    /// A socket has it.
+    /// Sockets have it: [`FreeOutcome::held_by`].
     Held,
     /// No listening or bound socket has it, and a bind fails because it is in use: old connections linger.
-    Lingers,
-    /// Connections to it are forwarded.
-    Forwarded,
+    Lingers {
+        /// What is in the way, as [`Verdict::reason`](crate::Verdict::reason).
+        reason: Box<VerdictReason>,
+        /// What helps, as [`Verdict::advice`](crate::Verdict::advice).
+        advice: Vec<Advice>,
+    },
+    /// Connections to it are forwarded by these.
+    Forwarded(Vec<Listener>),
     /// No socket has it, and a connection to this address is answered.
     Answered(SocketAddr),
     /// It is free now, and what was ended starts again later than the port was watched.
-    Restarts,
+    Restarts(FreeRestart),
     /// No socket has it, and a bind is refused for another reason, such as missing permission.
-    Refused,
+    Refused {
+        /// The error of the operating system: `EACCES`.
+        error: String,
+        /// What forbids the bind, if that is known.
+        hindrance: Option<Hindrance>,
+    },
     /// No socket has it, and whether it is forwarded could not be read.
-    ForwardingUnknown,
+    ForwardingUnknown(Gap),
 }
 
 /// What was done to a process.
+///
+/// ```no_run
+/// use allears::{FreeOptions, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     for step in plan.run()?.done {
+///         println!("{} {}: {}", step.action, step.pid, step.result);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreedStep {
@@ -371,17 +489,19 @@ impl From<release::Done> for FreedStep {
     }
 }
 
-impl From<&release::Obstacle> for FreeObstacle {
-    fn from(obstacle: &release::Obstacle) -> FreeObstacle {
+impl From<release::Obstacle> for FreeObstacle {
+    fn from(obstacle: release::Obstacle) -> FreeObstacle {
         use release::Obstacle;
         match obstacle {
             Obstacle::Held => FreeObstacle::Held,
-            Obstacle::Lingers { .. } => FreeObstacle::Lingers,
-            Obstacle::Forwarded(_) => FreeObstacle::Forwarded,
-            Obstacle::Answered(address) => FreeObstacle::Answered(*address),
-            Obstacle::Returns(_) => FreeObstacle::Restarts,
-            Obstacle::Refused { .. } => FreeObstacle::Refused,
-            Obstacle::ForwardingUnknown(_) => FreeObstacle::ForwardingUnknown,
+            Obstacle::Lingers { reason, advice } => FreeObstacle::Lingers { reason, advice },
+            Obstacle::Forwarded(listeners) => FreeObstacle::Forwarded(listeners),
+            Obstacle::Answered(address) => FreeObstacle::Answered(address),
+            Obstacle::Returns(back) => FreeObstacle::Restarts(FreeRestart::from(&back)),
+            Obstacle::Refused { refusal, hindrance } => {
+                FreeObstacle::Refused { error: refusal.name, hindrance }
+            }
+            Obstacle::ForwardingUnknown(gap) => FreeObstacle::ForwardingUnknown(gap),
         }
     }
 }

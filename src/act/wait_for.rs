@@ -43,6 +43,17 @@ pub fn wait(target: &Target, wanted: WaitFor, timeout: Option<Duration>) -> Resu
 }
 
 /// What came of waiting.
+///
+/// ```
+/// use std::time::Duration;
+/// use allears::{Target, WaitFor};
+///
+/// let waited = allears::wait(&Target::port(10309)?, WaitFor::Free, Some(Duration::ZERO))?;
+/// if !waited.reached {
+///     println!("not free after {:?}", waited.took);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitResult {
@@ -54,7 +65,9 @@ pub struct WaitResult {
     pub took: Duration,
     /// The listeners that were waited for, with their holders.
     pub listeners: Vec<Listener>,
-    /// What forbids the bind although no socket has the port.
+    /// The error of the operating system if a bind is refused although no socket has the port: `EACCES`.
+    pub error: Option<String>,
+    /// What forbids that bind, if it is known.
     pub hindrance: Option<Hindrance>,
     /// Whether waiting longer cannot help: permission is missing, or a policy forbids the port.
     pub is_hopeless: bool,
@@ -70,12 +83,17 @@ impl WaitResult {
             true => found()?,
             false => Vec::new(),
         };
+        let (error, hindrance) = match waited.refused {
+            Some(refused) => (Some(refused.refusal.name), refused.hindrance),
+            None => (None, None),
+        };
         Ok(WaitResult {
             reached: waited.reached,
             complete: waited.complete,
             took: waited.took,
             listeners,
-            hindrance: waited.refused.and_then(|refused| refused.hindrance),
+            error,
+            hindrance,
             is_hopeless: waited.is_hopeless,
         })
     }

@@ -11,7 +11,7 @@ const LONGEST_LINE: usize = 64;
 impl Listener {
     /// Returns the holder that stands for all: of a server with workers, the process that the others descend from. A
     /// process that holds for a program, wineserver, never stands for it. Without such a one it is the first.
-    pub(crate) fn head(&self) -> Option<&Holder> {
+    pub fn head(&self) -> Option<&Holder> {
         let (first, rest) = self.holders.split_first()?;
         let stands_for_others =
             |holder: &Holder| !rest.is_empty() && role(&holder.process) == Some(Role::Wineserver);

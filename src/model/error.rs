@@ -22,8 +22,15 @@ pub enum ErrorKind {
     Usage,
 }
 
-/// An error of this library. Its text says what was attempted, and on what; [`source`](StdError::source) what the system
-/// said.
+/// An error of this library. Its text states what was attempted, and on what; [`source`](StdError::source) what the system
+/// reported.
+///
+/// ```
+/// use allears::{ErrorKind, Target};
+///
+/// let error = allears::why(&"80-90".parse::<Target>().expect("it is a range")).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Usage);
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

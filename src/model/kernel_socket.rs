@@ -4,6 +4,17 @@ use super::Text;
 use super::names::names;
 
 /// What in the kernel uses a socket that no process has open.
+///
+/// ```
+/// use allears::Query;
+///
+/// for unseen in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.unseen) {
+///     for kernel in unseen.kernel {
+///         println!("used by {} {:?}", kernel.kind, kernel.interface);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -54,6 +54,12 @@ macro_rules! names {
                 &[$(($type::$variant $(($inner))?, $name)),+];
 
             /// Returns the name in lower case with hyphens, as in JSON.
+            ///
+            /// ```
+            #[doc = concat!("for name in [", $("\"", $name, "\", ",)+ "] {")]
+            #[doc = concat!("    assert_eq!(name.parse::<allears::", stringify!($type), ">().unwrap().as_str(), name);")]
+            /// }
+            /// ```
             pub fn as_str(self) -> &'static str {
                 match self {
                     $($type::$variant $(($inner))? => $name,)+
@@ -104,17 +110,19 @@ pub(crate) use names;
 #[cfg(test)]
 mod tests {
     use crate::act::{StepResult, WaitFor};
+    use crate::compare::{ChangeKind, Difference};
     use crate::model::{
         Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
         KernelSocketKind, Outcome, PathContent, PathTarget, Protocol, Reader, Reason, State, UnknownUser,
     };
+    use crate::verdict::{SharedBy, VerdictKind};
 
     macro_rules! each_name_is_parsed {
         ($($type:ident),+) => {
             $(for (value, name) in $type::NAMES {
                 assert_eq!(value.to_string(), *name);
                 assert_eq!(name.parse(), Ok(*value));
-                let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+                let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter);
                 assert!(name.chars().all(is_plain), "{name}");
                 assert!("no such name".parse::<$type>().is_err());
             })+
@@ -125,6 +133,8 @@ mod tests {
     fn every_value_has_a_name_that_is_parsed_again() {
         each_name_is_parsed!(
             Call,
+            ChangeKind,
+            Difference,
             ErrorKind,
             Evidence,
             Exposure,
@@ -139,9 +149,11 @@ mod tests {
             Protocol,
             Reader,
             Reason,
+            SharedBy,
             State,
             StepResult,
             UnknownUser,
+            VerdictKind,
             WaitFor
         );
     }
@@ -150,5 +162,18 @@ mod tests {
     fn an_unknown_name_is_quoted_and_escaped() {
         let error = "\u{1b}[2J".parse::<Exposure>().unwrap_err();
         assert_eq!(error.to_string(), "'\\u{1b}[2J' is not an exposure");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn facts_are_read_as_they_were_written() {
+        let snapshot = crate::Query::new().all(true).connections(true).scan().unwrap();
+        let written = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<crate::Snapshot>(&written).unwrap(), snapshot);
+        let text = crate::Text::from(&b"a\xff"[..]);
+        assert_eq!(serde_json::to_string(&text).unwrap(), "[97,255]");
+        assert_eq!(serde_json::from_str::<crate::Text>("[97,255]").unwrap(), text);
+        assert_eq!(serde_json::to_string(&State::TimeWait).unwrap(), "\"time-wait\"");
+        assert!(serde_json::from_str::<State>("\"no state\"").is_err());
     }
 }

@@ -6,6 +6,17 @@ use super::names::names;
 use super::{ContainerRuntime, ServiceManager, ServiceScope, Text, UnknownUser};
 
 /// A process named so that another one which was given the same pid later is not mistaken for it.
+///
+/// ```
+/// use allears::Query;
+///
+/// // Two processes that had the same pid one after the other differ.
+/// let pid = std::process::id();
+/// for listener in Query::new().pid(pid).scan()?.listeners {
+///     assert!(listener.holders.iter().any(|holder| holder.process.id.pid == pid));
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -18,6 +29,18 @@ pub struct ProcessId {
 }
 
 /// A process.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         let process = holder.process;
+///         println!("{} ({}) in {:?}", process.name.to_string_lossy(), process.id.pid, process.directory);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -81,6 +104,21 @@ pub enum FileChange {
 
 /// What keeps a process from running. It keeps its sockets meanwhile: the kernel completes connections for it, and nobody
 /// answers them.
+///
+/// ```
+/// use allears::{Condition, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         match holder.process.condition {
+///             Some(Condition::Stopped { shell }) => println!("stopped, by {shell:?}"),
+///             Some(other) => println!("{}", other.as_str()),
+///             None => {}
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -100,6 +138,19 @@ pub enum Condition {
 }
 
 /// The cgroup that was frozen: the process's own, or one above it.
+///
+/// ```
+/// use allears::{Condition, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if let Some(Condition::Frozen(freezer)) = holder.process.condition {
+///             println!("{} is frozen", freezer.cgroup.to_string_lossy());
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -125,6 +176,18 @@ pub enum FreezerScope {
 }
 
 /// One of a process's ancestors.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().parents(true).scan()?.listeners {
+///     for holder in listener.holders {
+///         let line: Vec<String> = holder.process.parents.iter().map(|it| it.name.to_string_lossy().into()).collect();
+///         println!("{}", line.join(" < "));
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -162,6 +225,19 @@ impl Process {
 }
 
 /// An ancestor of a process that tells why it runs.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if let Some(supervisor) = holder.process.supervisor {
+///             println!("started by {} ({})", supervisor.name.to_string_lossy(), supervisor.pid);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -178,6 +254,19 @@ pub struct Supervisor {
 }
 
 /// The nearest folder above a working directory that looks like the root of a project.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if let Some(project) = holder.process.project {
+///             println!("{} on {:?}", project.directory.to_string_lossy(), project.branch);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -235,6 +324,19 @@ impl GitHead {
 }
 
 /// A service as its manager names it.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if let Some(service) = holder.process.service {
+///             println!("a part of {}", service.name.to_string_lossy());
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -259,6 +361,17 @@ impl Service {
 }
 
 /// A container.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if let Some(container) = listener.container {
+///         println!("port {:?} of container {}", container.port, container.id.to_string_lossy());
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -281,6 +394,17 @@ pub struct Container {
 }
 
 /// What Compose calls a container.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if let Some(compose) = listener.container.and_then(|container| container.compose) {
+///         println!("a part of the project {}", compose.project.to_string_lossy());
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -351,6 +475,19 @@ pub enum Call {
 }
 
 /// A process that has a socket open.
+///
+/// ```
+/// use allears::{Evidence, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if holder.evidence != Evidence::Descriptor {
+///             println!("process {} is known by {}", holder.process.id.pid, holder.evidence);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -3,6 +3,16 @@
 use crate::model::{Protocol, Target};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
+///
+/// ```
+/// use allears::{Query, Selection};
+///
+/// let snapshot = Query::new().scan()?;
+/// let narrower: &Selection = &Query::new().exposed(true).selection().clone();
+/// let exposed = narrower.apply(snapshot.clone());
+/// assert!(exposed.listeners.len() <= snapshot.listeners.len());
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Selection {
@@ -22,6 +32,14 @@ pub struct Selection {
 }
 
 /// A user, as a number or by name.
+///
+/// ```
+/// use allears::{Query, UserName};
+///
+/// let listeners = Query::new().user(UserName::Uid(0)).scan()?.listeners;
+/// println!("{} listeners of root", listeners.len());
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -10,6 +10,18 @@ use super::{Container, Evidence, Gap, Help, Holder, KernelSocket, Service, Socke
 use crate::model::Selection;
 
 /// Listeners, holders and gaps of one moment on one machine.
+///
+/// ```
+/// use allears::Query;
+///
+/// let snapshot = Query::new().port(10309)?.scan()?;
+/// match snapshot.is_answered() {
+///     Some(true) => println!("{} listeners", snapshot.listeners.len()),
+///     Some(false) => println!("nothing listens on port 10309"),
+///     None => println!("not every socket could be read: {:?}", snapshot.gaps),
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -42,6 +54,15 @@ pub struct Snapshot {
 
 /// A user namespace other than the system's first one (user_namespaces(7)). Uids of two snapshots mean the same only if
 /// both were taken in the same one.
+///
+/// ```
+/// use allears::Query;
+///
+/// if let Some(namespace) = Query::new().scan()?.user_namespace {
+///     println!("uids are those of user namespace {}", namespace.id);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -53,6 +74,15 @@ pub struct UserNamespace {
 }
 
 /// Users that have consecutive numbers inside and outside of a user namespace: a line of /proc/PID/uid_map.
+///
+/// ```
+/// use allears::Query;
+///
+/// for range in Query::new().scan()?.user_namespace.into_iter().flat_map(|namespace| namespace.users) {
+///     println!("{} users from {} on", range.count, range.first);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -66,6 +96,16 @@ pub struct UserRange {
 }
 
 /// A path of a Unix socket that was asked about, and what is there.
+///
+/// ```
+/// use allears::{Query, Target};
+///
+/// let target: Target = "/run/no-such.sock".parse().expect("it is a path");
+/// for path in Query::from(target).scan()?.paths {
+///     println!("{}: {}", path.path.to_string_lossy(), path.holds);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -95,6 +135,18 @@ pub enum PathContent {
 }
 
 /// A socket with its holders.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     match listener.head() {
+///         Some(holder) => println!("{}: {}", listener.socket.endpoint, holder.process.name.to_string_lossy()),
+///         None => println!("{}: {:?}", listener.socket.endpoint, listener.unseen),
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -120,6 +172,15 @@ pub struct Listener {
 }
 
 /// A socket that a service gave its manager to keep, so that it stays when the service ends.
+///
+/// ```
+/// use allears::Query;
+///
+/// for store in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.descriptor_store) {
+///     println!("kept for {}", store.unit.name.to_string_lossy());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -134,6 +195,15 @@ pub struct DescriptorStore {
 }
 
 /// A holder that must exist but could not be observed.
+///
+/// ```
+/// use allears::Query;
+///
+/// for unseen in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.unseen) {
+///     println!("{}: one of {} processes", unseen.reason, unseen.candidates.len());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -170,6 +240,17 @@ pub enum Reason {
 }
 
 /// A process that may be an unseen holder.
+///
+/// ```
+/// use allears::Query;
+///
+/// for unseen in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.unseen) {
+///     for candidate in unseen.candidates {
+///         println!("perhaps {} ({}), by {}", candidate.name.to_string_lossy(), candidate.pid, candidate.evidence);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -183,6 +264,17 @@ pub struct Candidate {
 }
 
 /// A connection that a listener accepted.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().connections(true).scan()?.listeners {
+///     for connection in listener.connections.into_iter().flatten() {
+///         println!("{} is connected to {}", connection.peer, listener.socket.endpoint);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -196,6 +288,17 @@ pub struct Connection {
 }
 
 /// What became of connecting to a listener over loopback.
+///
+/// ```
+/// use allears::{Query, probe_listeners};
+///
+/// let mut snapshot = Query::new().port(10309)?.scan()?;
+/// probe_listeners(&mut snapshot);
+/// for probe in snapshot.listeners.iter().filter_map(|listener| listener.probe) {
+///     println!("{} after {:?}", probe.outcome, probe.took);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

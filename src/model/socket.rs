@@ -86,6 +86,16 @@ pub enum Exposure {
 }
 
 /// Where a socket stands.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     let (address, port) = (listener.socket.endpoint.address(), listener.socket.endpoint.port());
+///     assert_eq!(address.is_some(), port.is_some());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -107,6 +117,17 @@ pub enum Endpoint {
 }
 
 /// A listener's queue of connections that were not accepted yet. For a UDP socket the bytes not read yet.
+///
+/// ```
+/// use allears::Query;
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if let Some(queue) = listener.socket.queue {
+///         println!("{} of {:?} connections wait at {}", queue.waiting, queue.limit, listener.socket.endpoint);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Queue {
@@ -131,6 +152,19 @@ pub enum UnknownUser {
 }
 
 /// One entry of the operating system's socket table.
+///
+/// ```
+/// use allears::{Exposure, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     let socket = &listener.socket;
+///     assert!(socket.is_listener());
+///     if socket.exposure() != Exposure::Loopback {
+///         println!("{}/{} can be reached over {}", socket.protocol, socket.endpoint, socket.family());
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

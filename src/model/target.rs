@@ -15,6 +15,15 @@ use crate::model::{Endpoint, Family, PathTarget, Protocol, Socket, Text};
 pub(crate) const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
 
 /// One thing asked about. Several together are a union.
+///
+/// ```
+/// use allears::Target;
+///
+/// let target: Target = "udp/53".parse()?;
+/// assert_eq!(target.single_port(), Some(53));
+/// assert_eq!("127.0.0.1:6379".parse::<Target>()?.to_string(), "127.0.0.1:6379");
+/// # Ok::<(), allears::TargetError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Target {
@@ -53,6 +62,13 @@ pub(crate) struct Address {
 }
 
 /// A target that cannot be meant: the part that is wrong, why, and the right form.
+///
+/// ```
+/// use allears::Target;
+///
+/// let error = "65536".parse::<Target>().unwrap_err();
+/// assert_eq!((error.part(), error.help()), ("65536", "ports are 1 to 65535"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetError {
     pub(crate) part: String,

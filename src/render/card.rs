@@ -1,9 +1,10 @@
 //! The card for one port: the answer first, what explains it below.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
 use super::escape::{command_line, escape};
@@ -447,25 +448,13 @@ pub(crate) fn and(list: &[String]) -> String {
     }
 }
 
-/// Lines of at most this width, broken between words where that can be.
+/// Returns lines of at most this width, broken between words where possible.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        for character in word.chars() {
-            if line.width() + character.width().unwrap_or(0) > width && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(character);
-        }
-    }
-    lines.push(line);
-    lines
+    let options = textwrap::Options::new(width)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 #[cfg(test)]

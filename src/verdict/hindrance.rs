@@ -7,6 +7,14 @@ use crate::model::Text;
 use crate::os::{Limits, Local, Policies, Usability};
 
 /// What forbids a bind that no socket is in the way of.
+///
+/// ```
+/// let verdict = allears::why(&allears::Target::port(80)?)?;
+/// if let Some(hindrance) = verdict.hindrance {
+///     println!("forbidden: {}", hindrance.as_str());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hindrance {
@@ -42,6 +50,16 @@ pub enum Hindrance {
 }
 
 /// A policy that may have refused a bind.
+///
+/// ```
+/// use allears::{Hindrance, Suspect};
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// if let Some(Hindrance::Policy { suspects, .. }) = verdict.hindrance {
+///     println!("a sandbox: {}", suspects.contains(&Suspect::Landlock));
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suspect {

@@ -170,14 +170,23 @@ pub(in crate::os) fn inside<T: Send>(
 }
 
 /// The reason why a namespace was not entered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(in crate::os) enum NotEntered {
     /// The kernel refused.
-    #[error("{0}")]
     Refused(io::Error),
     /// There is no thread to enter it.
-    #[error("no thread can be started: {0}")]
     NoThread(io::Error),
+}
+
+impl std::error::Error for NotEntered {}
+
+impl fmt::Display for NotEntered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotEntered::Refused(error) => error.fmt(f),
+            NotEntered::NoThread(error) => write!(f, "no thread can be started: {error}"),
+        }
+    }
 }
 
 /// Opens a namespace, if it is still the one with this number.
