@@ -261,7 +261,7 @@ pub struct Supervisor {
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
 ///         if let Some(project) = holder.process.project {
-///             println!("{} on {:?}", project.directory.to_string_lossy(), project.branch);
+///             println!("{} at {:?}", project.directory.to_string_lossy(), project.head);
 ///         }
 ///     }
 /// }
