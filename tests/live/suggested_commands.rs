@@ -3,8 +3,8 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Behavior, Cgroup, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, live_test, port,
-    program,
+    Answer, Behavior, Cgroup, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, link_or_copy,
+    live_test, port, program,
 };
 use std::process::Command;
 
@@ -37,7 +37,7 @@ fn sudo_gets_the_path_of_a_program_outside_its_path() {
     let home = folder().join("it's a \"$HOME\"; echo x");
     std::fs::create_dir_all(&home).expect("make a folder");
     let copy = home.join("allears");
-    std::fs::copy(copy_of(&program(), None), &copy).expect("copy the program");
+    link_or_copy(&copy_of(&program(), None), &copy);
     let path = copy.display().to_string();
     let answer = Answer::parse(run_at(&path, &["--json", &place]).run().code(0));
     let command = help(&answer);

@@ -60,6 +60,8 @@ pub(crate) use port::{port, start_on_one_port};
 pub(crate) use process::{runs, send_signal, stop};
 #[cfg(target_os = "linux")]
 pub(crate) use process::{state, wait_for_state};
+#[cfg(unix)]
+pub(crate) use programs::link_or_copy;
 pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;

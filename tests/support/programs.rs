@@ -52,9 +52,15 @@ pub(crate) fn copy_of(program: &Path, name: Option<&str>) -> PathBuf {
         Some(name) => folder.join(name),
         None => folder.join(program.file_name().expect("a program has a name")),
     };
-    // A hard link is never open for writing, so it can be run at once while other threads start programs.
-    if std::fs::hard_link(program, &copy).is_err() {
-        std::fs::copy(program, &copy).expect("copy a program");
-    }
+    link_or_copy(program, &copy);
     copy
+}
+
+/// Makes a second file of a program that can be run at once: a hard link, or a copy that another process writes. What this
+/// process has open for writing, a thread that is forking keeps open for a moment, and the system runs no such file.
+pub(crate) fn link_or_copy(program: &Path, copy: &Path) {
+    let by_cp = || Command::new("cp").arg(program).arg(copy).status().is_ok_and(|status| status.success());
+    if std::fs::hard_link(program, copy).is_err() && !by_cp() {
+        std::fs::copy(program, copy).expect("copy a program");
+    }
 }
