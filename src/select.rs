@@ -147,7 +147,7 @@ impl Selection {
     }
 
     /// Returns what this selects from a snapshot. If the snapshot's own selection does not cover this one, the result
-    /// is incomplete, and a gap says what is not covered.
+    /// is incomplete, and a gap states what is not covered.
     pub fn apply(&self, snapshot: Snapshot) -> Snapshot {
         let missing = self.not_asked(&snapshot);
         let gap = (!missing.is_empty()).then(|| {

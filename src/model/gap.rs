@@ -485,7 +485,7 @@ impl Gap {
         Gap { what, reason, count: u64::try_from(count).unwrap_or(u64::MAX), detail, help: help.into() }
     }
 
-    /// Returns the gap for something that failed for an error that says what was attempted.
+    /// Returns the gap for a failed read. The error states what was attempted.
     pub(crate) fn failed(what: GapKind, error: impl std::fmt::Display) -> Gap {
         Gap::new(what, GapReason::Error, 1, GapDetail::Failed(Text::from_display(error)), None)
     }

@@ -27,7 +27,7 @@ pub struct Selection {
     pub(crate) commands: Vec<String>,
     /// Where to look, and nothing that is applied to a snapshot: one that was saved is shown whole.
     pub(crate) namespaces: bool,
-    /// What is told of each listener, and no filter.
+    /// Adds the connections of each listener to the answer. This is no filter.
     pub(crate) connections: bool,
 }
 

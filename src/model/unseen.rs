@@ -20,7 +20,7 @@ impl Unseen {
 }
 
 impl Listener {
-    /// Returns what is known of the holders if none was found in a descriptor table.
+    /// Returns the description of holders that no descriptor table shows.
     pub(crate) fn unseen_alone(&self) -> Option<&Unseen> {
         self.unseen.as_ref().filter(|_| self.holders.is_empty())
     }

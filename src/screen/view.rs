@@ -216,7 +216,7 @@ impl WatchView {
         Line { pieces, mark: None }
     }
 
-    /// Returns the line that says what is wrong or incomplete, if anything is.
+    /// Returns the line about errors and gaps, if there are any.
     fn status(&self) -> Option<Line> {
         let unseen = self.present.iter().filter(|listener| listener.unseen.is_some()).count();
         let text = match (&self.error, unseen) {

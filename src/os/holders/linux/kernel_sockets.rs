@@ -2,7 +2,7 @@
 //! holder.
 //!
 //! Each source makes claims. A claim names the port, the protocol and, if the source reports them, the family and the
-//! address; all of these must match. A claim without a port proves nothing: it says what a socket may be. No request here
+//! address; all of these must match. A claim without a port proves nothing: it names a possibility. No request here
 //! may load a kernel module.
 //!
 //! The parsers of these messages and files stay beside their readers: they return claims, a type of this phase.
