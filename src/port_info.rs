@@ -16,6 +16,7 @@ use crate::model::Protocol;
 pub(crate) use service_names::named;
 pub(crate) use service_names::{Named, is_name, nearest, or};
 pub(crate) use services_file::Services;
+#[cfg(feature = "cli")]
 pub(crate) use services_file::ServicesFile;
 pub(crate) use windows::FILE_SHARING;
 
@@ -193,12 +194,14 @@ pub fn about(port: u16) -> About {
 
 impl Use {
     /// Returns whether one of these names is that of one of its processes.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_by(&self, names: &[&[u8]]) -> bool {
         names.iter().any(|name| common_uses::is_one_of(self.programs, name))
     }
 }
 
 /// Returns whether one of these names is that of a program with known ports.
+#[cfg(feature = "cli")]
 pub(crate) fn is_known_program(names: &[&[u8]]) -> bool {
     names.iter().any(|name| common_uses::is_known(name))
 }

@@ -21,6 +21,7 @@ pub(crate) mod column;
 pub(crate) mod csv;
 pub(crate) mod escape;
 pub(crate) mod gap_phrases;
+#[cfg(feature = "cli")]
 mod macos_app;
 #[cfg(feature = "cli")]
 pub(crate) mod order;

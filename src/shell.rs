@@ -15,6 +15,7 @@ static PROGRAM: OnceLock<(FindProgram, OnceLock<Option<Text>>)> = OnceLock::new(
 
 /// Sets how the path is found that [`allears_with_rights`] calls this program by. The library, which does not know
 /// what program it is part of, calls it by its name.
+#[cfg(feature = "cli")]
 pub(crate) fn set_program(find: FindProgram) {
     // The first call decides: there is one program.
     let _ = PROGRAM.set((find, OnceLock::new()));
@@ -39,6 +40,7 @@ fn call<W: AsRef<[u8]>>(program: &Text, arguments: &[W]) -> Option<String> {
 }
 
 /// Returns one word quoted for the shell of this system. See [`quote_for`].
+#[cfg(feature = "cli")]
 pub(crate) fn quote(word: &Text) -> Option<String> {
     quote_for(crate::os::SHELL, word)
 }

@@ -3,8 +3,10 @@
 
 mod grammar;
 mod lsof;
+#[cfg(feature = "cli")]
 pub(crate) mod scope;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
 pub(crate) use scope::Interfaces;

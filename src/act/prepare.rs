@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::accounts::accounts;
 use super::forwarding::forwarding;
 use super::supervision::{Supervision, supervision};
-use super::why::{asked, clients, listeners_of_other_protocol};
+use super::why::{clients, listeners_of_other_protocol};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::program_labels;
@@ -95,11 +95,6 @@ pub(crate) fn prepare(
     }
     let machine = Machine::observe(ports.iter().map(|(port, _)| port), request)?;
     ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
-}
-
-/// Whether a target means exactly one port.
-pub(crate) fn is_one_port(targets: &[Target]) -> bool {
-    matches!(targets, [target] if asked(target).is_ok())
 }
 
 /// Whether a socket has its port without a peer: only the holders of such sockets are ever ended.

@@ -89,6 +89,7 @@ pub(crate) enum Obstacle {
 
 impl Obstacle {
     /// Whether the port may be free for all that is known.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_doubt(&self) -> bool {
         matches!(self, Obstacle::Refused { .. } | Obstacle::ForwardingUnknown(_))
     }
@@ -175,6 +176,7 @@ pub(crate) fn look(prepared: &Prepared) -> Result<Outcome, Error> {
 
 /// How the port was when the plan was made, with nothing done. What somebody holds was just seen to be held; the rest is
 /// tested now.
+#[cfg(feature = "cli")]
 pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
     let sockets = &prepared.plan.sockets;
     if sockets.is_empty() {

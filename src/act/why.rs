@@ -162,8 +162,15 @@ fn attempt_and_look(asked: &BindTarget, place: &Place<'_>) -> Result<(Vec<Attemp
     Ok((bind::attempt(place), port_sockets::sockets(asked.protocol, Some(asked.port), true)?))
 }
 
+/// Whether a target means exactly one port.
+#[cfg(feature = "cli")]
+pub(crate) fn is_one_port(targets: &[Target]) -> bool {
+    matches!(targets, [target] if asked(target).is_ok())
+}
+
 /// Whether a bind as servers do fails at a port of TCP, both families' wildcards. For places where nothing listens:
 /// this costs microseconds, and only a failure is worth more.
+#[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(asked) = asked(target) else { return false };
     let place = Place::of(&asked);

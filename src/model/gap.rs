@@ -287,6 +287,7 @@ pub enum NotAsked {
 
 impl NotAsked {
     /// Whether it is another kind of answer that is missing, and not only some of the rows.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_another_kind(&self) -> bool {
         matches!(self, NotAsked::States | NotAsked::Namespaces | NotAsked::Connections)
     }

@@ -133,6 +133,7 @@ impl Target {
     }
 
     /// The name it was asked for by, if the machine's services file says what that stands for.
+    #[cfg(feature = "cli")]
     pub(crate) fn service(&self) -> Option<&ServiceName> {
         self.service.as_ref()
     }

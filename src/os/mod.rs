@@ -38,16 +38,13 @@ use crate::model::Text;
 pub(crate) use crate::model::{HolderSearch, Reader};
 pub(crate) use bind::{
     BOUND_SOCKETS_ARE_CHECKED, Excluded, HTTP_SYS_PID, HttpSysUrls, Limits, Local, Policies, SERVERS_REUSE,
-    Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, interface_name, limits,
-    local_addresses, policies, ready_limits, reuse_port, time_wait_left,
+    Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, limits, local_addresses,
+    policies, reuse_port, time_wait_left,
 };
-pub(crate) use files::{absolute, can_make_file, open_file, services_file};
+pub(crate) use files::{absolute, can_make_file, open_file};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
 pub(crate) use holders::{Held, Holders, ProgramWords, Unread, held_among, holders};
-pub(crate) use namespaces::{
-    Elsewhere, OwnNetwork, listening_elsewhere, network_namespace, own_network, pid_namespace_is_own,
-    user_namespace,
-};
+pub(crate) use namespaces::{network_namespace, pid_namespace_is_own, user_namespace};
 pub(crate) use open_files::describe_chain;
 #[cfg(target_os = "linux")]
 pub(in crate::os) use open_files::{describe_error, too_many_files};
@@ -68,8 +65,20 @@ pub(crate) use table::{Request, Row, SocketTable, Timer, find_unix_paths, socket
 pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
-pub(crate) use terminate::{EndSignal, KERNEL, KillHandle, ctrl_c_helper};
-pub(crate) use users::{own_uid, path_for_rights, privileged, user_exists, user_name, with_rights};
+pub(crate) use terminate::{EndSignal, KERNEL, KillHandle};
+pub(crate) use users::{own_uid, privileged, user_exists, user_name, with_rights};
+
+// What the command alone asks the system.
+#[cfg(feature = "cli")]
+pub(crate) use bind::{interface_name, ready_limits};
+#[cfg(feature = "cli")]
+pub(crate) use files::services_file;
+#[cfg(feature = "cli")]
+pub(crate) use namespaces::{Elsewhere, OwnNetwork, listening_elsewhere, own_network};
+#[cfg(feature = "cli")]
+pub(crate) use terminate::ctrl_c_helper;
+#[cfg(feature = "cli")]
+pub(crate) use users::path_for_rights;
 
 /// Returns this machine's name.
 pub(crate) fn host_name() -> Text {

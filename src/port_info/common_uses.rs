@@ -51,6 +51,7 @@ pub(super) fn is_one_of(programs: &str, name: &[u8]) -> bool {
 }
 
 /// Returns whether a program of this name uses any port.
+#[cfg(feature = "cli")]
 pub(super) fn is_known(name: &[u8]) -> bool {
     USES.iter().any(|row| {
         let [.., programs] = columns(row);

@@ -49,6 +49,7 @@ pub(crate) struct Resolved {
 
 impl Services {
     /// Returns the names of the file that `load` reads.
+    #[cfg(feature = "cli")]
     pub(crate) fn new(load: fn() -> ServicesFile) -> Services {
         Services { load, file: OnceCell::new() }
     }

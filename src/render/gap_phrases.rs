@@ -15,6 +15,7 @@ use crate::shell;
 const PROC_NET_LACKS: &str = "which does not tell queues, v6-only, interfaces and cgroups";
 
 /// Returns the sentence about a gap, safe to print.
+#[cfg(feature = "cli")]
 pub(crate) fn detail(gap: &Gap) -> String {
     escape(&Text::from_display(gap))
 }

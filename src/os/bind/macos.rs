@@ -13,6 +13,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
 }
 
 /// The same: nothing has to be run for them.
+#[cfg(feature = "cli")]
 pub(in crate::os) fn ready_limits(protocol: Protocol) -> Limits {
     limits(protocol)
 }

@@ -26,6 +26,7 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
 }
 
 /// Returns the name of an interface that is given by its name or number. `None` if there is none.
+#[cfg(feature = "cli")]
 pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     if nix::net::if_::if_nametoindex(name_or_number).is_ok() {
         return Some(name_or_number.to_owned());

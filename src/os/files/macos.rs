@@ -13,6 +13,7 @@ pub(in crate::os) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dy
 }
 
 /// Returns the path of the machine's services file.
+#[cfg(feature = "cli")]
 pub(in crate::os) fn services_path() -> std::path::PathBuf {
     "/etc/services".into()
 }

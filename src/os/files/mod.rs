@@ -3,15 +3,15 @@
 
 pub(in crate::os) mod direct;
 pub(in crate::os) mod paths;
+#[cfg(feature = "cli")]
+mod services_file;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 
-use std::io::Read as _;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
+#[cfg(feature = "cli")]
+pub(crate) use services_file::services_file;
 pub(in crate::os) use sys::Files;
 
 /// Returns whether this user can make a file at a path where there is none. `None` if that cannot be found out: on
@@ -33,26 +33,4 @@ pub(crate) fn absolute(path: &str) -> String {
 /// the process from exiting.
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     sys::open_file(path)
-}
-
-/// The most bytes that are read of a services file. The whole registry takes a third of them.
-const LONGEST_SERVICES_FILE: u64 = 4 << 20;
-
-/// Returns the path of the machine's services file (services(5)), and its content or why it cannot be read. A machine
-/// without one has an empty one.
-pub(crate) fn services_file() -> (PathBuf, Result<Vec<u8>, String>) {
-    let path = sys::services_path();
-    // A device or a pipe in its place may never end, and a file system may not answer.
-    let mut files = Files::new(Instant::now() + Duration::from_secs(1));
-    let bytes = || {
-        let mut bytes = Vec::new();
-        open_file(&path)?.take(LONGEST_SERVICES_FILE).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let read = match files.status(&path, true) {
-        Some(status) if status.is_regular() => bytes().map_err(|error: std::io::Error| error.to_string()),
-        Some(_) => Err("it is no file".to_owned()),
-        None => files.missed().map_or_else(|| Ok(Vec::new()), Err),
-    };
-    (path, read)
 }

@@ -10,4 +10,6 @@ pub(in crate::os) mod sys;
 
 pub(crate) use super::process::sys::KERNEL;
 pub(crate) use end_signal::EndSignal;
-pub(crate) use sys::{KillHandle, ctrl_c_helper};
+pub(crate) use sys::KillHandle;
+#[cfg(feature = "cli")]
+pub(crate) use sys::ctrl_c_helper;

@@ -10,6 +10,7 @@ use crate::model::Text;
 pub(in crate::os) use sys::home;
 #[cfg(windows)]
 pub(in crate::os) use sys::name_of_sid;
+#[cfg(feature = "cli")]
 pub(crate) use sys::path_for_rights;
 pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};

@@ -32,9 +32,11 @@ pub(crate) fn with_rights(command: &str) -> String {
 
 /// The directories in which sudo searches for commands, if /etc/sudoers cannot be read (sudoers(5), secure_path, as
 /// Debian and most others set it).
+#[cfg(feature = "cli")]
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Returns the path of this program if sudo would not find it by its name, or would find another program of that name.
+#[cfg(feature = "cli")]
 pub(crate) fn path_for_rights() -> Option<Text> {
     // A program that was replaced or removed has no path to call it by.
     let program = std::env::current_exe().ok()?.canonicalize().ok()?;
@@ -46,6 +48,7 @@ pub(crate) fn path_for_rights() -> Option<Text> {
 }
 
 /// Returns the value of `secure_path` in a sudoers file.
+#[cfg(feature = "cli")]
 fn secure_path(sudoers: &str) -> Option<&str> {
     // The last line counts.
     sudoers.lines().rev().find_map(|line| {

@@ -89,6 +89,7 @@ pub(crate) fn with_rights(command: &str) -> String {
 }
 
 /// Returns nothing: an elevated shell finds the program by its name.
+#[cfg(feature = "cli")]
 pub(crate) fn path_for_rights() -> Option<Text> {
     None
 }

@@ -35,6 +35,7 @@ impl fmt::Display for Advice {
 
 /// Returns the sentences of facts or advice, each once: sockets that share a port can differ in nothing that a sentence
 /// tells.
+#[cfg(feature = "cli")]
 pub(crate) fn sentences<T: fmt::Display>(items: &[T]) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     for sentence in items.iter().map(T::to_string) {

@@ -4,6 +4,7 @@ pub(in crate::os) mod limits;
 pub(in crate::os) mod local_addresses;
 pub(in crate::os) mod policy;
 
+#[cfg(feature = "cli")]
 pub(in crate::os) use limits::limits as ready_limits;
 pub(in crate::os) use limits::{fin_timeout, limits, time_wait_left};
 pub(in crate::os) use local_addresses::local_addresses;

@@ -28,6 +28,7 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
 }
 
 /// Interfaces are numbers here, and which there are is not read.
+#[cfg(feature = "cli")]
 pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     name_or_number.parse::<u32>().ok().map(|number| number.to_string())
 }

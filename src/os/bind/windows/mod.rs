@@ -21,6 +21,7 @@ pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
 pub(crate) const HTTP_SYS_PID: Option<u32> = Some(4);
 
 /// None: what there is to know netsh tells, and nobody else.
+#[cfg(feature = "cli")]
 pub(in crate::os) fn ready_limits(_protocol: Protocol) -> Limits {
     Limits::default()
 }

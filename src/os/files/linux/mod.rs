@@ -20,6 +20,7 @@ use file_child::{Child, Nothing, Operation, Reply, read_small};
 use mounts::{Mounts, Route};
 
 /// Returns the path of the machine's services file.
+#[cfg(feature = "cli")]
 pub(in crate::os) fn services_path() -> PathBuf {
     "/etc/services".into()
 }

@@ -11,6 +11,7 @@ pub(in crate::os) mod listed_sockets;
 pub(in crate::os) mod listns;
 pub(in crate::os) mod mount_namespaces;
 pub(in crate::os) mod named_mounts;
+#[cfg(feature = "cli")]
 pub(in crate::os) mod nearby;
 pub(in crate::os) mod search;
 pub(in crate::os) mod sockets;
@@ -31,6 +32,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::model::Text;
 use crate::os::holders::sys::{thread_tables, walk};
 use crate::os::threads;
+#[cfg(feature = "cli")]
 pub(in crate::os) use nearby::{listening as listening_elsewhere, own_network};
 pub(in crate::os) use pid_namespace::is_own as pid_namespace_is_own;
 

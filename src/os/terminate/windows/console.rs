@@ -48,6 +48,7 @@ pub(in crate::os) fn send_for(pid: u32) -> bool {
 }
 
 /// Runs as the helper if these are its arguments, and returns whether the process was sent Ctrl+C.
+#[cfg(feature = "cli")]
 pub(crate) fn ctrl_c_helper(arguments: &[OsString]) -> Option<bool> {
     CAN_HELP.store(true, Ordering::Relaxed);
     match arguments {

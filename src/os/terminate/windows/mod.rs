@@ -3,6 +3,7 @@
 pub(in crate::os) mod closing;
 pub(in crate::os) mod console;
 
+#[cfg(feature = "cli")]
 pub(crate) use console::ctrl_c_helper;
 
 use std::io;
