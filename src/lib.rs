@@ -79,15 +79,6 @@
 //!
 //! The library does not write to a terminal, read the environment or end the process.
 
-#![cfg_attr(
-    not(feature = "cli"),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the command alone prints; the library shares the modules that know what is printed"
-    )
-)]
-
 mod act;
 mod bind_attempt;
 #[cfg(feature = "cli")]

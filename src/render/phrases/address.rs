@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::model::{Endpoint, Exposure, PathContent, Socket};
+use crate::model::{Endpoint, Socket};
+#[cfg(feature = "cli")]
+use crate::model::{Exposure, PathContent};
 use crate::render::escape::escape;
 
 /// The address as ss writes it: `*` takes IPv4 and IPv6, `0.0.0.0` IPv4 alone, `[::]` IPv6 alone. `[::]?` is the
@@ -22,10 +24,12 @@ pub(crate) fn address(socket: &Socket) -> String {
 }
 
 /// What it means that no file is at the path that a listener was bound by.
+#[cfg(feature = "cli")]
 pub(crate) const NO_FILE: &str =
     "no file is there: it was removed, or the path is one of another mount namespace or root directory";
 
 /// What is at a path on which nothing listens.
+#[cfg(feature = "cli")]
 pub(crate) fn path_content(content: PathContent) -> Option<&'static str> {
     match content {
         PathContent::AbandonedSocket => Some(
@@ -41,6 +45,7 @@ pub(crate) fn path_content(content: PathContent) -> Option<&'static str> {
 }
 
 /// The address in a sentence.
+#[cfg(feature = "cli")]
 pub(crate) fn address_phrase(socket: &Socket) -> String {
     let (Some(address), Endpoint::Ip { interface, .. }) = (socket.endpoint.address(), &socket.endpoint)
     else {
@@ -61,6 +66,7 @@ pub(crate) fn address_phrase(socket: &Socket) -> String {
 }
 
 /// Who can reach a socket, as far as its address tells.
+#[cfg(feature = "cli")]
 pub(crate) fn reach(socket: &Socket) -> String {
     match (socket.exposure(), &socket.namespace) {
         // Each network namespace has a loopback of its own.
@@ -79,6 +85,7 @@ pub(crate) fn reach(socket: &Socket) -> String {
 }
 
 /// Whether other machines can reach it.
+#[cfg(feature = "cli")]
 pub(crate) fn is_exposed(socket: &Socket) -> bool {
     matches!(socket.exposure(), Exposure::All | Exposure::Address)
 }

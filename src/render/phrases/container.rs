@@ -1,7 +1,9 @@
 //! Containers and pods.
 
 use crate::management::proxy;
-use crate::model::{Container, Text};
+use crate::model::Container;
+#[cfg(feature = "cli")]
+use crate::model::Text;
 use crate::render::escape::escape;
 
 /// A container's name, or the beginning of its id.
@@ -20,6 +22,7 @@ pub(crate) fn container_or_pod(container: &Container) -> String {
 }
 
 /// Returns the pod that an infra container stands for.
+#[cfg(feature = "cli")]
 pub(crate) fn pod(container: &Container) -> Option<Text> {
     container.name.as_ref().and_then(proxy::pod_of_infra)
 }

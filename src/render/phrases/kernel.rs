@@ -1,9 +1,10 @@
 //! Sockets of the kernel's own: what they serve, and what closes them.
 
 use crate::management::kernel_socket::ReleaseEffect;
-use crate::model::{KernelSocket, KernelSocketKind, Socket, Text};
+use crate::model::{KernelSocket, KernelSocketKind, Text};
 use crate::render::escape::escape;
-use crate::shell;
+#[cfg(feature = "cli")]
+use crate::{model::Socket, shell};
 
 /// Returns what in the kernel uses a socket, in a phrase that can follow "for": `the vxlan interface vx0 and the vxlan
 /// interface vx1`. `None` if that is not known.
@@ -57,12 +58,14 @@ fn kernel_socket(kernel: &KernelSocket) -> String {
 }
 
 /// Returns what closes a socket of the kernel's, all commands in one line.
+#[cfg(feature = "cli")]
 pub(crate) fn kernel_releases(kernel: &[KernelSocket], socket: &Socket) -> Option<String> {
     let lines = kernel_release_lines(kernel, socket);
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 /// Returns what closes a socket of the kernel's, a sentence for each command.
+#[cfg(feature = "cli")]
 pub(crate) fn kernel_release_lines(kernel: &[KernelSocket], socket: &Socket) -> Vec<String> {
     let mut lines = Vec::new();
     for one in kernel {

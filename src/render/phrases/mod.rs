@@ -7,6 +7,7 @@ mod container;
 mod kernel;
 #[cfg(feature = "cli")]
 mod listener;
+#[cfg(feature = "cli")]
 mod probe;
 mod process;
 mod suspension;
@@ -14,25 +15,30 @@ mod target;
 mod time;
 mod unseen;
 
-pub(crate) use address::{
-    NO_FILE, address, address_phrase, endpoint, endpoint_and_interface, is_exposed, path_content, reach,
-};
+pub(crate) use address::{endpoint, endpoint_and_interface};
 pub(crate) use command::commands_in_order;
-pub(crate) use container::{container, container_or_pod, pod};
-pub(crate) use kernel::{kernel_release, kernel_releases, kernel_sockets};
-#[cfg(feature = "cli")]
-pub(crate) use listener::{
-    checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
-};
-pub(crate) use probe::{probe, probe_meaning};
-pub(crate) use process::{
-    candidate, connection, holder, holder_by_script, holder_user, holders, opener, process, process_name,
-    socket_user, user,
-};
+pub(crate) use container::container_or_pod;
+pub(crate) use kernel::{kernel_release, kernel_sockets};
+pub(crate) use process::{candidate, holders, opener, process, process_name};
 pub(crate) use suspension::{condition, effect_of_signals, remedy};
 pub(crate) use target::target;
-pub(crate) use time::{ago, duration, whole_seconds};
-pub(crate) use unseen::{evidence, is_evidence_equal, unseen_ends, unseen_evidence, unseen_holder};
+pub(crate) use time::whole_seconds;
+pub(crate) use unseen::{unseen_ends, unseen_evidence};
+
+// Only the command's formats need these.
+#[cfg(feature = "cli")]
+pub(crate) use {
+    address::{NO_FILE, address, address_phrase, is_exposed, path_content, reach},
+    container::{container, pod},
+    kernel::kernel_releases,
+    listener::{
+        checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
+    },
+    probe::{probe, probe_meaning},
+    process::{connection, holder, holder_by_script, holder_user, socket_user, user},
+    time::{ago, duration},
+    unseen::{evidence, is_evidence_equal, unseen_holder},
+};
 
 /// Returns at most `most` of the names, and how many more there are: `a, b, 3 more`.
 pub(crate) fn list<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {

@@ -1,6 +1,8 @@
 //! Processes, holders and users.
 
-use crate::model::{Candidate, Connection, Holder, Listener, Process, Socket, Text, UnknownUser};
+use crate::model::{Candidate, Listener, Process, Socket, Text, UnknownUser};
+#[cfg(feature = "cli")]
+use crate::model::{Connection, Holder};
 use crate::os::parse::process_name::hidden_program;
 use crate::program_label;
 use crate::render::escape::escape;
@@ -13,6 +15,7 @@ pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
 }
 
 /// What [`user`] returns for a socket, or in a word why the user is unknown.
+#[cfg(feature = "cli")]
 pub(crate) fn socket_user(socket: &Socket) -> Option<String> {
     user(&socket.user, socket.uid).or_else(|| unmapped(socket.unknown_user))
 }
@@ -48,11 +51,13 @@ fn unmapped_phrase(reason: UnknownUser) -> Option<&'static str> {
 }
 
 /// A holder's user.
+#[cfg(feature = "cli")]
 pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
     process_user(&holder.process)
 }
 
 /// `node (pid 4121, dev)`.
+#[cfg(feature = "cli")]
 pub(crate) fn holder(holder: &Holder) -> String {
     plain_process(&holder.process)
 }
@@ -69,6 +74,7 @@ fn plain_process(process: &Process) -> String {
 }
 
 /// `vite (node, pid 4121, dev)`, where what runs says more than the process's name; else as [`holder`].
+#[cfg(feature = "cli")]
 pub(crate) fn holder_by_script(holder: &Holder) -> String {
     process(&holder.process)
 }
@@ -103,6 +109,7 @@ pub(crate) fn candidate(candidate: &Candidate) -> String {
 }
 
 /// Who is at the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
+#[cfg(feature = "cli")]
 pub(crate) fn connection(connection: &Connection) -> String {
     let clients: Vec<String> = connection.clients.iter().map(candidate).collect();
     match clients.is_empty() {

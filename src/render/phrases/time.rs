@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
 use jiff::Timestamp;
 
 /// A duration as people read it: `180 ms`, `1.5 s`, `2 min`.
+#[cfg(feature = "cli")]
 pub(crate) fn duration(duration: Duration) -> String {
     match duration.as_millis() {
         short @ ..1000 => format!("{short} ms"),
@@ -15,6 +17,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// How long before `now` something was: `2 h 14 min`.
+#[cfg(feature = "cli")]
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second()).max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);

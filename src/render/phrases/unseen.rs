@@ -1,5 +1,6 @@
 //! Holders that no descriptor table shows.
 
+#[cfg(feature = "cli")]
 use std::borrow::Cow;
 
 use super::{candidate, kernel_sockets, process_name};
@@ -76,6 +77,7 @@ pub(crate) fn unseen_ends(unseen: &Unseen) -> Option<String> {
 }
 
 /// Returns how it is known that a candidate may be the holder: a phrase that follows its name.
+#[cfg(feature = "cli")]
 pub(crate) fn evidence(evidence: Evidence) -> Cow<'static, str> {
     Cow::Borrowed(match evidence {
         Evidence::Cgroup => "by the socket's cgroup",
