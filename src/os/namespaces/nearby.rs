@@ -1,6 +1,5 @@
 //! What the command says of other network namespaces where nothing listens in this one.
 
-use super::sys;
 use crate::model::{Protocol, Text};
 
 /// A port on which something listens in other network namespaces than this process's.
@@ -29,7 +28,7 @@ pub(crate) enum OwnNetwork {
 /// milliseconds and without permission that this process lacks. Linux alone has more than one.
 pub(crate) fn listening_elsewhere(ports: &[u16], protocols: &[Protocol]) -> Vec<Elsewhere> {
     #[cfg(target_os = "linux")]
-    return sys::listening_elsewhere(ports, protocols);
+    return super::sys::listening_elsewhere(ports, protocols);
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (ports, protocols);
@@ -40,7 +39,7 @@ pub(crate) fn listening_elsewhere(ports: &[u16], protocols: &[Protocol]) -> Vec<
 /// Whose network namespace this process is in.
 pub(crate) fn own_network() -> OwnNetwork {
     #[cfg(target_os = "linux")]
-    return sys::own_network();
+    return super::sys::own_network();
     #[cfg(not(target_os = "linux"))]
     OwnNetwork::First
 }
