@@ -15,7 +15,7 @@ pub use overlap::Overlap;
 ///
 /// ```
 /// let verdict = allears::why(&"[::1]:10309".parse()?)?;
-/// assert_eq!(verdict.asked.to_string(), "[::1]:10309");
+/// assert_eq!(verdict.target.to_string(), "[::1]:10309");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

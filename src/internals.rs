@@ -108,13 +108,13 @@ pub fn container_reply(bytes: &[u8]) -> Result<Vec<RunningContainer>, String> {
 
 /// Returns protocol, address on the machine and address in the container from the command line of docker-proxy.
 pub fn docker_proxy(command: &[Text]) -> Option<(Option<Protocol>, Option<SocketAddr>, SocketAddr)> {
-    proxy::proxied(command).map(|proxied| (proxied.protocol, proxied.host, proxied.inside))
+    proxy::proxy_arguments(command).map(|proxied| (proxied.protocol, proxied.host, proxied.inside))
 }
 
 /// Returns id and name of the container from the command line of conmon.
 pub fn conmon(command: &[Text]) -> Option<(Text, Option<Text>)> {
-    match proxy::named(&"conmon".into(), command)?.tells {
-        proxy::Tells::Id(id, name) => Some((id, name)),
+    match proxy::proxy_by_name(&"conmon".into(), command)?.tells {
+        proxy::ContainerRef::Id(id, name) => Some((id, name)),
         _ => None,
     }
 }
@@ -133,7 +133,7 @@ pub fn script(
         parents: parent.into_iter().collect(),
         ..Process::new(ProcessId { pid: 2, start: None }, name.clone())
     };
-    program_label::of(&process).map(|runs| runs.text().clone())
+    program_label::label(&process).map(|label| label.text().clone())
 }
 
 /// Returns what kind of supervisor a process is.

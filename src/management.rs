@@ -124,7 +124,7 @@ pub(crate) fn managers(
 }
 
 /// Returns the manager of a socket whose holders could not be seen, as its cgroup tells.
-pub(crate) fn of_socket(listener: &Listener) -> Option<Manager> {
+pub(crate) fn manager_of_socket(listener: &Listener) -> Option<Manager> {
     let container = listener.container.clone().map(|container| Manager::Container { container, owner: None });
     let is_stoppable =
         |service: &&Service| !is_engine(service) && stop_service(service, service.uid).is_some();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use model::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, Note, OtherSockets, Part, Plan, Refusal, Request,
-    Restarts, Return, Step,
+    Restart, RestartedBy, Step,
 };
 pub(crate) use wrapper::{root, tree, wrappers};
 
@@ -22,12 +22,12 @@ use crate::model::{
 /// Makes the plan.
 pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     let mut plan = Plan {
-        asked: facts.asked.clone(),
+        target: facts.target.clone(),
         sockets: Vec::new(),
         steps: Vec::new(),
         notes: Vec::new(),
         refusals: Vec::new(),
-        returns: Vec::new(),
+        restarts: Vec::new(),
     };
     if !facts.sockets.is_empty() && !facts.own_pid_namespace {
         plan.refusals.push(Refusal::ForeignPidNamespace);
@@ -59,7 +59,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
                 .into_iter()
                 .find(|one| one.via() == Via::Service)
         });
-        let manager = manager.or_else(|| management::of_socket(listener));
+        let manager = manager.or_else(|| management::manager_of_socket(listener));
         let command = manager.as_ref().and_then(|manager| manager.stop(facts.own_uid));
         plan.refusals.push(Refusal::HeldByUnit {
             unit: unit.clone(),
@@ -257,14 +257,14 @@ impl Plan {
             if !matches!(step.part, Part::Holder(_)) {
                 continue;
             }
-            for back in facts.returns.get(&process.id.pid).into_iter().flatten() {
+            for restart in facts.restarts.get(&process.id.pid).into_iter().flatten() {
                 let stays = |id: &ProcessId| !ended.contains(id);
-                let is_left = match &back.by {
-                    Restarts::Process { id, .. } => stays(id),
+                let is_left = match &restart.by {
+                    RestartedBy::Process { id, .. } => stays(id),
                     _ => true,
                 };
-                if is_left && !self.returns.contains(back) {
-                    self.returns.push(back.clone());
+                if is_left && !self.restarts.contains(restart) {
+                    self.restarts.push(restart.clone());
                 }
             }
             let stays = |entry: &&crate::model::process_table::ProcessEntry| {
@@ -292,8 +292,8 @@ impl Plan {
                 self.add_note(Note::Wrapper { process: process.clone(), wrapper });
             }
         }
-        let returns = self.returns.iter().cloned().map(Note::Returns).collect::<Vec<_>>();
-        self.notes.extend(returns);
+        let restarts = self.restarts.iter().cloned().map(Note::Restarts).collect::<Vec<_>>();
+        self.notes.extend(restarts);
         if !facts.clients.is_empty() && !ended.is_empty() {
             self.notes.push(Note::Clients(facts.clients.clone()));
         }
@@ -349,15 +349,15 @@ impl Facts<'_> {
     /// Whether its manager starts a process again after a signal; `None` if that is unknown.
     fn restarts(&self, process: &Process, manager: &Manager) -> Option<bool> {
         let pid = process.id.pid;
-        let is_of = |back: &Return| match (manager, &back.by) {
-            (Manager::Container { .. }, Restarts::Engine(_))
-            | (Manager::Service { .. }, Restarts::Unit(_)) => true,
-            (Manager::Supervisor { kind: own, .. }, Restarts::Process { kind, .. }) => own == kind,
+        let is_of = |restart: &Restart| match (manager, &restart.by) {
+            (Manager::Container { .. }, RestartedBy::Engine(_))
+            | (Manager::Service { .. }, RestartedBy::Unit(_)) => true,
+            (Manager::Supervisor { kind: own, .. }, RestartedBy::Process { kind, .. }) => own == kind,
             _ => false,
         };
-        let back = self.returns.get(&pid).into_iter().flatten().find(|back| is_of(back));
-        match (back, manager) {
-            (Some(back), _) => back.certain.then_some(true),
+        let restart = self.restarts.get(&pid).into_iter().flatten().find(|restart| is_of(restart));
+        match (restart, manager) {
+            (Some(restart), _) => restart.certain.then_some(true),
             (None, Manager::Service { .. }) if self.stays_down.contains(&pid) => Some(false),
             _ => None,
         }

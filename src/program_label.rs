@@ -16,17 +16,17 @@ use interpreters::{Interpreter, Language, Start};
 
 /// What runs in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Runs {
+pub(crate) enum Label {
     /// Something with a better name than the interpreter's: a known tool, a jar, a module.
     Named(Text),
     /// A file that the interpreter was given.
     File(Text),
 }
 
-impl Runs {
+impl Label {
     /// Returns the label.
     pub(crate) fn text(&self) -> &Text {
-        let (Runs::Named(text) | Runs::File(text)) = self;
+        let (Label::Named(text) | Label::File(text)) = self;
         text
     }
 }
@@ -35,19 +35,19 @@ impl Runs {
 const LONGEST_WORD: usize = 64;
 
 /// Returns what runs in a process, if it is an interpreter or a launcher.
-pub(crate) fn of(process: &Process) -> Option<Runs> {
+pub(crate) fn label(process: &Process) -> Option<Label> {
     // An empty argument and a path that ends in a separator name no file. A word that begins with a hyphen is an option,
     // which may hold a password.
-    find(process).filter(|runs| !runs.text().is_empty() && !runs.text().as_bytes().starts_with(b"-"))
+    find(process).filter(|label| !label.text().is_empty() && !label.text().as_bytes().starts_with(b"-"))
 }
 
-fn find(process: &Process) -> Option<Runs> {
+fn find(process: &Process) -> Option<Label> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     if let Some(by_path) = built(process) {
-        return Some(Runs::Named(by_path.into()));
+        return Some(Label::Named(by_path.into()));
     }
     if let Some(by_path) = process.executable.as_ref().and_then(|path| programs::by_path(path.as_bytes())) {
-        return Some(Runs::Named(by_path.into()));
+        return Some(Label::Named(by_path.into()));
     }
     if let Some(applet) = applet(process, &command) {
         return Some(applet);
@@ -61,7 +61,7 @@ fn find(process: &Process) -> Option<Runs> {
     }
     let Some(interpreter) = interpreter else {
         let own = process.executable.as_ref().map_or_else(|| file_name(first), Text::file_name);
-        return programs::named(own, arguments).map(|name| Runs::Named(name.into()));
+        return programs::named(own, arguments).map(|name| Label::Named(name.into()));
     };
     if interpreter.language == Language::Elixir {
         return erlang(interpreter, arguments);
@@ -71,15 +71,15 @@ fn find(process: &Process) -> Option<Runs> {
         Start::Module { name, arguments } => {
             let tool = tools::named(interpreter, name).map(|tool| tool.with(name, arguments));
             let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
-            tool.or_else(module).map(|text| Runs::Named(text.into()))
+            tool.or_else(module).map(|text| Label::Named(text.into()))
         }
-        Start::Named(name) => Some(Runs::Named(name.into())),
-        Start::File(name) => Some(Runs::File(name.into())),
+        Start::Named(name) => Some(Label::Named(name.into())),
+        Start::File(name) => Some(Label::File(name.into())),
     }
 }
 
 /// Returns the label of an applet of a multi-call program such as busybox: the script of its shell, or its name.
-fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
+fn applet(process: &Process, command: &[&[u8]]) -> Option<Label> {
     let program = process
         .executable
         .as_ref()
@@ -95,11 +95,11 @@ fn applet(process: &Process, command: &[&[u8]]) -> Option<Runs> {
         };
     }
     let applet = short(file_name(applet)).filter(|word| tools::is_plain(word))?;
-    Some(Runs::Named([b"busybox ".as_slice(), applet].concat().into()))
+    Some(Label::Named([b"busybox ".as_slice(), applet].concat().into()))
 }
 
 /// Returns the label of Erlang's virtual machine: the script and the name of the node, as far as the arguments have them.
-fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Runs> {
+fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Label> {
     let script = match interpreter.start(arguments) {
         Some(Start::Script { path, arguments }) if !path.starts_with(b"-") => {
             Some(file(interpreter, path, arguments))
@@ -108,9 +108,9 @@ fn erlang(interpreter: &Interpreter, arguments: &[&[u8]]) -> Option<Runs> {
     };
     match (script, programs::erlang(arguments)) {
         (script, None) => script,
-        (None, Some(node)) => Some(Runs::Named(node.into())),
+        (None, Some(node)) => Some(Label::Named(node.into())),
         (Some(script), Some(node)) => {
-            Some(Runs::Named([script.text().as_bytes(), b", ", &node].concat().into()))
+            Some(Label::Named([script.text().as_bytes(), b", ", &node].concat().into()))
         }
     }
 }
@@ -198,9 +198,9 @@ pub(crate) fn interpreter_name(process: &Process) -> Text {
 
 /// Returns whether `script` is more specific than the process's name, and may replace it.
 pub(crate) fn replaces_name(process: &Process) -> bool {
-    match (of(process), &process.script) {
+    match (label(process), &process.script) {
         // The label of java's options file was made from more than the command line.
-        (Some(Runs::Named(text)), Some(script)) => text == *script || text.as_bytes().starts_with(b"@"),
+        (Some(Label::Named(text)), Some(script)) => text == *script || text.as_bytes().starts_with(b"@"),
         _ => false,
     }
 }
@@ -230,15 +230,15 @@ fn built(process: &Process) -> Option<&'static str> {
 }
 
 /// Returns the label of a script by its path: a known tool, a command of a package, or a file.
-fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Runs {
+fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Label {
     let named = packages::named(interpreter, path).unwrap_or(path);
     if let Some(tool) = tools::named(interpreter, named) {
-        return Runs::Named(tool.with(file_name(path), arguments).into());
+        return Label::Named(tool.with(file_name(path), arguments).into());
     }
     // For a compiled program, such as a jar, the interpreter's name adds nothing.
     match named == path && interpreter.language != Language::Dotnet {
-        true => Runs::File(file_name(path).into()),
-        false => Runs::Named(if named == path { file_name(path) } else { named }.into()),
+        true => Label::File(file_name(path).into()),
+        false => Label::Named(if named == path { file_name(path) } else { named }.into()),
     }
 }
 

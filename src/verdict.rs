@@ -70,7 +70,7 @@ pub enum VerdictKind {
 #[non_exhaustive]
 pub struct Verdict {
     /// What was asked for.
-    pub asked: BindTarget,
+    pub target: BindTarget,
     /// What kind of answer it is.
     pub kind: VerdictKind,
     /// Whether a bind succeeded, tried as servers do; `None` where the attempt itself could not be made.
@@ -155,7 +155,7 @@ names! { SharedBy, "way to share a port":
 
 /// By which options another socket may be bound beside those that have a UDP port; `None` where that could not be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Joining {
+pub(crate) struct JoinOptions {
     /// SO_REUSEADDR, for sockets of every user.
     pub(crate) reuse_address: Option<bool>,
     /// SO_REUSEPORT, for sockets of the same user.
@@ -171,11 +171,11 @@ pub(crate) struct Orphan {
     /// The timer that runs, and what is left of it.
     pub(crate) timer: Option<(Timer, Duration)>,
     /// The socket at the other end, where that is on this machine and was found.
-    pub(crate) far: Option<Listener>,
+    pub(crate) other_end: Option<Listener>,
 }
 
 /// Who answers at an address, and why that one.
-pub(crate) enum Who<'a> {
+pub(crate) enum Answerer<'a> {
     One(&'a Listener, Decided),
     Shared(SharedBy, Vec<&'a Listener>),
 }
@@ -183,7 +183,7 @@ pub(crate) enum Who<'a> {
 /// Everything a verdict rests on.
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
-    pub(crate) asked: BindTarget,
+    pub(crate) target: BindTarget,
     /// The system: what helps differs.
     pub(crate) os: &'static str,
     /// Sockets of the port and protocol, in every state that may matter.
@@ -202,7 +202,7 @@ pub(crate) struct Observation {
     /// The inode numbers of the port's sockets in the order in which the system listed them.
     pub(crate) in_order: Vec<u64>,
     /// Whether others may join the UDP port.
-    pub(crate) joining: Option<Joining>,
+    pub(crate) join_options: Option<JoinOptions>,
     /// The write queues of sockets that are bound and do not listen, by inode number.
     pub(crate) write_queues: BTreeMap<u64, u32>,
     /// What applies to this process; read only if a bind was denied.
@@ -249,16 +249,16 @@ struct ByState {
 }
 
 impl ByState {
-    fn of(asked: &BindTarget, sockets: &[Listener]) -> ByState {
+    fn new(target: &BindTarget, sockets: &[Listener]) -> ByState {
         let mut sorted = ByState::default();
-        let overlapping = sockets.iter().filter(|listener| asked.overlaps(&listener.socket)).count();
+        let overlapping = sockets.iter().filter(|listener| target.overlaps(&listener.socket)).count();
         // A connection may have been bound to a wildcard before it had a peer, and its address does not show that.
         let may_be = |listener: &&Listener| {
-            asked.overlaps(&listener.socket)
+            target.overlaps(&listener.socket)
                 || (overlapping == 0
                     && listener.socket.peer.is_some()
-                    && listener.socket.protocol == asked.protocol
-                    && listener.socket.endpoint.port() == Some(asked.port))
+                    && listener.socket.protocol == target.protocol
+                    && listener.socket.endpoint.port() == Some(target.port))
         };
         for listener in sockets.iter().filter(may_be) {
             let place = match (listener.socket.state, listener.socket.protocol) {
@@ -292,35 +292,43 @@ impl ByState {
 }
 
 /// Judges what was observed.
-pub(crate) fn judge(seen: Observation) -> Verdict {
-    let port = seen.asked.port;
-    let sorted = ByState::of(&seen.asked, &seen.sockets);
-    let refused = seen.refusal(seen.decisive);
+pub(crate) fn judge(observation: Observation) -> Verdict {
+    let port = observation.target.port;
+    let sorted = ByState::new(&observation.target, &observation.sockets);
+    let refused = observation.refusal(observation.decisive);
     let can_bind = match refused {
-        None if !seen.was_tried() => None,
+        None if !observation.was_attempted() => None,
         Some(Refusal { kind: RefusalKind::Other | RefusalKind::NoFamily, .. }) => None,
         refused => Some(refused.is_none()),
     };
     let plain_in_use =
-        seen.refusal(BindOptions::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
-    let reserved = seen.limits.reserved.iter().any(|range| range.contains(&port));
-    let forwarded: Vec<Listener> =
-        seen.forwarded.iter().filter(|listener| seen.asked.overlaps(&listener.socket)).cloned().collect();
+        observation.refusal(BindOptions::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
+    let reserved = observation.limits.reserved.iter().any(|range| range.contains(&port));
+    let forwarded: Vec<Listener> = observation
+        .forwarded
+        .iter()
+        .filter(|listener| observation.target.overlaps(&listener.socket))
+        .cloned()
+        .collect();
     let own = || sorted.listening.iter().chain(&sorted.bound).cloned().collect();
-    let hindrance = refused.and_then(|refusal| seen.hindrance(refusal));
+    let hindrance = refused.and_then(|refusal| observation.hindrance(refusal));
     let (kind, standing_in_the_way) = match refused.map(|refusal| refusal.kind) {
         None if can_bind.is_none() => (VerdictKind::Unknown, Vec::new()),
         None if plain_in_use && sorted.has_port() => sorted.first(),
         // Rules come before connections that linger.
         None if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
-        None if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+        None if observation.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
         None if plain_in_use && sorted.first().0 != VerdictKind::Unknown => sorted.first(),
-        None if seen.forwarding_unknown && sorted.listening.is_empty() => (VerdictKind::Unknown, Vec::new()),
+        None if observation.forwarding_unknown && sorted.listening.is_empty() => {
+            (VerdictKind::Unknown, Vec::new())
+        }
         None if reserved => (VerdictKind::Reserved, Vec::new()),
         None => (VerdictKind::Free, Vec::new()),
         Some(RefusalKind::InUse) => match sorted.first() {
             (VerdictKind::Unknown, _) if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
-            (VerdictKind::Unknown, _) if seen.answered.is_some() => (VerdictKind::Forwarded, Vec::new()),
+            (VerdictKind::Unknown, _) if observation.answered.is_some() => {
+                (VerdictKind::Forwarded, Vec::new())
+            }
             first => first,
         },
         Some(RefusalKind::Denied) => match hindrance {
@@ -335,7 +343,7 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
     };
     let error = refused.map(|refusal| refusal.name.clone());
     let case = Explanation {
-        seen: &seen,
+        observation: &observation,
         sorted: &sorted,
         kind,
         can_bind,
@@ -344,11 +352,11 @@ pub(crate) fn judge(seen: Observation) -> Verdict {
         standing: &standing_in_the_way,
     };
     let (reason, facts, advice) = (case.reason(), case.facts(), case.advice());
-    let other_ends = case.orphans().iter().filter_map(|orphan| orphan.far.clone()).collect();
-    let localhost = seen.localhost();
-    let Observation { asked, clients, gaps, .. } = seen;
+    let other_ends = case.orphans().iter().filter_map(|orphan| orphan.other_end.clone()).collect();
+    let localhost = observation.localhost();
+    let Observation { target, clients, gaps, .. } = observation;
     Verdict {
-        asked,
+        target,
         kind,
         can_bind,
         error,
@@ -370,7 +378,7 @@ impl Observation {
     }
 
     /// Whether one of the attempts that decide says anything.
-    fn was_tried(&self) -> bool {
+    fn was_attempted(&self) -> bool {
         self.attempts(self.decisive).any(|attempt| !attempt.lacks_family())
     }
 
@@ -385,7 +393,7 @@ impl Observation {
 
     fn hindrance(&self, refusal: &Refusal) -> Option<Hindrance> {
         let policies = || self.policies.clone().unwrap_or_default();
-        Hindrance::of(self.os, &self.asked, refusal, self.local.as_deref(), &self.limits, policies)
+        Hindrance::of(self.os, &self.target, refusal, self.local.as_deref(), &self.limits, policies)
     }
 
     /// What a connection to 127.0.0.1 and to ::1 meets.
@@ -395,10 +403,10 @@ impl Observation {
             (IpAddr::from(Ipv4Addr::LOCALHOST), &mut localhost.ipv4, &mut localhost.ipv4_shared),
             (Ipv6Addr::LOCALHOST.into(), &mut localhost.ipv6, &mut localhost.ipv6_shared),
         ] {
-            match self.who_answers(address) {
+            match self.answerer(address) {
                 None => {}
-                Some(Who::One(listener, _)) => *one = Some(listener.clone()),
-                Some(Who::Shared(by, listeners)) => {
+                Some(Answerer::One(listener, _)) => *one = Some(listener.clone()),
+                Some(Answerer::Shared(by, listeners)) => {
                     *shared = Some(Shared { by, listeners: listeners.into_iter().cloned().collect() });
                 }
             }
@@ -408,19 +416,19 @@ impl Observation {
 
     /// By which option the sockets of a UDP port share it, as far as it was tested.
     fn sharing(&self) -> Sharing {
-        match self.joining {
-            _ if self.asked.protocol == Protocol::Tcp => Sharing::ReusePort,
-            Some(Joining { reuse_port: Some(true), .. } | Joining { reuse_address: Some(false), .. }) => {
-                Sharing::ReusePort
-            }
-            Some(Joining { reuse_port: Some(false), reuse_address: Some(true) }) => Sharing::ReuseAddress,
+        match self.join_options {
+            _ if self.target.protocol == Protocol::Tcp => Sharing::ReusePort,
+            Some(
+                JoinOptions { reuse_port: Some(true), .. } | JoinOptions { reuse_address: Some(false), .. },
+            ) => Sharing::ReusePort,
+            Some(JoinOptions { reuse_port: Some(false), reuse_address: Some(true) }) => Sharing::ReuseAddress,
             _ => Sharing::Unknown,
         }
     }
 
     /// Who answers at an address.
-    pub(crate) fn who_answers(&self, address: IpAddr) -> Option<Who<'_>> {
-        let target = Target::exactly(self.asked.protocol, address, self.asked.port);
+    pub(crate) fn answerer(&self, address: IpAddr) -> Option<Answerer<'_>> {
+        let target = Target::exactly(self.target.protocol, address, self.target.port);
         let mut listeners: Vec<&Listener> =
             self.sockets.iter().filter(|listener| listener.socket.is_listener()).collect();
         let place = |listener: &&Listener| {
@@ -433,9 +441,9 @@ impl Observation {
         let found = answering(self.os, &target, &sockets, self.sharing(), in_order)?;
         let those = |places: &[usize]| places.iter().filter_map(|at| listeners.get(*at).copied()).collect();
         Some(match &found {
-            Answering::One(at, decided) => Who::One(listeners.get(*at)?, *decided),
-            Answering::Spread(several) => Who::Shared(SharedBy::Spread, those(several)),
-            Answering::Unclear(several) => Who::Shared(SharedBy::Unknown, those(several)),
+            Answering::One(at, decided) => Answerer::One(listeners.get(*at)?, *decided),
+            Answering::Spread(several) => Answerer::Shared(SharedBy::Spread, those(several)),
+            Answering::Unclear(several) => Answerer::Shared(SharedBy::Unknown, those(several)),
         })
     }
 }

@@ -32,44 +32,22 @@ fn refusal_from(error: &io::Error) -> Refusal {
     Refusal { kind, name, says: error.to_string() }
 }
 
-/// The address and port of a bind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place<'a> {
-    pub(crate) protocol: Protocol,
-    /// The address. `None` for the wildcards of both families.
-    pub(crate) address: Option<IpAddr>,
-    /// The interface of a link-local address.
-    pub(crate) interface: Option<&'a str>,
-    pub(crate) port: u16,
+/// Returns an address with the port of a target, and with the scope if it needs one.
+fn socket_address(target: &BindTarget, address: IpAddr) -> SocketAddr {
+    let interface = target.interface.as_ref().and_then(|name| name.as_str());
+    let scope = interface.and_then(os::interface_index).unwrap_or(0);
+    match address {
+        IpAddr::V4(_) => SocketAddr::new(address, target.port),
+        IpAddr::V6(address) => SocketAddrV6::new(address, target.port, 0, scope).into(),
+    }
 }
 
-impl<'a> Place<'a> {
-    /// Returns the place of a target.
-    pub(crate) fn of(asked: &'a BindTarget) -> Place<'a> {
-        Place {
-            protocol: asked.protocol,
-            address: asked.address,
-            interface: asked.interface.as_ref().and_then(|name| name.as_str()),
-            port: asked.port,
-        }
-    }
-
-    /// Returns an address with the port, and with the scope if it needs one.
-    fn at(&self, address: IpAddr) -> SocketAddr {
-        let scope = self.interface.and_then(os::interface_index).unwrap_or(0);
-        match address {
-            IpAddr::V4(_) => SocketAddr::new(address, self.port),
-            IpAddr::V6(address) => SocketAddrV6::new(address, self.port, 0, scope).into(),
-        }
-    }
-
-    /// Returns the addresses to bind, each with whether the socket is IPv6-only.
-    fn addresses(&self) -> Vec<(IpAddr, bool)> {
-        const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        match self.address {
-            Some(address) => vec![(address, false)],
-            None => vec![(Ipv4Addr::UNSPECIFIED.into(), false), (ANY6, true), (ANY6, false)],
-        }
+/// Returns the addresses to bind, each with whether the socket is IPv6-only.
+fn addresses(target: &BindTarget) -> Vec<(IpAddr, bool)> {
+    const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    match target.address {
+        Some(address) => vec![(address, false)],
+        None => vec![(Ipv4Addr::UNSPECIFIED.into(), false), (ANY6, true), (ANY6, false)],
     }
 }
 
@@ -82,14 +60,14 @@ pub(crate) fn as_servers_do(protocol: Protocol) -> BindOptions {
 }
 
 /// Attempts to bind with the options of servers, once for each address.
-pub(crate) fn attempt(place: &Place<'_>) -> Vec<Attempt> {
-    attempt_with(place, as_servers_do(place.protocol))
+pub(crate) fn attempt(target: &BindTarget) -> Vec<Attempt> {
+    attempt_with(target, as_servers_do(target.protocol))
 }
 
 /// Attempts to bind with the options of servers, and returns the refusal, preferably that the port is in use. `None` if
 /// the bind succeeds in every family that this machine has.
-pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
-    let attempts = attempt(place);
+pub(crate) fn refusal(target: &BindTarget) -> Option<Refusal> {
+    let attempts = attempt(target);
     let has_family = attempts.iter().any(|attempt| !attempt.lacks_family());
     let mut refusals: Vec<&Refusal> = attempts
         .iter()
@@ -101,34 +79,34 @@ pub(crate) fn refusal(place: &Place<'_>) -> Option<Refusal> {
 }
 
 /// Attempts to bind with other options, where that is harmless and informative.
-pub(crate) fn attempt_otherwise(place: &Place<'_>) -> Vec<Attempt> {
-    match place.protocol {
+pub(crate) fn attempt_with_other_options(target: &BindTarget) -> Vec<Attempt> {
+    match target.protocol {
         Protocol::Tcp if os::SERVERS_REUSE => [BindOptions::Plain, BindOptions::ReusePort]
             .into_iter()
-            .flat_map(|options| attempt_with(place, options))
+            .flat_map(|options| attempt_with(target, options))
             .collect(),
         _ => Vec::new(),
     }
 }
 
-fn attempt_with(place: &Place<'_>, options: BindOptions) -> Vec<Attempt> {
+fn attempt_with(target: &BindTarget, options: BindOptions) -> Vec<Attempt> {
     let attempt = |(address, v6only): (IpAddr, bool)| Attempt {
         address,
         v6only,
         options,
-        refused: bind(place, address, v6only, options).err().map(|error| refusal_from(&error)),
+        refused: bind(target, address, v6only, options).err().map(|error| refusal_from(&error)),
     };
-    place.addresses().into_iter().map(attempt).collect()
+    addresses(target).into_iter().map(attempt).collect()
 }
 
-fn bind(place: &Place<'_>, address: IpAddr, v6only: bool, options: BindOptions) -> io::Result<()> {
-    let socket = socket(place.protocol, address, v6only)?;
+fn bind(target: &BindTarget, address: IpAddr, v6only: bool, options: BindOptions) -> io::Result<()> {
+    let socket = socket(target.protocol, address, v6only)?;
     match options {
         BindOptions::Plain => {}
         BindOptions::ReuseAddress => socket.set_reuse_address(true)?,
         BindOptions::ReusePort => os::reuse_port(&socket)?,
     }
-    let address = SockAddr::from(place.at(address));
+    let address = SockAddr::from(socket_address(target, address));
     let bound = socket.bind(&address);
     // Closes at once: until then other binds may be refused.
     drop(socket);
@@ -152,48 +130,48 @@ fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socke
 /// is `None` if every check passed. Conflicts with other sockets are not checked.
 ///
 /// Returns `None` if this system or this process cannot rehearse. An IPv6 address of another machine passes.
-pub(crate) fn rehearse(place: &Place<'_>) -> Option<Vec<Attempt>> {
+pub(crate) fn rehearse(target: &BindTarget) -> Option<Vec<Attempt>> {
     if !os::BOUND_SOCKETS_ARE_CHECKED {
         return None;
     }
     let rehearse = |(address, v6only): (IpAddr, bool)| {
-        let socket = bound_elsewhere(place, address, v6only)?;
-        let refused = match socket.bind(&SockAddr::from(place.at(address))) {
+        let socket = bound_elsewhere(target, address, v6only)?;
+        let refused = match socket.bind(&SockAddr::from(socket_address(target, address))) {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => None,
             Err(error) => Some(refusal_from(&error)),
             // The socket had no port after all.
             Ok(()) => return None,
         };
-        Some(Attempt { address, v6only, options: as_servers_do(place.protocol), refused })
+        Some(Attempt { address, v6only, options: as_servers_do(target.protocol), refused })
     };
-    place.addresses().into_iter().map(rehearse).collect()
+    addresses(target).into_iter().map(rehearse).collect()
 }
 
 /// Returns whether the socket table lists sockets that are bound and do not listen: binds one to an ephemeral port, and
-/// returns whether `sees` finds that port.
-pub(crate) fn is_seen(place: &Place<'_>, sees: impl FnOnce(u16) -> bool) -> bool {
-    let is_ipv4 = place.address.is_none_or(|address| address.is_ipv4());
+/// returns whether `is_listed` finds that port.
+pub(crate) fn lists_bound_sockets(target: &BindTarget, is_listed: impl FnOnce(u16) -> bool) -> bool {
+    let is_ipv4 = target.address.is_none_or(|address| address.is_ipv4());
     let address: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    let bound = bound_elsewhere(place, address, false);
+    let bound = bound_elsewhere(target, address, false);
     let port = bound.as_ref().and_then(|socket| socket.local_addr().ok()?.as_socket());
-    port.is_some_and(|address| sees(address.port()))
+    port.is_some_and(|address| is_listed(address.port()))
 }
 
 /// Returns a socket that is bound to an ephemeral port on loopback, with options that let others bind that port.
-fn bound_elsewhere(place: &Place<'_>, address: IpAddr, v6only: bool) -> Option<Socket> {
+fn bound_elsewhere(target: &BindTarget, address: IpAddr, v6only: bool) -> Option<Socket> {
     let own = match (address.is_ipv4(), v6only || !address.is_unspecified()) {
         (true, _) => IpAddr::from(Ipv4Addr::LOCALHOST),
         (false, true) => Ipv6Addr::LOCALHOST.into(),
         (false, false) => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
     };
-    // The ephemeral port may be the port of the place.
+    // The ephemeral port may be the port of the target.
     for _ in 0..3 {
-        let socket = socket(place.protocol, address, v6only).ok()?;
-        if place.protocol == Protocol::Tcp {
+        let socket = socket(target.protocol, address, v6only).ok()?;
+        if target.protocol == Protocol::Tcp {
             socket.set_reuse_address(true).ok()?;
         }
         socket.bind(&SockAddr::from(SocketAddr::new(own, 0))).ok()?;
-        if socket.local_addr().ok()?.as_socket()?.port() != place.port {
+        if socket.local_addr().ok()?.as_socket()?.port() != target.port {
             return Some(socket);
         }
     }
@@ -204,20 +182,20 @@ fn bound_elsewhere(place: &Place<'_>, address: IpAddr, v6only: bool) -> Option<S
 mod tests {
     use super::*;
 
-    fn place(protocol: Protocol, port: u16) -> Place<'static> {
-        Place { protocol, address: Some(Ipv4Addr::LOCALHOST.into()), interface: None, port }
+    fn target(protocol: Protocol, port: u16) -> BindTarget {
+        BindTarget { protocol, address: Some(Ipv4Addr::LOCALHOST.into()), interface: None, port }
     }
 
     #[test]
     fn an_attempt_reports_the_refusal_and_leaves_nothing_behind() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let refused = attempt(&place(Protocol::Tcp, port));
+        let refused = attempt(&target(Protocol::Tcp, port));
         assert_eq!(refused[0].refused.as_ref().unwrap().kind, RefusalKind::InUse);
         drop(listener);
         // The same port repeatedly: the next attempt would be refused by anything that one leaves behind.
         for _ in 0..100 {
-            assert!(attempt(&place(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none()));
+            assert!(attempt(&target(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none()));
         }
         assert!(std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
     }
@@ -227,8 +205,8 @@ mod tests {
         assert_eq!(as_servers_do(Protocol::Udp), BindOptions::Plain);
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        assert_eq!(attempt_otherwise(&place(Protocol::Udp, port)), []);
-        let refused = attempt(&place(Protocol::Udp, port));
+        assert_eq!(attempt_with_other_options(&target(Protocol::Udp, port)), []);
+        let refused = attempt(&target(Protocol::Udp, port));
         assert_eq!(refused[0].refused.as_ref().map(|refusal| refusal.kind), Some(RefusalKind::InUse));
     }
 
@@ -238,7 +216,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             for address in [None, Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv4Addr::UNSPECIFIED.into())] {
-                let rehearsed = rehearse(&Place { address, ..place(protocol, port) });
+                let rehearsed = rehearse(&BindTarget { address, ..target(protocol, port) });
                 assert_eq!(rehearsed.is_some(), os::BOUND_SOCKETS_ARE_CHECKED, "{protocol:?} {address:?}");
                 let rehearsed = rehearsed.unwrap_or_default();
                 assert!(
@@ -249,17 +227,18 @@ mod tests {
         }
         if os::BOUND_SOCKETS_ARE_CHECKED {
             let elsewhere =
-                Place { address: Some("192.0.2.7".parse().unwrap()), ..place(Protocol::Tcp, 10309) };
+                BindTarget { address: Some("192.0.2.7".parse().unwrap()), ..target(Protocol::Tcp, 10309) };
             let refused = rehearse(&elsewhere).unwrap()[0].refused.clone().unwrap();
             assert_eq!(refused.kind, RefusalKind::NotLocal);
         }
-        assert!(is_seen(&place(Protocol::Tcp, port), |other| other != port && other != 0));
+        assert!(lists_bound_sockets(&target(Protocol::Tcp, port), |other| other != port && other != 0));
     }
 
     #[test]
     fn an_address_of_another_machine_is_refused() {
-        let place = Place { address: Some("192.0.2.7".parse().unwrap()), ..place(Protocol::Tcp, 10309) };
-        let refused = attempt(&place)[0].refused.clone().unwrap();
+        let target =
+            BindTarget { address: Some("192.0.2.7".parse().unwrap()), ..target(Protocol::Tcp, 10309) };
+        let refused = attempt(&target)[0].refused.clone().unwrap();
         assert_eq!((refused.kind, refused.name.as_str()), (RefusalKind::NotLocal, "EADDRNOTAVAIL"));
     }
 }

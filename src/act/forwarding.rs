@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::probe;
 use crate::bind_attempt::BindTarget;
-use crate::enrich::containers::{ContainerLookup, Found, Runtimes};
+use crate::enrich::containers::{ContainerLookup, Runtimes, SocketSearch};
 use crate::enrich::forwarding_rules::{by_rules, drop_unreachable_loopback};
 use crate::model::{Error, Gap, Listener, Outcome, Protocol, Socket};
 use crate::os;
@@ -34,16 +34,16 @@ impl Evidence {
 ///
 /// # Errors
 /// If the socket table cannot be read.
-pub(crate) fn forwarding(asked: &BindTarget, runtimes: &Runtimes) -> Result<Forwarding, Error> {
-    let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
+pub(crate) fn forwarding(bind_target: &BindTarget, runtimes: &Runtimes) -> Result<Forwarding, Error> {
+    let table = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), false)?;
     let listening = port_sockets::listening(&table.rows);
     let rows = table.rows.into_iter().filter(|row| row.socket.is_listener()).collect();
-    let mut inquiry = ContainerLookup::new(runtimes);
-    let (known, _) = port_sockets::holders_and_containers(rows, &mut inquiry)?;
-    let evidence = gather(asked, &mut inquiry, &listening, &known);
+    let mut lookup = ContainerLookup::new(runtimes);
+    let (known, _) = port_sockets::holders_and_containers(rows, &mut lookup)?;
+    let evidence = gather(bind_target, &mut lookup, &listening, &known);
     let answered = evidence.answered();
     let forwarded: Vec<Listener> =
-        evidence.forwarded.into_iter().filter(|listener| asked.overlaps(&listener.socket)).collect();
+        evidence.forwarded.into_iter().filter(|listener| bind_target.overlaps(&listener.socket)).collect();
     Ok(match (forwarded.is_empty(), answered, evidence.unknown) {
         (false, ..) => Forwarding::Forwarded(forwarded),
         (true, Some(address), _) => Forwarding::Answered(address),
@@ -55,35 +55,36 @@ pub(crate) fn forwarding(asked: &BindTarget, runtimes: &Runtimes) -> Result<Forw
 /// Gathers the evidence for one port. `listening` are all of its listeners, `known` those that were joined with their
 /// holders.
 pub(super) fn gather(
-    asked: &BindTarget,
-    inquiry: &mut ContainerLookup<'_>,
+    bind_target: &BindTarget,
+    lookup: &mut ContainerLookup<'_>,
     listening: &[Socket],
     known: &[Listener],
 ) -> Evidence {
     let listens = !listening.is_empty();
-    let reached = if listens { Vec::new() } else { connections(asked) };
+    let reached = if listens { Vec::new() } else { connections(bind_target) };
     let found = match (reached.iter().any(|(_, met)| *met == Outcome::Accepts), listens) {
-        (true, _) => Found::AnswerWithoutSocket,
-        (false, true) => Found::Sockets,
-        (false, false) => Found::Nothing,
+        (true, _) => SocketSearch::AnswerWithoutSocket,
+        (false, true) => SocketSearch::Sockets,
+        (false, false) => SocketSearch::Nothing,
     };
-    let publishers = inquiry.publishers(found);
+    let publishers = lookup.publishers(found);
     let mut forwarded = match publishers {
-        Some(publishers) => inquiry.forwarded(&publishers, listening, known),
+        Some(publishers) => lookup.forwarded(&publishers, listening, known),
         None => Vec::new(),
     };
     forwarded.retain(|listener| {
-        listener.socket.protocol == asked.protocol && listener.socket.endpoint.port() == Some(asked.port)
+        listener.socket.protocol == bind_target.protocol
+            && listener.socket.endpoint.port() == Some(bind_target.port)
     });
     let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
     let untold = drop_unreachable_loopback(&mut forwarded, &meets);
-    let rules = by_rules(asked.protocol, asked.port, &forwarded, known);
+    let rules = by_rules(bind_target.protocol, bind_target.port, &forwarded, known);
     rules.complete(&mut forwarded);
     forwarded.extend(rules.forwarded);
     // With all rules read, the answers of runtimes do not matter.
-    let silent = if os::privileged() { None } else { inquiry.forwarding_gap() };
+    let silent = if os::privileged() { None } else { lookup.forwarding_gap() };
     // Only this machine reaches a loopback address, and it was refused there.
-    let is_loopback = asked.address.is_some_and(|address| address.to_canonical().is_loopback());
+    let is_loopback = bind_target.address.is_some_and(|address| address.to_canonical().is_loopback());
     let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
     let unknown = rules.unknown.or(untold).or(silent).filter(|_| !(is_loopback && is_refused));
     Evidence { forwarded, reached, unknown }
@@ -91,35 +92,36 @@ pub(super) fn gather(
 
 /// Connects to the addresses of this machine at which a forwarded port may answer. Loopback is not enough: Docker's
 /// rules do not forward it.
-fn connections(asked: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
+fn connections(bind_target: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
     /// The limit of addresses other than loopback.
     const MOST: usize = 4;
-    if asked.protocol != Protocol::Tcp || asked.interface.is_some() {
+    if bind_target.protocol != Protocol::Tcp || bind_target.interface.is_some() {
         return Vec::new();
     }
     let local = os::local_addresses().unwrap_or_default();
     let is_local = |address: IpAddr| local.iter().any(|local| local.address == address);
-    let addresses = match asked.address {
-        Some(address) if address.is_unspecified() => probe::loopback(asked.address),
+    let addresses = match bind_target.address {
+        Some(address) if address.is_unspecified() => probe::loopback(bind_target.address),
         Some(address) if address.to_canonical().is_loopback() || is_local(address) => vec![address],
         Some(_) => Vec::new(),
         None => probe::loopback(None),
     };
     let mut reached: Vec<(SocketAddr, Outcome)> = Vec::new();
-    let mut try_address = |address: IpAddr| {
-        let address = SocketAddr::new(address, asked.port);
-        let met = probe::outcome(address);
+    let mut probe_address = |address: IpAddr| {
+        let address = SocketAddr::new(address, bind_target.port);
+        let met = probe::probe_outcome(address);
         reached.push((address, met));
         met == Outcome::Accepts
     };
-    let answered = addresses.into_iter().filter(|address| try_address(*address)).count() > 0;
-    if !answered && asked.address.is_none_or(|address| address.is_unspecified()) && os::containers_run() {
+    let answered = addresses.into_iter().filter(|address| probe_address(*address)).count() > 0;
+    if !answered && bind_target.address.is_none_or(|address| address.is_unspecified()) && os::containers_run()
+    {
         let wanted = |address: &IpAddr| {
             !address.is_loopback()
                 && !is_link_local(*address)
-                && asked.address.is_none_or(|asked| asked.is_ipv4() == address.is_ipv4())
+                && bind_target.address.is_none_or(|bind_target| bind_target.is_ipv4() == address.is_ipv4())
         };
-        local.iter().map(|local| local.address).filter(wanted).take(MOST).any(try_address);
+        local.iter().map(|local| local.address).filter(wanted).take(MOST).any(probe_address);
     }
     reached
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::prepare::{Prepared, prepare};
-use super::release::{self, Manner, StepResult};
+use super::release::{self, ReleaseOptions, StepResult};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::management::Via;
@@ -13,7 +13,7 @@ use crate::model::{
     Container, EndSignal, Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Service, Target,
     Text,
 };
-use crate::plan::{Action, Part, Refusal, Request, Restarts, Return};
+use crate::plan::{Action, Part, Refusal, Request, Restart, RestartedBy};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
 /// Returns a plan for each port of `target` that could be freed. It changes nothing: [`FreePlan::run`] carries a plan out.
@@ -314,7 +314,7 @@ pub enum Restarter {
 impl FreePlan {
     /// Returns the port that the plan would free.
     pub fn target(&self) -> &BindTarget {
-        &self.prepared.plan.asked
+        &self.prepared.plan.target
     }
 
     /// Returns the sockets that have the port, with their holders. Without any, the port is free or held by none.
@@ -346,7 +346,7 @@ impl FreePlan {
 
     /// Returns what starts again what the plan ends.
     pub fn restarts(&self) -> Vec<FreeRestart> {
-        self.prepared.plan.returns.iter().map(FreeRestart::from).collect()
+        self.prepared.plan.restarts.iter().map(FreeRestart::from).collect()
     }
 
     /// Carries the plan out and returns whether the port is free. Call it once.
@@ -361,8 +361,9 @@ impl FreePlan {
     /// If the socket table cannot be read. A process that cannot be ended is a [`FreedStep`] with an error instead.
     pub fn run(&self) -> Result<FreeOutcome, Error> {
         let options = &self.options;
-        let manner = Manner { timeout: options.timeout, signal: options.signal, force: options.force };
-        let outcome = release::carry_out(&self.prepared, manner, &mut |_| {})?;
+        let options =
+            ReleaseOptions { timeout: options.timeout, signal: options.signal, force: options.force };
+        let outcome = release::carry_out(&self.prepared, options, &mut |_| {})?;
         Ok(FreeOutcome {
             obstacle: outcome.obstacle.map(FreeObstacle::from),
             came_back: outcome.came_back,
@@ -497,7 +498,7 @@ impl From<release::Obstacle> for FreeObstacle {
             Obstacle::Lingers { reason, advice } => FreeObstacle::Lingers { reason, advice },
             Obstacle::Forwarded(listeners) => FreeObstacle::Forwarded(listeners),
             Obstacle::Answered(address) => FreeObstacle::Answered(address),
-            Obstacle::Returns(back) => FreeObstacle::Restarts(FreeRestart::from(&back)),
+            Obstacle::Restarts(restart) => FreeObstacle::Restarts(FreeRestart::from(&restart)),
             Obstacle::Refused { refusal, hindrance } => {
                 FreeObstacle::Refused { error: refusal.name, hindrance }
             }
@@ -506,15 +507,15 @@ impl From<release::Obstacle> for FreeObstacle {
     }
 }
 
-impl From<&Return> for FreeRestart {
-    fn from(back: &Return) -> FreeRestart {
-        let by = match &back.by {
-            Restarts::Unit(service) => Restarter::Service(service.clone()),
-            Restarts::SocketUnit(unit) => Restarter::SocketUnit(unit.clone()),
-            Restarts::Engine(container) => Restarter::Container(container.clone()),
-            Restarts::Process { id, name, .. } => Restarter::Process { id: *id, name: name.clone() },
+impl From<&Restart> for FreeRestart {
+    fn from(restart: &Restart) -> FreeRestart {
+        let by = match &restart.by {
+            RestartedBy::Unit(service) => Restarter::Service(service.clone()),
+            RestartedBy::SocketUnit(unit) => Restarter::SocketUnit(unit.clone()),
+            RestartedBy::Engine(container) => Restarter::Container(container.clone()),
+            RestartedBy::Process { id, name, .. } => Restarter::Process { id: *id, name: name.clone() },
         };
-        FreeRestart { by, delay: back.delay, certain: back.certain }
+        FreeRestart { by, delay: restart.delay, certain: restart.certain }
     }
 }
 

@@ -6,14 +6,14 @@ use crate::verdict::Hindrance;
 
 /// Returns what a refusal means, or `None` if it has nothing to do with addresses, limits and policies. Reads only what
 /// the kind of refusal needs.
-pub(crate) fn hindrance(asked: &BindTarget, refusal: &Refusal) -> Option<Hindrance> {
+pub(crate) fn hindrance(bind_target: &BindTarget, refusal: &Refusal) -> Option<Hindrance> {
     let local = match refusal.kind {
         RefusalKind::NotLocal => os::local_addresses(),
         _ => None,
     };
     let limits = match refusal.kind {
-        RefusalKind::Denied => os::limits(asked.protocol),
+        RefusalKind::Denied => os::limits(bind_target.protocol),
         _ => os::Limits::default(),
     };
-    Hindrance::of(std::env::consts::OS, asked, refusal, local.as_deref(), &limits, os::policies)
+    Hindrance::of(std::env::consts::OS, bind_target, refusal, local.as_deref(), &limits, os::policies)
 }

@@ -1,23 +1,27 @@
-//! Connections that no process holds any more, and who has their other ends.
+//! Finds connections that no process holds any more, and the holders of their other ends.
 
 use std::net::SocketAddr;
 
-use crate::model::{Gap, GapKind, Protocol, Socket, State};
-use crate::os::{self, Reader, Request, Row};
+use crate::model::{Error, Gap, GapKind, Protocol, Socket, State};
+use crate::os::{self, Row};
 use crate::scan::port_sockets;
 use crate::verdict::Orphan;
 
-/// More connections than this are not followed to their other ends.
+/// The most connections whose other ends are searched for.
 const MOST: usize = 64;
 
-/// Returns those of these rows that are connections without a process, each with the listener-like row of its other end if
-/// that is on this machine. Other network namespaces are read, by root, only if an other end is not in this one.
+/// Returns the connections without a process among these rows, each with the socket of its other end and its holders if
+/// that socket is on this machine. Root also reads the other network namespaces, but only if an other end is not in this
+/// one.
 pub(super) fn orphans(rows: &[Row]) -> (Vec<Orphan>, Vec<Gap>) {
     let mut found: Vec<Orphan> = rows.iter().filter_map(orphan).take(MOST).collect();
     let mut gaps = Vec::new();
     for namespaces in [false, true] {
-        let mut ports: Vec<u16> =
-            found.iter().filter(|orphan| orphan.far.is_none()).map(|orphan| orphan.peer.port()).collect();
+        let mut ports: Vec<u16> = found
+            .iter()
+            .filter(|orphan| orphan.other_end.is_none())
+            .map(|orphan| orphan.peer.port())
+            .collect();
         ports.sort_unstable();
         ports.dedup();
         if ports.is_empty() || (namespaces && !os::privileged()) {
@@ -32,10 +36,11 @@ pub(super) fn orphans(rows: &[Row]) -> (Vec<Orphan>, Vec<Gap>) {
             Ok((ends, more)) => {
                 gaps.extend(more);
                 for end in ends {
-                    let is_its =
-                        |orphan: &&mut Orphan| orphan.far.is_none() && is_other_end(&end.socket, orphan);
+                    let is_its = |orphan: &&mut Orphan| {
+                        orphan.other_end.is_none() && is_other_end(&end.socket, orphan)
+                    };
                     if let Some(orphan) = found.iter_mut().find(is_its) {
-                        orphan.far = Some(end);
+                        orphan.other_end = Some(end);
                     }
                 }
             }
@@ -55,37 +60,29 @@ fn orphan(row: &Row) -> Option<Orphan> {
         return None;
     }
     let local = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
-    Some(Orphan { local, peer: socket.peer?, state: socket.state, timer: row.detail().timer, far: None })
+    Some(Orphan {
+        local,
+        peer: socket.peer?,
+        state: socket.state,
+        timer: row.detail().timer,
+        other_end: None,
+    })
 }
 
-/// The rows that are other ends of these connections.
-fn other_ends(
-    port: Option<u16>,
-    namespaces: bool,
-    orphans: &[Orphan],
-) -> Result<Vec<Row>, crate::model::Error> {
-    let mut rows = os::sockets(&Request {
-        tcp: true,
-        udp: false,
-        udplite: false,
-        rare: false,
-        unix: false,
-        ipv4: true,
-        ipv6: true,
-        all: true,
-        port,
-        namespaces,
-        reader: Reader::Auto,
-    })?
-    .rows;
+/// Returns the rows of the other ends of these connections that are not known yet.
+fn other_ends(port: Option<u16>, namespaces: bool, orphans: &[Orphan]) -> Result<Vec<Row>, Error> {
+    let mut rows = match namespaces {
+        false => port_sockets::sockets(Protocol::Tcp, port, true)?.rows,
+        true => port_sockets::sockets_of_all_namespaces(Protocol::Tcp, port)?.rows,
+    };
     rows.retain(|row| {
         row.socket.inode.is_some()
-            && orphans.iter().any(|orphan| orphan.far.is_none() && is_other_end(&row.socket, orphan))
+            && orphans.iter().any(|orphan| orphan.other_end.is_none() && is_other_end(&row.socket, orphan))
     });
     Ok(rows)
 }
 
-/// Whether a socket has the addresses of a connection the other way round.
+/// Returns whether a socket has the addresses of a connection in reverse.
 fn is_other_end(socket: &Socket, orphan: &Orphan) -> bool {
     let plain = |address: SocketAddr| (address.ip().to_canonical(), address.port());
     let local = socket.endpoint.address().zip(socket.endpoint.port());

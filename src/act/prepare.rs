@@ -89,9 +89,10 @@ pub(crate) fn prepare(
             unseen = now;
         }
         let single = target.single_port().is_some();
-        let known: BTreeSet<BindTarget> = ports.iter().map(|(port, _)| port.asked.clone()).collect();
-        ports
-            .extend(found.into_iter().filter(|port| !known.contains(&port.asked)).map(|port| (port, single)));
+        let known: BTreeSet<BindTarget> = ports.iter().map(|(port, _)| port.target.clone()).collect();
+        ports.extend(
+            found.into_iter().filter(|port| !known.contains(&port.target)).map(|port| (port, single)),
+        );
     }
     let machine = Machine::observe(ports.iter().map(|(port, _)| port), request)?;
     ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
@@ -114,7 +115,7 @@ fn has_exited(listener: &Listener) -> bool {
 
 /// A port, and the sockets that have it.
 struct Port {
-    asked: BindTarget,
+    target: BindTarget,
     sockets: Vec<Listener>,
     /// Whether a connection to it is open, and so a client may be there.
     connected: bool,
@@ -128,14 +129,14 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
     if !table.complete {
         return Err(incomplete(table.gaps.first()));
     }
-    let asked = |port| BindTarget {
+    let target_at = |port| BindTarget {
         protocol,
         address: target.address(),
         interface: target.interface().map(Text::from),
         port,
     };
     let mut by_port: BTreeMap<u16, Port> = BTreeMap::new();
-    let empty = |port| Port { asked: asked(port), sockets: Vec::new(), connected: false };
+    let empty = |port| Port { target: target_at(port), sockets: Vec::new(), connected: false };
     if let Some(port) = single {
         by_port.insert(port, empty(port));
     }
@@ -151,7 +152,7 @@ fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Erro
             continue;
         }
         let known = by_port.entry(port).or_insert_with(|| empty(port));
-        if known.asked.overlaps(&row.socket) {
+        if known.target.overlaps(&row.socket) {
             wanted.push(row);
         }
     }
@@ -202,8 +203,8 @@ impl Machine {
         // However long the chain is.
         let above = lineage.first().map(|own| table.ancestors(*own)).unwrap_or_default();
         lineage.extend(above.iter().map(|entry| entry.id.pid));
-        let known = family(&processes, &table, &lineage);
-        let (handles, access) = take_hold(&processes, &known, &table, &lineage, request);
+        let known = relatives(&processes, &table, &lineage);
+        let (handles, access) = open_handles(&processes, &known, &table, &lineage, request);
         let supervision = supervision(&holders, &table, request.signal);
         let containers = holders
             .iter()
@@ -214,7 +215,7 @@ impl Machine {
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
             accounts: accounts(containers),
-            others: others(&processes)?,
+            others: other_sockets(&processes)?,
             table,
             known,
             access,
@@ -230,22 +231,22 @@ impl Machine {
         runtimes: &Runtimes,
         single: bool,
     ) -> Result<Prepared, Error> {
-        let clients = match port.connected && single && port.asked.protocol == Protocol::Tcp {
-            true => clients(&port.asked)?,
+        let clients = match port.connected && single && port.target.protocol == Protocol::Tcp {
+            true => clients(&port.target)?,
             false => Vec::new(),
         };
         let other_protocol = match single && !port.sockets.is_empty() {
-            true => listeners_of_other_protocol(&port.asked)?,
+            true => listeners_of_other_protocol(&port.target)?,
             false => Vec::new(),
         };
         let forwarding = match single {
-            true => forwarding(&port.asked, runtimes)?,
+            true => forwarding(&port.target, runtimes)?,
             // A port of a range is in the plan because a socket has it.
             false => Forwarding::RuledOut,
         };
         let facts = Facts {
-            asked: port.asked,
-            others: self.others_of(&port.sockets),
+            target: port.target,
+            others: self.other_sockets_of(&port.sockets),
             sockets: port.sockets,
             other_protocol,
             clients,
@@ -255,7 +256,7 @@ impl Machine {
             access: &self.access,
             lineage: &self.lineage,
             supervisors: &self.supervision.supervisors,
-            returns: &self.supervision.returns,
+            restarts: &self.supervision.restarts,
             stays_down: &self.supervision.stays_down,
             accounts: &self.accounts,
             own_pid_namespace: self.own_pid_namespace,
@@ -277,7 +278,7 @@ impl Machine {
     }
 
     /// The sockets of the holders of a port that are not sockets of the port.
-    fn others_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, OtherSockets> {
+    fn other_sockets_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, OtherSockets> {
         // How many listening sockets of the port each process has.
         let mut of_port: BTreeMap<ProcessId, usize> = BTreeMap::new();
         for listener in sockets {
@@ -306,7 +307,7 @@ impl Machine {
 }
 
 /// What each of these processes listens on and has bound, in order.
-fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
+fn other_sockets(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
     let pids: Vec<u32> = processes.iter().map(|process| process.id.pid).collect();
     let mut of: BTreeMap<u32, Vec<Socket>> = BTreeMap::new();
     if pids.is_empty() {
@@ -331,7 +332,7 @@ fn others(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
 }
 
 /// What is known of the ancestors and descendants of holders, and of the trees of their wrappers.
-fn family(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeMap<u32, Process> {
+fn relatives(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeMap<u32, Process> {
     let relatives = holders.iter().flat_map(|process| {
         let pid = process.id.pid;
         table.ancestors(pid).into_iter().chain(table.descendants(pid))
@@ -348,7 +349,7 @@ fn family(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeM
 }
 
 /// Takes hold of every process that a plan may end, and tells which may be ended.
-fn take_hold(
+fn open_handles(
     holders: &[&Process],
     known: &BTreeMap<u32, Process>,
     table: &ProcessTable,

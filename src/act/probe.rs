@@ -14,9 +14,9 @@ use crate::os::threads;
 /// How long a listener has to answer a probe.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long something that does not listen has to answer. A refusal on loopback comes at once.
-const RELAY_LIMIT: Duration = Duration::from_millis(300);
+const FORWARD_LIMIT: Duration = Duration::from_millis(300);
 /// How many silent listeners are waited for at the same time.
-const TOGETHER: usize = 32;
+const MOST_CONCURRENT: usize = 32;
 
 /// Connects, and closes what was connected.
 fn probe(address: SocketAddr, limit: Duration) -> Probe {
@@ -48,8 +48,8 @@ fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
 }
 
 /// What a connection to an address of this machine meets where nobody listens.
-pub(crate) fn outcome(address: SocketAddr) -> Outcome {
-    probe(address, RELAY_LIMIT).outcome
+pub(crate) fn probe_outcome(address: SocketAddr) -> Outcome {
+    probe(address, FORWARD_LIMIT).outcome
 }
 
 /// The addresses over which a wildcard is reached on loopback.
@@ -61,9 +61,9 @@ pub(crate) fn loopback(wildcard: Option<IpAddr>) -> Vec<IpAddr> {
 /// Probes each listener of TCP of a snapshot that can be reached from here.
 pub fn probe_listeners(snapshot: &mut Snapshot) {
     let wanted: Vec<(usize, SocketAddr)> =
-        snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, reached_at(it)?))).collect();
+        snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, probe_address(it)?))).collect();
     let next = AtomicUsize::new(0);
-    let found = threads::share(wanted.len().min(TOGETHER), || {
+    let found = threads::share(wanted.len().min(MOST_CONCURRENT), || {
         let mut found: Vec<(usize, Probe)> = Vec::new();
         while let Some((at, address)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
             found.push((*at, probe(*address, PROBE_LIMIT)));
@@ -73,7 +73,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     for listener in &mut snapshot.listeners {
         if let (Protocol::Tcp, Endpoint::Ip { interface: Some(interface), .. }, None) =
             (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
-            && reached_at(listener).is_none()
+            && probe_address(listener).is_none()
         {
             let note = [b"not probed: it takes only what comes by ", interface.as_bytes()].concat();
             listener.note = Some(note.into());
@@ -81,7 +81,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     }
     for (at, mut probe) in found.into_iter().flatten() {
         if let Some(listener) = snapshot.listeners.get_mut(at) {
-            if probe.outcome == Outcome::Accepts && nobody_runs(listener) {
+            if probe.outcome == Outcome::Accepts && all_suspended(listener) {
                 probe.outcome = Outcome::Connects;
             }
             listener.probe = Some(probe);
@@ -90,14 +90,14 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
 }
 
 /// Whether every holder is visible and kept from running.
-fn nobody_runs(listener: &Listener) -> bool {
+fn all_suspended(listener: &Listener) -> bool {
     listener.unseen.is_none()
         && !listener.holders.is_empty()
         && listener.holders.iter().all(|holder| holder.process.condition.is_some())
 }
 
 /// The address at which a listener is to be reached from this machine without leaving it.
-fn reached_at(listener: &Listener) -> Option<SocketAddr> {
+fn probe_address(listener: &Listener) -> Option<SocketAddr> {
     let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } =
         &listener.socket
     else {
@@ -127,9 +127,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Accepts);
-        assert_eq!(outcome(address), Outcome::Accepts);
+        assert_eq!(probe_outcome(address), Outcome::Accepts);
         drop(listener);
         assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Refuses);
-        assert_eq!(outcome(address), Outcome::Refuses);
+        assert_eq!(probe_outcome(address), Outcome::Refuses);
     }
 }

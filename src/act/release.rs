@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::bind::{self, Place};
+use super::bind;
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
@@ -19,7 +19,7 @@ use crate::management::restart::sleeps;
 use crate::model::names::names;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
-use crate::plan::{Action, Forwarding, Note, Part, Plan, Restarts, Return, Step};
+use crate::plan::{Action, Forwarding, Note, Part, Plan, Restart, RestartedBy, Step};
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
@@ -44,7 +44,7 @@ const LONGEST_COMMAND: Duration = Duration::from_secs(60);
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct ReleaseOptions {
     /// How long to wait for the port to become free.
     pub(crate) timeout: Duration,
     /// The first signal.
@@ -80,7 +80,7 @@ pub(crate) enum Obstacle {
     /// Nothing holds it, and a connection to this address is answered.
     Answered(SocketAddr),
     /// It is free now, and this starts again later than the port was watched for.
-    Returns(Return),
+    Restarts(Restart),
     /// Nothing holds it, and a bind is refused for another reason: nothing is proven.
     Refused { refusal: Refusal, hindrance: Option<Hindrance> },
     /// Nothing holds it, and whether something passes connections on could not be seen.
@@ -153,11 +153,11 @@ struct PortState {
 }
 
 impl PortState {
-    fn of(asked: &BindTarget) -> Result<PortState, Error> {
-        let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), true)?.rows;
-        rows.retain(|row| has_port(&row.socket) && asked.overlaps(&row.socket));
+    fn read(bind_target: &BindTarget) -> Result<PortState, Error> {
+        let mut rows = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), true)?.rows;
+        rows.retain(|row| has_port(&row.socket) && bind_target.overlaps(&row.socket));
         // What is seen to be taken needs no attempt.
-        let refused = if rows.is_empty() { bind::refusal(&Place::of(asked)) } else { None };
+        let refused = if rows.is_empty() { bind::refusal(bind_target) } else { None };
         Ok(PortState { rows, refused })
     }
 
@@ -168,9 +168,9 @@ impl PortState {
 }
 
 /// Whether the port is free now, with the reason if not.
-pub(crate) fn look(prepared: &Prepared) -> Result<Outcome, Error> {
+pub(crate) fn check(prepared: &Prepared) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
-    conclude(prepared, PortState::of(&prepared.plan.asked)?, &mut outcome)?;
+    conclude(prepared, PortState::read(&prepared.plan.target)?, &mut outcome)?;
     Ok(outcome)
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn look(prepared: &Prepared) -> Result<Outcome, Error> {
 pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
     let sockets = &prepared.plan.sockets;
     if sockets.is_empty() {
-        return look(prepared);
+        return check(prepared);
     }
     Ok(Outcome { obstacle: Some(Obstacle::Held), held_by: sockets.clone(), ..Outcome::default() })
 }
@@ -188,14 +188,14 @@ pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
 /// Carries out a plan that nothing forbids, and watches the port.
 pub(crate) fn carry_out(
     prepared: &Prepared,
-    manner: Manner,
+    options: ReleaseOptions,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Outcome, Error> {
     let (plan, handles) = (&prepared.plan, &prepared.handles);
     let mut outcome = Outcome::default();
     // Whoever calls has told the refusals; nothing is done all the same.
     if plan.steps.is_empty() || !plan.refusals.is_empty() {
-        return look(prepared);
+        return check(prepared);
     }
     let holding = holding_now(plan)?;
     let begun = Instant::now();
@@ -208,18 +208,18 @@ pub(crate) fn carry_out(
             },
             Action::Signal => {
                 let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
-                signal(prepared, step, holds, manner.signal)
+                signal(prepared, step, holds, options.signal)
             }
         };
         let (pid, name) = (step.process.id.pid, step.process.name.clone());
-        let action = match (&step.action, manner.signal) {
+        let action = match (&step.action, options.signal) {
             (Action::Signal, EndSignal::Kill) => "kill",
             (action, _) => action_name(action),
         };
         outcome.done.push(Done { pid, name, action, result, error });
     }
-    let mut state = watch(prepared, begun + manner.timeout)?;
-    if manner.force && state.is_taken() && !replaced(prepared, &state) {
+    let mut state = watch(prepared, begun + options.timeout)?;
+    if options.force && state.is_taken() && !replaced(prepared, &state) {
         let mut killed = false;
         let holding = holding_now(plan)?;
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
@@ -254,7 +254,7 @@ pub(crate) fn carry_out(
     }
     let asked_to_end = |done: &Done| done.result == StepResult::Running && done.action == "terminate";
     outcome.outlived =
-        !outcome.is_free() && !outcome.came_back && !manner.force && outcome.done.iter().any(asked_to_end);
+        !outcome.is_free() && !outcome.came_back && !options.force && outcome.done.iter().any(asked_to_end);
     Ok(outcome)
 }
 
@@ -296,7 +296,7 @@ fn run(command: &[Text]) -> std::io::Result<()> {
         .stderr(Stdio::null())
         .spawn()?;
     let until = Instant::now() + LONGEST_COMMAND;
-    let mut pace = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
         match child.try_wait()? {
             Some(status) if status.success() => return Ok(()),
@@ -305,26 +305,26 @@ fn run(command: &[Text]) -> std::io::Result<()> {
             None if Instant::now() >= until => {
                 return Err(other(format!("{name} still runs after {} s", LONGEST_COMMAND.as_secs())));
             }
-            None => pace.pause(until.saturating_duration_since(Instant::now())),
+            None => backoff.pause(until.saturating_duration_since(Instant::now())),
         }
     }
 }
 
 /// Who holds the planned sockets at this moment: between planning and acting somebody may have been thinking.
 fn holding_now(plan: &Plan) -> Result<BTreeSet<ProcessId>, Error> {
-    let (sockets, _) = port_sockets::holders(PortState::of(&plan.asked)?.rows)?;
+    let (sockets, _) = port_sockets::holders(PortState::read(&plan.target)?.rows)?;
     Ok(sockets.iter().flat_map(|listener| &listener.holders).map(|holder| holder.process.id).collect())
 }
 
 /// Watches the port until it is free, or somebody new has it, or time is up.
 fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
-    let mut pace = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
-        let state = PortState::of(&prepared.plan.asked)?;
+        let state = PortState::read(&prepared.plan.target)?;
         if !state.is_taken() || replaced(prepared, &state) || Instant::now() >= until {
             return Ok(state);
         }
-        pace.pause(until.saturating_duration_since(Instant::now()));
+        backoff.pause(until.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -333,9 +333,9 @@ fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Res
     let begun = Instant::now();
     let mut until = begun + settle;
     let mut loops_asked = false;
-    let mut pace = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
-        let state = PortState::of(&plan.asked)?;
+        let state = PortState::read(&plan.target)?;
         if !loops_asked && begun.elapsed() > LOOP_REACTS {
             loops_asked = true;
             until =
@@ -346,17 +346,17 @@ fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Res
             return Ok(state);
         }
         tick(left);
-        pace.pause(left);
+        backoff.pause(left);
     }
 }
 
 /// How long a loop in a shell that starts a holder again sleeps from now on: its `sleep` is a process that can be seen.
 fn loop_sleeps(plan: &Plan) -> Option<Duration> {
-    let of = |back: &Return| match (&back.by, back.delay) {
-        (Restarts::Process { id, .. }, None) => Some(*id),
+    let of = |restart: &Restart| match (&restart.by, restart.delay) {
+        (RestartedBy::Process { id, .. }, None) => Some(*id),
         _ => None,
     };
-    let loops: Vec<ProcessId> = plan.returns.iter().filter_map(of).collect();
+    let loops: Vec<ProcessId> = plan.restarts.iter().filter_map(of).collect();
     if loops.is_empty() {
         return None;
     }
@@ -371,22 +371,22 @@ fn settle_time(plan: &Plan) -> Duration {
         || plan.steps.iter().any(|step| step.action != Action::Signal);
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
-    let of = |back: &Return| match (&back.by, back.delay) {
+    let of = |restart: &Restart| match (&restart.by, restart.delay) {
         // It comes back when somebody connects, not after a time.
-        (Restarts::SocketUnit(_), _) => base,
+        (RestartedBy::SocketUnit(_), _) => base,
         // A unit makes its container anew before the server starts.
-        (Restarts::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
+        (RestartedBy::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
         (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
         (_, None) => SETTLE_UNKNOWN,
     };
-    plan.returns.iter().map(of).fold(base, Duration::max)
+    plan.restarts.iter().map(of).fold(base, Duration::max)
 }
 
 /// What starts again later than a port is watched for.
-fn later(plan: &Plan) -> Option<&Return> {
-    plan.returns
+fn later(plan: &Plan) -> Option<&Restart> {
+    plan.restarts
         .iter()
-        .find(|back| back.certain && back.delay.is_some_and(|delay| delay + MARGIN > LONGEST_SETTLE))
+        .find(|restart| restart.certain && restart.delay.is_some_and(|delay| delay + MARGIN > LONGEST_SETTLE))
 }
 
 /// Whether everybody in the plan who held the port has ended and other sockets than theirs have it.
@@ -406,7 +406,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
     let mut state = state;
     if state.rows.is_empty() && state.is_taken() {
         // A server that has bound and does not listen yet is no row of the table until it does.
-        let later = PortState::of(&plan.asked)?;
+        let later = PortState::read(&plan.target)?;
         if !later.rows.is_empty() {
             outcome.came_back |= replaced(prepared, &later);
         }
@@ -419,14 +419,14 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
     }
     outcome.obstacle = match state.refused {
         Some(refusal) if refusal.kind == RefusalKind::InUse => {
-            let verdict = super::why::why_asked(&plan.asked, &prepared.runtimes)?;
+            let verdict = super::why::verdict_for(&plan.target, &prepared.runtimes)?;
             Some(Obstacle::Lingers { reason: Box::new(verdict.reason), advice: verdict.advice })
         }
-        refused => match (forwarding(&plan.asked, &prepared.runtimes)?, refused) {
+        refused => match (forwarding(&plan.target, &prepared.runtimes)?, refused) {
             (Forwarding::Answered(address), _) => Some(Obstacle::Answered(address)),
             (Forwarding::Forwarded(listeners), _) => Some(Obstacle::Forwarded(listeners)),
             (_, Some(refusal)) => {
-                let hindrance = hindrance(&plan.asked, &refusal);
+                let hindrance = hindrance(&plan.target, &refusal);
                 Some(Obstacle::Refused { refusal, hindrance })
             }
             (Forwarding::Unknown(gap), None) => Some(Obstacle::ForwardingUnknown(gap)),
@@ -434,7 +434,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
         },
     };
     if outcome.obstacle.is_none() && !outcome.done.is_empty() {
-        outcome.obstacle = later(plan).cloned().map(Obstacle::Returns);
+        outcome.obstacle = later(plan).cloned().map(Obstacle::Restarts);
     }
     Ok(())
 }

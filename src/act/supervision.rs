@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::restart_sources::RestartSources;
 use crate::management::Manager;
 use crate::management::restart::{
-    Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, what_stops,
+    Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, stop_for_port,
 };
 use crate::model::process_table::ProcessTable;
 use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
-use crate::plan::{Restarts, Return};
+use crate::plan::{Restart, RestartedBy};
 
 /// Docker and Podman wait this long before they start a container again for the first time, if they do.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ pub(super) struct Supervision {
     /// The outermost supervisor of each holder that has one, by pid.
     pub(super) supervisors: BTreeMap<u32, Manager>,
     /// What starts again, by the pid of the holder.
-    pub(super) returns: BTreeMap<u32, Vec<Return>>,
+    pub(super) restarts: BTreeMap<u32, Vec<Restart>>,
     /// The pids of holders whose unit is known not to start them again.
     pub(super) stays_down: BTreeSet<u32>,
 }
@@ -38,32 +38,33 @@ pub(super) fn supervision(
     let mut policies = Policies::default();
     for (process, listener) in holders {
         let pid = process.id.pid;
-        let mut returns = Vec::new();
+        let mut restarts = Vec::new();
         match process.container.as_ref().or(listener.container.as_ref()) {
             // Supervisors inside of a container are no business of this side of it; its engine is.
-            Some(container) => returns.push(Return {
-                by: Restarts::Engine(container.clone()),
+            Some(container) => restarts.push(Restart {
+                by: RestartedBy::Engine(container.clone()),
                 delay: Some(ENGINE_DELAY),
                 certain: false,
             }),
             None => {
                 let restarters = restarters(process, table, &mut RestartSources);
-                let held = holds_for_others(process).map(|held| of_super_server(process, &held, listener));
+                let held =
+                    holds_for_others(process).map(|held| super_server_manager(process, &held, listener));
                 let shares = |other| share_socket(process.id, other, holders);
                 let outermost =
                     held.or_else(|| restarters.iter().rev().find_map(|one| manager(one, &shares)));
                 found.supervisors.extend(outermost.map(|manager| (pid, manager)));
-                returns.extend(restarters.iter().filter_map(by_restarter));
+                restarts.extend(restarters.iter().filter_map(by_restarter));
             }
         }
         let unit = Unit { service: process.service.as_ref(), in_container: process.container.is_some() };
         let (by_unit, stays_down) = by_unit(&unit, &pids, signal, &mut policies);
-        returns.extend(by_unit);
+        restarts.extend(by_unit);
         if stays_down {
             found.stays_down.insert(pid);
         }
-        if !returns.is_empty() {
-            found.returns.insert(pid, returns);
+        if !restarts.is_empty() {
+            found.restarts.insert(pid, restarts);
         }
     }
     found
@@ -86,35 +87,39 @@ fn by_unit(
     holders: &BTreeSet<u32>,
     signal: EndSignal,
     policies: &mut Policies,
-) -> (Vec<Return>, bool) {
+) -> (Vec<Restart>, bool) {
     let service = unit.service.filter(|service| service.manager == ServiceManager::Systemd);
     let Some(service) = service else { return (Vec::new(), false) };
     let key = (service.scope.clone(), service.uid, service.name.clone());
     let policy = policies.entry(key).or_insert_with(|| os::restart_policy(service));
     let Some(policy) = policy else { return (Vec::new(), false) };
-    let mut returns = Vec::new();
+    let mut restarts = Vec::new();
     // The main process of a unit that runs a container is its monitor or client, which ends with the container.
     let ends = unit.in_container || policy.main_pid.is_none_or(|main| holders.contains(&main));
     let after = policy.after_signal(signal.number());
     if ends && after != AfterSignal::StaysDown {
-        returns.push(Return {
-            by: Restarts::Unit(service.clone()),
+        restarts.push(Restart {
+            by: RestartedBy::Unit(service.clone()),
             delay: policy.longest_wait(),
             certain: after == AfterSignal::Restarts && policy.main_pid.is_some(),
         });
     }
-    returns.extend(policy.sockets.iter().map(|unit| Return {
-        by: Restarts::SocketUnit(unit.clone()),
+    restarts.extend(policy.sockets.iter().map(|unit| Restart {
+        by: RestartedBy::SocketUnit(unit.clone()),
         delay: None,
         certain: true,
     }));
-    (returns, after == AfterSignal::StaysDown && policy.sockets.is_empty())
+    (restarts, after == AfterSignal::StaysDown && policy.sockets.is_empty())
 }
 
-fn by_restarter(restarter: &Restarter) -> Option<Return> {
+fn by_restarter(restarter: &Restarter) -> Option<Restart> {
     // One that waits for a changed file starts nothing because a server ended.
-    (restarter.trigger != Trigger::FileChange).then(|| Return {
-        by: Restarts::Process { kind: name(restarter.kind), id: restarter.id, name: restarter.name.clone() },
+    (restarter.trigger != Trigger::FileChange).then(|| Restart {
+        by: RestartedBy::Process {
+            kind: name(restarter.kind),
+            id: restarter.id,
+            name: restarter.name.clone(),
+        },
         delay: restarter.delay,
         certain: restarter.certainty == Certainty::Certain && restarter.trigger == Trigger::End,
     })
@@ -153,9 +158,9 @@ fn is_supervisor(kind: RestarterKind) -> bool {
 }
 
 /// The program that a super-server holds a port for, if that is known.
-fn of_super_server(process: &Process, held: &HeldFor, listener: &Listener) -> Manager {
+fn super_server_manager(process: &Process, held: &HeldFor, listener: &Listener) -> Manager {
     let port = listener.socket.endpoint.port().unwrap_or_default();
-    let (program, stop) = what_stops(process, held, port, &mut RestartSources);
+    let (program, stop) = stop_for_port(process, held, port, &mut RestartSources);
     let (stop, find) = match stop {
         Stop::Command(words) => (Some(words), None),
         Stop::FindName(words) => (None, Some(words)),

@@ -14,7 +14,7 @@ use socket2::{Domain, SockAddr, Type};
 use crate::bind_attempt::BindTarget;
 use crate::model::{Protocol, Socket};
 use crate::os;
-use crate::verdict::Joining;
+use crate::verdict::JoinOptions;
 
 /// Of MCAST-TEST-NET.
 const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);
@@ -22,11 +22,16 @@ const UNUSED_IPV6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0xdb8, 0, 0x77);
 
 /// Returns by which options a socket may be bound beside the sockets that overlap what is asked for. `None` if none does, or
 /// where these options do not share a port in this way.
-pub(crate) fn joining(asked: &BindTarget, sockets: &[&Socket], own_uid: Option<u32>) -> Option<Joining> {
-    if asked.protocol != Protocol::Udp || !os::SERVERS_REUSE || std::env::consts::OS != "linux" {
+pub(crate) fn join_options(
+    bind_target: &BindTarget,
+    sockets: &[&Socket],
+    own_uid: Option<u32>,
+) -> Option<JoinOptions> {
+    if bind_target.protocol != Protocol::Udp || !os::SERVERS_REUSE || std::env::consts::OS != "linux" {
         return None;
     }
-    let overlapping: Vec<&Socket> = sockets.iter().copied().filter(|socket| asked.overlaps(socket)).collect();
+    let overlapping: Vec<&Socket> =
+        sockets.iter().copied().filter(|socket| bind_target.overlaps(socket)).collect();
     if overlapping.is_empty() {
         return None;
     }
@@ -35,7 +40,7 @@ pub(crate) fn joining(asked: &BindTarget, sockets: &[&Socket], own_uid: Option<u
         let tried = tried.as_ref()?;
         let mut all = Some(true);
         for (address, v6only) in tried {
-            match bind(*address, *v6only, asked.port, set) {
+            match bind(*address, *v6only, bind_target.port, set) {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Some(false),
                 Err(_) => all = None,
@@ -44,7 +49,7 @@ pub(crate) fn joining(asked: &BindTarget, sockets: &[&Socket], own_uid: Option<u
         all
     };
     let own = overlapping.iter().all(|socket| socket.uid.is_some() && socket.uid == own_uid);
-    Some(Joining {
+    Some(JoinOptions {
         reuse_address: by(&|socket| socket.set_reuse_address(true)),
         // Only sockets of the same user may join by this one, whatever the others allow.
         reuse_port: if own { by(&os::reuse_port) } else { None },

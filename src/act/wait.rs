@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::bind::{self, Place};
+use super::bind;
 use super::hindrance::hindrance;
 use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
 use crate::model::Target;
@@ -71,16 +71,16 @@ pub(crate) struct Waited {
 /// Waits until a state is reached, cannot be reached, or time is up. Calls `tick` with the time passed after each scan.
 pub(crate) fn wait(
     target: &Target,
-    asked: &BindTarget,
+    bind_target: &BindTarget,
     wanted: WaitFor,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
-    let mut bindable = Bindable::new(asked);
+    let mut bindable = Bindable::new(bind_target);
     let mut scan = |is_last| match wanted {
         WaitFor::Listening => {
-            let (reached, complete) = is_listened_on(target, asked)?;
-            Ok((PortState::from_reached(reached), complete))
+            let (reached, complete) = is_listened_on(target, bind_target)?;
+            Ok((WaitState::from_reached(reached), complete))
         }
         WaitFor::Free => Ok((bindable.scan(is_last)?, true)),
     };
@@ -90,7 +90,7 @@ pub(crate) fn wait(
 /// Scans until a state is reached, cannot be reached, or time is up. `scan` gets whether it is the last one, and
 /// returns what it found and whether that is certain.
 pub(super) fn wait_until(
-    scan: &mut dyn FnMut(bool) -> Result<(PortState, bool), Error>,
+    scan: &mut dyn FnMut(bool) -> Result<(WaitState, bool), Error>,
     timeout: Option<Duration>,
     tick: &mut dyn FnMut(Duration),
 ) -> Result<Waited, Error> {
@@ -103,10 +103,10 @@ pub(super) fn wait_until(
         let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(took));
         let waited = |reached, refused, is_hopeless| Waited { reached, complete, took, refused, is_hopeless };
         match state {
-            PortState::Reached => return Ok(waited(true, None, false)),
-            PortState::Never(refused) => return Ok(waited(false, Some(refused), true)),
-            PortState::NotYet(refused) if is_last => return Ok(waited(false, refused, false)),
-            PortState::NotYet(_) => {}
+            WaitState::Reached => return Ok(waited(true, None, false)),
+            WaitState::Never(refused) => return Ok(waited(false, Some(refused), true)),
+            WaitState::NotYet(refused) if is_last => return Ok(waited(false, refused, false)),
+            WaitState::NotYet(_) => {}
         }
         tick(took);
         backoff.pause(left);
@@ -123,7 +123,7 @@ pub(crate) struct Refused {
 
 /// The state of the port in one scan.
 #[derive(Debug)]
-pub(super) enum PortState {
+pub(super) enum WaitState {
     Reached,
     /// Sockets have the port, or the reason for the refusal may pass.
     NotYet(Option<Refused>),
@@ -131,23 +131,23 @@ pub(super) enum PortState {
     Never(Refused),
 }
 
-impl PortState {
+impl WaitState {
     /// Returns the state of a scan that knows only whether it is reached.
-    pub(super) fn from_reached(is_reached: bool) -> PortState {
-        if is_reached { PortState::Reached } else { PortState::NotYet(None) }
+    pub(super) fn from_reached(is_reached: bool) -> WaitState {
+        if is_reached { WaitState::Reached } else { WaitState::NotYet(None) }
     }
 }
 
 /// Returns the listeners of the target, with their holders.
-pub(crate) fn found(target: &Target, asked: &BindTarget) -> Result<Vec<Listener>, Error> {
-    let mut rows = port_sockets::sockets(asked.protocol, Some(asked.port), false)?.rows;
+pub(crate) fn found(target: &Target, bind_target: &BindTarget) -> Result<Vec<Listener>, Error> {
+    let mut rows = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), false)?.rows;
     rows.retain(|row| row.socket.is_listener() && target.answered_by(&row.socket).is_some());
     Ok(port_sockets::holders(rows)?.0)
 }
 
 /// Returns whether something listens on the target, and whether the table is complete.
-fn is_listened_on(target: &Target, asked: &BindTarget) -> Result<(bool, bool), Error> {
-    let table = port_sockets::sockets(asked.protocol, Some(asked.port), false)?;
+fn is_listened_on(target: &Target, bind_target: &BindTarget) -> Result<(bool, bool), Error> {
+    let table = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), false)?;
     let answers = |row: &Row| row.socket.is_listener() && target.answered_by(&row.socket).is_some();
     Ok((table.rows.iter().any(answers), table.complete))
 }
@@ -162,8 +162,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 /// that is the answer. Otherwise it attempts one bind, and repeats it only after the sockets changed or a second
 /// passed.
 struct Bindable<'a> {
-    asked: &'a BindTarget,
-    place: Place<'a>,
+    bind_target: &'a BindTarget,
     /// Whether a table without a socket of the port proves that the caller can bind it. `None` before the first scan.
     table_decides: Option<bool>,
     /// Whether the last scan found conflicting sockets.
@@ -173,14 +172,14 @@ struct Bindable<'a> {
 }
 
 impl<'a> Bindable<'a> {
-    fn new(asked: &'a BindTarget) -> Bindable<'a> {
-        Bindable { asked, place: Place::of(asked), table_decides: None, was_taken: false, last_refused: None }
+    fn new(bind_target: &'a BindTarget) -> Bindable<'a> {
+        Bindable { bind_target, table_decides: None, was_taken: false, last_refused: None }
     }
 
     /// Scans once. `is_last` if no other scan follows.
-    fn scan(&mut self, is_last: bool) -> Result<PortState, Error> {
+    fn scan(&mut self, is_last: bool) -> Result<WaitState, Error> {
         if self.table_decides.is_none() {
-            let rehearsed = bind::rehearse(&self.place);
+            let rehearsed = bind::rehearse(self.bind_target);
             if let Some(rehearsed) = &rehearsed
                 && let Some(refused) = self.refused(rehearsed)?
             {
@@ -191,25 +190,25 @@ impl<'a> Bindable<'a> {
         }
         // Reads connections, of which there may be many, only if no listener has the port.
         for all in [false, true] {
-            let table = port_sockets::sockets(self.asked.protocol, Some(self.asked.port), all)?;
-            let conflicts = |row: &Row| row.socket.peer.is_none() && self.asked.overlaps(&row.socket);
+            let table = port_sockets::sockets(self.bind_target.protocol, Some(self.bind_target.port), all)?;
+            let conflicts = |row: &Row| row.socket.peer.is_none() && self.bind_target.overlaps(&row.socket);
             if table.rows.iter().any(conflicts) {
                 self.was_taken = true;
-                return Ok(PortState::NotYet(None));
+                return Ok(WaitState::NotYet(None));
             }
             if !all {
                 continue;
             }
             if std::mem::take(&mut self.was_taken) && !is_last {
-                return Ok(PortState::NotYet(None));
+                return Ok(WaitState::NotYet(None));
             }
             let has_none = table.rows.is_empty() && table.complete && table.gaps.is_empty();
             if has_none && self.table_decides == Some(true) {
-                return Ok(PortState::Reached);
+                return Ok(WaitState::Reached);
             }
             return self.attempt(table.rows);
         }
-        Ok(PortState::NotYet(None))
+        Ok(WaitState::NotYet(None))
     }
 
     /// Returns whether a table without a socket of the port proves that the caller, whose rehearsal passed, can bind
@@ -219,16 +218,16 @@ impl<'a> Bindable<'a> {
     fn table_decides(&self) -> bool {
         let is_certain = |address: IpAddr| address.is_ipv4() || address.is_unspecified();
         let shows_bound = |port: u16| {
-            let table = port_sockets::sockets(self.asked.protocol, Some(port), true);
+            let table = port_sockets::sockets(self.bind_target.protocol, Some(port), true);
             table.is_ok_and(|table| table.rows.iter().any(|row| row.socket.state == State::Bound))
         };
-        self.asked.address.is_none_or(is_certain)
+        self.bind_target.address.is_none_or(is_certain)
             && os::policies().bind_programs == Some(0)
-            && bind::is_seen(&self.place, shows_bound)
+            && bind::lists_bound_sockets(self.bind_target, shows_bound)
     }
 
     /// Attempts to bind, unless the same attempt was just refused.
-    fn attempt(&mut self, rows: Vec<Row>) -> Result<PortState, Error> {
+    fn attempt(&mut self, rows: Vec<Row>) -> Result<WaitState, Error> {
         let mut sockets: Vec<Socket> =
             rows.into_iter().map(|row| Socket { queue: None, ..row.socket }).collect();
         sockets.sort_by(|a, b| a.order(b).then_with(|| a.inode.cmp(&b.inode)));
@@ -236,39 +235,39 @@ impl<'a> Bindable<'a> {
             && *known == sockets
             && when.elapsed() < BETWEEN_ATTEMPTS
         {
-            return Ok(PortState::NotYet(refused.clone()));
+            return Ok(WaitState::NotYet(refused.clone()));
         }
         // A fresh time slice: the attempt ends before the scheduler can preempt it with the port taken.
         std::thread::yield_now();
-        let attempts = bind::attempt(&self.place);
-        let now = self.refused(&attempts)?.unwrap_or(PortState::Reached);
-        if let PortState::NotYet(refused) = &now {
+        let attempts = bind::attempt(self.bind_target);
+        let now = self.refused(&attempts)?.unwrap_or(WaitState::Reached);
+        if let WaitState::NotYet(refused) = &now {
             self.last_refused = Some((sockets, Instant::now(), refused.clone()));
         }
         Ok(now)
     }
 
     /// Returns what refusals mean for waiting. `None` if none matters.
-    fn refused(&self, attempts: &[Attempt]) -> Result<Option<PortState>, Error> {
+    fn refused(&self, attempts: &[Attempt]) -> Result<Option<WaitState>, Error> {
         // A machine without one family still has the wildcard of the other.
         let matters = |refusal: &&Refusal| match refusal.kind {
-            RefusalKind::NotLocal | RefusalKind::NoFamily => self.asked.address.is_some(),
+            RefusalKind::NotLocal | RefusalKind::NoFamily => self.bind_target.address.is_some(),
             RefusalKind::Denied | RefusalKind::InUse | RefusalKind::Other => true,
         };
         let refusals: Vec<&Refusal> =
             attempts.iter().filter_map(|attempt| attempt.refused.as_ref()).filter(matters).collect();
         // A refusal with a known cause comes first.
         let explained = refusals.iter().find_map(|refusal| {
-            let hindrance = hindrance(self.asked, refusal)?;
+            let hindrance = hindrance(self.bind_target, refusal)?;
             Some(((*refusal).clone(), hindrance))
         });
         if let Some((refusal, hindrance)) = explained {
             let may_pass = hindrance.may_pass();
             let refused = Refused { refusal, hindrance: Some(hindrance) };
             return Ok(Some(if may_pass {
-                PortState::NotYet(Some(refused))
+                WaitState::NotYet(Some(refused))
             } else {
-                PortState::Never(refused)
+                WaitState::Never(refused)
             }));
         }
         match refusals.first() {
@@ -278,7 +277,7 @@ impl<'a> Bindable<'a> {
                 format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
             )),
             Some(refusal) => {
-                Ok(Some(PortState::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
+                Ok(Some(WaitState::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
             }
         }
     }
@@ -300,9 +299,9 @@ mod tests {
     fn a_listener_is_waited_for_and_its_end_too() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let asked = super::super::why::asked(&target).unwrap();
+        let bind_target = super::super::why::bind_target(&target).unwrap();
         let limit = Some(Duration::from_millis(30));
-        let reached = |wanted| wait(&target, &asked, wanted, limit, &mut |_| {}).unwrap().reached;
+        let reached = |wanted| wait(&target, &bind_target, wanted, limit, &mut |_| {}).unwrap().reached;
         assert!(reached(WaitFor::Listening) && !reached(WaitFor::Free));
         drop(listener);
         assert!(!reached(WaitFor::Listening) && reached(WaitFor::Free));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::wait::{self, WaitFor, Waited};
 use super::wait_unix;
-use super::why::asked;
+use super::why::bind_target;
 use crate::model::{Error, Listener, Target};
 use crate::verdict::Hindrance;
 
@@ -37,9 +37,9 @@ pub fn wait(target: &Target, wanted: WaitFor, timeout: Option<Duration>) -> Resu
         let found = || wait_unix::found_unix(&target);
         return WaitResult::new(waited, wanted, found);
     }
-    let asked = asked(target)?;
-    let waited = wait::wait(target, &asked, wanted, timeout, &mut |_| {})?;
-    WaitResult::new(waited, wanted, || wait::found(target, &asked))
+    let bind_target = bind_target(target)?;
+    let waited = wait::wait(target, &bind_target, wanted, timeout, &mut |_| {})?;
+    WaitResult::new(waited, wanted, || wait::found(target, &bind_target))
 }
 
 /// What came of waiting.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::wait::{PortState, WaitFor, Waited, wait_until};
+use super::wait::{WaitFor, WaitState, Waited, wait_until};
 use crate::model::Target;
 use crate::model::{Error, ErrorKind, Listener, PathContent};
 use crate::os;
@@ -26,7 +26,7 @@ pub(crate) fn wait_unix(
             }
             WaitFor::Free => is_free(target)?,
         };
-        Ok((PortState::from_reached(is_reached), is_certain))
+        Ok((WaitState::from_reached(is_reached), is_certain))
     };
     wait_until(&mut scan, timeout, tick)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bind::{self, Place};
+use super::bind;
 use super::{accounts, forwarding, orphans, udp_join};
 use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
 use crate::enrich::containers::{ContainerLookup, Runtimes};
@@ -31,26 +31,28 @@ const BETWEEN: Duration = Duration::from_millis(2);
 /// # Errors
 /// Where the target is not one port, or the socket table cannot be read.
 pub fn why(target: &Target) -> Result<Verdict, Error> {
-    why_asked(&asked(target)?, &Runtimes::default())
+    verdict_for(&bind_target(target)?, &Runtimes::default())
 }
 
 /// The same for what a target was understood as.
-pub(crate) fn why_asked(asked: &BindTarget, runtimes: &Runtimes) -> Result<Verdict, Error> {
-    Ok(why_scanned(asked, runtimes)?.0)
+pub(crate) fn verdict_for(bind_target: &BindTarget, runtimes: &Runtimes) -> Result<Verdict, Error> {
+    Ok(verdict_and_listeners(bind_target, runtimes)?.0)
 }
 
 /// The same, with every listener of the port that the scan behind the verdict found, in the way or not.
-pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Verdict, Vec<Socket>), Error> {
-    let asked = asked.clone();
-    let place = Place::of(&asked);
-    let (mut attempts, table) = attempt_and_look(&asked, &place)?;
+pub(crate) fn verdict_and_listeners(
+    bind_target: &BindTarget,
+    runtimes: &Runtimes,
+) -> Result<(Verdict, Vec<Socket>), Error> {
+    let bind_target = bind_target.clone();
+    let (mut attempts, table) = attempt_and_scan(&bind_target)?;
     let mut gaps = table.gaps;
     // What may be missing matters if a bind was refused and nothing that was seen explains it.
     let refused = attempts.iter().any(|attempt| attempt.refused.is_some());
-    if !refused || table.rows.iter().any(|row| asked.overlaps(&row.socket)) {
+    if !refused || table.rows.iter().any(|row| bind_target.overlaps(&row.socket)) {
         gaps.retain(|gap| gap.reason != GapReason::Bound);
     }
-    attempts.extend(bind::attempt_otherwise(&place));
+    attempts.extend(bind::attempt_with_other_options(&bind_target));
 
     let connected = table.rows.iter().any(|row| row.socket.state == State::Established);
     let listens = table.rows.iter().any(|row| row.socket.is_listener());
@@ -60,8 +62,8 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
     let without_peer = |row: &&Row| {
         row.socket.is_listener() || row.socket.state == State::Closed || row.socket.peer.is_some()
     };
-    let joining = udp_join::joining(
-        &asked,
+    let join_options = udp_join::join_options(
+        &bind_target,
         &table.rows.iter().filter(without_peer).map(|row| &row.socket).collect::<Vec<_>>(),
         own_uid,
     );
@@ -71,17 +73,17 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
         .filter(|row| row.socket.state == State::Bound)
         .filter_map(|row| Some((row.socket.inode?, row.detail().write_queue?)))
         .collect();
-    let relevant = relevant(&asked, table.rows);
+    let relevant = relevant(&bind_target, table.rows);
     let (orphans, more) = orphans::orphans(&relevant);
     gaps.extend(more);
-    let mut inquiry = ContainerLookup::new(runtimes);
-    let (sockets, more) = port_sockets::holders_and_containers(relevant, &mut inquiry)?;
+    let mut lookup = ContainerLookup::new(runtimes);
+    let (sockets, more) = port_sockets::holders_and_containers(relevant, &mut lookup)?;
     gaps.extend(more);
-    let clients = match connected && listens && asked.protocol == Protocol::Tcp {
-        true => clients(&asked)?,
+    let clients = match connected && listens && bind_target.protocol == Protocol::Tcp {
+        true => clients(&bind_target)?,
         false => Vec::new(),
     };
-    let other_protocol = match listeners_of_other_protocol(&asked) {
+    let other_protocol = match listeners_of_other_protocol(&bind_target) {
         Ok(listeners) => listeners,
         Err(error) => {
             gaps.push(Gap::failed(GapKind::Sockets, os::describe_chain(&error)));
@@ -89,14 +91,14 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
         }
     };
     let local = os::local_addresses();
-    let limits = os::limits(asked.protocol);
+    let limits = os::limits(bind_target.protocol);
     gaps.extend(limits.gaps.iter().cloned());
     let is_denied = |attempt: &Attempt| {
         attempt.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::Denied)
     };
     let policies = attempts.iter().any(is_denied).then(os::policies);
-    let evidence = forwarding::gather(&asked, &mut inquiry, &listening, &sockets);
-    gaps.extend(inquiry.gap());
+    let evidence = forwarding::gather(&bind_target, &mut lookup, &listening, &sockets);
+    gaps.extend(lookup.gap());
     let (served, unnamed) = http_sys_urls(&sockets);
     gaps.extend(unnamed);
     let accounts = accounts::accounts(accounts::containers(&sockets));
@@ -108,26 +110,26 @@ pub(crate) fn why_scanned(asked: &BindTarget, runtimes: &Runtimes) -> Result<(Ve
         sockets,
         other_protocol,
         attempts,
-        decisive: bind::as_servers_do(asked.protocol),
+        decisive: bind::as_servers_do(bind_target.protocol),
         limits,
         local,
         policies,
         fin_timeout: if orphans.is_empty() { None } else { os::fin_timeout() },
         orphans,
         in_order,
-        joining,
+        join_options,
         write_queues,
         answered: evidence.answered(),
         forwarded: evidence.forwarded,
         reached: evidence.reached,
         forwarding_unknown: evidence.unknown.is_some(),
         served,
-        time_wait_left: if lingers { os::time_wait_left(asked.port) } else { None },
+        time_wait_left: if lingers { os::time_wait_left(bind_target.port) } else { None },
         clients,
         uid: own_uid,
         accounts,
         gaps,
-        asked,
+        target: bind_target,
     });
     Ok((verdict, scanned))
 }
@@ -146,20 +148,23 @@ fn http_sys_urls(listeners: &[Listener]) -> (Vec<HttpSysUrls>, Option<Gap>) {
 
 /// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the
 /// other the port may have changed hands between them.
-fn attempt_and_look(asked: &BindTarget, place: &Place<'_>) -> Result<(Vec<Attempt>, SocketTable), Error> {
+fn attempt_and_scan(bind_target: &BindTarget) -> Result<(Vec<Attempt>, SocketTable), Error> {
     for _ in 0..RETRIES {
-        let attempts = bind::attempt(place);
-        let table = port_sockets::sockets(asked.protocol, Some(asked.port), true)?;
+        let attempts = bind::attempt(bind_target);
+        let table = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), true)?;
         let in_use = attempts
             .iter()
             .filter_map(|attempt| attempt.refused.as_ref())
             .any(|refusal| refusal.kind == RefusalKind::InUse);
-        if !in_use || table.rows.iter().any(|row| asked.overlaps(&row.socket)) {
+        if !in_use || table.rows.iter().any(|row| bind_target.overlaps(&row.socket)) {
             return Ok((attempts, table));
         }
         std::thread::sleep(BETWEEN);
     }
-    Ok((bind::attempt(place), port_sockets::sockets(asked.protocol, Some(asked.port), true)?))
+    Ok((
+        bind::attempt(bind_target),
+        port_sockets::sockets(bind_target.protocol, Some(bind_target.port), true)?,
+    ))
 }
 
 /// Whether a target means exactly one port.
@@ -172,27 +177,26 @@ pub(crate) fn is_one_port(targets: &[Target]) -> bool {
 /// this costs microseconds, and only a failure is worth more.
 #[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
-    let Ok(asked) = asked(target) else { return false };
-    let place = Place::of(&asked);
-    bind::attempt(&place).iter().filter_map(|attempt| attempt.refused.as_ref()).any(|refusal| {
+    let Ok(bind_target) = bind_target(target) else { return false };
+    bind::attempt(&bind_target).iter().filter_map(|attempt| attempt.refused.as_ref()).any(|refusal| {
         matches!(refusal.kind, RefusalKind::InUse | RefusalKind::Denied)
-            || (refusal.kind == RefusalKind::NotLocal && asked.address.is_some())
+            || (refusal.kind == RefusalKind::NotLocal && bind_target.address.is_some())
     })
 }
 
 /// The listeners of the same port and the other protocol.
-pub(crate) fn listeners_of_other_protocol(asked: &BindTarget) -> Result<Vec<Listener>, Error> {
-    let other = match asked.protocol {
+pub(crate) fn listeners_of_other_protocol(bind_target: &BindTarget) -> Result<Vec<Listener>, Error> {
+    let other = match bind_target.protocol {
         Protocol::Tcp => Protocol::Udp,
         Protocol::UdpLite => return Ok(Vec::new()),
         _ => Protocol::Tcp,
     };
-    let rows = port_sockets::sockets(other, Some(asked.port), false)?.rows;
+    let rows = port_sockets::sockets(other, Some(bind_target.port), false)?.rows;
     Ok(port_sockets::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
 }
 
 /// The one port that a target means.
-pub(crate) fn asked(target: &Target) -> Result<BindTarget, Error> {
+pub(crate) fn bind_target(target: &Target) -> Result<BindTarget, Error> {
     let wrong = |problem: String| Error::new(ErrorKind::Usage, problem);
     let Some(port) = target.single_port() else {
         return Err(wrong(match target.is_unix() {
@@ -209,18 +213,18 @@ pub(crate) fn asked(target: &Target) -> Result<BindTarget, Error> {
 }
 
 /// The rows whose holders matter: what has no peer, and connections where nothing else is in the way.
-fn relevant(asked: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
+fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
     let has_port = |row: &Row| {
         row.socket.is_listener()
             || row.socket.state == State::Bound
             || (row.socket.state == State::Closed && row.socket.protocol.is_datagram())
     };
-    let taken = rows.iter().any(|row| has_port(row) && asked.overlaps(&row.socket));
+    let taken = rows.iter().any(|row| has_port(row) && bind_target.overlaps(&row.socket));
     let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);
     if !taken {
         // One whose address does not overlap may have been bound to a wildcard before it had a peer.
-        if others.iter().any(|row| asked.overlaps(&row.socket)) {
-            others.retain(|row| asked.overlaps(&row.socket));
+        if others.iter().any(|row| bind_target.overlaps(&row.socket)) {
+            others.retain(|row| bind_target.overlaps(&row.socket));
         }
         others.sort_by(|a, b| a.socket.order(&b.socket));
         others.truncate(MOST_CONNECTIONS);
@@ -230,9 +234,9 @@ fn relevant(asked: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// Who is connected to the listeners of the port.
-pub(super) fn clients(asked: &BindTarget) -> Result<Vec<Connection>, Error> {
-    let target = Target::port(asked.port)?;
-    let snapshot = Query::new().protocol(asked.protocol).target(target).connections(true).scan()?;
+pub(super) fn clients(bind_target: &BindTarget) -> Result<Vec<Connection>, Error> {
+    let target = Target::port(bind_target.port)?;
+    let snapshot = Query::new().protocol(bind_target.protocol).target(target).connections(true).scan()?;
     let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);
     let mut clients: Vec<Connection> = connections.flatten().collect();
     // Listeners that share an address and port all list the connections that one of them accepted.

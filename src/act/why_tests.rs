@@ -73,11 +73,11 @@ proptest! {
     #[test]
     fn a_verdict_agrees_with_an_actual_bind(
         others in proptest::collection::vec(any_other(), 0..4),
-        asked in proptest::option::of(proptest::sample::select(addresses())),
+        bind_target in proptest::option::of(proptest::sample::select(addresses())),
     ) {
         let port = free_port();
         let standing: Vec<Socket> = others.iter().filter_map(|other| stand(other, port)).collect();
-        let verdict = why(&target(asked, port)).unwrap();
+        let verdict = why(&target(bind_target, port)).unwrap();
         let binds = |address: IpAddr| match address {
             // A server that wants both families says so: systems differ in what they take for granted.
             IpAddr::V6(_) => {
@@ -89,12 +89,12 @@ proptest! {
             // The standard library binds as servers do on this system.
             IpAddr::V4(_) => TcpListener::bind(SocketAddr::new(address, port)).is_ok(),
         };
-        let actual = match asked {
+        let actual = match bind_target {
             Some(address) => binds(address),
             None => binds(Ipv4Addr::UNSPECIFIED.into()) && binds(Ipv6Addr::UNSPECIFIED.into()),
         };
-        prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, asked, verdict);
-        prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, asked, verdict);
+        prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, bind_target, verdict);
+        prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, bind_target, verdict);
         // Windows lists nothing that is bound and does not listen.
         if !actual && std::env::consts::OS != "windows" {
             prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);

@@ -10,7 +10,7 @@ use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, fail_with, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, prepare};
-use crate::act::release::{self, Manner, Outcome};
+use crate::act::release::{self, Outcome, ReleaseOptions};
 use crate::act::why::is_one_port;
 use crate::management;
 use crate::model::{Error, Protocol};
@@ -167,7 +167,8 @@ impl Answer<'_> {
                 return Ok(Exit::NotFound);
             }
         }
-        let manner = Manner { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
+        let options =
+            ReleaseOptions { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
         let mut outcomes = Vec::new();
         let mut announced = false;
         for prepared in self.plans {
@@ -179,7 +180,7 @@ impl Answer<'_> {
                     say("note", &format!("the port is free; watching it for {left}"));
                 }
             };
-            outcomes.push(release::carry_out(prepared, manner, &mut tick)?);
+            outcomes.push(release::carry_out(prepared, options, &mut tick)?);
         }
         self.tell(&outcomes)
     }

@@ -333,10 +333,10 @@ impl Answer<'_> {
         }
         if let Some(verdict) = &self.obstacle {
             let reason = &verdict.reason;
-            let asked = verdict.asked.to_string();
+            let target = verdict.target.to_string();
             // A name of an interface may be one that no command line can hold.
             let asked =
-                shell::quote(&asked.as_str().into()).unwrap_or_else(|| verdict.asked.port.to_string());
+                shell::quote(&target.as_str().into()).unwrap_or_else(|| verdict.target.port.to_string());
             writeln!(out, "  but it cannot be bound: {reason}; see allears why {asked}")?;
         }
         Ok(())

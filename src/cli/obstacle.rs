@@ -20,8 +20,8 @@ pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
         if !(snapshot.listeners.is_empty() && snapshot.complete && why::is_refused(&target)) {
             break;
         }
-        let scanned =
-            why::asked(&target).and_then(|asked| why::why_scanned(&asked, &super::runtimes::runtimes()));
+        let scanned = why::bind_target(&target)
+            .and_then(|asked| why::verdict_and_listeners(&asked, &super::runtimes::runtimes()));
         let Ok((verdict, listening)) = scanned else { break };
         if !listening.iter().any(|socket| query.selection().concerns(socket)) {
             return Ok((snapshot, Some(verdict).filter(|verdict| verdict.can_bind != Some(true))));

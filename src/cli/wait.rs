@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     if !(arguments.quiet || arguments.json) {
         service_names::tell_differences([&target]);
     }
-    let result = why::asked(&target).and_then(|asked| {
+    let result = why::bind_target(&target).and_then(|asked| {
         let subject = why_and_free::subject(&asked);
         let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
         let waited = wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.tell(took));
@@ -112,7 +112,7 @@ fn reason(asked: &BindTarget, refused: &Refused) -> String {
     if let Some(hindrance) = &refused.hindrance {
         return crate::render::hindrance(hindrance, asked);
     }
-    let verdict = why::why_asked(asked, &runtimes()).ok();
+    let verdict = why::verdict_for(asked, &runtimes()).ok();
     let verdict =
         verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
     verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason.to_string())

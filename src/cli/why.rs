@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
     if !arguments.json {
         service_names::tell_differences([&target]);
     }
-    let verdict = match why::asked(&target).and_then(|asked| why::why_asked(&asked, &runtimes())) {
+    let verdict = match why::bind_target(&target).and_then(|asked| why::verdict_for(&asked, &runtimes())) {
         Ok(verdict) => verdict,
         Err(error) => return fail_with(&error),
     };

@@ -61,27 +61,30 @@ fn snapshot(listeners: Vec<Listener>) -> Snapshot {
 
 /// `opened 80`, `changed 80 holders`, and with a `?` where it is not sure.
 fn lines(before: &Snapshot, after: &Snapshot) -> Vec<String> {
-    let told = |change: &Change| {
+    let describe = |change: &Change| {
         let port = change.listener().and_then(|listener| listener.socket.endpoint.port());
         let sure = if change.certain { "" } else { "?" };
         let differs: String = change.differs.iter().map(|one| format!(" {}", one.as_str())).collect();
         format!("{}{sure} {}{differs}", change.kind.as_str(), port.unwrap_or_default())
     };
-    changes(before, after).iter().map(told).collect()
+    changes(before, after).iter().map(describe).collect()
 }
 
-fn told(before: Vec<Listener>, after: Vec<Listener>) -> Vec<String> {
+fn changes_between(before: Vec<Listener>, after: Vec<Listener>) -> Vec<String> {
     lines(&snapshot(before), &snapshot(after))
 }
 
 #[test]
 fn what_came_what_went_and_what_changed_hands() {
     let old = || vec![listener(80, 1, &[5]), listener(81, 2, &[6]), listener(82, 3, &[7])];
-    assert_eq!(told(old(), old()), [""; 0]);
+    assert_eq!(changes_between(old(), old()), [""; 0]);
     let new = vec![listener(79, 9, &[4]), listener(80, 1, &[5]), listener(82, 3, &[8])];
-    assert_eq!(told(old(), new), ["opened 79", "closed 81", "changed 82 holders"]);
+    assert_eq!(changes_between(old(), new), ["opened 79", "closed 81", "changed 82 holders"]);
     // Another socket in the same hands is a change too: the server was started again, or bound anew.
-    assert_eq!(told(vec![listener(80, 1, &[5])], vec![listener(80, 2, &[5])]), ["changed 80 socket"]);
+    assert_eq!(
+        changes_between(vec![listener(80, 1, &[5])], vec![listener(80, 2, &[5])]),
+        ["changed 80 socket"]
+    );
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn each_difference_has_its_name() {
     let changed = |change: &dyn Fn(&mut Listener)| {
         let mut other = listener(80, 1, &[5]);
         change(&mut other);
-        told(vec![listener(80, 1, &[5])], vec![other])
+        changes_between(vec![listener(80, 1, &[5])], vec![other])
     };
     assert_eq!(changed(&|other| other.socket.state = State::Bound), ["changed 80 state"]);
     assert_eq!(changed(&|other| other.holders.clear()), ["changed 80 holders"]);
@@ -118,7 +121,7 @@ fn each_difference_has_its_name() {
         listener
     };
     assert_eq!(
-        told(vec![service("a")], vec![service("b")]),
+        changes_between(vec![service("a")], vec![service("b")]),
         ["changed 80 user dual_stack service container"]
     );
 }
@@ -128,27 +131,30 @@ fn what_fluctuates_is_no_difference() {
     let mut busy = listener(80, 1, &[5]);
     busy.socket.queue = Some(crate::model::Queue { waiting: 3, limit: Some(5) });
     busy.holders.iter_mut().for_each(|holder| holder.descriptors.push(4));
-    assert_eq!(told(vec![listener(80, 1, &[5])], vec![busy]), [""; 0]);
+    assert_eq!(changes_between(vec![listener(80, 1, &[5])], vec![busy]), [""; 0]);
 }
 
 #[test]
 fn listeners_of_one_place_are_told_apart() {
     let both = vec![listener(80, 1, &[5]), listener(80, 2, &[6])];
-    assert_eq!(told(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
+    assert_eq!(changes_between(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
     let turned = vec![listener(80, 2, &[6]), listener(80, 1, &[5])];
-    assert_eq!(told(both, turned), [""; 0]);
+    assert_eq!(changes_between(both, turned), [""; 0]);
     // A document may say the same twice.
     let twice = || vec![listener(80, 1, &[5]), listener(80, 1, &[5])];
-    assert_eq!(told(twice(), twice()), [""; 0]);
-    assert_eq!(told(twice(), vec![listener(80, 1, &[5])]), ["closed 80"]);
+    assert_eq!(changes_between(twice(), twice()), [""; 0]);
+    assert_eq!(changes_between(twice(), vec![listener(80, 1, &[5])]), ["closed 80"]);
     // Without inodes, by who holds them, all of them or some.
     let of = |pids: &[u32]| {
         let mut listener = listener(80, 0, pids);
         listener.socket.inode = None;
         listener
     };
-    assert_eq!(told(vec![of(&[5]), of(&[6])], vec![of(&[6])]), ["closed 80"]);
-    assert_eq!(told(vec![of(&[5]), of(&[6])], vec![of(&[6, 7])]), ["changed 80 holders", "closed 80"]);
+    assert_eq!(changes_between(vec![of(&[5]), of(&[6])], vec![of(&[6])]), ["closed 80"]);
+    assert_eq!(
+        changes_between(vec![of(&[5]), of(&[6])], vec![of(&[6, 7])]),
+        ["changed 80 holders", "closed 80"]
+    );
 }
 
 #[test]
@@ -168,15 +174,18 @@ fn unix_sockets_without_a_name_do_not_replace_each_other() {
 fn a_holder_that_only_one_could_see_is_no_change() {
     let seen = || vec![listener(80, 1, &[5])];
     let blind = || vec![half_seen(80, 1, &[])];
-    assert_eq!(told(seen(), blind()), [""; 0]);
-    assert_eq!(told(blind(), seen()), [""; 0]);
+    assert_eq!(changes_between(seen(), blind()), [""; 0]);
+    assert_eq!(changes_between(blind(), seen()), [""; 0]);
     assert_eq!(compare(&snapshot(seen()), &snapshot(blind())).unseen, 1);
     // What both could see is compared: a holder that is seen is missed by a side that could see all.
-    assert_eq!(told(vec![listener(80, 1, &[5])], vec![half_seen(80, 1, &[6])]), ["changed 80 holders"]);
-    assert_eq!(told(vec![listener(80, 1, &[5, 6])], vec![half_seen(80, 1, &[6])]), [""; 0]);
-    assert_eq!(told(vec![half_seen(80, 1, &[5])], vec![half_seen(80, 1, &[6])]), [""; 0]);
+    assert_eq!(
+        changes_between(vec![listener(80, 1, &[5])], vec![half_seen(80, 1, &[6])]),
+        ["changed 80 holders"]
+    );
+    assert_eq!(changes_between(vec![listener(80, 1, &[5, 6])], vec![half_seen(80, 1, &[6])]), [""; 0]);
+    assert_eq!(changes_between(vec![half_seen(80, 1, &[5])], vec![half_seen(80, 1, &[6])]), [""; 0]);
     // Another socket in its place is to be seen by everybody.
-    assert_eq!(told(blind(), vec![listener(80, 2, &[5])]), ["changed 80 socket"]);
+    assert_eq!(changes_between(blind(), vec![listener(80, 2, &[5])]), ["changed 80 socket"]);
 }
 
 #[test]
@@ -185,7 +194,7 @@ fn names_are_compared_with_the_same_rights_alone() {
     cut.holders[0].process.name = "serv".into();
     let ordinary = Snapshot { privileged: false, ..snapshot(vec![cut.clone()]) };
     assert_eq!(lines(&ordinary, &snapshot(vec![listener(80, 1, &[5])])), [""; 0]);
-    assert_eq!(told(vec![cut], vec![listener(80, 1, &[5])]), ["changed 80 holders"]);
+    assert_eq!(changes_between(vec![cut], vec![listener(80, 1, &[5])]), ["changed 80 holders"]);
 }
 
 #[test]

@@ -13,9 +13,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use matching::{Owner, Place, Told};
+use matching::{Owner, RuntimeContainers, SocketKey};
 
-use crate::management::proxy::{self, Relay, Tells};
+use crate::management::proxy::{self, ContainerRef, Proxy};
 use crate::model::{
     Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime,
     Text,
@@ -49,7 +49,7 @@ pub(crate) struct ContainerLookup<'a> {
 
 /// What is known of what was asked for, before any runtime is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum SocketSearch {
     /// No socket.
     Nothing,
     /// Sockets.
@@ -61,7 +61,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 struct Answer {
     owner: Owner,
-    told: Result<Told, RuntimeError>,
+    containers: Result<RuntimeContainers, RuntimeError>,
 }
 
 /// Somebody whose container is in question.
@@ -74,8 +74,8 @@ struct Question {
 }
 
 /// A process that stands for a container.
-struct Standing {
-    relay: Relay,
+struct ProxyRef {
+    proxy: Proxy,
     uid: Option<u32>,
 }
 
@@ -86,10 +86,10 @@ impl<'a> ContainerLookup<'a> {
 
     /// Names the containers behind these listeners.
     pub(crate) fn name(&mut self, listeners: &mut [Listener]) {
-        let standing: Vec<Option<Standing>> = listeners.iter_mut().map(stands_for).collect();
+        let proxy_ref: Vec<Option<ProxyRef>> = listeners.iter_mut().map(proxy_of).collect();
         let mut questions = Vec::new();
-        for (listener, standing) in listeners.iter().zip(&standing) {
-            questions.extend(standing.iter().map(Standing::question));
+        for (listener, proxy_ref) in listeners.iter().zip(&proxy_ref) {
+            questions.extend(proxy_ref.iter().map(ProxyRef::question));
             let own = listener.container.iter().map(|container| (container, listener.socket.uid));
             let holders = listener.holders.iter();
             let of_holders =
@@ -97,21 +97,21 @@ impl<'a> ContainerLookup<'a> {
             questions.extend(own.chain(of_holders).filter_map(|(container, uid)| question(container, uid)));
         }
         self.ask(&questions);
-        for (listener, standing) in listeners.iter_mut().zip(standing) {
+        for (listener, proxy_ref) in listeners.iter_mut().zip(proxy_ref) {
             self.complete(listener);
-            if let Some(standing) = standing {
-                self.stand(listener, &standing);
+            if let Some(proxy_ref) = proxy_ref {
+                self.add_proxied(listener, &proxy_ref);
             }
         }
     }
 
     /// Returns the runtimes of the system that may publish ports without a socket; `None` if there is no sign of any.
     /// Docker is asked if there are signs of containers. Root also asks what was named, if nothing else was found.
-    pub(crate) fn publishers(&self, found: Found) -> Option<Vec<RuntimeKind>> {
+    pub(crate) fn publishers(&self, found: SocketSearch) -> Option<Vec<RuntimeKind>> {
         match found {
-            Found::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
+            SocketSearch::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
             _ if os::containers_run() => Some(vec![RuntimeKind::Docker]),
-            Found::Nothing if os::privileged() && !self.runtimes.named.is_empty() => Some(Vec::new()),
+            SocketSearch::Nothing if os::privileged() && !self.runtimes.named.is_empty() => Some(Vec::new()),
             _ => None,
         }
     }
@@ -141,9 +141,9 @@ impl<'a> ContainerLookup<'a> {
             }
             // The system's engine has no container in the cgroups of a user, who can name a cgroup after one.
             let of_user = container.uid.is_some();
-            let told = self.told_to(container.uid.or(uid), true);
-            let told = told.filter(|told| !of_user || told.owner != Owner::System);
-            let running = matching::by_id(told, &container.id);
+            let containers = self.containers_for(container.uid.or(uid), true);
+            let containers = containers.filter(|containers| !of_user || containers.owner != Owner::System);
+            let running = matching::by_id(containers, &container.id);
             let Some(running) = running else {
                 self.open += 1;
                 continue;
@@ -156,37 +156,37 @@ impl<'a> ContainerLookup<'a> {
     }
 
     /// Puts the container that a process stands for to the listener, or what is known of it without a runtime.
-    fn stand(&mut self, listener: &mut Listener, standing: &Standing) {
+    fn add_proxied(&mut self, listener: &mut Listener, proxy_ref: &ProxyRef) {
         let socket = &listener.socket;
         let Some((address, port)) = socket.endpoint.address().zip(socket.endpoint.port()) else { return };
-        let place = Place {
+        let key = SocketKey {
             protocol: socket.protocol,
             address: SocketAddr::new(address, port),
             here: socket.namespace.is_none(),
         };
-        let found = matching::behind(self.told_to(standing.uid, false), &standing.relay, place);
+        let found = matching::behind(self.containers_for(proxy_ref.uid, false), &proxy_ref.proxy, key);
         // dockerd and the helpers of rootless containers hold ports of their own, too: nothing is missing where every
         // runtime has answered.
-        let missing = standing.relay.tells != Tells::Nothing || self.is_silent(|_| true);
+        let missing = proxy_ref.proxy.container != ContainerRef::Unknown || self.is_silent(|_| true);
         self.open += usize::from(found.is_none() && missing);
-        match (found, &standing.relay.tells) {
+        match (found, &proxy_ref.proxy.container) {
             (Some(container), _) => listener.container = Some(container),
-            (None, Tells::Proxied(proxied)) => {
+            (None, ContainerRef::Address(proxied)) => {
                 let note = format!("connections are passed on to {}, a container's address", proxied.inside);
                 listener.note.get_or_insert_with(|| note.as_str().into());
             }
-            (None, Tells::Id(id, name)) => {
+            (None, ContainerRef::Id(id, name)) => {
                 listener.container = Some(Container {
                     runtime: "podman".into(),
                     id: id.clone(),
-                    uid: standing.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
+                    uid: proxy_ref.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
                     name: name.clone(),
                     image: None,
                     port: None,
                     compose: None,
                 });
             }
-            (None, Tells::Nothing) => {}
+            (None, ContainerRef::Unknown) => {}
         }
     }
 
@@ -221,16 +221,16 @@ impl<'a> ContainerLookup<'a> {
         let (paths, owners): (Vec<PathBuf>, Vec<Owner>) = wanted.into_iter().unzip();
         let answers = os::ask_runtimes(&paths, until);
         for ((path, owner), answer) in paths.into_iter().zip(owners).zip(answers) {
-            let told = answer.and_then(|reply| understand(&reply, owner));
-            self.answers.insert(path, Answer { owner, told });
+            let containers = answer.and_then(|reply| understand(&reply, owner));
+            self.answers.insert(path, Answer { owner, containers });
         }
     }
 
     /// What was told by those whose word counts for a process of this user.
-    fn told_to(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &Told> {
+    fn containers_for(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &RuntimeContainers> {
         let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::subuid_owner);
-        self.answers.values().filter_map(|answer| answer.told.as_ref().ok()).filter(move |told| {
-            match told.owner {
+        self.answers.values().filter_map(|answer| answer.containers.as_ref().ok()).filter(move |containers| {
+            match containers.owner {
                 Owner::Given => true,
                 Owner::System => system_too || account.is_none(),
                 Owner::User(owner) => account == Some(owner),
@@ -240,7 +240,7 @@ impl<'a> ContainerLookup<'a> {
 
     /// Whether one of the runtimes that are there did not answer.
     fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
-        let is_there = |answer: &Answer| !matches!(answer.told, Ok(_) | Err(RuntimeError::Absent));
+        let is_there = |answer: &Answer| !matches!(answer.containers, Ok(_) | Err(RuntimeError::Absent));
         self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
     }
 
@@ -250,14 +250,14 @@ impl<'a> ContainerLookup<'a> {
             return None;
         }
         let silent =
-            self.answers.iter().filter_map(|(path, answer)| Some((path, answer.told.as_ref().err()?)));
+            self.answers.iter().filter_map(|(path, answer)| Some((path, answer.containers.as_ref().err()?)));
         let worst = silent.min_by_key(|(_, silence)| match silence {
             RuntimeError::Permission => 0,
             RuntimeError::Timeout => 1,
             RuntimeError::Unreadable(_) => 2,
             RuntimeError::Absent => 3,
         });
-        let answered = self.answers.values().any(|answer| answer.told.is_ok());
+        let answered = self.answers.values().any(|answer| answer.containers.is_ok());
         let path = worst.map(|(path, _)| Text::from(path.as_path())).unwrap_or_default();
         // Root can read the rules that forward; anybody else depends on what the runtimes answer.
         let rules_unread = self.unlisted && !os::privileged();
@@ -284,7 +284,7 @@ impl<'a> ContainerLookup<'a> {
     }
 }
 
-fn understand(reply: &Reply, owner: Owner) -> Result<Told, RuntimeError> {
+fn understand(reply: &Reply, owner: Owner) -> Result<RuntimeContainers, RuntimeError> {
     match reply::parse(&reply.bytes) {
         Ok(mut running) => {
             for one in &mut running {
@@ -293,7 +293,7 @@ fn understand(reply: &Reply, owner: Owner) -> Result<Told, RuntimeError> {
                     Owner::System | Owner::Given => None,
                 };
             }
-            Ok(Told { owner, here: reply.here, running })
+            Ok(RuntimeContainers { owner, here: reply.here, running })
         }
         Err(wrong) => Err(RuntimeError::Unreadable(format!("its reply {wrong}"))),
     }
@@ -305,9 +305,9 @@ impl Question {
     }
 }
 
-impl Standing {
+impl ProxyRef {
     fn question(&self) -> Question {
-        Question { kinds: self.relay.kinds.to_vec(), uid: self.uid, system: false }
+        Question { kinds: self.proxy.kinds.to_vec(), uid: self.uid, system: false }
     }
 }
 
@@ -331,30 +331,30 @@ fn kind_of(container: &Container) -> Option<RuntimeKind> {
 
 /// The process that stands for a container at a listener. Of the processes that may be unseen holders it is the one
 /// whose command line names exactly this place; the others are no candidates any more then.
-fn stands_for(listener: &mut Listener) -> Option<Standing> {
+fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
     let seen = listener
         .holders
         .iter()
-        .find_map(|holder| Some(Standing { relay: proxy::of(&holder.process)?, uid: holder.process.uid }));
+        .find_map(|holder| Some(ProxyRef { proxy: proxy::proxy(&holder.process)?, uid: holder.process.uid }));
     if seen.is_some() {
         return seen;
     }
     let socket = &listener.socket;
-    let place = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
+    let key = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
     let unseen = listener.unseen.as_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
     let of = |candidate: &crate::model::Candidate| {
         if candidate.name.as_bytes() != b"docker-proxy" {
             return None;
         }
-        let relay = proxy::named(&candidate.name, &os::command(candidate.pid)?)?;
-        let Tells::Proxied(proxied) = &relay.tells else { return None };
-        let is_here = proxied.protocol == Some(socket.protocol) && proxied.host == Some(place);
-        is_here.then_some(relay)
+        let proxy = proxy::proxy_by_name(&candidate.name, &os::command(candidate.pid)?)?;
+        let ContainerRef::Address(proxied) = &proxy.container else { return None };
+        let is_here = proxied.protocol == Some(socket.protocol) && proxied.host == Some(key);
+        is_here.then_some(proxy)
     };
     let found = unseen.candidates.iter().find_map(|candidate| Some((candidate.clone(), of(candidate)?)));
-    let (candidate, relay) = found?;
+    let (candidate, proxy) = found?;
     unseen.candidates = vec![candidate];
-    Some(Standing { relay, uid: socket.uid })
+    Some(ProxyRef { proxy, uid: socket.uid })
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], kn
     let rules = os::forwarding_rules(protocol, port, &addresses);
     // The rules of a runtime forward to where its proxy forwards.
     let by_runtime = forwarded.iter().any(|one| one.container.is_some())
-        || known.iter().any(|one| one.holders.iter().any(|holder| proxy::of(&holder.process).is_some()));
+        || known.iter().any(|one| one.holders.iter().any(|holder| proxy::proxy(&holder.process).is_some()));
     let mut found: Vec<Listener> = Vec::new();
     for rule in rules.rules.iter().filter(|rule| !by_runtime || !is_runtimes(rule)) {
         for listener in listeners(rule, protocol, port, &addresses) {

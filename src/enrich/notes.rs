@@ -220,7 +220,7 @@ fn risk(listener: &Listener, port: u16) -> Option<String> {
 /// Where it leads, if all that its holders do is forward it.
 fn forwarded(listener: &Listener, port: u16) -> Option<String> {
     let first = listener.holders.first().map(|holder| &holder.process)?;
-    if let Some(forward) = forwards::of(first, port) {
+    if let Some(forward) = forwards::forward(first, port) {
         return Some(forward.phrase());
     }
     // What holds the server's own port is the server, whatever its name.

@@ -17,7 +17,7 @@ pub(crate) fn add<'a>(processes: impl Iterator<Item = &'a mut Process>) {
         let options = program_label::options_file(process);
         let content = options.and_then(|path| files.older_content(process, &path));
         let label = content.and_then(|content| program_label::with_options(process, &content));
-        process.script = label.or_else(|| program_label::of(process).map(|runs| runs.text().clone()));
+        process.script = label.or_else(|| program_label::label(process).map(|label| label.text().clone()));
     }
 }
 

@@ -7,28 +7,28 @@ use crate::os::RuntimeKind;
 
 /// What a process that stands for a container tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Relay {
+pub(crate) struct Proxy {
     /// The runtimes it works for.
     pub(crate) kinds: &'static [RuntimeKind],
     /// Whether it publishes here what a user's engine has in a network namespace of its own.
     pub(crate) rootless: bool,
-    pub(crate) tells: Tells,
+    pub(crate) container: ContainerRef,
 }
 
 /// What can be known of the container from the process alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tells {
+pub(crate) enum ContainerRef {
     /// Where connections go.
-    Proxied(Proxied),
+    Address(ProxyArguments),
     /// Its id, and its name where that is told too.
     Id(Text, Option<Text>),
     /// Nothing: the port alone leads to it.
-    Nothing,
+    Unknown,
 }
 
 /// What docker-proxy is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proxied {
+pub(crate) struct ProxyArguments {
     pub(crate) protocol: Option<Protocol>,
     /// Where it listens; the address is not told where it was left to the default.
     pub(crate) host: Option<SocketAddr>,
@@ -42,7 +42,7 @@ const EITHER: &[RuntimeKind] = &[RuntimeKind::Docker, RuntimeKind::Podman];
 
 /// Programs that hold a container's port for it, and the runtimes that start them. dockerd does so itself where its
 /// proxy is turned off, and conmon where Podman runs as root.
-const RELAYS: [(&str, &[RuntimeKind]); 11] = [
+const PROXIES: [(&str, &[RuntimeKind]); 11] = [
     ("docker-proxy", DOCKER),
     ("dockerd", DOCKER),
     ("com.docker.backend", DOCKER),
@@ -57,23 +57,23 @@ const RELAYS: [(&str, &[RuntimeKind]); 11] = [
 ];
 
 /// What a process tells of the container it stands for, where it is one of those that do.
-pub(crate) fn of(process: &Process) -> Option<Relay> {
-    named(&process.name, process.command.as_deref().unwrap_or_default())
+pub(crate) fn proxy(process: &Process) -> Option<Proxy> {
+    proxy_by_name(&process.name, process.command.as_deref().unwrap_or_default())
 }
 
 /// The same by name and command line.
-pub(crate) fn named(name: &Text, command: &[Text]) -> Option<Relay> {
+pub(crate) fn proxy_by_name(name: &Text, command: &[Text]) -> Option<Proxy> {
     let name = name.as_str()?;
-    let (name, kinds) = RELAYS.into_iter().find(|(known, _)| *known == name)?;
-    let tells = match name {
-        "docker-proxy" => proxied(command).map(Tells::Proxied),
+    let (name, kinds) = PROXIES.into_iter().find(|(known, _)| *known == name)?;
+    let container = match name {
+        "docker-proxy" => proxy_arguments(command).map(ContainerRef::Address),
         "conmon" => flag(command, &["c", "cid"])
             .filter(|id| is_id(id))
-            .map(|id| Tells::Id(id.into(), flag(command, &["n", "name"]).map(Text::from))),
+            .map(|id| ContainerRef::Id(id.into(), flag(command, &["n", "name"]).map(Text::from))),
         _ => None,
     };
     let rootless = !matches!(name, "docker-proxy" | "dockerd" | "com.docker.backend" | "conmon" | "gvproxy");
-    Some(Relay { kinds, rootless, tells: tells.unwrap_or(Tells::Nothing) })
+    Some(Proxy { kinds, rootless, container: container.unwrap_or(ContainerRef::Unknown) })
 }
 
 /// Returns the folder of the container that conmon was given.
@@ -89,11 +89,11 @@ pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
 }
 
 /// Where docker-proxy passes connections on to, as its command line says.
-pub(crate) fn proxied(command: &[Text]) -> Option<Proxied> {
+pub(crate) fn proxy_arguments(command: &[Text]) -> Option<ProxyArguments> {
     let text = |name| std::str::from_utf8(flag(command, &[name])?).ok();
     let address = |name| text(name)?.parse::<IpAddr>().ok();
     let port = |name| text(name)?.parse::<u16>().ok();
-    Some(Proxied {
+    Some(ProxyArguments {
         protocol: text("proto").and_then(Protocol::parse),
         host: address("host-ip").zip(port("host-port")).map(SocketAddr::from),
         inside: SocketAddr::from((address("container-ip")?, port("container-port")?)),
@@ -131,13 +131,13 @@ mod tests {
         line.split_whitespace().map(Text::from).collect()
     }
 
-    fn told(name: &str, line: &str) -> Option<Tells> {
-        named(&name.into(), &command(line)).map(|relay| relay.tells)
+    fn container(name: &str, line: &str) -> Option<ContainerRef> {
+        proxy_by_name(&name.into(), &command(line)).map(|proxy| proxy.container)
     }
 
     #[test]
     fn what_docker_proxy_was_told() {
-        let expected = Proxied {
+        let expected = ProxyArguments {
             protocol: Some(Protocol::Tcp),
             host: Some("0.0.0.0:8080".parse().unwrap()),
             inside: "172.18.0.2:80".parse().unwrap(),
@@ -150,14 +150,19 @@ mod tests {
             "docker-proxy --proto=tcp --host-ip=0.0.0.0 --host-port=8080 --container-ip=172.18.0.2 \
              --container-port=80",
         ] {
-            assert_eq!(told("docker-proxy", line), Some(Tells::Proxied(expected.clone())), "{line}");
+            assert_eq!(
+                container("docker-proxy", line),
+                Some(ContainerRef::Address(expected.clone())),
+                "{line}"
+            );
         }
         let six =
             "docker-proxy -proto udp -host-ip :: -host-port 53 -container-ip fd00::2 -container-port 5353";
-        let six = proxied(&command(six)).unwrap();
+        let six = proxy_arguments(&command(six)).unwrap();
         assert_eq!(six.inside, "[fd00::2]:5353".parse().unwrap());
         assert_eq!((six.protocol, six.host), (Some(Protocol::Udp), Some("[::]:53".parse().unwrap())));
-        let bare = proxied(&command("docker-proxy -container-ip 10.0.0.1 -container-port 1")).unwrap();
+        let bare =
+            proxy_arguments(&command("docker-proxy -container-ip 10.0.0.1 -container-port 1")).unwrap();
         assert_eq!((bare.protocol, bare.host), (None, None));
         for torn in [
             "",
@@ -165,28 +170,34 @@ mod tests {
             "docker-proxy -container-ip",
             "docker-proxy -container-ip x -container-port 1",
         ] {
-            assert_eq!(proxied(&command(torn)), None, "{torn}");
+            assert_eq!(proxy_arguments(&command(torn)), None, "{torn}");
         }
-        assert_eq!(told("docker-proxy", "docker-proxy"), Some(Tells::Nothing));
+        assert_eq!(container("docker-proxy", "docker-proxy"), Some(ContainerRef::Unknown));
     }
 
     #[test]
     fn what_the_others_tell() {
         let id = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
         let line = format!("/usr/bin/conmon --api-version 1 -c {id} -u {id} -r /usr/bin/crun");
-        assert_eq!(told("conmon", &line), Some(Tells::Id(id.into(), None)));
-        assert_eq!(told("conmon", &format!("{line} -n web")), Some(Tells::Id(id.into(), Some("web".into()))));
-        assert_eq!(told("conmon", "conmon -c web"), Some(Tells::Nothing));
-        assert_eq!(told("rootlesskit", "rootlesskit --net=slirp4netns dockerd"), Some(Tells::Nothing));
-        assert_eq!(told("node", "node -c x"), None);
-        assert_eq!(named(&Text::from(&b"\xff"[..]), &[]), None);
+        assert_eq!(container("conmon", &line), Some(ContainerRef::Id(id.into(), None)));
+        assert_eq!(
+            container("conmon", &format!("{line} -n web")),
+            Some(ContainerRef::Id(id.into(), Some("web".into())))
+        );
+        assert_eq!(container("conmon", "conmon -c web"), Some(ContainerRef::Unknown));
+        assert_eq!(
+            container("rootlesskit", "rootlesskit --net=slirp4netns dockerd"),
+            Some(ContainerRef::Unknown)
+        );
+        assert_eq!(container("node", "node -c x"), None);
+        assert_eq!(proxy_by_name(&Text::from(&b"\xff"[..]), &[]), None);
     }
 
     proptest! {
         #[test]
         fn any_command_line(arguments: Vec<Vec<u8>>, at in 0usize..11) {
             let arguments: Vec<Text> = arguments.into_iter().map(Text::from).collect();
-            let _ = (proxied(&arguments), named(&RELAYS[at].0.into(), &arguments));
+            let _ = (proxy_arguments(&arguments), proxy_by_name(&PROXIES[at].0.into(), &arguments));
         }
     }
 }

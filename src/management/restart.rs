@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
-pub(crate) use held::{HeldFor, holds_for_others, what_stops};
+pub(crate) use held::{HeldFor, holds_for_others, stop_for_port};
 use program::Program;
-use roles::Role;
+use roles::ParentRole;
 pub(crate) use shell_loop::sleeps;
 
 /// What starts a process again after it has ended.
@@ -151,9 +151,9 @@ pub(crate) fn restarters(
     let mut child = process;
     for id in ancestors {
         let Some(parent) = described.get(&id.pid) else { break };
-        let program = Program::of(parent);
+        let program = Program::from_process(parent);
         match roles::role(parent, &program, child, sources) {
-            Role::Restarts(mut restarter) => {
+            ParentRole::Restarts(mut restarter) => {
                 restarter.certainty = restarter.certainty.max(certainty);
                 if sources.is_elsewhere(id) && restarter.stop != Stop::EndRestarter {
                     restarter.stop = Stop::Unknown;
@@ -161,9 +161,9 @@ pub(crate) fn restarters(
                 found.push(*restarter);
                 certainty = Certainty::Certain;
             }
-            Role::Wrapper => {}
-            Role::Other => certainty = Certainty::Likely,
-            Role::Boundary => break,
+            ParentRole::Wrapper => {}
+            ParentRole::Other => certainty = Certainty::Likely,
+            ParentRole::Boundary => break,
         }
         child = parent;
     }

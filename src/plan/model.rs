@@ -40,8 +40,8 @@ pub(crate) enum Access {
 
 /// What starts a process again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Return {
-    pub(crate) by: Restarts,
+pub(crate) struct Restart {
+    pub(crate) by: RestartedBy,
     /// How long after the end; `None` where that is unknown.
     pub(crate) delay: Option<Duration>,
     /// Whether it is known to do so, not only likely to.
@@ -50,7 +50,7 @@ pub(crate) struct Return {
 
 /// Who starts a process again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Restarts {
+pub(crate) enum RestartedBy {
     /// The manager of a unit.
     Unit(Service),
     /// systemd, when somebody connects to this socket unit.
@@ -88,7 +88,7 @@ pub(crate) struct OtherSockets {
 /// What a plan rests on.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) asked: BindTarget,
+    pub(crate) target: BindTarget,
     /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,
     /// The other sockets of each holder that listen or are bound.
@@ -105,7 +105,7 @@ pub(crate) struct Facts<'a> {
     /// The outermost supervisor of a holder, by its pid.
     pub(crate) supervisors: &'a BTreeMap<u32, Manager>,
     /// What comes back, by the holder's pid.
-    pub(crate) returns: &'a BTreeMap<u32, Vec<Return>>,
+    pub(crate) restarts: &'a BTreeMap<u32, Vec<Restart>>,
     /// The pids of holders whose unit is known not to start them again.
     pub(crate) stays_down: &'a BTreeSet<u32>,
     /// The accounts of users, by uid.
@@ -121,7 +121,7 @@ pub(crate) struct Facts<'a> {
 /// What would be done to free a port.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) asked: BindTarget,
+    pub(crate) target: BindTarget,
     /// The listening and bound sockets that have it.
     pub(crate) sockets: Vec<Listener>,
     pub(crate) steps: Vec<Step>,
@@ -130,7 +130,7 @@ pub(crate) struct Plan {
     /// Why it may not be done; if there is one, nothing is.
     pub(crate) refusals: Vec<Refusal>,
     /// What starts again what is ended.
-    pub(crate) returns: Vec<Return>,
+    pub(crate) restarts: Vec<Restart>,
 }
 
 /// A process that would be ended.
@@ -175,7 +175,7 @@ pub(crate) enum Note {
     /// What started it, and starts it again or goes on without it.
     Wrapper { process: Process, wrapper: Candidate },
     /// It may be started again by this.
-    Returns(Return),
+    Restarts(Restart),
     /// A manager stops it by this command. `restarts` tells whether the manager starts it again after a signal, if that
     /// is known; `runs` whether `--via` would run the command.
     Managed { manager: Manager, command: Option<Vec<Text>>, restarts: Option<bool>, runs: bool },

@@ -27,7 +27,7 @@ struct Machine {
     access: BTreeMap<ProcessId, Access>,
     lineage: Vec<u32>,
     supervisors: BTreeMap<u32, Manager>,
-    returns: BTreeMap<u32, Vec<Return>>,
+    restarts: BTreeMap<u32, Vec<Restart>>,
     stays_down: BTreeSet<u32>,
     accounts: BTreeMap<u32, Account>,
     forwarding: Forwarding,
@@ -144,7 +144,7 @@ impl Machine {
             access: BTreeMap::new(),
             lineage: vec![OWN, SHELL, 1],
             supervisors: BTreeMap::new(),
-            returns: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             stays_down: BTreeSet::new(),
             accounts: BTreeMap::new(),
             forwarding: Forwarding::RuledOut,
@@ -171,9 +171,9 @@ impl Machine {
 
     fn plan(&self, via: Via, tree: bool) -> Plan {
         let table: ProcessTable = self.entries.iter().cloned().collect();
-        let asked = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port: 3000 };
+        let target = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port: 3000 };
         let facts = Facts {
-            asked,
+            target,
             sockets: self.sockets.clone(),
             others: self.others.clone(),
             other_protocol: self.other_protocol.clone(),
@@ -183,7 +183,7 @@ impl Machine {
             access: &self.access,
             lineage: &self.lineage,
             supervisors: &self.supervisors,
-            returns: &self.returns,
+            restarts: &self.restarts,
             stays_down: &self.stays_down,
             accounts: &self.accounts,
             forwarding: self.forwarding.clone(),
@@ -539,17 +539,17 @@ fn clients_are_named_if_somebody_is_ended() {
 #[test]
 fn what_restarts_it_is_told_unless_it_is_ended_as_well() {
     let mut machine = in_a_wrapper();
-    let by = Restarts::Process { kind: "a loop in a shell", id: id(62), name: "sh".into() };
-    let back = Return { by, delay: None, certain: true };
-    let unit = Return {
-        by: Restarts::Unit(service("web.service", None)),
+    let by = RestartedBy::Process { kind: "a loop in a shell", id: id(62), name: "sh".into() };
+    let restart = Restart { by, delay: None, certain: true };
+    let unit = Restart {
+        by: RestartedBy::Unit(service("web.service", None)),
         delay: Some(Duration::from_secs(5)),
         certain: true,
     };
-    machine.returns.insert(63, vec![back.clone(), unit.clone(), back.clone()]);
-    assert_eq!(machine.signal().returns, [back, unit.clone()]);
-    assert_eq!(machine.tree().returns, std::slice::from_ref(&unit), "the loop ends with the tree");
-    assert!(machine.tree().notes.contains(&Note::Returns(unit)));
+    machine.restarts.insert(63, vec![restart.clone(), unit.clone(), restart.clone()]);
+    assert_eq!(machine.signal().restarts, [restart, unit.clone()]);
+    assert_eq!(machine.tree().restarts, std::slice::from_ref(&unit), "the loop ends with the tree");
+    assert!(machine.tree().notes.contains(&Note::Restarts(unit)));
 }
 
 #[test]

@@ -155,7 +155,7 @@ mod tests {
         Services::new(|| ServicesFile { path: "/etc/services".to_owned(), read: Ok(FILE.into()) })
     }
 
-    fn told(name: &str, wanted: Option<Protocol>) -> (Vec<(Option<Protocol>, u16)>, bool) {
+    fn resolved(name: &str, wanted: Option<Protocol>) -> (Vec<(Option<Protocol>, u16)>, bool) {
         let resolved = services().named(name, wanted);
         let places = resolved.places.iter().map(|place| (place.protocol, *place.ports.start())).collect();
         (places, resolved.file.is_some())
@@ -163,11 +163,11 @@ mod tests {
 
     #[test]
     fn names_of_the_file_alone() {
-        assert_eq!(told("shop-db", None), (vec![(None, 15432)], true));
-        assert_eq!(told("SHOPDB", None), (vec![(Some(Protocol::Tcp), 15432)], true));
-        assert_eq!(told("shop-db", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 15432)], true));
-        assert_eq!(told("z39.50", None), (vec![(Some(Protocol::Tcp), 210)], true));
-        assert_eq!(told("lite", None), (vec![(Some(Protocol::UdpLite), 77)], true));
+        assert_eq!(resolved("shop-db", None), (vec![(None, 15432)], true));
+        assert_eq!(resolved("SHOPDB", None), (vec![(Some(Protocol::Tcp), 15432)], true));
+        assert_eq!(resolved("shop-db", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 15432)], true));
+        assert_eq!(resolved("z39.50", None), (vec![(Some(Protocol::Tcp), 210)], true));
+        assert_eq!(resolved("lite", None), (vec![(Some(Protocol::UdpLite), 77)], true));
         for unknown in ["torn", "bad", "zero", "rtmp", "comment"] {
             assert!(!services().has(unknown), "{unknown}");
         }
@@ -177,10 +177,10 @@ mod tests {
     fn the_file_counts_only_where_it_differs() {
         let registry: Vec<Named> = by_registry("http", None);
         assert_eq!(services().named("http", None), Resolved { places: registry, file: None });
-        assert_eq!(told("postgresql", None), (vec![(Some(Protocol::Tcp), 5433)], true));
-        assert_eq!(told("postgresql", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 5432)], false));
-        assert_eq!(told("ssh", Some(Protocol::Tcp)), (vec![(Some(Protocol::Tcp), 22)], false));
-        assert_eq!(told("nobody-has-this", None), (vec![], false));
+        assert_eq!(resolved("postgresql", None), (vec![(Some(Protocol::Tcp), 5433)], true));
+        assert_eq!(resolved("postgresql", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 5432)], false));
+        assert_eq!(resolved("ssh", Some(Protocol::Tcp)), (vec![(Some(Protocol::Tcp), 22)], false));
+        assert_eq!(resolved("nobody-has-this", None), (vec![], false));
     }
 
     #[test]

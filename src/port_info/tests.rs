@@ -48,7 +48,7 @@ fn the_tables_are_as_many_rows_as_their_page_says() {
 
 #[test]
 fn every_row_of_the_file_is_in_the_program_and_nothing_else() {
-    let mut told = BTreeSet::new();
+    let mut checked = BTreeSet::new();
     for row in rows() {
         let found = match about(row.first).registration(PROTOCOLS[row.protocols.trailing_zeros() as usize]) {
             Registration::Assigned(services) => services.clone(),
@@ -64,10 +64,10 @@ fn every_row_of_the_file_is_in_the_program_and_nothing_else() {
             (one.name, one.description, &one.range) == (row.name, row.description, &range)
         };
         assert!(found.iter().any(|one| same(&one)), "{row:?}: {found:?}");
-        told.insert((row.name, row.first));
+        checked.insert((row.name, row.first));
     }
     for (name, port) in registry::names() {
-        assert!(told.contains(&(name, port)), "{name} {port}");
+        assert!(checked.contains(&(name, port)), "{name} {port}");
     }
 }
 
@@ -197,7 +197,7 @@ fn names_that_nobody_has_bring_the_nearest_to_mind() {
 #[test]
 fn complaints_about_tables_name_file_and_line() {
     let header = "port\tproto\tname\tdescription\n";
-    for (rows, told) in [
+    for (rows, start) in [
         ("80\ttcp\thttp", "f:2: wants 4 columns"),
         ("80\ttcp\thttp\tWeb\n80x\ttcp\ta\tb", "f:3: the ports"),
         ("90-80\ttcp\ta\tb", "f:2: the ports"),
@@ -211,11 +211,11 @@ fn complaints_about_tables_name_file_and_line() {
         ("50000\ttcp\ta\tb", "f:2: dynamic"),
     ] {
         let error = files::registry("f", &format!("{header}{rows}\n")).unwrap_err();
-        assert!(error.starts_with(told), "{rows:?}: {error}");
+        assert!(error.starts_with(start), "{rows:?}: {error}");
     }
     assert!(files::registry("f", "port,proto\n").unwrap_err().starts_with("f:1: "));
     let header = "path\ttool\tprograms\tsource\n";
-    for (rows, told) in [
+    for (rows, start) in [
         ("/run/x\tX\t", "f:2: wants 4 columns"),
         ("/run/x\tX\t\t", "f:2: the path, the tool or the source"),
         ("/var/run/x\tX\t\tx 1", "f:2: /var/run"),
@@ -224,7 +224,7 @@ fn complaints_about_tables_name_file_and_line() {
         ("/run/b\tX\t\tx 1\n/run/a\tX\t\tx 1", "f:3: not in order"),
     ] {
         let error = files::sockets("f", &format!("{header}{rows}\n")).unwrap_err();
-        assert!(error.starts_with(told), "{rows:?}: {error}");
+        assert!(error.starts_with(start), "{rows:?}: {error}");
     }
     assert!(files::conventional("f", "port\n").unwrap_err().starts_with("f:1: "));
 }

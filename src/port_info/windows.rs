@@ -56,7 +56,7 @@ mod tests {
     use crate::enrich::notes::note;
     use crate::render::json;
 
-    fn told(os: &str, port: u16, pid: u32, name: &str) -> Option<String> {
+    fn note_of(os: &str, port: u16, pid: u32, name: &str) -> Option<String> {
         let saved = include_bytes!("../../tests/replay/workstation.json");
         let listeners = json::read(saved).unwrap().listeners;
         let mut listener =
@@ -73,13 +73,13 @@ mod tests {
     #[test]
     fn the_kernel_listens_for_others() {
         assert!(
-            told("windows", 80, 4, "System")
+            note_of("windows", 80, 4, "System")
                 .unwrap()
                 .contains("HTTP.sys for another program: allears why 80 ")
         );
-        assert!(told("windows", 445, 4, "System").unwrap().contains("SMB"));
-        assert!(told("windows", 139, 4, "System").unwrap().contains("NetBIOS"));
-        assert_eq!(told("linux", 8080, 4, "System"), None, "a pid like any other");
+        assert!(note_of("windows", 445, 4, "System").unwrap().contains("SMB"));
+        assert!(note_of("windows", 139, 4, "System").unwrap().contains("NetBIOS"));
+        assert_eq!(note_of("linux", 8080, 4, "System"), None, "a pid like any other");
     }
 
     #[test]
@@ -92,10 +92,10 @@ mod tests {
             ("vmwp.exe", "Hyper-V"),
             ("vmcompute.exe", "Hyper-V"),
         ] {
-            let note = told("windows", 8080, 900, name).unwrap();
+            let note = note_of("windows", 8080, 900, name).unwrap();
             assert!(note.contains(word), "{name}: {note}");
-            assert_eq!(told("macos", 8080, 900, name), None);
+            assert_eq!(note_of("macos", 8080, 900, name), None);
         }
-        assert_eq!(told("windows", 8080, 900, "node.exe"), None);
+        assert_eq!(note_of("windows", 8080, 900, "node.exe"), None);
     }
 }

@@ -25,7 +25,7 @@ struct ForwardOption<'a> {
 /// The command line of ssh.
 #[derive(Debug, Default)]
 struct Ssh<'a> {
-    asked: Vec<ForwardOption<'a>>,
+    forwards: Vec<ForwardOption<'a>>,
     host: Option<&'a [u8]>,
 }
 
@@ -56,9 +56,9 @@ impl<'a> Ssh<'a> {
             let Some(value) = attached.or_else(|| words.next()) else { break };
             match letters.get(at) {
                 Some(letter @ (b'L' | b'R' | b'D')) => {
-                    ssh.asked.push(ForwardOption { letter: *letter, value })
+                    ssh.forwards.push(ForwardOption { letter: *letter, value })
                 }
-                Some(b'o') => ssh.asked.extend(by_option(value)),
+                Some(b'o') => ssh.forwards.extend(by_option(value)),
                 _ => {}
             }
         }
@@ -115,14 +115,14 @@ impl ForwardOption<'_> {
 /// Returns the label of ssh: `ssh -L 3000:db:5432 dev@host`. `None` if the command line forwards nothing.
 pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let ssh = Ssh::parse(arguments);
-    let count = ssh.asked.len();
+    let count = ssh.forwards.len();
     if count == 0 {
         return None;
     }
     let host = ssh.host.map_or_else(Vec::new, |host| [b" ".as_slice(), host].concat());
     let mut label = b"ssh".to_vec();
-    for asked in &ssh.asked {
-        label.extend([b" -".as_slice(), &[asked.letter], b" ", asked.value].concat());
+    for forward in &ssh.forwards {
+        label.extend([b" -".as_slice(), &[forward.letter], b" ", forward.value].concat());
     }
     if label.len() + host.len() > LONGEST_LABEL && count > 1 {
         label = format!("ssh, {count} forwards,").into_bytes();
@@ -132,7 +132,7 @@ pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
 }
 
 /// Returns the destination of a process's listener on this port.
-pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
+pub(crate) fn forward(process: &Process, port: u16) -> Option<Forward> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let (_, arguments) = command.split_first()?;
     let name = process.name.as_bytes().to_ascii_lowercase();
@@ -142,7 +142,7 @@ pub(crate) fn of(process: &Process, port: u16) -> Option<Forward> {
             let ssh = Ssh::parse(arguments);
             let by = Text::from(ssh.host?);
             let (_, to) =
-                ssh.asked.iter().filter_map(ForwardOption::local).find(|(local, _)| *local == port)?;
+                ssh.forwards.iter().filter_map(ForwardOption::local).find(|(local, _)| *local == port)?;
             Some(match to {
                 Some(to) => Forward::Through { to: to.into(), by },
                 None => Forward::Socks { by },
@@ -195,8 +195,8 @@ mod tests {
         Process { command: Some(words), ..Process::new(ProcessId { pid: 2, start: None }, name) }
     }
 
-    fn told(line: &str, port: u16) -> Option<String> {
-        of(&process(line), port).map(|forward| forward.phrase())
+    fn phrase(line: &str, port: u16) -> Option<String> {
+        forward(&process(line), port).map(|forward| forward.phrase())
     }
 
     fn label(line: &str) -> String {
@@ -224,7 +224,7 @@ mod tests {
                 "ssh is a SOCKS proxy here, which connects from host",
             ),
         ] {
-            assert_eq!(told(line, port).as_deref(), Some(wanted), "{line}");
+            assert_eq!(phrase(line, port).as_deref(), Some(wanted), "{line}");
         }
         for (line, port) in [
             ("ssh -L 3000:db:5432 host", 5432),
@@ -235,7 +235,7 @@ mod tests {
             ("node -L 3000:db:5432 host", 3000),
             ("ssh", 22),
         ] {
-            assert_eq!(told(line, port), None, "{line}");
+            assert_eq!(phrase(line, port), None, "{line}");
         }
     }
 
@@ -257,10 +257,10 @@ mod tests {
     #[test]
     fn qemu_forwards_into_its_guest() {
         let line = "qemu-system-x86_64 -m 1G -netdev user,id=n,hostfwd=tcp::5555-:22,hostfwd=tcp:127.0.0.1:8080-10.0.2.15:80";
-        assert_eq!(told(line, 5555).as_deref(), Some("qemu forwards it to port 22 of its guest"));
-        assert_eq!(told(line, 8080).as_deref(), Some("qemu forwards it to 10.0.2.15:80 of its guest"));
-        assert_eq!(told(line, 5900), None);
-        assert_eq!(told("qemu-system-arm -nic user,hostfwd=udp::53-:53", 53), None, "the note is TCP's");
+        assert_eq!(phrase(line, 5555).as_deref(), Some("qemu forwards it to port 22 of its guest"));
+        assert_eq!(phrase(line, 8080).as_deref(), Some("qemu forwards it to 10.0.2.15:80 of its guest"));
+        assert_eq!(phrase(line, 5900), None);
+        assert_eq!(phrase("qemu-system-arm -nic user,hostfwd=udp::53-:53", 53), None, "the note is TCP's");
     }
 
     proptest! {
@@ -271,7 +271,7 @@ mod tests {
             let _ = guest(&slices, port);
             let mut any = process("ssh");
             any.command = Some(words.into_iter().map(Text::from).collect());
-            let _ = of(&any, port);
+            let _ = forward(&any, port);
         }
     }
 }

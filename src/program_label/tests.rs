@@ -13,22 +13,22 @@ fn process(name: &[u8], executable: Option<&[u8]>, command: &[&[u8]]) -> Process
 }
 
 /// What runs by a command line whose words have no spaces in them; in brackets where it is somebody's own file.
-fn told(line: &str) -> String {
+fn label_of(line: &str) -> String {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    shown(of(&process(file_name(words[0]), None, &words)))
+    shown(label(&process(file_name(words[0]), None, &words)))
 }
 
-fn shown(runs: Option<Runs>) -> String {
+fn shown(runs: Option<Label>) -> String {
     match runs {
-        Some(Runs::Named(text)) => text.to_string_lossy().into_owned(),
-        Some(Runs::File(text)) => format!("[{}]", text.to_string_lossy()),
+        Some(Label::Named(text)) => text.to_string_lossy().into_owned(),
+        Some(Label::File(text)) => format!("[{}]", text.to_string_lossy()),
         None => String::new(),
     }
 }
 
 fn all(cases: &[(&str, &str)]) {
     for (line, wanted) in cases {
-        assert_eq!(told(line), *wanted, "{line}");
+        assert_eq!(label_of(line), *wanted, "{line}");
     }
 }
 
@@ -222,13 +222,16 @@ fn programs_that_run_what_their_arguments_name() {
         ("ssh host", ""),
     ]);
     let linked = process(b"httpd", Some(b"/bin/busybox"), &[b"/usr/sbin/httpd", b"-f"]);
-    assert_eq!(shown(of(&linked)), "busybox httpd");
+    assert_eq!(shown(label(&linked)), "busybox httpd");
     let shell = process(b"sh", Some(b"/bin/busybox"), &[b"-sh"]);
-    assert_eq!(of(&shell), None);
+    assert_eq!(label(&shell), None);
     assert!(is_shell(&shell));
     let data: &[u8] = b"/v/lib/python3.11/site-packages/tensorboard_data_server/bin/server";
-    assert_eq!(shown(of(&process(b"server", Some(data), &[data, b"--logdir=x"]))), "tensorboard data server");
-    assert_eq!(of(&process(b"server", Some(b"/srv/bin/server"), &[b"server"])), None);
+    assert_eq!(
+        shown(label(&process(b"server", Some(data), &[data, b"--logdir=x"]))),
+        "tensorboard data server"
+    );
+    assert_eq!(label(&process(b"server", Some(b"/srv/bin/server"), &[b"server"])), None);
 }
 
 #[test]
@@ -238,14 +241,14 @@ fn options_of_java_in_a_file() {
     assert_eq!(options_file(&one), None, "the class is on the command line");
     let one = process(b"java", Some(b"/usr/bin/java"), &command[..3]);
     assert_eq!(options_file(&one), Some("etc/shop.args".into()));
-    let told = |content: &str| {
+    let from_file = |content: &str| {
         with_options(&one, content.as_bytes()).map(|text| text.to_string_lossy().into_owned())
     };
-    assert_eq!(told("-cp \"a b\" # here\n shop.Main 80").as_deref(), Some("shop.Main"));
-    assert_eq!(told("-jar 'lib/it\\'s.jar'").as_deref(), Some("it's.jar"));
-    assert_eq!(told("-cp x\n-ea"), None);
-    assert_eq!(told("\"unfinished").as_deref(), Some("unfinished"), "quotes that nothing closes");
-    assert_eq!(told(""), None);
+    assert_eq!(from_file("-cp \"a b\" # here\n shop.Main 80").as_deref(), Some("shop.Main"));
+    assert_eq!(from_file("-jar 'lib/it\\'s.jar'").as_deref(), Some("it's.jar"));
+    assert_eq!(from_file("-cp x\n-ea"), None);
+    assert_eq!(from_file("\"unfinished").as_deref(), Some("unfinished"), "quotes that nothing closes");
+    assert_eq!(from_file(""), None);
     let mut named = one.clone();
     named.script = Some("shop.Main".into());
     assert!(replaces_name(&named));
@@ -256,7 +259,7 @@ fn options_of_java_in_a_file() {
 fn titles() {
     let title = |executable: Option<&str>, line: &str| {
         let name = line.as_bytes().get(..15).unwrap_or(line.as_bytes());
-        shown(of(&process(name, executable.map(str::as_bytes), &[line.as_bytes()])))
+        shown(label(&process(name, executable.map(str::as_bytes), &[line.as_bytes()])))
     };
     let node = Some("/usr/bin/node");
     assert_eq!(title(node, "next-server (v15.0.3)"), "next-server");
@@ -275,13 +278,13 @@ fn titles() {
 fn the_program_tells_which_interpreter_it_is() {
     let vite: &[&[u8]] = &[b"x", b"/s/node_modules/.bin/vite"];
     let renamed = process(b"MainThread", Some(b"/usr/bin/node"), vite);
-    assert_eq!(shown(of(&renamed)), "vite");
+    assert_eq!(shown(label(&renamed)), "vite");
     assert_eq!(interpreter_name(&renamed), "node".into());
     let script =
         process(b"uvicorn", Some(b"/usr/bin/python3.11"), &[b"/v/bin/python", b"/v/bin/uvicorn", b"a:b"]);
     assert_eq!(interpreter_name(&script), "python3.11".into());
     let native = process(b"postgres", Some(b"/usr/bin/postgres"), &[b"/usr/bin/postgres", b"-D", b"/d"]);
-    assert_eq!((of(&native), interpreter_name(&native)), (None, "postgres".into()));
+    assert_eq!((label(&native), interpreter_name(&native)), (None, "postgres".into()));
 }
 
 #[test]
@@ -289,7 +292,7 @@ fn what_was_built_a_moment_ago() {
     let run = |executable: &str, parent: &str| {
         let mut process = process(b"shop", Some(executable.as_bytes()), &[executable.as_bytes()]);
         process.parents.push(Parent { pid: 1, name: parent.into() });
-        shown(of(&process))
+        shown(label(&process))
     };
     assert_eq!(run("/s/target/debug/shop", "cargo"), "cargo run");
     assert_eq!(run(r"C:\s\target\debug\shop.exe", "cargo.exe"), "cargo run");
@@ -331,10 +334,10 @@ proptest! {
         let whole: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(words.iter().copied()).collect();
         for command in [&words, &whole] {
             let process = process(name.as_bytes(), None, command);
-            let told = of(&process);
+            let found = label(&process);
             // It says nothing of a process without an interpreter or a launcher.
             if name.is_empty() && words.first().is_none_or(|first| !first.contains(&b' ') && interpreters::find(file_name(first)).is_none()) {
-                prop_assert_eq!(&told, &None);
+                prop_assert_eq!(&found, &None);
             }
             interpreter_name(&process);
         }
@@ -351,6 +354,6 @@ fn a_script_without_a_name() {
         &[b"python3", b"-m", b""],
         &[b"php", b"-f", b"--password=x"],
     ] {
-        assert_eq!(of(&process(words[0], None, words)), None, "{words:?}");
+        assert_eq!(label(&process(words[0], None, words)), None, "{words:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Servers and tools that run in an interpreter, and the arguments that belong to their label. A new one is one line.
 
 use super::interpreters::{Interpreter, Language};
-use super::{LONGEST_WORD, Runs, file_name, short, stem};
+use super::{LONGEST_WORD, Label, file_name, short, stem};
 
 /// A server or tool.
 #[derive(Debug)]
@@ -266,7 +266,7 @@ pub(super) fn named(interpreter: &Interpreter, name: &[u8]) -> Option<&'static T
 }
 
 /// Returns the label in a title: `puma 6.4 (tcp://0.0.0.0:3000) [shop]`, `gunicorn: master [shop:app]`.
-pub(super) fn titled(words: &[&[u8]], interpreter: Option<&Interpreter>) -> Option<Runs> {
+pub(super) fn titled(words: &[&[u8]], interpreter: Option<&Interpreter>) -> Option<Label> {
     let (first, rest) = words.split_first()?;
     let name = first.strip_suffix(b":").unwrap_or(first);
     let tool = match interpreter {
@@ -276,7 +276,7 @@ pub(super) fn titled(words: &[&[u8]], interpreter: Option<&Interpreter>) -> Opti
             exact(*language, name)
         }
     }?;
-    Some(Runs::Named(tool.with(name, rest).into()))
+    Some(Label::Named(tool.with(name, rest).into()))
 }
 
 impl Tool {

@@ -35,10 +35,10 @@ pub(crate) struct Options {
 }
 
 /// `10309/tcp`, `10309/tcp on 127.0.0.1`.
-pub(crate) fn subject(asked: &BindTarget) -> String {
-    let port = format!("{}/{}", asked.port, asked.protocol.as_str());
-    let interface = asked.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
-    match asked.address {
+pub(crate) fn subject(target: &BindTarget) -> String {
+    let port = format!("{}/{}", target.port, target.protocol.as_str());
+    let interface = target.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
+    match target.address {
         None => port,
         Some(address) if address.is_ipv6() => format!("{port} on [{address}{interface}]"),
         Some(address) => format!("{port} on {address}"),
@@ -56,7 +56,7 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
         (Some(true), VerdictKind::Free | VerdictKind::Reserved) | (Some(false) | None, _) => ":",
         (Some(true), _) => ", but:",
     };
-    let subject = options.palette.paint(Meaning::Subject, subject(&verdict.asked));
+    let subject = options.palette.paint(Meaning::Subject, subject(&verdict.target));
     let reason = &verdict.reason;
     let line = format!("{subject} {can}{but} {reason}");
     let lines = match (options.width, options.palette.color) {
@@ -92,7 +92,7 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
     if !plan.refusals.is_empty() {
         return refused(plan, options, out);
     }
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
     let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
@@ -118,14 +118,14 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
         }
     }
     for note in &plan.notes {
-        label(plan::note_label(note), &plan::note(note, &plan.asked), options, out)?;
+        label(plan::note_label(note), &plan::note(note, &plan.target), options, out)?;
     }
     Ok(())
 }
 
 /// Writes who holds a port, and why nobody is ended for it.
 fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
     writeln!(out, "{subject} is not freed:")?;
     // The rest of a tree holds nothing.
     for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
@@ -138,7 +138,7 @@ fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()
     }
     let mut reasons: Vec<String> = Vec::new();
     for refusal in &plan.refusals {
-        let reason = plan::refusal(refusal, &plan.asked);
+        let reason = plan::refusal(refusal, &plan.target);
         if !reasons.contains(&reason) {
             label("refused", &reason, options, out)?;
             reasons.push(reason);
@@ -149,7 +149,7 @@ fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()
 
 /// Why a plan may not be carried out, in a sentence.
 pub(crate) fn refusal(plan: &Plan, refusal: &Refusal) -> String {
-    plan::refusal(refusal, &plan.asked)
+    plan::refusal(refusal, &plan.target)
 }
 
 /// A command as one would type it. What cannot be quoted is shown escaped: it is run as words, not by a shell.
@@ -207,14 +207,14 @@ pub(crate) fn outcome(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.asked));
+    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
     writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
     for done in &outcome.done {
         writeln!(out, "  {}", told(done))?;
     }
     // Where a plan was shown, these were in it.
     for note in plan.notes.iter().filter(|_| plan.sockets.is_empty()) {
-        label(plan::note_label(note), &plan::note(note, &plan.asked), options, out)?;
+        label(plan::note_label(note), &plan::note(note, &plan.target), options, out)?;
     }
     for hint in hints(plan, outcome) {
         label("note", &hint, options, out)?;
@@ -226,7 +226,7 @@ pub(crate) fn outcome(
 pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
     match &outcome.obstacle {
         None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),
-        None => match (plan.returns.is_empty(), outcome.watched) {
+        None => match (plan.restarts.is_empty(), outcome.watched) {
             (false, Some(watched)) => {
                 format!("is free, and stayed free for {}", phrases::duration(rounded(watched)))
             }
@@ -255,17 +255,17 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
         Some(Obstacle::Answered(address)) => {
             format!("is not free: no process holds it, but a connection to {address} is answered")
         }
-        Some(Obstacle::Returns(back)) => format!("is free now, but {}", plan::returns(back)),
+        Some(Obstacle::Restarts(restart)) => format!("is free now, but {}", plan::restarts(restart)),
         Some(Obstacle::Refused { hindrance: Some(found), .. }) => format!(
             "is held by nothing, but it cannot be bound: {}; allears why {} explains that",
-            hindrance(found, &plan.asked),
-            phrases::target(&plan.asked)
+            hindrance(found, &plan.target),
+            phrases::target(&plan.target)
         ),
         Some(Obstacle::Refused { refusal, hindrance: None }) => format!(
             "is held by nothing, but whether it is free could not be tested: a bind fails with {}; allears why {} \
              explains that",
             refusal.name,
-            phrases::target(&plan.asked)
+            phrases::target(&plan.target)
         ),
         Some(Obstacle::ForwardingUnknown(gap)) => {
             format!("is held by nothing, and can be bound, but {}", plan::forwarding_unknown(gap))
@@ -285,9 +285,9 @@ fn held_by(plan: &Plan, outcome: &Outcome) -> String {
     let parent = parent.map_or_else(String::new, |parent| {
         format!(", a child of {} (pid {})", phrases::process_name(&parent.name), parent.pid)
     });
-    let back = plan.returns.first().filter(|_| outcome.came_back);
-    let back = back.map_or_else(String::new, |back| format!("; {}", plan::returns(back)));
-    format!("by {}{parent}{back}", phrases::process(&holder.process))
+    let restart = plan.restarts.first().filter(|_| outcome.came_back);
+    let restart = restart.map_or_else(String::new, |restart| format!("; {}", plan::restarts(restart)));
+    format!("by {}{parent}{restart}", phrases::process(&holder.process))
 }
 
 /// What helps after it was done.
@@ -301,7 +301,7 @@ pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
         _ if !outcome.outlived => {}
         Some(step) => hints.push(plan::halted(&step.process)),
         None => hints.push(
-            "it did not end in time after it was asked to: --force ends it without asking, --timeout gives it longer"
+            "it did not end in time after it was target to: --force ends it without asking, --timeout gives it longer"
                 .to_owned(),
         ),
     }

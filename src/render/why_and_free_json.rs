@@ -131,12 +131,12 @@ struct WaitJson<'a> {
     listeners: Vec<ListenerJson>,
 }
 
-fn target(asked: &BindTarget) -> TargetJson {
+fn target_json(target: &BindTarget) -> TargetJson {
     TargetJson {
-        protocol: asked.protocol.as_str(),
-        address: asked.address,
-        interface: asked.interface.as_ref().map(|name| name.to_string_lossy().into_owned()),
-        port: asked.port,
+        protocol: target.protocol.as_str(),
+        address: target.address,
+        interface: target.interface.as_ref().map(|name| name.to_string_lossy().into_owned()),
+        port: target.port,
     }
 }
 
@@ -173,7 +173,7 @@ fn done(done: &Done) -> DoneJson<'_> {
 pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     let document = WhyJson {
         schema: SCHEMA,
-        target: target(&verdict.asked),
+        target: target_json(&verdict.target),
         verdict: verdict.kind.as_str(),
         can_bind: verdict.can_bind,
         error: verdict.error.as_deref(),
@@ -227,13 +227,13 @@ impl<'a> FreeJson<'a> {
     fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
         // What goes with a process that is not ended is not worth a word.
         let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
-        let notes = notes.map(|note| plan::note(note, &plan.asked));
+        let notes = notes.map(|note| plan::note(note, &plan.target));
         FreeJson {
             schema: SCHEMA,
-            target: target(&plan.asked),
+            target: target_json(&plan.target),
             // A refused plan is none: who holds the port is in `held_by`.
             plan: plan.steps.iter().filter(|_| plan.refusals.is_empty()).map(step).collect(),
-            refused: plan.refusals.iter().map(|refusal| plan::refusal(refusal, &plan.asked)).collect(),
+            refused: plan.refusals.iter().map(|refusal| plan::refusal(refusal, &plan.target)).collect(),
             instead: instead(plan),
             done: outcome.done.iter().map(done).collect(),
             free: is_free(outcome),
@@ -308,7 +308,7 @@ pub(crate) fn wait_unix(
 
 /// Writes what waiting came to.
 pub(crate) fn wait(
-    asked: &BindTarget,
+    target: &BindTarget,
     wanted: &'static str,
     (reached, waited): (bool, Duration),
     refused: Option<(&Refused, &str)>,
@@ -320,7 +320,7 @@ pub(crate) fn wait(
         hindrance: refused.and_then(|(refused, _)| Some(refused.hindrance.as_ref()?.as_str())),
         reason: refused.map(|(_, reason)| reason),
         schema: SCHEMA,
-        target: target(asked),
+        target: target_json(target),
         wanted,
         reached,
         waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),

@@ -1,7 +1,7 @@
 //! Ports that connections are forwarded from although no socket has them: published by a container runtime, or
 //! forwarded by rules of the kernel.
 
-use crate::enrich::containers::{ContainerLookup, Found};
+use crate::enrich::containers::{ContainerLookup, SocketSearch};
 use crate::enrich::forwarding_rules::{by_rules, drop_unreachable_loopback};
 use crate::model::{Listener, Protocol, Selection, Snapshot, Socket, State};
 use crate::os::{self, Row, RuntimeKind};
@@ -23,7 +23,7 @@ impl ForwardedPorts {
         containers: &ContainerLookup<'_>,
         rows: &[Row],
     ) -> ForwardedPorts {
-        let publishers = containers.publishers(Found::Nothing);
+        let publishers = containers.publishers(SocketSearch::Nothing);
         let mut listening: Vec<Socket> = Vec::new();
         if publishers.is_some() {
             let sockets = rows.iter().map(|row| &row.socket);
@@ -42,7 +42,7 @@ impl ForwardedPorts {
         has_matches: bool,
     ) {
         if selection.one_port().is_some() && has_matches && self.publishers.is_some() {
-            self.publishers = containers.publishers(Found::Sockets);
+            self.publishers = containers.publishers(SocketSearch::Sockets);
         }
     }
 

@@ -12,8 +12,20 @@ use crate::os::{Row, SocketTable};
 /// # Errors
 /// If the socket table cannot be read.
 pub(crate) fn sockets(protocol: Protocol, port: Option<u16>, all: bool) -> Result<SocketTable, Error> {
+    read(Selection { all, ..Selection::default() }, protocol, port)
+}
+
+/// Returns the sockets of a protocol in every state and in every network namespace, or those of one port.
+///
+/// # Errors
+/// If the socket table cannot be read.
+pub(crate) fn sockets_of_all_namespaces(protocol: Protocol, port: Option<u16>) -> Result<SocketTable, Error> {
+    read(Selection { all: true, namespaces: true, ..Selection::default() }, protocol, port)
+}
+
+fn read(selection: Selection, protocol: Protocol, port: Option<u16>) -> Result<SocketTable, Error> {
     let targets = port.map(Target::port).transpose()?.into_iter().collect();
-    let selection = Selection { protocols: vec![protocol], targets, all, ..Selection::default() };
+    let selection = Selection { protocols: vec![protocol], targets, ..selection };
     let mut table = Query { selection, ..Query::default() }.table()?;
     // A reader may return more rows than were requested.
     table.rows.retain(|row| port.is_none() || row.socket.endpoint.port() == port);

@@ -43,7 +43,7 @@ pub enum Advice {
     /// Run `allears why` with full permissions, which reads the forwarding rules.
     ReadForwardingRules {
         /// What to ask about.
-        asked: BindTarget,
+        target: BindTarget,
     },
     /// Linux: list containers and NAT rules.
     ListForwardingRules,
@@ -79,7 +79,7 @@ pub enum Advice {
     /// Wait until TIME_WAIT is over.
     WaitForTimeWait {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
         /// How long at most.
         left: Option<Duration>,
         /// Whether this is an alternative to the advice before it.
@@ -90,7 +90,7 @@ pub enum Advice {
     /// Wait until the kernel gives the connection up.
     WaitForKernel {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
         /// Whether this is an alternative to the advice before it.
         alternative: bool,
     },
@@ -99,7 +99,7 @@ pub enum Advice {
     /// End the connection at either side, or wait for its end.
     EndConnectionOrWait {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
     },
     /// Linux: keep outgoing connections off the port.
     ReservePorts(Vec<RangeInclusive<u16>>),
@@ -122,7 +122,7 @@ pub enum Advice {
     /// Wait until duplicate address detection ends.
     WaitForAddress {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
     },
     /// Find the machine that has the same address.
     FindDuplicateAddress,
@@ -140,7 +140,7 @@ pub enum Advice {
     /// Wait until the port is free.
     WaitUntilFree {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
     },
     /// Find out whether this policy forbids the bind.
     CheckPolicy {
@@ -213,7 +213,7 @@ pub enum Advice {
         /// The process.
         process: Box<Process>,
         /// What to free.
-        asked: BindTarget,
+        target: BindTarget,
         /// Whether the advice before it frees the port.
         managed: bool,
         /// Whether `allears free` needs full permissions.
@@ -222,7 +222,7 @@ pub enum Advice {
     /// Run `allears free`.
     Free {
         /// What to free.
-        asked: BindTarget,
+        target: BindTarget,
         /// Whether it needs full permissions.
         privileged: bool,
     },
@@ -231,6 +231,6 @@ pub enum Advice {
     /// Wait until the socket listens.
     WaitUntilListening {
         /// What to wait for.
-        asked: BindTarget,
+        target: BindTarget,
     },
 }

@@ -155,7 +155,7 @@ pub enum Fact {
     /// The same port of the other protocol is in use, which does not matter.
     OtherProtocol {
         /// What was asked for.
-        asked: BindTarget,
+        target: BindTarget,
         /// The listener of the other protocol.
         listener: Box<Listener>,
     },

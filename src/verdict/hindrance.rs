@@ -101,7 +101,7 @@ impl Hindrance {
     /// have refused.
     pub(crate) fn of(
         os: &str,
-        asked: &BindTarget,
+        target: &BindTarget,
         refusal: &Refusal,
         local: Option<&[Local]>,
         limits: &Limits,
@@ -110,18 +110,18 @@ impl Hindrance {
         match refusal.kind {
             RefusalKind::InUse | RefusalKind::Other => None,
             RefusalKind::NoFamily => Some(Hindrance::NoFamily),
-            RefusalKind::NotLocal => Some(not_usable(asked, local)),
-            RefusalKind::Denied if os == "windows" => excluded(asked, limits),
-            RefusalKind::Denied => denied(asked, refusal, limits, policies),
+            RefusalKind::NotLocal => Some(not_usable(target, local)),
+            RefusalKind::Denied if os == "windows" => excluded(target, limits),
+            RefusalKind::Denied => denied(target, refusal, limits, policies),
         }
     }
 }
 
 /// An address that the kernel does not let be bound, though perhaps it is on an interface.
-fn not_usable(asked: &BindTarget, local: Option<&[Local]>) -> Hindrance {
+fn not_usable(target: &BindTarget, local: Option<&[Local]>) -> Hindrance {
     let is_asked = |one: &&Local| {
-        Some(one.address) == asked.address
-            && asked.interface.as_ref().is_none_or(|interface| *interface == one.interface)
+        Some(one.address) == target.address
+            && target.interface.as_ref().is_none_or(|interface| *interface == one.interface)
     };
     let found = local.unwrap_or_default().iter().filter(is_asked);
     // One that may become usable decides.
@@ -135,19 +135,19 @@ fn not_usable(asked: &BindTarget, local: Option<&[Local]>) -> Hindrance {
     }
 }
 
-fn excluded(asked: &BindTarget, limits: &Limits) -> Option<Hindrance> {
-    let range = limits.excluded.iter().find(|range| range.ports.contains(&asked.port))?;
+fn excluded(target: &BindTarget, limits: &Limits) -> Option<Hindrance> {
+    let range = limits.excluded.iter().find(|range| range.ports.contains(&target.port))?;
     Some(Hindrance::Excluded { range: range.ports.clone() })
 }
 
 /// A bind that was refused with EACCES or EPERM.
 fn denied(
-    asked: &BindTarget,
+    target: &BindTarget,
     refusal: &Refusal,
     limits: &Limits,
     policies: impl FnOnce() -> Policies,
 ) -> Option<Hindrance> {
-    let below = limits.unprivileged_from.filter(|from| asked.port < *from);
+    let below = limits.unprivileged_from.filter(|from| target.port < *from);
     let policies = policies();
     match below {
         // Whoever has the privilege is refused for another reason.

@@ -19,7 +19,7 @@ pub enum VerdictReason {
         /// What forbids it.
         hindrance: Hindrance,
         /// What was asked for.
-        asked: BindTarget,
+        target: BindTarget,
     },
     /// A rule forwards connections, without a socket.
     Forwarded(Box<Listener>),

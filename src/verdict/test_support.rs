@@ -8,7 +8,7 @@ use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind
 use crate::model::{Endpoint, Evidence, Holder, Listener, Process, ProcessId, Protocol, Socket, State};
 use crate::os::Limits;
 
-pub(crate) fn asked(address: Option<&str>) -> BindTarget {
+pub(crate) fn bind_target(address: Option<&str>) -> BindTarget {
     BindTarget {
         protocol: Protocol::Tcp,
         address: address.map(|address| address.parse().unwrap()),
@@ -50,7 +50,7 @@ pub(crate) fn attempts(options: BindOptions, refused: Option<(RefusalKind, &str)
 }
 
 /// A bind as servers do ends like this, one without options like that.
-pub(crate) fn seen(
+pub(crate) fn observation(
     lenient: Option<(RefusalKind, &str)>,
     plain: Option<(RefusalKind, &str)>,
     sockets: Vec<Listener>,
@@ -58,7 +58,7 @@ pub(crate) fn seen(
     let mut all = attempts(BindOptions::ReuseAddress, lenient);
     all.extend(attempts(BindOptions::Plain, plain));
     Observation {
-        asked: asked(None),
+        target: bind_target(None),
         forwarded: Vec::new(),
         served: Vec::new(),
         os: "linux",
@@ -72,7 +72,7 @@ pub(crate) fn seen(
         orphans: Vec::new(),
         fin_timeout: None,
         in_order: Vec::new(),
-        joining: None,
+        join_options: None,
         write_queues: BTreeMap::new(),
         answered: None,
         reached: Vec::new(),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::test_support::{DENIED, IN_USE, asked, held_by, seen, socket};
+use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
 use crate::bind_attempt::Overlap;
 use crate::model::Text;
@@ -16,17 +16,17 @@ fn each_kind_by_its_evidence() {
     connection.socket.peer = Some("10.0.0.2:443".parse().unwrap());
     let lingering = || socket("127.0.0.1", None, State::TimeWait);
     for (observation, kind, can_bind) in [
-        (seen(None, None, vec![]), VerdictKind::Free, true),
-        (seen(IN_USE, IN_USE, vec![listening()]), VerdictKind::Listening, false),
-        (seen(IN_USE, IN_USE, vec![bound()]), VerdictKind::Bound, false),
-        (seen(IN_USE, IN_USE, vec![connection]), VerdictKind::Connection, false),
-        (seen(None, IN_USE, vec![lingering()]), VerdictKind::TimeWait, true),
-        (seen(IN_USE, IN_USE, vec![lingering()]), VerdictKind::TimeWait, false),
-        (seen(DENIED, DENIED, vec![]), VerdictKind::Privileged, false),
-        (seen(DENIED, DENIED, vec![listening()]), VerdictKind::Privileged, false),
-        (seen(IN_USE, IN_USE, vec![]), VerdictKind::Unknown, false),
+        (observation(None, None, vec![]), VerdictKind::Free, true),
+        (observation(IN_USE, IN_USE, vec![listening()]), VerdictKind::Listening, false),
+        (observation(IN_USE, IN_USE, vec![bound()]), VerdictKind::Bound, false),
+        (observation(IN_USE, IN_USE, vec![connection]), VerdictKind::Connection, false),
+        (observation(None, IN_USE, vec![lingering()]), VerdictKind::TimeWait, true),
+        (observation(IN_USE, IN_USE, vec![lingering()]), VerdictKind::TimeWait, false),
+        (observation(DENIED, DENIED, vec![]), VerdictKind::Privileged, false),
+        (observation(DENIED, DENIED, vec![listening()]), VerdictKind::Privileged, false),
+        (observation(IN_USE, IN_USE, vec![]), VerdictKind::Unknown, false),
         // Listeners that do not make a bind fail are not in the way.
-        (seen(None, None, vec![listening()]), VerdictKind::Free, true),
+        (observation(None, None, vec![listening()]), VerdictKind::Free, true),
     ] {
         let verdict = judge(observation.clone());
         assert_eq!((verdict.kind, verdict.can_bind), (kind, Some(can_bind)), "{observation:?}");
@@ -36,18 +36,18 @@ fn each_kind_by_its_evidence() {
 
 #[test]
 fn a_limit_of_the_machine_and_not_a_number_learnt_by_heart() {
-    let mut moved = seen(DENIED, DENIED, vec![]);
+    let mut moved = observation(DENIED, DENIED, vec![]);
     moved.limits.unprivileged_from = Some(80);
     assert_eq!(judge(moved).kind, VerdictKind::Unknown, "80 needs no privilege here");
 }
 
 #[test]
 fn reserved_forwarded_and_elsewhere() {
-    let mut reserved = seen(None, None, vec![]);
+    let mut reserved = observation(None, None, vec![]);
     reserved.limits.reserved = vec![70..=90];
     assert_eq!(judge(reserved).kind, VerdictKind::Reserved);
 
-    let mut excluded = seen(DENIED, DENIED, vec![]);
+    let mut excluded = observation(DENIED, DENIED, vec![]);
     excluded.os = "windows";
     excluded.limits.unprivileged_from = None;
     let range = |administered| Excluded { ports: 70..=90, family: crate::model::Family::Ipv6, administered };
@@ -66,9 +66,10 @@ fn reserved_forwarded_and_elsewhere() {
     assert!(verdict.advice.contains(&Advice::RestartWinNat), "{:?}", verdict.advice);
     assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Reserved, Some(false)));
     let hindrance = Hindrance::Excluded { range: 70..=90 };
-    assert_eq!(verdict.reason, VerdictReason::Hindrance { hindrance, asked: asked(None) });
+    assert_eq!(verdict.reason, VerdictReason::Hindrance { hindrance, target: bind_target(None) });
 
-    let mut alone = seen(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
+    let mut alone =
+        observation(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
     alone.os = "windows";
     alone.limits.unprivileged_from = None;
     let verdict = judge(alone);
@@ -76,7 +77,7 @@ fn reserved_forwarded_and_elsewhere() {
     assert!(verdict.facts.contains(&Fact::ExclusiveUse), "{:?}", verdict.facts);
 
     for refused in [IN_USE, DENIED] {
-        let mut bound = seen(refused, refused, vec![]);
+        let mut bound = observation(refused, refused, vec![]);
         bound.os = "windows";
         bound.limits.unprivileged_from = None;
         let verdict = judge(bound);
@@ -84,7 +85,8 @@ fn reserved_forwarded_and_elsewhere() {
         assert_eq!(verdict.advice.first(), Some(&Advice::ListBoundSockets { port: 80 }));
     }
 
-    let mut both = seen(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
+    let mut both =
+        observation(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
     both.os = "windows";
     both.limits = Limits { excluded: vec![range(false)], ..Limits::default() };
     let verdict = judge(both);
@@ -96,14 +98,14 @@ fn reserved_forwarded_and_elsewhere() {
         verdict.facts
     );
 
-    let mut forwarded = seen(None, None, vec![]);
+    let mut forwarded = observation(None, None, vec![]);
     forwarded.answered = Some("127.0.0.1:80".parse().unwrap());
     assert_eq!(judge(forwarded).kind, VerdictKind::Forwarded);
     let relayed = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
-    assert_eq!(judge(seen(IN_USE, IN_USE, vec![relayed])).kind, VerdictKind::Forwarded);
+    assert_eq!(judge(observation(IN_USE, IN_USE, vec![relayed])).kind, VerdictKind::Forwarded);
 
-    let mut foreign = seen(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
-    foreign.asked = asked(Some("10.1.2.3"));
+    let mut foreign = observation(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
+    foreign.target = bind_target(Some("10.1.2.3"));
     foreign.attempts[0].address = "10.1.2.3".parse().unwrap();
     foreign.local = Some(
         ["127.0.0.1", "10.1.2.9", "192.168.0.1", "::1"]
@@ -126,7 +128,7 @@ fn reserved_forwarded_and_elsewhere() {
 
 #[test]
 fn a_machine_without_ipv6_asks_for_ipv4_alone() {
-    let mut observation = seen(None, None, vec![]);
+    let mut observation = observation(None, None, vec![]);
     observation.attempts.push(Attempt {
         address: Ipv6Addr::UNSPECIFIED.into(),
         v6only: true,
@@ -161,7 +163,7 @@ fn which_addresses_want_the_same() {
         (None, "::", Some(true), Some(Overlap::Same)),
     ] {
         let socket = socket(theirs, dual_stack, State::Listen).socket;
-        assert_eq!(asked(asked_for).overlap(&socket), overlap, "{asked_for:?} {theirs} {dual_stack:?}");
+        assert_eq!(bind_target(asked_for).overlap(&socket), overlap, "{asked_for:?} {theirs} {dual_stack:?}");
     }
 }
 
@@ -170,7 +172,7 @@ fn whom_localhost_reaches() {
     let on =
         |address: &str, dual: bool, name: &str| held_by(socket(address, Some(dual), State::Listen), name);
     let sockets = vec![on("127.0.0.1", false, "a"), on("127.0.0.2", false, "b"), on("::", false, "c")];
-    let verdict = judge(seen(IN_USE, IN_USE, sockets));
+    let verdict = judge(observation(IN_USE, IN_USE, sockets));
     let name = |listener: Option<Listener>| {
         listener.map(|it| it.holders[0].process.name.to_string_lossy().into_owned())
     };
@@ -221,7 +223,7 @@ proptest! {
         sockets in proptest::collection::vec(any_socket(), 0..6),
         answered in any::<bool>(),
     ) {
-        let mut observation = seen(lenient, plain, sockets);
+        let mut observation = observation(lenient, plain, sockets);
         observation.answered = answered.then(|| "127.0.0.1:80".parse().unwrap());
         let verdict = judge(observation);
         let kind = lenient.map(|(kind, _)| kind);
@@ -243,11 +245,11 @@ proptest! {
 
 #[test]
 fn what_is_forwarded_or_may_be_is_not_free() {
-    let free = || seen(None, None, Vec::new());
+    let free = || observation(None, None, Vec::new());
     let verdict = judge(Observation { forwarding_unknown: true, ..free() });
     assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, Some(true)));
     assert_eq!(verdict.reason, VerdictReason::ForwardingUnknown);
-    assert_eq!(verdict.advice, [Advice::ReadForwardingRules { asked: asked(None) }]);
+    assert_eq!(verdict.advice, [Advice::ReadForwardingRules { target: bind_target(None) }]);
     let of_root = judge(Observation { forwarding_unknown: true, uid: Some(0), ..free() });
     assert!(of_root.advice.is_empty(), "root has read all rules: {:?}", of_root.advice);
 
@@ -258,7 +260,7 @@ fn what_is_forwarded_or_may_be_is_not_free() {
     assert_eq!(verdict.reason, VerdictReason::Forwarded(Box::new(rule.clone())));
 
     // A connection that lingers is no reason to keep silent on it.
-    let lingers = seen(None, IN_USE, vec![socket("192.0.2.1", None, State::TimeWait)]);
+    let lingers = observation(None, IN_USE, vec![socket("192.0.2.1", None, State::TimeWait)]);
     let verdict = judge(Observation { forwarded: vec![rule], ..lingers });
     assert_eq!(verdict.kind, VerdictKind::Forwarded);
 

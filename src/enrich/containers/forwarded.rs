@@ -22,12 +22,14 @@ impl ContainerLookup<'_> {
     ) -> Vec<Listener> {
         let of_system = |owner: Owner| matches!(owner, Owner::System | Owner::Given);
         self.ask(&[Question { kinds: kinds.to_vec(), uid: None, system: true }]);
-        let answered = |answer: &super::Answer| answer.told.is_ok() && of_system(answer.owner);
+        let answered = |answer: &super::Answer| answer.containers.is_ok() && of_system(answer.owner);
         self.unlisted = self.is_silent(of_system) || !self.answers.values().any(answered);
         let mut found: Vec<Listener> = Vec::new();
-        let told = self.answers.values().filter_map(|answer| answer.told.as_ref().ok());
-        for told in told.filter(|told| of_system(told.owner) && told.here == Some(true)) {
-            for running in &told.running {
+        let containers = self.answers.values().filter_map(|answer| answer.containers.as_ref().ok());
+        for containers in
+            containers.filter(|containers| of_system(containers.owner) && containers.here == Some(true))
+        {
+            for running in &containers.running {
                 for published in &running.published {
                     let address = published.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                     // What is listed and has nowhere to go to there is no rule for.
@@ -64,7 +66,7 @@ fn has_socket(forwarded: &Socket, container: &Container, sockets: &[Socket], lis
             listener.container.as_ref().is_some_and(same)
                 || listener.unseen.is_some()
                 || listener.holders.is_empty()
-                || listener.holders.iter().any(|holder| proxy::of(&holder.process).is_some())
+                || listener.holders.iter().any(|holder| proxy::proxy(&holder.process).is_some())
         })
     })
 }

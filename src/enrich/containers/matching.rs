@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::reply::{Published, Running};
-use crate::management::proxy::{Proxied, Relay, Tells};
+use crate::management::proxy::{ContainerRef, Proxy, ProxyArguments};
 use crate::model::{Container, Protocol, Text};
 
 /// Whose runtime it is that says something: what one user's says is not believed of what others hold.
@@ -20,7 +20,7 @@ pub(crate) enum Owner {
 
 /// What one runtime told.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct RuntimeContainers {
     pub(crate) owner: Owner,
     /// Whether it publishes ports in our own network namespace; `None` where that is not known.
     pub(crate) here: Option<bool>,
@@ -29,7 +29,7 @@ pub(crate) struct Told {
 
 /// The socket that a container is looked for behind.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct SocketKey {
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
     /// Whether it is in our own network namespace.
@@ -37,58 +37,64 @@ pub(crate) struct Place {
 }
 
 /// The container with this id, whoever of these runs it.
-pub(crate) fn by_id<'a>(told: impl Iterator<Item = &'a Told>, id: &Text) -> Option<&'a Running> {
-    told.flat_map(|told| &told.running).find(|running| running.container.id == *id)
+pub(crate) fn by_id<'a>(
+    containers: impl Iterator<Item = &'a RuntimeContainers>,
+    id: &Text,
+) -> Option<&'a Running> {
+    containers.flat_map(|containers| &containers.running).find(|running| running.container.id == *id)
 }
 
 /// The container that a process stands for at a place, with the port inside.
 pub(crate) fn behind<'a>(
-    told: impl Iterator<Item = &'a Told>,
-    relay: &Relay,
-    place: Place,
+    containers: impl Iterator<Item = &'a RuntimeContainers>,
+    proxy: &Proxy,
+    key: SocketKey,
 ) -> Option<Container> {
-    let told = told.filter(|told| relay.rootless || !(place.here && told.here == Some(false)));
-    let running = told.flat_map(|told| &told.running);
-    match &relay.tells {
-        Tells::Proxied(proxied) => only(running.filter_map(|running| proxied_to(running, proxied, place))),
-        Tells::Id(id, _) => {
-            let running = running.into_iter().find(|running| running.container.id == *id)?;
-            Some(with_port(running, published_at(running, place)))
+    let containers =
+        containers.filter(|containers| proxy.rootless || !(key.here && containers.here == Some(false)));
+    let running = containers.flat_map(|containers| &containers.running);
+    match &proxy.container {
+        ContainerRef::Address(proxied) => {
+            only(running.filter_map(|running| proxied_to(running, proxied, key)))
         }
-        Tells::Nothing => {
-            only(running.filter_map(|running| Some(with_port(running, Some(published_at(running, place)?)))))
+        ContainerRef::Id(id, _) => {
+            let running = running.into_iter().find(|running| running.container.id == *id)?;
+            Some(with_port(running, published_at(running, key)))
+        }
+        ContainerRef::Unknown => {
+            only(running.filter_map(|running| Some(with_port(running, Some(published_at(running, key)?)))))
         }
     }
 }
 
 /// The container of the proxy: it has that address, and publishes that port.
-fn proxied_to(running: &Running, proxied: &Proxied, place: Place) -> Option<Container> {
+fn proxied_to(running: &Running, proxied: &ProxyArguments, key: SocketKey) -> Option<Container> {
     let inside = proxied.inside;
     if !running.addresses.contains(&inside.ip()) {
         return None;
     }
     let published = running.published.iter().find(|published| {
-        published.protocol == place.protocol
-            && published.port == place.address.port()
+        published.protocol == key.protocol
+            && published.port == key.address.port()
             && published.inside == inside.port()
     })?;
     Some(with_port(running, Some(published.inside)))
 }
 
 /// The port inside that a container publishes at a place, if it is one.
-fn published_at(running: &Running, place: Place) -> Option<u16> {
-    let mut inside = running.published.iter().filter(|published| is_at(published, place)).map(|it| it.inside);
+fn published_at(running: &Running, key: SocketKey) -> Option<u16> {
+    let mut inside = running.published.iter().filter(|published| is_at(published, key)).map(|it| it.inside);
     let first = inside.next()?;
     inside.all(|other| other == first).then_some(first)
 }
 
 /// Whether something is published at exactly this place: wildcards of both families are one there, as some runtimes
 /// bind one socket for both.
-fn is_at(published: &Published, place: Place) -> bool {
+fn is_at(published: &Published, key: SocketKey) -> bool {
     let every = |address: IpAddr| address.is_unspecified();
-    let address = place.address.ip().to_canonical();
-    published.protocol == place.protocol
-        && published.port == place.address.port()
+    let address = key.address.ip().to_canonical();
+    published.protocol == key.protocol
+        && published.port == key.address.port()
         && match published.address {
             None => every(address),
             Some(own) => own == address || (every(own) && every(address)),
@@ -114,23 +120,23 @@ mod tests {
     const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
     const PODMAN: &[u8] = include_bytes!("../../../tests/runtimes/podman.http");
 
-    fn docker(here: Option<bool>) -> Told {
-        Told { owner: Owner::System, here, running: reply::parse(DOCKER).unwrap() }
+    fn docker(here: Option<bool>) -> RuntimeContainers {
+        RuntimeContainers { owner: Owner::System, here, running: reply::parse(DOCKER).unwrap() }
     }
 
-    fn place(address: &str, protocol: Protocol) -> Place {
-        Place { protocol, address: address.parse().unwrap(), here: true }
+    fn key(address: &str, protocol: Protocol) -> SocketKey {
+        SocketKey { protocol, address: address.parse().unwrap(), here: true }
     }
 
-    fn proxy(inside: &str, port: u16) -> Relay {
+    fn proxy(inside: &str, port: u16) -> Proxy {
         let line = format!("docker-proxy -container-ip {inside} -container-port {port}");
         let command: Vec<Text> = line.split(' ').map(Text::from).collect();
-        proxy::named(&"docker-proxy".into(), &command).unwrap()
+        proxy::proxy_by_name(&"docker-proxy".into(), &command).unwrap()
     }
 
     /// `web-1:80`, or nothing.
-    fn found(told: &[Told], relay: &Relay, place: Place) -> String {
-        behind(told.iter(), relay, place).map_or_else(String::new, |container| {
+    fn found(containers: &[RuntimeContainers], proxy: &Proxy, key: SocketKey) -> String {
+        behind(containers.iter(), proxy, key).map_or_else(String::new, |container| {
             let port = container.port.map_or_else(String::new, |port| format!(":{port}"));
             format!("{}{port}", container.name.unwrap().to_string_lossy())
         })
@@ -138,64 +144,72 @@ mod tests {
 
     #[test]
     fn a_proxy_is_told_by_address_and_port() {
-        let told = [docker(Some(true))];
-        let tcp = place("0.0.0.0:18080", Protocol::Tcp);
-        assert_eq!(found(&told, &proxy("172.20.0.2", 80), tcp), "web-1:80");
-        assert_eq!(found(&told, &proxy("172.21.0.2", 80), tcp), "web-1:80", "its other network");
-        assert_eq!(found(&told, &proxy("172.20.0.2", 80), place("[::]:18080", Protocol::Tcp)), "web-1:80");
-        for (relay, at, protocol) in [
+        let containers = [docker(Some(true))];
+        let tcp = key("0.0.0.0:18080", Protocol::Tcp);
+        assert_eq!(found(&containers, &proxy("172.20.0.2", 80), tcp), "web-1:80");
+        assert_eq!(found(&containers, &proxy("172.21.0.2", 80), tcp), "web-1:80", "its other network");
+        assert_eq!(
+            found(&containers, &proxy("172.20.0.2", 80), key("[::]:18080", Protocol::Tcp)),
+            "web-1:80"
+        );
+        for (proxy, at, protocol) in [
             (proxy("172.20.0.3", 80), "0.0.0.0:18080", Protocol::Tcp),
             (proxy("172.20.0.2", 81), "0.0.0.0:18080", Protocol::Tcp),
             (proxy("172.20.0.2", 80), "0.0.0.0:18082", Protocol::Tcp),
             (proxy("172.20.0.2", 80), "0.0.0.0:18080", Protocol::Udp),
         ] {
-            assert_eq!(found(&told, &relay, place(at, protocol)), "", "{relay:?} {at}");
+            assert_eq!(found(&containers, &proxy, key(at, protocol)), "", "{proxy:?} {at}");
         }
     }
 
     #[test]
     fn what_is_published_elsewhere_is_not_here() {
-        let tcp = place("0.0.0.0:18080", Protocol::Tcp);
+        let tcp = key("0.0.0.0:18080", Protocol::Tcp);
         assert_eq!(found(&[docker(Some(false))], &proxy("172.20.0.2", 80), tcp), "");
         assert_eq!(found(&[docker(None)], &proxy("172.20.0.2", 80), tcp), "web-1:80");
-        let elsewhere = Place { here: false, ..tcp };
+        let elsewhere = SocketKey { here: false, ..tcp };
         assert_eq!(found(&[docker(Some(false))], &proxy("172.20.0.2", 80), elsewhere), "web-1:80");
     }
 
     #[test]
     fn a_port_alone_is_enough_where_one_container_has_it() {
-        let relay = proxy::named(&"rootlesskit".into(), &[]).unwrap();
-        let told = [docker(None)];
-        assert_eq!(found(&told, &relay, place("0.0.0.0:18080", Protocol::Tcp)), "web-1:80");
-        assert_eq!(found(&told, &relay, place("[::]:18080", Protocol::Tcp)), "web-1:80");
-        assert_eq!(found(&told, &relay, place("127.0.0.1:18081", Protocol::Udp)), "web-1:81");
-        assert_eq!(found(&told, &relay, place("[::ffff:127.0.0.1]:18081", Protocol::Udp)), "web-1:81");
+        let proxy = proxy::proxy_by_name(&"rootlesskit".into(), &[]).unwrap();
+        let containers = [docker(None)];
+        assert_eq!(found(&containers, &proxy, key("0.0.0.0:18080", Protocol::Tcp)), "web-1:80");
+        assert_eq!(found(&containers, &proxy, key("[::]:18080", Protocol::Tcp)), "web-1:80");
+        assert_eq!(found(&containers, &proxy, key("127.0.0.1:18081", Protocol::Udp)), "web-1:81");
+        assert_eq!(found(&containers, &proxy, key("[::ffff:127.0.0.1]:18081", Protocol::Udp)), "web-1:81");
         for (at, protocol) in [
             ("127.0.0.1:18080", Protocol::Tcp),
             ("0.0.0.0:18081", Protocol::Udp),
             ("0.0.0.0:18080", Protocol::Udp),
         ] {
-            assert_eq!(found(&told, &relay, place(at, protocol)), "", "{at}");
+            assert_eq!(found(&containers, &proxy, key(at, protocol)), "", "{at}");
         }
         // Two runtimes that each publish the port: nobody knows which one is meant.
         let mut other = docker(None);
         for running in &mut other.running {
             running.container.id = "4f".into();
         }
-        let at = place("0.0.0.0:18080", Protocol::Tcp);
-        assert_eq!(found(&[docker(None), docker(None)], &relay, at), "web-1:80", "the same one twice");
-        assert_eq!(found(&[docker(None), other], &relay, at), "");
+        let at = key("0.0.0.0:18080", Protocol::Tcp);
+        assert_eq!(found(&[docker(None), docker(None)], &proxy, at), "web-1:80", "the same one twice");
+        assert_eq!(found(&[docker(None), other], &proxy, at), "");
     }
 
     #[test]
     fn a_monitor_names_its_container() {
-        let told = [Told { owner: Owner::System, here: None, running: reply::parse(PODMAN).unwrap() }];
-        let id = told[0].running[0].container.id.clone();
+        let containers =
+            [RuntimeContainers { owner: Owner::System, here: None, running: reply::parse(PODMAN).unwrap() }];
+        let id = containers[0].running[0].container.id.clone();
         let command: Vec<Text> = vec!["conmon".into(), "-c".into(), id.clone()];
-        let relay = proxy::named(&"conmon".into(), &command).unwrap();
-        assert_eq!(found(&told, &relay, place("0.0.0.0:18280", Protocol::Tcp)), "pod:80");
-        assert_eq!(found(&told, &relay, place("127.0.0.1:18281", Protocol::Udp)), "pod:81");
-        assert_eq!(found(&told, &relay, place("127.0.0.1:1", Protocol::Udp)), "pod", "the port is not told");
-        assert!(by_id(told.iter(), &id).is_some() && by_id(told.iter(), &"4f".into()).is_none());
+        let proxy = proxy::proxy_by_name(&"conmon".into(), &command).unwrap();
+        assert_eq!(found(&containers, &proxy, key("0.0.0.0:18280", Protocol::Tcp)), "pod:80");
+        assert_eq!(found(&containers, &proxy, key("127.0.0.1:18281", Protocol::Udp)), "pod:81");
+        assert_eq!(
+            found(&containers, &proxy, key("127.0.0.1:1", Protocol::Udp)),
+            "pod",
+            "the port is not containers"
+        );
+        assert!(by_id(containers.iter(), &id).is_some() && by_id(containers.iter(), &"4f".into()).is_none());
     }
 }

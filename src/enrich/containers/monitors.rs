@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::rootless::{Monitor, Network, configured_network, container, network_file};
 use crate::management::proxy;
-use crate::management::proxy::Tells;
+use crate::management::proxy::ContainerRef;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Listener, Process, ProcessId, Text};
 use crate::os;
@@ -57,7 +57,7 @@ fn helper(listener: &Listener) -> Option<&Process> {
         let name = process.name.as_bytes();
         let of_podman =
             name.starts_with(b"rootlessport") || name.starts_with(b"pasta") || name == b"slirp4netns";
-        of_podman && proxy::of(process).is_some_and(|relay| relay.tells == Tells::Nothing)
+        of_podman && proxy::proxy(process).is_some_and(|proxy| proxy.container == ContainerRef::Unknown)
     };
     listener.holders.iter().map(|holder| &holder.process).find(is_helper)
 }
@@ -87,7 +87,9 @@ fn monitors(uid: Option<u32>, network: &Network, table: &ProcessTable) -> Vec<Mo
 
 fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option<Monitor> {
     let command = process.command.as_deref()?;
-    let Tells::Id(id, name) = proxy::named(&"conmon".into(), command)?.tells else { return None };
+    let ContainerRef::Id(id, name) = proxy::proxy_by_name(&"conmon".into(), command)?.container else {
+        return None;
+    };
     let first = table.children(process.id.pid).next().map(|child| child.id.pid);
     // Only what the network is known by is looked at.
     let file = matches!(network, Network::File(_)).then(|| configuration(command)).flatten();

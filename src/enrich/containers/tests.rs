@@ -53,15 +53,15 @@ fn answered<'a>(
     runtimes: &'a Runtimes,
     answer: impl Fn() -> Result<Reply, RuntimeError>,
 ) -> ContainerLookup<'a> {
-    let mut inquiry = ContainerLookup::new(runtimes);
+    let mut lookup = ContainerLookup::new(runtimes);
     let kinds = [RuntimeKind::Docker, RuntimeKind::Podman];
     let known = kinds.into_iter().flat_map(|kind| os::runtime_sockets(kind, None));
     // Systems that know of no such places are asked nothing.
     for path in known.chain(["/runtime.sock".into()]) {
-        let told = answer().and_then(|reply| understand(&reply, Owner::System));
-        inquiry.answers.insert(path, Answer { owner: Owner::System, told });
+        let containers = answer().and_then(|reply| understand(&reply, Owner::System));
+        lookup.answers.insert(path, Answer { owner: Owner::System, containers });
     }
-    inquiry
+    lookup
 }
 
 fn docker(here: Option<bool>) -> Result<Reply, RuntimeError> {
@@ -71,13 +71,13 @@ fn docker(here: Option<bool>) -> Result<Reply, RuntimeError> {
 #[test]
 fn a_proxys_socket_is_its_containers() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || docker(Some(true)));
+    let mut lookup = answered(&runtimes, || docker(Some(true)));
     let mut listeners = [proxied()];
-    inquiry.name(&mut listeners);
+    lookup.name(&mut listeners);
     let found = listeners[0].container.as_ref().unwrap();
     assert_eq!((&found.name, found.port), (&Some("web-1".into()), Some(80)));
     assert_eq!(listeners[0].holders[0].process.container, None, "the proxy itself runs in none");
-    assert_eq!((&listeners[0].note, inquiry.gap()), (&None, None));
+    assert_eq!((&listeners[0].note, lookup.gap()), (&None, None));
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn without_an_answer_the_command_line_tells() {
         (RuntimeError::Unreadable("its reply is not HTTP".to_owned()), "unreadable"),
         (RuntimeError::Absent, "absent"),
     ] {
-        let mut inquiry = answered(&runtimes, || Err(silence.clone()));
+        let mut lookup = answered(&runtimes, || Err(silence.clone()));
         let mut listeners = [proxied()];
-        inquiry.name(&mut listeners);
+        lookup.name(&mut listeners);
         assert_eq!(listeners[0].container, None);
         let note = listeners[0].note.as_ref().unwrap().to_string_lossy().into_owned();
         assert!(note.contains("172.20.0.2:80"), "{note}");
-        let gap = inquiry.gap().unwrap();
+        let gap = lookup.gap().unwrap();
         assert_eq!((gap.what, gap.reason, gap.count), (GapKind::Containers, GapReason::from(reason), 1));
     }
 }
@@ -113,42 +113,44 @@ fn a_container_is_completed_by_its_id() {
             listener
         })
         .collect();
-    let mut inquiry = answered(&runtimes, || docker(None));
-    inquiry.name(&mut listeners);
-    let told = |at: usize| {
+    let mut lookup = answered(&runtimes, || docker(None));
+    lookup.name(&mut listeners);
+    let containers = |at: usize| {
         let container = listeners[at].holders[0].process.container.as_ref().unwrap();
         (container.name.as_ref().map(|name| name.to_string_lossy().into_owned()), container.port)
     };
-    assert_eq!(told(0), (Some("host".to_owned()), Some(90)), "the machine's network is its own");
-    assert_eq!(told(1), (Some("web-1".to_owned()), None), "a socket that came from outside");
-    assert_eq!(told(2), (None, None));
-    assert_eq!(inquiry.gap().map(|gap| (gap.reason, gap.count)), Some((GapReason::Unknown, 1)));
+    assert_eq!(containers(0), (Some("host".to_owned()), Some(90)), "the machine's network is its own");
+    assert_eq!(containers(1), (Some("web-1".to_owned()), None), "a socket that came from outside");
+    assert_eq!(containers(2), (None, None));
+    assert_eq!(lookup.gap().map(|gap| (gap.reason, gap.count)), Some((GapReason::Unknown, 1)));
 }
 
 #[test]
 fn nobody_is_asked_of_what_is_no_container() {
     let runtimes = Runtimes { named: vec!["/nonexistent/docker.sock".into()], own: Vec::new() };
-    let mut inquiry = ContainerLookup::new(&runtimes);
+    let mut lookup = ContainerLookup::new(&runtimes);
     let mut kept = container("lxc", "web");
     kept.name = Some("web".into());
     let mut listeners = [held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "node server.js", 1000), proxied()];
     listeners[1].holders.clear();
     listeners[1].container = Some(kept.clone());
-    inquiry.name(&mut listeners);
-    assert!(inquiry.answers.is_empty() && inquiry.gap().is_none());
+    lookup.name(&mut listeners);
+    assert!(lookup.answers.is_empty() && lookup.gap().is_none());
     assert_eq!(listeners[1].container, Some(kept));
 }
 
 #[test]
 fn a_users_runtime_is_not_believed_of_roots_sockets() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || Err(RuntimeError::Absent));
-    let told = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
-    inquiry.answers.insert("/run/user/1000/docker.sock".into(), Answer { owner: Owner::User(1000), told });
+    let mut lookup = answered(&runtimes, || Err(RuntimeError::Absent));
+    let containers = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
+    lookup
+        .answers
+        .insert("/run/user/1000/docker.sock".into(), Answer { owner: Owner::User(1000), containers });
     let mut listeners = [proxied()];
-    inquiry.name(&mut listeners);
+    lookup.name(&mut listeners);
     assert_eq!(listeners[0].container, None);
-    assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
+    assert!(lookup.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
 }
 
 /// A user can give a cgroup any name, that of a container of the system's too.
@@ -171,7 +173,7 @@ fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
 #[test]
 fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || docker(None));
+    let mut lookup = answered(&runtimes, || docker(None));
     let own = Candidate { pid: std::process::id(), name: "docker-proxy".into(), evidence: Evidence::User };
     let candidates = vec![own.clone(), Candidate { pid: 1, name: "init".into(), ..own }];
     let unseen =
@@ -180,18 +182,18 @@ fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
     listener.holders.clear();
     listener.unseen = Some(unseen);
     let mut listeners = [listener];
-    inquiry.name(&mut listeners);
+    lookup.name(&mut listeners);
     assert_eq!(listeners[0].unseen.as_ref().unwrap().candidates, candidates);
-    assert_eq!((&listeners[0].container, inquiry.gap()), (&None, None));
+    assert_eq!((&listeners[0].container, lookup.gap()), (&None, None));
 }
 
 /// The places of forwarded ports.
 fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> Vec<String> {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || docker(here));
+    let mut lookup = answered(&runtimes, || docker(here));
     let mut listeners = listeners.to_vec();
-    inquiry.name(&mut listeners);
-    let found = inquiry.forwarded(&[RuntimeKind::Docker], sockets, &listeners);
+    lookup.name(&mut listeners);
+    let found = lookup.forwarded(&[RuntimeKind::Docker], sockets, &listeners);
     let shown = |listener: &Listener| {
         assert!(listener.socket.is_listener() && listener.holders.is_empty() && listener.unseen.is_none());
         assert_eq!((listener.socket.state, listener.socket.inode), (State::Forwarded, None));
@@ -239,8 +241,8 @@ fn what_is_published_and_has_no_socket_is_forwarded() {
 #[test]
 fn what_could_not_be_listed_is_a_gap() {
     let runtimes = Runtimes::default();
-    let mut inquiry = answered(&runtimes, || Err(RuntimeError::Timeout));
-    assert!(inquiry.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
-    let gap = inquiry.gap().unwrap();
+    let mut lookup = answered(&runtimes, || Err(RuntimeError::Timeout));
+    assert!(lookup.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
+    let gap = lookup.gap().unwrap();
     assert_eq!((gap.what, gap.reason, gap.count), (GapKind::Containers, GapReason::Timeout, 1));
 }

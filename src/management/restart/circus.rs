@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command_match::{ANY, fit};
 use super::ini::{self, Comments, Section};
 use super::program::Program;
-use super::roles::Found;
+use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
 use crate::model::{Process, Text};
 
@@ -21,7 +21,7 @@ pub(super) fn restarter(
     program: &Program,
     child: &Process,
     sources: &mut dyn Sources,
-) -> Option<Found> {
+) -> Option<RestartSetting> {
     if program.name() != b"circusd" || !program.interpreted {
         return None;
     }
@@ -35,7 +35,7 @@ pub(super) fn restarter(
     let found = watcher(&sections, child, parent, sources);
     match found {
         Some((section, _)) if section.get("respawn").is_some_and(|value| !ini::is_yes(value)) => {
-            return Some(Found::LeavesDown);
+            return Some(RestartSetting::LeavesDown);
         }
         Some(_) => {}
         None => restarter.certainty = Certainty::Likely,
@@ -47,7 +47,7 @@ pub(super) fn restarter(
     restarter.program = found.map(|(_, name)| name.into()).filter(is_plain);
     // circusd keeps a socket of its own open when it stops the watchers that use it.
     let shares = found.is_some_and(|(section, _)| section.get("use_sockets").is_some_and(ini::is_yes))
-        && sections.iter().any(|section| section.of_kind("socket").is_some());
+        && sections.iter().any(|section| section.name_of_kind("socket").is_some());
     restarter.stop = match &restarter.program {
         _ if shares => Stop::Unknown,
         Some(name) => {
@@ -59,7 +59,7 @@ pub(super) fn restarter(
             Stop::FindName(words)
         }
     };
-    Some(Found::Restarts(restarter.into()))
+    Some(RestartSetting::Restarts(restarter.into()))
 }
 
 /// Reads the configuration that circusd was given. What it includes is not read: a watcher of there is not found.
@@ -84,7 +84,7 @@ fn watcher<'a>(
         return None;
     }
     let all: Vec<_> =
-        sections.iter().filter_map(|section| Some((section, section.of_kind("watcher")?))).collect();
+        sections.iter().filter_map(|section| Some((section, section.name_of_kind("watcher")?))).collect();
     let mut fits = |section: &Section| {
         let words = [section.get("cmd").unwrap_or_default(), section.get("args").unwrap_or_default()];
         fit(&without_variables(words.join(" ").trim()), child, parent, sources)

@@ -78,7 +78,7 @@ const COMPILED: &[(&str, HolderKind, bool)] = &[
 
 /// Determines whether a process holds its sockets for programs that it runs.
 pub(crate) fn holds_for_others(process: &Process) -> Option<HeldFor> {
-    let program = Program::of(process);
+    let program = Program::from_process(process);
     let found = |kind, one_program| {
         let name = if kind == HolderKind::Pm2 { "pm2".into() } else { Text::from(program.name()) };
         Some(HeldFor { kind, name, one_program })
@@ -110,7 +110,7 @@ fn is_installed(process: &Process) -> bool {
 
 /// Determines what frees a port that such a process holds: the program it holds it for, if that is known, and the
 /// command that stops it.
-pub(crate) fn what_stops(
+pub(crate) fn stop_for_port(
     process: &Process,
     held: &HeldFor,
     port: u16,
@@ -119,7 +119,7 @@ pub(crate) fn what_stops(
     if held.one_program {
         return (None, Stop::EndRestarter);
     }
-    let program = Program::of(process);
+    let program = Program::from_process(process);
     let (name, stop) = match held.kind {
         HolderKind::Supervisord if program.interpreted => {
             let config = supervisord::config(process, &program, sources);

@@ -16,7 +16,7 @@ impl Section {
     }
 
     /// What follows a prefix in its name: `web` of `program:web`.
-    pub(super) fn of_kind(&self, kind: &str) -> Option<&str> {
+    pub(super) fn name_of_kind(&self, kind: &str) -> Option<&str> {
         Some(self.name.strip_prefix(kind)?.strip_prefix(':')?.trim()).filter(|name| !name.is_empty())
     }
 }

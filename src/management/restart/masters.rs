@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::program::Program;
-use super::roles::Role;
+use super::roles::ParentRole;
 use super::{Certainty, Restarter, RestarterKind};
 use crate::model::Process;
 
@@ -81,14 +81,14 @@ const MASTERS: &[Master] = &[
 ];
 
 /// Determines what a server's main process does when `child` ends; `None` if the parent is none.
-pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Option<Role> {
+pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Option<ParentRole> {
     let is = |master: &&Master| {
         program.is_any(master.programs) || master.titles.iter().any(|title| program.is_titled(title))
     };
     let master = MASTERS.iter().find(is)?;
     if !master.other_program && !same_program(parent, child) {
         // What a server runs besides its workers, such as a CGI program.
-        return Some(Role::Other);
+        return Some(ParentRole::Other);
     }
     let mut restarter = Restarter::new(RestarterKind::ServerMaster, parent, program);
     restarter.name = master.name.into();
@@ -97,7 +97,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Opti
         When::Option(option) if !program.has(option) => Certainty::Likely,
         When::Option(_) | When::Always => master.certainty,
     };
-    Some(Role::Restarts(restarter.into()))
+    Some(ParentRole::Restarts(restarter.into()))
 }
 
 /// Whether a child runs its parent's program, as workers do.

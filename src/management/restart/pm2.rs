@@ -2,7 +2,7 @@
 //! which is not read, so `pm2 list` has to show it. From its documentation; it was not run for this.
 
 use super::program::Program;
-use super::roles::Found;
+use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 
@@ -15,14 +15,18 @@ pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
 }
 
 /// Determines whether a process is the daemon of pm2.
-pub(super) fn restarter(parent: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Found> {
+pub(super) fn restarter(
+    parent: &Process,
+    program: &Program,
+    sources: &mut dyn Sources,
+) -> Option<RestartSetting> {
     if !is_daemon(parent, program) {
         return None;
     }
     let mut restarter = Restarter::new(RestarterKind::Pm2, parent, program);
     restarter.name = "pm2".into();
     restarter.stop = list(parent, program, sources);
-    Some(Found::Restarts(restarter.into()))
+    Some(RestartSetting::Restarts(restarter.into()))
 }
 
 /// The folder of the daemon, which it writes into its title: `PM2 v5.3.0: God Daemon (/home/dev/.pm2)`.

@@ -26,7 +26,7 @@ const DELETED: &[u8] = b" (deleted)";
 
 impl Program {
     /// Determines the program of a process.
-    pub(super) fn of(process: &Process) -> Program {
+    pub(super) fn from_process(process: &Process) -> Program {
         let command = process.command.as_deref().unwrap_or_default();
         let first = command.first().cloned().unwrap_or_default();
         let after = |at: usize| command.get(at..).unwrap_or_default().to_vec();

@@ -12,7 +12,7 @@ use crate::os::parse::supervisor;
 
 /// What an ancestor does when its child ends.
 #[derive(Debug)]
-pub(super) enum Role {
+pub(super) enum ParentRole {
     /// It starts it again.
     Restarts(Box<Restarter>),
     /// It ends too, or has no part in it.
@@ -24,21 +24,26 @@ pub(super) enum Role {
 }
 
 /// What the configuration of a supervisor says about a child.
-pub(super) enum Found {
+pub(super) enum RestartSetting {
     Restarts(Box<Restarter>),
     /// It was told not to start it again.
     LeavesDown,
 }
 
 /// Determines what `parent` does when `child` ends.
-pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources: &mut dyn Sources) -> Role {
+pub(super) fn role(
+    parent: &Process,
+    program: &Program,
+    child: &Process,
+    sources: &mut dyn Sources,
+) -> ParentRole {
     let found = service_folder::restarter(parent, program, sources)
         .or_else(|| supervisord::restarter(parent, program, child, sources))
         .or_else(|| circus::restarter(parent, program, child, sources))
         .or_else(|| pm2::restarter(parent, program, sources));
     match found {
-        Some(Found::Restarts(restarter)) => return Role::Restarts(restarter),
-        Some(Found::LeavesDown) => return Role::Boundary,
+        Some(RestartSetting::Restarts(restarter)) => return ParentRole::Restarts(restarter),
+        Some(RestartSetting::LeavesDown) => return ParentRole::Boundary,
         None => {}
     }
     let watching_node = is_watching_node(parent, program);
@@ -48,14 +53,14 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
         if watching_node {
             restarter.name = "node".into();
         }
-        return Role::Restarts(restarter.into());
+        return ParentRole::Restarts(restarter.into());
     }
     if let Some((trigger, delay)) = manager(program) {
         let mut restarter = Restarter::new(RestarterKind::ProcessManager, parent, program);
         restarter.trigger = trigger;
         restarter.delay = delay;
         restarter.certainty = Certainty::Likely;
-        return Role::Restarts(restarter.into());
+        return ParentRole::Restarts(restarter.into());
     }
     if let Some(role) = shell_loop::role(parent, child, sources) {
         return role;
@@ -64,14 +69,14 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process, sources
         return role;
     }
     if is_wrapper(parent, program, child) {
-        return Role::Wrapper;
+        return ParentRole::Wrapper;
     }
     let mut command = || parent.command.clone().unwrap_or_default();
     match supervisor::kind(&parent.name, &mut command) {
         // What starts services by folders is an ancestor of what looks after one of them.
-        Some("runit" | "s6" | "daemontools" | "openrc") => Role::Other,
-        Some(_) => Role::Boundary,
-        None => Role::Other,
+        Some("runit" | "s6" | "daemontools" | "openrc") => ParentRole::Other,
+        Some(_) => ParentRole::Boundary,
+        None => ParentRole::Other,
     }
 }
 

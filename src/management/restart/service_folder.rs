@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::program::Program;
-use super::roles::Found;
+use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 
@@ -15,13 +15,17 @@ const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 const FINISH_OF_S6: Duration = Duration::from_secs(5);
 
 /// Determines whether a process looks after a service folder.
-pub(super) fn restarter(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Found> {
+pub(super) fn restarter(
+    process: &Process,
+    program: &Program,
+    sources: &mut dyn Sources,
+) -> Option<RestartSetting> {
     let kind = match program.name() {
         b"runsv" => RestarterKind::Runit,
         b"s6-supervise" => RestarterKind::S6,
         // Another program may have this name as well; this one is given exactly one folder.
         b"supervise" if program.arguments.len() == 1 => RestarterKind::Daemontools,
-        b"supervise-daemon" => return openrc(process, program).map(Found::Restarts),
+        b"supervise-daemon" => return openrc(process, program).map(RestartSetting::Restarts),
         _ => return None,
     };
     if program.interpreted {
@@ -32,7 +36,7 @@ pub(super) fn restarter(process: &Process, program: &Program, sources: &mut dyn 
     let file =
         |name: &str, sources: &mut dyn Sources| sources.file(process.id, &join(folder.as_ref()?, name));
     if wants_down(kind, &mut |name| file(name, sources)) {
-        return Some(Found::LeavesDown);
+        return Some(RestartSetting::LeavesDown);
     }
     let finish = folder.is_some() && kind != RestarterKind::Daemontools && file("finish", sources).is_some();
     restarter.delay = match kind {
@@ -55,7 +59,7 @@ pub(super) fn restarter(process: &Process, program: &Program, sources: &mut dyn 
         Stop::Command(words.chain([folder.clone()]).collect())
     });
     restarter.program = folder;
-    Some(Found::Restarts(restarter.into()))
+    Some(RestartSetting::Restarts(restarter.into()))
 }
 
 /// The folder a supervisor looks after: it has made that its working directory. Where that may not be read, what it was

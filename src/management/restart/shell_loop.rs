@@ -5,33 +5,33 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::program::Program;
-use super::roles::Role;
+use super::roles::ParentRole;
 use super::{Certainty, Restarter, RestarterKind, Sources};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 use crate::program_label;
 
 /// Determines what a shell does when its child ends; `None` if the process is no shell.
-pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources) -> Option<Role> {
+pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources) -> Option<ParentRole> {
     if !program_label::is_shell(parent) {
         return None;
     }
     if program_label::is_shell(child) && parent.command == child.command {
         // A part of its script in a process of its own: which of the loops are in that part is not to be seen.
-        return Some(Role::Wrapper);
+        return Some(ParentRole::Wrapper);
     }
     let Some(code) = code(parent, sources) else {
         // Commands from a terminal or a pipe: nobody knows what they were.
         let reads_script = program_label::started(parent).is_some();
-        return Some(if reads_script { Role::Other } else { Role::Boundary });
+        return Some(if reads_script { ParentRole::Other } else { ParentRole::Boundary });
     };
     let names = names_of(child);
-    let Some(body) = loop_that_starts(&code, &names) else { return Some(Role::Wrapper) };
-    let program = Program::of(parent);
+    let Some(body) = loop_that_starts(&code, &names) else { return Some(ParentRole::Wrapper) };
+    let program = Program::from_process(parent);
     let mut restarter = Restarter::new(RestarterKind::ShellLoop, parent, &program);
     restarter.certainty = Certainty::Likely;
     restarter.delay = pause(&body);
-    Some(Role::Restarts(restarter.into()))
+    Some(ParentRole::Restarts(restarter.into()))
 }
 
 /// The code that a shell runs: its argument after `-c`, or its script.
@@ -70,7 +70,7 @@ fn argument(shell: &Process) -> Option<&Text> {
 /// The words by which a script may start this process: its program's and its script's file names.
 fn names_of(child: &Process) -> Vec<Vec<u8>> {
     let mut names: Vec<Vec<u8>> = Vec::new();
-    let program = Program::of(child);
+    let program = Program::from_process(child);
     let first = child.command.iter().flatten().next();
     for text in
         [Some(&program.path), first, child.executable.as_ref(), Some(&child.name)].into_iter().flatten()
@@ -160,7 +160,7 @@ pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn S
     let described = sources.describe(&ids);
     let mut longest = None;
     for process in described.values() {
-        let program = Program::of(process);
+        let program = Program::from_process(process);
         if program.name() == b"sleep" {
             let parts: Option<Vec<Duration>> =
                 program.arguments.iter().map(|word| sleep_argument(word.as_bytes())).collect();

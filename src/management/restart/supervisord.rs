@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ini::{self, Comments, Section};
 use super::program::Program;
-use super::roles::Found;
+use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
 use crate::model::{Process, Text};
 
@@ -36,7 +36,7 @@ pub(super) fn restarter(
     program: &Program,
     child: &Process,
     sources: &mut dyn Sources,
-) -> Option<Found> {
+) -> Option<RestartSetting> {
     if !is_supervisord(program) {
         return None;
     }
@@ -47,7 +47,7 @@ pub(super) fn restarter(
     if !program.interpreted {
         restarter.stop = Stop::Unknown;
         restarter.certainty = Certainty::Likely;
-        return Some(Found::Restarts(restarter.into()));
+        return Some(RestartSetting::Restarts(restarter.into()));
     }
     let config = config(parent, program, sources);
     let described = config.as_ref().and_then(|config| config.describe(child, parent, sources));
@@ -57,11 +57,11 @@ pub(super) fn restarter(
     match section.map(|section| section.get("autorestart").unwrap_or("unexpected")) {
         Some(value) if value.eq_ignore_ascii_case("unexpected") => {}
         Some(value) if ini::is_yes(value) => restarter.trigger = Trigger::End,
-        Some(_) => return Some(Found::LeavesDown),
+        Some(_) => return Some(RestartSetting::LeavesDown),
         None => restarter.certainty = Certainty::Likely,
     }
     restarter.stop = stop(parent, program, &names, config.as_ref(), sources);
-    Some(Found::Restarts(restarter.into()))
+    Some(RestartSetting::Restarts(restarter.into()))
 }
 
 /// The command that stops these programs, or lists all if there are none, at the address that the configuration gives.

@@ -746,14 +746,14 @@ fn the_program_that_a_super_server_holds_a_port_for() {
         // That of supervisord itself.
         (9002, "unknown"),
     ] {
-        assert_eq!(words(&what_stops(&process, &held, port, &mut machine).1), stop);
+        assert_eq!(words(&stop_for_port(&process, &held, port, &mut machine).1), stop);
     }
 
     // Applications of pm2 are named only in their environments, which are not read.
     let mut machine = Machine::default().runs("/usr/bin/node", &["PM2 v5: God Daemon (/root/.pm2)"]);
     let process = machine.processes[0].clone();
     let held = holds_for_others(&process).unwrap();
-    let stop = what_stops(&process, &held, 80, &mut machine);
+    let stop = stop_for_port(&process, &held, 80, &mut machine);
     assert_eq!((stop.0, words(&stop.1).as_str()), (None, "find: env PM2_HOME=/root/.pm2 pm2 list"));
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     }
     let command = first.and_then(|process| process.command.as_deref());
     let proxied = command.filter(|_| first.is_some_and(|process| process.name.as_bytes() == b"docker-proxy"));
-    if let Some(proxied) = proxied.and_then(proxy::proxied) {
+    if let Some(proxied) = proxied.and_then(proxy::proxy_arguments) {
         return format!("container at {}, port {}", proxied.inside.ip(), proxied.inside.port());
     }
     if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {

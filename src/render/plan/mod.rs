@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::management::suspension::{self, SignalEffect};
 use crate::management::{Manager, Via};
 use crate::model::{Gap, Process, Protocol, Service, ServiceScope, Text};
-use crate::plan::{Part, Restarts, Return, Step};
+use crate::plan::{Part, Restart, RestartedBy, Step};
 use crate::render::escape::escape;
 use crate::render::{gap_phrases, phrases};
 use crate::shell;
@@ -40,26 +40,26 @@ pub(crate) fn part(step: &Step) -> String {
 }
 
 /// Who restarts a process, and when.
-pub(crate) fn returns(back: &Return) -> String {
-    let starts = if back.certain { "starts it again" } else { "may start it again" };
-    let when = match back.delay {
+pub(crate) fn restarts(restart: &Restart) -> String {
+    let starts = if restart.certain { "starts it again" } else { "may start it again" };
+    let when = match restart.delay {
         Some(delay) if delay < Duration::from_millis(10) => " at once".to_owned(),
         Some(delay) => format!(" after {}", phrases::duration(delay)),
         None => String::new(),
     };
-    match &back.by {
-        Restarts::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
-        Restarts::SocketUnit(unit) => {
+    match &restart.by {
+        RestartedBy::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
+        RestartedBy::SocketUnit(unit) => {
             format!("systemd {starts} when somebody connects to {}", escape(unit))
         }
-        Restarts::Engine(container) => {
+        RestartedBy::Engine(container) => {
             format!(
                 "{} {starts}{when}, as the container {}",
                 escape(&Text::from(&container.runtime)),
                 phrases::container(container)
             )
         }
-        Restarts::Process { kind, id, name } => {
+        RestartedBy::Process { kind, id, name } => {
             let name = phrases::process_name(name);
             let kind = if *kind == name { String::new() } else { format!(", {kind}") };
             format!("{name} (pid {}{kind}) {starts}{when}", id.pid)

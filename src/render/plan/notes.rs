@@ -1,6 +1,6 @@
 //! What a person should know of a plan before it is carried out.
 
-use super::{forwarding_unknown, halted, listing, manager_phrase, returns, via_word};
+use super::{forwarding_unknown, halted, listing, manager_phrase, restarts, via_word};
 use crate::bind_attempt::BindTarget;
 use crate::management::Manager;
 use crate::model::{Candidate, Connection, Socket, Text};
@@ -16,7 +16,7 @@ pub(crate) fn note_label(note: &Note) -> &'static str {
         Note::Clients(_) => "clients",
         Note::Children { .. } => "stays",
         Note::Wrapper { .. } => "wrapper",
-        Note::Returns(_) => "returns",
+        Note::Restarts(_) => "returns",
         Note::Managed { .. } => "manager",
         Note::Halted(_) => "halted",
         Note::VirtualMachine(_) => "machine",
@@ -25,7 +25,7 @@ pub(crate) fn note_label(note: &Note) -> &'static str {
 }
 
 /// A note in a sentence, unescaped names escaped.
-pub(crate) fn note(note: &Note, asked: &BindTarget) -> String {
+pub(crate) fn note(note: &Note, target: &BindTarget) -> String {
     match note {
         Note::OtherSockets { process, sockets } => {
             let more = Some(sockets.more).filter(|more| *more > 0).map(|more| format!("{more} more"));
@@ -33,7 +33,7 @@ pub(crate) fn note(note: &Note, asked: &BindTarget) -> String {
             format!("{} also has {}", phrases::process(process), sockets.join(", "))
         }
         Note::OtherProtocol(listener) => {
-            let port = format!("{}/{}", listener.socket.protocol.as_str(), asked.port);
+            let port = format!("{}/{}", listener.socket.protocol.as_str(), target.port);
             match listener.head() {
                 Some(holder) => {
                     format!(
@@ -65,7 +65,7 @@ pub(crate) fn note(note: &Note, asked: &BindTarget) -> String {
                 phrases::candidate(wrapper)
             )
         }
-        Note::Returns(back) => returns(back),
+        Note::Restarts(restart) => restarts(restart),
         Note::Managed { manager, command, restarts, runs } => {
             managed(manager, command.as_deref(), *restarts, *runs)
         }

@@ -13,13 +13,13 @@ use crate::render::{gap_phrases, phrases};
 use crate::shell;
 
 /// Why nothing is done, in a sentence.
-pub(crate) fn refusal(refusal: &Refusal, asked: &BindTarget) -> String {
+pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
     match refusal {
         Refusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
                                          pid in it is another process here: run allears where the right /proc is mounted"
             .to_owned(),
         Refusal::StandsFor { process, role, manager, command } => {
-            stands_for(process, role, manager.as_ref(), command.as_deref(), asked)
+            stands_for(process, role, manager.as_ref(), command.as_deref(), target)
         }
         Refusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
         Refusal::Ancestor(process) => format!(
@@ -29,7 +29,7 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &BindTarget) -> String {
         Refusal::Kernel(process) => format!(
             "{} is the kernel's own; allears why {} tells for whom it has the port",
             phrases::process(process),
-            phrases::target(asked)
+            phrases::target(target)
         ),
         Refusal::KernelHolds(socket, kernel) => {
             let what = phrases::kernel_sockets(kernel).map_or_else(String::new, |what| format!(" for {what}"));
@@ -41,7 +41,7 @@ pub(crate) fn refusal(refusal: &Refusal, asked: &BindTarget) -> String {
             )
         }
         Refusal::Denied(process) => {
-            let again = shell::allears_with_rights(&["free", &phrases::target(asked)]);
+            let again = shell::allears_with_rights(&["free", &phrases::target(target)]);
             let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
@@ -111,7 +111,7 @@ fn stands_for(
     role: &Role,
     manager: Option<&Manager>,
     command: Option<&[Text]>,
-    asked: &BindTarget,
+    target: &BindTarget,
 ) -> String {
     let who = phrases::process(process);
     let is = match role {
@@ -154,7 +154,7 @@ fn stands_for(
                 .map_or_else(String::new, |manager| format!("; so does --via {}", via_word(manager.via())));
             Some(format!("{command} {stops}{via}"))
         }
-        None => finding(process, role, asked),
+        None => finding(process, role, target),
     };
     match helps {
         Some(helps) => format!("{is}: {helps}"),
@@ -163,14 +163,14 @@ fn stands_for(
 }
 
 /// How to find what a process holds the port for, where that is not known.
-fn finding(process: &Process, role: &Role, asked: &BindTarget) -> Option<String> {
-    let port = asked.port;
+fn finding(process: &Process, role: &Role, target: &BindTarget) -> Option<String> {
+    let port = target.port;
     Some(match role {
         Role::FirstProcess | Role::UserManager => {
             let (_, command) = list_sockets(process, os::own_uid())?;
             format!("{} names the unit that it holds the port for", shell::line(&command)?)
         }
-        Role::Engine | Role::ContainerHelper => find_container(process, asked),
+        Role::Engine | Role::ContainerHelper => find_container(process, target),
         Role::Wineserver => "end the program itself, which wine taskkill lists".to_owned(),
         Role::SshMaster => format!(
             "ssh -O cancel -L {port}:HOST:HOSTPORT DESTINATION gives the port back, with the host and port that it was \
@@ -190,8 +190,8 @@ fn finding(process: &Process, role: &Role, asked: &BindTarget) -> Option<String>
 }
 
 /// The command that lists the containers of the engine that a process works for.
-fn find_container(process: &Process, asked: &BindTarget) -> String {
-    let (port, name) = (asked.port, process.name.to_string_lossy());
+fn find_container(process: &Process, target: &BindTarget) -> String {
+    let (port, name) = (target.port, process.name.to_string_lossy());
     let other = process.uid.filter(|uid| *uid != 0 && Some(*uid) != os::own_uid());
     let is_of_podman = ["podman", "conmon", "rootlessport", "pasta", "slirp4netns"];
     if is_of_podman.iter().any(|known| name.contains(known)) {

@@ -36,8 +36,8 @@ pub(super) fn advice(advice: &Advice) -> String {
             "a server that binds here may never get a connection: search for published container ports and for NAT rules"
                 .to_owned()
         }
-        Advice::ReadForwardingRules { asked } => {
-            format!("{} reads the forwarding rules", allears(&["why", &target_or_address(asked)], true))
+        Advice::ReadForwardingRules { target } => {
+            format!("{} reads the forwarding rules", allears(&["why", &target_or_address(target)], true))
         }
         Advice::ListForwardingRules => "docker ps; sudo nft list ruleset; sudo iptables -t nat -S".to_owned(),
         Advice::ConnectionsBypass => "a server that binds here may never get a connection".to_owned(),
@@ -53,21 +53,21 @@ pub(super) fn advice(advice: &Advice) -> String {
         Advice::SharePort(ShareOption::ReusePort) => {
             "to share the port, set SO_REUSEPORT before bind, as the same user".to_owned()
         }
-        Advice::WaitForTimeWait { asked, left, alternative } => {
+        Advice::WaitForTimeWait { target, left, alternative } => {
             let left = left.map_or_else(String::new, |left| format!(" ({})", phrases::whole_seconds(left)));
-            format!("{}wait until it is over{left}: {}", or(*alternative), wait_free(asked))
+            format!("{}wait until it is over{left}: {}", or(*alternative), wait_free(target))
         }
         Advice::CloseOtherEnds(listeners) => {
             format!("let {} close the other end", phrases::list(listeners, usize::MAX, phrases::holders))
         }
-        Advice::WaitForKernel { asked, alternative } => {
-            format!("{}wait until the kernel gives it up: {}", or(*alternative), wait_free(asked))
+        Advice::WaitForKernel { target, alternative } => {
+            format!("{}wait until the kernel gives it up: {}", or(*alternative), wait_free(target))
         }
         Advice::EndConnection => {
             "or end the connection at either side: a bind without it succeeds after that".to_owned()
         }
-        Advice::EndConnectionOrWait { asked } => {
-            format!("end the connection at either side, or wait for its end: {}", wait_free(asked))
+        Advice::EndConnectionOrWait { target } => {
+            format!("end the connection at either side, or wait for its end: {}", wait_free(target))
         }
         Advice::ReservePorts(ports) => format!(
             "keep outgoing connections off it: sudo sysctl -w net.ipv4.ip_local_reserved_ports={}",
@@ -86,8 +86,8 @@ pub(super) fn advice(advice: &Advice) -> String {
             "or use a port above the limit, and let a proxy or a firewall pass connections on".to_owned()
         }
         Advice::BindAsRoot => "bind it as root, or use a port above 1023".to_owned(),
-        Advice::WaitForAddress { asked } => {
-            format!("wait until the address can be bound, usually some seconds: {}", wait_free(asked))
+        Advice::WaitForAddress { target } => {
+            format!("wait until the address can be bound, usually some seconds: {}", wait_free(target))
         }
         Advice::FindDuplicateAddress => {
             "find what else has the address on that link, usually another machine, and give one of the two another address"
@@ -108,7 +108,7 @@ pub(super) fn advice(advice: &Advice) -> String {
             "a socket that is bound and does not listen is in no table that allears reads: in PowerShell, \
              Get-NetTCPConnection -LocalPort {port} -State Bound lists it with its process"
         ),
-        Advice::WaitUntilFree { asked } => format!("{} returns when it is free", wait_free(asked)),
+        Advice::WaitUntilFree { target } => format!("{} returns when it is free", wait_free(target)),
         Advice::CheckPolicy { suspect, port } => check_policy(*suspect, *port),
         Advice::FindPolicy => {
             "search for a security module, a seccomp filter, or a BPF program of the cgroup (sudo bpftool cgroup tree)"
@@ -169,24 +169,24 @@ pub(super) fn advice(advice: &Advice) -> String {
              this container, or with more permissions"
                 .to_owned()
         }
-        Advice::FreeByManager { process, asked, managed, privileged } => {
-            let free = allears(&["free", &phrases::target(asked), "--dry-run"], *privileged);
+        Advice::FreeByManager { process, target, managed, privileged } => {
+            let free = allears(&["free", &phrases::target(target), "--dry-run"], *privileged);
             let who = phrases::process(process);
             match managed {
                 true => format!("{who} holds it for others, and is not ended; {free} names them"),
                 false => format!("{who} holds it for others; {free} names them, and what frees it"),
             }
         }
-        Advice::Free { asked, privileged } => {
-            let free = allears(&["free", &phrases::target(asked)], *privileged);
+        Advice::Free { target, privileged } => {
+            let free = allears(&["free", &phrases::target(target)], *privileged);
             format!("{free} ends it, after asking, and proves that the port is free")
         }
         Advice::CloseSocket => {
             "its process has to close the socket or to end: until then the port stays bound".to_owned()
         }
-        Advice::WaitUntilListening { asked } => format!(
+        Advice::WaitUntilListening { target } => format!(
             "it may be about to listen: {} returns when it does",
-            allears(&["wait", &phrases::target(asked)], false)
+            allears(&["wait", &phrases::target(target)], false)
         ),
     }
 }
@@ -206,15 +206,15 @@ fn allears(arguments: &[&str], privileged: bool) -> String {
 }
 
 /// Returns the command that waits until a port can be bound.
-fn wait_free(asked: &BindTarget) -> String {
-    allears(&["wait", "--free", &asked.to_string()], false)
+fn wait_free(target: &BindTarget) -> String {
+    allears(&["wait", "--free", &target.to_string()], false)
 }
 
 /// Returns what was asked for with its address, or as [`phrases::target`] does if it has none.
-fn target_or_address(asked: &BindTarget) -> String {
-    match asked.address {
-        Some(address) => std::net::SocketAddr::new(address, asked.port).to_string(),
-        None => phrases::target(asked),
+fn target_or_address(target: &BindTarget) -> String {
+    match target.address {
+        Some(address) => std::net::SocketAddr::new(address, target.port).to_string(),
+        None => phrases::target(target),
     }
 }
 

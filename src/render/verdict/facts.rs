@@ -144,12 +144,12 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Clients(connections) => {
             format!("connected as clients, and not in the way: {}", phrases::list(connections, MOST, client))
         }
-        Fact::OtherProtocol { asked, listener } => format!(
+        Fact::OtherProtocol { target, listener } => format!(
             "{}/{} is in use too, by {}; that does not matter for {}",
             listener.socket.protocol.as_str(),
-            asked.port,
+            target.port,
             phrases::holders(listener),
-            asked.protocol.as_str()
+            target.protocol.as_str()
         ),
     }
 }

@@ -5,8 +5,8 @@ use crate::render::escape::escape;
 use crate::verdict::{Hindrance, Suspect};
 
 /// Returns a hindrance in a phrase that can follow "it cannot be bound:".
-pub(crate) fn hindrance(hindrance: &Hindrance, asked: &BindTarget) -> String {
-    let address = asked.address.map_or_else(|| "the address".to_owned(), |address| address.to_string());
+pub(crate) fn hindrance(hindrance: &Hindrance, target: &BindTarget) -> String {
+    let address = target.address.map_or_else(|| "the address".to_owned(), |address| address.to_string());
     match hindrance {
         Hindrance::Tentative { interface } => format!(
             "{address} is an address of this machine ({}) and not usable yet: it is tentative, duplicate address \
@@ -18,7 +18,7 @@ pub(crate) fn hindrance(hindrance: &Hindrance, asked: &BindTarget) -> String {
              the address was in use on that link already",
             escape(interface)
         ),
-        Hindrance::NotLocal => match asked.address {
+        Hindrance::NotLocal => match target.address {
             Some(address) => format!("{address} is not an address of this machine"),
             None => "no address of this machine can be bound".to_owned(),
         },
@@ -30,7 +30,7 @@ pub(crate) fn hindrance(hindrance: &Hindrance, asked: &BindTarget) -> String {
             "Windows excludes a range of ports, {}-{}, for every program, and {} is in it",
             range.start(),
             range.end(),
-            asked.port
+            target.port
         ),
         Hindrance::Policy { suspects } => match suspects.as_slice() {
             [] => "a policy of the system denies it to this process, and which one is unknown".to_owned(),

@@ -13,7 +13,7 @@ const MOST_HOLDERS: usize = 3;
 pub(super) fn reason(reason: &VerdictReason) -> String {
     match reason {
         VerdictReason::Nothing => "nothing is in the way".to_owned(),
-        VerdictReason::Hindrance { hindrance: found, asked } => hindrance(found, asked),
+        VerdictReason::Hindrance { hindrance: found, target } => hindrance(found, target),
         VerdictReason::Forwarded(listener) => forwarded(listener, "connections"),
         VerdictReason::PassedOn { listener, relay, inside } => {
             let what = relay.map(relayed);

@@ -5,14 +5,14 @@ use std::net::Ipv6Addr;
 use super::sentences;
 use crate::model::{Condition, Container, Endpoint, Family, Listener, Service, State, Text};
 use crate::os::{Excluded, HttpSysUrls, Server};
-use crate::verdict::test_support::{DENIED, IN_USE, held_by, seen, socket};
+use crate::verdict::test_support::{DENIED, IN_USE, held_by, observation, socket};
 use crate::verdict::{Observation, VerdictKind, judge};
 
 #[test]
 fn the_line_of_the_list() {
     let bound = held_by(socket("127.0.0.1", None, State::Bound), "python3");
     assert_eq!(
-        judge(seen(IN_USE, IN_USE, vec![bound])).reason.to_string(),
+        judge(observation(IN_USE, IN_USE, vec![bound])).reason.to_string(),
         "127.0.0.1:80 is bound by python3 (pid 991, dev), which does not listen"
     );
 }
@@ -21,7 +21,7 @@ fn the_line_of_the_list() {
 fn whom_the_kernel_of_windows_serves() {
     let mut listener = held_by(socket("::", Some(true), State::Listen), "System");
     listener.holders[0].process.id.pid = 4;
-    let mut observation = seen(IN_USE, IN_USE, vec![listener]);
+    let mut observation = observation(IN_USE, IN_USE, vec![listener]);
     observation.os = "windows";
     let told = |observation: &Observation| {
         let verdict = judge(observation.clone());
@@ -32,7 +32,7 @@ fn whom_the_kernel_of_windows_serves() {
     assert!(advice.contains("view=requestq") && !advice.contains("allears free"), "{advice}");
 
     let mut sharing = observation.clone();
-    sharing.asked.port = 445;
+    sharing.target.port = 445;
     sharing.sockets[0].socket.endpoint =
         Endpoint::Ip { address: Ipv6Addr::UNSPECIFIED.into(), port: 445, interface: None };
     let (_, advice) = told(&sharing);
@@ -68,7 +68,7 @@ fn whom_the_kernel_of_windows_serves() {
 fn services_of_windows_are_stopped_and_not_ended() {
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "svchost.exe");
     let told = |listener: &Listener| {
-        let mut observation = seen(IN_USE, IN_USE, vec![listener.clone()]);
+        let mut observation = observation(IN_USE, IN_USE, vec![listener.clone()]);
         observation.os = "windows";
         sentences(&judge(observation).advice).join("; ")
     };
@@ -95,7 +95,7 @@ fn services_and_containers_are_stopped_by_their_managers() {
         uid: None,
         activates: None,
     });
-    let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
+    let verdict = judge(observation(IN_USE, IN_USE, vec![listener]));
     assert!(
         sentences(&verdict.advice)[0].starts_with("systemctl stop -- nginx.service stops the service"),
         "{verdict:?}"
@@ -117,7 +117,7 @@ fn services_and_containers_are_stopped_by_their_managers() {
         port: Some(80),
         compose: None,
     });
-    let advice = sentences(&judge(seen(IN_USE, IN_USE, vec![proxy])).advice);
+    let advice = sentences(&judge(observation(IN_USE, IN_USE, vec![proxy])).advice);
     assert_eq!(advice[0], "docker stop 4f1d stops the container", "{advice:?}");
     let has = |part: &str| advice.iter().any(|line| line.contains(part));
     assert!(!has("docker.service") && !has("ends it") && has("holds it for others"), "{advice:?}");
@@ -135,7 +135,7 @@ fn a_command_is_quoted_for_its_shell() {
             activates: None,
         };
         listener.holders[0].process.service = Some(service);
-        sentences(&judge(seen(IN_USE, IN_USE, vec![listener])).advice)
+        sentences(&judge(observation(IN_USE, IN_USE, vec![listener])).advice)
     };
     let quoted = advice("systemd", r"a\x2db.service");
     assert!(quoted[0].starts_with(r"systemctl stop -- 'a\x2db.service' stops"), "{quoted:?}");
@@ -160,7 +160,8 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
         uid: None,
         activates: Some("cups.service".into()),
     };
-    let advice = |listener: &Listener| sentences(&judge(seen(IN_USE, IN_USE, vec![listener.clone()])).advice);
+    let advice =
+        |listener: &Listener| sentences(&judge(observation(IN_USE, IN_USE, vec![listener.clone()])).advice);
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "systemd");
     listener.service = Some(unit.clone());
     let alone = advice(&listener);
@@ -191,14 +192,14 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
 fn a_holder_that_does_not_run_is_told() {
     let mut listener = held_by(socket("127.0.0.1", None, State::Listen), "server");
     listener.holders[0].process.condition = Some(Condition::Stopped { shell: None });
-    let verdict = judge(seen(IN_USE, IN_USE, vec![listener.clone()]));
+    let verdict = judge(observation(IN_USE, IN_USE, vec![listener.clone()]));
     let fact = "server (pid 991, dev) is stopped by a signal; the kernel completes connections, and nobody answers them";
     assert!(sentences(&verdict.facts).iter().any(|known| known == fact), "{:?}", verdict.facts);
     let advice = "pid 991 is stopped: kill -CONT 991 resumes it; before that, SIGTERM has no effect";
     assert!(sentences(&verdict.advice).iter().any(|known| known == advice), "{:?}", verdict.advice);
     // Where another holder runs, somebody may answer.
     let listener = held_by(listener, "other");
-    let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
+    let verdict = judge(observation(IN_USE, IN_USE, vec![listener]));
     assert!(
         sentences(&verdict.facts).iter().any(|known| known.contains("is stopped by a signal")),
         "{:?}",
@@ -215,7 +216,7 @@ fn a_holder_that_does_not_run_is_told() {
 fn names_from_outside_are_escaped() {
     let mut listener = held_by(socket("127.0.0.1", None, State::Listen), "evil\u{1b}[31m");
     listener.holders[0].process.user = Some("d\ne\u{202e}v".into());
-    let verdict = judge(seen(IN_USE, IN_USE, vec![listener]));
+    let verdict = judge(observation(IN_USE, IN_USE, vec![listener]));
     let reason = verdict.reason.to_string();
     assert_eq!(reason, r"127.0.0.1:80 is held by evil\x1b[31m (pid 991, d\ne\u{202e}v)");
     let all = [sentences(&verdict.facts), sentences(&verdict.advice)].concat();
@@ -225,7 +226,7 @@ fn names_from_outside_are_escaped() {
 #[test]
 fn a_sentence_appears_once() {
     let listener = held_by(socket("127.0.0.1", None, State::Listen), "node");
-    let verdict = judge(seen(IN_USE, IN_USE, vec![listener.clone(), listener]));
+    let verdict = judge(observation(IN_USE, IN_USE, vec![listener.clone(), listener]));
     let conflicts =
         sentences(&verdict.facts).into_iter().filter(|fact| fact.contains("the requested wildcard"));
     assert_eq!(conflicts.collect::<Vec<_>>().len(), 1, "{:?}", verdict.facts);
@@ -233,7 +234,7 @@ fn a_sentence_appears_once() {
 
 #[test]
 fn what_cannot_be_bound_says_why() {
-    let mut excluded = seen(DENIED, DENIED, vec![]);
+    let mut excluded = observation(DENIED, DENIED, vec![]);
     excluded.os = "windows";
     excluded.limits.unprivileged_from = None;
     excluded.limits.excluded = vec![Excluded { ports: 70..=90, family: Family::Ipv6, administered: true }];
@@ -245,7 +246,7 @@ fn what_cannot_be_bound_says_why() {
             .contains("ipv6 delete excludedportrange protocol=tcp startport=70 numberofports=21 removes it"),
         "{advice}"
     );
-    let unprivileged = Observation { forwarding_unknown: true, ..seen(None, None, Vec::new()) };
+    let unprivileged = Observation { forwarding_unknown: true, ..observation(None, None, Vec::new()) };
     let verdict = judge(unprivileged);
     assert!(verdict.reason.to_string().contains("forwards ports elsewhere"), "{}", verdict.reason);
     assert!(sentences(&verdict.advice)[0].contains("allears why 80"), "{:?}", verdict.advice);

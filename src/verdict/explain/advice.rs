@@ -17,9 +17,9 @@ const MOST_ENDS: usize = 4;
 impl Explanation<'_> {
     /// Returns what helps, in the order in which to try it.
     pub(in crate::verdict) fn advice(&self) -> Vec<Advice> {
-        let asked = || self.seen.asked.clone();
-        let port = self.seen.asked.port;
-        let linux = self.seen.os == "linux";
+        let target = || self.observation.target.clone();
+        let port = self.observation.target.port;
+        let linux = self.observation.os == "linux";
         match self.kind {
             VerdictKind::Reserved if self.can_bind == Some(false) => {
                 self.excluded().map_or_else(Vec::new, |range| self.leave_excluded_range(range))
@@ -51,7 +51,7 @@ impl Explanation<'_> {
             ],
             VerdictKind::Privileged => vec![Advice::BindAsRoot],
             VerdictKind::AddressNotLocal if self.hindrance.is_some_and(Hindrance::may_pass) => {
-                vec![Advice::WaitForAddress { asked: asked() }]
+                vec![Advice::WaitForAddress { target: target() }]
             }
             VerdictKind::AddressNotLocal if matches!(self.hindrance, Some(Hindrance::Duplicate { .. })) => {
                 vec![Advice::FindDuplicateAddress, Advice::AddAddressAgain]
@@ -60,9 +60,9 @@ impl Explanation<'_> {
             VerdictKind::Unknown if self.can_bind == Some(true) => {
                 self.read_forwarding_rules().into_iter().collect()
             }
-            VerdictKind::Unknown => match (self.refused.map(|refusal| refusal.kind), self.seen.os) {
+            VerdictKind::Unknown => match (self.refused.map(|refusal| refusal.kind), self.observation.os) {
                 (Some(RefusalKind::InUse), "linux") => {
-                    vec![Advice::FindBoundSocket, Advice::WaitUntilFree { asked: asked() }]
+                    vec![Advice::FindBoundSocket, Advice::WaitUntilFree { target: target() }]
                 }
                 (Some(RefusalKind::InUse), "windows") => vec![Advice::ListBoundSockets { port }],
                 (Some(RefusalKind::Denied), "windows") => {
@@ -76,16 +76,17 @@ impl Explanation<'_> {
 
     /// Returns whether the asking user lacks full permissions.
     fn is_unprivileged(&self) -> bool {
-        self.seen.uid.is_some_and(|uid| uid != 0)
+        self.observation.uid.is_some_and(|uid| uid != 0)
     }
 
     fn read_forwarding_rules(&self) -> Option<Advice> {
-        self.is_unprivileged().then(|| Advice::ReadForwardingRules { asked: self.seen.asked.clone() })
+        self.is_unprivileged()
+            .then(|| Advice::ReadForwardingRules { target: self.observation.target.clone() })
     }
 
     /// Returns what lists and frees a range that Windows keeps back.
     fn leave_excluded_range(&self, range: &Excluded) -> Vec<Advice> {
-        let (family, protocol) = (range.family, self.seen.asked.protocol);
+        let (family, protocol) = (range.family, self.observation.target.protocol);
         let free = match range.administered {
             true => Advice::RemoveExcludedRange { family, protocol, range: range.ports.clone() },
             false => Advice::RestartWinNat,
@@ -95,24 +96,28 @@ impl Explanation<'_> {
 
     /// Returns how to get past connections.
     fn outlast(&self) -> Vec<Advice> {
-        let seen = self.seen;
-        let asked = || seen.asked.clone();
+        let observation = self.observation;
+        let target = || observation.target.clone();
         let mut advice = Vec::new();
         if self.can_bind == Some(true) {
             advice.push(Advice::SetReuseAddress);
         }
         if self.kind == VerdictKind::TimeWait {
             let alternative = !advice.is_empty();
-            advice.push(Advice::WaitForTimeWait { asked: asked(), left: seen.time_wait_left, alternative });
+            advice.push(Advice::WaitForTimeWait {
+                target: target(),
+                left: observation.time_wait_left,
+                alternative,
+            });
         } else {
             let orphans = self.orphans();
             let mut ends: Vec<Listener> = Vec::new();
-            for far in orphans.iter().filter_map(|orphan| orphan.far.as_ref()) {
+            for other_end in orphans.iter().filter_map(|orphan| orphan.other_end.as_ref()) {
                 let holders = |listener: &Listener| -> Vec<_> {
                     listener.holders.iter().map(|holder| holder.process.id).collect()
                 };
-                if !ends.iter().any(|known| holders(known) == holders(far)) {
-                    ends.push(far.clone());
+                if !ends.iter().any(|known| holders(known) == holders(other_end)) {
+                    ends.push(other_end.clone());
                 }
             }
             ends.truncate(MOST_ENDS);
@@ -120,15 +125,15 @@ impl Explanation<'_> {
             advice.extend(alternative.then_some(Advice::CloseOtherEnds(ends)));
             advice.push(match self.can_bind {
                 Some(false) | None if !orphans.is_empty() => {
-                    Advice::WaitForKernel { asked: asked(), alternative }
+                    Advice::WaitForKernel { target: target(), alternative }
                 }
                 Some(true) => Advice::EndConnection,
-                _ => Advice::EndConnectionOrWait { asked: asked() },
+                _ => Advice::EndConnectionOrWait { target: target() },
             });
         }
-        if seen.os == "linux" && self.ephemeral().is_some() {
-            let port = seen.asked.port;
-            let reserved = seen.limits.reserved.iter().cloned();
+        if observation.os == "linux" && self.ephemeral().is_some() {
+            let port = observation.target.port;
+            let reserved = observation.limits.reserved.iter().cloned();
             let ports: Vec<RangeInclusive<u16>> = reserved.chain([port..=port]).collect();
             advice.push(Advice::ReservePorts(ports));
         }
@@ -141,7 +146,11 @@ impl Explanation<'_> {
         for (process, _) in self.suspended() {
             add_once(&mut advice, Advice::Resume(Box::new(process.clone())));
         }
-        match self.seen.joining.map(|joining| (joining.reuse_address, joining.reuse_port)) {
+        match self
+            .observation
+            .join_options
+            .map(|join_options| (join_options.reuse_address, join_options.reuse_port))
+        {
             Some((Some(true), _)) => advice.push(Advice::SharePort(ShareOption::ReuseAddress)),
             Some((_, Some(true))) => advice.push(Advice::SharePort(ShareOption::ReusePort)),
             _ => {}
@@ -154,12 +163,12 @@ impl Explanation<'_> {
         for one in self.end_holder(managed) {
             add_once(&mut advice, one);
         }
-        let history = |one: &Listener| self.seen.history(&one.socket);
+        let history = |one: &Listener| self.observation.history(&one.socket);
         let was_open = |history| matches!(history, Some(BoundHistory::ShutDown | BoundHistory::Connected));
         if self.standing.iter().map(history).any(was_open) {
             advice.push(Advice::CloseSocket);
         } else if self.kind == VerdictKind::Bound {
-            advice.push(Advice::WaitUntilListening { asked: self.seen.asked.clone() });
+            advice.push(Advice::WaitUntilListening { target: self.observation.target.clone() });
         }
         advice
     }
@@ -167,8 +176,8 @@ impl Explanation<'_> {
     /// Returns how to end the holder, or what there is instead of a holder that may be ended. `managed` tells whether its
     /// manager is to be told to stop it.
     fn end_holder(&self, managed: bool) -> Vec<Advice> {
-        let asked = || self.seen.asked.clone();
-        let own_uid = self.seen.uid;
+        let target = || self.observation.target.clone();
+        let own_uid = self.observation.uid;
         let processes =
             || self.standing.iter().flat_map(|listener| &listener.holders).map(|one| &one.process);
         let by_kernel = |listener: &&Listener| {
@@ -216,24 +225,24 @@ impl Explanation<'_> {
         match processes().find(stands_for_others) {
             Some(process) => vec![Advice::FreeByManager {
                 process: Box::new(process.clone()),
-                asked: asked(),
+                target: target(),
                 managed,
                 privileged,
             }],
-            None => vec![Advice::Free { asked: asked(), privileged }],
+            None => vec![Advice::Free { target: target(), privileged }],
         }
     }
 
     /// Returns what stops the container or the unit that a listener belongs to.
     fn stop_manager(&self, listener: &Listener) -> Vec<Advice> {
-        let own_uid = self.seen.uid;
+        let own_uid = self.observation.uid;
         let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
         let first = |holder: &Holder| {
-            let owner = management::owner(listener, holder, &self.seen.accounts);
+            let owner = management::owner(listener, holder, &self.observation.accounts);
             managers(listener, holder, owner, None).into_iter().next()
         };
         let found: Vec<Manager> = match listener.holders.is_empty() {
-            true => management::of_socket(listener).into_iter().collect(),
+            true => management::manager_of_socket(listener).into_iter().collect(),
             false => listener.holders.iter().filter_map(first).collect(),
         };
         let mut advice: Vec<Advice> = Vec::new();

@@ -31,12 +31,12 @@ impl Explanation<'_> {
             State::FinWait1 if unsent => left(&[Timer::Probe]),
             _ => left(&[Timer::Retransmission, Timer::Probe]),
         };
-        let limit = self.seen.fin_timeout.filter(|_| first.state == State::FinWait2);
+        let limit = self.observation.fin_timeout.filter(|_| first.state == State::FinWait2);
         let mut facts =
             vec![Fact::OrphanedConnection(OrphanedConnection { state: first.state, unsent, left, limit })];
         let mut ends: Vec<OtherEnd> = Vec::new();
         for orphan in &orphans {
-            let listener = orphan.far.clone().map(Box::new);
+            let listener = orphan.other_end.clone().map(Box::new);
             add_once(
                 &mut ends,
                 OtherEnd { peer: orphan.peer, listener, local: self.is_own(orphan.peer.ip()) },
@@ -60,13 +60,13 @@ impl Explanation<'_> {
             self.standing.iter().any(is)
         };
         match self.kind {
-            VerdictKind::Connection => self.seen.orphans.iter().filter(stands).collect(),
+            VerdictKind::Connection => self.observation.orphans.iter().filter(stands).collect(),
             _ => Vec::new(),
         }
     }
 
     fn is_own(&self, address: IpAddr) -> bool {
-        let local = self.seen.local.iter().flatten();
+        let local = self.observation.local.iter().flatten();
         let address = address.to_canonical();
         address.is_loopback() || local.into_iter().any(|local| local.address == address)
     }

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::{BindResult, Fact, Hindrance, LocalhostAnswer, PortUsage, Preference, VerdictKind, Who};
+use super::super::{
+    Answerer, BindResult, Fact, Hindrance, LocalhostAnswer, PortUsage, Preference, VerdictKind,
+};
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, RefusalKind};
 use crate::model::{Family, Listener, Outcome, Process, Protocol, State};
@@ -19,7 +21,7 @@ const MOST_ELSEWHERE: usize = 4;
 impl Explanation<'_> {
     /// Returns what was observed, what matters most first.
     pub(in crate::verdict) fn facts(&self) -> Vec<Fact> {
-        let seen = self.seen;
+        let observation = self.observation;
         let mut facts = vec![self.attempts()];
         for listener in self.standing.iter().take(MOST_SOCKETS) {
             facts.extend(self.conflict(listener));
@@ -44,7 +46,7 @@ impl Explanation<'_> {
         }
         if self.kind == VerdictKind::Connection
             && self.can_bind == Some(false)
-            && seen.decisive == BindOptions::ReuseAddress
+            && observation.decisive == BindOptions::ReuseAddress
         {
             facts.push(Fact::ReuseAddressDoesNotHelp { connection: true });
         }
@@ -57,25 +59,29 @@ impl Explanation<'_> {
             facts.push(Fact::AlsoInUse(Box::new(listener.clone())));
         }
         let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
-        if seen.os == "windows" && self.kind != VerdictKind::Reserved && denied && !self.standing.is_empty() {
+        if observation.os == "windows"
+            && self.kind != VerdictKind::Reserved
+            && denied
+            && !self.standing.is_empty()
+        {
             facts.push(Fact::ExclusiveUse);
         }
         if let Some(range) = self.ephemeral() {
-            facts.push(Fact::Ephemeral { port: seen.asked.port, range: range.clone() });
+            facts.push(Fact::Ephemeral { port: observation.target.port, range: range.clone() });
         }
-        if seen.limits.reserved.iter().any(|range| range.contains(&seen.asked.port)) {
+        if observation.limits.reserved.iter().any(|range| range.contains(&observation.target.port)) {
             facts.push(Fact::LocallyReserved);
         }
         // Rules come before sockets.
-        let rules = seen.forwarded.iter().filter(|listener| !self.standing.contains(listener));
+        let rules = observation.forwarded.iter().filter(|listener| !self.standing.contains(listener));
         facts.extend(rules.map(forwarded_from_outside));
         facts.extend(self.answered());
         facts.extend(self.nearest());
         facts.extend(self.elsewhere());
         facts.extend(self.localhost());
         facts.extend(self.clients());
-        facts.extend(seen.other_protocol.first().map(|listener| Fact::OtherProtocol {
-            asked: seen.asked.clone(),
+        facts.extend(observation.other_protocol.first().map(|listener| Fact::OtherProtocol {
+            target: observation.target.clone(),
             listener: Box::new(listener.clone()),
         }));
         facts
@@ -84,7 +90,9 @@ impl Explanation<'_> {
     /// Returns what the attempts to bind found.
     fn attempts(&self) -> Fact {
         let mut results: Vec<BindResult> = Vec::new();
-        for attempt in self.seen.attempts(self.seen.decisive).filter(|attempt| !attempt.lacks_family()) {
+        for attempt in
+            self.observation.attempts(self.observation.decisive).filter(|attempt| !attempt.lacks_family())
+        {
             let address = (attempt.address, attempt.v6only);
             let error = attempt.refused.as_ref().map(|refusal| refusal.name.clone());
             match results.iter_mut().find(|known| known.error == error) {
@@ -92,18 +100,18 @@ impl Explanation<'_> {
                 None => results.push(BindResult { addresses: vec![address], error }),
             }
         }
-        Fact::BindAttempts { reuse_address: self.seen.decisive == BindOptions::ReuseAddress, results }
+        Fact::BindAttempts { reuse_address: self.observation.decisive == BindOptions::ReuseAddress, results }
     }
 
     /// Returns why a socket is in the way.
     fn conflict(&self, listener: &Listener) -> Option<Fact> {
         let socket = &listener.socket;
-        let overlap = self.seen.asked.overlap(socket)?;
+        let overlap = self.observation.target.overlap(socket)?;
         let usage = match (self.kind, socket.state) {
             (VerdictKind::TimeWait, _) | (_, State::Forwarded) => return None,
             (_, State::Listen) => PortUsage::Listens,
             (_, State::Bound) if socket.protocol.is_datagram() => PortUsage::Receives,
-            (_, State::Bound) => PortUsage::Bound(self.seen.history(socket)),
+            (_, State::Bound) => PortUsage::Bound(self.observation.history(socket)),
             _ => PortUsage::Connected,
         };
         Some(Fact::Conflict { listener: Box::new(listener.clone()), usage, overlap })
@@ -129,7 +137,7 @@ impl Explanation<'_> {
     /// Returns which addresses of this machine are forwarded, by connections to them.
     fn answered(&self) -> Option<Fact> {
         let met = |wanted: bool| {
-            let met = self.seen.reached.iter().filter(|(_, met)| (*met == Outcome::Accepts) == wanted);
+            let met = self.observation.reached.iter().filter(|(_, met)| (*met == Outcome::Accepts) == wanted);
             met.map(|(address, _)| *address).collect::<Vec<_>>()
         };
         let (answered, others) = (met(true), met(false));
@@ -138,10 +146,11 @@ impl Explanation<'_> {
     }
 
     fn nearest(&self) -> Option<Fact> {
-        let asked = self.seen.asked.address.filter(|_| self.hindrance == Some(&Hindrance::NotLocal))?;
-        let nearest = nearest(asked, self.seen.local.as_ref()?).into_iter();
+        let target =
+            self.observation.target.address.filter(|_| self.hindrance == Some(&Hindrance::NotLocal))?;
+        let nearest = nearest(target, self.observation.local.as_ref()?).into_iter();
         Some(Fact::NearestAddresses {
-            family: if asked.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 },
+            family: if target.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 },
             addresses: nearest.map(|local| (local.address, local.interface.clone())).collect(),
         })
     }
@@ -149,22 +158,22 @@ impl Explanation<'_> {
     /// Returns listeners of the port that are not in the way.
     fn elsewhere(&self) -> impl Iterator<Item = Fact> {
         let is_elsewhere = |listener: &&Listener| {
-            listener.socket.is_listener() && !self.seen.asked.overlaps(&listener.socket)
+            listener.socket.is_listener() && !self.observation.target.overlaps(&listener.socket)
         };
-        let listeners = self.seen.sockets.iter().filter(is_elsewhere).take(MOST_ELSEWHERE);
+        let listeners = self.observation.sockets.iter().filter(is_elsewhere).take(MOST_ELSEWHERE);
         listeners.map(|listener| Fact::NotInTheWay(Box::new(listener.clone())))
     }
 
     /// Returns who answers at localhost, if several listen.
     fn localhost(&self) -> Option<Fact> {
-        let listeners = self.seen.sockets.iter().filter(|listener| listener.socket.is_listener());
+        let listeners = self.observation.sockets.iter().filter(|listener| listener.socket.is_listener());
         if listeners.count() < 2 {
             return None;
         }
-        let answer = |address: IpAddr| match self.seen.who_answers(address) {
-            Some(Who::One(listener, decided)) => LocalhostAnswer::One {
+        let answer = |address: IpAddr| match self.observation.answerer(address) {
+            Some(Answerer::One(listener, decided)) => LocalhostAnswer::One {
                 listener: Box::new(listener.clone()),
-                preference: match (decided, self.seen.asked.protocol) {
+                preference: match (decided, self.observation.target.protocol) {
                     (Decided::ByAddress, _) => None,
                     (Decided::First, _) => Some(Preference::FirstWithInterface),
                     // A new one with SO_REUSEPORT is not preferred over IPv6.
@@ -173,7 +182,7 @@ impl Explanation<'_> {
                     (Decided::Last, _) => Some(Preference::LastWithInterface),
                 },
             },
-            Some(Who::Shared(by, listeners)) => {
+            Some(Answerer::Shared(by, listeners)) => {
                 LocalhostAnswer::Shared { by, listeners: listeners.into_iter().cloned().collect() }
             }
             None => LocalhostAnswer::Nobody,
@@ -185,23 +194,23 @@ impl Explanation<'_> {
     }
 
     fn clients(&self) -> Option<Fact> {
-        let clients = &self.seen.clients;
+        let clients = &self.observation.clients;
         let standing = matches!(self.kind, VerdictKind::Listening | VerdictKind::Forwarded);
         (standing && !clients.is_empty()).then(|| Fact::Clients(clients.clone()))
     }
 }
 
 /// Returns up to three addresses that have most of their leading bits in common with one.
-fn nearest(asked: IpAddr, local: &[Local]) -> Vec<&Local> {
+fn nearest(target: IpAddr, local: &[Local]) -> Vec<&Local> {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
         IpAddr::V6(address) => address.to_bits(),
     };
     let mut same: Vec<&Local> =
-        local.iter().filter(|local| local.address.is_ipv4() == asked.is_ipv4()).collect();
+        local.iter().filter(|local| local.address.is_ipv4() == target.is_ipv4()).collect();
     same.sort_by_key(|local| {
-        let common = (bits(local.address) ^ bits(asked)).leading_zeros();
-        (local.address.is_loopback() != asked.is_loopback(), std::cmp::Reverse(common), local.address)
+        let common = (bits(local.address) ^ bits(target)).leading_zeros();
+        (local.address.is_loopback() != target.is_loopback(), std::cmp::Reverse(common), local.address)
     });
     same.truncate(3);
     same

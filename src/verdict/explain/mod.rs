@@ -17,7 +17,7 @@ use crate::os::Excluded;
 
 /// One case, judged and not yet explained.
 pub(super) struct Explanation<'a> {
-    pub(super) seen: &'a Observation,
+    pub(super) observation: &'a Observation,
     pub(super) sorted: &'a ByState,
     pub(super) kind: VerdictKind,
     pub(super) can_bind: Option<bool>,
@@ -29,18 +29,27 @@ pub(super) struct Explanation<'a> {
 impl Explanation<'_> {
     /// Returns whether a bind without options is refused, though the options that servers set decide.
     fn plain_differs(&self) -> bool {
-        self.seen.decisive != BindOptions::Plain && self.seen.refusal(BindOptions::Plain).is_some()
+        self.observation.decisive != BindOptions::Plain
+            && self.observation.refusal(BindOptions::Plain).is_some()
     }
 
     /// Returns the range that Windows keeps back and this port is in.
     fn excluded(&self) -> Option<&Excluded> {
-        self.seen.limits.excluded.iter().find(|range| range.ports.contains(&self.seen.asked.port))
+        self.observation
+            .limits
+            .excluded
+            .iter()
+            .find(|range| range.ports.contains(&self.observation.target.port))
     }
 
     /// Returns the range of ephemeral ports, if this port is in it and that matters.
     fn ephemeral(&self) -> Option<&RangeInclusive<u16>> {
         let matters = self.kind == VerdictKind::Connection;
-        self.seen.limits.ephemeral.as_ref().filter(|range| matters && range.contains(&self.seen.asked.port))
+        self.observation
+            .limits
+            .ephemeral
+            .as_ref()
+            .filter(|range| matters && range.contains(&self.observation.target.port))
     }
 }
 

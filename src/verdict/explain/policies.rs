@@ -13,12 +13,15 @@ impl Explanation<'_> {
 
     /// Returns what is known of the policies.
     pub(super) fn policies(&self) -> Vec<Fact> {
-        let Some((policies, suspects)) = self.seen.policies.as_ref().zip(self.suspects()) else {
+        let Some((policies, suspects)) = self.observation.policies.as_ref().zip(self.suspects()) else {
             return Vec::new();
         };
         let mut facts = Vec::new();
-        if let Some(from) = self.seen.limits.unprivileged_from {
-            facts.push(Fact::PrivilegeIsNotTheReason { from, privileged: self.seen.asked.port < from });
+        if let Some(from) = self.observation.limits.unprivileged_from {
+            facts.push(Fact::PrivilegeIsNotTheReason {
+                from,
+                privileged: self.observation.target.port < from,
+            });
         }
         facts.push(Fact::SecurityModules(policies.modules.clone()));
         facts.extend(policies.confinement.clone().map(Fact::Confinement));
@@ -34,7 +37,7 @@ impl Explanation<'_> {
 
     /// Returns how to find out which policy denies the bind, the likely ones first.
     pub(super) fn find_policy(&self) -> Vec<Advice> {
-        let port = self.seen.asked.port;
+        let port = self.observation.target.port;
         match self.suspects() {
             None => Vec::new(),
             Some([]) => vec![Advice::FindPolicy],

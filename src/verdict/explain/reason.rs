@@ -10,11 +10,14 @@ use crate::model::{Listener, Process, State};
 impl Explanation<'_> {
     /// Returns the answer.
     pub(in crate::verdict) fn reason(&self) -> VerdictReason {
-        let seen = self.seen;
+        let observation = self.observation;
         let more = self.standing.len().saturating_sub(1);
         let boxed = |listener: &Listener| Box::new(listener.clone());
         if let Some(hindrance) = self.hindrance {
-            return VerdictReason::Hindrance { hindrance: hindrance.clone(), asked: seen.asked.clone() };
+            return VerdictReason::Hindrance {
+                hindrance: hindrance.clone(),
+                target: observation.target.clone(),
+            };
         }
         match (self.kind, self.standing.first()) {
             (VerdictKind::Free, _) => VerdictReason::Nothing,
@@ -29,7 +32,7 @@ impl Explanation<'_> {
                     inside: found.and_then(|(holder, _)| inside(&holder.process)),
                 }
             }
-            (VerdictKind::Forwarded, None) => VerdictReason::Answered { address: seen.answered },
+            (VerdictKind::Forwarded, None) => VerdictReason::Answered { address: observation.answered },
             (VerdictKind::Listening, Some(listener)) if self.is_shared(listener) => {
                 VerdictReason::Shared(self.standing.to_vec())
             }
@@ -37,14 +40,14 @@ impl Explanation<'_> {
                 VerdictReason::Held { listener: boxed(listener), more }
             }
             (VerdictKind::Bound, Some(listener)) => VerdictReason::Bound {
-                history: seen.history(&listener.socket),
+                history: observation.history(&listener.socket),
                 listener: boxed(listener),
                 more,
             },
             (VerdictKind::Connection, Some(listener)) => {
                 let orphaned = listener.holders.is_empty() && listener.unseen.is_none();
                 let orphans = self.orphans();
-                let other_end = orphans.first().and_then(|orphan| orphan.far.as_ref());
+                let other_end = orphans.first().and_then(|orphan| orphan.other_end.as_ref());
                 VerdictReason::Connection {
                     listener: boxed(listener),
                     other_end: other_end.filter(|_| orphaned).map(boxed),
@@ -52,9 +55,9 @@ impl Explanation<'_> {
                 }
             }
             (VerdictKind::TimeWait, _) => {
-                VerdictReason::TimeWait { connections: self.standing.len(), left: seen.time_wait_left }
+                VerdictReason::TimeWait { connections: self.standing.len(), left: observation.time_wait_left }
             }
-            (VerdictKind::Reserved, _) => VerdictReason::Reserved { port: seen.asked.port },
+            (VerdictKind::Reserved, _) => VerdictReason::Reserved { port: observation.target.port },
             (_, _) if self.can_bind == Some(true) => VerdictReason::ForwardingUnknown,
             (_, _) => match self.refused {
                 Some(refusal) if refusal.kind == RefusalKind::InUse => VerdictReason::Unseen,
@@ -76,5 +79,5 @@ impl Explanation<'_> {
 
 /// Returns where a proxy's command line says that it passes connections on to.
 fn inside(proxy: &Process) -> Option<std::net::SocketAddr> {
-    proxy::proxied(proxy.command.as_deref()?).map(|proxied| proxied.inside)
+    proxy::proxy_arguments(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

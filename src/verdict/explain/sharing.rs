@@ -1,6 +1,6 @@
 //! Sockets that share the port, and whether another one may join them.
 
-use super::super::{Fact, Joining, ShareOption, VerdictKind};
+use super::super::{Fact, JoinOptions, ShareOption, VerdictKind};
 use super::Explanation;
 use crate::bind_attempt::BindOptions;
 use crate::model::{Listener, Protocol, State};
@@ -21,11 +21,11 @@ impl Explanation<'_> {
             }
             known.push(first);
             let count = self.sorted.listening.iter().filter(alike).count();
-            if count < 2 || self.seen.os != "linux" {
+            if count < 2 || self.observation.os != "linux" {
                 continue;
             }
-            let is_udp = self.seen.asked.protocol == Protocol::Udp;
-            let option = match (is_udp, self.seen.sharing()) {
+            let is_udp = self.observation.target.protocol == Protocol::Udp;
+            let option = match (is_udp, self.observation.sharing()) {
                 (false, _) | (true, Sharing::ReusePort) => Some(ShareOption::ReusePort),
                 (true, Sharing::ReuseAddress) => Some(ShareOption::ReuseAddress),
                 (true, Sharing::Unknown) => None,
@@ -39,17 +39,17 @@ impl Explanation<'_> {
     pub(super) fn may_join(&self) -> Option<Fact> {
         let listeners = &self.sorted.listening;
         let first = listeners.first()?;
-        if self.seen.asked.protocol != Protocol::Tcp
-            || self.seen.attempts(BindOptions::ReusePort).next().is_none()
+        if self.observation.target.protocol != Protocol::Tcp
+            || self.observation.attempts(BindOptions::ReusePort).next().is_none()
             || self.kind == VerdictKind::Privileged
             || (first.socket.user.is_none() && first.socket.uid.is_none())
         {
             return None;
         }
         let group = listeners.iter().filter(|listener| listener.socket.endpoint == first.socket.endpoint);
-        match self.seen.refusal(BindOptions::ReusePort) {
+        match self.observation.refusal(BindOptions::ReusePort) {
             None => Some(Fact::MayJoinListeners),
-            Some(_) if first.socket.uid != self.seen.uid => {
+            Some(_) if first.socket.uid != self.observation.uid => {
                 Some(Fact::OnlyUserMayJoin { socket: Box::new(first.socket.clone()), count: group.count() })
             }
             Some(_) => None,
@@ -60,8 +60,8 @@ impl Explanation<'_> {
     pub(super) fn may_join_udp(&self) -> Vec<Fact> {
         let standing =
             matches!(self.kind, VerdictKind::Listening | VerdictKind::Connection | VerdictKind::Bound);
-        let Some(Joining { reuse_address, reuse_port }) =
-            self.seen.joining.filter(|_| standing && self.can_bind == Some(false))
+        let Some(JoinOptions { reuse_address, reuse_port }) =
+            self.observation.join_options.filter(|_| standing && self.can_bind == Some(false))
         else {
             return Vec::new();
         };

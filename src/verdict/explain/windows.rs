@@ -12,7 +12,7 @@ const KERNEL: u32 = 4;
 
 impl Explanation<'_> {
     fn holders(&self) -> impl Iterator<Item = &Holder> {
-        let standing = if self.seen.os == "windows" { self.standing } else { &[] };
+        let standing = if self.observation.os == "windows" { self.standing } else { &[] };
         standing.iter().flat_map(|listener| &listener.holders)
     }
 
@@ -28,7 +28,7 @@ impl Explanation<'_> {
 
     /// Returns what the kernel's web server has the port for.
     pub(super) fn served(&self) -> Vec<Fact> {
-        let served = self.seen.served.iter().filter(|_| self.kernel_listens()).take(8);
+        let served = self.observation.served.iter().filter(|_| self.kernel_listens()).take(8);
         served
             .map(|served| Fact::HttpSys {
                 urls: served.urls.clone(),
@@ -40,7 +40,7 @@ impl Explanation<'_> {
     /// Returns what ends that.
     pub(super) fn end_http_servers(&self) -> Vec<Advice> {
         let mut advice: Vec<Advice> = Vec::new();
-        for server in self.seen.served.iter().flat_map(|served| &served.by) {
+        for server in self.observation.served.iter().flat_map(|served| &served.by) {
             let one = match server.services.as_slice() {
                 [] => Advice::EndHttpServer(http_server(server)),
                 [only] => Advice::StopHttpService {
@@ -51,7 +51,7 @@ impl Explanation<'_> {
             };
             add_once(&mut advice, one);
         }
-        if FILE_SHARING.contains(&self.seen.asked.port) {
+        if FILE_SHARING.contains(&self.observation.target.port) {
             advice.push(Advice::TurnOffFileSharing);
         } else if advice.is_empty() {
             advice.push(Advice::FindHttpServer);

@@ -83,7 +83,7 @@ impl Config {
             return None;
         }
         // All processes of a FastCGI program have the one socket.
-        let names = match (section.of_kind("fcgi-program"), matching.as_slice()) {
+        let names = match (section.name_of_kind("fcgi-program"), matching.as_slice()) {
             (Some(_), _) => self.all_names(section),
             (None, [only]) => only.full_name().into_iter().collect(),
             (None, _) => Vec::new(),
@@ -96,7 +96,7 @@ impl Config {
         let has_port = |section: &&Section| {
             let socket = section.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
             let number = socket.and_then(|socket| socket.rsplit(':').next()?.trim().parse().ok());
-            section.of_kind("fcgi-program").is_some() && number == Some(port)
+            section.name_of_kind("fcgi-program").is_some() && number == Some(port)
         };
         self.sections.iter().find(has_port).map(|section| self.all_names(section)).unwrap_or_default()
     }
@@ -156,7 +156,7 @@ impl Config {
 
     fn groups_of(&self, program: &str) -> impl Iterator<Item = &str> {
         self.sections.iter().filter_map(move |section| {
-            let group = section.of_kind("group")?;
+            let group = section.name_of_kind("group")?;
             let mut members = section.get("programs")?.split(',');
             members.any(|member| member.trim() == program).then_some(group)
         })
@@ -174,7 +174,7 @@ impl Config {
 }
 
 fn program_of(section: &Section) -> Option<&str> {
-    KINDS.iter().find_map(|kind| section.of_kind(kind))
+    KINDS.iter().find_map(|kind| section.name_of_kind(kind))
 }
 
 enum Value<'a> {
