@@ -1,5 +1,5 @@
-//! What is done and not only read: attempts to bind and to connect, the release of a port, waiting for one. Nothing
-//! here prints, asks or reads the environment.
+//! Everything that acts instead of only reading: bind attempts, connections, freeing a port, waiting for one. It never
+//! prints, prompts or reads the environment.
 
 mod accounts;
 pub(crate) mod bind;

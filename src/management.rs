@@ -1,4 +1,4 @@
-//! Who manages a holder, and the one command that makes its manager stop it. Pure.
+//! Determines what manages a holder, and the command that makes the manager stop it. Pure.
 
 mod head;
 pub(crate) mod kernel_socket;
@@ -15,17 +15,17 @@ use crate::os::parse::unit_name;
 use role::{Role, role};
 use service_command::stop_service;
 
-/// Who ends the holders of a port.
+/// How the holders of a port are ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Via {
-    /// Signals to the processes that hold it.
+    /// By signals to the holders.
     Signal,
-    /// The engine of the container that it belongs to.
+    /// By the engine of their container.
     Container,
-    /// The service manager that runs it.
+    /// By their service manager.
     Service,
-    /// The supervisor that restarts it.
+    /// By the supervisor that restarts them.
     Supervisor,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Account {
     pub(crate) name: Text,
 }
 
-/// What would start a holder again, and can be told to stop it.
+/// What would restart a holder, and can stop it instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Manager {
     Container {
@@ -47,7 +47,7 @@ pub(crate) enum Manager {
         service: Service,
         also: Option<Text>,
     },
-    /// `find` lists what the supervisor runs, where the program's name is not known.
+    /// `find` is a command that lists what the supervisor runs, if the program's name is unknown.
     Supervisor {
         kind: &'static str,
         program: Option<Text>,
@@ -65,7 +65,7 @@ impl Manager {
         }
     }
 
-    /// Returns the command that stops the holder, as words. `None` where no command is known.
+    /// Returns the command that stops the holder, as words. `None` if no command is known.
     pub(crate) fn stop(&self, own_uid: Option<u32>) -> Option<Vec<Text>> {
         match self {
             Manager::Container { container, owner } => stop_container(container, owner.as_ref(), own_uid),
@@ -77,11 +77,11 @@ impl Manager {
     }
 }
 
-/// Returns the managers of a holder, the one that is to be told to stop it first: the outermost that would start it
-/// again. `supervisor` is the outermost supervisor among its ancestors.
+/// Returns the managers of a holder. The first is the one that has to stop it: the outermost that would restart it.
+/// `supervisor` is the outermost supervisor among its ancestors.
 ///
-/// A container that a unit runs (quadlet) would be started again by the unit. A supervisor that a unit runs is left
-/// alone by the unit as long as it lives, so that the supervisor is the one.
+/// If a unit runs a container (quadlet), the unit restarts the container, and comes first. If a unit runs a supervisor,
+/// the unit does nothing as long as the supervisor runs, and the supervisor comes first.
 pub(crate) fn managers(
     listener: &Listener,
     holder: &Holder,
@@ -93,9 +93,9 @@ pub(crate) fn managers(
     let container = process.container.as_ref().or(listener.container.as_ref());
     let socket_unit = listener.service.as_ref().filter(|service| service.is_socket_unit());
     let unit = match role {
-        // What these hold, they hold for a socket unit.
+        // These processes hold sockets for socket units.
         Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => socket_unit,
-        // What a socket unit has started is started again by it.
+        // A socket unit restarts the service that it started.
         _ if listener.service.as_ref().is_some_and(|unit| is_activated(process, unit)) => {
             listener.service.as_ref()
         }
@@ -103,10 +103,10 @@ pub(crate) fn managers(
         Some(Role::Engine) => None,
         _ => process.service.as_ref().filter(|service| !is_engine(service)),
     };
-    // A scope, and a unit without a valid name, is nothing that can be stopped.
+    // Scopes and units with invalid names cannot be stopped.
     let unit = unit.filter(|service| stop_service(service, service.uid).is_some());
     let service = unit.map(|service| Manager::Service {
-        // Whom a socket unit has started holds the port as well.
+        // The service that a socket unit started holds the port too.
         also: service
             .activates
             .clone()
@@ -123,7 +123,7 @@ pub(crate) fn managers(
     }
 }
 
-/// Returns the manager of a socket whose holders could not be seen, as its cgroup tells.
+/// Returns the manager of a socket with unseen holders, by the socket's cgroup.
 pub(crate) fn manager_of_socket(listener: &Listener) -> Option<Manager> {
     let container = listener.container.clone().map(|container| Manager::Container { container, owner: None });
     let is_stoppable =
@@ -133,12 +133,12 @@ pub(crate) fn manager_of_socket(listener: &Listener) -> Option<Manager> {
     service.or(container)
 }
 
-/// Whether the service that a socket unit starts holds the socket too. A template names no single service.
+/// Returns whether the service that a socket unit starts holds the socket too. A template does not name one service.
 fn is_started(listener: &Listener, unit: &Service) -> bool {
     listener.holders.iter().any(|holder| is_activated(&holder.process, unit))
 }
 
-/// Whether a process belongs to the service that a socket unit starts.
+/// Returns whether a process belongs to the service that a socket unit starts.
 fn is_activated(process: &Process, unit: &Service) -> bool {
     let service = process.service.as_ref().filter(|_| unit.is_socket_unit());
     service.is_some_and(|service| {
@@ -148,7 +148,7 @@ fn is_activated(process: &Process, unit: &Service) -> bool {
     })
 }
 
-/// Units that run an engine with all of its containers.
+/// Returns whether a unit runs a container engine with all of its containers.
 fn is_engine(service: &Service) -> bool {
     const STEMS: [&str; 16] = [
         "docker",
@@ -173,8 +173,8 @@ fn is_engine(service: &Service) -> bool {
     STEMS.contains(&stem)
 }
 
-/// Returns the account whose engine runs the container of a holder. Not that of the process: one of the system's
-/// containers may run as any uid.
+/// Returns the account whose engine runs the container of a holder. The uid of the process does not matter: a container
+/// of the system's engine may run as any uid.
 pub(crate) fn owner(
     listener: &Listener,
     holder: &Holder,
@@ -187,8 +187,8 @@ pub(crate) fn owner(
 /// Returns the command that stops a container, as words. `owner` is the account of a rootless engine; `None` is the
 /// system's.
 ///
-/// docker(1) and podman(1) act on the engine of whoever runs them. Another account's Docker is named by its socket;
-/// Podman has no engine that runs, and is run as that account.
+/// docker(1) and podman(1) use the engine of the calling user. For another account's Docker the command names its socket.
+/// Podman has no daemon, so the command runs as that account.
 pub(crate) fn stop_container(
     container: &Container,
     owner: Option<&Account>,
@@ -196,11 +196,11 @@ pub(crate) fn stop_container(
 ) -> Option<Vec<Text>> {
     let owner = owner.filter(|owner| owner.uid != 0);
     if container.uid.is_some_and(|uid| uid != 0) && owner.is_none() {
-        // A user's engine, of an account that is not known.
+        // The engine of an unknown account.
         return None;
     }
     let words = |words: &[&str]| words.iter().map(|word| Text::from(*word)).collect::<Vec<Text>>();
-    // Twelve digits of an id are what the engines print themselves.
+    // The engines print twelve digits of an id.
     let short = container.id.as_bytes().get(..12).filter(|_| container.id.as_bytes().len() == 64);
     let id = short.map_or_else(|| container.id.clone(), Text::from);
     let name = container.name.clone().filter(is_plain).unwrap_or(id);
@@ -219,13 +219,13 @@ pub(crate) fn stop_container(
             Some(command)
         }
         ContainerRuntime::Podman => {
-            // The ports of a pod are those of its infra container, which Podman names after the pod.
+            // A pod publishes ports through its infra container, which Podman names after the pod.
             let command = match container.name.as_ref().and_then(proxy::pod_of_infra) {
                 Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),
                 None => ["podman".into(), "stop".into(), name].to_vec(),
             };
             match owner.filter(|owner| Some(owner.uid) != own_uid) {
-                // Podman needs the folders of that account's session, which a login alone sets up.
+                // Podman needs the session folders of that account, which only a login sets up.
                 Some(owner) if is_plain(&owner.name) => {
                     let line: Vec<String> =
                         command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -241,8 +241,8 @@ pub(crate) fn stop_container(
     }
 }
 
-/// Whether a name is one that an engine accepts: no other can be a container's, and none of these is an option.
-/// (Docker: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the same for Podman.)
+/// Returns whether an engine accepts a name. Such a name cannot be an option. Docker and Podman accept
+/// `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
 fn is_plain(name: &Text) -> bool {
     let is = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && name.as_bytes().iter().all(is)

@@ -1,5 +1,5 @@
-//! The plan of `free`: what would be ended to free a port, what must not be, what else goes with it, and what comes
-//! back. Pure: `act` observes and carries out, `render` says it.
+//! The plan of `free`: what to end to free a port, what must not be ended, what else is affected, and what restarts.
+//! Pure: `act` collects the facts and carries the plan out, `render` describes it.
 
 mod model;
 mod wrapper;
@@ -19,7 +19,7 @@ use crate::model::{
     Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
 };
 
-/// Makes the plan.
+/// Makes the plan for one port.
 pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     let mut plan = Plan {
         target: facts.target.clone(),
@@ -37,7 +37,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
         plan.refusals.extend(unseen(listener));
         plan.refusals.extend(stored(listener, request));
         for holder in &listener.holders {
-            // A manager that keeps it for a unit is refused by the unit's name.
+            // A manager that keeps the socket for a unit has its own refusal, which names the unit.
             let keeps = listener.descriptor_store.is_some() && is_manager(holder);
             if stands_beside(holder, listener) || keeps {
                 continue;
@@ -87,9 +87,9 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
     plan
 }
 
-/// Why a listener's holders may not be ended: some of them were not seen.
+/// Returns the refusal for a listener that has unseen holders.
 fn unseen(listener: &Listener) -> Option<Refusal> {
-    // That is refused by its unit's name.
+    // That case has its own refusal, which names the unit.
     if held_by_unseen_unit(listener).is_some() {
         return None;
     }
@@ -102,8 +102,8 @@ fn unseen(listener: &Listener) -> Option<Refusal> {
     }
 }
 
-/// Why ending the holders does not free a socket that a manager keeps for a service. Stopping the service does, unless
-/// the manager is to keep it beyond that.
+/// Returns the refusal for a socket that a manager keeps in the descriptor store of a service. Ending the holders does
+/// not free it. Stopping the service does, unless the store is preserved.
 fn stored(listener: &Listener, request: Request) -> Option<Refusal> {
     let store = listener.descriptor_store.as_ref()?;
     let served = listener.holders.iter().any(|holder| !is_manager(holder));
@@ -115,13 +115,13 @@ fn is_manager(holder: &Holder) -> bool {
     matches!(role(&holder.process), Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager))
 }
 
-/// The socket unit that a listener belongs to, if its manager holds the socket too and was not seen to.
+/// Returns the socket unit of a listener if the unit's manager, which holds the socket too, is not among the holders.
 fn held_by_unseen_unit(listener: &Listener) -> Option<&Service> {
     let unit = listener.service.as_ref().filter(|service| service.is_socket_unit())?;
     (!listener.holders.iter().any(is_manager)).then_some(unit)
 }
 
-/// Whether a holder only keeps the socket of a program that holds it as well: wineserver has every socket of every
+/// Returns whether a holder only keeps the socket of a program that holds it too: wineserver has every socket of every
 /// program in its prefix.
 fn stands_beside(holder: &Holder, listener: &Listener) -> bool {
     role(&holder.process) == Some(Role::Wineserver)
@@ -143,7 +143,7 @@ impl Plan {
         let managers = management::managers(listener, holder, owner, supervisor);
         let first = managers.first();
         let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
-        // A manager does not stop what is frozen: systemd 257 refuses to.
+        // A manager does not stop a frozen process: systemd 257 refuses to.
         let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
         let step = |action| Step { process: process.clone(), part: Part::Holder(sockets), action };
         if request.via == Via::Signal {
@@ -222,7 +222,7 @@ impl Plan {
                 members.push(Step { process, part, action: Action::Signal });
             }
         }
-        // A wrapper that is told first does not start again what ends next.
+        // Wrappers are ended first, so that they do not restart what ends next.
         let (mut wrappers, others): (Vec<Step>, Vec<Step>) =
             members.into_iter().partition(|step| step.part == Part::Wrapper);
         wrappers.sort_by_key(|step| step.process.id.pid);
@@ -230,13 +230,13 @@ impl Plan {
         self.steps = wrappers.into_iter().chain(holders).chain(others).collect();
     }
 
-    /// Adds what a person should know before it is done.
+    /// Adds the notes.
     fn note(&mut self, facts: &Facts<'_>, request: Request) {
         let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let steps = self.steps.clone();
         for step in &steps {
             let process = &step.process;
-            // The workers of one server share what they listen on.
+            // The workers of one server share their sockets: one note is enough.
             let is_said = |sockets: &OtherSockets| {
                 self.notes
                     .iter()
@@ -297,7 +297,7 @@ impl Plan {
         if !facts.clients.is_empty() && !ended.is_empty() {
             self.notes.push(Note::Clients(facts.clients.clone()));
         }
-        // What goes with a process of the plan is among its other sockets. The rest is left alone.
+        // A listener of a process in the plan is among its other sockets. Only other processes need this note.
         for listener in &facts.other_protocol {
             let mut listener = listener.clone();
             let known = !listener.holders.is_empty() && listener.unseen.is_none();
@@ -329,7 +329,7 @@ impl Plan {
 }
 
 impl Facts<'_> {
-    /// Why a process may not be signalled, whatever it stands for.
+    /// Returns why a process may not be signalled, apart from its role.
     fn forbids(&self, process: &Process) -> Option<Refusal> {
         if self.lineage.first() == Some(&process.id.pid) {
             return Some(Refusal::Itself(process.clone()));
@@ -342,11 +342,11 @@ impl Facts<'_> {
             Some(Access::Denied) => Some(Refusal::Denied(process.clone())),
             Some(Access::Kernel) => Some(Refusal::Kernel(process.clone())),
             Some(Access::Failed(error)) => Some(Refusal::Failed(process.clone(), error.clone())),
-            None => Some(Refusal::Failed(process.clone(), "it was not looked at".to_owned())),
+            None => Some(Refusal::Failed(process.clone(), "it was not opened".to_owned())),
         }
     }
 
-    /// Whether its manager starts a process again after a signal; `None` if that is unknown.
+    /// Returns whether its manager restarts a process after a signal. `None` if that is unknown.
     fn restarts(&self, process: &Process, manager: &Manager) -> Option<bool> {
         let pid = process.id.pid;
         let is_of = |restart: &Restart| match (manager, &restart.by) {
@@ -363,7 +363,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A process that is named and not ended: by its full name where that is known.
+    /// Returns a process to name in a note, with its full name if that is known.
     fn candidate(&self, id: ProcessId, name: &Text) -> Candidate {
         let known = self.known.get(&id.pid).filter(|process| process.id == id);
         let name = known.map_or_else(|| name.clone(), |process| process.name.clone());
@@ -371,7 +371,7 @@ impl Facts<'_> {
     }
 }
 
-/// Whether a process is the emulator of a virtual machine.
+/// Returns whether a process is the emulator of a virtual machine.
 fn is_virtual_machine(process: &Process) -> bool {
     let file = process.executable.as_ref().map_or_else(|| process.name.as_bytes(), Text::file_name);
     file.starts_with(b"qemu-system-") || file == b"qemu-kvm" || file == b"firecracker"

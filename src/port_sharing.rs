@@ -1,25 +1,27 @@
-//! Which of several sockets that share a port a peer reaches: pure.
+//! Determines which of several sockets that share a port a peer reaches. Pure.
 //!
-//! Linux (compute_score() and the lookups in net/ipv4/inet_hashtables.c and udp.c and their IPv6 counterparts; measured on
-//! 6.18): a specific address beats a wildcard, whatever device either is bound to. Of equal addresses:
-//! - Sockets that share by SO_REUSEPORT form a group if their family, device and IPV6_V6ONLY are equal, and the kernel
-//!   spreads peers over a group. Of several groups the IPv4 ones come first. Of these the one whose member came last gets
-//!   everything; of the IPv6 ones the one whose member came first.
-//! - UDP sockets that share by SO_REUSEADDR alone: one bound to a device comes first, then IPv4, then the last one bound.
+//! The rules of Linux were measured on 6.18. Their source is compute_score() and the lookups in net/ipv4/inet_hashtables.c,
+//! udp.c and their IPv6 counterparts. A specific address wins over a wildcard, whatever device either is bound to. Among
+//! sockets with equal addresses:
+//! - Sockets that share by SO_REUSEPORT form a group if their family, device and IPV6_V6ONLY are equal. The kernel spreads
+//!   peers over the members of one group. IPv4 groups win over IPv6 groups. Among IPv4 groups, the group with the newest
+//!   member wins; among IPv6 groups, the one with the oldest member.
+//! - Among UDP sockets that share by SO_REUSEADDR only, a socket that is bound to a device wins, then an IPv4 socket, then
+//!   the socket that was bound last.
 //!
-//! The kernel lists sockets of one port in the order in which it looks them up: a new one comes first, but for IPv6 sockets
-//! with SO_REUSEPORT, of which a new one comes last.
+//! The kernel lists the sockets of one port in lookup order: a new socket comes first, except for IPv6 sockets with
+//! SO_REUSEPORT, where a new socket comes last.
 
 use crate::model::Target;
 use crate::model::{Protocol, Socket};
 
-/// From this rank of [`Target::answered_by`] on a socket has the very address.
+/// The lowest rank of [`Target::answered_by`] for a socket that is bound to the target's own address.
 const SPECIFIC: u8 = 3;
 
-/// By which option sockets share an address and port.
+/// The option by which sockets share an address and port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// SO_REUSEADDR, and not all of them by SO_REUSEPORT. UDP alone.
+    /// SO_REUSEADDR, because not all of them set SO_REUSEPORT. UDP only.
     ReuseAddress,
     /// SO_REUSEPORT.
     ReusePort,
@@ -27,30 +29,30 @@ pub(crate) enum Sharing {
     Unknown,
 }
 
-/// Which sockets a peer reaches, by their places in the list that was given.
+/// The sockets that a peer reaches, as indexes into the given list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answering {
-    /// This one.
+    /// This socket.
     One(usize, Decided),
-    /// One of these, over which the kernel spreads peers.
+    /// One of these sockets: the kernel spreads peers over them.
     Spread(Vec<usize>),
-    /// One of these; which one is not known.
+    /// One of these sockets, but it is unknown which one.
     Unclear(Vec<usize>),
 }
 
 /// Why one socket is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decided {
-    /// No other one has as good an address.
+    /// No other socket has an equally good address.
     ByAddress,
-    /// Of equal addresses, it came last.
+    /// It is the newest of those with equal addresses.
     Last,
-    /// Of equal addresses, it came first.
+    /// It is the oldest of those with equal addresses.
     First,
 }
 
 impl Answering {
-    /// The sockets that may be the one.
+    /// Returns the indexes of all sockets that a peer may reach.
     pub(crate) fn sockets(&self) -> &[usize] {
         match self {
             Answering::One(only, _) => std::slice::from_ref(only),
@@ -59,8 +61,8 @@ impl Answering {
     }
 }
 
-/// Returns who of these listeners of one protocol answers a target with an address, or `None` if nobody does. `in_order`
-/// tells whether the sockets are in the order in which the kernel listed them.
+/// Returns which of these listeners of one protocol answers a target that has an address. `None` if none does. `in_order`
+/// is whether the sockets are in the order in which the kernel listed them.
 pub(crate) fn answering(
     os: &str,
     target: &Target,
@@ -105,7 +107,7 @@ fn places(sockets: &[(usize, &Socket)]) -> Vec<usize> {
     sockets.iter().map(|(at, _)| *at).collect()
 }
 
-/// Sockets of equal addresses that share by SO_REUSEPORT.
+/// Returns the answer among sockets with equal addresses that share by SO_REUSEPORT.
 fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Answering {
     let alike = |a: &Socket, b: &Socket| {
         a.endpoint == b.endpoint
@@ -124,7 +126,7 @@ fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Answering {
     }
 }
 
-/// UDP sockets that share by SO_REUSEADDR: a device counts more than the family.
+/// Returns the answer among UDP sockets that share by SO_REUSEADDR. A device counts more than the family.
 fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Answering {
     let score = |socket: &Socket| {
         let device = matches!(&socket.endpoint, crate::model::Endpoint::Ip { interface: Some(_), .. });
@@ -155,10 +157,10 @@ mod tests {
         socket
     }
 
-    /// Sockets in the order in which they came, listed as the kernel does. Each row was measured on Linux 6.18, with
-    /// connections or datagrams to loopback counted.
+    /// The sockets of a row are in the order in which they were bound. Each row was measured on Linux 6.18 by counting
+    /// connections or datagrams over loopback.
     #[test]
-    fn what_linux_was_measured_to_do() {
+    fn linux_prefers_the_measured_sockets() {
         use Decided::{ByAddress, First, Last};
         let one = |at, decided| Some(Answering::One(at, decided));
         let spread = |several: &[usize]| Some(Answering::Spread(several.to_vec()));
@@ -200,7 +202,7 @@ mod tests {
         ] {
             let (protocol, sharing) = kind;
             let sockets: Vec<Socket> = sockets.iter().map(|(at, by)| socket(protocol, at, *by)).collect();
-            // A new socket of IPv6 with SO_REUSEPORT is listed last, every other one first.
+            // The kernel lists a new IPv6 socket with SO_REUSEPORT last, and every other new socket first.
             let is_ipv6 = sockets.iter().all(|it| it.family() == crate::model::Family::Ipv6);
             let keeps_order = sharing == Sharing::ReusePort && is_ipv6;
             let mut order: Vec<usize> = (0..sockets.len()).collect();
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_known_is_left_open() {
+    fn without_the_order_or_the_option_the_answer_is_unclear() {
         let both = [socket(Protocol::Udp, "0.0.0.0", None), socket(Protocol::Udp, "0.0.0.0", None)];
         let both: Vec<&Socket> = both.iter().collect();
         let target = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 80);

@@ -1,4 +1,4 @@
-//! `free` for users of the library: the plan, its parts as facts, and what came of carrying it out.
+//! `free` for users of the library: the plan, its parts as data, and the outcome of carrying it out.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

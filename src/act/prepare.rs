@@ -1,5 +1,5 @@
-//! Observes what a plan of `free` rests on. Every process that could be in the plan is taken hold of first, so that no
-//! other one can be taken for it later.
+//! Collects the facts for a plan of `free`. It opens a handle of every process that the plan may end before it plans, so
+//! that a reused pid cannot be mistaken for one of them later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,28 +23,28 @@ use crate::plan::{
 };
 use crate::scan::port_sockets;
 
-/// How often is looked again where a holder ended during the look.
+/// The most scans if holders end during a scan.
 const RETRIES: usize = 5;
 
-/// Not more processes than this are kept in hand between plan and deed: each takes a descriptor. Others are taken hold of
-/// when it is their turn, by pid and start.
+/// The most handles that are kept open between planning and acting, because each takes a descriptor. The other processes
+/// are opened by pid and start when it is their turn.
 const MOST_HANDLES: usize = 256;
 
-/// A plan, and the processes of it in hand.
+/// A plan, and open handles of its processes.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(super) handles: Arc<Handles>,
-    /// Who is asked about containers, also when it is done.
+    /// The container runtimes to ask, also after the plan was carried out.
     pub(super) runtimes: Runtimes,
 }
 
-/// Processes in hand. `None` for one that had ended already.
+/// Open handles of processes. `None` for a process that had already ended.
 #[derive(Debug, Default)]
 pub(super) struct Handles(BTreeMap<ProcessId, Option<KillHandle>>);
 
 impl Handles {
-    /// Calls with the process in hand; `None` if it has ended.
+    /// Calls `act` with the handle of a process, or with `None` if the process has ended.
     pub(super) fn with<T>(
         &self,
         id: ProcessId,
@@ -56,13 +56,13 @@ impl Handles {
         }
     }
 
-    /// Whether a process has ended. One that cannot be taken hold of has not, as far as is known.
+    /// Returns whether a process has ended. A process that cannot be opened counts as running.
     pub(super) fn has_ended(&self, id: ProcessId) -> bool {
         self.with(id, |handle| Ok(handle.is_none_or(KillHandle::has_ended))).unwrap_or(false)
     }
 }
 
-/// Prepares the plans for these targets: one for a single port, and one for each port of a range that something has.
+/// Prepares the plans for these targets: one for a single port, and one for each port of a range that is in use.
 pub(crate) fn prepare(
     targets: &[Target],
     request: Request,
@@ -79,8 +79,8 @@ pub(crate) fn prepare(
                 sockets.map(|listener| listener.socket.inode).collect()
             };
             let now: BTreeSet<Option<u64>> = found.iter().flat_map(without).collect();
-            // A socket whose holder ended meanwhile looks like one whose holder may not be seen. Looked at again, the one
-            // is gone and the other is not.
+            // A socket whose holder ended during the scan looks like one whose holder is not visible. A second scan tells
+            // them apart: the first is gone by then.
             let same =
                 now.is_subset(&unseen) && !found.iter().any(|port| port.sockets.iter().any(has_exited));
             if now.is_empty() || same {
@@ -98,7 +98,7 @@ pub(crate) fn prepare(
     ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
 }
 
-/// Whether a socket has its port without a peer: only the holders of such sockets are ever ended.
+/// Returns whether a socket has its port without a peer. `free` ends only the holders of such sockets.
 pub(super) fn has_port(socket: &Socket) -> bool {
     socket.is_listener()
         || socket.state == State::Bound
@@ -113,15 +113,15 @@ fn has_exited(listener: &Listener) -> bool {
     listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Exited)
 }
 
-/// A port, and the sockets that have it.
+/// A port, and the sockets that use it.
 struct Port {
     target: BindTarget,
     sockets: Vec<Listener>,
-    /// Whether a connection to it is open, and so a client may be there.
+    /// Whether it has an established connection, and so may have clients.
     connected: bool,
 }
 
-/// The ports of a target, all with one reading of the table and one search for holders.
+/// Returns the ports of a target. Reads the socket table once, and searches for holders once.
 fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Error> {
     let protocol = target.protocol().unwrap_or(Protocol::Tcp);
     let single = target.single_port();
@@ -172,7 +172,7 @@ fn incomplete(gap: Option<&Gap>) -> Error {
     Error::new(ErrorKind::SocketTable, format!("not every socket could be seen{missing}"))
 }
 
-/// What is the same for every port: all of it is observed once.
+/// The facts that are the same for every port, read once.
 struct Machine {
     table: ProcessTable,
     lineage: Vec<u32>,
@@ -200,7 +200,7 @@ impl Machine {
         })?;
         let processes: Vec<&Process> = holders.iter().map(|(process, _)| *process).collect();
         let mut lineage = os::lineage();
-        // However long the chain is.
+        // The process table has the whole chain, however long it is.
         let above = lineage.first().map(|own| table.ancestors(*own)).unwrap_or_default();
         lineage.extend(above.iter().map(|entry| entry.id.pid));
         let known = relatives(&processes, &table, &lineage);
@@ -211,7 +211,7 @@ impl Machine {
             .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
         Ok(Machine {
             lineage,
-            // Where it cannot be told, a pid may be another process.
+            // If this is unknown, a pid may stand for another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
             accounts: accounts(containers),
@@ -265,7 +265,7 @@ impl Machine {
         };
         let mut plan = plan(facts, request);
         for step in &plan.steps {
-            // To find out now is better than when half of the plan is done.
+            // A missing program is found now instead of halfway through the plan.
             if let Action::Stop { command, .. } = &step.action
                 && let Some(program) = command.first()
                 && os::system_program(&program.to_string_lossy()).is_none()
@@ -277,9 +277,9 @@ impl Machine {
         Ok(Prepared { plan, handles: Arc::clone(&self.handles), runtimes: runtimes.clone() })
     }
 
-    /// The sockets of the holders of a port that are not sockets of the port.
+    /// Returns the sockets of a port's holders that belong to other ports.
     fn other_sockets_of(&self, sockets: &[Listener]) -> BTreeMap<ProcessId, OtherSockets> {
-        // How many listening sockets of the port each process has.
+        // The number of listening sockets of the port that each process has.
         let mut of_port: BTreeMap<ProcessId, usize> = BTreeMap::new();
         for listener in sockets {
             for holder in &listener.holders {
@@ -306,7 +306,7 @@ impl Machine {
     }
 }
 
-/// What each of these processes listens on and has bound, in order.
+/// Returns the sockets that each of these processes listens on or has bound, in order.
 fn other_sockets(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, Error> {
     let pids: Vec<u32> = processes.iter().map(|process| process.id.pid).collect();
     let mut of: BTreeMap<u32, Vec<Socket>> = BTreeMap::new();
@@ -315,7 +315,8 @@ fn other_sockets(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, E
     }
     let mut rows = Vec::new();
     for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::UdpLite, Protocol::Unix] {
-        // A table that cannot be read says nothing of what goes as well; the plan is not wrong without it.
+        // A table that cannot be read is skipped: it only adds notes on what else ends, and the plan is correct without
+        // them.
         if let Ok(table) = port_sockets::sockets(protocol, None, false) {
             rows.extend(table.rows.into_iter().filter(|row| row.socket.is_listener()));
         }
@@ -331,7 +332,7 @@ fn other_sockets(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, E
     Ok(of)
 }
 
-/// What is known of the ancestors and descendants of holders, and of the trees of their wrappers.
+/// Returns facts about the ancestors and descendants of holders, and about the trees of their wrappers.
 fn relatives(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTreeMap<u32, Process> {
     let relatives = holders.iter().flat_map(|process| {
         let pid = process.id.pid;
@@ -348,7 +349,7 @@ fn relatives(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTr
     known
 }
 
-/// Takes hold of every process that a plan may end, and tells which may be ended.
+/// Opens a handle of every process that a plan may end, and returns which of them may be ended.
 fn open_handles(
     holders: &[&Process],
     known: &BTreeMap<u32, Process>,

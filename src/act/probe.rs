@@ -1,4 +1,4 @@
-//! Connections on loopback: what answers at a port, whatever the table says. Nothing is sent over them.
+//! Connects over loopback to find out whether a port answers, regardless of the socket table. It sends no data.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,18 +13,18 @@ use crate::os::threads;
 
 /// How long a listener has to answer a probe.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
-/// How long something that does not listen has to answer. A refusal on loopback comes at once.
+/// How long a port without a listener has to answer. A refusal on loopback comes at once.
 const FORWARD_LIMIT: Duration = Duration::from_millis(300);
-/// How many silent listeners are waited for at the same time.
+/// The most listeners that are probed at the same time.
 const MOST_CONCURRENT: usize = 32;
 
-/// Connects, and closes what was connected.
+/// Connects, and closes the connection.
 fn probe(address: SocketAddr, limit: Duration) -> Probe {
     let begun = Instant::now();
     let connected = connect(address, limit);
     let took = begun.elapsed();
     let outcome = match connected {
-        // A socket can meet itself, where the system gives it the very port it connects to.
+        // A socket connects to itself if the system assigns it the port that it connects to.
         Ok(socket) if socket.local_addr().ok().and_then(|own| own.as_socket()) == Some(address) => {
             Outcome::Refuses
         }
@@ -38,8 +38,8 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
     Probe { outcome, took }
 }
 
-/// Connects, so that closing sends a reset, however this process ends. A reset leaves nothing behind at either end: no
-/// connection that somebody has yet to accept, and no TIME_WAIT on the port that is asked about.
+/// Connects a socket that sends a reset when it is closed, however this process ends. A reset leaves nothing behind at
+/// either end: no connection in the accept queue, and no TIME_WAIT on the port.
 fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
     let socket = SockSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_linger(Some(Duration::ZERO))?;
@@ -47,18 +47,18 @@ fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
     Ok(socket)
 }
 
-/// What a connection to an address of this machine meets where nobody listens.
+/// Returns the outcome of a connection to an address of this machine that has no listener.
 pub(crate) fn probe_outcome(address: SocketAddr) -> Outcome {
     probe(address, FORWARD_LIMIT).outcome
 }
 
-/// The addresses over which a wildcard is reached on loopback.
+/// Returns the loopback addresses that reach a wildcard.
 pub(crate) fn loopback(wildcard: Option<IpAddr>) -> Vec<IpAddr> {
     let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
     if wildcard.is_some_and(|address| address.is_ipv4()) { vec![v4] } else { vec![v4, v6] }
 }
 
-/// Probes each listener of TCP of a snapshot that can be reached from here.
+/// Probes each TCP listener of a snapshot that can be reached over loopback.
 pub fn probe_listeners(snapshot: &mut Snapshot) {
     let wanted: Vec<(usize, SocketAddr)> =
         snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, probe_address(it)?))).collect();
@@ -89,14 +89,14 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     }
 }
 
-/// Whether every holder is visible and kept from running.
+/// Returns whether every holder is visible and suspended.
 fn all_suspended(listener: &Listener) -> bool {
     listener.unseen.is_none()
         && !listener.holders.is_empty()
         && listener.holders.iter().all(|holder| holder.process.condition.is_some())
 }
 
-/// The address at which a listener is to be reached from this machine without leaving it.
+/// Returns the address that reaches a listener without leaving this machine.
 fn probe_address(listener: &Listener) -> Option<SocketAddr> {
     let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } =
         &listener.socket
@@ -104,7 +104,7 @@ fn probe_address(listener: &Listener) -> Option<SocketAddr> {
         return None;
     };
     match endpoint {
-        // A socket of another interface than lo is not reached over loopback.
+        // A socket that is bound to another interface than lo cannot be reached over loopback.
         Endpoint::Ip { interface: Some(interface), .. } if interface.as_bytes() != b"lo" => None,
         Endpoint::Ip { address, port, .. } => {
             let address = match address.to_canonical() {

@@ -1,6 +1,6 @@
-//! Carries out a plan and watches the port until it is free. Nothing is signalled whose identity changed since the plan,
-//! nor what let go of the port meanwhile. Free is what was bound and released again, is in no socket's hands, and is
-//! passed on by nobody.
+//! Carries out a plan and watches the port until it is free. It never signals a process whose identity changed since the
+//! plan was made, or that no longer holds the port. A port is free if a bind succeeds, no socket has it, and nothing
+//! forwards it.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -23,21 +23,21 @@ use crate::plan::{Action, Forwarding, Note, Part, Plan, Restart, RestartedBy, St
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
-/// How long a port has to stay free before it counts as free: what restarts a server does so at once as a rule.
+/// How long a port has to stay free before it counts as free. Most restarts happen at once.
 const SETTLE: Duration = Duration::from_millis(500);
-/// The same for a process that some manager looks after. systemd waits 100 ms as a rule.
+/// The same for a process that a manager supervises. systemd waits 100 ms by default.
 const SETTLE_MANAGED: Duration = Duration::from_millis(1500);
-/// The same for something that restarts it after an unknown time.
+/// The same for a restart after an unknown delay.
 const SETTLE_UNKNOWN: Duration = Duration::from_secs(5);
-/// How much later than announced a restart may show.
+/// How much later than its delay a restart may happen.
 const MARGIN: Duration = Duration::from_millis(1500);
-/// How soon after the end of a server a loop in a shell has begun to sleep.
+/// How soon a shell loop runs its `sleep` after the server has ended.
 const LOOP_REACTS: Duration = Duration::from_millis(200);
-/// The same for a container that a unit makes anew.
+/// The same for a container that a unit creates again.
 const CONTAINER_MARGIN: Duration = Duration::from_secs(5);
-/// The longest a port is watched for something that comes back.
+/// The longest time that a port is watched for a restart.
 const LONGEST_SETTLE: Duration = Duration::from_secs(300);
-/// How long what was killed may take to vanish.
+/// How long a killed process may take to end.
 const AFTER_KILL: Duration = Duration::from_secs(2);
 /// How long a manager's command may take. docker(1) gives a container ten seconds before it kills it.
 const LONGEST_COMMAND: Duration = Duration::from_secs(60);
@@ -53,18 +53,18 @@ pub(crate) struct ReleaseOptions {
     pub(crate) force: bool,
 }
 
-/// What came of carrying out a plan.
+/// The outcome of carrying out a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Done>,
     /// `None` if the port is free at the end.
     pub(crate) obstacle: Option<Obstacle>,
-    /// Whether something new took it.
+    /// Whether a new process took the port.
     pub(crate) came_back: bool,
     /// How long the port was watched after it became free.
     pub(crate) watched: Option<Duration>,
     pub(crate) held_by: Vec<Listener>,
-    /// Whether processes were asked to end and did not, and were not killed.
+    /// Whether processes that were sent SIGTERM still run and were not killed.
     pub(crate) outlived: bool,
 }
 
@@ -73,22 +73,22 @@ pub(crate) struct Outcome {
 pub(crate) enum Obstacle {
     /// Sockets have it.
     Held,
-    /// No socket without a peer has it, and yet it cannot be bound.
+    /// No listening or bound socket has it, but a bind fails because it is in use.
     Lingers { reason: Box<VerdictReason>, advice: Vec<Advice> },
-    /// Connections to it are passed on.
+    /// Connections to it are forwarded.
     Forwarded(Vec<Listener>),
-    /// Nothing holds it, and a connection to this address is answered.
+    /// No socket has it, but a connection to this address is answered.
     Answered(SocketAddr),
-    /// It is free now, and this starts again later than the port was watched for.
+    /// It is free now, but the holder is restarted after the watch ends.
     Restarts(Restart),
-    /// Nothing holds it, and a bind is refused for another reason: nothing is proven.
+    /// No socket has it, and a bind is refused for another reason, which proves nothing.
     Refused { refusal: Refusal, hindrance: Option<Hindrance> },
-    /// Nothing holds it, and whether something passes connections on could not be seen.
+    /// No socket has it, but whether it is forwarded could not be read.
     ForwardingUnknown(Gap),
 }
 
 impl Obstacle {
-    /// Whether the port may be free for all that is known.
+    /// Returns whether the port may be free.
     #[cfg(feature = "cli")]
     pub(crate) fn is_doubt(&self) -> bool {
         matches!(self, Obstacle::Refused { .. } | Obstacle::ForwardingUnknown(_))
@@ -135,7 +135,7 @@ names! { StepResult, "result of a step":
     Failed => "failed",
 }
 
-/// The name of what is done to a process, as JSON has it.
+/// Returns the JSON name of an action.
 pub(crate) fn action_name(action: &Action) -> &'static str {
     match action {
         Action::Signal => "terminate",
@@ -145,10 +145,10 @@ pub(crate) fn action_name(action: &Action) -> &'static str {
     }
 }
 
-/// What a port is at this moment.
+/// The state of a port at one moment.
 struct PortState {
     rows: Vec<Row>,
-    /// Why a bind fails; that it is in use first.
+    /// Why a bind fails, preferably because the port is in use. `None` if it succeeds or was not attempted.
     refused: Option<Refusal>,
 }
 
@@ -156,26 +156,25 @@ impl PortState {
     fn read(bind_target: &BindTarget) -> Result<PortState, Error> {
         let mut rows = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), true)?.rows;
         rows.retain(|row| has_port(&row.socket) && bind_target.overlaps(&row.socket));
-        // What is seen to be taken needs no attempt.
+        // A port that sockets have needs no attempt.
         let refused = if rows.is_empty() { bind::refusal(bind_target) } else { None };
         Ok(PortState { rows, refused })
     }
 
-    /// Whether sockets or connections have the port.
+    /// Returns whether sockets or connections have the port.
     fn is_taken(&self) -> bool {
         !self.rows.is_empty() || self.refused.as_ref().is_some_and(|it| it.kind == RefusalKind::InUse)
     }
 }
 
-/// Whether the port is free now, with the reason if not.
+/// Returns whether the port is free now, and the reason if it is not.
 pub(crate) fn check(prepared: &Prepared) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     conclude(prepared, PortState::read(&prepared.plan.target)?, &mut outcome)?;
     Ok(outcome)
 }
 
-/// How the port was when the plan was made, with nothing done. What somebody holds was just seen to be held; the rest is
-/// tested now.
+/// Returns the state of the port without acting. A port whose plan has sockets is held; any other port is tested now.
 #[cfg(feature = "cli")]
 pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
     let sockets = &prepared.plan.sockets;
@@ -185,7 +184,7 @@ pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
     Ok(Outcome { obstacle: Some(Obstacle::Held), held_by: sockets.clone(), ..Outcome::default() })
 }
 
-/// Carries out a plan that nothing forbids, and watches the port.
+/// Carries out a plan without refusals, and watches the port. Calls `tick` with the time left after each check.
 pub(crate) fn carry_out(
     prepared: &Prepared,
     options: ReleaseOptions,
@@ -193,7 +192,7 @@ pub(crate) fn carry_out(
 ) -> Result<Outcome, Error> {
     let (plan, handles) = (&prepared.plan, &prepared.handles);
     let mut outcome = Outcome::default();
-    // Whoever calls has told the refusals; nothing is done all the same.
+    // The caller reports refusals. A plan that has any is never carried out.
     if plan.steps.is_empty() || !plan.refusals.is_empty() {
         return check(prepared);
     }
@@ -223,7 +222,7 @@ pub(crate) fn carry_out(
         let mut killed = false;
         let holding = holding_now(plan)?;
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
-            // One that let go of the port may finish what it does.
+            // A process that released the port may finish its work.
             let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
             if step.action == Action::Signal && done.result == StepResult::Running && holds {
                 let (result, error) = signal(prepared, step, holds, EndSignal::Kill);
@@ -258,7 +257,8 @@ pub(crate) fn carry_out(
     Ok(outcome)
 }
 
-/// Sends a signal to the very process of a step.
+/// Sends a signal to the process of a step. `holds` is whether it still holds the port, or is in the plan for another
+/// reason.
 fn signal(prepared: &Prepared, step: &Step, holds: bool, signal: EndSignal) -> (StepResult, Option<String>) {
     let sent = prepared.handles.with(step.process.id, |handle| match handle {
         None => Ok(StepResult::Gone),
@@ -280,7 +280,7 @@ fn result_of(done: std::io::Result<bool>) -> (StepResult, Option<String>) {
     }
 }
 
-/// Runs a manager's command, which the user asked for, from the system's own folders, and waits for its end.
+/// Runs a manager's command, which the user requested with `--via`, from the system's own folders, and waits for its end.
 fn run(command: &[Text]) -> std::io::Result<()> {
     let other = std::io::Error::other::<String>;
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
@@ -301,7 +301,7 @@ fn run(command: &[Text]) -> std::io::Result<()> {
         match child.try_wait()? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(other(format!("{name} ended with {status}"))),
-            // It is left alone: what it is doing it does on the manager's behalf.
+            // It keeps running: the manager may still need it.
             None if Instant::now() >= until => {
                 return Err(other(format!("{name} still runs after {} s", LONGEST_COMMAND.as_secs())));
             }
@@ -310,13 +310,13 @@ fn run(command: &[Text]) -> std::io::Result<()> {
     }
 }
 
-/// Who holds the planned sockets at this moment: between planning and acting somebody may have been thinking.
+/// Returns the processes that hold the port now. Time may have passed since the plan was made, such as at a prompt.
 fn holding_now(plan: &Plan) -> Result<BTreeSet<ProcessId>, Error> {
     let (sockets, _) = port_sockets::holders(PortState::read(&plan.target)?.rows)?;
     Ok(sockets.iter().flat_map(|listener| &listener.holders).map(|holder| holder.process.id).collect())
 }
 
-/// Watches the port until it is free, or somebody new has it, or time is up.
+/// Watches the port until it is free, a new process has it, or time is up.
 fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
     let mut backoff = Backoff::new();
     loop {
@@ -328,7 +328,7 @@ fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
     }
 }
 
-/// Watches whether a free port stays free. `tick` is told what is left after each look.
+/// Watches whether a free port stays free. Calls `tick` with the time left after each check.
 fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Result<PortState, Error> {
     let begun = Instant::now();
     let mut until = begun + settle;
@@ -350,7 +350,7 @@ fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Res
     }
 }
 
-/// How long a loop in a shell that starts a holder again sleeps from now on: its `sleep` is a process that can be seen.
+/// Returns how much longer the shell loops that restart a holder sleep. Their `sleep` is a visible process.
 fn loop_sleeps(plan: &Plan) -> Option<Duration> {
     let of = |restart: &Restart| match (&restart.by, restart.delay) {
         (RestartedBy::Process { id, .. }, None) => Some(*id),
@@ -365,16 +365,16 @@ fn loop_sleeps(plan: &Plan) -> Option<Duration> {
     Some(longest.min(LONGEST_SETTLE))
 }
 
-/// How long a port has to stay free, by what is known to come back.
+/// Returns how long a port has to stay free, by the restarts that are expected.
 fn settle_time(plan: &Plan) -> Duration {
     let managed = plan.notes.iter().any(|note| matches!(note, Note::Managed { .. } | Note::Wrapper { .. }))
         || plan.steps.iter().any(|step| step.action != Action::Signal);
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
     let of = |restart: &Restart| match (&restart.by, restart.delay) {
-        // It comes back when somebody connects, not after a time.
+        // A socket unit starts the service when a peer connects, not after a delay.
         (RestartedBy::SocketUnit(_), _) => base,
-        // A unit makes its container anew before the server starts.
+        // A unit creates its container again before the server starts.
         (RestartedBy::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
         (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
         (_, None) => SETTLE_UNKNOWN,
@@ -382,14 +382,14 @@ fn settle_time(plan: &Plan) -> Duration {
     plan.restarts.iter().map(of).fold(base, Duration::max)
 }
 
-/// What starts again later than a port is watched for.
+/// Returns a certain restart that happens after the watch ends.
 fn later(plan: &Plan) -> Option<&Restart> {
     plan.restarts
         .iter()
         .find(|restart| restart.certain && restart.delay.is_some_and(|delay| delay + MARGIN > LONGEST_SETTLE))
 }
 
-/// Whether everybody in the plan who held the port has ended and other sockets than theirs have it.
+/// Returns whether every holder in the plan has ended, and only new sockets have the port.
 fn replaced(prepared: &Prepared, state: &PortState) -> bool {
     let plan = &prepared.plan;
     let known: BTreeSet<u64> = plan.sockets.iter().filter_map(|listener| listener.socket.inode).collect();
@@ -400,12 +400,12 @@ fn replaced(prepared: &Prepared, state: &PortState) -> bool {
         && holders.all(|step| prepared.handles.has_ended(step.process.id))
 }
 
-/// Says whether the port is free, and if not, why.
+/// Determines whether the port is free, and why not.
 fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Result<(), Error> {
     let plan = &prepared.plan;
     let mut state = state;
     if state.rows.is_empty() && state.is_taken() {
-        // A server that has bound and does not listen yet is no row of the table until it does.
+        // A server that is bound but does not listen yet may be missing from the table.
         let later = PortState::read(&plan.target)?;
         if !later.rows.is_empty() {
             outcome.came_back |= replaced(prepared, &later);

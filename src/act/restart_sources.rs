@@ -1,4 +1,4 @@
-//! Reads from this machine what decides whether a process is started again.
+//! Reads the facts that decide whether a process is restarted from this machine.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::management::restart::{LONGEST_FILE, Sources};
 use crate::model::{Process, ProcessId, Text};
 use crate::os;
 
-/// The sources of this machine. Nothing is kept between two reads.
+/// The sources of this machine. They cache nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RestartSources;
 

@@ -1,4 +1,4 @@
-//! Who would start a holder again, after how long, and who can be told to stop it.
+//! Finds what would restart a holder, after which delay, and what can stop it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, Servic
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
 use crate::plan::{Restart, RestartedBy};
 
-/// Docker and Podman wait this long before they start a container again for the first time, if they do.
+/// How long Docker and Podman wait before the first restart of a container.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
 
-/// What is known of how holders are looked after.
+/// The supervision of holders.
 #[derive(Debug, Default)]
 pub(super) struct Supervision {
     /// The outermost supervisor of each holder that has one, by pid.
     pub(super) supervisors: BTreeMap<u32, Manager>,
-    /// What starts again, by the pid of the holder.
+    /// What restarts a holder, by the holder's pid.
     pub(super) restarts: BTreeMap<u32, Vec<Restart>>,
-    /// The pids of holders whose unit is known not to start them again.
+    /// The pids of holders whose unit is known not to restart them.
     pub(super) stays_down: BTreeSet<u32>,
 }
 
-/// Finds out who looks after these holders, for the signal that is sent.
+/// Finds the supervision of these holders. Some restarts depend on the signal.
 pub(super) fn supervision(
     holders: &[(&Process, &Listener)],
     table: &ProcessTable,
@@ -40,7 +40,7 @@ pub(super) fn supervision(
         let pid = process.id.pid;
         let mut restarts = Vec::new();
         match process.container.as_ref().or(listener.container.as_ref()) {
-            // Supervisors inside of a container are no business of this side of it; its engine is.
+            // Supervisors inside of a container cannot be commanded from outside; its engine can.
             Some(container) => restarts.push(Restart {
                 by: RestartedBy::Engine(container.clone()),
                 delay: Some(ENGINE_DELAY),
@@ -70,18 +70,18 @@ pub(super) fn supervision(
     found
 }
 
-/// The unit that looks after a process.
+/// The unit of a process.
 struct Unit<'a> {
     service: Option<&'a Service>,
-    /// Whether it does so by a container.
+    /// Whether the unit runs the process in a container.
     in_container: bool,
 }
 
-/// What units do after their process ends, by scope, user and name: a server with a thousand processes has one unit.
+/// The restart policies of units, by scope, user and name. Each is read once, because many processes can share a unit.
 type Policies = BTreeMap<(ServiceScope, Option<u32>, Text), Option<RestartPolicy>>;
 
-/// What the unit of a process does after it ends, and whether it is known to do nothing. The unit reacts to its main
-/// process alone.
+/// Returns the restarts by the unit of a process, and whether the unit is known not to restart it. A unit reacts only to
+/// the end of its main process.
 fn by_unit(
     unit: &Unit<'_>,
     holders: &BTreeSet<u32>,
@@ -113,7 +113,7 @@ fn by_unit(
 }
 
 fn by_restarter(restarter: &Restarter) -> Option<Restart> {
-    // One that waits for a changed file starts nothing because a server ended.
+    // A file watcher restarts nothing when a server ends.
     (restarter.trigger != Trigger::FileChange).then(|| Restart {
         by: RestartedBy::Process {
             kind: name(restarter.kind),
@@ -125,15 +125,15 @@ fn by_restarter(restarter: &Restarter) -> Option<Restart> {
     })
 }
 
-/// Whether two processes hold the same socket of those that are to be freed.
+/// Returns whether two processes hold the same socket of those to free.
 fn share_socket(one: ProcessId, other: ProcessId, holders: &[(&Process, &Listener)]) -> bool {
     holders.iter().any(|(process, listener)| {
         process.id == one && listener.holders.iter().any(|holder| holder.process.id == other)
     })
 }
 
-/// A restarter that can be told to stop one program, or of which that one could be asked for. `shares` tells whether it
-/// holds the program's socket itself.
+/// Returns the manager for a supervisor that can stop a single program, or list its programs. `shares` returns whether a
+/// process holds the program's socket too.
 fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<Manager> {
     let (stop, find) = match &restarter.stop {
         // circusd keeps a socket of its own open when its watchers are stopped.
@@ -157,7 +157,7 @@ fn is_supervisor(kind: RestarterKind) -> bool {
     matches!(kind, Runit | S6 | Daemontools | Openrc | Supervisord | Circus | Pm2)
 }
 
-/// The program that a super-server holds a port for, if that is known.
+/// Returns the manager for a super-server, with the program that it holds the port for if that is known.
 fn super_server_manager(process: &Process, held: &HeldFor, listener: &Listener) -> Manager {
     let port = listener.socket.endpoint.port().unwrap_or_default();
     let (program, stop) = stop_for_port(process, held, port, &mut RestartSources);
@@ -169,7 +169,7 @@ fn super_server_manager(process: &Process, held: &HeldFor, listener: &Listener) 
     Manager::Supervisor { kind: held.kind.as_str(), program, stop, find }
 }
 
-/// What a kind of restarter is called.
+/// Returns the name of a kind of restarter.
 fn name(kind: RestarterKind) -> &'static str {
     match kind {
         RestarterKind::Runit => "runit",

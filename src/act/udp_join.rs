@@ -1,11 +1,11 @@
-//! Whether others may join a UDP port that is in use: real binds with SO_REUSEADDR and SO_REUSEPORT, at addresses where they
-//! take no datagram from anybody.
+//! Tests whether another socket may join a UDP port that is in use: by binds with SO_REUSEADDR and SO_REUSEPORT, at
+//! addresses where the test receives no datagram of another socket.
 //!
-//! A bind beside a socket at a wildcard is tried at a multicast address that is reserved for documentation (RFC 6676) and
-//! that this socket does not join: the kernel checks it against the wildcard as any other address, and nothing is delivered
-//! there. Beside a socket at a multicast address the same one is tried: multicast reaches every member anyway. Beside
-//! sockets at other addresses the wildcard is tried, which the kernel prefers to none of them, unless another socket has a
-//! wildcard: then nothing is tried.
+//! - Beside a socket at a wildcard it binds a multicast address that is reserved for documentation (RFC 6676), without
+//!   joining the group. The kernel checks that address against the wildcard like any other, and delivers nothing there.
+//! - Beside a socket at a multicast address it binds the same address: multicast reaches every member anyway.
+//! - Beside a socket at another address it binds the wildcard, which the kernel prefers to no specific address. If
+//!   another socket has a wildcard, it attempts nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,12 +16,12 @@ use crate::model::{Protocol, Socket};
 use crate::os;
 use crate::verdict::JoinOptions;
 
-/// Of MCAST-TEST-NET.
+/// An address of MCAST-TEST-NET.
 const UNUSED_IPV4: Ipv4Addr = Ipv4Addr::new(233, 252, 0, 77);
 const UNUSED_IPV6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0xdb8, 0, 0x77);
 
-/// Returns by which options a socket may be bound beside the sockets that overlap what is asked for. `None` if none does, or
-/// where these options do not share a port in this way.
+/// Returns the options that allow a bind beside the sockets that overlap the target. `None` if no socket overlaps it, or if
+/// the options do not share a port in this way on this system.
 pub(crate) fn join_options(
     bind_target: &BindTarget,
     sockets: &[&Socket],
@@ -51,13 +51,13 @@ pub(crate) fn join_options(
     let own = overlapping.iter().all(|socket| socket.uid.is_some() && socket.uid == own_uid);
     Some(JoinOptions {
         reuse_address: by(&|socket| socket.set_reuse_address(true)),
-        // Only sockets of the same user may join by this one, whatever the others allow.
+        // SO_REUSEPORT shares only among sockets of one user.
         reuse_port: if own { by(&os::reuse_port) } else { None },
     })
 }
 
-/// Returns where to try a bind that conflicts with each of these sockets and takes nothing from any. `None` if there is no
-/// such place.
+/// Returns the addresses for binds that conflict with each of these sockets and receive nothing meant for them. `None` if
+/// there are no such addresses.
 fn addresses(overlapping: &[&Socket], sockets: &[&Socket]) -> Option<Vec<(IpAddr, bool)>> {
     let mut tried: Vec<(IpAddr, bool)> = Vec::new();
     let is_wildcard = |socket: &&Socket| {

@@ -42,7 +42,7 @@ pub fn wait(target: &Target, wanted: WaitFor, timeout: Option<Duration>) -> Resu
     WaitResult::new(waited, wanted, || wait::found(target, &bind_target))
 }
 
-/// What came of waiting.
+/// The result of waiting.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +59,7 @@ pub fn wait(target: &Target, wanted: WaitFor, timeout: Option<Duration>) -> Resu
 pub struct WaitResult {
     /// Whether the state was reached.
     pub reached: bool,
-    /// Whether the last pass could see the state. If not, `reached` is no proof that it was not.
+    /// Whether the last scan was complete. If not, the state may have been reached although `reached` is false.
     pub complete: bool,
     /// How long it took.
     pub took: Duration,
@@ -69,7 +69,7 @@ pub struct WaitResult {
     pub error: Option<String>,
     /// What forbids that bind, if it is known.
     pub hindrance: Option<Hindrance>,
-    /// Whether waiting longer cannot help: permission is missing, or a policy forbids the port.
+    /// Whether waiting longer cannot help, because permission is missing or a policy forbids the port.
     pub is_hopeless: bool,
 }
 

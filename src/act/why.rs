@@ -1,4 +1,4 @@
-//! Collects what a verdict rests on, the cheapest first.
+//! Collects the observation for a verdict, the cheapest facts first.
 
 use std::time::Duration;
 
@@ -16,30 +16,31 @@ use crate::scan::Query;
 use crate::scan::port_sockets;
 use crate::verdict::{self, Observation, Verdict};
 
-/// More connections than this are not looked at one by one.
+/// The most connections whose holders are searched for.
 const MOST_CONNECTIONS: usize = 256;
-/// How often is looked again where an attempt failed and nothing was seen that explains it.
+/// The most retries if a bind is refused and no socket explains it.
 const RETRIES: usize = 2;
-/// How long is waited before that.
+/// The pause before a retry.
 const BETWEEN: Duration = Duration::from_millis(2);
 
-/// Whether a port could be bound now, and what stands in the way if not.
+/// Returns whether a port can be bound now, and what is in the way if not.
 ///
-/// The port is bound for an instant, as servers do, and never listened on. Where nothing listens, a connection to it
-/// over loopback tells whether it is passed on to elsewhere. The target is one port of TCP, unless it says UDP.
+/// It binds the port for an instant, with the options that servers set, and never listens on it. If nothing listens, it
+/// connects to the port over loopback to find out whether connections are forwarded. The target is one port, of TCP
+/// unless it names UDP.
 ///
 /// # Errors
-/// Where the target is not one port, or the socket table cannot be read.
+/// If the target is not one port, or if the socket table cannot be read.
 pub fn why(target: &Target) -> Result<Verdict, Error> {
     verdict_for(&bind_target(target)?, &Runtimes::default())
 }
 
-/// The same for what a target was understood as.
+/// Returns the verdict on a bind target.
 pub(crate) fn verdict_for(bind_target: &BindTarget, runtimes: &Runtimes) -> Result<Verdict, Error> {
     Ok(verdict_and_listeners(bind_target, runtimes)?.0)
 }
 
-/// The same, with every listener of the port that the scan behind the verdict found, in the way or not.
+/// Returns the verdict, and every listener of the port that its scan found, in the way or not.
 pub(crate) fn verdict_and_listeners(
     bind_target: &BindTarget,
     runtimes: &Runtimes,
@@ -47,7 +48,7 @@ pub(crate) fn verdict_and_listeners(
     let bind_target = bind_target.clone();
     let (mut attempts, table) = attempt_and_scan(&bind_target)?;
     let mut gaps = table.gaps;
-    // What may be missing matters if a bind was refused and nothing that was seen explains it.
+    // Missing bound sockets matter only if a bind was refused and no socket explains it.
     let refused = attempts.iter().any(|attempt| attempt.refused.is_some());
     if !refused || table.rows.iter().any(|row| bind_target.overlaps(&row.socket)) {
         gaps.retain(|gap| gap.reason != GapReason::Bound);
@@ -146,8 +147,8 @@ fn http_sys_urls(listeners: &[Listener]) -> (Vec<HttpSysUrls>, Option<Gap>) {
     }
 }
 
-/// Attempts first, the table after: what was tried is closed by then and not in it. Where the one does not explain the
-/// other the port may have changed hands between them.
+/// Attempts binds, then reads the table, so that the sockets of the attempts are closed and not in it. If the table does
+/// not explain a refusal, the port may have changed between the two, and both are repeated.
 fn attempt_and_scan(bind_target: &BindTarget) -> Result<(Vec<Attempt>, SocketTable), Error> {
     for _ in 0..RETRIES {
         let attempts = bind::attempt(bind_target);
@@ -167,14 +168,14 @@ fn attempt_and_scan(bind_target: &BindTarget) -> Result<(Vec<Attempt>, SocketTab
     ))
 }
 
-/// Whether a target means exactly one port.
+/// Returns whether the targets are exactly one port.
 #[cfg(feature = "cli")]
 pub(crate) fn is_one_port(targets: &[Target]) -> bool {
-    matches!(targets, [target] if asked(target).is_ok())
+    matches!(targets, [target] if bind_target(target).is_ok())
 }
 
-/// Whether a bind as servers do fails at a port of TCP, both families' wildcards. For places where nothing listens:
-/// this costs microseconds, and only a failure is worth more.
+/// Returns whether a bind with the options of servers is refused. It is meant for targets without a listener: it takes
+/// microseconds, and only a refusal needs a verdict.
 #[cfg(feature = "cli")]
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(bind_target) = bind_target(target) else { return false };
@@ -184,7 +185,7 @@ pub(crate) fn is_refused(target: &Target) -> bool {
     })
 }
 
-/// The listeners of the same port and the other protocol.
+/// Returns the listeners of the same port and the other protocol.
 pub(crate) fn listeners_of_other_protocol(bind_target: &BindTarget) -> Result<Vec<Listener>, Error> {
     let other = match bind_target.protocol {
         Protocol::Tcp => Protocol::Udp,
@@ -195,7 +196,10 @@ pub(crate) fn listeners_of_other_protocol(bind_target: &BindTarget) -> Result<Ve
     Ok(port_sockets::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
 }
 
-/// The one port that a target means.
+/// Returns what a bind to a target asks for.
+///
+/// # Errors
+/// If the target is not one port.
 pub(crate) fn bind_target(target: &Target) -> Result<BindTarget, Error> {
     let wrong = |problem: String| Error::new(ErrorKind::Usage, problem);
     let Some(port) = target.single_port() else {
@@ -212,7 +216,7 @@ pub(crate) fn bind_target(target: &Target) -> Result<BindTarget, Error> {
     })
 }
 
-/// The rows whose holders matter: what has no peer, and connections where nothing else is in the way.
+/// Returns the rows whose holders matter: sockets without a peer, and connections if nothing else is in the way.
 fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
     let has_port = |row: &Row| {
         row.socket.is_listener()
@@ -222,7 +226,7 @@ fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
     let taken = rows.iter().any(|row| has_port(row) && bind_target.overlaps(&row.socket));
     let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);
     if !taken {
-        // One whose address does not overlap may have been bound to a wildcard before it had a peer.
+        // A connection whose address does not overlap may have been bound to a wildcard before it had a peer.
         if others.iter().any(|row| bind_target.overlaps(&row.socket)) {
             others.retain(|row| bind_target.overlaps(&row.socket));
         }
@@ -233,13 +237,13 @@ fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
     wanted
 }
 
-/// Who is connected to the listeners of the port.
+/// Returns the connections to the listeners of the port.
 pub(super) fn clients(bind_target: &BindTarget) -> Result<Vec<Connection>, Error> {
     let target = Target::port(bind_target.port)?;
     let snapshot = Query::new().protocol(bind_target.protocol).target(target).connections(true).scan()?;
     let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);
     let mut clients: Vec<Connection> = connections.flatten().collect();
-    // Listeners that share an address and port all list the connections that one of them accepted.
+    // Listeners that share an address and port all list a connection that one of them accepted.
     clients.sort_by_key(|client| (client.peer, client.state));
     clients.dedup();
     Ok(clients)

@@ -1,22 +1,22 @@
-//! Which of several holders stands for all. Pure.
+//! Chooses the holder that represents all holders of a listener. Pure.
 
 use std::collections::BTreeMap;
 
 use super::role::{Role, role};
 use crate::model::{Holder, Listener};
 
-/// How many generations of holders are followed up to their master.
+/// The most generations of holders that are followed up to their master.
 const LONGEST_LINE: usize = 64;
 
 impl Listener {
-    /// Returns the holder that stands for all: of a server with workers, the process that the others descend from. A
-    /// process that holds for a program, wineserver, never stands for it. Without such a one it is the first.
+    /// Returns the holder that represents all: for a server with workers, the process that the others descend from,
+    /// otherwise the first. wineserver, which holds sockets for other programs, is chosen only if it is alone.
     pub fn head(&self) -> Option<&Holder> {
         let (first, rest) = self.holders.split_first()?;
         let stands_for_others =
             |holder: &Holder| !rest.is_empty() && role(&holder.process) == Some(Role::Wineserver);
         let parent = |holder: &Holder| holder.process.parents.first().map(|parent| parent.pid);
-        // As a rule a master has the lowest pid, and its first worker comes next.
+        // Usually a master has the lowest pid, and its first worker the next one.
         let is_master = rest.first().is_some_and(|second| parent(second) == Some(first.process.id.pid));
         if rest.is_empty() || (is_master && !stands_for_others(first)) {
             return Some(first);
@@ -26,7 +26,7 @@ impl Listener {
         let mut below: BTreeMap<u32, usize> = BTreeMap::new();
         for pid in parents.keys() {
             let mut top = *pid;
-            // Pids may be given away again, so that what is read one after the other may form a circle.
+            // Pids may be reused between two reads, so the parents may form a cycle.
             for _ in 0..LONGEST_LINE {
                 match parents.get(&top).copied().flatten().filter(|parent| parents.contains_key(parent)) {
                     Some(parent) => top = parent,
@@ -71,13 +71,13 @@ mod tests {
         assert_eq!(head(&[(7, "a", 1), (8, "a", 7), (9, "a", 7)]), Some(7));
         assert_eq!(head(&[(7, "a", 9), (8, "a", 9), (9, "a", 1)]), Some(9), "its pid is not the lowest");
         assert_eq!(head(&[(5, "a", 6), (6, "a", 9), (7, "a", 9), (9, "a", 1)]), Some(9), "two generations");
-        assert_eq!(head(&[(3, "b", 1), (7, "a", 9), (9, "a", 1)]), Some(9), "beside a stranger");
+        assert_eq!(head(&[(3, "b", 1), (7, "a", 9), (9, "a", 1)]), Some(9), "beside an unrelated process");
         assert_eq!(head(&[(3, "b", 1), (7, "a", 1)]), Some(3), "no master");
-        assert_eq!(head(&[(3, "a", 4), (4, "a", 3)]), Some(3), "pids that were given away again");
+        assert_eq!(head(&[(3, "a", 4), (4, "a", 3)]), Some(3), "reused pids");
     }
 
     #[test]
-    fn wineserver_stands_for_no_program() {
+    fn wineserver_represents_no_program() {
         assert_eq!(head(&[(3, "wineserver", 1), (7, "s.exe", 1)]), Some(7));
         assert_eq!(head(&[(3, "wineserver", 1)]), Some(3));
         assert_eq!(head(&[(3, "wineserver64", 1), (4, "a.exe", 3)]), Some(4));

@@ -1,19 +1,19 @@
-//! The commands that close a socket of the kernel's own, as words. Pure.
+//! Commands that close a socket that the kernel itself holds, as words. Pure.
 
 use crate::model::{Family, KernelSocket, KernelSocketKind, Socket, Text};
 
-/// A command that closes a socket of the kernel's, or helps to.
+/// A command that closes a kernel socket, or helps to close it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Release {
     pub(crate) command: Vec<String>,
     pub(crate) effect: ReleaseEffect,
 }
 
-/// What a command does besides closing the socket.
+/// The effect of a command that closes a kernel socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReleaseEffect {
-    /// The socket is closed, and with it the encapsulation that it serves.
+    /// The socket is closed, and the encapsulation that it serves ends.
     Closes,
     /// The interface stays, and carries no traffic.
     TakesInterfaceDown,
@@ -29,15 +29,15 @@ pub enum ReleaseEffect {
     UnloadsModule,
     /// A server ends.
     StopsServer,
-    /// Nothing: it lists what keeps the socket.
+    /// The command closes nothing: it lists what uses the socket.
     ListsUsers,
 }
 
 impl KernelSocket {
-    /// Returns the commands that close `socket`, the mildest first. They are run in the namespace of the interface.
+    /// Returns the commands that close `socket`, the mildest first. They have to run in the namespace of the interface.
     ///
-    /// Source: which operation of a device opens and closes its socket is in the kernel's drivers/net. The commands were
-    /// run on Linux 6.12.118 and 7.3.4 and closed the socket, except those for L2TP, lockd and bareudp, which were not run.
+    /// The kernel's drivers/net show which operation of a device opens and closes its socket. The commands were tested on
+    /// Linux 6.12.118 and 7.3.4 and closed the socket. Those for L2TP, lockd and bareudp were not tested.
     pub(crate) fn releases(&self, socket: &Socket) -> Vec<Release> {
         use KernelSocketKind as Kind;
         use ReleaseEffect as Effect;
@@ -82,7 +82,7 @@ impl KernelSocket {
             }
             (Kind::Sctp, ..) => vec![release(&["sysctl", "-w", "net.sctp.udp_port=0"], Effect::Closes)],
             (Kind::Nfsd, ..) => vec![release(&["rpc.nfsd", "0"], Effect::StopsServer)],
-            // It runs for the server and for mounts alike.
+            // lockd serves both the NFS server and NFS mounts.
             (Kind::Lockd, ..) => vec![
                 release(&["findmnt", "-t", "nfs"], Effect::ListsUsers),
                 release(&["rpc.nfsd", "0"], Effect::StopsServer),

@@ -1,36 +1,36 @@
-//! Processes that pass connections on to containers: which they are, and what their command lines tell of that. Pure.
+//! Recognises processes that forward connections to containers, and reads the container from their command lines. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{Process, Protocol, Text};
 use crate::os::RuntimeKind;
 
-/// What a process that stands for a container tells of it.
+/// A process that holds a port for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     /// The runtimes it works for.
     pub(crate) kinds: &'static [RuntimeKind],
-    /// Whether it publishes here what a user's engine has in a network namespace of its own.
+    /// Whether it publishes ports of a rootless engine, which has its own network namespace, in this one.
     pub(crate) rootless: bool,
     pub(crate) container: ContainerRef,
 }
 
-/// What can be known of the container from the process alone.
+/// What the process's command line shows about the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ContainerRef {
-    /// Where connections go.
+    /// The address that connections are forwarded to.
     Address(ProxyArguments),
-    /// Its id, and its name where that is told too.
+    /// The id, and the name if it is given.
     Id(Text, Option<Text>),
-    /// Nothing: the port alone leads to it.
+    /// Nothing: only the port identifies the container.
     Unknown,
 }
 
-/// What docker-proxy is told to do.
+/// The arguments of docker-proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProxyArguments {
     pub(crate) protocol: Option<Protocol>,
-    /// Where it listens; the address is not told where it was left to the default.
+    /// Where it listens. `None` if the address is the default.
     pub(crate) host: Option<SocketAddr>,
     /// The container's address and the port inside.
     pub(crate) inside: SocketAddr,
@@ -40,8 +40,8 @@ const DOCKER: &[RuntimeKind] = &[RuntimeKind::Docker];
 const PODMAN: &[RuntimeKind] = &[RuntimeKind::Podman];
 const EITHER: &[RuntimeKind] = &[RuntimeKind::Docker, RuntimeKind::Podman];
 
-/// Programs that hold a container's port for it, and the runtimes that start them. dockerd does so itself where its
-/// proxy is turned off, and conmon where Podman runs as root.
+/// Programs that hold ports for containers, and the runtimes that start them. dockerd holds ports itself if its proxy is
+/// turned off, and conmon does if Podman runs as root.
 const PROXIES: [(&str, &[RuntimeKind]); 11] = [
     ("docker-proxy", DOCKER),
     ("dockerd", DOCKER),
@@ -56,12 +56,12 @@ const PROXIES: [(&str, &[RuntimeKind]); 11] = [
     ("pasta.avx2", EITHER),
 ];
 
-/// What a process tells of the container it stands for, where it is one of those that do.
+/// Returns the proxy that a process is, or `None` if it is not one.
 pub(crate) fn proxy(process: &Process) -> Option<Proxy> {
     proxy_by_name(&process.name, process.command.as_deref().unwrap_or_default())
 }
 
-/// The same by name and command line.
+/// Returns the proxy of this name and command line.
 pub(crate) fn proxy_by_name(name: &Text, command: &[Text]) -> Option<Proxy> {
     let name = name.as_str()?;
     let (name, kinds) = PROXIES.into_iter().find(|(known, _)| *known == name)?;
@@ -76,7 +76,7 @@ pub(crate) fn proxy_by_name(name: &Text, command: &[Text]) -> Option<Proxy> {
     Some(Proxy { kinds, rootless, container: container.unwrap_or(ContainerRef::Unknown) })
 }
 
-/// Returns the folder of the container that conmon was given.
+/// Returns the bundle folder of the container in conmon's command line.
 pub(crate) fn bundle(command: &[Text]) -> Option<Text> {
     flag(command, &["b", "bundle"]).map(Text::from)
 }
@@ -88,7 +88,7 @@ pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
     is_id.then(|| id.into())
 }
 
-/// Where docker-proxy passes connections on to, as its command line says.
+/// Parses the arguments of docker-proxy.
 pub(crate) fn proxy_arguments(command: &[Text]) -> Option<ProxyArguments> {
     let text = |name| std::str::from_utf8(flag(command, &[name])?).ok();
     let address = |name| text(name)?.parse::<IpAddr>().ok();
@@ -100,7 +100,8 @@ pub(crate) fn proxy_arguments(command: &[Text]) -> Option<ProxyArguments> {
     })
 }
 
-/// The value of an option in the ways Go's and GLib's parsers take it: `-name value`, `--name value`, `-name=value`.
+/// Returns the value of an option, in the forms that Go's and GLib's parsers accept: `-name value`, `--name value`,
+/// `-name=value`.
 fn flag<'a>(command: &'a [Text], names: &[&str]) -> Option<&'a [u8]> {
     let mut rest = command.iter().skip(1);
     while let Some(argument) = rest.next() {
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_proxy_was_told() {
+    fn arguments_of_docker_proxy() {
         let expected = ProxyArguments {
             protocol: Some(Protocol::Tcp),
             host: Some("0.0.0.0:8080".parse().unwrap()),
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_others_tell() {
+    fn containers_of_other_proxies() {
         let id = "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326";
         let line = format!("/usr/bin/conmon --api-version 1 -c {id} -u {id} -r /usr/bin/crun");
         assert_eq!(container("conmon", &line), Some(ContainerRef::Id(id.into(), None)));

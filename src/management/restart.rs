@@ -1,8 +1,8 @@
-//! What starts a process again after it has ended: service supervisors, process managers, file watchers, a server's own
-//! main process, a loop in a shell. Pure: a table of processes and what [`Sources`] reads of them go in. It ends nothing
-//! and runs nothing. systemd is not among them: its units are known by their cgroups, not by a parent.
+//! Finds what restarts a process after it ends: service supervisors, process managers, file watchers, a server's own main
+//! process, a loop in a shell. Pure: the input is a process table and the facts that [`Sources`] reads. It ends nothing
+//! and runs nothing. systemd is not included: its units are known by their cgroups, not by a parent.
 //!
-//! `docs/supervisors.md` lists what each of them was measured to do.
+//! `docs/supervisors.md` lists the measured behaviour of each restarter.
 
 mod circus;
 mod command_match;
@@ -28,31 +28,31 @@ use program::Program;
 use roles::ParentRole;
 pub(crate) use shell_loop::sleeps;
 
-/// What starts a process again after it has ended.
+/// What restarts a process after it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restarter {
-    /// What kind of program does it.
+    /// The kind of program.
     pub(crate) kind: RestarterKind,
-    /// The process that does it.
+    /// The process.
     pub(crate) id: ProcessId,
-    /// The name of the program that does it: `supervisord` where the process is called `python3`.
+    /// The name of its program, such as `supervisord` if the process is named `python3`.
     pub(crate) name: Text,
-    /// The user it runs as; its commands need that user or root.
+    /// The user it runs as. Its commands need that user or root.
     pub(crate) uid: Option<u32>,
-    /// Its own name for what it runs: a program of supervisord, a watcher of circus, a service folder.
+    /// Its name for what it runs: a program of supervisord, a watcher of circus, a service folder.
     pub(crate) program: Option<Text>,
-    /// What makes it start the program again.
+    /// What makes it restart the program.
     pub(crate) trigger: Trigger,
-    /// The longest it waits between the end and the next start, without the program's own time to start; `None` where
-    /// that is unknown.
+    /// The longest time between the end and the next start, without the program's own startup time. `None` if that is
+    /// unknown.
     pub(crate) delay: Option<Duration>,
-    /// How sure it is that it does.
+    /// How certain the restart is.
     pub(crate) certainty: Certainty,
-    /// What stops the program so that it stays down.
+    /// What stops the program without a restart.
     pub(crate) stop: Stop,
 }
 
-/// The kinds of programs that start others again.
+/// The kinds of programs that restart others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RestarterKind {
     /// runsv of runit.
@@ -71,73 +71,72 @@ pub(crate) enum RestarterKind {
     Pm2,
     /// A loop in a shell script.
     ShellLoop,
-    /// A program that starts another one anew when a file changes: nodemon, watchexec, `uvicorn --reload`.
+    /// A program that restarts another one when a file changes: nodemon, watchexec, `uvicorn --reload`.
     FileWatcher,
-    /// A server's own main process, which replaces a worker that ended: gunicorn, granian, nginx.
+    /// A server's own main process, which replaces workers that end: gunicorn, granian, nginx.
     ServerMaster,
-    /// Another manager of processes that was told to start them again: `overmind --auto-restart`, autossh.
+    /// Another process manager that is configured to restart: `overmind --auto-restart`, autossh.
     ProcessManager,
 }
 
-/// What makes a restarter start the program again.
+/// What makes a restarter restart the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trigger {
     /// Its end, whatever the exit code.
     End,
-    /// An end by a signal or with a code that stands for a failure. A server that handles SIGTERM and exits with 0 stays
-    /// down.
+    /// Its end by a signal, or with an exit code that means a failure. A server that handles SIGTERM and exits with 0 is
+    /// not restarted.
     Failure,
-    /// A changed file, not the end as such: the restarter stays and waits.
+    /// A changed file. After the program ends, the restarter waits for a change.
     FileChange,
 }
 
-/// How sure a restart is.
+/// How certain a restart is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Certainty {
-    /// What is known of the program and its configuration leaves no other possibility.
+    /// The program and its configuration allow no other outcome.
     Certain,
-    /// Something that decides could not be read, or lies between the restarter and the process.
+    /// A deciding fact could not be read, or another process is between the restarter and the program.
     Likely,
 }
 
-/// What stops a program so that its restarter does not start it again.
+/// What stops a program without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// One command, as words that are not quoted yet.
+    /// A command, as unquoted words.
     Command(Vec<Text>),
-    /// To end the restarter itself, and with it what it runs.
+    /// Ending the restarter itself, which ends what it runs.
     EndRestarter,
-    /// The program's name could not be determined; this command lists what the restarter runs.
+    /// Unknown, because the program's name could not be determined. This command lists what the restarter runs.
     FindName(Vec<Text>),
-    /// No command of this machine does it: the restarter is in another pid namespace, or cannot be addressed.
+    /// No command on this machine: the restarter is in another pid namespace, or cannot be addressed.
     Unknown,
 }
 
-/// What is read of the system while restarters are looked for.
+/// Reads facts from the system for the search for restarters.
 pub(crate) trait Sources {
-    /// Returns facts of exactly these processes, by pid.
+    /// Returns facts about exactly these processes, by pid.
     fn describe(&mut self, ids: &[ProcessId]) -> BTreeMap<u32, Process>;
 
-    /// Returns the content of a regular file at an absolute path, as that process sees it, if it is not longer than
-    /// [`LONGEST_FILE`].
+    /// Returns the content of a regular file at an absolute path in the mount namespace of `viewer`. `None` if it is
+    /// longer than [`LONGEST_FILE`].
     fn file(&mut self, viewer: ProcessId, path: &Text) -> Option<Vec<u8>>;
 
-    /// Returns the names in a folder at an absolute path, as that process sees it, sorted.
+    /// Returns the sorted names in a folder at an absolute path in the mount namespace of `viewer`.
     fn folder(&mut self, viewer: ProcessId, path: &Text) -> Option<Vec<Text>>;
 
-    /// Whether a process is in a pid namespace other than this program's, so that commands there are not those of here.
+    /// Returns whether a process is in another pid namespace than this program, so that its commands cannot run here.
     fn is_elsewhere(&mut self, id: ProcessId) -> bool;
 
     /// Returns the user this program runs as.
     fn own_uid(&mut self) -> Option<u32>;
 }
 
-/// The longest file that is read for a restarter: configurations and scripts are shorter.
+/// The longest file that is read for a restarter. Configurations and scripts are shorter.
 pub(crate) const LONGEST_FILE: u64 = 256 * 1024;
 
-/// Returns what would start a process again after its end, the nearest first. The last one is the outermost, which would
-/// also start again what lies between. A restarter whose own process is ended as well restarts nothing: leaving those out
-/// is up to the caller.
+/// Returns what would restart a process, the nearest first. The last one is the outermost, which also restarts what is
+/// between. A restarter that is ended too restarts nothing: the caller has to leave those out.
 pub(crate) fn restarters(
     process: &Process,
     table: &ProcessTable,
@@ -170,8 +169,7 @@ pub(crate) fn restarters(
     found
 }
 
-/// Whether a command takes a text from outside as the name that it is: one that begins with a hyphen is an option to
-/// many.
+/// Returns whether a command takes a foreign text as a name. Many take one that begins with a hyphen as an option.
 fn is_plain(name: &Text) -> bool {
     !name.is_empty() && !name.as_bytes().starts_with(b"-")
 }

@@ -1,39 +1,40 @@
-//! What a process stands for. Ending a process of one of these kinds ends more than a server, or ends nothing of what
-//! answers at the port. Pure: a process's name, file and arguments go in.
+//! Recognises processes that stand for others, such as init, container engines and supervisors. Ending one ends more than
+//! a server, or does not free the port. Pure: the input is the name, file and arguments of a process.
 //!
-//! A process is recognised by any of its three names (the kernel's, its file's, its first argument's), because each of
-//! them can be something else: an interpreter, a title, a replaced file. A program that merely has such a name is
-//! refused too; that costs a `kill` by hand, where the other mistake costs a session or every container.
+//! A process is recognised by any of its three names: the kernel's, its file's, and its first argument's. Each of them can
+//! be misleading: an interpreter, a title, a replaced file. A different program with such a name is refused too. That
+//! mistake costs the user a manual `kill`; the opposite one would cost a session or every container.
 
 use super::restart::holds_for_others;
 use crate::model::{Process, Text};
 
-/// What a process stands for.
+/// The role of a process that stands for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The first process of this pid namespace: init, or a container's own program.
     FirstProcess,
     /// A user's service manager: `systemd --user`.
     UserManager,
-    /// The system's service manager outside of pid 1: launchd's and Windows' kinds.
+    /// A service manager of the system that is not pid 1, as on macOS and Windows.
     ServiceManager,
-    /// Runs services of Windows, several in one process.
+    /// Runs Windows services, several in one process.
     ServiceHost,
-    /// Carries the messages of a session or of the system: dbus-daemon. A socket that waits in a message is in it.
+    /// The message bus of a session or of the system: dbus-daemon. It holds sockets in messages that were not received
+    /// yet.
     MessageBus,
-    /// Serves every container of an engine.
+    /// The engine of containers.
     Engine,
-    /// Holds, forwards or watches for one container, or for one user's container network.
+    /// Holds or forwards ports of one container or of one user's container network, or monitors a container.
     ContainerHelper,
-    /// Forwards into a virtual machine that containers or a Linux system run in.
+    /// Forwards into a virtual machine that runs containers or a Linux system.
     MachineHelper,
     /// Holds the sockets of every Windows program in its prefix.
     Wineserver,
     /// Holds sockets for the programs that it runs: supervisord, circusd, inetd.
     SuperServer,
-    /// The master of a shared connection of ssh(1), which holds the forwarded ports of every session on it.
+    /// The master of a shared ssh(1) connection, which holds the forwarded ports of all its sessions.
     SshMaster,
-    /// The process of one login over ssh, which also holds the ports that the login forwards with `-R`.
+    /// The server process of one ssh login, which also holds the ports that the login forwards with `-R`.
     SshSession,
 }
 
@@ -45,12 +46,12 @@ enum Named {
 
 use Named::{Exactly, Prefix};
 
-/// Engines, whose end ends or orphans every container. Sources: the processes that Docker 20 to 28, containerd 2,
-/// Podman 5, incus 7 and LXD start, and what Docker Desktop, Lima, Rancher Desktop and OrbStack document.
+/// Container engines. Ending one ends or orphans every container. Sources: the processes that Docker 20 to 28, containerd
+/// 2, Podman 5, incus 7 and LXD start, and the documentation of Docker Desktop, Lima, Rancher Desktop and OrbStack.
 const ENGINES: &[Named] = &[
     Exactly("dockerd"),
     Exactly("dockerd-rootless"),
-    // It is a rootless Docker with all of its containers.
+    // It runs a rootless Docker with all of its containers.
     Exactly("rootlesskit"),
     Exactly("containerd"),
     Exactly("buildkitd"),
@@ -72,7 +73,7 @@ const ENGINES: &[Named] = &[
     Exactly("com.docker.virtualization"),
 ];
 
-/// Processes that one container, or one user's containers, depend on.
+/// Processes that one container, or the containers of one user, depend on.
 const CONTAINER_HELPERS: &[Named] = &[
     Prefix("containerd-shim"),
     Exactly("conmon"),
@@ -97,7 +98,7 @@ const CONTAINER_HELPERS: &[Named] = &[
     Exactly("forkproxy"),
 ];
 
-/// Processes that forward into a virtual machine.
+/// Processes that forward ports into a virtual machine.
 const MACHINE_HELPERS: &[Named] = &[
     Exactly("gvproxy"),
     Exactly("gvproxy.exe"),
@@ -114,7 +115,7 @@ const MACHINE_HELPERS: &[Named] = &[
     Exactly("vmmemWSL"),
 ];
 
-/// Returns what a process stands for, or `None` if it is a program like any other.
+/// Returns the role of a process. `None` if it stands for no others.
 pub(crate) fn role(process: &Process) -> Option<Role> {
     let is = |known: &[Named]| {
         names(process).any(|name| {
@@ -130,7 +131,7 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
     match () {
         () if process.id.pid == 1 => Some(Role::FirstProcess),
         () if is(&[Exactly("systemd")]) && has(b"--user") => Some(Role::UserManager),
-        // Without arguments that can be read, it is a manager of whatever kind.
+        // If the arguments cannot be read, it may be a manager of either kind.
         () if is(&[Exactly("systemd"), Exactly("launchd"), Exactly("services.exe"), Exactly("init")]) => {
             Some(Role::ServiceManager)
         }
@@ -146,13 +147,13 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
         }
         () if is_ssh_master(process) => Some(Role::SshMaster),
         () if is_ssh_session(process) => Some(Role::SshSession),
-        // One that runs a single program and passes signals on to it is that program.
+        // A super-server that runs a single program and forwards signals to it may be ended like that program.
         () if holds_for_others(process).is_some_and(|held| !held.one_program) => Some(Role::SuperServer),
         () => None,
     }
 }
 
-/// The three names of a process, without a path.
+/// Returns the three names of a process, without paths.
 fn names(process: &Process) -> impl Iterator<Item = &[u8]> {
     let file = process.executable.as_ref().map(|path| {
         let name = path.file_name();
@@ -162,7 +163,8 @@ fn names(process: &Process) -> impl Iterator<Item = &[u8]> {
     [Some(process.name.as_bytes()), file, first].into_iter().flatten()
 }
 
-/// The program in a first argument. A title such as `conmon: x` or `[lxc monitor] /var/lib/lxc web` is cut at its colon.
+/// Returns the program's name in a first argument. A title such as `conmon: x` ends at its colon; the title
+/// `[lxc monitor] /var/lib/lxc web` belongs to lxc-start.
 fn first_name(argument: &Text) -> &[u8] {
     if argument.as_bytes().starts_with(b"[lxc monitor]") {
         return b"lxc-start";
@@ -178,9 +180,9 @@ fn arguments(process: &Process) -> impl Iterator<Item = &Text> {
     process.command.iter().flatten().skip(1)
 }
 
-/// Whether it is the process of one login, not the server that listens for logins. OpenSSH before 9.8 gives both one
-/// file and tells them apart by their title: `sshd: dev@pts/0`, `sshd: dev [priv]`; from 9.8 on a session runs the file
-/// `sshd-session`. The server's title has `[listener]` in it, or none at all.
+/// Returns whether a process serves one ssh login, and is not the server that listens. Before OpenSSH 9.8 both have one
+/// file, and a session has a title: `sshd: dev@pts/0`, `sshd: dev [priv]`. From 9.8 on a session runs the file
+/// `sshd-session`. The server has no title, or one with `[listener]`.
 fn is_ssh_session(process: &Process) -> bool {
     if names(process).any(|name| matches!(name, b"sshd-session" | b"sshd-auth")) {
         return true;
@@ -194,8 +196,8 @@ fn is_ssh_session(process: &Process) -> bool {
         })
 }
 
-/// Whether it is the master of a shared connection (ControlMaster of ssh_config(5)), by the title that OpenSSH gives it:
-/// `ssh: /home/dev/.ssh/ctl [mux]`.
+/// Returns whether a process is the master of a shared connection (ControlMaster of ssh_config(5)), by the title that
+/// OpenSSH sets: `ssh: /home/dev/.ssh/ctl [mux]`.
 fn is_ssh_master(process: &Process) -> bool {
     let title = process.command.as_ref().and_then(|command| command.first());
     names(process).any(|name| name == b"ssh")
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_like_any_other() {
+    fn programs_without_a_role() {
         for (name, executable, command) in [
             ("node", "/usr/bin/node", &["node", "dockerd"][..]),
             ("sshd", "/usr/sbin/sshd", &["sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"]),

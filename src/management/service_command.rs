@@ -1,13 +1,13 @@
-//! Commands that make a service manager stop a service, or let go of a socket. Pure: a service goes in, the words of a
-//! command come out.
+//! Commands that make a service manager stop a service or close a socket. Pure: the input is a service, the output the
+//! words of a command.
 
 use crate::model::{DescriptorStore, Process, Service, ServiceManager, ServiceScope, Text};
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 
-/// Returns the command that stops a service, as words, for the user who would run it: of the manager that the service
-/// belongs to. `None` for managers whose command is not known here, for what no manager stops as a service (a scope),
-/// for names that break systemd's grammar, and if it is unknown whose manager it is.
+/// Returns the command of its manager that stops a service, as words, for the user `own_uid`. `None` for managers whose
+/// command is unknown, for scopes, which cannot be stopped as services, for names that break systemd's grammar, and if
+/// the user of the manager is unknown.
 ///
 /// `--` ends the options, because a unit's name may begin with a hyphen. `-M UID@` reaches another user's manager,
 /// which root may do: systemd 248 and later (systemctl(1), `--machine=`).
@@ -28,7 +28,7 @@ pub(crate) fn stop_service(service: &Service, own_uid: Option<u32>) -> Option<Ve
     matches!(kind, UnitKind::Service | UnitKind::Socket).then_some(command)
 }
 
-/// Returns the words with which `own_uid` calls the system's manager, or that of a user.
+/// Returns the first words of a command with which the user `own_uid` addresses the system's manager, or the one of a user.
 fn systemctl(of_user: Option<u32>, own_uid: Option<u32>) -> Vec<Text> {
     let mut words: Vec<Text> = vec!["systemctl".into()];
     if let Some(uid) = of_user {
@@ -40,11 +40,11 @@ fn systemctl(of_user: Option<u32>, own_uid: Option<u32>) -> Vec<Text> {
     words
 }
 
-/// Returns the commands that make a service manager let go of a socket in a service's descriptor store, for the user who
-/// would run them, in their order. None for names that break systemd's grammar.
+/// Returns the commands that make a service manager close a socket in a service's descriptor store, in order, for the user
+/// `own_uid`. Empty for names that break systemd's grammar.
 ///
-/// systemd keeps a descriptor until the service stops, or beyond (FileDescriptorStorePreserve=yes); then `systemctl clean
-/// --what=fdstore` closes it, once the service has stopped (systemd 254; systemd.service(5)).
+/// systemd keeps a descriptor until the service stops. With FileDescriptorStorePreserve=yes it keeps it longer: then
+/// `systemctl clean --what=fdstore` closes it after the service has stopped (systemd 254; systemd.service(5)).
 pub(crate) fn release_store(store: &DescriptorStore, own_uid: Option<u32>) -> Vec<Vec<Text>> {
     let Some(stop) = stop_service(&store.unit, own_uid) else { return Vec::new() };
     let mut commands = Vec::new();
@@ -61,8 +61,8 @@ pub(crate) fn release_store(store: &DescriptorStore, own_uid: Option<u32>) -> Ve
     commands
 }
 
-/// Returns the command that stops a socket unit, and with it the service that it started and that has the port open too.
-/// Also that service: `started` tells whether it runs. A template names no single service. `None` for every other unit.
+/// Returns the command that stops a socket unit together with the service that it started, which has the port open too,
+/// and that service. `started` is whether a service runs. A template does not name one service. `None` for other units.
 pub(crate) fn stop_socket_unit(
     unit: &Service,
     started: bool,
@@ -78,9 +78,9 @@ pub(crate) fn stop_socket_unit(
     Some((stop, started))
 }
 
-/// Returns the command that lists the sockets that a process holds for socket units, for the user who asks, and the user
-/// whose service manager it is. `None` for processes that are neither the first process of the system nor a user's
-/// service manager.
+/// Returns the command with which the user `own_uid` lists the sockets that a process holds for socket units, and the user
+/// of that service manager. `None` for processes that are neither the first process of the system nor a user's service
+/// manager.
 pub(crate) fn list_sockets(process: &Process, own_uid: Option<u32>) -> Option<(Option<u32>, Vec<Text>)> {
     let is_user_manager = process.name.as_bytes() == b"systemd"
         && process.command.iter().flatten().any(|argument| argument.as_bytes() == b"--user");

@@ -1,5 +1,4 @@
-//! What a process that does not run needs before it does anything, and what signals do to it meanwhile. Pure: a process
-//! goes in; command words and typed answers come out.
+//! Determines what resumes a suspended process, and what signals do to it until then. Pure.
 
 use crate::model::{
     Condition, Container, ContainerRuntime, Freezer, FreezerScope, Parent, Process, ServiceScope, Text,
@@ -8,18 +7,18 @@ use crate::model::{
 /// What resumes a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// This command; for a job of a shell also `fg` there.
+    /// A command. A job of a shell can be resumed with `fg` too.
     Command {
         /// The command's words.
         words: Vec<Text>,
-        /// What the command reads from standard input, through `echo`.
+        /// What the command has to read from standard input.
         input: Option<&'static str>,
         /// The shell that can resume the process as one of its jobs.
         shell: Option<Parent>,
     },
-    /// The tracer lets it continue, or lets it go.
+    /// The tracer has to continue the process or detach from it.
     Detach(Option<Parent>),
-    /// Whoever froze the cgroup thaws it; its control file is not visible from here.
+    /// The cgroup has to be thawed from outside, because its control file is not visible here.
     ThawOutside(Text),
 }
 
@@ -28,13 +27,13 @@ pub(crate) enum Remedy {
 pub(crate) enum SignalEffect {
     /// It ends the process.
     Ends,
-    /// It ends the process at once, unless the process handles or ignores the signal; then it waits.
+    /// It ends the process at once. If the process handles or ignores the signal, it stays pending.
     EndsUnlessHandled,
-    /// It waits, and takes effect after the process resumes.
+    /// It stays pending until the process resumes.
     Waits,
 }
 
-/// Returns what resumes a process; `None` if nothing keeps it from running.
+/// Returns what resumes a process. `None` if the process is not suspended.
 pub(crate) fn helps(process: &Process) -> Option<Remedy> {
     let command = |words: Vec<Text>| Remedy::Command { words, input: None, shell: None };
     Some(match process.condition.as_ref()? {
@@ -71,7 +70,7 @@ fn thaw(freezer: &Freezer) -> Remedy {
     }
 }
 
-/// The words that resume a paused container.
+/// Returns the command that resumes a paused container.
 fn unpause(container: &Container) -> Option<Vec<Text>> {
     let name = container.name.as_ref().unwrap_or(&container.id).clone();
     match &container.runtime {
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_signals_do_meanwhile() {
+    fn signals_to_suspended_processes() {
         use SignalEffect::{Ends, EndsUnlessHandled, Waits};
         for (condition, term, kill) in [
             (Condition::Stopped { shell: None }, Waits, Ends),

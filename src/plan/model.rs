@@ -1,4 +1,4 @@
-//! What a plan rests on, and what it says: types alone, without a sentence.
+//! The facts for a plan, and the plan itself, as data without sentences.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::os::EndSignal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) via: Via,
-    /// The whole tree of the wrapper, not the holders alone.
+    /// Whether to end the whole tree of the wrapper instead of the holders only.
     pub(crate) tree: bool,
     /// The first signal.
     pub(crate) signal: EndSignal,
@@ -30,30 +30,30 @@ pub(crate) enum Access {
     Allowed,
     /// It has ended.
     Ended,
-    /// Another user's.
+    /// The caller lacks permission.
     Denied,
     /// A thread of the kernel, or a pid that stands for the kernel.
     Kernel,
-    /// It could not be taken hold of.
+    /// It could not be opened, for this reason.
     Failed(String),
 }
 
-/// What starts a process again.
+/// A restart of a process after it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restart {
     pub(crate) by: RestartedBy,
-    /// How long after the end; `None` where that is unknown.
+    /// How long after the end. `None` if that is unknown.
     pub(crate) delay: Option<Duration>,
-    /// Whether it is known to do so, not only likely to.
+    /// Whether the restart is certain. If not, it is likely.
     pub(crate) certain: bool,
 }
 
-/// Who starts a process again.
+/// What restarts a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RestartedBy {
     /// The manager of a unit.
     Unit(Service),
-    /// systemd, when somebody connects to this socket unit.
+    /// systemd, when a peer connects to this socket unit.
     SocketUnit(Text),
     /// The engine, by the container's restart policy.
     Engine(crate::model::Container),
@@ -61,22 +61,21 @@ pub(crate) enum RestartedBy {
     Process { kind: &'static str, id: ProcessId, name: Text },
 }
 
-/// What is known of the forwarding of a port.
+/// Whether a port is forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Forwarding {
-    /// These places are forwarded, without a socket.
+    /// These addresses are forwarded, without a socket.
     Forwarded(Vec<Listener>),
-    /// Nothing listens, and a connection to this address is answered.
+    /// Nothing listens, but a connection to this address is answered.
     Answered(SocketAddr),
-    /// Nothing forwards the port, as far as this machine shows any sign of forwarding.
+    /// Nothing forwards the port: no sign of forwarding was found.
     RuledOut,
-    /// There are signs that something on this machine forwards ports, and whether this port is one of them could not be
-    /// read.
+    /// Something on this machine forwards ports, but whether it forwards this one could not be read.
     Unknown(Gap),
 }
 
-/// What a process listens on besides the port. A process can have tens of thousands of sockets, and a range a plan for
-/// each of them.
+/// The other sockets that a process listens on or has bound. A process can have tens of thousands of sockets, and a range
+/// has a plan for each port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtherSockets {
     /// The first [`LONGEST_LIST`].
@@ -85,7 +84,7 @@ pub(crate) struct OtherSockets {
     pub(crate) more: usize,
 }
 
-/// What a plan rests on.
+/// The facts that a plan is made from.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) target: BindTarget,
@@ -97,16 +96,16 @@ pub(crate) struct Facts<'a> {
     pub(crate) other_protocol: Vec<Listener>,
     pub(crate) clients: Vec<Connection>,
     pub(crate) table: &'a ProcessTable,
-    /// What is known of processes that are no holders: ancestors, members of trees.
+    /// Facts about processes that are not holders, such as ancestors and members of trees, by pid.
     pub(crate) known: &'a BTreeMap<u32, Process>,
     pub(crate) access: &'a BTreeMap<ProcessId, Access>,
-    /// allears and its ancestors, the nearest first.
+    /// The pids of allears and its ancestors, the nearest first.
     pub(crate) lineage: &'a [u32],
     /// The outermost supervisor of a holder, by its pid.
     pub(crate) supervisors: &'a BTreeMap<u32, Manager>,
-    /// What comes back, by the holder's pid.
+    /// What restarts a holder, by its pid.
     pub(crate) restarts: &'a BTreeMap<u32, Vec<Restart>>,
-    /// The pids of holders whose unit is known not to start them again.
+    /// The pids of holders whose unit is known not to restart them.
     pub(crate) stays_down: &'a BTreeSet<u32>,
     /// The accounts of users, by uid.
     pub(crate) accounts: &'a BTreeMap<u32, Account>,
@@ -114,22 +113,22 @@ pub(crate) struct Facts<'a> {
     /// Whether /proc shows the pid namespace of this process.
     pub(crate) own_pid_namespace: bool,
     pub(crate) own_uid: Option<u32>,
-    /// Whether a program is in the system's own folders, from which alone `--via` runs one.
+    /// Returns whether a program is in the system's own folders. `--via` runs no other programs.
     pub(crate) is_installed: fn(&Text) -> bool,
 }
 
-/// What would be done to free a port.
+/// The plan for one port.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) target: BindTarget,
-    /// The listening and bound sockets that have it.
+    /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,
     pub(crate) steps: Vec<Step>,
-    /// What a person should know before it is done.
+    /// What the user should know before the plan is carried out.
     pub(crate) notes: Vec<Note>,
-    /// Why it may not be done; if there is one, nothing is.
+    /// Why the plan may not be carried out. If there is a refusal, nothing is done.
     pub(crate) refusals: Vec<Refusal>,
-    /// What starts again what is ended.
+    /// What restarts the ended processes.
     pub(crate) restarts: Vec<Restart>,
 }
 
@@ -155,104 +154,88 @@ pub(crate) enum Part {
 /// What is done to a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// It is sent a signal.
+    /// Send it a signal.
     Signal,
-    /// Its manager is told to stop it.
+    /// Run a command that makes its manager stop it.
     Stop { via: Via, command: Vec<Text> },
 }
 
-/// What a person should know of a plan.
+/// What the user should know about a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// These sockets of other ports go with a process.
+    /// A process also has these sockets of other ports, which are closed with it.
     OtherSockets { process: Process, sockets: OtherSockets },
-    /// The other protocol uses the port too, by a process that is not in the plan.
+    /// A process that is not in the plan uses the same port of the other protocol.
     OtherProtocol(Box<Listener>),
-    /// Who is connected, and loses that.
+    /// Clients that lose their connections.
     Clients(Vec<Connection>),
-    /// Children that are sent no signal. `tree` tells whether ending the whole tree would be allowed.
+    /// Children that are not signalled. `tree` is whether ending the whole tree would be allowed.
     Children { process: Process, children: Vec<Candidate>, tree: bool },
-    /// What started it, and starts it again or goes on without it.
+    /// The process that started it, and that restarts it or continues without it.
     Wrapper { process: Process, wrapper: Candidate },
-    /// It may be started again by this.
+    /// It may be restarted.
     Restarts(Restart),
-    /// A manager stops it by this command. `restarts` tells whether the manager starts it again after a signal, if that
-    /// is known; `runs` whether `--via` would run the command.
+    /// A manager stops it by this command. `restarts` is whether the manager restarts it after a signal, if that is
+    /// known; `runs` is whether `--via` would run the command.
     Managed { manager: Manager, command: Option<Vec<Text>>, restarts: Option<bool>, runs: bool },
-    /// The process does nothing until it is resumed.
+    /// The process is suspended, and does nothing until it is resumed.
     Halted(Process),
     /// A virtual machine ends with it.
     VirtualMachine(Process),
-    /// Connections are passed on without a socket.
+    /// Connections are forwarded without a socket.
     Forwarded { listener: Box<Listener>, command: Option<Vec<Text>> },
-    /// A connection to this address is answered, though nothing listens.
+    /// A connection to this address is answered although nothing listens.
     Answered(SocketAddr),
-    /// Whether connections are passed on could not be seen.
+    /// Whether connections are forwarded could not be read.
     ForwardingUnknown(Gap),
 }
 
 /// Why a plan may not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// /proc shows another pid namespace: its pids are other processes here.
+    /// /proc shows another pid namespace, whose pids mean other processes here.
     ForeignPidNamespace,
-    /// A process stands for others.
-    StandsFor {
-        process: Process,
-        role: Role,
-        manager: Option<Manager>,
-        command: Option<Vec<Text>>,
-    },
-    /// allears itself, or what started it.
+    /// A process stands for others, as init, a container engine or a supervisor does.
+    StandsFor { process: Process, role: Role, manager: Option<Manager>, command: Option<Vec<Text>> },
+    /// The process is allears itself.
     Itself(Process),
+    /// The process is an ancestor of allears.
     Ancestor(Process),
-    /// The kernel's own.
+    /// The process is one of the kernel's.
     Kernel(Process),
-    /// No process has the socket open: the kernel uses it for this.
+    /// The kernel holds the socket, for these uses, and no process has it open.
     KernelHolds(Socket, Vec<KernelSocket>),
-    /// This user may not end it.
+    /// The caller lacks permission to end the process.
     Denied(Process),
+    /// The process could not be opened, for this reason.
     Failed(Process, String),
     /// It is not certain that it holds the socket.
     Uncertain(Process, Socket),
     /// Not every holder could be seen.
     Unseen(Box<Listener>),
-    /// A socket unit's manager holds the socket as well, and cannot be looked into.
+    /// The manager of a socket unit holds the socket too, and its descriptors cannot be read.
     HeldByUnit {
         unit: Service,
         socket: Socket,
         command: Option<Vec<Text>>,
-        /// Whether `--via service` would run it: that acts on holders that are seen.
+        /// Whether `--via service` would run the command. It needs a visible holder.
         via: bool,
     },
-    /// A service manager keeps it in the descriptor store of a unit.
+    /// A service manager keeps the socket in the descriptor store of a unit.
     Stored(Socket, Box<DescriptorStore>),
-    /// No manager of the wanted kind has it.
-    NoManager {
-        process: Option<Process>,
-        via: Via,
-    },
-    /// A manager of another kind would start it again.
-    OtherManager {
-        process: Process,
-        via: Via,
-        manager: Manager,
-        command: Option<Vec<Text>>,
-    },
-    /// Its manager does not stop it before it is thawed.
+    /// No manager of the requested kind manages the process.
+    NoManager { process: Option<Process>, via: Via },
+    /// A manager of another kind would restart the process.
+    OtherManager { process: Process, via: Via, manager: Manager, command: Option<Vec<Text>> },
+    /// The process's cgroup is frozen, and its manager does not stop it before it is thawed.
     Frozen(Process),
-    /// The program of the command is in none of the system's own folders.
-    NoProgram {
-        command: Vec<Text>,
-    },
-    /// No command of its manager is known, or none that is safe.
-    NoCommand {
-        process: Process,
-        manager: Manager,
-    },
-    /// No wrapper can be told from what belongs to allears.
+    /// The command's program is in none of the system's own folders.
+    NoProgram { command: Vec<Text> },
+    /// No safe command of its manager is known.
+    NoCommand { process: Process, manager: Manager },
+    /// The tree of the process contains allears.
     TreeHasAllears(Process),
 }
 
-/// The longest list of anything in a note.
+/// The longest list in a note.
 pub(crate) const LONGEST_LIST: usize = 8;

@@ -1,5 +1,5 @@
-//! The wrapper of a server, and the tree that belongs to it: `npm run dev`, `sh -c`, `make`, and all that they started.
-//! Pure: a process table and command lines go in.
+//! Finds the wrappers of a server, such as `npm run dev`, `sh -c` and `make`, and the process tree below them. Pure: the
+//! input is a process table and command lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Process, ProcessId, Text};
 use crate::os::parse::supervisor;
 
-/// Programs that run another one in the foreground for a person, and wait for it.
+/// Programs that run another program in the foreground and wait for it.
 const RUNNERS: &[&str] = &[
     "npm",
     "npx",
@@ -88,22 +88,21 @@ const RUNNERS: &[&str] = &[
     "catatonit",
 ];
 
-/// Shells, which are wrappers where they run a script or a command line, and a person's own where they do not.
+/// Shells. They are wrappers if they run a script or a command line; otherwise they are interactive.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash"];
 
-/// Shells of Windows, whose options are written in other ways.
+/// Shells of Windows, whose options have another syntax.
 const POWERSHELLS: &[&str] = &["pwsh", "pwsh.exe", "powershell", "powershell.exe"];
 
-/// Long options of [`SHELLS`] that take the next argument and leave the shell one that a person types into: editors and
+/// Long options of [`SHELLS`] that take the next argument as their value and leave the shell interactive: editors and
 /// terminals start `bash --init-file FILE` and `fish --init-command COMMAND`.
 const WITH_A_VALUE: &[&str] = &["--rcfile", "--init-file", "--init-command", "--profile", "--features"];
 
 /// Interpreters whose first argument names the runner: `node /usr/bin/npm run dev`, `python3 /usr/bin/honcho start`.
 const INTERPRETERS: &[&str] = &["node", "nodejs", "bun", "deno", "ruby", "php", "perl"];
 
-/// Returns the wrappers of a process, the nearest first. `facts` holds what is known of the ancestors; one of which
-/// nothing is known ends the chain, and so does one of another session, a supervisor, a terminal and an interactive
-/// shell.
+/// Returns the wrappers of a process, the nearest first. `facts` are those of the ancestors. The chain ends at an unknown
+/// ancestor, an ancestor in another session, a supervisor, a terminal, or an interactive shell.
 pub(crate) fn wrappers<'a>(
     id: ProcessId,
     table: &'a ProcessTable,
@@ -122,8 +121,8 @@ pub(crate) fn wrappers<'a>(
     found
 }
 
-/// Returns the process whose tree `--tree` ends: the outermost wrapper that did not start allears too, or the process
-/// itself. A script that starts a server and then allears is a wrapper of both, and stays.
+/// Returns the process whose tree `--tree` ends: the outermost wrapper that is not an ancestor of allears, or the process
+/// itself. A script that starts a server and then allears is a wrapper of both, and is not ended.
 pub(crate) fn root(
     id: ProcessId,
     table: &ProcessTable,
@@ -134,8 +133,8 @@ pub(crate) fn root(
     wrappers.take_while(|wrapper| !lineage.contains(&wrapper.id.pid)).last().map_or(id, |root| root.id)
 }
 
-/// Returns a process with all its descendants and, if it leads a process group, that group's members, whose parent may
-/// have ended. The first is the process itself; children follow their parents.
+/// Returns a process with all its descendants. If it leads a process group, the members of the group are included too,
+/// because their parents may have ended. The process itself comes first, and children follow their parents.
 pub(crate) fn tree(root: ProcessId, table: &ProcessTable) -> Vec<&ProcessEntry> {
     let Some(first) = table.find(root) else { return Vec::new() };
     let leads = first.group == Some(root.pid);
@@ -152,7 +151,7 @@ pub(crate) fn tree(root: ProcessId, table: &ProcessTable) -> Vec<&ProcessEntry> 
     found
 }
 
-/// Whether a process runs others in the foreground and does nothing else.
+/// Returns whether a process only runs other programs in the foreground.
 fn is_wrapper(process: &Process) -> bool {
     let command = process.command.as_deref().unwrap_or_default();
     if supervisor::kind(&process.name, &mut || command.to_vec()).is_some() {
@@ -161,7 +160,7 @@ fn is_wrapper(process: &Process) -> bool {
     let Some(program) = command.first() else { return false };
     let name = base(program);
     let is_runner = |name: &[u8]| RUNNERS.iter().any(|known| known.as_bytes() == name);
-    // npm and yarn write their command line into their title: `npm run dev`.
+    // npm and yarn replace their command line with a title: `npm run dev`.
     let title =
         program.as_bytes().split(|byte| *byte == b' ').next().map(|word| base(&Text::from(word)).to_vec());
     if is_runner(name) || title.is_some_and(|word| command.len() == 1 && is_runner(&word)) {
@@ -182,11 +181,11 @@ fn is_wrapper(process: &Process) -> bool {
         }
         b"cmd.exe" => return cmd_runs_a_command(arguments),
         _ if is(POWERSHELLS, name) => return powershell_runs_a_script(arguments),
-        // A login shell, whose name begins with a hyphen, is where a person types.
+        // The name of a login shell begins with a hyphen, so it is not matched here.
         _ if is(SHELLS, name) => return runs_a_script(arguments),
         _ => {}
     }
-    // `node --watch server.js` runs the server as a child, and again when a file changes.
+    // `node --watch server.js` runs the server as a child, and restarts it when a file changes.
     let watches = |argument: &Text| argument.as_bytes().starts_with(b"--watch");
     if is(&["node", "nodejs", "bun", "deno", "tsx"], name) && arguments.iter().take(3).any(watches) {
         return true;
@@ -197,7 +196,7 @@ fn is_wrapper(process: &Process) -> bool {
     interpreted && script.is_some_and(|script| is_runner(stem(base(script))))
 }
 
-/// Whether a shell runs a script or a command line and ends after it, by its arguments.
+/// Returns whether a shell with these arguments ends after it has run a script or a command line.
 fn runs_a_script(arguments: &[Text]) -> bool {
     let mut arguments = arguments.iter().map(Text::as_bytes);
     let (mut is_interactive, mut has_command) = (false, false);
@@ -215,10 +214,10 @@ fn runs_a_script(arguments: &[Text]) -> bool {
             [sign @ (b'-' | b'+'), letters @ ..] if !letters.is_empty() => {
                 if *sign == b'-' {
                     has_command |= letters.contains(&b'c');
-                    // `-s` reads what is typed or piped, and what follows are its arguments.
+                    // With `-s` the shell reads standard input, and the following words are its arguments.
                     is_interactive |= letters.iter().any(|letter| matches!(letter, b'i' | b's'));
                 }
-                // `-o vi`, `-O extglob`, and fish's `-C COMMAND`, after which it goes on.
+                // `-o vi`, `-O extglob`, and fish's `-C COMMAND`, after which the shell continues.
                 if letters.iter().any(|letter| matches!(letter, b'o' | b'O' | b'C')) {
                     arguments.next();
                 }
@@ -229,14 +228,14 @@ fn runs_a_script(arguments: &[Text]) -> bool {
     false
 }
 
-/// `cmd.exe /d /s /c "vite"` ends after the command, `cmd.exe /k` goes on.
+/// Returns whether cmd.exe ends after a command: `cmd.exe /d /s /c "vite"` does, `cmd.exe /k` continues.
 fn cmd_runs_a_command(arguments: &[Text]) -> bool {
     let is = |argument: &Text, option: &[u8]| argument.as_bytes().eq_ignore_ascii_case(option);
     let decides = arguments.iter().find(|argument| is(argument, b"/c") || is(argument, b"/k"));
     decides.is_some_and(|argument| is(argument, b"/c"))
 }
 
-/// PowerShell's options may be shortened. With -NoExit it goes on after the command.
+/// Returns whether PowerShell ends after a script or command. Its options may be abbreviated. With -NoExit it continues.
 fn powershell_runs_a_script(arguments: &[Text]) -> bool {
     let is = |argument: &Text, option: &str, shortest: usize| {
         let argument = argument.as_bytes().to_ascii_lowercase();
@@ -255,7 +254,7 @@ fn base(path: &Text) -> &[u8] {
     path.file_name()
 }
 
-/// `npm-cli.js` is npm's file, `yarn.js` yarn's.
+/// Returns the program of a script's file name: `npm` for `npm-cli.js`, `yarn` for `yarn.js`.
 fn stem(name: &[u8]) -> &[u8] {
     let name = name.split(|byte| *byte == b'.').next().unwrap_or_default();
     name.strip_suffix(b"-cli").unwrap_or(name)
@@ -312,7 +311,7 @@ mod tests {
             ("bash", &["bash"]),
             ("bash", &["bash", "-i"]),
             ("bash", &["bash", "--login"]),
-            // What editors start in their terminals.
+            // Shells that editors start in their terminals.
             ("bash", &["/bin/bash", "--init-file", "/usr/share/code/shellIntegration-bash.sh"]),
             ("bash", &["/bin/bash", "--rcfile", "/opt/idea/jediterm-bash.in", "-i"]),
             ("fish", &["fish", "--init-command", "source x.fish"]),
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chain_ends_at_the_shell_of_a_person() {
+    fn the_chain_ends_at_an_interactive_shell() {
         let table: ProcessTable =
             [entry(3, 1, 3, 3), entry(5, 3, 5, 3), entry(7, 5, 5, 3), entry(9, 7, 5, 3)]
                 .into_iter()
@@ -356,12 +355,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_has_its_group_but_not_what_is_older() {
+    fn a_tree_includes_its_process_group_but_no_older_process() {
         let table: ProcessTable = [
             entry(5, 3, 5, 3),
             entry(7, 5, 5, 3),
             entry(9, 7, 9, 9),
-            // Its parent has ended, its group has not.
+            // Its parent has ended, but it is in the group.
             entry(11, 1, 5, 3),
             entry(4, 1, 5, 3),
             entry(12, 1, 12, 3),

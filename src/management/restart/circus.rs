@@ -1,4 +1,4 @@
-//! circusd: which of its watchers a process is, by its configuration, and whether it starts that again.
+//! Matches processes to the watchers of circusd by its configuration, and determines whether circusd restarts them.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
 use crate::model::{Process, Text};
 
-/// Where circusd listens for commands if its configuration does not say.
+/// The default endpoint for commands.
 const ENDPOINT: &str = "tcp://127.0.0.1:5555";
 
-/// How often it looks at its processes if its configuration does not say.
+/// The default interval between two checks of its processes.
 const CHECK_DELAY: Duration = Duration::from_secs(5);
 
-/// Determines whether circusd started a process, and starts it again.
+/// Returns whether circusd, if `parent` is one, restarts `child`.
 pub(super) fn restarter(
     parent: &Process,
     program: &Program,
@@ -45,7 +45,7 @@ pub(super) fn restarter(
     let mut words: Vec<Text> =
         vec![program.companion(parent, "circusctl", sources), "--endpoint".into(), endpoint];
     restarter.program = found.map(|(_, name)| name.into()).filter(is_plain);
-    // circusd keeps a socket of its own open when it stops the watchers that use it.
+    // circusd does not close its own sockets when it stops the watchers that use them.
     let shares = found.is_some_and(|(section, _)| section.get("use_sockets").is_some_and(ini::is_yes))
         && sections.iter().any(|section| section.name_of_kind("socket").is_some());
     restarter.stop = match &restarter.program {
@@ -62,7 +62,7 @@ pub(super) fn restarter(
     Some(RestartSetting::Restarts(restarter.into()))
 }
 
-/// Reads the configuration that circusd was given. What it includes is not read: a watcher of there is not found.
+/// Reads the configuration in circusd's arguments. Included files are not read.
 fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Vec<Section>> {
     let given = program.arguments.iter().rev().find(|word| !word.as_bytes().starts_with(b"-"))?;
     let path = match given.as_bytes() {
@@ -72,7 +72,7 @@ fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Op
     Some(ini::parse(&sources.file(process.id, &path)?, Comments::WholeLines))
 }
 
-/// The watcher that a process is: by its command, or because there is only one.
+/// Returns the watcher of a process: the one with its command, or the only one.
 fn watcher<'a>(
     sections: &'a [Section],
     child: &Process,
@@ -100,7 +100,7 @@ fn watcher<'a>(
     }
 }
 
-/// Replaces `$(circus.sockets.web)` and `((circus.wid))` by [`ANY`].
+/// Replaces `$(circus.sockets.web)` and `((circus.wid))` with [`ANY`].
 fn without_variables(command: &str) -> String {
     let mut replaced = String::new();
     let mut rest = command;
@@ -118,7 +118,7 @@ fn without_variables(command: &str) -> String {
     replaced
 }
 
-/// A number of seconds; `None` where it cannot be read.
+/// Parses a number of seconds. `None` if it is invalid.
 fn seconds(value: Option<&str>, default: Duration) -> Option<Duration> {
     let Some(value) = value else { return Some(default) };
     value.trim().parse().ok().and_then(|value| Duration::try_from_secs_f64(value).ok())

@@ -1,22 +1,22 @@
-//! Whether a process runs a command of a supervisor's configuration: as it stands there, through the interpreter of a
-//! script, or after a shell replaced itself by another program. Pure: script files come from [`Sources`].
+//! Determines whether a process runs a command of a supervisor's configuration: the command itself, a script with its
+//! interpreter, or a program that replaced a shell. Pure: script files come from [`Sources`].
 
 use super::Sources;
 use crate::model::{Process, Text};
 
-/// Stands for text of unknown value in a command. An argument of a process never contains it.
+/// A placeholder for unknown text in a command. An argument of a process never contains it.
 pub(super) const ANY: char = '\0';
 
-/// Longer command lines are compared only where the command has no text of unknown value.
+/// The most arguments that are compared with a command that has unknown text.
 const MOST_ARGUMENTS: usize = 256;
 
-/// The most words of a program that replaces itself, with its options, before the command that it was given.
+/// The most words before the command of a program that replaces itself, such as the program and its options.
 const MOST_SKIPPED: usize = 32;
 
-/// Longer scripts are not followed: those that only prepare and start a program are short.
+/// The longest script that is parsed. Scripts that only prepare and start a program are short.
 const LONGEST_SCRIPT: usize = 16 * 1024;
 
-/// Programs that replace themselves by the command they are given.
+/// Programs that replace themselves with the command in their arguments.
 const REPLACES_ITSELF: &[&str] = &[
     "env",
     "nice",
@@ -34,19 +34,19 @@ const REPLACES_ITSELF: &[&str] = &[
     "exec",
 ];
 
-/// Shells, whose code is followed.
+/// Shells, whose code is parsed.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"];
 
-/// How sure it is that a process runs a command.
+/// How well a process matches a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
-    /// The process replaced its command line by a title that names the command's program.
+    /// The process replaced its command line with a title that names the command's program.
     Title,
     /// The command lines are equal.
     Arguments,
 }
 
-/// Determines whether `process` runs `command`. `starter` is the process that started it, whose files are read.
+/// Returns whether `process` runs `command`, and how well they match. Files are read as its parent `starter` sees them.
 pub(super) fn fit(
     command: &str,
     process: &Process,
@@ -61,20 +61,20 @@ pub(super) fn fit(
     title_fit(&words, process)
 }
 
-/// Whether a process runs these words, itself or through an interpreter or a program that replaces itself.
+/// Returns whether a process runs these words, directly, with an interpreter, or through a program that replaces itself.
 fn is_direct(words: &[String], arguments: &[Text]) -> bool {
     let replaces = words.first().is_some_and(|program| REPLACES_ITSELF.contains(&file_name(program)));
     let most = if replaces { MOST_SKIPPED } else { 0 };
     (0..=most).any(|from| words.get(from..).is_some_and(|words| is_run(words, arguments)))
 }
 
-/// Whether a process runs these words, itself or through an interpreter.
+/// Returns whether a process runs these words, directly or with an interpreter.
 fn is_run(words: &[String], arguments: &[Text]) -> bool {
     let Some((program, rest)) = words.split_first() else { return false };
     if all_equal(words, arguments) {
         return true;
     }
-    // A script that was started by its first line: an interpreter, at most one option, the script's path.
+    // A script with a `#!` line: an interpreter, at most one option, the script's path.
     [1, 2].into_iter().any(|at| {
         let is_script = arguments.get(at).is_some_and(|script| match program.contains('/') {
             true => is_equal(program, script),
@@ -84,7 +84,7 @@ fn is_run(words: &[String], arguments: &[Text]) -> bool {
     })
 }
 
-/// Whether a process runs what the shell code of these words replaces the shell by.
+/// Returns whether a process runs a program that replaces the shell of these words.
 fn is_after_shell(
     words: &[String],
     arguments: &[Text],
@@ -113,7 +113,7 @@ fn script_fits(
 ) -> bool {
     let path = match path.starts_with('/') {
         true => Text::from(path),
-        // A name without a folder is on a search path that is unknown.
+        // A name without a folder is searched for in an unknown PATH.
         false if !path.contains('/') => return false,
         false => match &process.directory {
             Some(folder) => [folder.as_bytes(), b"/", path.as_bytes()].concat().into(),
@@ -130,7 +130,7 @@ fn script_fits(
     is_shell && replacements(&code, false).iter().any(|words| is_direct(words, arguments))
 }
 
-/// The commands that shell code replaces its shell by: those after `exec`, and for `sh -c` the last one.
+/// Returns the commands that replace the shell: those after `exec`, and with `with_last` (for `sh -c`) the last one.
 fn replacements(code: &str, with_last: bool) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut last = None;
@@ -164,7 +164,7 @@ fn is_operator(word: &str) -> bool {
     matches!(word, "&&" | "||" | "&" | "|" | "{" | "}" | "(" | ")" | "then" | "do" | "else" | "fi" | "done")
 }
 
-/// The words of a simple command without `exec`, assignments and redirections, and whether it had an `exec`.
+/// Returns whether a simple command begins with `exec`, and its words without `exec`, assignments and redirections.
 fn simple_command(words: &[String]) -> (bool, Vec<String>) {
     let mut command: Vec<String> = Vec::new();
     let mut is_exec = false;
@@ -189,7 +189,7 @@ fn simple_command(words: &[String]) -> (bool, Vec<String>) {
             is_exec = true;
             continue;
         }
-        // What a variable or a command holds is unknown, and may be several words.
+        // The value of a variable or a command substitution is unknown, and may be several words.
         command.push(match word.split_once(['$', '`']) {
             Some((before, _)) => format!("{before}{ANY}"),
             None => word.to_owned(),
@@ -198,7 +198,7 @@ fn simple_command(words: &[String]) -> (bool, Vec<String>) {
     (is_exec, command)
 }
 
-/// Whether a process has a title in place of its command line that names the program of these words.
+/// Returns the match if a process has a title that names the program of these words.
 fn title_fit(words: &[String], process: &Process) -> Option<Fit> {
     let [title] = process.command.as_deref()? else { return None };
     let title = title.as_str().filter(|title| title.contains(' ') && !title.starts_with('/'))?;
@@ -220,7 +220,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether all words are equal to the arguments. A word with [`ANY`] may stand for none or several of them.
+/// Returns whether the words equal the arguments. A word with [`ANY`] may stand for no or several arguments.
 fn all_equal(words: &[String], arguments: &[Text]) -> bool {
     if !words.iter().any(|word| word.contains(ANY)) {
         return words.len() == arguments.len()
@@ -229,7 +229,7 @@ fn all_equal(words: &[String], arguments: &[Text]) -> bool {
     if arguments.len() > MOST_ARGUMENTS || words.len() > MOST_ARGUMENTS {
         return false;
     }
-    // How many arguments the words so far may stand for.
+    // The numbers of arguments that the words so far may stand for.
     let mut taken = vec![0];
     for word in words {
         let mut next = Vec::new();
@@ -247,7 +247,7 @@ fn all_equal(words: &[String], arguments: &[Text]) -> bool {
     taken.contains(&arguments.len())
 }
 
-/// Whether a word stands for exactly these arguments.
+/// Returns whether a word stands for exactly these arguments.
 fn stands_for(word: &str, arguments: Option<&[Text]>) -> bool {
     match arguments {
         None => false,
@@ -261,7 +261,7 @@ fn stands_for(word: &str, arguments: Option<&[Text]>) -> bool {
     }
 }
 
-/// Whether a word is equal to an argument, with [`ANY`] for any text.
+/// Returns whether a word equals an argument, with [`ANY`] for any text.
 fn is_equal(word: &str, argument: &Text) -> bool {
     let Some((before, rest)) = word.split_once(ANY) else { return word.as_bytes() == argument.as_bytes() };
     let Some(argument) = argument.as_bytes().strip_prefix(before.as_bytes()) else { return false };

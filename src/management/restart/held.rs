@@ -1,19 +1,19 @@
-//! Processes that hold sockets for programs they run: to end one of them ends all of its programs, and is not what frees
-//! a port. A server's own main process, such as that of gunicorn, nginx or PostgreSQL, is the program itself and none of
+//! Recognises processes that hold sockets for the programs that they run. Ending one ends all of its programs, and is not
+//! the way to free one port. A server's own main process, such as that of gunicorn, nginx or PostgreSQL, is not one of
 //! them.
 
 use super::program::Program;
 use super::{Sources, Stop, pm2, supervisord};
 use crate::model::{Process, Text};
 
-/// That a process holds sockets for others.
+/// A process that holds sockets for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeldFor {
-    /// What it is.
+    /// Its kind.
     pub(crate) kind: HolderKind,
-    /// The name of its program: `supervisord` where the process is called `python3`.
+    /// The name of its program, such as `supervisord` if the process is named `python3`.
     pub(crate) name: Text,
-    /// Whether it runs one program alone, and passes on the signal that ends it: then to end it is right.
+    /// Whether it runs a single program and forwards SIGTERM to it. Then it may be ended.
     pub(crate) one_program: bool,
 }
 
@@ -40,12 +40,12 @@ pub(crate) enum HolderKind {
     Einhorn,
     /// systemd-socket-activate.
     SocketActivate,
-    /// systemfd or catflap, which keep a socket open for a program that is started anew.
+    /// systemfd or catflap, which keep a socket open while a program restarts.
     Systemfd,
 }
 
 impl HolderKind {
-    /// What it is called.
+    /// Returns its name.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             HolderKind::Supervisord => "supervisord",
@@ -63,8 +63,8 @@ impl HolderKind {
     }
 }
 
-/// What is recognised by its name alone, and needs a program's file outside of where users keep theirs: the names are
-/// common words of the field.
+/// Programs that are recognised by name only, and whether each runs a single program. Their file must be in a folder
+/// of packages: other programs may have these names too.
 const COMPILED: &[(&str, HolderKind, bool)] = &[
     ("inetd", HolderKind::Inetd, false),
     ("openbsd-inetd", HolderKind::Inetd, false),
@@ -76,7 +76,7 @@ const COMPILED: &[(&str, HolderKind, bool)] = &[
     ("systemd-socket-activate", HolderKind::SocketActivate, true),
 ];
 
-/// Determines whether a process holds its sockets for programs that it runs.
+/// Returns the kind of a process that holds its sockets for programs that it runs. `None` for other processes.
 pub(crate) fn holds_for_others(process: &Process) -> Option<HeldFor> {
     let program = Program::from_process(process);
     let found = |kind, one_program| {
@@ -87,7 +87,7 @@ pub(crate) fn holds_for_others(process: &Process) -> Option<HeldFor> {
         return found(HolderKind::Pm2, false);
     }
     match (program.name(), program.interpreted) {
-        // There is another one, in Go, that does the same.
+        // A supervisord written in Go does the same.
         (b"supervisord", _) => return found(HolderKind::Supervisord, false),
         (b"circusd", true) => return found(HolderKind::Circus, false),
         (b"start_server", true) => return found(HolderKind::ServerStarter, true),
@@ -100,7 +100,7 @@ pub(crate) fn holds_for_others(process: &Process) -> Option<HeldFor> {
     found(*kind, *one_program)
 }
 
-/// Whether a program's file is where packages put them. One that may not be seen is taken for one.
+/// Returns whether a program's file is in a folder of packages. An unknown path counts as one.
 fn is_installed(process: &Process) -> bool {
     const FOLDERS: [&[u8]; 8] =
         [b"/usr/", b"/bin/", b"/sbin/", b"/opt/", b"/nix/store/", b"/gnu/store/", b"/snap/", b"/package/"];
@@ -108,8 +108,7 @@ fn is_installed(process: &Process) -> bool {
     file.is_none_or(|file| FOLDERS.iter().any(|folder| file.as_bytes().starts_with(folder)))
 }
 
-/// Determines what frees a port that such a process holds: the program it holds it for, if that is known, and the
-/// command that stops it.
+/// Returns the program that such a process holds a port for, if that is known, and what stops the program.
 pub(crate) fn stop_for_port(
     process: &Process,
     held: &HeldFor,
@@ -133,8 +132,8 @@ pub(crate) fn stop_for_port(
             }
         }
         HolderKind::Pm2 => (None, pm2::list(process, &program, sources)),
-        // inetd and xinetd have a line in a configuration instead of a command. circusd keeps its sockets open when its
-        // watchers are stopped.
+        // inetd and xinetd have no command, only their configuration. circusd keeps its sockets open when its watchers
+        // stop.
         _ => (None, Stop::Unknown),
     };
     match sources.is_elsewhere(process.id) {

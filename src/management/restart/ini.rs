@@ -1,4 +1,4 @@
-//! Configurations in sections, as Python's configparser reads them.
+//! Parses INI files as Python's configparser does.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ impl Section {
         self.values.get(key).map(String::as_str)
     }
 
-    /// What follows a prefix in its name: `web` of `program:web`.
+    /// Returns the name after a kind: `web` of `program:web`.
     pub(super) fn name_of_kind(&self, kind: &str) -> Option<&str> {
         Some(self.name.strip_prefix(kind)?.strip_prefix(':')?.trim()).filter(|name| !name.is_empty())
     }
@@ -24,13 +24,13 @@ impl Section {
 /// How a dialect treats `;` and `#` after a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comments {
-    /// They begin a comment after a space, as supervisord has it.
+    /// They begin a comment after a space, as in supervisord.
     Inline,
-    /// They belong to the value.
+    /// They are part of the value.
     WholeLines,
 }
 
-/// Parses a configuration. What is no section and no value is left out.
+/// Parses a configuration. Lines that are neither a section nor a value are ignored.
 pub(super) fn parse(bytes: &[u8], comments: Comments) -> Vec<Section> {
     let text = String::from_utf8_lossy(bytes);
     let mut sections: Vec<Section> = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn parse(bytes: &[u8], comments: Comments) -> Vec<Section> {
         if let (true, Some(section), Some(key)) =
             (line.starts_with([' ', '\t']), sections.last_mut(), key.as_ref())
         {
-            // A line that is indented goes on with the value before it.
+            // An indented line continues the previous value.
             let value = section.values.entry(key.clone()).or_default();
             value.push('\n');
             value.push_str(trimmed);
@@ -76,7 +76,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Whether a word of a configuration stands for yes.
+/// Returns whether a value means true.
 pub(super) fn is_yes(value: &str) -> bool {
     ["true", "yes", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }

@@ -1,5 +1,5 @@
-//! Servers whose main process replaces a worker that ended. The delays are those that docs/supervisors.md lists, rounded
-//! up to whole seconds.
+//! Servers whose main process replaces workers that end. The delays are those in docs/supervisors.md, rounded up to whole
+//! seconds.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use super::roles::ParentRole;
 use super::{Certainty, Restarter, RestarterKind};
 use crate::model::Process;
 
-/// A server whose main process replaces a worker that ended.
+/// A server whose main process replaces workers that end.
 struct Master {
     name: &'static str,
     /// The names of its program.
     programs: &'static [&'static str],
-    /// How the main process's title begins, where it sets one.
+    /// Prefixes of the main process's title, if it sets one.
     titles: &'static [&'static str],
     when: When,
-    /// Whether its workers run another program than it does itself.
+    /// Whether its workers run another program.
     other_program: bool,
     /// The longest wait before a worker is replaced, in seconds.
     delay: Option<u64>,
     certainty: Certainty,
 }
 
-/// What a main process needs to replace workers.
+/// When a main process replaces workers.
 enum When {
     Always,
-    /// This option. A variable of its environment may stand for it, which is not read: without the option it is unknown.
+    /// With this option. An environment variable, which is not read, may replace it: without the option it is unknown.
     Option(&'static str),
 }
 
@@ -49,7 +49,7 @@ const MASTERS: &[Master] = &[
         when: When::Option("--respawn-failed-workers"),
         ..MASTER
     },
-    // Whether it has a main process at all may stand in its configuration.
+    // Its configuration, which is not read, may turn the main process off.
     Master {
         name: "uwsgi",
         programs: &["uwsgi", "uwsgi-core"],
@@ -67,7 +67,7 @@ const MASTERS: &[Master] = &[
         ..MASTER
     },
     Master { name: "puma", programs: &["puma"], titles: &["puma "], ..MASTER },
-    // Its connections are processes too, which nobody replaces.
+    // Its connections are processes too, which are not replaced.
     Master {
         name: "postgres",
         programs: &["postgres", "postmaster"],
@@ -80,14 +80,14 @@ const MASTERS: &[Master] = &[
     Master { name: "einhorn", programs: &["einhorn"], other_program: true, delay: None, ..MASTER },
 ];
 
-/// Determines what a server's main process does when `child` ends; `None` if the parent is none.
+/// Returns what a server's main process does when `child` ends. `None` if `parent` is not a main process.
 pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Option<ParentRole> {
     let is = |master: &&Master| {
         program.is_any(master.programs) || master.titles.iter().any(|title| program.is_titled(title))
     };
     let master = MASTERS.iter().find(is)?;
     if !master.other_program && !same_program(parent, child) {
-        // What a server runs besides its workers, such as a CGI program.
+        // Another program that the server runs, such as a CGI program.
         return Some(ParentRole::Other);
     }
     let mut restarter = Restarter::new(RestarterKind::ServerMaster, parent, program);
@@ -100,7 +100,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Opti
     Some(ParentRole::Restarts(restarter.into()))
 }
 
-/// Whether a child runs its parent's program, as workers do.
+/// Returns whether a child runs its parent's program, as workers do.
 pub(super) fn same_program(parent: &Process, child: &Process) -> bool {
     match (&parent.executable, &child.executable) {
         (Some(parent), Some(child)) => parent == child,

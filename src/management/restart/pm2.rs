@@ -1,12 +1,12 @@
-//! The daemon of pm2, which keeps its applications running. It tells an application its name only in its environment,
-//! which is not read, so `pm2 list` has to show it. From its documentation; it was not run for this.
+//! The daemon of pm2, which restarts its applications. The name of an application is only in its environment, which is not
+//! read, so the user has to find it with `pm2 list`. Source: the documentation of pm2. Not tested with pm2 itself.
 
 use super::program::Program;
 use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 
-/// Whether a process is the daemon of pm2, or pm2-runtime, which is one in the foreground.
+/// Returns whether a process is the daemon of pm2, or pm2-runtime, which is a daemon in the foreground.
 pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
     program.is_titled("PM2 v")
         || process.name.as_bytes().starts_with(b"PM2 v")
@@ -14,7 +14,7 @@ pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
             && (program.name() == b"pm2-runtime" || program.path.as_bytes().ends_with(b"/pm2/lib/Daemon.js")))
 }
 
-/// Determines whether a process is the daemon of pm2.
+/// Returns whether the daemon of pm2, if `parent` is one, restarts its children.
 pub(super) fn restarter(
     parent: &Process,
     program: &Program,
@@ -29,7 +29,7 @@ pub(super) fn restarter(
     Some(RestartSetting::Restarts(restarter.into()))
 }
 
-/// The folder of the daemon, which it writes into its title: `PM2 v5.3.0: God Daemon (/home/dev/.pm2)`.
+/// Returns the folder of the daemon from its title: `PM2 v5.3.0: God Daemon (/home/dev/.pm2)`.
 fn home(program: &Program) -> Option<Text> {
     let title = program.title.as_ref()?.as_bytes();
     let open = title.iter().position(|byte| *byte == b'(')?;
@@ -37,15 +37,15 @@ fn home(program: &Program) -> Option<Text> {
     Some(title.get(open + 1..close)?).filter(|home| home.starts_with(b"/")).map(Text::from)
 }
 
-/// The command that lists the applications. pm2 addresses the daemon of the user who runs it, by its folder. Another user
-/// is not let in, and root's commands would leave files of root's in that folder.
+/// Returns the command that lists the applications. pm2 finds the daemon of the calling user by its folder. Other users
+/// have no access to the folder, and commands run by root would leave files of root there.
 pub(super) fn list(daemon: &Process, program: &Program, sources: &mut dyn Sources) -> Stop {
     let Some(mut words) = command(daemon, home(program).as_ref(), sources) else { return Stop::Unknown };
     words.extend(["pm2".into(), "list".into()]);
     Stop::FindName(words)
 }
 
-/// What comes before `pm2`.
+/// Returns the words before `pm2`, which select the user and the folder.
 fn command(daemon: &Process, home: Option<&Text>, sources: &mut dyn Sources) -> Option<Vec<Text>> {
     let mut words: Vec<Text> = Vec::new();
     let own = sources.own_uid();

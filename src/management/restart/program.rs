@@ -1,5 +1,5 @@
-//! Which program a process runs: the script or module where an interpreter runs it, the applet of a program that is many,
-//! and else the program's file. What a process calls itself is its title, which decides nothing alone.
+//! Determines the program of a process: the script or module if an interpreter runs it, the applet of a multi-call binary,
+//! otherwise the program's file. A title that the process sets does not decide on its own.
 
 use super::Sources;
 use crate::model::{Process, Text};
@@ -10,18 +10,18 @@ use crate::program_label;
 pub(super) struct Program {
     /// The program's path, a script's path, or a module's name.
     pub(super) path: Text,
-    /// What was given to it, without an interpreter's own options.
+    /// Its arguments, without an interpreter's own options.
     pub(super) arguments: Vec<Text>,
     /// Whether an interpreter runs it.
     pub(super) interpreted: bool,
-    /// What the process put in the place of its command line: `gunicorn: master [shop]`.
+    /// The title with which the process replaced its command line: `gunicorn: master [shop]`.
     pub(super) title: Option<Text>,
 }
 
-/// Programs that are many: what they do is named by the word they are called by.
+/// Multi-call binaries: the first argument, or the name that they were started by, selects the applet.
 const MULTICALL: [&[u8]; 3] = [b"busybox", b"toybox", b"coreutils"];
 
-/// What Linux adds to the path of a program whose file is gone.
+/// The suffix that Linux adds to the path of a program whose file was deleted.
 const DELETED: &[u8] = b" (deleted)";
 
 impl Program {
@@ -54,8 +54,8 @@ impl Program {
         Program { path, arguments: after(1), interpreted: program_label::is_interpreted(process), title }
     }
 
-    /// The word that starts another program of the same installation: its path if it lies beside this program outside
-    /// of the system's folders, as in a virtual environment, and otherwise its name.
+    /// Returns the word that starts another program of the same installation: its path if it is beside this program
+    /// outside of the system's folders, as in a virtual environment, otherwise its name.
     pub(super) fn companion(&self, process: &Process, name: &str, sources: &mut dyn Sources) -> Text {
         const SYSTEM: [&[u8]; 6] =
             [b"/usr/bin", b"/usr/sbin", b"/bin", b"/sbin", b"/usr/local/bin", b"/usr/local/sbin"];
@@ -81,12 +81,12 @@ impl Program {
             .map_or_else(|| name.into(), |folder| [folder.as_bytes(), b"/", name.as_bytes()].concat().into())
     }
 
-    /// Whether its path is a word of the command line, and no module's name.
+    /// Returns whether its path is a word of the command line, and not the name of a module.
     fn is_file(&self, process: &Process) -> bool {
         process.command.iter().flatten().any(|word| *word == self.path)
     }
 
-    /// Its name: the last part of the path, without the ending of a script in JavaScript.
+    /// Returns its name: the last part of the path, without the extension of a JavaScript file or of a Windows program.
     pub(super) fn name(&self) -> &[u8] {
         let name = self.path.file_name();
         [&b".js"[..], b".mjs", b".cjs", b".exe"]
@@ -95,17 +95,17 @@ impl Program {
             .unwrap_or(name)
     }
 
-    /// Whether it is this one, by its name or by the package of Node that it lies in.
+    /// Returns whether it has this name, or is in the Node package of this name.
     pub(super) fn is(&self, name: &str) -> bool {
         self.name() == name.as_bytes() || (self.interpreted && self.is_in_package(name))
     }
 
-    /// Whether it is one of these.
+    /// Returns whether it is one of these programs.
     pub(super) fn is_any(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.is(name))
     }
 
-    /// Whether it is a file of this package: `node_modules/NAME/...`.
+    /// Returns whether it is a file of this package: `node_modules/NAME/...`.
     fn is_in_package(&self, name: &str) -> bool {
         let mut parts = self.path.as_bytes().split(|byte| matches!(byte, b'/' | b'\\'));
         let mut parts =
@@ -113,18 +113,18 @@ impl Program {
         parts.next() == Some(name.as_bytes())
     }
 
-    /// Whether the title begins so.
+    /// Returns whether the title begins with this text.
     pub(super) fn is_titled(&self, beginning: &str) -> bool {
         self.title.as_ref().is_some_and(|title| title.as_bytes().starts_with(beginning.as_bytes()))
     }
 
-    /// Whether one of its arguments is this one, or this one with `=` and a value.
+    /// Returns whether its arguments contain an option, alone or with `=` and a value.
     pub(super) fn has(&self, option: &str) -> bool {
         self.arguments.iter().any(|word| is_option(word.as_bytes(), option))
     }
 
-    /// The value of the first of these options that is there: the next word, what follows `=`, or for a single letter
-    /// the rest of the word.
+    /// Returns the value of the first of these options in its arguments: the next word, the text after `=`, or for a
+    /// single letter the rest of the word.
     pub(super) fn value(&self, options: &[&str]) -> Option<&[u8]> {
         let mut words = self.arguments.iter().map(Text::as_bytes);
         while let Some(word) = words.next() {

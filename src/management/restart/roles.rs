@@ -1,4 +1,4 @@
-//! What an ancestor does when what it started ends: starts it again, ends as well, or has nothing to do with it.
+//! Determines what an ancestor does when its child ends: restart it, end too, or nothing.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::os::parse::supervisor;
 /// What an ancestor does when its child ends.
 #[derive(Debug)]
 pub(super) enum ParentRole {
-    /// It starts it again.
+    /// It restarts the child.
     Restarts(Box<Restarter>),
-    /// It ends too, or has no part in it.
+    /// It ends too, or does nothing.
     Wrapper,
     /// Unknown.
     Other,
-    /// It does not start it again, and nor does anything above it: a login, a terminal, an editor.
+    /// It does not restart the child, and neither does any of its ancestors: a login, a terminal, an editor.
     Boundary,
 }
 
-/// What the configuration of a supervisor says about a child.
+/// Whether the configuration of a supervisor makes it restart a child.
 pub(super) enum RestartSetting {
     Restarts(Box<Restarter>),
-    /// It was told not to start it again.
+    /// It is configured not to restart it.
     LeavesDown,
 }
 
-/// Determines what `parent` does when `child` ends.
+/// Returns what `parent` does when `child` ends.
 pub(super) fn role(
     parent: &Process,
     program: &Program,
@@ -73,7 +73,7 @@ pub(super) fn role(
     }
     let mut command = || parent.command.clone().unwrap_or_default();
     match supervisor::kind(&parent.name, &mut command) {
-        // What starts services by folders is an ancestor of what looks after one of them.
+        // The program that starts all service folders is an ancestor of the supervisor of one folder.
         Some("runit" | "s6" | "daemontools" | "openrc") => ParentRole::Other,
         Some(_) => ParentRole::Boundary,
         None => ParentRole::Other,
@@ -81,9 +81,9 @@ pub(super) fn role(
 }
 
 impl Restarter {
-    /// One that starts again whatever ended, is sure to, and is ended to stop that.
+    /// Returns a restarter with the defaults: it certainly restarts after every end, and has to be ended to stop that.
     pub(super) fn new(kind: RestarterKind, process: &Process, program: &Program) -> Restarter {
-        // Where an interpreter runs nothing that has a name, the process is named as it names itself.
+        // If the interpreter runs nothing with a name, the process's own name is used.
         let unnamed = program.interpreted
             && process.executable.as_ref().is_some_and(|file| file.file_name() == program.path.file_name());
         let name = match unnamed || program.name().is_empty() {
@@ -104,7 +104,7 @@ impl Restarter {
     }
 }
 
-/// Whether a program starts another one anew when a file changes, and stays when that ends.
+/// Returns whether a program restarts another one when a file changes, and keeps running when that one ends.
 fn is_file_watcher(program: &Program) -> bool {
     const ALWAYS: &[&str] = &[
         "nodemon",
@@ -129,25 +129,25 @@ fn is_file_watcher(program: &Program) -> bool {
         || (program.is("dotnet") && first == Some(b"watch"))
 }
 
-/// Whether a process is `node --watch`, which runs the script in a child of its own.
+/// Returns whether a process is `node --watch`, which runs the script in a child.
 fn is_watching_node(process: &Process, program: &Program) -> bool {
     let command = process.command.as_deref().unwrap_or_default();
     let is_node = [process.executable.as_ref(), command.first()]
         .into_iter()
         .flatten()
         .any(|name| matches!(name.file_name(), b"node" | b"nodejs"));
-    // What node was given for itself, before the script.
+    // The number of node's own options, which come before the script.
     let own = command.len().saturating_sub(program.arguments.len() + 1);
     let watches = |word: &Text| word.as_bytes() == b"--watch" || word.as_bytes().starts_with(b"--watch-path");
     is_node && program.interpreted && command.iter().take(own).skip(1).any(watches)
 }
 
-/// Another manager that was told to start programs again: when, and its longest wait.
+/// Returns the trigger and the longest delay of another process manager that is configured to restart.
 fn manager(program: &Program) -> Option<(Trigger, Option<Duration>)> {
     if !program.interpreted && program.is("autossh") {
         return Some((Trigger::End, None));
     }
-    // A server that ends by SIGTERM removes its pid file, after which these end too.
+    // A server that ends by SIGTERM removes its pid file, and then these end too.
     if program.is_any(&["mysqld_safe", "mariadbd-safe"]) {
         return Some((Trigger::Failure, None));
     }
@@ -160,7 +160,7 @@ fn manager(program: &Program) -> Option<(Trigger, Option<Duration>)> {
     is_forever.then_some((Trigger::End, None))
 }
 
-/// Whether a process ends when the one that it started ends, or has been told what to do by then.
+/// Returns whether a process ends when its child ends, or only continues with its next command.
 fn is_wrapper(process: &Process, program: &Program, child: &Process) -> bool {
     const WRAPPERS: &[&str] = &[
         "npm",
@@ -207,12 +207,12 @@ fn is_wrapper(process: &Process, program: &Program, child: &Process) -> bool {
         "mvn",
         "gradle",
     ];
-    // npm and foreman put a title in the place of their command lines: `npm run dev`.
+    // npm and foreman replace their command lines with a title: `npm run dev`.
     let is_titled = ["npm ", "yarn ", "pnpm ", "foreman: "]
         .iter()
         .any(|title| program.is_titled(title) || process.name.as_bytes().starts_with(title.as_bytes()));
-    // These start themselves a second time, to be able to start anew when their code changes, and end with what they
-    // started unless it asks for that by its exit code.
+    // These run themselves as a child, to restart it when their code changes. They end with the child, unless its exit
+    // code requests a restart.
     let is_reloader = program.interpreted
         && masters::same_program(process, child)
         && (program.is_any(&["flask", "hypercorn"])

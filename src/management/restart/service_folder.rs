@@ -1,5 +1,5 @@
-//! Supervisors that look after one folder each, and which their commands name: runsv, s6-supervise, supervise, and
-//! supervise-daemon, whose services have a name instead.
+//! Supervisors of one service folder each, which their commands take as an argument: runsv, s6-supervise and supervise.
+//! Also supervise-daemon, whose services have names instead.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 
-/// All of them start a program at most once in a second.
+/// All of them start a program at most once a second.
 const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
-/// How long s6-supervise lets a finish script run that has no file of its own to say so.
+/// How long s6-supervise lets a finish script run without a file `timeout-finish`.
 const FINISH_OF_S6: Duration = Duration::from_secs(5);
 
-/// Determines whether a process looks after a service folder.
+/// Returns whether a process, if it supervises a service folder, restarts the service.
 pub(super) fn restarter(
     process: &Process,
     program: &Program,
@@ -23,7 +23,7 @@ pub(super) fn restarter(
     let kind = match program.name() {
         b"runsv" => RestarterKind::Runit,
         b"s6-supervise" => RestarterKind::S6,
-        // Another program may have this name as well; this one is given exactly one folder.
+        // Other programs have this name too. This one takes exactly one folder.
         b"supervise" if program.arguments.len() == 1 => RestarterKind::Daemontools,
         b"supervise-daemon" => return openrc(process, program).map(RestartSetting::Restarts),
         _ => return None,
@@ -42,7 +42,7 @@ pub(super) fn restarter(
     restarter.delay = match kind {
         RestarterKind::S6 if finish => {
             let limit = file("timeout-finish", sources).and_then(|bytes| milliseconds(&bytes));
-            // Zero stands for no limit.
+            // Zero means no limit.
             let limit = limit.map_or(Some(FINISH_OF_S6), |limit| (!limit.is_zero()).then_some(limit));
             limit.map(|limit| limit + BETWEEN_STARTS)
         }
@@ -62,8 +62,8 @@ pub(super) fn restarter(
     Some(RestartSetting::Restarts(restarter.into()))
 }
 
-/// The folder a supervisor looks after: it has made that its working directory. Where that may not be read, what it was
-/// given tells, if that is absolute.
+/// Returns the service folder of a supervisor: its working directory, or if that cannot be read, its argument, if that is
+/// an absolute path.
 fn folder(process: &Process, program: &Program, _sources: &mut dyn Sources) -> Option<Text> {
     let given = program.arguments.first().filter(|given| given.as_bytes().starts_with(b"/"));
     let is_absolute = |folder: &&Text| folder.as_bytes().starts_with(b"/");
@@ -74,14 +74,14 @@ fn join(folder: &Text, name: &str) -> Text {
     [folder.as_bytes(), b"/", name.as_bytes()].concat().into()
 }
 
-/// Whether the supervisor was told to leave the service down when it ends, as `sv once` and `svc -o` do.
+/// Returns whether the service stays down when it ends, as after `sv once` and `svc -o`.
 fn wants_down(kind: RestarterKind, file: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> bool {
     match kind {
         // `run, want down`.
         RestarterKind::Runit => {
             file("supervise/stat").is_some_and(|stat| stat.windows(9).any(|part| part == b"want down"))
         }
-        // 12 bytes of time, 4 of the pid, one that says whether it is paused, and `u` or `d` or zero.
+        // 12 bytes of time, 4 bytes of the pid, one byte for paused, and `u`, `d` or zero.
         RestarterKind::Daemontools => file("supervise/status")
             .is_some_and(|status| status.len() == 18 && status.get(17).is_some_and(|want| *want != b'u')),
         _ => false,
@@ -96,7 +96,7 @@ fn milliseconds(bytes: &[u8]) -> Option<Duration> {
 fn openrc(process: &Process, program: &Program) -> Option<Box<Restarter>> {
     let mut restarter = Restarter::new(RestarterKind::Openrc, process, program);
     let name = program.arguments.first().filter(|name| !name.as_bytes().starts_with(b"-"));
-    // What follows is the daemon's own.
+    // The words after `--` are the daemon's own.
     let end = program.arguments.iter().position(|word| word.as_bytes() == b"--");
     let own = Program {
         arguments: program.arguments.iter().take(end.unwrap_or(usize::MAX)).cloned().collect(),

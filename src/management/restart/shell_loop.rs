@@ -1,5 +1,5 @@
-//! A loop in a shell script that starts a program again and again. What a shell was given shows whether it has one; a
-//! shell that reads its commands from a terminal shows nothing.
+//! Finds loops in shell code that start a program repeatedly. The code is an argument of the shell or a script. The
+//! commands of a shell that reads them from a terminal are unknown.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 use crate::program_label;
 
-/// Determines what a shell does when its child ends; `None` if the process is no shell.
+/// Returns what a shell does when its child ends. `None` if `parent` is not a shell.
 pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources) -> Option<ParentRole> {
     if !program_label::is_shell(parent) {
         return None;
     }
     if program_label::is_shell(child) && parent.command == child.command {
-        // A part of its script in a process of its own: which of the loops are in that part is not to be seen.
+        // A subshell of its script: which loops are inside of it is unknown.
         return Some(ParentRole::Wrapper);
     }
     let Some(code) = code(parent, sources) else {
-        // Commands from a terminal or a pipe: nobody knows what they were.
+        // Commands from a terminal or a pipe are unknown.
         let reads_script = program_label::started(parent).is_some();
         return Some(if reads_script { ParentRole::Other } else { ParentRole::Boundary });
     };
@@ -34,7 +34,7 @@ pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources)
     Some(ParentRole::Restarts(restarter.into()))
 }
 
-/// The code that a shell runs: its argument after `-c`, or its script.
+/// Returns the code that a shell runs: its argument after `-c`, or its script.
 fn code(shell: &Process, sources: &mut dyn Sources) -> Option<Vec<u8>> {
     if let Some(code) = argument(shell) {
         return Some(code.as_bytes().to_vec());
@@ -47,7 +47,7 @@ fn code(shell: &Process, sources: &mut dyn Sources) -> Option<Vec<u8>> {
     sources.file(shell.id, &path)
 }
 
-/// The code that a shell was given as an argument: `bash -lc CODE`.
+/// Returns the code in a shell's arguments: `bash -lc CODE`.
 fn argument(shell: &Process) -> Option<&Text> {
     let mut words = shell.command.as_deref().unwrap_or_default().iter().skip(1);
     let mut is_code = false;
@@ -67,7 +67,7 @@ fn argument(shell: &Process) -> Option<&Text> {
     None
 }
 
-/// The words by which a script may start this process: its program's and its script's file names.
+/// Returns the words by which code may start this process: the file names of its program and of its script.
 fn names_of(child: &Process) -> Vec<Vec<u8>> {
     let mut names: Vec<Vec<u8>> = Vec::new();
     let program = Program::from_process(child);
@@ -83,15 +83,15 @@ fn names_of(child: &Process) -> Vec<Vec<u8>> {
     names
 }
 
-/// Loops within loops are looked into this deep.
+/// The deepest nesting of loops that is searched.
 const DEEPEST: usize = 32;
 
-/// The body of a loop that starts the program, if the code has one.
+/// Returns the body of a loop that starts the program, if the code has one.
 fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let words = words(code);
     let is_name = |word: &Vec<u8>| names.iter().any(|name| file_name(word) == name.as_slice());
     let last = words.iter().rposition(is_name);
-    // Functions after whose beginning the program is named: where they end decides nothing here.
+    // Functions that may start the program: it is named after their beginning. Their end is not determined.
     let functions: BTreeSet<&[u8]> = words
         .windows(3)
         .enumerate()
@@ -111,7 +111,7 @@ fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     };
     let mut open: Vec<usize> = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        // A keyword is one only where a command may begin.
+        // A keyword counts only at the beginning of a command.
         if at > 0 && !words.get(at - 1).is_some_and(|before| opens_command(before)) {
             continue;
         }
@@ -130,7 +130,7 @@ fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     None
 }
 
-/// Whether the next word begins a command.
+/// Returns whether the next word begins a command.
 fn opens_command(word: &[u8]) -> bool {
     const OPENING: [&[u8]; 16] = [
         b";", b"\n", b"&", b"|", b"&&", b"||", b"(", b"{", b"do", b"then", b"else", b"elif", b"if", b"while",
@@ -139,7 +139,7 @@ fn opens_command(word: &[u8]) -> bool {
     OPENING.contains(&word)
 }
 
-/// How long a loop's body sleeps, if it says so in numbers.
+/// Returns how long a loop's body sleeps, if all its `sleep` commands have numbers.
 fn pause(body: &[Vec<u8>]) -> Option<Duration> {
     let mut whole = Duration::ZERO;
     for (at, word) in body.iter().enumerate() {
@@ -150,8 +150,7 @@ fn pause(body: &[Vec<u8>]) -> Option<Duration> {
     Some(whole)
 }
 
-/// Returns how long a shell waits now, where it waits for a sleep(1) to end: after a server's end that tells when the next
-/// one starts.
+/// Returns how long the sleep(1) child of a shell lasts. After a server has ended, this is when the next one starts.
 pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn Sources) -> Option<Duration> {
     let is_sleep = |name: &[u8]| matches!(name, b"sleep" | b"busybox" | b"coreutils");
     let children = table.find(shell).map(|shell| table.children(shell.id.pid)).into_iter().flatten();
@@ -171,7 +170,7 @@ pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn S
     longest
 }
 
-/// What sleep(1) is given: a number, and a letter for its unit.
+/// Parses an argument of sleep(1): a number, and a letter for its unit.
 fn sleep_argument(word: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(word).ok()?;
     let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
@@ -190,8 +189,8 @@ fn file_name(word: &[u8]) -> &[u8] {
     word.rsplit(|byte| *byte == b'/').next().unwrap_or(word)
 }
 
-/// Takes shell code apart into words and operators. Quotes are removed, and what is quoted holds no operators; the
-/// words within are kept apart, as `sh -c` has it. Comments are left out. No more of the language is understood.
+/// Splits shell code into words and operators. Quotes and comments are removed. Quoted text is split into words too,
+/// because it may be code of `sh -c`, but has no operators. Nothing else of the language is parsed.
 fn words(code: &[u8]) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut word: Vec<u8> = Vec::new();
@@ -205,7 +204,7 @@ fn words(code: &[u8]) -> Vec<Vec<u8>> {
     while let Some(byte) = bytes.next() {
         match (byte, quote) {
             (b'\\', None | Some(b'"')) => match bytes.next() {
-                // A line that goes on.
+                // A continued line.
                 Some(b'\n') | None => {}
                 Some(escaped) => word.push(escaped),
             },
@@ -231,7 +230,7 @@ fn words(code: &[u8]) -> Vec<Vec<u8>> {
     words
 }
 
-/// Whether a brace belongs to a word, as in `${name}`.
+/// Returns whether a brace belongs to a word, as in `${name}`.
 fn is_variable(word: &[u8], byte: u8) -> bool {
     match byte {
         b'{' => word.ends_with(b"$"),

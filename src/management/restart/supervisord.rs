@@ -1,4 +1,5 @@
-//! supervisord: which of its programs a process is, by its configuration, and whether it starts that again.
+//! Matches processes to the programs of supervisord by its configuration, and determines whether supervisord restarts
+//! them.
 
 mod programs;
 
@@ -10,10 +11,10 @@ use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
 use crate::model::{Process, Text};
 
-/// It starts programs once in a second, and waits a second more where one ended before it counted as started.
+/// It starts programs once a second, and waits one second more if a program ended before it counted as started.
 const DELAY: Duration = Duration::from_secs(2);
 
-/// The most files that are read because a configuration includes them.
+/// The most included files that are read.
 const MOST_INCLUDED: usize = 256;
 
 /// A configuration.
@@ -25,12 +26,12 @@ pub(super) struct Config {
     complete: bool,
 }
 
-/// Whether a process is supervisord.
+/// Returns whether a program is supervisord.
 pub(super) fn is_supervisord(program: &Program) -> bool {
     program.name() == b"supervisord"
 }
 
-/// Determines whether supervisord started a process, and starts it again.
+/// Returns whether supervisord, if `parent` is one, restarts `child`.
 pub(super) fn restarter(
     parent: &Process,
     program: &Program,
@@ -43,7 +44,7 @@ pub(super) fn restarter(
     let mut restarter = Restarter::new(RestarterKind::Supervisord, parent, program);
     restarter.trigger = Trigger::Failure;
     restarter.delay = Some(DELAY);
-    // A program of another origin with that name has other commands.
+    // Another implementation has other commands.
     if !program.interpreted {
         restarter.stop = Stop::Unknown;
         restarter.certainty = Certainty::Likely;
@@ -64,7 +65,7 @@ pub(super) fn restarter(
     Some(RestartSetting::Restarts(restarter.into()))
 }
 
-/// The command that stops these programs, or lists all if there are none, at the address that the configuration gives.
+/// Returns the command that stops these programs, or lists all programs if `names` is empty.
 pub(super) fn stop(
     daemon: &Process,
     program: &Program,
@@ -88,7 +89,7 @@ pub(super) fn stop(
     }
 }
 
-/// Reads the configuration of a supervisord: the one it was given, or the first of those it looks for.
+/// Reads the configuration of a supervisord: the file in its arguments, or the first one at the default paths.
 pub(super) fn config(process: &Process, program: &Program, sources: &mut dyn Sources) -> Option<Config> {
     let absolute = |path: &[u8]| -> Option<Text> {
         if path.starts_with(b"/") {
@@ -157,7 +158,7 @@ impl Config {
         }
     }
 
-    /// The address that supervisorctl reaches it by, as options of supervisorctl.
+    /// Returns the options with which supervisorctl reaches it.
     fn address(&self) -> Option<Vec<Text>> {
         let section = |name: &str| self.sections.iter().find(|section| section.name == name);
         let client = section("supervisorctl");
@@ -169,7 +170,7 @@ impl Config {
         let port = || section("inet_http_server").and_then(|server| server.get("port"));
         let url = file.map(|file| format!("unix://{file}")).or_else(|| http_url(port()?));
         match (client, url) {
-            // Its other values, such as the name of a user, count too.
+            // The section has other settings too, such as a user name.
             (Some(_), Some(url)) => Some([from_file(), vec!["-s".into(), url.as_str().into()]].concat()),
             (Some(_), None) => Some(from_file()),
             (None, Some(url)) if !url.contains("%(") => Some(vec!["-s".into(), url.as_str().into()]),
@@ -178,7 +179,7 @@ impl Config {
     }
 }
 
-/// The address of `[inet_http_server] port=`: `9001`, `127.0.0.1:9001`, `*:9001`.
+/// Returns the URL for `[inet_http_server] port=`: `9001`, `127.0.0.1:9001`, `*:9001`.
 fn http_url(port: &str) -> Option<String> {
     let (host, port) = port.trim().rsplit_once(':').unwrap_or(("", port.trim()));
     let host = if matches!(host, "" | "*" | "0.0.0.0") { "127.0.0.1" } else { host };
@@ -195,7 +196,7 @@ fn folder_of(path: &[u8]) -> &[u8] {
     path.iter().rposition(|byte| *byte == b'/').and_then(|at| path.get(..at)).unwrap_or_default()
 }
 
-/// The paths that match a pattern whose last part may hold `*` and `?`; `None` where that cannot be said.
+/// Returns the paths that match a pattern whose last part may have `*` and `?`. `None` if they cannot be determined.
 fn matching(pattern: &[u8], process: &Process, sources: &mut dyn Sources) -> Option<Vec<Text>> {
     let is_special = |byte: &u8| matches!(byte, b'*' | b'?' | b'[');
     let folder = folder_of(pattern);
@@ -213,9 +214,9 @@ fn matching(pattern: &[u8], process: &Process, sources: &mut dyn Sources) -> Opt
     Some(names.map(|name| [folder, b"/", name].concat().into()).collect())
 }
 
-/// Whether a name fits a pattern of `*` and `?`.
+/// Returns whether a name matches a pattern of `*` and `?`.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    // Where the last star was, and how much of the name it has taken.
+    // The position of the last star, and the length of the name that it matches.
     let (mut at, mut of_name) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(byte) = name.get(of_name) {

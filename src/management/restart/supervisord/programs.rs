@@ -1,5 +1,5 @@
-//! The processes that a configuration of supervisord describes, and which of them a process is. supervisord tells a
-//! process its name only in its environment, which is not read: its command line and working directory decide.
+//! The processes in a configuration of supervisord, matched to running processes. The name of a process is only in its
+//! environment, which is not read, so its command line and working directory decide.
 
 use std::collections::BTreeMap;
 
@@ -15,27 +15,27 @@ const KINDS: [&str; 3] = ["program", "fcgi-program", "eventlistener"];
 /// The most processes of one configuration that are compared.
 const MOST_PROCESSES: i64 = 1024;
 
-/// One process that a configuration describes.
+/// A process in a configuration.
 struct Configured<'a> {
     section: &'a Section,
     group: &'a str,
     /// `None` if its name depends on something unknown.
     name: Option<String>,
-    /// The command, with [`ANY`] for what is unknown.
+    /// The command, with [`ANY`] for unknown text.
     command: String,
     directory: Option<String>,
 }
 
-/// What a configuration says about a process.
+/// The part of a configuration that describes a process.
 pub(super) struct Described<'a> {
     /// The section of its program.
     pub(super) section: &'a Section,
-    /// What supervisorctl has to stop; empty if that is unknown.
+    /// The names that supervisorctl has to stop. Empty if they are unknown.
     pub(super) names: Vec<Text>,
 }
 
 impl Configured<'_> {
-    /// The name that supervisorctl takes.
+    /// Returns the name that supervisorctl takes.
     fn full_name(&self) -> Option<Text> {
         let name = self.name.as_deref()?;
         let full = match name == self.group {
@@ -47,7 +47,7 @@ impl Configured<'_> {
 }
 
 impl Config {
-    /// The process of the configuration that `child` is, if exactly one program fits.
+    /// Returns the description of `child`, if exactly one program matches.
     pub(super) fn describe(
         &self,
         child: &Process,
@@ -62,7 +62,7 @@ impl Config {
         let fits: Vec<_> =
             all.iter().map(|one| (known.get(one.command.as_str()).copied().flatten(), one)).collect();
         let best = fits.iter().map(|(fit, _)| *fit).max().flatten();
-        // If no command is equal, one that replaced itself in an unknown way may be any of them.
+        // If no command is equal, a process that replaced itself in an unknown way may be any of them.
         let mut matching: Vec<&Configured<'_>> = match best {
             Some(Fit::Arguments) => {
                 fits.iter().filter(|(fit, _)| *fit == best).map(|(_, one)| *one).collect()
@@ -82,7 +82,7 @@ impl Config {
         if matching.iter().any(|one| one.section != section) {
             return None;
         }
-        // All processes of a FastCGI program have the one socket.
+        // All processes of a FastCGI program share one socket.
         let names = match (section.name_of_kind("fcgi-program"), matching.as_slice()) {
             (Some(_), _) => self.all_names(section),
             (None, [only]) => only.full_name().into_iter().collect(),
@@ -91,7 +91,7 @@ impl Config {
         Some(Described { section, names })
     }
 
-    /// The names that supervisorctl takes for all processes of the FastCGI program whose socket has this port.
+    /// Returns the names that supervisorctl takes for all processes of the FastCGI program with this port.
     pub(in crate::management::restart) fn names_with_port(&self, port: u16) -> Vec<Text> {
         let has_port = |section: &&Section| {
             let socket = section.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
@@ -101,7 +101,7 @@ impl Config {
         self.sections.iter().find(has_port).map(|section| self.all_names(section)).unwrap_or_default()
     }
 
-    /// The names for all processes of a section; empty if one of them is unknown.
+    /// Returns the names of all processes of a section. Empty if one of them is unknown.
     fn all_names(&self, section: &Section) -> Vec<Text> {
         let Some(all) = self.processes() else { return Vec::new() };
         let own: Vec<_> = all.iter().filter(|one| one.section == section).collect();
@@ -113,7 +113,7 @@ impl Config {
         own.iter().map(|one| one.full_name()).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// All processes that it describes; `None` if they are too many or their number is unknown.
+    /// Returns all processes of the configuration. `None` if they are too many or their number is unknown.
     fn processes(&self) -> Option<Vec<Configured<'_>>> {
         let mut found = Vec::new();
         for section in &self.sections {
@@ -162,7 +162,7 @@ impl Config {
         })
     }
 
-    /// The folder that a process of the configuration is started in; `None` if it is unknown.
+    /// Returns the folder that a process of the configuration is started in. `None` if it is unknown.
     fn starts_in(&self, process: &Configured<'_>, parent: &Process) -> Option<Text> {
         let folder = match &process.directory {
             Some(folder) => folder.as_str().into(),
@@ -182,7 +182,7 @@ enum Value<'a> {
     Number(i64),
 }
 
-/// Replaces `%(name)s` and `%(name)02d` by values, and what has none by [`ANY`].
+/// Replaces `%(name)s` and `%(name)02d` with values, and with [`ANY`] if there is no value.
 fn expand<'a>(text: &str, value: &dyn Fn(&str) -> Option<Value<'a>>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
@@ -219,7 +219,7 @@ fn expand<'a>(text: &str, value: &dyn Fn(&str) -> Option<Value<'a>>) -> String {
     expanded
 }
 
-/// The flags and the letter of a conversion, and what follows it.
+/// Returns the flags and the letter of a conversion, and the text after it.
 fn conversion(text: &str) -> Option<(&str, char, &str)> {
     let at = text.find(|character: char| !character.is_ascii_digit())?;
     let (flags, rest) = text.split_at_checked(at)?;
@@ -228,7 +228,7 @@ fn conversion(text: &str) -> Option<(&str, char, &str)> {
     Some((flags, letter, rest.as_str()))
 }
 
-/// The width of a number; `None` if it is unreasonable.
+/// Returns the width of a number. `None` if it is unreasonable.
 fn width(flags: &str) -> Option<usize> {
     if flags.is_empty() {
         return Some(0);

@@ -1,0 +1,96 @@
+//! The commands of managers.
+
+use super::*;
+
+#[test]
+fn each_manager_has_its_own_command() {
+    let via = |machine: &Machine, via| commands(&machine.plan(via, false));
+    let mut server = node(50);
+    let none = Machine::new([server.clone()]);
+    for other in [Via::Container, Via::Service, Via::Supervisor] {
+        let plan = none.plan(other, false);
+        assert!(matches!(plan.refusals.as_slice(), [Refusal::NoManager { .. }]), "{:?}", plan.refusals);
+    }
+
+    server.service = Some(service("web.service", None));
+    let unit = Machine::new([server.clone()]);
+    assert_eq!(via(&unit, Via::Service), ["systemctl stop -- web.service"]);
+    assert!(via(&unit, Via::Container).is_empty() && via(&unit, Via::Supervisor).is_empty());
+
+    // systemd restarts the supervisor, but not the supervisor's programs.
+    let mut both = Machine::new([server.clone()]);
+    both.supervisors.insert(50, supervisor());
+    assert_eq!(via(&both, Via::Supervisor), ["supervisorctl stop web"]);
+    let plan = both.plan(Via::Service, false);
+    assert!(matches!(plan.refusals.as_slice(), [Refusal::OtherManager { via: Via::Service, .. }]));
+
+    // The unit of a quadlet restarts its container.
+    server.container = Some(container("podman"));
+    let quadlet = Machine::new([server.clone()]);
+    assert_eq!(via(&quadlet, Via::Service), ["systemctl stop -- web.service"]);
+    let plan = quadlet.plan(Via::Container, false);
+    assert!(matches!(plan.refusals.as_slice(), [Refusal::OtherManager { via: Via::Container, .. }]));
+
+    server.service = None;
+    assert_eq!(via(&Machine::new([server.clone()]), Via::Container), ["podman stop web"]);
+    server.container = Some(container("lxc"));
+    let plan = Machine::new([server]).plan(Via::Container, false);
+    assert!(matches!(plan.refusals.as_slice(), [Refusal::NoCommand { .. }]));
+}
+
+#[test]
+fn a_supervisor_without_a_known_command() {
+    let mut machine = Machine::new([node(50)]);
+    let manager = Manager::Supervisor { kind: "pm2", program: None, stop: None, find: None };
+    machine.supervisors.insert(50, manager);
+    let plan = machine.plan(Via::Supervisor, false);
+    assert!(matches!(plan.refusals.as_slice(), [Refusal::NoCommand { .. }]), "{:?}", plan.refusals);
+}
+
+#[test]
+fn another_users_unit_is_stopped_in_that_users_manager() {
+    let mut server = node(50);
+    server.service = Some(service("web.service", Some(1000)));
+    let mut machine = Machine::new([server]);
+    let command = |machine: &Machine| commands(&machine.plan(Via::Service, false));
+    assert_eq!(command(&machine), ["systemctl --user -M 1000@ stop -- web.service"]);
+    machine.own_uid = Some(1000);
+    assert_eq!(command(&machine), ["systemctl --user stop -- web.service"]);
+}
+
+#[test]
+fn a_socket_unit_is_stopped_with_the_service_it_started() {
+    let mut systemd = process(1, &["/sbin/init"]);
+    systemd.uid = Some(0);
+    let mut unit = service("web.socket", None);
+    unit.activates = Some("web.service".into());
+    let mut machine = Machine::new([systemd.clone()]);
+    machine.sockets[0].service = Some(unit.clone());
+    assert_eq!(commands(&machine.plan(Via::Service, false)), ["systemctl stop -- web.socket"]);
+
+    let mut server = node(50);
+    server.service = Some(service("web.service", None));
+    let mut machine = Machine::new([systemd, server]);
+    machine.sockets[0].service = Some(unit);
+    let plan = machine.plan(Via::Service, false);
+    assert_eq!(commands(&plan), ["systemctl stop -- web.socket web.service"], "one command");
+    // Signals end neither of them.
+    assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::StandsFor { .. }]));
+
+    // A user's service with the same name is another service.
+    machine.sockets[0].holders[1].process.service = Some(service("web.service", Some(1000)));
+    let stops = ["systemctl stop -- web.socket", "systemctl --user -M 1000@ stop -- web.service"];
+    assert_eq!(commands(&machine.plan(Via::Service, false)), stops);
+}
+
+#[test]
+fn a_rootless_container_is_stopped_by_its_owners_engine() {
+    let mut server = node(50);
+    server.container = Some(container("docker"));
+    let mut machine = Machine::new([server]);
+    assert_eq!(commands(&machine.plan(Via::Container, false)), ["docker stop web"], "whatever its uid is");
+    machine.sockets[0].holders[0].process.container.as_mut().unwrap().uid = Some(1000);
+    machine.accounts.insert(1000, Account { uid: 1000, name: "dev".into() });
+    let expected = "docker --host=unix:///run/user/1000/docker.sock stop web";
+    assert_eq!(commands(&machine.plan(Via::Container, false)), [expected]);
+}
