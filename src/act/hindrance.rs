@@ -15,5 +15,12 @@ pub(crate) fn hindrance(bind_target: &BindTarget, refusal: &Refusal) -> Option<H
         RefusalKind::Denied => os::limits(bind_target.protocol),
         _ => os::Limits::default(),
     };
-    Hindrance::of(std::env::consts::OS, bind_target, refusal, local.as_deref(), &limits, os::policies)
+    Hindrance::from_refusal(
+        std::env::consts::OS,
+        bind_target,
+        refusal,
+        local.as_deref(),
+        &limits,
+        os::policies,
+    )
 }

@@ -2,6 +2,8 @@
 //! plan was made, or that no longer holds the port. A port is free if a bind succeeds, no socket has it, and nothing
 //! forwards it.
 
+mod settle;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -11,32 +13,17 @@ use super::bind;
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
-use super::restart_sources::RestartSources;
 use super::wait::Backoff;
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::management::Via;
-use crate::management::restart::sleeps;
 use crate::model::names::names;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
-use crate::plan::{Action, Forwarding, Note, Part, Plan, Restart, RestartedBy, Step};
+use crate::plan::{Action, Forwarding, Part, Plan, Restart, Step};
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
+use settle::{late_restart, settled};
 
-/// How long a port has to stay free before it counts as free. Most restarts happen at once.
-const SETTLE: Duration = Duration::from_millis(500);
-/// The same for a process that a manager supervises. systemd waits 100 ms by default.
-const SETTLE_MANAGED: Duration = Duration::from_millis(1500);
-/// The same for a restart after an unknown delay.
-const SETTLE_UNKNOWN: Duration = Duration::from_secs(5);
-/// How much later than its delay a restart may happen.
-const MARGIN: Duration = Duration::from_millis(1500);
-/// How soon a shell loop runs its `sleep` after the server has ended.
-const LOOP_REACTS: Duration = Duration::from_millis(200);
-/// The same for a container that a unit creates again.
-const CONTAINER_MARGIN: Duration = Duration::from_secs(5);
-/// The longest time that a port is watched for a restart.
-const LONGEST_SETTLE: Duration = Duration::from_secs(300);
 /// How long a killed process may take to end.
 const AFTER_KILL: Duration = Duration::from_secs(2);
 /// How long a manager's command may take. docker(1) gives a container ten seconds before it kills it.
@@ -239,9 +226,8 @@ pub(crate) fn carry_out(
     if state.is_taken() {
         outcome.came_back = replaced(prepared, &state);
     } else {
-        let settle = settle_time(plan);
         let begun = Instant::now();
-        state = settled(plan, settle, tick)?;
+        state = settled(plan, tick)?;
         outcome.came_back = state.is_taken();
         outcome.watched = Some(begun.elapsed());
     }
@@ -328,67 +314,6 @@ fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
     }
 }
 
-/// Watches whether a free port stays free. Calls `tick` with the time left after each check.
-fn settled(plan: &Plan, settle: Duration, tick: &mut dyn FnMut(Duration)) -> Result<PortState, Error> {
-    let begun = Instant::now();
-    let mut until = begun + settle;
-    let mut loops_asked = false;
-    let mut backoff = Backoff::new();
-    loop {
-        let state = PortState::read(&plan.target)?;
-        if !loops_asked && begun.elapsed() > LOOP_REACTS {
-            loops_asked = true;
-            until =
-                until.max(Instant::now() + loop_sleeps(plan).map_or(Duration::ZERO, |left| left + MARGIN));
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        if state.is_taken() || left.is_zero() {
-            return Ok(state);
-        }
-        tick(left);
-        backoff.pause(left);
-    }
-}
-
-/// Returns how much longer the shell loops that restart a holder sleep. Their `sleep` is a visible process.
-fn loop_sleeps(plan: &Plan) -> Option<Duration> {
-    let of = |restart: &Restart| match (&restart.by, restart.delay) {
-        (RestartedBy::Process { id, .. }, None) => Some(*id),
-        _ => None,
-    };
-    let loops: Vec<ProcessId> = plan.restarts.iter().filter_map(of).collect();
-    if loops.is_empty() {
-        return None;
-    }
-    let table = os::process_table().ok()?;
-    let longest = loops.into_iter().filter_map(|id| sleeps(id, &table, &mut RestartSources)).max()?;
-    Some(longest.min(LONGEST_SETTLE))
-}
-
-/// Returns how long a port has to stay free, by the restarts that are expected.
-fn settle_time(plan: &Plan) -> Duration {
-    let managed = plan.notes.iter().any(|note| matches!(note, Note::Managed { .. } | Note::Wrapper { .. }))
-        || plan.steps.iter().any(|step| step.action != Action::Signal);
-    let base = if managed { SETTLE_MANAGED } else { SETTLE };
-    let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
-    let of = |restart: &Restart| match (&restart.by, restart.delay) {
-        // A socket unit starts the service when a peer connects, not after a delay.
-        (RestartedBy::SocketUnit(_), _) => base,
-        // A unit creates its container again before the server starts.
-        (RestartedBy::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
-        (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
-        (_, None) => SETTLE_UNKNOWN,
-    };
-    plan.restarts.iter().map(of).fold(base, Duration::max)
-}
-
-/// Returns a certain restart that happens after the watch ends.
-fn later(plan: &Plan) -> Option<&Restart> {
-    plan.restarts
-        .iter()
-        .find(|restart| restart.certain && restart.delay.is_some_and(|delay| delay + MARGIN > LONGEST_SETTLE))
-}
-
 /// Returns whether every holder in the plan has ended, and only new sockets have the port.
 fn replaced(prepared: &Prepared, state: &PortState) -> bool {
     let plan = &prepared.plan;
@@ -434,7 +359,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
         },
     };
     if outcome.obstacle.is_none() && !outcome.done.is_empty() {
-        outcome.obstacle = later(plan).cloned().map(Obstacle::Restarts);
+        outcome.obstacle = late_restart(plan).cloned().map(Obstacle::Restarts);
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &About) -> Exit {
         return Exit::Usage;
     };
     if !arguments.json {
-        service_names::tell_differences(&targets);
+        service_names::print_differences(&targets);
     }
     let limits = crate::os::ready_limits(Protocol::Tcp);
     let gaps = limits.gaps.into_iter().filter(|gap| gap.what == GapKind::Limits).collect();

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     let sides = snapshot_file::read(&arguments.old, "-").and_then(|old| {
         let new = match &arguments.new {
             Some(path) => snapshot_file::read(path, "-")?,
-            None => look_again(&old)?,
+            None => scan_again(&old)?,
         };
         Ok((old, new))
     });
@@ -64,15 +64,15 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         made = made.and_then(|()| out.write_all(b"no difference\n"));
     }
     let written = written(made.and_then(|()| write_out(&out)), exit);
-    tell(&old, &new, &found, exit);
+    print_limits(&old, &new, &found, exit);
     if terminal.person && !found.changes.is_empty() {
-        summarise(&old, &new, &found);
+        print_summary(&old, &new, &found);
     }
     written
 }
 
 /// Repeats the query of a snapshot on this machine.
-fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
+fn scan_again(old: &Snapshot) -> Result<Snapshot, Error> {
     let mut asked = old.asked.iter().flatten();
     let first = asked.next().cloned().unwrap_or_default();
     let new = Query::from_selection(first).runtimes(runtimes::runtimes()).scan()?;
@@ -80,7 +80,7 @@ fn look_again(old: &Snapshot) -> Result<Snapshot, Error> {
 }
 
 /// Prints the limits of the comparison.
-fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
+fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     if !found.same_machine {
         let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&side.os)));
         say(
@@ -138,7 +138,7 @@ fn tell(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
 }
 
 /// Prints the summary.
-fn summarise(old: &Snapshot, new: &Snapshot, found: &Comparison) {
+fn print_summary(old: &Snapshot, new: &Snapshot, found: &Comparison) {
     let count = |kind| found.changes.iter().filter(|change| change.kind == kind).count();
     let kinds = [ChangeKind::Opened, ChangeKind::Closed, ChangeKind::Changed].map(|kind| (kind, count(kind)));
     let told = kinds.iter().filter(|(_, count)| *count > 0);

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
         now: Some(os::now()),
     };
     let answer = Answer { arguments, plans: &plans, options, person: terminal.person };
-    match answer.give(is_one_port(&targets)) {
+    match answer.run(is_one_port(&targets)) {
         Ok(exit) => exit,
         Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
         Err(Trouble::Looking(error)) => fail_with(&error),
@@ -74,7 +74,7 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
         return Err(Exit::Usage);
     }
     if !arguments.json {
-        service_names::tell_differences(&targets);
+        service_names::print_differences(&targets);
     }
     Ok(targets)
 }
@@ -116,7 +116,7 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn give(&self, one_port: bool) -> Result<Exit, Trouble> {
+    fn run(&self, one_port: bool) -> Result<Exit, Trouble> {
         let arguments = self.arguments;
         if self.plans.is_empty() {
             match arguments.json {
@@ -137,7 +137,7 @@ impl Answer<'_> {
         }
         if refused {
             if arguments.json {
-                self.documents(&self.looks()?)?;
+                self.documents(&self.states()?)?;
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
             let why = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal)).unwrap_or_default();
@@ -146,8 +146,8 @@ impl Answer<'_> {
             return Ok(fail(&format!("refused, and nothing was done{why}"), None));
         }
         if arguments.dry_run {
-            let looks = self.looks()?;
-            return self.tell(&looks);
+            let looks = self.states()?;
+            return self.print_outcomes(&looks);
         }
         if busy && !arguments.yes {
             if !one_port {
@@ -182,7 +182,7 @@ impl Answer<'_> {
             };
             outcomes.push(release::carry_out(prepared, options, &mut tick)?);
         }
-        self.tell(&outcomes)
+        self.print_outcomes(&outcomes)
     }
 
     /// Asks for confirmation on the terminal. Anything but a clear yes is a no.
@@ -207,11 +207,11 @@ impl Answer<'_> {
     }
 
     /// Returns the state of the ports, with nothing done.
-    fn looks(&self) -> Result<Vec<Outcome>, Error> {
+    fn states(&self) -> Result<Vec<Outcome>, Error> {
         self.plans.iter().map(release::as_planned).collect()
     }
 
-    fn tell(&self, outcomes: &[Outcome]) -> Result<Exit, Trouble> {
+    fn print_outcomes(&self, outcomes: &[Outcome]) -> Result<Exit, Trouble> {
         if self.arguments.json {
             self.documents(outcomes)?;
         } else {

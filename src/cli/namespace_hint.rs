@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 
 /// Prints on which of the unanswered ports something listens in another network namespace, and whether this is the
 /// network of a container. It searches nothing if every target was answered.
-pub(super) fn tell(list: &List, selection: &Selection, snapshot: &Snapshot) {
+pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
     if list.from.is_some() || list.source.all_namespaces {
         return;
     }

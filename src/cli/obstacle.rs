@@ -13,7 +13,7 @@ const REPEATS: usize = 5;
 
 /// Looks at this machine. If nothing listens on the one port that is asked about and it cannot be bound all the same, the
 /// verdict tells why.
-pub(super) fn look(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdict>), Error> {
+pub(super) fn scan(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdict>), Error> {
     let mut snapshot = query.scan()?;
     let Some(target) = bindable(query, list) else { return Ok((snapshot, None)) };
     for _ in 0..REPEATS {

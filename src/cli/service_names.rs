@@ -24,7 +24,7 @@ fn machines_file() -> ServicesFile {
 }
 
 /// Tells which names mean other ports here than in the registry.
-pub(super) fn tell_differences<'a>(targets: impl IntoIterator<Item = &'a Target>) {
+pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target>) {
     let mut told: Vec<&str> = Vec::new();
     for target in targets {
         let Some(service) = target.service().filter(|service| !told.contains(&service.name.as_str())) else {

@@ -31,12 +31,13 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         Err(exit) => return exit,
     };
     if !(arguments.quiet || arguments.json) {
-        service_names::tell_differences([&target]);
+        service_names::print_differences([&target]);
     }
     let result = why::bind_target(&target).and_then(|asked| {
         let subject = why_and_free::subject(&asked);
         let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
-        let waited = wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.tell(took));
+        let waited =
+            wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.update(took));
         progress.clear();
         let waited = waited?;
         let found = match waited.reached && wanted == wait::WaitFor::Listening && !arguments.quiet {
@@ -150,7 +151,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn tell(&mut self, took: Duration) {
+    pub(super) fn update(&mut self, took: Duration) {
         let Some(text) = &self.text else { return };
         // A state that is reached at once needs no line.
         if took < Duration::from_millis(100) || self.told == Some(took.as_secs()) {

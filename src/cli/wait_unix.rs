@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: WaitFor) -> Exit {
     let target = target.clone().at_current_directory();
     let subject = target.to_string();
     let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
-    let waited = wait_unix(&target, wanted, arguments.timeout, &mut |took| progress.tell(took));
+    let waited = wait_unix(&target, wanted, arguments.timeout, &mut |took| progress.update(took));
     progress.clear();
     let is_shown = |reached: bool| reached && wanted == WaitFor::Listening && !arguments.quiet;
     let result = waited.and_then(|waited| {

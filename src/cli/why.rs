@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
         Err(exit) => return exit,
     };
     if !arguments.json {
-        service_names::tell_differences([&target]);
+        service_names::print_differences([&target]);
     }
     let verdict = match why::bind_target(&target).and_then(|asked| why::verdict_for(&asked, &runtimes())) {
         Ok(verdict) => verdict,

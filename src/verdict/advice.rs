@@ -1,4 +1,4 @@
-//! What helps, as data. `render` makes a sentence of each, and quotes the commands.
+//! The advice of a verdict, as data. `render` writes a sentence for each, and quotes the commands.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::model::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Windows: list the ranges of ports that it keeps back.
+    /// Windows: list the excluded ranges of ports.
     ListExcludedRanges {
         /// The address family of the ranges.
         family: Family,
@@ -36,7 +36,7 @@ pub enum Advice {
     RestartWinNat,
     /// Use a port outside of the excluded ranges.
     UsePortOutside,
-    /// Windows: find out whether Hyper-V or WinNAT keeps the port back.
+    /// Windows: find out whether Hyper-V or WinNAT excludes the port.
     FindExcludedRange,
     /// Find published container ports and NAT rules, because a server that binds here may never get a connection.
     FindForwarding,
@@ -105,7 +105,7 @@ pub enum Advice {
     ReservePorts(Vec<RangeInclusive<u16>>),
     /// Linux: give the program CAP_NET_BIND_SERVICE.
     GrantCapability,
-    /// Linux: let systemd bind the port and pass it on.
+    /// Linux: let systemd bind the port and pass the socket to the program.
     UseSocketUnit {
         /// The port.
         port: u16,
@@ -194,21 +194,21 @@ pub enum Advice {
         /// The commands, in their order.
         commands: Vec<Vec<Text>>,
     },
-    /// List the socket units of a service manager, which as a rule holds the socket for one of them.
+    /// List the socket units of a service manager, which usually holds the socket for one of them.
     ListSocketUnits {
         /// The user of the service manager. `None` for the first process of the system.
         uid: Option<u32>,
         /// The command.
         command: Vec<Text>,
     },
-    /// Do what shows the holder.
+    /// Run what shows the holder.
     ShowHolder {
-        /// What shows it.
+        /// What shows the holder.
         help: Help,
     },
     /// Ask from outside of this container, or with more permissions.
     AskOutside,
-    /// Ask `allears free` what a process holds the port for, because the process stands for others and is not ended.
+    /// Run `allears free`, which explains what a process that stands for others holds the port for. It does not end it.
     FreeByManager {
         /// The process.
         process: Box<Process>,

@@ -1,4 +1,4 @@
-//! What a verdict rests on, as data. `render` makes a sentence of each.
+//! The facts that a verdict is based on, as data. `render` writes a sentence for each.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -8,7 +8,7 @@ use super::SharedBy;
 use crate::bind_attempt::{BindTarget, Overlap};
 use crate::model::{Connection, Family, Listener, Process, Socket, State, Text};
 
-/// One observation that a [`Verdict`](super::Verdict) rests on. `Display` writes it as a sentence, in which names from
+/// One observation that a [`Verdict`](super::Verdict) is based on. `Display` writes it as a sentence, in which names from
 /// outside are escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,19 +22,19 @@ pub enum Fact {
     },
     /// A socket of the port conflicts with the bind.
     Conflict {
-        /// The socket and who holds it.
+        /// The socket with its holders.
         listener: Box<Listener>,
-        /// What the socket does with the port.
+        /// How the socket uses the port.
         usage: PortUsage,
         /// Why the addresses conflict.
         overlap: Overlap,
     },
-    /// A holder does not run.
+    /// A holder is suspended.
     Suspended {
         /// The holder.
         process: Box<Process>,
-        /// Whether the socket listens and no holder of it runs, so that the kernel completes connections that nobody
-        /// answers.
+        /// Whether the socket listens and all of its holders are suspended. The kernel then completes connections that no
+        /// process answers.
         unanswered: bool,
     },
     /// HTTP.sys, the web server in the kernel of Windows, answers at these addresses.
@@ -44,7 +44,7 @@ pub enum Fact {
         /// The programs that it answers for.
         servers: Vec<HttpServer>,
     },
-    /// A connection stands in the way that no process holds any more.
+    /// A connection that no process holds any more is in the way.
     OrphanedConnection(OrphanedConnection),
     /// The other ends of connections that no process holds any more.
     OtherEnds {
@@ -67,7 +67,7 @@ pub enum Fact {
         /// The option by which they share it. `None` if it could not be tested.
         option: Option<ShareOption>,
     },
-    /// The listeners allow SO_REUSEPORT: a server of the user who asks may join them.
+    /// The listeners allow SO_REUSEPORT: a server of the calling user may join them.
     MayJoinListeners,
     /// The listeners share the port by SO_REUSEPORT, and only sockets of their user may join.
     OnlyUserMayJoin {
@@ -87,7 +87,7 @@ pub enum Fact {
     },
     /// A bind with SO_REUSEADDR succeeds, and one without it fails.
     ReuseAddressHelps,
-    /// Not even SO_REUSEADDR helps: the socket before did not set it.
+    /// A bind with SO_REUSEADDR fails too: the earlier socket did not set it.
     ReuseAddressDoesNotHelp {
         /// Whether a connection is in the way, not TIME_WAIT.
         connection: bool,
@@ -108,15 +108,15 @@ pub enum Fact {
         /// Whether no_new_privs is set, which a sandbox of an unprivileged process needs.
         no_new_privileges: Option<bool>,
     },
-    /// How many BPF programs of the cgroup, or of one above it, decide about binds. `None` if that could not be read.
+    /// The number of BPF programs of the cgroup and its parents that can refuse binds. `None` if it could not be read.
     BindPrograms(Option<u32>),
     /// A seccomp filter applies to this process.
     SeccompFilter,
     /// The port is also in use.
     AlsoInUse(Box<Listener>),
-    /// Windows refused with EACCES, as it does if a socket has the port for itself alone.
+    /// Windows refused with EACCES, as it does if a socket has the port exclusively.
     ExclusiveUse,
-    /// The port is one of those that the system gives to outgoing connections.
+    /// The port is ephemeral: the system assigns it to outgoing connections.
     Ephemeral {
         /// The port.
         port: u16,
@@ -127,14 +127,14 @@ pub enum Fact {
     LocallyReserved,
     /// Connections from other machines are forwarded by a rule, without a socket.
     ForwardedFromOutside(Box<Listener>),
-    /// Connections to some addresses of this machine were answered, though nothing listens.
+    /// Connections to some addresses of this machine were answered although nothing listens.
     Answered {
         /// The addresses that answered.
         answered: Vec<SocketAddr>,
         /// The addresses that did not.
         others: Vec<SocketAddr>,
     },
-    /// The addresses of this machine that are nearest to one that is not.
+    /// The addresses of this machine that are nearest to the target's, which is not one of them.
     NearestAddresses {
         /// The family of the address.
         family: Family,
@@ -143,18 +143,18 @@ pub enum Fact {
     },
     /// A listener of the port is not in the way.
     NotInTheWay(Box<Listener>),
-    /// Who answers at localhost.
+    /// The listeners that answer at localhost.
     Localhost {
-        /// Who answers at 127.0.0.1.
+        /// The answer at 127.0.0.1.
         ipv4: LocalhostAnswer,
-        /// Who answers at ::1.
+        /// The answer at ::1.
         ipv6: LocalhostAnswer,
     },
     /// Clients are connected. They are not in the way.
     Clients(Vec<Connection>),
     /// The same port of the other protocol is in use, which does not matter.
     OtherProtocol {
-        /// What was asked for.
+        /// The target of the bind.
         target: BindTarget,
         /// The listener of the other protocol.
         listener: Box<Listener>,
@@ -171,7 +171,7 @@ pub struct BindResult {
     pub error: Option<String>,
 }
 
-/// What a socket does with a port.
+/// How a socket uses a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PortUsage {
@@ -189,9 +189,9 @@ pub enum PortUsage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BoundHistory {
-    /// It was bound and nothing else.
+    /// It was only bound.
     OnlyBound,
-    /// It was shut down as a listener, or disconnected: the kernel counts both alike.
+    /// It was shut down as a listener, or disconnected. The kernel does not distinguish them.
     ShutDown,
     /// It was connected.
     Connected,
@@ -219,15 +219,15 @@ pub struct HttpServer {
     pub services: Vec<Text>,
 }
 
-/// A connection that no process holds any more, and what the kernel waits for.
+/// A connection that no process holds any more, and its timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrphanedConnection {
     /// Its state.
     pub state: State,
-    /// Whether the end of the connection is not sent yet, because the other end takes no data or nothing gets through.
+    /// Whether the FIN is not sent yet, because the other end accepts no data or packets are lost.
     pub unsent: bool,
-    /// How long until the kernel tries again or, in FIN_WAIT2, until it gives up. `None` if the system does not report it.
+    /// How long until the kernel retries or, in FIN_WAIT2, gives up. `None` if the system does not report it.
     pub left: Option<Duration>,
     /// The machine's limit for FIN_WAIT2 (net.ipv4.tcp_fin_timeout).
     pub limit: Option<Duration>,
@@ -245,11 +245,11 @@ pub struct OtherEnd {
     pub local: bool,
 }
 
-/// Who answers at an address of localhost.
+/// The listeners that answer at an address of localhost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalhostAnswer {
-    /// Nobody.
+    /// No listener.
     Nobody,
     /// One listener.
     One {
@@ -260,7 +260,7 @@ pub enum LocalhostAnswer {
     },
     /// One of these.
     Shared {
-        /// How the one is chosen.
+        /// How the listener is chosen.
         by: SharedBy,
         /// The listeners.
         listeners: Vec<Listener>,

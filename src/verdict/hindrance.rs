@@ -1,4 +1,4 @@
-//! What forbids a bind where no socket is in the way, and whether waiting can help.
+//! What forbids a bind if no socket is in the way, and whether waiting helps.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::model::Text;
 use crate::os::{Limits, Local, Policies, Usability};
 
-/// What forbids a bind that no socket is in the way of.
+/// What forbids a bind if no socket is in the way.
 ///
 /// ```
 /// let verdict = allears::why(&allears::Target::port(80)?)?;
@@ -18,33 +18,33 @@ use crate::os::{Limits, Local, Policies, Usability};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hindrance {
-    /// The address is on this machine, and duplicate address detection has not ended: some seconds, as a rule.
+    /// The address is on this machine, but duplicate address detection has not ended yet. It usually takes some seconds.
     Tentative {
         /// The interface that the address is on.
         interface: Text,
     },
-    /// The address is on this machine, and duplicate address detection found it in use on the link already.
+    /// The address is on this machine, but duplicate address detection found it in use on the link.
     Duplicate {
         /// The interface that the address is on.
         interface: Text,
     },
-    /// The address is not one of this machine's, or whether it is cannot be read.
+    /// The address is not one of this machine's, or the machine's addresses could not be read.
     NotLocal,
     /// The machine does not have this address family.
     NoFamily,
     /// The port is below the first one that needs no privilege, and this process does not have that privilege.
     Privileged {
-        /// The first port that needs none.
+        /// The first port that needs no privilege.
         from: u16,
     },
-    /// Windows keeps the port back from everybody.
+    /// Windows excludes the port for all programs.
     Excluded {
-        /// The range that it is in.
+        /// The excluded range.
         range: RangeInclusive<u16>,
     },
-    /// A policy of the system forbids it to this process.
+    /// A policy of the system forbids the bind to this process.
     Policy {
-        /// The policies that may be the one, the likely ones first. Empty if nothing is known of them.
+        /// The policies that may have refused it, the likely ones first. Empty if none is known.
         suspects: Vec<Suspect>,
     },
 }
@@ -78,7 +78,7 @@ pub enum Suspect {
 }
 
 impl Hindrance {
-    /// The name, in lower case with hyphens: `tentative`.
+    /// Returns the name, in lower case with hyphens: `tentative`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Hindrance::Tentative { .. } => "tentative",
@@ -91,15 +91,15 @@ impl Hindrance {
         }
     }
 
-    /// Returns whether it ends by itself, so that waiting helps.
+    /// Returns whether it ends without intervention, so that waiting helps.
     pub fn may_pass(&self) -> bool {
         matches!(self, Hindrance::Tentative { .. })
     }
 
-    /// Returns what a refusal means. `None` if a socket may be in the way (EADDRINUSE), and for errors that say nothing of
-    /// the port: on Windows EACCES is such a one, unless a range is excluded. `policies` is called only if a policy may
-    /// have refused.
-    pub(crate) fn of(
+    /// Returns what a refusal means. `None` if a socket may be in the way (EADDRINUSE), and for errors that do not concern
+    /// the port, such as EACCES on Windows for a port outside of the excluded ranges. `policies` is called only if a policy
+    /// may have refused the bind.
+    pub(crate) fn from_refusal(
         os: &str,
         target: &BindTarget,
         refusal: &Refusal,
@@ -117,14 +117,14 @@ impl Hindrance {
     }
 }
 
-/// An address that the kernel does not let be bound, though perhaps it is on an interface.
+/// Returns the hindrance for an address that cannot be bound, although it may be on an interface.
 fn not_usable(target: &BindTarget, local: Option<&[Local]>) -> Hindrance {
     let is_asked = |one: &&Local| {
         Some(one.address) == target.address
             && target.interface.as_ref().is_none_or(|interface| *interface == one.interface)
     };
     let found = local.unwrap_or_default().iter().filter(is_asked);
-    // One that may become usable decides.
+    // An interface on which the address may become usable takes precedence.
     let of = |wanted: Usability| {
         found.clone().find(|one| one.usability == wanted).map(|one| one.interface.clone())
     };
@@ -140,7 +140,7 @@ fn excluded(target: &BindTarget, limits: &Limits) -> Option<Hindrance> {
     Some(Hindrance::Excluded { range: range.ports.clone() })
 }
 
-/// A bind that was refused with EACCES or EPERM.
+/// Returns the hindrance for a bind that was refused with EACCES or EPERM.
 fn denied(
     target: &BindTarget,
     refusal: &Refusal,
@@ -150,14 +150,14 @@ fn denied(
     let below = limits.unprivileged_from.filter(|from| target.port < *from);
     let policies = policies();
     match below {
-        // Whoever has the privilege is refused for another reason.
+        // A process with the privilege is refused for another reason.
         Some(from) if policies.may_bind_privileged != Some(true) => Some(Hindrance::Privileged { from }),
         _ => Some(Hindrance::Policy { suspects: suspects(refusal, &policies) }),
     }
 }
 
-/// Returns the policies that may have refused a bind. The kernel's own default for a BPF program of the cgroup is EPERM, for
-/// security modules EACCES; seccomp answers what its filter says.
+/// Returns the policies that may have refused a bind. The default error of a BPF program of the cgroup is EPERM, that of a
+/// security module is EACCES. A seccomp filter sets its own error.
 fn suspects(refusal: &Refusal, policies: &Policies) -> Vec<Suspect> {
     let active = |name: &str| {
         let modules = policies.modules.as_ref();

@@ -1,4 +1,4 @@
-//! A verdict in one phrase, as data. `render` makes the phrase.
+//! The reason of a verdict, as data. `render` writes the phrase.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::model::Listener;
 pub enum VerdictReason {
     /// Nothing is in the way.
     Nothing,
-    /// The system forbids the bind, though no socket is in the way.
+    /// The system forbids the bind although no socket is in the way.
     Hindrance {
         /// What forbids it.
         hindrance: Hindrance,
-        /// What was asked for.
+        /// The target of the bind.
         target: BindTarget,
     },
     /// A rule forwards connections, without a socket.
     Forwarded(Box<Listener>),
-    /// A process holds the port and passes connections on.
+    /// A process holds the port and forwards connections.
     PassedOn {
-        /// The socket and who holds it.
+        /// The socket with its holders.
         listener: Box<Listener>,
-        /// What the process stands for, if it is a known relay.
+        /// What the process forwards for, if it is a known relay.
         relay: Option<Relay>,
-        /// Where the process's command line says that it passes connections on to.
+        /// The destination in the process's command line.
         inside: Option<SocketAddr>,
     },
-    /// Nothing listens, and connections are answered nevertheless.
+    /// Nothing listens, but connections are answered.
     Answered {
         /// The address that answered.
         address: Option<SocketAddr>,
@@ -48,7 +48,7 @@ pub enum VerdictReason {
     },
     /// A socket is bound to the port and does not listen.
     Bound {
-        /// The socket and who holds it.
+        /// The socket with its holders.
         listener: Box<Listener>,
         /// What it did before, if the system reports it.
         history: Option<BoundHistory>,
@@ -57,9 +57,9 @@ pub enum VerdictReason {
     },
     /// The port is the local end of a connection.
     Connection {
-        /// The socket and who holds it, if anybody still does.
+        /// The socket with its holders. A closed connection may have none.
         listener: Box<Listener>,
-        /// The socket at the other end, if no process holds this one any more and the other was found.
+        /// The socket at the other end, if no process holds this end any more and the other end was found.
         other_end: Option<Box<Listener>>,
         /// How many more sockets are in the way.
         more: usize,
@@ -71,25 +71,25 @@ pub enum VerdictReason {
         /// How long at most.
         left: Option<Duration>,
     },
-    /// Nothing is in the way, and the machine reserves the port for programs that ask for it by number.
+    /// Nothing is in the way, but the machine reserves the port for programs that bind it by number.
     Reserved {
         /// The port.
         port: u16,
     },
-    /// Something on this machine forwards ports, and whether this is one of them could not be read.
+    /// Something on this machine forwards ports, but whether it forwards this one could not be read.
     ForwardingUnknown,
-    /// The port is in use by something that could not be seen.
+    /// The port is in use, but by what could not be determined.
     Unseen,
     /// The system denies the bind, and no limit that can be read explains it.
     Denied,
     /// No bind could be attempted.
     NotAttempted {
-        /// The error's name and what the system says, if there was an error.
+        /// The error's name and the system's message, if there was an error.
         error: Option<(String, String)>,
     },
 }
 
-/// What a process that passes connections on does it for.
+/// What a process forwards connections for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Relay {

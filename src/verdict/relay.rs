@@ -1,9 +1,9 @@
-//! Which holders pass connections on for something that does not listen here itself.
+//! Recognises holders that forward connections for something that does not listen here itself.
 
 use super::Relay;
 use crate::model::{Candidate, Holder, Listener};
 
-/// Processes that pass connections on, and what they do it for.
+/// Processes that forward connections, and what they forward them for.
 const RELAYS: [(&str, Relay); 12] = [
     ("docker-proxy", Relay::ContainerPort),
     ("rootlesskit", Relay::RootlessContainerPort),
@@ -19,11 +19,11 @@ const RELAYS: [(&str, Relay); 12] = [
     ("wslrelay", Relay::Wsl),
 ];
 
-/// Returns the first holder that passes connections on, and what it does it for.
+/// Returns the first holder that forwards connections, and what it forwards them for.
 pub(super) fn relay(listener: &Listener) -> Option<(&Holder, Relay)> {
     listener.holders.iter().find_map(|holder| {
         let name = holder.process.name.as_str()?;
-        // It holds ports of its own, too.
+        // It also holds ports of its own.
         if name == "dockerd" && listener.container.is_some() {
             return Some((holder, Relay::ContainerPort));
         }
@@ -33,8 +33,8 @@ pub(super) fn relay(listener: &Listener) -> Option<(&Holder, Relay)> {
     })
 }
 
-/// Returns whether a listener's holder passes connections on, seen or not: a container is attributed to a socket whose
-/// holder was not seen only if a proxy's command line names the very address and port.
+/// Returns whether a holder of a listener, visible or unseen, forwards connections. A socket with an unseen holder has a
+/// container only if a proxy's command line names its address and port.
 pub(super) fn passes_on(listener: &Listener) -> bool {
     let is_proxy = |candidate: &Candidate| candidate.name.as_bytes() == b"docker-proxy";
     let by_unseen = || {

@@ -1,15 +1,17 @@
 //! Every kind of verdict, tested without a machine that is in that state.
 
+use std::net::{Ipv6Addr, SocketAddr};
+
 use proptest::prelude::*;
 
 use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
-use crate::bind_attempt::Overlap;
-use crate::model::Text;
-use crate::os::{Excluded, Usability};
+use crate::bind_attempt::{Attempt, Overlap};
+use crate::model::{Outcome, Protocol, State, Text};
+use crate::os::{Excluded, Limits, Local, Usability};
 
 #[test]
-fn each_kind_by_its_evidence() {
+fn each_kind_has_its_evidence() {
     let listening = || held_by(socket("127.0.0.1", None, State::Listen), "node");
     let bound = || held_by(socket("127.0.0.1", None, State::Bound), "python3");
     let mut connection = held_by(socket("10.0.0.1", None, State::Established), "curl");
@@ -35,14 +37,14 @@ fn each_kind_by_its_evidence() {
 }
 
 #[test]
-fn a_limit_of_the_machine_and_not_a_number_learnt_by_heart() {
+fn privileged_ports_follow_the_limit_of_the_machine() {
     let mut moved = observation(DENIED, DENIED, vec![]);
     moved.limits.unprivileged_from = Some(80);
     assert_eq!(judge(moved).kind, VerdictKind::Unknown, "80 needs no privilege here");
 }
 
 #[test]
-fn reserved_forwarded_and_elsewhere() {
+fn reserved_forwarded_and_foreign() {
     let mut reserved = observation(None, None, vec![]);
     reserved.limits.reserved = vec![70..=90];
     assert_eq!(judge(reserved).kind, VerdictKind::Reserved);
@@ -101,8 +103,8 @@ fn reserved_forwarded_and_elsewhere() {
     let mut forwarded = observation(None, None, vec![]);
     forwarded.answered = Some("127.0.0.1:80".parse().unwrap());
     assert_eq!(judge(forwarded).kind, VerdictKind::Forwarded);
-    let relayed = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
-    assert_eq!(judge(observation(IN_USE, IN_USE, vec![relayed])).kind, VerdictKind::Forwarded);
+    let proxied = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
+    assert_eq!(judge(observation(IN_USE, IN_USE, vec![proxied])).kind, VerdictKind::Forwarded);
 
     let mut foreign = observation(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
     foreign.target = bind_target(Some("10.1.2.3"));
@@ -127,7 +129,7 @@ fn reserved_forwarded_and_elsewhere() {
 }
 
 #[test]
-fn a_machine_without_ipv6_asks_for_ipv4_alone() {
+fn without_ipv6_only_ipv4_counts() {
     let mut observation = observation(None, None, vec![]);
     observation.attempts.push(Attempt {
         address: Ipv6Addr::UNSPECIFIED.into(),
@@ -141,11 +143,11 @@ fn a_machine_without_ipv6_asks_for_ipv4_alone() {
     });
     assert_eq!(judge(observation.clone()).can_bind, Some(true));
     observation.attempts.retain(|attempt| attempt.address.is_ipv6());
-    assert_eq!(judge(observation).can_bind, None, "with no family at all nothing can be told");
+    assert_eq!(judge(observation).can_bind, None, "without any family the answer is unknown");
 }
 
 #[test]
-fn which_addresses_want_the_same() {
+fn overlapping_addresses() {
     for (asked_for, theirs, dual_stack, overlap) in [
         (Some("127.0.0.1"), "127.0.0.1", None, Some(Overlap::Same)),
         (Some("127.0.0.1"), "127.0.0.2", None, None),
@@ -168,7 +170,7 @@ fn which_addresses_want_the_same() {
 }
 
 #[test]
-fn whom_localhost_reaches() {
+fn listeners_that_localhost_reaches() {
     let on =
         |address: &str, dual: bool, name: &str| held_by(socket(address, Some(dual), State::Listen), name);
     let sockets = vec![on("127.0.0.1", false, "a"), on("127.0.0.2", false, "b"), on("::", false, "c")];
@@ -215,7 +217,7 @@ fn any_socket() -> impl Strategy<Value = Listener> {
 }
 
 proptest! {
-    /// Whatever else was seen, the attempt decides, and every verdict has its error, its reason and its sockets.
+    /// The attempt decides, whatever else was observed. Every verdict has an error, a reason and sockets that match it.
     #[test]
     fn the_attempt_decides(
         lenient in any_attempt(),
@@ -227,8 +229,8 @@ proptest! {
         observation.answered = answered.then(|| "127.0.0.1:80".parse().unwrap());
         let verdict = judge(observation);
         let kind = lenient.map(|(kind, _)| kind);
-        let tried = !matches!(kind, Some(RefusalKind::Other | RefusalKind::NoFamily | RefusalKind::NotLocal));
-        prop_assert_eq!(verdict.can_bind, tried.then_some(lenient.is_none()).or(verdict.can_bind));
+        let attempted = !matches!(kind, Some(RefusalKind::Other | RefusalKind::NoFamily | RefusalKind::NotLocal));
+        prop_assert_eq!(verdict.can_bind, attempted.then_some(lenient.is_none()).or(verdict.can_bind));
         prop_assert_eq!(verdict.error.as_deref(), lenient.map(|(_, name)| name));
         prop_assert!(!verdict.reason.to_string().is_empty() && !verdict.facts.is_empty());
         if matches!(verdict.kind, VerdictKind::Free | VerdictKind::Reserved) {
@@ -244,7 +246,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_forwarded_or_may_be_is_not_free() {
+fn a_port_that_is_or_may_be_forwarded_is_not_free() {
     let free = || observation(None, None, Vec::new());
     let verdict = judge(Observation { forwarding_unknown: true, ..free() });
     assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, Some(true)));
@@ -256,10 +258,10 @@ fn what_is_forwarded_or_may_be_is_not_free() {
     let mut rule = socket("192.0.2.1", None, State::Forwarded);
     rule.note = Some("connections from other machines are forwarded to port 3000".into());
     let verdict = judge(Observation { forwarded: vec![rule.clone()], forwarding_unknown: true, ..free() });
-    assert_eq!(verdict.kind, VerdictKind::Forwarded, "what is known comes first");
+    assert_eq!(verdict.kind, VerdictKind::Forwarded, "a known rule comes first");
     assert_eq!(verdict.reason, VerdictReason::Forwarded(Box::new(rule.clone())));
 
-    // A connection that lingers is no reason to keep silent on it.
+    // A lingering connection does not hide a rule.
     let lingers = observation(None, IN_USE, vec![socket("192.0.2.1", None, State::TimeWait)]);
     let verdict = judge(Observation { forwarded: vec![rule], ..lingers });
     assert_eq!(verdict.kind, VerdictKind::Forwarded);

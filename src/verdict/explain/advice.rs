@@ -1,4 +1,4 @@
-//! What helps, by the kind of verdict and by who stands in the way.
+//! The advice of a verdict, by its kind and by what is in the way.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +15,7 @@ use crate::os::Excluded;
 const MOST_ENDS: usize = 4;
 
 impl Explanation<'_> {
-    /// Returns what helps, in the order in which to try it.
+    /// Returns the advice, in the order in which to try it.
     pub(in crate::verdict) fn advice(&self) -> Vec<Advice> {
         let target = || self.observation.target.clone();
         let port = self.observation.target.port;
@@ -74,7 +74,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// Returns whether the asking user lacks full permissions.
+    /// Returns whether the calling user lacks full permissions.
     fn is_unprivileged(&self) -> bool {
         self.observation.uid.is_some_and(|uid| uid != 0)
     }
@@ -84,7 +84,7 @@ impl Explanation<'_> {
             .then(|| Advice::ReadForwardingRules { target: self.observation.target.clone() })
     }
 
-    /// Returns what lists and frees a range that Windows keeps back.
+    /// Returns how to list and free a range of ports that Windows excludes.
     fn leave_excluded_range(&self, range: &Excluded) -> Vec<Advice> {
         let (family, protocol) = (range.family, self.observation.target.protocol);
         let free = match range.administered {
@@ -94,7 +94,7 @@ impl Explanation<'_> {
         vec![Advice::ListExcludedRanges { family, protocol }, free, Advice::UsePortOutside]
     }
 
-    /// Returns how to get past connections.
+    /// Returns how to bind despite connections.
     fn outlast(&self) -> Vec<Advice> {
         let observation = self.observation;
         let target = || observation.target.clone();
@@ -173,8 +173,8 @@ impl Explanation<'_> {
         advice
     }
 
-    /// Returns how to end the holder, or what there is instead of a holder that may be ended. `managed` tells whether its
-    /// manager is to be told to stop it.
+    /// Returns how to end the holder, or what helps if there is no holder that may be ended. `managed` is whether the
+    /// advice has the command of its manager already.
     fn end_holder(&self, managed: bool) -> Vec<Advice> {
         let target = || self.observation.target.clone();
         let own_uid = self.observation.uid;
@@ -198,7 +198,7 @@ impl Explanation<'_> {
             return vec![Advice::EndUnseenHold(unseen.clone())];
         }
         if self.standing.iter().any(|listener| service(listener).is_some_and(Service::is_socket_unit)) {
-            // Its manager is told to stop it.
+            // The command that stops the unit is in the advice already.
             return Vec::new();
         }
         if self.kernel_listens() {
@@ -233,7 +233,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// Returns what stops the container or the unit that a listener belongs to.
+    /// Returns how to stop the container or the unit of a listener.
     fn stop_manager(&self, listener: &Listener) -> Vec<Advice> {
         let own_uid = self.observation.uid;
         let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
@@ -269,7 +269,7 @@ impl Explanation<'_> {
     }
 }
 
-/// Returns what closes a socket of the kernel's.
+/// Returns how to close a kernel socket.
 fn close_kernel_socket(listener: &Listener) -> Vec<Advice> {
     let kernel = listener.unseen.as_ref().map_or(&[][..], |unseen| unseen.kernel.as_slice());
     let mut advice = Vec::new();
@@ -288,7 +288,7 @@ fn close_kernel_socket(listener: &Listener) -> Vec<Advice> {
     advice
 }
 
-/// Returns what would show who holds a socket that every table which may be read lacks.
+/// Returns what would show the holder of a socket that is in no readable descriptor table.
 fn unexplained(listener: &Listener) -> Option<Help> {
     listener.unseen_alone().filter(|unseen| unseen.reason == Reason::Unknown)?.help.clone()
 }

@@ -1,4 +1,4 @@
-//! Connections that stand in the way and that no process holds any more.
+//! Connections that are in the way and that no process holds any more.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Explanation<'_> {
         };
         let unsent = first.state == State::FinWait1 && matches!(first.timer, Some((Timer::Probe, _)));
         let left = match first.state {
-            // A limit above the length of TIME_WAIT is kept in two parts, of which the second is that length.
+            // The kernel splits a limit above the length of TIME_WAIT into two timers. The second has that length.
             State::FinWait2 => match (left(&[Timer::End]), left(&[Timer::KeepAlive])) {
                 (_, Some(left)) => Some(left + TIME_WAIT),
                 (left, None) => left,
@@ -49,7 +49,7 @@ impl Explanation<'_> {
         facts
     }
 
-    /// Returns the connections without a process that stand in the way.
+    /// Returns the connections without a process that are in the way.
     pub(in crate::verdict) fn orphans(&self) -> Vec<&Orphan> {
         let stands = |orphan: &&Orphan| {
             let is = |one: &Listener| {

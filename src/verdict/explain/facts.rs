@@ -1,4 +1,4 @@
-//! What a verdict rests on.
+//! The facts of a verdict.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,13 +13,13 @@ use crate::port_sharing::Decided;
 
 /// The most sockets that a verdict explains one by one.
 const MOST_SOCKETS: usize = 16;
-/// The most holders that a verdict names because they do not run.
+/// The most suspended holders that a verdict names.
 const MOST_SUSPENDED: usize = 8;
-/// The most listeners that a verdict names though they are not in the way.
+/// The most listeners that a verdict names although they are not in the way.
 const MOST_ELSEWHERE: usize = 4;
 
 impl Explanation<'_> {
-    /// Returns what was observed, what matters most first.
+    /// Returns the facts, the most important first.
     pub(in crate::verdict) fn facts(&self) -> Vec<Fact> {
         let observation = self.observation;
         let mut facts = vec![self.attempts()];
@@ -72,7 +72,7 @@ impl Explanation<'_> {
         if observation.limits.reserved.iter().any(|range| range.contains(&observation.target.port)) {
             facts.push(Fact::LocallyReserved);
         }
-        // Rules come before sockets.
+        // Forwarding rules take precedence over sockets.
         let rules = observation.forwarded.iter().filter(|listener| !self.standing.contains(listener));
         facts.extend(rules.map(forwarded_from_outside));
         facts.extend(self.answered());
@@ -117,7 +117,7 @@ impl Explanation<'_> {
         Some(Fact::Conflict { listener: Box::new(listener.clone()), usage, overlap })
     }
 
-    /// Returns the holders that do not run, each with whether nobody answers the connections that the kernel completes.
+    /// Returns the suspended holders, each with whether the kernel completes connections that no process answers.
     pub(super) fn suspended(&self) -> Vec<(&Process, bool)> {
         let mut found: Vec<(&Process, bool)> = Vec::new();
         for listener in self.standing.iter().take(MOST_SOCKETS) {
@@ -164,7 +164,7 @@ impl Explanation<'_> {
         listeners.map(|listener| Fact::NotInTheWay(Box::new(listener.clone())))
     }
 
-    /// Returns who answers at localhost, if several listen.
+    /// Returns the listeners that answer at localhost, if several listen.
     fn localhost(&self) -> Option<Fact> {
         let listeners = self.observation.sockets.iter().filter(|listener| listener.socket.is_listener());
         if listeners.count() < 2 {
@@ -176,7 +176,7 @@ impl Explanation<'_> {
                 preference: match (decided, self.observation.target.protocol) {
                     (Decided::ByAddress, _) => None,
                     (Decided::First, _) => Some(Preference::FirstWithInterface),
-                    // A new one with SO_REUSEPORT is not preferred over IPv6.
+                    // IPv6 does not prefer the newest socket if they share by SO_REUSEPORT.
                     (Decided::Last, Protocol::Udp) if address.is_ipv6() => Some(Preference::ListedFirst),
                     (Decided::Last, Protocol::Udp) => Some(Preference::BoundLast),
                     (Decided::Last, _) => Some(Preference::LastWithInterface),
@@ -200,7 +200,7 @@ impl Explanation<'_> {
     }
 }
 
-/// Returns up to three addresses that have most of their leading bits in common with one.
+/// Returns up to three addresses that have the most leading bits in common with an address.
 fn nearest(target: IpAddr, local: &[Local]) -> Vec<&Local> {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,

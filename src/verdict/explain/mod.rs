@@ -1,4 +1,4 @@
-//! From an observation to the reason, the facts and the advice of a verdict.
+//! Derives the reason, the facts and the advice of a verdict from an observation.
 
 mod advice;
 mod connections;
@@ -15,7 +15,7 @@ use crate::bind_attempt::{BindOptions, Refusal};
 use crate::model::{Listener, Service, Socket};
 use crate::os::Excluded;
 
-/// One case, judged and not yet explained.
+/// A verdict that has its kind and still needs its explanation.
 pub(super) struct Explanation<'a> {
     pub(super) observation: &'a Observation,
     pub(super) sorted: &'a ByState,
@@ -27,13 +27,13 @@ pub(super) struct Explanation<'a> {
 }
 
 impl Explanation<'_> {
-    /// Returns whether a bind without options is refused, though the options that servers set decide.
+    /// Returns whether a bind without options is refused although other options decide.
     fn plain_differs(&self) -> bool {
         self.observation.decisive != BindOptions::Plain
             && self.observation.refusal(BindOptions::Plain).is_some()
     }
 
-    /// Returns the range that Windows keeps back and this port is in.
+    /// Returns the range of ports excluded by Windows that has this port.
     fn excluded(&self) -> Option<&Excluded> {
         self.observation
             .limits
@@ -54,10 +54,9 @@ impl Explanation<'_> {
 }
 
 impl Observation {
-    /// Returns what a TCP socket that is bound and does not listen did before; `None` if the system does not report it.
-    /// Linux 6.8 and later report its write queue: 0 as long as it was only bound; 2 more for each time that it was shut
-    /// down as a listener, or disconnected without a connection; an odd or a large number after a connection (measured on
-    /// 6.18).
+    /// Returns what a TCP socket that is bound and does not listen did before. `None` if the system does not report it.
+    /// Linux 6.8 and later report its write queue: 0 as long as it was only bound; 2 more each time that it was shut down
+    /// as a listener, or disconnected without a connection; an odd or a large number after a connection (measured on 6.18).
     fn history(&self, socket: &Socket) -> Option<BoundHistory> {
         match self.write_queues.get(&socket.inode?)? {
             0 => Some(BoundHistory::OnlyBound),
@@ -73,14 +72,14 @@ fn service(listener: &Listener) -> Option<&Service> {
     listener.service.as_ref().or_else(of_holder)
 }
 
-/// Adds what is not in the list yet.
+/// Adds an item that is not in the list yet.
 fn add_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         list.push(item);
     }
 }
 
-/// Returns the fact that a forwarding rule is.
+/// Returns the fact for a forwarding rule.
 fn forwarded_from_outside(listener: &Listener) -> Fact {
     Fact::ForwardedFromOutside(Box::new(listener.clone()))
 }

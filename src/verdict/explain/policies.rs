@@ -11,7 +11,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// Returns what is known of the policies.
+    /// Returns the facts about the policies.
     pub(super) fn policies(&self) -> Vec<Fact> {
         let Some((policies, suspects)) = self.observation.policies.as_ref().zip(self.suspects()) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! The answer in one phrase.
+//! The reason of a verdict.
 
 use super::super::relay::relay;
 use super::super::{VerdictKind, VerdictReason};
@@ -8,7 +8,7 @@ use crate::management::proxy;
 use crate::model::{Listener, Process, State};
 
 impl Explanation<'_> {
-    /// Returns the answer.
+    /// Returns the reason.
     pub(in crate::verdict) fn reason(&self) -> VerdictReason {
         let observation = self.observation;
         let more = self.standing.len().saturating_sub(1);
@@ -69,7 +69,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// Returns whether all that stands in the way are several listeners of one address.
+    /// Returns whether only listeners of one address are in the way, and several of them.
     fn is_shared(&self, first: &Listener) -> bool {
         let shares =
             |one: &Listener| one.socket.endpoint == first.socket.endpoint && one.socket.is_listener();
@@ -77,7 +77,7 @@ impl Explanation<'_> {
     }
 }
 
-/// Returns where a proxy's command line says that it passes connections on to.
+/// Returns the destination in a proxy's command line.
 fn inside(proxy: &Process) -> Option<std::net::SocketAddr> {
     proxy::proxy_arguments(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

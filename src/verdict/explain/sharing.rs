@@ -56,7 +56,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// Returns who may join a UDP port that is in use.
+    /// Returns which options let another socket join a UDP port that is in use.
     pub(super) fn may_join_udp(&self) -> Vec<Fact> {
         let standing =
             matches!(self.kind, VerdictKind::Listening | VerdictKind::Connection | VerdictKind::Bound);

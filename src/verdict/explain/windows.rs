@@ -1,5 +1,5 @@
-//! Ports of Windows that no program has by itself: those that the kernel listens on, as a rule with its web server for
-//! another program, and those of the process that services run in.
+//! Ports on Windows that a program does not hold itself: those that the kernel listens on, usually with HTTP.sys for
+//! another program, and those of svchost.exe, which runs services.
 
 use super::super::{Advice, Fact, HttpServer};
 use super::{Explanation, add_once};
@@ -7,7 +7,7 @@ use crate::model::Holder;
 use crate::os::Server;
 use crate::port_info::FILE_SHARING;
 
-/// The kernel's pid, by which it listens.
+/// The pid of the kernel.
 const KERNEL: u32 = 4;
 
 impl Explanation<'_> {
@@ -16,17 +16,17 @@ impl Explanation<'_> {
         standing.iter().flat_map(|listener| &listener.holders)
     }
 
-    /// Returns whether the kernel has the port.
+    /// Returns whether the kernel listens on the port.
     pub(super) fn kernel_listens(&self) -> bool {
         self.holders().any(|holder| holder.process.id.pid == KERNEL)
     }
 
-    /// Returns whether the process that services run in has it.
+    /// Returns whether svchost.exe has the port.
     pub(super) fn services_listen(&self) -> bool {
         self.holders().any(|holder| holder.process.name.as_bytes().eq_ignore_ascii_case(b"svchost.exe"))
     }
 
-    /// Returns what the kernel's web server has the port for.
+    /// Returns what HTTP.sys serves at the port.
     pub(super) fn served(&self) -> Vec<Fact> {
         let served = self.observation.served.iter().filter(|_| self.kernel_listens()).take(8);
         served
@@ -37,7 +37,7 @@ impl Explanation<'_> {
             .collect()
     }
 
-    /// Returns what ends that.
+    /// Returns how to end what HTTP.sys serves.
     pub(super) fn end_http_servers(&self) -> Vec<Advice> {
         let mut advice: Vec<Advice> = Vec::new();
         for server in self.observation.served.iter().flat_map(|served| &served.by) {
