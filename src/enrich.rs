@@ -1,4 +1,4 @@
-//! What is added to listeners and their holders after they were found, a step a file.
+//! Adds facts to listeners and their holders after the search for holders. Each step is a file.
 
 pub(crate) mod containers;
 pub(crate) mod forwarding_rules;

@@ -86,7 +86,7 @@ impl Selection {
         self.admits(socket) && (self.targets.is_empty() || self.targets.iter().any(answers))
     }
 
-    /// Splits rows into those that match and the others. `in_order` says whether the rows are in the order in which the
+    /// Splits rows into those that match and the others. `in_order` is whether the rows are in the order in which the
     /// system listed them.
     pub(crate) fn split<T>(
         &self,
@@ -270,7 +270,7 @@ impl Selection {
             .collect::<Vec<_>>()
             .join(&b' ');
         let name = process.name.as_bytes().to_ascii_lowercase();
-        // A process may have another name than its program, and a title in the place of its command line.
+        // A process may have another name than its program, and a title instead of its command line.
         let program = process.executable.as_ref().map(|path| path.file_name().to_ascii_lowercase());
         self.commands.iter().any(|text| {
             let text = text.as_bytes().to_ascii_lowercase();
@@ -281,22 +281,22 @@ impl Selection {
     }
 }
 
-/// Whether a listener passes the process filters, the best first: of several filters the worst answer counts.
+/// Whether a listener passes the process filters, best first. Of several filters the worst result counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kept {
     Yes,
-    /// An unseen holder decides.
+    /// It passes if an unseen holder matches.
     IfHolderMatches,
-    /// A user that is not known here decides.
+    /// It passes if a user matches whose name or uid is unknown here.
     IfUserMatches,
     No,
 }
 
-/// Whether a process that matches may be an unseen holder.
+/// Returns whether a process that matches may be an unseen holder.
 type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 
-/// Returns the places of the listeners that peers of a target with an address reach, or may reach where that is not
-/// known.
+/// Returns the indexes of the listeners that a connection to a target with an address reaches, or may reach if that is
+/// unknown.
 fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> Vec<usize> {
     let mut by_place: BTreeMap<Place<'_>, Vec<(usize, &Socket)>> = BTreeMap::new();
     for (at, socket) in listeners {
@@ -312,7 +312,7 @@ fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> V
     by_place.values().flat_map(of_place).collect()
 }
 
-/// Sockets that compete for the same peers: those of one port, protocol and network namespace.
+/// The port, protocol and network namespace of a socket. Sockets with an equal key compete for the same peers.
 type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
 
 fn place(socket: &Socket) -> Place<'_> {
@@ -324,10 +324,10 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 }
 
 impl UserName {
-    /// A user of this machine, by name or number.
+    /// Returns a user of this machine, by name or number.
     ///
     /// # Errors
-    /// Where there is no such user.
+    /// If there is no such user.
     pub fn of_this_machine(text: &str) -> Result<UserName, Error> {
         if let Ok(uid) = text.parse() {
             return Ok(UserName::Uid(uid));

@@ -1,5 +1,5 @@
-//! Commands as text that is safe to paste into a shell. Pure: words go in, one line comes out, or nothing where no line
-//! is safe. Everything that is printed as a command passes through here.
+//! Quotes commands so that they are safe to paste into a shell. Pure: the input is words, the output one line, or `None`
+//! if no line is safe. Every printed command is quoted here.
 
 use std::sync::OnceLock;
 
@@ -8,13 +8,13 @@ use crate::model::text::acts_on_terminal;
 
 pub(crate) use crate::os::Shell;
 
-/// Finds the path of this program, if it is not enough to call it by its name with full rights.
+/// Returns the path of this program, if its name is not enough to run it with full permissions.
 type FindProgram = fn() -> Option<Text>;
 
 static PROGRAM: OnceLock<(FindProgram, OnceLock<Option<Text>>)> = OnceLock::new();
 
-/// Sets how the path is found that [`allears_with_rights`] calls this program by. The library, which does not know
-/// what program it is part of, calls it by its name.
+/// Sets how [`allears_with_rights`] finds the path of this program. The library, which does not know its program, uses the
+/// name.
 #[cfg(feature = "cli")]
 pub(crate) fn set_program(find: FindProgram) {
     // The first call decides: there is one program.
@@ -26,7 +26,7 @@ pub(crate) fn allears<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
     call(&"allears".into(), arguments)
 }
 
-/// Returns the command line that runs this program with these arguments and full rights, as `sudo allears 80`. It has
+/// Returns the command line that runs this program with these arguments and full permissions: `sudo allears 80`. It has
 /// the program's path if sudo would not find the name.
 pub(crate) fn allears_with_rights<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
     let path = PROGRAM.get().and_then(|(find, found)| found.get_or_init(find).clone());

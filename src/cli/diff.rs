@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         );
     }
     let terminal = Terminal::resolve(arguments.color);
-    // A home folder of another machine is not the asking user's.
+    // The home folder on another machine is not the calling user's.
     let asker =
         if arguments.new.is_none() && found.same_machine { terminal::asker() } else { Asker::default() };
     let palette = Palette { color: terminal.color };

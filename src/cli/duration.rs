@@ -4,7 +4,7 @@ use std::time::Duration;
 
 const FORM: &str = "write a number and a unit: 500ms, 2s, 1m, 1h";
 
-/// Longer than anybody waits for a port. A longer duration is a mistake, and is refused before anything is done.
+/// The longest duration. A longer one is a mistake, and is rejected before anything is done.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Parses a duration.
@@ -31,10 +31,10 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The shortest time between two looks of `watch`.
+/// The shortest time between two passes of `watch`.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The time between two looks.
+/// Parses the time between two passes.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         short if short < SHORTEST => {

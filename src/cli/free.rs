@@ -87,7 +87,7 @@ fn signal(arguments: &Free) -> EndSignal {
     }
 }
 
-/// A watch longer than this is announced.
+/// The longest watch that is not announced.
 const ANNOUNCED: Duration = Duration::from_secs(2);
 
 enum Trouble {
@@ -141,7 +141,7 @@ impl Answer<'_> {
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
             let why = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal)).unwrap_or_default();
-            // The plan on the terminal has just shown the reasons.
+            // The plan on the terminal already has the reasons.
             let why = if self.options.width.is_some() { String::new() } else { format!(": {why}") };
             return Ok(fail(&format!("refused, and nothing was done{why}"), None));
         }
@@ -173,7 +173,7 @@ impl Answer<'_> {
         let mut announced = false;
         for prepared in self.plans {
             let mut tick = |left: Duration| {
-                // A watch of a moment needs no announcement.
+                // A short watch is not announced.
                 if self.person && !announced && left > ANNOUNCED {
                     announced = true;
                     let left = phrases::duration(Duration::from_secs(left.as_secs()));

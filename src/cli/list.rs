@@ -104,7 +104,7 @@ struct Answer<'a> {
     list: &'a List,
     selection: &'a Selection,
     snapshot: &'a Snapshot,
-    /// What keeps the port from being bound, though nothing listens.
+    /// Why the port cannot be bound although nothing listens.
     obstacle: Option<Verdict>,
     terminal: Terminal,
 }
@@ -138,13 +138,13 @@ impl Answer<'_> {
         Ok(exit)
     }
 
-    /// What the saved snapshot was not asked about.
+    /// Returns what the saved snapshot does not cover.
     fn not_asked(&self) -> Option<String> {
         let gap = self.snapshot.gaps.iter().find(|gap| gap.reason == GapReason::NotAsked)?;
         self.list.from.as_ref().map(|_| gap_phrases::detail(gap))
     }
 
-    /// Says what the saved snapshot was not asked about, after the rows that it has.
+    /// Prints what the saved snapshot does not cover, after its rows.
     fn print_not_asked(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
         let Some(detail) = self.not_asked() else { return Ok(()) };
         out.flush()?;
@@ -152,7 +152,7 @@ impl Answer<'_> {
         Ok(())
     }
 
-    /// Whether everything asked for is one port, or one path.
+    /// Returns whether all targets are one port, or one path.
     fn is_about_one(&self) -> bool {
         match self.selection.targets() {
             [] => false,
@@ -178,7 +178,7 @@ impl Answer<'_> {
 
     fn card(&self, out: &mut dyn Write) -> io::Result<()> {
         let palette = Palette { color: self.terminal.color };
-        // A saved snapshot may come from another machine, which gives out other ports.
+        // A saved snapshot may come from another machine, which has other ephemeral ports.
         let automatic = match &self.list.from {
             Some(_) => None,
             None => os::ready_limits(Protocol::Tcp).ephemeral,

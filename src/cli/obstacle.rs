@@ -1,5 +1,5 @@
-//! What keeps a port on which nothing listens from being bound. That nothing listens, and why it cannot be bound, are both
-//! from the scan that the verdict rests on, so that they are true of the same moment.
+//! Determines why a port without a listener cannot be bound. Both results come from the scan for the verdict, so that they
+//! describe the same moment.
 
 use super::arguments::List;
 use crate::act::why;
@@ -8,11 +8,11 @@ use crate::model::{Error, Protocol, Snapshot};
 use crate::scan::Query;
 use crate::verdict::Verdict;
 
-/// How often is looked again if a listener has come in between.
+/// The most scans if a listener appears during a scan.
 const REPEATS: usize = 5;
 
-/// Looks at this machine. If nothing listens on the one port that is asked about and it cannot be bound all the same, the
-/// verdict tells why.
+/// Scans this machine. If the query is for one port, nothing listens on it, and it cannot be bound, the verdict is returned
+/// too.
 pub(super) fn scan(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdict>), Error> {
     let mut snapshot = query.scan()?;
     let Some(target) = bindable(query, list) else { return Ok((snapshot, None)) };
@@ -26,13 +26,13 @@ pub(super) fn scan(query: &Query, list: &List) -> Result<(Snapshot, Option<Verdi
         if !listening.iter().any(|socket| query.selection().concerns(socket)) {
             return Ok((snapshot, Some(verdict).filter(|verdict| verdict.can_bind != Some(true))));
         }
-        // Something listens by now.
+        // Something listens now.
         snapshot = query.scan()?;
     }
     Ok((snapshot, None))
 }
 
-/// The port, if a person asks whether something listens on that one and says nothing else about it.
+/// Returns the target if the query is for one port, has no filters, and is answered in text.
 fn bindable(query: &Query, list: &List) -> Option<Target> {
     let selection = query.selection();
     let filters = &list.filters;
@@ -47,7 +47,7 @@ fn bindable(query: &Query, list: &List) -> Option<Target> {
     if narrowed || for_programs || target.single_port().is_none() {
         return None;
     }
-    // Both protocols are listed where none is named, and a bind is tested for the one that servers use.
+    // Without a protocol, both are listed, and the bind is tested for TCP.
     match (filters.tcp, filters.udp) {
         (false, true) => target.clone().of_protocol(Protocol::Udp),
         _ => Some(target.clone()),

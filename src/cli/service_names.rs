@@ -1,4 +1,4 @@
-//! Targets as people type them: names are those of the IANA registry and of the machine's services file.
+//! Parses targets with service names of the IANA registry and of the machine's services file.
 
 use super::say;
 use crate::model::{Target, TargetError};
@@ -7,12 +7,12 @@ use crate::port_info;
 use crate::port_info::{Named, Services, ServicesFile};
 use crate::render::escape::escape;
 
-/// The targets of a list.
+/// Parses a list of targets.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
     Target::parse_list_with(text, &Services::new(machines_file))
 }
 
-/// The targets in the form of `lsof -i`.
+/// Parses targets in the form of `lsof -i`.
 pub(super) fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
     Target::parse_lsof_with(text, &Services::new(machines_file))
 }
@@ -23,7 +23,7 @@ fn machines_file() -> ServicesFile {
     ServicesFile { path: path.display().to_string(), read }
 }
 
-/// Tells which names mean other ports here than in the registry.
+/// Prints which names mean other ports on this machine than in the registry.
 pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target>) {
     let mut told: Vec<&str> = Vec::new();
     for target in targets {

@@ -13,7 +13,7 @@ use crate::render::asker::Asker;
 /// What standard output and standard error are connected to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terminal {
-    /// The width of the terminal standard output is; `None` for a pipe or file.
+    /// The width of the terminal, if standard output is one. `None` for a pipe or file.
     pub(super) width: Option<usize>,
     /// Whether standard output takes colours.
     pub(super) color: bool,
@@ -61,12 +61,12 @@ fn wants_color(when: When, automatic: ColorChoice) -> bool {
     }
 }
 
-/// Returns the home folder and uid of the asking user.
+/// Returns the home folder and uid of the calling user.
 pub(super) fn asker() -> Asker {
     Asker { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
 }
 
-/// Returns the home folder of the asking user.
+/// Returns the home folder of the calling user.
 fn home() -> Option<std::ffi::OsString> {
     env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).filter(|home| !home.is_empty())
 }

@@ -1,6 +1,6 @@
-//! The containers behind listeners: their names, images and ports, as the runtimes tell them. A runtime is asked only
-//! where a container or what stands for one is in question, each at most once, and all of them for no longer than
-//! [`LONGEST`] together. What none of them told is a gap.
+//! Adds the containers behind listeners, with the names, images and ports that the runtimes report. A runtime is queried
+//! at most once, and only if a listener may belong to a container. All queries together take at most [`LONGEST`]. What no
+//! runtime reported is a gap.
 
 mod forwarded;
 mod matching;
@@ -22,39 +22,39 @@ use crate::model::{
 };
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
-/// How long all runtimes together are waited for.
+/// The time limit for all runtimes together.
 const LONGEST: Duration = Duration::from_millis(300);
 
-/// The runtimes that are asked besides those at the well-known places.
+/// The sockets of runtimes to query in addition to those at the well-known paths.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Runtimes {
-    /// Sockets at which the API of Docker or Podman answers, named by who asks.
+    /// Sockets of the API of Docker or Podman that the caller named.
     pub(crate) named: Vec<PathBuf>,
-    /// Where those of the asking user may answer.
+    /// The paths of the calling user's own runtimes.
     pub(crate) own: Vec<PathBuf>,
 }
 
-/// The questions put to runtimes during one look.
+/// The queries to runtimes during one scan, with their results.
 #[derive(Debug)]
 pub(crate) struct ContainerLookup<'a> {
     runtimes: &'a Runtimes,
-    /// When the patience ends; it begins with the first question.
+    /// The deadline. It is set by the first query.
     until: Option<Instant>,
     answers: BTreeMap<PathBuf, Answer>,
-    /// How many questions stayed open.
+    /// The number of containers that no runtime reported.
     open: usize,
-    /// Whether ports that are published without a socket could not be asked for.
+    /// Whether the ports that are published without a socket could not be listed.
     unlisted: bool,
 }
 
-/// What is known of what was asked for, before any runtime is asked.
+/// What the scan found before any runtime is queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SocketSearch {
     /// No socket.
     Nothing,
     /// Sockets.
     Sockets,
-    /// No socket, and yet somebody answers: a reason to ask for any user.
+    /// No socket, but a connection is answered: every user's scan queries the runtimes then.
     AnswerWithoutSocket,
 }
 
@@ -64,16 +64,16 @@ struct Answer {
     containers: Result<RuntimeContainers, RuntimeError>,
 }
 
-/// Somebody whose container is in question.
+/// A query for the container of a process or socket.
 struct Question {
     kinds: Vec<RuntimeKind>,
-    /// The user of the process, or of the socket where that is all that is known.
+    /// The user of the process, or of the socket if the process is unknown.
     uid: Option<u32>,
-    /// Whether the system's runtimes may be meant also where the user is not root.
+    /// Whether to query the system's runtimes even if the user is not root.
     system: bool,
 }
 
-/// A process that stands for a container.
+/// A process that holds a port for a container.
 struct ProxyRef {
     proxy: Proxy,
     uid: Option<u32>,
@@ -105,8 +105,9 @@ impl<'a> ContainerLookup<'a> {
         }
     }
 
-    /// Returns the runtimes of the system that may publish ports without a socket; `None` if there is no sign of any.
-    /// Docker is asked if there are signs of containers. Root also asks what was named, if nothing else was found.
+    /// Returns the runtimes of the system that may publish ports without a socket. `None` if there is no sign of any.
+    /// Docker is queried if there are signs of containers. For root the named sockets are queried too, if no socket was
+    /// found.
     pub(crate) fn publishers(&self, found: SocketSearch) -> Option<Vec<RuntimeKind>> {
         match found {
             SocketSearch::AnswerWithoutSocket => Some(vec![RuntimeKind::Docker, RuntimeKind::Podman]),
@@ -116,17 +117,17 @@ impl<'a> ContainerLookup<'a> {
         }
     }
 
-    /// Returns the gap if ports may be published that no runtime could be asked for.
+    /// Returns the gap if a runtime that could not be queried may publish ports.
     pub(crate) fn forwarding_gap(&self) -> Option<Gap> {
         if self.unlisted { self.gap() } else { None }
     }
 
-    /// Returns whether ports may be published that no runtime could be asked for.
+    /// Returns whether a runtime that could not be queried may publish ports.
     pub(crate) fn lacks_published(&self) -> bool {
         self.unlisted
     }
 
-    /// Completes what the cgroups told.
+    /// Completes the containers that were found by cgroup.
     fn complete(&mut self, listener: &mut Listener) {
         let socket = &listener.socket;
         let own = listener.container.iter_mut().map(|container| (container, socket.uid));
@@ -139,7 +140,7 @@ impl<'a> ContainerLookup<'a> {
             if kind_of(container).is_none() {
                 continue;
             }
-            // The system's engine has no container in the cgroups of a user, who can name a cgroup after one.
+            // The system's engine has no containers in a user's cgroups. A user can name a cgroup like a container.
             let of_user = container.uid.is_some();
             let containers = self.containers_for(container.uid.or(uid), true);
             let containers = containers.filter(|containers| !of_user || containers.owner != Owner::System);
@@ -155,7 +156,7 @@ impl<'a> ContainerLookup<'a> {
         }
     }
 
-    /// Puts the container that a process stands for to the listener, or what is known of it without a runtime.
+    /// Adds the container of a proxy to its listener, or what the proxy's command line shows about it.
     fn add_proxied(&mut self, listener: &mut Listener, proxy_ref: &ProxyRef) {
         let socket = &listener.socket;
         let Some((address, port)) = socket.endpoint.address().zip(socket.endpoint.port()) else { return };
@@ -165,8 +166,8 @@ impl<'a> ContainerLookup<'a> {
             here: socket.namespace.is_none(),
         };
         let found = matching::behind(self.containers_for(proxy_ref.uid, false), &proxy_ref.proxy, key);
-        // dockerd and the helpers of rootless containers hold ports of their own, too: nothing is missing where every
-        // runtime has answered.
+        // dockerd and the helpers of rootless containers also hold ports of their own: if every runtime answered, nothing
+        // is missing.
         let missing = proxy_ref.proxy.container != ContainerRef::Unknown || self.is_silent(|_| true);
         self.open += usize::from(found.is_none() && missing);
         match (found, &proxy_ref.proxy.container) {
@@ -190,7 +191,7 @@ impl<'a> ContainerLookup<'a> {
         }
     }
 
-    /// Asks whom these questions concern, and who was not asked yet.
+    /// Queries the runtimes that these questions need and that were not queried yet.
     fn ask(&mut self, questions: &[Question]) {
         let mut wanted: BTreeMap<PathBuf, Owner> = BTreeMap::new();
         let mut add = |path: PathBuf, owner| {
@@ -226,7 +227,7 @@ impl<'a> ContainerLookup<'a> {
         }
     }
 
-    /// What was told by those whose word counts for a process of this user.
+    /// Returns the containers of the runtimes that are trusted for a process of this user.
     fn containers_for(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &RuntimeContainers> {
         let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::subuid_owner);
         self.answers.values().filter_map(|answer| answer.containers.as_ref().ok()).filter(move |containers| {
@@ -238,13 +239,13 @@ impl<'a> ContainerLookup<'a> {
         })
     }
 
-    /// Whether one of the runtimes that are there did not answer.
+    /// Returns whether an existing runtime did not answer.
     fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
         let is_there = |answer: &Answer| !matches!(answer.containers, Ok(_) | Err(RuntimeError::Absent));
         self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
     }
 
-    /// What stayed open, and why.
+    /// Returns the gap for what no runtime reported.
     pub(crate) fn gap(&self) -> Option<Gap> {
         if self.open == 0 && !self.unlisted {
             return None;
@@ -259,7 +260,7 @@ impl<'a> ContainerLookup<'a> {
         });
         let answered = self.answers.values().any(|answer| answer.containers.is_ok());
         let path = worst.map(|(path, _)| Text::from(path.as_path())).unwrap_or_default();
-        // Root can read the rules that forward; anybody else depends on what the runtimes answer.
+        // Only root can read forwarding rules. Other users depend on the answers of the runtimes.
         let rules_unread = self.unlisted && !os::privileged();
         let (reason, runtime, help) = match worst.map(|(_, silence)| silence) {
             Some(RuntimeError::Permission) => {
@@ -311,7 +312,7 @@ impl ProxyRef {
     }
 }
 
-/// What is to be asked about a container that a cgroup names.
+/// Returns the query for a container that was found by cgroup.
 fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
     Some(Question {
         kinds: vec![kind_of(container)?],
@@ -320,7 +321,7 @@ fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
     })
 }
 
-/// The runtime of a container, where it is one that is asked.
+/// Returns the runtime of a container, if it can be queried.
 fn kind_of(container: &Container) -> Option<RuntimeKind> {
     match container.runtime {
         ContainerRuntime::Docker => Some(RuntimeKind::Docker),
@@ -329,8 +330,8 @@ fn kind_of(container: &Container) -> Option<RuntimeKind> {
     }
 }
 
-/// The process that stands for a container at a listener. Of the processes that may be unseen holders it is the one
-/// whose command line names exactly this place; the others are no candidates any more then.
+/// Returns the process that holds a listener for a container. Among candidates for an unseen holder, it is the one whose
+/// command line names exactly this address and port. The other candidates are dropped then.
 fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
     let seen = listener
         .holders

@@ -1,4 +1,4 @@
-//! Adds what runs in a process whose name is that of an interpreter or a launcher, and what became of its script.
+//! Adds labels of what interpreters and launchers run, and whether the script changed since the process started.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::model::{Process, ProcessId};
 use crate::os::{self, GivenFiles};
 use crate::program_label;
 
-/// Adds the program label and the change of its script to processes. A file is read only where the command line leaves
-/// the label open: `java @options`.
+/// Adds the program label and the change of the script to processes. A file is read only if the command line does not
+/// determine the label: `java @options`.
 pub(crate) fn add<'a>(processes: impl Iterator<Item = &'a mut Process>) {
     let mut files = GivenFiles::default();
     for process in processes {
-        // A process may have changed its directory, so that a relative path leads elsewhere by now.
+        // A process may have changed its directory, so a relative path may mean another file now.
         let script = program_label::script_file(process).filter(|path| path.as_bytes().starts_with(b"/"));
         process.script_change = script.and_then(|path| files.change(process.id, &path));
         let options = program_label::options_file(process);
@@ -21,7 +21,7 @@ pub(crate) fn add<'a>(processes: impl Iterator<Item = &'a mut Process>) {
     }
 }
 
-/// Returns facts of exactly these processes, by pid, with their program labels. One that has ended is left out.
+/// Returns facts about exactly these processes, by pid, with their program labels. Processes that have ended are left out.
 pub(crate) fn describe(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     let mut processes = os::describe_ids(ids);
     add(processes.values_mut());

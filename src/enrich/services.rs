@@ -8,8 +8,7 @@ use crate::model::{Gap, Listener, Protocol, Service};
 use crate::os::{self, ServiceQuery};
 use crate::port_info;
 
-/// Adds services and returns what no service manager reports. `thorough` also asks the managers that were not seen to hold
-/// a socket.
+/// Adds services and returns the gaps. With `thorough`, managers that are not visible as holders are queried too.
 pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
     listeners.iter_mut().for_each(sessions::leave_out);
     let queries: Vec<ServiceQuery<'_>> = listeners.iter().map(query).collect();
@@ -39,8 +38,8 @@ fn is_service_port(name: &str, protocol: Protocol, port: u16) -> bool {
     port_info::named(name, Some(protocol)).iter().any(|named| named.ports.contains(&port))
 }
 
-/// Gives holders their service. If several run in one process, which of them has the socket is unknown: a note names
-/// them.
+/// Adds the services of holders. If a process runs several services, it is unknown which of them has the socket: a note
+/// names them.
 fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>>) {
     for holder in &mut listener.holders {
         let process = &mut holder.process;
@@ -73,7 +72,7 @@ mod tests {
         }
     }
 
-    /// The service of the holder, and the note, if these services run in the holder's process.
+    /// Returns the service of the holder and the note, if these services run in the holder's process.
     fn added(services: &[&str]) -> (Option<String>, Option<String>) {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 135, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn one_service_of_a_process_is_the_one_and_several_are_named_in_a_note() {
+    fn a_single_service_is_added_and_several_are_noted() {
         assert_eq!(added(&[]), (None, None));
         assert_eq!(added(&["RpcSs"]), (Some("RpcSs".to_owned()), None));
         let (service, note) = added(&["Dnscache", "CryptSvc"]);

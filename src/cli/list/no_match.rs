@@ -60,7 +60,7 @@ impl Answer<'_> {
         if let Some(verdict) = &self.obstacle {
             let reason = &verdict.reason;
             let target = verdict.target.to_string();
-            // A name of an interface may be one that no command line can hold.
+            // An interface may have a name that cannot be quoted.
             let asked =
                 shell::quote(&target.as_str().into()).unwrap_or_else(|| verdict.target.port.to_string());
             writeln!(out, "  but it cannot be bound: {reason}; see allears why {asked}")?;

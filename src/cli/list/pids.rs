@@ -13,7 +13,7 @@ impl Answer<'_> {
     pub(super) fn print_pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         self.print_not_asked(exit, out)?;
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
-        // Whoever uses these pids would reach other processes.
+        // These pids would mean other processes here.
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
             let why = match os::pid_namespace_is_own() {
                 None => "cannot read which pid namespace /proc shows",

@@ -1,4 +1,4 @@
-//! Ports that a runtime publishes by rules of the kernel alone, so that no socket shows them.
+//! Ports that a runtime publishes only by rules of the kernel, without a socket.
 
 use super::matching::Owner;
 use super::{ContainerLookup, Question};
@@ -8,12 +8,12 @@ use crate::os::RuntimeKind;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What is said of each of them.
+/// The note on each of them.
 const NOTE: &str = "connections are forwarded by the runtime's rules; no socket is there";
 
 impl ContainerLookup<'_> {
-    /// A listener for each port that these runtimes publish in our network namespace and that no socket stands for.
-    /// `sockets` are all listeners of the ports in question, `listeners` what is known of some of them.
+    /// Returns a listener for each port that these runtimes publish in our network namespace without a socket. `sockets`
+    /// are all listening sockets of the ports in question; `listeners` has the holders of some of them.
     pub(crate) fn forwarded(
         &mut self,
         kinds: &[RuntimeKind],
@@ -32,7 +32,7 @@ impl ContainerLookup<'_> {
             for running in &containers.running {
                 for published in &running.published {
                     let address = published.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                    // What is listed and has nowhere to go to there is no rule for.
+                    // A port without a container address of its family has no rule.
                     if !running.addresses.iter().any(|inside| inside.is_ipv4() == address.is_ipv4()) {
                         continue;
                     }
@@ -56,8 +56,8 @@ impl ContainerLookup<'_> {
     }
 }
 
-/// Whether a socket stands for a published port. Only one that is known to be somebody else's does not: then the rules
-/// pass connections by its program.
+/// Returns whether a published port has a socket. A socket that is known to belong to another program does not count: the
+/// rules take precedence over it.
 fn has_socket(forwarded: &Socket, container: &Container, sockets: &[Socket], listeners: &[Listener]) -> bool {
     sockets.iter().filter(|socket| covers(socket, forwarded)).any(|socket| {
         let known = listeners.iter().find(|listener| listener.socket.inode == socket.inode);
@@ -71,7 +71,7 @@ fn has_socket(forwarded: &Socket, container: &Container, sockets: &[Socket], lis
     })
 }
 
-/// Whether connections to a place would be a socket's.
+/// Returns whether a socket would receive the connections to a forwarded address.
 fn covers(socket: &Socket, forwarded: &Socket) -> bool {
     let (Some(own), Some(asked)) = (socket.endpoint.address(), forwarded.endpoint.address()) else {
         return false;

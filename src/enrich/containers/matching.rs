@@ -1,5 +1,4 @@
-//! Which container is meant, among those that runtimes have told of. Pure. Where more than one can be meant none is
-//! named.
+//! Finds the container of a socket among those that the runtimes reported. Pure. If several match, none is chosen.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,27 +6,27 @@ use super::reply::{Published, Running};
 use crate::management::proxy::{ContainerRef, Proxy, ProxyArguments};
 use crate::model::{Container, Protocol, Text};
 
-/// Whose runtime it is that says something: what one user's says is not believed of what others hold.
+/// The owner of a runtime. The answers of a user's runtime are not trusted for sockets of other users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
-    /// The system's, which root starts.
+    /// The system, whose runtimes root starts.
     System,
-    /// One that was named by the asking user.
+    /// Unknown: the caller named the runtime's socket.
     Given,
-    /// One of this user.
+    /// This user.
     User(u32),
 }
 
-/// What one runtime told.
+/// The containers that one runtime reported.
 #[derive(Debug)]
 pub(crate) struct RuntimeContainers {
     pub(crate) owner: Owner,
-    /// Whether it publishes ports in our own network namespace; `None` where that is not known.
+    /// Whether it publishes ports in our own network namespace. `None` if that is unknown.
     pub(crate) here: Option<bool>,
     pub(crate) running: Vec<Running>,
 }
 
-/// The socket that a container is looked for behind.
+/// The protocol, address and network namespace of a socket whose container is searched for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SocketKey {
     pub(crate) protocol: Protocol,
@@ -36,7 +35,7 @@ pub(crate) struct SocketKey {
     pub(crate) here: bool,
 }
 
-/// The container with this id, whoever of these runs it.
+/// Returns the container with this id.
 pub(crate) fn by_id<'a>(
     containers: impl Iterator<Item = &'a RuntimeContainers>,
     id: &Text,
@@ -44,7 +43,7 @@ pub(crate) fn by_id<'a>(
     containers.flat_map(|containers| &containers.running).find(|running| running.container.id == *id)
 }
 
-/// The container that a process stands for at a place, with the port inside.
+/// Returns the container that a proxy holds a socket for, with its inner port.
 pub(crate) fn behind<'a>(
     containers: impl Iterator<Item = &'a RuntimeContainers>,
     proxy: &Proxy,
@@ -67,7 +66,7 @@ pub(crate) fn behind<'a>(
     }
 }
 
-/// The container of the proxy: it has that address, and publishes that port.
+/// Returns a container if it has the proxy's destination address and publishes the socket's port.
 fn proxied_to(running: &Running, proxied: &ProxyArguments, key: SocketKey) -> Option<Container> {
     let inside = proxied.inside;
     if !running.addresses.contains(&inside.ip()) {
@@ -81,15 +80,15 @@ fn proxied_to(running: &Running, proxied: &ProxyArguments, key: SocketKey) -> Op
     Some(with_port(running, Some(published.inside)))
 }
 
-/// The port inside that a container publishes at a place, if it is one.
+/// Returns the inner port that a container publishes at a socket's address, if there is exactly one.
 fn published_at(running: &Running, key: SocketKey) -> Option<u16> {
     let mut inside = running.published.iter().filter(|published| is_at(published, key)).map(|it| it.inside);
     let first = inside.next()?;
     inside.all(|other| other == first).then_some(first)
 }
 
-/// Whether something is published at exactly this place: wildcards of both families are one there, as some runtimes
-/// bind one socket for both.
+/// Returns whether a port is published at exactly this address. The wildcards of both families count as equal, because
+/// some runtimes bind one socket for both.
 fn is_at(published: &Published, key: SocketKey) -> bool {
     let every = |address: IpAddr| address.is_unspecified();
     let address = key.address.ip().to_canonical();
@@ -105,7 +104,7 @@ fn with_port(running: &Running, port: Option<u16>) -> Container {
     Container { port, ..running.container.clone() }
 }
 
-/// The one that all of these are.
+/// Returns the container if all of these are the same one.
 fn only(mut found: impl Iterator<Item = Container>) -> Option<Container> {
     let first = found.next()?;
     found.all(|other| other.id == first.id).then_some(first)
@@ -134,7 +133,7 @@ mod tests {
         proxy::proxy_by_name(&"docker-proxy".into(), &command).unwrap()
     }
 
-    /// `web-1:80`, or nothing.
+    /// Returns `web-1:80`, or an empty string.
     fn found(containers: &[RuntimeContainers], proxy: &Proxy, key: SocketKey) -> String {
         behind(containers.iter(), proxy, key).map_or_else(String::new, |container| {
             let port = container.port.map_or_else(String::new, |port| format!(":{port}"));
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_told_by_address_and_port() {
+    fn a_proxy_is_matched_by_address_and_port() {
         let containers = [docker(Some(true))];
         let tcp = key("0.0.0.0:18080", Protocol::Tcp);
         assert_eq!(found(&containers, &proxy("172.20.0.2", 80), tcp), "web-1:80");
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_elsewhere_is_not_here() {
+    fn ports_published_in_another_namespace_do_not_match() {
         let tcp = key("0.0.0.0:18080", Protocol::Tcp);
         assert_eq!(found(&[docker(Some(false))], &proxy("172.20.0.2", 80), tcp), "");
         assert_eq!(found(&[docker(None)], &proxy("172.20.0.2", 80), tcp), "web-1:80");
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_alone_is_enough_where_one_container_has_it() {
+    fn a_port_is_enough_if_one_container_has_it() {
         let proxy = proxy::proxy_by_name(&"rootlesskit".into(), &[]).unwrap();
         let containers = [docker(None)];
         assert_eq!(found(&containers, &proxy, key("0.0.0.0:18080", Protocol::Tcp)), "web-1:80");
@@ -186,7 +185,7 @@ mod tests {
         ] {
             assert_eq!(found(&containers, &proxy, key(at, protocol)), "", "{at}");
         }
-        // Two runtimes that each publish the port: nobody knows which one is meant.
+        // Two runtimes publish the port: the container is unknown.
         let mut other = docker(None);
         for running in &mut other.running {
             running.container.id = "4f".into();
@@ -208,7 +207,7 @@ mod tests {
         assert_eq!(
             found(&containers, &proxy, key("127.0.0.1:1", Protocol::Udp)),
             "pod",
-            "the port is not containers"
+            "the port is unknown"
         );
         assert!(by_id(containers.iter(), &id).is_some() && by_id(containers.iter(), &"4f".into()).is_none());
     }

@@ -1,5 +1,5 @@
-//! What the processes that watch over Podman's containers tell: the container behind a network helper, and the unit that
-//! runs a container on the machine's network.
+//! Reads the monitor processes of Podman's containers: they name the container behind a network helper, and the unit of a
+//! container on the machine's network.
 
 use std::io::Read;
 
@@ -10,12 +10,12 @@ use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Listener, Process, ProcessId, Text};
 use crate::os;
 
-/// A container's configuration is shorter.
+/// The longest configuration of a container that is read.
 const LONGEST_CONFIG: u64 = 1024 * 1024;
-/// More containers of one user than this are not looked at one by one.
+/// The most monitors that are read.
 const MOST_MONITORS: usize = 256;
 
-/// Names the containers behind the listeners that a helper of Podman holds, where no engine told.
+/// Adds the containers of listeners that a network helper of Podman holds, if no engine reported them.
 pub(crate) fn name(listeners: &mut [Listener]) {
     let is_open = |listener: &Listener| listener.container.is_none() && helper(listener).is_some();
     if !listeners.iter().any(is_open) {
@@ -31,7 +31,7 @@ pub(crate) fn name(listeners: &mut [Listener]) {
     }
 }
 
-/// Gives a process in a container the unit of the container's monitor: its own cgroup is outside of that unit.
+/// Adds the unit of a container's monitor to the processes in the container, whose own cgroup is outside of the unit.
 pub(crate) fn add_units(listeners: &mut [Listener]) {
     let is_open = |process: &Process| process.container.is_some() && process.service.is_none();
     let mut holders = listeners
@@ -51,7 +51,7 @@ pub(crate) fn add_units(listeners: &mut [Listener]) {
     }
 }
 
-/// The helper that holds a listener, and tells nothing of its container itself.
+/// Returns the network helper that holds a listener, if its command line does not name the container.
 fn helper(listener: &Listener) -> Option<&Process> {
     let is_helper = |process: &&Process| {
         let name = process.name.as_bytes();
@@ -62,7 +62,7 @@ fn helper(listener: &Listener) -> Option<&Process> {
     listener.holders.iter().map(|holder| &holder.process).find(is_helper)
 }
 
-/// The network that a helper works for.
+/// Returns the container network of a helper.
 fn network(process: &Process, table: &ProcessTable) -> Option<Network> {
     if let Some(file) = network_file(process.command.as_deref().unwrap_or_default()) {
         return Some(Network::File(file));
@@ -75,7 +75,7 @@ fn network(process: &Process, table: &ProcessTable) -> Option<Network> {
     others.find(|number| *number != here).map(Network::Namespace)
 }
 
-/// The monitors of a user's containers.
+/// Returns the monitors of a user's containers.
 fn monitors(uid: Option<u32>, network: &Network, table: &ProcessTable) -> Vec<Monitor> {
     let is_monitor = |entry: &&ProcessEntry| entry.name.as_bytes() == b"conmon";
     let ids: Vec<ProcessId> =
@@ -91,7 +91,7 @@ fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option
         return None;
     };
     let first = table.children(process.id.pid).next().map(|child| child.id.pid);
-    // Only what the network is known by is looked at.
+    // The configuration is read only if the network is known by its file.
     let file = matches!(network, Network::File(_)).then(|| configuration(command)).flatten();
     Some(Monitor {
         id,
@@ -101,7 +101,7 @@ fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option
     })
 }
 
-/// The configuration of the container that a monitor was given the bundle of.
+/// Reads the configuration of a monitor's container, from the bundle folder in its arguments.
 fn configuration(command: &[Text]) -> Option<Vec<u8>> {
     let bundle = proxy::bundle(command)?;
     let path = std::path::Path::new(bundle.as_str()?).join("config.json");

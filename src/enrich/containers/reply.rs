@@ -1,6 +1,5 @@
-//! What a runtime answers to being asked for its containers: HTTP around a JSON list, as Docker's Engine API describes
-//! it ("ContainerList") and Podman imitates it. Pure: bytes go in; whatever they are, nothing but a list or a reason
-//! comes out.
+//! Parses a runtime's reply to a request for its containers: HTTP with a JSON list, as defined by Docker's Engine API
+//! ("ContainerList") and implemented by Podman too. Pure: any bytes give a list or an error.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,19 +8,19 @@ use serde::Deserialize;
 
 use crate::model::{Compose, Container, Protocol, Text};
 
-/// A container that runs.
+/// A running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Running {
-    /// Without a port: which one is meant depends on who asks.
+    /// The container, without a port, which depends on the socket.
     pub(crate) container: Container,
     /// Its addresses on all of its networks.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) published: Vec<Published>,
-    /// Whether it uses the machine's own network; `None` where the runtime does not say.
+    /// Whether it uses the machine's own network. `None` if the runtime does not report it.
     pub(crate) on_host: Option<bool>,
 }
 
-/// A port of a container that is reached at a port of the machine.
+/// A published port of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Published {
     pub(crate) protocol: Protocol,
@@ -31,7 +30,7 @@ pub(crate) struct Published {
     pub(crate) inside: u16,
 }
 
-/// The containers in a reply; or what is wrong with it, in a phrase that can follow "its reply".
+/// Returns the containers in a reply, or the problem as a phrase that can follow "its reply".
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
     let (head, body) = split(bytes).ok_or("has no end of its header")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -56,7 +55,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
         match name.to_ascii_lowercase().as_slice() {
             b"server" if value.starts_with(b"Libpod") => runtime = "podman",
             b"libpod-api-version" => runtime = "podman",
-            // Not to be sent to who asked by HTTP/1.0.
+            // The request uses HTTP/1.0, so the reply must not be chunked.
             b"transfer-encoding" if !value.eq_ignore_ascii_case(b"identity") => {
                 return Err("comes in pieces".to_owned());
             }
@@ -86,7 +85,7 @@ fn problem(error: &serde_json::Error) -> String {
     }
 }
 
-/// The header and what follows the empty line.
+/// Returns the header, and the body after the empty line.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end =
         |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, mark.len()));
@@ -141,7 +140,7 @@ struct Network {
 impl Entry {
     fn running(self, runtime: &str) -> Running {
         let names = self.names.unwrap_or_default();
-        // A container that others link to has a name of each of them besides its own: `/other/alias`.
+        // A container that others link to also has a name for each link: `/other/alias`.
         let own = |name: &&String| !name.trim_start_matches('/').contains('/');
         let name = names.iter().find(own).or_else(|| names.first());
         let name = name.map(|name| name.trim_start_matches('/')).filter(|name| !name.is_empty());
@@ -172,7 +171,7 @@ impl Entry {
 }
 
 impl Port {
-    /// `None` for one that is exposed alone, or of a protocol that is not known here.
+    /// Returns the published port. `None` if it is only exposed, or if the protocol is unknown.
     fn published(&self) -> Option<Published> {
         let address = self.address.as_deref().filter(|address| !address.is_empty());
         let address = match address {
@@ -188,7 +187,7 @@ impl Port {
     }
 }
 
-/// The project and service in the labels that Compose puts on a container; podman-compose has one of its own.
+/// Returns the project and service in the labels that Compose or podman-compose sets.
 fn compose(labels: &BTreeMap<String, String>) -> Option<Compose> {
     let label = |name: &str| {
         let of = |prefix: &str| labels.get(&format!("{prefix}.{name}")).filter(|value| !value.is_empty());
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_missing() {
+    fn missing_values_are_none() {
         let reply = |body: &str| parse(format!("HTTP/1.0 200 OK\r\n\r\n{body}").as_bytes());
         assert_eq!(reply("[]"), Ok(Vec::new()));
         let bare = reply(r#"[{"Id":"4f"}]"#).unwrap().remove(0);
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_reply() {
+    fn invalid_replies() {
         for (reply, wrong) in [
             (&b""[..], "has no end of its header"),
             (b"HTTP/1.0 200 OK\r\n", "has no end of its header"),

@@ -1,15 +1,15 @@
-//! Which of a user's Podman containers a network helper works for, without Podman: it has no engine that runs, and its API
-//! is off unless somebody turned it on. The helper and the container have one network namespace. Pure: command lines and
-//! numbers of namespaces go in.
+//! Determines which of a user's Podman containers a network helper serves, without asking Podman: it has no daemon, and
+//! its API is off by default. The helper and the container share a network namespace. Pure: the input is command lines
+//! and numbers of namespaces.
 //!
-//! Observed with Podman 5.4: pasta and slirp4netns are given the namespace's file, which the container's configuration
-//! names too; the child of rootlessport runs in it; conmon's command line has the id and the name of the container, and
-//! its child is the container's first process.
+//! Observed with Podman 5.4: pasta and slirp4netns take the namespace's file as an argument, which is also in the
+//! container's configuration. The child of rootlessport runs in the namespace. conmon's command line has the id and the
+//! name of the container, and its child is the container's first process.
 
 use crate::management::proxy;
 use crate::model::{Container, Text};
 
-/// The process that watches over a container, and the container's network.
+/// The monitor process of a container, and the container's network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Monitor {
     pub(crate) id: Text,
@@ -20,16 +20,16 @@ pub(crate) struct Monitor {
     pub(crate) file: Option<Text>,
 }
 
-/// How a helper names the network it works for.
+/// How a helper's network is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Network {
     /// By its file.
     File(Text),
-    /// By its number, which a child of the helper tells.
+    /// By the number of the namespace of the helper's child.
     Namespace(u64),
 }
 
-/// Returns the file of the network namespace that pasta or slirp4netns was given.
+/// Returns the file of the network namespace in the arguments of pasta or slirp4netns.
 pub(crate) fn network_file(command: &[Text]) -> Option<Text> {
     let mut words = command.iter().skip(1).map(Text::as_bytes);
     let mut by_path = false;
@@ -59,8 +59,8 @@ pub(crate) fn configured_network(config: &[u8]) -> Option<Text> {
     network.get("path")?.as_str().map(Text::from)
 }
 
-/// Returns the container that a helper works for. Those of a pod share one network, which belongs to its infra container;
-/// of several others none is named.
+/// Returns the container of a helper. The containers of a pod share the network of its infra container, which is returned.
+/// `None` if several other containers match.
 pub(crate) fn container(network: &Network, monitors: &[Monitor], owner: Option<u32>) -> Option<Container> {
     let is_its = |monitor: &&Monitor| match network {
         Network::File(file) => monitor.file.as_ref() == Some(file),

@@ -1,4 +1,4 @@
-//! Who is asked, whose word counts, and what becomes a row, with what real runtimes answered.
+//! Queries, trust and forwarded ports, with replies of real runtimes.
 
 use super::*;
 use crate::model::{
@@ -48,7 +48,7 @@ fn container(runtime: &str, id: &str) -> Container {
     }
 }
 
-/// An inquiry in which every runtime of the system has answered this already.
+/// Returns a lookup in which every runtime of the system has already given this answer.
 fn answered<'a>(
     runtimes: &'a Runtimes,
     answer: impl Fn() -> Result<Reply, RuntimeError>,
@@ -56,7 +56,7 @@ fn answered<'a>(
     let mut lookup = ContainerLookup::new(runtimes);
     let kinds = [RuntimeKind::Docker, RuntimeKind::Podman];
     let known = kinds.into_iter().flat_map(|kind| os::runtime_sockets(kind, None));
-    // Systems that know of no such places are asked nothing.
+    // Not every system has well-known paths.
     for path in known.chain(["/runtime.sock".into()]) {
         let containers = answer().and_then(|reply| understand(&reply, Owner::System));
         lookup.answers.insert(path, Answer { owner: Owner::System, containers });
@@ -81,7 +81,7 @@ fn a_proxys_socket_is_its_containers() {
 }
 
 #[test]
-fn without_an_answer_the_command_line_tells() {
+fn without_an_answer_the_command_line_decides() {
     let runtimes = Runtimes::default();
     for (silence, reason) in [
         (RuntimeError::Permission, "permission"),
@@ -126,7 +126,7 @@ fn a_container_is_completed_by_its_id() {
 }
 
 #[test]
-fn nobody_is_asked_of_what_is_no_container() {
+fn no_runtime_is_queried_without_a_container() {
     let runtimes = Runtimes { named: vec!["/nonexistent/docker.sock".into()], own: Vec::new() };
     let mut lookup = ContainerLookup::new(&runtimes);
     let mut kept = container("lxc", "web");
@@ -140,7 +140,7 @@ fn nobody_is_asked_of_what_is_no_container() {
 }
 
 #[test]
-fn a_users_runtime_is_not_believed_of_roots_sockets() {
+fn a_users_runtime_is_not_trusted_for_roots_sockets() {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || Err(RuntimeError::Absent));
     let containers = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
@@ -153,7 +153,7 @@ fn a_users_runtime_is_not_believed_of_roots_sockets() {
     assert!(lookup.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
 }
 
-/// A user can give a cgroup any name, that of a container of the system's too.
+/// A user can give a cgroup any name, also that of a container of the system's engine.
 #[test]
 fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
     let runtimes = Runtimes::default();
@@ -171,7 +171,7 @@ fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
 }
 
 #[test]
-fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
+fn a_candidate_that_is_not_the_proxy_is_kept() {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || docker(None));
     let own = Candidate { pid: std::process::id(), name: "docker-proxy".into(), evidence: Evidence::User };
@@ -187,7 +187,7 @@ fn a_candidate_that_is_no_proxy_of_the_place_stays_one() {
     assert_eq!((&listeners[0].container, lookup.gap()), (&None, None));
 }
 
-/// The places of forwarded ports.
+/// Returns the addresses of forwarded ports.
 fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> Vec<String> {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || docker(here));
@@ -206,9 +206,9 @@ fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> 
 }
 
 #[test]
-fn what_is_published_and_has_no_socket_is_forwarded() {
+fn published_ports_without_a_socket_are_forwarded() {
     let (tcp, udp) = ("0.0.0.0:18080/tcp -> 80", "127.0.0.1:18081/udp -> 81");
-    // The container has no IPv6 address: what is listed for :: leads nowhere.
+    // The container has no IPv6 address, so the port at :: is not forwarded.
     assert_eq!(forwarded(Some(true), &[], &[]), [tcp, udp]);
     assert!(forwarded(None, &[], &[]).is_empty(), "it may be published elsewhere");
     assert!(forwarded(Some(false), &[], &[]).is_empty());
@@ -217,16 +217,16 @@ fn what_is_published_and_has_no_socket_is_forwarded() {
         forwarded(Some(true), std::slice::from_ref(&proxy.socket), std::slice::from_ref(&proxy)),
         [udp]
     );
-    // A socket that was not looked into may be the proxy's.
+    // A socket with unknown holders may be the proxy's.
     let other = socket(Protocol::Udp, "0.0.0.0:18081", 8);
     assert_eq!(forwarded(Some(true), std::slice::from_ref(&other), &[]), [tcp]);
-    // One of somebody else is passed by.
+    // The rules take precedence over a socket of another program.
     let server = held_by(other, "named", 0);
     assert_eq!(
         forwarded(Some(true), std::slice::from_ref(&server.socket), std::slice::from_ref(&server)),
         [tcp, udp]
     );
-    // Neither another port nor protocol nor address nor namespace stands for it.
+    // A socket with another port, protocol, address or namespace is not the port's socket.
     let mut inside = socket(Protocol::Tcp, "0.0.0.0:18080", 12);
     inside.namespace = Some("blue".into());
     let others = [
@@ -239,7 +239,7 @@ fn what_is_published_and_has_no_socket_is_forwarded() {
 }
 
 #[test]
-fn what_could_not_be_listed_is_a_gap() {
+fn ports_that_cannot_be_listed_are_a_gap() {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || Err(RuntimeError::Timeout));
     assert!(lookup.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());

@@ -1,19 +1,19 @@
-//! Processes that are in a service's cgroup and are no part of the service: jobs of cron, logins over ssh on a machine
-//! without logind, and what is started in the terminals of an editor or a multiplexer that runs as a service. Stopping
-//! that service ends all of these, or none of them (KillMode=process, as Debian's cron.service and ssh.service have it)
-//! and the logins or jobs to come. Pure.
+//! Processes that are in a service's cgroup but are not part of the service: jobs of cron, ssh logins on a machine without
+//! logind, and programs in the terminals of an editor or multiplexer that runs as a service. Stopping that service would
+//! end all of them, or with KillMode=process (as in Debian's cron.service and ssh.service) none of them, and would prevent
+//! further logins or jobs. Pure.
 
 use crate::model::{Holder, Listener, Process, Service, ServiceManager};
 
-/// Kinds of supervisors that start what somebody asks for, each another program.
+/// Kinds of supervisors that start any program on request.
 const SESSIONS: [&[u8]; 9] =
     [b"cron", b"at", b"ssh", b"mosh", b"login", b"tmux", b"screen", b"zellij", b"terminal"];
 
-/// Editors. One that is a service has processes of its own, which have no terminal of its making.
+/// Editors. The own processes of an editor that runs as a service have no terminal; programs in its terminals do.
 const EDITORS: [&[u8]; 8] =
     [b"vscode", b"cursor", b"windsurf", b"zed", b"jetbrains", b"nvim", b"vim", b"emacs"];
 
-/// Takes away the systemd services of such processes, and that of their socket if it has no other holder.
+/// Removes the systemd services of such processes, and of their socket if it has no other holder.
 pub(super) fn leave_out(listener: &mut Listener) {
     let of_session = |process: &Process| {
         let supervisor = process.supervisor.as_ref();
@@ -59,7 +59,7 @@ mod tests {
         Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor }
     }
 
-    /// Whether the service of the socket, and those of the holders, are kept.
+    /// Returns whether the service of the socket, and those of the holders, are kept.
     fn kept(unit: &str, holders: Vec<Holder>) -> (bool, Vec<bool>) {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_of_its_service() {
+    fn processes_of_sessions_are_not_part_of_the_service() {
         for (kind, terminal, unit, is_part) in [
             (Some("systemd"), Some(false), "nginx.service", true),
             (Some("systemd"), Some(true), "on-a-terminal.service", true),
