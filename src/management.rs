@@ -8,6 +8,8 @@ pub(crate) mod restart;
 pub(crate) mod role;
 pub(crate) mod service_command;
 pub(crate) mod suspension;
+#[cfg(test)]
+pub(crate) mod test_support;
 
 use std::collections::BTreeMap;
 
@@ -188,26 +190,9 @@ pub(crate) fn owner(
 
 #[cfg(test)]
 mod tests {
+    use super::test_support::{container, line, system_unit};
     use super::*;
     use crate::model::{Endpoint, Evidence, Process, ProcessId, Protocol, Socket, State};
-
-    pub(super) fn container(runtime: &str, name: &str) -> Container {
-        Container {
-            runtime: runtime.into(),
-            id: "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326".into(),
-            uid: None,
-            name: Some(name.into()),
-            image: None,
-            port: None,
-            compose: None,
-        }
-    }
-
-    pub(super) fn line(words: Option<Vec<Text>>) -> String {
-        words.map_or_else(String::new, |words| {
-            words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-        })
-    }
 
     /// node's images run as uid 1000, and the engine is the system's.
     #[test]
@@ -227,16 +212,6 @@ mod tests {
         assert_eq!(of(None), "docker stop web-1");
         assert_eq!(of(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
         assert_eq!(of(Some(1001)), "", "an account that is not known");
-    }
-
-    fn service(name: &str) -> Service {
-        Service {
-            manager: "systemd".into(),
-            name: name.into(),
-            scope: "system".into(),
-            uid: None,
-            activates: None,
-        }
     }
 
     /// The commands of a holder's managers, the right one first.
@@ -260,7 +235,7 @@ mod tests {
     #[test]
     fn the_outermost_that_would_start_it_again() {
         let mut server = process("node");
-        server.service = Some(service("web.service"));
+        server.service = Some(system_unit("web.service"));
         let unit = |listener: &mut Listener| assert!(listener.service.is_none());
         let found = commands(server.clone(), unit, None);
         assert!(found.len() == 1 && found[0].ends_with("web.service"), "{found:?}");
@@ -279,12 +254,12 @@ mod tests {
         assert!(found[0].ends_with("web.service") && found[1] == "podman stop web", "{found:?}");
 
         let mut proxy = process("docker-proxy");
-        proxy.service = Some(service("docker.service"));
+        proxy.service = Some(system_unit("docker.service"));
         let of_container = |listener: &mut Listener| listener.container = Some(container("docker", "web"));
         assert_eq!(commands(proxy, of_container, None), ["docker stop web"]);
 
         let mut engine = process("dockerd");
-        engine.service = Some(service("docker.service"));
+        engine.service = Some(system_unit("docker.service"));
         assert_eq!(commands(engine, unit, None), Vec::<String>::new());
     }
 
@@ -292,14 +267,14 @@ mod tests {
     fn a_socket_unit_is_stopped_with_what_it_started() {
         let mut systemd = process("systemd");
         systemd.id.pid = 1;
-        let mut unit = service("web.socket");
+        let mut unit = system_unit("web.socket");
         unit.activates = Some("web.service".into());
         let on = |started: bool| {
             let unit = unit.clone();
             move |listener: &mut Listener| {
                 listener.service = Some(unit);
                 let mut server = process("node");
-                server.service = Some(service("web.service"));
+                server.service = Some(system_unit("web.service"));
                 let holder = Holder { process: server, descriptors: vec![3], evidence: Evidence::Descriptor };
                 listener.holders.extend(started.then_some(holder));
             }

@@ -1,6 +1,6 @@
 //! The contract on every system: arguments, invalid input, exit codes, and a listener of this process.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test falls where it must")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 mod transcript;
 

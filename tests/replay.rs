@@ -1,6 +1,6 @@
 //! Saved snapshots in every output format. The results do not depend on the operating system.
 
-#![expect(clippy::expect_used, reason = "a test falls where it must")]
+#![expect(clippy::expect_used, reason = "a failed step fails the test")]
 
 mod transcript;
 
@@ -401,7 +401,7 @@ fn diff_with_an_incomplete_snapshot() {
 }
 
 #[test]
-fn diff_compares_what_both_were_asked_for() {
+fn diff_compares_only_the_common_scope() {
     let output = run(&["--from", SAVED, "3000", "--json"]);
     let narrow = std::env::temp_dir().join(format!("allears-narrow-{}.json", std::process::id()));
     std::fs::write(&narrow, &output.stdout).unwrap();
@@ -422,7 +422,7 @@ fn diff_compares_what_both_were_asked_for() {
 }
 
 #[test]
-fn files_that_are_no_snapshots() {
+fn files_that_are_not_snapshots() {
     let folder = std::env::temp_dir().join(format!("allears-replay-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let saved = std::fs::read_to_string(SAVED).unwrap();

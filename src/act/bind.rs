@@ -19,7 +19,7 @@ use crate::os;
 /// The number of UDP-Lite (RFC 3828).
 const IPPROTO_UDPLITE: i32 = 136;
 
-/// Returns the refusal that an error stands for.
+/// Returns the refusal for an error.
 fn refusal_from(error: &io::Error) -> Refusal {
     let name = os::error_name(error);
     let kind = match (error.kind(), name.as_str()) {
@@ -78,7 +78,7 @@ pub(crate) fn refusal(target: &BindTarget) -> Option<Refusal> {
     refusals.first().map(|refusal| (*refusal).clone())
 }
 
-/// Attempts to bind with other options, where that is harmless and informative.
+/// Attempts to bind with other options, if that is harmless and informative.
 pub(crate) fn attempt_with_other_options(target: &BindTarget) -> Vec<Attempt> {
     match target.protocol {
         Protocol::Tcp if os::SERVERS_REUSE => [BindOptions::Plain, BindOptions::ReusePort]
@@ -116,7 +116,7 @@ fn bind(target: &BindTarget, address: IpAddr, v6only: bool, options: BindOptions
 fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socket> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let kind = if protocol.is_datagram() { Type::DGRAM } else { Type::STREAM };
-    // UDP-Lite has ports of its own.
+    // UDP-Lite has its own ports.
     let number = (protocol == Protocol::UdpLite).then(|| socket2::Protocol::from(IPPROTO_UDPLITE));
     let socket = Socket::new(domain, kind, number)?;
     if address.is_ipv6() {

@@ -87,7 +87,7 @@ impl FreeOptions {
         FreeOptions::default()
     }
 
-    /// Sets who ends the holders: signals, or one command of what manages them.
+    /// Sets how the holders are ended: by signals, or by one command of what manages them.
     pub fn via(mut self, via: Via) -> FreeOptions {
         self.via = via;
         self

@@ -116,7 +116,7 @@ fn by_restarter(restarter: &Restarter) -> Option<Restart> {
     // A file watcher restarts nothing when a server ends.
     (restarter.trigger != Trigger::FileChange).then(|| Restart {
         by: RestartedBy::Process {
-            kind: name(restarter.kind),
+            kind: restarter.kind.as_str(),
             id: restarter.id,
             name: restarter.name.clone(),
         },
@@ -136,7 +136,7 @@ fn share_socket(one: ProcessId, other: ProcessId, holders: &[(&Process, &Listene
 /// process holds the program's socket too.
 fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<Manager> {
     let (stop, find) = match &restarter.stop {
-        // circusd keeps a socket of its own open when its watchers are stopped.
+        // circusd keeps its own sockets open when its watchers are stopped.
         _ if restarter.kind == RestarterKind::Circus && shares(restarter.id) => (None, None),
         Stop::Command(words) => (Some(words.clone()), None),
         Stop::FindName(words) => (None, Some(words.clone())),
@@ -144,17 +144,12 @@ fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<
         Stop::EndRestarter => return None,
     };
     let program = restarter.program.clone();
-    is_supervisor(restarter.kind).then(|| Manager::Supervisor {
-        kind: name(restarter.kind),
+    restarter.kind.is_supervisor().then(|| Manager::Supervisor {
+        kind: restarter.kind.as_str(),
         program,
         stop,
         find,
     })
-}
-
-fn is_supervisor(kind: RestarterKind) -> bool {
-    use RestarterKind::{Circus, Daemontools, Openrc, Pm2, Runit, S6, Supervisord};
-    matches!(kind, Runit | S6 | Daemontools | Openrc | Supervisord | Circus | Pm2)
 }
 
 /// Returns the manager for a super-server, with the program that it holds the port for if that is known.
@@ -167,21 +162,4 @@ fn super_server_manager(process: &Process, held: &HeldFor, listener: &Listener) 
         Stop::EndRestarter | Stop::Unknown => (None, None),
     };
     Manager::Supervisor { kind: held.kind.as_str(), program, stop, find }
-}
-
-/// Returns the name of a kind of restarter.
-fn name(kind: RestarterKind) -> &'static str {
-    match kind {
-        RestarterKind::Runit => "runit",
-        RestarterKind::S6 => "s6",
-        RestarterKind::Daemontools => "daemontools",
-        RestarterKind::Openrc => "OpenRC",
-        RestarterKind::Supervisord => "supervisord",
-        RestarterKind::Circus => "circus",
-        RestarterKind::Pm2 => "pm2",
-        RestarterKind::ShellLoop => "a loop in a shell",
-        RestarterKind::FileWatcher => "a file watcher",
-        RestarterKind::ServerMaster => "its main process",
-        RestarterKind::ProcessManager => "a process manager",
-    }
 }

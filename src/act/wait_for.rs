@@ -13,7 +13,7 @@ use crate::verdict::Hindrance;
 /// The target is one port, of TCP unless it names UDP, or one Unix socket. It is checked every 5 ms at first and every
 /// 200 ms later. No process is scanned until the state is reached. Without a `timeout` it waits forever.
 ///
-/// [`WaitFor::Free`] is reached if the caller can bind the port. A server that sets SO_REUSEADDR can start meanwhile.
+/// [`WaitFor::Free`] is reached if the caller can bind the port. A server that sets SO_REUSEADDR can start during the check.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::verdict::Hindrance;
 ///
 /// # Errors
 /// If the target is more than one port or socket, if the socket table cannot be read, or if a bind fails for a reason
-/// that says nothing about the port. For a Unix socket, if the caller cannot make a file in its directory.
+/// that does not concern the port. For a Unix socket, if the caller cannot create a file in its directory.
 pub fn wait(target: &Target, wanted: WaitFor, timeout: Option<Duration>) -> Result<WaitResult, Error> {
     if target.is_unix() && target.names_one() {
         let target = target.clone().at_current_directory();

@@ -54,7 +54,7 @@ fn is_free(target: &Target) -> Result<(bool, bool), Error> {
             None => Ok((false, false)),
         },
         Some(PathContent::Unknown) | None => Ok((false, false)),
-        // Any file prevents the bind, also one that is no socket.
+        // Any file prevents the bind, even if it is not a socket.
         Some(_) => Ok((false, true)),
     }
 }

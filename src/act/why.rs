@@ -196,7 +196,7 @@ pub(crate) fn listeners_of_other_protocol(bind_target: &BindTarget) -> Result<Ve
     Ok(port_sockets::holders(rows.into_iter().filter(|row| row.socket.is_listener()).collect())?.0)
 }
 
-/// Returns what a bind to a target asks for.
+/// Returns the bind target of a target.
 ///
 /// # Errors
 /// If the target is not one port.

@@ -1,4 +1,4 @@
-//! Verdicts of real sockets: whatever stands on a port, the verdict agrees with an actual bind.
+//! Verdicts on real sockets: for every mix of sockets, the verdict agrees with an actual bind.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::verdict::VerdictKind;
 
 #[derive(Debug, Clone)]
-struct Other {
+struct OtherSocket {
     address: IpAddr,
     v6only: bool,
     reuse_address: bool,
@@ -24,9 +24,9 @@ fn addresses() -> Vec<IpAddr> {
         .collect()
 }
 
-fn any_other() -> impl Strategy<Value = Other> {
+fn any_other() -> impl Strategy<Value = OtherSocket> {
     (proptest::sample::select(addresses()), any::<[bool; 4]>()).prop_map(
-        |(address, [v6only, reuse_address, reuse_port, listens])| Other {
+        |(address, [v6only, reuse_address, reuse_port, listens])| OtherSocket {
             address,
             v6only: v6only && address != "::ffff:127.0.0.1".parse::<IpAddr>().unwrap(),
             reuse_address,
@@ -36,8 +36,8 @@ fn any_other() -> impl Strategy<Value = Other> {
     )
 }
 
-/// Stands on a port; `None` where that was not possible beside the others.
-fn stand(other: &Other, port: u16) -> Option<Socket> {
+/// Binds a socket to a port. `None` if the other sockets prevent that.
+fn bind_beside(other: &OtherSocket, port: u16) -> Option<Socket> {
     let domain = if other.address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::STREAM, None).ok()?;
     if other.address.is_ipv6() {
@@ -54,7 +54,7 @@ fn stand(other: &Other, port: u16) -> Option<Socket> {
     Some(socket)
 }
 
-/// A port on which nothing stands, found by asking for one of the dual-stack wildcard.
+/// Returns an unused port, from a bind of the dual-stack wildcard to port 0.
 fn free_port() -> u16 {
     let any = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| TcpListener::bind("0.0.0.0:0"));
     any.unwrap().local_addr().unwrap().port()
@@ -76,10 +76,10 @@ proptest! {
         bind_target in proptest::option::of(proptest::sample::select(addresses())),
     ) {
         let port = free_port();
-        let standing: Vec<Socket> = others.iter().filter_map(|other| stand(other, port)).collect();
+        let sockets: Vec<Socket> = others.iter().filter_map(|other| bind_beside(other, port)).collect();
         let verdict = why(&target(bind_target, port)).unwrap();
         let binds = |address: IpAddr| match address {
-            // A server that wants both families says so: systems differ in what they take for granted.
+            // A server for both families sets IPV6_V6ONLY: systems have different defaults.
             IpAddr::V6(_) => {
                 let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
                 socket.set_only_v6(false).unwrap();
@@ -95,7 +95,7 @@ proptest! {
         };
         prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, bind_target, verdict);
         prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, bind_target, verdict);
-        // Windows lists nothing that is bound and does not listen.
+        // Windows does not list sockets that are bound and do not listen.
         if !actual && std::env::consts::OS != "windows" {
             prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);
             let own = std::process::id();
@@ -103,12 +103,12 @@ proptest! {
                 listener.holders.iter().any(|holder| holder.process.id.pid == own)
             }), "{:?}", verdict);
         }
-        drop(standing);
+        drop(sockets);
     }
 }
 
 #[test]
-fn nothing_is_left_of_a_look() {
+fn a_verdict_leaves_nothing_behind() {
     let port = free_port();
     for _ in 0..20 {
         assert_eq!(why(&target(None, port)).unwrap().can_bind, Some(true));

@@ -128,7 +128,7 @@ pub(super) fn spell(duration: Duration) -> String {
 }
 
 /// A progress line, on terminals only. The cursor stays at the start of the line below it, so that a shell prompt after an
-/// interrupt is on a line of its own.
+/// interrupt is on its own line.
 pub(super) struct Progress {
     text: Option<String>,
     /// The last second that was shown.

@@ -1,4 +1,4 @@
-//! What is a difference, what is none, and what cannot be told.
+//! Differences, equal snapshots, and comparisons that cannot decide.
 
 use super::*;
 use crate::model::{
@@ -59,7 +59,7 @@ fn snapshot(listeners: Vec<Listener>) -> Snapshot {
     }
 }
 
-/// `opened 80`, `changed 80 holders`, and with a `?` where it is not sure.
+/// Returns lines such as `opened 80` and `changed 80 holders`, with a `?` for an uncertain change.
 fn lines(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     let describe = |change: &Change| {
         let port = change.listener().and_then(|listener| listener.socket.endpoint.port());
@@ -75,12 +75,12 @@ fn changes_between(before: Vec<Listener>, after: Vec<Listener>) -> Vec<String> {
 }
 
 #[test]
-fn what_came_what_went_and_what_changed_hands() {
+fn listeners_that_opened_closed_or_have_other_holders() {
     let old = || vec![listener(80, 1, &[5]), listener(81, 2, &[6]), listener(82, 3, &[7])];
     assert_eq!(changes_between(old(), old()), [""; 0]);
     let new = vec![listener(79, 9, &[4]), listener(80, 1, &[5]), listener(82, 3, &[8])];
     assert_eq!(changes_between(old(), new), ["opened 79", "closed 81", "changed 82 holders"]);
-    // Another socket in the same hands is a change too: the server was started again, or bound anew.
+    // Another socket of the same holder is a change too: the server restarted, or bound again.
     assert_eq!(
         changes_between(vec![listener(80, 1, &[5])], vec![listener(80, 2, &[5])]),
         ["changed 80 socket"]
@@ -98,7 +98,7 @@ fn each_difference_has_its_name() {
     assert_eq!(changed(&|other| other.holders.clear()), ["changed 80 holders"]);
     assert_eq!(changed(&|other| other.holders[0].process.id.start = Some(2)), ["changed 80 holders"]);
     assert_eq!(changed(&|other| other.holders[0].process.name = "other".into()), ["changed 80 holders"]);
-    // What only one side tells is no difference.
+    // A value that only one side has is not a difference.
     assert_eq!(changed(&|other| other.socket.uid = Some(7)), [""; 0]);
     assert_eq!(changed(&|other| other.socket.dual_stack = None), [""; 0]);
     let service = |name: &str| {
@@ -127,7 +127,7 @@ fn each_difference_has_its_name() {
 }
 
 #[test]
-fn what_fluctuates_is_no_difference() {
+fn fluctuating_values_are_not_a_difference() {
     let mut busy = listener(80, 1, &[5]);
     busy.socket.queue = Some(crate::model::Queue { waiting: 3, limit: Some(5) });
     busy.holders.iter_mut().for_each(|holder| holder.descriptors.push(4));
@@ -135,16 +135,16 @@ fn what_fluctuates_is_no_difference() {
 }
 
 #[test]
-fn listeners_of_one_place_are_told_apart() {
+fn listeners_of_one_address_are_paired() {
     let both = vec![listener(80, 1, &[5]), listener(80, 2, &[6])];
     assert_eq!(changes_between(both.clone(), vec![listener(80, 2, &[6])]), ["closed 80"]);
     let turned = vec![listener(80, 2, &[6]), listener(80, 1, &[5])];
     assert_eq!(changes_between(both, turned), [""; 0]);
-    // A document may say the same twice.
+    // A document may have a listener twice.
     let twice = || vec![listener(80, 1, &[5]), listener(80, 1, &[5])];
     assert_eq!(changes_between(twice(), twice()), [""; 0]);
     assert_eq!(changes_between(twice(), vec![listener(80, 1, &[5])]), ["closed 80"]);
-    // Without inodes, by who holds them, all of them or some.
+    // Without inodes they are paired by their holders, all or some of them.
     let of = |pids: &[u32]| {
         let mut listener = listener(80, 0, pids);
         listener.socket.inode = None;
@@ -171,25 +171,25 @@ fn unix_sockets_without_a_name_do_not_replace_each_other() {
 }
 
 #[test]
-fn a_holder_that_only_one_could_see_is_no_change() {
+fn a_holder_that_only_one_side_could_see_is_not_a_change() {
     let seen = || vec![listener(80, 1, &[5])];
     let blind = || vec![half_seen(80, 1, &[])];
     assert_eq!(changes_between(seen(), blind()), [""; 0]);
     assert_eq!(changes_between(blind(), seen()), [""; 0]);
     assert_eq!(compare(&snapshot(seen()), &snapshot(blind())).unseen, 1);
-    // What both could see is compared: a holder that is seen is missed by a side that could see all.
+    // A visible holder that is missing from a complete side is a change.
     assert_eq!(
         changes_between(vec![listener(80, 1, &[5])], vec![half_seen(80, 1, &[6])]),
         ["changed 80 holders"]
     );
     assert_eq!(changes_between(vec![listener(80, 1, &[5, 6])], vec![half_seen(80, 1, &[6])]), [""; 0]);
     assert_eq!(changes_between(vec![half_seen(80, 1, &[5])], vec![half_seen(80, 1, &[6])]), [""; 0]);
-    // Another socket in its place is to be seen by everybody.
+    // Another socket at the address is visible to both sides.
     assert_eq!(changes_between(blind(), vec![listener(80, 2, &[5])]), ["changed 80 socket"]);
 }
 
 #[test]
-fn names_are_compared_with_the_same_rights_alone() {
+fn names_are_compared_only_with_equal_permissions() {
     let mut cut = listener(80, 1, &[5]);
     cut.holders[0].process.name = "serv".into();
     let ordinary = Snapshot { privileged: false, ..snapshot(vec![cut.clone()]) };
@@ -198,7 +198,7 @@ fn names_are_compared_with_the_same_rights_alone() {
 }
 
 #[test]
-fn of_two_machines_places_and_names_are_compared() {
+fn two_machines_are_compared_by_addresses_and_names() {
     let other = |listeners| Snapshot { host: "other".into(), ..snapshot(listeners) };
     let here = || snapshot(vec![listener(80, 1, &[5, 6])]);
     assert_eq!(lines(&here(), &other(vec![listener(80, 9, &[77])])), [""; 0]);
@@ -213,7 +213,7 @@ fn of_two_machines_places_and_names_are_compared() {
 }
 
 #[test]
-fn what_only_one_was_asked_for_is_not_compared() {
+fn only_the_common_scope_is_compared() {
     let asked = |query: Query, listeners| {
         let asked = Some(vec![query.selection().clone()]);
         Snapshot { asked, ..snapshot(listeners) }
@@ -238,9 +238,9 @@ fn what_only_one_was_asked_for_is_not_compared() {
     let wide = asked(query, others);
     assert_eq!(lines(&wide, &all), [""; 0]);
     assert_eq!(lines(&all, &wide), [""; 0]);
-    // One that does not say what it was asked for is taken to hold every listener.
+    // A snapshot without a scope has every listener.
     assert_eq!(lines(&snapshot(both()), &gone), ["closed 80"]);
-    // A filter by process that one side cannot decide leaves that side incomplete.
+    // A process filter that one side cannot decide makes that side incomplete.
     let of_five = asked(Query::new().pid(5), vec![listener(80, 1, &[5])]);
     let blind = asked(Query::new(), vec![half_seen(80, 1, &[])]);
     assert_eq!(lines(&of_five, &blind), ["closed? 80"]);
@@ -261,7 +261,7 @@ fn an_absent_row_of_an_incomplete_side_proves_nothing() {
 }
 
 #[test]
-fn forwarded_ports_are_missed_only_by_those_who_are_told_of_them() {
+fn a_missing_forwarded_port_counts_only_with_privilege() {
     let forwarded = || {
         let mut listener = listener(80, 0, &[]);
         (listener.socket.inode, listener.socket.state) = (None, State::Forwarded);

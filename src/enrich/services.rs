@@ -60,16 +60,11 @@ fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::management::test_support::system_unit;
     use crate::model::{Endpoint, Evidence, Holder, Process, ProcessId, Socket, State};
 
-    fn service(name: &str) -> Service {
-        Service {
-            manager: "windows".into(),
-            name: name.into(),
-            scope: "system".into(),
-            uid: None,
-            activates: None,
-        }
+    fn windows_service(name: &str) -> Service {
+        Service { manager: "windows".into(), ..system_unit(name) }
     }
 
     /// Returns the service of the holder and the note, if these services run in the holder's process.
@@ -78,7 +73,7 @@ mod tests {
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         let process = Process::new(ProcessId { pid: 7, start: None }, "svchost.exe".into());
         listener.holders = vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Table }];
-        let services = services.iter().map(|name| service(name)).collect();
+        let services = services.iter().map(|name| windows_service(name)).collect();
         add_to_holders(&mut listener, &BTreeMap::from([(7, services)]));
         let name = |service: &Service| service.name.to_string_lossy().into_owned();
         let note = listener.note.map(|note| note.to_string_lossy().into_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Listener, Text};
 use crate::os;
 
-/// Adds the names of users that are known by their uid alone. Each uid is looked up once.
+/// Adds the names of users that are known only by uid. Each uid is resolved once.
 pub(crate) fn add(listeners: &mut [Listener]) {
     let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
     let mut add = |uid: Option<u32>, user: &mut Option<Text>| {

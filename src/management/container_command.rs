@@ -69,7 +69,7 @@ fn is_plain(name: &Text) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{container, line};
+    use super::super::test_support::{container, line};
     use super::*;
 
     #[test]

@@ -25,7 +25,7 @@ use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 pub(crate) use held::{HeldFor, holds_for_others, stop_for_port};
 use program::Program;
-use roles::ParentRole;
+use roles::{ParentRole, RestartSetting};
 pub(crate) use shell_loop::sleeps;
 
 /// What restarts a process after it ends.
@@ -78,6 +78,38 @@ pub(crate) enum RestarterKind {
     /// Another process manager that is configured to restart: `overmind --auto-restart`, autossh.
     ProcessManager,
 }
+
+impl RestarterKind {
+    /// Returns the name that messages use.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            RestarterKind::Runit => "runit",
+            RestarterKind::S6 => "s6",
+            RestarterKind::Daemontools => "daemontools",
+            RestarterKind::Openrc => "OpenRC",
+            RestarterKind::Supervisord => "supervisord",
+            RestarterKind::Circus => "circus",
+            RestarterKind::Pm2 => "pm2",
+            RestarterKind::ShellLoop => "a loop in a shell",
+            RestarterKind::FileWatcher => "a file watcher",
+            RestarterKind::ServerMaster => "its main process",
+            RestarterKind::ProcessManager => "a process manager",
+        }
+    }
+
+    /// Returns whether it is a supervisor, which has commands for single programs.
+    pub(crate) fn is_supervisor(self) -> bool {
+        use RestarterKind::{Circus, Daemontools, Openrc, Pm2, Runit, S6, Supervisord};
+        matches!(self, Runit | S6 | Daemontools | Openrc | Supervisord | Circus | Pm2)
+    }
+}
+
+/// Returns whether a supervisor, if the parent is one, restarts the child.
+type FindSupervisor = fn(&Process, &Program, &Process, &mut dyn Sources) -> Option<RestartSetting>;
+
+/// The supervisors, each in a file of this folder.
+const SUPERVISORS: [FindSupervisor; 4] =
+    [service_folder::restarter, supervisord::restarter, circus::restarter, pm2::restarter];
 
 /// What makes a restarter restart the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -32,7 +32,7 @@ pub(crate) enum Access {
     Ended,
     /// The caller lacks permission.
     Denied,
-    /// A thread of the kernel, or a pid that stands for the kernel.
+    /// The process is a kernel thread, or its pid means the kernel.
     Kernel,
     /// It could not be opened, for this reason.
     Failed(String),

@@ -11,11 +11,10 @@ use std::time::Duration;
 use super::*;
 use crate::bind_attempt::BindTarget;
 use crate::management::Account;
+use crate::management::test_support::{container, system_unit, user_unit};
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
-use crate::model::{
-    Connection, Container, Endpoint, Gap, GapDetail, GapKind, GapReason, Protocol, State, Unseen,
-};
+use crate::model::{Connection, Endpoint, Gap, GapDetail, GapKind, GapReason, Protocol, State, Unseen};
 use crate::os::EndSignal;
 
 /// The facts for a plan, owned.
@@ -84,28 +83,6 @@ fn listener(protocol: Protocol, holders: impl IntoIterator<Item = Process>) -> L
         .map(|process| Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor })
         .collect();
     listener
-}
-
-fn service(name: &str, uid: Option<u32>) -> Service {
-    Service {
-        manager: "systemd".into(),
-        name: name.into(),
-        scope: if uid.is_some() { "user" } else { "system" }.into(),
-        uid,
-        activates: None,
-    }
-}
-
-fn container(runtime: &str) -> Container {
-    Container {
-        runtime: runtime.into(),
-        id: "4f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e83264f1d5a0c9b7e8326".into(),
-        name: Some("web".into()),
-        image: None,
-        port: None,
-        uid: None,
-        compose: None,
-    }
 }
 
 fn supervisor() -> Manager {

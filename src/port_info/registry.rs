@@ -8,7 +8,7 @@ use super::tables::{BY_NAME, PORTS, RANGES, TEXT};
 use super::{Assignment, Neighbour, Neighbours, PROTOCOLS, PortRange, Registration};
 use crate::model::Protocol;
 
-/// First port, a bit for each of [`PROTOCOLS`], length of the name, and where in [`TEXT`] name and description
+/// First port, a bit for each of [`PROTOCOLS`], length of the name, and the offset in [`TEXT`] at which name and description
 /// begin (24 bits) with the description's length (8 bits).
 #[derive(Clone, Copy)]
 pub(super) struct Row(pub(super) u16, pub(super) u8, pub(super) u8, pub(super) u32);

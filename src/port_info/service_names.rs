@@ -9,7 +9,7 @@ use crate::model::Protocol;
 /// One port of a service name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// `None` for TCP and UDP alike.
+    /// `None` for both TCP and UDP.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) ports: RangeInclusive<u16>,
 }

@@ -1,4 +1,4 @@
-//! The tables as the program has them against the files they were made of, and what is known of single ports.
+//! Compares the built-in tables with the files that they are generated from, and tests single ports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ fn rows() -> Vec<files::Registered<'static>> {
     files::registry("data/iana.tsv", REGISTRY).unwrap()
 }
 
-/// `nfs`, or `x11 (6000-6063)` where only the range has it.
+/// Returns `nfs`, or `x11 (6000-6063)` if only a range has the name.
 fn names(port: u16, protocol: Protocol) -> Vec<String> {
     match about(port).registration(protocol) {
         Registration::Assigned(services) => {

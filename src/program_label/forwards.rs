@@ -35,7 +35,7 @@ const VALUED: &[u8] = b"BbcDEeFIiJLlmOoPpQRSWw";
 const LONGEST_LABEL: usize = 72;
 
 impl<'a> Ssh<'a> {
-    /// Parses the arguments. Options stand before and after the host; the word after them is the command.
+    /// Parses the arguments. Options come before and after the host; the first word after them is the command.
     fn parse(arguments: &[&'a [u8]]) -> Ssh<'a> {
         let mut ssh = Ssh::default();
         let mut words = arguments.iter().copied();

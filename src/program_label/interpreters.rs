@@ -59,7 +59,7 @@ pub(super) enum Start<'a> {
         arguments: &'a [&'a [u8]],
     },
     Named(Vec<u8>),
-    /// A file, whatever its name.
+    /// A file with any name.
     File(Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! Command lines as they are met, and any other bytes.
+//! Labels for real command lines, and for any other bytes.
 
 use super::*;
 use crate::model::{Parent, ProcessId};
@@ -12,7 +12,7 @@ fn process(name: &[u8], executable: Option<&[u8]>, command: &[&[u8]]) -> Process
     }
 }
 
-/// What runs by a command line whose words have no spaces in them; in brackets where it is somebody's own file.
+/// Returns the label for a command line whose words have no spaces, in brackets if it is the name of a file.
 fn label_of(line: &str) -> String {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     shown(label(&process(file_name(words[0]), None, &words)))
@@ -335,7 +335,7 @@ proptest! {
         for command in [&words, &whole] {
             let process = process(name.as_bytes(), None, command);
             let found = label(&process);
-            // It says nothing of a process without an interpreter or a launcher.
+            // A process without an interpreter or a launcher has no label.
             if name.is_empty() && words.first().is_none_or(|first| !first.contains(&b' ') && interpreters::find(file_name(first)).is_none()) {
                 prop_assert_eq!(&found, &None);
             }

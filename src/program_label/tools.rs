@@ -19,13 +19,13 @@ enum Carries {
     Nothing,
     /// The first one, if it is one of these. The file may have that name instead.
     Known(&'static [&'static str]),
-    /// The first one, whatever it is; after these words the next as well.
+    /// The first one, and after these words the next one too.
     Word(&'static [&'static str]),
     /// The file it runs.
     File,
     /// The application: `shop.main:app`.
     Application,
-    /// One of these words, wherever it stands, and the application that `--app` or `-A` names.
+    /// One of these words at any position, and the application that `--app` or `-A` names.
     Chosen(&'static [&'static str]),
 }
 
@@ -341,7 +341,7 @@ pub(super) fn is_plain(word: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'+' | b'@'))
 }
 
-/// Returns whether a word is `module:name`, which no address and no path looks like.
+/// Returns whether a word has the form `module:name`, which addresses and paths do not have.
 fn is_application(word: &[u8]) -> bool {
     let Some(at) = word.iter().position(|byte| *byte == b':') else { return false };
     let (module, name) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());

@@ -56,7 +56,7 @@ pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) 
 fn of(change: &Change, options: &Options) -> Option<([String; 3], String)> {
     let listener = change.listener()?;
     let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
-    Some(([kind, place(listener), phrases::address(&listener.socket)], told(change, &options.asker)))
+    Some(([kind, place(listener), phrases::address(&listener.socket)], describe(change, &options.asker)))
 }
 
 /// What is painted how.
@@ -75,7 +75,7 @@ pub(crate) fn place(listener: &Listener) -> String {
 }
 
 /// Who it is about, and what of it is not as it was.
-pub(crate) fn told(change: &Change, asker: &Asker) -> String {
+pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
     let unsure = match (change.certain, change.kind) {
         (true, _) => "",
         (false, ChangeKind::Opened) => "  (or not seen before: that look was not complete)",
@@ -93,7 +93,7 @@ pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
     let what = phrases::what(listener, asker);
     match what.is_empty() {
         true => holders(listener, phrases::holder_by_script),
-        // What runs is told there.
+        // The description names the process already.
         false => format!("{}  {what}", holders(listener, phrases::holder)),
     }
 }
@@ -171,7 +171,7 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let script = |listener: &Listener| listener.head().and_then(|one| one.process.script.clone());
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
-        // The same again, by another process: what it is need not be told twice.
+        // Another process of the same program: its description is not repeated.
         return format!("{} -> {}", holders(before, phrases::holder), whose(after, asker));
     }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {

@@ -50,7 +50,7 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
     let can = match verdict.can_bind {
         Some(true) => "can be bound",
         Some(false) => "cannot be bound",
-        None => "could not be tried",
+        None => "could not be tested",
     };
     let but = match (verdict.can_bind, verdict.kind) {
         (Some(true), VerdictKind::Free | VerdictKind::Reserved) | (Some(false) | None, _) => ":",
@@ -59,12 +59,7 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
     let subject = options.palette.paint(Meaning::Subject, subject(&verdict.target));
     let reason = &verdict.reason;
     let line = format!("{subject} {can}{but} {reason}");
-    let lines = match (options.width, options.palette.color) {
-        // Colours have no width; the first line is short enough to be broken by the terminal.
-        (Some(width), false) => wrap(&line, width),
-        _ => vec![line],
-    };
-    for line in lines {
+    for line in wrap(&line, options.width.unwrap_or(usize::MAX)) {
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
@@ -315,4 +310,40 @@ fn told(done: &Done) -> String {
         None => done.result.as_str().to_owned(),
     };
     format!("{name} (pid {}): {}, {}", done.pid, done.action, escape(&text.as_str().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bind_attempt::RefusalKind;
+    use crate::model::State;
+    use crate::verdict::judge;
+    use crate::verdict::test_support::{held_by, observation, socket};
+
+    #[test]
+    fn the_headline_is_wrapped_with_and_without_colours() {
+        let in_use = Some((RefusalKind::InUse, "EADDRINUSE"));
+        let name = "a server with a long name ".repeat(4);
+        let listener = held_by(socket("127.0.0.1", None, State::Listen), name.trim_end());
+        let verdict = judge(observation(in_use, in_use, vec![listener]));
+        let headline = |width: Option<usize>, color: bool| {
+            let mut out = Vec::new();
+            why(&verdict, &Options { width, palette: Palette { color }, ..Options::default() }, &mut out)
+                .unwrap();
+            let text = String::from_utf8(out).unwrap();
+            text.split("\n\n").next().unwrap_or_default().to_owned()
+        };
+        let whole = headline(None, false);
+        assert!(whole.len() > 80 && !whole.contains('\n'), "{whole}");
+        for width in [40, 80] {
+            let wrapped = headline(Some(width), false);
+            assert!(
+                wrapped.lines().count() > 1 && wrapped.lines().all(|line| line.len() <= width),
+                "{wrapped}"
+            );
+            assert_eq!(wrapped.replace('\n', " "), whole, "no word is lost");
+            let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
+            assert_eq!(plain(headline(Some(width), true)), wrapped, "colours have no width");
+        }
+    }
 }

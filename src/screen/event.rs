@@ -1,4 +1,4 @@
-//! What the loop of `watch` exchanges with whatever shows its results: events in, updates out.
+//! The messages between the loop of `watch` and its view: events in, updates out.
 
 use std::io;
 use std::time::Instant;

@@ -129,7 +129,7 @@ pub(super) struct Places {
     pub(super) service: Option<ServiceName>,
 }
 
-/// Parses what stands in the place of a port: a number, a range if `numbers` takes one, or a service name.
+/// Parses the port of a target: a number, a range if `numbers` takes one, or a service name.
 pub(super) fn places(
     text: &str,
     protocol: Option<Protocol>,

@@ -32,7 +32,7 @@ pub enum Advice {
         /// The range.
         range: RangeInclusive<u16>,
     },
-    /// Windows: restart WinNAT, which chooses its ranges anew.
+    /// Windows: restart WinNAT, which chooses its ranges again.
     RestartWinNat,
     /// Use a port outside of the excluded ranges.
     UsePortOutside,

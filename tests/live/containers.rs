@@ -216,7 +216,7 @@ fn why_names_the_container() {
 }
 
 #[live_test(Linux, Root, Docker)]
-fn an_unprivileged_user_gets_what_may_be_read() {
+fn an_unprivileged_user_gets_the_readable_facts() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);

@@ -139,7 +139,7 @@ fn a_loopback_address_without_a_rule_is_not_forwarded() {
         all.assert(!all.text().contains(&container.name), "nor in the list");
         let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
         why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
-        // A user who may not read the rules is told that there may be some.
+        // A user who may not read the rules gets a gap about them.
         let stranger = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().code(3);
         let document: Value = serde_json::from_str(stranger.text()).expect("a document");
         stranger.assert_eq(&document["complete"], &json!(false), "complete");

@@ -146,7 +146,7 @@ pub(crate) fn sections(text: &str, level: &str) -> Vec<Section> {
     sections
 }
 
-/// What stands in the `console` blocks of a text.
+/// The contents of the `console` blocks of a text.
 #[cfg(target_os = "linux")]
 pub(crate) fn commands(text: &str) -> Vec<Shown> {
     let mut shown: Vec<Shown> = Vec::new();

@@ -150,7 +150,7 @@ fn free_ends_the_holder_and_frees_the_port() {
 }
 
 #[live_test]
-fn a_dry_run_ends_nobody() {
+fn a_dry_run_ends_no_process() {
     let server = listener(port());
     let target = server.port().to_string();
     let answer = Answer::parse(Cmd::new(["free", "--json", "--dry-run", &target]).run().without_panic());
@@ -194,7 +194,7 @@ fn waiting_ends_when_it_is_free() {
 }
 
 #[live_test]
-fn diff_reports_what_changed() {
+fn diff_reports_changes() {
     let (place, saved) = (port(), folder().join("everywhere.json"));
     let path = saved.to_str().expect("a path in text");
     let first = listener(place);

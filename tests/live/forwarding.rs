@@ -1,4 +1,4 @@
-//! Ports that kernel rules forward, whoever added the rules, and what is reported to users who may not read them.
+//! Ports that kernel rules forward, regardless of who added the rules, and the answers for users who may not read them.
 
 #![cfg(target_os = "linux")]
 
@@ -110,7 +110,7 @@ fn a_rule_without_a_port_concerns_all_ports() {
 }
 
 #[live_test(Root, NFT)]
-fn what_no_rule_forwards_is_free() {
+fn a_port_without_a_rule_is_free() {
     in_new_netns(|| {
         prepare(
             "table ip t {
@@ -249,7 +249,7 @@ fn a_machine_without_rules_gets_clear_answers() {
 }
 
 #[live_test(PRIVATE_ENGINE)]
-fn an_unprivileged_user_learns_what_cannot_be_ruled_out() {
+fn an_unprivileged_user_gets_a_gap_about_rules() {
     in_new_netns(|| {
         ip(&format!("address add {ADDRESS}/32 dev lo"));
         let engine = Engine::start(&[]);

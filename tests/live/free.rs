@@ -1,4 +1,4 @@
-//! `free`: the plan, its execution, and the proof. Processes that do not end at once or come back are in
+//! `free`: the plan, its execution, and the check that the port is free. Processes that do not end at once or are restarted are in
 //! `free_termination`, refusals in `free_refusals`, prompts in `free_prompt`.
 
 #![cfg(unix)]
@@ -58,7 +58,7 @@ pub(crate) fn must_still_hold(output: &Output, servers: &[&Fixture]) {
 }
 
 #[live_test(Linux)]
-fn a_port_nobody_holds_is_free() {
+fn an_unused_port_is_free() {
     let port = port();
     for arguments in [vec![], vec!["--yes"], vec!["--dry-run"], vec!["--force", "--yes"]] {
         let target = port.to_string();

@@ -74,7 +74,7 @@ fn a_stopped_holder_is_explained() {
 }
 
 #[live_test(Linux)]
-fn a_holder_that_exits_by_itself_is_no_failure() {
+fn a_holder_that_exits_meanwhile_is_not_a_failure() {
     for run in 0..30_u64 {
         let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
         let cmd = Cmd::new(["free".to_owned(), "--yes".into(), server.port().to_string()]).start();
@@ -100,7 +100,7 @@ fn unknown_values_are_null() {
 }
 
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
-fn a_range_that_nobody_holds_is_a_document() {
+fn an_unused_range_is_a_document() {
     let first = port();
     let answer = Answer::parse(
         Cmd::new(["free".to_owned(), "--json".into(), format!("{first}-{first}")]).run().code(0),

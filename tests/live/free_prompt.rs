@@ -1,4 +1,4 @@
-//! `free` on a terminal: it asks, accepts a no, and never ends the wrong process, whatever happened between the
+//! `free` on a terminal: it asks, accepts a no, and never ends the wrong process, whatever happens between the
 //! question and the answer.
 
 #![cfg(unix)]

@@ -1,4 +1,4 @@
-//! What `free` refuses, and why: pid 1, itself and its ancestors, processes of other users, what nobody confirmed.
+//! What `free` refuses, and why: pid 1, itself and its ancestors, processes of other users, unconfirmed plans.
 //! After a refusal, no process was signalled.
 
 #![cfg(unix)]

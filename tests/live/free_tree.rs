@@ -64,7 +64,7 @@ fn children_that_stay_are_named() {
 }
 
 #[live_test(Linux, Program("bash"))]
-fn an_interactive_shell_is_no_wrapper() {
+fn an_interactive_shell_is_not_a_wrapper() {
     // A shell as editors start it in their terminals. The commands come through a pipe here.
     let folder = crate::support::folder().join("free-init-file");
     std::fs::write(&folder, "").expect("write a file");

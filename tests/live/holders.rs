@@ -143,7 +143,7 @@ fn connected_clients_are_never_holders() {
 }
 
 #[live_test(Linux)]
-fn a_child_with_only_a_connection_is_no_holder() {
+fn a_child_with_only_a_connection_is_not_a_holder() {
     let port = port();
     // The client connects between two steps of the server, because both are the same process.
     let server = Fixture::start([
@@ -159,7 +159,7 @@ fn a_child_with_only_a_connection_is_no_holder() {
 }
 
 #[live_test(Linux)]
-fn a_connected_udp_client_is_no_listener() {
+fn a_connected_udp_client_is_not_a_listener() {
     let (local, remote) = (port(), port());
     let resolver = Fixture::start([format!("udp=127.0.0.1:{remote}")]);
     let client = Fixture::start([format!("udp-client=127.0.0.1:{local},127.0.0.1:{remote}")]);
@@ -214,7 +214,7 @@ fn two_scans_give_the_same_listeners() {
 }
 
 #[live_test(Linux)]
-fn only_what_a_process_holds_is_listed_by_its_pid() {
+fn a_pid_selects_only_sockets_of_the_process() {
     let [one, other] = [port(), port()];
     let server = Steps::new([format!("tcp=127.0.0.1:{one}")]).start();
     let _stranger = Steps::new([format!("tcp=127.0.0.1:{other}")]).start();

@@ -140,7 +140,7 @@ fn why_and_free_name_the_same_candidate() {
 
 /// A ring of root has the socket, and descriptors are in flight to a process of another user.
 #[live_test(Root, IoUring)]
-fn a_message_for_another_user_is_no_evidence() {
+fn a_message_for_another_user_is_not_evidence() {
     let [port, other] = [port(), port()];
     let steps = [format!("tcp=127.0.0.1:{other}"), "in-flight".to_owned()];
     let sender = Steps::new(steps).user(Some(NOBODY)).start();
@@ -178,7 +178,7 @@ fn a_message_is_reported_alike_everywhere() {
 
 /// A zombie has the user of the socket, and holds nothing.
 #[live_test(Root)]
-fn a_zombie_is_no_candidate() {
+fn a_zombie_is_not_a_candidate() {
     const SOMEBODY: u32 = 4321;
     let port = port();
     let steps = [format!("tcp=127.0.0.1:{port}"), "zombie".to_owned()];

@@ -56,7 +56,7 @@ fn must_say(said: &str, words: &str) {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), VXLAN)]
-fn a_tunnel_is_named_and_what_closes_it() {
+fn a_tunnel_and_the_command_that_closes_it_are_named() {
     let inside = Fixture::start([
         "namespace=net",
         "run=ip link add vx0 type vxlan id 42 dstport 4789",
@@ -121,7 +121,7 @@ fn every_user_sees_a_tunnel() {
 }
 
 #[live_test(Linux, Root, Program("nsenter"), Program("setpriv"), VXLAN)]
-fn a_process_beside_a_tunnel_is_no_kernel_socket() {
+fn a_process_beside_a_tunnel_is_not_a_kernel_socket() {
     // First the link is down, and a process has the port. Then the link is up, with an IPv4 socket only.
     let inside = Fixture::start([
         "namespace=net",

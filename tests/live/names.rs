@@ -202,7 +202,7 @@ fn a_title_with_slashes_is_kept() {
 }
 
 #[live_test(Linux)]
-fn ssh_is_known_by_what_it_forwards() {
+fn ssh_is_labelled_by_its_forwards() {
     let port = port();
     let program = copy_of(&fixture_program(), Some("ssh"));
     let line = format!("ssh -NL {port}:db.example.org:5432 dev@host");

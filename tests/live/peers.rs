@@ -95,7 +95,7 @@ fn by_allears(answer: &Answer, ports: &BTreeSet<u16>) -> Vec<Row> {
 }
 
 #[live_test(Linux, Ipv6, Program("ss"))]
-fn twenty_kinds_of_listeners_equal_what_ss_tells() {
+fn twenty_kinds_of_listeners_equal_those_of_ss() {
     let zoo = Zoo::stage();
     let wanted = by_ss("-tlnpH", &zoo.ports);
     assert!(wanted.len() >= 20, "only {} listeners staged", wanted.len());
@@ -128,7 +128,7 @@ fn twenty_kinds_of_listeners_equal_what_ss_tells() {
 }
 
 #[live_test(Linux, Ipv6, Program("ss"))]
-fn udp_sockets_equal_what_ss_tells() {
+fn udp_sockets_equal_those_of_ss() {
     let mut zoo = Zoo { ports: BTreeSet::new(), fixtures: Vec::new() };
     let kinds: [&[&str]; 6] = [
         &["udp=127.0.0.1:PORT"],

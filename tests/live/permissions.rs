@@ -145,7 +145,7 @@ fn free_ports_are_free_for_every_user() {
 }
 
 #[live_test(Linux, Root)]
-fn what_could_not_be_read_is_a_gap_with_a_count() {
+fn unreadable_facts_are_a_gap_with_a_count() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let answer = Cmd::new([format!("tcp/{port}")]).user(Some(NOBODY)).answer(0);

@@ -84,7 +84,7 @@ fn a_replaced_program_is_reported() {
 }
 
 #[live_test]
-fn a_program_that_was_restored_is_no_change() {
+fn a_restored_program_is_unchanged() {
     let (_server, program, port) = server("program-and-back");
     let aside = program.with_extension("aside");
     std::fs::hard_link(&program, &aside).expect("link a program");
@@ -96,7 +96,7 @@ fn a_program_that_was_restored_is_no_change() {
 }
 
 #[live_test]
-fn a_name_that_ends_in_deleted_is_no_change() {
+fn a_name_that_ends_in_deleted_is_unchanged() {
     let (_server, program, port) = server("server (deleted)");
     let (holder, _) = holder_and_card(port);
     assert_eq!((&holder["executable_change"], &holder["executable"]), (&json!(null), &path(&program)));

@@ -205,7 +205,7 @@ fn a_fifo_in_place_of_head_does_not_block() {
 }
 
 #[live_test(Linux)]
-fn an_unreadable_head_is_no_branch() {
+fn an_unreadable_head_is_not_a_branch() {
     let (root, head) = without_head();
     std::fs::write(&head, "ref: refs/heads/secret\n").expect("write a file");
     std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0o000)).expect("take the rights away");
@@ -309,7 +309,7 @@ fn a_custom_script_does_not_replace_the_interpreter() {
 }
 
 #[live_test]
-fn code_on_the_command_line_is_no_script() {
+fn code_on_the_command_line_is_not_a_script() {
     let place = place();
     let (server, port) = listen_as("python3", &["-c", "import http.server"], &place);
     must_show(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));

@@ -88,7 +88,7 @@ fn an_unknown_service_name_is_an_error() {
 }
 
 #[live_test(Root, MOUNT_NAMESPACE)]
-fn an_absent_services_file_is_no_gap() {
+fn an_absent_services_file_is_not_a_gap() {
     let launcher = with_services("absent", None);
     let known = Cmd::new(["--json", "ssh"]).through(launcher.clone()).run();
     known.assert(known.errors().is_empty(), "the registry is sufficient");

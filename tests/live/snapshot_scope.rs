@@ -95,7 +95,7 @@ fn another_kind_of_request_is_refused() {
 }
 
 #[live_test]
-fn what_was_requested_is_answered() {
+fn requests_within_the_scope_are_answered() {
     let place = port();
     let saved = snapshot("question-answered", &["1-10", &format!("tcp/{place}")]);
     let output = run_on(&saved, &format!("tcp/{place}")).code(1);

@@ -18,14 +18,14 @@ fn must_be_nothing(port: u16) {
 }
 
 #[live_test(Linux)]
-fn a_bound_socket_is_no_listener() {
+fn a_bound_socket_is_not_a_listener() {
     let port = port();
     let _bound = Fixture::start([format!("bound=127.0.0.1:{port}")]);
     must_be_nothing(port);
 }
 
 #[live_test(Linux)]
-fn a_lingering_connection_is_no_listener() {
+fn a_lingering_connection_is_not_a_listener() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), "time-wait".into()]);
     drop(server);
@@ -36,7 +36,7 @@ fn a_lingering_connection_is_no_listener() {
 }
 
 #[live_test(Linux)]
-fn a_connection_from_the_port_is_no_listener() {
+fn a_connection_from_the_port_is_not_a_listener() {
     let [near, far] = [port(), port()];
     let server = Fixture::start([format!("tcp=127.0.0.1:{far}")]);
     let client = Fixture::start([format!("client-from=127.0.0.1:{near},127.0.0.1:{far}")]);

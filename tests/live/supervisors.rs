@@ -27,7 +27,7 @@ impl Freed for Service {
         serves(self.port);
     }
 
-    /// Asserts that the server comes back, and that `free` reports this and names the supervisor.
+    /// Asserts that the server is restarted, and that `free` reports this and names the supervisor.
     #[track_caller]
     fn must_come_back(&self, supervisor: &Supervisor, name: &str, advice: Option<&str>) {
         self.wait();

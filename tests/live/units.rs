@@ -127,7 +127,7 @@ fn id() -> String {
 
 /// The systemd of a container can choose any unit names.
 #[live_test(Linux, Root, Cgroup)]
-fn a_unit_of_a_container_is_no_unit_of_this_machine() {
+fn a_unit_of_a_container_is_not_a_unit_of_this_machine() {
     let (id, own) = (id(), std::process::id());
     for boundary in [
         format!("system.slice/docker-{id}.scope"),
@@ -158,7 +158,7 @@ fn a_unit_that_runs_a_container_is_named() {
 }
 
 #[live_test(Linux, Root, Cgroup)]
-fn a_desktop_unit_is_no_service() {
+fn a_desktop_unit_is_not_a_service() {
     for unit in [
         "app-gnome-code-31337.scope",
         "app-org.kde.konsole-4711.scope",

@@ -56,7 +56,7 @@ fn a_listener_that_appears_ends_it() {
 }
 
 #[live_test(Linux)]
-fn a_listener_that_goes_ends_it() {
+fn wait_free_ends_when_the_listener_closes() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=1".into()]);
     let waiting = wait(&["--free", &server.port().to_string()]).start().must_keep_running(A_WHILE);
     drop(server);
@@ -64,7 +64,7 @@ fn a_listener_that_goes_ends_it() {
 }
 
 #[live_test(Linux)]
-fn the_target_is_what_is_waited_for() {
+fn only_the_target_is_waited_for() {
     let port = port();
     let other = Fixture::start([format!("tcp=127.0.0.2:{port}")]);
     let waiting = wait(&[&format!("127.0.0.1:{port}")]).start().must_keep_running(A_WHILE);

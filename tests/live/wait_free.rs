@@ -1,4 +1,4 @@
-//! `wait --free`: it ends when the caller can bind the port, and its checks disturb nobody.
+//! `wait --free`: it ends when the caller can bind the port, and its checks disturb no other process.
 
 #![cfg(unix)]
 
@@ -94,7 +94,7 @@ fn a_port_that_needs_a_privilege_is_not_free() {
         for target in ["600", "127.0.0.1:600", "udp/600", "[::1]:600"] {
             must_be_hopeless(as_nobody, target, "EACCES");
         }
-        // It is reported at once, whoever has the port.
+        // It is reported at once, even if the port is in use.
         let _server = Fixture::start(["tcp=127.0.0.1:600"]);
         must_be_hopeless(as_nobody, "600", "EACCES");
         as_nobody(&["800"]).run().code(0);

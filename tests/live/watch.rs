@@ -19,7 +19,7 @@ fn server(port: u16) -> Fixture {
 }
 
 #[live_test]
-fn a_listener_comes_and_goes() {
+fn a_listener_opens_and_closes() {
     let place = port();
     let there = server(place);
     let mut events = watch(&["--ndjson", &format!("{place},{}", place + 1)]).stream();
@@ -223,7 +223,7 @@ fn a_dumb_terminal_gets_lines() {
 }
 
 #[live_test]
-fn without_colours_there_are_none() {
+fn no_color_disables_colours() {
     let there = server(port());
     let mut screen =
         watch(&[&there.port().to_string()]).env("TERM", "xterm").env("NO_COLOR", "1").start_on_terminal();

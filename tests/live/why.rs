@@ -113,7 +113,7 @@ pub(crate) fn must_be_bindable(target: &str) -> Answer {
 }
 
 #[live_test(Linux, Ipv6)]
-fn a_port_nobody_uses_is_free() {
+fn an_unused_port_can_be_bound() {
     let port = port();
     for target in
         [port.to_string(), format!("tcp/{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]

@@ -116,7 +116,7 @@ impl Cmd {
     }
 }
 
-/// Adds `--holders` as `ALLEARS_HOLDERS` says, so that all tests can run with each search for holders.
+/// Adds `--holders` with the value of `ALLEARS_HOLDERS`, so that all tests can run with each search for holders.
 fn add_holder_search(arguments: &mut Vec<OsString>, search: OsString) {
     const COMMANDS: [&str; 9] =
         ["why", "free", "wait", "watch", "diff", "about", "completions", "man", "--from"];

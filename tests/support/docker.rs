@@ -33,7 +33,7 @@ impl Deref for HostEngine {
 }
 
 /// Keeps other tests from starting containers in the engine of this machine until the result is dropped. Signs of
-/// containers change what an unprivileged user is told about a free port.
+/// containers change the answer about a free port for an unprivileged user.
 pub(crate) fn without_host_containers() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }

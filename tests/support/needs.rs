@@ -220,7 +220,7 @@ fn shows_windows() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Returns whether this user may set up a ring. Only an attempt tells: /proc/sys/kernel/io_uring_disabled exists since
+/// Returns whether this user may set up a ring. Only an attempt shows it: /proc/sys/kernel/io_uring_disabled exists since
 /// Linux 6.6, and policies of containers refuse rings without it.
 fn has_rings() -> bool {
     let mut command = Command::new(super::fixture_program());

@@ -34,7 +34,7 @@ pub(crate) fn port() -> u16 {
     panic!("no port from {begin} on is free");
 }
 
-/// Returns whether no socket has this port. It is read and not tried: a program that another test is starting would have a
+/// Returns whether no socket has this port. It reads the table instead of attempting a bind: a program that another test is starting would have a
 /// copy of the socket of an attempt, and hold the port for a moment.
 #[cfg(target_os = "linux")]
 fn is_unused(port: u16) -> bool {

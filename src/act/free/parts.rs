@@ -119,7 +119,7 @@ pub enum FreeRefusalReason {
     TreeHasCaller,
 }
 
-/// What starts an ended process again.
+/// A restart of an ended process.
 ///
 /// ```
 /// use allears::{FreeOptions, Target};
@@ -134,7 +134,7 @@ pub enum FreeRefusalReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FreeRestart {
-    /// Who does.
+    /// What restarts the process.
     pub by: Restarter,
     /// How long after the end. `None` if that is unknown.
     pub delay: Option<Duration>,
@@ -142,7 +142,7 @@ pub struct FreeRestart {
     pub certain: bool,
 }
 
-/// Who starts an ended process again.
+/// What restarts an ended process.
 ///
 /// ```
 /// use allears::{FreeOptions, Target};

@@ -112,10 +112,12 @@ impl Lines {
             }
             None => {
                 let asker = &self.options.asker;
-                let told = change
-                    .map_or_else(|| changes::whose(listener, asker), |change| changes::told(change, asker));
+                let description = change.map_or_else(
+                    || changes::whose(listener, asker),
+                    |change| changes::describe(change, asker),
+                );
                 let (place, address) = (changes::place(listener), phrases::address(&listener.socket));
-                format!("{place:9}  {address:15}  {told}")
+                format!("{place:9}  {address:15}  {description}")
             }
         };
         writeln!(out, "{at}  {event}  {}", row.trim_end())

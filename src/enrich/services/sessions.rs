@@ -39,21 +39,12 @@ pub(super) fn leave_out(listener: &mut Listener) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::management::test_support::system_unit;
     use crate::model::{Endpoint, Evidence, ProcessId, Protocol, Socket, State, Supervisor};
-
-    fn service(name: &str) -> Service {
-        Service {
-            manager: "systemd".into(),
-            name: name.into(),
-            scope: "system".into(),
-            uid: None,
-            activates: None,
-        }
-    }
 
     fn holder(kind: Option<&str>, terminal: Option<bool>, unit: &str) -> Holder {
         let mut process = Process::new(ProcessId { pid: 9, start: None }, "node".into());
-        process.service = Some(service(unit));
+        process.service = Some(system_unit(unit));
         process.supervisor =
             kind.map(|kind| Supervisor { kind: kind.into(), pid: 4, name: "x".into(), terminal });
         Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor }
@@ -63,7 +54,7 @@ mod tests {
     fn kept(unit: &str, holders: Vec<Holder>) -> (bool, Vec<bool>) {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
-        listener.service = Some(service(unit));
+        listener.service = Some(system_unit(unit));
         listener.holders = holders;
         leave_out(&mut listener);
         let of_holders = listener.holders.iter().map(|holder| holder.process.service.is_some());

@@ -18,6 +18,7 @@ pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
 pub(super) fn restarter(
     parent: &Process,
     program: &Program,
+    _child: &Process,
     sources: &mut dyn Sources,
 ) -> Option<RestartSetting> {
     if !is_daemon(parent, program) {

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::program::Program;
-use super::{
-    Certainty, Restarter, RestarterKind, Sources, Stop, Trigger, circus, masters, pm2, service_folder,
-    shell_loop, supervisord,
-};
+use super::{Certainty, Restarter, RestarterKind, SUPERVISORS, Sources, Stop, Trigger, masters, shell_loop};
 use crate::model::{Process, Text};
 use crate::os::parse::supervisor;
 
@@ -37,11 +34,7 @@ pub(super) fn role(
     child: &Process,
     sources: &mut dyn Sources,
 ) -> ParentRole {
-    let found = service_folder::restarter(parent, program, sources)
-        .or_else(|| supervisord::restarter(parent, program, child, sources))
-        .or_else(|| circus::restarter(parent, program, child, sources))
-        .or_else(|| pm2::restarter(parent, program, sources));
-    match found {
+    match SUPERVISORS.iter().find_map(|find| find(parent, program, child, sources)) {
         Some(RestartSetting::Restarts(restarter)) => return ParentRole::Restarts(restarter),
         Some(RestartSetting::LeavesDown) => return ParentRole::Boundary,
         None => {}

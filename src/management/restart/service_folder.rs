@@ -18,6 +18,7 @@ const FINISH_OF_S6: Duration = Duration::from_secs(5);
 pub(super) fn restarter(
     process: &Process,
     program: &Program,
+    _child: &Process,
     sources: &mut dyn Sources,
 ) -> Option<RestartSetting> {
     let kind = match program.name() {

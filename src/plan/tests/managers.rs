@@ -12,7 +12,7 @@ fn each_manager_has_its_own_command() {
         assert!(matches!(plan.refusals.as_slice(), [Refusal::NoManager { .. }]), "{:?}", plan.refusals);
     }
 
-    server.service = Some(service("web.service", None));
+    server.service = Some(system_unit("web.service"));
     let unit = Machine::new([server.clone()]);
     assert_eq!(via(&unit, Via::Service), ["systemctl stop -- web.service"]);
     assert!(via(&unit, Via::Container).is_empty() && via(&unit, Via::Supervisor).is_empty());
@@ -25,7 +25,7 @@ fn each_manager_has_its_own_command() {
     assert!(matches!(plan.refusals.as_slice(), [Refusal::OtherManager { via: Via::Service, .. }]));
 
     // The unit of a quadlet restarts its container.
-    server.container = Some(container("podman"));
+    server.container = Some(container("podman", "web"));
     let quadlet = Machine::new([server.clone()]);
     assert_eq!(via(&quadlet, Via::Service), ["systemctl stop -- web.service"]);
     let plan = quadlet.plan(Via::Container, false);
@@ -33,7 +33,7 @@ fn each_manager_has_its_own_command() {
 
     server.service = None;
     assert_eq!(via(&Machine::new([server.clone()]), Via::Container), ["podman stop web"]);
-    server.container = Some(container("lxc"));
+    server.container = Some(container("lxc", "web"));
     let plan = Machine::new([server]).plan(Via::Container, false);
     assert!(matches!(plan.refusals.as_slice(), [Refusal::NoCommand { .. }]));
 }
@@ -50,7 +50,7 @@ fn a_supervisor_without_a_known_command() {
 #[test]
 fn another_users_unit_is_stopped_in_that_users_manager() {
     let mut server = node(50);
-    server.service = Some(service("web.service", Some(1000)));
+    server.service = Some(user_unit("web.service", 1000));
     let mut machine = Machine::new([server]);
     let command = |machine: &Machine| commands(&machine.plan(Via::Service, false));
     assert_eq!(command(&machine), ["systemctl --user -M 1000@ stop -- web.service"]);
@@ -62,14 +62,14 @@ fn another_users_unit_is_stopped_in_that_users_manager() {
 fn a_socket_unit_is_stopped_with_the_service_it_started() {
     let mut systemd = process(1, &["/sbin/init"]);
     systemd.uid = Some(0);
-    let mut unit = service("web.socket", None);
+    let mut unit = system_unit("web.socket");
     unit.activates = Some("web.service".into());
     let mut machine = Machine::new([systemd.clone()]);
     machine.sockets[0].service = Some(unit.clone());
     assert_eq!(commands(&machine.plan(Via::Service, false)), ["systemctl stop -- web.socket"]);
 
     let mut server = node(50);
-    server.service = Some(service("web.service", None));
+    server.service = Some(system_unit("web.service"));
     let mut machine = Machine::new([systemd, server]);
     machine.sockets[0].service = Some(unit);
     let plan = machine.plan(Via::Service, false);
@@ -78,7 +78,7 @@ fn a_socket_unit_is_stopped_with_the_service_it_started() {
     assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::StandsFor { .. }]));
 
     // A user's service with the same name is another service.
-    machine.sockets[0].holders[1].process.service = Some(service("web.service", Some(1000)));
+    machine.sockets[0].holders[1].process.service = Some(user_unit("web.service", 1000));
     let stops = ["systemctl stop -- web.socket", "systemctl --user -M 1000@ stop -- web.service"];
     assert_eq!(commands(&machine.plan(Via::Service, false)), stops);
 }
@@ -86,7 +86,7 @@ fn a_socket_unit_is_stopped_with_the_service_it_started() {
 #[test]
 fn a_rootless_container_is_stopped_by_its_owners_engine() {
     let mut server = node(50);
-    server.container = Some(container("docker"));
+    server.container = Some(container("docker", "web"));
     let mut machine = Machine::new([server]);
     assert_eq!(commands(&machine.plan(Via::Container, false)), ["docker stop web"], "whatever its uid is");
     machine.sockets[0].holders[0].process.container.as_mut().unwrap().uid = Some(1000);

@@ -49,7 +49,7 @@ fn restarts_are_noted_unless_the_restarter_is_ended_too() {
     let by = RestartedBy::Process { kind: "a loop in a shell", id: id(62), name: "sh".into() };
     let restart = Restart { by, delay: None, certain: true };
     let unit = Restart {
-        by: RestartedBy::Unit(service("web.service", None)),
+        by: RestartedBy::Unit(system_unit("web.service")),
         delay: Some(Duration::from_secs(5)),
         certain: true,
     };
@@ -64,7 +64,7 @@ fn forwarding_is_noted() {
     let mut machine = Machine::new([]);
     machine.sockets.clear();
     let mut forwarded = listener(Protocol::Tcp, []);
-    forwarded.container = Some(container("docker"));
+    forwarded.container = Some(container("docker", "web"));
     machine.forwarding = Forwarding::Forwarded(vec![forwarded]);
     let command = ["docker", "stop", "web"].map(Text::from).to_vec();
     let has_command =

@@ -26,9 +26,9 @@ fn every_process_that_stands_for_others_is_refused() {
 #[test]
 fn a_refusal_names_the_command_of_the_manager() {
     let mut proxy = process(45, &["/usr/bin/docker-proxy"]);
-    proxy.service = Some(service("docker.service", None));
+    proxy.service = Some(system_unit("docker.service"));
     let mut machine = Machine::new([proxy]);
-    machine.sockets[0].container = Some(container("docker"));
+    machine.sockets[0].container = Some(container("docker", "web"));
     let plan = machine.signal();
     let [Refusal::StandsFor { command: Some(command), manager: Some(Manager::Container { .. }), .. }] =
         plan.refusals.as_slice()
@@ -59,10 +59,10 @@ fn wineserver_is_not_ended_if_the_program_holds_the_socket_too() {
 
 #[test]
 fn a_port_with_an_unseen_manager_is_refused() {
-    let mut unit = service("web.socket", Some(1000));
+    let mut unit = user_unit("web.socket", 1000);
     unit.activates = Some("web.service".into());
     let mut server = node(50);
-    server.service = Some(service("web.service", Some(1000)));
+    server.service = Some(user_unit("web.service", 1000));
     let mut machine = Machine::new([server]);
     machine.sockets[0].service = Some(unit);
     let refused = machine.signal();
