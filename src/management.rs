@@ -201,7 +201,7 @@ mod tests {
         let accounts = BTreeMap::from([(1000, dev.clone())]);
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
-        let of = |uid| {
+        let command_for = |uid| {
             let mut process = process("node");
             process.uid = Some(1000);
             process.container = Some(Container { uid, ..container("docker", "web-1") });
@@ -209,9 +209,9 @@ mod tests {
             let owner = owner(&listener, &holder, &accounts);
             line(stop_container(holder.process.container.as_ref().unwrap(), owner.as_ref(), Some(0)))
         };
-        assert_eq!(of(None), "docker stop web-1");
-        assert_eq!(of(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
-        assert_eq!(of(Some(1001)), "", "an account that is not known");
+        assert_eq!(command_for(None), "docker stop web-1");
+        assert_eq!(command_for(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
+        assert_eq!(command_for(Some(1001)), "", "an account that is not known");
     }
 
     /// The commands of a holder's managers, the right one first.

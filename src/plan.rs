@@ -237,12 +237,12 @@ impl Plan {
         for step in &steps {
             let process = &step.process;
             // The workers of one server share their sockets: one note is enough.
-            let is_said = |sockets: &OtherSockets| {
+            let is_noted = |sockets: &OtherSockets| {
                 self.notes
                     .iter()
-                    .any(|note| matches!(note, Note::OtherSockets { sockets: said, .. } if said == sockets))
+                    .any(|note| matches!(note, Note::OtherSockets { sockets: noted, .. } if noted == sockets))
             };
-            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !is_said(sockets)) {
+            if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !is_noted(sockets)) {
                 self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
             }
             if is_virtual_machine(process) {

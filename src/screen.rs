@@ -222,13 +222,13 @@ mod tests {
 
     #[test]
     fn keys_map_to_actions() {
-        let of = |code, modifiers| key_action(&KeyEvent::new(code, modifiers));
-        assert_eq!(of(KeyCode::Char('q'), KeyModifiers::NONE), Some(KeyAction::Quit));
-        assert_eq!(of(KeyCode::Esc, KeyModifiers::NONE), Some(KeyAction::Quit));
-        assert_eq!(of(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Quit));
-        assert_eq!(of(KeyCode::Char('c'), KeyModifiers::NONE), None);
-        assert_eq!(of(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
-        assert_eq!(of(KeyCode::PageUp, KeyModifiers::NONE), Some(KeyAction::Page(-1)));
+        let action = |code, modifiers| key_action(&KeyEvent::new(code, modifiers));
+        assert_eq!(action(KeyCode::Char('q'), KeyModifiers::NONE), Some(KeyAction::Quit));
+        assert_eq!(action(KeyCode::Esc, KeyModifiers::NONE), Some(KeyAction::Quit));
+        assert_eq!(action(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Quit));
+        assert_eq!(action(KeyCode::Char('c'), KeyModifiers::NONE), None);
+        assert_eq!(action(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
+        assert_eq!(action(KeyCode::PageUp, KeyModifiers::NONE), Some(KeyAction::Page(-1)));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn gather(
             && listener.socket.endpoint.port() == Some(bind_target.port)
     });
     let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
-    let untold = drop_unreachable_loopback(&mut forwarded, &meets);
+    let unread = drop_unreachable_loopback(&mut forwarded, &meets);
     let rules = by_rules(bind_target.protocol, bind_target.port, &forwarded, known);
     rules.complete(&mut forwarded);
     forwarded.extend(rules.forwarded);
@@ -86,7 +86,7 @@ pub(super) fn gather(
     // Only this machine reaches a loopback address, and it was refused there.
     let is_loopback = bind_target.address.is_some_and(|address| address.to_canonical().is_loopback());
     let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
-    let unknown = rules.unknown.or(untold).or(silent).filter(|_| !(is_loopback && is_refused));
+    let unknown = rules.unknown.or(unread).or(silent).filter(|_| !(is_loopback && is_refused));
     Evidence { forwarded, reached, unknown }
 }
 

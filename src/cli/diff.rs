@@ -141,11 +141,11 @@ fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) 
 fn print_summary(old: &Snapshot, new: &Snapshot, found: &Comparison) {
     let count = |kind| found.changes.iter().filter(|change| change.kind == kind).count();
     let kinds = [ChangeKind::Opened, ChangeKind::Closed, ChangeKind::Changed].map(|kind| (kind, count(kind)));
-    let told = kinds.iter().filter(|(_, count)| *count > 0);
-    let told: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+    let counts = kinds.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
     let time = match found.same_machine {
         true => format!(" within {}", phrases::ago(old.taken_at, new.taken_at)),
         false => String::new(),
     };
-    let _ = writeln!(io::stderr().lock(), "{}{time}.", told.join(", "));
+    let _ = writeln!(io::stderr().lock(), "{}{time}.", counts.join(", "));
 }

@@ -25,16 +25,17 @@ fn machines_file() -> ServicesFile {
 
 /// Prints which names mean other ports on this machine than in the registry.
 pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target>) {
-    let mut told: Vec<&str> = Vec::new();
+    let mut printed: Vec<&str> = Vec::new();
     for target in targets {
-        let Some(service) = target.service().filter(|service| !told.contains(&service.name.as_str())) else {
+        let Some(service) = target.service().filter(|service| !printed.contains(&service.name.as_str()))
+        else {
             continue;
         };
         let registry = port_info::named(&service.name, target.protocol());
         if registry.is_empty() {
             continue;
         }
-        told.push(&service.name);
+        printed.push(&service.name);
         let place = |one: &Named| match one.ports.end() - one.ports.start() {
             0 => one.ports.start().to_string(),
             _ => format!("{}-{}", one.ports.start(), one.ports.end()),

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn no_input_is_read_for_ever() {
-        for (text, most, told) in [
+        for (text, most, expected) in [
             (&b"\0"[..], PART, "control characters"),
             (b"y", PART, "does not begin with {"),
             (b" ", PART, "nothing but blanks"),
@@ -106,8 +106,8 @@ mod tests {
         ] {
             let read = Cell::new(0);
             let error = read_document(Endless(text, 0, &read), 4 << 20).unwrap_err();
-            assert!(error.to_string().contains(told), "{error}");
-            assert!(read.get() <= most, "{told}: {} bytes were read", read.get());
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(read.get() <= most, "{expected}: {} bytes were read", read.get());
         }
     }
 

@@ -132,7 +132,7 @@ pub(super) fn spell(duration: Duration) -> String {
 pub(super) struct Progress {
     text: Option<String>,
     /// The last second that was shown.
-    told: Option<u64>,
+    shown_seconds: Option<u64>,
     /// Whether the terminal can move the cursor up.
     moves: bool,
 }
@@ -146,7 +146,7 @@ impl Progress {
         let shown = !silent && io::stderr().is_terminal();
         Progress {
             text: shown.then(|| format!("waiting until {wanted} {subject}")),
-            told: None,
+            shown_seconds: None,
             moves: shown && can_go_up(),
         }
     }
@@ -154,19 +154,19 @@ impl Progress {
     pub(super) fn update(&mut self, took: Duration) {
         let Some(text) = &self.text else { return };
         // A state that is reached at once needs no line.
-        if took < Duration::from_millis(100) || self.told == Some(took.as_secs()) {
+        if took < Duration::from_millis(100) || self.shown_seconds == Some(took.as_secs()) {
             return;
         }
-        if self.told.is_some() && !self.moves {
+        if self.shown_seconds.is_some() && !self.moves {
             return;
         }
-        let up = if self.told.is_some() { "\x1b[A\r\x1b[K" } else { "" };
+        let up = if self.shown_seconds.is_some() { "\x1b[A\r\x1b[K" } else { "" };
         let _ = writeln!(io::stderr().lock(), "{up}{text} ({} s)", took.as_secs());
-        self.told = Some(took.as_secs());
+        self.shown_seconds = Some(took.as_secs());
     }
 
     pub(super) fn clear(&mut self) {
-        if self.told.take().is_some() && self.moves {
+        if self.shown_seconds.take().is_some() && self.moves {
             let _ = write!(io::stderr().lock(), "\x1b[A\r\x1b[K");
         }
     }

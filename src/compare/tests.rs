@@ -28,7 +28,7 @@ fn half_seen(port: u16, inode: u64, pids: &[u32]) -> Listener {
 
 #[test]
 fn users_of_two_user_namespaces_are_not_compared() {
-    let of = |uid| {
+    let make = |uid| {
         let mut one = listener(80, 1, &[1]);
         one.socket.uid = Some(uid);
         snapshot(vec![one])
@@ -36,7 +36,7 @@ fn users_of_two_user_namespaces_are_not_compared() {
     let differs = |before: &Snapshot, after: &Snapshot| {
         compare(before, after).changes.into_iter().flat_map(|change| change.differs).collect::<Vec<_>>()
     };
-    let (before, mut after) = (of(4001), of(0));
+    let (before, mut after) = (make(4001), make(0));
     assert_eq!(differs(&before, &after), [Difference::User]);
     after.user_namespace = Some(crate::model::UserNamespace { id: 7, users: Vec::new() });
     assert_eq!(differs(&before, &after), []);
@@ -145,14 +145,14 @@ fn listeners_of_one_address_are_paired() {
     assert_eq!(changes_between(twice(), twice()), [""; 0]);
     assert_eq!(changes_between(twice(), vec![listener(80, 1, &[5])]), ["closed 80"]);
     // Without inodes they are paired by their holders, all or some of them.
-    let of = |pids: &[u32]| {
+    let make = |pids: &[u32]| {
         let mut listener = listener(80, 0, pids);
         listener.socket.inode = None;
         listener
     };
-    assert_eq!(changes_between(vec![of(&[5]), of(&[6])], vec![of(&[6])]), ["closed 80"]);
+    assert_eq!(changes_between(vec![make(&[5]), make(&[6])], vec![make(&[6])]), ["closed 80"]);
     assert_eq!(
-        changes_between(vec![of(&[5]), of(&[6])], vec![of(&[6, 7])]),
+        changes_between(vec![make(&[5]), make(&[6])], vec![make(&[6, 7])]),
         ["changed 80 holders", "closed 80"]
     );
 }
@@ -166,17 +166,17 @@ fn unix_sockets_without_a_name_do_not_replace_each_other() {
         listener
     };
     let asked = Some(vec![Query::new().protocol(Protocol::Unix).selection().clone()]);
-    let of = |inode| Snapshot { asked: asked.clone(), ..snapshot(vec![unnamed(inode)]) };
-    assert_eq!(lines(&of(1), &of(2)), ["closed 0", "opened 0"]);
+    let make = |inode| Snapshot { asked: asked.clone(), ..snapshot(vec![unnamed(inode)]) };
+    assert_eq!(lines(&make(1), &make(2)), ["closed 0", "opened 0"]);
 }
 
 #[test]
 fn a_holder_that_only_one_side_could_see_is_not_a_change() {
-    let seen = || vec![listener(80, 1, &[5])];
+    let visible = || vec![listener(80, 1, &[5])];
     let blind = || vec![half_seen(80, 1, &[])];
-    assert_eq!(changes_between(seen(), blind()), [""; 0]);
-    assert_eq!(changes_between(blind(), seen()), [""; 0]);
-    assert_eq!(compare(&snapshot(seen()), &snapshot(blind())).unseen, 1);
+    assert_eq!(changes_between(visible(), blind()), [""; 0]);
+    assert_eq!(changes_between(blind(), visible()), [""; 0]);
+    assert_eq!(compare(&snapshot(visible()), &snapshot(blind())).unseen, 1);
     // A visible holder that is missing from a complete side is a change.
     assert_eq!(
         changes_between(vec![listener(80, 1, &[5])], vec![half_seen(80, 1, &[6])]),
@@ -208,7 +208,7 @@ fn two_machines_are_compared_by_addresses_and_names() {
     assert_eq!(lines(&here(), &other(vec![renamed])), ["changed 80 holders"]);
     let mut foreign = listener(80, 1, &[5]);
     foreign.holders[0].process.user = Some("www".into());
-    assert_eq!(lines(&here(), &other(vec![foreign])), [""; 0], "whose it is is told by one alone");
+    assert_eq!(lines(&here(), &other(vec![foreign])), [""; 0], "only one side knows the user");
     assert_eq!(lines(&here(), &other(vec![listener(81, 1, &[5])])), ["closed 80", "opened 81"]);
 }
 

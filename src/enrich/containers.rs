@@ -333,17 +333,17 @@ fn kind_of(container: &Container) -> Option<RuntimeKind> {
 /// Returns the process that holds a listener for a container. Among candidates for an unseen holder, it is the one whose
 /// command line names exactly this address and port. The other candidates are dropped then.
 fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
-    let seen = listener
+    let visible = listener
         .holders
         .iter()
         .find_map(|holder| Some(ProxyRef { proxy: proxy::proxy(&holder.process)?, uid: holder.process.uid }));
-    if seen.is_some() {
-        return seen;
+    if visible.is_some() {
+        return visible;
     }
     let socket = &listener.socket;
     let key = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
     let unseen = listener.unseen.as_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
-    let of = |candidate: &crate::model::Candidate| {
+    let proxy_of_candidate = |candidate: &crate::model::Candidate| {
         if candidate.name.as_bytes() != b"docker-proxy" {
             return None;
         }
@@ -352,7 +352,10 @@ fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
         let is_here = proxied.protocol == Some(socket.protocol) && proxied.host == Some(key);
         is_here.then_some(proxy)
     };
-    let found = unseen.candidates.iter().find_map(|candidate| Some((candidate.clone(), of(candidate)?)));
+    let found = unseen
+        .candidates
+        .iter()
+        .find_map(|candidate| Some((candidate.clone(), proxy_of_candidate(candidate)?)));
     let (candidate, proxy) = found?;
     unseen.candidates = vec![candidate];
     Some(ProxyRef { proxy, uid: socket.uid })

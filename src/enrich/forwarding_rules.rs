@@ -17,7 +17,7 @@ pub(crate) fn drop_unreachable_loopback(
     forwarded: &mut Vec<Listener>,
     meets: &dyn Fn(SocketAddr) -> Option<Outcome>,
 ) -> Option<Gap> {
-    let mut untold: Vec<SocketAddr> = Vec::new();
+    let mut unread: Vec<SocketAddr> = Vec::new();
     forwarded.retain(|listener| {
         let socket = &listener.socket;
         let Some((address, port)) = socket.endpoint.address().zip(socket.endpoint.port()) else {
@@ -40,17 +40,17 @@ pub(crate) fn drop_unreachable_loopback(
             }
         };
         if !is_forwarded && !all_read {
-            untold.push(SocketAddr::new(address, port));
+            unread.push(SocketAddr::new(address, port));
         }
         is_forwarded
     });
-    let first = untold.first()?;
+    let first = unread.first()?;
     let (reason, help) = match os::privileged() {
         true => (GapReason::NotUnderstood, None),
         false => (GapReason::Permission, Some(Help::PrivilegedWhy { port: first.port() })),
     };
-    let count = untold.len();
-    Some(Gap::new(GapKind::Forwarding, reason, count, GapDetail::PublishedLoopback(untold), help))
+    let count = unread.len();
+    Some(Gap::new(GapKind::Forwarding, reason, count, GapDetail::PublishedLoopback(unread), help))
 }
 
 /// What rules of the kernel forward from one port.

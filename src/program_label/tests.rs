@@ -266,7 +266,7 @@ fn titles() {
     assert_eq!(title(None, "next-server (v15.0.3)"), "next-server");
     assert_eq!(title(node, "npm run dev  "), "npm run dev");
     assert_eq!(title(node, "ng serve"), "ng serve");
-    assert_eq!(title(None, "ng serve"), "", "what it is cannot be told");
+    assert_eq!(title(None, "ng serve"), "", "the program is unknown");
     assert_eq!(title(Some("/usr/bin/ruby3.1"), "puma 6.4.2 (tcp://0.0.0.0:3000) [shop]"), "puma");
     assert_eq!(title(Some("/usr/bin/python3.11"), "gunicorn: master [shop:app]"), "gunicorn shop:app");
     assert_eq!(title(Some("/usr/sbin/nginx"), "nginx: master process"), "");
@@ -306,11 +306,11 @@ fn what_was_built_a_moment_ago() {
 #[test]
 fn only_what_says_more_stands_for_the_name() {
     let mut vite = process(b"node", None, &[b"node", b"/s/node_modules/.bin/vite"]);
-    assert!(!replaces_name(&vite), "nothing was told");
+    assert!(!replaces_name(&vite), "it has no label");
     vite.script = Some("vite".into());
     assert!(replaces_name(&vite));
     vite.script = Some("other".into());
-    assert!(!replaces_name(&vite), "told by another version, perhaps");
+    assert!(!replaces_name(&vite), "the label may come from another version");
     let mut own = process(b"node", None, &[b"node", b"server.js"]);
     own.script = Some("server.js".into());
     assert!(!replaces_name(&own));

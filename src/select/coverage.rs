@@ -26,9 +26,9 @@ impl Selection {
             return Vec::new();
         }
         let default = vec![Selection::default()];
-        let asked = snapshot.asked.as_ref().unwrap_or(&default);
+        let scope = snapshot.asked.as_ref().unwrap_or(&default);
         let mut missing = Vec::new();
-        for one in asked.iter().flat_map(|asked| self.not_within(asked)) {
+        for one in scope.iter().flat_map(|scope| self.not_within(scope)) {
             if !missing.contains(&one) {
                 missing.push(one);
             }
@@ -38,25 +38,25 @@ impl Selection {
         missing
     }
 
-    fn not_within(&self, asked: &Selection) -> Vec<NotAsked> {
+    fn not_within(&self, scope: &Selection) -> Vec<NotAsked> {
         let mut missing = Vec::new();
         let mut protocols = Vec::new();
         let mut targets = Vec::new();
         let mut others = false;
         let mut families = Vec::new();
         for cell in self.cells() {
-            if !asked.wants(cell.protocol) {
+            if !scope.wants(cell.protocol) {
                 protocols.push(cell.protocol);
                 continue;
             }
             match cell.target {
-                None => others |= !asked.targets.is_empty(),
-                Some(target) if asked.covers(cell.protocol, target) => {}
+                None => others |= !scope.targets.is_empty(),
+                Some(target) if scope.covers(cell.protocol, target) => {}
                 Some(target) => targets.push(target.clone()),
             }
             if cell.protocol != Protocol::Unix {
                 let [ipv4, ipv6] = self.families(cell.target);
-                let [covers_ipv4, covers_ipv6] = asked.families(None);
+                let [covers_ipv4, covers_ipv6] = scope.families(None);
                 families.extend((ipv4 && !covers_ipv4).then_some(Family::Ipv4));
                 families.extend((ipv6 && !covers_ipv6).then_some(Family::Ipv6));
             }
@@ -72,16 +72,16 @@ impl Selection {
         }
         missing.extend(others.then_some(NotAsked::OtherTargets));
         missing.extend(families.into_iter().map(NotAsked::Family));
-        missing.extend((self.all && !asked.all).then_some(NotAsked::States));
-        missing.extend((asked.exposed && !self.exposed).then_some(NotAsked::Unexposed));
-        let holders = is_within(&self.pids, &asked.pids, |own, asked| own == asked)
-            && is_within(&self.users, &asked.users, |own, asked| own == asked)
-            && is_within(&self.commands, &asked.commands, |own, asked| {
-                own.to_ascii_lowercase().contains(&asked.to_ascii_lowercase())
+        missing.extend((self.all && !scope.all).then_some(NotAsked::States));
+        missing.extend((scope.exposed && !self.exposed).then_some(NotAsked::Unexposed));
+        let holders = is_within(&self.pids, &scope.pids, |own, other| own == other)
+            && is_within(&self.users, &scope.users, |own, other| own == other)
+            && is_within(&self.commands, &scope.commands, |own, other| {
+                own.to_ascii_lowercase().contains(&other.to_ascii_lowercase())
             });
         missing.extend((!holders).then_some(NotAsked::OtherHolders));
-        missing.extend((self.namespaces && !asked.namespaces).then_some(NotAsked::Namespaces));
-        missing.extend((self.connections && !asked.connections).then_some(NotAsked::Connections));
+        missing.extend((self.namespaces && !scope.namespaces).then_some(NotAsked::Namespaces));
+        missing.extend((self.connections && !scope.connections).then_some(NotAsked::Connections));
         missing
     }
 
@@ -128,26 +128,26 @@ impl Selection {
 
     /// Returns whether this selects everything that a target matches in a protocol.
     fn covers(&self, protocol: Protocol, target: &Target) -> bool {
-        let asked: Vec<&Target> = self.targets.iter().filter(|asked| concerns(asked, protocol)).collect();
-        if self.targets.is_empty() || asked.contains(&target) {
+        let own: Vec<&Target> = self.targets.iter().filter(|own| concerns(own, protocol)).collect();
+        if self.targets.is_empty() || own.contains(&target) {
             return true;
         }
         let parts = target.parts();
-        let wide = asked.iter().filter(|asked| {
-            let asked = asked.parts();
-            (asked.address.is_none()
-                || (asked.address == parts.address
-                    && (asked.interface.is_none() || asked.interface == parts.interface)))
-                && (asked.family.is_none() || asked.family == parts.family)
-                && (asked.path.is_none() || asked.path == parts.path)
+        let wide = own.iter().filter(|own| {
+            let own = own.parts();
+            (own.address.is_none()
+                || (own.address == parts.address
+                    && (own.interface.is_none() || own.interface == parts.interface)))
+                && (own.family.is_none() || own.family == parts.family)
+                && (own.path.is_none() || own.path == parts.path)
         });
         if target.is_unix() {
             return wide.count() > 0;
         }
         // The ranges that remain after subtracting the ranges of this selection.
         let mut rest = vec![(*target.ports().start(), *target.ports().end())];
-        for asked in wide {
-            let (first, last) = (*asked.ports().start(), *asked.ports().end());
+        for own in wide {
+            let (first, last) = (*own.ports().start(), *own.ports().end());
             rest = rest
                 .into_iter()
                 .flat_map(|(from, to)| {
@@ -203,9 +203,9 @@ fn overlap(one: &Target, other: &Target) -> bool {
 }
 
 /// Returns whether a filter passes only what another filter passes too. An empty filter passes everything.
-fn is_within<T>(own: &[T], asked: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
-    asked.is_empty()
-        || (!own.is_empty() && own.iter().all(|own| asked.iter().any(|asked| covers(own, asked))))
+fn is_within<T>(own: &[T], other: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+    other.is_empty()
+        || (!own.is_empty() && own.iter().all(|own| other.iter().any(|other| covers(own, other))))
 }
 
 fn dedup<T: PartialEq>(list: &mut Vec<T>) {
@@ -227,22 +227,22 @@ mod tests {
         Target::parse_list(text).unwrap().into_iter().fold(Query::new(), Query::target)
     }
 
-    fn missing(asked: &Query, of: &Query) -> Vec<NotAsked> {
-        of.selection().not_within(asked.selection())
+    fn missing(scope: &Query, of: &Query) -> Vec<NotAsked> {
+        of.selection().not_within(scope.selection())
     }
 
     #[test]
     fn ports_outside_of_the_question() {
-        let asked = targets("1-10");
+        let scope = targets("1-10");
         for within in ["7", "1-10", "tcp/3", "127.0.0.1:9", "2,4-5"] {
-            assert_eq!(missing(&asked, &targets(within)), [], "{within}");
+            assert_eq!(missing(&scope, &targets(within)), [], "{within}");
         }
         for outside in ["11", "5-11", "udp/80", "[::1]:443"] {
             let target = Target::parse_list(outside).unwrap();
-            assert_eq!(missing(&asked, &targets(outside)), [NotAsked::Targets(target)], "{outside}");
+            assert_eq!(missing(&scope, &targets(outside)), [NotAsked::Targets(target)], "{outside}");
         }
         assert_eq!(missing(&targets("1-5,6-10"), &targets("3-8")), [], "two ranges side by side");
-        assert_eq!(missing(&asked, &Query::new().protocol(Protocol::Tcp)), [NotAsked::OtherTargets]);
+        assert_eq!(missing(&scope, &Query::new().protocol(Protocol::Tcp)), [NotAsked::OtherTargets]);
         assert_eq!(missing(&targets("127.0.0.1:80"), &targets("80")).len(), 1, "other addresses");
         assert_eq!(missing(&targets("unix"), &targets("/run/x")), []);
         assert_eq!(missing(&targets("/run/y"), &targets("/run/x")).len(), 1);

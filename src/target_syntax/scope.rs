@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        for (text, said) in [
+        for (text, expected) in [
             ("[fe80::1]:80", "v0, v1 have it"),
             ("[fe80::1]:80", "write [fe80::1%v0]:80"),
             ("[fe80::9]:80", "no interface has this one"),
@@ -176,7 +176,7 @@ mod tests {
             ("[ff05::2]:80", "write udp/[ff05::2]:80"),
         ] {
             let error = scoped(text).unwrap_err();
-            assert!(error.help().contains(said), "{text}: {error}; {}", error.help());
+            assert!(error.help().contains(expected), "{text}: {error}; {}", error.help());
         }
     }
 }

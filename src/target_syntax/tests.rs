@@ -96,7 +96,7 @@ fn service_names() {
 
 #[test]
 fn service_names_that_do_not_fit() {
-    for (text, part, told) in [
+    for (text, part, expected) in [
         ("postgres", "postgres", "perhaps postgresql"),
         ("80,no-such-service-name", "no-such-service-name", ""),
         ("bngsync/tcp", "bngsync", "udp/10439"),
@@ -108,7 +108,7 @@ fn service_names_that_do_not_fit() {
     ] {
         let error = Target::parse_list(text).unwrap_err();
         assert_eq!(error.part(), part, "{text}: {error}");
-        assert!(error.help().contains(told), "{text}: {}", error.help());
+        assert!(error.help().contains(expected), "{text}: {}", error.help());
     }
     let several = "http-alt".parse::<Target>().unwrap_err();
     assert!(several.help().contains("8008 or 8080"), "{}", several.help());

@@ -125,10 +125,10 @@ fn not_usable(target: &BindTarget, local: Option<&[Local]>) -> Hindrance {
     };
     let found = local.unwrap_or_default().iter().filter(is_asked);
     // An interface on which the address may become usable takes precedence.
-    let of = |wanted: Usability| {
+    let interface_with = |wanted: Usability| {
         found.clone().find(|one| one.usability == wanted).map(|one| one.interface.clone())
     };
-    match (of(Usability::Tentative), of(Usability::Duplicate)) {
+    match (interface_with(Usability::Tentative), interface_with(Usability::Duplicate)) {
         (Some(interface), _) => Hindrance::Tentative { interface },
         (None, Some(interface)) => Hindrance::Duplicate { interface },
         (None, None) => Hindrance::NotLocal,

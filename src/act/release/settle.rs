@@ -49,11 +49,11 @@ pub(super) fn settled(plan: &Plan, tick: &mut dyn FnMut(Duration)) -> Result<Por
 
 /// Returns how much longer the shell loops that restart a holder sleep. Their `sleep` is a visible process.
 fn loop_sleeps(plan: &Plan) -> Option<Duration> {
-    let of = |restart: &Restart| match (&restart.by, restart.delay) {
+    let restarting_process = |restart: &Restart| match (&restart.by, restart.delay) {
         (RestartedBy::Process { id, .. }, None) => Some(*id),
         _ => None,
     };
-    let loops: Vec<ProcessId> = plan.restarts.iter().filter_map(of).collect();
+    let loops: Vec<ProcessId> = plan.restarts.iter().filter_map(restarting_process).collect();
     if loops.is_empty() {
         return None;
     }
@@ -68,7 +68,7 @@ fn settle_time(plan: &Plan) -> Duration {
         || plan.steps.iter().any(|step| step.action != Action::Signal);
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
-    let of = |restart: &Restart| match (&restart.by, restart.delay) {
+    let time_for = |restart: &Restart| match (&restart.by, restart.delay) {
         // A socket unit starts the service when a peer connects, not after a delay.
         (RestartedBy::SocketUnit(_), _) => base,
         // A unit creates its container again before the server starts.
@@ -76,7 +76,7 @@ fn settle_time(plan: &Plan) -> Duration {
         (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
         (_, None) => SETTLE_UNKNOWN,
     };
-    plan.restarts.iter().map(of).fold(base, Duration::max)
+    plan.restarts.iter().map(time_for).fold(base, Duration::max)
 }
 
 /// Returns a certain restart that happens after the watch ends.

@@ -1,11 +1,11 @@
-//! What the help of each command ends with: examples, guarantees and limits, exit codes.
+//! The end of each command's help: examples, guarantees and limits, exit codes.
 
 pub(super) const LIST: &str = "\
 Examples:
   allears                    all listeners on this machine
   allears 10309              what holds port 10309
   allears tcp/8000-8010      a range of one protocol
-  allears 127.0.0.1:6379     what a peer that connects there reaches
+  allears 127.0.0.1:6379     the listener that answers at this address
   allears postgresql         a service name of the IANA registry or /etc/services
   allears --exposed          only what other machines can reach
   allears -c vite            only listeners held by processes named like vite
@@ -14,7 +14,7 @@ Examples:
   allears about 10309        what the port number means
   allears --json >a.json     save a snapshot; show it with --from a.json
   allears diff a.json        what changed since then
-  allears watch 3000         follow what happens there
+  allears watch 3000         show each change of this port
 
 The options of ss -tulnp, netstat -ano and lsof -nP -i :10309 work here too.
 
@@ -27,9 +27,9 @@ Examples:
   allears why 127.0.0.1:10309   on that address only?
   allears why udp/53            for UDP?
 
-The port is bound for an instant with the options that servers set, and never
-listened on: nothing is left behind. If nothing listens, a connection over loopback
-tests whether the port is forwarded.
+why binds the port for an instant with the options that servers set, and never
+listens on it. It leaves nothing behind. If nothing listens, it connects over
+loopback to test whether the port is forwarded.
 
 Exit status: 0 a bind would succeed now, 1 it would fail, 2 invalid arguments,
 3 could not determine.";
@@ -44,11 +44,11 @@ Examples:
   allears free 8000-8010 --yes    end every holder of these ports
 
 free ends only processes that hold the listening or bound socket, never the clients
-that are connected to it. If one of several holders may not be ended, none is. It
-refuses to end processes that stand for others, and names the command that frees the
-port: pid 1 and service managers, container engines and their helpers, supervisors
-and super-servers that hold sockets for programs, ssh logins, allears itself and its
-ancestors. --via runs that one command, from the system's own folders.
+that are connected to it. If one of several holders may not be ended, none is ended.
+It refuses to end pid 1 and service managers, container engines and their helpers,
+supervisors and super-servers that hold sockets for programs, ssh logins, allears
+itself and its ancestors. Instead it names the command that frees the port. --via
+runs that one command, from the system's own folders.
 
 The plan lists what else is affected: other ports of the process, its clients, its
 children, its wrapper, and what restarts it. free watches the port for at least as
@@ -71,7 +71,7 @@ wait checks every 5 ms at first and every 200 ms later. It scans no process befo
 the state is reached.
 
 --free succeeds when you can bind the port: nothing holds it, and nothing forbids
-the bind. A server that sets SO_REUSEADDR can start meanwhile.
+the bind. A server that sets SO_REUSEADDR can start during the check.
 
 Exit status: 0 reached, 1 timed out, 2 invalid arguments, 3 could not determine, or
 waiting cannot help: permission is missing, or a policy forbids the port.";
@@ -105,10 +105,10 @@ Examples:
   allears diff a.json b.json      differences between two snapshots
   ssh web allears --json | allears diff web.json -
 
-Without NEW, the query of OLD is repeated. Of two snapshots with different queries,
-only what both could contain is compared. A holder that only one side could see is
-no difference. Of two machines, addresses and ports are compared, and the names of
-processes, users, services and containers.
+Without NEW, the query of OLD is repeated. If the snapshots were taken with different
+queries, only what both could contain is compared. A holder that only one side could
+see does not count as a difference. Snapshots of two machines are compared by address
+and port, and by the names of processes, users, services and containers.
 
 Exit status: 0 no difference, 1 they differ, 2 invalid arguments, 3 a snapshot could
 not be read, or no difference was found and at least one side is incomplete.";
@@ -119,8 +119,8 @@ Examples:
   allears about tcp/443      for one protocol
   allears about postgresql   the ports of a service name
 
-about reads built-in tables, and no socket, process or network. It lists the
-registry's assignments and common uses separately. Neither says what holds the port
-on this machine: allears PORT does.
+about reads only built-in tables: no socket, process or network. It lists the
+registry's assignments and common uses separately. They do not show what holds the
+port on this machine; allears PORT does.
 
 Exit status: 0, or 2 for invalid arguments.";

@@ -15,7 +15,7 @@ impl Answer<'_> {
         let list = self.list;
         let targets = self.selection.targets();
         let of_these = if self.selection.filters_by_process() || self.list.filters.exposed {
-            " that was asked for"
+            " that was target for"
         } else {
             ""
         };
@@ -61,9 +61,9 @@ impl Answer<'_> {
             let reason = &verdict.reason;
             let target = verdict.target.to_string();
             // An interface may have a name that cannot be quoted.
-            let asked =
+            let target =
                 shell::quote(&target.as_str().into()).unwrap_or_else(|| verdict.target.port.to_string());
-            writeln!(out, "  but it cannot be bound: {reason}; see allears why {asked}")?;
+            writeln!(out, "  but it cannot be bound: {reason}; see allears why {target}")?;
         }
         Ok(())
     }

@@ -190,8 +190,11 @@ impl Port {
 /// Returns the project and service in the labels that Compose or podman-compose sets.
 fn compose(labels: &BTreeMap<String, String>) -> Option<Compose> {
     let label = |name: &str| {
-        let of = |prefix: &str| labels.get(&format!("{prefix}.{name}")).filter(|value| !value.is_empty());
-        of("com.docker.compose").or_else(|| of("io.podman.compose")).map(|value| Text::from(value.as_str()))
+        let with_prefix =
+            |prefix: &str| labels.get(&format!("{prefix}.{name}")).filter(|value| !value.is_empty());
+        with_prefix("com.docker.compose")
+            .or_else(|| with_prefix("io.podman.compose"))
+            .map(|value| Text::from(value.as_str()))
     };
     Some(Compose { project: label("project")?, service: label("service") })
 }

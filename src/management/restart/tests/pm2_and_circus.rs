@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn watchers_of_circus_are_matched_by_their_commands() {
-    let of = |config: &str, command: &[&str]| {
+    let run = |config: &str, command: &[&str]| {
         Machine::default()
             .runs("/usr/bin/python3", &["/usr/bin/python3", "/usr/bin/circusd", "--daemon", "c.ini"])
             .within("/srv")
@@ -13,24 +13,24 @@ fn watchers_of_circus_are_matched_by_their_commands() {
     };
     let config = "[circus]\nendpoint = tcp://127.0.0.1:7000\ncheck_delay = 2.5\n[watcher:web]\n\
                   cmd = node x.js --fd\nargs = $(circus.sockets.web)\n[watcher:api]\ncmd=node y.js\nrespawn=False\n";
-    let found = of(config, &["node", "x.js", "--fd", "7"]).only();
+    let found = run(config, &["node", "x.js", "--fd", "7"]).only();
     assert_eq!(words(&found.stop), "circusctl --endpoint tcp://127.0.0.1:7000 stop web");
     assert_eq!((found.delay, found.certainty), (Some(Duration::from_millis(2500)), Certainty::Certain));
-    of(config, &["node", "y.js"]).none();
-    let found = of(config, &["node", "z.js"]).only();
+    run(config, &["node", "y.js"]).none();
+    let found = run(config, &["node", "z.js"]).only();
     assert_eq!(words(&found.stop), "find: circusctl --endpoint tcp://127.0.0.1:7000 status");
     // circusd keeps its own sockets open when it stops a watcher.
     let shared = "[watcher:web]\ncmd = z\nuse_sockets = True\n[socket:web]\nport = 80\n";
-    let found = of(shared, &["z"]).only();
+    let found = run(shared, &["z"]).only();
     assert_eq!((program(&found), &found.stop), (Some("web"), &Stop::Unknown));
-    let found = of("[watcher:web]\ncmd = z\n", &["node", "x.js"]).only();
+    let found = run("[watcher:web]\ncmd = z\n", &["node", "x.js"]).only();
     assert_eq!(words(&found.stop), "circusctl --endpoint tcp://127.0.0.1:5555 stop web");
     assert_eq!(found.delay, Some(5 * SECOND));
 }
 
 #[test]
 fn pm2_commands_run_as_the_user_of_the_daemon() {
-    let of = |uid: u32, own_uid: u32| {
+    let run = |uid: u32, own_uid: u32| {
         let mut machine = Machine::default()
             .runs("/usr/bin/node", &["PM2 v5.3.0: God Daemon (/home/dev/.pm2)"])
             .runs("/usr/bin/node", &["node", "/srv/x.js"]);
@@ -39,10 +39,10 @@ fn pm2_commands_run_as_the_user_of_the_daemon() {
         machine.own_uid = own_uid;
         machine.only()
     };
-    let found = of(1000, 1000);
+    let found = run(1000, 1000);
     assert_eq!(words(&found.stop), "find: env PM2_HOME=/home/dev/.pm2 pm2 list");
     assert_eq!((found.kind, found.name, found.delay), (RestarterKind::Pm2, "pm2".into(), None));
-    assert_eq!(words(&of(1000, 0).stop), "find: sudo -u dev env PM2_HOME=/home/dev/.pm2 pm2 list");
+    assert_eq!(words(&run(1000, 0).stop), "find: sudo -u dev env PM2_HOME=/home/dev/.pm2 pm2 list");
     let machine = Machine::default()
         .runs("/usr/bin/node", &["node", "/usr/lib/node_modules/pm2/lib/Daemon.js"])
         .runs("/usr/bin/node", &["node", "/srv/x.js"]);

@@ -76,14 +76,14 @@ fn a_service_that_runs_once_is_not_restarted() {
 #[test]
 fn openrc_names_its_service_and_its_delay() {
     let start = &["--start", "/usr/bin/web", "--", "-D", "9"];
-    let of = |options: &[&str]| {
+    let run = |options: &[&str]| {
         let command = [&["/sbin/supervise-daemon", "web"], options, start].concat();
         Machine::default().runs("/sbin/supervise-daemon", &command).runs("/usr/bin/web", &["web"]).only()
     };
-    let found = of(&[]);
+    let found = run(&[]);
     assert_eq!((words(&found.stop).as_str(), found.delay), ("rc-service web stop", Some(Duration::ZERO)));
     for options in [&["--respawn-delay", "3"][..], &["--respawn-delay=3"], &["-D", "3"], &["-D3"]] {
-        assert_eq!(of(options).delay, Some(3 * SECOND), "{options:?}");
+        assert_eq!(run(options).delay, Some(3 * SECOND), "{options:?}");
     }
-    assert_eq!(of(&["-D", "x"]).delay, None);
+    assert_eq!(run(&["-D", "x"]).delay, None);
 }

@@ -45,7 +45,7 @@ fn shells_without_a_restarting_loop() {
 
 #[test]
 fn loops_in_scripts() {
-    let of = |code: &str| {
+    let run = |code: &str| {
         Machine::default()
             .runs("/usr/bin/bash", &["/bin/bash", "start.sh", "8000"])
             .within("/srv")
@@ -54,8 +54,8 @@ fn loops_in_scripts() {
     };
     let code =
         "#!/bin/bash\nset -e\nwhile :; do\n  node \\\n    server.js || true\n  sleep 2 # a while\ndone\n";
-    assert_eq!(of(code).only().delay, Some(2 * SECOND));
-    of("#!/bin/bash\nexec node server.js\n").none();
+    assert_eq!(run(code).only().delay, Some(2 * SECOND));
+    run("#!/bin/bash\nexec node server.js\n").none();
     // A subshell of a script is a process: the inner one restarts the server, not both.
     let code = "for delay in 1 3; do\n( while :; do node server.js; sleep $delay; done ) &\ndone\n";
     let found = Machine::default()
@@ -84,15 +84,15 @@ fn long_scripts_are_parsed_quickly() {
 
 #[test]
 fn the_remaining_sleep_of_a_shell() {
-    let of = |command: &[&str]| {
+    let run = |command: &[&str]| {
         let mut machine =
             Machine::default().runs("/usr/bin/dash", &["sh", "x.sh"]).runs("/usr/bin/sleep", command);
         let table = machine.table();
         let shell = machine.processes[0].id;
         sleeps(shell, &table, &mut machine)
     };
-    assert_eq!(of(&["sleep", "3"]), Some(3 * SECOND));
-    assert_eq!(of(&["/bin/sleep", "1m", "0.5"]), Some(Duration::from_millis(60_500)));
-    assert_eq!(of(&["sleep", "infinity"]), None);
-    assert_eq!(of(&["sleep", "1e300d"]), None);
+    assert_eq!(run(&["sleep", "3"]), Some(3 * SECOND));
+    assert_eq!(run(&["/bin/sleep", "1m", "0.5"]), Some(Duration::from_millis(60_500)));
+    assert_eq!(run(&["sleep", "infinity"]), None);
+    assert_eq!(run(&["sleep", "1e300d"]), None);
 }

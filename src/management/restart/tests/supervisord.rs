@@ -17,29 +17,29 @@ fn programs_are_named_by_their_commands() {
          [group:shop]\nprograms=some, web\n\
          [program:set]\ncommand=node %(ENV_SCRIPT)s --of set\n"
     );
-    let of = |command: &[&str]| supervisord(&config).runs("/usr/bin/x", command);
-    let web = of(&["node", "x.js"]).only();
+    let run = |command: &[&str]| supervisord(&config).runs("/usr/bin/x", command);
+    let web = run(&["node", "x.js"]).only();
     assert_eq!(words(&web.stop), "supervisorctl -c /srv/s.conf stop shop:web");
     assert_eq!((web.name, web.trigger), ("supervisord".into(), Trigger::Failure));
     assert_eq!((web.delay, web.certainty), (Some(2 * SECOND), Certainty::Certain));
-    let worker = of(&["node", "y.js", "--port", "8002", "--of", "2", "--at", "worker:worker"]).only();
+    let worker = run(&["node", "y.js", "--port", "8002", "--of", "2", "--at", "worker:worker"]).only();
     assert_eq!(words(&worker.stop), "supervisorctl -c /srv/s.conf stop worker:worker_02");
     assert_eq!((worker.trigger, worker.certainty), (Trigger::End, Certainty::Certain));
-    of(&["z"]).none();
+    run(&["z"]).none();
     // The program is known, but not which of its processes this one is.
-    let alike = of(&["alike"]).only();
+    let alike = run(&["alike"]).only();
     assert_eq!(words(&alike.stop), "find: supervisorctl -c /srv/s.conf status");
     assert_eq!((alike.trigger, alike.certainty), (Trigger::End, Certainty::Certain));
     // All processes of the program share one socket. Other programs of the group keep running.
-    assert_eq!(words(&of(&["p"]).only().stop), "supervisorctl -c /srv/s.conf stop php:*");
-    assert_eq!(words(&of(&["q"]).only().stop), "supervisorctl -c /srv/s.conf stop one:one_1");
-    assert_eq!(words(&of(&["r"]).only().stop), "supervisorctl -c /srv/s.conf stop shop:r0 shop:r1");
+    assert_eq!(words(&run(&["p"]).only().stop), "supervisorctl -c /srv/s.conf stop php:*");
+    assert_eq!(words(&run(&["q"]).only().stop), "supervisorctl -c /srv/s.conf stop one:one_1");
+    assert_eq!(words(&run(&["r"]).only().stop), "supervisorctl -c /srv/s.conf stop shop:r0 shop:r1");
     for command in [&["node", "any.js", "--of", "set"][..], &["node", "--inspect", "any.js", "--of", "set"]] {
-        assert_eq!(program(&of(command).only()), Some("set"));
+        assert_eq!(program(&run(command).only()), Some("set"));
     }
     // No program matches.
     for command in [&["node", "y.js", "--port", "8003"][..], &["node", "any.js", "--of", "shop"], &["x"]] {
-        let other = of(command).only();
+        let other = run(command).only();
         assert_eq!((program(&other), other.certainty), (None, Certainty::Likely), "{command:?}");
         assert_eq!(words(&other.stop), "find: supervisorctl -c /srv/s.conf status");
     }
@@ -55,7 +55,7 @@ fn programs_behind_shells_and_interpreters_are_named() {
          [program:env]\ncommand=env A=b nice -n 5 node z.js\n[program:nginx]\ncommand=nginx -g \"daemon off;\"\n\
          [program:gunicorn]\ncommand=/v/bin/gunicorn shop:app\n"
     );
-    let of = |file: &str, command: &[&str]| {
+    let run = |file: &str, command: &[&str]| {
         supervisord(&config)
             .file("/srv/start.sh", "#!/bin/sh -e\n. ./env\nexec \\\n  web --port \"$1\" <in 2>&1\n")
             .file("/srv/given", "#!/usr/bin/env bash\nif true; then exec given; fi\n")
@@ -77,7 +77,7 @@ fn programs_behind_shells_and_interpreters_are_named() {
         ("/usr/bin/python3.11", &["gunicorn: master [shop:app]"], Some("gunicorn")),
         ("/usr/bin/node", &["node", "log"], None),
     ] {
-        assert_eq!(program(&of(file, command)), name, "{command:?}");
+        assert_eq!(program(&run(file, command)), name, "{command:?}");
     }
 }
 
@@ -101,13 +101,13 @@ fn processes_are_matched_by_their_commands() {
         "{CONTROL}[program:web]\ncommand=/usr/bin/node \"x y.js\"\n[program:api]\ncommand=%(here)s/api --port 1\n\
          [group:shop]\nprograms=api, other\n[program:twin]\ncommand=twin\n[program:twin2]\ncommand=twin\n"
     );
-    let of = |file: &str, command: &[&str]| supervisord(&config).runs(file, command).only();
-    let web = of("/usr/bin/node", &["/usr/bin/node", "x y.js"]);
+    let run = |file: &str, command: &[&str]| supervisord(&config).runs(file, command).only();
+    let web = run("/usr/bin/node", &["/usr/bin/node", "x y.js"]);
     assert_eq!(words(&web.stop), "supervisorctl -c /srv/s.conf stop web");
-    let api = of("/usr/bin/python3", &["/usr/bin/python3", "/srv/api", "--port", "1"]);
+    let api = run("/usr/bin/python3", &["/usr/bin/python3", "/srv/api", "--port", "1"]);
     assert_eq!(program(&api), Some("shop:api"));
     for (file, command) in [("/usr/bin/twin", &["twin"][..]), ("/usr/bin/x", &["x"])] {
-        let found = of(file, command);
+        let found = run(file, command);
         assert_eq!(words(&found.stop), "find: supervisorctl -c /srv/s.conf status", "{command:?}");
         assert_eq!((program(&found), found.certainty), (None, Certainty::Likely));
     }
@@ -141,17 +141,17 @@ fn supervisord_without_a_section_for_supervisorctl() {
         ("[unix_http_server]\nfile=%(ENV_X)s\n", None),
         ("", None),
     ] {
-        let of = |client: &str| {
+        let run = |client: &str| {
             let config = format!("{client}{server}[program:web]\ncommand=web\n");
             supervisord(&config).runs("/usr/bin/web", &["web"]).only()
         };
-        let found = of("");
+        let found = run("");
         let stop = url.map_or("unknown".into(), |url| format!("supervisorctl -s {url} stop web"));
         assert_eq!((words(&found.stop), program(&found)), (stop, Some("web")));
         // Other settings of supervisorctl are in its own section.
         if let Some(url) = url {
             let stop = format!("supervisorctl -c /srv/s.conf -s {url} stop web");
-            assert_eq!(words(&of("[supervisorctl]\nusername=x\n").stop), stop);
+            assert_eq!(words(&run("[supervisorctl]\nusername=x\n").stop), stop);
         }
     }
     // The default paths of the configuration.
@@ -166,7 +166,7 @@ fn supervisord_without_a_section_for_supervisorctl() {
 
 #[test]
 fn commands_beside_their_daemons_have_a_path() {
-    let of = |daemon: &[&str], config: &str, beside: &str| {
+    let run = |daemon: &[&str], config: &str, beside: &str| {
         let path = "/opt/python/s.conf";
         Machine::default()
             .runs("/opt/python/bin/python3.11", &[daemon, &[path]].concat())
@@ -187,12 +187,12 @@ fn commands_beside_their_daemons_have_a_path() {
             &["/opt/python/bin/python3", "-m", "circus.circusd"],
         ] {
             let stop = format!("{name} --endpoint ipc:///run/c stop web");
-            assert_eq!(words(&of(daemon, circus, beside).stop), stop, "{daemon:?}");
+            assert_eq!(words(&run(daemon, circus, beside).stop), stop, "{daemon:?}");
         }
     }
     let daemon = &["/opt/python/bin/python3", "/opt/python/bin/supervisord", "-c"];
     assert_eq!(
-        words(&of(daemon, &supervisor, "/opt/python/bin/supervisorctl").stop),
+        words(&run(daemon, &supervisor, "/opt/python/bin/supervisorctl").stop),
         "/opt/python/bin/supervisorctl -c /opt/python/s.conf stop web"
     );
     // A command in the system's own folders has no path.
