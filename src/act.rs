@@ -23,7 +23,7 @@ pub use free::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
     FreeStep, FreedStep, Restarter, free,
 };
-pub use release::StepResult;
+pub use release::{StepAction, StepResult};
 pub use wait::WaitFor;
 pub use wait_for::{WaitResult, wait};
 pub use watch::{Watch, watch};

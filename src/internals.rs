@@ -9,7 +9,7 @@ pub use crate::os::internals as system;
 use crate::enrich::containers::reply;
 use crate::management::proxy;
 use crate::model::Target;
-use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, Text};
+use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, SupervisorKind, Text};
 use crate::os::parse::supervisor;
 use crate::program_label;
 use crate::render::{card, changes, csv, escape, table};
@@ -137,7 +137,7 @@ pub fn script(
 }
 
 /// Returns what kind of supervisor a process is.
-pub fn supervisor_kind(name: &Text, command: &[Text]) -> Option<&'static str> {
+pub fn supervisor_kind(name: &Text, command: &[Text]) -> Option<SupervisorKind> {
     supervisor::kind(name, &mut || command.to_vec())
 }
 

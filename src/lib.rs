@@ -109,20 +109,22 @@ mod verdict;
 
 pub use act::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
-    FreeStep, FreedStep, Restarter, StepResult, WaitFor, WaitResult, Watch, free, probe::probe_listeners,
-    wait, watch, why,
+    FreeStep, FreedStep, Restarter, StepAction, StepResult, WaitFor, WaitResult, Watch, free,
+    probe::probe_listeners, wait, watch, why,
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use management::{Via as FreeVia, kernel_socket::ReleaseEffect};
 pub use model::{
-    Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime, DescriptorStore, EndSignal,
-    Endpoint, Error, ErrorKind, Evidence, Exposure, Family, FileChange, Freezer, FreezerScope, Gap,
-    GapDetail, GapKind, GapReason, GitHead, Help, Holder, HolderSearch, KernelSocket, KernelSocketKind,
-    Listener, MissingRights, NetshList, NotAsked, Outcome, Parent, PathContent, PathTarget, Probe, Process,
+    BpfStep, BpfUnavailable, Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime,
+    DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, Evidence, Exposure, Family, FileChange,
+    ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder,
+    HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList,
+    NftablesRule, NotAsked, Note, OpenService, Outcome, Parent, PathContent, PathTarget, Probe, Process,
     ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager,
-    ServiceScope, SilentRuntime, Snapshot, Socket, State, Supervisor, Target, TargetError, Text, UnixPath,
-    UnknownName, UnknownUser, UnlistedBound, UnreadRules, Unseen, UserName, UserNamespace, UserRange,
+    ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor, SupervisorKind, TableRead,
+    TableSource, Target, TargetError, Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules,
+    Unseen, UserName, UserNamespace, UserRange, WindowsProxy,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

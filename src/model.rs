@@ -7,6 +7,7 @@ pub(crate) mod gap;
 pub(crate) mod kernel_socket;
 pub(crate) mod managers;
 pub(crate) mod names;
+mod note;
 mod open_enum;
 pub(crate) mod process;
 pub(crate) mod process_table;
@@ -14,6 +15,7 @@ pub(crate) mod request;
 pub(crate) mod selection;
 pub(crate) mod snapshot;
 pub(crate) mod socket;
+mod sources;
 pub(crate) mod target;
 pub(crate) mod text;
 mod unseen;
@@ -27,9 +29,10 @@ pub use gap::{
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use names::UnknownName;
+pub use note::{ForwardedTo, NftablesRule, Note, OpenService, WindowsProxy};
 pub use process::{
     Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
-    Parent, Process, ProcessId, Project, Service, Supervisor,
+    Parent, Process, ProcessId, Project, Service, Supervisor, SupervisorKind,
 };
 pub use request::{HolderSearch, Reader};
 pub use selection::{Selection, UserName};
@@ -38,5 +41,6 @@ pub use snapshot::{
     UnixPath, Unseen, UserNamespace, UserRange,
 };
 pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
+pub use sources::{BpfStep, BpfUnavailable, HolderMethod, Sources, TableRead, TableSource};
 pub use target::{Target, TargetError};
 pub use text::Text;

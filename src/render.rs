@@ -20,7 +20,6 @@ pub(crate) mod column;
 #[cfg(feature = "cli")]
 pub(crate) mod csv;
 pub(crate) mod escape;
-pub(crate) mod gap_phrases;
 #[cfg(feature = "cli")]
 mod macos_app;
 #[cfg(feature = "cli")]
@@ -28,7 +27,6 @@ pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]
 mod plan;
-pub(crate) mod question_phrases;
 #[cfg(feature = "cli")]
 mod start_time;
 #[cfg(feature = "cli")]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::notes;
 use crate::model::target::Unix;
-use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot};
+use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
 use crate::model::{Selection, Target, UserName};
 use crate::os::{self, HolderSearch, Reader};
 
@@ -227,7 +227,7 @@ impl Query {
             listeners: Vec::new(),
             paths: table.paths,
             gaps: table.gaps,
-            how: table.how.iter().map(|how| format!("sockets: {how}").as_str().into()).collect(),
+            sources: Sources { tables: table.sources, holders: None },
         };
         if table.lacks_bound {
             self.explain_lack_of_bound(&mut snapshot.gaps);
@@ -247,7 +247,7 @@ impl Query {
             containers: Some(&mut containers),
         };
         let found = pipeline.run(matching, connected)?;
-        snapshot.how.push(format!("holders: {}", found.how).as_str().into());
+        snapshot.sources.holders = found.method;
         snapshot.gaps.extend(found.gaps);
         snapshot.listeners = found.listeners;
         forwarded.add(selection, &mut containers, &mut snapshot);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket as SockSocket, Type};
 
-use crate::model::{Endpoint, Listener, Protocol, Snapshot, Socket, State};
+use crate::model::{Endpoint, Listener, Note, Protocol, Snapshot, Socket, State};
 use crate::model::{Outcome, Probe};
 use crate::os::threads;
 
@@ -75,8 +75,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
             (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
             && probe_address(listener).is_none()
         {
-            let note = [b"not probed: it takes only what comes by ", interface.as_bytes()].concat();
-            listener.note = Some(note.into());
+            listener.note = Some(Note::NotProbed { interface: interface.clone() });
         }
     }
     for (at, mut probe) in found.into_iter().flatten() {

@@ -93,9 +93,32 @@ impl Outcome {
 pub(crate) struct Done {
     pub(crate) pid: u32,
     pub(crate) name: Text,
-    pub(crate) action: &'static str,
+    pub(crate) action: StepAction,
     pub(crate) result: StepResult,
     pub(crate) error: Option<String>,
+}
+
+/// What was done to end a process.
+///
+/// ```
+/// use allears::StepAction;
+///
+/// assert_eq!(StepAction::Kill.to_string(), "kill");
+/// assert_eq!("stop-service".parse(), Ok(StepAction::StopService));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StepAction {
+    /// It was sent the signal that asks it to end.
+    Terminate,
+    /// It was sent SIGKILL, or ended by the operating system.
+    Kill,
+    /// Its container was stopped.
+    StopContainer,
+    /// The supervisor that restarts it was told to stop it.
+    StopSupervised,
+    /// Its service was stopped.
+    StopService,
 }
 
 /// What became of a process.
@@ -122,13 +145,23 @@ names! { StepResult, "result of a step":
     Failed => "failed",
 }
 
-/// Returns the JSON name of an action.
-pub(crate) fn action_name(action: &Action) -> &'static str {
-    match action {
-        Action::Signal => "terminate",
-        Action::Stop { via: Via::Container, .. } => "stop-container",
-        Action::Stop { via: Via::Supervisor, .. } => "stop-supervised",
-        Action::Stop { .. } => "stop-service",
+names! { StepAction, "action of a step":
+    Terminate => "terminate",
+    Kill => "kill",
+    StopContainer => "stop-container",
+    StopSupervised => "stop-supervised",
+    StopService => "stop-service",
+}
+
+/// What a plan does first. A signal asks the process to end, unless another one is chosen.
+impl From<&Action> for StepAction {
+    fn from(action: &Action) -> StepAction {
+        match action {
+            Action::Signal => StepAction::Terminate,
+            Action::Stop { via: Via::Container, .. } => StepAction::StopContainer,
+            Action::Stop { via: Via::Supervisor, .. } => StepAction::StopSupervised,
+            Action::Stop { .. } => StepAction::StopService,
+        }
     }
 }
 
@@ -199,8 +232,8 @@ pub(crate) fn carry_out(
         };
         let (pid, name) = (step.process.id.pid, step.process.name.clone());
         let action = match (&step.action, options.signal) {
-            (Action::Signal, EndSignal::Kill) => "kill",
-            (action, _) => action_name(action),
+            (Action::Signal, EndSignal::Kill) => StepAction::Kill,
+            (action, _) => StepAction::from(action),
         };
         outcome.done.push(Done { pid, name, action, result, error });
     }
@@ -214,7 +247,7 @@ pub(crate) fn carry_out(
             if step.action == Action::Signal && done.result == StepResult::Running && holds {
                 let (result, error) = signal(prepared, step, holds, EndSignal::Kill);
                 if result != StepResult::Gone {
-                    (done.result, done.error, done.action) = (result, error, "kill");
+                    (done.result, done.error, done.action) = (result, error, StepAction::Kill);
                     killed = true;
                 }
             }
@@ -237,7 +270,8 @@ pub(crate) fn carry_out(
             done.result = StepResult::Ended;
         }
     }
-    let asked_to_end = |done: &Done| done.result == StepResult::Running && done.action == "terminate";
+    let asked_to_end =
+        |done: &Done| done.result == StepResult::Running && done.action == StepAction::Terminate;
     outcome.outlived =
         !outcome.is_free() && !outcome.came_back && !options.force && outcome.done.iter().any(asked_to_end);
     Ok(outcome)

@@ -9,7 +9,7 @@ use crate::model::Target;
 use crate::model::{GapKind, Protocol};
 use crate::render::about::Here;
 use crate::render::style::Palette;
-use crate::render::{about, about_json, gap_phrases, why_and_free};
+use crate::render::{about, about_json, phrases, why_and_free};
 
 /// Runs `allears about`. It reads no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &About) -> Exit {
     };
     let exit = written(made.and_then(|()| write_out(&out)), Exit::Found);
     for gap in here.gaps.iter().filter(|_| !arguments.json) {
-        say("not seen", &gap_phrases::detail(gap));
+        say("not seen", &phrases::gap(gap));
     }
     exit
 }

@@ -14,9 +14,8 @@ use crate::model::Selection;
 use crate::model::{Error, GapKind, Snapshot};
 use crate::render::asker::Asker;
 use crate::render::escape::escape;
-use crate::render::gap_phrases;
 use crate::render::phrases;
-use crate::render::question_phrases::covered;
+use crate::render::phrases::covered;
 use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
 use crate::scan::Query;
@@ -128,7 +127,7 @@ fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) 
         let gaps = gaps
             .iter()
             .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
-        let why: Vec<String> = gaps.map(gap_phrases::detail).collect();
+        let why: Vec<String> = gaps.map(phrases::gap).collect();
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         say("not seen", &format!("the {side} snapshot is incomplete{why}"));
     }

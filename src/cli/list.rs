@@ -16,7 +16,7 @@ use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
 use crate::os;
 use crate::render::asker::Asker;
 use crate::render::column::Column;
-use crate::render::gap_phrases;
+use crate::render::phrases;
 use crate::render::style::Palette;
 use crate::render::{card, csv, json, order, table};
 use crate::verdict::Verdict;
@@ -65,8 +65,8 @@ pub(super) fn run(list: List) -> Exit {
     }
     let exit = exit(snapshot.is_answered().filter(|_| is_answer));
     if list.verbose {
-        for line in &snapshot.how {
-            say("verbose", &crate::render::escape::escape(line));
+        for line in phrases::sources(&snapshot.sources) {
+            say("verbose", &line);
         }
     }
     let terminal = Terminal::resolve(list.color);
@@ -141,7 +141,7 @@ impl Answer<'_> {
     /// Returns what the saved snapshot does not cover.
     fn not_asked(&self) -> Option<String> {
         let gap = self.snapshot.gaps.iter().find(|gap| gap.reason == GapReason::NotAsked)?;
-        self.list.from.as_ref().map(|_| gap_phrases::detail(gap))
+        self.list.from.as_ref().map(|_| phrases::gap(gap))
     }
 
     /// Prints what the saved snapshot does not cover, after its rows.
@@ -244,7 +244,7 @@ impl Answer<'_> {
 
     fn print_gaps_of_tables(&self) {
         for gap in self.gaps_of_tables() {
-            say("not read", &gap_phrases::detail(gap));
+            say("not read", &phrases::gap(gap));
         }
     }
 }

@@ -31,7 +31,12 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
         let verb = if source.kind() == io::ErrorKind::InvalidData { "understand" } else { "read" };
         error(format!("cannot {verb} {shown}")).because(source)
     })?;
-    json::read(&bytes).map_err(|source| error(format!("cannot understand {shown}")).because(source))
+    json::read(&bytes).map_err(|source| {
+        let help = source.help().cloned();
+        let mut error = error(format!("cannot understand {shown}")).because(source);
+        error.help = help;
+        error
+    })
 }
 
 /// Reads a JSON object to its end. Other input is rejected as early as possible, so that an endless device or pipe does

@@ -72,7 +72,9 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     if let Ok(others) = why::listeners_of_other_protocol(&asked)
         && let Some(other) = others.first()
     {
-        let by = other.head().map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
+        let by = other
+            .head()
+            .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
         say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), asked.port));
     }
     let after = match waited.took.as_millis() {
@@ -83,7 +85,8 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         (Exit::Found, wait::WaitFor::Free) => format!("{subject} is free, {after}"),
         (Exit::Found, wait::WaitFor::Listening) => {
             let holder = found.iter().find_map(|listener| listener.head());
-            let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
+            let by = holder
+                .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
             format!("{subject} is listened on{by}, {after}")
         }
         (Exit::Unknown, wait::WaitFor::Free) => {

@@ -51,7 +51,8 @@ pub(super) fn run(arguments: &Wait, target: &Target, wanted: WaitFor) -> Exit {
         (Exit::Found, WaitFor::Free) => format!("{subject} is free, {after}"),
         (Exit::Found, WaitFor::Listening) => {
             let holder = found.iter().find_map(|listener| listener.holders.first());
-            let by = holder.map_or_else(String::new, |holder| format!(" by {}", phrases::holder(holder)));
+            let by = holder
+                .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
             format!("{subject} is listened on{by}, {after}")
         }
         (Exit::Unknown, _) => {

@@ -11,7 +11,7 @@ use crate::act::why;
 use crate::model::Target;
 use crate::model::{Gap, GapKind, Protocol};
 use crate::render::style::Palette;
-use crate::render::{gap_phrases, why_and_free, why_and_free_json};
+use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::verdict::VerdictKind;
 
 /// Runs `allears why`.
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
             || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
         let tables = |gap: &&Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
         for gap in verdict.gaps.iter().filter(|gap| missing || tables(gap)) {
-            say("not seen", &gap_phrases::detail(gap));
+            say("not seen", &phrases::gap(gap));
         }
     }
     exit

@@ -55,7 +55,7 @@ fn snapshot(listeners: Vec<Listener>) -> Snapshot {
         asked: None,
         listeners,
         gaps: Vec::new(),
-        how: Vec::new(),
+        sources: Default::default(),
     }
 }
 

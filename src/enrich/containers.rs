@@ -17,8 +17,8 @@ use matching::{Owner, RuntimeContainers, SocketKey};
 
 use crate::management::proxy::{self, ContainerRef, Proxy};
 use crate::model::{
-    Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Purpose, SilentRuntime,
-    Text,
+    Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Note, Purpose,
+    SilentRuntime, Text,
 };
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
@@ -173,8 +173,7 @@ impl<'a> ContainerLookup<'a> {
         match (found, &proxy_ref.proxy.container) {
             (Some(container), _) => listener.container = Some(container),
             (None, ContainerRef::Address(proxied)) => {
-                let note = format!("connections are passed on to {}, a container's address", proxied.inside);
-                listener.note.get_or_insert_with(|| note.as_str().into());
+                listener.note.get_or_insert(Note::PassedToContainer(proxied.inside));
             }
             (None, ContainerRef::Id(id, name)) => {
                 listener.container = Some(Container {
@@ -344,7 +343,7 @@ fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
     let key = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
     let unseen = listener.unseen.as_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
     let proxy_of_candidate = |candidate: &crate::model::Candidate| {
-        if candidate.name.as_bytes() != b"docker-proxy" {
+        if !proxy::is_docker_proxy(&candidate.name) {
             return None;
         }
         let proxy = proxy::proxy_by_name(&candidate.name, &os::command(candidate.pid)?)?;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::management::proxy;
 use crate::model::{
-    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, Listener, Outcome, Protocol, Socket, State, Text,
-    UnreadRules,
+    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, Listener, NftablesRule, Note, Outcome, Protocol,
+    Socket, State, Text, UnreadRules,
 };
 use crate::os::{self, ForwardingRule};
 
@@ -70,16 +70,10 @@ impl ByRules {
     pub(crate) fn complete(&self, forwarded: &mut [Listener]) {
         for listener in forwarded.iter_mut().filter(|one| one.socket.state == State::Forwarded) {
             let any = listener.socket.endpoint.address().filter(IpAddr::is_unspecified);
-            let spared: Vec<String> = self
-                .spared
-                .iter()
-                .filter(|address| any.is_some_and(|any| any.is_ipv4() == address.is_ipv4()))
-                .map(ToString::to_string)
-                .collect();
-            if let (Some(note), false) = (&listener.note, spared.is_empty()) {
-                let note =
-                    [note.as_bytes(), b"; ", spared.join(", ").as_bytes(), b" is not forwarded"].concat();
-                listener.note = Some(note.into());
+            if let Some(Note::ForwardedByRuntime { not_at }) = &mut listener.note {
+                let is_of_family =
+                    |address: &&IpAddr| any.is_some_and(|any| any.is_ipv4() == address.is_ipv4());
+                not_at.extend(self.spared.iter().filter(is_of_family));
             }
         }
     }
@@ -149,7 +143,14 @@ fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAd
             false => places.extend(concerned),
         }
     }
-    let note = describe(rule, port);
+    let note = NftablesRule {
+        table: rule.table.clone(),
+        chain: rule.chain.clone(),
+        from_here: rule.is_from_here,
+        conditional: rule.is_conditional,
+        address: rule.to,
+        port: rule.port.or(rule.to.map(|_| port)),
+    };
     let listener = |address: IpAddr| {
         let mut socket =
             Socket::new(protocol, Endpoint::Ip { address, port, interface: None }, State::Forwarded);
@@ -157,24 +158,9 @@ fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAd
             // A rule is of one family.
             socket.dual_stack = Some(false);
         }
-        Listener { note: Some(note.as_str().into()), ..Listener::new(socket) }
+        Listener { note: Some(Note::ForwardedByRule(note.clone())), ..Listener::new(socket) }
     };
     places.into_iter().map(listener).collect()
-}
-
-/// `connections from other machines are forwarded to 10.0.0.2:80 by a rule of nftables (table nat, chain PREROUTING)`.
-fn describe(rule: &ForwardingRule, port: u16) -> String {
-    let which = if rule.is_conditional { "some connections" } else { "connections" };
-    let from = if rule.is_from_here { "this machine" } else { "other machines" };
-    let to = match (rule.to, rule.port) {
-        (Some(to), port_there) => {
-            format!("forwarded to {}", SocketAddr::new(to, port_there.unwrap_or(port)))
-        }
-        (None, Some(port)) => format!("forwarded to port {port}"),
-        (None, None) => "forwarded".to_owned(),
-    };
-    let (table, chain) = (rule.table.to_string_lossy(), rule.chain.to_string_lossy());
-    format!("{which} from {from} are {to} by a rule of nftables (table {table}, chain {chain})")
 }
 
 /// Returns the gap for rules that could not be read or interpreted.

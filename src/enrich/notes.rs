@@ -1,17 +1,17 @@
-//! Notes on listeners: where the common use of a port contradicts who was seen to hold it, or makes it a risk. Few, and
-//! each a line worth reading. A pure function of what was observed; where a holder is unknown nothing is said.
+//! Adds notes to listeners: where the common use of a port contradicts its holder, where it is a risk, and where it leads.
+//! Pure. A listener with an unknown holder gets none.
 
 use crate::management::role::{Role, role};
-use crate::model::{Evidence, Exposure, Holder, Listener, Protocol, Snapshot};
+use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Protocol, Snapshot};
 use crate::port_info::{program_names, socket_paths, windows};
 use crate::program_label::forwards;
 
-/// A port that one kind of server has so firmly that anybody else there is a surprise.
+/// A port that one kind of server has so firmly that another holder is a surprise.
 struct Strong {
     port: u16,
-    /// "5432 is ..'s".
+    /// The server, as in "5432 is PostgreSQL's".
     whose: &'static str,
-    /// Names that its servers, its proxies and its own tools have.
+    /// The names of its servers, its proxies and its own tools.
     holders: &'static [&'static str],
 }
 
@@ -84,7 +84,7 @@ const STRONG: [Strong; 7] = [
     Strong { port: 27017, whose: "MongoDB", holders: &["mongod", "mongos", "ferretdb"] },
 ];
 
-/// Beginnings of the names of programs that hold a port for somebody else: they contradict nothing.
+/// The starts of the names of programs that hold a port for another one. They contradict nothing.
 const FORWARDERS: [&str; 62] = [
     "autossh",
     "aws",
@@ -150,18 +150,18 @@ const FORWARDERS: [&str; 62] = [
     "xinetd",
 ];
 
-/// Gives listeners their notes, where they have none yet.
+/// Adds notes to the listeners that have none.
 pub(crate) fn add(snapshot: &mut Snapshot) {
     let os = snapshot.os.to_string_lossy().into_owned();
     for listener in &mut snapshot.listeners {
         if listener.note.is_none() {
-            listener.note = note(listener, &os).map(|note| note.as_str().into());
+            listener.note = note(listener, &os);
         }
     }
 }
 
-/// What is worth a note on a listener of a machine with this operating system.
-pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
+/// Returns the note on a listener of a machine with this operating system.
+pub(crate) fn note(listener: &Listener, os: &str) -> Option<Note> {
     let socket = &listener.socket;
     if let crate::model::Endpoint::Unix { path: Some(path) } = &socket.endpoint
         && socket.is_listener()
@@ -169,12 +169,10 @@ pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
         let names: Vec<&[u8]> =
             listener.holders.iter().flat_map(|holder| program_names(&holder.process)).collect();
         let tool = socket_paths::by_path(path.as_bytes(), &names)?;
-        return Some(format!("a path that is by default {}", owned(tool)));
+        return Some(Note::DefaultPath { program: tool.into() });
     }
     if !listener.holders.is_empty() && listener.holders.iter().all(|holder| is(holder, "wineserver")) {
-        let what = "wineserver holds it for a Windows program, which holds it as well once it has made a call on it; \
-                    wine tasklist lists those programs";
-        return Some(what.to_owned());
+        return Some(Note::Wineserver);
     }
     let port = socket.endpoint.port().filter(|_| socket.protocol == Protocol::Tcp && socket.is_listener())?;
     let seen = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
@@ -184,12 +182,14 @@ pub(crate) fn note(listener: &Listener, os: &str) -> Option<String> {
     risk(listener, port)
         .or_else(|| forwarded(listener, port))
         .or_else(|| airplay(listener, port, os))
-        .or_else(|| (os == "windows").then(|| windows::proxy(listener, port)).flatten())
+        .or_else(|| {
+            (os == "windows").then(|| windows::proxy(listener, port)).flatten().map(Note::HeldOnBehalf)
+        })
         .or_else(|| contradiction(listener, port))
 }
 
-/// A listener that other machines can reach and that lets them do as they like.
-fn risk(listener: &Listener, port: u16) -> Option<String> {
+/// Returns the note on a listener that other machines can reach and that gives them control.
+fn risk(listener: &Listener, port: u16) -> Option<Note> {
     if !matches!(listener.socket.exposure(), Exposure::All | Exposure::Address) {
         return None;
     }
@@ -199,29 +199,21 @@ fn risk(listener: &Listener, port: u16) -> Option<String> {
         let arguments = || listener.holders.iter().flat_map(|holder| holder.process.command.iter().flatten());
         arguments().any(|argument| argument.to_string_lossy().contains(word))
     };
-    let what = match port {
-        2375 if held_by(&["dockerd"]) && !command_says("--tls") => {
-            "by convention Docker's API without authentication: whoever reaches it has this machine"
-        }
-        5005 if held_by(&["java"]) && command_says("jdwp") => {
-            "a Java debugger's: whoever reaches it can run code in the process"
-        }
-        9222 if command_says("--remote-debugging-port") => {
-            "a browser's debugger: whoever reaches it controls the browser"
-        }
-        9229 if held_by(&["node", "deno"]) && command_says("--inspect") => {
-            "a JavaScript debugger's: whoever reaches it can run code in the process"
-        }
+    let service = match port {
+        2375 if held_by(&["dockerd"]) && !command_says("--tls") => OpenService::DockerApi,
+        5005 if held_by(&["java"]) && command_says("jdwp") => OpenService::JavaDebugger,
+        9222 if command_says("--remote-debugging-port") => OpenService::BrowserDebugger,
+        9229 if held_by(&["node", "deno"]) && command_says("--inspect") => OpenService::JavaScriptDebugger,
         _ => return None,
     };
-    Some(format!("{port} is {what}, and it is open to the network"))
+    Some(Note::OpenToNetwork { port, service })
 }
 
-/// Where it leads, if all that its holders do is forward it.
-fn forwarded(listener: &Listener, port: u16) -> Option<String> {
+/// Returns where a listener leads whose holders only forward it.
+fn forwarded(listener: &Listener, port: u16) -> Option<Note> {
     let first = listener.holders.first().map(|holder| &holder.process)?;
     if let Some(forward) = forwards::forward(first, port) {
-        return Some(forward.phrase());
+        return Some(Note::ForwardedByProcess(forward));
     }
     // What holds the server's own port is the server, whatever its name.
     if port == 22 {
@@ -229,24 +221,16 @@ fn forwarded(listener: &Listener, port: u16) -> Option<String> {
     }
     // The process of a login listens for nothing else (sshd(8), ssh(1) of OpenSSH 10).
     let login = listener.holders.iter().all(|holder| role(&holder.process) == Some(Role::SshSession));
-    login.then(|| {
-        format!(
-            "a login over ssh opened {port}: with -R of its ssh, or to forward X11, which begins at port 6010"
-        )
-    })
+    login.then_some(Note::SshLogin { port })
 }
 
-fn airplay(listener: &Listener, port: u16, os: &str) -> Option<String> {
+fn airplay(listener: &Listener, port: u16, os: &str) -> Option<Note> {
     let receiver =
         listener.holders.iter().any(|holder| is(holder, "controlcenter") || is(holder, "controlce"));
-    (os == "macos" && matches!(port, 5000 | 7000) && receiver).then(|| {
-        format!(
-            "{port} on macOS is usually AirPlay Receiver; System Settings, AirDrop & Handoff turns it off"
-        )
-    })
+    (os == "macos" && matches!(port, 5000 | 7000) && receiver).then_some(Note::AirPlay { port })
 }
 
-fn contradiction(listener: &Listener, port: u16) -> Option<String> {
+fn contradiction(listener: &Listener, port: u16) -> Option<Note> {
     let strong = STRONG.iter().find(|strong| strong.port == port)?;
     let known = |holder: &Holder| {
         let names = strong.holders.iter().chain(&FORWARDERS);
@@ -256,16 +240,7 @@ fn contradiction(listener: &Listener, port: u16) -> Option<String> {
         own || matches!(name.as_str(), "nc" | "netcat" | "erl" | "tor" | "redir")
     };
     let first = listener.holders.first().filter(|_| !listener.holders.iter().any(known))?;
-    let shown = first.process.name.to_string_lossy();
-    Some(format!("{port} is {}'s, but {shown} holds it", strong.whose))
-}
-
-/// `Docker's API` as it is; `PostgreSQL` as PostgreSQL's.
-fn owned(tool: &str) -> String {
-    match tool.contains([' ', '\'']) {
-        true => tool.to_owned(),
-        false => format!("{tool}'s"),
-    }
+    Some(Note::UnexpectedHolder { port, usual: strong.whose.into(), holder: first.process.name.clone() })
 }
 
 fn is(holder: &Holder, wanted: &str) -> bool {
@@ -299,7 +274,7 @@ mod tests {
     }
 
     fn told(port: u16, name: &str) -> Option<String> {
-        note(&listener("127.0.0.1", port, name, &[]), "linux")
+        note(&listener("127.0.0.1", port, name, &[]), "linux").map(|note| note.to_string())
     }
 
     #[test]
@@ -377,7 +352,7 @@ mod tests {
     #[test]
     fn doors_that_are_open_to_the_network() {
         let docker = |address, command| note(&listener(address, 2375, "dockerd", command), "linux");
-        let open = docker("0.0.0.0", &["dockerd", "-H", "tcp://0.0.0.0:2375"]).unwrap();
+        let open = docker("0.0.0.0", &["dockerd", "-H", "tcp://0.0.0.0:2375"]).unwrap().to_string();
         assert!(open.contains("without authentication") && open.ends_with("open to the network"), "{open}");
         assert_eq!(docker("127.0.0.1", &["dockerd"]), None, "this machine only");
         assert_eq!(docker("0.0.0.0", &["dockerd", "--tlsverify"]), None);
@@ -389,7 +364,7 @@ mod tests {
     #[test]
     fn airplay_receiver_is_macos_alone() {
         let receiver = listener("0.0.0.0", 5000, "ControlCenter", &[]);
-        assert!(note(&receiver, "macos").unwrap().contains("AirPlay Receiver"));
+        assert_eq!(note(&receiver, "macos"), Some(Note::AirPlay { port: 5000 }));
         assert_eq!(note(&receiver, "linux"), None);
         assert_eq!(note(&listener("0.0.0.0", 5000, "python3", &[]), "macos"), None);
     }

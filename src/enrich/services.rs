@@ -4,7 +4,7 @@ mod sessions;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Gap, Listener, Protocol, Service};
+use crate::model::{Gap, Listener, Note, Protocol, Service};
 use crate::os::{self, ServiceQuery};
 use crate::port_info;
 
@@ -47,11 +47,10 @@ fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>
             None | Some([]) => {}
             Some([only]) => process.service = process.service.take().or_else(|| Some(only.clone())),
             Some(several) => {
-                let names: Vec<_> = several.iter().map(|service| service.name.to_string_lossy()).collect();
-                let name = process.name.to_string_lossy();
-                let names = names.join(", ");
-                let note = format!("{name} runs several services, one of which has it: {names}");
-                listener.note = listener.note.take().or_else(|| Some(note.as_str().into()));
+                listener.note.get_or_insert_with(|| Note::SeveralServices {
+                    process: process.name.clone(),
+                    services: several.iter().map(|service| service.name.clone()).collect(),
+                });
             }
         }
     }
@@ -76,7 +75,7 @@ mod tests {
         let services = services.iter().map(|name| windows_service(name)).collect();
         add_to_holders(&mut listener, &BTreeMap::from([(7, services)]));
         let name = |service: &Service| service.name.to_string_lossy().into_owned();
-        let note = listener.note.map(|note| note.to_string_lossy().into_owned());
+        let note = listener.note.map(|note| note.to_string());
         (listener.holders[0].process.service.as_ref().map(name), note)
     }
 

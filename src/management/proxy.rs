@@ -32,7 +32,7 @@ pub(crate) struct ProxyArguments {
     pub(crate) protocol: Option<Protocol>,
     /// Where it listens. `None` if the address is the default.
     pub(crate) host: Option<SocketAddr>,
-    /// The container's address and the port inside.
+    /// The container's address and the port in it.
     pub(crate) inside: SocketAddr,
 }
 
@@ -86,6 +86,19 @@ pub(crate) fn pod_of_infra(name: &Text) -> Option<Text> {
     let id = name.as_bytes().strip_suffix(b"-infra")?;
     let is_id = id.len() == 12 && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_id.then(|| id.into())
+}
+
+/// Returns whether a process of this name is docker-proxy.
+pub(crate) fn is_docker_proxy(name: &Text) -> bool {
+    name.as_bytes() == b"docker-proxy"
+}
+
+/// Returns the address and port in a container to which a process forwards connections, if it is docker-proxy.
+pub(crate) fn destination(process: &Process) -> Option<SocketAddr> {
+    match proxy(process)?.container {
+        ContainerRef::Address(arguments) => Some(arguments.inside),
+        ContainerRef::Id(..) | ContainerRef::Unknown => None,
+    }
 }
 
 /// Parses the arguments of docker-proxy.

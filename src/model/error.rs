@@ -6,7 +6,7 @@ use std::fmt;
 use super::Help;
 use super::names::names;
 
-/// What kind of thing went wrong.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -14,11 +14,11 @@ pub enum ErrorKind {
     SocketTable,
     /// The processes of this machine could not be listed.
     Processes,
-    /// A saved snapshot could not be understood.
+    /// A saved snapshot is invalid.
     Document,
-    /// The request asks for what this system or this build does not have.
+    /// This system or this build does not support the request.
     Unsupported,
-    /// The request itself has no meaning.
+    /// The request is invalid.
     Usage,
 }
 
@@ -49,12 +49,12 @@ impl Error {
         self
     }
 
-    /// What would help, if that is known.
+    /// Returns what would help, if that is known.
     pub fn help(&self) -> Option<&Help> {
         self.help.as_ref()
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

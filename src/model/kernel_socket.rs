@@ -1,9 +1,9 @@
-//! What a socket of the kernel's own serves. `os` finds it; `management` knows the commands that close it.
+//! The parts of the kernel that open sockets. `os` finds them; `management` has the commands that close the sockets.
 
 use super::Text;
 use super::names::names;
 
-/// What in the kernel uses a socket that no process has open.
+/// A part of the kernel that uses a socket which no process has open.
 ///
 /// ```
 /// use allears::Query;
@@ -21,8 +21,8 @@ use super::names::names;
 pub struct KernelSocket {
     /// The kind of interface or service.
     pub kind: KernelSocketKind,
-    /// The network interface; of [`KernelSocketKind::Rxe`] the RDMA device. `None` for what has none, and where the
-    /// kernel does not report it.
+    /// The network interface, or the RDMA device of [`KernelSocketKind::Rxe`]. `None` if there is none, or if the kernel
+    /// does not report it.
     pub interface: Option<Text>,
     /// The number by which it is managed: of an L2TP tunnel or of an MPTCP endpoint.
     pub id: Option<u32>,

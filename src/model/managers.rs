@@ -1,4 +1,4 @@
-//! Who manages a service, and what runs a container: the names that are known.
+//! The managers of services and the runtimes of containers that are known.
 
 use super::open_enum::open_enum;
 
@@ -34,7 +34,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Whether a [`crate::Service`] is one of the system or of a user.
+    /// Whether a [`crate::Service`] belongs to the system or to a user.
     ServiceScope {
         /// It belongs to the system's own manager.
         System = "system",
@@ -44,7 +44,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What runs a [`crate::Container`].
+    /// The runtime of a [`crate::Container`].
     ///
     /// ```
     /// use allears::ContainerRuntime;
@@ -55,13 +55,13 @@ open_enum! {
     ContainerRuntime {
         /// BuildKit.
         Buildkit = "buildkit",
-        /// containerd, if it is not known for whom.
+        /// containerd, if its client is unknown.
         Containerd = "containerd",
         /// CRI-O.
         CriO = "cri-o",
         /// Docker.
         Docker = "docker",
-        /// A pod of Kubernetes, if it is not known what runs its containers.
+        /// A pod of Kubernetes, if the runtime of its containers is unknown.
         Kubernetes = "kubernetes",
         /// LXC, LXD and Incus.
         Lxc = "lxc",

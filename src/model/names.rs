@@ -109,7 +109,7 @@ pub(crate) use names;
 
 #[cfg(test)]
 mod tests {
-    use crate::act::{StepResult, WaitFor};
+    use crate::act::{StepAction, StepResult, WaitFor};
     use crate::compare::{ChangeKind, Difference};
     use crate::model::{
         Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
@@ -151,6 +151,7 @@ mod tests {
             Reason,
             SharedBy,
             State,
+            StepAction,
             StepResult,
             UnknownUser,
             VerdictKind,

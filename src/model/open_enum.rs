@@ -74,4 +74,4 @@ macro_rules! open_enum {
     };
 }
 
-pub(super) use open_enum;
+pub(in crate::model) use open_enum;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::names::names;
-use super::{Container, Evidence, Gap, Help, Holder, KernelSocket, Service, Socket, State, Text};
+use super::{
+    Container, Evidence, Gap, Help, Holder, KernelSocket, Note, Service, Socket, Sources, State, Text,
+};
 use crate::model::Selection;
 
 /// Listeners, holders and gaps of one moment on one machine.
@@ -30,30 +32,30 @@ pub struct Snapshot {
     pub host: Text,
     /// The operating system: `linux`, `macos`, `windows`.
     pub os: Text,
-    /// When it was taken.
+    /// The time at which it was taken.
     pub taken_at: Timestamp,
-    /// Whether it was taken with full rights (root, or an elevated process on Windows).
+    /// Whether it was taken with full privileges (root, or an elevated process on Windows).
     pub privileged: bool,
-    /// The user namespace whose numbers the uids are. `None` for the system's first one, and on systems other than Linux.
+    /// The user namespace to which the uids belong. `None` for the initial one, and on systems other than Linux.
     pub user_namespace: Option<UserNamespace>,
-    /// Whether every socket that was asked for is in it. Only then does an absent listener mean that nothing
-    /// listens. Holders that could not be seen do not matter here.
+    /// Whether it has every requested socket. Only then does an absent listener mean that nothing listens. Holders that
+    /// could not be observed do not count.
     pub complete: bool,
-    /// What was asked for; each of several narrows what the one before it gave. `None` where that is not told, as in
-    /// documents of older versions: then it is taken to be every TCP and UDP listener.
+    /// The selections that it was taken with. Each narrows the one before it. `None` if unknown, as in documents of older
+    /// versions: then it counts as a snapshot of every TCP and UDP listener.
     pub asked: Option<Vec<Selection>>,
-    /// What listens (or, with [`crate::Query::all`], every socket), in order of port, protocol, address and pid.
+    /// The listeners (or, with [`crate::Query::all`], all sockets), ordered by port, protocol, address and pid.
     pub listeners: Vec<Listener>,
-    /// What is at the paths that were asked about, if that explains what was found. Linux only.
+    /// The files at the requested paths, if they explain the result. Linux only.
     pub paths: Vec<UnixPath>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
-    /// By which of several ways it was found out, in sentences for people. Not a part of JSON.
-    pub how: Vec<Text>,
+    /// How it was read, where there are several ways. Not part of the JSON document.
+    pub sources: Sources,
 }
 
-/// A user namespace other than the system's first one (user_namespaces(7)). Uids of two snapshots mean the same only if
-/// both were taken in the same one.
+/// A user namespace other than the initial one (user_namespaces(7)). Uids of two snapshots are comparable only if both
+/// were taken in the same namespace.
 ///
 /// ```
 /// use allears::Query;
@@ -67,13 +69,13 @@ pub struct Snapshot {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UserNamespace {
-    /// The inode number that names it while it exists.
+    /// The inode number that identifies it while it exists.
     pub id: u64,
-    /// The users that have a number in it.
+    /// The users that are mapped into it.
     pub users: Vec<UserRange>,
 }
 
-/// Users that have consecutive numbers inside and outside of a user namespace: a line of /proc/PID/uid_map.
+/// A range of users that are mapped into a user namespace: a line of /proc/PID/uid_map.
 ///
 /// ```
 /// use allears::Query;
@@ -87,15 +89,15 @@ pub struct UserNamespace {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UserRange {
-    /// The first uid inside.
+    /// The first uid in the namespace.
     pub first: u32,
-    /// The uid it has in the parent namespace.
+    /// The uid of that user in the parent namespace.
     pub outside: u32,
-    /// How many there are.
+    /// The number of users.
     pub count: u32,
 }
 
-/// A path of a Unix socket that was asked about, and what is there.
+/// A requested path of a Unix socket, and the file at it.
 ///
 /// ```
 /// use allears::{Query, Target};
@@ -110,27 +112,27 @@ pub struct UserRange {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UnixPath {
-    /// The path, from the root.
+    /// The absolute path.
     pub path: Text,
-    /// What is there.
+    /// The file there.
     pub holds: PathContent,
 }
 
-/// What is at a path of a Unix socket.
+/// The file at a path of a Unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathContent {
-    /// A socket on which something listens.
+    /// A socket that listens.
     Listener,
-    /// A socket that is bound there and does not listen: one for datagrams, or one that does not listen yet.
+    /// A socket that is bound there and does not listen: a datagram socket, or one that does not listen yet.
     BoundSocket,
     /// The file of a socket that no longer exists: the kernel has no socket bound to it.
     AbandonedSocket,
-    /// A file that is no socket, or a directory.
+    /// A directory, or a file that is not a socket.
     OtherFile,
     /// No file.
     Nothing,
-    /// It is not known.
+    /// The file could not be determined.
     Unknown,
 }
 
@@ -153,25 +155,25 @@ pub enum PathContent {
 pub struct Listener {
     /// The socket itself.
     pub socket: Socket,
-    /// The service the socket itself belongs to, known also where no holder can be seen.
+    /// The service that the socket itself belongs to. It may be known even if no holder is.
     pub service: Option<Service>,
-    /// The container the socket itself belongs to.
+    /// The container that the socket itself belongs to.
     pub container: Option<Container>,
-    /// The unit for which a service manager keeps the socket in its descriptor store. Linux, systemd.
+    /// The unit for which systemd keeps the socket in its descriptor store. Linux only.
     pub descriptor_store: Option<DescriptorStore>,
-    /// Who has it open, by ascending pid.
+    /// The processes that have it open, ordered by pid.
     pub holders: Vec<Holder>,
-    /// Why there must or may be holders that are not in the list.
+    /// Why the list of holders is or may be incomplete.
     pub unseen: Option<Unseen>,
-    /// Who is connected to it, with [`crate::Query::connections`].
+    /// The connections to it, if requested with [`crate::Query::connections`].
     pub connections: Option<Vec<Connection>>,
-    /// What became of connecting to it, with `--probe`.
+    /// The result of connecting to it, if [`crate::probe_listeners`] did.
     pub probe: Option<Probe>,
-    /// Something worth knowing that the rest does not say.
-    pub note: Option<Text>,
+    /// A fact that no other field has.
+    pub note: Option<Note>,
 }
 
-/// A socket that a service gave its manager to keep, so that it stays when the service ends.
+/// A socket in systemd's descriptor store: it stays open when its service ends.
 ///
 /// ```
 /// use allears::Query;
@@ -187,10 +189,10 @@ pub struct Listener {
 pub struct DescriptorStore {
     /// The service.
     pub unit: Service,
-    /// Whether the service runs; `None` if that is not reported.
+    /// Whether the service runs. `None` if systemd does not report it.
     pub active: Option<bool>,
-    /// Whether the socket stays when the service is stopped; `None` if that is not reported. Before systemd 254 it never
-    /// does.
+    /// Whether the socket stays open when the service is stopped. `None` if systemd does not report it. Before systemd 254
+    /// it never stays open.
     pub preserved: Option<bool>,
 }
 
@@ -208,14 +210,14 @@ pub struct DescriptorStore {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Unseen {
-    /// Why it could not.
+    /// Why it could not be observed.
     pub reason: Reason,
-    /// What would show it.
+    /// What would make it visible.
     pub help: Option<Help>,
-    /// Who it may be.
+    /// The processes that it may be.
     pub candidates: Vec<Candidate>,
-    /// What in the kernel uses the socket if the reason is [`Reason::Kernel`], and else what may. Several interfaces can
-    /// share one socket. Linux only.
+    /// The parts of the kernel that use the socket if the reason is [`Reason::Kernel`], else those that may. Several
+    /// interfaces can share one socket. Linux only.
     pub kernel: Vec<KernelSocket>,
 }
 
@@ -223,19 +225,19 @@ pub struct Unseen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Descriptor tables that may not be read.
+    /// The permission to read descriptor tables is missing.
     Permission,
-    /// Processes that this /proc hides.
+    /// This /proc hides processes.
     HiddenProc,
-    /// It may be a process outside of our pid namespace.
+    /// The process may be outside of this pid namespace.
     PidNamespace,
     /// The kernel itself uses the socket.
     Kernel,
-    /// The socket is on its way from one process to another.
+    /// The socket is in a message from one process to another.
     InFlight,
-    /// The process ended during the look.
+    /// The process ended during the scan.
     Exited,
-    /// It is not known why.
+    /// The reason is unknown.
     Unknown,
 }
 
@@ -259,7 +261,7 @@ pub struct Candidate {
     pub pid: u32,
     /// Its name.
     pub name: Text,
-    /// Why it may be the one.
+    /// The evidence that it holds the socket.
     pub evidence: Evidence,
 }
 
@@ -279,15 +281,15 @@ pub struct Candidate {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Connection {
-    /// The other side.
+    /// The address and port of the other end.
     pub peer: SocketAddr,
-    /// What state it is in.
+    /// Its state.
     pub state: State,
-    /// The processes on the other side, where that is this machine and they can be seen, by ascending pid.
+    /// The processes at the other end, ordered by pid, if they are on this machine and could be observed.
     pub clients: Vec<Candidate>,
 }
 
-/// What became of connecting to a listener over loopback.
+/// The result of connecting to a listener over loopback.
 ///
 /// ```
 /// use allears::{Query, probe_listeners};
@@ -303,25 +305,25 @@ pub struct Connection {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Probe {
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How long that took.
+    /// The time it took.
     pub took: Duration,
 }
 
-/// What a connection attempt meets.
+/// The outcome of a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was connected. The kernel does that; whether the program takes the connection shows in the queue.
+    /// It was connected. The kernel connects; [`Socket::queue`] shows whether the program accepts.
     Accepts,
-    /// The kernel connected it, and nobody accepts: all holders are visible, and none of them runs.
+    /// The kernel connected it, and no process accepts: all holders are known, and none of them runs.
     Connects,
     /// It was refused.
     Refuses,
     /// No answer came within the limit.
     Silent,
-    /// It could not be tried: no route, too many open files.
+    /// It could not be attempted: no route, too many open files.
     Failed,
 }
 
@@ -340,14 +342,14 @@ impl Listener {
         }
     }
 
-    /// The pid lists are ordered by, where sockets are otherwise alike.
+    /// Returns the pid that orders listeners with equal sockets.
     fn first_pid(&self) -> Option<u32> {
         self.holders.first().map(|holder| holder.process.id.pid)
     }
 }
 
 impl Snapshot {
-    /// Whether there is anything that was asked for; `None` where nothing of it was seen and not everything could be.
+    /// Returns whether there is a listener. `None` if there is none and the snapshot is incomplete.
     pub fn is_answered(&self) -> Option<bool> {
         match (self.listeners.is_empty(), self.complete) {
             (false, _) => Some(true),
@@ -356,12 +358,12 @@ impl Snapshot {
         }
     }
 
-    /// Sorts listeners, holders and descriptors, so that equal snapshots are equal text.
+    /// Sorts listeners, holders and descriptors, so that equal snapshots become equal documents.
     pub(crate) fn sort(&mut self) {
         Snapshot::sort_listeners(&mut self.listeners);
     }
 
-    /// Sorts listeners, their holders and the descriptors of those.
+    /// Sorts listeners, their holders, and the descriptors of each holder.
     pub(crate) fn sort_listeners(listeners: &mut [Listener]) {
         for listener in listeners.iter_mut() {
             listener.holders.sort_by_key(|holder| holder.process.id);

@@ -37,13 +37,13 @@ pub enum Family {
     Unix,
 }
 
-/// What a socket is doing.
+/// The state of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Waits for peers to connect.
+    /// It waits for peers to connect.
     Listen,
-    /// No socket: what comes to this place is passed on to a container by rules of the kernel.
+    /// There is no socket: rules of the kernel forward connections.
     Forwarded,
     /// Has a local port and no peer: a UDP server, or a TCP socket that was bound and never listened.
     Bound,
@@ -67,11 +67,11 @@ pub enum State {
     TimeWait,
     /// TCP CLOSED.
     Closed,
-    /// A state that the system gave and this program does not know.
+    /// A state that the system reported and this version does not know.
     Unknown,
 }
 
-/// Who can reach a socket, as far as its own address tells. Firewalls are not looked at.
+/// From where a socket can be reached, by its own address. Firewalls are not considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exposure {
@@ -85,7 +85,7 @@ pub enum Exposure {
     Local,
 }
 
-/// Where a socket stands.
+/// The local end of a socket.
 ///
 /// ```
 /// use allears::Query;
@@ -131,9 +131,9 @@ pub enum Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Queue {
-    /// How many wait.
+    /// The number of connections, or of bytes, that wait.
     pub waiting: u32,
-    /// How many may wait; `None` where the system does not say.
+    /// The most that may wait. `None` if the system does not report it.
     pub limit: Option<u32>,
 }
 
@@ -171,33 +171,33 @@ pub enum UnknownUser {
 pub struct Socket {
     /// The transport protocol.
     pub protocol: Protocol,
-    /// Where it stands.
+    /// Its local end.
     pub endpoint: Endpoint,
-    /// To whom it is connected.
+    /// The address and port that it is connected to.
     pub peer: Option<SocketAddr>,
-    /// What it is doing.
+    /// Its state.
     pub state: State,
-    /// Whether an IPv6 socket also takes IPv4; `None` where the system does not say. False for IPv4 and Unix.
+    /// Whether an IPv6 socket also receives IPv4. `None` if the system does not report it. False for IPv4 and Unix.
     pub dual_stack: Option<bool>,
     /// The inode number that names the socket in descriptor tables. Linux only.
     pub inode: Option<u64>,
-    /// The user the socket belongs to: who created it. Linux and macOS.
+    /// The uid of the user that created the socket. Linux and macOS.
     pub uid: Option<u32>,
-    /// That user's name, where there is one.
+    /// The name of that user, if there is one.
     pub user: Option<Text>,
     /// Why `uid` is `None` although the system usually reports it. Linux only.
     pub unknown_user: Option<UnknownUser>,
-    /// The accept queue. `None` where the system does not say.
+    /// The accept queue. `None` if the system does not report it.
     pub queue: Option<Queue>,
-    /// The network namespace, where it is not the caller's own. Linux only.
+    /// The network namespace, if it is not the caller's. Linux only.
     pub namespace: Option<Text>,
-    /// Paths that were asked about and lead to this Unix socket, though it was bound by another name. Linux only.
+    /// Requested paths that lead to this Unix socket, although it was bound to another path. Linux only.
     pub other_paths: Vec<Text>,
-    /// Where the path leads that a Unix socket was bound by, if it was asked about. Linux only.
+    /// Where the path leads that a Unix socket was bound to, if it was requested. Linux only.
     pub path_leads_to: Option<PathTarget>,
 }
 
-/// Where the path leads that a Unix socket was bound by.
+/// Where the path leads that a Unix socket was bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathTarget {
@@ -210,12 +210,12 @@ pub enum PathTarget {
 }
 
 impl Protocol {
-    /// Whether its sockets receive without a connection: UDP and UDP-Lite.
+    /// Returns whether its sockets receive without a connection: UDP and UDP-Lite.
     pub(crate) fn is_datagram(self) -> bool {
         matches!(self, Protocol::Udp | Protocol::UdpLite)
     }
 
-    /// What stands before a port for `why`, `free` and `wait`, which mean TCP if nothing does: `udp/`.
+    /// Returns the prefix of a port of this protocol in a target: `udp/`; empty for TCP, the default.
     pub(crate) fn prefix(self) -> String {
         match self {
             Protocol::Tcp | Protocol::Unix => String::new(),
@@ -225,7 +225,7 @@ impl Protocol {
 }
 
 impl Endpoint {
-    /// The port, for sockets that have one.
+    /// Returns the port, if the socket has one.
     pub fn port(&self) -> Option<u16> {
         match self {
             Endpoint::Ip { port, .. } => Some(*port),
@@ -233,7 +233,7 @@ impl Endpoint {
         }
     }
 
-    /// The address, for sockets that have one.
+    /// Returns the address, if the socket has one.
     pub fn address(&self) -> Option<IpAddr> {
         match self {
             Endpoint::Ip { address, .. } => Some(*address),
@@ -241,7 +241,7 @@ impl Endpoint {
         }
     }
 
-    /// The order of lists: by port, then address; Unix sockets after all others, by path.
+    /// Returns the order in lists: by port, then by address; Unix sockets after all others, by path.
     fn order(&self, other: &Endpoint) -> Ordering {
         match (self, other) {
             (
@@ -298,7 +298,7 @@ impl Socket {
         }
     }
 
-    /// The address family.
+    /// Returns the address family.
     pub fn family(&self) -> Family {
         match self.endpoint.address() {
             Some(IpAddr::V4(_)) => Family::Ipv4,
@@ -307,7 +307,7 @@ impl Socket {
         }
     }
 
-    /// Who can reach it, as far as its address tells.
+    /// Returns from where it can be reached, by its address.
     pub fn exposure(&self) -> Exposure {
         match self.endpoint.address() {
             None => Exposure::Local,
@@ -319,8 +319,8 @@ impl Socket {
         }
     }
 
-    /// Whether peers can reach it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket; and what
-    /// is forwarded, though there is no socket at all.
+    /// Returns whether peers can contact it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket;
+    /// also a forwarded port, which has no socket.
     pub fn is_listener(&self) -> bool {
         match self.protocol {
             _ if self.state == State::Forwarded => true,
@@ -329,7 +329,7 @@ impl Socket {
         }
     }
 
-    /// Whether IPv4 peers can reach it; `None` where the system does not say.
+    /// Returns whether IPv4 peers can reach it. `None` if the system does not report it.
     pub(crate) fn takes_ipv4(&self) -> Option<bool> {
         match self.endpoint.address() {
             Some(IpAddr::V4(_)) => Some(true),
@@ -339,7 +339,7 @@ impl Socket {
         }
     }
 
-    /// The order of lists: port, protocol, address, and then what tells equal ones apart the same way each time.
+    /// Returns the order in lists: by port, protocol and address, then by the fields that distinguish equal ones.
     pub(crate) fn order(&self, other: &Socket) -> Ordering {
         self.endpoint
             .port()

@@ -32,11 +32,11 @@ pub struct Target {
     pub(crate) address: Option<Address>,
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) unix: Option<Unix>,
-    /// The name it was asked for by, if the machine's services file says what that stands for.
+    /// The name by which it was requested, if the machine's services file has it.
     pub(crate) service: Option<ServiceName>,
 }
 
-/// A name by which a port was asked for, and the file that says what it stands for.
+/// A name by which a port was requested, and the services file that has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct ServiceName {
@@ -61,7 +61,7 @@ pub(crate) struct Address {
     pub(crate) interface: Option<String>,
 }
 
-/// A target that cannot be meant: the part that is wrong, why, and the right form.
+/// An invalid target: the invalid part, the reason, and the valid form.
 ///
 /// ```
 /// use allears::Target;
@@ -81,12 +81,12 @@ impl TargetError {
         TargetError { part: part.to_owned(), problem: problem.into(), help: visible(&help.into()) }
     }
 
-    /// The offending part of what was given.
+    /// Returns the invalid part.
     pub fn part(&self) -> &str {
         &self.part
     }
 
-    /// The right form.
+    /// Returns the valid form.
     pub fn help(&self) -> &str {
         &self.help
     }
@@ -107,7 +107,7 @@ impl From<TargetError> for crate::model::Error {
 }
 
 impl Target {
-    /// A port of TCP and UDP, of both address families. Port 0 is no port.
+    /// Returns the target of a port of TCP and UDP, in both address families. Port 0 is invalid.
     pub fn port(port: u16) -> Result<Target, TargetError> {
         if port == 0 {
             return Err(no_port_zero("0"));
@@ -127,33 +127,33 @@ impl Target {
         Target::of(Some(protocol), Some(Address { address, interface: None }), port..=port)
     }
 
-    /// The protocol asked for; `None` for both.
+    /// Returns the protocol. `None` for both TCP and UDP.
     pub fn protocol(&self) -> Option<Protocol> {
         self.protocol
     }
 
-    /// The name it was asked for by, if the machine's services file says what that stands for.
+    /// Returns the name by which it was requested, if the machine's services file has it.
     #[cfg(feature = "cli")]
     pub(crate) fn service(&self) -> Option<&ServiceName> {
         self.service.as_ref()
     }
 
-    /// The ports asked for, both ends included.
+    /// Returns the ports.
     pub fn ports(&self) -> RangeInclusive<u16> {
         self.ports.clone()
     }
 
-    /// The address asked for; `None` for all.
+    /// Returns the address. `None` for all addresses.
     pub fn address(&self) -> Option<IpAddr> {
         self.address.as_ref().map(|at| at.address)
     }
 
-    /// The interface named with a link-local address.
+    /// Returns the interface of a link-local address.
     pub(crate) fn interface(&self) -> Option<&str> {
         self.address.as_ref()?.interface.as_deref()
     }
 
-    /// The same of one protocol; `None` if it is of another one.
+    /// Returns the target narrowed to a protocol. `None` if it has another one.
     pub(crate) fn of_protocol(mut self, protocol: Protocol) -> Option<Target> {
         if self.protocol.is_some_and(|own| own != protocol) {
             return None;
@@ -162,12 +162,12 @@ impl Target {
         Some(self)
     }
 
-    /// Whether Unix sockets are asked for.
+    /// Returns whether it is one of Unix sockets.
     pub fn is_unix(&self) -> bool {
         self.unix.is_some()
     }
 
-    /// The path or the abstract name of a Unix socket, if one is asked for.
+    /// Returns the path or the abstract name of a Unix socket.
     pub(crate) fn unix_name(&self) -> Option<&str> {
         match &self.unix {
             Some(Unix::Path(name)) => Some(name),
@@ -175,17 +175,17 @@ impl Target {
         }
     }
 
-    /// The path of a Unix socket, if one is asked for; an abstract name is none.
+    /// Returns the path of a Unix socket. `None` for an abstract name.
     pub(crate) fn path(&self) -> Option<&str> {
         self.unix_name().filter(|name| !name.starts_with('@'))
     }
 
-    /// The single port that is asked about, unless it is several.
+    /// Returns the port, if it is a single one.
     pub fn single_port(&self) -> Option<u16> {
         (self.unix.is_none() && self.ports.start() == self.ports.end()).then(|| *self.ports.start())
     }
 
-    /// Whether it is one port or one path, of which there is rarely more than one listener.
+    /// Returns whether it is one port or one path, which rarely has more than one listener.
     pub fn names_one(&self) -> bool {
         self.single_port().is_some() || matches!(self.unix, Some(Unix::Path(_)))
     }
@@ -251,7 +251,7 @@ impl Target {
     }
 }
 
-/// `/var/run` is the former place of `/run`, and a link to it where both are there.
+/// Returns whether two paths are equal. `/var/run` is a link to `/run` on systems that have both.
 pub(crate) fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
     let without_var = |path: &[u8]| {
         path.strip_prefix(b"/var").filter(|rest| rest.starts_with(b"/run/")).map(<[u8]>::to_vec)

@@ -1,31 +1,22 @@
 //! Processes of Windows that hold ports for others: the kernel's web server, and forwarders into virtual machines. Pure.
 
-use crate::model::Listener;
+use crate::model::{Listener, WindowsProxy};
 
 /// The ports of Windows' file sharing, which the kernel serves.
 pub(crate) const FILE_SHARING: [u16; 4] = [137, 138, 139, 445];
 
-/// The start of a process name, and the note about it.
-const PROXIES: [(&str, &str); 6] = [
-    ("wslrelay", "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),
-    ("wslhost", "wslhost passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"),
-    (
-        "com.docker.",
-        "Docker Desktop holds it, as a rule for a container's published port: docker ps names that",
-    ),
-    (
-        "vpnkit",
-        "Docker Desktop's network holds it, as a rule for a container's published port: docker ps names that",
-    ),
-    ("vmcompute", "Hyper-V holds it for a virtual machine or a container on this machine"),
-    (
-        "vmwp",
-        "Hyper-V's worker for a virtual machine holds it; its command line ends in the machine's identifier",
-    ),
+/// The start of a process name, and what the process is.
+const PROXIES: [(&str, WindowsProxy); 6] = [
+    ("wslrelay", WindowsProxy::WslRelay),
+    ("wslhost", WindowsProxy::WslHost),
+    ("com.docker.", WindowsProxy::DockerDesktop),
+    ("vpnkit", WindowsProxy::DockerDesktopNetwork),
+    ("vmcompute", WindowsProxy::HyperV),
+    ("vmwp", WindowsProxy::HyperVWorker),
 ];
 
-/// Returns the note about a listener whose holder is a proxy. If the container is known there is none.
-pub(crate) fn proxy(listener: &Listener, port: u16) -> Option<String> {
+/// Returns the proxy that holds a listener. `None` if its container is known.
+pub(crate) fn proxy(listener: &Listener, port: u16) -> Option<WindowsProxy> {
     if listener.container.is_some() {
         return None;
     }
@@ -34,20 +25,16 @@ pub(crate) fn proxy(listener: &Listener, port: u16) -> Option<String> {
             return Some(kernel(port));
         }
         let name = holder.process.name.to_string_lossy().to_lowercase();
-        let (_, what) = PROXIES.iter().find(|(start, _)| name.starts_with(start))?;
-        Some((*what).to_owned())
+        PROXIES.iter().find(|(start, _)| name.starts_with(start)).map(|(_, proxy)| *proxy)
     })
 }
 
-/// Returns the note about pid 4, the kernel, which listens for file sharing and for programs that use its web server.
-fn kernel(port: u16) -> String {
+/// Returns what pid 4, the kernel, serves: file sharing, and programs that use its web server.
+fn kernel(port: u16) -> WindowsProxy {
     match port {
-        139 => "the kernel serves Windows' file sharing over NetBIOS there".to_owned(),
-        445 => "the kernel serves Windows' file sharing (SMB) there".to_owned(),
-        _ => format!(
-            "the kernel listens there, as a rule by its web server HTTP.sys for another program: allears why {port} \
-             names that, run as administrator"
-        ),
+        139 => WindowsProxy::NetBios,
+        445 => WindowsProxy::Smb,
+        port => WindowsProxy::Kernel { port },
     }
 }
 
@@ -67,7 +54,7 @@ mod tests {
         listener.holders[0].process.id.pid = pid;
         listener.holders[0].process.name = name.into();
         listener.note = None;
-        note(&listener, os)
+        note(&listener, os).map(|note| note.to_string())
     }
 
     #[test]

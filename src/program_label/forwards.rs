@@ -1,18 +1,7 @@
 //! Forwards in command lines: `-L`, `-R` and `-D` of ssh(1), and the ports that qemu forwards into its guest. Pure.
 //! Configuration files are not read.
 
-use crate::model::{Process, Text};
-
-/// The destination of a forwarding listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Forward {
-    /// A host and port, as the far end resolves them.
-    Through { to: Text, by: Text },
-    /// Any destination that the client of a SOCKS proxy names.
-    Socks { by: Text },
-    /// A port of qemu's guest.
-    Guest { to: Text },
-}
+use crate::model::{ForwardedTo, Process, Text};
 
 /// A forward in the command line of ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +121,7 @@ pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
 }
 
 /// Returns the destination of a process's listener on this port.
-pub(crate) fn forward(process: &Process, port: u16) -> Option<Forward> {
+pub(crate) fn forward(process: &Process, port: u16) -> Option<ForwardedTo> {
     let command: Vec<&[u8]> = process.command.iter().flatten().map(Text::as_bytes).collect();
     let (_, arguments) = command.split_first()?;
     let name = process.name.as_bytes().to_ascii_lowercase();
@@ -144,8 +133,8 @@ pub(crate) fn forward(process: &Process, port: u16) -> Option<Forward> {
             let (_, to) =
                 ssh.forwards.iter().filter_map(ForwardOption::local).find(|(local, _)| *local == port)?;
             Some(match to {
-                Some(to) => Forward::Through { to: to.into(), by },
-                None => Forward::Socks { by },
+                Some(to) => ForwardedTo::Ssh { to: to.into(), by },
+                None => ForwardedTo::Socks { by },
             })
         }
         name if name.starts_with(b"qemu-system-") => guest(arguments, port),
@@ -154,7 +143,7 @@ pub(crate) fn forward(process: &Process, port: u16) -> Option<Forward> {
 }
 
 /// Parses `hostfwd=tcp:ADDRESS:PORT-ADDRESS:PORT` of `-netdev user`, `-nic user` and `-net user` (qemu(1)). TCP only.
-fn guest(arguments: &[&[u8]], port: u16) -> Option<Forward> {
+fn guest(arguments: &[&[u8]], port: u16) -> Option<ForwardedTo> {
     let options = arguments.iter().flat_map(|word| word.split(|byte| *byte == b','));
     let forwards = options.filter_map(|option| option.strip_prefix(b"hostfwd="));
     forwards.filter_map(|forward| std::str::from_utf8(forward).ok()).find_map(|forward| {
@@ -162,24 +151,9 @@ fn guest(arguments: &[&[u8]], port: u16) -> Option<Forward> {
         let (here, there) = forward.split_once('-')?;
         let local: u16 = here.rsplit(':').next()?.parse().ok()?;
         let (address, to) = there.rsplit_once(':')?;
-        let to = if address.is_empty() { format!("port {to}") } else { format!("{address}:{to}") };
-        (local == port).then(|| Forward::Guest { to: to.as_str().into() })
+        let address = (!address.is_empty()).then(|| address.into());
+        (local == port).then(|| ForwardedTo::Guest { address, port: to.into() })
     })
-}
-
-impl Forward {
-    /// Returns the predicate of a sentence: `leads to db:5432 through dev@host`.
-    pub(crate) fn phrase(&self) -> String {
-        match self {
-            Forward::Through { to, by } => {
-                format!("ssh forwards it to {} through {}", to.to_string_lossy(), by.to_string_lossy())
-            }
-            Forward::Socks { by } => {
-                format!("ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
-            }
-            Forward::Guest { to } => format!("qemu forwards it to {} of its guest", to.to_string_lossy()),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -187,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::ProcessId;
+    use crate::model::{Note, ProcessId};
 
     fn process(line: &str) -> Process {
         let words: Vec<Text> = line.split(' ').map(Text::from).collect();
@@ -196,7 +170,7 @@ mod tests {
     }
 
     fn phrase(line: &str, port: u16) -> Option<String> {
-        forward(&process(line), port).map(|forward| forward.phrase())
+        forward(&process(line), port).map(|to| Note::ForwardedByProcess(to).to_string())
     }
 
     fn label(line: &str) -> String {

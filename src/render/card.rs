@@ -8,7 +8,6 @@ use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
 use super::escape::{command_line, escape};
-use super::gap_phrases;
 use super::macos_app;
 use super::phrases;
 use super::start_time;
@@ -128,10 +127,10 @@ impl Card<'_> {
                 format!("{subject} is held by no process any more ({})", socket.state.as_str())
             }
             (_, None, Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
-            (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", phrases::holder_by_script(only)),
-            (2, Some(head), _) => format!("{subject} {verb} {} and 1 other", phrases::holder_by_script(head)),
+            (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", phrases::process(&only.process)),
+            (2, Some(head), _) => format!("{subject} {verb} {} and 1 other", phrases::process(&head.process)),
             (all, Some(head), _) => {
-                format!("{subject} {verb} {} and {} others", phrases::holder_by_script(head), all - 1)
+                format!("{subject} {verb} {} and {} others", phrases::process(&head.process), all - 1)
             }
         }
     }
@@ -230,7 +229,7 @@ impl Card<'_> {
         add("probe", phrases::probe_meaning(listener), probed.then_some(Meaning::Unseen));
         add("connected", listener.connections.as_deref().map(connections), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
-        add("note", listener.note.as_ref().map(escape), None);
+        add("note", listener.note.as_ref().map(phrases::note), None);
         lines
     }
 
@@ -306,9 +305,9 @@ impl Card<'_> {
         };
         match &unseen.help {
             Some(help) if help.is_privileged_scan() => {
-                format!("{why}; {} shows them", gap_phrases::help(help))
+                format!("{why}; {} shows them", phrases::help(help))
             }
-            Some(help) => format!("{why}; {}", gap_phrases::help(help)),
+            Some(help) => format!("{why}; {}", phrases::help(help)),
             None => why.to_owned(),
         }
     }

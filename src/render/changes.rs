@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
 use super::card::wrap;
-use super::phrases;
+use super::phrases::{self, Naming};
 use super::style::{Meaning, Palette};
 use crate::compare::{Change, ChangeKind, Difference};
 use crate::model::{Holder, Listener, State};
@@ -92,17 +92,17 @@ pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
 pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
     let what = phrases::what(listener, asker);
     match what.is_empty() {
-        true => holders(listener, phrases::holder_by_script),
+        true => holders(listener, Naming::Program),
         // The description names the process already.
-        false => format!("{}  {what}", holders(listener, phrases::holder)),
+        false => format!("{}  {what}", holders(listener, Naming::OwnName)),
     }
 }
 
 /// `node (pid 4121, dev)`, `postgres?`, `(forwarded)`, `nobody`.
-fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
+fn holders(listener: &Listener, naming: Naming) -> String {
     let more = if listener.unseen.is_some() { " and others that could not be seen" } else { "" };
     match (listener.holders.is_empty(), &listener.unseen) {
-        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), name)),
+        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), naming)),
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
             [only] => format!("{}? (pid {}, not seen)", phrases::process_name(&only.name), only.pid),
             _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
@@ -119,8 +119,12 @@ fn holders(listener: &Listener, name: fn(&Holder) -> String) -> String {
     }
 }
 
-fn several(holders: &[&Holder], name: fn(&Holder) -> String) -> String {
-    let named = holders.iter().take(NAMED).map(|holder| name(holder)).collect::<Vec<_>>();
+fn several(holders: &[&Holder], naming: Naming) -> String {
+    let named = holders
+        .iter()
+        .take(NAMED)
+        .map(|holder| phrases::process_as(&holder.process, naming))
+        .collect::<Vec<_>>();
     match holders.len().saturating_sub(NAMED) {
         0 => named.join(", "),
         more => format!("{} +{more}", named.join(", ")),
@@ -129,7 +133,7 @@ fn several(holders: &[&Holder], name: fn(&Holder) -> String) -> String {
 
 /// The holders, each by what it runs.
 fn who(listener: &Listener) -> String {
-    holders(listener, phrases::holder_by_script)
+    holders(listener, Naming::Program)
 }
 
 fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Asker) -> String {
@@ -172,7 +176,7 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
         // Another process of the same program: its description is not repeated.
-        return format!("{} -> {}", holders(before, phrases::holder), whose(after, asker));
+        return format!("{} -> {}", holders(before, Naming::OwnName), whose(after, asker));
     }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
         return format!("{} -> {}", who(before), who(after));
@@ -185,10 +189,10 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let stay = after.holders.len() - come.len();
     let mut parts = Vec::new();
     if !come.is_empty() {
-        parts.push(format!("also held by {}", several(&come, phrases::holder_by_script)));
+        parts.push(format!("also held by {}", several(&come, Naming::Program)));
     }
     if !gone.is_empty() {
-        parts.push(format!("no more held by {}", several(&gone, phrases::holder_by_script)));
+        parts.push(format!("no more held by {}", several(&gone, Naming::Program)));
     }
     match stay {
         0 => format!("{} -> {}", who(before), who(after)),

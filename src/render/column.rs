@@ -174,7 +174,7 @@ impl Column {
                 list.join("; ")
             }),
             Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
-            Column::Note => text(listener.note.as_ref()),
+            Column::Note => listener.note.as_ref().map(crate::render::phrases::note),
             Column::What => {
                 Some(crate::render::phrases::what(listener, &crate::render::asker::Asker::default()))
             }

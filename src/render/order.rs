@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Connection, Container, Evidence, GitHead, Outcome, Parent, Probe, Process, ProcessId, Project,
+        Connection, Container, Evidence, GitHead, Note, Outcome, Parent, Probe, Process, ProcessId, Project,
         Protocol, Queue, Reason, Service, Socket, State, Text, Unseen,
     };
 
@@ -264,7 +264,7 @@ mod tests {
                 let mut listener = Listener::new(socket);
                 listener.holders = holders;
                 if let Some((first, second)) = names {
-                    listener.note = Some(first.clone());
+                    listener.note = Some(Note::Other(first.clone()));
                     listener.container = Some(Container {
                         runtime: "docker".into(),
                         id: first.clone(),

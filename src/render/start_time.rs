@@ -1,47 +1,52 @@
-//! Who started a process, in one phrase: its parent, and what that runs in or under.
+//! What started a process, in one phrase: its parent, and what that runs in or under.
 
 use super::escape::escape;
 use super::phrases::process_name;
-use crate::model::{Process, Supervisor};
+use crate::model::{Process, Supervisor, SupervisorKind, Text};
 
-/// What is said of a kind of supervisor.
+/// The phrases about a kind of supervisor.
 struct Words {
-    kind: &'static str,
-    /// Where it started the process itself.
+    /// If it started the process itself.
     itself: &'static str,
-    /// Where something between them did.
+    /// If it started an ancestor between them.
     between: &'static str,
 }
 
-const fn words(kind: &'static str, itself: &'static str, between: &'static str) -> Words {
-    Words { kind, itself, between }
+/// Returns the phrases about the kinds whose name alone does not make the phrase.
+fn words(kind: &SupervisorKind) -> Option<Words> {
+    let words = |itself, between| Some(Words { itself, between });
+    match kind {
+        SupervisorKind::Containerd => words("by a container's shim", "in a container"),
+        SupervisorKind::Conmon => words("by a container's monitor", "in a container"),
+        SupervisorKind::Cron => words("by cron", "from cron"),
+        SupervisorKind::At => words("by at", "from at"),
+        SupervisorKind::Tmux => words("by tmux", "in tmux"),
+        SupervisorKind::Screen => words("by screen", "in screen"),
+        SupervisorKind::Zellij => words("by zellij", "in zellij"),
+        SupervisorKind::Ssh => words("over ssh", "over ssh"),
+        SupervisorKind::Mosh => words("over mosh", "over mosh"),
+        SupervisorKind::Login => words("by login", "on a console"),
+        SupervisorKind::WindowsServices => words("by the service manager", "under the service manager"),
+        SupervisorKind::Vscode => words("by VS Code", "in VS Code"),
+        SupervisorKind::Cursor => words("by Cursor", "in Cursor"),
+        SupervisorKind::Windsurf => words("by Windsurf", "in Windsurf"),
+        SupervisorKind::Zed => words("by Zed", "in Zed"),
+        SupervisorKind::Jetbrains => words("by a JetBrains IDE", "in a JetBrains IDE"),
+        SupervisorKind::Vim => words("by vim", "in vim"),
+        SupervisorKind::Nvim => words("by nvim", "in nvim"),
+        SupervisorKind::Emacs => words("by emacs", "in emacs"),
+        SupervisorKind::Daemontools
+        | SupervisorKind::Launchd
+        | SupervisorKind::Openrc
+        | SupervisorKind::Pm2
+        | SupervisorKind::Runit
+        | SupervisorKind::S6
+        | SupervisorKind::Supervisord
+        | SupervisorKind::Systemd
+        | SupervisorKind::Terminal
+        | SupervisorKind::Other(_) => None,
+    }
 }
-
-/// Kinds whose name alone does not make the phrase.
-const KINDS: &[Words] = &[
-    words("containerd", "by a container's shim", "in a container"),
-    words("conmon", "by a container's monitor", "in a container"),
-    words("cron", "by cron", "from cron"),
-    words("at", "by at", "from at"),
-    words("tmux", "by tmux", "in tmux"),
-    words("screen", "by screen", "in screen"),
-    words("zellij", "by zellij", "in zellij"),
-    words("ssh", "over ssh", "over ssh"),
-    words("mosh", "over mosh", "over mosh"),
-    words("login", "by login", "on a console"),
-    words("windows-services", "by the service manager", "under the service manager"),
-    words("vscode", "by VS Code", "in VS Code"),
-    words("cursor", "by Cursor", "in Cursor"),
-    words("windsurf", "by Windsurf", "in Windsurf"),
-    words("zed", "by Zed", "in Zed"),
-    words("jetbrains", "by a JetBrains IDE", "in a JetBrains IDE"),
-    words("vim", "by vim", "in vim"),
-    words("nvim", "by nvim", "in nvim"),
-    words("emacs", "by emacs", "in emacs"),
-];
-
-/// Editors, which run terminals of their own among much else.
-const EDITORS: [&str; 8] = ["vscode", "cursor", "windsurf", "zed", "jetbrains", "vim", "nvim", "emacs"];
 
 /// `by zsh in tmux`, `by systemd`, or nothing where nothing is known.
 pub(crate) fn by(process: &Process) -> Option<String> {
@@ -59,12 +64,8 @@ pub(crate) fn by(process: &Process) -> Option<String> {
     }
 }
 
-fn known(supervisor: &Supervisor) -> Option<&'static Words> {
-    KINDS.iter().find(|words| words.kind.as_bytes() == supervisor.kind.as_bytes())
-}
-
 fn itself(supervisor: &Supervisor) -> String {
-    match known(supervisor) {
+    match words(&supervisor.kind) {
         Some(words) if in_its_terminal(supervisor) => format!("{}'s terminal", words.between),
         Some(words) => words.itself.to_owned(),
         None => format!("by {}", process_name(&supervisor.name)),
@@ -72,17 +73,18 @@ fn itself(supervisor: &Supervisor) -> String {
 }
 
 fn between(supervisor: &Supervisor) -> String {
-    match known(supervisor) {
+    match words(&supervisor.kind) {
         Some(words) if in_its_terminal(supervisor) => format!("{}'s terminal", words.between),
         Some(words) => words.between.to_owned(),
-        None if supervisor.kind.as_bytes() == b"terminal" => format!("in {}", process_name(&supervisor.name)),
-        None => format!("under {}", escape(&supervisor.kind)),
+        None if supervisor.kind == SupervisorKind::Terminal => {
+            format!("in {}", process_name(&supervisor.name))
+        }
+        None => format!("under {}", escape(&Text::from(&supervisor.kind))),
     }
 }
 
 fn in_its_terminal(supervisor: &Supervisor) -> bool {
-    supervisor.terminal == Some(true)
-        && EDITORS.iter().any(|editor| editor.as_bytes() == supervisor.kind.as_bytes())
+    supervisor.terminal == Some(true) && supervisor.kind.is_editor()
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use super::json::{ConnectionJson, GapJson, ListenerJson, SCHEMA, write_document}
 use super::plan;
 use super::verdict::sentences;
 use super::why_and_free;
+use crate::act::StepAction;
 use crate::act::prepare::Prepared;
-use crate::act::release::{Done, Outcome, action_name};
+use crate::act::release::{Done, Outcome};
 use crate::act::wait::Refused;
 use crate::bind_attempt::BindTarget;
 use crate::model::Target;
@@ -145,7 +146,7 @@ fn step(step: &Step) -> StepJson<'_> {
         pid: step.process.id.pid,
         start: step.process.id.start,
         name: step.process.name.to_string_lossy().into_owned(),
-        action: action_name(&step.action),
+        action: StepAction::from(&step.action).as_str(),
         command: match &step.action {
             Action::Signal => None,
             Action::Stop { command, .. } => {
@@ -163,7 +164,7 @@ fn done(done: &Done) -> DoneJson<'_> {
     DoneJson {
         pid: done.pid,
         name: done.name.to_string_lossy().into_owned(),
-        action: done.action,
+        action: done.action.as_str(),
         result: done.result.as_str(),
         error: done.error.as_deref(),
     }

@@ -3,7 +3,7 @@
 
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{program_labels, services, users};
-use crate::model::{Connection, Error, Gap, HolderSearch, Listener};
+use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
 use crate::os::{self, ProgramWords, Row, Unread};
 use crate::port_info;
 
@@ -27,8 +27,8 @@ pub(super) struct Found {
     /// A listener for each row, in the order of the rows.
     pub(super) listeners: Vec<Listener>,
     pub(super) gaps: Vec<Gap>,
-    /// How holders were searched for, in a sentence.
-    pub(super) how: String,
+    /// How holders were searched for.
+    pub(super) method: Option<HolderMethod>,
     /// Processes whose descriptors were not read.
     pub(super) unread: Unread,
 }
@@ -108,6 +108,11 @@ impl Pipeline<'_, '_> {
         for step in STEPS {
             step(&mut joined);
         }
-        Ok(Found { listeners: joined.listeners, gaps: joined.gaps, how: search.how, unread: search.unread })
+        Ok(Found {
+            listeners: joined.listeners,
+            gaps: joined.gaps,
+            method: search.method,
+            unread: search.unread,
+        })
     }
 }

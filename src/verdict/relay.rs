@@ -1,6 +1,7 @@
 //! Recognises holders that forward connections for something that does not listen here itself.
 
 use super::Relay;
+use crate::management::proxy;
 use crate::model::{Candidate, Holder, Listener};
 
 /// Processes that forward connections, and what they forward them for.
@@ -36,7 +37,7 @@ pub(super) fn relay(listener: &Listener) -> Option<(&Holder, Relay)> {
 /// Returns whether a holder of a listener, visible or unseen, forwards connections. A socket with an unseen holder has a
 /// container only if a proxy's command line names its address and port.
 pub(super) fn passes_on(listener: &Listener) -> bool {
-    let is_proxy = |candidate: &Candidate| candidate.name.as_bytes() == b"docker-proxy";
+    let is_proxy = |candidate: &Candidate| proxy::is_docker_proxy(&candidate.name);
     let by_unseen = || {
         let candidates = listener.unseen_alone().map(|unseen| unseen.candidates.as_slice());
         listener.container.is_some() && matches!(candidates, Some([only]) if is_proxy(only))

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
-use crate::model::{Outcome, Protocol, State, Text};
+use crate::model::{Note, Outcome, Protocol, State, Text};
 use crate::os::{Excluded, Limits, Local, Usability};
 
 #[test]
@@ -256,7 +256,7 @@ fn a_port_that_is_or_may_be_forwarded_is_not_free() {
     assert!(of_root.advice.is_empty(), "root has read all rules: {:?}", of_root.advice);
 
     let mut rule = socket("192.0.2.1", None, State::Forwarded);
-    rule.note = Some("connections from other machines are forwarded to port 3000".into());
+    rule.note = Some(Note::Other("connections from other machines are forwarded to port 3000".into()));
     let verdict = judge(Observation { forwarded: vec![rule.clone()], forwarding_unknown: true, ..free() });
     assert_eq!(verdict.kind, VerdictKind::Forwarded, "a known rule comes first");
     assert_eq!(verdict.reason, VerdictReason::Forwarded(Box::new(rule.clone())));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::FreeRestart;
-use crate::act::release::{self, StepResult};
+use crate::act::release::{self, StepAction, StepResult};
 use crate::model::{Gap, Listener, Text};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
@@ -104,8 +104,8 @@ pub struct FreedStep {
     pub pid: u32,
     /// Its name.
     pub name: Text,
-    /// What was done, as JSON names it: `terminate`, `kill`, `stop-service`.
-    pub action: &'static str,
+    /// What was done.
+    pub action: StepAction,
     /// What became of it.
     pub result: StepResult,
     /// What the operating system or the manager reported, if it failed.

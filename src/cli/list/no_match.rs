@@ -6,7 +6,7 @@ use super::super::exit::Exit;
 use super::super::{fail, say};
 use super::Answer;
 use crate::model::Target;
-use crate::render::{gap_phrases, phrases};
+use crate::render::phrases;
 use crate::shell;
 
 impl Answer<'_> {
@@ -31,7 +31,7 @@ impl Answer<'_> {
         }
         let taken_for = self.snapshot.asked.as_deref().unwrap_or_default();
         if list.from.is_some() && self.selection.is_plain() && taken_for.iter().any(|one| !one.is_plain()) {
-            let covered = crate::render::question_phrases::covered(taken_for).as_str().into();
+            let covered = phrases::covered(taken_for).as_str().into();
             let covered = crate::render::escape::escape(&covered);
             return writeln!(out, "there is nothing in this snapshot, which covers {covered}");
         }
@@ -77,9 +77,9 @@ impl Answer<'_> {
 
     fn print_gaps(&self) {
         for gap in &self.snapshot.gaps {
-            let detail = gap_phrases::detail(gap);
+            let detail = phrases::gap(gap);
             match &gap.help {
-                Some(help) => say("not seen", &format!("{detail}; {}", gap_phrases::help(help))),
+                Some(help) => say("not seen", &format!("{detail}; {}", phrases::help(help))),
                 None => say("not seen", &detail),
             }
         }

@@ -7,7 +7,7 @@ use super::super::{fail, say};
 use super::Answer;
 use crate::model::Help;
 use crate::os;
-use crate::render::{gap_phrases, phrases};
+use crate::render::phrases;
 
 impl Answer<'_> {
     pub(super) fn print_pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
@@ -17,7 +17,7 @@ impl Answer<'_> {
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
             let why = match os::pid_namespace_is_own() {
                 None => "cannot read which pid namespace /proc shows",
-                Some(_) => gap_phrases::FOREIGN_PIDS,
+                Some(_) => phrases::FOREIGN_PIDS,
             };
             return Ok(fail(&format!("no pids are printed: {why}"), Some(&Help::MatchingProc.to_string())));
         }
@@ -40,7 +40,7 @@ impl Answer<'_> {
                 listener.socket.endpoint.port().map_or_else(String::new, |port| format!(" port {port}"));
             let reason = listener.unseen.as_ref().map_or("unknown", |unseen| unseen.reason.as_str());
             let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref());
-            let help = help.map_or_else(String::new, |help| format!("; {}", gap_phrases::help(help)));
+            let help = help.map_or_else(String::new, |help| format!("; {}", phrases::help(help)));
             say("not seen", &format!("a holder of {endpoint}{port} ({reason}){help}"));
         }
         for listener in listeners.iter().filter(|one| one.socket.state == crate::model::State::Forwarded) {

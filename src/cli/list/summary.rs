@@ -5,7 +5,7 @@ use std::io::Write;
 use super::super::terminal;
 use super::Answer;
 use crate::render::style::{Meaning, Palette};
-use crate::render::{gap_phrases, phrases, table};
+use crate::render::{phrases, table};
 use crate::shell;
 
 /// No arguments.
@@ -51,7 +51,7 @@ impl Answer<'_> {
             parts.push(palette.paint(Meaning::Label, text));
         }
         for gap in self.gaps_of_tables() {
-            parts.push(palette.paint(Meaning::Unseen, format!("Not read: {}.", gap_phrases::detail(gap))));
+            parts.push(palette.paint(Meaning::Unseen, format!("Not read: {}.", phrases::gap(gap))));
         }
         if !parts.is_empty() {
             let _ = writeln!(terminal::errors(), "{}", parts.join("  "));

@@ -13,7 +13,6 @@ use crate::model::{Gap, Listener, Snapshot};
 use crate::os;
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
-use crate::render::gap_phrases;
 use crate::render::order;
 use crate::render::phrases;
 use crate::render::style::Meaning;
@@ -85,7 +84,7 @@ impl Lines {
         for gap in gaps {
             match self.ndjson {
                 true => json::write_gap(gap, snapshot, out)?,
-                false => say("not seen", &gap_phrases::detail(gap)),
+                false => say("not seen", &phrases::gap(gap)),
             }
         }
         Ok(())

@@ -3,13 +3,10 @@
 use super::matching::Owner;
 use super::{ContainerLookup, Question};
 use crate::management::proxy;
-use crate::model::{Container, Endpoint, Listener, Socket, State};
+use crate::model::{Container, Endpoint, Listener, Note, Socket, State};
 use crate::os::RuntimeKind;
 
 use std::net::{IpAddr, Ipv4Addr};
-
-/// The note on each of them.
-const NOTE: &str = "connections are forwarded by the runtime's rules; no socket is there";
 
 impl ContainerLookup<'_> {
     /// Returns a listener for each port that these runtimes publish in our network namespace without a socket. `sockets`
@@ -47,7 +44,7 @@ impl ContainerLookup<'_> {
                     if has_socket(&socket, &container, sockets, listeners) || found.iter().any(known) {
                         continue;
                     }
-                    let note = Some(NOTE.into());
+                    let note = Some(Note::ForwardedByRuntime { not_at: Vec::new() });
                     found.push(Listener { container: Some(container), note, ..Listener::new(socket) });
                 }
             }

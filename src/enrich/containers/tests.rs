@@ -93,7 +93,7 @@ fn without_an_answer_the_command_line_decides() {
         let mut listeners = [proxied()];
         lookup.name(&mut listeners);
         assert_eq!(listeners[0].container, None);
-        let note = listeners[0].note.as_ref().unwrap().to_string_lossy().into_owned();
+        let note = listeners[0].note.as_ref().unwrap().to_string();
         assert!(note.contains("172.20.0.2:80"), "{note}");
         let gap = lookup.gap().unwrap();
         assert_eq!((gap.what, gap.reason, gap.count), (GapKind::Containers, GapReason::from(reason), 1));

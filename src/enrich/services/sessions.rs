@@ -3,23 +3,21 @@
 //! end all of them, or with KillMode=process (as in Debian's cron.service and ssh.service) none of them, and would prevent
 //! further logins or jobs. Pure.
 
-use crate::model::{Holder, Listener, Process, Service, ServiceManager};
+use crate::model::{Holder, Listener, Process, Service, ServiceManager, SupervisorKind};
 
-/// Kinds of supervisors that start any program on request.
-const SESSIONS: [&[u8]; 9] =
-    [b"cron", b"at", b"ssh", b"mosh", b"login", b"tmux", b"screen", b"zellij", b"terminal"];
-
-/// Editors. The own processes of an editor that runs as a service have no terminal; programs in its terminals do.
-const EDITORS: [&[u8]; 8] =
-    [b"vscode", b"cursor", b"windsurf", b"zed", b"jetbrains", b"nvim", b"vim", b"emacs"];
+/// Returns whether this kind of supervisor starts what a user asks for, each time another program.
+fn is_session(kind: &SupervisorKind) -> bool {
+    use SupervisorKind::{At, Cron, Login, Mosh, Screen, Ssh, Terminal, Tmux, Zellij};
+    matches!(kind, At | Cron | Login | Mosh | Screen | Ssh | Terminal | Tmux | Zellij)
+}
 
 /// Removes the systemd services of such processes, and of their socket if it has no other holder.
 pub(super) fn leave_out(listener: &mut Listener) {
     let of_session = |process: &Process| {
         let supervisor = process.supervisor.as_ref();
         supervisor.is_some_and(|supervisor| {
-            let kind = supervisor.kind.as_bytes();
-            SESSIONS.contains(&kind) || (EDITORS.contains(&kind) && supervisor.terminal == Some(true))
+            // An editor that is a service also has processes of its own, which are in none of its terminals.
+            is_session(&supervisor.kind) || (supervisor.kind.is_editor() && supervisor.terminal == Some(true))
         })
     };
     let is_plain =

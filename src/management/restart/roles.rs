@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::program::Program;
 use super::{Certainty, Restarter, RestarterKind, SUPERVISORS, Sources, Stop, Trigger, masters, shell_loop};
-use crate::model::{Process, Text};
+use crate::model::{Process, SupervisorKind, Text};
 use crate::os::parse::supervisor;
 
 /// What an ancestor does when its child ends.
@@ -67,7 +67,9 @@ pub(super) fn role(
     let mut command = || parent.command.clone().unwrap_or_default();
     match supervisor::kind(&parent.name, &mut command) {
         // The program that starts all service folders is an ancestor of the supervisor of one folder.
-        Some("runit" | "s6" | "daemontools" | "openrc") => ParentRole::Other,
+        Some(
+            SupervisorKind::Runit | SupervisorKind::S6 | SupervisorKind::Daemontools | SupervisorKind::Openrc,
+        ) => ParentRole::Other,
         Some(_) => ParentRole::Boundary,
         None => ParentRole::Other,
     }

@@ -1,11 +1,11 @@
-//! A target taken apart and put together again, for whoever writes it down in a form of his own.
+//! The parts of a target, for formats that write them separately.
 
 use std::net::IpAddr;
 
 use super::{Address, PORTS, ServiceName, Target, Unix};
 use crate::model::{Family, Protocol};
 
-/// What a target consists of.
+/// The parts of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts {
     pub(crate) protocol: Option<Protocol>,
@@ -16,12 +16,12 @@ pub(crate) struct Parts {
     pub(crate) ports: Option<(u16, u16)>,
     /// Of Unix sockets; `None` for all of them.
     pub(crate) path: Option<String>,
-    /// The name it was asked for by, if the machine's services file says what that stands for.
+    /// The name by which it was requested, if the machine's services file has it.
     pub(crate) service: Option<ServiceName>,
 }
 
 impl Target {
-    /// What it consists of.
+    /// Returns its parts.
     pub(crate) fn parts(&self) -> Parts {
         let path = match &self.unix {
             Some(Unix::Path(path)) => Some(path.clone()),
@@ -38,7 +38,7 @@ impl Target {
         }
     }
 
-    /// The target of these parts; `None` where they make none.
+    /// Returns the target that has these parts. `None` if they do not belong together.
     pub(crate) fn of_parts(parts: Parts) -> Option<Target> {
         let Parts { protocol, family, address, interface, ports, path, service } = parts;
         let is_unix = protocol == Some(Protocol::Unix);

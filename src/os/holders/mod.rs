@@ -8,7 +8,9 @@
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 
-use crate::model::{Container, Error, ErrorKind, Evidence, Gap, HolderSearch, Protocol, Service, Unseen};
+use crate::model::{
+    Container, Error, ErrorKind, Evidence, Gap, HolderMethod, HolderSearch, Protocol, Service, Unseen,
+};
 use crate::os::process;
 use crate::os::table::Row;
 
@@ -51,8 +53,8 @@ pub(crate) struct Holders {
     pub(crate) origins: Vec<Origin>,
     pub(crate) unread: Unread,
     pub(crate) gaps: Vec<Gap>,
-    /// The method of the search, in a sentence.
-    pub(crate) how: String,
+    /// The method of the search; `None` if there was nothing to search for.
+    pub(crate) method: Option<HolderMethod>,
 }
 
 /// The service and the container in which a socket was created.

@@ -1,7 +1,7 @@
-//! Which ancestors tell why a process runs: service managers, terminals, editors, remote sessions. Pure: a name and
-//! a command line go in, a kind comes out. Shells and launchers such as npm or make are none of them.
+//! Recognises the ancestors that explain why a process runs: service managers, terminals, editors, remote sessions.
+//! Pure: a name and a command line go in, a kind comes out. Shells and launchers such as npm or make are not among them.
 
-use crate::model::Text;
+use crate::model::{SupervisorKind, Text};
 
 /// How a process is recognised. Names are compared without regard to case and to `.exe`. Linux gives the first 15
 /// bytes of an ancestor's name.
@@ -21,12 +21,12 @@ enum By {
 use By::{Argument, Name, Path, PathOf, Prefix};
 
 /// Kinds by what is recognised. The first row that fits counts.
-const KNOWN: &[(&str, &[By])] = &[
-    ("systemd", &[Name("systemd")]),
-    ("launchd", &[Name("launchd")]),
-    ("supervisord", &[Name("supervisord"), PathOf("python", "/supervisord")]),
+const KNOWN: &[(SupervisorKind, &[By])] = &[
+    (SupervisorKind::Systemd, &[Name("systemd")]),
+    (SupervisorKind::Launchd, &[Name("launchd")]),
+    (SupervisorKind::Supervisord, &[Name("supervisord"), PathOf("python", "/supervisord")]),
     (
-        "pm2",
+        SupervisorKind::Pm2,
         &[
             Prefix("PM2 v"),
             Name("pm2-runtime"),
@@ -34,20 +34,20 @@ const KNOWN: &[(&str, &[By])] = &[
             Path("node", "/pm2/lib/Daemon.js"),
         ],
     ),
-    ("runit", &[Name("runsv"), Name("runsvdir")]),
-    ("s6", &[Name("s6-supervise"), Name("s6-svscan")]),
-    ("daemontools", &[Name("supervise"), Name("svscan")]),
+    (SupervisorKind::Runit, &[Name("runsv"), Name("runsvdir")]),
+    (SupervisorKind::S6, &[Name("s6-supervise"), Name("s6-svscan")]),
+    (SupervisorKind::Daemontools, &[Name("supervise"), Name("svscan")]),
     // Its sixteenth letter is lost on the way.
-    ("openrc", &[Prefix("supervise-daemo")]),
-    ("containerd", &[Prefix("containerd-shim")]),
-    ("conmon", &[Name("conmon")]),
-    ("cron", &[Name("cron"), Name("crond"), Name("anacron"), Name("fcron")]),
-    ("at", &[Name("atd")]),
-    ("tmux", &[Name("tmux"), Prefix("tmux: server")]),
-    ("screen", &[Name("screen")]),
-    ("zellij", &[Name("zellij")]),
+    (SupervisorKind::Openrc, &[Prefix("supervise-daemo")]),
+    (SupervisorKind::Containerd, &[Prefix("containerd-shim")]),
+    (SupervisorKind::Conmon, &[Name("conmon")]),
+    (SupervisorKind::Cron, &[Name("cron"), Name("crond"), Name("anacron"), Name("fcron")]),
+    (SupervisorKind::At, &[Name("atd")]),
+    (SupervisorKind::Tmux, &[Name("tmux"), Prefix("tmux: server")]),
+    (SupervisorKind::Screen, &[Name("screen")]),
+    (SupervisorKind::Zellij, &[Name("zellij")]),
     (
-        "vscode",
+        SupervisorKind::Vscode,
         &[
             // Electron's processes say what each is for; a program of one's own that is called code does not.
             Argument("code", "--type="),
@@ -65,7 +65,7 @@ const KNOWN: &[(&str, &[By])] = &[
         ],
     ),
     (
-        "cursor",
+        SupervisorKind::Cursor,
         &[
             Argument("cursor", "--type="),
             Prefix("Cursor Helper"),
@@ -74,13 +74,13 @@ const KNOWN: &[(&str, &[By])] = &[
         ],
     ),
     (
-        "windsurf",
+        SupervisorKind::Windsurf,
         &[Argument("windsurf", "--type="), Prefix("Windsurf Helper"), Path("node", "/.windsurf-server")],
     ),
     // ZFS has a daemon of the name `zed`.
-    ("zed", &[Name("zed-editor"), Prefix("zed-remote-serv"), Path("zed", "Zed.app/")]),
+    (SupervisorKind::Zed, &[Name("zed-editor"), Prefix("zed-remote-serv"), Path("zed", "Zed.app/")]),
     (
-        "jetbrains",
+        SupervisorKind::Jetbrains,
         &[
             Argument("java", "com.intellij.idea.Main"),
             Argument("java", "-Didea.paths.selector="),
@@ -106,13 +106,13 @@ const KNOWN: &[(&str, &[By])] = &[
             Name("rider64"),
         ],
     ),
-    ("nvim", &[Name("nvim")]),
-    ("vim", &[Name("vim"), Name("gvim"), Prefix("vim."), Name("MacVim")]),
-    ("emacs", &[Name("emacs"), Prefix("emacs-")]),
-    ("mosh", &[Name("mosh-server")]),
-    ("ssh", &[Name("sshd"), Name("sshd-session"), Name("sshd-auth"), Name("dropbear")]),
+    (SupervisorKind::Nvim, &[Name("nvim")]),
+    (SupervisorKind::Vim, &[Name("vim"), Name("gvim"), Prefix("vim."), Name("MacVim")]),
+    (SupervisorKind::Emacs, &[Name("emacs"), Prefix("emacs-")]),
+    (SupervisorKind::Mosh, &[Name("mosh-server")]),
+    (SupervisorKind::Ssh, &[Name("sshd"), Name("sshd-session"), Name("sshd-auth"), Name("dropbear")]),
     (
-        "terminal",
+        SupervisorKind::Terminal,
         &[
             Prefix("gnome-terminal"),
             Name("ptyxis-agent"),
@@ -140,14 +140,14 @@ const KNOWN: &[(&str, &[By])] = &[
             Prefix("iTerm"),
         ],
     ),
-    ("login", &[Name("login")]),
+    (SupervisorKind::Login, &[Name("login")]),
     // On Windows the name is that of a file; elsewhere anybody's program may be called services.
-    ("windows-services", &[Argument("services.exe", "")]),
+    (SupervisorKind::WindowsServices, &[Argument("services.exe", "")]),
 ];
 
-/// What kind of supervisor a process of this name is. The command line is asked for only where the name alone does
-/// not tell.
-pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Option<&'static str> {
+/// Returns the kind of supervisor that a process of this name is. `command` is called only if the name alone does not
+/// decide.
+pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Option<SupervisorKind> {
     let whole = name.as_bytes();
     let short = match whole.len().checked_sub(4).and_then(|at| whole.split_at_checked(at)) {
         Some((short, end)) if end.eq_ignore_ascii_case(b".exe") => short,
@@ -172,7 +172,7 @@ pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Optio
         Path(known, part) => is(known) && mentions(read.get_or_insert_with(&mut *command), part),
         PathOf(known, part) => begins(known) && mentions(read.get_or_insert_with(&mut *command), part),
     };
-    KNOWN.iter().find(|(_, rows)| rows.iter().any(&mut fits)).map(|(kind, _)| *kind)
+    KNOWN.iter().find(|(_, rows)| rows.iter().any(&mut fits)).map(|(kind, _)| kind.clone())
 }
 
 /// Whether the program's path or its first argument has this in it. Those behind are the program's own business.
@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn kind_of(name: &str, command: &[&str]) -> Option<&'static str> {
+    fn kind_of(name: &str, command: &[&str]) -> Option<SupervisorKind> {
         kind(&name.into(), &mut || command.iter().map(|argument| Text::from(*argument)).collect())
     }
 
@@ -232,7 +232,7 @@ mod tests {
                 asked = true;
                 Vec::new()
             });
-            assert_eq!((found, asked), (Some(kind), false), "{name}: its name is enough");
+            assert_eq!((found, asked), (Some(kind.into()), false), "{name}: its name is enough");
         }
     }
 
@@ -255,7 +255,7 @@ mod tests {
             ("node", &["node", "/usr/bin/pm2-runtime", "start"], "pm2"),
             ("zed", &["/Applications/Zed.app/Contents/MacOS/zed"], "zed"),
         ] {
-            assert_eq!(kind_of(name, command), Some(kind), "{name}");
+            assert_eq!(kind_of(name, command), Some(kind.into()), "{name}");
         }
     }
 

@@ -100,7 +100,7 @@ impl Family {
                 let mut command =
                     || parent.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();
                 facts.supervisor = supervisor::kind(&name, &mut command).map(|kind| Supervisor {
-                    kind: kind.into(),
+                    kind,
                     pid,
                     name: name.clone(),
                     terminal: None,

@@ -1,7 +1,7 @@
 //! Windows: a process by its pid and creation time, and holders that the socket table names.
 
 use super::sysinfo::Conditions;
-use crate::model::{Evidence, Help, Process, Reason, Unseen};
+use crate::model::{Evidence, Help, HolderMethod, Process, Reason, Unseen};
 use crate::os::parse::windows::process_times::Lifetime;
 use crate::os::windows_api;
 use crate::os::{Held, Holders, Row, Unread};
@@ -64,8 +64,8 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
         .collect();
     let origins = vec![(None, None); rows.len()];
     let unread = Unread { pids: Vec::new(), others: true };
-    let how = "as the socket table names them".to_owned();
-    Holders { of, unseen, origins, unread, gaps: Vec::new(), how }
+    let method = Some(HolderMethod::SocketTable);
+    Holders { of, unseen, origins, unread, gaps: Vec::new(), method }
 }
 
 /// Merges the rows of a socket that several descriptors or processes have into one row with all pids.

@@ -15,7 +15,7 @@ pub(in crate::os) mod sys;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Error, Gap, Reader, Socket, Text, UnixPath};
+use crate::model::{Error, Gap, Reader, Socket, TableRead, Text, UnixPath};
 
 /// A request for the socket table.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +51,8 @@ pub(crate) struct SocketTable {
     /// Whether TCP sockets that are bound and do not listen were requested and cannot be listed: on Linux before 6.8, and if
     /// `tcp_diag` does not answer.
     pub(crate) lacks_bound: bool,
-    /// The source of each table, one sentence each.
-    pub(crate) how: Vec<String>,
+    /// The source of each table, if the system has several.
+    pub(crate) sources: Vec<TableRead>,
     /// The findings at the requested paths.
     pub(crate) paths: Vec<UnixPath>,
 }
@@ -65,7 +65,7 @@ impl SocketTable {
             gaps: Vec::new(),
             complete: true,
             lacks_bound: false,
-            how: Vec::new(),
+            sources: Vec::new(),
             paths: Vec::new(),
         }
     }

@@ -32,12 +32,6 @@ impl Table {
         .map(|(_, protocol, family)| Table { protocol, family })
     }
 
-    /// Returns a name such as `tcp/ipv6`.
-    #[cfg(target_os = "linux")]
-    pub(in crate::os) fn name(self) -> String {
-        format!("{}/{}", self.protocol.as_str(), self.family.as_str())
-    }
-
     /// Returns a phrase such as "the table of tcp sockets over ipv6".
     pub(in crate::os) fn phrase(self) -> String {
         format!("the table of {} sockets over {}", self.protocol.as_str(), self.family.as_str())

@@ -1,4 +1,4 @@
-//! The document read back: what it says, or the place where it cannot be understood.
+//! Reads a document back, or names the place where it is not understood.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::model::Selection;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
     Evidence, FileChange, Freezer, FreezerScope, Gap, GapDetail, GitHead, Help, Holder, KernelSocket,
-    KernelSocketKind, Listener, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId, Project,
-    Protocol, Queue, Reason, Service, Snapshot, Socket, State, Supervisor, Text, UnixPath, UnknownUser,
-    Unseen, UserNamespace, UserRange,
+    KernelSocketKind, Listener, Note, Outcome, Parent, PathContent, PathTarget, Probe, Process, ProcessId,
+    Project, Protocol, Queue, Reason, Service, Snapshot, Socket, Sources, State, Supervisor, Text, UnixPath,
+    UnknownUser, Unseen, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
 ///
 /// # Errors
-/// Where it is not such a document: the text names the place. A document of a newer schema is not read.
+/// If it is not such a document: the text names the place. A document of a newer schema is not read.
 pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
     let error = |attempted: &str| Error::new(ErrorKind::Document, attempted);
     #[derive(Deserialize)]
@@ -33,7 +33,11 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
     }
     let versioned: Versioned =
         serde_json::from_slice(bytes).map_err(|source| match first_line_is_document(bytes) {
-            true => error("this looks like the lines of --ndjson; save a snapshot with --json"),
+            true => {
+                let mut lines = error("this is a document on each line, and not one document");
+                lines.help = Some(Help::OneDocument);
+                lines
+            }
             false => error("this is not a JSON document").because(source),
         })?;
     match versioned.schema.as_ref().map(|schema| schema.as_str()) {
@@ -69,7 +73,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         listeners: Vec::new(),
         paths: Vec::new(),
         gaps: document.gaps.iter().map(Gap::from).collect(),
-        how: Vec::new(),
+        sources: Sources::default(),
     };
     for (at, path) in document.paths.into_iter().enumerate() {
         let place = |Wrong(key): Wrong| error(&format!("at paths[{at}].{key}: this value is not understood"));
@@ -175,7 +179,7 @@ impl TryFrom<ListenerJson> for Listener {
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
         listener.connections = connections.transpose()?;
         listener.probe = json.probe.map(Probe::try_from).transpose()?;
-        listener.note = plain(&json.note);
+        listener.note = plain(&json.note).map(Note::Other);
         Ok(listener)
     }
 }

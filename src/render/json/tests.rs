@@ -118,7 +118,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
             GapDetail::Text("three".into()),
             Help::Text("sudo".into()),
         )],
-        how: Vec::new(),
+        sources: Default::default(),
     }
 }
 
@@ -182,5 +182,5 @@ fn lines_are_not_a_document() {
     let mut lines = Vec::new();
     write_lines(&snapshot(b"node".to_vec(), None), &mut lines).unwrap();
     assert_eq!(lines.split(|byte| *byte == b'\n').count(), 4, "two listeners, a gap, and the end");
-    assert!(read(&lines).unwrap_err().to_string().contains("--ndjson"));
+    assert_eq!(read(&lines).unwrap_err().help(), Some(&Help::OneDocument));
 }

@@ -148,7 +148,7 @@ impl From<&Listener> for ListenerJson {
                 outcome: probe.outcome.as_str().to_owned(),
                 milliseconds: (probe.took.as_secs_f64() * 1e6).round() / 1e3,
             }),
-            note: lossy_option(&listener.note),
+            note: listener.note.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -241,7 +241,7 @@ impl From<&Parent> for ParentJson {
 impl From<&Supervisor> for SupervisorJson {
     fn from(supervisor: &Supervisor) -> Self {
         SupervisorJson {
-            kind: lossy(&supervisor.kind),
+            kind: supervisor.kind.to_string(),
             pid: supervisor.pid,
             name: lossy(&supervisor.name),
             name_bytes: bytes(&supervisor.name),

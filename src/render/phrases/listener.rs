@@ -35,10 +35,8 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
         let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
         return format!("{}{}{port}", container_or_pod(container), project.unwrap_or_default());
     }
-    let command = first.and_then(|process| process.command.as_deref());
-    let proxied = command.filter(|_| first.is_some_and(|process| process.name.as_bytes() == b"docker-proxy"));
-    if let Some(proxied) = proxied.and_then(proxy::proxy_arguments) {
-        return format!("container at {}, port {}", proxied.inside.ip(), proxied.inside.port());
+    if let Some(inside) = first.and_then(proxy::destination) {
+        return format!("container at {}, port {}", inside.ip(), inside.port());
     }
     if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
         return escape(&service.name);

@@ -4,12 +4,17 @@
 mod address;
 mod command;
 mod container;
+mod coverage;
+mod gap;
+mod help;
 mod kernel;
 #[cfg(feature = "cli")]
 mod listener;
+mod note;
 #[cfg(feature = "cli")]
 mod probe;
 mod process;
+mod sources;
 mod suspension;
 mod target;
 mod time;
@@ -18,7 +23,9 @@ mod unseen;
 pub(crate) use address::{endpoint, endpoint_and_interface};
 pub(crate) use command::commands_in_order;
 pub(crate) use container::container_or_pod;
+pub(crate) use help::help;
 pub(crate) use kernel::{kernel_release, kernel_sockets};
+pub(crate) use note::note;
 pub(crate) use process::{candidate, holders, opener, process, process_name};
 pub(crate) use suspension::{condition, effect_of_signals, remedy};
 pub(crate) use target::target;
@@ -30,12 +37,15 @@ pub(crate) use unseen::{unseen_ends, unseen_evidence};
 pub(crate) use {
     address::{NO_FILE, address, address_phrase, is_exposed, path_content, reach},
     container::{container, pod},
+    coverage::covered,
+    gap::{FOREIGN_PIDS, gap},
     kernel::kernel_releases,
     listener::{
         checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
     },
     probe::{probe, probe_meaning},
-    process::{connection, holder, holder_by_script, holder_user, socket_user, user},
+    process::{Naming, connection, holder_user, process_as, socket_user, user},
+    sources::sources,
     time::{ago, duration},
     unseen::{evidence, is_evidence_equal, unseen_holder},
 };

@@ -56,43 +56,44 @@ pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
     process_user(&holder.process)
 }
 
-/// `node (pid 4121, dev)`.
-#[cfg(feature = "cli")]
-pub(crate) fn holder(holder: &Holder) -> String {
-    plain_process(&holder.process)
+/// Which name a phrase gives a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// What it runs, if that says more than its own name: `vite (node, pid 4121, dev)`.
+    Program,
+    /// Its own name, for a line that has what it runs beside it: `node (pid 4121, dev)  ~/src/shop  (vite)`.
+    #[cfg(feature = "cli")]
+    OwnName,
 }
 
-/// `node (pid 4121, dev)`; `worker-7 (ruby3.1, pid 4121, dev)` for a process whose name does not tell its program.
-fn plain_process(process: &Process) -> String {
-    let name = process_name(&process.name);
-    let program =
-        hidden_program(process).map_or_else(String::new, |program| format!("{}, ", escape(&program.into())));
-    match process_user(process) {
-        Some(user) => format!("{name} ({program}pid {}, {user})", process.id.pid),
-        None => format!("{name} ({program}pid {})", process.id.pid),
-    }
-}
-
-/// `vite (node, pid 4121, dev)`, where what runs says more than the process's name; else as [`holder`].
-#[cfg(feature = "cli")]
-pub(crate) fn holder_by_script(holder: &Holder) -> String {
-    process(&holder.process)
-}
-
-/// The same for a process, whatever it holds.
+/// Returns the phrase for a process: [`process_as`] with [`Naming::Program`].
 pub(crate) fn process(process: &Process) -> String {
-    match process.script.as_ref().filter(|_| program_label::replaces_name(process)) {
+    process_as(process, Naming::Program)
+}
+
+/// Returns the phrase for a process: `node (pid 4121, dev)`; `worker-7 (ruby3.1, pid 4121, dev)` if its own name does not
+/// tell its program.
+pub(crate) fn process_as(process: &Process, naming: Naming) -> String {
+    let user = process_user(process).map_or_else(String::new, |user| format!(", {user}"));
+    let script = process
+        .script
+        .as_ref()
+        .filter(|_| naming == Naming::Program && program_label::replaces_name(process));
+    let (shown, program) = match script {
         Some(script) => {
-            let user = process_user(process).map_or_else(String::new, |user| format!(", {user}"));
             let name = program_label::interpreter_name(process);
             // `ssh -L 3000:db:5432 host` names its program already.
-            let told =
+            let is_named =
                 script.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b" "));
-            let name = if told { String::new() } else { format!("{}, ", process_name(&name)) };
-            format!("{} ({name}pid {}{user})", escape(script), process.id.pid)
+            (escape(script), (!is_named).then(|| process_name(&name)))
         }
-        None => plain_process(process),
-    }
+        None => {
+            let program = hidden_program(process).map(|program| escape(&program.into()));
+            (process_name(&process.name), program)
+        }
+    };
+    let program = program.map_or_else(String::new, |program| format!("{program}, "));
+    format!("{shown} ({program}pid {}{user})", process.id.pid)
 }
 
 /// A name, which may be empty.

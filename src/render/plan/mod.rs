@@ -13,7 +13,7 @@ use crate::management::{Manager, Via};
 use crate::model::{Gap, Process, Protocol, Service, ServiceScope, Text};
 use crate::plan::{Part, Restart, RestartedBy, Step};
 use crate::render::escape::escape;
-use crate::render::{gap_phrases, phrases};
+use crate::render::phrases;
 use crate::shell;
 
 /// Why a process is in the plan.
@@ -69,7 +69,7 @@ pub(crate) fn restarts(restart: &Restart) -> String {
 
 /// Whether something passes connections on could not be seen.
 pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
-    format!("whether connections to it are passed on could not be seen: {}", gap_phrases::detail(gap))
+    format!("whether connections to it are passed on could not be seen: {}", phrases::gap(gap))
 }
 
 /// What a halted process needs.

@@ -9,7 +9,7 @@ use crate::model::{Listener, Process, Text};
 use crate::os;
 use crate::plan::Refusal;
 use crate::render::escape::escape;
-use crate::render::{gap_phrases, phrases};
+use crate::render::phrases;
 use crate::shell;
 
 /// Why nothing is done, in a sentence.
@@ -232,7 +232,7 @@ fn unseen(listener: &Listener) -> String {
         });
         match free {
             Some(free) => format!("; {free} sees them"),
-            None => format!("; {}", gap_phrases::help(help)),
+            None => format!("; {}", phrases::help(help)),
         }
     });
     let place = phrases::endpoint(&listener.socket);

@@ -7,7 +7,7 @@ use crate::bind_attempt::BindTarget;
 use crate::management::suspension;
 use crate::model::{Container, DescriptorStore, Family, Process, Protocol, Service, ServiceManager, Text};
 use crate::render::escape::{self, escape};
-use crate::render::{gap_phrases, phrases};
+use crate::render::phrases;
 use crate::shell::{self, Shell};
 use crate::verdict::{Advice, ShareOption, Suspect};
 
@@ -163,7 +163,7 @@ pub(super) fn advice(advice: &Advice) -> String {
             let names = shell::line(command).map_or_else(String::new, |list| format!(": {list} names it"));
             format!("{holder} holds it, usually for a socket unit{names}")
         }
-        Advice::ShowHolder { help } => format!("no process was seen to have it: {}", gap_phrases::help(help)),
+        Advice::ShowHolder { help } => format!("no process was seen to have it: {}", phrases::help(help)),
         Advice::AskOutside => {
             "its holder cannot be seen from here, and allears free ends only processes that it sees: ask from outside of \
              this container, or with more permissions"

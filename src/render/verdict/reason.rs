@@ -155,7 +155,7 @@ pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
             escape(&Text::from(&container.runtime))
         ),
         // The note has everything that is known of a rule that no runtime made.
-        (None, Some(note)) => format!("{endpoint}: {}", escape(note)),
+        (None, Some(note)) => format!("{endpoint}: {}", phrases::note(note)),
         (None, None) => format!("{connections} to {endpoint} are forwarded; no socket is there"),
     }
 }

@@ -5,7 +5,7 @@ use super::super::{VerdictKind, VerdictReason};
 use super::Explanation;
 use crate::bind_attempt::RefusalKind;
 use crate::management::proxy;
-use crate::model::{Listener, Process, State};
+use crate::model::{Listener, State};
 
 impl Explanation<'_> {
     /// Returns the reason.
@@ -29,7 +29,7 @@ impl Explanation<'_> {
                 VerdictReason::PassedOn {
                     listener: boxed(listener),
                     relay: found.map(|(_, relay)| relay),
-                    inside: found.and_then(|(holder, _)| inside(&holder.process)),
+                    inside: found.and_then(|(holder, _)| proxy::destination(&holder.process)),
                 }
             }
             (VerdictKind::Forwarded, None) => VerdictReason::Answered { address: observation.answered },
@@ -75,9 +75,4 @@ impl Explanation<'_> {
             |one: &Listener| one.socket.endpoint == first.socket.endpoint && one.socket.is_listener();
         self.standing.len() > 1 && self.standing.iter().all(shares)
     }
-}
-
-/// Returns the destination in a proxy's command line.
-fn inside(proxy: &Process) -> Option<std::net::SocketAddr> {
-    proxy::proxy_arguments(proxy.command.as_deref()?).map(|proxied| proxied.inside)
 }

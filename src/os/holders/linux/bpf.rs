@@ -1,8 +1,8 @@
 //! The holders of sockets, found in the kernel: a BPF program runs for each descriptor of each process (iterator
 //! `task_file`, Linux 5.8) and reports the wanted sockets. No descriptor table is opened, and none refuses.
 //!
-//! It takes CAP_BPF and CAP_PERFMON, and a kernel that describes its types (BTF). If anything is missing, [`Refusal`] says
-//! so, and the walk through /proc gives the same answer. Nothing stays in the kernel: program, map and iterator exist as
+//! It takes CAP_BPF and CAP_PERFMON, and a kernel that describes its types (BTF). If anything is missing, [`BpfUnavailable`] is
+//! the reason, and the walk through /proc gives the same answer. Nothing stays in the kernel: program, map and iterator exist as
 //! long as the descriptors in this module.
 //!
 //! Custom code, because the BPF crates (libbpf-rs, aya) need a C library or a compiler for BPF, or a program file, to load
@@ -13,7 +13,6 @@ pub(in crate::os) mod filter;
 pub(in crate::os) mod program;
 pub(in crate::os) mod types;
 
-use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +22,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::CapabilitySet;
 
 use super::walk::{self, Ring, SocketDescriptor, Walk};
+use crate::model::{BpfStep, BpfUnavailable, Text};
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::parse::linux::btf;
 use crate::os::process::sys::proc_handle::ProcHandle;
@@ -36,76 +36,37 @@ const WORTH_THREADS: u64 = 50_000;
 /// The bytes of one read.
 const BUFFER: usize = 8 * 1024;
 
-/// Why this search is unavailable.
-#[derive(Debug)]
-pub(in crate::os) enum Refusal {
-    /// The process lacks these capabilities.
-    Rights,
-    /// In a pid namespace pids differ from the kernel's own.
-    PidNamespace,
-    /// /proc shows another pid namespace than the one of this process.
-    ForeignProc,
-    /// Only the pid of a process that /proc hides would be known.
-    HiddenProc,
-    /// In a time namespace start times differ from the kernel's own clock.
-    TimeNamespace,
-    /// The kernel is locked down in the mode `confidentiality`, in which no program may read its memory.
-    Lockdown,
-    /// The kernel rejected the program as invalid, as a kernel in lockdown does, and its lockdown mode cannot be read.
-    PerhapsLockdown(io::Error),
-    /// A system call failed.
-    Failed(&'static str, io::Error),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Rights => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
-            Refusal::HiddenProc => f.write_str("this /proc hides processes"),
-            Refusal::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
-            Refusal::PidNamespace => f.write_str("this process is in a pid namespace of its own"),
-            Refusal::ForeignProc => f.write_str("/proc shows another pid namespace"),
-            Refusal::Lockdown => {
-                f.write_str("the kernel is locked down (/sys/kernel/security/lockdown: confidentiality)")
-            }
-            Refusal::PerhapsLockdown(error) => write!(
-                f,
-                "cannot load the program: {error}; a kernel in lockdown answers so, and /sys/kernel/security/lockdown \
-                 cannot be read"
-            ),
-            Refusal::Failed(attempted, error) => write!(f, "cannot {attempted}: {error}"),
-        }
-    }
-}
-
 /// Searches the descriptor tables of all processes and threads for sockets by their inode numbers (ascending), and for
 /// io_urings.
 ///
 /// # Errors
 /// If the search is unavailable.
-pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, Refusal> {
+pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, BpfUnavailable> {
     allowed()?;
-    let failed = |attempted| move |error: io::Error| Refusal::Failed(attempted, error);
-    let types = types::Types::of_running_kernel().map_err(failed("read the kernel's type information"))?;
+    let failed =
+        |step| move |error: io::Error| BpfUnavailable::Failed { step, error: Text::from_display(error) };
+    let types = types::Types::of_running_kernel().map_err(failed(BpfStep::ReadTypes))?;
     let layout =
-        btf::layout(&types, &program::WANTED).map_err(|fault| failed("load the program")(fault.into()))?;
+        btf::layout(&types, &program::WANTED).map_err(|fault| failed(BpfStep::LoadProgram)(fault.into()))?;
     drop(types);
     let filter = Filter::new(wanted);
-    let map = calls::shared(filter.bytes()).map_err(failed("make a map"))?;
+    let map = calls::shared(filter.bytes()).map_err(failed(BpfStep::MakeMap))?;
     let program = program::assemble(&layout, map.as_raw_fd(), filter.bytes().len())
-        .ok_or_else(|| failed("load the program")(io::ErrorKind::Unsupported.into()))?;
+        .ok_or_else(|| failed(BpfStep::LoadProgram)(io::ErrorKind::Unsupported.into()))?;
     let program =
         calls::load(&program, program::LICENCE, layout.function).map_err(|error| match is_locked_down() {
-            Some(true) => Refusal::Lockdown,
-            None if error.raw_os_error() == Some(libc::EINVAL) => Refusal::PerhapsLockdown(error),
-            _ => Refusal::Failed("load the program", error),
+            Some(true) => BpfUnavailable::Lockdown,
+            None if error.raw_os_error() == Some(libc::EINVAL) => {
+                BpfUnavailable::PerhapsLockdown { error: Text::from_display(error) }
+            }
+            _ => failed(BpfStep::LoadProgram)(error),
         })?;
     let many = procfs::open_files().is_none_or(|open| open >= WORTH_THREADS);
     let mut records = match many.then(|| by_process(program.as_fd())).flatten() {
         Some(records) => records,
         None => {
-            let iterator = calls::iterate(program.as_fd(), None).map_err(failed("make an iterator"))?;
-            records(iterator.into()).map_err(failed("read the iterator"))?
+            let iterator = calls::iterate(program.as_fd(), None).map_err(failed(BpfStep::MakeIterator))?;
+            records(iterator.into()).map_err(failed(BpfStep::ReadIterator))?
         }
     };
     records.retain(|record| record.inode == 0 || wanted.binary_search(&record.inode).is_ok());
@@ -137,17 +98,17 @@ fn forbids_reading(modes: &[u8]) -> bool {
 ///
 /// # Errors
 /// If one of them rules out the search.
-pub(in crate::os) fn allowed() -> Result<(), Refusal> {
+pub(in crate::os) fn allowed() -> Result<(), BpfUnavailable> {
     let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
     {
-        return Err(Refusal::Rights);
+        return Err(BpfUnavailable::Capabilities);
     }
     match () {
-        () if procfs::is_in_pid_namespace() => Err(Refusal::PidNamespace),
-        () if pid_namespace::is_own() != Some(true) => Err(Refusal::ForeignProc),
-        () if procfs::counts_from_another_boot() => Err(Refusal::TimeNamespace),
-        () if procfs::hides_processes() => Err(Refusal::HiddenProc),
+        () if procfs::is_in_pid_namespace() => Err(BpfUnavailable::PidNamespace),
+        () if pid_namespace::is_own() != Some(true) => Err(BpfUnavailable::ForeignProc),
+        () if procfs::counts_from_another_boot() => Err(BpfUnavailable::TimeNamespace),
+        () if procfs::hides_processes() => Err(BpfUnavailable::HiddenProc),
         () => Ok(()),
     }
 }

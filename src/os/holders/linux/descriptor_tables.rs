@@ -6,7 +6,7 @@ use super::bpf;
 use super::state::State;
 use super::thread_tables;
 use super::walk::{Walk, probe_access, walk, walk_among};
-use crate::model::{Error, ErrorKind};
+use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
 use crate::os::table::sys::procfs;
 use crate::os::{HolderSearch, Row, threads};
 
@@ -32,10 +32,9 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     } else {
         read(state.rows, &state.missing, state.request)
     };
-    let Tables { walk, method, by_bpf } = tables?;
+    let Tables { walk, method } = tables?;
     state.walk = walk;
-    state.method = method;
-    state.by_bpf = by_bpf;
+    state.method = Some(method);
     Ok(())
 }
 
@@ -62,33 +61,27 @@ pub(in crate::os) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, 
 /// What the descriptor tables hold of the wanted sockets.
 struct Tables {
     walk: Walk,
-    /// The method that was used, in a sentence.
-    method: String,
-    by_bpf: bool,
+    method: HolderMethod,
 }
 
 fn read(rows: &[&Row], wanted: &[u64], request: HolderSearch) -> Result<Tables, Error> {
     let names_pids = rows.iter().any(|row| !row.pids.is_empty());
-    let refused = match request {
+    let not_bpf = match request {
         HolderSearch::Walk => None,
         // A process that the socket table names is read first, which takes a walk.
         HolderSearch::Auto if names_pids || wanted.is_empty() => None,
-        HolderSearch::Auto if !is_worth_a_program() => Some("few files are open here".to_owned()),
+        HolderSearch::Auto if !is_worth_a_program() => Some(BpfUnavailable::FewFiles),
         HolderSearch::Auto | HolderSearch::Bpf => match bpf::search(wanted) {
-            Ok(walk) => {
-                let method = "by the BPF iterator task_file".to_owned();
-                return Ok(Tables { walk, method, by_bpf: true });
-            }
-            Err(refusal) if request == HolderSearch::Bpf => {
-                let attempted = format!("cannot search for holders by BPF: {refusal}");
+            Ok(walk) => return Ok(Tables { walk, method: HolderMethod::Bpf }),
+            Err(reason) if request == HolderSearch::Bpf => {
+                let attempted = format!("cannot search for holders by BPF: {reason}");
                 return Err(Error::new(ErrorKind::Unsupported, attempted));
             }
-            Err(refusal) => Some(refusal.to_string()),
+            Err(reason) => Some(reason),
         },
     };
     let walk = walk_named_first(rows, wanted)?;
-    let why = refused.map_or_else(String::new, |refused| format!(" (not by BPF: {refused})"));
-    Ok(Tables { walk, method: format!("by a walk through /proc{why}"), by_bpf: false })
+    Ok(Tables { walk, method: HolderMethod::Walk { not_bpf } })
 }
 
 /// Returns whether so many files are open that a walk takes longer than loading a BPF program.

@@ -90,6 +90,7 @@ fn run(phases: &[Phase], state: &mut State<'_>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HolderMethod;
 
     /// Two phases always run; no other one may cost anything when every socket has its holder.
     #[test]
@@ -102,7 +103,7 @@ mod tests {
         run(&PHASES, &mut state).unwrap();
         assert!(state.missing.is_empty());
         assert!(state.reports.is_none(), "the kernel's reports are read for missing sockets alone");
-        assert_eq!(state.method, "by a walk through /proc");
+        assert_eq!(state.method, Some(HolderMethod::Walk { not_bpf: None }));
         assert_eq!(state.finish().of[0].len(), 1);
     }
 
@@ -110,11 +111,11 @@ mod tests {
     fn a_phase_runs_only_while_a_socket_is_missing() {
         fn finds_all(state: &mut State<'_>) -> Result<(), Error> {
             state.missing.clear();
-            state.method.push('1');
+            state.walk.pids.push(1);
             Ok(())
         }
         fn marks(state: &mut State<'_>) -> Result<(), Error> {
-            state.method.push('2');
+            state.walk.pids.push(2);
             Ok(())
         }
         let row = state::test_rows::row(80, 7);
@@ -126,6 +127,6 @@ mod tests {
             Phase { runs: Runs::Always, search: marks },
         ];
         run(&phases, &mut state).unwrap();
-        assert_eq!(state.method, "12");
+        assert_eq!(state.walk.pids, [1, 2]);
     }
 }

@@ -4,7 +4,7 @@
 use super::closed_sockets;
 use super::state::State;
 use super::walk::walk;
-use crate::model::Error;
+use crate::model::{Error, HolderMethod};
 use crate::os::Row;
 
 /// How often a socket that nobody seems to hold is searched for again.
@@ -19,8 +19,8 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
         if !state.missing_rows().any(is_unexplained) {
             break;
         }
-        if state.by_bpf {
-            state.method = "by the BPF iterator task_file, and by a walk through /proc".to_owned();
+        if state.is_by_bpf() {
+            state.method = Some(HolderMethod::BpfAndWalk);
         }
         state.walk.found.extend(walk(&state.missing)?.found);
         state.update_missing();

@@ -40,7 +40,7 @@ pub(in crate::os) enum InFlight {
 /// Finds the processes that have unread messages with descriptors, and the missing sockets that may be among those.
 pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     let pending = state.reports.take().unwrap_or_default().pending;
-    let by_bpf = state.by_bpf;
+    let by_bpf = state.is_by_bpf();
     let holders = |wanted: &[u64]| match by_bpf {
         true => bpf::search(wanted).ok(),
         false => walk(wanted).ok(),

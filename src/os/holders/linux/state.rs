@@ -8,7 +8,7 @@ use super::io_uring::OpaqueRing;
 use super::kernel_sockets::Claims;
 use super::visibility::Visibility;
 use super::walk::{SocketDescriptor, Walk};
-use crate::model::{Error, Evidence, Protocol};
+use crate::model::{Error, Evidence, HolderMethod, Protocol};
 use crate::os::process::sys::process_ref::ProcessRef;
 use crate::os::services::sys::cgroup_path::belongs_to;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error};
@@ -25,10 +25,8 @@ pub(in crate::os) struct State<'a> {
     pub(in crate::os) walk: Walk,
     /// How many descriptors `missing` accounts for.
     accounted: usize,
-    /// The method that was used, in a sentence.
-    pub(in crate::os) method: String,
-    /// Whether the BPF iterator read the descriptor tables. It does not show which processes refuse access.
-    pub(in crate::os) by_bpf: bool,
+    /// The method that was used, once it was. The BPF iterator does not show which processes refuse access.
+    pub(in crate::os) method: Option<HolderMethod>,
     /// The processes that refuse access, where they were probed at the same time as the BPF iterator ran.
     pub(in crate::os) access: Option<Result<Walk, Error>>,
     /// What the kernel reports about its sockets, once it has been read.
@@ -60,8 +58,7 @@ impl<'a> State<'a> {
             missing,
             walk: Walk::default(),
             accounted: 0,
-            method: String::new(),
-            by_bpf: false,
+            method: None,
             access: None,
             reports: None,
             opaque_rings: Vec::new(),
@@ -87,6 +84,11 @@ impl<'a> State<'a> {
         self.rows.iter().copied().filter(|row| self.is_missing(row))
     }
 
+    /// Returns whether the BPF iterator read the descriptor tables.
+    pub(in crate::os) fn is_by_bpf(&self) -> bool {
+        matches!(self.method, Some(HolderMethod::Bpf | HolderMethod::BpfAndWalk))
+    }
+
     /// Returns the protocols whose kernel sockets are of interest: those of this network namespace.
     pub(in crate::os) fn protocols(&self) -> BTreeSet<Protocol> {
         let here = self.rows.iter().filter(|row| row.socket.namespace.is_none());
@@ -108,7 +110,7 @@ impl<'a> State<'a> {
             visibility.cgroup(row).map_or((None, None), |found| belongs_to(&found.path, &mut || false))
         };
         let origins = rows.iter().map(origin).collect();
-        Holders { of, unseen, origins, unread, gaps, how: method }
+        Holders { of, unseen, origins, unread, gaps, method }
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::os) const LINKS_OF_ONE_THREAD: libc::nlink_t = 3;
 pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     let protocols = state.protocols();
     let reports = || kernel_reports(&protocols);
-    if !state.by_bpf {
+    if !state.is_by_bpf() {
         let (reports, tables) = threads::both(reports, || search_threads(&state.walk.pids, &state.missing));
         state.reports = Some(reports);
         state.walk.add(tables);
@@ -144,7 +144,7 @@ mod tests {
         let row = row(80, u64::MAX);
         let rows = [&row];
         let mut state = State::new(&rows, HolderSearch::Bpf);
-        state.by_bpf = true;
+        state.method = Some(crate::model::HolderMethod::Bpf);
         let probed = Walk { refused: vec![7], ..Walk::default() };
         state.access = Some(Ok(probed));
         search(&mut state).unwrap();

@@ -7,8 +7,8 @@ pub(in crate::os) mod walk;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, MissingRights, Process,
-    Protocol, Purpose, Reason, Socket, Text, Unseen,
+    Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
+    MissingRights, Process, Protocol, Purpose, Reason, Socket, Text, Unseen,
 };
 use crate::os::process::sysinfo::Conditions;
 use crate::os::table::sys::PcbInfo;
@@ -62,8 +62,8 @@ pub(in crate::os) fn holders(
     }
     let others = !walked.refused.is_empty() || walked.failures().is_some();
     let origins = vec![(None, None); rows.len()];
-    let how = "by libproc's descriptor tables".to_owned();
-    Ok(Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, how })
+    let method = Some(HolderMethod::Libproc);
+    Ok(Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, method })
 }
 
 /// Which processes have these sockets open. The number of the control block tells which socket a descriptor is of, also

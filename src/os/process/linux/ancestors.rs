@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::process_ref::arguments;
-use crate::model::{Container, Parent, Process, Service, Supervisor, Text};
+use crate::model::{Container, Parent, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
 use crate::os::parse::container_starters;
 use crate::os::parse::process_name;
 use crate::os::parse::supervisor;
@@ -36,10 +36,10 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
             if whole || process.parents.is_empty() {
                 process.parents.push(Parent { pid, name: ancestor.name.clone() });
             }
-            if let (None, Some(kind)) = (&process.supervisor, ancestor.kind) {
+            if let (None, Some(kind)) = (&process.supervisor, &ancestor.kind) {
                 let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
                 process.supervisor = Some(Supervisor {
-                    kind: kind.into(),
+                    kind: kind.clone(),
                     pid,
                     name: ancestor.name.clone(),
                     terminal: Some(below != 0 && below != ancestor.stat.terminal),
@@ -82,7 +82,7 @@ struct Link {
 struct Ancestor {
     stat: Stat,
     name: Text,
-    kind: Option<&'static str>,
+    kind: Option<SupervisorKind>,
     /// The service that it supervises, if its command line names it.
     service: Option<Service>,
     /// The container that it runs.
@@ -100,11 +100,11 @@ impl Ancestor {
         let mut command = || command(pid);
         let name = name(&stat, &mut command);
         let kind = supervisor::kind(&name, &mut command);
-        let service = kind.and_then(|kind| {
-            let name = service_of(kind, &mut command)?;
+        let service = kind.as_ref().and_then(|kind| {
+            let (manager, name) = service_of(kind, &mut command)?;
             let uid = procfs::effective_uid(pid).map(|uid| (uid != 0).then_some(uid))?;
-            let scope = if uid.is_none() { "system" } else { "user" };
-            Some(Service { manager: kind.into(), name, scope: scope.into(), uid, activates: None })
+            let scope = if uid.is_none() { ServiceScope::System } else { ServiceScope::User };
+            Some(Service { manager, name, scope, uid, activates: None })
         });
         let (mut container, mut cgroups) = (None, Vec::new());
         if container_starters::may_run(&stat.name) {
@@ -122,8 +122,8 @@ impl Ancestor {
 
     /// Returns whether it may be the first process of a container that runs more than one.
     fn is_init(&self) -> bool {
-        let kinds = ["systemd", "supervisord", "runit", "s6", "daemontools", "openrc"];
-        self.kind.is_some_and(|kind| kinds.contains(&kind))
+        use SupervisorKind::{Daemontools, Openrc, Runit, S6, Supervisord, Systemd};
+        matches!(self.kind, Some(Systemd | Supervisord | Runit | S6 | Daemontools | Openrc))
     }
 }
 

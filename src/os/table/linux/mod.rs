@@ -22,7 +22,7 @@ use super::netstat2;
 use super::netstat2::Table;
 use crate::model::{
     Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket,
-    State, Text, UnlistedBound,
+    State, TableRead, TableSource, Text, UnlistedBound,
 };
 use crate::os::bind::sys::limits;
 use crate::os::namespaces::sys::user_namespace;
@@ -33,7 +33,7 @@ use netlink::Fault;
 /// Reads the requested tables by netlink. A table that netlink does not give comes from /proc/net.
 pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
-    let mut sources = Sources::default();
+    let mut sources = TablesBySource::default();
     let mut interfaces = Interfaces::default();
     let mut bound_unknown: Option<UnlistedBound> = None;
     let mut whole = netstat2::collect(request, |table| {
@@ -50,7 +50,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                         Err(fault) => bound_unknown = Some(UnlistedBound::Netlink(Text::from_display(fault))),
                     }
                 }
-                sources.netlink.push(table.name());
+                sources.netlink.push((table.protocol, table.family));
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
             Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
@@ -59,7 +59,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                     bound_unknown = Some(UnlistedBound::ProcNet(Text::from_display(fault)));
                 }
                 faults.push(fault);
-                sources.proc_net.push(table.name());
+                sources.proc_net.push((table.protocol, table.family));
                 from_proc(procfs::own_net()?, table, request.all)
             }
         }
@@ -71,13 +71,13 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             request.port,
         ) {
             Ok(entries) => {
-                sources.netlink.push(table.name());
+                sources.netlink.push((table.protocol, table.family));
                 Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
             }
             Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
             Err(fault) => {
                 faults.push(fault);
-                sources.proc_net.push(table.name());
+                sources.proc_net.push((table.protocol, table.family));
                 from_proc(procfs::own_net()?, table, request.all)
             }
         });
@@ -95,7 +95,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     if request.unix {
         let by_netlink = unix_diag::sockets(request.all);
         let source = if by_netlink.is_ok() { &mut sources.netlink } else { &mut sources.proc_net };
-        source.push("unix".to_owned());
+        source.push((Protocol::Unix, Family::Unix));
         let entries = by_netlink.or_else(|fault| {
             faults.push(fault);
             procfs::own_net().and_then(unix_from_proc)
@@ -118,28 +118,25 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, detail, None));
         whole.lacks_bound = true;
     }
-    whole.how = sources.sentences(faults.first());
+    whole.sources = sources.reads(faults.first());
     Ok(whole)
 }
 
-/// The names of the tables that came from netlink and from /proc/net.
+/// The tables that came from netlink and from /proc/net.
 #[derive(Default)]
-struct Sources {
-    netlink: Vec<String>,
-    proc_net: Vec<String>,
+struct TablesBySource {
+    netlink: Vec<(Protocol, Family)>,
+    proc_net: Vec<(Protocol, Family)>,
 }
 
-impl Sources {
-    fn sentences(&self, fault: Option<&Fault>) -> Vec<String> {
-        let mut sentences = Vec::new();
-        if !self.netlink.is_empty() {
-            sentences.push(format!("{}: from netlink (sock_diag)", self.netlink.join(", ")));
-        }
-        if !self.proc_net.is_empty() {
-            let why = fault.map_or_else(String::new, |fault| format!(" ({fault})"));
-            sentences.push(format!("{}: from /proc/net{why}", self.proc_net.join(", ")));
-        }
-        sentences
+impl TablesBySource {
+    fn reads(self, fault: Option<&Fault>) -> Vec<TableRead> {
+        let proc_net = TableSource::ProcNet { error: fault.map(Text::from_display) };
+        [(self.netlink, TableSource::Netlink), (self.proc_net, proc_net)]
+            .into_iter()
+            .filter(|(tables, _)| !tables.is_empty())
+            .map(|(tables, source)| TableRead { tables, source })
+            .collect()
     }
 }
 

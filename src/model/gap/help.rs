@@ -1,0 +1,115 @@
+//! What would help against a gap or an error.
+
+use crate::model::Text;
+
+/// What would help to fill a gap, or to avoid an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Help {
+    /// Run with full privileges: sudo, or an elevated prompt.
+    Privileges(Purpose),
+    /// Run with full privileges, or as a member of the group that a socket belongs to.
+    PrivilegesOrGroup,
+    /// Scan this target, or everything, with full privileges.
+    PrivilegedScan {
+        /// The target: a port, a path, or an option for many.
+        target: Option<Text>,
+        /// The missing privileges.
+        missing: MissingRights,
+    },
+    /// Let `why` read it for this port, with full privileges.
+    PrivilegedWhy {
+        /// The port.
+        port: u16,
+    },
+    /// Run with privileges that this process lacks.
+    Rights(MissingRights),
+    /// Let `why` test whether a port can be bound: this one, or any.
+    Why {
+        /// The port.
+        port: Option<u16>,
+    },
+    /// Raise the limit of processes.
+    RaiseProcessLimit,
+    /// Raise a limit of open files.
+    TooManyFiles {
+        /// The limit, and how to raise it.
+        limit: Text,
+    },
+    /// Scan again.
+    ScanAgain,
+    /// The holder ended during the scan: scan again.
+    HolderEnded,
+    /// Scan again after a message was received.
+    AfterMessage,
+    /// Fewer descriptors wait in messages than there are sockets without a holder: scan again after they were received.
+    AfterMessages,
+    /// Windows names no process for it: scan again.
+    NoProcessNamed,
+    /// A process outside of this pid namespace may hold it.
+    OutsidePidNamespace,
+    /// Run in the pid namespace that /proc shows, or mount the right /proc.
+    MatchingProc,
+    /// A service of the kernel may have it: check the lists of some tools.
+    KernelServices,
+    /// Its process has ended, and one of its children inherited the handle. Windows.
+    InheritedHandle {
+        /// The process.
+        pid: u32,
+        /// The name of the process that has the pid now, if it started after the socket was opened.
+        later: Option<Text>,
+    },
+    /// Save a snapshot as one document, and not as one on each line.
+    OneDocument,
+    /// Use the automatic reader, which reads /proc/net if netlink fails.
+    AutomaticReader,
+    /// Name a user that this machine has.
+    KnownUser,
+    /// Name the socket of another container runtime.
+    OtherRuntime,
+    /// Check whether the container runtime hangs.
+    HangingRuntime,
+    /// A phrase from a document.
+    Text(Text),
+}
+
+/// The purpose of full privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To read one thing.
+    SeeOne,
+    /// To read several.
+    SeeMany,
+    /// To enter network namespaces.
+    Enter,
+}
+
+/// The privileges that this process lacks to read other processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum MissingRights {
+    /// It runs without privileges.
+    Privileges,
+    /// Its user namespace has no privileges over processes outside of it. Linux.
+    UserNamespace,
+    /// The other processes have more privileges, or a security module protects them.
+    Guarded,
+    /// Capabilities of Linux.
+    Capabilities {
+        /// Whether CAP_SYS_PTRACE is missing.
+        sys_ptrace: bool,
+        /// Whether CAP_DAC_READ_SEARCH is missing.
+        dac_read_search: bool,
+    },
+}
+
+impl Help {
+    /// Returns whether the same scan with full privileges would show it.
+    pub fn is_privileged_scan(&self) -> bool {
+        matches!(self, Help::PrivilegedScan { .. })
+    }
+}

@@ -1,0 +1,128 @@
+//! The sentences about what would help.
+
+use std::fmt;
+
+use crate::model::text::acts_on_terminal;
+use crate::model::{Help, MissingRights, Purpose, Text};
+use crate::render::escape::escape;
+use crate::shell;
+
+/// Returns what would help, safe to print.
+pub(crate) fn help(help: &Help) -> String {
+    escape(&Text::from_display(help))
+}
+
+/// The phrase that says to a person what would help: a command line alone where that is all.
+impl fmt::Display for Help {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Help::Privileges(Purpose::SeeOne) => f.write_str("run with sudo to see it"),
+            Help::Privileges(Purpose::SeeMany) => f.write_str("run with sudo to see them"),
+            Help::Privileges(Purpose::Enter) => f.write_str("run with sudo to enter them"),
+            Help::PrivilegesOrGroup => {
+                f.write_str("run with sudo to see them, or as a member of the socket's group")
+            }
+            Help::PrivilegedScan { target, missing } => {
+                match (privileged_scan(target.as_ref()), missing) {
+                    (Some(command), MissingRights::Privileges) => f.write_str(&command),
+                    (Some(command), missing) => write!(f, "{command} ({missing})"),
+                    (None, missing) => write!(f, "{missing}"),
+                }
+            }
+            Help::PrivilegedWhy { port } => {
+                match shell::allears_with_rights(&["why", &port.to_string()]) {
+                    Some(command) => write!(f, "{command} reads them"),
+                    None => write!(f, "{}", MissingRights::Privileges),
+                }
+            }
+            Help::Rights(missing) => write!(f, "{missing}"),
+            Help::Why { port: Some(port) } => {
+                write!(f, "allears why {port} tests whether the port can be bound")
+            }
+            Help::Why { port: None } => f.write_str("allears why PORT tests whether a port can be bound"),
+            Help::RaiseProcessLimit => f.write_str("raise the limit of processes (ulimit -u, pids.max)"),
+            Help::TooManyFiles { limit } => {
+                write!(f, "too many files are open to look into every process: {}", limit.to_string_lossy())
+            }
+            Help::ScanAgain => f.write_str("look again"),
+            Help::HolderEnded => f.write_str("its holder ended during the look; look again"),
+            Help::AfterMessage => f.write_str("look again when the message was received"),
+            Help::AfterMessages => f.write_str(
+                "fewer descriptors wait there than there are sockets that nobody holds: look again when the message \
+                 was received",
+            ),
+            Help::NoProcessNamed => f.write_str("the system names no process for it; look again"),
+            Help::OutsidePidNamespace => {
+                f.write_str("perhaps a process outside of this pid namespace holds it: ask there")
+            }
+            Help::MatchingProc => f.write_str(
+                "run allears in the pid namespace whose processes /proc shows, or mount the /proc of this one",
+            ),
+            Help::KernelServices => f.write_str(
+                "a service of the kernel may have it, or a request that does not show: ip -d link, exportfs -v and \
+                 rpcinfo -p list some that listen",
+            ),
+            Help::InheritedHandle { pid, later: Some(later) } => write!(
+                f,
+                "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew \
+                 and a child of the process before inherited the handle, or the clock was set back",
+                later.to_string_lossy()
+            ),
+            Help::InheritedHandle { pid, later: None } => {
+                write!(f, "its process (pid {pid}) has ended; one of its children inherited the handle")
+            }
+            Help::OneDocument => f.write_str("save a snapshot with --json, not with --ndjson"),
+            Help::AutomaticReader => f.write_str("--reader auto reads /proc/net instead"),
+            Help::KnownUser => f.write_str("write a name or a number that the user database knows"),
+            Help::OtherRuntime => f.write_str("DOCKER_HOST=unix:///PATH names the socket of another one"),
+            Help::HangingRuntime => f.write_str("see whether the runtime hangs"),
+            Help::Text(text) => f.write_str(&text.to_string_lossy()),
+        }
+    }
+}
+
+/// The command line that scans a target with full privileges; all Unix sockets for a path that no command line can hold.
+fn privileged_scan(target: Option<&Text>) -> Option<String> {
+    let holds = |target: &Text| target.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
+    match target {
+        None => shell::allears_with_rights::<&str>(&[]),
+        Some(target) if holds(target) => shell::allears_with_rights(&[target]),
+        Some(_) => shell::allears_with_rights(&["-x"]),
+    }
+}
+
+impl fmt::Display for MissingRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MissingRights::Privileges => "run with sudo to see them",
+            MissingRights::UserNamespace => {
+                "run allears outside of this user namespace, which has no rights over processes outside of it"
+            }
+            MissingRights::Guarded => {
+                "these processes have more rights than this one, or a security module guards them"
+            }
+            MissingRights::Capabilities { sys_ptrace: true, dac_read_search: true } => {
+                "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here"
+            }
+            MissingRights::Capabilities { sys_ptrace: true, .. } => "CAP_SYS_PTRACE is missing here",
+            MissingRights::Capabilities { .. } => "CAP_DAC_READ_SEARCH is missing here",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_is_a_command_if_it_can_be_one() {
+        let scan =
+            |target: &str, missing| Help::PrivilegedScan { target: Some(target.into()), missing }.to_string();
+        let command = shell::allears_with_rights(&["80"]).unwrap();
+        assert_eq!(scan("80", MissingRights::Privileges), command);
+        let missing = MissingRights::Capabilities { sys_ptrace: false, dac_read_search: true };
+        assert_eq!(scan("80", missing), format!("{command} (CAP_DAC_READ_SEARCH is missing here)"));
+        let all = shell::allears_with_rights(&["-x"]).unwrap();
+        assert_eq!(scan("/run/\u{1b}", MissingRights::Privileges), all);
+    }
+}
