@@ -1,4 +1,4 @@
-//! The columns of table and CSV: names, headings, and what stands in them.
+//! The columns of table and CSV: names, headings and values.
 
 use std::fmt;
 use std::str::FromStr;
@@ -90,12 +90,17 @@ impl Column {
         (Column::What, "what"),
     ];
 
-    /// The column's name.
+    /// Returns the column's name.
     pub(crate) fn name(self) -> &'static str {
         Column::NAMES.iter().find(|(column, _)| *column == self).map_or("", |(_, name)| name)
     }
 
-    /// What stands above it in a table.
+    /// Returns whether CSV has the column by default. A column that is added here is not: programs read CSV by position.
+    pub(crate) fn is_in_default_csv(self) -> bool {
+        !matches!(self, Column::What | Column::Script | Column::Branch)
+    }
+
+    /// Returns the heading in a table.
     pub(crate) fn heading(self) -> String {
         match self {
             Column::Protocol => "PROTO".to_owned(),
@@ -103,7 +108,7 @@ impl Column {
         }
     }
 
-    /// The exact value for one holder of a listener; empty where there is none or it is not told.
+    /// Returns the exact value for one holder of a listener. Empty if there is none, or if it is unknown.
     pub(crate) fn value(self, listener: &Listener, holder: Option<&Holder>) -> String {
         let socket = &listener.socket;
         let process = holder.map(|holder| &holder.process);
@@ -200,7 +205,7 @@ impl FromStr for Column {
     }
 }
 
-/// A name that no column has.
+/// An unknown column name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnknownColumn(String);
 

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use super::column::Column;
 use crate::model::Snapshot;
 
-/// Writes a snapshot as CSV with these columns, or all but what is made for people or was added later. The one
-/// for probes is there where something was probed, that for connections where they were asked for.
+/// Writes a snapshot as CSV with these columns. The default is [`Column::is_in_default_csv`], with probes and connections
+/// only if the snapshot has them.
 pub(crate) fn write(
     snapshot: &Snapshot,
     columns: Option<&[Column]>,
@@ -20,11 +20,9 @@ pub(crate) fn write(
         .iter()
         .map(|(column, _)| *column)
         .filter(|column| match column {
-            // Those that were added later are there where they are asked for.
-            Column::What | Column::Script | Column::Branch => false,
             Column::Probe => probed,
             Column::Connected => connected,
-            _ => true,
+            column => column.is_in_default_csv(),
         })
         .collect();
     let columns = columns.unwrap_or(&every);
