@@ -40,7 +40,7 @@ use crate::render::escape::escape;
 
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    os::memory::exit_where_memory_ends(Exit::Unknown.code());
+    os::memory::exit_when_out_of_memory(Exit::Unknown.code());
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(done) = os::ctrl_c_helper(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };

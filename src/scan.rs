@@ -197,7 +197,7 @@ impl Query {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
             udplite: selection.wants(Protocol::UdpLite),
-            rare: selection.wants(Protocol::Sctp),
+            sctp_dccp: selection.wants(Protocol::Sctp),
             unix: selection.wants(Protocol::Unix),
             ipv4: selection.ipv4 || !selection.ipv6,
             // An IPv6 socket may answer for IPv4.

@@ -5,7 +5,7 @@ use super::say;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Protocol, Snapshot};
-use crate::os::{self, Elsewhere, OwnNetwork};
+use crate::os::{self, OtherNamespaces, OwnNetwork};
 use crate::render::escape::escape;
 use crate::shell;
 
@@ -41,7 +41,7 @@ pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
         if ports.is_empty() {
             continue;
         }
-        for found in os::listening_elsewhere(&ports, protocols) {
+        for found in os::listening_in_other_namespaces(&ports, protocols) {
             say("note", &sentence(&found, protocols));
         }
     }
@@ -57,7 +57,7 @@ fn protocols_of(list: &List, target: &Target) -> &'static [Protocol] {
     }
 }
 
-fn sentence(found: &Elsewhere, protocols: &[Protocol]) -> String {
+fn sentence(found: &OtherNamespaces, protocols: &[Protocol]) -> String {
     let mut names: Vec<String> = found.namespaces.iter().take(NAMED).map(escape).collect();
     if let Some(more) = found.namespaces.len().checked_sub(NAMED).filter(|more| *more > 0) {
         names.push(format!("{more} more"));

@@ -1,4 +1,4 @@
-//! What benches and fuzz targets may call of this and the other systems: thin functions over private parsers.
+//! What benches and fuzz targets may call on every system: thin functions over private parsers.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -39,7 +39,7 @@ impl LaunchdJob {
         launchd_jobs::read(bytes).map(LaunchdJob)
     }
 
-    /// Its label.
+    /// Returns its label.
     pub fn label(&self) -> &Text {
         &self.0.label
     }

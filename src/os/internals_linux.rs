@@ -1,4 +1,4 @@
-//! What benches and fuzz targets may call of this system. No kernel is asked here but by `walk`.
+//! What benches and fuzz targets may call on this system. Only `walk` and `iterate` make requests to the kernel.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,25 +18,25 @@ pub const LINK: u16 = 16;
 /// The sequence number that every request has.
 pub const SEQUENCE: u32 = 1;
 
-/// Calls for the payload of each message of a kind in one netlink datagram. True where the datagram was understood to
-/// its end.
+/// Calls `each` with the payload of each message of a kind in one netlink datagram. Returns whether the datagram was
+/// understood to its end.
 pub fn datagram(bytes: &[u8], kind: u16, mut each: impl FnMut(&[u8])) -> bool {
     netlink::read_datagram(bytes, SEQUENCE, kind, &mut each).is_ok()
 }
 
-/// How many attributes a list has.
+/// Returns the number of attributes in a list.
 pub fn attributes(bytes: &[u8]) -> usize {
     let mut count = 0;
     netlink::attributes(bytes, |_, _| count += 1);
     count
 }
 
-/// Sockets as inet_diag told them.
+/// Sockets that inet_diag reported.
 #[derive(Debug, Default)]
 pub struct InetSockets(Vec<inet_diag::Entry>);
 
 impl InetSockets {
-    /// Adds the socket of one message. False where it cannot be read.
+    /// Adds the socket of one message. Returns false if it cannot be read.
     pub fn push(&mut self, message: &[u8], protocol: Protocol) -> bool {
         let entry = inet_diag::parse(message, protocol);
         let read = entry.is_some();
@@ -44,23 +44,23 @@ impl InetSockets {
         read
     }
 
-    /// How many there are.
+    /// Returns the number of sockets.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 }
 
-/// The inode number and the path in a message of unix_diag.
+/// Returns the inode number and the path in a message of unix_diag.
 pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
     unix_diag::parse(message).map(|entry| (entry.inode, entry.path))
 }
 
-/// The port of a tunnel in a message about a link.
+/// Returns the port of a tunnel in a message about a link.
 pub fn link_port(message: &[u8]) -> Option<u16> {
     kernel_sockets::parse_link(message)?.port
 }
 
-/// How many sockets of the kernel's own these bytes name, read as each kind of message and of file that may.
+/// Returns the number of kernel sockets in these bytes, parsed as each kind of message and of file that reports them.
 pub fn kernel_sockets(bytes: &[u8]) -> usize {
     use kernel_sockets::Message;
     let messages = [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd];
@@ -74,7 +74,8 @@ pub fn kernel_sockets(bytes: &[u8]) -> usize {
     of_messages + of_files.iter().sum::<usize>()
 }
 
-/// How many of the three kinds of nftables' messages these bytes can be read as: a chain, a rule, a set's element.
+/// Returns as how many of the three kinds of nftables' messages these bytes can be read: a chain, a rule, a set's
+/// element.
 pub fn nftables_message(bytes: &[u8]) -> usize {
     let read = [
         nftables::base_chain(bytes).is_some(),
@@ -84,50 +85,50 @@ pub fn nftables_message(bytes: &[u8]) -> usize {
     read.into_iter().filter(|is_read| *is_read).count()
 }
 
-/// The name and the start in a /proc/PID/stat.
+/// Returns the name and the start in a /proc/PID/stat.
 pub fn stat(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
     proc_stat::parse_stat(bytes).map(|stat| (stat.name, stat.start))
 }
 
-/// How many sockets a /proc/net/tcp or the like lists.
+/// Returns the number of sockets in a /proc/net/tcp or the like.
 pub fn inet_table(bytes: &[u8]) -> usize {
     proc_net::parse_net(bytes).len()
 }
 
-/// The inode numbers and paths in a /proc/net/unix.
+/// Returns the inode numbers and paths in a /proc/net/unix.
 pub fn unix_table(bytes: &[u8]) -> Vec<(u64, Option<Text>)> {
     unix_diag::parse_proc(bytes).into_iter().map(|entry| (entry.inode, entry.path)).collect()
 }
 
-/// The arguments in a /proc/PID/cmdline.
+/// Returns the arguments in a /proc/PID/cmdline.
 pub fn arguments(bytes: &[u8]) -> Vec<Text> {
     process_ref::arguments(bytes)
 }
 
-/// The inode numbers of the sockets in an io_uring's fdinfo.
+/// Returns the inode numbers of the sockets in an io_uring's fdinfo.
 pub fn ring_sockets(fdinfo: &[u8]) -> Vec<u64> {
     proc_fd::parse_ring(fdinfo).sockets
 }
 
-/// How many descriptors wait in a Unix socket, by its fdinfo.
+/// Returns the number of descriptors that wait in a Unix socket, by its fdinfo.
 pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
     proc_fd::waiting_descriptors(fdinfo)
 }
 
-/// How many descriptors of any process are one of these sockets (inode numbers, ascending).
+/// Returns how many descriptors of any process are one of these sockets (inode numbers, ascending).
 ///
 /// # Errors
-/// Where /proc cannot be listed.
+/// If /proc cannot be listed.
 pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
     walk::walk(wanted).map(|walk| walk.found.len())
 }
 
-/// On how many threads so many processes are walked here and now.
+/// Returns the number of threads on which so many processes are walked on this machine.
 pub fn threads(processes: usize) -> usize {
     walk::threads_for(processes)
 }
 
-/// How many bytes the first message has, and whether what it answers could be read: a message of a service manager.
+/// Returns the length of the first message, and whether the whole was read as a reply of a service manager.
 pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
     let reply = dbus::reply(bytes);
     let read = |reply: &dbus::Reply<'_>| {
@@ -140,15 +141,15 @@ pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
     (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
 }
 
-/// How many descriptors of any process are one of these sockets (inode numbers), found by the BPF iterator.
+/// Returns how many descriptors of any process are one of these sockets (inode numbers), by the BPF iterator.
 ///
 /// # Errors
-/// Why that is not to be had here.
+/// If the iterator is unavailable.
 pub fn iterate(wanted: &[u64]) -> Result<usize, String> {
     bpf::search(wanted).map(|walk| walk.found.len()).map_err(|refusal| refusal.to_string())
 }
 
-/// Whether type information of a kernel (BTF) tells what the BPF iterator's program needs.
+/// Returns whether the type information of a kernel (BTF) has what the BPF iterator's program needs.
 pub fn type_information(bytes: &[u8]) -> bool {
     bpf::understands(bytes)
 }
@@ -160,12 +161,12 @@ pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
 
 /// Returns the path in a /proc/PID/cgroup.
 pub fn cgroup_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
-    cgroup::of_process(bytes)
+    cgroup::path_of_process(bytes)
 }
 
 /// Returns the paths in the other trees of a /proc/PID/cgroup.
 pub fn cgroup_of_process_elsewhere(bytes: &[u8]) -> Vec<&[u8]> {
-    cgroup::of_process_elsewhere(bytes).collect()
+    cgroup::other_paths_of_process(bytes).collect()
 }
 
 /// Returns the pids in a cgroup.procs.

@@ -68,13 +68,13 @@ pub(crate) use terminal::{
 pub(crate) use terminate::{EndSignal, KERNEL, KillHandle};
 pub(crate) use users::{own_uid, privileged, user_exists, user_name, with_rights};
 
-// What the command alone asks the system.
+// What only the command uses.
 #[cfg(feature = "cli")]
 pub(crate) use bind::{interface_name, ready_limits};
 #[cfg(feature = "cli")]
 pub(crate) use files::services_file;
 #[cfg(feature = "cli")]
-pub(crate) use namespaces::{Elsewhere, OwnNetwork, listening_elsewhere, own_network};
+pub(crate) use namespaces::{OtherNamespaces, OwnNetwork, listening_in_other_namespaces, own_network};
 #[cfg(feature = "cli")]
 pub(crate) use terminate::ctrl_c_helper;
 #[cfg(feature = "cli")]

@@ -1,5 +1,5 @@
-//! The calls of Windows that tell of sockets, processes and services. Each fills a buffer or gives numbers; what they
-//! mean is read elsewhere.
+//! Calls of Windows that report sockets, processes and services. Each fills a buffer or returns numbers, which
+//! `parse::windows` reads.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,7 +36,7 @@ use crate::os::parse::windows::table;
 use crate::os::parse::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
 use crate::os::table::netstat2::Table;
 
-// What the pure readers take for granted is what the headers say.
+// The parsers' offsets match those in the headers.
 const _: () = {
     assert!(size_of::<MIB_TCPROW_OWNER_MODULE>() == TCP4.row);
     assert!(offset_of!(MIB_TCPROW_OWNER_MODULE, dwLocalAddr) == TCP4.local);
@@ -75,7 +75,7 @@ const _: () = {
     );
 };
 
-/// A table's bytes, and how they are laid out. Connections are in it where all sockets are wanted.
+/// Returns a table's bytes and their layout. They include connections if all sockets are wanted.
 pub(in crate::os) fn table(table: Table, all: bool) -> Result<(Vec<u8>, Layout), io::Error> {
     let (family, layout) = match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Ipv4) => (AF_INET, TCP4),
@@ -104,10 +104,10 @@ pub(in crate::os) fn table(table: Table, all: bool) -> Result<(Vec<u8>, Layout),
     }
 }
 
-/// A process in hand, with these rights over it. `None` where there is no such process.
+/// Opens a process with these rights. `None` if there is no such process.
 pub(in crate::os) fn open(pid: u32, rights: PROCESS_ACCESS_RIGHTS) -> io::Result<Option<OwnedHandle>> {
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: numbers alone are passed; the handle that comes back is owned once, by what is made of it here.
+    // SAFETY: only numbers are passed; the handle that is returned is owned once, by the value made from it here.
     unsafe {
         let handle = OpenProcess(rights, 0, pid);
         if !handle.is_null() {
@@ -119,7 +119,7 @@ pub(in crate::os) fn open(pid: u32, rights: PROCESS_ACCESS_RIGHTS) -> io::Result
     if gone { Ok(None) } else { Err(error) }
 }
 
-/// What is known of a pid's process.
+/// Returns what is known about the process with a pid.
 pub(in crate::os) fn lifetime(pid: u32) -> Lifetime {
     match open(pid, PROCESS_QUERY_LIMITED_INFORMATION) {
         Ok(Some(process)) => lifetime_of(&process),
@@ -128,7 +128,7 @@ pub(in crate::os) fn lifetime(pid: u32) -> Lifetime {
     }
 }
 
-/// What is known of a process in hand (`GetProcessTimes`, which asks for no right over it but to know of it).
+/// Returns what is known about an open process (`GetProcessTimes`, which needs only the right to query it).
 pub(in crate::os) fn lifetime_of(process: &OwnedHandle) -> Lifetime {
     let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut start, mut exit, mut kernel, mut user) = (none, none, none, none);
@@ -137,7 +137,7 @@ pub(in crate::os) fn lifetime_of(process: &OwnedHandle) -> Lifetime {
     #[expect(unsafe_code, reason = "the system's own interface")]
     // SAFETY: the handle is open; the calls write to variables of their types.
     let known = unsafe {
-        // One that has ended stays as long as somebody has it open.
+        // A process that has ended remains as long as a handle to it is open.
         if GetExitCodeProcess(handle, &raw mut code) != 0 && code != STILL_ACTIVE.cast_unsigned() {
             return Lifetime::Ended;
         }
@@ -149,7 +149,7 @@ pub(in crate::os) fn lifetime_of(process: &OwnedHandle) -> Lifetime {
     }
 }
 
-/// Every process with its parent's pid and its name, which everybody is told.
+/// Returns every process with its parent's pid and its name, which every user may read.
 pub(in crate::os) fn processes() -> Vec<Listed> {
     let mut listed = Vec::new();
     let size = u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0);
@@ -176,7 +176,7 @@ pub(in crate::os) fn processes() -> Vec<Listed> {
     listed
 }
 
-/// The services that run, by pid: one question to their manager, which everybody may ask.
+/// Returns the running services by pid, by one request to their manager, which every user may make.
 pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
     struct Manager(windows_sys::Win32::System::Services::SC_HANDLE);
     impl Drop for Manager {
@@ -189,13 +189,14 @@ pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
         }
     }
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: null stands for this machine and for the database that runs.
+    // SAFETY: null means this machine and its active database.
     let manager = unsafe { OpenSCManagerW(ptr::null(), ptr::null(), SC_MANAGER_ENUMERATE_SERVICE) };
     if manager.is_null() {
         return Err(io::Error::last_os_error());
     }
     let manager = Manager(manager);
-    // The most that the call gives at once; it is asked from the beginning, so that nothing is told twice.
+    // The most that the call returns at once; each call starts from the beginning, so that no service is returned
+    // twice.
     let mut buffer: Vec<u64> = vec![0; 4096];
     for _ in 0..8 {
         let (mut needed, mut count, mut resume) = (0, 0, 0);

@@ -81,17 +81,17 @@ impl Pipeline<'_, '_> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;
-        let mut facts = os::describe(search.of.iter().flatten().map(|held| &held.process), self.ancestors);
+        let mut facts = os::describe(search.held.iter().flatten().map(|held| &held.process), self.ancestors);
         program_labels::add(facts.processes.values_mut());
-        let of_clients = search.of.get(rows.len()..).unwrap_or_default();
+        let of_clients = search.held.get(rows.len()..).unwrap_or_default();
         let connections: Vec<Option<Vec<Connection>>> = match connected {
             Some(connected) => {
                 connected.describe(&rows, of_clients, &facts.processes).into_iter().map(Some).collect()
             }
             None => vec![None; rows.len()],
         };
-        let mut processes = Processes::new(facts.processes, search.of.iter().take(rows.len()));
-        let found = search.of.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
+        let mut processes = Processes::new(facts.processes, search.held.iter().take(rows.len()));
+        let found = search.held.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
         let mut joined = Joined {
             listeners: Vec::with_capacity(rows.len()),
             gaps: search.gaps,

@@ -1,13 +1,17 @@
-//! What attempts to bind need of the system, and what this machine allows to bind. Depends on `model` alone.
+//! What bind attempts need from the system, and the limits of this machine on binds. Depends on `model` alone.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows/attempts.rs")]
 mod attempts;
+#[cfg(not(windows))]
+mod no_http_sys;
 pub(in crate::os) mod port_limits;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(windows, path = "windows/mod.rs")]
 pub(in crate::os) mod sys;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
 
 #[cfg(feature = "cli")]
 pub(crate) use attempts::interface_name;

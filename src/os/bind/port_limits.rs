@@ -16,13 +16,13 @@ pub(crate) struct Limits {
     pub(crate) ephemeral: Option<RangeInclusive<u16>>,
     /// The ports of that range that are never assigned.
     pub(crate) reserved: Vec<RangeInclusive<u16>>,
-    /// The ports that nobody may bind. Windows only.
+    /// The ports that no process may bind. Windows only.
     pub(crate) excluded: Vec<Excluded>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// A range of ports that Windows lets nobody bind.
+/// A range of ports that Windows lets no process bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Excluded {
     pub(crate) ports: RangeInclusive<u16>,
@@ -40,10 +40,10 @@ pub(crate) struct Local {
     pub(crate) usability: Usability,
 }
 
-/// Whether an address of this machine can be bound. Linux alone reports anything but [`Usability::Usable`].
+/// Whether an address of this machine can be bound. Only Linux reports anything but [`Usability::Usable`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Usability {
-    /// It can be bound, as far as the system says. An optimistic address (RFC 4429) is one of these.
+    /// It can be bound, as far as the system reports. An optimistic address (RFC 4429) is one of these.
     #[default]
     Usable,
     /// Duplicate address detection (RFC 4862) has not ended. Until then the kernel refuses to bind it.
@@ -52,8 +52,8 @@ pub(crate) enum Usability {
     Duplicate,
 }
 
-/// What applies to this process and may forbid a bind, besides the limits on ports. `None` where it cannot be read.
-/// Linux alone reports anything.
+/// The policies that apply to this process and may forbid a bind, apart from the limits on ports. `None` if they cannot
+/// be read. Only Linux reports any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Policies {
     /// Whether this process holds CAP_NET_BIND_SERVICE in the first user namespace.
@@ -69,20 +69,20 @@ pub(crate) struct Policies {
     pub(crate) seccomp: Option<bool>,
     /// Whether no_new_privs is set, without which an unprivileged process cannot enter a Landlock sandbox.
     pub(crate) no_new_privileges: Option<bool>,
-    /// How many BPF programs of the cgroup and those above it decide about binds.
+    /// The number of BPF programs of its cgroup and the cgroups above that decide about binds.
     pub(crate) bind_programs: Option<u32>,
 }
 
 /// URLs that HTTP.sys, the web server in the kernel of Windows, serves for other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpSysUrls {
-    /// The addresses, as they were registered.
+    /// The URLs as they were registered.
     pub(crate) urls: Vec<Text>,
-    /// Who answers there.
+    /// The programs that serve them.
     pub(crate) by: Vec<Server>,
 }
 
-/// A program that HTTP.sys serves for.
+/// A program that serves URLs of HTTP.sys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) pid: u32,
@@ -120,7 +120,7 @@ pub(crate) fn policies() -> Policies {
     sys::policies()
 }
 
-/// Returns how long the kernel keeps a connection in FIN_WAIT2, whose peer does not close it. Linux only
+/// Returns how long the kernel keeps a connection in FIN_WAIT2 if its peer does not close it. Linux only
 /// (net.ipv4.tcp_fin_timeout).
 pub(crate) fn fin_timeout() -> Option<Duration> {
     sys::fin_timeout()

@@ -1,15 +1,15 @@
-//! Files are opened directly here.
+//! Files of macOS, which are opened directly.
 
-pub(in crate::os) use super::direct::Files;
+use std::path::Path;
 
-/// Returns nothing: it is not found out on this system.
-pub(in crate::os) fn can_make_file(_path: &std::path::Path) -> Option<bool> {
-    None
-}
+use rustix::fs::{Mode, OFlags};
 
-/// Opens a file for reading.
-pub(in crate::os) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
-    Ok(Box::new(std::fs::File::open(path)?))
+pub(in crate::os) use super::direct::{Files, can_make_file, open_file, search_in_time};
+
+/// Opens a regular file. Does not wait if something else is at the path by now, and follows no link.
+pub(super) fn open_without_waiting(path: &Path) -> std::io::Result<std::fs::File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Returns the path of the machine's services file.
@@ -18,7 +18,7 @@ pub(in crate::os) fn services_path() -> std::path::PathBuf {
     "/etc/services".into()
 }
 
-/// Which file systems may not answer is not found out on this system.
+/// Returns true for each path: this system does not report which file systems may not answer.
 pub(in crate::os) fn certainly_local(paths: &[std::path::PathBuf]) -> Vec<bool> {
     vec![true; paths.len()]
 }

@@ -1,10 +1,12 @@
-//! Files that other people own or that a user named, read without waiting for a file system that does not answer.
+//! Files that other users own or that the user named, read without waiting for a file system that does not answer.
 //! Depends on `model` alone.
 
-pub(in crate::os) mod direct;
+#[cfg(not(target_os = "linux"))]
+mod direct;
 pub(in crate::os) mod paths;
 #[cfg(feature = "cli")]
 mod services_file;
+pub(in crate::os) mod status;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -14,22 +16,22 @@ pub(in crate::os) mod sys;
 pub(crate) use services_file::services_file;
 pub(in crate::os) use sys::Files;
 
-/// Returns whether this user can make a file at a path where there is none. `None` if that cannot be found out: on
-/// systems other than Linux, and if the file system may not answer.
+/// Returns whether this user can make a file at a path that does not exist yet. `None` if that is unknown: on systems
+/// other than Linux, and if the file system may not answer.
 pub(crate) fn can_make_file(path: &str) -> Option<bool> {
     sys::can_make_file(std::path::Path::new(path))
 }
 
-/// Returns a path from the root; the path itself if the current directory is unknown.
+/// Returns a path from the root, or the path itself if the current directory is unknown.
 pub(crate) fn absolute(path: &str) -> String {
     let whole = std::path::absolute(path).ok().and_then(|whole| whole.into_os_string().into_string().ok());
     whole.unwrap_or_else(|| path.to_owned())
 }
 
-/// Opens a file that a user named.
+/// Opens a file that the user named.
 ///
 /// # Errors
-/// If it cannot be opened. On Linux also if its file system does not answer for ten seconds; waiting for it never keeps
+/// If the file cannot be opened. On Linux also if its file system does not answer for ten seconds; waiting for it never keeps
 /// the process from exiting.
 pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
     sys::open_file(path)

@@ -1,8 +1,7 @@
-//! Rules of the kernel that forward connections without a socket. Depends on `model` alone.
+//! The kernel's rules that forward connections without a socket. Depends on `model` alone.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
-#[cfg_attr(target_os = "macos", path = "macos.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 pub(in crate::os) mod sys;
 
 use std::net::IpAddr;

@@ -3,6 +3,8 @@
 //! It depends on `model` and on the other topics of `os`. It reads no facts about processes beyond what identifies a holder
 //! or a candidate, and filters nothing for the user.
 
+#[cfg(not(target_os = "linux"))]
+mod by_table;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -31,7 +33,7 @@ impl Default for ProgramWords {
 )]
 impl ProgramWords {
     /// Returns the words for a port, in lower case.
-    pub(in crate::os) fn of(self, port: u16, protocol: Protocol) -> Vec<String> {
+    pub(in crate::os) fn for_port(self, port: u16, protocol: Protocol) -> Vec<String> {
         (self.0)(port, protocol)
     }
 }
@@ -47,7 +49,9 @@ pub(crate) struct Held {
 /// The holders of some rows, in the order of the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
-    pub(crate) of: Vec<Vec<Held>>,
+    /// The processes that hold each socket.
+    pub(crate) held: Vec<Vec<Held>>,
+    /// The reason why a socket has no holder, or may have others.
     pub(crate) unseen: Vec<Option<Unseen>>,
     /// The service and the container that the socket itself belongs to.
     pub(crate) origins: Vec<Origin>,
@@ -78,7 +82,7 @@ pub(crate) fn holders(
     search: HolderSearch,
     program_words: ProgramWords,
 ) -> Result<Holders, Error> {
-    if search == HolderSearch::Bpf && !cfg!(target_os = "linux") {
+    if search == HolderSearch::Bpf && !sys::HAS_BPF {
         return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
     }
     if rows.is_empty() && search != HolderSearch::Bpf {
@@ -92,19 +96,5 @@ pub(crate) fn holders(
 /// # Errors
 /// If processes cannot be read.
 pub(crate) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
-    #[cfg(target_os = "linux")]
-    return sys::held_among(rows, pids);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let found =
-            sys::holders(&rows.iter().collect::<Vec<_>>(), HolderSearch::Auto, ProgramWords::default())?;
-        let of_row = |(at, held): (usize, &Vec<Held>)| {
-            held.iter().map(|held| (held.process.pid(), at)).collect::<Vec<_>>()
-        };
-        let mut held: Vec<(u32, usize)> = found.of.iter().enumerate().flat_map(of_row).collect();
-        held.retain(|(pid, _)| pids.contains(pid));
-        held.sort_unstable();
-        held.dedup();
-        Ok(held)
-    }
+    sys::held_among(rows, pids)
 }

@@ -3,13 +3,18 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+pub(in crate::os) use super::by_table::held_among;
 use crate::model::{Candidate, Error, Evidence, Help, Reason};
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
-use crate::os::process::process_ref;
+use crate::os::process::sys::process_ref;
 use crate::os::{HolderSearch, Holders, ProgramWords, Row};
 
-/// Who holds these sockets: as the table says, unless that process has ended, or began after the socket was opened.
+/// Whether holders can be searched by BPF.
+pub(in crate::os) const HAS_BPF: bool = false;
+
+/// Returns the holders that the socket table names, without processes that have ended or that began after the socket was
+/// opened.
 pub(in crate::os) fn holders(
     rows: &[&Row],
     _search: HolderSearch,
@@ -19,12 +24,12 @@ pub(in crate::os) fn holders(
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::lifetime(pid));
     let list = OnceCell::new();
-    for ((row, held), unseen) in rows.iter().zip(&mut search.of).zip(&mut search.unseen) {
+    for ((row, held), unseen) in rows.iter().zip(&mut search.held).zip(&mut search.unseen) {
         held.retain_mut(|one| {
             let pid = one.process.pid();
             let opened = row.opened.get(&pid).copied();
             let lived = if KERNEL.contains(&pid) { Lifetime::Unknown } else { life(pid) };
-            one.process.began(lived);
+            one.process.set_start(lived);
             let later = process_times::is_older(opened, lived);
             if lived != Lifetime::Ended && !later {
                 return true;

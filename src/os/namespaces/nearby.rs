@@ -1,45 +1,36 @@
-//! What the command says of other network namespaces where nothing listens in this one.
+//! Listeners in other network namespaces, for the hint of the command if nothing listens in this one.
 
 use crate::model::{Protocol, Text};
 
-/// A port on which something listens in other network namespaces than this process's.
+/// A port on which something listens in network namespaces other than this process's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Elsewhere {
+pub(crate) struct OtherNamespaces {
     pub(crate) port: u16,
-    /// Their names, as `--all-namespaces` gives them.
+    /// The names of those namespaces, as `--all-namespaces` shows them.
     pub(crate) namespaces: Vec<Text>,
 }
 
-/// Whose network namespace this process is in.
+/// The kind of network namespace that this process is in.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is one network on other systems"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnNetwork {
-    /// The machine's first one, or the only one.
+    /// The machine's first network namespace, or its only network.
     First,
-    /// That of a container.
+    /// A container's network namespace.
     Containers,
-    /// Another one than the machine's first.
+    /// Another network namespace than the machine's first.
     Other,
-    /// It cannot be seen.
+    /// The network namespace cannot be determined.
     Unknown,
 }
 
-/// Where else than in this process's network namespace something listens on these ports, as far as that shows within
-/// milliseconds and without permission that this process lacks. Linux alone has more than one.
-pub(crate) fn listening_elsewhere(ports: &[u16], protocols: &[Protocol]) -> Vec<Elsewhere> {
-    #[cfg(target_os = "linux")]
-    return super::sys::listening_elsewhere(ports, protocols);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (ports, protocols);
-        Vec::new()
-    }
+/// Returns the ports among these on which something listens in other network namespaces, as far as that can be read
+/// within milliseconds and without further permissions. Empty on systems without namespaces.
+pub(crate) fn listening_in_other_namespaces(ports: &[u16], protocols: &[Protocol]) -> Vec<OtherNamespaces> {
+    super::sys::listening_in_other_namespaces(ports, protocols)
 }
 
-/// Whose network namespace this process is in.
+/// Returns the kind of network namespace that this process is in.
 pub(crate) fn own_network() -> OwnNetwork {
-    #[cfg(target_os = "linux")]
-    return super::sys::own_network();
-    #[cfg(not(target_os = "linux"))]
-    OwnNetwork::First
+    super::sys::own_network()
 }

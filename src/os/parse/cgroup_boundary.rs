@@ -1,10 +1,10 @@
-//! Which container or machine a cgroup is the boundary of, by the layouts of container engines. Pure: names go in, a
-//! container comes out. Nothing below such a cgroup names anything of this machine: a container's own systemd, its
-//! users and the engines inside it make cgroups of any name there.
+//! Finds the container or machine that a cgroup belongs to, by the cgroup layouts of container engines. Pure. No name
+//! below such a cgroup identifies anything of this machine: a container's own systemd, its users and the engines inside
+//! it create cgroups of any name there.
 
 use crate::model::{Container, ContainerRuntime, Text};
 
-/// How runtimes begin the name of a container's cgroup; its id follows.
+/// The prefixes of the names of containers' cgroups, by runtime; the id follows.
 const PREFIXES: [(&[u8], &str); 6] = [
     (b"docker-", "docker"),
     // Not `libpod-conmon-`: that is podman's monitor outside of the container.
@@ -15,14 +15,14 @@ const PREFIXES: [(&[u8], &str); 6] = [
     (b"crio-", "cri-o"),
 ];
 
-/// Cgroups whose children bear a container's id alone as their name: `/docker/ID`.
+/// Cgroups whose children are named by a container's id alone: `/docker/ID`.
 const PARENTS: [(&[u8], &str); 3] =
     [(b"docker", "docker"), (b"actions_job", "docker"), (b"k8s.io", "containerd")];
 
-/// Where a path enters a container.
+/// The part of a path at which a container begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Boundary {
-    /// How many parts of the path are outside.
+    /// The number of parts of the path outside of the container.
     pub(in crate::os) outside: usize,
     pub(in crate::os) container: Container,
 }
@@ -32,7 +32,7 @@ pub(in crate::os) fn outermost(parts: &[&[u8]]) -> Option<Boundary> {
     parts.iter().enumerate().find_map(|(at, part)| {
         let container = container_named(part, parts.get(..at).unwrap_or_default())?;
         let next = parts.get(at + 1).copied().unwrap_or_default();
-        // systemd-nspawn itself stays outside of what it contains.
+        // systemd-nspawn itself stays outside of its container.
         if nspawn(part).is_some() && next == b"supervisor" {
             return None;
         }
@@ -42,9 +42,9 @@ pub(in crate::os) fn outermost(parts: &[&[u8]]) -> Option<Boundary> {
     })
 }
 
-/// Returns whether a service that a container's cgroup is directly below runs that one container, as Podman's Quadlet,
-/// systemd-nspawn and LXC make it. An engine has cgroups of containers below its own as well, and all of them end or
-/// stay without their engine if it is stopped.
+/// Returns whether a service that a container's cgroup is directly below runs that one container, as with Podman's
+/// Quadlet, systemd-nspawn and LXC. An engine also has containers' cgroups below its own; if it is stopped, all of
+/// those containers end, or run on without it.
 pub(in crate::os) fn runs_one(service: &[u8], container: &Container) -> bool {
     let of_pod = matches!(
         container.runtime,
@@ -73,7 +73,7 @@ const ENGINES: [&[u8]; 13] = [
     b"buildkit.service",
 ];
 
-/// The container whose cgroup has this name below those.
+/// Returns the container whose cgroup has this name below these parents.
 fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
     let parent = above.last().copied().unwrap_or_default();
     let of = |runtime: &str, id: &[u8]| Some(named(runtime, id, None));
@@ -83,7 +83,7 @@ fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
             return of(runtime, id);
         }
     }
-    // `SLICE:RUNTIME:ID` is meant for systemd; a runtime that does not ask it makes a cgroup of that name.
+    // `SLICE:RUNTIME:ID` is meant for systemd; a runtime that does not use systemd creates a cgroup of that name.
     let mut fields = part.rsplitn(3, |byte| *byte == b':');
     if let (Some(id), Some(prefix), Some(_)) = (fields.next(), fields.next(), fields.next()) {
         let runtime = PREFIXES.iter().find(|(known, _)| known.strip_suffix(b"-") == Some(prefix));
@@ -133,17 +133,18 @@ fn named(runtime: &str, id: &[u8], name: Option<Text>) -> Container {
     }
 }
 
-/// What Docker, Podman, containerd and CRI-O name a container: 64 hexadecimal digits.
+/// Returns whether a name is an id as Docker, Podman, containerd and CRI-O make it: 64 hexadecimal digits.
 fn is_id(name: &[u8]) -> bool {
     name.len() == 64 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `kubepods`, `kubepods-burstable.slice`, `kubelet-kubepods.slice`
+/// Returns whether a part is a cgroup of Kubernetes' pods: `kubepods`, `kubepods-burstable.slice`,
+/// `kubelet-kubepods.slice`.
 fn is_pods(part: &[u8]) -> bool {
     part.windows(b"kubepods".len()).any(|window| window == b"kubepods")
 }
 
-/// The machine in `machine-NAME.scope` or `systemd-nspawn@NAME.service`.
+/// Returns the machine in `machine-NAME.scope` or `systemd-nspawn@NAME.service`.
 fn nspawn(part: &[u8]) -> Option<Vec<u8>> {
     let scope = part.strip_prefix(b"machine-").and_then(|rest| rest.strip_suffix(b".scope"));
     let service = || part.strip_prefix(b"systemd-nspawn@").and_then(|rest| rest.strip_suffix(b".service"));
@@ -151,8 +152,8 @@ fn nspawn(part: &[u8]) -> Option<Vec<u8>> {
     (!name.is_empty()).then(|| unescape(name))
 }
 
-/// Undoes systemd-escape(1): `\x2d` is a hyphen, and a hyphen in a name that is no path a slash, which no machine's
-/// name has.
+/// Undoes systemd-escape(1): `\x2d` is a hyphen. A hyphen in a name that is not a path would be a slash, which no
+/// machine's name has.
 fn unescape(name: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(name.len());
     let mut rest = name;

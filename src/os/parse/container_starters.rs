@@ -1,17 +1,17 @@
-//! The container that a process runs, by its name and arguments: what is known of a container whose cgroup tells
-//! nothing. Pure.
+//! The container that a process runs, by its name and arguments. Used if the container's cgroup does not identify it.
+//! Pure.
 //!
-//! Observed with containerd 1.6 and 1.7 (`ctr run`), conmon 2.1 and systemd-nspawn 252: the processes of the container
-//! are children of the one that runs it, which stays outside of the container.
+//! Observed with containerd 1.6 and 1.7 (`ctr run`), conmon 2.1 and systemd-nspawn 252: the container's processes are
+//! children of the process that runs it, which stays outside of the container.
 
 use crate::model::{Container, Text};
 
 /// Returns the container that a process runs. `uid` is the user that the process runs as.
 pub(in crate::os) fn runs(name: &[u8], command: &[Text], uid: Option<u32>) -> Option<Container> {
     match name {
-        name if name.starts_with(b"containerd-shim") => of_shim(command),
-        b"conmon" => of_conmon(command, uid),
-        b"systemd-nspawn" => of_nspawn(command),
+        name if name.starts_with(b"containerd-shim") => from_shim(command),
+        b"conmon" => from_conmon(command, uid),
+        b"systemd-nspawn" => from_nspawn(command),
         _ => None,
     }
 }
@@ -21,20 +21,21 @@ pub(in crate::os) fn may_run(name: &[u8]) -> bool {
     name.starts_with(b"containerd-shim") || matches!(name, b"conmon" | b"systemd-nspawn")
 }
 
-/// A shim of Docker or of `ctr run`. One of Kubernetes runs the containers of a pod and names none of them.
-fn of_shim(command: &[Text]) -> Option<Container> {
+/// Returns the container of a shim of Docker or of `ctr run`. A shim of Kubernetes runs the containers of a pod and
+/// names none of them.
+fn from_shim(command: &[Text]) -> Option<Container> {
     let id = value(command, &[b"-id", b"--id"])?;
     let runtime = match value(command, &[b"-namespace", b"--namespace"])? {
         b"moby" => "docker",
         b"k8s.io" => return None,
         _ => "containerd",
     };
-    // What ctr(8) calls a container is its id; nerdctl and Docker make ids of 64 digits.
+    // The name that ctr(8) gives a container is its id; nerdctl and Docker make ids of 64 digits.
     let is_digits = id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit);
     container(runtime, id, (!is_digits).then_some(id), None)
 }
 
-fn of_conmon(command: &[Text], uid: Option<u32>) -> Option<Container> {
+fn from_conmon(command: &[Text], uid: Option<u32>) -> Option<Container> {
     let id = value(command, &[b"-c", b"--cid"])?;
     let name = value(command, &[b"-n", b"--name"]);
     let is_crio = command.iter().any(|word| word.as_bytes().windows(4).any(|part| part == b"crio"));
@@ -42,8 +43,8 @@ fn of_conmon(command: &[Text], uid: Option<u32>) -> Option<Container> {
     container(runtime, id, name, uid.filter(|uid| *uid != 0))
 }
 
-/// The machine's name, or that of the folder or image that it runs (systemd-nspawn(1), `--machine=`).
-fn of_nspawn(command: &[Text]) -> Option<Container> {
+/// Returns the machine's name, or that of the folder or image that it runs (systemd-nspawn(1), `--machine=`).
+fn from_nspawn(command: &[Text]) -> Option<Container> {
     let words: Vec<&[u8]> = command.iter().skip(1).map(Text::as_bytes).collect();
     let (mut machine, mut root) = (None, None);
     let mut words = words.into_iter();
@@ -74,8 +75,8 @@ fn of_nspawn(command: &[Text]) -> Option<Container> {
     container("systemd-nspawn", name, Some(name), None)
 }
 
-/// The option of systemd-nspawn that names a machine, a folder or an image in a word, and its value, which is empty if
-/// it is the next word: `--machine=web`, `-Mweb`, `-bD`.
+/// Returns the option of systemd-nspawn in a word that names a machine, a folder or an image, and its value, which is
+/// empty if it is the next word: `--machine=web`, `-Mweb`, `-bD`.
 fn option(word: &[u8]) -> Option<(u8, &[u8])> {
     for (long, short) in [(&b"--machine"[..], b'M'), (b"--directory", b'D'), (b"--image", b'i')] {
         match word.strip_prefix(long) {
@@ -91,7 +92,7 @@ fn option(word: &[u8]) -> Option<(u8, &[u8])> {
     matches!(letter, b'M' | b'D' | b'i').then(|| (letter, letters.get(at + 1..).unwrap_or_default()))
 }
 
-/// The value of an option that is a word of its own.
+/// Returns the value of an option whose value is the next word.
 fn value<'a>(command: &'a [Text], names: &[&[u8]]) -> Option<&'a [u8]> {
     let mut words = command.iter().skip(1).map(Text::as_bytes);
     words.find(|word| names.contains(word))?;

@@ -1,13 +1,12 @@
-//! What `launchctl list` prints: a line for each of the jobs that launchd looks after, with pid, last status and label,
-//! between tabs. It is the table that launchctl(1) documents; what `launchctl print` says is no interface by its own
-//! words.
+//! Parses the output of `launchctl list`: a line for each job of launchd, with pid, last status and label between tabs.
+//! launchctl(1) documents this table, and states that the output of `launchctl print` is not an interface.
 
 use std::collections::BTreeMap;
 
 use crate::model::Text;
 
-/// The labels of the jobs that run, by pid. Applications that were opened by their user have a label too, which nobody
-/// gave them: those are left out.
+/// Returns the labels of the running jobs by pid. Applications that their user opened have generated labels, which are
+/// left out.
 pub(in crate::os) fn labels(text: &[u8]) -> BTreeMap<u32, Text> {
     let line = |line: &[u8]| {
         let mut fields = line.splitn(3, |byte| *byte == b'\t');

@@ -1,5 +1,4 @@
-//! What the files of launchd's jobs say of the sockets that it opens for them, as launchd.plist(5) documents it. Pure:
-//! bytes and a socket in, the job's label out.
+//! Parses the sockets in launchd's job files, as launchd.plist(5) documents them. Pure.
 
 use std::net::IpAddr;
 
@@ -9,14 +8,14 @@ use crate::model::{Protocol, Socket, Text};
 
 use crate::os::services::IsServicePort;
 
-/// One job that launchd opens sockets for.
+/// A job that launchd opens sockets for.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::os) struct Job {
     pub(in crate::os) label: Text,
     sockets: Vec<Declared>,
 }
 
-/// A socket as a job's file asks for it.
+/// A socket in a job's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Declared {
     /// A port, or the name of a service.
@@ -27,7 +26,7 @@ struct Declared {
     family: Option<String>,
 }
 
-/// The job of a file, XML or binary, where it has sockets with ports.
+/// Returns the job in a file, XML or binary. `None` if it has no sockets with ports.
 pub(in crate::os) fn read(bytes: &[u8]) -> Option<Job> {
     let file = Value::from_reader(std::io::Cursor::new(bytes)).ok()?.into_dictionary()?;
     let label = file.get("Label")?.as_string().filter(|label| !label.is_empty())?;
@@ -46,7 +45,7 @@ pub(in crate::os) fn read(bytes: &[u8]) -> Option<Job> {
 
 fn declared(socket: &Dictionary) -> Option<Declared> {
     let text = |key: &str| socket.get(key).and_then(Value::as_string);
-    // One that connects has its port at the other side.
+    // A socket that connects names the peer's port.
     if socket.get("SockPassive").and_then(Value::as_boolean) == Some(false) {
         return None;
     }
@@ -77,7 +76,7 @@ impl Declared {
         let at_node = match self.node.as_deref().map(|node| (node, node.parse::<IpAddr>())) {
             Some((_, Ok(wanted))) => wanted == address,
             Some(("localhost", _)) => address.is_loopback(),
-            // Another name is looked up by launchd alone.
+            // Only launchd resolves other names.
             Some(_) => !address.is_unspecified(),
             None => address.is_unspecified(),
         };
@@ -91,7 +90,8 @@ impl Declared {
     }
 }
 
-/// Returns the label of the one job that this socket was opened for. `None` if none asks for it, or more than one does.
+/// Returns the label of the one job that this socket was opened for. `None` if no job or several jobs have such a
+/// socket.
 pub(in crate::os) fn label<'a>(
     socket: &Socket,
     jobs: &'a [Job],

@@ -1,5 +1,5 @@
-//! Bytes and texts of the Linux kernel: netlink messages, files of /proc, type information. Pure: compiled and tested on
-//! every system.
+//! Parsers of what the Linux kernel reports: netlink messages, files of /proc, type information. Pure: compiled and
+//! tested on every system.
 
 pub(in crate::os) mod btf;
 pub(in crate::os) mod inet_diag;

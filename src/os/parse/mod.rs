@@ -1,4 +1,4 @@
-//! Parsers of foreign bytes and text. Pure: compiled and tested on every system, whichever system they are of.
+//! Parsers of foreign bytes and text. Pure: each is compiled and tested on every system.
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod cgroup_boundary;
@@ -9,7 +9,7 @@ pub(crate) mod container_starters;
     expect(dead_code, reason = "macOS alone reads it")
 )]
 pub(crate) mod launchd;
-// A property list takes a crate that only macOS needs.
+// Only macOS needs the crate that parses property lists.
 #[cfg(any(target_os = "macos", test, allears_internals))]
 pub(crate) mod launchd_jobs;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]

@@ -1,18 +1,18 @@
-//! The name of a process, from the three names that a system keeps of it: that of its first thread, its file's, and its
-//! first argument. Pure.
+//! The name of a process, from three names that a system reports: that of its first thread, its file's, and its first
+//! argument. Pure.
 //!
-//! On Linux a process is known by the name of its first thread, 15 bytes at most, which a program may set to anything:
-//! to a title (`nginx: worker`), to a worker's name, or to the name of a thread. Node 24 calls its first thread
-//! `MainThread`, as many programs do, and Tokio's and Java's pools name theirs.
+//! On Linux a process is listed by the name of its first thread, 15 bytes at most, which a program may set to anything:
+//! a title (`nginx: worker`), a worker's name, or the name of a thread. Node 24 names its first thread `MainThread`, as
+//! many programs do; the thread pools of Tokio and Java also set names.
 
 use crate::model::{Process, Text};
 
-/// The kernel of Linux keeps 15 bytes of a thread's name (TASK_COMM_LEN).
+/// The longest name of a thread in bytes on Linux (TASK_COMM_LEN without the NUL).
 const LONGEST_COMM: usize = 15;
-/// A title longer than this is no name.
+/// The longest title in bytes that is used as a name.
 const LONGEST_TITLE: usize = 64;
 
-/// Names that threads have, whatever the program: without case and punctuation, cut as Linux cuts them.
+/// Names that threads have in any program: without case and punctuation, cut as Linux cuts them.
 const THREAD_NAMES: [&str; 20] = [
     "asyncstdrunti",
     "crbrowsermain",
@@ -36,7 +36,7 @@ const THREAD_NAMES: [&str; 20] = [
     "workerthread",
 ];
 
-/// Whether this is the name of a thread, which tells nothing of the program: `MainThread`, `main`, `Thread-1`.
+/// Returns whether this is the name of a thread, which does not identify the program: `MainThread`, `main`, `Thread-1`.
 pub(crate) fn is_thread_name(name: &[u8]) -> bool {
     let plain: Vec<u8> =
         name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
@@ -45,7 +45,7 @@ pub(crate) fn is_thread_name(name: &[u8]) -> bool {
     };
     // `pool-1-thread-1` of Java's executors.
     let pooled = plain.starts_with(b"pool") && contains(&plain, b"thread");
-    // No byte of it may be other than ASCII: what is left of such a name says less than it does.
+    // Only ASCII is compared: a name with other letters would be distorted.
     name.is_ascii()
         && (contains(&plain, b"mainthread")
             || numbered("thread")
@@ -53,8 +53,8 @@ pub(crate) fn is_thread_name(name: &[u8]) -> bool {
             || THREAD_NAMES.iter().any(|known| known.as_bytes() == plain))
 }
 
-/// The kernel's 15 bytes, completed by the program's file, the first argument or a title that begins with them. A
-/// thread's name gives way to the program's.
+/// Completes the kernel's 15 bytes by the program's file, the first argument or a title that begins with them. The name
+/// of a thread is replaced by the program's name.
 pub(crate) fn full_name(comm: &[u8], executable: Option<&Text>, command: &[Text]) -> Text {
     if let Some(program) = windows_program(executable, command) {
         return program.into();
@@ -71,7 +71,7 @@ pub(crate) fn full_name(comm: &[u8], executable: Option<&Text>, command: &[Text]
     if let Some(whole) = [file, argument].into_iter().flatten().find(begins) {
         return whole.into();
     }
-    // A title may have slashes in it, and what follows the last of them is no file's name.
+    // A title may contain slashes; the text after the last one is not a file's name.
     match command.first().map(Text::as_bytes).filter(begins) {
         Some(title) if title.len() <= LONGEST_TITLE => title.trim_ascii_end().into(),
         Some(_) => program(executable, command).unwrap_or(comm).into(),
@@ -79,7 +79,8 @@ pub(crate) fn full_name(comm: &[u8], executable: Option<&Text>, command: &[Text]
     }
 }
 
-/// The Windows program that wine runs: its loader gives the process that command line, and its own name or none.
+/// Returns the Windows program that wine runs: its loader gives the process that command line, and its own name or
+/// none.
 fn windows_program<'a>(executable: Option<&Text>, command: &'a [Text]) -> Option<&'a [u8]> {
     const LOADERS: [&[u8]; 4] = [b"wine", b"wine64", b"wine-preloader", b"wine64-preloader"];
     executable.filter(|file| LOADERS.contains(&file.file_name()))?;
@@ -88,11 +89,11 @@ fn windows_program<'a>(executable: Option<&Text>, command: &'a [Text]) -> Option
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case(b".exe")).then_some(name)
 }
 
-/// The program's name by its file, or by the word it was started with where that is a shorter form of the same:
+/// Returns the program's name by its file, or by the word it was started with if that is a shorter form of the same:
 /// `python3` for `python3.11`.
 fn program<'a>(executable: Option<&'a Text>, command: &'a [Text]) -> Option<&'a [u8]> {
     let word = command.first().and_then(|first| {
-        // A title is one argument of several words, of which the first may be a path.
+        // A title is one argument of several words, whose first may be a path.
         let end = match command.len() {
             1 => first.as_bytes().iter().position(|byte| *byte == b' '),
             _ => None,
@@ -109,8 +110,8 @@ fn program<'a>(executable: Option<&'a Text>, command: &'a [Text]) -> Option<&'a 
     }
 }
 
-/// The program that runs in a process, if the process's name does not tell it: `python3.11` for one that calls itself
-/// `worker-7`.
+/// Returns the program that runs in a process, if the process's name does not show it: `python3.11` for a process with
+/// the name `worker-7`.
 pub(crate) fn hidden_program(process: &Process) -> Option<&[u8]> {
     let file = process.executable.as_ref().map(Text::file_name).filter(|file| !file.is_empty())?;
     let name = process.name.as_bytes();
@@ -118,7 +119,7 @@ pub(crate) fn hidden_program(process: &Process) -> Option<&[u8]> {
     let begins = |text: &[u8], start: &[u8]| {
         text.get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start))
     };
-    // A script gives its own name to the process that runs it, and stands among the arguments.
+    // A process that runs a script may have the script's name, which is among the arguments.
     let is_argument = |argument: &Text| {
         let argument = argument.file_name();
         argument == name || (name.len() == LONGEST_COMM && argument.starts_with(name))
@@ -129,7 +130,7 @@ pub(crate) fn hidden_program(process: &Process) -> Option<&[u8]> {
     (!told && !own.is_empty()).then_some(file)
 }
 
-/// `python3.11` without the version.
+/// Removes the version: `python3.11` becomes `python`.
 fn without_version(file: &[u8]) -> &[u8] {
     let end = file.iter().rposition(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'-')).map_or(0, |at| at + 1);
     file.get(..end).unwrap_or(file)

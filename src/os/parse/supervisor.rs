@@ -3,24 +3,24 @@
 
 use crate::model::{SupervisorKind, Text};
 
-/// How a process is recognised. Names are compared without regard to case and to `.exe`. Linux gives the first 15
+/// How a process is recognised. Names are compared without regard to case and to `.exe`. Linux reports the first 15
 /// bytes of an ancestor's name.
 enum By {
     /// Its name.
     Name(&'static str),
-    /// How its name begins.
+    /// The beginning of its name.
     Prefix(&'static str),
-    /// Its name, which others may have too, and how one of its arguments begins.
+    /// Its name, which other programs may have too, and the beginning of one of its arguments.
     Argument(&'static str, &'static str),
-    /// Its name, and what is part of its program's path or its first argument: the program of an interpreter.
+    /// Its name, and a part of its program's path or of its first argument: the program of an interpreter.
     Path(&'static str, &'static str),
-    /// The same, where the name only begins so.
+    /// The beginning of its name, and a part as in [`By::Path`].
     PathOf(&'static str, &'static str),
 }
 
 use By::{Argument, Name, Path, PathOf, Prefix};
 
-/// Kinds by what is recognised. The first row that fits counts.
+/// Kinds, and how each is recognised. The first row that matches counts.
 const KNOWN: &[(SupervisorKind, &[By])] = &[
     (SupervisorKind::Systemd, &[Name("systemd")]),
     (SupervisorKind::Launchd, &[Name("launchd")]),
@@ -37,7 +37,7 @@ const KNOWN: &[(SupervisorKind, &[By])] = &[
     (SupervisorKind::Runit, &[Name("runsv"), Name("runsvdir")]),
     (SupervisorKind::S6, &[Name("s6-supervise"), Name("s6-svscan")]),
     (SupervisorKind::Daemontools, &[Name("supervise"), Name("svscan")]),
-    // Its sixteenth letter is lost on the way.
+    // The kernel cuts the sixteenth letter off.
     (SupervisorKind::Openrc, &[Prefix("supervise-daemo")]),
     (SupervisorKind::Containerd, &[Prefix("containerd-shim")]),
     (SupervisorKind::Conmon, &[Name("conmon")]),
@@ -49,7 +49,7 @@ const KNOWN: &[(SupervisorKind, &[By])] = &[
     (
         SupervisorKind::Vscode,
         &[
-            // Electron's processes say what each is for; a program of one's own that is called code does not.
+            // Each of Electron's processes has an option for its type; a user's own program named `code` has not.
             Argument("code", "--type="),
             Argument("code-insiders", "--type="),
             Argument("code-oss", "--type="),
@@ -77,7 +77,7 @@ const KNOWN: &[(SupervisorKind, &[By])] = &[
         SupervisorKind::Windsurf,
         &[Argument("windsurf", "--type="), Prefix("Windsurf Helper"), Path("node", "/.windsurf-server")],
     ),
-    // ZFS has a daemon of the name `zed`.
+    // ZFS has a daemon named `zed`.
     (SupervisorKind::Zed, &[Name("zed-editor"), Prefix("zed-remote-serv"), Path("zed", "Zed.app/")]),
     (
         SupervisorKind::Jetbrains,
@@ -141,7 +141,7 @@ const KNOWN: &[(SupervisorKind, &[By])] = &[
         ],
     ),
     (SupervisorKind::Login, &[Name("login")]),
-    // On Windows the name is that of a file; elsewhere anybody's program may be called services.
+    // On Windows the name is that of a file; on other systems any program may be named `services`.
     (SupervisorKind::WindowsServices, &[Argument("services.exe", "")]),
 ];
 
@@ -175,7 +175,8 @@ pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Optio
     KNOWN.iter().find(|(_, rows)| rows.iter().any(&mut fits)).map(|(kind, _)| kind.clone())
 }
 
-/// Whether the program's path or its first argument has this in it. Those behind are the program's own business.
+/// Returns whether the program's path or its first argument contains `part`. Later arguments belong to the program that
+/// is run.
 fn mentions(command: &[Text], part: &str) -> bool {
     let part = part.as_bytes();
     let has = |argument: &Text| argument.as_bytes().windows(part.len()).any(|window| window == part);

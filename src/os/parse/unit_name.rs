@@ -1,5 +1,4 @@
-//! The names of systemd's units. Pure: bytes go in, a kind comes out. Every unit that is named or passed to systemctl
-//! has a name that is checked here.
+//! The names of systemd's units. Pure. Every unit name that is printed or passed to systemctl is checked here.
 
 /// The longest name, with its suffix (UNIT_NAME_MAX counts the NUL byte: src/basic/unit-name.h of systemd 252).
 const LONGEST: usize = 255;
@@ -19,7 +18,7 @@ const SUFFIXES: [(&[u8], UnitKind); 11] = [
     (b"path", UnitKind::Other),
 ];
 
-/// What a unit is, by its suffix.
+/// The kind of a unit, by its suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnitKind {
     Service,

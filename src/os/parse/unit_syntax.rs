@@ -1,8 +1,8 @@
-//! The syntax of unit files (systemd.syntax(7), systemd.time(7)). Pure: bytes go in.
+//! The syntax of unit files (systemd.syntax(7), systemd.time(7)). Pure.
 
 use std::time::Duration;
 
-/// One assignment.
+/// One assignment in a unit file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Setting {
     pub(in crate::os) section: Vec<u8>,
@@ -45,7 +45,7 @@ pub(in crate::os) fn settings(file: &[u8]) -> Vec<Setting> {
     found
 }
 
-/// Whether a boolean is true (parse_boolean() in systemd's src/basic/parse-util.c takes one letter as well).
+/// Returns whether a boolean is true (parse_boolean() in systemd's src/basic/parse-util.c also accepts one letter).
 pub(in crate::os) fn is_true(value: &[u8]) -> bool {
     [&b"1"[..], b"y", b"yes", b"t", b"true", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
@@ -107,7 +107,7 @@ pub(in crate::os) fn time_span(value: &[u8]) -> Option<Duration> {
     Some(Duration::from_micros(whole))
 }
 
-/// `1.5` times a unit.
+/// Returns a number such as `1.5`, multiplied by a unit.
 fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole: u64 = whole.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What Windows reports, as bytes and text.
+//! Parsers of the bytes and the text that Windows reports.
 
 pub(crate) mod excluded_ports;
 pub(crate) mod http_sys;

@@ -1,44 +1,49 @@
-//! What the kernel of macOS (XNU) tells of internet sockets, as bytes: the lists `net.inet.tcp.pcblist_n` and
-//! `net.inet.udp.pcblist_n`, what libproc tells of one descriptor, and what netstat prints. Nothing is asked here and
-//! nothing is unsafe, so that it is tested on every system. Layouts are those of Apple's published sources
+//! Parses what the kernel of macOS (XNU) reports about internet sockets: the lists `net.inet.tcp.pcblist_n` and
+//! `net.inet.udp.pcblist_n`, the structure of libproc for one descriptor, and the output of netstat. Pure and without
+//! unsafe code, so that it is tested on every system. Layouts are those of Apple's published sources
 //! (bsd/netinet/in_pcb.h, bsd/sys/socketvar.h, bsd/netinet/tcp_var.h, packed to 4 bytes) and of the header
-//! sys/proc_info.h. Both processors that macOS runs on have the lowest byte first.
+//! sys/proc_info.h. Both processors that macOS runs on are little-endian.
 
+#[cfg(any(target_os = "macos", test))]
+pub(in crate::os) mod foreign;
 #[cfg(allears_internals)]
 pub(in crate::os) mod internals;
 pub(in crate::os) mod netstat;
 pub(in crate::os) mod pcblist;
+#[cfg(any(target_os = "macos", test))]
+pub(in crate::os) mod shortened;
 pub(in crate::os) mod socket_fdinfo;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::model::{Endpoint, Protocol, Queue, Socket, State};
 
-/// An internet socket as the kernel tells of it.
+/// An internet socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Entry {
-    /// The socket, its interface not named yet.
+    /// The socket, without the name of its interface.
     pub(in crate::os) socket: Socket,
-    /// The number of the interface, where the local address has one in it.
+    /// The index of the interface, if the local address contains one.
     pub(in crate::os) scope: Option<u32>,
-    /// The number that the kernel gave its control block; no other of the protocol gets it. List and libproc both tell
-    /// it. 0 where there is none.
+    /// The number of its control block, which is unique within the protocol. Both the list and libproc report it. 0 if
+    /// there is none.
     pub(in crate::os) generation: u64,
-    /// Whether there is a socket still. A connection in TIME_WAIT may have none.
+    /// Whether the socket still exists. A connection in TIME_WAIT may have none.
     pub(in crate::os) open: bool,
-    /// Who used it last, and on whose behalf, as pids; 0 is the kernel. libproc does not tell it.
+    /// The pids of the process that used it last, and of the process on whose behalf; 0 is the kernel. libproc does not
+    /// report them.
     pub(in crate::os) last_users: Option<[u32; 2]>,
 }
 
-/// A control block without what lies around it: where a socket stands.
+/// The part of a control block that has addresses, ports and state.
 #[derive(Debug, Clone, Copy)]
 struct Block<'a> {
-    /// Ports, highest byte first.
+    /// The ports, big-endian.
     local_port: [u8; 2],
     peer_port: [u8; 2],
     /// INP_IPV4 and INP_IPV6.
     families: u8,
-    /// The address family that the socket was made for.
+    /// The address family that the socket was created for.
     domain: u32,
     local: &'a [u8; 16],
     peer: &'a [u8; 16],
@@ -51,7 +56,7 @@ const INP_IPV6: u8 = 2;
 const AF_INET6: u32 = 30;
 
 impl Block<'_> {
-    /// The socket it is of, and the number of the interface in its address. `None` where it has no local port or is of
+    /// Returns the socket, and the index of the interface in its address. `None` if it has no local port or is of
     /// neither family.
     fn socket(&self, protocol: Protocol) -> Option<(Socket, Option<u32>)> {
         let port = u16::from_be_bytes(self.local_port);
@@ -70,7 +75,7 @@ impl Block<'_> {
         let mut socket = Socket::new(protocol, Endpoint::Ip { address, port, interface: None }, state);
         socket.peer = peer;
         if self.families & INP_IPV6 != 0 {
-            // Both only where a wildcard was bound without IPV6_V6ONLY.
+            // Both flags are set only if a wildcard was bound without IPV6_V6ONLY.
             socket.dual_stack = Some(self.families & INP_IPV4 != 0);
         } else if address.is_ipv6() {
             socket.dual_stack = Some(true);
@@ -78,7 +83,7 @@ impl Block<'_> {
         Some((socket, scope))
     }
 
-    /// One of its addresses, and the number of an interface in it. An IPv4 address stands in the last four bytes.
+    /// Returns one of its addresses, and the index of an interface in it. An IPv4 address is in the last four bytes.
     fn address(&self, bytes: &[u8; 16]) -> (IpAddr, Option<u32>) {
         let [.., a, b, c, d] = *bytes;
         let ipv4 = Ipv4Addr::new(a, b, c, d);
@@ -91,7 +96,7 @@ impl Block<'_> {
     }
 }
 
-/// In the kernel the number of the interface stands in bytes 2 and 3 of an address that is valid on one link alone.
+/// Removes the index of the interface, which the kernel keeps in bytes 2 and 3 of a link-local address.
 fn without_scope(mut bytes: [u8; 16]) -> (IpAddr, Option<u32>) {
     let [first, second, high, low, ..] = bytes;
     let of_a_link = first == 0xfe && second & 0xc0 == 0x80;
@@ -106,7 +111,7 @@ fn without_scope(mut bytes: [u8; 16]) -> (IpAddr, Option<u32>) {
     (IpAddr::V6(Ipv6Addr::from(bytes)), Some(scope))
 }
 
-/// TCPS_CLOSED and the others of netinet/tcp_fsm.h. A socket that was bound and is nothing else is CLOSED.
+/// Returns the state for TCPS_CLOSED and the others of netinet/tcp_fsm.h. A socket that is only bound is CLOSED.
 fn tcp_state(state: u32, connected: bool) -> State {
     match state {
         0 if connected => State::Closed,
@@ -125,7 +130,7 @@ fn tcp_state(state: u32, connected: bool) -> State {
     }
 }
 
-/// The queue of a listener. The kernel counts connections that are not complete yet among those that wait.
+/// Returns the queue of a listener. The kernel includes incomplete connections in its count of waiting ones.
 fn queue(protocol: Protocol, state: State, counts: [u16; 3], unread: u32) -> Option<Queue> {
     let [all, incomplete, limit] = counts;
     match (protocol, state) {

@@ -24,10 +24,10 @@ pub(in crate::os) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut
 /// Returns what is checked out in exactly this folder. `None` if it has no repository.
 fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
     let git = folder.join(".git");
-    // A link to a directory is as good as one.
+    // A link to a directory counts as a directory.
     if files.status(&git, true)?.is_directory() {
         let head = git.join("HEAD");
-        // Without a HEAD it is no repository, and git looks further up too.
+        // A folder without a HEAD is no repository; git continues with the folder above.
         files.status(&head, false)?;
         return Some(CheckedOut { head: read(files, &head), worktree: None });
     }
@@ -55,8 +55,8 @@ fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
 /// Returns the branch that a HEAD names, or the commit.
 fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
     if files.status(head, false)?.is_link() {
-        // As git wrote it long ago, and still reads it.
-        return of_reference(Text::from(files.link(head)?.as_path()).as_bytes());
+        // Old versions of git wrote a link, which git still reads.
+        return from_reference(Text::from(files.link(head)?.as_path()).as_bytes());
     }
     parse(&files.small_file(head)?)
 }
@@ -65,16 +65,16 @@ fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
 pub(in crate::os) fn parse(bytes: &[u8]) -> Option<GitHead> {
     let line = bytes.trim_ascii_end();
     if let Some(reference) = line.strip_prefix(b"ref:") {
-        return of_reference(reference.trim_ascii_start());
+        return from_reference(reference.trim_ascii_start());
     }
     let is_commit = matches!(line.len(), 40 | 64) && line.iter().all(u8::is_ascii_hexdigit);
     let digits = line.get(..GitHead::COMMIT_DIGITS).filter(|_| is_commit)?;
     Some(GitHead::Commit(digits.into()))
 }
 
-/// `refs/heads/feature/x`; anything else is no branch. Where the references are in a table, HEAD holds
-/// `refs/heads/.invalid`.
-fn of_reference(reference: &[u8]) -> Option<GitHead> {
+/// Returns the branch in `refs/heads/feature/x`; anything else is no branch. If the references are in a table
+/// (reftable), HEAD holds `refs/heads/.invalid`.
+fn from_reference(reference: &[u8]) -> Option<GitHead> {
     let name = reference.strip_prefix(b"refs/heads/").filter(|name| is_branch_name(name))?;
     Some(GitHead::Branch(name.into()))
 }

@@ -6,16 +6,16 @@ pub(in crate::os) mod ancestors;
 pub(in crate::os) mod git_head;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod machine_view;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(in crate::os) mod process_ref;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod process_table;
 pub(in crate::os) mod project;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
-#[cfg_attr(target_os = "macos", path = "macos.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
 pub(in crate::os) mod sys;
 pub(in crate::os) mod sysinfo;
+#[cfg(not(target_os = "linux"))]
+pub(in crate::os) mod unsupported;
 
 pub(crate) use sys::GivenFiles;
 

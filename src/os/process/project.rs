@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::git_head;
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Project, Text};
-use crate::os::files::Files;
-use crate::os::files::paths;
+use crate::os::files;
+use crate::os::files::{Files, paths};
 
 /// Files and folders that mark the root of a project.
 const MARKERS: [&str; 14] = [
@@ -59,7 +59,9 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
             }
         }
     };
-    let refused = search_in_time(directories, until, &mut take);
+    let work =
+        move |files: &mut Files, give: &mut dyn FnMut(Answer) -> bool| search(directories, files, give);
+    let refused = files::sys::search_in_time(until, work, &mut take);
     let missing = count - answered;
     (missing > 0).then(|| {
         let why = why.or(refused).unwrap_or_else(|| "the file system did not answer in time".to_owned());
@@ -68,44 +70,19 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
     })
 }
 
-/// Searches each directory, and calls `give` with the result.
-fn search(directories: Directories, until: Instant, mut give: impl FnMut(Answer) -> bool) {
-    let mut files = Files::new(until);
+/// Searches each directory, and calls `give` with the result until it returns false.
+fn search(directories: Directories, files: &mut Files, give: &mut dyn FnMut(Answer) -> bool) {
     for (directory, mut pids) in directories {
         let path = paths::from_text(&directory);
-        let project = path.as_deref().and_then(|path| project_of(&mut files, path));
+        let project = path.as_deref().and_then(|path| project_of(files, path));
         match (&project, &path) {
             (Some(_), Some(path)) => pids.retain(|pid| files.is_working_directory(*pid, path)),
             _ => pids.clear(),
         }
-        if !give((pids, project, files.missed())) {
+        if !give((pids, project, files.take_failure())) {
             return;
         }
     }
-}
-
-/// Searches on this thread: file systems that may not answer are read by a child process, so that nothing blocks it.
-#[cfg(target_os = "linux")]
-fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
-    search(directories, until, |found| {
-        take(found);
-        true
-    });
-    None
-}
-
-/// Searches on a detached thread, which is abandoned if a file system hangs. Returns why no thread could be started.
-#[cfg(not(target_os = "linux"))]
-fn search_in_time(directories: Directories, until: Instant, take: &mut dyn FnMut(Answer)) -> Option<String> {
-    let (send, receive) = std::sync::mpsc::channel();
-    let asked = move || search(directories, until, |found| send.send(found).is_ok());
-    if let Err(error) = crate::os::threads::detach("project", asked) {
-        return Some(format!("no thread can be started to look there: {error}"));
-    }
-    while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        take(found);
-    }
-    None
 }
 
 /// Returns the nearest project root at or above a folder. The root of the file system is none.

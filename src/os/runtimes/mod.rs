@@ -24,7 +24,7 @@ pub(crate) struct Reply {
 
 /// Why a runtime gave no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "nobody is asked there"))]
+#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "no runtime is reached on this system"))]
 pub(crate) enum RuntimeError {
     /// Nothing is there.
     Absent,

@@ -97,27 +97,27 @@ pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply,
 }
 
 fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(silence)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(runtime_error)?;
     let left = || {
         let left = until.saturating_duration_since(Instant::now());
         // A limit of zero would mean none.
         if left.is_zero() { Err(RuntimeError::Timeout) } else { Ok(left) }
     };
     // On Linux this limits how long a full backlog is waited for, too.
-    socket.set_write_timeout(Some(left()?)).map_err(silence)?;
-    socket.connect(&SockAddr::unix(path).map_err(silence)?).map_err(silence)?;
-    socket.set_write_timeout(Some(left()?)).map_err(silence)?;
-    (&socket).write_all(REQUEST).map_err(silence)?;
+    socket.set_write_timeout(Some(left()?)).map_err(runtime_error)?;
+    socket.connect(&SockAddr::unix(path).map_err(runtime_error)?).map_err(runtime_error)?;
+    socket.set_write_timeout(Some(left()?)).map_err(runtime_error)?;
+    (&socket).write_all(REQUEST).map_err(runtime_error)?;
     let here = services::sys::shares_network(&socket);
     let mut bytes = Vec::new();
     let mut part = [0; 16 * 1024];
     loop {
-        socket.set_read_timeout(Some(left()?)).map_err(silence)?;
+        socket.set_read_timeout(Some(left()?)).map_err(runtime_error)?;
         let count = match (&socket).read(&mut part) {
             Ok(0) => return Ok(Reply { bytes, here }),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(silence(error)),
+            Err(error) => return Err(runtime_error(error)),
         };
         bytes.extend_from_slice(part.get(..count).unwrap_or_default());
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
@@ -127,7 +127,7 @@ fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-fn silence(error: std::io::Error) -> RuntimeError {
+fn runtime_error(error: std::io::Error) -> RuntimeError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => RuntimeError::Absent,
         ErrorKind::PermissionDenied => RuntimeError::Permission,

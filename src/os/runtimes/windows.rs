@@ -1,5 +1,5 @@
-//! Container runtimes on Windows use named pipes, which are not asked: ports of containers are reported under the
-//! process that holds them.
+//! Container runtimes on Windows use named pipes, to which no requests are sent: ports of containers are reported under
+//! the process that holds them.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,7 +16,7 @@ pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
     uid
 }
 
-/// Asks nothing.
+/// Returns that no runtime is there.
 pub(in crate::os) fn ask(paths: &[PathBuf], _until: Instant) -> Vec<Result<Reply, RuntimeError>> {
     paths.iter().map(|_| Err(RuntimeError::Absent)).collect()
 }

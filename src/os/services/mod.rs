@@ -20,7 +20,7 @@ pub(crate) fn containers_run() -> bool {
     sys::containers_run()
 }
 
-/// A socket whose service is asked for.
+/// A socket whose service is wanted.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the managers of other systems need less"))]
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceQuery<'a> {
@@ -29,21 +29,21 @@ pub(crate) struct ServiceQuery<'a> {
     pub(crate) service: Option<&'a Service>,
     /// The processes that hold the socket.
     pub(crate) holders: Vec<&'a Process>,
-    /// Whether it belongs to a container. Units in there are those of another systemd, which is not asked.
+    /// Whether it belongs to a container. Units in a container belong to another systemd, which is not asked.
     pub(crate) in_container: bool,
 }
 
 /// What service managers report.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceFacts {
-    /// What they report of each socket, in the order of the queries.
+    /// What they report about each socket, in the order of the queries.
     pub(crate) sockets: Vec<SocketService>,
     /// The services that run in the holders, by pid. Windows may run several in one process.
     pub(crate) processes: BTreeMap<u32, Vec<Service>>,
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// What a service manager reports of a socket.
+/// What a service manager reports about a socket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SocketService {
     /// The service that the socket belongs to. `None` if no manager reports another one than the query has.
@@ -70,7 +70,7 @@ pub(crate) fn services_of(
 
 /// Returns what the service's manager does when its main process ends. `None` if that is unknown: on systems other than
 /// Linux, for managers other than systemd, for units that are no services, and if neither the manager nor the unit's
-/// files tell.
+/// files report it.
 pub(crate) fn restart_policy(service: &Service) -> Option<RestartPolicy> {
     sys::restart_policy(service)
 }

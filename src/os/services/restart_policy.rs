@@ -13,18 +13,18 @@ use crate::model::Text;
 pub(crate) struct RestartPolicy {
     /// When it starts the service again: Restart=.
     pub(crate) restart: Restart,
-    /// How long it waits before that: RestartSec=, which is 100 ms unless the unit says otherwise. `Duration::MAX` for
-    /// `infinity`, `None` if unknown.
+    /// The delay before that: RestartSec=, which is 100 ms unless the unit sets it. `Duration::MAX` for `infinity`,
+    /// `None` if unknown.
     pub(crate) delay: Option<Duration>,
     /// The longest wait if each restart in a row waits longer: RestartMaxDelaySec= with RestartSteps= (systemd 254).
     pub(crate) longest_delay: Option<Duration>,
-    /// The main process, whose end the manager reacts to. `None` if the manager knows none, or did not answer.
+    /// The main process, to whose end the manager reacts. `None` if the manager knows none, or did not answer.
     pub(crate) main_pid: Option<u32>,
     /// The active socket units that start the service on the next connection (Sockets=, TriggeredBy=).
     pub(crate) sockets: Vec<Text>,
     /// Which processes of the service `stop` ends: KillMode=.
     pub(crate) kill_mode: KillMode,
-    /// The signals that end it cleanly, besides those of SuccessExitStatus=: none for Type=oneshot.
+    /// Whether some signals end it cleanly in addition to those of SuccessExitStatus=: not for Type=oneshot.
     pub(crate) clean_signals: bool,
     /// SuccessExitStatus=
     pub(crate) success: ExitStatuses,
@@ -32,7 +32,7 @@ pub(crate) struct RestartPolicy {
     pub(crate) prevent: ExitStatuses,
     /// RestartForceExitStatus=
     pub(crate) force: ExitStatuses,
-    /// Where this is known from.
+    /// The source of this policy.
     pub(crate) source: PolicySource,
 }
 
@@ -53,21 +53,21 @@ pub(crate) enum Restart {
 pub(crate) enum KillMode {
     /// All processes of the unit.
     ControlGroup,
-    /// All, the other ones with SIGKILL.
+    /// All processes, those other than the main process with SIGKILL.
     Mixed,
-    /// The main process alone.
+    /// Only the main process.
     Process,
-    /// None.
+    /// No process.
     None,
     Unknown,
 }
 
-/// Where a policy is known from.
+/// The source of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicySource {
     /// The manager itself.
     Manager,
-    /// The unit's files, because the manager did not answer. What was set at run time is not in them.
+    /// The unit's files, because the manager did not answer. They lack settings that were made at run time.
     UnitFiles,
 }
 
@@ -140,9 +140,9 @@ const SIGPIPE: i32 = 13;
 const SIGTERM: i32 = 15;
 
 impl RestartPolicy {
-    /// Returns whether the service is started again after its main process is sent `signal` (Linux's number). A
-    /// process that may catch the signal exits with 0, with 128 and the signal, or with another code: nobody knows
-    /// before.
+    /// Returns whether the service is started again after its main process is sent `signal` (Linux's number). A process
+    /// that may catch the signal exits with 0, with 128 and the signal, or with another code, which cannot be known in
+    /// advance.
     pub(crate) fn after_signal(&self, signal: i32) -> AfterSignal {
         let mut endings = vec![Ending::Signal(signal)];
         if signal != SIGKILL {

@@ -1,46 +1,33 @@
-//! By what one knows that a socket table is as it was, without a look at any process.
+//! Fingerprints of the socket table, used to detect changes without scanning processes.
 
+use super::sys;
 use crate::model::Socket;
 use crate::os::{Row, SocketTable};
 
-/// What of a row stays as long as the socket is the same in the same state: all but its queue.
+/// The part of a row that stays the same as long as the socket has the same state and holders: all but its queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     socket: Socket,
-    /// What else the system's own table tells of who has it.
-    told: Vec<u64>,
+    /// What the socket table itself reports about holders.
+    holder_data: Vec<u64>,
 }
 
 impl Fingerprint {
-    fn of(row: &Row) -> Fingerprint {
-        Fingerprint { socket: Socket { queue: None, ..row.socket.clone() }, told: told(row) }
+    fn new(row: &Row) -> Fingerprint {
+        let socket = Socket { queue: None, ..row.socket.clone() };
+        Fingerprint { socket, holder_data: sys::holder_data(row) }
     }
 
-    /// Returns the fingerprints of the rows whose sockets `keep` accepts, sorted: the kernel's order changes from read to
-    /// read.
+    /// Returns the fingerprints of the rows whose sockets `keep` accepts, sorted, because the kernel's order differs between
+    /// reads.
     pub(crate) fn of_all(table: &SocketTable, keep: impl Fn(&Socket) -> bool) -> Vec<Fingerprint> {
         let rows = table.rows.iter().filter(|row| keep(&row.socket));
-        let mut marks: Vec<Fingerprint> = rows.map(Fingerprint::of).collect();
-        marks.sort_by(|a, b| {
+        let mut fingerprints: Vec<Fingerprint> = rows.map(Fingerprint::new).collect();
+        fingerprints.sort_by(|a, b| {
             let by_inode = || a.socket.inode.cmp(&b.socket.inode);
-            a.socket.order(&b.socket).then_with(by_inode).then_with(|| a.told.cmp(&b.told))
+            let by_data = || a.holder_data.cmp(&b.holder_data);
+            a.socket.order(&b.socket).then_with(by_inode).then_with(by_data)
         });
-        marks
+        fingerprints
     }
-}
-
-#[cfg(target_os = "linux")]
-fn told(row: &Row) -> Vec<u64> {
-    row.cgroup.into_iter().chain(row.pids.iter().map(|pid| u64::from(*pid))).collect()
-}
-
-#[cfg(target_os = "macos")]
-fn told(row: &Row) -> Vec<u64> {
-    vec![row.told.generation()]
-}
-
-#[cfg(windows)]
-fn told(row: &Row) -> Vec<u64> {
-    let opened = row.opened.values().copied();
-    row.pids.iter().map(|pid| u64::from(*pid)).chain(opened).collect()
 }

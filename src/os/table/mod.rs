@@ -10,6 +10,8 @@ pub(in crate::os) mod netstat2;
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
 
 #[cfg(windows)]
 use std::collections::BTreeMap;
@@ -27,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) udplite: bool,
     /// SCTP and DCCP, if the system has them.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has them"))]
-    pub(crate) rare: bool,
+    pub(crate) sctp_dccp: bool,
     pub(crate) unix: bool,
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
@@ -97,10 +99,7 @@ pub(crate) enum Timer {
 impl Row {
     /// Returns further facts about a TCP socket.
     pub(crate) fn detail(&self) -> Detail {
-        #[cfg(target_os = "linux")]
-        return self.detail;
-        #[cfg(not(target_os = "linux"))]
-        Detail::default()
+        sys::detail(self)
     }
 }
 
@@ -118,9 +117,9 @@ pub(crate) struct Row {
     pub(crate) file: Option<sys::SocketFile>,
     #[cfg(target_os = "linux")]
     pub(crate) detail: Detail,
-    /// Further facts from the kernel of macOS.
+    /// Facts from the protocol control block in the kernel of macOS.
     #[cfg(target_os = "macos")]
-    pub(crate) told: sys::PcbInfo,
+    pub(crate) pcb: sys::PcbInfo,
     /// When each pid opened it, in units of 100 ns since 1601, if the table reports it.
     #[cfg(windows)]
     pub(crate) opened: BTreeMap<u32, u64>,
@@ -135,12 +134,7 @@ pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 }
 
 /// Finds the Unix sockets to which these paths lead, whatever names they were bound to. Linux only.
-#[cfg_attr(
-    not(target_os = "linux"),
-    expect(unused_variables, reason = "the files of sockets are not told there")
-)]
 pub(crate) fn find_unix_paths(paths: &[Text], request: &Request, table: &mut SocketTable) {
-    #[cfg(target_os = "linux")]
     if !paths.is_empty() {
         sys::find_unix_paths(paths, request, table);
     }

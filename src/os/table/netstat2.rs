@@ -1,12 +1,13 @@
 //! The socket table by the crate netstat2: the reader on Windows, and the portable reader on Linux.
 //!
-//! The crate (0.11.2) reports neither backlog, v6-only flag, scope nor the state of UDP sockets, and takes an error in the
-//! middle of a Linux dump for its end: on Linux an empty answer must be verified.
+//! The crate (0.11.2) reports neither backlog, v6-only flag, scope nor the state of UDP sockets, and treats an error in the
+//! middle of a Linux dump as its end: on Linux an empty table must be verified.
 
 use std::net::SocketAddr;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
+use super::sys;
 use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::{Request, Row, SocketTable};
 
@@ -99,17 +100,12 @@ fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error
         Protocol::Tcp => ProtocolFlags::TCP,
         _ => ProtocolFlags::UDP,
     };
-    // On Linux one search for pids serves all tables; see pids_by_inode.
-    #[cfg(target_os = "linux")]
-    let sockets = netstat2::iterate_sockets_info_without_pids(family, protocol)?;
-    #[cfg(not(target_os = "linux"))]
-    let sockets = netstat2::iterate_sockets_info(family, protocol)?;
     let mut rows = Vec::new();
-    for socket in sockets {
+    for socket in sys::netstat2_sockets(family, protocol)? {
         match socket {
             Ok(socket) if all || is_wanted(&socket) => rows.push(row(&socket)),
             Ok(_) => {}
-            // A macOS descriptor that is no internet socket, or went away meanwhile.
+            // A descriptor that is no internet socket, or was closed meanwhile.
             Err(
                 netstat2::error::Error::NotAValidSocket | netstat2::error::Error::UnsupportedFileDescriptor,
             ) => {}
@@ -119,18 +115,7 @@ fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error
     Ok(rows)
 }
 
-/// Who holds what on Linux, as netstat2 found it out: its own walk through all descriptor tables, which ends the
-/// program where /proc cannot be opened.
-#[cfg(target_os = "linux")]
-pub(in crate::os) fn pids_by_inode() -> Result<std::collections::BTreeMap<u64, Vec<u32>>, Error> {
-    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot say who holds the sockets");
-    let sockets = netstat2::iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all())
-        .map_err(|error| attempted().because(error))?;
-    let pids = |info: SocketInfo| (u64::from(info.inode), info.associated_pids);
-    Ok(sockets.filter_map(Result::ok).map(pids).collect())
-}
-
-/// Whether it is no connection, as far as netstat2 tells.
+/// Returns whether a socket is not a connection, as far as netstat2 reports it.
 fn is_wanted(info: &SocketInfo) -> bool {
     match &info.protocol_socket_info {
         ProtocolSocketInfo::Tcp(tcp) => tcp.state == TcpState::Listen,
@@ -149,29 +134,7 @@ fn row(info: &SocketInfo) -> Row {
         }
         ProtocolSocketInfo::Udp(_) => Socket::new(Protocol::Udp, endpoint, State::Bound),
     };
-    complete(socket, info)
-}
-
-/// Linux names the socket's inode and user; who has it open is another question.
-#[cfg(target_os = "linux")]
-fn complete(mut socket: Socket, info: &SocketInfo) -> Row {
-    socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
-    crate::os::namespaces::sys::user_namespace::set_user(&mut socket, info.uid);
-    Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: crate::os::Detail::default() }
-}
-
-/// Elsewhere the table names the processes.
-#[cfg(not(target_os = "linux"))]
-fn complete(socket: Socket, info: &SocketInfo) -> Row {
-    let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
-    pids.sort_unstable();
-    pids.dedup();
-    Row {
-        socket,
-        pids,
-        #[cfg(windows)]
-        opened: std::collections::BTreeMap::new(),
-    }
+    sys::netstat2_row(socket, info)
 }
 
 fn state(state: TcpState) -> State {

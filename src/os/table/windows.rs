@@ -1,12 +1,16 @@
-//! The socket table of Windows: the tables of the IP helper, which name the pids of all users to everybody.
+//! The socket table of Windows: the tables of the IP helper, which report the pids of all users' processes to every
+//! user.
 
-use super::netstat2;
-use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, UnlistedBound};
+use netstat2::{AddressFamilyFlags, ProtocolFlags, SocketInfo};
+
+use super::netstat2 as tables;
+pub(super) use super::unsupported::{detail, find_unix_paths};
+use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Socket, UnlistedBound};
 use crate::os::parse::windows::table;
-use crate::os::process::process_ref;
+use crate::os::process::sys::process_ref;
 use crate::os::{Reader, Request, Row, SocketTable};
 
-/// The socket table.
+/// Reads the socket table.
 pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     if request.namespaces {
         return Err(Error::new(ErrorKind::Unsupported, "Windows has no network namespaces"));
@@ -15,8 +19,8 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
         return Err(Error::new(ErrorKind::Unsupported, "Unix sockets are not listed on Windows"));
     }
     let mut whole = match request.reader {
-        Reader::Netstat2 => netstat2::collect(request, |table| netstat2::read(table, request.all))?,
-        Reader::Auto | Reader::Native => netstat2::collect(request, |table| read(table, request.all))?,
+        Reader::Netstat2 => tables::collect(request, |table| tables::read(table, request.all))?,
+        Reader::Auto | Reader::Native => tables::collect(request, |table| read(table, request.all))?,
     };
     process_ref::merge(&mut whole.rows);
     if request.all && request.tcp {
@@ -31,8 +35,30 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     Ok(whole)
 }
 
-/// One table.
-fn read(table: netstat2::Table, all: bool) -> Result<Vec<Row>, Error> {
+/// Returns what the table reports about a row's holders: their pids, and when they opened the socket.
+pub(super) fn holder_data(row: &Row) -> Vec<u64> {
+    let opened = row.opened.values().copied();
+    row.pids.iter().map(|pid| u64::from(*pid)).chain(opened).collect()
+}
+
+/// Reads the sockets of one table by netstat2.
+pub(super) fn netstat2_sockets(
+    family: AddressFamilyFlags,
+    protocol: ProtocolFlags,
+) -> Result<impl Iterator<Item = Result<SocketInfo, netstat2::error::Error>>, netstat2::error::Error> {
+    netstat2::iterate_sockets_info(family, protocol)
+}
+
+/// Returns a row with the processes that netstat2 names.
+pub(super) fn netstat2_row(socket: Socket, info: &SocketInfo) -> Row {
+    let mut pids: Vec<u32> = info.associated_pids.iter().copied().filter(|pid| *pid != 0).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    Row { socket, pids, opened: std::collections::BTreeMap::new() }
+}
+
+/// Reads one table.
+fn read(table: tables::Table, all: bool) -> Result<Vec<Row>, Error> {
     let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", table.phrase()));
     let (bytes, layout) =
         crate::os::windows_api::table(table, all).map_err(|error| attempted().because(error))?;

@@ -1,4 +1,4 @@
-//! The terminal, standard output, and signals to this process. For the command alone.
+//! The terminal, standard output, and signals to this process. Only the command uses it.
 
 #[cfg_attr(unix, path = "output_unix.rs")]
 #[cfg_attr(windows, path = "output_windows.rs")]

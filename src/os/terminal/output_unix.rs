@@ -1,6 +1,6 @@
 //! Standard output, written by the system call itself. The standard library opens /dev/null in place of a descriptor
-//! that is closed when the program starts, and drops what a descriptor cannot take (EBADF): an answer that is lost in
-//! either way would look like one that was written.
+//! that is closed when the program starts, and ignores EBADF when it writes: in both cases lost output would look as if
+//! it had been written.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +49,7 @@ impl Write for Output {
         let output = io::stdout();
         loop {
             match rustix::io::write(&output, bytes) {
-                // Whoever shares a pipe may have made it non-blocking.
+                // Another process that shares the pipe may have made it non-blocking.
                 Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&output, PollFlags::OUT)], None) {
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(error) => return Err(error.into()),

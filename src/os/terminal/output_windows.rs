@@ -1,5 +1,5 @@
-//! Standard output. Windows' classic console is told to take colours, or if it cannot, is coloured by its own calls;
-//! everywhere else what is written goes through as it is.
+//! Standard output. On Windows' classic console escape sequences are enabled, or translated to its own calls if that
+//! fails; any other output is written unchanged.
 
 use std::io::{self, StdoutLock, Write};
 

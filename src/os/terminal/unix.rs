@@ -1,5 +1,4 @@
-//! What a terminal and whoever else started this process is asked: to tell when it is to end, by signals; whether
-//! anybody reads what it writes; whether that can be a screen.
+//! Signals that end or stop this process, whether standard output is still read, and whether it can be a screen.
 
 use std::io;
 use std::sync::mpsc;
@@ -13,9 +12,9 @@ use crate::os::{Signal, threads};
 /// Whether a terminal can stop a process.
 pub(crate) const CAN_STOP: bool = true;
 
-/// Calls `tell`, on a thread of its own, whenever SIGINT, SIGTERM or SIGHUP would end the process, and with `stops`
-/// also when SIGTSTP would stop it and when SIGCONT continues it. A signal that the parent process had ignored, as
-/// nohup(1) does, stays ignored.
+/// Calls `tell`, on a separate thread, whenever SIGINT, SIGTERM or SIGHUP would end the process, and with `stops` also
+/// when SIGTSTP would stop it and when SIGCONT continues it. A signal that the parent process had ignored, as nohup(1)
+/// does, stays ignored.
 ///
 /// # Errors
 /// If no thread can be started or no handler be installed. Then every signal still does what it does by default.
@@ -51,7 +50,7 @@ pub(crate) fn stop(group: bool) -> io::Result<()> {
         return Ok(());
     }
     let handler = set_action(SIGTSTP, None)?;
-    // The calling thread is the one that runs `main`, to which the kernel gives such a signal first.
+    // The calling thread runs `main`, and the kernel delivers such a signal to it first.
     let stopped = match group {
         true => rustix::process::kill_current_process_group(rustix::process::Signal::TSTP),
         false => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP),
@@ -75,8 +74,7 @@ fn set_action(signal: i32, action: Option<libc::sigaction>) -> io::Result<libc::
     }
 }
 
-/// Whether nobody can read any more what is written to standard output: a pipe or a terminal that was closed at its
-/// other end.
+/// Returns whether standard output has no reader any more: its pipe or terminal was closed at the other end.
 pub(crate) fn output_is_closed() -> bool {
     if crate::os::output_is_missing() {
         return true;
@@ -84,12 +82,12 @@ pub(crate) fn output_is_closed() -> bool {
     let output = io::stdout();
     let mut polled = [PollFd::new(&output, PollFlags::empty())];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // These two are told without being asked for: the one of a pipe by Linux, the other by macOS and of terminals.
+    // poll(2) always reports these two: Linux reports the first for a pipe, macOS and terminals the second.
     let closed = PollFlags::ERR | PollFlags::HUP;
     poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(|output| output.revents().intersects(closed))
 }
 
-/// Whether a terminal heeds escape sequences: which it does, where TERM does not say otherwise.
+/// Returns whether a terminal supports escape sequences: it does unless TERM says otherwise.
 pub(crate) fn output_takes_escapes() -> bool {
     true
 }

@@ -1,4 +1,4 @@
-//! What the console is asked: to tell when this process is to end, and whether what it writes can be a screen.
+//! Console events that end this process, and whether standard output can be a screen.
 
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -27,7 +27,7 @@ pub(crate) fn stop(_group: bool) -> io::Result<()> {
 /// process from ending at once. To be called once.
 ///
 /// # Errors
-/// If no handler can be installed. Then the process ends by itself.
+/// If no handler can be installed. Then the event ends the process as usual.
 #[expect(unsafe_code, reason = "the console is asked by a system call")]
 pub(crate) fn on_signals(_stops: bool, tell: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
     if TELL.set(Mutex::new(Box::new(tell))).is_err() {
@@ -40,13 +40,12 @@ pub(crate) fn on_signals(_stops: bool, tell: impl Fn(Signal) + Send + 'static) -
     }
 }
 
-/// Whether nobody can read any more what is written to standard output. That is not to be known here before something
-/// is written.
+/// Returns false: on this system a closed reader is detected only by the next write.
 pub(crate) fn output_is_closed() -> bool {
     false
 }
 
-/// Whether the console heeds escape sequences, which it is told to do (Windows 10; not in its legacy mode).
+/// Returns whether the console supports escape sequences, after enabling them (Windows 10; not in its legacy mode).
 #[expect(unsafe_code, reason = "the system's own interface")]
 pub(crate) fn output_takes_escapes() -> bool {
     let mut mode = 0;

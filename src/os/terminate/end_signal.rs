@@ -1,8 +1,7 @@
-//! The signals that end a process, as this system names them.
+//! The signals that end a process, as the system calls of Unix take them.
 
-pub(crate) use crate::model::EndSignal;
+use crate::model::EndSignal;
 
-#[cfg(unix)]
 impl EndSignal {
     /// Returns the signal as the system calls take it.
     pub(in crate::os) fn signal(self) -> rustix::process::Signal {

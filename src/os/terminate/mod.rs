@@ -1,15 +1,14 @@
 //! Ends a process, and never another one that was given its pid. Depends on `model` alone.
 
-#[cfg(target_os = "macos")]
-pub(in crate::os) mod by_pid;
-pub(in crate::os) mod end_signal;
+#[cfg(unix)]
+mod end_signal;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(windows, path = "windows/mod.rs")]
 pub(in crate::os) mod sys;
 
 pub(crate) use super::process::sys::KERNEL;
-pub(crate) use end_signal::EndSignal;
+pub(crate) use crate::model::EndSignal;
 pub(crate) use sys::KillHandle;
 #[cfg(feature = "cli")]
 pub(crate) use sys::ctrl_c_helper;

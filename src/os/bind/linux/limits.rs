@@ -1,4 +1,4 @@
-//! The limits of this network namespace, from /proc/sys/net/ipv4 (ip_sysctl.rst), and how long TIME_WAIT lasts.
+//! The limits of this network namespace, from /proc/sys/net/ipv4 (ip_sysctl.rst), and the time that TIME_WAIT lasts.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
 use crate::os::{Limits, describe_error};
 
-/// The limits. Those that cannot be read are gaps.
+/// Returns the limits. Those that cannot be read are gaps.
 pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
     let mut gaps = Vec::new();
     let mut read = |name: &str| {
@@ -43,13 +43,13 @@ fn shows_bound(release: &str) -> Option<bool> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))
 }
 
-/// Two numbers with a tab between them.
+/// Parses two numbers with a tab between them.
 fn parse_pair(text: &str) -> Option<RangeInclusive<u16>> {
     let mut numbers = text.split_ascii_whitespace();
     Some(numbers.next()?.parse().ok()?..=numbers.next()?.parse().ok()?)
 }
 
-/// `8080,9148-9150`.
+/// Parses a list such as `8080,9148-9150`.
 fn parse_ranges(text: &str) -> Vec<RangeInclusive<u16>> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -64,7 +64,7 @@ pub(in crate::os) fn fin_timeout() -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The longest that a connection of this local port stays in TIME_WAIT.
+/// Returns the longest time that a connection of this local port stays in TIME_WAIT.
 pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
     let left = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| {
         let table = Table { protocol: Protocol::Tcp, family };

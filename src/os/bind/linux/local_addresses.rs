@@ -1,5 +1,5 @@
-//! The addresses of this machine, from rtnetlink(7). getifaddrs(3) asks the same, and ends the program if an answer is
-//! not what it expects (glibc 2.36).
+//! The addresses of this machine, from rtnetlink(7). getifaddrs(3) makes the same request, but aborts the program if a
+//! reply is not what it expects (glibc 2.36).
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ const IFA_F_TENTATIVE: u32 = 0x40;
 /// struct ifaddrmsg of linux/if_addr.h; the interface's number is its last field.
 const HEADER: usize = 8;
 
-/// Returns the addresses of this network namespace. `None` if the kernel does not tell them.
+/// Returns the addresses of this network namespace. `None` if they cannot be read.
 pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
     let found = RefCell::new(Vec::new());
     let mut each = |message: &[u8]| found.borrow_mut().extend(address(message));

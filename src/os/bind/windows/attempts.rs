@@ -1,11 +1,12 @@
-//! What bind attempts need of Windows. SO_REUSEADDR takes a port away from others here: it is never set.
+//! What bind attempts need from Windows. SO_REUSEADDR takes a port away from other processes on this system: it is
+//! never set.
 
 use std::io;
 
-/// Whether servers set SO_REUSEADDR here as a rule.
+/// Whether servers usually set SO_REUSEADDR on this system.
 pub(crate) const SERVERS_REUSE: bool = false;
 
-/// An error's name, the one that Unix has where there is one: `EADDRINUSE`.
+/// Returns an error's name, that of Unix if there is one: `EADDRINUSE`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match (error.kind(), error.raw_os_error()) {
         (io::ErrorKind::AddrInUse, _) => "EADDRINUSE".to_owned(),
@@ -17,17 +18,17 @@ pub(crate) fn error_name(error: &io::Error) -> String {
     }
 }
 
-/// Ports are not shared by this option here.
+/// Returns an error: this system has no such option.
 pub(crate) fn reuse_port(_socket: &socket2::Socket) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The number of an interface, which is how Windows writes it.
+/// Returns the index of an interface: Windows writes it as a number.
 pub(crate) fn interface_index(name: &str) -> Option<u32> {
     name.parse().ok()
 }
 
-/// Interfaces are numbers here, and which there are is not read.
+/// Returns the number of an interface. Whether there is such an interface is not checked.
 #[cfg(feature = "cli")]
 pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     name_or_number.parse::<u32>().ok().map(|number| number.to_string())

@@ -12,7 +12,7 @@ use crate::os::{HttpSysUrls, Limits, Server};
 /// How long one run of it may take.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What this machine allows to bind. Windows knows no privileged ports.
+/// Returns the limits of this machine on ports. Windows has no privileged ports.
 pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
     let mut limits = Limits::default();
     let only = format!("protocol={}", protocol.as_str());
@@ -61,7 +61,7 @@ pub(in crate::os) fn http_sys_urls(port: u16) -> (Vec<HttpSysUrls>, Option<Gap>)
     (urls.collect(), None)
 }
 
-/// What netsh prints.
+/// Returns the output of netsh.
 fn printed(arguments: &[&str]) -> Result<Vec<u8>, String> {
     program_output(Command::new("netsh").args(arguments), LONGEST).map_err(|error| error.to_string())
 }

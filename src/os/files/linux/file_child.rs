@@ -1,15 +1,16 @@
-//! Files on file systems that may never answer, asked by a child process. A thread that waits for a dead server in the
-//! kernel cannot be ended, and its process cannot exit; a child that waits is left behind.
+//! A child process that reads files on file systems that may never answer. A thread that waits in the kernel for a dead
+//! server cannot be ended, and its process cannot exit; a child that waits can be abandoned.
 //!
-//! The child is a copy of this process by clone(2), without a program of its own: a library must not start the program
-//! it is part of. After a fork of a program with several threads only async-signal-safe functions may be called,
-//! because a lock may be held by a thread that is not in the child. So the child allocates nothing, takes no lock, runs
-//! no destructor and no signal handler, and never returns from [`serve`]: it makes system calls on memory of its own
-//! stack. It has nothing of its parent open but one socket, so that no pipe or file waits for it.
+//! The child is a copy of this process, made by clone(2). It runs no program of its own, because a library must not
+//! start the program that it is part of. After a fork of a program with several threads, only async-signal-safe
+//! functions may be called, because a thread that is not in the child may hold a lock. Therefore the child allocates
+//! nothing, takes no lock, runs no destructor and no signal handler, and never returns from [`serve`]: it makes system
+//! calls on memory of its own stack. Of its parent's descriptors it keeps one socket open, so that no pipe or file
+//! waits for it.
 //!
-//! It ends when its parent closes the socket; while it asks a file system it ends by SIGALRM, as far as the file system
-//! lets itself be interrupted. Its exit sends no signal (the exit signal is 0), and a program that waits for any of its
-//! children does not meet it: it is waited for by its pidfd.
+//! The child ends when its parent closes the socket. While it waits for a file system, SIGALRM ends it, if the file
+//! system can be interrupted. Its exit sends no signal (the exit signal is 0), and a program that waits for any of its
+//! children does not receive it: only its pidfd is waited for.
 
 use std::ffi::CStr;
 use std::io;
@@ -25,9 +26,9 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::os::files::direct::{LONGEST_SMALL, Status};
+use crate::os::files::status::{LONGEST_SMALL, Status};
 
-/// What the child can do with a path.
+/// An operation of the child on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(in crate::os) enum Operation {
@@ -35,52 +36,52 @@ pub(in crate::os) enum Operation {
     StatusOfLink = 2,
     ReadLink = 3,
     ReadSmall = 4,
-    /// Opens a regular file, of which [`Operation::Read`] gives one piece after another.
+    /// Opens a regular file, which [`Operation::Read`] then reads piece by piece.
     Open = 5,
     Read = 6,
-    /// Gives the number of the mount that a path leads to (Linux 5.8).
+    /// Returns the id of the mount that a path is on (Linux 5.8).
     MountId = 7,
 }
 
-/// PATH_MAX, with the NUL.
+/// PATH_MAX, including the NUL.
 const LONGEST_PATH: usize = 4096;
 const REQUEST: usize = LONGEST_PATH + 1;
-/// The error, the mode, and size, device and inode.
+/// The length of a reply's head: error, mode, size, device and inode.
 const HEAD: usize = 32;
 const DATA: usize = 4097;
-/// After so many seconds the child gives up, if the file system lets it: nobody waits longer.
+/// The child's timeout in seconds, if the file system can be interrupted. No caller waits longer.
 const CHILD_LIMIT: u32 = 11;
 
 /// A child that reads files.
 #[derive(Debug)]
 pub(in crate::os) struct Child {
     socket: OwnedFd,
-    /// Its pidfd; taken when it is dropped.
+    /// Its pidfd; `None` once it is dropped.
     process: Option<OwnedFd>,
     hangs: bool,
 }
 
-/// What the child answered.
+/// The child's reply.
 #[derive(Debug)]
 pub(in crate::os) struct Reply {
     pub(in crate::os) status: Status,
     pub(in crate::os) data: Vec<u8>,
 }
 
-/// Why the child gave nothing.
+/// Why the child returned nothing.
 #[derive(Debug)]
-pub(in crate::os) enum Nothing {
-    /// The file system refused.
+pub(in crate::os) enum NoReply {
+    /// The file system returned an error.
     Refused(Errno),
-    /// It did not answer in time, or the child is gone. It must not be asked again.
-    Silent,
+    /// It did not answer in time, or the child is gone. No further request may be sent to it.
+    Timeout,
 }
 
-/// Children that have not been waited for, and whether they were left because they hang.
+/// Children that have not been waited for yet, and whether each was abandoned because it hangs.
 static LEFT: Mutex<Vec<(OwnedFd, bool)>> = Mutex::new(Vec::new());
 
 impl Child {
-    /// Starts one.
+    /// Starts a child.
     ///
     /// # Errors
     /// If the system refuses it, or if an earlier one still waits for a file system: there is at most one of those.
@@ -102,32 +103,32 @@ impl Child {
         Ok(Child { socket: own, process: Some(process), hangs: false })
     }
 
-    /// Has the child do something, and waits until then at most.
+    /// Sends the child a request, and waits for the reply until `until` at most.
     pub(in crate::os) fn ask(
         &mut self,
         what: Operation,
         path: &Path,
         until: Instant,
-    ) -> Result<Reply, Nothing> {
+    ) -> Result<Reply, NoReply> {
         if self.hangs {
-            return Err(Nothing::Silent);
+            return Err(NoReply::Timeout);
         }
         let path = path.as_os_str().as_bytes();
         if path.len() >= LONGEST_PATH || path.contains(&0) {
-            return Err(Nothing::Refused(Errno::NAMETOOLONG));
+            return Err(NoReply::Refused(Errno::NAMETOOLONG));
         }
         let request = [&[what as u8], path, b"\0"].concat();
         let answer = self.exchange(&request, until);
         self.hangs = answer.is_none();
-        let answer = answer.ok_or(Nothing::Silent)?;
-        let (head, data) = answer.split_at_checked(HEAD).ok_or(Nothing::Silent)?;
+        let answer = answer.ok_or(NoReply::Timeout)?;
+        let (head, data) = answer.split_at_checked(HEAD).ok_or(NoReply::Timeout)?;
         match (
             word(head, 0),
             Status::from_parts(word(head, 4), long(head, 8), long(head, 16), long(head, 24)),
         ) {
             (0, status) => Ok(Reply { status, data: data.to_vec() }),
             (error, _) => {
-                Err(Nothing::Refused(Errno::from_raw_os_error(i32::try_from(error).unwrap_or(libc::EIO))))
+                Err(NoReply::Refused(Errno::from_raw_os_error(i32::try_from(error).unwrap_or(libc::EIO))))
             }
         }
     }
@@ -168,7 +169,7 @@ fn long(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
-/// Whether a child has ended; it is waited for then.
+/// Returns whether a child has ended, and reaps it if it has.
 #[expect(unsafe_code, reason = "rustix does not wait for children without an exit signal")]
 fn has_ended(process: BorrowedFd<'_>) -> bool {
     let Ok(id) = libc::id_t::try_from(process.as_raw_fd()) else { return true };
@@ -176,22 +177,22 @@ fn has_ended(process: BorrowedFd<'_>) -> bool {
     // SAFETY: the structure is plain data, and waitid writes to nothing else. The pidfd means this child alone.
     unsafe {
         let mut told: libc::siginfo_t = std::mem::zeroed();
-        // Where somebody else has waited for it the answer is an error.
+        // waitid fails if the child was already reaped by other code.
         libc::waitid(libc::P_PIDFD, id, &raw mut told, flags) != 0 || told.si_signo == libc::SIGCHLD
     }
 }
 
-/// Makes the child, which serves at this socket, and returns its pidfd (Linux 5.2).
+/// Creates the child, which serves requests from this socket, and returns its pidfd (Linux 5.2).
 #[expect(unsafe_code, reason = "clone and signal masks have no safe form")]
 fn start(socket: RawFd) -> io::Result<OwnedFd> {
     if cfg!(target_arch = "s390x") {
-        // Its clone(2) takes the arguments in another order.
+        // On s390x clone(2) takes its arguments in another order.
         return Err(io::ErrorKind::Unsupported.into());
     }
     let mut process: libc::c_int = -1;
-    // SAFETY: the sets are plain data. Signals are blocked while there are two of us, so that no handler of this program
-    // runs in the child. clone without CLONE_VM gives the child its own copy of memory, on the stack that it is on; the
-    // kernel writes the pidfd into the parent's number alone. The child never returns.
+    // SAFETY: the sets are plain data. Signals are blocked while both processes run this code, so that no handler of
+    // this program runs in the child. clone without CLONE_VM gives the child its own copy of memory, on the stack that
+    // it is on; the kernel writes the pidfd into the parent's number alone. The child never returns.
     let child = unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();
@@ -210,11 +211,13 @@ fn start(socket: RawFd) -> io::Result<OwnedFd> {
     if process < 0 {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    // SAFETY: the kernel made this descriptor for us, closed on exec, and nobody else has its number.
+    // SAFETY: the kernel has just created this descriptor for this call, with close-on-exec, and nothing else knows its
+    // number.
     Ok(unsafe { OwnedFd::from_raw_fd(process) })
 }
 
-/// The child's life. Async-signal-safe throughout: see the top of this file.
+/// Serves requests in the child until its parent closes the socket. Async-signal-safe throughout: see the top of this
+/// file.
 #[expect(unsafe_code, reason = "a forked child may call the system alone")]
 fn serve(socket: RawFd) -> ! {
     // SAFETY: all of these are system calls on numbers, and on memory of this function. The socket stays open: nothing
@@ -246,7 +249,7 @@ fn serve(socket: RawFd) -> ! {
             break;
         }
     }
-    // SAFETY: it ends this process and runs nothing of it.
+    // SAFETY: it ends this process and runs none of its code.
     unsafe { libc::_exit(0) }
 }
 
@@ -268,7 +271,7 @@ fn close_all_but(kept: RawFd) {
     }
 }
 
-/// Does what is asked and writes the answer, of which the length is returned.
+/// Runs an operation, writes the reply and returns its length.
 fn answer(operation: u8, path: &CStr, file: &mut Option<OwnedFd>, reply: &mut [u8; HEAD + DATA]) -> usize {
     let (head, data) = reply.split_at_mut(HEAD);
     let done = match operation {
@@ -291,7 +294,7 @@ fn answer(operation: u8, path: &CStr, file: &mut Option<OwnedFd>, reply: &mut [u
         Ok((stat, length)) => (0, stat, length),
         Err(errno) => (errno.raw_os_error(), None, 0),
     };
-    let Status { mode, size, device, inode } = stat.as_ref().map_or(Status::default(), Status::of);
+    let Status { mode, size, device, inode } = stat.as_ref().map_or(Status::default(), Status::from_stat);
     let parts = [&error.to_ne_bytes()[..], &mode.to_ne_bytes(), &size.to_ne_bytes()];
     let more = [&device.to_ne_bytes()[..], &inode.to_ne_bytes()];
     let bytes = parts.into_iter().chain(more).flatten();
@@ -317,22 +320,22 @@ fn mount_id(path: &CStr, data: &mut [u8]) -> Result<usize, Errno> {
 }
 
 fn open_regular(path: &CStr) -> Result<OwnedFd, Errno> {
-    let is_regular = |stat: &Stat| Status::of(stat).is_regular();
+    let is_regular = |stat: &Stat| Status::from_stat(stat).is_regular();
     if !is_regular(&rustix::fs::statat(CWD, path, AtFlags::empty())?) {
         return Err(Errno::INVAL);
     }
     rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
-/// Reads a regular file that is small. Nothing else is opened: a FIFO would wait for a writer.
+/// Reads a regular file that is small. NoReply else is opened: a FIFO would wait for a writer.
 pub(in crate::os) fn read_small(path: &CStr, data: &mut [u8]) -> Result<(Stat, usize), Errno> {
-    let fits = |stat: &Stat| Status::of(stat).is_small_file();
+    let fits = |stat: &Stat| Status::from_stat(stat).is_small_file();
     if !fits(&rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?) {
         return Err(Errno::INVAL);
     }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
-    // It may have become another one meanwhile.
+    // Another file may be at this path by now.
     let stat = rustix::fs::fstat(&file)?;
     if !fits(&stat) {
         return Err(Errno::INVAL);
@@ -344,74 +347,9 @@ pub(in crate::os) fn read_small(path: &CStr, data: &mut [u8]) -> Result<(Stat, u
             read => length += read,
         }
     }
-    // One byte more than is small tells that it grew.
+    // One byte more than the limit shows that the file grew.
     if length > LONGEST_SMALL { Err(Errno::FBIG) } else { Ok((stat, length)) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(20)
-    }
-
-    #[test]
-    fn a_child_reads_what_this_process_reads() {
-        let folder = std::env::temp_dir().join(format!("allears-child-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let (file, link) = (folder.join("HEAD"), folder.join("link"));
-        std::fs::write(&file, b"ref: refs/heads/main\n").unwrap();
-        std::os::unix::fs::symlink("HEAD", &link).unwrap();
-        std::fs::write(folder.join("long"), vec![b'x'; LONGEST_SMALL + 1]).unwrap();
-        let mut child = Child::start().unwrap();
-        let own = Status::of(&rustix::fs::stat(&file).unwrap());
-        assert_eq!(child.ask(Operation::Status, &link, soon()).unwrap().status, own);
-        assert!(child.ask(Operation::StatusOfLink, &link, soon()).unwrap().status.is_link());
-        assert_eq!(child.ask(Operation::ReadLink, &link, soon()).unwrap().data, b"HEAD");
-        let mount = child.ask(Operation::MountId, &file, soon()).unwrap().data;
-        assert_eq!(mount.len(), 8, "the number of a mount");
-        let read = child.ask(Operation::ReadSmall, &file, soon()).unwrap();
-        assert_eq!((read.status, read.data.as_slice()), (own, &b"ref: refs/heads/main\n"[..]));
-        for other in ["long", "link", "nothing", "."] {
-            let refused = child.ask(Operation::ReadSmall, &folder.join(other), soon());
-            assert!(matches!(refused, Err(Nothing::Refused(_))), "{other}");
-        }
-        let long = Path::new("/").join("a".repeat(LONGEST_PATH));
-        assert!(matches!(child.ask(Operation::Status, &long, soon()), Err(Nothing::Refused(_))));
-        // It still serves, and has no descriptor but its socket.
-        assert!(child.ask(Operation::Status, &file, soon()).is_ok());
-        std::fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn a_child_ends_with_its_socket_and_is_waited_for() {
-        let mut child = Child::start().unwrap();
-        assert!(child.ask(Operation::Status, Path::new("/"), soon()).is_ok());
-        let process = child.process.take().unwrap();
-        assert!(!has_ended(process.as_fd()));
-        drop(child);
-        let until = soon();
-        while !has_ended(process.as_fd()) {
-            assert!(Instant::now() < until);
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn a_child_that_does_not_answer_is_not_asked_again() {
-        let mut child = Child::start().unwrap();
-        let past = Instant::now();
-        assert!(matches!(child.ask(Operation::Status, Path::new("/"), past), Err(Nothing::Silent)));
-        assert!(matches!(child.ask(Operation::Status, Path::new("/"), soon()), Err(Nothing::Silent)));
-        // It answers in truth, and ends, so that it does not stand in the way of the next.
-        let process = child.process.take().unwrap();
-        drop(child);
-        let until = soon();
-        while !has_ended(process.as_fd()) {
-            assert!(Instant::now() < until);
-            std::thread::yield_now();
-        }
-    }
-}
+mod tests;

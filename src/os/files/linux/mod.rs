@@ -1,5 +1,5 @@
-//! Folders of this machine: asked directly if that is certain not to wait for another machine or another process, else
-//! through a child process that can be left behind.
+//! Reads folders and files of this machine: directly if that is certain not to wait for another machine or another
+//! process, otherwise by a child process that can be abandoned.
 
 pub(in crate::os) mod file_child;
 pub(in crate::os) mod mounts;
@@ -14,9 +14,9 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
-use super::direct::{LONGEST_SMALL, Status};
+use super::status::{LONGEST_SMALL, Status, TYPE};
 pub(in crate::os) use crate::os::table::sys::unix_files::can_make_file;
-use file_child::{Child, Nothing, Operation, Reply, read_small};
+use file_child::{Child, NoReply, Operation, Reply, read_small};
 use mounts::{Mounts, Route};
 
 /// Returns the path of the machine's services file.
@@ -25,9 +25,12 @@ pub(in crate::os) fn services_path() -> PathBuf {
     "/etc/services".into()
 }
 
+/// The type of a Unix socket (inode(7)).
+const SOCKET: u32 = 0o140_000;
+
 impl Status {
     #[expect(clippy::unnecessary_cast, reason = "the fields have other types on other processors")]
-    pub(in crate::os) fn of(stat: &Stat) -> Status {
+    pub(in crate::os) fn from_stat(stat: &Stat) -> Status {
         Status {
             mode: stat.st_mode as u32,
             size: stat.st_size as u64,
@@ -39,32 +42,36 @@ impl Status {
     pub(in crate::os) fn from_parts(mode: u32, size: u64, device: u64, inode: u64) -> Status {
         Status { mode, size, device, inode }
     }
+
+    pub(in crate::os) fn is_socket(&self) -> bool {
+        self.mode & TYPE == SOCKET
+    }
 }
 
-/// Folders of this machine.
+/// Reads folders and small files of this machine without waiting for a file system that does not answer.
 #[derive(Debug)]
 pub(in crate::os) struct Files {
-    /// `None` if they cannot be read: then nothing is certain.
+    /// `None` if the mounts cannot be read: then no path is certain to be local.
     mounts: Option<Mounts>,
     child: Option<Child>,
     until: Instant,
-    /// Why no child is asked.
+    /// Why no child can be started.
     refused: Option<String>,
-    missed: bool,
+    unanswered: bool,
 }
 
 impl Files {
-    /// Nothing is waited for after `until`.
+    /// Returns a reader that waits for nothing after `until`.
     pub(in crate::os) fn new(until: Instant) -> Files {
-        Files { mounts: Mounts::read(), child: None, until, refused: None, missed: false }
+        Files { mounts: Mounts::read(), child: None, until, refused: None, unanswered: false }
     }
 
-    /// Returns what a path leads to, or with `follow` what a link at its end leads to.
+    /// Returns what is at a path. With `follow`, a link at its end is followed.
     pub(in crate::os) fn status(&mut self, path: &Path, follow: bool) -> Option<Status> {
         match self.route(path, follow) {
             Route::Local(path) => {
                 let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-                Some(Status::of(&stat))
+                Some(Status::from_stat(&stat))
             }
             Route::Absent => None,
             Route::Remote => {
@@ -79,7 +86,7 @@ impl Files {
         names.iter().copied().find(|name| self.status(&folder.join(name), false).is_some())
     }
 
-    /// Returns where a link leads.
+    /// Returns the target of a link.
     pub(in crate::os) fn link(&mut self, path: &Path) -> Option<PathBuf> {
         let target = match self.route(path, false) {
             Route::Local(path) => rustix::fs::readlink(path, Vec::new()).ok()?.into_bytes(),
@@ -104,26 +111,27 @@ impl Files {
         }
     }
 
-    /// Whether a process's working directory is the one that this path names here: in a container it may name another.
+    /// Returns whether a process's working directory is the one that this path names for this process: in a container
+    /// the path may name another one.
     pub(in crate::os) fn is_working_directory(&mut self, pid: u32, path: &Path) -> bool {
         if let Some(known) = mounts::is_working_directory(pid, path) {
             return known;
         }
-        // What is mounted where that process is cannot be known for certain.
+        // What is mounted in that process's namespace is not known for certain.
         let there = self.ask(Operation::Status, &PathBuf::from(format!("/proc/{pid}/cwd")));
         let there = there.map(|reply| (reply.status.device, reply.status.inode));
         there.is_some() && there == self.status(path, true).map(|here| (here.device, here.inode))
     }
 
-    /// Why something was not answered since this was asked last; `None` if everything was.
-    pub(in crate::os) fn missed(&mut self) -> Option<String> {
+    /// Returns why a request was not answered since the last call. `None` if all were.
+    pub(in crate::os) fn take_failure(&mut self) -> Option<String> {
         let in_time = || "its file system did not answer in time".to_owned();
-        std::mem::take(&mut self.missed).then(|| self.refused.clone().unwrap_or_else(in_time))
+        std::mem::take(&mut self.unanswered).then(|| self.refused.clone().unwrap_or_else(in_time))
     }
 
     pub(in crate::os) fn route(&mut self, path: &Path, follow: bool) -> Route {
         if Instant::now() >= self.until {
-            self.missed = true;
+            self.unanswered = true;
             return Route::Absent;
         }
         self.mounts.as_mut().map_or(Route::Remote, |mounts| mounts.route(path, follow))
@@ -133,7 +141,7 @@ impl Files {
         self.ask_for(operation, path)?.ok()
     }
 
-    /// Has the child do something; `None` if it did not answer.
+    /// Sends the child a request. `None` if it did not answer.
     pub(in crate::os) fn ask_for(
         &mut self,
         operation: Operation,
@@ -147,24 +155,38 @@ impl Files {
         }
         match self.child.as_mut().map(|child| child.ask(operation, path, self.until)) {
             Some(Ok(reply)) => Some(Ok(reply)),
-            Some(Err(Nothing::Refused(errno))) => Some(Err(errno)),
-            Some(Err(Nothing::Silent)) | None => {
-                self.missed = true;
+            Some(Err(NoReply::Refused(errno))) => Some(Err(errno)),
+            Some(Err(NoReply::Timeout)) | None => {
+                self.unanswered = true;
                 None
             }
         }
     }
 }
 
+/// Runs `search` on this thread, and passes its results to `take`. Returns nothing: a child process reads file systems
+/// that may not answer, so that none of them blocks this thread.
+pub(in crate::os) fn search_in_time<T: Send + 'static>(
+    until: Instant,
+    search: impl FnOnce(&mut Files, &mut dyn FnMut(T) -> bool) + Send + 'static,
+    take: &mut dyn FnMut(T),
+) -> Option<String> {
+    search(&mut Files::new(until), &mut |found| {
+        take(found);
+        true
+    });
+    None
+}
+
 /// A file on a file system that may not answer.
 struct RemoteFile {
     child: Child,
-    /// The last piece, as far as it was not read.
+    /// The unread rest of the last piece.
     rest: io::Cursor<Vec<u8>>,
 }
 
-/// How long one piece of a file is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout for one piece of a file.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a file for reading. Whatever its file system does, no read waits for longer than ten seconds, and the process
 /// can exit at any time.
@@ -180,11 +202,11 @@ pub(in crate::os) fn open_file(path: &Path) -> io::Result<Box<dyn io::Read>> {
 }
 
 fn piece(child: &mut Child, operation: Operation, path: &Path) -> io::Result<Vec<u8>> {
-    match child.ask(operation, path, Instant::now() + PATIENCE) {
+    match child.ask(operation, path, Instant::now() + TIMEOUT) {
         Ok(reply) => Ok(reply.data),
-        Err(Nothing::Refused(errno)) => Err(errno.into()),
-        Err(Nothing::Silent) => {
-            let what = format!("its file system did not answer within {} s", PATIENCE.as_secs());
+        Err(NoReply::Refused(errno)) => Err(errno.into()),
+        Err(NoReply::Timeout) => {
+            let what = format!("its file system did not answer within {} s", TIMEOUT.as_secs());
             Err(io::Error::new(io::ErrorKind::TimedOut, what))
         }
     }
@@ -199,8 +221,8 @@ impl io::Read for RemoteFile {
     }
 }
 
-/// Returns for each of these paths whether it is certain to lead nowhere but to local file systems, so that connecting
-/// to it waits for no server of files.
+/// Returns for each of these paths whether it is certain to be on local file systems only, so that a connection to it
+/// waits for no file server.
 pub(in crate::os) fn certainly_local(paths: &[PathBuf]) -> Vec<bool> {
     let mut mounts = Mounts::read();
     let mut is_local =

@@ -1,6 +1,5 @@
-//! Which paths are certain not to wait for another machine or another process: those on which no remote file system is
-//! mounted on the way. The kernel tells the mounts in /proc/self/mountinfo (proc_pid_mountinfo(5)) without touching any
-//! of them.
+//! Which paths are certain not to wait for another machine or another process: those without a remote file system on
+//! the way. The kernel lists the mounts in /proc/self/mountinfo (proc_pid_mountinfo(5)) without touching any of them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,8 +10,8 @@ use rustix::fs::{AtFlags, CWD, FileType};
 
 use crate::os::table::sys::procfs;
 
-/// File systems whose answers come from this kernel. Any other type, and a type that is not known here, may have to wait
-/// for a server: nfs, cifs, 9p, ceph, fuse; autofs starts a program.
+/// File systems that this kernel serves by itself. Any other type may have to wait for a server: nfs, cifs, 9p, ceph,
+/// fuse; autofs starts a program.
 ///
 /// An overlay is as local as its layers, which are where a container engine keeps its images.
 const LOCAL: [&str; 45] = [
@@ -67,38 +66,39 @@ const MOST_LINKS: usize = 40;
 /// More than the mounts of any machine.
 const LONGEST: u64 = 16 << 20;
 
-/// Where remote file systems are mounted in the mount namespace of this process.
+/// The mount points of remote file systems in a mount namespace.
 #[derive(Debug)]
 pub(in crate::os) struct Mounts {
     remote: Vec<PathBuf>,
-    /// Where the root of these mounts is: empty for our own.
+    /// The path of the root directory of these mounts: empty for this process's own.
     base: PathBuf,
-    /// Directories that were found not to be links, and whose parents were found not to be.
+    /// Directories that are known not to be links, and whose parents are known not to be.
     plain: BTreeSet<PathBuf>,
 }
 
-/// What is known of a path.
+/// How a path can be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::os) enum Route {
-    /// The same place by a path without links, all of which is on local file systems.
+    /// The same file by a path without links, all of which is on local file systems.
     Local(PathBuf),
-    /// There is nothing.
+    /// Nothing is at the path.
     Absent,
-    /// Only by asking a file system that may not answer.
+    /// It is on a file system that may not answer.
     Remote,
 }
 
 impl Mounts {
-    /// Reads them; `None` if they cannot be read.
+    /// Reads the mounts of this process. `None` if they cannot be read.
     pub(in crate::os) fn read() -> Option<Mounts> {
         let table = procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST).ok()?;
         let mut remote = remote_places(&table);
-        // Where the root is remote, so is all that this process runs from: if that does not answer, nothing does.
+        // If the root is remote, so is everything that this process runs from: if the root does not answer, nothing
+        // does.
         remote.retain(|mount| mount != Path::new("/"));
         Some(Mounts { remote, base: PathBuf::new(), plain: BTreeSet::new() })
     }
 
-    /// The same place for this process.
+    /// Returns the same place as a path for this process.
     fn here(&self, place: &Path) -> PathBuf {
         match self.base.as_os_str().is_empty() {
             true => place.to_owned(),
@@ -106,13 +106,13 @@ impl Mounts {
         }
     }
 
-    /// Whether the root directory of a process is on a remote file system, or nobody can say that it is not.
+    /// Returns whether the root directory of a process is on a remote file system. True also if that is unknown.
     pub(in crate::os) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
         let table = procfs::read_at(process, "mountinfo", LONGEST);
         table.map_or(true, |table| remote_places(&table).iter().any(|place| place == Path::new("/")))
     }
 
-    /// Finds out where a path leads without touching a remote file system. `follow` says whether a link at its end is
+    /// Finds out what a path leads to without touching a remote file system. With `follow`, a link at its end is
     /// followed.
     pub(in crate::os) fn route(&mut self, path: &Path, follow: bool) -> Route {
         if !path.is_absolute() || self.is_remote(Path::new("/")) {
@@ -140,7 +140,8 @@ impl Mounts {
                 return Route::Absent;
             };
             match FileType::from_raw_mode(stat.st_mode) {
-                // What these lead to is not what they read as: a root directory of another mount namespace, an open file.
+                // These links lead elsewhere than their text says: to a root directory in another mount namespace, to
+                // an open file.
                 FileType::Symlink if is_of_process(&place) => return Route::Remote,
                 FileType::Symlink => {
                     links += 1;
@@ -165,21 +166,21 @@ impl Mounts {
         Route::Local(place)
     }
 
-    /// Whether a remote file system is mounted at a path or above it. What is mounted over a remote one counts as
-    /// remote.
+    /// Returns whether a remote file system is mounted at a path or above it. A file system that is mounted over a
+    /// remote one counts as remote.
     fn is_remote(&self, path: &Path) -> bool {
         self.remote.iter().any(|mount| path.starts_with(mount))
     }
 }
 
-/// Whether a directory is the one of a process in /proc, or below it.
+/// Returns whether a directory is that of a process in /proc, or below it.
 fn is_of_process(directory: &Path) -> bool {
     let mut names = directory.components().skip(1);
     let is_number = |name: Component<'_>| name.as_os_str().as_bytes().iter().all(u8::is_ascii_digit);
     names.next().is_some_and(|name| name.as_os_str() == "proc") && names.next().is_some_and(is_number)
 }
 
-/// Puts the names of a path onto the stack of those to come, the first on top.
+/// Pushes the names of a path onto the stack of remaining names, the first on top.
 fn push(rest: &mut Vec<OsString>, path: &Path) {
     let names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -193,12 +194,12 @@ fn push(rest: &mut Vec<OsString>, path: &Path) {
     }
 }
 
-/// The mount points of remote file systems.
+/// Returns the mount points of remote file systems.
 pub(in crate::os) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
     let remote = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ');
         let point = unescaped(fields.nth(4)?);
-        // Optional fields end with a hyphen.
+        // A hyphen ends the optional fields.
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let local = LOCAL.iter().any(|local| local.as_bytes() == kind);
         (!local).then(|| PathBuf::from(OsString::from_vec(point)))
@@ -206,7 +207,7 @@ pub(in crate::os) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
     table.split(|byte| *byte == b'\n').filter_map(remote).collect()
 }
 
-/// A path as the kernel escapes it: `\040` for a space.
+/// Undoes the kernel's escapes in a path: `\040` for a space.
 pub(in crate::os) fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -221,9 +222,9 @@ pub(in crate::os) fn unescaped(field: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Whether the working directory of a process is the one that this path names here: it has our mount namespace and our
-/// root directory, and its own link still says so. Nothing of the folder is touched. `None` if its path may mean another
-/// folder here.
+/// Returns whether the working directory of a process is the one that this path names for this process: true if both
+/// have the same mount namespace and root directory, and its own link has this path. The folder itself is not touched.
+/// `None` if its path may mean another folder here.
 pub(in crate::os) fn is_working_directory(pid: u32, path: &Path) -> Option<bool> {
     let link = |path: String| rustix::fs::readlink(path, Vec::new()).ok();
     let own = link("/proc/self/ns/mnt".to_owned())?;

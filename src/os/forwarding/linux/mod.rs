@@ -1,4 +1,4 @@
-//! What the kernel of this network namespace passes on before a socket is looked up.
+//! Rules by which the kernel of this network namespace passes connections on before it looks up a socket.
 
 pub(in crate::os) mod nftables;
 pub(in crate::os) mod xtables;
@@ -9,8 +9,7 @@ use crate::model::{Protocol, UnreadRules};
 use crate::os::holders::sys::bpf;
 use crate::os::{ForwardingRule, ForwardingRules};
 
-/// Returns the rules that pass connections to a port of these addresses of this machine on. Nobody but root may read
-/// them.
+/// Returns the rules that pass on connections to a port of these addresses of this machine. Only root may read them.
 pub(in crate::os) fn forwarding_rules(
     protocol: Protocol,
     port: u16,

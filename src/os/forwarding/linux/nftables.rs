@@ -1,6 +1,6 @@
-//! The rules of nftables that pass connections to a port on, read over NETLINK_NETFILTER (linux/netfilter/nf_tables.h).
-//! iptables-nft writes its rules there, too. `expressions` parses rules, `evaluate` follows a connection through them;
-//! both are pure.
+//! The rules of nftables that pass on connections to a port, read over NETLINK_NETFILTER (linux/netfilter/nf_tables.h).
+//! iptables-nft writes its rules there, too. `expressions` parses rules, and `evaluate` follows a connection through
+//! them; both are pure.
 
 pub(in crate::os) mod evaluate;
 pub(in crate::os) mod expressions;
@@ -19,7 +19,7 @@ use crate::os::table::sys::netlink::{Fault, attributes, dump};
 pub(in crate::os) use evaluate::{Chains, Connection};
 pub(in crate::os) use expressions::{BaseChain, Element, Rule, base_chain, element, rule};
 
-/// More rules than this are not followed.
+/// The most rules that are read.
 const MOST_RULES: usize = 200_000;
 
 const SUBSYSTEM: u16 = 10 << 8;
@@ -44,7 +44,7 @@ pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAd
         }
         // This kernel has no nftables.
         Err(Fault::System(errno) | Fault::Refused(errno)) if is_missing(errno) => {}
-        // Netlink as a whole may be refused, as in a sandbox.
+        // A sandbox may refuse netlink entirely.
         Err(Fault::System(errno) | Fault::Refused(errno))
             if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
         {
@@ -62,10 +62,10 @@ fn is_missing(errno: rustix::io::Errno) -> bool {
     [Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::OPNOTSUPP, Errno::INVAL, Errno::NOENT].contains(&errno)
 }
 
-/// Returns whether nf_tables is in the kernel. To ask a kernel whose module is not loaded would load it.
+/// Returns whether nf_tables is in the kernel. A request to a kernel whose module is not loaded would load it.
 fn is_loaded() -> bool {
     let Ok(modules) = std::fs::read("/proc/modules") else {
-        // A kernel without modules has what it has.
+        // A kernel without modules has everything built in.
         return true;
     };
     let loaded = |line: &[u8]| line.starts_with(b"nf_tables ");

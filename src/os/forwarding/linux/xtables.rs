@@ -22,8 +22,8 @@ struct Info {
 /// The entries of an empty NAT table: a policy for each of its four chains, and the one that ends it.
 const EMPTY: u32 = 5;
 
-/// Returns whether a NAT table of this network namespace holds rules. A table that is not there yet is not asked for:
-/// the kernel would make it.
+/// Returns whether a NAT table of this network namespace holds rules. A table that does not exist yet is not requested,
+/// because the kernel would create it.
 pub(in crate::os) fn nat_table_has_rules() -> bool {
     let has = |names: &str, family: AddressFamily, level: libc::c_int| {
         let names = procfs::read_at(CWD, names, 64 * 1024).unwrap_or_default();

@@ -89,7 +89,7 @@ fn is_locked_down() -> Option<bool> {
     std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| forbids_reading(&modes))
 }
 
-/// `none integrity [confidentiality]`: the mode in brackets is in force.
+/// Returns whether the mode in brackets forbids it: `none integrity [confidentiality]`.
 fn forbids_reading(modes: &[u8]) -> bool {
     modes.windows(17).any(|window| window == b"[confidentiality]")
 }

@@ -26,6 +26,9 @@ use crate::os::{HolderSearch, Holders, ProgramWords, Row};
 pub(in crate::os) use descriptor_tables::held_among;
 use state::State;
 
+/// Whether holders can be searched by BPF.
+pub(in crate::os) const HAS_BPF: bool = true;
+
 /// One step of the search.
 struct Phase {
     runs: Runs,
@@ -104,7 +107,7 @@ mod tests {
         assert!(state.missing.is_empty());
         assert!(state.reports.is_none(), "the kernel's reports are read for missing sockets alone");
         assert_eq!(state.method, Some(HolderMethod::Walk { not_bpf: None }));
-        assert_eq!(state.finish().of[0].len(), 1);
+        assert_eq!(state.finish().held[0].len(), 1);
     }
 
     #[test]

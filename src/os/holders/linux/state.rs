@@ -104,13 +104,13 @@ impl<'a> State<'a> {
         pids.extend(walk.failed.iter().map(|(pid, _)| *pid));
         pids.sort_unstable();
         let unread = Unread { pids, others: visibility.hidden || visibility.namespaced };
-        let of = join(rows, walk.found);
-        let unseen = rows.iter().zip(&of).map(|(row, held)| visibility.unseen(row, held)).collect();
+        let held = join(rows, walk.found);
+        let unseen = rows.iter().zip(&held).map(|(row, held)| visibility.unseen(row, held)).collect();
         let origin = |row: &&Row| {
             visibility.cgroup(row).map_or((None, None), |found| belongs_to(&found.path, &mut || false))
         };
         let origins = rows.iter().map(origin).collect();
-        Holders { of, unseen, origins, unread, gaps, method }
+        Holders { held, unseen, origins, unread, gaps, method }
     }
 }
 

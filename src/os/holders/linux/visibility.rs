@@ -1,10 +1,11 @@
-//! Why nobody was seen to hold a socket: who may not be looked into, who hides, what the kernel says.
+//! Why a socket has no visible holder: processes that may not be read, processes that are hidden, and what the kernel
+//! reports.
+
+mod missing_rights;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
-
-use rustix::thread::CapabilitySet;
 
 use super::candidates::other_listeners::OtherListeners;
 use super::candidates::{Choice, Pool, Refused};
@@ -14,21 +15,22 @@ use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::state::State;
 use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
-use crate::model::Target;
 use crate::model::{
-    Candidate, Endpoint, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, MissingRights,
-    Protocol, Reason, Socket, Text, Unseen,
+    Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, Protocol, Reason, Socket,
+    Text, Unseen,
 };
+use crate::os::namespaces::sys::pid_namespace;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
-use crate::os::namespaces::sys::{pid_namespace, user_namespace};
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::{Held, ProgramWords, Row, too_many_files};
+use missing_rights::help;
+pub(in crate::os) use missing_rights::rights;
 
-/// What this process may not read, and what explains the sockets that no descriptor was found of.
+/// What this process may not read, and what explains the sockets without a known descriptor.
 #[derive(Default)]
 pub(in crate::os) struct Visibility {
     /// The words in the names of programs that serve a port.
@@ -47,7 +49,7 @@ pub(in crate::os) struct Visibility {
     pub(in crate::os) receivers: Vec<Receiver>,
     /// The sockets that may be among those descriptors, by inode.
     in_flight: BTreeMap<u64, InFlight>,
-    /// Signs of processes that hold files without a descriptor; `None` where none were looked for.
+    /// Signs of processes that hold files without a descriptor; `None` if they were not searched for.
     pub(in crate::os) signs: Option<Signs>,
     pub(in crate::os) claims: Claims,
     other_claims: BTreeMap<Option<Text>, Claims>,
@@ -91,7 +93,7 @@ impl Visibility {
         self.cgroups.get(&row.cgroup?)
     }
 
-    /// What in the kernel uses a socket, by evidence of this strength.
+    /// Returns the users of a socket within the kernel, by evidence of this strength.
     pub(in crate::os) fn kernel(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
         let here = match socket.namespace {
             None => self.claims.matching(socket, strength),
@@ -103,8 +105,8 @@ impl Visibility {
         }
     }
 
-    /// Reads what other namespaces' interfaces and services use, if some socket is not explained by this one's. That takes
-    /// the right to enter them.
+    /// Reads what interfaces and services of other namespaces use, if those of this one do not explain some socket. It
+    /// takes the permission to enter them.
     pub(in crate::os) fn read_other_namespaces<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
         let sockets: Vec<&Socket> = unexplained
             .map(|row| &row.socket)
@@ -125,18 +127,18 @@ impl Visibility {
         }
     }
 
-    /// Whether the kernel reports that it opened a socket itself.
+    /// Returns whether the kernel reports that it opened a socket itself.
     pub(in crate::os) fn is_kernel_socket(&self, socket: &Socket) -> bool {
         !self.kernel(socket, Strength::Reported).is_empty()
     }
 
-    /// Why there must be, or may be, holders of a socket besides those that were seen.
+    /// Returns why a socket must have, or may have, holders that were not found.
     pub(in crate::os) fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let socket = &row.socket;
         // Connections without an inode (TIME_WAIT and the like) have outlived their holders.
         let inode = socket.inode?;
         if !held.is_empty() {
-            return self.unseen_besides(row, held);
+            return self.further_holders(row, held);
         }
         let reported = self.kernel(socket, Strength::Reported);
         let fixed = self.kernel(socket, Strength::Fixed);
@@ -154,7 +156,7 @@ impl Visibility {
         }
         let Suspects { candidates: mut suspects, strong } = self.suspects(row);
         match self.in_flight.get(&inode) {
-            // Which of the two has it is not known.
+            // It is unknown which of the two holds it.
             Some(_) if strong => {
                 suspects.extend(self.receivers_of(row));
                 return explained(Reason::Unknown, None, suspects);
@@ -174,7 +176,7 @@ impl Visibility {
         }
         if !self.refused.is_empty() {
             let mut candidates = self.candidates(row);
-            // The members of a socket's cgroup are likelier than whoever has a ring.
+            // The members of a socket's cgroup are likelier than a process with a ring.
             if candidates.first().is_none_or(|first| first.evidence != Evidence::Cgroup) {
                 candidates.splice(0..0, suspects);
             }
@@ -190,25 +192,25 @@ impl Visibility {
             return explained(Reason::Unknown, None, vec![]);
         }
         // Every descriptor table was read, twice, and the socket is still there.
-        if !fixed.is_empty() && suspects.is_empty() && self.silent() == 0 {
+        if !fixed.is_empty() && suspects.is_empty() && self.without_system_calls() == 0 {
             return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: fixed });
         }
         let help = match &self.signs {
             _ if !suspects.is_empty() => None,
-            // What threads wait for may not be read.
-            Some(_) if self.silent() > 0 => Some(help(socket)),
+            // The system calls that threads wait in may not be read.
+            Some(_) if self.without_system_calls() > 0 => Some(help(socket)),
             _ => Some(Help::KernelServices),
         };
         explained(Reason::Unknown, help, suspects)
     }
 
-    /// How many processes' descriptors may be read, and their threads' system calls not.
-    fn silent(&self) -> usize {
+    /// Returns the number of processes whose descriptors may be read, but not the system calls of their threads.
+    fn without_system_calls(&self) -> usize {
         let refused = self.signs.iter().flat_map(|signs| &signs.refused);
         refused.filter(|pid| self.refused.iter().all(|known| known.pid != **pid)).count()
     }
 
-    /// Who may hold a socket without a descriptor.
+    /// Returns the processes that may hold a socket without a descriptor.
     fn suspects(&self, row: &Row) -> Suspects {
         match &self.signs {
             Some(signs) => signs.suspects(row, &self.members_of(row).unwrap_or_default()),
@@ -216,12 +218,12 @@ impl Visibility {
         }
     }
 
-    /// The members of a socket's cgroup. Being in the root cgroup tells nothing.
+    /// Returns the members of a socket's cgroup. The root cgroup identifies no service.
     fn members_of(&self, row: &Row) -> Option<Vec<u32>> {
         self.cgroup(row).filter(|found| found.path != b"/").map(cgroup::members)
     }
 
-    /// The processes for which a socket may wait in a message.
+    /// Returns the processes for which a socket may wait in a message.
     fn receivers_of(&self, row: &Row) -> Vec<Candidate> {
         let members = self.members_of(row);
         let mut candidates: Vec<Candidate> = Vec::new();
@@ -233,15 +235,15 @@ impl Visibility {
         candidates
     }
 
-    /// Whether a search for processes that hold files without a descriptor is worth it: not for a user who may not read
-    /// other users' processes, and asks about their sockets.
+    /// Returns whether a search for processes that hold files without a descriptor is useful: it is not for another
+    /// user's socket if this user may not read that user's processes.
     pub(in crate::os) fn may_be_without_descriptor(&self, row: &Row) -> bool {
         let own = rustix::process::geteuid().as_raw();
         !self.is_kernel_socket(&row.socket)
             && (crate::os::privileged() || row.socket.uid == Some(own) || self.refused.is_empty())
     }
 
-    /// Finds out which of the sockets that nobody holds can be among the descriptors that wait in messages.
+    /// Finds the sockets without a holder that may be among the descriptors that wait in messages.
     pub(in crate::os) fn add_in_flight(&mut self, rows: &[&Row], missing: &[u64]) {
         if self.receivers.is_empty() {
             return;
@@ -270,8 +272,9 @@ impl Visibility {
         }
     }
 
-    /// A socket of one user in the hands of another, as a server's workers have it: who made it may have it still.
-    fn unseen_besides(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+    /// Returns the possible further holders of a socket that one user opened and another user's processes hold, as a
+    /// server's workers do: the process that opened it may still have it.
+    fn further_holders(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
         let socket = &row.socket;
         let is_openers = |held: &Held| match socket.uid {
             Some(uid) => held.process.handle().effective_uid() == Some(uid),
@@ -299,27 +302,27 @@ impl Visibility {
         }
     }
 
-    /// Those of the processes that may not be read that may hold a socket, and the last part of its cgroup's path.
+    /// Returns the unreadable processes that may hold a socket, and the last part of its cgroup's path.
     fn pool(&self, row: &Row) -> (Pool<'_>, Option<&[u8]>) {
-        // Being in the root cgroup tells nothing.
+        // The root cgroup identifies no service.
         let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
         let members = cgroup.map(cgroup::members).unwrap_or_default();
         let unit = cgroup.and_then(|found| found.path.rsplit(|byte| *byte == b'/').next());
         (self.choice().pool(row, &members), unit)
     }
 
-    /// Whether a process that may not be read may hold it.
+    /// Returns whether an unreadable process may hold it.
     pub(in crate::os) fn may_be_refused(&self, row: &Row) -> bool {
         !self.refused.is_empty() && !self.pool(row).0.is_empty()
     }
 
-    /// The likeliest of the processes that may not be read. None if nothing tells one from many.
+    /// Returns the likeliest unreadable processes. Empty if nothing distinguishes one among many.
     fn candidates(&self, row: &Row) -> Vec<Candidate> {
         let (pool, unit) = self.pool(row);
         self.choice().candidates(row, &pool, unit)
     }
 
-    /// The members of a socket's cgroup, where processes are hidden: their pids can be read all the same.
+    /// Returns the members of a socket's cgroup if processes are hidden: their pids can be read even then.
     fn members(&self, row: &Row) -> Vec<Candidate> {
         let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
         let members = cgroup.map(cgroup::members).unwrap_or_default();
@@ -343,7 +346,7 @@ impl Visibility {
             let detail = GapDetail::Descriptors(Some(why.as_str().into()));
             gaps.push(Gap::new(GapKind::Descriptors, GapReason::Error, self.failed, detail, None));
         }
-        let silent = self.silent();
+        let silent = self.without_system_calls();
         if silent > 0 && missing {
             let detail = GapDetail::SystemCalls;
             gaps.push(Gap::new(GapKind::SystemCalls, GapReason::Permission, silent, detail, rights()));
@@ -361,80 +364,12 @@ impl Visibility {
     }
 }
 
-/// A process that may be the one, by its name as its own directory tells it.
+/// Returns a candidate, with the name in the process's own directory.
 pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
     let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
     let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
     Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
 }
 
-/// The one command that shows who holds a socket, and what is missing here where something is there already.
-fn help(socket: &Socket) -> Help {
-    let missing = rights();
-    if crate::os::privileged() {
-        return Help::Rights(missing);
-    }
-    Help::PrivilegedScan { target: Some(argument(socket)), missing }
-}
-
-/// The target that names a socket: its port, its path if that is a target by itself, or all Unix sockets.
-fn argument(socket: &Socket) -> Text {
-    match &socket.endpoint {
-        // A bare port means TCP and UDP.
-        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => {
-            Text::from_display(format_args!("udplite/{port}"))
-        }
-        Endpoint::Ip { port, .. } => Text::from_display(port),
-        Endpoint::Unix { path } => {
-            let is_target = |path: &&Text| {
-                let targets =
-                    path.as_str().and_then(|path| Target::parse_list(path).ok()).unwrap_or_default();
-                matches!(targets.as_slice(), [only] if only.is_unix())
-            };
-            path.as_ref().filter(is_target).cloned().unwrap_or_else(|| "-x".into())
-        }
-    }
-}
-
-/// What would let this process read other users' descriptor tables (ptrace(2), access mode checking). Rights are
-/// capabilities: neither has every root all of them, nor is everybody else without.
-pub(in crate::os) fn rights() -> MissingRights {
-    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
-    let inspect = held.contains(CapabilitySet::SYS_PTRACE);
-    let search = held.intersects(CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE);
-    match (inspect, search) {
-        (true, true) if user_namespace::current().is_some() => MissingRights::UserNamespace,
-        (true, true) => MissingRights::Guarded,
-        (false, false) if !crate::os::privileged() => MissingRights::Privileges,
-        _ => MissingRights::Capabilities { sys_ptrace: !inspect, dac_read_search: !search },
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::state::test_rows::row;
-    use super::*;
-    use crate::os::HolderSearch;
-
-    #[test]
-    fn an_unreadable_process_is_listed_once() {
-        let row = row(80, u64::MAX);
-        let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
-        let own = std::process::id();
-        // One that has ended holds nothing.
-        state.walk.refused = vec![own, u32::MAX, own];
-        search(&mut state).unwrap();
-        assert_eq!(state.visibility.refused.iter().map(|refused| refused.pid).collect::<Vec<_>>(), [own]);
-    }
-
-    #[test]
-    fn nothing_is_unreadable_after_a_whole_walk() {
-        let row = row(80, u64::MAX);
-        let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
-        search(&mut state).unwrap();
-        assert!(state.visibility.refused.is_empty());
-        assert_eq!(state.missing, [u64::MAX]);
-    }
-}
+mod tests;

@@ -1,22 +1,23 @@
-//! Who holds a socket on macOS. A descriptor table that tells of it is proof. Where none could be seen to, the kernel
-//! names the process that used it last: who that is may hold it, or a child that it handed the socket to. So it is a
-//! candidate, never a holder.
+//! The holders of sockets on macOS. A descriptor table that has the socket is proof. If none that may be read has it,
+//! the kernel reports the process that used it last: that process may hold it, or a child that it passed the socket to.
+//! It is therefore a candidate, never a holder.
 
 pub(in crate::os) mod walk;
 
 use std::collections::BTreeMap;
 
+pub(in crate::os) use super::by_table::held_among;
 use crate::model::{
     Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
     MissingRights, Process, Protocol, Purpose, Reason, Socket, Text, Unseen,
 };
-use crate::os::process::sysinfo::Conditions;
+use crate::os::process::sys::Conditions;
 use crate::os::table::sys::PcbInfo;
 use crate::os::table::sys::kernel;
 use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
-use walk::Walked;
+use walk::Walk;
 
-/// A process named by its pid and its start, where that may be read, to the microsecond.
+/// A process by its pid and its start, to the microsecond, if that may be read.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessRef {
     pid: u32,
@@ -33,7 +34,7 @@ impl ProcessRef {
         self.pid
     }
 
-    /// Whether these facts are of the process that was seen: neither it nor its pid has changed.
+    /// Verifies that these facts belong to this process, and that its pid was not reused.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         let Some(start) = self.start else { return true };
         let read = process.id.start.is_none_or(|seconds| seconds == start.0);
@@ -41,7 +42,10 @@ impl ProcessRef {
     }
 }
 
-/// Who holds these sockets.
+/// Whether holders can be searched by BPF.
+pub(in crate::os) const HAS_BPF: bool = false;
+
+/// Returns the holders of these sockets.
 pub(in crate::os) fn holders(
     rows: &[&Row],
     _search: HolderSearch,
@@ -49,9 +53,9 @@ pub(in crate::os) fn holders(
 ) -> Result<Holders, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot list the processes");
     let walked = walk::sockets().map_err(|error| attempted().because(error))?;
-    let of = held(rows, &walked);
+    let held = held(rows, &walked);
     let unseen: Vec<Option<Unseen>> =
-        rows.iter().zip(&of).map(|(row, held)| unseen(row, held, &walked)).collect();
+        rows.iter().zip(&held).map(|(row, held)| unseen(row, held, &walked)).collect();
     let mut gaps: Vec<Gap> = walked.failures().into_iter().collect();
     let missing = unseen.iter().flatten().any(|unseen| unseen.reason == Reason::Permission);
     if missing {
@@ -63,21 +67,21 @@ pub(in crate::os) fn holders(
     let others = !walked.refused.is_empty() || walked.failures().is_some();
     let origins = vec![(None, None); rows.len()];
     let method = Some(HolderMethod::Libproc);
-    Ok(Holders { of, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, method })
+    Ok(Holders { held, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, method })
 }
 
-/// Which processes have these sockets open. The number of the control block tells which socket a descriptor is of, also
-/// where another one stands at the same address and port.
-fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
+/// Returns the processes that have these sockets open. The number of the control block identifies the socket of a
+/// descriptor, even if another one has the same address and port.
+fn held(rows: &[&Row], walked: &Walk) -> Vec<Vec<Held>> {
     let key = |socket: &Socket, generation: u64| (socket.protocol, socket.endpoint.port(), generation);
     let mut places: BTreeMap<(Protocol, Option<u16>, u64), usize> = BTreeMap::new();
-    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.told.generation != 0) {
-        places.insert(key(&row.socket, row.told.generation), at);
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.pcb.generation != 0) {
+        places.insert(key(&row.socket, row.pcb.generation), at);
     }
-    let mut of: Vec<Vec<Held>> = vec![Vec::new(); rows.len()];
-    for seen in &walked.seen {
+    let mut all: Vec<Vec<Held>> = vec![Vec::new(); rows.len()];
+    for seen in &walked.found {
         let place = places.get(&key(&seen.entry.socket, seen.entry.generation));
-        let Some(held) = place.and_then(|at| of.get_mut(*at)) else { continue };
+        let Some(held) = place.and_then(|at| all.get_mut(*at)) else { continue };
         match held.last_mut().filter(|last| last.process.pid == seen.pid) {
             Some(same) => same.descriptors.push(seen.descriptor),
             None => held.extend(ProcessRef::open(seen.pid).map(|process| Held {
@@ -87,12 +91,12 @@ fn held(rows: &[&Row], walked: &Walked) -> Vec<Vec<Held>> {
             })),
         }
     }
-    of
+    all
 }
 
-/// Who may hold a socket besides those that were seen to.
-fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
-    let PcbInfo { open, last_users, by_netstat, .. } = row.told;
+/// Returns an explanation if a socket may have holders other than those that were found.
+fn unseen(row: &Row, held: &[Held], walked: &Walk) -> Option<Unseen> {
+    let PcbInfo { open, last_users, by_netstat, .. } = row.pcb;
     let evidence = if by_netstat { Evidence::Netstat } else { Evidence::LastUser };
     if !open {
         return None;
@@ -104,7 +108,7 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
     let target = row.socket.endpoint.port().map(Text::from_display);
     let sudo = Help::PrivilegedScan { target, missing: MissingRights::Privileges };
     if !held.is_empty() {
-        // Somebody else used it since.
+        // Another process has used it since.
         let refused = |candidate: &Candidate| walked.refused.contains(&candidate.pid);
         let candidates: Vec<Candidate> = candidates().into_iter().filter(refused).collect();
         return (!candidates.is_empty()).then(|| explained(Reason::Permission, sudo, candidates)).flatten();
@@ -123,7 +127,7 @@ fn unseen(row: &Row, held: &[Held], walked: &Walked) -> Option<Unseen> {
     }
 }
 
-/// The processes that used a socket last, those of them that are still there and were not seen to hold it.
+/// Returns the processes that used a socket last, if they still run and are not among its known holders.
 fn candidates(last_users: [u32; 2], held: &[Held], evidence: Evidence) -> Vec<Candidate> {
     let [last, behalf] = last_users;
     let mut pids = vec![last];

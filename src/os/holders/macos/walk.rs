@@ -1,5 +1,5 @@
-//! The sockets in the descriptor tables of all processes that this one may look into, by libproc: those of the same
-//! user, or with root of everybody. A descriptor that is closed meanwhile is left out.
+//! The sockets in the descriptor tables of all processes that this one may inspect, by libproc: those of the same user,
+//! or of every user as root. A descriptor that is closed meanwhile is left out.
 
 use std::io;
 
@@ -8,25 +8,25 @@ use crate::os::parse::xnu::{Entry, socket_fdinfo};
 use crate::os::table::sys::kernel;
 
 /// An internet socket under one descriptor of one process.
-pub(in crate::os) struct Seen {
+pub(in crate::os) struct SocketDescriptor {
     pub(in crate::os) pid: u32,
     pub(in crate::os) descriptor: u32,
     pub(in crate::os) entry: Entry,
 }
 
-/// What was seen, and what not.
+/// The result of a walk through all descriptor tables.
 #[derive(Default)]
-pub(in crate::os) struct Walked {
-    pub(in crate::os) seen: Vec<Seen>,
-    /// The processes that may not be looked into.
+pub(in crate::os) struct Walk {
+    pub(in crate::os) found: Vec<SocketDescriptor>,
+    /// The processes that may not be inspected.
     pub(in crate::os) refused: Vec<u32>,
-    /// How many processes could not be looked into for another reason, and the last of them.
+    /// The number of processes that could not be inspected for another reason, and the last error.
     failed: usize,
     failure: Option<io::Error>,
 }
 
-impl Walked {
-    /// Whether something was not looked into that should have been.
+impl Walk {
+    /// Returns a gap if processes could not be inspected for a reason other than missing permission.
     pub(in crate::os) fn failures(&self) -> Option<Gap> {
         let failure = self.failure.as_ref()?;
         let detail = GapDetail::Descriptors(Some(Text::from_display(failure)));
@@ -39,13 +39,13 @@ impl Walked {
     }
 }
 
-/// Looks into every process.
-pub(in crate::os) fn sockets() -> io::Result<Walked> {
-    let mut walked = Walked::default();
+/// Inspects every process.
+pub(in crate::os) fn sockets() -> io::Result<Walk> {
+    let mut walked = Walk::default();
     for pid in kernel::processes()? {
         match kernel::socket_descriptors(pid) {
             Ok(descriptors) => {
-                if let Err(error) = look_into(pid, &descriptors, &mut walked.seen) {
+                if let Err(error) = read_descriptors(pid, &descriptors, &mut walked.found) {
                     walked.fail(error);
                 }
             }
@@ -60,8 +60,9 @@ pub(in crate::os) fn sockets() -> io::Result<Walked> {
     Ok(walked)
 }
 
-/// The sockets among these descriptors. The first error of those that no race explains is given back in the end.
-fn look_into(pid: u32, descriptors: &[i32], seen: &mut Vec<Seen>) -> io::Result<()> {
+/// Adds the sockets among these descriptors. Returns the first error that no race explains, after all descriptors were
+/// read.
+fn read_descriptors(pid: u32, descriptors: &[i32], seen: &mut Vec<SocketDescriptor>) -> io::Result<()> {
     let mut failure = None;
     for number in descriptors {
         match kernel::socket_of(pid, *number) {
@@ -69,7 +70,7 @@ fn look_into(pid: u32, descriptors: &[i32], seen: &mut Vec<Seen>) -> io::Result<
                 let entry = socket_fdinfo::parse(&bytes);
                 let descriptor = u32::try_from(*number).ok();
                 if let (Some(entry), Some(descriptor)) = (entry, descriptor) {
-                    seen.push(Seen { pid, descriptor, entry });
+                    seen.push(SocketDescriptor { pid, descriptor, entry });
                 }
             }
             // Closed by now, or another kind of file under the same number, or the process has ended.

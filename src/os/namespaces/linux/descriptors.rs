@@ -21,7 +21,7 @@ pub(in crate::os) struct TaskDescriptor {
 }
 
 impl TaskDescriptor {
-    /// `812/fd/7`, below /proc.
+    /// Returns its path below /proc: `812/fd/7`.
     pub(in crate::os) fn path(self) -> String {
         format!("{}/fd/{}", self.task, self.descriptor)
     }

@@ -98,7 +98,7 @@ fn open(any: impl AsFd, id: u64) -> Result<OwnedFd, Errno> {
     };
     match i32::try_from(opened) {
         #[expect(unsafe_code, reason = "a number becomes a descriptor")]
-        // SAFETY: the kernel opened it just now, and nobody else knows it.
+        // SAFETY: the kernel has just opened it for this call, and nothing else knows it.
         Ok(opened) if opened >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(opened) }),
         _ => {
             let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);

@@ -33,8 +33,9 @@ use crate::model::Text;
 use crate::os::holders::sys::{thread_tables, walk};
 use crate::os::threads;
 #[cfg(feature = "cli")]
-pub(in crate::os) use nearby::{listening as listening_elsewhere, own_network};
+pub(in crate::os) use nearby::{listening_in_other_namespaces, own_network};
 pub(in crate::os) use pid_namespace::is_own as pid_namespace_is_own;
+pub(in crate::os) use user_namespace::current as current_user_namespace;
 
 pub(in crate::os) use search::others;
 
@@ -83,7 +84,7 @@ pub(in crate::os) struct Task {
 }
 
 impl Task {
-    /// Returns the first thread of a process, which stands for the process.
+    /// Returns the first thread of a process, which represents the process.
     pub(in crate::os) fn first(pid: u32) -> Task {
         Task { pid, thread: pid }
     }

@@ -1,6 +1,5 @@
-//! Where else something listens, for a question that was about this network namespace alone: a hint, which may cost a few
-//! milliseconds and not more. Namespaces that only mounts elsewhere, descriptors or sockets keep are left to
-//! `--all-namespaces`.
+//! Finds listeners in other network namespaces for a hint, within a few milliseconds. Namespaces that are kept only by
+//! mounts in other mount namespaces, by descriptors or by sockets are left to `--all-namespaces`.
 
 use std::os::fd::AsFd;
 
@@ -16,21 +15,24 @@ use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
 use crate::os::table::sys::netlink::{attributes, dump};
 use crate::os::table::sys::procfs;
-use crate::os::{Elsewhere, OwnNetwork};
+use crate::os::{OtherNamespaces, OwnNetwork};
 
-/// The most namespaces that are looked into: a tenth of a millisecond each.
+/// The most namespaces that are searched: each takes a tenth of a millisecond.
 const MOST: usize = 64;
-/// How much is read of a table in /proc: listeners come first in those of TCP.
+/// The most bytes that are read of a table in /proc: the TCP tables begin with the listeners.
 const LONGEST_TABLE: u64 = 64 * 1024;
 
-/// The first network namespace, since Linux 6.18 (NET_NS_INIT_INO in the kernel's linux/nsfs.h). Before, its number depends
-/// on the machine.
+/// The first network namespace, since Linux 6.18 (NET_NS_INIT_INO in the kernel's linux/nsfs.h). In earlier versions
+/// its number depends on the machine.
 const FIRST: u64 = 4_026_531_833;
-/// The thread of the kernel that starts the others. It never leaves the first namespaces.
+/// The kernel thread that starts the others. It never leaves the first namespaces.
 const KTHREADD: u32 = 2;
 
-/// The other network namespaces in which something listens on these ports, as far as that shows quickly.
-pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Elsewhere> {
+/// Returns the other network namespaces in which something listens on these ports, as far as that can be found quickly.
+pub(in crate::os) fn listening_in_other_namespaces(
+    ports: &[u16],
+    protocols: &[Protocol],
+) -> Vec<OtherNamespaces> {
     let Some(own) = own() else { return Vec::new() };
     let mut search = Search::new(own, false);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -39,7 +41,7 @@ pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Els
     search.processes(proc.as_fd(), &pids);
     search.named_mounts();
     let (namespaces, _) = search.finish();
-    let mut found: Vec<Elsewhere> = Vec::new();
+    let mut found: Vec<OtherNamespaces> = Vec::new();
     for namespace in namespaces.iter().take(MOST) {
         let listening = match inside(namespace, || by_netlink(ports, protocols)) {
             Ok(listening) => listening,
@@ -48,7 +50,7 @@ pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Els
         for port in listening {
             match found.iter_mut().find(|known| known.port == port) {
                 Some(known) => known.namespaces.push(namespace.name.clone()),
-                None => found.push(Elsewhere { port, namespaces: vec![namespace.name.clone()] }),
+                None => found.push(OtherNamespaces { port, namespaces: vec![namespace.name.clone()] }),
             }
         }
     }
@@ -56,7 +58,7 @@ pub(in crate::os) fn listening(ports: &[u16], protocols: &[Protocol]) -> Vec<Els
     found
 }
 
-/// Which of these ports have a listener in this thread's namespace.
+/// Returns the ports among these that have a listener in this thread's namespace.
 fn by_netlink(ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
     let listens = |port: u16| {
         let mut tables = INTERNET.iter().filter(|(protocol, _)| protocols.contains(protocol));
@@ -69,7 +71,7 @@ fn by_netlink(ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
     ports.iter().copied().filter(|port| listens(*port)).collect()
 }
 
-/// The same of a namespace that may not be entered.
+/// Returns the same for a namespace that may not be entered.
 fn by_proc(namespace: &Namespace, ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
     const LISTEN: u8 = 10;
     const UNCONNECTED: u8 = 7;
@@ -92,8 +94,8 @@ fn by_proc(namespace: &Namespace, ports: &[u16], protocols: &[Protocol]) -> Vec<
     ports.iter().copied().filter(|port| listening.contains(port)).collect()
 }
 
-/// Whose network namespace this thread is in. A container has a pid namespace of its own, too; the files that engines leave
-/// in one prove less, because machines are made of the same images.
+/// Returns the kind of network namespace that this thread is in. A container also has a pid namespace of its own; files
+/// of container engines prove less, because machines are made from the same images.
 pub(in crate::os) fn own_network() -> OwnNetwork {
     match is_first() {
         Some(true) => OwnNetwork::First,
@@ -103,13 +105,13 @@ pub(in crate::os) fn own_network() -> OwnNetwork {
     }
 }
 
-/// Whether this thread is in the machine's first network namespace; `None` if that is not known.
+/// Returns whether this thread is in the machine's first network namespace. `None` if that is unknown.
 fn is_first() -> Option<bool> {
     let own = own()?;
     if own == FIRST {
         return Some(true);
     }
-    // In the first pid namespace the kernel's own threads are seen.
+    // The first pid namespace shows the kernel's own threads.
     if !procfs::is_in_pid_namespace() && pid_namespace::is_own() == Some(true) {
         let name = procfs::read_at(CWD, format!("/proc/{KTHREADD}/comm"), 32).unwrap_or_default();
         if name.trim_ascii_end() == b"kthreadd" {
@@ -119,7 +121,7 @@ fn is_first() -> Option<bool> {
     (numbers_are_fixed() || links_lead_elsewhere()).then_some(false)
 }
 
-/// Whether the first network namespace has a fixed number: since Linux 6.18.
+/// Returns whether the first network namespace has a fixed number: since Linux 6.18.
 fn numbers_are_fixed() -> bool {
     let release = rustix::system::uname();
     let mut numbers = release.release().to_bytes().split(|byte| !byte.is_ascii_digit());
@@ -127,8 +129,9 @@ fn numbers_are_fixed() -> bool {
     (next(), next()) >= (Some(6), Some(18))
 }
 
-/// Whether each link but those of the namespace itself is one end of a pair, or on top of a link, of another namespace
-/// (IFLA_LINK_NETNSID): so it is in a container, and not on a machine.
+/// Returns whether every link, except those that each namespace has of its own, is connected to a link of another
+/// namespace, as one end of a pair or on top of it (IFLA_LINK_NETNSID). That is so in a container, and not on a
+/// machine.
 fn links_lead_elsewhere() -> bool {
     const RTM_NEWLINK: u16 = 16;
     const RTM_GETLINK: u16 = 18;
@@ -140,8 +143,8 @@ fn links_lead_elsewhere() -> bool {
     dumped.is_ok() && !links.is_empty() && links.iter().all(|leads| *leads)
 }
 
-/// Whether a link in an RTM_NEWLINK message is connected to another namespace; `None` for the kinds that every namespace
-/// has of its own: loopback, and tunnels without an end.
+/// Returns whether a link in an RTM_NEWLINK message is connected to another namespace. `None` for the kinds that every
+/// namespace has of its own: loopback, and tunnels without an end.
 fn leads_elsewhere(message: &[u8]) -> Option<bool> {
     const IFLA_LINK_NETNSID: u16 = 37;
     /// ARPHRD_TUNNEL, TUNNEL6, LOOPBACK, SIT, IPGRE and IP6GRE of linux/if_arp.h.

@@ -28,13 +28,13 @@ pub(in crate::os) fn is_own() -> Option<bool> {
 }
 
 /// Returns whether the process that this is the directory of is in the pid namespace of /proc, and not in one below.
-/// Readable by everybody.
+/// Every user may read that.
 pub(in crate::os) fn has(process: impl AsFd) -> bool {
     let status = procfs::read_at(process, "status", 64 * 1024);
     status.is_ok_and(|status| namespaces(&status) == Some(1))
 }
 
-/// The number of pid namespaces in the line `NSpid:` of /proc/PID/status.
+/// Returns the number of pid namespaces in the line `NSpid:` of /proc/PID/status.
 fn namespaces(status: &[u8]) -> Option<usize> {
     let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"))?;
     Some(line.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count())
@@ -48,7 +48,7 @@ pub(in crate::os) fn gap() -> Option<Gap> {
     })
 }
 
-/// The pid of this process as /proc knows it.
+/// Returns the pid of this process as /proc shows it.
 pub(in crate::os) fn own_pid() -> Option<u32> {
     let link = rustix::fs::readlink("/proc/self", Vec::new()).ok()?;
     crate::os::holders::sys::walk::number(&link)

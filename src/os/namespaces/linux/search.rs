@@ -126,7 +126,7 @@ impl Search {
     }
 
     /// Returns the numbers of the namespaces that are open, and this thread's own.
-    fn known(&self) -> BTreeSet<u64> {
+    fn known_numbers(&self) -> BTreeSet<u64> {
         let open = self.by_number.iter().filter(|(_, namespace)| namespace.entry.is_ok());
         open.map(|(number, _)| *number).chain([self.own]).collect()
     }
@@ -153,7 +153,7 @@ impl Search {
     /// Adds the network namespaces that are mounted in these mount namespaces.
     fn mounts(&mut self, places: BTreeMap<u64, Entry>) {
         self.mounts_searched.extend(places.keys());
-        let mounted = match mount_namespaces::search(places, &self.known()) {
+        let mounted = match mount_namespaces::search(places, &self.known_numbers()) {
             Ok(mounted) => mounted,
             Err(error) => {
                 let detail = GapDetail::MountsWithoutThread(Text::from_display(error));
@@ -192,7 +192,7 @@ impl Search {
     fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &Request) {
         let found = descriptors::search(proc, pids, &self.listed(true));
         for (number, place) in &found.networks {
-            if !self.known().contains(number) {
+            if !self.known_numbers().contains(number) {
                 self.add(*number, open_namespace(proc, place.path(), *number));
             }
         }
@@ -211,7 +211,7 @@ impl Search {
 
     /// Adds the namespaces of sockets that are in no table. Returns how many sockets remain whose namespace is unknown.
     fn sockets(&mut self, found: &Descriptors, request: &Request) -> usize {
-        let mut known = self.known();
+        let mut known = self.known_numbers();
         let mut unplaced: Vec<(u64, Option<TaskDescriptor>)> = Vec::new();
         for same in found.sockets.chunk_by(|one, other| one.0 == other.0) {
             let mut refused = None;
@@ -334,22 +334,22 @@ fn waiting_descriptors(place: TaskDescriptor) -> (u64, u64) {
     (inode, count)
 }
 
-/// What helps who is not root.
+/// Returns what helps a user other than root.
 fn help() -> Option<Help> {
     (!crate::os::privileged()).then_some(Help::Privileges(Purpose::SeeMany))
 }
 
-/// What helps where descriptor tables may not be read.
+/// Returns what helps if descriptor tables may not be read.
 fn help_with_descriptors() -> Help {
     help().unwrap_or_else(|| Help::Rights(visibility::rights()))
 }
 
-/// What the system says of an error.
+/// Returns the system's text for an error.
 fn described(errno: Errno) -> Text {
     describe_error(&errno.into()).as_str().into()
 }
 
-/// What could not be seen, as one gap for what rights would show, and one for what failed otherwise.
+/// Returns a gap for what further permissions would show, and one for other failures.
 pub(in crate::os) fn gaps(refused: usize, failed: &[(String, Errno)]) -> Vec<Gap> {
     let (closed, failed): (Vec<_>, Vec<_>) =
         failed.iter().partition(|(_, errno)| matches!(*errno, Errno::ACCESS | Errno::PERM));

@@ -69,7 +69,7 @@ pub(in crate::os) fn may_be_wanted(open: TaskDescriptor, request: &Request) -> b
         (request.tcp, &[&b"TCP"[..], b"MPTCP"][..]),
         (request.udp, &[b"UDP"]),
         (request.unix, &[b"UNIX"]),
-        (request.rare, &[b"SCTP", b"DCCP"]),
+        (request.sctp_dccp, &[b"SCTP", b"DCCP"]),
     ]
     .iter()
     .any(|(wanted, names)| *wanted && names.iter().any(|known| name.starts_with(known)))

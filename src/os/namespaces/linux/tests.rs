@@ -61,7 +61,7 @@ fn everything() -> Request {
         tcp: true,
         udp: true,
         udplite: true,
-        rare: true,
+        sctp_dccp: true,
         unix: true,
         ipv4: true,
         ipv6: true,

@@ -23,7 +23,7 @@ pub(in crate::os) fn current() -> Option<UserNamespace> {
     Some(UserNamespace { id, users: parse_map(&map) })
 }
 
-/// The lines of /proc/PID/uid_map: the first uid inside, its number outside, how many.
+/// Parses the lines of /proc/PID/uid_map: the first uid inside, its number outside, and the number of uids.
 fn parse_map(text: &str) -> Vec<UserRange> {
     let range = |line: &str| {
         let mut numbers = line.split_ascii_whitespace().map(str::parse);
@@ -47,10 +47,10 @@ impl OverflowUid {
         let namespace = current()?;
         let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
         let uid = told.and_then(|uid| uid.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW);
-        OverflowUid::of(&namespace.users, uid)
+        OverflowUid::from_map(&namespace.users, uid)
     }
 
-    fn of(users: &[UserRange], uid: u32) -> Option<OverflowUid> {
+    fn from_map(users: &[UserRange], uid: u32) -> Option<OverflowUid> {
         let mapped: u64 = users.iter().map(|range| u64::from(range.count)).sum();
         if mapped >= ALL_USERS {
             return None;
@@ -61,7 +61,7 @@ impl OverflowUid {
         Some(OverflowUid { uid, reason })
     }
 
-    /// Whether this uid stands for a user without a number.
+    /// Returns whether this uid stands for users without a number.
     pub(in crate::os) fn is(self, uid: u32) -> bool {
         self.uid == uid
     }
@@ -74,8 +74,8 @@ impl OverflowUid {
         }
     }
 
-    /// The same for a row of the socket table. Up to Linux 6.12 a socket without a holder is reported as the first
-    /// namespace's root, who need not have a number here.
+    /// Removes the user from a row of the socket table if its uid stands for users without a number. Up to Linux 6.12 a
+    /// socket without a holder is reported as the first namespace's root, who need not have a number here.
     pub(in crate::os) fn unmap_row(self, row: &mut Row) {
         let socket = &mut row.socket;
         self.unmap(&mut socket.uid, &mut socket.unknown_user);
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn which_users_have_no_number() {
-        let overflow = |map: &str| OverflowUid::of(&parse_map(map), 65_534).map(|overflow| overflow.reason);
+        let overflow =
+            |map: &str| OverflowUid::from_map(&parse_map(map), 65_534).map(|overflow| overflow.reason);
         assert_eq!(overflow("         0          0 4294967295\n"), None);
         assert_eq!(overflow("0 4001 1\n"), Some(UnknownUser::Unmapped));
         assert_eq!(overflow(""), Some(UnknownUser::Unmapped), "a namespace that has no map yet");

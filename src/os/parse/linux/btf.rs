@@ -69,7 +69,7 @@ impl From<Fault> for io::Error {
 /// # Errors
 /// If the bytes are not BTF of a known version, and if they lack a wanted part.
 pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout, Fault> {
-    let file = File::of(bytes)?;
+    let file = File::parse(bytes)?;
     let mut function = None;
     let mut members: Vec<Member<'_>> = Vec::new();
     for &(structure, name) in wanted.members {
@@ -170,7 +170,7 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn of(bytes: &'a [u8]) -> Result<File<'a>, Fault> {
+    fn parse(bytes: &'a [u8]) -> Result<File<'a>, Fault> {
         let short = Fault::Malformed("is cut short");
         let magic = bytes.first_chunk::<2>().ok_or(short)?;
         if u16::from_ne_bytes(*magic) != MAGIC {

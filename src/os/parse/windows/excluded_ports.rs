@@ -1,14 +1,14 @@
-//! Windows' excluded port ranges, which Hyper-V, WinNAT and others take for themselves: a bind in one of them is
-//! refused though nothing has the port. And the range that outgoing connections are given ports from. Both are printed
-//! in the user's language; only their numbers are read.
+//! Parses the excluded port ranges of Windows, which Hyper-V, WinNAT and others reserve (a bind in one of them is
+//! refused although no process has the port), and the range from which outgoing connections get their ports. netsh
+//! prints both in the user's language; only the numbers are read.
 
 use std::ops::RangeInclusive;
 
 use crate::model::Family;
 use crate::os::Excluded;
 
-/// The ranges in what `netsh interface ipv4 show excludedportrange` prints: lines that begin with two numbers, of which
-/// the second may be followed by a star (an administered range).
+/// Returns the ranges in the output of `netsh interface ipv4 show excludedportrange`: lines that begin with two
+/// numbers, the second of which may be followed by a star (an administered range).
 pub(in crate::os) fn parse(text: &[u8], family: Family) -> Vec<Excluded> {
     let line = |line: &[u8]| {
         let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
@@ -23,8 +23,8 @@ pub(in crate::os) fn parse(text: &[u8], family: Family) -> Vec<Excluded> {
     text.split(|byte| *byte == b'\n').filter_map(line).collect()
 }
 
-/// The range in what `netsh interface ipv4 show dynamicport` prints: two lines that end in a colon and a number, the
-/// first port and how many there are.
+/// Returns the range in the output of `netsh interface ipv4 show dynamicport`: two lines that end in a colon and a
+/// number, the first port and the number of ports.
 pub(in crate::os) fn dynamic(text: &[u8]) -> Option<RangeInclusive<u16>> {
     let number = |line: &[u8]| {
         let colon = line.iter().rposition(|byte| *byte == b':')?;

@@ -1,20 +1,20 @@
-//! For whom the kernel's web server (HTTP.sys) listens: what `netsh http show servicestate view=requestq` prints. Every
-//! program may register addresses there, and the socket is the kernel's all the same. It is printed in the user's
-//! language, and differs between versions; what is read is the same in all: a queue of requests begins at the margin,
-//! and below it stand the pids of its processes and the addresses.
+//! Parses the output of `netsh http show servicestate view=requestq`: the programs for which the kernel's web server
+//! (HTTP.sys) listens. Any program may register URLs there, while the socket belongs to the kernel. The output is in
+//! the user's language and differs between versions; this parser reads what is the same in all: a queue of requests
+//! begins at the margin, followed by the pids of its processes and its URLs.
 
 use crate::model::Text;
 
 /// A queue of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::os) struct Queue {
-    /// The processes that take requests from it.
+    /// The processes that take requests from the queue.
     pub(in crate::os) pids: Vec<u32>,
-    /// The addresses whose requests come into it.
+    /// The URLs whose requests enter the queue.
     pub(in crate::os) urls: Vec<Text>,
 }
 
-/// The queues that take requests at a port, each with its addresses there alone.
+/// Returns the queues that serve a port, each with its URLs at that port.
 pub(in crate::os) fn at_port(text: &[u8], port: u16) -> Vec<Queue> {
     let mut queues = queues(text);
     for queue in &mut queues {
@@ -49,8 +49,9 @@ fn queues(text: &[u8]) -> Vec<Queue> {
     queues
 }
 
-/// The pid in a line of nothing else, or in one such as `ID: 1440, image: C:\Windows\System32\svchost.exe`: newer
-/// versions print that. Every other line with a number ends in it, or in its unit.
+/// Returns the pid in a line that has nothing else, or in a line such as `ID: 1440, image:
+/// C:\Windows\System32\svchost.exe`, which newer versions print. Every other line with a number ends in it, or in its
+/// unit.
 fn pid(line: &[u8]) -> Option<u32> {
     let (labelled, from) = match line.iter().position(|byte| *byte == b':') {
         Some(colon) => (true, line.get(colon + 1..)?.trim_ascii_start()),
@@ -66,7 +67,7 @@ fn pid(line: &[u8]) -> Option<u32> {
     (fits && pid != 0).then_some(pid)
 }
 
-/// The port in an address: `HTTP://+:5985/WSMAN/`, `HTTP://LOCALHOST:8000:127.0.0.1/`, `HTTPS://[::1]:443/`.
+/// Returns the port in a URL: `HTTP://+:5985/WSMAN/`, `HTTP://LOCALHOST:8000:127.0.0.1/`, `HTTPS://[::1]:443/`.
 fn port_of(url: &[u8]) -> Option<u16> {
     let scheme = url.iter().position(|byte| *byte == b':')?;
     let known = url

@@ -1,12 +1,12 @@
-//! Which processes there are and since when: so that a pid in the socket table is not taken for a process that was
-//! given it later, and so that the children of one that has ended are found. A socket whose process has ended lives on
-//! in whoever inherited its handle.
+//! Compares the start times of processes with the times at which sockets were opened, so that a later process with the
+//! same pid is not taken for the holder, and finds the children of a process that has ended. If that process has ended,
+//! its socket lives on in a process that inherited the handle.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Candidate, Evidence, Help, Reason, Text, Unseen};
 
-/// A process of the list that the system keeps.
+/// A process in the system's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Listed {
     pub(in crate::os) pid: u32,
@@ -14,19 +14,19 @@ pub(in crate::os) struct Listed {
     pub(in crate::os) name: Text,
 }
 
-/// What is known of a pid's process. Times are in units of 100 ns since 1601.
+/// What is known about the process with a pid. Times are in units of 100 ns since 1601.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) enum Lifetime {
-    /// It runs, since then.
+    /// It has run since this time.
     Since(u64),
     /// There is no process of that pid, or it has ended.
     Ended,
-    /// This user may not know.
+    /// This user may not read it.
     Unknown,
 }
 
 impl Lifetime {
-    /// When it began, where it runs and that is known.
+    /// Returns its start, if it runs and its start is known.
     pub(in crate::os) fn start(self) -> Option<u64> {
         match self {
             Lifetime::Since(start) => Some(start),
@@ -34,8 +34,9 @@ impl Lifetime {
         }
     }
 
-    /// The same as a process is named by it: in microseconds since 1970, which every reader of JSON keeps whole.
-    pub(in crate::os) fn name(self) -> Option<u64> {
+    /// Returns its start as part of a process's identity: in microseconds since 1970, which every JSON reader
+    /// represents exactly.
+    pub(in crate::os) fn id_start(self) -> Option<u64> {
         self.start().map(|start| start.saturating_sub(SINCE_1601) / 10)
     }
 }
@@ -43,19 +44,21 @@ impl Lifetime {
 /// 1970 in units of 100 ns since 1601.
 const SINCE_1601: u64 = 116_444_736_000_000_000;
 
-/// The kernel's own pids, which are never given anew.
+/// The pids of the kernel, which are never reused.
 pub(crate) const KERNEL: [u32; 2] = [0, 4];
 
-/// So much the times of a socket and a process may differ by: they are not taken at one moment, and clocks are set.
+/// The tolerance between the times of a socket and of a process: they are not read at the same moment, and clocks are
+/// adjusted.
 const SLACK: u64 = 2 * 10_000_000;
 
-/// Whether the socket that was opened then cannot be one of this process's own: it is older than it.
+/// Returns whether a socket that was opened at this time is older than the process, so that the process did not open
+/// it.
 pub(in crate::os) fn is_older(opened: Option<u64>, life: Lifetime) -> bool {
     matches!((opened, life), (Some(opened), Lifetime::Since(start)) if opened.saturating_add(SLACK) < start)
 }
 
-/// What is said of a socket whose row names the pid of a process that has ended (`later` is `None`), or of one that
-/// began after the socket was opened.
+/// Returns the explanation for a socket whose row has the pid of a process that has ended (`later` is `None`), or of a
+/// process that began after the socket was opened.
 pub(in crate::os) fn without_process(
     pid: u32,
     opened: Option<u64>,
@@ -63,13 +66,13 @@ pub(in crate::os) fn without_process(
     processes: &[Listed],
     mut life: impl FnMut(u32) -> Lifetime,
 ) -> Unseen {
-    // A child of the process that has the pid now began after it, and is no child of the one before.
+    // A child that began after the process that has the pid now is that process's child, not one of the process before.
     let next_began = later.as_ref().and_then(|_| life(pid).start());
     let mut candidates: Vec<Candidate> = processes
         .iter()
         .filter(|process| process.parent == pid && process.pid != pid && !KERNEL.contains(&process.pid))
         .filter(|child| match life(child.pid).start() {
-            // Handles are inherited when a process begins.
+            // A process inherits handles when it begins.
             Some(start) => {
                 opened.is_none_or(|opened| start.saturating_add(SLACK) >= opened)
                     && next_began.is_none_or(|next| start < next)
@@ -84,11 +87,11 @@ pub(in crate::os) fn without_process(
     Unseen { reason: Reason::Exited, help: Some(help), candidates, kernel: Vec::new() }
 }
 
-/// The pids of all ancestors of these processes that are in the list.
-pub(in crate::os) fn ancestors(of: impl Iterator<Item = u32>, processes: &[Listed]) -> Vec<u32> {
+/// Returns the pids of all ancestors of these processes that are in the list.
+pub(in crate::os) fn ancestors(pids: impl Iterator<Item = u32>, processes: &[Listed]) -> Vec<u32> {
     let parents: BTreeMap<u32, u32> = processes.iter().map(|process| (process.pid, process.parent)).collect();
     let mut found = BTreeMap::new();
-    for pid in of {
+    for pid in pids {
         let mut at = pid;
         while let Some(parent) = parents.get(&at).filter(|parent| **parent != 0) {
             if found.insert(*parent, ()).is_some() {
@@ -119,10 +122,10 @@ mod tests {
     #[test]
     fn a_process_is_named_by_a_number_that_doubles_hold() {
         // 2026-11-26 and 2200-01-01.
-        assert_eq!(Lifetime::Since(134_401_675_603_520_410).name(), Some(1_795_693_960_352_041));
-        assert!(Lifetime::Since(189_000_000_000_000_000).name().unwrap() < 1 << 53);
+        assert_eq!(Lifetime::Since(134_401_675_603_520_410).id_start(), Some(1_795_693_960_352_041));
+        assert!(Lifetime::Since(189_000_000_000_000_000).id_start().unwrap() < 1 << 53);
         assert_eq!(
-            (Lifetime::Since(0).name(), Lifetime::Ended.name(), Lifetime::Unknown.name()),
+            (Lifetime::Since(0).id_start(), Lifetime::Ended.id_start(), Lifetime::Unknown.id_start()),
             (Some(0), None, None)
         );
     }

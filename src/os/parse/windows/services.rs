@@ -1,5 +1,5 @@
-//! The services of Windows by the process each runs in, out of what `EnumServicesStatusExW` fills a buffer with.
-//! Pure: bytes go in, names come out.
+//! Parses the buffer that `EnumServicesStatusExW` fills: the services of Windows by the process that each runs in.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ pub(in crate::os) const ROW: usize = (2 * POINTER + 36).next_multiple_of(POINTER
 /// The eighth of the numbers is the pid.
 pub(in crate::os) const PID: usize = 2 * POINTER + 28;
 
-/// Names of services by pid, each ascending. `begins` is the address of the buffer, by which its rows name what stands
-/// behind them in it.
+/// Returns the names of services by pid, ascending. `begins` is the address of the buffer: its rows have pointers into
+/// it.
 pub(in crate::os) fn by_pid(bytes: &[u8], begins: usize, count: usize) -> BTreeMap<u32, Vec<Text>> {
     let mut services: BTreeMap<u32, Vec<Text>> = BTreeMap::new();
     for row in bytes.chunks_exact(ROW).take(count) {
@@ -32,7 +32,7 @@ pub(in crate::os) fn by_pid(bytes: &[u8], begins: usize, count: usize) -> BTreeM
     services
 }
 
-/// The text that stands at the beginning, up to its NUL. `None` where there is none.
+/// Returns the text at the beginning, up to its NUL. `None` if there is no NUL.
 fn wide_text(bytes: &[u8]) -> Option<Text> {
     let mut units = Vec::new();
     for unit in bytes.chunks_exact(2) {
@@ -44,8 +44,8 @@ fn wide_text(bytes: &[u8]) -> Option<Text> {
     None
 }
 
-/// UTF-16 as the rest of the program has it: UTF-8, and half of a pair in the three bytes that Rust's own texts of the
-/// system have there. Nothing is lost.
+/// Converts UTF-16 without loss to the encoding of the rest of the program: UTF-8, with the three bytes for a lone
+/// surrogate that Rust's own OsString uses.
 pub(in crate::os) fn text(units: &[u16]) -> Text {
     let mut bytes = Vec::with_capacity(units.len());
     for decoded in char::decode_utf16(units.iter().copied()) {
@@ -61,7 +61,7 @@ pub(in crate::os) fn text(units: &[u16]) -> Text {
     Text::from(bytes)
 }
 
-/// Whether a process is one that services run in: the system's host for them, or a child of their manager.
+/// Returns whether services may run in a process: in the system's host for services, or in a child of their manager.
 pub(in crate::os) fn may_serve(process: &Process) -> bool {
     is_host(process)
         || process

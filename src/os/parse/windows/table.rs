@@ -1,6 +1,5 @@
-//! The socket tables that Windows' IP helper gives (`GetExtendedTcpTable` and `GetExtendedUdpTable`, classes
-//! OWNER_MODULE): rows of a fixed layout, with the owner's pid and the time the socket was opened. Pure: bytes go in,
-//! records come out.
+//! Parses the socket tables of Windows' IP helper (`GetExtendedTcpTable` and `GetExtendedUdpTable`, classes
+//! OWNER_MODULE): rows of a fixed layout, with the owner's pid and the time at which the socket was opened. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
@@ -10,13 +9,13 @@ use crate::model::{Endpoint, Family, Protocol, Socket, State};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Record {
     pub(in crate::os) socket: Socket,
-    /// 0 where it belongs to nobody any more.
+    /// The owner's pid; 0 if it has none any more.
     pub(in crate::os) pid: u32,
-    /// When it was opened, in units of 100 ns since 1601. `None` where the system does not say.
+    /// The time at which it was opened, in units of 100 ns since 1601. `None` if the system does not report it.
     pub(in crate::os) opened: Option<u64>,
 }
 
-/// Where in a row its fields stand (iprtrmib.h, tcpmib.h, udpmib.h).
+/// The offsets of the fields in a row (iprtrmib.h, tcpmib.h, udpmib.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) struct Layout {
     protocol: Protocol,
@@ -59,7 +58,7 @@ pub(in crate::os) const TCP6: Layout = Layout {
     opened: 56,
 };
 
-/// `MIB_UDPROW_OWNER_MODULE`. There is no state and no other side.
+/// `MIB_UDPROW_OWNER_MODULE`. It has neither state nor peer.
 pub(in crate::os) const UDP4: Layout = Layout {
     protocol: Protocol::Udp,
     family: Family::Ipv4,
@@ -87,10 +86,10 @@ pub(in crate::os) const UDP6: Layout = Layout {
     opened: 32,
 };
 
-/// The count of rows stands first; the rows begin where a time may stand.
+/// The offset of the rows: the number of rows comes first, and the rows are aligned for a time.
 pub(in crate::os) const ROWS_BEGIN: usize = 8;
 
-/// The records of a table. `None` where it is shorter than it says.
+/// Returns the records of a table. `None` if it is shorter than its number of rows requires.
 pub(in crate::os) fn records(bytes: &[u8], layout: Layout) -> Option<Vec<Record>> {
     let count = usize::try_from(number(bytes, 0)?).ok()?;
     let rows = match count {
@@ -111,11 +110,11 @@ fn record(row: &[u8], layout: Layout) -> Option<Record> {
         _ => state(number(row, layout.state)?),
     };
     let mut socket = Socket::new(layout.protocol, endpoint, state);
-    // The row of a listener has no other side, whatever stands there.
+    // A listener has no peer; these fields of its row are undefined.
     if layout.protocol == Protocol::Tcp && state != State::Listen {
         socket.peer = peer(row, layout)?;
         // A closed connection has a peer. A socket that was bound and does not listen is in no table of Windows; wine's
-        // have it in this state (wine 10; wine 8 has no row).
+        // tables have it in this state (wine 10; wine 8 has no row).
         if state == State::Closed && socket.peer.is_none() && port != 0 {
             socket.state = State::Bound;
         }
@@ -123,7 +122,7 @@ fn record(row: &[u8], layout: Layout) -> Option<Record> {
     Some(Record { socket, pid: number(row, layout.pid)?, opened: (opened != 0).then_some(opened) })
 }
 
-/// The other side, where there is one. `None` where the row is too short.
+/// Returns the peer, if there is one. `None` if the row is too short.
 fn peer(row: &[u8], layout: Layout) -> Option<Option<SocketAddr>> {
     let port = port(row, layout.remote_port)?;
     let peer = match address(row, layout.remote, layout.family)? {
@@ -136,7 +135,7 @@ fn peer(row: &[u8], layout: Layout) -> Option<Option<SocketAddr>> {
     Some((port != 0).then_some(peer))
 }
 
-/// An address as it is sent, and its scope.
+/// Returns an address, in network order, and its scope.
 fn address(row: &[u8], at: usize, family: Family) -> Option<(IpAddr, u32)> {
     let bytes = row.get(at..)?;
     Some(match family {
@@ -145,25 +144,25 @@ fn address(row: &[u8], at: usize, family: Family) -> Option<(IpAddr, u32)> {
     })
 }
 
-/// Whether a scope belongs to what the address means. Another's field may hold anything.
+/// Returns whether an address needs a scope. The field of any other address may hold anything.
 fn has_scope(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local() || address.is_multicast())
 }
 
-/// A port stands as it is sent, in the first half of its field; what stands in the other is undefined.
+/// Returns a port, in network order, from the first half of its field; the second half is undefined.
 fn port(row: &[u8], at: usize) -> Option<u16> {
     row.get(at..)?.first_chunk().copied().map(u16::from_be_bytes)
 }
 
-/// Windows runs on little-endian processors alone.
+/// Returns a number. Windows runs on little-endian processors only.
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
-/// `MIB_TCP_STATE`.
+/// Returns the state for a number of `MIB_TCP_STATE`.
 fn state(number: u32) -> State {
     match number {
-        // The last is a connection whose block is being deleted.
+        // 12 is a connection whose control block is being deleted.
         1 | 12 => State::Closed,
         2 => State::Listen,
         3 => State::SynSent,
@@ -175,7 +174,7 @@ fn state(number: u32) -> State {
         9 => State::Closing,
         10 => State::LastAck,
         11 => State::TimeWait,
-        // What newer Windows calls reserved, and its netstat calls bound.
+        // Newer Windows names it reserved, and its netstat bound.
         100 => State::Bound,
         _ => State::Unknown,
     }
@@ -183,23 +182,23 @@ fn state(number: u32) -> State {
 
 /// `ERROR_INSUFFICIENT_BUFFER`.
 const TOO_SMALL: u32 = 122;
-/// `STATUS_UNSUCCESSFUL`, which is given now and then while the table changes.
+/// `STATUS_UNSUCCESSFUL`, which the call sometimes returns while the table changes.
 const UNSUCCESSFUL: u32 = 0xC000_0001;
-/// How often a table may have grown meanwhile, and how often the call may fail for no reason.
+/// The number of retries if the table has grown, and if the call fails without a reason.
 const GROWTHS: u32 = 16;
 const FAILURES: u32 = 8;
 
-/// Why a table could not be had.
+/// Why a table could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::os) enum Refusal {
-    /// It grew each time it was asked for.
+    /// It grew with each call.
     Grows,
     /// The system's error.
     Error(u32),
 }
 
-/// Asks for a table with ever more room, until it fits. `ask` fills the buffer it is given, of so many bytes, and puts
-/// there how many are needed.
+/// Reads a table with a growing buffer, until it fits. `ask` fills the buffer that it is given, and sets the needed
+/// size in bytes.
 pub(in crate::os) fn whole(mut ask: impl FnMut(&mut [u64], &mut u32) -> u32) -> Result<Vec<u8>, Refusal> {
     let mut buffer: Vec<u64> = Vec::new();
     let (mut growths, mut failures) = (0, 0);
@@ -209,7 +208,7 @@ pub(in crate::os) fn whole(mut ask: impl FnMut(&mut [u64], &mut u32) -> u32) -> 
             0 => return Ok(buffer.into_iter().flat_map(u64::to_ne_bytes).collect()),
             TOO_SMALL if growths < GROWTHS => {
                 growths += 1;
-                // Room for what is opened meanwhile.
+                // Room for sockets that are opened meanwhile.
                 let wanted = usize::try_from(size).unwrap_or(0).div_ceil(8);
                 buffer.resize(wanted.max(buffer.len()) + wanted / 4 + 64, 0);
             }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A table with these rows: each the fields that are set, by their place in the row.
+/// Returns a table with these rows, each given by its fields and their offsets.
 fn table(layout: Layout, rows: &[&[(usize, &[u8])]]) -> Vec<u8> {
     let mut bytes = u32::try_from(rows.len()).unwrap().to_le_bytes().to_vec();
-    // What stands between the count and the rows, and what is not looked at, may be anything.
+    // The bytes between the count and the rows, and all fields that are not read, may have any value.
     bytes.resize(ROWS_BEGIN, 0xAA);
     for fields in rows {
         let mut row = vec![0xAA; layout.row];
@@ -40,7 +40,7 @@ fn a_listener_over_ipv4() {
             (4, &[127, 0, 0, 1]),
             (8, &[0x1F, 0x90, 0xAA, 0xAA]),
             (12, &[0; 4]),
-            // A listener has no other side; old systems left a number there.
+            // A listener has no peer; old systems left a number in this field.
             (16, &[0x12, 0x34, 0, 0]),
             (20, &4321_u32.to_le_bytes()),
             (24, &133_000_000_000_000_000_u64.to_le_bytes()),

@@ -1,18 +1,18 @@
-//! What fuzz targets may call. It reads bytes on any system and asks no kernel.
+//! What fuzz targets may call. It parses bytes on any system and calls no kernel.
 
 use super::{Entry, netstat, pcblist, socket_fdinfo};
 use crate::model::{Protocol, Socket};
 
-/// A socket as the kernel of macOS tells of it.
+/// A socket as the kernel of macOS reports it.
 #[derive(Debug)]
 pub struct KernelSocket {
     /// The socket.
     pub socket: Socket,
-    /// The number of the interface in its address.
+    /// The index of the interface in its address.
     pub scope: Option<u32>,
     /// The number of its control block.
     pub generation: u64,
-    /// Whether there is a socket still.
+    /// Whether the socket still exists.
     pub open: bool,
     /// The processes that used it last.
     pub last_users: Option<[u32; 2]>,
@@ -25,19 +25,20 @@ impl From<Entry> for KernelSocket {
     }
 }
 
-/// The sockets of `net.inet.tcp.pcblist_n` and the like, how many could not be read, and whether the list was whole.
+/// Returns the sockets of `net.inet.tcp.pcblist_n` and the like, how many could not be read, and whether the list was
+/// whole.
 pub fn pcblist(bytes: &[u8], protocol: Protocol) -> Option<(Vec<KernelSocket>, usize, bool)> {
     let list = pcblist::parse(bytes, protocol)?;
     Some((list.entries.into_iter().map(KernelSocket::from).collect(), list.unread, list.settled))
 }
 
-/// The sockets that `netstat -anv` prints, each with its pid, and how many rows could not be read.
+/// Returns the sockets that `netstat -anv` prints, each with its pid, and how many rows could not be read.
 pub fn netstat(text: &[u8]) -> (Vec<(Socket, Option<u32>)>, usize) {
     let printed = netstat::parse(text);
     (printed.rows.into_iter().map(|row| (row.socket, row.pid)).collect(), printed.unread)
 }
 
-/// The socket of one descriptor.
+/// Returns the socket of one descriptor.
 pub fn socket_fdinfo(bytes: &[u8]) -> Option<KernelSocket> {
     socket_fdinfo::parse(bytes).map(KernelSocket::from)
 }

@@ -1,16 +1,12 @@
-//! What `netstat -anv` of macOS prints of internet sockets: addresses, states, pids and numbers of control blocks. Names
-//! of processes are passed over. Nothing is run here.
+//! Parses the internet sockets in the output of `netstat -anv` of macOS: addresses, states, pids and numbers of control
+//! blocks. Names of processes are skipped. Pure: nothing is run here.
 //!
-//! The columns are those that the header names. Until macOS 15 a row has `pid` and `epid`, two numbers; later versions
-//! have one column `process:pid`, of which the name may hold spaces and colons (layouts: public reports, such as
-//! sindresorhus/pid-port #14). A long address is cut to the width of its column; such a row is counted and not used.
+//! The header names the columns. Until macOS 15 a row has `pid` and `epid`, two numbers; later versions have one column
+//! `process:pid`, whose name may contain spaces and colons (layouts: public reports, such as sindresorhus/pid-port
+//! #14). A long address is cut to the width of its column; such a row is counted and not used.
 
-#[cfg(any(target_os = "macos", test))]
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-#[cfg(any(target_os = "macos", test))]
-use super::Entry;
 use crate::model::{Endpoint, Protocol, Socket, State, Text};
 
 /// A socket as netstat prints it.
@@ -23,24 +19,24 @@ pub(in crate::os) struct Row {
     pub(in crate::os) generation: Option<u64>,
 }
 
-/// What was printed.
+/// The parsed output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::os) struct Printed {
     pub(in crate::os) rows: Vec<Row>,
-    /// How many rows of internet sockets could not be read.
+    /// The number of rows of internet sockets that could not be read.
     pub(in crate::os) unread: usize,
 }
 
-/// Where a header puts what is read here, counted in words.
+/// The positions of the columns that are read, counted in words.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
-    /// How many numbers are between the state and the process.
+    /// The number of words between the state and the process.
     before: usize,
-    /// Where the number of the control block is, counted from the process.
+    /// The position of the number of the control block, counted from the process.
     generation: Option<usize>,
 }
 
-/// Reads the rows of internet sockets. Other sections are passed over.
+/// Parses the rows of internet sockets. Other sections are skipped.
 pub(in crate::os) fn parse(text: &[u8]) -> Printed {
     let mut printed = Printed::default();
     let mut columns = None;
@@ -54,7 +50,7 @@ pub(in crate::os) fn parse(text: &[u8]) -> Printed {
             Some(first) if line.starts_with(first) && family(first).is_some() => {
                 match columns.map(|columns| row(&words, columns)) {
                     Some(Some(Some(row))) => printed.rows.push(row),
-                    // One that has no port yet.
+                    // A socket that has no port yet.
                     Some(Some(None)) => {}
                     _ => printed.unread += 1,
                 }
@@ -65,33 +61,10 @@ pub(in crate::os) fn parse(text: &[u8]) -> Printed {
     printed
 }
 
-/// Returns those rows that are not among these sockets, each of which stands for one row.
-#[cfg(any(target_os = "macos", test))]
-pub(in crate::os) fn foreign<'a>(rows: &[Row], known: impl Iterator<Item = &'a Entry>) -> Vec<Row> {
-    let place = |socket: &Socket| (socket.protocol, socket.endpoint.to_string(), socket.peer);
-    let mut by_number: BTreeMap<(Protocol, u64), usize> = BTreeMap::new();
-    let mut by_place: BTreeMap<_, usize> = BTreeMap::new();
-    for entry in known {
-        *by_number.entry((entry.socket.protocol, entry.generation)).or_default() += 1;
-        *by_place.entry(place(&entry.socket)).or_default() += 1;
-    }
-    let is_foreign = |row: &&Row| match row.generation {
-        Some(generation) => !by_number.contains_key(&(row.socket.protocol, generation)),
-        None => match by_place.get_mut(&place(&row.socket)) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                false
-            }
-            _ => true,
-        },
-    };
-    rows.iter().filter(is_foreign).cloned().collect()
-}
-
 fn header(words: &[&str]) -> Option<Columns> {
     let state = words.iter().position(|word| *word == "(state)")?;
     let process = words.iter().position(|word| matches!(*word, "process:pid" | "pid"))?;
-    // A header that says `pid epid` has been reported above rows with the merged column.
+    // Versions have been reported that print the header `pid epid` above rows with the merged column.
     let last = if words.get(process + 1) == Some(&"epid") { process + 1 } else { process };
     let generation = words.iter().position(|word| *word == "gencnt");
     Some(Columns {
@@ -115,7 +88,7 @@ fn family(word: &str) -> Option<(Protocol, bool, bool)> {
     }
 }
 
-/// `None` if it cannot be read, `Some(None)` for a socket without a port.
+/// Parses a row. `None` if it cannot be read, `Some(None)` for a socket without a port.
 fn row(words: &[&str], columns: Columns) -> Option<Option<Row>> {
     let (protocol, ipv4, ipv6) = family(words.first()?)?;
     let (local, foreign) = (words.get(3)?, words.get(4)?);
@@ -162,7 +135,7 @@ fn process(words: &[&str]) -> Option<(u32, usize)> {
 
 type PrintedAddress = (Option<(IpAddr, Option<Text>)>, Option<u16>);
 
-/// `127.0.0.1.631`, `fe80::1%lo0.1024`, `*.80`, `*.*`. `None` if it is cut.
+/// Parses an address: `127.0.0.1.631`, `fe80::1%lo0.1024`, `*.80`, `*.*`. `None` if it is cut.
 fn endpoint(text: &str, ipv6: bool) -> Option<PrintedAddress> {
     let (host, port) = text.rsplit_once('.')?;
     let port = match port {
@@ -178,7 +151,7 @@ fn endpoint(text: &str, ipv6: bool) -> Option<PrintedAddress> {
         None => (host, None),
     };
     let address: IpAddr = address.parse().ok()?;
-    // A scope belongs to IPv6.
+    // Only IPv6 addresses have a scope.
     if interface.is_some() && address.is_ipv4() {
         return None;
     }
@@ -204,11 +177,11 @@ fn state_of(name: &str, connected: bool) -> State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MERGED: &str = "\
+    pub(in crate::os) const MERGED: &str = "\
 Active Internet connections (including servers)
 Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)          rxbytes      txbytes  rhiwat  shiwat          process:pid    state  options           gencnt    flags   flags1 usecnt rtncnt fltrs
 tcp4       0      0  127.0.0.1.10309        *.*                    LISTEN                 0            0  131072  131072             node:4121   00100 00000106 000000000000a209 00000001 00000800      1      0 000000
@@ -223,7 +196,7 @@ Active LOCAL (UNIX) domain sockets
 Address          Type   Recv-Q Send-Q            Inode             Conn             Refs          Nextref Addr
 tcp4 is not a row here
 ";
-    const SEPARATE: &str = "\
+    pub(in crate::os) const SEPARATE: &str = "\
 Active Internet connections (including servers)
 Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)     rhiwat shiwat    pid   epid  state    options
 tcp4       0      0  127.0.0.1.8790         *.*                    LISTEN      131072 131072    512      0 0x0080 0x00000106
@@ -286,26 +259,6 @@ udp4       0      0  *.5353                 *.*                                7
         // Rows without a header cannot be understood.
         let rows = MERGED.lines().skip(2).take(3).collect::<Vec<_>>().join("\n");
         assert_eq!(parse(rows.as_bytes()), Printed { rows: Vec::new(), unread: 3 });
-    }
-
-    fn entry(protocol: Protocol, place: &str, generation: u64) -> Entry {
-        let place: SocketAddr = place.parse().unwrap();
-        let endpoint = Endpoint::Ip { address: place.ip(), port: place.port(), interface: None };
-        let socket = Socket::new(protocol, endpoint, State::Listen);
-        Entry { socket, scope: None, generation, open: true, last_users: None }
-    }
-
-    #[test]
-    fn rows_that_are_known_are_left_out() {
-        let own =
-            [entry(Protocol::Tcp, "127.0.0.1:10309", 0xa209), entry(Protocol::Udp, "127.0.0.1:1", 0x1319)];
-        let merged = foreign(&parse(MERGED.as_bytes()).rows, own.iter());
-        assert_eq!(merged.len(), 5, "numbers of another protocol mean other sockets");
-        assert!(merged.iter().all(|row| row.generation != Some(0xa209)));
-        // Without numbers one known socket stands for one row.
-        let twice = format!("{SEPARATE}{}\n", SEPARATE.lines().nth(2).unwrap());
-        let own = [entry(Protocol::Tcp, "127.0.0.1:8790", 5)];
-        assert_eq!(foreign(&parse(twice.as_bytes()).rows, own.iter()).len(), 3);
     }
 
     proptest! {

@@ -1,45 +1,29 @@
-//! `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`: a header, for each socket a group of records, and a trailer.
-//! A record begins with its length and its kind, and the next one with the next 8 bytes. Kinds that are not known are
-//! passed over.
+//! Parses `net.inet.tcp.pcblist_n` and `net.inet.udp.pcblist_n`: a header, a group of records for each socket, and a
+//! trailer. A record begins with its length and its kind; the next record begins at the next multiple of 8 bytes.
+//! Unknown kinds are skipped.
 
 use super::{Block, Entry, field, queue, u16_at, u32_at, u64_at};
 use crate::model::Protocol;
 
 /// The length of header and trailer (struct xinpgen); every record is longer.
-const GENERATION_LENGTH: usize = 24;
+pub(super) const GENERATION_LENGTH: usize = 24;
 
 const XSO_SOCKET: u32 = 0x001;
 const XSO_RCVBUF: u32 = 0x002;
 const XSO_INPCB: u32 = 0x010;
 const XSO_TCPCB: u32 = 0x020;
 
-/// A list as it was read.
+/// A parsed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct List {
     pub(in crate::os) entries: Vec<Entry>,
-    /// Whether the trailer is there and nothing came or went between it and the header.
+    /// Whether the list is consistent: the trailer is present, and no socket came or went between it and the header.
     pub(in crate::os) settled: bool,
-    /// How many groups lacked what says where their socket stands.
+    /// The number of groups without the records that have the socket's address.
     pub(in crate::os) unread: usize,
 }
 
-/// Whether a list holds much less than the kernel said it would: `reported` is the length that the sizing call returned,
-/// `read` that of the list. macOS 27 reports the length for all sockets and gives callers other than root their own.
-///
-/// The sizing call adds an eighth (tcp_pcblist_n of bsd/netinet/tcp_subr.c), and sockets that come and go make some
-/// difference; less than half is neither.
-#[cfg(any(target_os = "macos", test))]
-pub(in crate::os) fn is_shortened(reported: usize, read: usize) -> bool {
-    let generations = 2 * GENERATION_LENGTH;
-    let reported = reported.saturating_sub(generations) / 9 * 8;
-    reported >= LEAST && read.saturating_sub(generations) < reported / 2
-}
-
-/// Some ten sockets. Of fewer nothing is concluded.
-#[cfg(any(target_os = "macos", test))]
-const LEAST: usize = 10 * 400;
-
-/// The records of one socket, as far as they are there.
+/// The records of one socket that are present.
 #[derive(Debug, Clone, Copy, Default)]
 struct Group<'a> {
     kinds: u32,
@@ -49,7 +33,7 @@ struct Group<'a> {
     tcp: Option<&'a [u8]>,
 }
 
-/// Reads a list. `None` where it does not begin with a header.
+/// Parses a list. `None` if it does not begin with a header.
 pub(in crate::os) fn parse(bytes: &[u8], protocol: Protocol) -> Option<List> {
     let (length, generation) = generation(bytes)?;
     let mut list = List { entries: Vec::new(), settled: false, unread: 0 };
@@ -58,13 +42,13 @@ pub(in crate::os) fn parse(bytes: &[u8], protocol: Protocol) -> Option<List> {
     while let Some(rest) = bytes.get(at..) {
         let (Some(length), Some(kind)) = (u32_at(rest, 0), u32_at(rest, 4)) else { break };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        // Also what is too short for anything, so that each turn gets on.
+        // Anything too short for a record ends the list, so that the loop always advances.
         if length <= GENERATION_LENGTH {
             list.settled = self::generation(rest).is_some_and(|(_, trailer)| trailer == generation);
             break;
         }
         let Some(record) = rest.get(..length) else { break };
-        // The kinds are single bits. One that is there already is the next socket's.
+        // The kinds are single bits. A kind that the group has already belongs to the next socket.
         if group.kinds & kind != 0 {
             std::mem::take(&mut group).end(protocol, &mut list);
         }
@@ -82,8 +66,8 @@ pub(in crate::os) fn parse(bytes: &[u8], protocol: Protocol) -> Option<List> {
     Some(list)
 }
 
-/// The length of a header or trailer and the generation of the list then. Sockets of other protocols, which it counts
-/// too, do not matter.
+/// Returns the length of a header or trailer, and the generation of the list at that moment. Its count, which includes
+/// sockets of other protocols, is ignored.
 fn generation(bytes: &[u8]) -> Option<(usize, u64)> {
     let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
     (length >= GENERATION_LENGTH && length <= bytes.len()).then_some(())?;
@@ -102,7 +86,8 @@ impl Group<'_> {
         }
     }
 
-    /// `None` where a record is missing or too short, `Some(None)` for a socket that has no port.
+    /// Returns the socket of a group. `None` if a record is missing or too short, `Some(None)` for a socket that has no
+    /// port.
     fn entry(&self, protocol: Protocol) -> Option<Option<Entry>> {
         let (block, about) = (self.block?, self.socket?);
         let state = match protocol {
@@ -223,17 +208,6 @@ mod tests {
         let mut read = parse(&list(&[written.group()]), protocol).unwrap();
         assert!(read.settled && read.unread == 0 && read.entries.len() == 1, "{read:?}");
         read.entries.remove(0)
-    }
-
-    #[test]
-    fn a_list_that_is_shorter_than_it_was_said_to_be() {
-        let all = 48 + 300 * 616;
-        let said = all + (all - 48) / 8;
-        assert!(is_shortened(said, 48), "the headers alone");
-        assert!(is_shortened(said, 48 + 30 * 616), "one's own sockets");
-        assert!(!is_shortened(said, all));
-        assert!(!is_shortened(said, 48 + 250 * 616), "some were closed meanwhile");
-        assert!(!is_shortened(48, 48) && !is_shortened(0, 0) && !is_shortened(48 + 2 * 616, 48));
     }
 
     #[test]

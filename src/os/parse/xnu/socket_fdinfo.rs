@@ -1,4 +1,4 @@
-//! What libproc tells of a descriptor that is a socket (`PROC_PIDFDSOCKETINFO`, struct socket_fdinfo).
+//! Parses what libproc reports about a descriptor of a socket (`PROC_PIDFDSOCKETINFO`, struct socket_fdinfo).
 
 use super::{Block, Entry, field, queue, u16_at, u32_at, u64_at};
 use crate::model::Protocol;
@@ -10,7 +10,7 @@ const SOCKINFO_IN: u32 = 1;
 const SOCKINFO_TCP: u32 = 2;
 const IPPROTO_UDP: u32 = 17;
 
-/// The TCP or UDP socket that it tells of; `None` for others, and for one that has no port.
+/// Returns the TCP or UDP socket. `None` for other sockets, and for a socket without a port.
 pub(in crate::os) fn parse(bytes: &[u8]) -> Option<Entry> {
     let bytes = bytes.get(..LENGTH)?;
     let (protocol, state) = match (u32_at(bytes, 256)?, u32_at(bytes, 180)?) {

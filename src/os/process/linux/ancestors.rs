@@ -48,7 +48,7 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
                     process.service.clone_from(&ancestor.service);
                 }
             }
-            // The cgroup tells an id, and what runs the container its name too.
+            // The cgroup has only the container's id; the process that runs the container may also have its name.
             if let (Some(own), Some(container)) = (&mut process.container, &ancestor.container)
                 && own.id == container.id
                 && own.name.is_none()
@@ -57,11 +57,11 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
             }
             if let (None, Some(container)) = (&process.container, &ancestor.container) {
                 process.container = Some(container.clone());
-                // A unit of what runs inside is none of this machine's.
+                // A unit inside the container is not one of this machine.
                 let is_outside = |service: &Service| ancestor.is_in(&service.name);
                 process.service = process.service.take().filter(is_outside);
             }
-            // What looks after processes may itself be the first process of a container.
+            // A supervisor may itself be the first process of a container.
             let may_be_inside = process.container.is_none() && pid != 1 && ancestor.is_init();
             if !whole && process.supervisor.is_some() && !may_be_inside {
                 break;
@@ -132,8 +132,8 @@ pub(in crate::os) fn command(pid: u32) -> Vec<Text> {
     file(pid, "cmdline", LONGEST_COMMAND).map_or_else(Vec::new, |bytes| arguments(&bytes))
 }
 
-/// Returns the name of a process other than a holder. Its command line is read only if its first thread's name is no
-/// program's.
+/// Returns the name of a process other than a holder. Its command line is read only if its first thread has no
+/// program's name.
 pub(in crate::os) fn name(stat: &Stat, command: &mut dyn FnMut() -> Vec<Text>) -> Text {
     match process_name::is_thread_name(&stat.name) {
         true => process_name::full_name(&stat.name, None, &command()),

@@ -7,6 +7,7 @@ pub(in crate::os) mod process_table;
 pub(in crate::os) mod process_view;
 pub(in crate::os) mod program_file;
 pub(in crate::os) mod suspension;
+pub(in crate::os) mod sysinfo_read;
 
 use std::collections::BTreeMap;
 

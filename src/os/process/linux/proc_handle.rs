@@ -90,7 +90,7 @@ impl ProcHandle {
     pub(in crate::os) fn effective_uid(&self) -> Option<u32> {
         match &self.kept {
             Kept::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
-            // One call and not three: it is asked of every holder.
+            // This takes one call instead of three, for every holder.
             Kept::Start(_) => procfs::effective_uid(self.pid),
         }
     }

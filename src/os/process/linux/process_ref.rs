@@ -45,7 +45,7 @@ impl ProcessRef {
         let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
         let program = program_file::link(&*directory);
-        // Read last: where this still answers, the pid has belonged to this process all the time.
+        // This is read last: if it succeeds, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
         process.id.start = Some(stat.start);
         process.parents = ancestors::parent_only(&stat);
@@ -56,12 +56,12 @@ impl ProcessRef {
         let command = process.command.as_deref().unwrap_or_default();
         process.name = process_name::full_name(&stat.name, process.executable.as_ref(), command);
         let cgroup = cgroup.unwrap_or_default();
-        if let Some(path) = cgroup::of_process(&cgroup) {
+        if let Some(path) = cgroup::path_of_process(&cgroup) {
             let mut own_pids = || pid_namespace::has(&*directory);
             (process.service, process.container) = belongs_to(&path, &mut own_pids);
         }
         if process.container.is_none() {
-            process.container = cgroup::of_process_elsewhere(&cgroup).find_map(container);
+            process.container = cgroup::other_paths_of_process(&cgroup).find_map(container);
         }
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true

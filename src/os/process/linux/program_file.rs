@@ -2,9 +2,9 @@
 //! still there, and are still the same.
 //!
 //! The kernel has the program's path in the link /proc/PID/exe (proc_pid_exe(5)) and appends ` (deleted)` once that
-//! name was removed or given to another file. A file may really be called so. A path on a file system that was unmounted
-//! stays as it was below that file system; the mount's number (statx(2), Linux 5.8) is in no table then. The link itself
-//! can be read without blocking: no path is resolved, and no server is asked (AT_STATX_DONT_SYNC).
+//! name was removed or given to another file. A file may have such a name. A path on a file system that was unmounted
+//! stays as it was below that file system; the mount's number (statx(2), Linux 5.8) is in no table then. The link
+//! itself can be read without blocking: no path is resolved, and no server is asked (AT_STATX_DONT_SYNC).
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ use crate::os::table::sys::procfs;
 const DELETED: &[u8] = b" (deleted)";
 /// More than the mounts of any machine.
 const LONGEST_MOUNTS: u64 = 16 << 20;
-/// The most that is read of a file with options of java.
+/// The most bytes that are read of a file with options of java.
 const LONGEST_OPTIONS: u64 = 64 * 1024;
 
 /// Finds out what became of those files. What processes share is read once.
@@ -50,7 +50,7 @@ struct Identity {
     inode: u64,
 }
 
-/// Returns the link as the kernel has it.
+/// Returns the text of the link.
 pub(in crate::os) fn link(directory: &impl AsFd) -> Option<Vec<u8>> {
     let link = rustix::fs::readlinkat(directory, "exe", Vec::new()).ok()?;
     Some(link.into_bytes()).filter(|link| !link.is_empty())
@@ -107,7 +107,7 @@ impl ProgramFiles {
         if link.starts_with(b"/memfd:") {
             return (path, Some(FileChange::Memory));
         }
-        let running = running.map(|running| Identity::of(&running));
+        let running = running.map(|running| Identity::from_stat(&running));
         match (self.find(directory, link), running) {
             (Lookup::File(found), Some(running)) if found == running => return (link, None),
             _ => {}
@@ -125,7 +125,7 @@ impl ProgramFiles {
     /// Returns whether a mount is neither in this process's table nor in that of the process that runs from it.
     fn is_unmounted(&mut self, directory: &impl AsFd, mount: u64) -> bool {
         if self.known.is_empty() {
-            // Most programs lie where the root directory is.
+            // Most programs are on the file system of the root directory.
             let root = rustix::fs::statx(CWD, "/", AtFlags::STATX_DONT_SYNC, StatxFlags::MNT_ID);
             self.known.extend(root.ok().map(|root| root.stx_mnt_id));
         }
@@ -192,8 +192,8 @@ impl ProgramFiles {
         }
         let mounts = self.mounts.get_or_insert_with(Mounts::read).as_mut();
         match mounts.map(|mounts| mounts.route(path, true)) {
-            // What is not there is looked up once more for the reason: it may be that nobody may look.
-            Some(Route::Local(_) | Route::Absent) => found(CWD, path),
+            // A path that is absent is looked up again for the reason, which may be a missing permission.
+            Some(Route::Local(_) | Route::Absent) => look_up(CWD, path),
             Some(Route::Remote) | None => Lookup::Unknown,
         }
     }
@@ -212,23 +212,23 @@ fn find_inside(directory: &impl AsFd, path: &Path) -> Lookup {
     };
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     match rustix::fs::openat2(root, relative, flags, Mode::empty(), resolve) {
-        Ok(file) => found(file, Path::new("")),
+        Ok(file) => look_up(file, Path::new("")),
         Err(Errno::NOENT | Errno::NOTDIR) => Lookup::Absent,
         Err(_) => Lookup::Unknown,
     }
 }
 
-fn found(from: impl AsFd, path: &Path) -> Lookup {
+fn look_up(from: impl AsFd, path: &Path) -> Lookup {
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH;
     match rustix::fs::statx(from, path, flags, StatxFlags::INO) {
-        Ok(stat) => Lookup::File(Identity::of(&stat)),
+        Ok(stat) => Lookup::File(Identity::from_stat(&stat)),
         Err(Errno::NOENT | Errno::NOTDIR) => Lookup::Absent,
         Err(_) => Lookup::Unknown,
     }
 }
 
 impl Identity {
-    fn of(stat: &rustix::fs::Statx) -> Identity {
+    fn from_stat(stat: &rustix::fs::Statx) -> Identity {
         Identity { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino }
     }
 }

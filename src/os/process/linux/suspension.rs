@@ -23,7 +23,7 @@ use crate::os::services::sys::cgroup_path::belongs_to;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
 
-/// The most that is read of a control file or of /proc/PID/status.
+/// The most bytes that are read of a control file or of /proc/PID/status.
 const LONGEST_FILE: u64 = 64 * 1024;
 /// A tracer such as strace stops its process for an instant at each system call. One that is still at the same stop
 /// after this time does not run.
@@ -34,7 +34,7 @@ const LASTING: Duration = Duration::from_millis(2);
 pub(in crate::os) struct Conditions {
     mounts: OnceCell<[Vec<Mount>; 2]>,
     known: BTreeMap<(Version, Vec<u8>), Option<Freezer>>,
-    /// The files of the same processes, which share as much.
+    /// The program files of the same processes, which share as much.
     pub(in crate::os) files: ProgramFiles,
 }
 
@@ -54,7 +54,7 @@ impl Conditions {
         cgroup: &[u8],
         process: &Process,
     ) -> Option<Condition> {
-        // Whoever is frozen and stopped must be thawed first.
+        // A process that is both frozen and stopped must be thawed first.
         self.frozen(directory, stat, cgroup, process)
             .map(Condition::Frozen)
             .or_else(|| stopped(directory, stat))
@@ -101,7 +101,7 @@ impl Conditions {
 
     /// Returns the freezer that holds the cgroups of a /proc/PID/cgroup file, version 1 first: it is the stronger one.
     fn freezer_of(&mut self, cgroup: &[u8]) -> Option<Freezer> {
-        let one = cgroup::of_controller(cgroup, b"freezer").map(|path| (Version::One, path));
+        let one = cgroup::path_of_controller(cgroup, b"freezer").map(|path| (Version::One, path));
         let two = cgroup::unified(cgroup).map(|path| (Version::Two, path));
         [one, two].into_iter().flatten().find_map(|(version, path)| self.freezer(version, path))
     }
@@ -122,7 +122,7 @@ impl Conditions {
     }
 }
 
-/// The mounted trees of the freezer of version 1, and those of version 2.
+/// Reads the mounted trees of the freezer of version 1, and those of version 2.
 fn read_mounts() -> [Vec<Mount>; 2] {
     let mountinfo = procfs::read_at(CWD, "/proc/self/mountinfo", u64::MAX).unwrap_or_default();
     [cgroup::freezer_mounts(&mountinfo), cgroup::cgroup2_mounts(&mountinfo)]
@@ -181,7 +181,7 @@ fn stopped(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
         'T' => Some(Condition::Stopped { shell: shell_of(stat) }),
         't' => traced(directory, stat),
         // The first thread has ended; the others may still run.
-        'Z' if stat.threads > 1 => match States::of(directory)? {
+        'Z' if stat.threads > 1 => match States::read(directory)? {
             States::Stopped => Some(Condition::Stopped { shell: shell_of(stat) }),
             States::Traced => traced(directory, stat),
             States::Runs => None,
@@ -209,7 +209,8 @@ fn stat_of(pid: u32) -> Option<Stat> {
 
 /// Returns the condition if the process stays at its stop.
 fn traced(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
-    let is_stopped = || stat.threads == 1 || States::of(directory).is_some_and(|state| state != States::Runs);
+    let is_stopped =
+        || stat.threads == 1 || States::read(directory).is_some_and(|state| state != States::Runs);
     let before = Status::read(directory)?;
     if !is_stopped() {
         return None;
@@ -238,7 +239,7 @@ enum States {
 }
 
 impl States {
-    fn of(directory: &impl AsFd) -> Option<States> {
+    fn read(directory: &impl AsFd) -> Option<States> {
         let mut all = None;
         for thread in threads(directory)? {
             let Ok(bytes) = procfs::read_at(directory, thread.join("stat").as_path(), LONGEST_FILE) else {
@@ -256,7 +257,7 @@ impl States {
     }
 }
 
-/// The directories of a process's threads, from the process's directory.
+/// Returns the directories of a process's threads, from the process's directory.
 fn threads(directory: &impl AsFd) -> Option<Vec<PathBuf>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let tasks = rustix::fs::openat(directory, c"task", flags, Mode::empty()).ok()?;
@@ -273,14 +274,14 @@ fn threads(directory: &impl AsFd) -> Option<Vec<PathBuf>> {
     Some(found)
 }
 
-/// What /proc/PID/status tells of a process's stops.
+/// What /proc/PID/status reports about a process's stops.
 #[derive(Debug, PartialEq, Eq)]
 struct Status {
     /// The process that the thread belongs to.
     process: Option<u32>,
     /// The thread that traces it.
     tracer: Option<u32>,
-    /// How often its first thread was taken off a processor.
+    /// The number of times that its first thread was taken off a processor.
     switches: u64,
 }
 

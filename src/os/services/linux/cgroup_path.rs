@@ -1,8 +1,9 @@
-//! What a cgroup's path says of the service and the container it belongs to.
+//! Finds the service and the container that a cgroup belongs to, by its path.
 //!
 //! A unit is read from a path exactly as systemd reads it (cg_path_get_unit() and cg_path_get_user_unit() in its
-//! src/basic/cgroup-util.c, alike in 252 and 257): slices, then the unit; below `user@UID.service`, slices and a unit of
-//! that user's manager. What is below a unit belongs to whom the cgroup was delegated to, who names cgroups at will.
+//! src/basic/cgroup-util.c, alike in 252 and 257): slices, then the unit; below `user@UID.service`, slices and a unit
+//! of that user's manager. Cgroups below a unit belong to the user to whom it was delegated, who chooses their names
+//! freely.
 
 use std::sync::OnceLock;
 
@@ -14,31 +15,32 @@ use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 use crate::os::table::sys::procfs;
 
-/// The most that is read of a file of /proc.
+/// The most bytes that are read of a file of /proc.
 const LONGEST_FILE: u64 = 32 * 1024;
 
-/// Where the cgroups of this machine's own service manager are.
+/// The location of the cgroups of this machine's own service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Root {
     /// Below this path, which is empty for the root of the tree.
     At(Vec<u8>),
-    /// Unknown: the tree as it is shown here begins somewhere inside of another one.
+    /// Unknown: the root of the tree that this process sees is inside another tree.
     Unknown,
 }
 
 impl Root {
-    /// Reads it once: it stays for as long as the machine, or the container that this runs in.
+    /// Reads it once: it stays the same as long as the machine, or the container that this runs in, does.
     fn own() -> &'static Root {
         static ROOT: OnceLock<Root> = OnceLock::new();
         ROOT.get_or_init(|| {
             let read = |path| procfs::read_at(rustix::fs::CWD, path, LONGEST_FILE).ok();
-            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup::of_process(&file));
+            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup::path_of_process(&file));
             Root::from(read("/proc/1/comm").as_deref(), cgroup.as_deref(), procfs::sees_all_cgroups())
         })
     }
 
-    /// systemd as the first process is in `init.scope` of its own root, whatever cgroup namespace shows it, and also
-    /// if it runs inside of a container. Without systemd the tree's root is the manager's if the whole tree is shown.
+    /// Returns the root by the first process. As the first process, systemd is in `init.scope` of its own root, in
+    /// every cgroup namespace and also inside a container. Without systemd the tree's root is the manager's if the
+    /// whole tree is visible.
     fn from(first_process: Option<&[u8]>, its_cgroup: Option<&[u8]>, whole_tree: bool) -> Root {
         match its_cgroup {
             Some(path) if first_process == Some(b"systemd\n") => {
@@ -50,7 +52,7 @@ impl Root {
         }
     }
 
-    /// Returns what of a path is below the root.
+    /// Returns the part of a path below the root.
     fn strip<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
         let Root::At(root) = self else { return None };
         path.strip_prefix(root.as_slice()).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -58,7 +60,7 @@ impl Root {
 }
 
 /// Returns the service and the container that a cgroup belongs to: the service of this machine's own managers, and the
-/// outermost container. `is_in_own_pid_namespace` is asked where the path does not begin as systemd's do.
+/// outermost container. `is_in_own_pid_namespace` is called if the path does not begin as systemd's do.
 pub(in crate::os) fn belongs_to(
     path: &[u8],
     is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
@@ -83,7 +85,7 @@ fn belongs_below(
     if let Some(boundary) = &mut boundary {
         boundary.container.uid = parts.get(..boundary.outside).and_then(manager_above);
     }
-    // Where the cgroup namespace ends nobody knows what the cgroups above are.
+    // The cgroups above the cgroup namespace are unknown.
     let service = if below.is_none() || parts.contains(&&b".."[..]) {
         None
     } else {
@@ -99,8 +101,8 @@ fn service(
     is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
 ) -> Option<Service> {
     let outside = parts.get(..boundary.map_or(parts.len(), |boundary| boundary.outside))?;
-    // Root may have made cgroups above the slices; engines that are not known here do, and have a pid namespace for
-    // what they run.
+    // Root may have created cgroups above the slices. Engines that are not known to this program do so too, and use a
+    // pid namespace for what they run.
     let first = outside.iter().position(|part| kind(part).is_some())?;
     if first > 0 && !is_in_own_pid_namespace() {
         return None;
@@ -156,7 +158,7 @@ fn kind(part: &[u8]) -> Option<UnitKind> {
     unit_name::runnable(name(part))
 }
 
-/// systemd puts `_` before names that mean something to the kernel: `_memory.service` (cg_escape()).
+/// Removes the `_` that systemd puts before names with a meaning to the kernel: `_memory.service` (cg_escape()).
 fn name(part: &[u8]) -> &[u8] {
     part.strip_prefix(b"_").unwrap_or(part)
 }

@@ -1,17 +1,17 @@
-//! As much of the D-Bus wire format as a question to a service manager takes: a method call out, its reply in. That is
-//! little enough to do without a crate.
+//! The part of the D-Bus wire format that requests to a service manager need: method calls and their replies. It is
+//! small enough to need no crate.
 //!
-//! Whatever is in a reply, reading it ends: lengths are checked against what is there, and nothing is nested.
+//! Parsing ends for every reply: lengths are checked against the bytes that are left, and nothing is recursive.
 
 /// The longest reply that is read. A unit in a list takes some 200 bytes.
 pub(in crate::os) const LONGEST_REPLY: usize = 4 << 20;
-/// What stands before the fields of a message's header.
+/// The bytes before the fields of a message's header.
 pub(in crate::os) const PREFIX: usize = 16;
 
 const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
-/// Nothing is to be started for the sake of being asked.
+/// The flag NO_AUTO_START: a request must start no service.
 const NO_AUTO_START: u8 = 2;
 
 /// The codes of header fields.
@@ -22,7 +22,7 @@ const REPLY_SERIAL: u8 = 5;
 const DESTINATION: u8 = 6;
 const SIGNATURE: u8 = 8;
 
-/// What is called.
+/// A method call.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::os) struct Call<'a> {
     pub(in crate::os) destination: &'a str,
@@ -32,7 +32,7 @@ pub(in crate::os) struct Call<'a> {
     pub(in crate::os) arguments: &'a [Argument<'a>],
 }
 
-/// An argument.
+/// An argument of a call.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::os) enum Argument<'a> {
     Text(&'a str),
@@ -40,7 +40,7 @@ pub(in crate::os) enum Argument<'a> {
 }
 
 impl Call<'_> {
-    /// The message, in little-endian order.
+    /// Returns the message, little-endian.
     pub(in crate::os) fn message(&self, serial: u32) -> Vec<u8> {
         let mut body = Writer(Vec::new());
         let mut signature = String::new();
@@ -106,14 +106,14 @@ impl Writer {
         self.0.push(0);
     }
 
-    /// Those written here are a few letters long.
+    /// Appends a signature; all of them are a few letters long.
     fn signature(&mut self, signature: &str) {
         self.0.push(u8::try_from(signature.len()).unwrap_or(u8::MAX));
         self.0.extend_from_slice(signature.as_bytes());
         self.0.push(0);
     }
 
-    /// An array of elements that begin at multiples of `alignment`; the padding before the first is not counted.
+    /// Appends an array whose elements begin at multiples of `alignment`; the padding before the first is not counted.
     fn array(&mut self, alignment: usize, write: impl FnOnce(&mut Writer)) {
         self.number(0);
         let at = self.0.len();
@@ -127,7 +127,7 @@ impl Writer {
     }
 }
 
-/// How many bytes a message has, from its first 16. `None` where it is none, or longer than is read.
+/// Returns the length of a message, from its first 16 bytes. `None` if it is no message, or longer than the limit.
 pub(in crate::os) fn message_length(prefix: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(prefix)?;
     reader.at = 4;
@@ -138,10 +138,10 @@ pub(in crate::os) fn message_length(prefix: &[u8]) -> Option<usize> {
     (whole <= LONGEST_REPLY).then_some(whole)
 }
 
-/// What a message answers, and with what.
+/// A reply to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Reply<'a> {
-    /// The serial of the call; `None` for a message that is no answer.
+    /// The serial of the call; `None` for a message that is no reply.
     pub(in crate::os) to: Option<u32>,
     /// Whether the call was refused.
     pub(in crate::os) refused: bool,
@@ -149,7 +149,7 @@ pub(in crate::os) struct Reply<'a> {
     body: Reader<'a>,
 }
 
-/// A unit in a list of such.
+/// A unit in a list of units.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::os) struct UnitState<'a> {
     pub(in crate::os) name: &'a [u8],
@@ -159,7 +159,7 @@ pub(in crate::os) struct UnitState<'a> {
     pub(in crate::os) state: &'a [u8],
 }
 
-/// A whole message.
+/// Parses a whole message.
 pub(in crate::os) fn reply(message: &[u8]) -> Option<Reply<'_>> {
     let whole = message_length(message)?;
     let message = message.get(..whole)?;
@@ -192,13 +192,13 @@ pub(in crate::os) fn reply(message: &[u8]) -> Option<Reply<'_>> {
 }
 
 impl<'a> Reply<'a> {
-    /// The texts in a property that is a list of such.
+    /// Returns a property that is a list of texts.
     pub(in crate::os) fn property_texts(&self) -> Option<Vec<&'a [u8]>> {
         let mut body = self.property(b"as")?;
         body.array(4, Reader::text)
     }
 
-    /// A property that is true or false.
+    /// Returns a property that is a boolean.
     pub(in crate::os) fn property_flag(&self) -> Option<bool> {
         self.property(b"b")?.number().map(|number| number != 0)
     }
@@ -226,19 +226,19 @@ impl<'a> Reply<'a> {
         Some((body.array(4, number)?, body.array(4, number)?))
     }
 
-    /// The pairs in a property that is a list of such.
+    /// Returns a property that is a list of pairs.
     pub(in crate::os) fn property_pairs(&self) -> Option<Vec<(&'a [u8], &'a [u8])>> {
         let mut body = self.property(b"a(ss)")?;
         body.array(8, |body| Some((body.text()?, body.text()?)))
     }
 
-    /// The names of units in a list of such, with the path of each. (name, description, load state, active state,
-    /// sub state, followed unit, path, job id, job kind, job path: org.freedesktop.systemd1(5).)
+    /// Returns the names and object paths in a list of units. (name, description, load state, active state, sub state,
+    /// followed unit, path, job id, job kind, job path: org.freedesktop.systemd1(5).)
     pub(in crate::os) fn units(&self) -> Option<Vec<(&'a [u8], &'a [u8])>> {
         Some(self.unit_states()?.into_iter().map(|unit| (unit.name, unit.path)).collect())
     }
 
-    /// As [`Reply::units`], with the sub state of each.
+    /// Returns the units in a list as [`Reply::units`] does, with the sub state of each.
     pub(in crate::os) fn unit_states(&self) -> Option<Vec<UnitState<'a>>> {
         if self.signature != b"a(ssssssouso)" || self.refused {
             return None;
@@ -258,8 +258,8 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// The descriptors in a unit's store, each by its mode and its inode number. (name, mode, device, inode, device of
-    /// a device, path, flags: DumpUnitFileDescriptorStore of org.freedesktop.systemd1(5), systemd 254.)
+    /// Returns the mode and the inode number of each descriptor in a unit's store. (name, mode, device, inode, device
+    /// of a device, path, flags: DumpUnitFileDescriptorStore of org.freedesktop.systemd1(5), systemd 254.)
     pub(in crate::os) fn stored_descriptors(&self) -> Option<Vec<(u32, u64)>> {
         if self.signature != b"a(suuutuusu)" || self.refused {
             return None;
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// Every element takes bytes, so there are no more elements than bytes.
+    /// Returns the elements of an array. Every element takes bytes, so there are no more elements than bytes.
     fn array<T>(
         &mut self,
         alignment: usize,
@@ -362,190 +362,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A message that answers call 1, laid out by the same writer as calls are.
-    fn answer(kind: u8, signature: &str, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
-        let mut written = Writer(Vec::new());
-        body(&mut written);
-        let mut message = Writer(vec![b'l', kind, 1, 1]);
-        message.number(length(&written.0));
-        message.number(7);
-        message.array(8, |fields| {
-            fields.0.push(REPLY_SERIAL);
-            fields.signature("u");
-            fields.number(1);
-            fields.align(8);
-            fields.0.push(SIGNATURE);
-            fields.signature("g");
-            fields.signature(signature);
-        });
-        message.align(8);
-        message.0.append(&mut written.0);
-        message.0
-    }
-
-    #[test]
-    fn properties() {
-        let texts = answer(METHOD_RETURN, "v", |body| {
-            body.signature("as");
-            body.array(4, |body| ["x.service", ""].iter().for_each(|text| body.text(text)));
-        });
-        let told = reply(&texts).unwrap();
-        assert_eq!((told.to, told.refused), (Some(1), false));
-        assert_eq!(told.property_texts().unwrap(), [&b"x.service"[..], b""]);
-        assert_eq!((told.property_flag(), told.property_pairs(), told.units()), (None, None, None));
-        let pairs = answer(METHOD_RETURN, "v", |body| {
-            body.signature("a(ss)");
-            body.array(8, |body| {
-                for (kind, place) in [("Stream", "[::]:80"), ("Datagram", "/run/x")] {
-                    body.align(8);
-                    body.text(kind);
-                    body.text(place);
-                }
-            });
-        });
-        let pairs = reply(&pairs).unwrap().property_pairs().unwrap();
-        assert_eq!(pairs, [(&b"Stream"[..], &b"[::]:80"[..]), (b"Datagram", b"/run/x")]);
-        let one = answer(METHOD_RETURN, "v", |body| {
-            body.signature("s");
-            body.text("on-failure");
-        });
-        assert_eq!(reply(&one).unwrap().property_text(), Some(&b"on-failure"[..]));
-        let long = answer(METHOD_RETURN, "v", |body| {
-            body.signature("t");
-            body.align(8);
-            body.0.extend_from_slice(&5_000_000u64.to_le_bytes());
-        });
-        assert_eq!(reply(&long).unwrap().property_long(), Some(5_000_000));
-        let statuses = answer(METHOD_RETURN, "v", |body| {
-            body.signature("(aiai)");
-            body.align(8);
-            body.array(4, |body| body.number(143));
-            body.array(4, |_| ());
-        });
-        assert_eq!(reply(&statuses).unwrap().property_statuses(), Some((vec![143], vec![])));
-        assert_eq!(reply(&statuses).unwrap().property_number(), None);
-        let flag = answer(METHOD_RETURN, "v", |body| {
-            body.signature("b");
-            body.number(1);
-        });
-        assert_eq!(reply(&flag).unwrap().property_flag(), Some(true));
-        let refused = answer(ERROR, "s", |body| body.text("no such unit"));
-        assert!(reply(&refused).unwrap().refused);
-    }
-
-    #[test]
-    fn a_call_can_be_read_back() {
-        let call = Call {
-            destination: "org.freedesktop.systemd1",
-            path: "/org/freedesktop/systemd1",
-            interface: "org.freedesktop.systemd1.Manager",
-            member: "ListUnitsByPatterns",
-            arguments: &[Argument::Texts(&[]), Argument::Texts(&["*.socket"])],
-        };
-        let message = call.message(3);
-        assert_eq!(message_length(&message), Some(message.len()));
-        let read = reply(&message).unwrap();
-        assert_eq!((read.to, read.signature), (None, &b"asas"[..]));
-        let mut body = read.body;
-        assert_eq!(body.array(4, Reader::text).unwrap(), [&b""[..]; 0]);
-        assert_eq!(body.array(4, Reader::text).unwrap(), [b"*.socket"]);
-        assert_eq!(body.at, message.len());
-    }
-
-    /// What systemd 257 answered of a service that gave it a listening socket, and of one without a store.
-    #[test]
-    fn recorded_descriptor_stores() {
-        let store = &include_bytes!("../../../../tests/recorded/systemd-257/descriptor-store")[..];
-        assert_eq!(message_length(store), Some(store.len()));
-        let stored = reply(store).unwrap().stored_descriptors().unwrap();
-        assert_eq!(stored, [(0o140_777, 1_478_254)]);
-        let none = &include_bytes!("../../../../tests/recorded/systemd-257/no-descriptor-store")[..];
-        let none = reply(none).unwrap();
-        assert!(none.refused);
-        assert_eq!(none.stored_descriptors(), None);
-    }
-
-    /// What systemd 252 answered, over its private socket and over the bus.
-    #[test]
-    fn recorded_answers() {
-        macro_rules! recorded {
-            ($name:literal) => {
-                &include_bytes!(concat!("../../../../tests/recorded/systemd-252/", $name))[..]
-            };
-        }
-        let whole = [
-            recorded!("units"),
-            recorded!("listen"),
-            recorded!("triggers"),
-            recorded!("accept"),
-            recorded!("hello"),
-            recorded!("name-acquired"),
-            recorded!("restart"),
-            recorded!("restart-usec"),
-            recorded!("main-pid"),
-            recorded!("success-exit-status"),
-            recorded!("triggered-by"),
-            recorded!("no-such-property"),
-        ];
-        for message in whole {
-            assert_eq!(message_length(message), Some(message.len()));
-        }
-        let units = reply(recorded!("units")).unwrap().units().unwrap();
-        let mut names: Vec<&[u8]> = units.iter().map(|(name, _)| *name).collect();
-        names.sort_unstable();
-        assert_eq!(names, [&b"datagram.socket"[..], b"dbus.socket", b"each.socket", b"x.socket"]);
-        assert!(units.contains(&(b"x.socket", b"/org/freedesktop/systemd1/unit/x_2esocket")));
-        let listen = reply(recorded!("listen")).unwrap().property_pairs().unwrap();
-        assert_eq!(listen, [(&b"Stream"[..], &b"127.0.0.1:4711"[..])]);
-        let triggers = reply(recorded!("triggers")).unwrap();
-        assert_eq!((triggers.to, triggers.property_texts().unwrap()), (Some(2), vec![&b"other.service"[..]]));
-        assert_eq!(reply(recorded!("accept")).unwrap().property_flag(), Some(true));
-        assert_eq!(reply(recorded!("restart")).unwrap().property_text(), Some(&b"on-failure"[..]));
-        assert_eq!(reply(recorded!("restart-usec")).unwrap().property_long(), Some(2_500_000));
-        assert_eq!(reply(recorded!("main-pid")).unwrap().property_number(), Some(133));
-        let statuses = reply(recorded!("success-exit-status")).unwrap().property_statuses();
-        assert_eq!(statuses, Some((vec![75, 143], vec![9])));
-        let triggered_by = reply(recorded!("triggered-by")).unwrap().property_texts().unwrap();
-        assert_eq!(triggered_by, [&b"plain.socket"[..]]);
-        let unknown = reply(recorded!("no-such-property")).unwrap();
-        assert_eq!((unknown.refused, unknown.property_number()), (true, None));
-        assert_eq!(reply(recorded!("hello")).unwrap().to, Some(1));
-        assert_eq!(reply(recorded!("name-acquired")).unwrap().to, None, "a signal answers nothing");
-    }
-
-    fn read_all(bytes: &[u8]) {
-        if let Some(reply) = reply(bytes) {
-            let _ = (reply.property_texts(), reply.property_flag(), reply.property_pairs(), reply.units());
-            let _ = (reply.property_text(), reply.property_number(), reply.property_long());
-            let _ = reply.property_statuses();
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes(bytes: Vec<u8>) {
-            read_all(&bytes);
-        }
-
-        #[test]
-        fn a_reply_with_any_byte_changed(at in 0usize..200, to: u8, cut in 0usize..200) {
-            let mut bytes = answer(METHOD_RETURN, "v", |body| {
-                body.signature("a(ss)");
-                body.array(8, |body| {
-                    body.text("Stream");
-                    body.text("[::]:80");
-                });
-            });
-            read_all(bytes.get(..cut).unwrap_or(&bytes));
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = to;
-            }
-            read_all(&bytes);
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Cheap signs of containers on this machine, and whether a runtime stands in our network namespace.
+//! Cheap signs of containers on this machine, and whether a runtime is in this network namespace.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -16,8 +16,8 @@ use crate::os::table::sys::procfs;
 const MOUNTS: &CStr = c"/run/docker/netns";
 
 /// Returns whether containers seem to run to which rules of this network namespace may forward ports. Root sees the
-/// network namespaces that Docker mounts, in a microsecond if there are none. Anybody else sees the links that lead to
-/// other network namespaces.
+/// network namespaces that Docker mounts, in a microsecond if there are none. Every other user sees the links that lead
+/// to other network namespaces.
 pub(in crate::os) fn containers_run() -> bool {
     match crate::os::users::own() {
         Some(0) => docker_namespaces(),
@@ -36,9 +36,9 @@ fn links_to_other_namespaces() -> bool {
     read.is_ok() && found.get()
 }
 
-/// Returns whether an RTM_NEWLINK message (rtnetlink(7), linux/if_link.h) tells of the host's end of a container's link:
-/// a veth that is a bridge's port, or one with a name that Docker, Podman, CNI plugins, Calico and Cilium choose. The
-/// container's end, `eth0` as a rule, is another one.
+/// Returns whether an RTM_NEWLINK message (rtnetlink(7), linux/if_link.h) describes the host's end of a container's
+/// link: a veth that is a bridge's port, or one with a name that Docker, Podman, CNI plugins, Calico and Cilium choose.
+/// The container's end, usually `eth0`, is another one.
 pub(in crate::os) fn is_containers_link(message: &[u8]) -> bool {
     const IFLA_IFNAME: u16 = 3;
     const IFLA_MASTER: u16 = 10;
@@ -82,14 +82,14 @@ fn docker_namespaces() -> bool {
 /// Returns whether the peer of a Unix socket is in this process's network namespace: only then are its ports published
 /// here. `None` if that may not be read.
 pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
-    // Of a peer in a pid namespace that is not ours the number is 0.
+    // The pid is 0 if the peer is in a pid namespace that is not visible here.
     let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials).ok()?;
     let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
-    // The kernel tells the pid in our namespace; /proc may show another one.
+    // The kernel returns the pid in this process's namespace; /proc may show another one.
     (pid_namespace::is_own() == Some(true)).then(|| namespace::is_own(pid))?
 }
 
-/// Returns a process's command line, which everybody may read as a rule.
+/// Returns a process's command line, which usually every user may read.
 pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::model::Text>> {
     let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
     Some(crate::os::process::sys::process_ref::arguments(&bytes))

@@ -11,21 +11,21 @@ use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 use crate::os::services::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 
-/// The timeout for all questions to a manager.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The timeout for all requests to a manager.
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Returns the restart policy of a service of systemd.
 pub(in crate::os) fn policy(service: &Service) -> Option<RestartPolicy> {
     if unit_name::runnable(service.name.as_bytes()) != Some(UnitKind::Service) {
         return None;
     }
-    let manager = Manager::of(service)?;
-    let answer = Connection::open(manager, Instant::now() + PATIENCE).and_then(|connection| {
+    let manager = Manager::from_service(service)?;
+    let answer = Connection::open(manager, Instant::now() + TIMEOUT).and_then(|connection| {
         connection.map(|mut connection| by_manager(&mut connection, &service.name)).transpose()
     });
     match answer {
         Ok(Some(answer)) => answer,
-        // It does not run, or does not let itself be asked by this user.
+        // The manager does not run, or refuses this user's requests.
         Ok(None) | Err(_) => unit_files::restart_policy(manager, &service.name),
     }
 }

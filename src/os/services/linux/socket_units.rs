@@ -1,5 +1,5 @@
-//! The socket units of systemd: which one a socket belongs to that systemd holds, and what it starts. Each of its
-//! managers is asked once, and only if there is such a socket. If one does not answer, its unit files are read.
+//! The socket units of systemd: finds the one for a socket that systemd holds, and the service that it starts. Each
+//! manager is asked once, and only if there is such a socket. If one does not answer, its unit files are read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,8 +10,8 @@ use super::unit_files;
 use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, Socket, Text};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 
-/// The timeout for all questions to all managers.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The timeout for all requests to all managers.
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Returns the socket units that sockets belong to, and what these start. With `thorough` the manager of a holder's
 /// service is asked too: it may hold the socket as well, and its descriptors may be unreadable, a user's manager's even
@@ -21,11 +21,11 @@ pub(in crate::os) fn services_of(
     thorough: bool,
     _is_service_port: IsServicePort,
 ) -> ServiceFacts {
-    let mut managers = Managers { known: BTreeMap::new(), until: Instant::now() + PATIENCE };
+    let mut managers = Managers { known: BTreeMap::new(), until: Instant::now() + TIMEOUT };
     let sockets = queries
         .iter()
         .map(|query| match query.in_container {
-            // A container's units are another systemd's, inside of it.
+            // A container's units belong to another systemd inside of it.
             true => SocketService::default(),
             false => managers.service_of(query, thorough),
         })
@@ -37,7 +37,7 @@ pub(in crate::os) fn services_of(
 /// The managers that were asked.
 struct Managers {
     known: BTreeMap<Manager, UnitQuery>,
-    /// When all of them time out.
+    /// The common deadline.
     until: Instant,
 }
 
@@ -51,15 +51,15 @@ impl Managers {
         let is_known = query.service.is_some_and(Service::is_socket_unit);
         if !is_known && query.socket.namespace.is_none() {
             let holders = || query.holders.iter().copied();
-            let of_service = |process: &Process| process.service.as_ref().and_then(Manager::of);
+            let of_service = |process: &Process| process.service.as_ref().and_then(Manager::from_service);
             let seen = holders().find_map(manager);
             let asked = seen.or_else(|| holders().find_map(of_service).filter(|_| thorough));
-            // Nobody was seen to hold it: it may be the manager of the user who opened it.
+            // No holder was found: it may be the manager of the user who opened it.
             let of_opener = |uid| if uid == 0 { Manager::System } else { Manager::User(uid) };
             let unseen = thorough && query.holders.is_empty();
             let asked = asked.or_else(|| query.socket.uid.filter(|_| unseen).map(of_opener));
             let unit = asked.and_then(|one| Some(service(one, self.get(one).unit_of(query.socket)?)));
-            // A manager that has it, or may, and not for a socket unit.
+            // A manager that holds it, or may hold it, for another reason than a socket unit.
             if let Some(one) = asked.filter(|_| unit.is_none()) {
                 let holds = holders().any(|process| manager(process) == Some(one));
                 found.descriptor_store = self.get(one).store_of(query, holds);
@@ -68,7 +68,7 @@ impl Managers {
             found.service = unit.or(found.service).or(keeps);
         }
         if let Some(unit) = found.service.as_mut().filter(|service| service.is_socket_unit())
-            && let Some(manager) = Manager::of(unit)
+            && let Some(manager) = Manager::from_service(unit)
         {
             unit.activates = self.get(manager).activates(&unit.name);
         }
@@ -102,7 +102,7 @@ struct UnitQuery {
     manager: Manager,
     connection: Option<Connection>,
     listening: Option<Vec<Listening>>,
-    /// Whether they are from files.
+    /// Whether the answers come from files.
     by_files: bool,
     activates: BTreeMap<Text, Option<Text>>,
     services: Option<Vec<Text>>,
@@ -112,7 +112,7 @@ struct UnitQuery {
 
 /// The descriptor store of a service.
 struct Store {
-    /// How many descriptors.
+    /// The number of descriptors.
     count: u32,
     /// The inode numbers of the sockets among them, if the manager lists them.
     sockets: Option<Vec<u64>>,
@@ -136,7 +136,7 @@ impl UnitQuery {
         }
     }
 
-    /// Returns the answer to a question. A manager that failed once is not asked again.
+    /// Returns the reply to a request. A manager that failed once is not asked again.
     fn ask<T>(&mut self, question: impl FnOnce(&mut Connection) -> io::Result<T>) -> Option<T> {
         match question(self.connection.as_mut()?) {
             Ok(answer) => Some(answer),
@@ -148,8 +148,8 @@ impl UnitQuery {
         }
     }
 
-    /// Returns the unit that listens at a socket's address: as the manager says, and if it says nothing, by the files of
-    /// its units. These may be of units that are not active, so that only one may fit.
+    /// Returns the unit that listens at a socket's address, by the manager, or by its unit files if the manager does
+    /// not answer. Since files may belong to inactive units, the result is used only if exactly one unit matches.
     fn unit_of(&mut self, socket: &Socket) -> Option<Text> {
         if self.listening.is_none() {
             let told = self.ask(Connection::listening);
@@ -161,18 +161,18 @@ impl UnitQuery {
         (!self.by_files || units.next().is_none()).then(|| first.unit.clone())
     }
 
-    /// Returns the unit in whose descriptor store a socket is: as the manager lists the stores, by the inode. One that
-    /// does not list them says how many descriptors it keeps for a unit: if it was seen to hold the socket (`holds`),
-    /// and that was made in this unit's cgroup, this is why.
+    /// Returns the unit in whose descriptor store a socket is, by its inode if the manager lists the stores. A manager
+    /// that does not list them reports how many descriptors it keeps for a unit: if it holds the socket (`holds`), and
+    /// the socket was created in this unit's cgroup, the store is the reason.
     fn store_of(&mut self, query: &ServiceQuery<'_>, holds: bool) -> Option<DescriptorStore> {
         let inode = query.socket.inode?;
-        let made_by = query.service.filter(|service| Manager::of(service) == Some(self.manager));
+        let made_by = query.service.filter(|service| Manager::from_service(service) == Some(self.manager));
         let made_by = made_by.map(|service| service.name.clone());
         let is_in = |unit: &Text, store: &Store| match &store.sockets {
             Some(sockets) => sockets.contains(&inode),
             None => holds && store.count > 0 && made_by.as_ref() == Some(unit),
         };
-        // The service that made the socket gave it away, as a rule; the others are asked if it did not.
+        // Usually the service that created the socket stored it; the other services are asked otherwise.
         let of_maker =
             made_by.clone().filter(|unit| self.store(unit).is_some_and(|store| is_in(unit, store)));
         let unit = of_maker.or_else(|| {
@@ -197,7 +197,7 @@ impl UnitQuery {
         self.stores.get(unit)
     }
 
-    /// Returns the loaded services, first those that do not run and have a descriptor store.
+    /// Returns the loaded services, those that do not run and have a descriptor store first.
     fn services(&mut self) -> Vec<Text> {
         if self.services.is_none() {
             self.services = Some(self.ask(Connection::services).unwrap_or_default());

@@ -1,6 +1,6 @@
-//! The socket units of systemd, what they start and where they listen, from systemd itself: over the bus, which anybody
-//! may ask, or over its private socket, which root may. (D-Bus, because its varlink interface is newer than most
-//! systems that run; org.freedesktop.systemd1(5).)
+//! Requests to systemd: its socket units, the addresses where they listen and the services that they start. They go
+//! over the bus, which every user may use, or over systemd's private socket, which root may use. (D-Bus, because many
+//! systems in use have no varlink interface; org.freedesktop.systemd1(5).)
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -21,13 +21,13 @@ const MOST_UNITS: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::os) enum Manager {
     System,
-    /// That of a user.
+    /// The manager of a user.
     User(u32),
 }
 
 impl Manager {
-    /// Returns the manager of a service, if it is one of systemd's and it is known whose.
-    pub(in crate::os) fn of(service: &Service) -> Option<Manager> {
+    /// Returns the manager of a service. `None` for other managers than systemd's, and if the user is unknown.
+    pub(in crate::os) fn from_service(service: &Service) -> Option<Manager> {
         match (&service.manager, &service.scope, service.uid) {
             (ServiceManager::Systemd, ServiceScope::System, _) => Some(Manager::System),
             (ServiceManager::Systemd, ServiceScope::User, Some(uid)) => Some(Manager::User(uid)),
@@ -35,7 +35,7 @@ impl Manager {
         }
     }
 
-    /// Returns the sockets that it answers at: first the manager's own, then the bus.
+    /// Returns the paths of its sockets: first the manager's own, then the bus.
     fn sockets(self) -> [(String, Kind); 2] {
         match self {
             Manager::System => [
@@ -56,7 +56,7 @@ enum Kind {
     Bus,
 }
 
-/// A socket unit and where it listens.
+/// A socket unit and its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Listening {
     pub(in crate::os) unit: Text,
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     fn to(path: &str, kind: Kind, until: Instant) -> io::Result<Connection> {
-        // Connecting would wait where nobody accepts; a socket that does not block is told so.
+        // A connection would wait while no process accepts it; a non-blocking socket returns an error instead.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
@@ -151,15 +151,15 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Authenticates, which the kernel vouches for (EXTERNAL). All lines go at once: systemd does not see a call that
-    /// arrives together with BEGIN until something else arrives.
+    /// Authenticates by the credentials that the kernel passes (EXTERNAL). All lines are sent at once: systemd does not
+    /// see a call that arrives together with BEGIN until something else arrives.
     fn introduce(&mut self) -> io::Result<()> {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let spelled: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
         self.send(format!("\0AUTH EXTERNAL {spelled}\r\nBEGIN\r\n").as_bytes())?;
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
-            // By single bytes: nothing behind the line is to be taken away. It has some forty.
+            // The line is read by single bytes, so that nothing after it is consumed. It has some forty.
             line.extend_from_slice(&self.receive(1)?);
             if line.len() > LONGEST_LINE {
                 return Err(not_understood());
@@ -202,7 +202,7 @@ impl Connection {
         self.property(&unit_path(unit), interface.name(), name, read)
     }
 
-    /// Returns the loaded socket units, and where they listen.
+    /// Returns the loaded socket units and their addresses.
     pub(in crate::os) fn listening(&mut self) -> io::Result<Vec<Listening>> {
         let list = Call {
             destination: SYSTEMD,
@@ -309,7 +309,7 @@ impl Connection {
     fn call<T>(&mut self, call: &Call<'_>, read: impl FnOnce(&Reply<'_>) -> Option<T>) -> io::Result<T> {
         self.serial += 1;
         self.send(&call.message(self.serial))?;
-        // A bus also sends what nobody asked for; the time that is left ends this.
+        // A bus also sends messages that are no replies; the deadline ends this loop.
         loop {
             let mut message = self.receive(dbus::PREFIX)?;
             let whole = dbus::message_length(&message).ok_or_else(not_understood)?;
@@ -354,7 +354,7 @@ fn not_understood() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "its answer was not understood")
 }
 
-/// The path of a unit's object: what is no letter or digit is written by its number.
+/// Returns the path of a unit's object: every character but letters and digits is written by its number.
 pub(in crate::os) fn unit_path(unit: &Text) -> String {
     let mut path = String::from("/org/freedesktop/systemd1/unit/");
     for (at, byte) in unit.as_bytes().iter().enumerate() {
@@ -367,7 +367,8 @@ pub(in crate::os) fn unit_path(unit: &Text) -> String {
     path
 }
 
-/// `x@.service` for `x.socket`, of which one is started for each connection.
+/// Returns the template of the services that a socket unit starts, one for each connection: `x@.service` for
+/// `x.socket`.
 pub(in crate::os) fn template(unit: &Text) -> Option<Text> {
     let stem = unit.as_bytes().strip_suffix(b".socket")?;
     let stem = stem.split(|byte| *byte == b'@').next().unwrap_or(stem);
@@ -375,33 +376,4 @@ pub(in crate::os) fn template(unit: &Text) -> Option<Text> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::net::UnixListener;
-
-    use super::*;
-
-    #[test]
-    fn names_of_units() {
-        assert_eq!(unit_path(&"cups.socket".into()), "/org/freedesktop/systemd1/unit/cups_2esocket");
-        assert_eq!(
-            unit_path(&"9p@a-b.socket".into()),
-            "/org/freedesktop/systemd1/unit/_39p_40a_2db_2esocket"
-        );
-        assert_eq!(template(&"x.socket".into()), Some("x@.service".into()));
-        assert_eq!(template(&"x.service".into()), None);
-    }
-
-    /// A socket that somebody holds who never answers.
-    #[test]
-    fn silence_ends_in_time() {
-        let path = std::env::temp_dir().join(format!("allears-no-systemd-{}", std::process::id()));
-        let listener = UnixListener::bind(&path).unwrap();
-        let begun = Instant::now();
-        let until = begun + Duration::from_millis(50);
-        let silent = Connection::to(path.to_str().unwrap(), Kind::Bus, until).unwrap_err();
-        std::fs::remove_file(&path).unwrap();
-        drop(listener);
-        assert!(matches!(silent.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{silent}");
-        assert!(begun.elapsed() >= Duration::from_millis(50));
-    }
-}
+mod tests;

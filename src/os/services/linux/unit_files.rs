@@ -21,7 +21,7 @@ pub(in crate::os) fn activates(manager: Manager, unit: &Text) -> Option<Text> {
     activates_among(&folders(manager), unit)
 }
 
-/// Returns the socket units that have files, and where they listen.
+/// Returns the socket units that have files, and their addresses.
 pub(in crate::os) fn listening(manager: Manager) -> Vec<Listening> {
     listening_among(&folders(manager), manager)
 }
@@ -31,15 +31,16 @@ pub(in crate::os) fn restart_policy(manager: Manager, unit: &Text) -> Option<Res
     restart_policy_among(&folders(manager), unit)
 }
 
-/// The settings of a unit: those of its file, then those of its drop-ins in the order in which they count.
+/// Returns the settings of a unit: those of its file, then those of its drop-ins in the order of their precedence.
 fn read(folders: &[Folder], unit: &str) -> Option<Vec<Setting>> {
     let template = template(unit);
     // An instance has the file of its template, unless it has one of its own.
     let names = || std::iter::once(unit).chain(template.as_deref());
-    // A unit whose file is empty or /dev/null is masked, and so it is not looked for further on.
+    // A unit whose file is empty or /dev/null is masked, so that the search ends there.
     let file = names().find_map(|name| folders.iter().find_map(|folder| folder.read(name)))??;
     let mut found = settings(&file);
-    // Of two drop-ins with the same name the more important counts; they are read in the order of their names.
+    // Of two drop-ins with the same name, that in the more important folder counts; they are read in the order of their
+    // names.
     let mut drop_ins: BTreeMap<OsString, Vec<u8>> = BTreeMap::new();
     for name in names() {
         for folder in folders {
@@ -63,7 +64,7 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     let stem = unit.as_str()?.strip_suffix(".socket")?;
     unit_name::runnable(unit.as_bytes())?;
     match activation(&read(folders, unit.as_str()?)?) {
-        // What a specifier stands for is systemd's to say.
+        // Only systemd can expand specifiers.
         (Some(service), _) if service.as_bytes().contains(&b'%') => None,
         (Some(service), false) => Some(service),
         (_, true) => super::systemd::template(unit),
@@ -71,7 +72,7 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     }
 }
 
-/// Service= and Accept= of a socket unit.
+/// Returns Service= and Accept= of a socket unit.
 fn activation(settings: &[Setting]) -> (Option<Text>, bool) {
     let (mut service, mut each) = (None, false);
     for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
@@ -98,7 +99,7 @@ fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
     names.into_iter().filter_map(listening).collect()
 }
 
-/// Returns where a socket unit listens, as its manager writes addresses.
+/// Returns the addresses of a socket unit, as its manager writes them.
 fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
     let mut places: Vec<(Text, Text)> = Vec::new();
     for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
@@ -118,8 +119,8 @@ fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
     places
 }
 
-/// Returns one address of a ListenStream= or its like, as the manager writes it. `None` for what is no port and no path,
-/// and for specifiers other than `%t`.
+/// Returns one address of a ListenStream= or its like, as the manager writes it. `None` for anything but ports and
+/// paths, and for specifiers other than `%t`.
 fn place(value: &[u8], manager: Manager) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
     let runtime = match manager {

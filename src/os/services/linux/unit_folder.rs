@@ -1,7 +1,7 @@
-//! The folders that unit files are in, and reading from them.
+//! The folders of unit files, and reading their files.
 //!
-//! A user's own folders are the user's to fill: what is read there by root must neither wait (a pipe, a file system
-//! that does not answer) nor leave the file system they are on.
+//! Users control their own folders: when root reads there, it must neither wait (a pipe, a file system that does not
+//! answer) nor leave the file system of the folder.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -20,7 +20,7 @@ use crate::os::users;
 const LONGEST_FILE: u64 = 64 << 10;
 /// The most drop-ins of one unit in one folder.
 const MOST_DROP_INS: usize = 64;
-/// File systems of which no server, and no program of the user's, answers for what is on them.
+/// File systems that are served neither by another machine nor by a program of a user.
 const LOCAL: [&[u8]; 12] = [
     b"ext2",
     b"ext3",
@@ -40,7 +40,7 @@ const LOCAL: [&[u8]; 12] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct Folder {
     path: PathBuf,
-    /// Whether a user who is not root fills it.
+    /// Whether it belongs to a user other than root.
     of_user: bool,
 }
 
@@ -163,19 +163,19 @@ impl Folder {
     }
 }
 
-/// Returns the mount point that a path is below, by /proc/self/mountinfo and without a look at the path itself. `None`
-/// if another machine or a program answers for that file system.
+/// Returns the mount point that a path is below, by /proc/self/mountinfo, without touching the path itself. `None` if
+/// another machine or a program serves that file system.
 fn local_mount(mountinfo: &[u8], path: &Path) -> Option<PathBuf> {
     let (point, kind) = mountinfo
         .split(|byte| *byte == b'\n')
         .filter_map(mounted)
         .filter(|(point, _)| path.starts_with(point))
-        // Of equals the last one is on top.
+        // Of equal mount points the last one is on top.
         .max_by_key(|(point, _)| point.as_os_str().len())?;
     LOCAL.contains(&kind).then_some(point)
 }
 
-/// The mount point and the type in a line of mountinfo.
+/// Returns the mount point and the type in a line of mountinfo.
 fn mounted(line: &[u8]) -> Option<(PathBuf, &[u8])> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = PathBuf::from(OsString::from_vec(cgroup::unescape(fields.nth(4)?)));

@@ -1,5 +1,5 @@
-//! The jobs of launchd. launchd is asked only if it started a holder, and lists a user's jobs to that user, the system's
-//! to root. It lists to nobody for which job it holds a socket itself: that is read from the files of its jobs.
+//! The jobs of launchd. launchd is asked only if it started a holder, and lists a user's jobs to that user, the
+//! system's to root. It reports to no user for which job it holds a socket itself: that is read from its job files.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::os::users;
 
 /// The pid of launchd.
 const LAUNCHD: u32 = 1;
-/// The folders of the files of jobs that every machine has.
+/// The folders of job files that every machine has.
 const FOLDERS: [&str; 4] = [
     "/System/Library/LaunchDaemons",
     "/Library/LaunchDaemons",

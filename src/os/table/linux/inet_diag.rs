@@ -4,38 +4,21 @@
 //! The kernel skips its table of connections only if a request names the state LISTEN alone. Therefore listeners are a
 //! request of their own, and other states are requested only if they are wanted.
 
-use rustix::net::netlink::SOCK_DIAG;
-
-use super::netlink::{Fault, dump};
+use super::netlink::Fault;
+use super::sock_diag;
 use crate::model::State;
 pub(in crate::os) use crate::os::parse::linux::inet_diag::{Entry, States};
 use crate::os::parse::linux::inet_diag::{parse, request};
 use crate::os::table::netstat2::Table;
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// Returns the sockets of a table in some states, and of one port if one is given.
 ///
 /// # Errors
 /// If netlink is unavailable or refuses, and if a message cannot be read.
 pub(in crate::os) fn sockets(table: Table, states: States, port: Option<u16>) -> Result<Vec<Entry>, Fault> {
     let request = request(table.family, table.protocol, states, port);
-    let entries = std::cell::RefCell::new(Vec::new());
-    let mut unreadable = false;
-    dump(
-        Some(SOCK_DIAG),
-        SOCK_DIAG_BY_FAMILY,
-        &request,
-        SOCK_DIAG_BY_FAMILY,
-        &mut |message| match parse(message, table.protocol) {
-            Some(entry) => entries.borrow_mut().push(entry),
-            None => unreadable = true,
-        },
-        &mut || entries.borrow_mut().clear(),
-    )?;
-    if unreadable {
-        return Err(Fault::Malformed("a socket that cannot be read"));
-    }
-    let mut entries = entries.into_inner();
+    let parse = |message: &[u8]| parse(message, table.protocol);
+    let mut entries = sock_diag::sockets(&request, parse, |_| true, "a socket that cannot be read")?;
     // A dump continues by position, so that it can return a socket twice while others come and go. The order stays the
     // kernel's: it shows which of the sockets that share a port is preferred.
     let mut seen = std::collections::HashSet::with_capacity(entries.len());

@@ -1,8 +1,11 @@
-//! The socket table on Linux: by netlink, and by /proc/net where netlink is refused; of this network namespace and of others.
+//! The socket table on Linux: by netlink, or by /proc/net if netlink is unavailable; of this network namespace and of
+//! others.
 
 pub(in crate::os) mod inet_diag;
+mod interface_names;
 pub(in crate::os) mod netlink;
 pub(in crate::os) mod procfs;
+mod sock_diag;
 pub(in crate::os) mod unix_diag;
 pub(in crate::os) mod unix_files;
 pub(in crate::os) mod verified_netstat2;
@@ -11,12 +14,10 @@ use crate::os::namespaces::sys as namespaces;
 use crate::os::namespaces::sys::NotEntered;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
 pub(crate) use crate::os::parse::linux::unix_diag::SocketFile;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 pub(in crate::os) use unix_files::find_unix_paths;
-
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
+pub(super) use verified_netstat2::{netstat2_row, netstat2_sockets};
 
 use super::netstat2;
 use super::netstat2::Table;
@@ -28,9 +29,20 @@ use crate::os::bind::sys::limits;
 use crate::os::namespaces::sys::user_namespace;
 use crate::os::{Detail, Reader, Request, Row, SocketTable};
 use inet_diag::States;
+use interface_names::Interfaces;
 use netlink::Fault;
 
-/// Reads the requested tables by netlink. A table that netlink does not give comes from /proc/net.
+/// Returns the further facts that netlink reports about a row's socket.
+pub(super) fn detail(row: &Row) -> Detail {
+    row.detail
+}
+
+/// Returns what the table reports about a row's holders: the cgroup in which the socket was created, and pids.
+pub(super) fn holder_data(row: &Row) -> Vec<u64> {
+    row.cgroup.into_iter().chain(row.pids.iter().map(|pid| u64::from(*pid))).collect()
+}
+
+/// Reads the requested tables by netlink. A table that netlink does not return is read from /proc/net.
 pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut sources = TablesBySource::default();
@@ -82,7 +94,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
             }
         });
     }
-    if request.rare {
+    if request.sctp_dccp {
         // Only if the kernel has the protocol already: the request itself would load its module.
         for (protocol, sysctls) in
             [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
@@ -280,26 +292,6 @@ fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> 
     let bytes = procfs::read_at(directory, "unix", u64::MAX)
         .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))?;
     Ok(unix_diag::parse_proc(&bytes))
-}
-
-/// The names of the network interfaces in this thread's namespace.
-#[derive(Default)]
-struct Interfaces(BTreeMap<u32, Text>);
-
-impl Interfaces {
-    /// Returns an interface's name, or its index if it is gone.
-    fn name(&mut self, index: u32) -> Text {
-        self.0
-            .entry(index)
-            .or_insert_with(|| named(index).unwrap_or_else(|_| index.to_string().as_str().into()))
-            .clone()
-    }
-}
-
-fn named(index: u32) -> io::Result<Text> {
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    Ok(rustix::net::netdevice::index_to_name(&socket, index)?.as_str().into())
 }
 
 /// Reads the socket table.

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rustix::net::netlink::SOCK_DIAG;
-
-use super::netlink::{Fault, dump};
+use super::netlink::Fault;
+use super::sock_diag;
 use crate::os::parse::linux::unix_diag::{
     AF_UNIX, LISTEN, SHOW_ICONS, SHOW_NAME, SHOW_PEER, SHOW_RQLEN, SHOW_UID, SHOW_VFS, parse,
 };
 pub(in crate::os) use crate::os::parse::linux::unix_diag::{Entry, parse_proc};
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// Returns the listening Unix sockets, or all of them.
 pub(in crate::os) fn sockets(all: bool) -> Result<Vec<Entry>, Fault> {
     dump_entries(
@@ -27,7 +25,7 @@ pub(in crate::os) fn pending() -> Result<Vec<u64>, Fault> {
     Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
 }
 
-/// Returns who may have sent the messages in each of these sockets (inodes, ascending).
+/// Returns the possible senders of the messages in each of these sockets (inodes, ascending).
 pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, Fault> {
     let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
     let uids: BTreeMap<u64, u32> =
@@ -50,30 +48,14 @@ pub(in crate::os) struct Sender {
     pub(in crate::os) sockets: Vec<u64>,
 }
 
+/// Returns the Unix sockets in these states that `keep` accepts, each once, with what `show` requests.
 fn dump_entries(states: u32, show: u32, keep: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Fault> {
     let mut request = vec![AF_UNIX, 0, 0, 0];
     request.extend(states.to_ne_bytes());
     request.extend(0_u32.to_ne_bytes());
     request.extend(show.to_ne_bytes());
     request.extend([0xff; 8]);
-    let entries = std::cell::RefCell::new(Vec::new());
-    let mut unreadable = false;
-    dump(
-        Some(SOCK_DIAG),
-        SOCK_DIAG_BY_FAMILY,
-        &request,
-        SOCK_DIAG_BY_FAMILY,
-        &mut |message| match parse(message) {
-            Some(entry) if keep(&entry) => entries.borrow_mut().push(entry),
-            Some(_) => {}
-            None => unreadable = true,
-        },
-        &mut || entries.borrow_mut().clear(),
-    )?;
-    if unreadable {
-        return Err(Fault::Malformed("a Unix socket that cannot be read"));
-    }
-    let mut entries = entries.into_inner();
+    let mut entries = sock_diag::sockets(&request, parse, keep, "a Unix socket that cannot be read")?;
     entries.sort_by_key(|entry| entry.cookie);
     entries.dedup_by_key(|entry| entry.cookie);
     Ok(entries)

@@ -35,21 +35,21 @@ impl SocketFile {
     }
 }
 
-/// How long the file systems of all paths are waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The timeout for the file systems of all paths together.
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// More than the mounts of any machine.
 const LONGEST_MOUNTS: u64 = 16 << 20;
 
 /// What is at a path.
 enum Found {
-    /// A socket: its file, by each number that its device may have, and a handle if it is on a local file system.
+    /// A socket: its file, by each device number that it may have, and a handle if it is on a local file system.
     Socket {
         files: Vec<SocketFile>,
         handle: Option<OwnedFd>,
     },
     OtherFile,
     Nothing,
-    /// It cannot be seen, for this reason.
+    /// It cannot be read, for this reason.
     Unknown {
         reason: GapReason,
         why: String,
@@ -59,10 +59,10 @@ enum Found {
 /// Finds the sockets that these paths lead to: marks them in the table, adds those of other network namespaces, and
 /// records what is at each path.
 pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &mut SocketTable) {
-    let mut files = Files::new(Instant::now() + PATIENCE);
+    let mut files = Files::new(Instant::now() + TIMEOUT);
     for path in paths {
         let found = match crate::os::files::paths::from_text(path) {
-            Some(whole) => look_at(&mut files, &whole),
+            Some(whole) => resolve(&mut files, &whole),
             // No file has such a name.
             None => Found::Nothing,
         };
@@ -89,14 +89,14 @@ pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &
     }
 }
 
-/// Marks the rows that a path leads to, and those that were bound by it and are another file. Returns whether one of
-/// them listens, and whether there is any.
+/// Marks the rows that a path leads to, and the rows that were bound by this path but have another file. Returns
+/// whether one of them listens, and whether there is any.
 fn mark(rows: &mut [Row], path: &Text, files: &[SocketFile], otherwise: PathTarget) -> (bool, bool) {
     let (mut listens, mut any) = (false, false);
     for row in rows {
         let Endpoint::Unix { path: bound } = &row.socket.endpoint else { continue };
         let has_name = bound.as_ref().is_some_and(|bound| is_same_path(bound.as_bytes(), path.as_bytes()));
-        // Without netlink the kernel tells names alone.
+        // Without netlink the kernel reports only names.
         let Some(file) = row.file else { continue };
         if files.contains(&file) {
             any = true;
@@ -112,7 +112,7 @@ fn mark(rows: &mut [Row], path: &Text, files: &[SocketFile], otherwise: PathTarg
     (listens, any)
 }
 
-/// Looks for the socket of a file where it may be, the nearest place first.
+/// Searches for the socket of a file, in the nearest table first.
 fn find_socket(
     path: &Text,
     files: &[SocketFile],
@@ -129,7 +129,7 @@ fn find_socket(
         tcp: false,
         udp: false,
         udplite: false,
-        rare: false,
+        sctp_dccp: false,
         unix: true,
         all: true,
         namespaces: false,
@@ -143,10 +143,10 @@ fn find_socket(
     if any {
         return PathContent::BoundSocket;
     }
-    if let Some(Bound::Nobody) = handle.as_ref().map(|handle| is_bound(handle.as_fd())) {
+    if let Some(Bound::Absent) = handle.as_ref().map(|handle| is_bound(handle.as_fd())) {
         return PathContent::AbandonedSocket;
     }
-    // The kernel has a socket there, in another network namespace; or it did not say.
+    // The kernel has a socket for the file in another network namespace, or did not report whether it has one.
     let mut others = SocketTable::empty();
     if !request.namespaces {
         crate::os::table::sys::add_other_namespaces(&unix_alone, &mut others);
@@ -166,7 +166,8 @@ fn find_socket(
     PathContent::Unknown
 }
 
-/// Whether this user can make a file at a path where there is none. `None` if its file system may not answer.
+/// Returns whether this user can make a file at a path that does not exist yet. `None` if its file system may not
+/// answer.
 pub(in crate::os) fn can_make_file(path: &Path) -> Option<bool> {
     let parent = path.parent()?;
     if !crate::os::files::sys::certainly_local(&[parent.to_owned()]).contains(&true) {
@@ -182,12 +183,12 @@ fn is_bound_by(socket: &Socket, path: &Text) -> bool {
 }
 
 /// Finds out what is at a path, without waiting for a file system that does not answer.
-fn look_at(files: &mut Files, path: &Path) -> Found {
+fn resolve(files: &mut Files, path: &Path) -> Found {
     if !path.is_absolute() {
         let why = "the current directory is unknown".to_owned();
         return Found::Unknown { reason: GapReason::Error, why };
     }
-    // The child that is asked has another pid.
+    // The child process that reads the path has another pid.
     let own = path.strip_prefix("/proc/self").or_else(|_| path.strip_prefix("/proc/thread-self"));
     let own = own.map(|rest| PathBuf::from(format!("/proc/{}", std::process::id())).join(rest));
     let path = own.as_deref().unwrap_or(path);
@@ -199,7 +200,7 @@ fn look_at(files: &mut Files, path: &Path) -> Found {
                 Err(errno) => not_found(errno),
             }
         }
-        // What was refused before is refused again, by the same local file system.
+        // The local file system refuses this call for the same reason as before.
         Route::Absent => match rustix::fs::statat(CWD, path, rustix::fs::AtFlags::empty()) {
             Err(errno) => not_found(errno),
             Ok(_) => not_found(Errno::AGAIN),
@@ -218,7 +219,7 @@ fn look_at(files: &mut Files, path: &Path) -> Found {
             Some(Ok(_)) => Found::OtherFile,
             Some(Err(errno)) => not_found(errno),
             None => {
-                let why = files.missed().unwrap_or_else(|| "its file system did not answer".to_owned());
+                let why = files.take_failure().unwrap_or_else(|| "its file system did not answer".to_owned());
                 Found::Unknown { reason: GapReason::Timeout, why }
             }
         },
@@ -227,7 +228,7 @@ fn look_at(files: &mut Files, path: &Path) -> Found {
 
 fn not_found(errno: Errno) -> Found {
     let reason = match errno {
-        // Nothing is reached by a name that is too long or by links that lead in a circle.
+        // A name that is too long, or links in a circle, lead nowhere.
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => return Found::Nothing,
         Errno::ACCESS | Errno::PERM => GapReason::Permission,
         _ => GapReason::Error,
@@ -284,39 +285,39 @@ fn device_of_mount(mounts: &[u8], mount: &[u8]) -> Option<(u32, u32)> {
 /// Whether the kernel has a socket bound to a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Bound {
-    /// No socket, in any network namespace.
-    Nobody,
-    /// A socket that takes streams or sequences of packets.
+    /// No socket is bound to it, in any network namespace.
+    Absent,
+    /// A stream or seqpacket socket.
     Stream,
-    /// A socket for datagrams.
+    /// A datagram socket.
     Datagrams,
-    /// The kernel did not say.
+    /// The kernel did not report it.
     Unknown,
 }
 
-/// Asks the kernel whether a socket is bound to the file of one: connect(2) with a socket for datagrams looks up the
-/// file's socket in every network namespace, refuses one of another type (EPROTOTYPE) before that socket is touched, and
-/// reports ECONNREFUSED only if there is none (unix_find_bsd of net/unix/af_unix.c, alike since Linux 2.6). To a socket
-/// for datagrams it connects, which sends nothing.
+/// Asks the kernel whether a socket is bound to the file of one. connect(2) with a datagram socket looks up the file's
+/// socket in every network namespace, refuses one of another type (EPROTOTYPE) before that socket is touched, and
+/// reports ECONNREFUSED only if there is none (unix_find_bsd of net/unix/af_unix.c, alike since Linux 2.6). It does
+/// connect to a datagram socket, which sends nothing.
 fn is_bound(file: BorrowedFd<'_>) -> Bound {
     let attempt = || -> Result<(), Errno> {
         let socket =
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        // By the handle: the path may lead elsewhere by now, or be too long for an address.
+        // The handle is used because the path may lead elsewhere by now, or be too long for an address.
         let address = SocketAddrUnix::new(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))?;
         rustix::net::connect(&socket, &address)
     };
     match attempt() {
         Ok(()) => Bound::Datagrams,
-        Err(Errno::CONNREFUSED) => Bound::Nobody,
+        Err(Errno::CONNREFUSED) => Bound::Absent,
         Err(Errno::PROTOTYPE) => Bound::Stream,
         Err(_) => Bound::Unknown,
     }
 }
 
 impl Files {
-    /// Asks the child for what a path leads to. `None` if it did not answer.
-    fn ask_status(&mut self, path: &Path) -> Option<Result<crate::os::files::direct::Status, Errno>> {
+    /// Asks the child what is at a path. `None` if it did not answer.
+    fn ask_status(&mut self, path: &Path) -> Option<Result<crate::os::files::status::Status, Errno>> {
         self.ask_for(Operation::Status, path).map(|reply| reply.map(|reply| reply.status))
     }
 }
@@ -340,8 +341,8 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody connected");
         drop((listener, datagrams));
-        assert_eq!(is_bound(open("stream").as_fd()), Bound::Nobody);
-        assert_eq!(is_bound(open("datagrams").as_fd()), Bound::Nobody);
+        assert_eq!(is_bound(open("stream").as_fd()), Bound::Absent);
+        assert_eq!(is_bound(open("datagrams").as_fd()), Bound::Absent);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netstat2::{AddressFamilyFlags, ProtocolFlags, SocketInfo};
+
 use super::{add_udplite_from_proc, procfs};
-use crate::model::{Error, ErrorKind, Protocol, State};
-use crate::os::table::netstat2;
+use crate::model::{Error, ErrorKind, Protocol, Socket, State};
+use crate::os::table::netstat2 as tables;
 use crate::os::table::netstat2::Table;
 use crate::os::{Request, Row, SocketTable};
 
@@ -16,9 +18,9 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     if request.unix {
         return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
     }
-    let mut whole = netstat2::collect(request, |table| {
+    let mut whole = tables::collect(request, |table| {
         // An empty table may be one that the kernel refused: it must be verified before rows are filtered.
-        let mut rows = netstat2::read(table, true)?;
+        let mut rows = tables::read(table, true)?;
         if rows.is_empty() {
             rows = verify_emptiness(table)?;
         }
@@ -34,7 +36,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     })?;
     // The crate does not read UDP-Lite.
     add_udplite_from_proc(procfs::own_net()?, request, &mut whole);
-    let mut pids = netstat2::pids_by_inode()?;
+    let mut pids = pids_by_inode()?;
     for row in &mut whole.rows {
         row.pids = row.socket.inode.and_then(|inode| pids.remove(&inode)).unwrap_or_default();
     }
@@ -48,7 +50,7 @@ fn verify_emptiness(table: Table) -> Result<Vec<Row>, Error> {
     if before.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = netstat2::read(table, true)?;
+    let rows = tables::read(table, true)?;
     if !rows.is_empty() {
         return Ok(rows);
     }
@@ -77,4 +79,29 @@ fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
         row.socket.peer = known.and_then(|socket| socket.peer);
     }
     Ok(())
+}
+
+/// Reads the sockets of one table by netstat2, without pids: [`pids_by_inode`] finds those of all tables at once.
+pub(in crate::os::table) fn netstat2_sockets(
+    family: AddressFamilyFlags,
+    protocol: ProtocolFlags,
+) -> Result<impl Iterator<Item = Result<SocketInfo, netstat2::error::Error>>, netstat2::error::Error> {
+    netstat2::iterate_sockets_info_without_pids(family, protocol)
+}
+
+/// Returns the pids of the holders that netstat2 finds, by the inode of the socket. The crate walks through all descriptor
+/// tables, and panics if /proc cannot be opened.
+fn pids_by_inode() -> Result<BTreeMap<u64, Vec<u32>>, Error> {
+    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot say who holds the sockets");
+    let sockets = netstat2::iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all())
+        .map_err(|error| attempted().because(error))?;
+    let pids = |info: SocketInfo| (u64::from(info.inode), info.associated_pids);
+    Ok(sockets.filter_map(Result::ok).map(pids).collect())
+}
+
+/// Returns a row with the inode and the user that netstat2 reports, without holders.
+pub(in crate::os::table) fn netstat2_row(mut socket: Socket, info: &SocketInfo) -> Row {
+    socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
+    crate::os::namespaces::sys::user_namespace::set_user(&mut socket, info.uid);
+    Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: crate::os::Detail::default() }
 }

@@ -1,6 +1,6 @@
-//! What is asked of the kernel of macOS, and the only unsafe code here: sysctlbyname(3) and libproc. It gives bytes and
-//! numbers; what they mean is the business of others. Every process may be listed, and its program's path asked for;
-//! its descriptors and its start only by the same user and by root.
+//! Requests to the kernel of macOS, and the only unsafe code for it: sysctlbyname(3) and libproc. They return bytes and
+//! numbers, which `parse::xnu` reads. Every user may list all processes and read the paths of their programs, but
+//! descriptors and starts only of processes of the same user, or as root.
 
 use std::ffi::{CStr, c_int};
 use std::io;
@@ -13,10 +13,10 @@ use crate::os::parse::xnu::socket_fdinfo;
 
 /// `PROC_PIDFDSOCKETINFO` of sys/proc_info.h.
 const PROC_PIDFDSOCKETINFO: c_int = 3;
-/// How often something is asked for again that grew meanwhile.
+/// The number of attempts for data that grows meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// A value of sysctlbyname(3) that has any length, and the length that the kernel reported for it before.
+/// Returns a value of sysctlbyname(3) of any length, and the length that the kernel reported in advance.
 pub(in crate::os) fn sysctl(name: &CStr) -> io::Result<(Vec<u8>, usize)> {
     for _ in 0..ATTEMPTS {
         let mut length = 0;
@@ -29,7 +29,7 @@ pub(in crate::os) fn sysctl(name: &CStr) -> io::Result<(Vec<u8>, usize)> {
             return Err(io::Error::last_os_error());
         }
         let reported = length;
-        // What comes meanwhile has room.
+        // Room for sockets that are opened meanwhile.
         length += length / 8 + 4096;
         let mut bytes = vec![0_u8; length];
         #[expect(unsafe_code, reason = "the system's own interface")]
@@ -49,7 +49,7 @@ pub(in crate::os) fn sysctl(name: &CStr) -> io::Result<(Vec<u8>, usize)> {
     Err(io::Error::from_raw_os_error(libc::ENOMEM))
 }
 
-/// The pids of all processes.
+/// Returns the pids of all processes.
 pub(in crate::os) fn processes() -> io::Result<Vec<u32>> {
     let mut room = 1024;
     for _ in 0..ATTEMPTS {
@@ -70,16 +70,16 @@ pub(in crate::os) fn processes() -> io::Result<Vec<u32>> {
     Err(io::Error::from_raw_os_error(libc::ENOMEM))
 }
 
-/// The numbers of those descriptors of a process that are sockets.
+/// Returns the descriptors of a process that are sockets.
 pub(in crate::os) fn socket_descriptors(pid: u32) -> io::Result<Vec<c_int>> {
     const ONE: usize = size_of::<libc::proc_fdinfo>();
-    // Without a buffer it tells what room is wanted.
+    // Without a buffer the call returns the needed size.
     let mut room = pid_info(pid, libc::PROC_PIDLISTFDS, &mut [])?;
     for _ in 0..ATTEMPTS {
         let mut bytes = vec![0_u8; room + 16 * ONE];
         Errno::clear();
         let read = match pid_info(pid, libc::PROC_PIDLISTFDS, &mut bytes) {
-            // It has none open.
+            // No descriptor is open.
             Err(error) if error.raw_os_error() == Some(0) => 0,
             read => read?,
         };
@@ -92,15 +92,15 @@ pub(in crate::os) fn socket_descriptors(pid: u32) -> io::Result<Vec<c_int>> {
     Err(io::Error::from_raw_os_error(libc::ENOMEM))
 }
 
-/// The number of a descriptor, where it is a socket (struct proc_fdinfo).
+/// Returns the number of a descriptor if it is a socket (struct proc_fdinfo).
 fn socket_number(info: &[u8]) -> Option<c_int> {
     let number = info.first_chunk().copied().map(i32::from_ne_bytes)?;
     let kind = info.last_chunk().copied().map(i32::from_ne_bytes)?;
     (kind == libc::PROX_FDTYPE_SOCKET).then_some(number)
 }
 
-/// What the kernel tells of a descriptor that is a socket. An error where it is none by now: nothing is read of a
-/// buffer that was not written.
+/// Returns what the kernel reports about a descriptor of a socket. An error if it is none by now: a buffer that was not
+/// written is not read.
 pub(in crate::os) fn socket_of(pid: u32, descriptor: c_int) -> io::Result<[u8; socket_fdinfo::LENGTH]> {
     let mut bytes = [0_u8; socket_fdinfo::LENGTH];
     #[expect(unsafe_code, reason = "the system's own interface")]
@@ -121,7 +121,7 @@ pub(in crate::os) fn socket_of(pid: u32, descriptor: c_int) -> io::Result<[u8; s
     }
 }
 
-/// When a process of one's own began: seconds and microseconds since 1970.
+/// Returns the start of a process that this user may inspect: seconds and microseconds since 1970.
 pub(in crate::os) fn start(pid: u32) -> Option<(u64, u64)> {
     let mut bytes = [0_u8; size_of::<libc::proc_bsdinfo>()];
     let written = pid_info(pid, libc::PROC_PIDTBSDINFO, &mut bytes).ok()?;
@@ -131,7 +131,7 @@ pub(in crate::os) fn start(pid: u32) -> Option<(u64, u64)> {
     (written == bytes.len()).then_some((seconds, microseconds))
 }
 
-/// The name of a process, of anybody's: its program's file, or at most 16 bytes where that is not to be had.
+/// Returns the name of any user's process: that of its program's file, or at most 16 bytes if that cannot be read.
 pub(in crate::os) fn name(pid: u32) -> Option<Vec<u8>> {
     let program = program(pid).and_then(|path| path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec));
     program.or_else(|| {
@@ -142,7 +142,7 @@ pub(in crate::os) fn name(pid: u32) -> Option<Vec<u8>> {
     })
 }
 
-/// The path of the program that a process runs; of anybody's process.
+/// Returns the path of the program that any user's process runs.
 fn program(pid: u32) -> Option<Vec<u8>> {
     let mut path = vec![0_u8; usize::try_from(libc::PROC_PIDPATHINFO_MAXSIZE).ok()?];
     let size = u32::try_from(path.len()).ok()?;
@@ -153,8 +153,8 @@ fn program(pid: u32) -> Option<Vec<u8>> {
     (!path.is_empty()).then_some(path)
 }
 
-/// proc_pidinfo, of which 0 is a failure, or nothing to tell: then errno is what it was before. An empty buffer asks
-/// for the room that is wanted.
+/// Calls proc_pidinfo. A result of 0 is a failure, or an empty answer: then errno is unchanged. An empty buffer
+/// requests the needed size.
 fn pid_info(pid: u32, kind: c_int, buffer: &mut [u8]) -> io::Result<usize> {
     let start = if buffer.is_empty() { ptr::null_mut() } else { buffer.as_mut_ptr().cast() };
     #[expect(unsafe_code, reason = "the system's own interface")]
@@ -170,7 +170,7 @@ fn number(pid: u32) -> io::Result<c_int> {
     c_int::try_from(pid).map_err(|_beyond| io::Error::from_raw_os_error(libc::ESRCH))
 }
 
-/// The size of a buffer in bytes.
+/// Returns the size of a buffer in bytes.
 fn size_of_all<T>(buffer: &[T]) -> c_int {
     c_int::try_from(size_of_val(buffer)).unwrap_or(0)
 }

@@ -1,26 +1,28 @@
-//! The socket table of macOS: the kernel's own lists, which tell of everybody's sockets, read by sysctl without rights.
-//! macOS 27 is reported to tell a user of that user's own sockets alone, root aside; then those of processes whose
-//! descriptors may be read are added, and what netstat prints of others. What nobody tells is a gap.
+//! The socket table of macOS: the kernel's own lists, read by sysctl without privileges, which have the sockets of all
+//! users. macOS 27 is reported to return only a user's own sockets, except to root; then the sockets of processes whose
+//! descriptors may be read are added, and those of other users that netstat prints. What none of these report is a gap.
 
 pub(in crate::os) mod kernel;
 pub(in crate::os) mod netstat;
 
+pub(super) use super::unsupported::{detail, find_unix_paths};
 use nix::net::if_::if_indextoname;
 
 use crate::model::{
     Endpoint, Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket, Text,
 };
 use crate::os::holders::sys::walk;
-use crate::os::holders::sys::walk::Seen;
-use crate::os::parse::xnu::netstat::{Row as PrintedRow, foreign as others};
-use crate::os::parse::xnu::{Entry, pcblist};
+use crate::os::holders::sys::walk::SocketDescriptor;
+use crate::os::parse::xnu::foreign::foreign as others;
+use crate::os::parse::xnu::netstat::Row as PrintedRow;
+use crate::os::parse::xnu::{Entry, pcblist, shortened};
 use crate::os::users;
 use crate::os::{Reader, Request, Row, SocketTable};
 
-/// How often a list is read that changes meanwhile.
+/// The number of attempts for a list that changes meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// A list, and what of it could not be read.
+/// A list, and gaps for its parts that could not be read.
 struct List {
     entries: Vec<Entry>,
     gaps: Vec<Gap>,
@@ -28,7 +30,7 @@ struct List {
     shortened: bool,
 }
 
-/// The sockets that a request is about.
+/// Returns the sockets that a request is about.
 pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut whole = SocketTable::empty();
     let mut entries = Vec::new();
@@ -46,20 +48,20 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
         }
     }
     let mut foreign = Vec::new();
-    if withheld.is_some() || shortened || !tells_of_others(&entries, request) {
+    if withheld.is_some() || shortened || !includes_other_users(&entries, request) {
         whole.complete = false;
         let walked = walk::sockets().map_err(|error| match withheld.take() {
             Some(withheld) => withheld,
             None => Error::new(ErrorKind::Processes, "cannot list the processes").because(error),
         })?;
         whole.gaps.extend(walked.failures());
-        let known = entries.iter().chain(walked.seen.iter().map(|seen| &seen.entry));
+        let known = entries.iter().chain(walked.found.iter().map(|seen| &seen.entry));
         whole.gaps.extend(withheld.map(|error| Gap {
             help: Some(HELP),
             ..Gap::failed(GapKind::Sockets, crate::os::describe_chain(&error))
         }));
         match netstat::printed().map(|printed| (others(&printed.rows, known), printed.unread)) {
-            // Some service of the system is always among them, if it shows others at all.
+            // If netstat shows other users' sockets at all, some service of the system is among them.
             Ok((rows, unread)) if !rows.is_empty() => {
                 foreign = rows;
                 if unread > 0 {
@@ -83,7 +85,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Permission, 1, detail, HELP));
             }
         }
-        add(&mut entries, walked.seen, request);
+        add(&mut entries, walked.found, request);
     }
     entries.retain(|entry| is_wanted(&entry.socket, request));
     whole.rows = entries.into_iter().map(row).collect();
@@ -100,7 +102,7 @@ fn wanted(request: &Request) -> impl Iterator<Item = Protocol> {
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, protocol)| protocol)
 }
 
-/// One of the kernel's lists, read again while it changes.
+/// Reads one of the kernel's lists, again while it changes.
 fn list(protocol: Protocol) -> Result<List, Error> {
     let name = match protocol {
         Protocol::Tcp => c"net.inet.tcp.pcblist_n",
@@ -111,7 +113,7 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     let mut shortened = false;
     for _ in 0..ATTEMPTS {
         let (bytes, reported) = kernel::sysctl(name).map_err(|error| attempted().because(error))?;
-        shortened = pcblist::is_shortened(reported, bytes.len());
+        shortened = shortened::is_shortened(reported, bytes.len());
         let list = pcblist::parse(&bytes, protocol).ok_or_else(|| attempted().because("it has no header"))?;
         let settled = list.settled;
         last = Some(list);
@@ -133,9 +135,9 @@ fn list(protocol: Protocol) -> Result<List, Error> {
     Ok(List { entries: list.entries, gaps, shortened })
 }
 
-/// Whether the lists tell of sockets of other users too. The system's own services have some on every Mac (the one that
-/// answers for Bonjour, which is UDP), so that lists in which there are none were shortened for who asks.
-fn tells_of_others(entries: &[Entry], request: &Request) -> bool {
+/// Returns whether the lists include sockets of other users. The system's own services have some on every Mac (the one
+/// for Bonjour, which is UDP), so that lists without any were shortened for this user.
+fn includes_other_users(entries: &[Entry], request: &Request) -> bool {
     let own = users::own();
     let of_others =
         |entries: &[Entry]| entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own));
@@ -144,13 +146,13 @@ fn tells_of_others(entries: &[Entry], request: &Request) -> bool {
         || (!request.udp && list(Protocol::Udp).is_ok_and(|list| of_others(&list.entries)))
 }
 
-/// Adds sockets that were seen in descriptor tables and are in no list, each once.
-fn add(entries: &mut Vec<Entry>, seen: Vec<Seen>, request: &Request) {
+/// Adds the sockets that are in descriptor tables and in no list, each once.
+fn add(entries: &mut Vec<Entry>, seen: Vec<SocketDescriptor>, request: &Request) {
     let protocols: Vec<Protocol> = wanted(request).collect();
     let key = |entry: &Entry| (entry.socket.protocol, entry.generation);
     let mut known: Vec<_> = entries.iter().map(key).collect();
     known.sort_unstable();
-    for Seen { entry, .. } in seen {
+    for SocketDescriptor { entry, .. } in seen {
         let key = key(&entry);
         if let Err(at) = known.binary_search(&key)
             && protocols.contains(&entry.socket.protocol)
@@ -174,44 +176,42 @@ fn row(entry: Entry) -> Row {
     if let (Some(scope), Endpoint::Ip { interface, .. }) = (scope, &mut socket.endpoint) {
         *interface = Some(interface_name(scope));
     }
-    Row { socket, told: PcbInfo { generation, open, last_users, by_netstat: false } }
+    Row { socket, pcb: PcbInfo { generation, open, last_users, by_netstat: false } }
 }
 
-/// A socket that netstat alone tells of. Its user is not printed.
+/// Returns a row for a socket that only netstat reports. It does not print the user.
 fn printed_row(row: PrintedRow) -> Row {
     let PrintedRow { socket, pid, generation } = row;
-    // Pid 0 is the kernel; but it is also what is printed if nobody is known.
+    // Pid 0 is the kernel, but is also printed if no process is known.
     let last_users = pid.filter(|pid| *pid != 0).map(|pid| [pid, pid]);
     let generation = generation.unwrap_or(0);
-    Row { socket, told: PcbInfo { generation, open: true, last_users, by_netstat: true } }
+    Row { socket, pcb: PcbInfo { generation, open: true, last_users, by_netstat: true } }
 }
 
-/// An interface's name, or its number where it has none any more.
+/// Returns an interface's name, or its index if it has no name any more.
 fn interface_name(number: u32) -> Text {
     if_indextoname(number).map_or_else(|_| number.to_string().as_str().into(), |name| name.as_bytes().into())
 }
 
-/// What the kernel tells of a socket besides what it is.
+/// Facts about a socket from its protocol control block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PcbInfo {
     /// The number of its control block.
     pub(in crate::os) generation: u64,
-    /// Whether there is a socket still.
+    /// Whether the socket still exists.
     pub(in crate::os) open: bool,
-    /// Who used it last, and on whose behalf.
+    /// The pids of the process that used it last, and of the process on whose behalf.
     pub(in crate::os) last_users: Option<[u32; 2]>,
-    /// Whether netstat printed it, and no list of the kernel.
+    /// Whether only netstat reported it, and no list of the kernel.
     pub(in crate::os) by_netstat: bool,
 }
 
-impl PcbInfo {
-    /// The number of the control block, which no other socket has.
-    pub(in crate::os) fn generation(&self) -> u64 {
-        self.generation
-    }
+/// Returns what the table reports about a row's holders: the number of the control block, which no other socket has.
+pub(super) fn holder_data(row: &Row) -> Vec<u64> {
+    vec![row.pcb.generation]
 }
 
-/// The socket table.
+/// Reads the socket table.
 pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
     let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, what));
     if request.reader == Reader::Netstat2 {

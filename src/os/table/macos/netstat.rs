@@ -1,5 +1,5 @@
-//! Sockets of other users as netstat prints them, for versions of macOS whose kernel keeps them from this process: Apple's
-//! netstat has an entitlement to read them that no other program gets. It was never run by a test.
+//! Sockets of other users from the output of netstat, for versions of macOS whose kernel hides them from this process:
+//! Apple's netstat has an entitlement to read them, which no other program gets. No test has ever run it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::os::parse::xnu::netstat;
 use crate::os::parse::xnu::netstat::Printed;
 use crate::os::programs::output::program_output;
 
-/// How long it may take.
+/// The timeout.
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// Runs netstat.

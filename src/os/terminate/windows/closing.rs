@@ -6,8 +6,8 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     WM_CLOSE,
 };
 
-/// Classes of windows that show a console. The system says they are a process's that runs in the console, and closing
-/// one ends everybody in it, the shell included.
+/// Classes of windows that show a console. The system reports such a window for a process that runs in the console, and
+/// closing it ends all processes in it, including the shell.
 const CONSOLES: [&str; 2] = ["ConsoleWindowClass", "PseudoConsoleWindow"];
 
 /// The windows of one process.
@@ -16,12 +16,12 @@ struct Search {
     found: Vec<HWND>,
 }
 
-/// Asks every visible top-level window of a process to close. False where there is none, or none can be asked.
+/// Asks every visible top-level window of a process to close. Returns false if there is none, or if none can be asked.
 pub(in crate::os) fn ask_to_close(pid: u32) -> bool {
     let mut search = Search { pid, found: Vec::new() };
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: the call returns after the last of its calls to `visit`, and until then `search` is there and touched by
-    // nobody else.
+    // SAFETY: the call returns after the last of its calls to `visit`, and until then `search` is valid and accessed by
+    // nothing else.
     unsafe {
         EnumWindows(Some(visit), (&raw mut search).expose_provenance().cast_signed());
     }
@@ -35,7 +35,7 @@ pub(in crate::os) fn ask_to_close(pid: u32) -> bool {
     asked
 }
 
-/// Keeps a window that is one of those searched for.
+/// Adds a window if it is one of those searched for.
 #[expect(unsafe_code, reason = "called by the system")]
 // SAFETY: it is passed to EnumWindows alone, with the address of a `Search`.
 unsafe extern "system" fn visit(window: HWND, search: LPARAM) -> i32 {

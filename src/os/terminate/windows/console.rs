@@ -79,7 +79,7 @@ fn ask(pid: u32) -> bool {
     }
 }
 
-/// Whether nobody but this process and its visitor is in a console.
+/// Returns whether only this process and its visitor are in a console.
 fn is_alone(inside: &[u32], pid: u32, visitor: u32) -> bool {
     matches!(inside, [one, other] if (*one, *other) == (pid, visitor) || (*one, *other) == (visitor, pid))
 }

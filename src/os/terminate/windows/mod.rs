@@ -42,22 +42,22 @@ impl KillHandle {
         let Some(start) = id.start else {
             return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
         };
-        let same = windows_api::lifetime_of(&process).name() == Some(start);
+        let same = windows_api::lifetime_of(&process).id_start() == Some(start);
         let handle = KillHandle { process, pid: id.pid };
         Ok((same && !handle.has_ended()).then_some(handle))
     }
 
-    /// Nothing of the kernel is ever taken hold of.
+    /// Returns false: the kernel's processes cannot be opened.
     pub(crate) fn is_kernel(&self) -> bool {
         KERNEL.contains(&self.pid)
     }
 
-    /// The handle would not have been given otherwise.
+    /// Returns no error: otherwise the handle could not have been opened.
     pub(crate) fn may_end(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Asks it to end, or ends it. False where it had ended already.
+    /// Asks it to end, or ends it. Returns false if it had ended already.
     pub(crate) fn send(&self, signal: EndSignal) -> io::Result<bool> {
         match signal {
             EndSignal::Terminate => self.terminate(),
@@ -69,8 +69,8 @@ impl KillHandle {
         }
     }
 
-    /// Asks its windows to close; without any, sends Ctrl+C to its console, where nobody else is in that; ends it where
-    /// there is nothing to ask. False where it had ended already.
+    /// Asks its windows to close. If it has none, sends Ctrl+C to its console, unless other processes are in that;
+    /// otherwise ends it. Returns false if it had ended already.
     fn terminate(&self) -> io::Result<bool> {
         if self.has_ended() {
             return Ok(false);
@@ -79,7 +79,7 @@ impl KillHandle {
         if closing::ask_to_close(self.pid) || console::send_for(self.pid) { Ok(true) } else { self.kill() }
     }
 
-    /// Ends it. False where it had ended already.
+    /// Ends it. Returns false if it had ended already.
     fn kill(&self) -> io::Result<bool> {
         if self.has_ended() {
             return Ok(false);
@@ -112,13 +112,13 @@ mod tests {
     }
 
     fn id(child: &Child) -> ProcessId {
-        ProcessId { pid: child.id(), start: windows_api::lifetime(child.id()).name() }
+        ProcessId { pid: child.id(), start: windows_api::lifetime(child.id()).id_start() }
     }
 
     #[test]
     fn the_kernel_is_never_taken_hold_of() {
         for pid in KERNEL {
-            for start in [None, Some(0), windows_api::lifetime(pid).name()] {
+            for start in [None, Some(0), windows_api::lifetime(pid).id_start()] {
                 let refused = KillHandle::open(ProcessId { pid, start }).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
             }

@@ -1,15 +1,15 @@
-//! Messages of nftables to chains and rules. Only expressions that decide whether a connection to a local port is passed
-//! on are told apart.
+//! Parses messages of nftables into chains and rules. It distinguishes only expressions that decide whether a
+//! connection to a local port is passed on.
 
 use crate::os::table::sys::netlink::attributes;
 
-/// A chain at which the kernel begins, of a kind whose rules can pass connections on.
+/// A base chain, of a type whose rules can pass connections on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct BaseChain {
     pub(in crate::os) family: u8,
     pub(in crate::os) table: Vec<u8>,
     pub(in crate::os) name: Vec<u8>,
-    /// Whether this machine's own connections pass it; else those from other machines.
+    /// Whether connections from this machine pass through it, not those from other machines.
     pub(in crate::os) is_output: bool,
 }
 
@@ -22,18 +22,18 @@ pub(in crate::os) struct Rule {
     pub(in crate::os) expressions: Vec<Expression>,
 }
 
-/// What a part of a packet is loaded for.
+/// The part of a packet that is loaded into a register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) enum Field {
     /// The number of the transport protocol.
     Protocol,
     /// The family, as NFPROTO_*.
     Family,
-    /// The port that the packet goes to.
+    /// The destination port.
     Port,
     /// Bytes of the network header.
     Network { offset: u32, length: u32 },
-    /// The kind of the address that the packet goes to, as RTN_*.
+    /// The kind of the destination address, as RTN_*.
     AddressKind,
     /// Anything else.
     Other,
@@ -109,9 +109,9 @@ pub(in crate::os) enum Expression {
         revision: u32,
         info: Vec<u8>,
     },
-    /// One that neither restricts a rule nor decides.
+    /// An expression that neither restricts a rule nor decides.
     Neutral,
-    /// One that may restrict a rule.
+    /// An expression that may restrict a rule.
     Other,
 }
 
@@ -119,12 +119,12 @@ fn be32(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?))
 }
 
-/// A text without the NUL at its end.
+/// Returns a text without the NUL at its end.
 fn name(bytes: &[u8]) -> Vec<u8> {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
 }
 
-/// The attributes of a list, by their kinds; of several of one kind the last.
+/// Returns the attributes of a list by kind; the last one of several of one kind.
 fn table(bytes: &[u8]) -> Table<'_> {
     let mut found = [None; 16];
     attributes(bytes, |kind, value| {
@@ -150,7 +150,7 @@ impl<'a> Table<'a> {
         self.get(kind).map(name)
     }
 
-    /// NFTA_DATA_VALUE of a nested value.
+    /// Returns NFTA_DATA_VALUE of a nested value.
     fn value(&self, kind: usize) -> Option<Vec<u8>> {
         table(self.get(kind)?).get(1).map(<[u8]>::to_vec)
     }
@@ -160,13 +160,14 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Registers of 16 bytes (1 to 4) and of 4 bytes (8 and up) share their space: the place in units of 4 bytes.
+/// Returns the position of a register in units of 4 bytes: registers of 16 bytes (1 to 4) and of 4 bytes (8 and up)
+/// share their space.
 fn register(number: u32) -> u32 {
     if number <= 4 { number * 4 } else { number - 4 }
 }
 
-/// The chain in an NFT_MSG_NEWCHAIN message, if it is a base chain whose rules can pass connections on: one of type
-/// `nat` at prerouting or output, or one of type `filter` at prerouting, where `tproxy` is allowed.
+/// Returns the chain in an NFT_MSG_NEWCHAIN message, if it is a base chain whose rules can pass connections on: one of
+/// type `nat` at prerouting or output, or one of type `filter` at prerouting, where `tproxy` is allowed.
 pub(in crate::os) fn base_chain(message: &[u8]) -> Option<BaseChain> {
     let (header, body) = message.split_at_checked(4)?;
     let family = *header.first()?;
@@ -184,7 +185,7 @@ pub(in crate::os) fn base_chain(message: &[u8]) -> Option<BaseChain> {
     Some(BaseChain { family, table: chain.name(1)?, name: chain.name(3)?, is_output })
 }
 
-/// The rule in an NFT_MSG_NEWRULE message.
+/// Returns the rule in an NFT_MSG_NEWRULE message.
 pub(in crate::os) fn rule(message: &[u8]) -> Option<Rule> {
     let (header, body) = message.split_at_checked(4)?;
     let rule = table(body);
@@ -203,13 +204,13 @@ pub(in crate::os) struct Element {
     pub(in crate::os) key: Vec<u8>,
     /// Whether it ends an interval.
     pub(in crate::os) is_end: bool,
-    /// What a map gives for the key.
+    /// The value of a map for the key.
     pub(in crate::os) value: Option<Vec<u8>>,
-    /// What a map of verdicts gives.
+    /// The value of a verdict map for the key.
     pub(in crate::os) verdict: Option<Verdict>,
 }
 
-/// An element, as NFTA_SET_ELEM_LIST_ELEMENTS lists it. `None` if it is not understood.
+/// Parses an element, as NFTA_SET_ELEM_LIST_ELEMENTS lists it. `None` if it is not understood.
 pub(in crate::os) fn element(bytes: &[u8]) -> Option<Element> {
     const NFT_SET_ELEM_INTERVAL_END: u32 = 1;
     const NFT_SET_ELEM_CATCHALL: u32 = 2;
@@ -237,7 +238,7 @@ fn expression(kind: &[u8], data: &Table<'_>) -> Option<Expression> {
             };
             match data.register(1) {
                 Some(register) => Expression::Load { register, field },
-                // It sets something of the packet.
+                // It changes the packet.
                 None => Expression::Neutral,
             }
         }

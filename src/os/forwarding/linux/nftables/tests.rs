@@ -39,7 +39,7 @@ fn verdict(verdict: Verdict) -> Vec<Expression> {
     vec![Expression::Verdict(verdict)]
 }
 
-/// A table of IPv4 with a chain `in` at prerouting and these rules, each in a chain.
+/// Returns an IPv4 table with a chain `in` at prerouting and these rules, each in a chain.
 fn chains(rules: Vec<(&str, Vec<Vec<Expression>>)>) -> Chains {
     let table = b"t".to_vec();
     let base = |name: &[u8], is_output| BaseChain {
@@ -68,7 +68,7 @@ fn addresses() -> Vec<IpAddr> {
         .collect()
 }
 
-/// `192.0.2.1,192.0.2.2 -> :3000`, marked with `?` if conditional, and `unevaluated` where a rule is.
+/// Returns the rules as `192.0.2.1,192.0.2.2 -> :3000`, with `?` if conditional, and `unevaluated` if a rule is.
 fn followed(chains: &Chains, port: u16) -> Vec<String> {
     let (addresses, mut found) = (addresses(), ForwardingRules::default());
     let connection = Connection { protocol: Protocol::Tcp, port, addresses: &addresses };
@@ -180,7 +180,7 @@ fn what_is_not_understood_is_counted() {
     assert_eq!(followed(&cut, 80), ["Unevaluated(1)"]);
 }
 
-/// An attribute.
+/// Returns an attribute.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut bytes = u16::try_from(value.len() + 4).unwrap().to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());

@@ -84,72 +84,84 @@ pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(map)
 }
 
+/// The attributes of PROG_LOAD.
+#[repr(C)]
+struct Load {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    licence: u64,
+    log: [u32; 2],
+    log_buffer: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    attach_to: u32,
+    types: u32,
+    function_info_size: u32,
+    function_info: u64,
+    function_info_count: u32,
+    line_info_size: u32,
+    line_info: u64,
+    line_info_count: u32,
+    attach_function: u32,
+}
+
+impl Load {
+    /// Returns the attributes of a program of this kind, which is attached in this way.
+    fn new<T>(kind: u32, program: &[T], count: u32, licence: &CStr, attach_to: u32) -> Load {
+        Load {
+            kind,
+            count,
+            instructions: address(program.as_ptr()),
+            licence: address(licence.as_ptr()),
+            log: [0; 2],
+            log_buffer: 0,
+            kernel_version: 0,
+            flags: 0,
+            name: NAME,
+            interface: 0,
+            attach_to,
+            types: 0,
+            function_info_size: 0,
+            function_info: 0,
+            function_info_count: 0,
+            line_info_size: 0,
+            line_info: 0,
+            line_info_count: 0,
+            attach_function: 0,
+        }
+    }
+}
+
 /// Loads a program: the kernel verifies it. `iterator` is the number of the iterator's function.
 pub(in crate::os) fn load(program: &[Instruction], licence: &CStr, iterator: u32) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Load {
-        kind: u32,
-        count: u32,
-        instructions: u64,
-        licence: u64,
-        log: [u32; 2],
-        log_buffer: u64,
-        kernel_version: u32,
-        flags: u32,
-        name: [u8; 16],
-        interface: u32,
-        attach_to: u32,
-        types: u32,
-        function_info_size: u32,
-        function_info: u64,
-        function_info_count: u32,
-        line_info_size: u32,
-        line_info: u64,
-        line_info_count: u32,
-        attach_function: u32,
-    }
-    let mut load = Load {
-        kind: PROG_TYPE_TRACING,
-        count: length(program)?,
-        instructions: address(program.as_ptr()),
-        licence: address(licence.as_ptr()),
-        log: [0; 2],
-        log_buffer: 0,
-        kernel_version: 0,
-        flags: 0,
-        name: NAME,
-        interface: 0,
-        attach_to: TRACE_ITER,
-        types: 0,
-        function_info_size: 0,
-        function_info: 0,
-        function_info_count: 0,
-        line_info_size: 0,
-        line_info: 0,
-        line_info_count: 0,
-        attach_function: iterator,
-    };
+    let mut load = Load::new(PROG_TYPE_TRACING, program, length(program)?, licence, TRACE_ITER);
+    load.attach_function = iterator;
     bpf_descriptor(PROG_LOAD, &mut load)
+}
+
+/// The attributes of LINK_CREATE.
+#[repr(C)]
+struct Link {
+    program: u32,
+    target: u32,
+    attach_to: u32,
+    flags: u32,
+    info: u64,
+    info_length: u32,
+    padding: u32,
 }
 
 /// Creates an iterator over the descriptors of every process, or of one (Linux 6.1). Reading it runs the program.
 pub(in crate::os) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> io::Result<OwnedFd> {
-    /// The beginning of union bpf_iter_link_info's part about tasks, in the length of the whole.
+    /// The part of union bpf_iter_link_info about tasks, padded to the length of the union.
     #[repr(C)]
-    struct Of {
+    struct LinkInfo {
         thread: u32,
         process: u32,
         handle: u32,
-        padding: u32,
-    }
-    #[repr(C)]
-    struct Link {
-        program: u32,
-        target: u32,
-        attach_to: u32,
-        flags: u32,
-        info: u64,
-        info_length: u32,
         padding: u32,
     }
     #[repr(C)]
@@ -157,14 +169,14 @@ pub(in crate::os) fn iterate(program: BorrowedFd<'_>, process: Option<u32>) -> i
         link: u32,
         flags: u32,
     }
-    let of = process.map(|process| Of { thread: 0, process, handle: 0, padding: 0 });
+    let info = process.map(|process| LinkInfo { thread: 0, process, handle: 0, padding: 0 });
     let mut link = Link {
         program: program.as_raw_fd().cast_unsigned(),
         target: 0,
         attach_to: TRACE_ITER,
         flags: 0,
-        info: of.as_ref().map_or(0, |of| address(of)),
-        info_length: of.as_ref().map_or(0, |_| size_of::<Of>() as u32),
+        info: info.as_ref().map_or(0, |info| address(info)),
+        info_length: info.as_ref().map_or(0, |_| size_of::<LinkInfo>() as u32),
         padding: 0,
     };
     let link = bpf_descriptor(LINK_CREATE, &mut link)?;
@@ -238,46 +250,13 @@ mod tests {
     /// A program that does not change which socket a connection finds: `r0 = 1; exit`.
     fn passing_program() -> io::Result<OwnedFd> {
         const PROG_TYPE_SK_LOOKUP: u32 = 30;
-        #[repr(C)]
-        struct Load {
-            kind: u32,
-            count: u32,
-            instructions: u64,
-            licence: u64,
-            log: [u32; 2],
-            log_buffer: u64,
-            kernel_version: u32,
-            flags: u32,
-            name: [u8; 16],
-            interface: u32,
-            attach_to: u32,
-        }
         let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
-        let mut load = Load {
-            kind: PROG_TYPE_SK_LOOKUP,
-            count: 2,
-            instructions: address(instructions.as_ptr()),
-            licence: address(c"Dual MIT/GPL".as_ptr()),
-            log: [0; 2],
-            log_buffer: 0,
-            kernel_version: 0,
-            flags: 0,
-            name: NAME,
-            interface: 0,
-            attach_to: SK_LOOKUP,
-        };
+        let mut load = Load::new(PROG_TYPE_SK_LOOKUP, &instructions, 2, c"Dual MIT/GPL", SK_LOOKUP);
         bpf_descriptor(PROG_LOAD, &mut load)
     }
 
     #[test]
     fn programs_at_socket_lookup_are_counted() {
-        #[repr(C)]
-        struct Link {
-            program: u32,
-            target: u32,
-            attach_to: u32,
-            flags: u32,
-        }
         // The namespace is this thread's alone, and ends with it.
         let own = std::thread::spawn(|| {
             // SAFETY: it takes numbers and concerns this thread alone.
@@ -294,6 +273,9 @@ mod tests {
                 target: namespace.as_raw_fd().cast_unsigned(),
                 attach_to: SK_LOOKUP,
                 flags: 0,
+                info: 0,
+                info_length: 0,
+                padding: 0,
             };
             let link = bpf_descriptor(LINK_CREATE, &mut link).unwrap();
             assert_eq!(socket_lookups(namespace.as_fd()).unwrap(), 1);

@@ -18,7 +18,7 @@ impl ExpectedProgram {
     /// Returns the likely names by the port's registered services and common uses, and by the unit that the socket belongs to.
     pub(super) fn new(row: &Row, unit: Option<&[u8]>, words: ProgramWords) -> ExpectedProgram {
         let port = row.socket.endpoint.port();
-        let mut words = port.map(|port| words.of(port, row.socket.protocol)).unwrap_or_default();
+        let mut words = port.map(|port| words.for_port(port, row.socket.protocol)).unwrap_or_default();
         let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
         let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
         words.extend(unit.flatten().map(str::to_ascii_lowercase));

@@ -153,7 +153,8 @@ fn wireguard_message(bytes: &[u8]) -> Option<u16> {
     port
 }
 
-/// An interface of WireGuard that is up has a socket in each family, in the namespace in which it was created.
+/// Returns the socket of a WireGuard interface. One that is up has a socket in each family, in the namespace in which
+/// it was created.
 fn wireguard(link: &Link, port: Option<u16>) -> Option<Claim> {
     (port != Some(0)).then(|| Claim {
         protocol: Protocol::Udp,
@@ -165,7 +166,7 @@ fn wireguard(link: &Link, port: Option<u16>) -> Option<Claim> {
     })
 }
 
-/// A receive port of foo-over-udp, and of GUE, which is the same with a header of its own.
+/// Returns a receive port of foo-over-udp, or of GUE, which is the same with a header of its own.
 fn fou(bytes: &[u8]) -> Option<Claim> {
     const PORT: u16 = 1;
     const AF: u16 = 2;
@@ -196,7 +197,7 @@ fn fou(bytes: &[u8]) -> Option<Claim> {
     })
 }
 
-/// A tunnel of L2TP over UDP. Its socket was opened by the kernel, or by a process that passed it on.
+/// Returns a tunnel of L2TP over UDP. Its socket was opened by the kernel, or by a process that passed it on.
 fn l2tp(bytes: &[u8]) -> Option<Claim> {
     const ENCAP_TYPE: u16 = 2;
     const CONN_ID: u16 = 9;
@@ -224,7 +225,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
     })
 }
 
-/// An endpoint with a port, for which the path manager listens.
+/// Returns the endpoints with a port, on which the path manager listens.
 fn mptcp(bytes: &[u8]) -> Vec<Claim> {
     const ATTR_ADDR: u16 = 1;
     const ADDR_ID: u16 = 2;
@@ -257,7 +258,7 @@ fn mptcp(bytes: &[u8]) -> Vec<Claim> {
     claims
 }
 
-/// The listeners of this namespace's NFS server.
+/// Returns the listeners of this namespace's NFS server.
 fn nfsd(bytes: &[u8]) -> Vec<Claim> {
     const SERVER_SOCK_ADDR: u16 = 1;
     const SOCK_ADDR: u16 = 1;
@@ -293,7 +294,7 @@ fn nfsd(bytes: &[u8]) -> Vec<Claim> {
     claims
 }
 
-/// An address of struct sockaddr_storage.
+/// Parses an address of struct sockaddr_storage.
 fn socket_address(value: &[u8]) -> Option<SocketAddr> {
     let port = u16_at(value, 2).map(u16::from_be)?;
     let at = match i32::from(u16_at(value, 0)?) {
@@ -309,129 +310,4 @@ fn bound(local: Option<IpAddr>) -> Bound {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::bytes_of_hex as bytes;
-    use super::*;
-
-    /// Recorded on Linux 6.12.118, little-endian: `ip fou add port 5558 gue local 127.0.0.1`, `port 5557 ipproto 41 -6`,
-    /// `port 5555 ipproto 4`.
-    #[cfg(target_endian = "little")]
-    #[test]
-    fn receive_ports_of_fou() {
-        let gue = bytes(
-            "0301000005000200020000000600010015b6000006000a00000000000500030000000000050004000200000008000b0000000000\
-             080006007f0000010800080000000000",
-        );
-        let claims = read_message(Message::Fou, &gue);
-        assert_eq!(claims.len(), 1);
-        assert_eq!((claims[0].port, claims[0].family), (Some(5558), Some(Family::Ipv4)));
-        assert_eq!(claims[0].bound, Bound::Address("127.0.0.1".parse().unwrap()));
-        assert_eq!(claims[0].kernel.kind, KernelSocketKind::Gue);
-        let of_ipv6 = bytes(
-            "03010000050002000a0000000600010015b5000006000a00000000000500030029000000050004000100000008000b0000000000\
-             14000700000000000000000000000000000000001400090000000000000000000000000000000000",
-        );
-        let claims = read_message(Message::Fou, &of_ipv6);
-        assert_eq!((claims[0].port, claims[0].family), (Some(5557), Some(Family::Ipv6)));
-        assert_eq!(claims[0].bound, Bound::Wildcard);
-        assert_eq!(claims[0].kernel.kind, KernelSocketKind::Fou);
-    }
-
-    /// Recorded on Linux 6.12.118: tunnel 3000 over UDP from 127.0.0.1 port 5000, and tunnel 3002 over IP.
-    #[cfg(target_endian = "little")]
-    #[test]
-    fn tunnels_of_l2tp() {
-        let over_udp = bytes(
-            "04010000050007000300000008000900b80b000008000a00a00f0000080011000000000006000200000000007c001e000c000100\
-             00000000000000000c00020000000000000000000c00030000000000000000000c00040000000000000000000c00050000000000\
-             000000000c00060000000000000000000c000a0000000000000000000c00070000000000000000000c0008000000000000000000\
-             0c000b00000000000000000005000d000000000006001a008813000006001b0070170000080018007f000001080019007f000001",
-        );
-        let claims = read_message(Message::L2tp, &over_udp);
-        assert_eq!(claims.len(), 1);
-        assert_eq!((claims[0].port, claims[0].kernel.id), (Some(5000), Some(3000)));
-        assert_eq!(claims[0].bound, Bound::Address("127.0.0.1".parse().unwrap()));
-        let over_ip = bytes(
-            "04010000050007000300000008000900ba0b000008000a00a20f0000080011000000000006000200010000007c001e000c000100\
-             00000000000000000c00020000000000000000000c00030000000000000000000c00040000000000000000000c00050000000000\
-             000000000c00060000000000000000000c000a0000000000000000000c00070000000000000000000c0008000000000000000000\
-             0c000b000000000000000000080018007f000001080019007f000001",
-        );
-        assert_eq!(read_message(Message::L2tp, &over_ip), []);
-    }
-
-    /// Recorded on Linux 7.3.4: `ip mptcp endpoint add 127.0.0.1 dev lo signal port 7777`, `::1 signal port 7778`,
-    /// `127.0.0.2 subflow`.
-    #[cfg(target_endian = "little")]
-    #[test]
-    fn endpoints_of_mptcp() {
-        let claims = read_message(
-            Message::Mptcp,
-            &bytes(
-                "0301000034000180060001000200000006000500611e0000050002000100000008000600010000000800070001000000\
-                 080003007f000001",
-            ),
-        );
-        assert_eq!(claims.len(), 1);
-        assert_eq!((claims[0].port, claims[0].kernel.id), (Some(7777), Some(1)));
-        assert_eq!(claims[0].bound, Bound::Address("127.0.0.1".parse().unwrap()));
-        let claims = read_message(
-            Message::Mptcp,
-            &bytes(
-                "0301000038000180060001000a00000006000500621e0000050002000200000008000600010000001400040000000000\
-                 000000000000000000000001",
-            ),
-        );
-        assert_eq!(claims[0].bound, Bound::Address("::1".parse().unwrap()));
-        let without_port = bytes(
-            "030100002c0001800600010002000000060005000000000005000200030000000800060002000000080003007f000002",
-        );
-        assert_eq!(read_message(Message::Mptcp, &without_port), []);
-    }
-
-    /// Recorded on Linux 7.3.4: an NFS server on port 2049, both families.
-    #[cfg(target_endian = "little")]
-    #[test]
-    fn listeners_of_the_nfs_server() {
-        let address = |family: &str| format!("{family}0801{}", "00".repeat(124));
-        let listener =
-            |family: &str| format!("9000018008000200746370008400 0100{}", address(family)).replace(' ', "");
-        let message = format!("07010000{}{}", listener("0a00"), listener("0200"));
-        let claims = read_message(Message::Nfsd, &bytes(&message));
-        let told: Vec<_> = claims.iter().map(|claim| (claim.protocol, claim.port, claim.family)).collect();
-        assert_eq!(
-            told,
-            [
-                (Protocol::Tcp, Some(2049), Some(Family::Ipv6)),
-                (Protocol::Tcp, Some(2049), Some(Family::Ipv4))
-            ]
-        );
-        assert!(claims.iter().all(|claim| claim.bound == Bound::Wildcard));
-        assert_eq!(read_message(Message::Nfsd, &bytes("07010000")), []);
-    }
-
-    /// Recorded on Linux 6.12.118, with other keys.
-    #[cfg(target_endian = "little")]
-    #[test]
-    fn the_port_of_wireguard() {
-        let device = format!(
-            "00010000060006006cca00000800070000000000080001000a0000000800020077673000240003{}240004{}",
-            "00".repeat(33),
-            "01".repeat(33)
-        );
-        assert_eq!(wireguard_message(&bytes(&device)), Some(51820));
-        assert_eq!(wireguard_message(&[0; 4]), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            for message in [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd] {
-                let _ = read_message(message, &bytes);
-            }
-            let _ = wireguard_message(&bytes);
-        }
-    }
-}
+mod tests;

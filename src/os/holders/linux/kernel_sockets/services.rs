@@ -21,7 +21,7 @@ const ROCE_PORT: u16 = 4791;
 /// The most bytes that are read of a file.
 const LONGEST_FILE: u64 = 1 << 20;
 /// The timeout for rpcbind.
-const PATIENCE: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_millis(200);
 /// The most bytes of a list of registrations. One registration takes about 80.
 const LONGEST_LIST: usize = 1 << 18;
 
@@ -68,7 +68,7 @@ fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelS
     }
 }
 
-/// SCTP over UDP (RFC 6951), Linux 5.11. The file is that of the namespace of the thread that opens it.
+/// Returns the port of SCTP over UDP (RFC 6951), Linux 5.11. The file is that of the opening thread's namespace.
 fn sctp() -> Option<Claim> {
     let port = number(&read("/proc/sys/net/sctp/udp_port")?).filter(|port| *port > 0)?;
     Some(reported(Protocol::Udp, port, None, KernelSocketKind::Sctp))
@@ -116,8 +116,9 @@ pub(in crate::os) fn parse_ksmbd(bytes: &[u8]) -> Option<Claim> {
     Some(Claim { bound: Bound::Interface, ..claim })
 }
 
-/// Soft RoCE. Up to Linux 6.12 its sockets are in the first namespace whatever the device's, and stay until the module is
-/// unloaded; in 7.3 they are in that of the network interface, and end with the last device (both observed).
+/// Returns the ports of soft RoCE. Up to Linux 6.12 its sockets are in the first namespace whatever the device's, and
+/// stay until the module is unloaded; in 7.3 they are in that of the network interface, and end with the last device
+/// (both observed).
 fn rxe(first: bool) -> Vec<Claim> {
     if !std::fs::exists("/sys/module/rdma_rxe").unwrap_or(false) {
         return Vec::new();
@@ -181,8 +182,8 @@ fn is_rxe(name: &Text) -> bool {
     name.is_some_and(|name| std::fs::exists(format!("/sys/class/infiniband/{name}/parent")).unwrap_or(false))
 }
 
-/// The lock manager of NFS. Its ports are in two files if an administrator chose them, and otherwise registered with
-/// rpcbind. A lock manager that is a process registers the same, so the kernel's must be running.
+/// Returns the ports of the NFS lock manager. They are in two files if an administrator chose them, and otherwise
+/// registered with rpcbind. A lock manager that is a process registers the same, so the kernel's must be running.
 fn lockd() -> Vec<Claim> {
     if !std::fs::exists("/proc/sys/fs/nfs").unwrap_or(false) || !kernel_thread_runs(b"lockd") {
         return Vec::new();
@@ -199,7 +200,7 @@ fn lockd() -> Vec<Claim> {
     claims
 }
 
-/// The callback service of NFS 4.0 mounts. Only an administrator's choice of its port is reported.
+/// Returns the port of the callback service of NFS 4.0 mounts. Only an administrator's choice of its port is reported.
 fn nfs_callback() -> Option<Claim> {
     let mounts = read("/proc/thread-self/mountinfo")?;
     let is_4_0 = |line: &[u8]| contains(line, b" - nfs4 ") && contains(line, b"vers=4.0,");
@@ -234,13 +235,13 @@ fn kernel_thread_runs(name: &[u8]) -> bool {
 /// Asks rpcbind for its registrations (RFC 1833, RPCBPROC_DUMP of version 4), over its Unix socket.
 fn ask_rpcbind() -> io::Result<Vec<u8>> {
     const LAST_FRAGMENT: u32 = 1 << 31;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new("/run/rpcbind.sock")?)?;
     let mut stream = UnixStream::from(socket);
     stream.set_nonblocking(false)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     // xid, call, RPC version 2, rpcbind, version 4, dump; no credentials, no verifier.
     let call: [u32; 10] = [1, 0, 2, 100_000, 4, 4, 0, 0, 0, 0];
     let mut message = (LAST_FRAGMENT | 40).to_be_bytes().to_vec();
@@ -334,95 +335,4 @@ fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn local_endpoints_of_rxrpc() {
-        // Read on Linux 6.12.118 and 7.3.4, with the module kafs.
-        let locals = b"Proto Local                                           Use Act RxQ\n\
-                       UDP   [::]:7001                                        11   1   0\n";
-        let claims = parse_rxrpc(locals);
-        assert_eq!(claims.len(), 1);
-        assert_eq!((claims[0].port, claims[0].family), (Some(7001), Some(Family::Ipv6)));
-        assert_eq!(claims[0].bound, Bound::Wildcard);
-        assert_eq!(
-            parse_rxrpc(b"UDP   127.0.0.1:7002  1 1 0\n")[0].bound,
-            Bound::Address([127, 0, 0, 1].into())
-        );
-    }
-
-    #[test]
-    fn ports_of_the_nfs_server() {
-        let told: Vec<_> = parse_portlist(b"tcp 2049\nudp 2050\nrdma 20049\n")
-            .into_iter()
-            .map(|claim| (claim.protocol, claim.port))
-            .collect();
-        assert_eq!(told, [(Protocol::Tcp, Some(2049)), (Protocol::Udp, Some(2050))]);
-        assert_eq!(parse_portlist(b"\n"), []);
-    }
-
-    #[test]
-    fn the_port_of_ksmbd() {
-        // Read on Linux 6.12.118 and 7.3.4, before and after ksmbd.mountd was started.
-        assert_eq!(parse_ksmbd(b"2 startup 0 0\n"), None);
-        assert_eq!(parse_ksmbd(b"2 startup 4450 0\n"), None);
-        let claim = parse_ksmbd(b"2 running 4450 0\n").unwrap();
-        assert_eq!((claim.protocol, claim.port, claim.bound), (Protocol::Tcp, Some(4450), Bound::Interface));
-    }
-
-    fn answer(registrations: &[(u32, &str, &str, &str)]) -> Vec<u8> {
-        let mut bytes: Vec<u8> = [1_u32, 1, 0, 0, 0, 0].iter().flat_map(|word| word.to_be_bytes()).collect();
-        for (program, network, address, owner) in registrations {
-            for number in [1, *program, 4] {
-                bytes.extend(u32::to_be_bytes(number));
-            }
-            for text in [network, address, owner] {
-                bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
-                bytes.extend(text.as_bytes());
-                bytes.resize(bytes.len().next_multiple_of(4), 0);
-            }
-        }
-        bytes.extend([0; 4]);
-        bytes
-    }
-
-    #[test]
-    fn registrations_of_the_lock_manager() {
-        let listed = answer(&[
-            (100_000, "local", "/run/rpcbind.sock", "superuser"),
-            (100_003, "tcp", "0.0.0.0.8.1", "superuser"),
-            (100_021, "udp", "0.0.0.0.159.67", "superuser"),
-            (100_021, "tcp6", "::.174.175", "superuser"),
-            (100_021, "tcp6", "::.174.175", "superuser"),
-            (100_021, "tcp", "0.0.0.0.8.2", "1000"),
-        ]);
-        let told: Vec<_> = parse_registrations(&listed)
-            .into_iter()
-            .map(|claim| (claim.protocol, claim.port, claim.family))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (Protocol::Udp, Some(40771), Some(Family::Ipv4)),
-                (Protocol::Tcp, Some(44719), Some(Family::Ipv6))
-            ]
-        );
-        let mut refused = listed;
-        refused[11] = 1;
-        assert_eq!(parse_registrations(&refused), []);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = parse_rxrpc(&bytes);
-            let _ = parse_portlist(&bytes);
-            let _ = parse_ksmbd(&bytes);
-            let _ = parse_registrations(&bytes);
-            let _ = parse_registrations(&[&answer(&[(100_021, "tcp", "a", "b")])[..24], &bytes].concat());
-        }
-    }
-}
+mod tests;

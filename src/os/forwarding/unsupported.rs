@@ -1,9 +1,9 @@
-//! The packet filter of this system is not read.
+//! Systems whose packet filter is not read.
 
 use crate::model::Protocol;
 use crate::os::ForwardingRules;
 
-/// Returns nothing: the packet filter of this system is not read.
+/// Returns nothing: the packet filter is not read.
 pub(in crate::os) fn forwarding_rules(
     _protocol: Protocol,
     _port: u16,

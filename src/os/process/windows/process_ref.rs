@@ -1,6 +1,6 @@
-//! Windows: a process by its pid and creation time, and holders that the socket table names.
+//! A process of Windows by its pid and creation time, and the holders that the socket table names.
 
-use super::sysinfo::Conditions;
+use super::Conditions;
 use crate::model::{Evidence, Help, HolderMethod, Process, Reason, Unseen};
 use crate::os::parse::windows::process_times::Lifetime;
 use crate::os::windows_api;
@@ -16,7 +16,7 @@ pub(crate) struct ProcessRef {
 impl ProcessRef {
     /// Refers to the process that has this pid now.
     pub(in crate::os) fn open(pid: u32) -> Option<ProcessRef> {
-        Some(ProcessRef { pid, start: windows_api::lifetime(pid).name() })
+        Some(ProcessRef { pid, start: windows_api::lifetime(pid).id_start() })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -24,34 +24,34 @@ impl ProcessRef {
     }
 
     /// Sets its start.
-    pub(in crate::os) fn began(&mut self, life: Lifetime) {
-        self.start = life.name();
+    pub(in crate::os) fn set_start(&mut self, life: Lifetime) {
+        self.start = life.id_start();
     }
 
     /// Verifies that facts that were read by pid are this process's, and fills in its start. Returns false if the pid
     /// belongs to another process by now.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         process.id.start = self.start;
-        self.start.is_none() || windows_api::lifetime(self.pid).name() == self.start
+        self.start.is_none() || windows_api::lifetime(self.pid).id_start() == self.start
     }
 }
 
 /// Returns the holders that the rows name. `reason` is why a list is empty.
 pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
-    let of: Vec<Vec<Held>> = rows
+    let held: Vec<Vec<Held>> = rows
         .iter()
         .map(|row| {
-            let held = |pid: &u32| Held {
+            let holder = |pid: &u32| Held {
                 process: ProcessRef { pid: *pid, start: None },
                 descriptors: Vec::new(),
                 evidence,
             };
-            row.pids.iter().map(held).collect()
+            row.pids.iter().map(holder).collect()
         })
         .collect();
     let unseen = rows
         .iter()
-        .zip(&of)
+        .zip(&held)
         .map(|(row, held)| {
             let missing = held.is_empty() && row.socket.is_listener();
             missing.then(|| Unseen {
@@ -65,7 +65,7 @@ pub(in crate::os) fn from_table(rows: &[&Row], evidence: Evidence, reason: Reaso
     let origins = vec![(None, None); rows.len()];
     let unread = Unread { pids: Vec::new(), others: true };
     let method = Some(HolderMethod::SocketTable);
-    Holders { of, unseen, origins, unread, gaps: Vec::new(), method }
+    Holders { held, unseen, origins, unread, gaps: Vec::new(), method }
 }
 
 /// Merges the rows of a socket that several descriptors or processes have into one row with all pids.
@@ -77,8 +77,7 @@ pub(in crate::os) fn merge(rows: &mut Vec<Row>) {
             kept.pids.append(&mut next.pids);
             kept.pids.sort_unstable();
             kept.pids.dedup();
-            // Where one pid has several sockets of a kind, it is enough that one may be its own: the last.
-            #[cfg(windows)]
+            // If one pid has several such sockets, it is enough that the last one may be its own.
             for (pid, opened) in std::mem::take(&mut next.opened) {
                 let known = kept.opened.entry(pid).or_default();
                 *known = opened.max(*known);

@@ -1,23 +1,28 @@
-//! Threads that are worth starting and can be done without. A system may refuse any of them (RLIMIT_NPROC, pids.max, no
-//! memory): the work then runs on the calling thread, or is not done where only another thread could leave it behind.
-//! All threads of this crate are started here.
+//! Starts all threads of this crate. Each of them is optional, because a system may refuse any of them (RLIMIT_NPROC,
+//! pids.max, no memory): the work then runs on the calling thread, or is not done if it needs a thread that can be
+//! abandoned.
+
+#[cfg(target_os = "linux")]
+mod linux;
 
 use std::io;
 use std::num::NonZero;
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use super::memory;
+#[cfg(target_os = "linux")]
+pub(in crate::os) use linux::{alone, both};
 
 /// The stack of a thread: the deepest use, a walk with its buffers in a debug build, is below 100 KiB.
 const STACK: usize = 512 * 1024;
 
-/// Returns how many threads run at the same time here.
+/// Returns the number of threads that run at the same time on this machine.
 pub(in crate::os) fn parallelism() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Runs `work` on this thread and on up to `most - 1` others at the same time, and returns what each of them gave.
-/// `work` takes its share from what all of them can reach, so that a thread that does not start leaves nothing undone.
+/// Runs `work` on this thread and on up to `most - 1` others at the same time, and returns the result of each. Each run of
+/// `work` must take its share from common state, so that a thread that does not start leaves no work undone.
 pub(crate) fn share<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     let most = if may_start(most) { most } else { 1 };
     thread::scope(|scope| {
@@ -29,29 +34,7 @@ pub(crate) fn share<T: Send>(most: usize, work: impl Fn() -> T + Sync) -> Vec<T>
     })
 }
 
-/// Runs `beside` on another thread while `here` runs on this one, or after it if no thread can be started.
-#[cfg(any(target_os = "linux", test))]
-pub(in crate::os) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
-    thread::scope(|scope| {
-        let other = may_start(2).then(|| spawn(scope, &beside).ok()).flatten();
-        let here = here();
-        (other.map_or_else(&beside, join), here)
-    })
-}
-
-/// Runs `work` on a thread that other threads do not share a namespace with afterwards.
-///
-/// # Errors
-/// If no thread can be started.
-#[cfg(any(target_os = "linux", test))]
-pub(in crate::os) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
-    if !may_start(2) {
-        return Err(io::ErrorKind::OutOfMemory.into());
-    }
-    thread::scope(|scope| spawn(scope, work).map(join))
-}
-
-/// Runs `work` on a thread that nobody waits for. It ends with the process.
+/// Runs `work` on a detached thread, which ends with the process.
 ///
 /// # Errors
 /// If no thread can be started.
@@ -99,12 +82,5 @@ mod tests {
         });
         assert_eq!(done.iter().sum::<usize>(), 1000);
         assert_eq!(share(1, || thread::current().id()), [thread::current().id()]);
-    }
-
-    #[test]
-    fn both_are_done() {
-        assert_eq!(both(|| 1, || 2), (1, 2));
-        let own = thread::current().id();
-        assert!(alone(|| thread::current().id()).is_ok_and(|id| id != own));
     }
 }

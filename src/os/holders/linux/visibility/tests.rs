@@ -1,0 +1,25 @@
+use super::super::state::test_rows::row;
+use super::*;
+use crate::os::HolderSearch;
+
+#[test]
+fn an_unreadable_process_is_listed_once() {
+    let row = row(80, u64::MAX);
+    let rows = [&row];
+    let mut state = State::new(&rows, HolderSearch::Walk);
+    let own = std::process::id();
+    // One that has ended holds nothing.
+    state.walk.refused = vec![own, u32::MAX, own];
+    search(&mut state).unwrap();
+    assert_eq!(state.visibility.refused.iter().map(|refused| refused.pid).collect::<Vec<_>>(), [own]);
+}
+
+#[test]
+fn nothing_is_unreadable_after_a_whole_walk() {
+    let row = row(80, u64::MAX);
+    let rows = [&row];
+    let mut state = State::new(&rows, HolderSearch::Walk);
+    search(&mut state).unwrap();
+    assert!(state.visibility.refused.is_empty());
+    assert_eq!(state.missing, [u64::MAX]);
+}

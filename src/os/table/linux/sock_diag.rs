@@ -1,0 +1,37 @@
+//! Dumps of sockets by `NETLINK_SOCK_DIAG` (sock_diag(7)), which inet_diag and unix_diag share.
+
+use std::cell::RefCell;
+
+use rustix::net::netlink::SOCK_DIAG;
+
+use super::netlink::{Fault, dump};
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
+/// Returns the sockets in the reply to a request that `keep` accepts. `unreadable` describes a message that cannot be
+/// parsed.
+///
+/// # Errors
+/// If netlink is unavailable or refuses, and if a message cannot be parsed.
+pub(super) fn sockets<T>(
+    request: &[u8],
+    parse: impl Fn(&[u8]) -> Option<T>,
+    keep: impl Fn(&T) -> bool,
+    unreadable: &'static str,
+) -> Result<Vec<T>, Fault> {
+    let entries = RefCell::new(Vec::new());
+    let mut all_read = true;
+    dump(
+        Some(SOCK_DIAG),
+        SOCK_DIAG_BY_FAMILY,
+        request,
+        SOCK_DIAG_BY_FAMILY,
+        &mut |message| match parse(message) {
+            Some(entry) if keep(&entry) => entries.borrow_mut().push(entry),
+            Some(_) => {}
+            None => all_read = false,
+        },
+        &mut || entries.borrow_mut().clear(),
+    )?;
+    if all_read { Ok(entries.into_inner()) } else { Err(Fault::Malformed(unreadable)) }
+}

@@ -1,0 +1,12 @@
+//! What only Linux reports of sockets.
+
+use super::{Detail, Request, Row, SocketTable};
+use crate::model::Text;
+
+/// Returns nothing: only netlink on Linux reports further facts.
+pub(super) fn detail(_row: &Row) -> Detail {
+    Detail::default()
+}
+
+/// Does nothing: Unix sockets are not listed on this system.
+pub(super) fn find_unix_paths(_paths: &[Text], _request: &Request, _table: &mut SocketTable) {}
