@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod forwarding;
 mod free;
 pub(crate) mod hindrance;
+pub(crate) mod next_ports;
 mod orphans;
 pub(crate) mod prepare;
 pub(crate) mod probe;
@@ -23,6 +24,7 @@ pub use free::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
     FreeStep, FreedStep, Restarter, free,
 };
+pub use next_ports::{NextOptions, NextPorts, SkipReason, SkippedPort, next_ports};
 pub use release::{StepAction, StepResult};
 pub use wait::WaitFor;
 pub use wait_for::{WaitResult, wait};

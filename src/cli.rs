@@ -8,6 +8,7 @@ mod exit;
 mod free;
 mod list;
 mod namespace_hint;
+mod next;
 mod obstacle;
 mod query_args;
 mod runtimes;
@@ -56,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Why(arguments)) => why::run(&arguments),
             Some(Command::Free(arguments)) => free::run(&arguments),
             Some(Command::Wait(arguments)) => wait::run(&arguments),
+            Some(Command::Next(arguments)) => next::run(&arguments),
             Some(Command::Watch(arguments)) => watch::run(arguments),
             Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),

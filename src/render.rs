@@ -23,6 +23,8 @@ pub(crate) mod escape;
 #[cfg(feature = "cli")]
 mod macos_app;
 #[cfg(feature = "cli")]
+pub(crate) mod next_json;
+#[cfg(feature = "cli")]
 pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]

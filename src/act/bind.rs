@@ -89,6 +89,11 @@ pub(crate) fn attempt_with_other_options(target: &BindTarget) -> Vec<Attempt> {
     }
 }
 
+/// Attempts to bind without options, which a connection or a socket in TIME_WAIT refuses too.
+pub(super) fn attempt_plainly(target: &BindTarget) -> Vec<Attempt> {
+    attempt_with(target, BindOptions::Plain)
+}
+
 fn attempt_with(target: &BindTarget, options: BindOptions) -> Vec<Attempt> {
     let attempt = |(address, v6only): (IpAddr, bool)| Attempt {
         address,

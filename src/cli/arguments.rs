@@ -2,6 +2,7 @@
 
 mod filters;
 mod help;
+mod next;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use filters::{Filters, ReaderName, SearchName, Source};
+pub(super) use next::Next;
 
 use crate::os::EndSignal;
 use crate::render::column::Column;
@@ -41,6 +43,8 @@ pub(super) enum Command {
     Free(Free),
     /// Wait until something listens on a port, or until the port is free
     Wait(Wait),
+    /// Print the lowest free port
+    Next(Next),
     /// Follow listeners as they change: a screen on a terminal, else one line for each event
     Watch(Watch),
     /// Compare two saved snapshots, or one with this machine now

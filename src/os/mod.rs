@@ -13,6 +13,7 @@ pub(crate) mod memory;
 pub(crate) mod namespaces;
 pub(in crate::os) mod open_files;
 pub(crate) mod parse;
+pub(in crate::os) mod port_claims;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod runtimes;
@@ -39,7 +40,7 @@ pub(crate) use crate::model::{HolderSearch, Reader};
 pub(crate) use bind::{
     BOUND_SOCKETS_ARE_CHECKED, Excluded, HTTP_SYS_PID, HttpSysUrls, Limits, Local, Policies, SERVERS_REUSE,
     Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, limits, local_addresses,
-    policies, reuse_port, time_wait_left,
+    policies, ready_limits, reuse_port, time_wait_left,
 };
 pub(crate) use files::{absolute, can_make_file, open_file};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
@@ -48,6 +49,7 @@ pub(crate) use namespaces::{network_namespace, pid_namespace_is_own, user_namesp
 pub(crate) use open_files::describe_chain;
 #[cfg(target_os = "linux")]
 pub(in crate::os) use open_files::{describe_error, too_many_files};
+pub(crate) use port_claims::PortClaims;
 pub(crate) use process::{
     GivenFiles, command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
     is_in_inner_pid_namespace, lineage, process_table,
@@ -70,7 +72,7 @@ pub(crate) use users::{own_uid, privileged, user_exists, user_name, with_rights}
 
 // What only the command uses.
 #[cfg(feature = "cli")]
-pub(crate) use bind::{interface_name, ready_limits};
+pub(crate) use bind::interface_name;
 #[cfg(feature = "cli")]
 pub(crate) use files::services_file;
 #[cfg(feature = "cli")]

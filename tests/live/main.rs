@@ -56,6 +56,7 @@ mod namespaces;
 mod namespaces_hidden;
 mod namespaces_hint;
 mod netlink_errors;
+mod next;
 mod no_netlink;
 mod output;
 mod peers;

@@ -76,6 +76,23 @@ the bind. A server that sets SO_REUSEADDR can start during the check.
 Exit status: 0 reached, 1 timed out, 2 invalid arguments, 3 could not determine, or
 waiting cannot help: permission is missing, or a policy forbids the port.";
 
+pub(super) const NEXT: &str = "\
+Examples:
+  PORT=$(allears next 3000) npm start
+  allears next 8000-8099 --count 2
+  allears next --udp 5000
+
+Without a port, next begins at 1024. Each port is tested by binds on the wildcards
+and on loopback, of IPv4 and IPv6, without SO_REUSEADDR. next skips ports that a
+connection or TIME_WAIT still uses, that are reserved, that are forwarded, and that the
+registry assigns to a program which commonly listens there, such as a database.
+
+Two calls of one user within two seconds print different ports. Nothing else reserves
+a port: another program can bind it before yours does.
+
+Exit status: 0 found, 1 not enough free ports in the range, 2 invalid arguments,
+3 could not determine.";
+
 pub(super) const WATCH: &str = "\
 Examples:
   allears watch                   all listeners, as they change

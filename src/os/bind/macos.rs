@@ -9,7 +9,6 @@ pub(crate) use super::no_http_sys::HTTP_SYS_PID;
 pub(in crate::os) use super::no_http_sys::http_sys_urls;
 pub(crate) use super::unsupported::BOUND_SOCKETS_ARE_CHECKED;
 pub(in crate::os) use super::unsupported::{fin_timeout, policies, time_wait_left};
-#[cfg(feature = "cli")]
 pub(in crate::os) use limits as ready_limits;
 
 /// Returns the limits of this machine on ports.

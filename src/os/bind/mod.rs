@@ -16,10 +16,8 @@ mod unsupported;
 #[cfg(feature = "cli")]
 pub(crate) use attempts::interface_name;
 pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
-#[cfg(feature = "cli")]
-pub(crate) use port_limits::ready_limits;
 pub(crate) use port_limits::{
     Excluded, HttpSysUrls, Limits, Local, Policies, Server, Usability, fin_timeout, http_sys_urls, limits,
-    local_addresses, policies, time_wait_left,
+    local_addresses, policies, ready_limits, time_wait_left,
 };
 pub(crate) use sys::{BOUND_SOCKETS_ARE_CHECKED, HTTP_SYS_PID};

@@ -105,7 +105,6 @@ pub(crate) fn limits(protocol: Protocol) -> Limits {
 }
 
 /// Returns those limits that can be read without running another program.
-#[cfg(feature = "cli")]
 pub(crate) fn ready_limits(protocol: Protocol) -> Limits {
     sys::ready_limits(protocol)
 }

@@ -6,7 +6,6 @@ pub(in crate::os) mod policy;
 
 pub(crate) use super::no_http_sys::HTTP_SYS_PID;
 pub(in crate::os) use super::no_http_sys::http_sys_urls;
-#[cfg(feature = "cli")]
 pub(in crate::os) use limits::limits as ready_limits;
 pub(in crate::os) use limits::{fin_timeout, limits, time_wait_left};
 pub(in crate::os) use local_addresses::local_addresses;

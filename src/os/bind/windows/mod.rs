@@ -18,7 +18,6 @@ pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
 pub(crate) const HTTP_SYS_PID: Option<u32> = Some(4);
 
 /// Returns no limits: only netsh, another program, reports them.
-#[cfg(feature = "cli")]
 pub(in crate::os) fn ready_limits(_protocol: Protocol) -> Limits {
     Limits::default()
 }

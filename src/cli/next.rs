@@ -1,0 +1,114 @@
+//! `allears next [PORT|RANGE]`
+
+use super::arguments::Next;
+use super::exit::Exit;
+use super::runtimes::runtimes;
+use super::why::write_out;
+use super::{complain, fail, fail_with, say, service_names, written};
+use crate::act::next_ports::{self, NextOptions, NextPorts, SkipReason};
+use crate::model::Protocol;
+use crate::render::{gap_phrases, next_json};
+
+/// The first port that is tried if none is given: those below need a privilege on most systems.
+const FIRST: u16 = 1024;
+
+/// Runs `allears next`.
+pub(super) fn run(arguments: &Next) -> Exit {
+    let options = match options(arguments) {
+        Ok(options) => options,
+        Err(exit) => return exit,
+    };
+    let found = match next_ports::next(&options, &runtimes()) {
+        Ok(found) => found,
+        Err(error) => return fail_with(&error),
+    };
+    let exit = if found.ports.len() < options.count { Exit::NotFound } else { Exit::Found };
+    let mut out = Vec::new();
+    if arguments.json {
+        let made = next_json::write(options.protocol, &found, &mut out);
+        return written(made.and_then(|()| write_out(&out)), exit);
+    }
+    if exit == Exit::NotFound {
+        let (first, last) = options.ports.clone().into_inner();
+        let protocol = options.protocol.as_str().to_uppercase();
+        let range = format!("of {first}-{last} can be had");
+        let message = match (found.ports.len(), options.count) {
+            (0, _) => format!("no {protocol} port {range}{}", reasons(&found)),
+            (1, count) => {
+                format!("only 1 {protocol} port {range}, and {count} are asked for{}", reasons(&found))
+            }
+            (some, count) => {
+                format!("only {some} {protocol} ports {range}, and {count} are asked for{}", reasons(&found))
+            }
+        };
+        fail(&message, None);
+        return exit;
+    }
+    for gap in &found.gaps {
+        say("not seen", &phrases::gap(gap));
+    }
+    let lines: String = found.ports.iter().map(|port| format!("{port}\n")).collect();
+    written(write_out(lines.as_bytes()), exit)
+}
+
+/// Returns how many ports were skipped for each reason: `: 3 in use, 1 reserved`.
+fn reasons(found: &NextPorts) -> String {
+    let kinds = [
+        (SkipReason::InUse, "in use"),
+        (SkipReason::Denied, "not permitted"),
+        (SkipReason::Reserved, "reserved"),
+        (SkipReason::Assigned, "assigned to other programs"),
+        (SkipReason::Forwarded, "forwarded"),
+        (SkipReason::Claimed, "given to another call just now"),
+    ];
+    let count = |reason| found.skipped.iter().filter(|skipped| skipped.reason == reason).count();
+    let counts: Vec<String> = kinds
+        .into_iter()
+        .map(|(reason, words)| (count(reason), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) }
+}
+
+fn options(arguments: &Next) -> Result<NextOptions, Exit> {
+    let usage = |message: &str, help: &str| {
+        complain(message, help);
+        Exit::Usage
+    };
+    let protocol = if arguments.udp { Protocol::Udp } else { Protocol::Tcp };
+    let count = usize::from(arguments.count);
+    let Some(text) = &arguments.ports else {
+        return Ok(NextOptions::new(FIRST..=u16::MAX).protocol(protocol).count(count));
+    };
+    let targets = service_names::parse_list(text).map_err(|error| usage(&error.to_string(), error.help()))?;
+    let [target] = targets.as_slice() else {
+        let part = text.escape_debug();
+        return Err(usage(
+            &format!("'{part}' is more than one range"),
+            "write allears next 3000 or next 8000-8099",
+        ));
+    };
+    if target.is_unix() || target.address().is_some() {
+        let part = text.escape_debug();
+        return Err(usage(
+            &format!("'{part}' is not a port: next tests every address of this machine"),
+            "write allears next 3000 or next 8000-8099",
+        ));
+    }
+    let protocol = match target.protocol() {
+        None => protocol,
+        Some(Protocol::Udp) => Protocol::Udp,
+        Some(Protocol::Tcp) if !arguments.udp => Protocol::Tcp,
+        Some(other) => {
+            let message = format!("next finds ports of TCP or UDP, and '{}/' is asked for", other.as_str());
+            return Err(usage(&message, "write allears next 3000 or next udp/5000"));
+        }
+    };
+    // One port is where the search begins.
+    let ports = match target.single_port() {
+        Some(first) => first..=u16::MAX,
+        None => target.ports(),
+    };
+    Ok(NextOptions::new(ports).protocol(protocol).count(count))
+}
