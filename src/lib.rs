@@ -109,8 +109,8 @@ mod verdict;
 
 pub use act::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
-    FreeStep, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction, StepResult, WaitFor,
-    WaitResult, Watch, free, next_ports, probe::probe_listeners, wait, watch, why,
+    FreeStep, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction, StepResult,
+    WaitFor, WaitResult, Watch, free, next_ports, probe::probe_listeners, wait, watch, why,
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};

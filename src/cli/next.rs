@@ -7,7 +7,7 @@ use super::why::write_out;
 use super::{complain, fail, fail_with, say, service_names, written};
 use crate::act::next_ports::{self, NextOptions, NextPorts, SkipReason};
 use crate::model::Protocol;
-use crate::render::{gap_phrases, next_json};
+use crate::render::{next_json, phrases};
 
 /// The first port that is tried if none is given: those below need a privilege on most systems.
 const FIRST: u16 = 1024;

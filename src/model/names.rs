@@ -109,7 +109,7 @@ pub(crate) use names;
 
 #[cfg(test)]
 mod tests {
-    use crate::act::{StepAction, StepResult, WaitFor};
+    use crate::act::{SkipReason, StepAction, StepResult, WaitFor};
     use crate::compare::{ChangeKind, Difference};
     use crate::model::{
         Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
@@ -150,6 +150,7 @@ mod tests {
             Reader,
             Reason,
             SharedBy,
+            SkipReason,
             State,
             StepAction,
             StepResult,

@@ -61,7 +61,7 @@ fn reserved_assigned_and_forwarded_ports_are_passed_over() {
         nft(
             "table ip t { chain out { type nat hook output priority -100; tcp dport 20300 redirect to :20310; }; }",
         );
-        let _server = TcpListener::bind("127.0.0.1:20310").unwrap();
+        let _server = TcpListener::bind("127.0.0.1:20310").expect("the namespace is empty");
         let answer = next(&["20300"], 0);
         answer.assert_eq(&answer.document["ports"], &json!([20301]), "ports");
         answer.assert_eq(skipped(&answer), vec![(20300, "forwarded")], "skipped");
@@ -84,9 +84,12 @@ fn calls_at_the_same_time_get_different_ports() {
     let running: Vec<_> = (0..8)
         .map(|_| std::thread::spawn(|| Cmd::new(["next", "--count", "2", "21000-21999"]).run().code(0)))
         .collect();
-    let outputs: Vec<_> = running.into_iter().map(|thread| thread.join().unwrap()).collect();
-    let ports: Vec<u16> =
-        outputs.iter().flat_map(|output| output.text().lines()).map(|line| line.parse().unwrap()).collect();
+    let outputs: Vec<_> = running.into_iter().map(|thread| thread.join().expect("the call ends")).collect();
+    let ports: Vec<u16> = outputs
+        .iter()
+        .flat_map(|output| output.text().lines())
+        .map(|line| line.parse().expect("a port"))
+        .collect();
     assert_eq!(ports.len(), 16, "two each");
     assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 16, "no port twice: {ports:?}");
 }
@@ -94,7 +97,7 @@ fn calls_at_the_same_time_get_different_ports() {
 #[live_test]
 fn a_claim_ends_after_two_seconds() {
     let first = next(&["22000-22999"], 0);
-    let port = first.document["ports"][0].as_u64().unwrap();
+    let port = first.document["ports"][0].as_u64().expect("a port");
     first.assert_eq(&first.document["claimed"], &json!(true), "claimed");
     let again = until(|| {
         let answer = next(&["22000-22999"], 0);
