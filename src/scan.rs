@@ -8,14 +8,15 @@ mod join;
 mod pipeline;
 pub(crate) mod port_sockets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::notes;
 use crate::model::target::Unix;
 use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
-use crate::model::{Selection, Target, UserName};
+use crate::model::{Selection, Target, Text, UserName};
 use crate::os::{self, HolderSearch, Reader};
+use crate::select::Machine;
 
 use forwarded::ForwardedPorts;
 use join::Connected;
@@ -112,6 +113,61 @@ impl Query {
     /// Case is ignored.
     pub fn command(mut self, text: impl Into<String>) -> Query {
         self.selection.commands.push(text.into());
+        self
+    }
+
+    /// Selects only sockets held by one of the added processes or a descendant of one. A process whose parent has ended is
+    /// no longer a descendant. All ancestors of each holder are reported.
+    ///
+    /// ```
+    /// use allears::Query;
+    ///
+    /// let own = Query::new().tree(std::process::id()).scan()?;
+    /// println!("this process and its children have {} listeners", own.listeners.len());
+    /// # Ok::<(), allears::Error>(())
+    /// ```
+    pub fn tree(mut self, pid: u32) -> Query {
+        self.selection.trees.push(pid);
+        self
+    }
+
+    /// Selects only sockets held by a process whose working directory is one of the added folders or below it. Symbolic
+    /// links in the path are resolved if the folder exists.
+    ///
+    /// ```
+    /// use allears::Query;
+    ///
+    /// for listener in Query::new().inside("/srv/shop").scan()?.listeners {
+    ///     println!("{} belongs to the shop", listener.socket.endpoint);
+    /// }
+    /// # Ok::<(), allears::Error>(())
+    /// ```
+    pub fn inside(self, folder: impl AsRef<Path>) -> Query {
+        let folder = folder.as_ref();
+        let named = || std::path::absolute(folder).map_or_else(|_| folder.into(), Text::from);
+        self.inside_exactly(os::folder(folder).unwrap_or_else(|_| named()))
+    }
+
+    /// Does what [`Query::inside`] does, with an absolute path that is kept unchanged.
+    pub(crate) fn inside_exactly(mut self, folder: Text) -> Query {
+        self.selection.directories.push(folder);
+        self
+    }
+
+    /// Selects only people's own programs and containers, and leaves out the services of the system and of desktop
+    /// sessions. The decision rests on the container, service, user, session, project and program file of each holder;
+    /// docs/options.md has the rule.
+    ///
+    /// ```
+    /// use allears::Query;
+    ///
+    /// for listener in Query::new().developer(true).scan()?.listeners {
+    ///     println!("{} is no service of the system", listener.socket.endpoint);
+    /// }
+    /// # Ok::<(), allears::Error>(())
+    /// ```
+    pub fn developer(mut self, developer: bool) -> Query {
+        self.selection.developer = developer;
         self
     }
 
@@ -242,7 +298,7 @@ impl Query {
         let connected = selection.connections.then(|| Connected::new(&matching, rest));
         let pipeline = Pipeline {
             search: self.search,
-            ancestors: self.parents,
+            ancestors: self.parents || selection.needs_ancestors(),
             thorough: false,
             containers: Some(&mut containers),
         };
@@ -252,7 +308,9 @@ impl Query {
         snapshot.listeners = found.listeners;
         forwarded.add(selection, &mut containers, &mut snapshot);
         snapshot.gaps.extend(containers.gap());
-        selection.drop_by_process(&mut snapshot, &|| os::describe_unread(&found.unread));
+        let machine = Machine::this(selection, &snapshot.gaps);
+        let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
+        selection.drop_by_process(&mut snapshot, &machine, &unread);
         notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)

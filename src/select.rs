@@ -1,17 +1,20 @@
 //! Selects listeners: predicates on sockets, then on processes. They apply to a saved snapshot too.
 
+mod by_process;
 mod coverage;
+mod own_programs;
+mod places;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Listener, Process, Protocol, Snapshot,
-    Socket, State, Text,
+    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Snapshot, Socket, State, Text,
 };
 use crate::model::{Selection, Target, UserName};
 use crate::os;
 use crate::port_sharing::{Sharing, answering};
+
+pub(crate) use by_process::Machine;
 
 impl Selection {
     /// Returns the targets. Empty for every socket.
@@ -24,9 +27,19 @@ impl Selection {
         self.all
     }
 
-    /// Returns whether there are filters by pid, user or command.
+    /// Returns whether there are filters by process: pid, user, command, tree, directory, or people's own programs.
     pub fn filters_by_process(&self) -> bool {
-        !(self.pids.is_empty() && self.users.is_empty() && self.commands.is_empty())
+        !(self.pids.is_empty()
+            && self.users.is_empty()
+            && self.commands.is_empty()
+            && self.trees.is_empty()
+            && self.directories.is_empty()
+            && !self.developer)
+    }
+
+    /// Returns whether a filter depends on all ancestors of a process.
+    pub(crate) fn needs_ancestors(&self) -> bool {
+        !self.trees.is_empty()
     }
 
     /// Returns the port if all targets are one port.
@@ -166,7 +179,8 @@ impl Selection {
         let listeners = std::mem::take(&mut snapshot.listeners);
         let (matching, _) = self.split(listeners, false, |listener| &listener.socket);
         snapshot.listeners = matching;
-        self.drop_by_process(&mut snapshot, &|| None);
+        let machine = Machine::of_saved(&snapshot);
+        self.drop_by_process(&mut snapshot, &machine, &|| None);
         match &mut snapshot.asked {
             Some(asked) if asked.contains(self) => {}
             Some(asked) => asked.push(self.clone()),
@@ -175,125 +189,7 @@ impl Selection {
         snapshot.sort();
         snapshot
     }
-
-    /// Drops listeners that do not pass the process filters. A listener whose holders are not all known is dropped too,
-    /// and makes the snapshot incomplete. `unread` returns the processes that may be the unseen holders, or `None` if
-    /// any process may.
-    pub(crate) fn drop_by_process(&self, snapshot: &mut Snapshot, unread: &dyn Fn() -> Option<Vec<Process>>) {
-        if !self.filters_by_process() {
-            return;
-        }
-        let candidates = OnceCell::new();
-        let may_be = |matches: &dyn Fn(&Process) -> bool| match candidates.get_or_init(unread) {
-            Some(processes) => processes.iter().any(matches),
-            None => true,
-        };
-        let (mut undecided, mut of_unknown_user) = (0, 0);
-        snapshot.listeners.retain(|listener| match self.keeps(listener, &may_be) {
-            Kept::Yes => true,
-            Kept::No => false,
-            Kept::IfHolderMatches => {
-                undecided += 1;
-                false
-            }
-            Kept::IfUserMatches => {
-                of_unknown_user += 1;
-                false
-            }
-        });
-        if of_unknown_user > 0 {
-            snapshot.complete = false;
-            snapshot.gaps.push(Gap::new(
-                GapKind::Users,
-                GapReason::Unknown,
-                of_unknown_user,
-                GapDetail::UnknownUsers,
-                None,
-            ));
-        }
-        if undecided > 0 {
-            snapshot.complete = false;
-            snapshot.gaps.push(Gap::new(
-                GapKind::Holders,
-                GapReason::Unseen,
-                undecided,
-                GapDetail::UnseenHolders,
-                None,
-            ));
-        }
-    }
-
-    /// Returns whether a listener passes the process filters.
-    pub(crate) fn keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
-        let unseen = listener.unseen.is_some();
-        let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
-            if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
-                return Kept::Yes;
-            }
-            if unseen && may_be(matches) { Kept::IfHolderMatches } else { Kept::No }
-        };
-        let filters = [
-            decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
-            self.user_keeps(listener, may_be),
-            decide(!self.commands.is_empty(), false, &|process| self.names(process)),
-        ];
-        filters.into_iter().max().unwrap_or(Kept::Yes)
-    }
-
-    /// Returns whether a listener passes the filter by user. An unknown user may be any.
-    fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
-        let is_asked =
-            |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.is(uid, name));
-        let (socket, holders) = (&listener.socket, &listener.holders);
-        let of_process = |process: &Process| is_asked(process.uid, &process.user);
-        let is_unknown = |process: &Process| process.unknown_user.is_some();
-        match () {
-            () if self.users.is_empty() || is_asked(socket.uid, &socket.user) => Kept::Yes,
-            () if holders.iter().any(|holder| of_process(&holder.process)) => Kept::Yes,
-            () if socket.unknown_user.is_some() => Kept::IfUserMatches,
-            () if holders.iter().any(|holder| is_unknown(&holder.process)) => Kept::IfUserMatches,
-            () if listener.unseen.is_some()
-                && may_be(&|process| of_process(process) || is_unknown(process)) =>
-            {
-                Kept::IfHolderMatches
-            }
-            () => Kept::No,
-        }
-    }
-
-    pub(crate) fn names(&self, process: &Process) -> bool {
-        let line: Vec<u8> = process
-            .command
-            .iter()
-            .flatten()
-            .map(|argument| argument.as_bytes().to_ascii_lowercase())
-            .collect::<Vec<_>>()
-            .join(&b' ');
-        let name = process.name.as_bytes().to_ascii_lowercase();
-        // A process may have another name than its program, and a title instead of its command line.
-        let program = process.executable.as_ref().map(|path| path.file_name().to_ascii_lowercase());
-        self.commands.iter().any(|text| {
-            let text = text.as_bytes().to_ascii_lowercase();
-            contains(&name, &text)
-                || contains(&line, &text)
-                || program.as_ref().is_some_and(|program| contains(program, &text))
-        })
-    }
 }
-
-/// Whether a listener passes the process filters, best first. Of several filters the worst result counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kept {
-    Yes,
-    /// It passes if an unseen holder matches.
-    IfHolderMatches,
-    /// It passes if a user matches whose name or uid is unknown here.
-    IfUserMatches,
-    No,
-}
-
-/// Returns whether a process that matches may be an unseen holder.
-type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 
 /// Returns the indexes of the listeners that a connection to a target with an address reaches, or may reach if that is
 /// unknown.
@@ -317,10 +213,6 @@ type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
 
 fn place(socket: &Socket) -> Place<'_> {
     (socket.endpoint.port(), socket.protocol, socket.namespace.as_ref().map(Text::as_bytes))
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
 impl UserName {

@@ -1,12 +1,15 @@
 //! Makes a [`Query`] from the filters of the list and of `watch`.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use super::arguments::{Filters, ReaderName, SearchName, Source};
 use super::complain;
 use super::exit::Exit;
 use super::service_names;
-use crate::model::Protocol;
-use crate::model::UserName;
-use crate::os::{HolderSearch, Reader};
+use crate::model::{Protocol, Text, UserName};
+use crate::os::{self, HolderSearch, Reader};
+use crate::render::escape::escape;
 use crate::scan::Query;
 
 /// Returns the query of the arguments, for this machine or for a saved snapshot.
@@ -59,6 +62,13 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
         };
         query = query.user(user);
     }
+    query = filters.tree.iter().copied().fold(query, Query::tree).developer(filters.dev);
+    for folder in &filters.inside {
+        query = query.inside_exactly(named_folder(folder, saved)?);
+    }
+    if filters.here {
+        query = query.inside_exactly(current_project()?);
+    }
     let query = query.holder_search(match source.holders {
         SearchName::Auto => HolderSearch::Auto,
         SearchName::Walk => HolderSearch::Walk,
@@ -69,4 +79,36 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
         ReaderName::Native => Reader::Native,
         ReaderName::Netstat2 => Reader::Netstat2,
     }))
+}
+
+/// Returns the folder of `--in`. A path from the root in a saved snapshot is one of its machine, which need not exist here.
+fn named_folder(path: &Path, saved: bool) -> Result<Text, Exit> {
+    if saved && path.has_root() {
+        return Ok(path.into());
+    }
+    os::folder(path).map_err(|error| {
+        let reason = match error.kind() {
+            ErrorKind::NotFound => "there is no such folder".to_owned(),
+            ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+            _ => error.to_string(),
+        };
+        let shown = escape(&path.into());
+        complain(
+            &format!("--in {shown}: {reason}"),
+            "--in takes the folder of a project; --here is the current one",
+        );
+        Exit::Usage
+    })
+}
+
+/// Returns the folder of the project that the current directory belongs to, or the current directory if there is none.
+fn current_project() -> Result<Text, Exit> {
+    let current = os::folder(Path::new(".")).map_err(|error| {
+        complain(
+            &format!("--here: cannot read the current directory: {error}"),
+            "change to a folder that exists",
+        );
+        Exit::Unknown
+    })?;
+    Ok(os::project_folder(&current).unwrap_or(current))
 }

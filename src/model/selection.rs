@@ -1,6 +1,6 @@
 //! What a snapshot was asked for.
 
-use crate::model::{Protocol, Target};
+use crate::model::{Protocol, Target, Text};
 
 /// Which listeners are wanted. Also usable on a snapshot that was taken elsewhere.
 ///
@@ -25,6 +25,15 @@ pub struct Selection {
     pub(crate) pids: Vec<u32>,
     pub(crate) users: Vec<UserName>,
     pub(crate) commands: Vec<String>,
+    /// The pids of processes that count together with their descendants.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) trees: Vec<u32>,
+    /// Folders: absolute paths without symbolic links, as the system reports working directories.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) directories: Vec<Text>,
+    /// Leaves out the services of the system and of desktop sessions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) developer: bool,
     /// Where to look, and nothing that is applied to a snapshot: one that was saved is shown whole.
     pub(crate) namespaces: bool,
     /// Adds the connections of each listener to the answer. This is no filter.

@@ -42,7 +42,7 @@ pub(crate) use bind::{
     Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, limits, local_addresses,
     policies, ready_limits, reuse_port, time_wait_left,
 };
-pub(crate) use files::{absolute, can_make_file, open_file};
+pub(crate) use files::{absolute, can_make_file, folder, open_file};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules, forwarding_rules};
 pub(crate) use holders::{Held, Holders, ProgramWords, Unread, held_among, holders};
 pub(crate) use namespaces::{network_namespace, pid_namespace_is_own, user_namespace};
@@ -68,7 +68,7 @@ pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
 pub(crate) use terminate::{EndSignal, KERNEL, KillHandle};
-pub(crate) use users::{own_uid, privileged, user_exists, user_name, with_rights};
+pub(crate) use users::{first_person, own_uid, privileged, user_exists, user_name, with_rights};
 
 // What only the command uses.
 #[cfg(feature = "cli")]
@@ -77,6 +77,8 @@ pub(crate) use bind::interface_name;
 pub(crate) use files::services_file;
 #[cfg(feature = "cli")]
 pub(crate) use namespaces::{OtherNamespaces, OwnNetwork, listening_in_other_namespaces, own_network};
+#[cfg(feature = "cli")]
+pub(crate) use process::project_folder;
 #[cfg(feature = "cli")]
 pub(crate) use terminate::ctrl_c_helper;
 #[cfg(feature = "cli")]

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::places;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Family, NotAsked, Protocol, Snapshot};
@@ -78,7 +79,10 @@ impl Selection {
             && is_within(&self.users, &scope.users, |own, other| own == other)
             && is_within(&self.commands, &scope.commands, |own, other| {
                 own.to_ascii_lowercase().contains(&other.to_ascii_lowercase())
-            });
+            })
+            && is_within(&self.trees, &scope.trees, |own, other| own == other)
+            && is_within(&self.directories, &scope.directories, places::is_within)
+            && (self.developer || !scope.developer);
         missing.extend((!holders).then_some(NotAsked::OtherHolders));
         missing.extend((self.namespaces && !scope.namespaces).then_some(NotAsked::Namespaces));
         missing.extend((self.connections && !scope.connections).then_some(NotAsked::Connections));
@@ -100,7 +104,7 @@ impl Selection {
         self.cells().iter().any(|own| others.iter().any(|others| common(own, others)))
     }
 
-    /// Returns whether two selections name different processes, users or commands.
+    /// Returns whether two selections name different processes, users, commands or folders.
     pub(crate) fn is_of_other_holders(&self, other: &Selection) -> bool {
         fn differ<T: PartialEq>(one: &[T], other: &[T]) -> bool {
             !one.is_empty() && !other.is_empty() && !one.iter().any(|one| other.contains(one))
@@ -108,6 +112,8 @@ impl Selection {
         differ(&self.pids, &other.pids)
             || differ(&self.users, &other.users)
             || differ(&self.commands, &other.commands)
+            || differ(&self.trees, &other.trees)
+            || differ(&self.directories, &other.directories)
     }
 
     /// Returns each target in each protocol that it is selected in. SCTP and DCCP count only if they are named.

@@ -65,6 +65,7 @@ mod permissions;
 mod port_info;
 mod probe;
 mod program_files;
+mod project_filters;
 mod projects;
 mod service_names;
 mod services;

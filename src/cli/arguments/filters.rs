@@ -1,5 +1,7 @@
 //! The options that `allears` and `allears watch` share: filters, and the source of the data.
 
+use std::path::PathBuf;
+
 use clap::{ArgAction, Args, ValueEnum};
 
 /// The filters.
@@ -53,6 +55,22 @@ pub(in crate::cli) struct Filters {
     /// Only sockets held by a process whose name, program file or command line contains TEXT; case is ignored (repeatable)
     #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "Filters")]
     pub(in crate::cli) process: Vec<String>,
+
+    /// Only sockets that this process or one of its descendants holds (repeatable)
+    #[arg(long, value_name = "PID", help_heading = "Filters")]
+    pub(in crate::cli) tree: Vec<u32>,
+
+    /// Only sockets held by a process whose working directory is in DIR (repeatable)
+    #[arg(long = "in", value_name = "DIR", help_heading = "Filters")]
+    pub(in crate::cli) inside: Vec<PathBuf>,
+
+    /// The same as --in with the project of the current directory: its git worktree, else its project, else itself
+    #[arg(long, help_heading = "Filters")]
+    pub(in crate::cli) here: bool,
+
+    /// Only people's own programs and containers: no services of the system or of the desktop
+    #[arg(long, help_heading = "Filters")]
+    pub(in crate::cli) dev: bool,
 
     /// Accepted for compatibility: listeners, numbers and processes are always shown
     #[arg(short = 'l', action = ArgAction::Count, hide = true)]

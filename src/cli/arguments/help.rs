@@ -9,6 +9,7 @@ Examples:
   allears localhost:3000     the listeners that answer at 127.0.0.1 and ::1
   allears postgresql         a service name of the IANA registry or /etc/services
   allears --exposed          only what other machines can reach
+  allears --here             only what runs in this project
   allears -c vite            only listeners held by processes named like vite
   allears --pids 3000        only pids: kill $(allears --pids 3000)
   allears why 3000           can it be bound now, and if not, why?

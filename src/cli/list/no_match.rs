@@ -15,7 +15,7 @@ impl Answer<'_> {
         let list = self.list;
         let targets = self.selection.targets();
         let of_these = if self.selection.filters_by_process() || self.list.filters.exposed {
-            " that was target for"
+            " that passes the filters"
         } else {
             ""
         };

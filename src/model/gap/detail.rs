@@ -138,6 +138,9 @@ pub enum GapDetail {
     },
     /// Sockets whose users are unknown here, if a filter depends on them.
     UnknownUsers,
+    /// Listeners with holders of which the working directory, the ancestors or the user are unknown, if a filter depends on
+    /// that.
+    UnknownFacts,
     /// A phrase from a document.
     Text(Text),
 }

@@ -12,6 +12,8 @@ pub(in crate::os) mod status;
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 
+use crate::model::Text;
+
 #[cfg(feature = "cli")]
 pub(crate) use services_file::services_file;
 pub(in crate::os) use sys::Files;
@@ -26,6 +28,21 @@ pub(crate) fn can_make_file(path: &str) -> Option<bool> {
 pub(crate) fn absolute(path: &str) -> String {
     let whole = std::path::absolute(path).ok().and_then(|whole| whole.into_os_string().into_string().ok());
     whole.unwrap_or_else(|| path.to_owned())
+}
+
+/// Returns the absolute path of a folder without symbolic links, as the system reports working directories.
+///
+/// # Errors
+/// If there is no such folder, or if it cannot be read.
+pub(crate) fn folder(path: &std::path::Path) -> std::io::Result<Text> {
+    let path = path.canonicalize()?;
+    if !path.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
+    let path = Text::from(path);
+    // The form of paths on Windows that no process has as its working directory: `\\?\C:\src`.
+    let plain = path.as_bytes().strip_prefix(br"\\?\").filter(|plain| plain.get(1) == Some(&b':'));
+    Ok(plain.map(Text::from).unwrap_or(path))
 }
 
 /// Opens a file that the user named.

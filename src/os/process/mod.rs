@@ -17,6 +17,8 @@ pub(in crate::os) mod sysinfo;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod unsupported;
 
+#[cfg(feature = "cli")]
+pub(crate) use project::folder as project_folder;
 pub(crate) use sys::GivenFiles;
 
 use std::collections::BTreeMap;
@@ -99,14 +101,15 @@ pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     processes
 }
 
-/// Returns the public facts about the processes whose descriptors were not read. `None` if there may be others.
-pub(crate) fn describe_unread(unread: &Unread) -> Option<Vec<Process>> {
+/// Returns the public facts about the processes whose descriptors were not read, with `ancestry` all of their ancestors.
+/// `None` if there may be others.
+pub(crate) fn describe_unread(unread: &Unread, ancestry: bool) -> Option<Vec<Process>> {
     if unread.others {
         return None;
     }
     let refs: Vec<sys::ProcessRef> =
         unread.pids.iter().filter_map(|pid| sys::ProcessRef::open(*pid)).collect();
-    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), false);
+    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), ancestry);
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));
     }

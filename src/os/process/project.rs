@@ -85,6 +85,22 @@ fn search(directories: Directories, files: &mut Files, give: &mut dyn FnMut(Answ
     }
 }
 
+/// Returns the folder of the project that a folder belongs to: the nearest one at or above it that git has checked out,
+/// else the nearest one with a project's file. `None` if there is none, or if the file system does not answer in time.
+#[cfg(feature = "cli")]
+pub(crate) fn folder(directory: &Text) -> Option<Text> {
+    let path = paths::from_text(directory)?;
+    let mut found = None;
+    let work = move |files: &mut Files, give: &mut dyn FnMut(Option<Text>) -> bool| {
+        let above = || path.ancestors().filter(|folder| folder.parent().is_some());
+        let root = above().find(|folder| files.first_of(folder, &[".git"]).is_some());
+        let root = root.or_else(|| above().find(|folder| files.first_of(folder, &MARKERS).is_some()));
+        give(root.map(Text::from));
+    };
+    files::sys::search_in_time(Instant::now() + LONGEST, work, &mut |root| found = root);
+    found
+}
+
 /// Returns the nearest project root at or above a folder. The root of the file system is none.
 fn project_of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {

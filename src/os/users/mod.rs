@@ -30,6 +30,12 @@ pub(crate) fn own_uid() -> Option<u32> {
     own()
 }
 
+/// Returns the lowest uid of a person (UID_MIN of login.defs(5)); lower ones are those of the system's accounts. `None` if
+/// the file does not set it, and on systems without the file.
+pub(crate) fn first_person() -> Option<u32> {
+    sys::first_person()
+}
+
 /// Returns whether this process has full rights: it runs as root, or elevated on Windows.
 pub(crate) fn privileged() -> bool {
     sys::privileged()

@@ -63,6 +63,22 @@ fn secure_path(sudoers: &str) -> Option<&str> {
     })
 }
 
+/// Returns UID_MIN of /etc/login.defs (login.defs(5)).
+pub(in crate::os) fn first_person() -> Option<u32> {
+    uid_min(&std::fs::read_to_string("/etc/login.defs").ok()?)
+}
+
+/// Returns the value of UID_MIN in a login.defs(5).
+fn uid_min(definitions: &str) -> Option<u32> {
+    let value = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        words.next().filter(|name| *name == "UID_MIN")?;
+        words.next()?.parse().ok()
+    };
+    // The last line counts.
+    definitions.lines().rev().find_map(value)
+}
+
 /// Returns whether this process runs as root.
 pub(in crate::os) fn privileged() -> bool {
     own() == Some(0)
@@ -71,6 +87,19 @@ pub(in crate::os) fn privileged() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lowest_uid_of_a_person_is_configured() {
+        for (definitions, uid) in [
+            ("UID_MIN\t\t\t 1000\nUID_MAX 60000\n", Some(1000)),
+            ("#UID_MIN 1000\nSYS_UID_MIN 100\n", None),
+            ("UID_MIN 1000\nUID_MIN 500", Some(500)),
+            ("UID_MIN x\n", None),
+            ("", None),
+        ] {
+            assert_eq!(uid_min(definitions), uid, "{definitions}");
+        }
+    }
 
     #[test]
     fn the_last_secure_path_counts() {

@@ -50,6 +50,11 @@ pub(in crate::os) fn own() -> Option<u32> {
     None
 }
 
+/// Returns nothing: users have no numbers here.
+pub(in crate::os) fn first_person() -> Option<u32> {
+    None
+}
+
 /// Returns the name of the user with a SID such as `S-1-5-18` (LookupAccountSidW).
 pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
     let sid = wide(sid);

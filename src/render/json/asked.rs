@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::reading::Wrong;
 use crate::model::Target;
 use crate::model::target::{Parts, ServiceName};
 use crate::model::{Family, Protocol};
-use crate::model::{Selection, UserName};
+use crate::model::{Selection, Text, UserName};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct AskedJson {
@@ -21,6 +23,15 @@ pub(super) struct AskedJson {
     /// A number, where a user was asked for by number.
     users: Vec<String>,
     commands: Vec<String>,
+    /// This and the next two are missing from documents of older versions, which had no such filters.
+    #[serde(default)]
+    trees: Vec<u32>,
+    #[serde(default)]
+    directories: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directories_bytes: Option<Vec<String>>,
+    #[serde(default)]
+    developer: bool,
     all_namespaces: bool,
     /// Whether connections were asked for. Documents of older versions do not say.
     #[serde(default)]
@@ -51,6 +62,9 @@ impl From<&Selection> for AskedJson {
             UserName::Uid(uid) => uid.to_string(),
             UserName::Name(name) => name.clone(),
         };
+        let folders = &selection.directories;
+        let valid = folders.iter().all(|folder| folder.as_str().is_some());
+        let encode = |folder: &Text| BASE64.encode(folder.as_bytes());
         AskedJson {
             targets: selection.targets.iter().map(TargetJson::from).collect(),
             protocols: selection.protocols.iter().map(|protocol| protocol.as_str().to_owned()).collect(),
@@ -60,6 +74,10 @@ impl From<&Selection> for AskedJson {
             pids: selection.pids.clone(),
             users: selection.users.iter().map(user).collect(),
             commands: selection.commands.clone(),
+            trees: selection.trees.clone(),
+            directories: folders.iter().map(|folder| folder.to_string_lossy().into_owned()).collect(),
+            directories_bytes: (!valid).then(|| folders.iter().map(encode).collect()),
+            developer: selection.developer,
             all_namespaces: selection.namespaces,
             connections: selection.connections,
         }
@@ -93,6 +111,13 @@ impl TryFrom<AskedJson> for Selection {
         let families: Vec<Family> = json.families.iter().map(family).collect::<Result<_, _>>()?;
         let protocol = |name: &String| Protocol::parse(name).ok_or(Wrong("protocols"));
         let user = |user: String| user.parse().map_or(UserName::Name(user), UserName::Uid);
+        let decode = |folder: &String| {
+            BASE64.decode(folder).map(Text::from).map_err(|_| Wrong("asked.directories_bytes"))
+        };
+        let directories = match &json.directories_bytes {
+            Some(encoded) => encoded.iter().map(decode).collect::<Result<_, _>>()?,
+            None => json.directories.iter().map(|folder| folder.as_str().into()).collect(),
+        };
         Ok(Selection {
             targets: json.targets.into_iter().map(Target::try_from).collect::<Result<_, _>>()?,
             protocols: json.protocols.iter().map(protocol).collect::<Result<_, _>>()?,
@@ -103,6 +128,9 @@ impl TryFrom<AskedJson> for Selection {
             pids: json.pids,
             users: json.users.into_iter().map(user).collect(),
             commands: json.commands,
+            trees: json.trees,
+            directories,
+            developer: json.developer,
             namespaces: json.all_namespaces,
             connections: json.connections,
         })

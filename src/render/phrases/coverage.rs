@@ -77,6 +77,15 @@ fn question(asked: &Selection) -> String {
         text.push_str(" of user ");
         text.push_str(&list(asked.users.iter().map(user), "or"));
     }
+    if !asked.trees.is_empty() {
+        text.push_str(" held by the tree of pid ");
+        text.push_str(&list(asked.trees.iter().map(ToString::to_string), "or"));
+    }
+    if !asked.directories.is_empty() {
+        text.push_str(" that run in ");
+        text.push_str(&list(asked.directories.iter().map(|path| path.to_string_lossy().into_owned()), "or"));
+    }
+    text.push_str(if asked.developer { " of people's own programs" } else { "" });
     if !asked.commands.is_empty() {
         text.push_str(" held by a command with '");
         text.push_str(&list(asked.commands.iter().cloned(), "or"));

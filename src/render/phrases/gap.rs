@@ -140,6 +140,10 @@ impl fmt::Display for Gap {
             GapDetail::UnknownUsers => {
                 write!(f, "{count} sockets whose users are not known here may match too")
             }
+            GapDetail::UnknownFacts => {
+                let listeners = if one { "one listener".to_owned() } else { format!("{count} listeners") };
+                write!(f, "{listeners} may match too: directory, ancestors or user of a holder are not known")
+            }
             GapDetail::ListedNamespaces
             | GapDetail::MountedNamespaces(_)
             | GapDetail::MountsWithoutThread(_)

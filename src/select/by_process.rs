@@ -1,0 +1,269 @@
+//! Filters by process: pid, user, command, tree, directory, and people's own programs. A filter that an unseen holder or
+//! an unknown fact may pass leaves the snapshot incomplete.
+
+use std::cell::OnceCell;
+
+use crate::model::{
+    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, Text,
+};
+use crate::os;
+
+use super::own_programs;
+
+/// The lowest uid of a person on macOS.
+const FIRST_OF_MACOS: u32 = 500;
+/// The lowest uid of a person if /etc/login.defs does not set one.
+const FIRST_ELSEWHERE: u32 = 1000;
+/// The most ancestors that `os` reports of a process.
+const LONGEST_ANCESTRY: usize = 64;
+
+/// What the filters need to know of the machine of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machine {
+    /// Whether an ancestry that does not end at pid 1 is whole too.
+    pub(super) whole_ancestries: bool,
+    /// The lowest uid of a person.
+    pub(super) first_person: u32,
+    /// Whether it runs macOS.
+    pub(super) is_macos: bool,
+}
+
+impl Machine {
+    /// Returns what is known of this machine after a scan with these gaps.
+    pub(crate) fn this(selection: &Selection, gaps: &[Gap]) -> Machine {
+        let configured = if selection.developer { os::first_person() } else { None };
+        let is_macos = std::env::consts::OS == "macos";
+        let first_person = configured.unwrap_or(first_by_default(is_macos));
+        Machine { whole_ancestries: !hides_processes(gaps), first_person, is_macos }
+    }
+
+    /// Returns what is known of the machine of a saved snapshot. Ancestries are whole if a tree was asked for.
+    pub(super) fn of_saved(snapshot: &Snapshot) -> Machine {
+        let is_macos = snapshot.os.as_bytes() == b"macos";
+        let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());
+        let whole_ancestries =
+            asked.is_some_and(Selection::needs_ancestors) && !hides_processes(&snapshot.gaps);
+        Machine { whole_ancestries, first_person: first_by_default(is_macos), is_macos }
+    }
+}
+
+/// Returns whether ancestors may be among processes that the caller cannot see.
+fn hides_processes(gaps: &[Gap]) -> bool {
+    gaps.iter().any(|gap| gap.reason == GapReason::HiddenProc)
+}
+
+fn first_by_default(is_macos: bool) -> u32 {
+    if is_macos { FIRST_OF_MACOS } else { FIRST_ELSEWHERE }
+}
+
+/// Whether a listener passes the process filters, best first. Of several filters the worst result counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Yes,
+    /// It passes if an unseen holder matches.
+    IfHolderMatches,
+    /// It passes if a user matches whose name or uid is unknown here.
+    IfUserMatches,
+    /// It passes if an unknown fact about a holder matches.
+    IfFactMatches,
+    No,
+}
+
+/// Returns whether a process that matches may be an unseen holder.
+type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
+
+impl Selection {
+    /// Drops listeners that do not pass the process filters. A listener whose holders are not all known is dropped too,
+    /// and makes the snapshot incomplete. `unread` returns the processes that may be the unseen holders, or `None` if
+    /// any process may.
+    pub(crate) fn drop_by_process(
+        &self,
+        snapshot: &mut Snapshot,
+        machine: &Machine,
+        unread: &dyn Fn() -> Option<Vec<Process>>,
+    ) {
+        if !self.filters_by_process() {
+            return;
+        }
+        let candidates = OnceCell::new();
+        let may_be = |matches: &dyn Fn(&Process) -> bool| match candidates.get_or_init(unread) {
+            Some(processes) => processes.iter().any(matches),
+            None => true,
+        };
+        let (mut undecided, mut of_unknown_user, mut of_unknown_facts) = (0, 0, 0);
+        snapshot.listeners.retain(|listener| match self.keeps(listener, machine, &may_be) {
+            Kept::Yes => true,
+            Kept::No => false,
+            Kept::IfHolderMatches => {
+                undecided += 1;
+                false
+            }
+            Kept::IfUserMatches => {
+                of_unknown_user += 1;
+                false
+            }
+            Kept::IfFactMatches => {
+                of_unknown_facts += 1;
+                false
+            }
+        });
+        if of_unknown_user > 0 {
+            snapshot.complete = false;
+            snapshot.gaps.push(Gap::new(
+                GapKind::Users,
+                GapReason::Unknown,
+                of_unknown_user,
+                GapDetail::UnknownUsers,
+                None,
+            ));
+        }
+        if of_unknown_facts > 0 {
+            snapshot.complete = false;
+            snapshot.gaps.push(Gap::new(
+                GapKind::Holders,
+                GapReason::Unknown,
+                of_unknown_facts,
+                GapDetail::UnknownFacts,
+                None,
+            ));
+        }
+        if undecided > 0 {
+            snapshot.complete = false;
+            snapshot.gaps.push(Gap::new(
+                GapKind::Holders,
+                GapReason::Unseen,
+                undecided,
+                GapDetail::UnseenHolders,
+                None,
+            ));
+        }
+    }
+
+    /// Returns whether a listener passes the process filters.
+    fn keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+        let unseen = listener.unseen.is_some();
+        let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
+            if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
+                return Kept::Yes;
+            }
+            if unseen && may_be(matches) { Kept::IfHolderMatches } else { Kept::No }
+        };
+        let filters = [
+            decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
+            self.user_keeps(listener, may_be),
+            decide(!self.commands.is_empty(), false, &|process| self.names(process)),
+            self.tree_keeps(listener, machine, may_be),
+            self.directory_keeps(listener, may_be),
+            self.developer_keeps(listener, machine, may_be),
+        ];
+        filters.into_iter().max().unwrap_or(Kept::Yes)
+    }
+
+    /// Returns whether a listener passes the filter by user. An unknown user may be any.
+    fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
+        let is_asked =
+            |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.is(uid, name));
+        let (socket, holders) = (&listener.socket, &listener.holders);
+        let of_process = |process: &Process| is_asked(process.uid, &process.user);
+        let is_unknown = |process: &Process| process.unknown_user.is_some();
+        match () {
+            () if self.users.is_empty() || is_asked(socket.uid, &socket.user) => Kept::Yes,
+            () if holders.iter().any(|holder| of_process(&holder.process)) => Kept::Yes,
+            () if socket.unknown_user.is_some() => Kept::IfUserMatches,
+            () if holders.iter().any(|holder| is_unknown(&holder.process)) => Kept::IfUserMatches,
+            () if listener.unseen.is_some()
+                && may_be(&|process| of_process(process) || is_unknown(process)) =>
+            {
+                Kept::IfHolderMatches
+            }
+            () => Kept::No,
+        }
+    }
+
+    /// Returns whether a listener passes the filter by tree.
+    fn tree_keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+        match self.trees.is_empty() {
+            true => Kept::Yes,
+            false => Selection::fact_keeps(listener, may_be, &|process| self.is_in_tree(process, machine)),
+        }
+    }
+
+    /// Returns whether a listener passes the filter by directory.
+    fn directory_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
+        match self.directories.is_empty() {
+            true => Kept::Yes,
+            false => Selection::fact_keeps(listener, may_be, &|process| self.runs_inside(process)),
+        }
+    }
+
+    /// Returns whether a listener passes the filter for people's own programs. What a container publishes passes, whoever
+    /// forwards it. A socket of a service of the system does not, even if its holder could not be seen.
+    fn developer_keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+        if !self.developer || listener.container.is_some() {
+            return Kept::Yes;
+        }
+        let of_system = listener.service.as_ref().is_some_and(own_programs::is_of_system);
+        if listener.holders.is_empty() && of_system {
+            return Kept::No;
+        }
+        Selection::fact_keeps(listener, may_be, &|process| own_programs::is_own(process, machine))
+    }
+
+    /// Returns whether a listener passes a filter by a fact that may be unknown of a holder.
+    fn fact_keeps(
+        listener: &Listener,
+        may_be: &MayBe<'_>,
+        matches: &dyn Fn(&Process) -> Option<bool>,
+    ) -> Kept {
+        let found: Vec<Option<bool>> =
+            listener.holders.iter().map(|holder| matches(&holder.process)).collect();
+        let no_process = |reason: Reason| reason == Reason::Kernel;
+        match &listener.unseen {
+            _ if found.contains(&Some(true)) => Kept::Yes,
+            _ if found.contains(&None) => Kept::IfFactMatches,
+            Some(unseen)
+                if !no_process(unseen.reason) && may_be(&|process| matches(process) != Some(false)) =>
+            {
+                Kept::IfHolderMatches
+            }
+            _ => Kept::No,
+        }
+    }
+
+    /// Returns whether a process is one of the trees' roots or a descendant of one. `None` if not all of its ancestors are
+    /// known.
+    fn is_in_tree(&self, process: &Process, machine: &Machine) -> Option<bool> {
+        let own = std::iter::once(process.id.pid);
+        let mut line = own.chain(process.parents.iter().map(|parent| parent.pid));
+        if line.clone().any(|pid| self.trees.contains(&pid)) {
+            return Some(true);
+        }
+        let is_short = process.parents.len() < LONGEST_ANCESTRY;
+        let is_whole = line.any(|pid| pid == 1) || (machine.whole_ancestries && is_short);
+        is_whole.then_some(false)
+    }
+
+    /// Returns whether the name, program file or command line of a process contains one of the texts.
+    pub(crate) fn names(&self, process: &Process) -> bool {
+        let line: Vec<u8> = process
+            .command
+            .iter()
+            .flatten()
+            .map(|argument| argument.as_bytes().to_ascii_lowercase())
+            .collect::<Vec<_>>()
+            .join(&b' ');
+        let name = process.name.as_bytes().to_ascii_lowercase();
+        // A process may have another name than its program, and a title instead of its command line.
+        let program = process.executable.as_ref().map(|path| path.file_name().to_ascii_lowercase());
+        self.commands.iter().any(|text| {
+            let text = text.as_bytes().to_ascii_lowercase();
+            contains(&name, &text)
+                || contains(&line, &text)
+                || program.as_ref().is_some_and(|program| contains(program, &text))
+        })
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
