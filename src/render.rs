@@ -10,6 +10,8 @@ pub(crate) mod about_json;
 #[cfg(feature = "cli")]
 pub(crate) mod asker;
 #[cfg(feature = "cli")]
+pub(crate) mod browser_url;
+#[cfg(feature = "cli")]
 pub(crate) mod card;
 #[cfg(feature = "cli")]
 pub(crate) mod changes;

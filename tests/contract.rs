@@ -320,6 +320,15 @@ fn help_version_completions_and_manual() {
     for part in ["allears 10309", "--exposed", "Exit status"] {
         assert!(help.contains(part), "{part}");
     }
+    let columns = help.split("Columns:\n").nth(1).unwrap();
+    let columns: Vec<(&str, &str)> = columns.lines().filter_map(|line| line.trim().split_once(' ')).collect();
+    assert!(
+        columns.len() > 35 && columns.iter().all(|(_, meaning)| !meaning.trim().is_empty()),
+        "{columns:?}"
+    );
+    for column in ["age", "branch", "url", "what"] {
+        assert!(columns.iter().any(|(name, _)| *name == column), "{column}");
+    }
     let version = String::from_utf8(run(&["--version"]).stdout).unwrap();
     assert_eq!(version.trim(), format!("allears {}", env!("CARGO_PKG_VERSION")));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
@@ -329,6 +338,7 @@ fn help_version_completions_and_manual() {
     }
     let page = String::from_utf8(run(&["man"]).stdout).unwrap();
     assert!(page.contains(".TH allears 1"), "{page}");
+    assert!(page.contains("address for a browser on this machine"), "{page}");
     let folder = std::env::temp_dir().join(format!("allears-man-{}", std::process::id()));
     assert_eq!(status(&run(&["man".as_ref(), folder.as_os_str()])), 0);
     assert!(std::fs::read_dir(&folder).expect("a folder of pages").count() >= 3);

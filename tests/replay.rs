@@ -41,6 +41,43 @@ fn table_with_chosen_columns_and_order() {
     ");
 }
 
+#[test]
+fn ages_addresses_for_a_browser_and_the_reversed_order() {
+    let columns = ["--columns", "port,age,url", "--no-header", "tcp/22,631,3000,5432,9000"];
+    let by = |order: &[&str]| replay(&[&columns[..], order].concat());
+    insta::assert_snapshot!([by(&["--sort", "age"]), by(&["-r", "--sort", "age"]), by(&["-r"])].join("\n"), @r"
+    $ allears --from tests/replay/workstation.json --columns port,age,url --no-header tcp/22,631,3000,5432,9000 --sort age
+      22  2 h 14 min
+     631  2 h 14 min  http://localhost:631
+     631  2 h 14 min  http://localhost:631
+    3000  2 h 14 min  http://localhost:3000
+    9000  2 h 14 min  http://localhost:9000
+    5432
+    5432
+    status: 0
+
+    $ allears --from tests/replay/workstation.json --columns port,age,url --no-header tcp/22,631,3000,5432,9000 -r --sort age
+    9000  2 h 14 min  http://localhost:9000
+    3000  2 h 14 min  http://localhost:3000
+     631  2 h 14 min  http://localhost:631
+     631  2 h 14 min  http://localhost:631
+      22  2 h 14 min
+    5432
+    5432
+    status: 0
+
+    $ allears --from tests/replay/workstation.json --columns port,age,url --no-header tcp/22,631,3000,5432,9000 -r
+    9000  2 h 14 min  http://localhost:9000
+    5432
+    5432
+    3000  2 h 14 min  http://localhost:3000
+     631  2 h 14 min  http://localhost:631
+     631  2 h 14 min  http://localhost:631
+      22  2 h 14 min
+    status: 0
+    ");
+}
+
 /// Mixed numeric and other names, in every column with names. There are enough rows for the standard library's sort to
 /// detect an inconsistent order.
 #[test]
@@ -270,6 +307,11 @@ fn selections() {
         (&["--pid", "1504"], &["9000"]),
         (&["-6", "631,22"], &["22", "631"]),
         (&["-4", "22,9002,9003,9004"], &["22", "9003", "9004"]),
+        (&["--dev"], &["3000", "8080", "9001", "9002", "9003", "9004"]),
+        (&["--dev", "--exposed", "-c", "node"], &["3000"]),
+        (&["--tree", "4007"], &["3000"]),
+        (&["--in", "/home/dev/src/shop"], &["3000"]),
+        (&["--in", "/home/dev/src/shop/"], &["3000"]),
         (&["127.0.0.1:22"], &["22"]),
         (&["127.0.0.1:9002"], &[]),
         (&["-i", "4tcp:22"], &["22"]),

@@ -15,13 +15,14 @@ pub(super) use next::Next;
 
 use crate::os::EndSignal;
 use crate::render::column::Column;
+use crate::render::order::Order;
 
 /// Show what holds a port
 ///
 /// Lists the listeners on this machine and the processes that hold them: a card for one port, a table for many.
 /// Reports what could not be seen, why, and what would show it.
 #[derive(Debug, Parser)]
-#[command(name = "allears", version, after_help = help::LIST, styles = STYLES)]
+#[command(name = "allears", version, after_help = help::LIST, after_long_help = help::list_and_columns(), styles = STYLES)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
@@ -312,7 +313,7 @@ pub(super) struct List {
 /// The columns and the order of rows.
 #[derive(Debug, Args)]
 pub(super) struct Rows {
-    /// Columns, separated by commas
+    /// Columns, separated by commas; allears --help lists them
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Output")]
     pub(super) columns: Option<Vec<Column>>,
 
@@ -320,9 +321,20 @@ pub(super) struct Rows {
     #[arg(long, value_name = "KEY", help_heading = "Output")]
     pub(super) sort: Option<Column>,
 
+    /// Reverse the order; rows without a value stay last
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) reverse: bool,
+
     /// Print no header
     #[arg(long, help_heading = "Output")]
     pub(super) no_header: bool,
+}
+
+impl Rows {
+    /// Returns the order of rows.
+    pub(super) fn order(&self) -> Order {
+        Order { column: self.sort, reverse: self.reverse }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

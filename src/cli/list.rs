@@ -16,6 +16,7 @@ use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
 use crate::os;
 use crate::render::asker::Asker;
 use crate::render::column::Column;
+use crate::render::order::Order;
 use crate::render::phrases;
 use crate::render::style::Palette;
 use crate::render::{card, csv, json, order, table};
@@ -70,8 +71,8 @@ pub(super) fn run(mut list: List) -> Exit {
     if list.probe && list.from.is_none() {
         crate::act::probe::probe_listeners(&mut snapshot);
     }
-    if let Some(column) = list.rows.sort {
-        order::sort(&mut snapshot.listeners, Some(column), |listener| listener);
+    if list.rows.order() != Order::default() {
+        order::sort(&mut snapshot.listeners, list.rows.order(), |listener| listener);
     }
     let exit = exit(snapshot.is_answered().filter(|_| is_answer));
     if list.verbose {
@@ -226,6 +227,7 @@ impl Answer<'_> {
             width: self.width(),
             palette: Palette { color: self.terminal.color },
             asker: self.asker(),
+            at: self.snapshot.taken_at,
         };
         let shortened = table::write(self.snapshot, &options, out)?;
         out.flush()?;

@@ -74,8 +74,9 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Resul
         width: None,
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
+        ..table::Options::default()
     };
-    let view = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.sort, options);
+    let view = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.order(), options);
     let screen = Screen::open(view)?;
     // Without signals and input nothing could end the screen and restore the terminal.
     send_signals(true, sender)?;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use super::escape::{command_line, escape};
 use crate::model::{GitHead, Holder, Listener, Text};
 
@@ -36,6 +38,7 @@ pub(crate) enum Column {
     Branch,
     Script,
     Started,
+    Age,
     Descriptors,
     Evidence,
     Parents,
@@ -45,12 +48,13 @@ pub(crate) enum Column {
     Probe,
     Connected,
     Note,
+    Url,
     What,
 }
 
 impl Column {
     /// Every column with its name, in the order of CSV.
-    pub(crate) const NAMES: [(Column, &'static str); 37] = [
+    pub(crate) const NAMES: [(Column, &'static str); 39] = [
         (Column::Protocol, "protocol"),
         (Column::Family, "family"),
         (Column::Address, "address"),
@@ -88,6 +92,8 @@ impl Column {
         (Column::Script, "script"),
         (Column::Branch, "branch"),
         (Column::What, "what"),
+        (Column::Age, "age"),
+        (Column::Url, "url"),
     ];
 
     /// Returns the column's name.
@@ -95,9 +101,54 @@ impl Column {
         Column::NAMES.iter().find(|(column, _)| *column == self).map_or("", |(_, name)| name)
     }
 
+    /// Returns what the column contains, in a few words.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Column::Port => "port number",
+            Column::Protocol => "tcp, udp, unix, sctp, dccp or udplite",
+            Column::Family => "ipv4, ipv6 or unix",
+            Column::Address => "address that the socket is bound to",
+            Column::Path => "path of a Unix socket",
+            Column::Interface => "network interface that the socket is bound to",
+            Column::State => "listen, bound, forwarded; with --all those of connections",
+            Column::Peer => "address and port of the other end, with --all",
+            Column::DualStack => "whether an IPv6 socket also accepts IPv4",
+            Column::Exposure => "loopback, all, address or local",
+            Column::Inode => "number of the socket in the kernel",
+            Column::SocketUid => "uid of the user who opened the socket",
+            Column::SocketUser => "name of the user who opened the socket",
+            Column::Waiting => "connections that wait to be accepted",
+            Column::Limit => "most connections that can wait",
+            Column::Namespace => "network namespace, if it is another one",
+            Column::Process => "name of the process",
+            Column::Pid => "process id",
+            Column::User => "name of the process's user",
+            Column::Uid => "uid of the process's user",
+            Column::Command => "command line",
+            Column::Executable => "program file",
+            Column::Directory => "working directory",
+            Column::Project => "folder of the project",
+            Column::Branch => "branch or commit that git has checked out in the project",
+            Column::Script => "what an interpreter runs",
+            Column::Started => "start time",
+            Column::Age => "time since the start; CSV: in seconds",
+            Column::Descriptors => "numbers of the process's descriptors of the socket",
+            Column::Evidence => "how the holder is known",
+            Column::Parents => "parent; with --parents all ancestors",
+            Column::Service => "service that the socket or the process belongs to",
+            Column::Container => "container that the socket or the process belongs to",
+            Column::Unseen => "why a holder could not be seen",
+            Column::Probe => "whether it accepts, with --probe",
+            Column::Connected => "connections, with --connections",
+            Column::Note => "something surprising",
+            Column::Url => "address for a browser on this machine",
+            Column::What => "service, container or project, and what runs in it",
+        }
+    }
+
     /// Returns whether CSV has the column by default. A column that is added here is not: programs read CSV by position.
     pub(crate) fn is_in_default_csv(self) -> bool {
-        !matches!(self, Column::What | Column::Script | Column::Branch)
+        !matches!(self, Column::What | Column::Script | Column::Branch | Column::Age | Column::Url)
     }
 
     /// Returns the heading in a table.
@@ -108,8 +159,9 @@ impl Column {
         }
     }
 
-    /// Returns the exact value for one holder of a listener. Empty if there is none, or if it is unknown.
-    pub(crate) fn value(self, listener: &Listener, holder: Option<&Holder>) -> String {
+    /// Returns the exact value for one holder of a listener in a snapshot of the time `at`. Empty if there is none, or if
+    /// it is unknown.
+    pub(crate) fn value(self, listener: &Listener, holder: Option<&Holder>, at: Timestamp) -> String {
         let socket = &listener.socket;
         let process = holder.map(|holder| &holder.process);
         let text = |text: Option<&Text>| text.map(escape);
@@ -152,6 +204,11 @@ impl Column {
             }),
             Column::Script => text(process.and_then(|process| process.script.as_ref())),
             Column::Started => process.and_then(|process| process.started_at).map(|at| at.to_string()),
+            Column::Age => process.and_then(|process| process.started_at).map(|started| {
+                let seconds = at.as_second().saturating_sub(started.as_second());
+                seconds.max(0).to_string()
+            }),
+            Column::Url => super::browser_url::of(listener),
             Column::Descriptors => holder.map(|holder| {
                 let numbers: Vec<String> = holder.descriptors.iter().map(u32::to_string).collect();
                 numbers.join(" ")
@@ -227,6 +284,7 @@ mod tests {
         for (column, name) in Column::NAMES {
             assert_eq!(name.parse(), Ok(column));
             assert_eq!(column.name(), name);
+            assert!(!column.meaning().is_empty());
         }
         assert_eq!("dual-stack".parse(), Ok(Column::DualStack));
         assert!("nosuch".parse::<Column>().unwrap_err().to_string().contains("'nosuch'"));

@@ -34,7 +34,9 @@ pub(crate) fn write(
         let holders = listener.holders.iter().map(Some);
         let none = listener.holders.is_empty().then_some(None);
         for holder in holders.chain(none) {
-            writer.write_record(columns.iter().map(|column| inert(column.value(listener, holder))))?;
+            writer.write_record(
+                columns.iter().map(|column| inert(column.value(listener, holder, snapshot.taken_at))),
+            )?;
         }
     }
     writer.flush()

@@ -1,7 +1,7 @@
 //! The order of rows by a column. Every comparison is of keys that are made once per row and have one total order, so
 //! that no mixture of values can form a cycle.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,18 +10,33 @@ use jiff::Timestamp;
 use super::column::Column;
 use crate::model::{Endpoint, Holder, Listener};
 
-/// Sorts rows by a column, or into the default order: port, protocol, address, pid. Rows without a value come last,
-/// and equal ones keep the default order.
-pub(crate) fn sort<T>(rows: &mut [T], column: Option<Column>, listener: impl Fn(&T) -> &Listener) {
-    let Some(column) = column else {
-        rows.sort_by(|a, b| by_place(listener(a), listener(b)));
+/// An order of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// The column. `None` for the default order: port, protocol, address, pid.
+    pub(crate) column: Option<Column>,
+    /// Whether it is reversed.
+    pub(crate) reverse: bool,
+}
+
+impl Order {
+    /// Returns this order, or the reversed one, of what compares so.
+    fn of(self, order: Ordering) -> Ordering {
+        if self.reverse { order.reverse() } else { order }
+    }
+}
+
+/// Sorts rows. Equal ones keep the default order, and rows without a value come last, also in the reversed order.
+pub(crate) fn sort<T>(rows: &mut [T], by: Order, listener: impl Fn(&T) -> &Listener) {
+    let Some(column) = by.column else {
+        rows.sort_by(|a, b| by.of(by_place(listener(a), listener(b))));
         return;
     };
     let mut order: Vec<(Key, usize)> =
         rows.iter().enumerate().map(|(at, row)| (Key::new(column, listener(row)), at)).collect();
     order.sort_by(|(a, at), (b, other)| {
-        a.cmp(b).then_with(|| match (rows.get(*at), rows.get(*other)) {
-            (Some(a), Some(b)) => by_place(listener(a), listener(b)),
+        a.compare(b, by).then_with(|| match (rows.get(*at), rows.get(*other)) {
+            (Some(a), Some(b)) => by.of(by_place(listener(a), listener(b))),
             _ => Ordering::Equal,
         })
     });
@@ -57,7 +72,8 @@ fn by_place(a: &Listener, b: &Listener) -> Ordering {
         .then_with(|| {
             // Only rows that are alike in all of this come here.
             let mut columns = Column::NAMES.iter().map(|(column, _)| {
-                column.value(a, a.holders.first()).cmp(&column.value(b, b.holders.first()))
+                let value = |of: &Listener| column.value(of, of.holders.first(), Timestamp::UNIX_EPOCH);
+                value(a).cmp(&value(b))
             });
             columns.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         })
@@ -69,6 +85,8 @@ enum Key {
     Address(std::net::IpAddr),
     Peer(SocketAddr),
     Time(Timestamp),
+    /// The start time of the youngest is the least.
+    Age(Reverse<Timestamp>),
     Took(&'static str, Duration),
     Text(Natural),
     Missing,
@@ -84,13 +102,24 @@ impl Key {
             },
             Column::Peer => listener.socket.peer.map(Key::Peer),
             Column::Started => holder.and_then(|holder| holder.process.started_at).map(Key::Time),
+            Column::Age => {
+                holder.and_then(|holder| holder.process.started_at).map(|at| Key::Age(Reverse(at)))
+            }
             Column::Probe => listener.probe.map(|probe| Key::Took(probe.outcome.as_str(), probe.took)),
             column => {
-                let value = column.value(listener, holder);
+                let value = column.value(listener, holder, Timestamp::UNIX_EPOCH);
                 (!value.is_empty()).then(|| Key::Text(Natural::from(value)))
             }
         };
         key.unwrap_or(Key::Missing)
+    }
+
+    /// Compares two keys in this order, whichever way it goes: a missing value is always the last.
+    fn compare(&self, other: &Key, by: Order) -> Ordering {
+        match (self, other) {
+            (Key::Missing, _) | (_, Key::Missing) => self.cmp(other),
+            _ => by.of(self.cmp(other)),
+        }
     }
 }
 
@@ -302,20 +331,48 @@ mod tests {
     /// What is shown of rows, in their order.
     fn shown(rows: &[Listener]) -> Vec<String> {
         let row = |listener: &Listener| {
-            let value = |(column, _): &(Column, _)| column.value(listener, listener.holders.first());
+            let value = |(column, _): &(Column, _)| {
+                column.value(listener, listener.holders.first(), Timestamp::UNIX_EPOCH)
+            };
             Column::NAMES.iter().map(value).collect::<Vec<_>>().join("|")
         };
         rows.iter().map(row).collect()
     }
 
-    fn orders() -> impl Iterator<Item = Option<Column>> {
-        Column::NAMES.iter().map(|(column, _)| Some(*column)).chain([None])
+    fn orders() -> impl Iterator<Item = Order> {
+        let columns = Column::NAMES.iter().map(|(column, _)| Some(*column)).chain([None]);
+        columns.flat_map(|column| [false, true].map(|reverse| Order { column, reverse }))
     }
 
-    fn compare(column: Option<Column>, a: &Listener, b: &Listener) -> Ordering {
+    fn compare(by: Order, a: &Listener, b: &Listener) -> Ordering {
         let by_column =
-            column.map_or(Ordering::Equal, |column| Key::new(column, a).cmp(&Key::new(column, b)));
-        by_column.then_with(|| by_place(a, b))
+            by.column.map_or(Ordering::Equal, |column| Key::new(column, a).compare(&Key::new(column, b), by));
+        by_column.then_with(|| by.of(by_place(a, b)))
+    }
+
+    #[test]
+    fn the_reversed_order_ends_with_what_is_unknown_too() {
+        let row = |pid: u32, started: Option<i64>| {
+            let mut listener = Listener::new(Socket::new(
+                Protocol::Tcp,
+                Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 80, interface: None },
+                State::Listen,
+            ));
+            let mut process = Process::new(ProcessId { pid, start: None }, "x".into());
+            process.started_at = started.and_then(|at| Timestamp::from_second(at).ok());
+            listener.holders =
+                vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Descriptor }];
+            listener
+        };
+        let rows = [row(1, Some(50)), row(2, None), row(3, Some(90)), row(4, Some(70))];
+        for (reverse, pids) in [(false, [3, 4, 1, 2]), (true, [1, 4, 3, 2])] {
+            let mut sorted = rows.clone();
+            sort(&mut sorted, Order { column: Some(Column::Age), reverse }, |row| row);
+            assert_eq!(sorted.map(|row| row.holders[0].process.id.pid), pids);
+        }
+        let mut sorted = rows;
+        sort(&mut sorted, Order { column: None, reverse: true }, |row| row);
+        assert_eq!(sorted.map(|row| row.holders[0].process.id.pid), [4, 3, 2, 1]);
     }
 
     proptest! {

@@ -6,9 +6,11 @@ mod fit;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
+use super::browser_url;
 use super::column::Column;
 use super::phrases;
 use super::style::{Meaning, Palette};
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
     pub(crate) asker: Asker,
+    /// When the listeners were scanned, which ages count from.
+    pub(crate) at: Timestamp,
 }
 
 /// What was shortened to make a table fit.
@@ -278,7 +282,9 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
         seen.join(",")
     };
     match column {
-        Column::Port => Cell { text: column.value(listener, None), meaning: Some(Meaning::Subject) },
+        Column::Port => {
+            Cell { text: column.value(listener, None, options.at), meaning: Some(Meaning::Subject) }
+        }
         Column::Address => {
             let addresses: Vec<String> = group
                 .iter()
@@ -342,10 +348,17 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
         Column::What => plain(phrases::what_and_condition(listener, &options.asker)),
         Column::Started => plain(match first.and_then(|holder| holder.process.started_at) {
             Some(started) if !whole => started.strftime("%Y-%m-%d %H:%M").to_string(),
-            _ => column.value(listener, first),
+            _ => column.value(listener, first, options.at),
         }),
-        column if listener.holders.is_empty() => plain(column.value(listener, None)),
-        column => plain(each(&|holder| Some(column.value(listener, Some(holder))))),
+        Column::Age => plain(
+            first
+                .and_then(|holder| holder.process.started_at)
+                .map(|started| phrases::ago(started, options.at))
+                .unwrap_or_default(),
+        ),
+        Column::Url => plain(group.iter().find_map(|one| browser_url::of(&one.listener)).unwrap_or_default()),
+        column if listener.holders.is_empty() => plain(column.value(listener, None, options.at)),
+        column => plain(each(&|holder| Some(column.value(listener, Some(holder), options.at)))),
     }
 }
 

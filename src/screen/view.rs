@@ -11,7 +11,7 @@ use crate::compare::{Change, ChangeKind};
 use crate::model::{Endpoint, Listener, Protocol, Text};
 use crate::render::column::Column;
 use crate::render::escape::escape;
-use crate::render::order;
+use crate::render::order::{self, Order};
 use crate::render::style::Meaning;
 use crate::render::table::{self, Cell, shorten};
 
@@ -26,7 +26,7 @@ const ORDERS: [Option<Column>; 5] =
 pub(crate) struct WatchView {
     what: String,
     interval: Duration,
-    sort: Option<Column>,
+    order: Order,
     options: table::Options,
     present: Vec<Listener>,
     recent: Vec<(Change, Instant)>,
@@ -59,16 +59,11 @@ pub(crate) enum KeyAction {
 }
 
 impl WatchView {
-    pub(crate) fn new(
-        what: String,
-        interval: Duration,
-        sort: Option<Column>,
-        options: table::Options,
-    ) -> WatchView {
+    pub(crate) fn new(what: String, interval: Duration, order: Order, options: table::Options) -> WatchView {
         WatchView {
             what: escape(&what.as_str().into()),
             interval,
-            sort,
+            order,
             options,
             present: Vec::new(),
             recent: Vec::new(),
@@ -103,8 +98,8 @@ impl WatchView {
             KeyAction::Quit => return Flow::Quit,
             KeyAction::Pause => self.paused = !self.paused,
             KeyAction::Sort => {
-                let at = ORDERS.iter().position(|order| *order == self.sort).map_or(0, |at| at + 1);
-                self.sort = ORDERS.get(at).copied().flatten();
+                let at = ORDERS.iter().position(|column| *column == self.order.column).map_or(0, |at| at + 1);
+                self.order.column = ORDERS.get(at).copied().flatten();
             }
             KeyAction::Scroll(by) => self.offset = self.offset.saturating_add_signed(by).min(last),
             KeyAction::Page(pages) => {
@@ -144,7 +139,11 @@ impl WatchView {
             Some(ChangeKind::Changed) => 3,
         };
         // The marks take two columns.
-        let options = table::Options { width: Some(width.saturating_sub(2).max(1)), ..self.options.clone() };
+        let options = table::Options {
+            width: Some(width.saturating_sub(2).max(1)),
+            at: self.scanned_at,
+            ..self.options.clone()
+        };
         let laid = table::lay_out(&listeners, &class, &options);
         let heading = laid.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
         let status = self.status().filter(|_| height >= 3);
@@ -190,7 +189,7 @@ impl WatchView {
         let mark = |listener: &Listener| marks.get(&identity(listener)).copied();
         let present = self.present.iter().map(|listener| (listener.clone(), mark(listener)));
         let mut rows: Vec<(Listener, Option<ChangeKind>)> = present.chain(closed).collect();
-        order::sort(&mut rows, self.sort, |(listener, _)| listener);
+        order::sort(&mut rows, self.order, |(listener, _)| listener);
         rows.into_iter().unzip()
     }
 
@@ -207,7 +206,7 @@ impl WatchView {
             true => "PAUSED".to_owned(),
             false => format!("every {}", spell(self.interval)),
         };
-        let order = self.sort.map_or_else(String::new, |column| format!(", by {}", column.name()));
+        let order = self.order.column.map_or_else(String::new, |column| format!(", by {}", column.name()));
         let pieces = vec![
             (what.to_owned(), Some(Meaning::Subject)),
             (format!("  {count}{order}"), None),
@@ -287,7 +286,7 @@ mod tests {
 
     fn view() -> WatchView {
         let options = table::Options { header: true, ..table::Options::default() };
-        WatchView::new(String::new(), Duration::from_secs(1), None, options)
+        WatchView::new(String::new(), Duration::from_secs(1), Order::default(), options)
     }
 
     fn take(view: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {

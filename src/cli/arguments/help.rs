@@ -1,5 +1,13 @@
 //! The end of each command's help: examples, guarantees and limits, exit codes.
 
+use crate::render::column::Column;
+
+/// Returns the end of the long help of the list, with all columns.
+pub(super) fn list_and_columns() -> String {
+    let lines = Column::NAMES.map(|(column, name)| format!("  {name:12} {}\n", column.meaning()));
+    format!("{LIST}\n\nColumns:\n{}", lines.concat().trim_end())
+}
+
 pub(super) const LIST: &str = "\
 Examples:
   allears                    all listeners on this machine

@@ -13,7 +13,7 @@ use crate::model::{Gap, Listener, Snapshot};
 use crate::os;
 use crate::render::changes::{self, Options};
 use crate::render::column::Column;
-use crate::render::order;
+use crate::render::order::{self, Order};
 use crate::render::phrases;
 use crate::render::style::Meaning;
 use crate::render::{changes_json, json};
@@ -23,7 +23,7 @@ use crate::screen::event::{Update, View};
 pub(super) struct Lines {
     ndjson: bool,
     columns: Option<Vec<Column>>,
-    sort: Option<Column>,
+    order: Order,
     header: bool,
     options: Options,
     /// Whether the listeners that are present have been written.
@@ -37,7 +37,7 @@ impl Lines {
         Lines {
             ndjson: arguments.ndjson,
             columns: arguments.rows.columns.clone(),
-            sort: arguments.rows.sort,
+            order: arguments.rows.order(),
             header: !arguments.rows.no_header && arguments.rows.columns.is_some(),
             options,
             started: false,
@@ -60,8 +60,8 @@ impl Lines {
                 writeln!(out, "{:20}  {:8}  {}", "TIME", "EVENT", names.join("  "))?;
             }
             let mut present: Vec<&Listener> = snapshot.listeners.iter().collect();
-            if self.sort.is_some() {
-                order::sort(&mut present, self.sort, |listener| listener);
+            if self.order != Order::default() {
+                order::sort(&mut present, self.order, |listener| listener);
             }
             for listener in present {
                 match self.ndjson {
@@ -103,7 +103,7 @@ impl Lines {
         let event = format!("{}{padding}", self.options.palette.paint(meaning, event));
         let row = match &self.columns {
             Some(columns) => {
-                let value = |column: &Column| match column.value(listener, listener.holders.first()) {
+                let value = |column: &Column| match column.value(listener, listener.holders.first(), at) {
                     empty if empty.is_empty() => "-".to_owned(),
                     value => value,
                 };
