@@ -26,7 +26,7 @@ pub use free::{
 };
 pub use next_ports::{NextOptions, NextPorts, SkipReason, SkippedPort, next_ports};
 pub use release::{StepAction, StepResult};
-pub use wait::WaitFor;
-pub use wait_for::{WaitResult, wait};
+pub use wait::{WaitAttempt, WaitFor};
+pub use wait_for::{WaitOptions, WaitResult, wait, wait_many};
 pub use watch::{Watch, watch};
 pub use why::why;

@@ -35,8 +35,8 @@
 //! ```
 //!
 //! # Free it, wait for it, watch it
-//! [`free()`] returns a plan; nothing happens until you run it. [`wait()`] blocks until a port is listened on or free.
-//! [`watch()`] compares one pass with the next.
+//! [`free()`] returns a plan; nothing happens until you run it. [`wait()`] blocks until a port is listened on, answers
+//! or is free, [`wait_many()`] until several are. [`watch()`] compares one pass with the next.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -110,7 +110,8 @@ mod verdict;
 pub use act::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
     FreeStep, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction, StepResult,
-    WaitFor, WaitResult, Watch, free, next_ports, probe::probe_listeners, wait, watch, why,
+    WaitAttempt, WaitFor, WaitOptions, WaitResult, Watch, free, next_ports, probe::probe_listeners, wait,
+    wait_many, watch, why,
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};

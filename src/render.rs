@@ -39,6 +39,10 @@ pub(crate) mod style;
 pub(crate) mod table;
 mod verdict;
 #[cfg(feature = "cli")]
+pub(crate) mod wait;
+#[cfg(feature = "cli")]
+pub(crate) mod wait_json;
+#[cfg(feature = "cli")]
 pub(crate) mod why_and_free;
 #[cfg(feature = "cli")]
 pub(crate) mod why_and_free_json;

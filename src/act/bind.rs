@@ -33,7 +33,7 @@ fn refusal_from(error: &io::Error) -> Refusal {
 }
 
 /// Returns an address with the port of a target, and with the scope if it needs one.
-fn socket_address(target: &BindTarget, address: IpAddr) -> SocketAddr {
+pub(super) fn socket_address(target: &BindTarget, address: IpAddr) -> SocketAddr {
     let interface = target.interface.as_ref().and_then(|name| name.as_str());
     let scope = interface.and_then(os::interface_index).unwrap_or(0);
     match address {

@@ -24,10 +24,7 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
     let connected = connect(address, limit);
     let took = begun.elapsed();
     let outcome = match connected {
-        // A socket connects to itself if the system assigns it the port that it connects to.
-        Ok(socket) if socket.local_addr().ok().and_then(|own| own.as_socket()) == Some(address) => {
-            Outcome::Refuses
-        }
+        Ok(socket) if is_connected_to_itself(&socket, address) => Outcome::Refuses,
         Ok(_) => Outcome::Accepts,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Refuses,
@@ -40,11 +37,16 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
 
 /// Connects a socket that sends a reset when it is closed, however this process ends. A reset leaves nothing behind at
 /// either end: no connection in the accept queue, and no TIME_WAIT on the port.
-fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
+pub(super) fn connect(address: SocketAddr, limit: Duration) -> io::Result<SockSocket> {
     let socket = SockSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_linger(Some(Duration::ZERO))?;
     socket.connect_timeout(&SockAddr::from(address), limit)?;
     Ok(socket)
+}
+
+/// Returns whether a socket is its own peer, because the system assigned it the port that it connects to.
+pub(super) fn is_connected_to_itself(socket: &SockSocket, address: SocketAddr) -> bool {
+    socket.local_addr().ok().and_then(|own| own.as_socket()) == Some(address)
 }
 
 /// Returns the outcome of a connection to an address of this machine that has no listener.
@@ -60,8 +62,12 @@ pub(crate) fn loopback(wildcard: Option<IpAddr>) -> Vec<IpAddr> {
 
 /// Probes each TCP listener of a snapshot that can be reached over loopback.
 pub fn probe_listeners(snapshot: &mut Snapshot) {
-    let wanted: Vec<(usize, SocketAddr)> =
-        snapshot.listeners.iter().enumerate().filter_map(|(at, it)| Some((at, probe_address(it)?))).collect();
+    let wanted: Vec<(usize, SocketAddr)> = snapshot
+        .listeners
+        .iter()
+        .enumerate()
+        .filter_map(|(at, it)| Some((at, probe_address(&it.socket)?)))
+        .collect();
     let next = AtomicUsize::new(0);
     let found = threads::share(wanted.len().min(MOST_CONCURRENT), || {
         let mut found: Vec<(usize, Probe)> = Vec::new();
@@ -73,7 +79,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     for listener in &mut snapshot.listeners {
         if let (Protocol::Tcp, Endpoint::Ip { interface: Some(interface), .. }, None) =
             (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
-            && probe_address(listener).is_none()
+            && probe_address(&listener.socket).is_none()
         {
             listener.note = Some(Note::NotProbed { interface: interface.clone() });
         }
@@ -95,10 +101,9 @@ fn all_suspended(listener: &Listener) -> bool {
         && listener.holders.iter().all(|holder| holder.process.condition.is_some())
 }
 
-/// Returns the address that reaches a listener without leaving this machine.
-fn probe_address(listener: &Listener) -> Option<SocketAddr> {
-    let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } =
-        &listener.socket
+/// Returns the address that reaches a listening socket without leaving this machine.
+pub(super) fn probe_address(socket: &Socket) -> Option<SocketAddr> {
+    let Socket { protocol: Protocol::Tcp, state: State::Listen, namespace: None, endpoint, .. } = socket
     else {
         return None;
     };

@@ -1,17 +1,31 @@
-//! Waits until a port is in a state. A scan reads the socket table only, never a process.
+//! Waits until ports and Unix sockets are in a state. A pass reads each socket table once for all of them, and no process
+//! before a state is reached.
 
-use std::net::IpAddr;
+mod bindable;
+mod connect;
+mod http;
+mod tables;
+mod targets;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::bind;
-use super::hindrance::hindrance;
-use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
-use crate::model::Target;
+use crate::bind_attempt::Refusal;
 use crate::model::names::names;
-use crate::model::{Error, ErrorKind, Listener, Socket, State};
-use crate::os::{self, Row};
+use crate::model::{Error, ErrorKind, Listener, Target};
+use crate::os::Row;
 use crate::scan::port_sockets;
 use crate::verdict::Hindrance;
+
+use super::wait_unix;
+use bindable::Bindable;
+pub use connect::WaitAttempt;
+use connect::{OwnAddresses, Test};
+pub(crate) use http::HttpPath;
+use tables::Tables;
+pub(crate) use targets::WaitTarget;
 
 /// The first pause. Each one is twice as long as the one before.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -24,12 +38,21 @@ const LONGEST: Duration = Duration::from_millis(200);
 pub enum WaitFor {
     /// Something listens there.
     Listening,
+    /// A TCP connection over loopback, or to the target's address, is not closed within 100 ms.
+    ///
+    /// The kernel completes connections for a server that has not called `accept` yet. The proxy of a container listens
+    /// before the server inside does, and closes a connection at once until then. [`WaitFor::Http`] is the stronger test.
+    Accepts,
+    /// A GET over HTTP/1.1 is answered with a status below 400. Redirects are not followed.
+    Http,
     /// The caller can bind it.
     Free,
 }
 
 names! { WaitFor, "state to wait for":
     Listening => "listening",
+    Accepts => "accepts",
+    Http => "http",
     Free => "free",
 }
 
@@ -55,8 +78,22 @@ impl Backoff {
     }
 }
 
-/// The result of waiting.
-#[derive(Debug)]
+/// What is waited for, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) wanted: WaitFor,
+    /// The path for [`WaitFor::Http`].
+    pub(crate) http_path: HttpPath,
+    /// Whether one target is enough.
+    pub(crate) any: bool,
+    /// `None` waits forever.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether the holders of what was reached are searched for.
+    pub(crate) holders: bool,
+}
+
+/// The result of waiting for one target.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Waited {
     pub(crate) reached: bool,
     /// Whether the last scan was complete, so that its answer is certain.
@@ -66,50 +103,116 @@ pub(crate) struct Waited {
     pub(crate) refused: Option<Refused>,
     /// Whether waiting cannot change the refusal.
     pub(crate) is_hopeless: bool,
+    /// The result of the last connection.
+    pub(crate) attempt: Option<WaitAttempt>,
+    /// The listeners that were waited for, with their holders.
+    pub(crate) listeners: Vec<Listener>,
 }
 
-/// Waits until a state is reached, cannot be reached, or time is up. Calls `tick` with the time passed after each scan.
-pub(crate) fn wait(
-    target: &Target,
-    bind_target: &BindTarget,
-    wanted: WaitFor,
-    timeout: Option<Duration>,
-    tick: &mut dyn FnMut(Duration),
-) -> Result<Waited, Error> {
-    let mut bindable = Bindable::new(bind_target);
-    let mut scan = |is_last| match wanted {
-        WaitFor::Listening => {
-            let (reached, complete) = is_listened_on(target, bind_target)?;
-            Ok((WaitState::from_reached(reached), complete))
-        }
-        WaitFor::Free => Ok((bindable.scan(is_last)?, true)),
+/// Is called while waiting.
+pub(crate) trait Observer {
+    /// A pass ended, after this time, and more follow.
+    fn passed(&mut self, _took: Duration) {}
+
+    /// The target with this index is reached. A break ends waiting.
+    fn reached(&mut self, _at: usize, _waited: &Waited) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl Observer for () {}
+
+/// Returns whether all targets, or with `any` one of them, are reached. `None` if that could not be determined: a table was incomplete,
+/// or a bind is refused for a reason that waiting does not change.
+#[cfg(feature = "cli")]
+pub(crate) fn outcome(waited: &[Waited], any: bool) -> Option<bool> {
+    let each = |one: &Waited| match one.reached {
+        true => Some(true),
+        false => (one.complete && !one.is_hopeless).then_some(false),
     };
-    wait_until(&mut scan, timeout, tick)
+    let mut each = waited.iter().map(each);
+    match any {
+        true if waited.iter().any(|one| one.reached) => Some(true),
+        true => each.all(|one| one.is_some()).then_some(false),
+        // One that is certainly not reached decides, unless waiting for another cannot help.
+        false if waited.iter().any(|one| one.is_hopeless) => None,
+        false if waited.iter().all(|one| one.reached) => Some(true),
+        false => each.any(|one| one == Some(false)).then_some(false),
+    }
 }
 
-/// Scans until a state is reached, cannot be reached, or time is up. `scan` gets whether it is the last one, and
-/// returns what it found and whether that is certain.
-pub(super) fn wait_until(
-    scan: &mut dyn FnMut(bool) -> Result<(WaitState, bool), Error>,
-    timeout: Option<Duration>,
-    tick: &mut dyn FnMut(Duration),
-) -> Result<Waited, Error> {
+/// Waits until all targets, or one of them, are in a state; until one of them cannot be; or until time is up. Returns
+/// the result of each target. If `observer` breaks, it returns what is known then.
+///
+/// # Errors
+/// If a socket table cannot be read, if a bind fails for a reason that does not concern its port, or if a target that
+/// is not a TCP port is to be connected to.
+pub(crate) fn wait(
+    targets: &[WaitTarget],
+    request: &Request,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Waited>, Error> {
+    if matches!(request.wanted, WaitFor::Accepts | WaitFor::Http)
+        && let Some(other) = targets.iter().find(|target| !target.is_tcp())
+    {
+        let attempted = format!("cannot connect to {}: only TCP ports are connected to", other.target);
+        return Err(Error::new(ErrorKind::Usage, attempted));
+    }
     let begun = Instant::now();
     let mut backoff = Backoff::new();
+    let mut passes = Passes::new(targets, request);
+    let mut waited = vec![Waited::default(); targets.len()];
     loop {
-        let is_last = timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
-        let (state, complete) = scan(is_last)?;
+        let is_last = request.timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
+        let left = request.timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+        let is_pending = |(_, one): &(usize, &Waited)| !one.reached && !one.is_hopeless;
+        let pending: Vec<usize> = waited.iter().enumerate().filter(is_pending).map(|(at, _)| at).collect();
+        let scans = passes.pass(&pending, is_last, left)?;
         let took = begun.elapsed();
-        let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(took));
-        let waited = |reached, refused, is_hopeless| Waited { reached, complete, took, refused, is_hopeless };
-        match state {
-            WaitState::Reached => return Ok(waited(true, None, false)),
-            WaitState::Never(refused) => return Ok(waited(false, Some(refused), true)),
-            WaitState::NotYet(refused) if is_last => return Ok(waited(false, refused, false)),
-            WaitState::NotYet(_) => {}
+        let mut reached = Vec::new();
+        for (at, scan) in pending.into_iter().zip(scans) {
+            let Some(one) = waited.get_mut(at) else { continue };
+            let (is_reached, refused, is_hopeless) = match scan.state {
+                WaitState::Reached => (true, None, false),
+                WaitState::NotYet(refused) => (false, refused, false),
+                WaitState::Never(refused) => (false, Some(refused), true),
+            };
+            let (complete, attempt) = (scan.complete, scan.attempt);
+            *one = Waited {
+                reached: is_reached,
+                complete,
+                took,
+                refused,
+                is_hopeless,
+                attempt,
+                listeners: vec![],
+            };
+            if is_reached {
+                reached.push((at, scan.rows));
+            }
         }
-        tick(took);
-        backoff.pause(left);
+        let mut listeners = match request.holders && request.wanted != WaitFor::Free {
+            true => found(targets, &reached)?,
+            false => HashMap::new(),
+        };
+        for (at, _) in reached {
+            let Some(one) = waited.get_mut(at) else { continue };
+            one.listeners = listeners.remove(&at).unwrap_or_default();
+            if observer.reached(at, one).is_break() {
+                return Ok(waited);
+            }
+        }
+        let hopeless = waited.iter().filter(|one| one.is_hopeless).count();
+        let is_done = match request.any {
+            true => waited.iter().any(|one| one.reached) || hopeless == waited.len(),
+            false => waited.iter().all(|one| one.reached) || hopeless > 0,
+        };
+        if is_done || is_last {
+            return Ok(waited);
+        }
+        observer.passed(took);
+        backoff
+            .pause(request.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(begun.elapsed())));
     }
 }
 
@@ -121,7 +224,7 @@ pub(crate) struct Refused {
     pub(crate) hindrance: Option<Hindrance>,
 }
 
-/// The state of the port in one scan.
+/// The state of a target in one scan.
 #[derive(Debug)]
 pub(super) enum WaitState {
     Reached,
@@ -138,149 +241,149 @@ impl WaitState {
     }
 }
 
-/// Returns the listeners of the target, with their holders.
-pub(crate) fn found(target: &Target, bind_target: &BindTarget) -> Result<Vec<Listener>, Error> {
-    let mut rows = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), false)?.rows;
-    rows.retain(|row| row.socket.is_listener() && target.answered_by(&row.socket).is_some());
-    Ok(port_sockets::holders(rows)?.0)
+/// What one pass finds of one target.
+#[derive(Debug)]
+pub(super) struct Scan {
+    state: WaitState,
+    /// Whether that is certain.
+    complete: bool,
+    /// The rows that answer for the target.
+    rows: Vec<Row>,
+    attempt: Option<WaitAttempt>,
 }
 
-/// Returns whether something listens on the target, and whether the table is complete.
-fn is_listened_on(target: &Target, bind_target: &BindTarget) -> Result<(bool, bool), Error> {
-    let table = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), false)?;
-    let answers = |row: &Row| row.socket.is_listener() && target.answered_by(&row.socket).is_some();
-    Ok((table.rows.iter().any(answers), table.complete))
+impl Scan {
+    pub(super) fn new((state, complete): (WaitState, bool)) -> Scan {
+        Scan { state, complete, rows: Vec::new(), attempt: None }
+    }
 }
 
-/// How long a refused attempt is not repeated while the table has the same sockets.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
-
-/// Tests repeatedly whether a port can be bound, while others start and stop servers on it.
-///
-/// It attempts no bind while the table has a conflicting socket, nor in the scan after the last one closed: a
-/// supervisor restarts its server then. If the table has no socket of the port at all and [`Bindable::table_decides`],
-/// that is the answer. Otherwise it attempts one bind, and repeats it only after the sockets changed or a second
-/// passed.
-struct Bindable<'a> {
-    bind_target: &'a BindTarget,
-    /// Whether a table without a socket of the port proves that the caller can bind it. `None` before the first scan.
-    table_decides: Option<bool>,
-    /// Whether the last scan found conflicting sockets.
-    was_taken: bool,
-    /// The last refused attempt: the sockets of the port, the time, and the refusal.
-    last_refused: Option<(Vec<Socket>, Instant, Option<Refused>)>,
+/// The passes, with what one remembers of those before it.
+struct Passes<'a> {
+    targets: &'a [WaitTarget],
+    request: &'a Request,
+    /// For [`WaitFor::Free`].
+    bindable: HashMap<usize, Bindable<'a>>,
 }
 
-impl<'a> Bindable<'a> {
-    fn new(bind_target: &'a BindTarget) -> Bindable<'a> {
-        Bindable { bind_target, table_decides: None, was_taken: false, last_refused: None }
+impl<'a> Passes<'a> {
+    fn new(targets: &'a [WaitTarget], request: &'a Request) -> Passes<'a> {
+        Passes { targets, request, bindable: HashMap::new() }
     }
 
-    /// Scans once. `is_last` if no other scan follows.
-    fn scan(&mut self, is_last: bool) -> Result<WaitState, Error> {
-        if self.table_decides.is_none() {
-            let rehearsed = bind::rehearse(self.bind_target);
-            if let Some(rehearsed) = &rehearsed
-                && let Some(refused) = self.refused(rehearsed)?
-            {
-                self.table_decides = Some(false);
-                return Ok(refused);
-            }
-            self.table_decides = Some(rehearsed.is_some() && self.table_decides());
+    /// Scans each pending target once.
+    fn pass(&mut self, pending: &[usize], is_last: bool, left: Option<Duration>) -> Result<Vec<Scan>, Error> {
+        let targets: Vec<&'a WaitTarget> = pending.iter().filter_map(|at| self.targets.get(*at)).collect();
+        let mut tables = Tables::new(targets.iter().copied());
+        match self.request.wanted {
+            WaitFor::Free => self.free(pending, is_last, &mut tables),
+            WaitFor::Listening => listening(&targets, &mut tables),
+            WaitFor::Accepts => connected(&targets, &mut tables, Test::Accepts, left),
+            WaitFor::Http => connected(&targets, &mut tables, Test::Http(&self.request.http_path), left),
         }
-        // Reads connections, of which there may be many, only if no listener has the port.
-        for all in [false, true] {
-            let table = port_sockets::sockets(self.bind_target.protocol, Some(self.bind_target.port), all)?;
-            let conflicts = |row: &Row| row.socket.peer.is_none() && self.bind_target.overlaps(&row.socket);
-            if table.rows.iter().any(conflicts) {
-                self.was_taken = true;
-                return Ok(WaitState::NotYet(None));
-            }
-            if !all {
-                continue;
-            }
-            if std::mem::take(&mut self.was_taken) && !is_last {
-                return Ok(WaitState::NotYet(None));
-            }
-            let has_none = table.rows.is_empty() && table.complete && table.gaps.is_empty();
-            if has_none && self.table_decides == Some(true) {
-                return Ok(WaitState::Reached);
-            }
-            return self.attempt(table.rows);
-        }
-        Ok(WaitState::NotYet(None))
     }
 
-    /// Returns whether a table without a socket of the port proves that the caller, whose rehearsal passed, can bind
-    /// it. That needs a table with sockets that are bound and do not listen (Linux 6.8), and no BPF program of the
-    /// cgroup that refuses binds. Only an attempt shows which IPv6 addresses can be bound; one that fails for that
-    /// takes no port.
-    fn table_decides(&self) -> bool {
-        let is_certain = |address: IpAddr| address.is_ipv4() || address.is_unspecified();
-        let shows_bound = |port: u16| {
-            let table = port_sockets::sockets(self.bind_target.protocol, Some(port), true);
-            table.is_ok_and(|table| table.rows.iter().any(|row| row.socket.state == State::Bound))
-        };
-        self.bind_target.address.is_none_or(is_certain)
-            && os::policies().bind_programs == Some(0)
-            && bind::lists_bound_sockets(self.bind_target, shows_bound)
-    }
-
-    /// Attempts to bind, unless the same attempt was just refused.
-    fn attempt(&mut self, rows: Vec<Row>) -> Result<WaitState, Error> {
-        let mut sockets: Vec<Socket> =
-            rows.into_iter().map(|row| Socket { queue: None, ..row.socket }).collect();
-        sockets.sort_by(|a, b| a.order(b).then_with(|| a.inode.cmp(&b.inode)));
-        if let Some((known, when, refused)) = &self.last_refused
-            && *known == sockets
-            && when.elapsed() < BETWEEN_ATTEMPTS
-        {
-            return Ok(WaitState::NotYet(refused.clone()));
-        }
-        // A fresh time slice: the attempt ends before the scheduler can preempt it with the port taken.
-        std::thread::yield_now();
-        let attempts = bind::attempt(self.bind_target);
-        let now = self.refused(&attempts)?.unwrap_or(WaitState::Reached);
-        if let WaitState::NotYet(refused) = &now {
-            self.last_refused = Some((sockets, Instant::now(), refused.clone()));
-        }
-        Ok(now)
-    }
-
-    /// Returns what refusals mean for waiting. `None` if none matters.
-    fn refused(&self, attempts: &[Attempt]) -> Result<Option<WaitState>, Error> {
-        // A machine without one family still has the wildcard of the other.
-        let matters = |refusal: &&Refusal| match refusal.kind {
-            RefusalKind::NotLocal | RefusalKind::NoFamily => self.bind_target.address.is_some(),
-            RefusalKind::Denied | RefusalKind::InUse | RefusalKind::Other => true,
-        };
-        let refusals: Vec<&Refusal> =
-            attempts.iter().filter_map(|attempt| attempt.refused.as_ref()).filter(matters).collect();
-        // A refusal with a known cause comes first.
-        let explained = refusals.iter().find_map(|refusal| {
-            let hindrance = hindrance(self.bind_target, refusal)?;
-            Some(((*refusal).clone(), hindrance))
-        });
-        if let Some((refusal, hindrance)) = explained {
-            let may_pass = hindrance.may_pass();
-            let refused = Refused { refusal, hindrance: Some(hindrance) };
-            return Ok(Some(if may_pass {
-                WaitState::NotYet(Some(refused))
-            } else {
-                WaitState::Never(refused)
+    fn free(&mut self, pending: &[usize], is_last: bool, tables: &mut Tables) -> Result<Vec<Scan>, Error> {
+        let mut scans = Vec::with_capacity(pending.len());
+        for at in pending {
+            let Some(target) = self.targets.get(*at) else { continue };
+            scans.push(Scan::new(match &target.port {
+                None => wait_unix::is_free(&target.target)?,
+                Some(port) => {
+                    let bindable = self.bindable.entry(*at).or_insert_with(|| Bindable::new(port));
+                    (bindable.scan(is_last, tables)?, true)
+                }
             }));
         }
-        match refusals.first() {
-            None => Ok(None),
-            Some(refusal) if refusal.kind == RefusalKind::Other => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
-            )),
-            Some(refusal) => {
-                Ok(Some(WaitState::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
-            }
+        Ok(scans)
+    }
+}
+
+/// Returns whether something listens on each target.
+fn listening(targets: &[&WaitTarget], tables: &mut Tables) -> Result<Vec<Scan>, Error> {
+    let unix = wait_unix::answered(targets)?;
+    let (rows, complete) = answering(targets, tables)?;
+    let scan = |(at, rows): (usize, Vec<Row>)| match unix.get(&at) {
+        Some((is_reached, is_certain)) => Scan::new((WaitState::from_reached(*is_reached), *is_certain)),
+        None => {
+            Scan { rows: rows.clone(), ..Scan::new((WaitState::from_reached(!rows.is_empty()), complete)) }
+        }
+    };
+    Ok(rows.into_iter().enumerate().map(scan).collect())
+}
+
+/// Returns whether a connection to each target has the wanted result. That is certain, whatever the table lacks.
+fn connected(
+    targets: &[&WaitTarget],
+    tables: &mut Tables,
+    test: Test<'_>,
+    left: Option<Duration>,
+) -> Result<Vec<Scan>, Error> {
+    let (rows, _) = answering(targets, tables)?;
+    let mut own = OwnAddresses::default();
+    let addresses = |(target, rows): (&&WaitTarget, &Vec<Row>)| match &target.port {
+        Some(port) => {
+            let mut addresses = connect::addresses(port, rows, &mut own);
+            let other = target.other_loopback.as_ref().and_then(Target::address);
+            addresses.extend(other.map(|address| SocketAddr::new(address, port.port)));
+            addresses
+        }
+        None => Vec::new(),
+    };
+    let addresses: Vec<_> = targets.iter().zip(&rows).map(addresses).collect();
+    let attempts = connect::attempt_all(&addresses, test, left);
+    let scan = |(rows, attempt): (Vec<Row>, WaitAttempt)| Scan {
+        rows,
+        attempt: Some(attempt),
+        ..Scan::new((WaitState::from_reached(attempt.is_success()), true))
+    };
+    Ok(rows.into_iter().zip(attempts).map(scan).collect())
+}
+
+/// Returns the rows that answer for each target that is a port, and whether the table is complete.
+fn answering(targets: &[&WaitTarget], tables: &mut Tables) -> Result<(Vec<Vec<Row>>, bool), Error> {
+    if targets.iter().all(|target| target.port.is_none()) {
+        return Ok((vec![Vec::new(); targets.len()], true));
+    }
+    let table = tables.listeners()?;
+    let mut by_port: HashMap<u16, Vec<&Row>> = HashMap::new();
+    for row in table.rows.iter().filter(|row| row.socket.is_listener()) {
+        by_port.entry(row.socket.endpoint.port().unwrap_or_default()).or_default().push(row);
+    }
+    let rows = targets.iter().map(|target| {
+        let rows = target.port.as_ref().and_then(|port| by_port.get(&port.port));
+        let answers = |row: &&&Row| target.answered_by(&row.socket);
+        rows.into_iter().flatten().filter(answers).map(|row| (*row).clone()).collect()
+    });
+    Ok((rows.collect(), table.complete))
+}
+
+/// Returns the listeners of reached targets with their holders, by the index of the target. One search for all ports.
+fn found(
+    targets: &[WaitTarget],
+    reached: &[(usize, Vec<Row>)],
+) -> Result<HashMap<usize, Vec<Listener>>, Error> {
+    let mut rows: Vec<Row> = Vec::new();
+    for row in reached.iter().flat_map(|(_, rows)| rows) {
+        // Two targets may have the same listener.
+        if !rows.iter().any(|known| known.socket == row.socket) {
+            rows.push(row.clone());
         }
     }
+    let (listeners, _) = port_sockets::holders(rows)?;
+    let mut found = HashMap::new();
+    for (at, _) in reached {
+        let Some(target) = targets.get(*at) else { continue };
+        let of_target = match &target.port {
+            None => wait_unix::found(&target.target)?,
+            Some(_) => {
+                let answers = |listener: &&Listener| target.answered_by(&listener.socket);
+                listeners.iter().filter(answers).cloned().collect()
+            }
+        };
+        found.insert(*at, of_target);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -295,15 +398,71 @@ mod tests {
         assert_eq!(backoff.next(Duration::from_millis(7)).as_millis(), 7);
     }
 
+    struct Seen(Vec<usize>);
+
+    impl Observer for Seen {
+        fn reached(&mut self, at: usize, _waited: &Waited) -> ControlFlow<()> {
+            self.0.push(at);
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn run(targets: &[Target], wanted: WaitFor, any: bool) -> (Vec<Waited>, Vec<usize>) {
+        let request = Request {
+            wanted,
+            http_path: HttpPath::default(),
+            any,
+            timeout: Some(Duration::from_millis(30)),
+            holders: true,
+        };
+        let mut seen = Seen(Vec::new());
+        let waited = wait(&WaitTarget::each(targets).unwrap(), &request, &mut seen).unwrap();
+        (waited, seen.0)
+    }
+
     #[test]
     fn a_listener_is_waited_for_and_its_end_too() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let bind_target = super::super::why::bind_target(&target).unwrap();
-        let limit = Some(Duration::from_millis(30));
-        let reached = |wanted| wait(&target, &bind_target, wanted, limit, &mut |_| {}).unwrap().reached;
-        assert!(reached(WaitFor::Listening) && !reached(WaitFor::Free));
+        let reached = |wanted| run(std::slice::from_ref(&target), wanted, false).0.remove(0).reached;
+        assert!(reached(WaitFor::Listening) && reached(WaitFor::Accepts) && !reached(WaitFor::Free));
         drop(listener);
-        assert!(!reached(WaitFor::Listening) && reached(WaitFor::Free));
+        assert!(!reached(WaitFor::Listening) && !reached(WaitFor::Accepts) && reached(WaitFor::Free));
+    }
+
+    #[test]
+    fn all_are_waited_for_or_one() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let target = |listener: &std::net::TcpListener| {
+            listener.local_addr().unwrap().to_string().parse::<Target>().unwrap()
+        };
+        let targets = [target(&listener), target(&closed)];
+        let (waited, seen) = run(&targets, WaitFor::Listening, false);
+        assert_eq!((outcome(&waited, false), seen.len()), (Some(true), 2));
+        assert!(waited.iter().all(|one| one.listeners.len() == 1 && one.listeners[0].holders.len() == 1));
+        drop(closed);
+        let (waited, seen) = run(&targets, WaitFor::Listening, false);
+        assert_eq!((outcome(&waited, false), seen.len()), (Some(false), 1));
+        let (waited, seen) = run(&targets, WaitFor::Listening, true);
+        assert_eq!((outcome(&waited, true), seen.len()), (Some(true), 1));
+    }
+
+    #[test]
+    fn one_that_is_certain_decides() {
+        let one =
+            |reached, complete, is_hopeless| Waited { reached, complete, is_hopeless, ..Waited::default() };
+        let (yes, no) = (one(true, true, false), one(false, true, false));
+        let (unknown, never) = (one(false, false, false), one(false, true, true));
+        for (waited, all, any) in [
+            (vec![yes.clone(), yes.clone()], Some(true), Some(true)),
+            (vec![yes.clone(), no.clone()], Some(false), Some(true)),
+            (vec![yes.clone(), unknown.clone()], None, Some(true)),
+            (vec![no.clone(), unknown], Some(false), None),
+            (vec![no.clone(), no.clone()], Some(false), Some(false)),
+            (vec![no, never], None, None),
+        ] {
+            assert_eq!((outcome(&waited, false), outcome(&waited, true)), (all, any), "{waited:?}");
+        }
     }
 }

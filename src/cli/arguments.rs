@@ -3,6 +3,7 @@
 mod filters;
 mod help;
 mod next;
+mod wait;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use filters::{Filters, ReaderName, SearchName, Source};
 pub(super) use next::Next;
+pub(super) use wait::Wait;
 
 use crate::os::EndSignal;
 use crate::render::column::Column;
@@ -42,7 +44,7 @@ pub(super) enum Command {
     Why(Why),
     /// End what holds a port, and verify that it is free
     Free(Free),
-    /// Wait until something listens on a port, or until the port is free
+    /// Wait until something listens on ports, accepts connections or answers, or until ports are free
     Wait(Wait),
     /// Print the lowest free port
     Next(Next),
@@ -62,19 +64,14 @@ pub(super) enum Command {
         /// Folder
         directory: Option<PathBuf>,
     },
-    /// Print the help of a command
-    Help {
-        /// Command
-        command: Option<String>,
-    },
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = help::WHY)]
 pub(super) struct Why {
-    /// Ports: 10309, 127.0.0.1:10309, localhost:10309, udp/53, 8000-8010; 64 at most. TCP unless prefixed with udp/
-    #[arg(value_name = "TARGET", required = true)]
-    pub(super) targets: Vec<String>,
+    /// Port: 10309, 127.0.0.1:10309, [::1]:10309, udp/53. TCP unless prefixed with udp/
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
 
     /// Print one JSON document, schema allears/1
     #[arg(long)]
@@ -88,14 +85,9 @@ pub(super) struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = help::FREE)]
 pub(super) struct Free {
-    /// Port: 3000, localhost:3000, udp/53; several ports and ranges need --yes. TCP unless prefixed with udp/
-    #[arg(value_name = "TARGET", required_unless_present = "process")]
+    /// Port: 3000, 127.0.0.1:3000, udp/53; several ports and ranges need --yes. TCP unless prefixed with udp/
+    #[arg(value_name = "TARGET", required = true)]
     pub(super) targets: Vec<String>,
-
-    /// Free every port that a process holds whose name, program file or command line contains TEXT; with targets, only
-    /// those of them (repeatable)
-    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "tree")]
-    pub(super) process: Vec<String>,
 
     /// Show the plan and do nothing
     #[arg(short = 'n', long)]
@@ -155,34 +147,6 @@ fn end_signal(text: &str) -> Result<EndSignal, String> {
             known.join(", ")
         )
     })
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = help::WAIT)]
-pub(super) struct Wait {
-    /// Port: 3000, 127.0.0.1:3000, udp/53; TCP unless prefixed with udp/. Or a Unix socket: ./app.sock
-    #[arg(value_name = "TARGET")]
-    pub(super) target: String,
-
-    /// Wait until something listens there (default)
-    #[arg(long, conflicts_with = "free")]
-    pub(super) listening: bool,
-
-    /// Wait until you can bind it
-    #[arg(long)]
-    pub(super) free: bool,
-
-    /// Give up after this time: 500ms, 30s, 1m; one year at most [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
-    pub(super) timeout: Option<Duration>,
-
-    /// Print nothing; answer by the exit status
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-
-    /// Print one JSON document, schema allears/1
-    #[arg(long, conflicts_with = "quiet")]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,138 +1,259 @@
-//! `allears wait TARGET`
+//! `allears wait TARGET...`
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::arguments::Wait;
 use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::terminal::can_go_up;
-use super::why::{one_port, write_out};
-use super::{fail, fail_with, say, service_names, written};
-use crate::act::wait::{self, Refused};
+use super::why::write_out;
+use super::{complain, fail, fail_with, say, service_names, written};
+use crate::act::WaitFor;
+use crate::act::wait::{self, HttpPath, Observer, Refused, Request, WaitTarget, Waited};
 use crate::act::why;
 use crate::bind_attempt::BindTarget;
-use crate::model::Target;
+use crate::model::{PathContent, Protocol, Target, TargetError};
 use crate::render::escape::escape;
-use crate::render::{phrases, why_and_free, why_and_free_json};
+use crate::render::wait::{Answer, attempt, missed, missing, reached, subject, subjects, wanted};
+use crate::render::{phrases, wait_json};
+use crate::scan::Query;
 use crate::shell;
 
 /// Runs `allears wait`.
 pub(super) fn run(arguments: &Wait) -> Exit {
-    let wanted = if arguments.free { wait::WaitFor::Free } else { wait::WaitFor::Listening };
-    if let Ok([target]) = Target::parse_list(&arguments.target).as_deref()
-        && target.is_unix()
-        && target.names_one()
-    {
-        return super::wait_unix::run(arguments, target, wanted);
-    }
-    let target = match one_port("wait", &arguments.target) {
-        Ok(target) => target,
+    let (targets, request) = match asked(arguments) {
+        Ok(asked) => asked,
         Err(exit) => return exit,
     };
-    if !(arguments.quiet || arguments.json) {
-        service_names::print_differences([&target]);
-    }
-    let result = why::bind_target(&target).and_then(|asked| {
-        let subject = why_and_free::subject(&asked);
-        let mut progress = Progress::new(arguments.quiet || arguments.json, subject.clone(), wanted);
-        let waited =
-            wait::wait(&target, &asked, wanted, arguments.timeout, &mut |took| progress.update(took));
-        progress.clear();
-        let waited = waited?;
-        let found = match waited.reached && wanted == wait::WaitFor::Listening && !arguments.quiet {
-            true => wait::found(&target, &asked)?,
-            false => Vec::new(),
-        };
-        Ok((asked, subject, waited, found))
-    });
-    let (asked, subject, waited, found) = match result {
-        Ok(result) => result,
+    let is_text = !(arguments.quiet || arguments.json);
+    let what = wanted(request.wanted, &request.http_path, &subjects(targets.iter()));
+    let mut run = Run {
+        targets: &targets,
+        request: &request,
+        // The line of the only target is the answer.
+        prints: is_text && targets.len() > 1,
+        progress: Progress::new(!is_text, what),
+        trouble: None,
+    };
+    let waited = wait::wait(&targets, &request, &mut run);
+    run.progress.clear();
+    let trouble = run.trouble;
+    let waited = match waited {
+        Ok(waited) => waited,
         Err(_) if arguments.quiet => return Exit::Unknown,
         Err(error) => return fail_with(&error),
     };
-    let exit = match (waited.reached, waited.complete && !waited.is_hopeless) {
-        (true, _) => Exit::Found,
-        (false, true) => Exit::NotFound,
-        (false, false) => Exit::Unknown,
+    let outcome = wait::outcome(&waited, request.any);
+    let exit = match outcome {
+        Some(true) => Exit::Found,
+        Some(false) => Exit::NotFound,
+        None => Exit::Unknown,
     };
-    // Why a bind is refused although no listener has the port.
-    let refused = waited.refused.as_ref().filter(|_| !arguments.quiet);
-    let reason = refused.map(|refused| reason(&asked, refused));
     if arguments.quiet {
         return exit;
     }
-    let mut out = Vec::new();
+    if let Some(error) = trouble {
+        return written(Err(error), exit);
+    }
+    let answers: Vec<Answer<'_>> =
+        targets.iter().zip(&waited).map(|(target, waited)| answer(target, &request, waited)).collect();
     if arguments.json {
-        let refused = refused.zip(reason.as_deref());
-        let waited = (waited.reached, waited.took);
-        let made = why_and_free_json::wait(&asked, wanted.as_str(), waited, refused, &found, &mut out);
+        let mut out = Vec::new();
+        let made = wait_json::write(&answers, outcome, &mut out);
         return written(made.and_then(|()| write_out(&out)), exit);
     }
-    if let Ok(others) = why::listeners_of_other_protocol(&asked)
+    let line = match answers.as_slice() {
+        [only] => {
+            print_other_protocol(only.target);
+            if exit == Exit::Found { reached(only) } else { missed(only) }
+        }
+        // Their lines are printed.
+        _ if exit == Exit::Found => return exit,
+        several => missing(several),
+    };
+    match exit {
+        Exit::Unknown => fail_unknown(&answers, &line),
+        _ => written(write_out(format!("{line}\n").as_bytes()), exit),
+    }
+}
+
+/// Returns the targets and what is waited for.
+fn asked(arguments: &Wait) -> Result<(Vec<WaitTarget>, Request), Exit> {
+    let wrong = |error: TargetError| {
+        complain(&error.to_string(), error.help());
+        Exit::Usage
+    };
+    // `--http 3000` is a target after the option, and no path.
+    let (path, after_http) = match arguments.http.as_ref().and_then(Option::as_ref) {
+        Some(text) if text.starts_with('/') || service_names::parse_list(text).is_err() => (Some(text), None),
+        Some(text) => (None, Some(text)),
+        None => (None, None),
+    };
+    let http_path = path.map_or_else(|| Ok(HttpPath::default()), |text| HttpPath::parse(text));
+    let http_path = http_path.map_err(|error| {
+        complain(&error, "write --http /health, or --http for /");
+        Exit::Usage
+    })?;
+    let wanted = match arguments {
+        Wait { free: true, .. } => WaitFor::Free,
+        Wait { accepts: true, .. } => WaitFor::Accepts,
+        Wait { http: Some(_), .. } => WaitFor::Http,
+        _ => WaitFor::Listening,
+    };
+    let (mut targets, mut each) = (Vec::new(), Vec::new());
+    for text in arguments.targets.iter().chain(after_http) {
+        let parsed: Result<Vec<Target>, TargetError> = service_names::parse_list(text).and_then(|parsed| {
+            parsed.into_iter().map(|target| super::scope::complete(target, Some(Protocol::Tcp))).collect()
+        });
+        let parsed = parsed.map_err(wrong)?;
+        each.extend(singles(text, &parsed, wanted)?);
+        targets.extend(parsed);
+    }
+    WaitTarget::sort(&mut each);
+    if each.is_empty() {
+        complain(
+            "there is no target to wait for",
+            "write allears wait 3000, or allears wait 3000 --http /health",
+        );
+        return Err(Exit::Usage);
+    }
+    if !(arguments.quiet || arguments.json) {
+        service_names::print_differences(&targets);
+    }
+    let (any, timeout, holders) = (arguments.any, arguments.timeout, !arguments.quiet);
+    Ok((each, Request { wanted, http_path, any, timeout, holders }))
+}
+
+/// Returns the single ports and Unix sockets of one argument.
+fn singles(text: &str, targets: &[Target], wanted: WaitFor) -> Result<Vec<WaitTarget>, Exit> {
+    let each = WaitTarget::each(targets).map_err(|_| {
+        complain(
+            &format!("'{}' is every Unix socket: allears wait takes single ones", text.escape_debug()),
+            "write the path of one: allears wait ./app.sock",
+        );
+        Exit::Usage
+    })?;
+    if matches!(wanted, WaitFor::Accepts | WaitFor::Http)
+        && let Some(other) = each.iter().find(|target| !target.is_tcp())
+    {
+        complain(
+            &format!(
+                "cannot connect to {}: --{wanted} is for TCP ports",
+                escape(&subject(other).as_str().into())
+            ),
+            "leave it out to wait until something listens",
+        );
+        return Err(Exit::Usage);
+    }
+    // A server at one address of localhost is enough. Both must be free.
+    let is_localhost = wanted != WaitFor::Free && text.to_ascii_lowercase().contains("localhost");
+    Ok(if is_localhost { WaitTarget::join_localhost(each) } else { each })
+}
+
+fn answer<'a>(target: &'a WaitTarget, request: &'a Request, waited: &'a Waited) -> Answer<'a> {
+    let reason = match (&target.port, &waited.refused) {
+        _ if waited.reached => None,
+        (Some(port), Some(refused)) => Some(reason(port, refused)),
+        (None, _) if request.wanted == WaitFor::Free => obstacle(&target.target).map(str::to_owned),
+        _ => waited.attempt.and_then(attempt),
+    };
+    Answer { target, wanted: request.wanted, http_path: &request.http_path, waited, reason }
+}
+
+/// Prints why the state could not be determined, or cannot be reached by waiting. `line` names what is missing.
+fn fail_unknown(answers: &[Answer<'_>], line: &str) -> Exit {
+    if let Some(hopeless) = answers.iter().find(|answer| answer.waited.is_hopeless)
+        && let Some(port) = &hopeless.target.port
+    {
+        let why = hopeless.reason.as_deref().unwrap_or_default();
+        let help = shell::quote(&port.to_string().as_str().into());
+        let help = help.map(|typed| format!("waiting cannot help; run allears why {typed}"));
+        let what = format!("{} cannot be bound: {}", subject(hopeless.target), escape(&why.into()));
+        return fail(&what, help.as_deref());
+    }
+    let uncertain = answers.iter().find(|answer| !answer.waited.reached && !answer.waited.complete);
+    let what = match uncertain.map(|answer| &answer.target.port) {
+        Some(None) => "could not determine the state: the socket or its path cannot be seen",
+        _ => "could not determine whether something listens: not every socket can be seen",
+    };
+    match answers.len() {
+        1 => fail(what, None),
+        _ => fail(&format!("{what}; {line}"), None),
+    }
+}
+
+/// Prints that the port is also in use by the other protocol.
+fn print_other_protocol(target: &WaitTarget) {
+    let Some(port) = &target.port else { return };
+    if let Ok(others) = why::listeners_of_other_protocol(port)
         && let Some(other) = others.first()
     {
         let by = other
             .head()
             .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
-        say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), asked.port));
+        say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), port.port));
     }
-    let after = match waited.took.as_millis() {
-        0..5 => "at once".to_owned(),
-        _ => format!("after {}", spell(waited.took)),
-    };
-    let line = match (exit, wanted) {
-        (Exit::Found, wait::WaitFor::Free) => format!("{subject} is free, {after}"),
-        (Exit::Found, wait::WaitFor::Listening) => {
-            let holder = found.iter().find_map(|listener| listener.head());
-            let by = holder
-                .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
-            format!("{subject} is listened on{by}, {after}")
-        }
-        (Exit::Unknown, wait::WaitFor::Free) => {
-            let why = reason.unwrap_or_default();
-            let help = shell::quote(&asked.to_string().as_str().into());
-            let help = help.map(|typed| format!("waiting cannot help; run allears why {typed}"));
-            return fail(
-                &format!("{subject} cannot be bound: {}", escape(&why.as_str().into())),
-                help.as_deref(),
-            );
-        }
-        (Exit::Unknown, wait::WaitFor::Listening) => {
-            return fail("could not determine whether something listens: not every socket can be seen", None);
-        }
-        (_, wait::WaitFor::Free) => {
-            let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-            format!("{subject} is still not free {after}{why}")
-        }
-        (_, wait::WaitFor::Listening) => format!("nothing listens on {subject} {after}"),
-    };
-    written(write_out(format!("{line}\n").as_bytes()), exit)
 }
 
 /// Returns why a bind is refused. If sockets may be in the way, the verdict names them.
-fn reason(asked: &BindTarget, refused: &Refused) -> String {
+fn reason(port: &BindTarget, refused: &Refused) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
-        return crate::render::hindrance(hindrance, asked);
+        return crate::render::hindrance(hindrance, port);
     }
-    let verdict = why::verdict_for(asked, &runtimes()).ok();
+    let verdict = why::verdict_for(port, &runtimes()).ok();
     let verdict =
         verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
     verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason.to_string())
 }
 
-pub(super) fn spell(duration: Duration) -> String {
-    match duration.as_millis() {
-        milliseconds @ ..1000 => format!("{milliseconds} ms"),
-        milliseconds @ ..60_000 => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
-        milliseconds => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+/// Returns what is in the way of a bind of a Unix socket, if it is only a file.
+fn obstacle(target: &Target) -> Option<&'static str> {
+    let table = Query::new().target(target.clone()).table();
+    match table.ok().and_then(|table| table.paths.first().map(|path| path.holds)) {
+        Some(PathContent::AbandonedSocket) => Some("its server is gone and left the file of the socket"),
+        Some(PathContent::OtherFile) => Some("a file that is not a socket is there"),
+        _ => None,
+    }
+}
+
+/// Prints while waiting.
+struct Run<'a> {
+    targets: &'a [WaitTarget],
+    request: &'a Request,
+    /// Whether each target that is reached gets a line at once.
+    prints: bool,
+    progress: Progress,
+    /// Why a line could not be written.
+    trouble: Option<io::Error>,
+}
+
+impl Observer for Run<'_> {
+    fn passed(&mut self, took: Duration) {
+        self.progress.update(took);
+    }
+
+    fn reached(&mut self, at: usize, waited: &Waited) -> ControlFlow<()> {
+        let Some(target) = self.targets.get(at).filter(|_| self.prints) else {
+            return ControlFlow::Continue(());
+        };
+        self.progress.clear();
+        let line = reached(&answer(target, self.request, waited));
+        match write_out(format!("{line}\n").as_bytes()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.trouble = Some(error);
+                ControlFlow::Break(())
+            }
+        }
     }
 }
 
 /// A progress line, on terminals only. The cursor stays at the start of the line below it, so that a shell prompt after an
 /// interrupt is on its own line.
-pub(super) struct Progress {
+struct Progress {
     text: Option<String>,
     /// The last second that was shown.
     shown_seconds: Option<u64>,
@@ -141,20 +262,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(silent: bool, subject: String, wanted: wait::WaitFor) -> Progress {
-        let wanted = match wanted {
-            wait::WaitFor::Listening => "something listens on",
-            wait::WaitFor::Free => "nothing stands in the way of",
-        };
+    fn new(silent: bool, wanted: String) -> Progress {
         let shown = !silent && io::stderr().is_terminal();
         Progress {
-            text: shown.then(|| format!("waiting until {wanted} {subject}")),
+            text: shown.then(|| format!("waiting until {wanted}")),
             shown_seconds: None,
             moves: shown && can_go_up(),
         }
     }
 
-    pub(super) fn update(&mut self, took: Duration) {
+    fn update(&mut self, took: Duration) {
         let Some(text) = &self.text else { return };
         // A state that is reached at once needs no line.
         if took < Duration::from_millis(100) || self.shown_seconds == Some(took.as_secs()) {
@@ -168,7 +285,7 @@ impl Progress {
         self.shown_seconds = Some(took.as_secs());
     }
 
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         if self.shown_seconds.take().is_some() && self.moves {
             let _ = write!(io::stderr().lock(), "\x1b[A\r\x1b[K");
         }

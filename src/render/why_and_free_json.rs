@@ -1,8 +1,7 @@
-//! JSON, schema `allears/1`, of `why`, `free` and `wait`. Types of their own; listeners are those of the list.
+//! JSON, schema `allears/1`, of `why` and `free`. Types of their own; listeners are those of the list.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,15 +12,12 @@ use super::why_and_free;
 use crate::act::StepAction;
 use crate::act::prepare::Prepared;
 use crate::act::release::{Done, Outcome};
-use crate::act::wait::Refused;
 use crate::bind_attempt::BindTarget;
-use crate::model::Target;
-use crate::model::{Listener, Protocol};
 use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::{Shared, Verdict};
 
 #[derive(Serialize)]
-struct TargetJson {
+pub(super) struct TargetJson {
     protocol: &'static str,
     address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,14 +42,6 @@ struct WhyJson<'a> {
     facts: Vec<String>,
     advice: Vec<String>,
     gaps: Vec<GapJson>,
-}
-
-#[derive(Serialize)]
-struct SeveralWhyJson<'a> {
-    schema: &'static str,
-    /// Whether all of them can be bound; `null` if that could not be determined.
-    can_bind: Option<bool>,
-    ports: Vec<WhyJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -126,21 +114,7 @@ struct DoneJson<'a> {
     error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct WaitJson<'a> {
-    schema: &'static str,
-    target: TargetJson,
-    wanted: &'static str,
-    reached: bool,
-    /// Why a bind is refused, if no listener explains it.
-    error: Option<&'a str>,
-    hindrance: Option<&'static str>,
-    reason: Option<&'a str>,
-    waited_ms: u64,
-    listeners: Vec<ListenerJson>,
-}
-
-fn target_json(target: &BindTarget) -> TargetJson {
+pub(super) fn target_json(target: &BindTarget) -> TargetJson {
     TargetJson {
         protocol: target.protocol.as_str(),
         address: target.address,
@@ -178,44 +152,30 @@ fn done(done: &Done) -> DoneJson<'_> {
     }
 }
 
-/// Writes the verdict on one port as a document; those on several ports as one that has a list of them.
-pub(crate) fn why(verdicts: &[Verdict], out: &mut dyn Write) -> io::Result<()> {
-    if let [only] = verdicts {
-        return write_document(&WhyJson::from(only), out);
-    }
-    // One that cannot be bound decides, whatever could not be determined of the others.
-    let can_bind = match verdicts.iter().any(|verdict| verdict.can_bind == Some(false)) {
-        true => Some(false),
-        false => verdicts.iter().all(|verdict| verdict.can_bind.is_some()).then_some(true),
+/// Writes a verdict.
+pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
+    let document = WhyJson {
+        schema: SCHEMA,
+        target: target_json(&verdict.target),
+        verdict: verdict.kind.as_str(),
+        can_bind: verdict.can_bind,
+        error: verdict.error.as_deref(),
+        hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
+        reason: verdict.reason.to_string(),
+        standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
+        other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
+        localhost: LocalhostJson {
+            ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
+            ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
+            ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
+            ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
+        },
+        clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
+        facts: sentences(&verdict.facts),
+        advice: sentences(&verdict.advice),
+        gaps: verdict.gaps.iter().map(GapJson::from).collect(),
     };
-    let ports = verdicts.iter().map(WhyJson::from).collect();
-    write_document(&SeveralWhyJson { schema: SCHEMA, can_bind, ports }, out)
-}
-
-impl<'a> From<&'a Verdict> for WhyJson<'a> {
-    fn from(verdict: &'a Verdict) -> WhyJson<'a> {
-        WhyJson {
-            schema: SCHEMA,
-            target: target_json(&verdict.target),
-            verdict: verdict.kind.as_str(),
-            can_bind: verdict.can_bind,
-            error: verdict.error.as_deref(),
-            hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
-            reason: verdict.reason.to_string(),
-            standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
-            other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
-            localhost: LocalhostJson {
-                ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
-                ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
-                ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
-                ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
-            },
-            clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
-            facts: sentences(&verdict.facts),
-            advice: sentences(&verdict.advice),
-            gaps: verdict.gaps.iter().map(GapJson::from).collect(),
-        }
-    }
+    write_document(&document, out)
 }
 
 /// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
@@ -287,67 +247,4 @@ fn instead(plan: &Plan) -> Vec<Vec<String>> {
         }
     }
     commands
-}
-
-/// A Unix socket that was waited for.
-#[derive(Serialize)]
-struct UnixTargetJson<'a> {
-    protocol: &'static str,
-    address: Option<IpAddr>,
-    port: Option<u16>,
-    path: &'a str,
-}
-
-#[derive(Serialize)]
-struct UnixWaitJson<'a> {
-    schema: &'static str,
-    target: UnixTargetJson<'a>,
-    wanted: &'static str,
-    reached: bool,
-    waited_ms: u64,
-    listeners: Vec<ListenerJson>,
-}
-
-/// Writes what waiting for a Unix socket came to.
-pub(crate) fn wait_unix(
-    target: &Target,
-    wanted: &'static str,
-    reached: bool,
-    waited: Duration,
-    listeners: &[Listener],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let path = target.unix_name().unwrap_or_default();
-    let document = UnixWaitJson {
-        schema: SCHEMA,
-        target: UnixTargetJson { protocol: Protocol::Unix.as_str(), address: None, port: None, path },
-        wanted,
-        reached,
-        waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-        listeners: listeners.iter().map(ListenerJson::from).collect(),
-    };
-    write_document(&document, out)
-}
-
-/// Writes what waiting came to.
-pub(crate) fn wait(
-    target: &BindTarget,
-    wanted: &'static str,
-    (reached, waited): (bool, Duration),
-    refused: Option<(&Refused, &str)>,
-    listeners: &[Listener],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let document = WaitJson {
-        error: refused.map(|(refused, _)| refused.refusal.name.as_str()),
-        hindrance: refused.and_then(|(refused, _)| Some(refused.hindrance.as_ref()?.as_str())),
-        reason: refused.map(|(_, reason)| reason),
-        schema: SCHEMA,
-        target: target_json(target),
-        wanted,
-        reached,
-        waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-        listeners: listeners.iter().map(ListenerJson::from).collect(),
-    };
-    write_document(&document, out)
 }

@@ -14,7 +14,6 @@ Examples:
   allears 10309              what holds port 10309
   allears tcp/8000-8010      a range of one protocol
   allears 127.0.0.1:6379     the listener that answers at this address
-  allears localhost:3000     the listeners that answer at 127.0.0.1 and ::1
   allears postgresql         a service name of the IANA registry or /etc/services
   allears --exposed          only what other machines can reach
   allears --here             only what runs in this project
@@ -36,14 +35,13 @@ Examples:
   allears why 10309             can a server bind port 10309 on all addresses?
   allears why 127.0.0.1:10309   on that address only?
   allears why udp/53            for UDP?
-  allears why 3000,8000-8010    for each of these ports, 64 at most?
 
 why binds the port for an instant with the options that servers set, and never
 listens on it. It leaves nothing behind. If nothing listens, it connects over
 loopback to test whether the port is forwarded.
 
 Exit status: 0 a bind would succeed now, 1 it would fail, 2 invalid arguments,
-3 could not determine. For several ports it is the worst: 3, then 1, then 0.";
+3 could not determine.";
 
 pub(super) const FREE: &str = "\
 Examples:
@@ -53,15 +51,13 @@ Examples:
   allears free 3000 -y --tree     end npm, make or sh -c and all they started
   allears free 8080 -y --via container   docker stop NAME instead of a signal
   allears free 8000-8010 --yes    end every holder of these ports
-  allears free -c vite            free the ports that processes named like vite hold
 
 free ends only processes that hold the listening or bound socket, never the clients
 that are connected to it. If one of several holders may not be ended, none is ended.
 It refuses to end pid 1 and service managers, container engines and their helpers,
 supervisors and super-servers that hold sockets for programs, ssh logins, allears
 itself and its ancestors. Instead it names the command that frees the port. --via
-runs that one command, from the system's own folders. With -c it refuses a port that
-a process which does not match holds too.
+runs that one command, from the system's own folders.
 
 The plan lists what else is affected: other ports of the process, its clients, its
 children, its wrapper, and what restarts it. free watches the port for at least as
@@ -77,11 +73,22 @@ after --dry-run; 2 invalid arguments; 3 refused, or could not determine.";
 pub(super) const WAIT: &str = "\
 Examples:
   allears wait 3000 && open http://localhost:3000
-  allears wait 127.0.0.1:5432 --timeout 30s
+  allears wait 3000 5432 --timeout 30s      both
+  allears wait 8000-8003 --any              one of them
+  allears wait 5432 --accepts               a connection is accepted
+  allears wait 3000 --http /health          GET is answered with a status below 400
   allears wait --free 3000 && npm start
 
 wait checks every 5 ms at first and every 200 ms later. It scans no process before
-the state is reached.
+a target is reached. It prints a line for each target when it is reached.
+
+--accepts connects to the target's address, or over loopback, and sends nothing. The
+system completes connections for a server that has not accepted them yet, and a
+container's proxy listens before the server inside does. The proxy closes connections
+at once until then: one that stays open for 100 ms counts. --http is the stronger
+test. It sends GET over HTTP/1.1, gives each attempt 2 s, reads only the status and
+follows no redirect (3xx counts). Both are for TCP, and connect only to addresses of
+this machine.
 
 --free succeeds when you can bind the port: nothing holds it, and nothing forbids
 the bind. A server that sets SO_REUSEADDR can start during the check.
