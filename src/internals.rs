@@ -113,7 +113,7 @@ pub fn docker_proxy(command: &[Text]) -> Option<(Option<Protocol>, Option<Socket
 
 /// Returns id and name of the container from the command line of conmon.
 pub fn conmon(command: &[Text]) -> Option<(Text, Option<Text>)> {
-    match proxy::proxy_by_name(&"conmon".into(), command)?.tells {
+    match proxy::proxy_by_name(&"conmon".into(), command)?.container {
         proxy::ContainerRef::Id(id, name) => Some((id, name)),
         _ => None,
     }

@@ -353,7 +353,7 @@ fn diff_an_hour_later() {
     changed  631/tcp   127.0.0.1  cupsd (pid 944, root); another socket
     changed  3000/tcp  0.0.0.0    node (pid 4121, dev) -> node (pid 9120, dev)  /home/dev/src/shop  (vite)
     opened   8000/tcp  127.0.0.1  python3 (pid 9200, dev)  /home/dev/src/shop  (python -m http.server)
-    changed  9000/tcp  127.0.0.1  no more held by php-fpm8.2 (pid 1505, www-data), php-fpm8.2 (pid 1506, www-data)
+    changed  9000/tcp  127.0.0.1  no longer held by php-fpm8.2 (pid 1505, www-data), php-fpm8.2 (pid 1506, www-data)
     stderr| note: holders of 2 listeners could not be compared: at least one snapshot does not show them
     status: 1
 
@@ -423,13 +423,13 @@ fn diff_with_an_incomplete_snapshot() {
         std::fs::remove_file(path).unwrap();
     }
     insta::assert_snapshot!(reported, @r#"
-    closed?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen any more: that look is not complete)
+    closed?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or missed now: this scan is incomplete)
     note: holders of 2 listeners could not be compared: at least one snapshot does not show them
     not seen: the later snapshot is incomplete: udp\x1b[31m
     error: could not determine whether they differ
     status: 3
 
-    opened?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or not seen before: that look was not complete)
+    opened?  22/tcp  *  sshd (pid 811, root)  ssh.service  (or missed before: the earlier scan was incomplete)
     note: holders of 2 listeners could not be compared: at least one snapshot does not show them
     not seen: the earlier snapshot is incomplete: udp\x1b[31m
     error: could not determine whether they differ

@@ -46,7 +46,7 @@ pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target
         say(
             "note",
             &format!(
-                "{name} means what {file} says of it; in the IANA registry it is port {}",
+                "{name} is resolved by {file}; in the IANA registry it is port {}",
                 port_info::or(&registered)
             ),
         );

@@ -76,7 +76,7 @@ pub(crate) fn line(
     let own = matches!(registration, Registration::Unassigned | Registration::Dynamic) && uses.is_empty();
     match automatic {
         Some(automatic) if own && automatic.contains(&port) => {
-            format!("{text}; this system gives it to who asks for any port")
+            format!("{text}; this system may assign it to a program that binds port 0")
         }
         _ => text,
     }
@@ -168,7 +168,7 @@ fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) 
     }
     let assigned = match (names.is_empty(), about.range) {
         (false, _) => format!("is assigned to {}", and(&names)),
-        (true, PortRange::Dynamic) => "is in the range that is never assigned to anybody".to_owned(),
+        (true, PortRange::Dynamic) => "is in the dynamic range, which IANA never assigns".to_owned(),
         (true, _) if is_nobodys(answers) => "is assigned to nobody".to_owned(),
         (true, _) => "is reserved".to_owned(),
     };
@@ -187,7 +187,7 @@ fn range_line(range: PortRange) -> String {
     let ports = range.ports();
     let meaning = match range {
         PortRange::System => "assigned after review, and on many systems for privileged processes alone",
-        PortRange::Registered => "assigned to whom applies for one, and open to everybody",
+        PortRange::Registered => "assigned on application; no privilege is needed",
         PortRange::Dynamic => "never assigned; systems take ports for outgoing connections from here",
     };
     format!("{} ({}-{}): {meaning}", range.as_str(), ports.start(), ports.end())
@@ -230,7 +230,11 @@ fn service_line(service: &Assignment) -> String {
         text => format!(" ({text})"),
     };
     let range = service.range.as_ref().map_or_else(String::new, |range| {
-        format!(", by the range {}-{}, which says less than a port of its own", range.start(), range.end())
+        format!(
+            ", by the range {}-{}, which is weaker evidence than a single port",
+            range.start(),
+            range.end()
+        )
     });
     format!("{}{description}{range}", service.name)
 }
@@ -275,7 +279,7 @@ fn here_lines(port: u16, here: &Here) -> Vec<String> {
                 "this system gives ports of {first}-{last} to programs that ask for any: a client may have it \
                  at any time"
             ),
-            false => format!("outside of the ports that this system gives out by itself ({first}-{last})"),
+            false => format!("outside this system's ephemeral range ({first}-{last})"),
         });
     }
     match here.unprivileged_from {
@@ -284,7 +288,7 @@ fn here_lines(port: u16, here: &Here) -> Vec<String> {
             lines.push(format!("only privileged processes may bind it here (ports below {from})"));
         }
         Some(from) if port < 1024 => {
-            lines.push(format!("no privilege is needed to bind it here (that begins below {from})"));
+            lines.push(format!("no privilege is needed to bind it here (ports below {from} need one)"));
         }
         _ => {}
     }
@@ -338,7 +342,7 @@ mod tests {
     fn a_port_that_the_system_may_have_chosen_itself() {
         let chosen = |port| line(port, Protocol::Tcp, "linux", Some(&(32768..=60999)), &[]);
         assert!(
-            chosen(40001).ends_with("; this system gives it to who asks for any port"),
+            chosen(40001).ends_with("; this system may assign it to a program that binds port 0"),
             "{}",
             chosen(40001)
         );

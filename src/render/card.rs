@@ -124,7 +124,7 @@ impl Card<'_> {
             .map_or_else(String::new, |condition| format!(", which is {condition}"));
         match (self.listener.holders.len(), self.listener.head(), &self.listener.unseen) {
             (_, None, None) => {
-                format!("{subject} is held by no process any more ({})", socket.state.as_str())
+                format!("{subject} is no longer held by any process ({})", socket.state.as_str())
             }
             (_, None, Some(unseen)) => format!("{subject} {}", self.unseen_answer(unseen)),
             (0 | 1, Some(only), _) => format!("{subject} {verb} {}{which}", phrases::process(&only.process)),
@@ -145,7 +145,7 @@ impl Card<'_> {
             (Reason::InFlight, _) => {
                 "is held by no process: it is probably in a message that nobody has received yet".to_owned()
             }
-            (Reason::Exited, _) => "was held by a process that ended during the look".to_owned(),
+            (Reason::Exited, _) => "was held by a process that ended during the scan".to_owned(),
             _ if unseen.is_without_descriptor() => {
                 format!("is held by {}", phrases::unseen_holder(unseen).unwrap_or_default())
             }
@@ -258,7 +258,7 @@ impl Card<'_> {
             (b"linux", Protocol::Udp) => format!(
                 "{what}: datagrams go to the last one bound (SO_REUSEADDR), or are spread (SO_REUSEPORT)"
             ),
-            _ => format!("{what}; which of them answers is the system's choice"),
+            _ => format!("{what}; the system chooses which one answers"),
         })
     }
 

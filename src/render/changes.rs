@@ -78,8 +78,8 @@ pub(crate) fn place(listener: &Listener) -> String {
 pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
     let unsure = match (change.certain, change.kind) {
         (true, _) => "",
-        (false, ChangeKind::Opened) => "  (or not seen before: that look was not complete)",
-        (false, _) => "  (or not seen any more: that look is not complete)",
+        (false, ChangeKind::Opened) => "  (or missed before: the earlier scan was incomplete)",
+        (false, _) => "  (or missed now: this scan is incomplete)",
     };
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => differences(change, before, after, asker),
@@ -192,7 +192,7 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
         parts.push(format!("also held by {}", several(&come, Naming::Program)));
     }
     if !gone.is_empty() {
-        parts.push(format!("no more held by {}", several(&gone, Naming::Program)));
+        parts.push(format!("no longer held by {}", several(&gone, Naming::Program)));
     }
     match stay {
         0 => format!("{} -> {}", who(before), who(after)),

@@ -296,8 +296,7 @@ pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
         _ if !outcome.outlived => {}
         Some(step) => hints.push(plan::halted(&step.process)),
         None => hints.push(
-            "it did not end in time after it was target to: --force ends it without asking, --timeout gives it longer"
-                .to_owned(),
+            "it did not end before the timeout: --force sends SIGKILL, --timeout waits longer".to_owned(),
         ),
     }
     hints

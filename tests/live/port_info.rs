@@ -55,7 +55,7 @@ fn the_card_explains_the_port_number() {
         // 32768-60999 is the ephemeral range of a new network namespace.
         let card = Cmd::new(["40001"]).run().code(0);
         card.assert(
-            card.text().contains("this system gives it to who asks for any port"),
+            card.text().contains("this system may assign it to a program that binds port 0"),
             "perhaps by chance",
         );
         let about = Cmd::new(["about", "40001"]).run().code(0);

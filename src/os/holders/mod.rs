@@ -83,7 +83,7 @@ pub(crate) fn holders(
     program_words: ProgramWords,
 ) -> Result<Holders, Error> {
     if search == HolderSearch::Bpf && !sys::HAS_BPF {
-        return Err(Error::new(ErrorKind::Unsupported, "a search for holders by BPF is for Linux alone"));
+        return Err(Error::new(ErrorKind::Unsupported, "--holders bpf is supported only on Linux"));
     }
     if rows.is_empty() && search != HolderSearch::Bpf {
         return Ok(Holders::default());

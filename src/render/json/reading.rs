@@ -49,7 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
             );
             return Err(error(&attempted));
         }
-        _ => return Err(error(&format!("at schema: this document does not say that it is {SCHEMA}"))),
+        _ => return Err(error(&format!("at schema: this document has no schema {SCHEMA}"))),
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let document: Document = serde_path_to_error::deserialize(&mut deserializer).map_err(|source| {

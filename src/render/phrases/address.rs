@@ -57,7 +57,7 @@ pub(crate) fn address_phrase(socket: &Socket) -> String {
         (_, false, _) => "all IPv4 addresses",
         (_, true, Some(true)) => "all addresses, IPv4 and IPv6",
         (_, true, Some(false)) => "all IPv6 addresses",
-        (_, true, None) => "all IPv6 addresses; whether IPv4 too is not told",
+        (_, true, None) => "all IPv6 addresses; the system does not report whether IPv4 is included",
     };
     match address.is_ipv6() {
         true => format!("[{address}{at}] ({all})"),

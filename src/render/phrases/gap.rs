@@ -6,7 +6,7 @@ use super::coverage;
 use crate::model::{Family, Gap, GapDetail, NetshList, SilentRuntime, Text, UnlistedBound, UnreadRules};
 
 /// What /proc/net and /proc/PID/net leave out.
-const PROC_NET_LACKS: &str = "which does not tell queues, v6-only, interfaces and cgroups";
+const PROC_NET_LACKS: &str = "which lacks queues, v6-only, interfaces and cgroups";
 
 /// Returns the sentence about a gap, safe to print.
 #[cfg(feature = "cli")]
@@ -91,7 +91,7 @@ impl fmt::Display for Gap {
                     write!(f, " of the user with uid {uid}")?;
                 }
                 let error = error.to_string_lossy();
-                write!(f, " did not tell of its socket units ({error}); their files are read instead")
+                write!(f, " did not report its socket units ({error}); their files are read instead")
             }
             GapDetail::LaunchdLabels(error) => {
                 write!(f, "labels of launchd's jobs: launchctl did not list them")?;
@@ -101,7 +101,7 @@ impl fmt::Display for Gap {
                 write!(f, "which of its jobs launchd holds a socket for: their files do not name exactly one")
             }
             GapDetail::WindowsServices(error) => {
-                write!(f, "which services run in which process: their manager did not tell")?;
+                write!(f, "services by process: the service manager did not report them")?;
                 because(Some(error), f)
             }
             GapDetail::ByProcNet(error) => {
@@ -131,7 +131,7 @@ impl fmt::Display for Gap {
                 }
             }
             GapDetail::NotAsked { missing, asked } => f.write_str(&coverage::not_asked(missing, asked)),
-            GapDetail::UdpState => write!(f, "whether UDP sockets are connected is not told here"),
+            GapDetail::UdpState => write!(f, "this reader does not report whether UDP sockets are connected"),
             GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
             GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),
             GapDetail::UnknownUsers if one => {
@@ -262,7 +262,7 @@ impl fmt::Display for SilentRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SilentRuntime::Permission(path) => {
-                write!(f, "{} may not be asked by this user", path.to_string_lossy())
+                write!(f, "this user may not connect to {}", path.to_string_lossy())
             }
             SilentRuntime::Timeout { path, limit } => {
                 write!(f, "{} did not answer within {} ms", path.to_string_lossy(), limit.as_millis())
@@ -304,7 +304,7 @@ impl fmt::Display for NetshList {
                 write!(f, "Windows' excluded port ranges over {}", Family::as_str(*family))
             }
             NetshList::EphemeralPorts => f.write_str("the ports that outgoing connections are given"),
-            NetshList::HttpServer(port) => write!(f, "for whom HTTP.sys serves port {port}"),
+            NetshList::HttpServer(port) => write!(f, "programs that HTTP.sys serves port {port} for"),
         }
     }
 }

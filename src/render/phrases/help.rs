@@ -42,18 +42,18 @@ impl fmt::Display for Help {
             Help::Why { port: None } => f.write_str("allears why PORT tests whether a port can be bound"),
             Help::RaiseProcessLimit => f.write_str("raise the limit of processes (ulimit -u, pids.max)"),
             Help::TooManyFiles { limit } => {
-                write!(f, "too many files are open to look into every process: {}", limit.to_string_lossy())
+                write!(f, "too many open files to read every process: {}", limit.to_string_lossy())
             }
-            Help::ScanAgain => f.write_str("look again"),
-            Help::HolderEnded => f.write_str("its holder ended during the look; look again"),
-            Help::AfterMessage => f.write_str("look again when the message was received"),
+            Help::ScanAgain => f.write_str("scan again"),
+            Help::HolderEnded => f.write_str("its holder ended during the scan; scan again"),
+            Help::AfterMessage => f.write_str("scan again after the message is received"),
             Help::AfterMessages => f.write_str(
-                "fewer descriptors wait there than there are sockets that nobody holds: look again when the message \
+                "fewer descriptors wait there than there are sockets that nobody holds: scan again when the message \
                  was received",
             ),
-            Help::NoProcessNamed => f.write_str("the system names no process for it; look again"),
+            Help::NoProcessNamed => f.write_str("the system names no process for it; scan again"),
             Help::OutsidePidNamespace => {
-                f.write_str("perhaps a process outside of this pid namespace holds it: ask there")
+                f.write_str("a process outside this pid namespace may hold it: run allears there")
             }
             Help::MatchingProc => f.write_str(
                 "run allears in the pid namespace whose processes /proc shows, or mount the /proc of this one",
@@ -64,7 +64,7 @@ impl fmt::Display for Help {
             ),
             Help::InheritedHandle { pid, later: Some(later) } => write!(
                 f,
-                "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was given anew \
+                "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was reused \
                  and a child of the process before inherited the handle, or the clock was set back",
                 later.to_string_lossy()
             ),

@@ -27,7 +27,8 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
         }
         Outcome::Accepts => String::new(),
         Outcome::Refuses => {
-            "; the table says that it listens: it has closed since, or a firewall refuses".to_owned()
+            "; the socket table lists it as listening: it closed since, or a firewall rejects the connection"
+                .to_owned()
         }
         Outcome::Silent if full => {
             "; it listens, but its queue is full: the program does not take connections".to_owned()
@@ -36,7 +37,7 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
             "; it listens, but nothing came back: its queue is full, or a firewall drops what comes"
                 .to_owned()
         }
-        Outcome::Failed => "; the connection could not be tried".to_owned(),
+        Outcome::Failed => "; the connection could not be attempted".to_owned(),
     };
     Some(format!("{told}{meaning}"))
 }

@@ -88,7 +88,7 @@ pub(crate) fn evidence(evidence: Evidence) -> Cow<'static, str> {
         Evidence::Table => "by the system's table",
         Evidence::Arguments => "by the port in its command line",
         Evidence::Name => "by the name of the port's service",
-        Evidence::Listens => "by its listening elsewhere",
+        Evidence::Listens => "because it listens on other ports",
         Evidence::Unread => "whose descriptors could not be read either",
         Evidence::Mapping => "by its mapping of the socket",
         Evidence::WaitsIn(call) => {

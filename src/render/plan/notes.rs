@@ -127,7 +127,7 @@ fn clients(connections: &[Connection]) -> String {
         false => format!(" by {}", phrases::list(&named, LONGEST_LIST, phrases::candidate)),
     };
     format!(
-        "{connections} open{by}; those that the ended process has accepted are cut, the clients are left alone"
+        "{connections} open{by}; those that the ended process has accepted are closed; the clients are not signalled"
     )
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
             phrases::process(process)
         ),
         Refusal::Kernel(process) => format!(
-            "{} is the kernel's own; allears why {} tells for whom it has the port",
+            "{} is the kernel's own; allears why {} shows which program it holds the port for",
             phrases::process(process),
             phrases::target(target)
         ),
@@ -46,7 +46,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
         Refusal::Failed(process, error) => {
-            format!("{} could not be taken hold of: {}", phrases::process(process), escape(&error.as_str().into()))
+            format!("{} could not be opened: {}", phrases::process(process), escape(&error.as_str().into()))
         }
         Refusal::Uncertain(process, socket) => {
             format!("it is not certain that {} holds {}", phrases::process(process), phrases::endpoint(socket))

@@ -327,7 +327,7 @@ fn open_regular(path: &CStr) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
-/// Reads a regular file that is small. NoReply else is opened: a FIFO would wait for a writer.
+/// Reads a regular file that is small. Nothing else is opened: a FIFO would wait for a writer.
 pub(in crate::os) fn read_small(path: &CStr, data: &mut [u8]) -> Result<(Stat, usize), Errno> {
     let fits = |stat: &Stat| Status::from_stat(stat).is_small_file();
     if !fits(&rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?) {

@@ -22,8 +22,7 @@ const FIRST_READ: u64 = 2048;
 /// If it is another file system, or not mounted, as in a bare chroot.
 pub(in crate::os) fn require() -> Result<(), Error> {
     let error = |source: io::Error| {
-        Error::new(ErrorKind::Processes, "cannot look at processes: /proc is not mounted here")
-            .because(source)
+        Error::new(ErrorKind::Processes, "cannot list processes: /proc is not mounted").because(source)
     };
     let filesystem = rustix::fs::statfs("/proc").map_err(|errno| error(errno.into()))?;
     if filesystem.f_type != rustix::fs::PROC_SUPER_MAGIC {
