@@ -30,10 +30,10 @@ impl BindTarget {
             return None;
         }
         let theirs = socket.endpoint.address()?;
-        let cover = Cover::of(theirs, socket.dual_stack == Some(false));
+        let cover = Cover::new(theirs, socket.dual_stack == Some(false));
         self.addresses()
             .into_iter()
-            .filter(|(address, v6only)| Cover::of(*address, *v6only).meets(&cover))
+            .filter(|(address, v6only)| Cover::new(*address, *v6only).meets(&cover))
             .map(|(address, _)| Overlap::between(address, theirs))
             .min()
     }
@@ -46,7 +46,7 @@ struct Cover {
 }
 
 impl Cover {
-    fn of(address: IpAddr, v6only: bool) -> Cover {
+    fn new(address: IpAddr, v6only: bool) -> Cover {
         match address {
             IpAddr::V4(address) => Cover { ipv4: Some(address), ipv6: None },
             IpAddr::V6(address) => match address.to_ipv4_mapped() {

@@ -273,19 +273,19 @@ mod tests {
         listener
     }
 
-    fn told(port: u16, name: &str) -> Option<String> {
+    fn note_text(port: u16, name: &str) -> Option<String> {
         note(&listener("127.0.0.1", port, name, &[]), "linux").map(|note| note.to_string())
     }
 
     #[test]
-    fn a_stranger_on_a_port_that_is_somebody_elses() {
-        assert_eq!(told(5432, "node").unwrap(), "5432 is PostgreSQL's, but node holds it");
-        assert_eq!(told(6379, "java").unwrap(), "6379 is Redis's, but java holds it");
-        assert_eq!(told(3000, "java"), None, "a port that is many programs'");
+    fn an_unexpected_holder_gets_a_note() {
+        assert_eq!(note_text(5432, "node").unwrap(), "5432 is PostgreSQL's, but node holds it");
+        assert_eq!(note_text(6379, "java").unwrap(), "6379 is Redis's, but java holds it");
+        assert_eq!(note_text(3000, "java"), None, "a port that is many programs'");
     }
 
     #[test]
-    fn its_servers_and_what_stands_before_them_are_no_strangers() {
+    fn expected_servers_and_proxies_get_no_note() {
         for (port, names) in [
             (5432, &["postgres", "postmaster", "pgbouncer", "postgres.exe", "POSTGRES"][..]),
             (
@@ -319,13 +319,13 @@ mod tests {
             (27017, &["mongod", "mongos"]),
         ] {
             for name in names {
-                assert_eq!(told(port, name), None, "{port} {name}");
+                assert_eq!(note_text(port, name), None, "{port} {name}");
             }
         }
     }
 
     #[test]
-    fn where_a_holder_is_not_known_nothing_is_said() {
+    fn an_unknown_holder_gets_no_note() {
         let strange = listener("127.0.0.1", 5432, "node", &[]);
         let mut nobody = strange.clone();
         nobody.holders.clear();
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn doors_that_are_open_to_the_network() {
+    fn exposed_services_without_authentication() {
         let docker = |address, command| note(&listener(address, 2375, "dockerd", command), "linux");
         let open = docker("0.0.0.0", &["dockerd", "-H", "tcp://0.0.0.0:2375"]).unwrap().to_string();
         assert!(open.contains("without authentication") && open.ends_with("open to the network"), "{open}");

@@ -178,7 +178,7 @@ fn names_stand_for_all_their_ports() {
 }
 
 #[test]
-fn names_that_nobody_has_bring_the_nearest_to_mind() {
+fn unknown_names_suggest_similar_ones() {
     for (wrong, meant) in [
         ("postgres", "postgresql"),
         ("htpp", "http"),

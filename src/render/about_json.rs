@@ -87,7 +87,7 @@ struct HereJson {
 /// Writes what is known of one port as a document; of several as one that has a list of them.
 pub(crate) fn write(about: &[(About, Option<Protocol>)], here: &Here, out: &mut dyn Write) -> io::Result<()> {
     let mut ports: Vec<AboutJson<'_>> =
-        about.iter().map(|(about, wanted)| AboutJson::of(about, *wanted, here)).collect();
+        about.iter().map(|(about, wanted)| AboutJson::new(about, *wanted, here)).collect();
     if ports.len() == 1
         && let Some(only) = ports.pop()
     {
@@ -97,7 +97,7 @@ pub(crate) fn write(about: &[(About, Option<Protocol>)], here: &Here, out: &mut 
 }
 
 impl<'a> AboutJson<'a> {
-    fn of(about: &'a About, wanted: Option<Protocol>, here: &Here) -> Self {
+    fn new(about: &'a About, wanted: Option<Protocol>, here: &Here) -> Self {
         let asked = |protocol: Protocol| wanted.is_none_or(|wanted| wanted == protocol);
         let ports = about.range.ports();
         let automatic = here.automatic.as_ref();

@@ -28,7 +28,8 @@ pub(crate) struct Options {
 
 /// Writes all changes, their columns under each other.
 pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let lines: Vec<([String; 3], String)> = changes.iter().filter_map(|change| of(change, options)).collect();
+    let lines: Vec<([String; 3], String)> =
+        changes.iter().filter_map(|change| change_cells(change, options)).collect();
     let width = |at: usize| lines.iter().filter_map(|(columns, _)| Some(columns.get(at)?.width())).max();
     let widths = [0, 1, 2].map(|at| width(at).unwrap_or(0));
     let start: usize = widths.iter().map(|width| width + 2).sum();
@@ -53,7 +54,7 @@ pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) 
     Ok(())
 }
 
-fn of(change: &Change, options: &Options) -> Option<([String; 3], String)> {
+fn change_cells(change: &Change, options: &Options) -> Option<([String; 3], String)> {
     let listener = change.listener()?;
     let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
     Some(([kind, place(listener), phrases::address(&listener.socket)], describe(change, &options.asker)))

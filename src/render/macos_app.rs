@@ -28,7 +28,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn told(path: &str) -> Option<String> {
+    fn label(path: &str) -> Option<String> {
         application(&path.into()).map(|name| name.to_string_lossy().into_owned())
     }
 
@@ -50,7 +50,7 @@ mod tests {
             ("/Applications/.app/Contents/MacOS/x", None),
             ("", None),
         ] {
-            assert_eq!(told(path).as_deref(), name, "{path}");
+            assert_eq!(label(path).as_deref(), name, "{path}");
         }
     }
 

@@ -92,7 +92,10 @@ mod tests {
     use super::*;
     use crate::model::{Parent, ProcessId};
 
-    fn told(parent: Option<(u32, &str)>, supervisor: Option<(&str, u32, &str, Option<bool>)>) -> String {
+    fn phrase_of_start(
+        parent: Option<(u32, &str)>,
+        supervisor: Option<(&str, u32, &str, Option<bool>)>,
+    ) -> String {
         let supervisor = supervisor.map(|(kind, pid, name, terminal)| Supervisor {
             kind: kind.into(),
             pid,
@@ -153,7 +156,7 @@ mod tests {
             (Some((4, "sshd")), Some(("ssh", 4, "sshd", None)), "over ssh"),
             (zsh, Some(("a\nb", 4, "x", None)), r"by zsh under a\nb"),
         ] {
-            assert_eq!(told(parent, supervisor), phrase);
+            assert_eq!(phrase_of_start(parent, supervisor), phrase);
         }
     }
 }

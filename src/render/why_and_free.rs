@@ -205,7 +205,7 @@ pub(crate) fn outcome(
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
     writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
     for done in &outcome.done {
-        writeln!(out, "  {}", told(done))?;
+        writeln!(out, "  {}", step_line(done))?;
     }
     // Where a plan was shown, these were in it.
     for note in plan.notes.iter().filter(|_| plan.sockets.is_empty()) {
@@ -302,7 +302,7 @@ pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     hints
 }
 
-fn told(done: &Done) -> String {
+fn step_line(done: &Done) -> String {
     let name = phrases::process_name(&done.name);
     let text = match done.error.as_deref() {
         Some(error) => format!("{}: {error}", done.result.as_str()),

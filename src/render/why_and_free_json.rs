@@ -182,7 +182,7 @@ pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
 pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     let plans = prepared.iter().map(|prepared| &prepared.plan);
     let mut ports: Vec<FreeJson<'_>> =
-        plans.zip(outcomes).map(|(plan, outcome)| FreeJson::of(plan, outcome)).collect();
+        plans.zip(outcomes).map(|(plan, outcome)| FreeJson::new(plan, outcome)).collect();
     if ports.len() == 1
         && let Some(only) = ports.pop()
     {
@@ -207,7 +207,7 @@ fn is_free(outcome: &Outcome) -> Option<bool> {
 }
 
 impl<'a> FreeJson<'a> {
-    fn of(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+    fn new(plan: &'a Plan, outcome: &'a Outcome) -> Self {
         // What goes with a process that is not ended is not worth a word.
         let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
         let notes = notes.map(|note| plan::note(note, &plan.target));

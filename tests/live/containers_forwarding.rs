@@ -56,7 +56,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let stop = format!("docker stop {}", container.name);
         why.assert(why.document["advice"].to_string().contains(&stop), "the advice stops the container");
 
-        must_not_be_denied_to_a_stranger(&engine);
+        an_unprivileged_user_is_not_denied_it(&engine);
     });
 }
 
@@ -73,7 +73,7 @@ fn must_be_forwarded(answer: &Answer, container: &Container<'_>) {
 }
 
 /// A user who may not query the engine gets no such row, and no false statement instead.
-fn must_not_be_denied_to_a_stranger(engine: &Engine) {
+fn an_unprivileged_user_is_not_denied_it(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
     let answer = Answer::parse(output);
     answer.assert_eq(answer.listeners().len(), 0, "rows");

@@ -67,7 +67,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
     }
 }
 
-fn asked() -> Vec<Selection> {
+fn sample_selections() -> Vec<Selection> {
     let target = |text: &str| text.parse::<Target>().unwrap();
     let query = Query::new().target(target("udp/8000-8010")).target(target("[fe80::1%eth0]:80"));
     let query =
@@ -108,7 +108,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
             users: vec![UserRange { first: 0, outside: 4001, count: 1 }],
         }),
         complete: true,
-        asked: Some(asked()),
+        asked: Some(sample_selections()),
         listeners: vec![listener, Listener::new(unix)],
         paths: vec![UnixPath { path: name.into(), holds: PathContent::AbandonedSocket }],
         gaps: vec![Gap::new(
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_an_error_and_never_a_fall(at in 0usize..2000, byte in any::<u8>()) {
+    fn damaged_documents_are_errors(at in 0usize..2000, byte in any::<u8>()) {
         let mut bytes = written(&snapshot(b"node".to_vec(), None));
         let at = at % bytes.len();
         bytes[at] = byte;

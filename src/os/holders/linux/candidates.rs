@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn who_dropped_root_is_among_few_and_nobody_among_many() {
+    fn processes_that_dropped_root_are_candidates_if_few() {
         let few = [process(1, 0, "init", 0, "init"), process(9, 1, "resolver", 65_534, "resolver")];
         assert_eq!(chosen(&few, &row(9453, 0), &[]), [(1, Evidence::Unread), (9, Evidence::Unread)]);
         let many: Vec<Refused> =
@@ -229,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_user_other_than_root_is_taken_at_its_word() {
+    fn processes_of_a_user_other_than_root_are_candidates() {
         let few = [process(1, 0, "init", 0, "init"), process(9, 1, "postgres", 112, "postgres -D /data")];
         assert_eq!(chosen(&few, &row(5432, 112), &[]), [(9, Evidence::User)]);
         assert_eq!(chosen(&few, &row(5432, 113), &[]), []);
     }
 
     #[test]
-    fn one_of_many_is_told_by_its_listening_elsewhere() {
+    fn listening_on_other_ports_ranks_a_candidate() {
         let refused: Vec<Refused> = (1..40).map(|pid| process(pid, 0, "x", 100 + pid, "x")).collect();
         let users = BTreeSet::from([120]);
         let other_listeners = OnceCell::from(OtherListeners { cgroups: BTreeSet::new(), users });

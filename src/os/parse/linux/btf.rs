@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_structure_that_is_full_of_itself_is_no_trap() {
+    fn a_recursive_structure_ends() {
         let mut writer = Writer::new();
         writer.structure(STRUCT, "file", &[("", 1, 0); 60_000]);
         assert_eq!(layout(&writer.finish(), &WANTED), Err(Fault::Absent));
