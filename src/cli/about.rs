@@ -25,7 +25,8 @@ pub(super) fn run(arguments: &About) -> Exit {
         Some((crate::port_info::about(port), target.protocol()))
     };
     let Some(ports) = targets.iter().map(of_target).collect::<Option<Vec<_>>>() else {
-        let part = arguments.port.escape_debug();
+        let part = service_names::without_password(&arguments.port);
+        let part = part.escape_debug();
         complain(
             &format!("'{part}' is not a port number: allears about takes one, or a service name"),
             "write allears about 10309, about tcp/443 or about postgresql",

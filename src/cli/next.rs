@@ -83,14 +83,16 @@ fn options(arguments: &Next) -> Result<NextOptions, Exit> {
     };
     let targets = service_names::parse_list(text).map_err(|error| usage(&error.to_string(), error.help()))?;
     let [target] = targets.as_slice() else {
-        let part = text.escape_debug();
+        let part = service_names::without_password(text);
+        let part = part.escape_debug();
         return Err(usage(
             &format!("'{part}' is more than one range"),
             "write allears next 3000 or next 8000-8099",
         ));
     };
     if target.is_unix() || target.address().is_some() {
-        let part = text.escape_debug();
+        let part = service_names::without_password(text);
+        let part = part.escape_debug();
         return Err(usage(
             &format!("'{part}' is not a port: next tests every address of this machine"),
             "write allears next 3000 or next 8000-8099",

@@ -22,7 +22,11 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
     let here = |target| if saved { Ok(target) } else { super::scope::complete(target, None) };
     let mut query = Query::new();
     for text in &filters.targets {
-        for target in service_names::parse_list(text).map_err(wrong)? {
+        let targets = match saved {
+            true => service_names::parse_list_of_snapshot(text),
+            false => service_names::parse_list(text),
+        };
+        for target in targets.map_err(wrong)? {
             query = query.target(here(target).map_err(wrong)?);
         }
     }

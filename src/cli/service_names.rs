@@ -1,20 +1,67 @@
 //! Parses targets with service names of the IANA registry and of the machine's services file.
 
+use std::net::{IpAddr, UdpSocket};
+
 use super::say;
 use crate::model::{Target, TargetError};
 use crate::os;
 use crate::port_info;
 use crate::port_info::{Named, Services, ServicesFile};
 use crate::render::escape::escape;
+use crate::target_syntax::{Hosts, UnknownHosts};
 
-/// Parses a list of targets.
+/// Parses a list of targets of this machine.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
-    Target::parse_list_with(text, &Services::new(machines_file))
+    Target::parse_list_with(text, &Services::new(machines_file), &ThisMachine)
+}
+
+/// Parses a list of targets of a saved snapshot, whose machine has other addresses.
+pub(super) fn parse_list_of_snapshot(text: &str) -> Result<Vec<Target>, TargetError> {
+    Target::parse_list_with(text, &Services::new(machines_file), &UnknownHosts)
 }
 
 /// Parses targets in the form of `lsof -i`.
 pub(super) fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
-    Target::parse_lsof_with(text, &Services::new(machines_file))
+    Target::parse_lsof_with(text, &Services::new(machines_file), &ThisMachine)
+}
+
+/// This machine's name and addresses.
+struct ThisMachine;
+
+impl Hosts for ThisMachine {
+    fn is_own_name(&self, name: &str) -> bool {
+        let own = os::host_name();
+        let own = own.to_string_lossy();
+        let short = own.split('.').next().unwrap_or_default();
+        !short.is_empty() && (own.eq_ignore_ascii_case(name) || short.eq_ignore_ascii_case(name))
+    }
+
+    fn has_address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let is_this = |local: &os::Local| local.address.to_canonical() == address;
+        address.is_loopback()
+            || address.is_unspecified()
+            || address.is_multicast()
+            // If they cannot be read, the answer to the target tells.
+            || os::local_addresses().is_none_or(|all| all.iter().any(is_this))
+            // A route may add addresses that no interface has.
+            || UdpSocket::bind((address, 0)).is_ok()
+    }
+}
+
+/// Returns whether this machine has an address.
+pub(super) fn is_own_address(address: IpAddr) -> bool {
+    ThisMachine.has_address(address)
+}
+
+/// Returns a target as it was typed, without the user name and password of a URL.
+pub(super) fn without_password(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+        }
+        None => text.to_owned(),
+    }
 }
 
 /// Reads this machine's services file.

@@ -1,9 +1,11 @@
 //! The grammar of targets. An error names the invalid part and the correct form.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::hosts::{Host, Hosts, UnknownHosts, is_localhost, parse_ipv6};
+use super::url;
 use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
 use crate::model::{Protocol, target};
 use crate::port_info;
@@ -15,14 +17,20 @@ impl FromStr for Target {
     /// Parses one target.
     ///
     /// # Errors
-    /// If the text is not a target, or a service name with several ports: [`Target::parse_list`] takes those.
+    /// If the text is not a target, or means several, as `localhost:80` and service names with several ports do:
+    /// [`Target::parse_list`] takes those.
     fn from_str(text: &str) -> Result<Target, TargetError> {
-        let mut targets = Target::parse(text, &Services::default())?;
+        let mut targets = Target::parse(text, &Services::default(), &UnknownHosts)
+            .map_err(|error| url::without_secrets(text, error))?;
         match (targets.pop(), targets.pop()) {
             (Some(only), None) => Ok(only),
             (Some(last), Some(other)) => {
                 let help = format!("write one of them, as in {} or {}", typed(&other), typed(&last));
-                Err(TargetError::new(text, "is the name of several ports", help))
+                let problem = match last.address.is_some() {
+                    true => "means several addresses",
+                    false => "is the name of several ports",
+                };
+                Err(url::without_secrets(text, TargetError::new(text, problem, help)))
             }
             (None, _) => Err(TargetError::new(text, "is no target", FORMS)),
         }
@@ -31,29 +39,38 @@ impl FromStr for Target {
 
 impl Target {
     /// Parses several targets, separated by commas. A service name is every port that the IANA registry assigns to it, and
-    /// may be several targets.
+    /// may be several targets. `localhost:3000` and `http://localhost:3000/x` are the port of TCP at 127.0.0.1 and at ::1.
+    /// No name is looked up.
     ///
     /// ```
     /// let targets = allears::Target::parse_list("80,8000-8010,udp/53,[::1]:3000,postgresql")?;
     /// assert_eq!(targets.len(), 5);
+    /// assert_eq!(allears::Target::parse_list("http://localhost:3000/")?.len(), 2);
     /// assert!(allears::Target::parse_list("10-5").is_err());
     /// # Ok::<(), allears::TargetError>(())
     /// ```
     pub fn parse_list(text: &str) -> Result<Vec<Target>, TargetError> {
-        Target::parse_list_with(text, &Services::default())
+        Target::parse_list_with(text, &Services::default(), &UnknownHosts)
     }
 
-    /// Parses several targets, with the names of the machine's services file.
-    pub(crate) fn parse_list_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
-        let mut targets = Vec::new();
-        for part in text.split(',') {
-            targets.extend(Target::parse(part, services)?);
-        }
-        Ok(targets)
+    /// Parses several targets, with the names of the machine's services file, and the machine's own name and addresses.
+    pub(crate) fn parse_list_with(
+        text: &str,
+        services: &Services,
+        hosts: &dyn Hosts,
+    ) -> Result<Vec<Target>, TargetError> {
+        let parse = || {
+            let mut targets = Vec::new();
+            for part in url::split_list(text)? {
+                targets.extend(Target::parse(part, services, hosts)?);
+            }
+            Ok(targets)
+        };
+        parse().map_err(|error| url::without_secrets(text, error))
     }
 
-    /// Parses one part of a list: one target, or those of a service name. Never none.
-    fn parse(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
+    /// Parses one part of a list: one target, or those of a service name or of `localhost`. Never none.
+    fn parse(text: &str, services: &Services, hosts: &dyn Hosts) -> Result<Vec<Target>, TargetError> {
         if text.is_empty() {
             return Err(TargetError::new("", "is no target: it is empty", FORMS));
         }
@@ -81,7 +98,10 @@ impl Target {
                 ..Target::of(None, None, PORTS)
             }]);
         }
-        let (protocol, rest) = split_protocol(text, services)?;
+        if let Some(targets) = url::parse(text, hosts) {
+            return targets;
+        }
+        let (protocol, rest) = split_protocol(without_slash(text), services)?;
         let targets = |address: Option<Address>, found: Places| {
             let target = |one: Named| Target {
                 service: found.service.clone(),
@@ -101,9 +121,17 @@ impl Target {
             Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
             Some(("", ports)) => Ok(targets(None, places(ports, protocol, services, parse_ports)?)),
             Some((host, port)) => {
-                let Ok(address) = host.parse::<Ipv4Addr>() else { return Err(not_an_address(host, port)) };
-                let address = Address { address: address.into(), interface: None };
-                Ok(targets(Some(address), places(port, protocol, services, one_port)?))
+                let host = Host::parse(host, port, hosts)?;
+                let protocol = protocol.or(host.is_name().then_some(Protocol::Tcp));
+                let ports = if matches!(host, Host::Any { .. }) { parse_ports } else { one_port };
+                let mut found = Vec::new();
+                for address in host.addresses() {
+                    found.extend(targets(address, places(port, protocol, services, ports)?));
+                }
+                Ok(found)
+            }
+            None if is_localhost(rest) => {
+                Err(TargetError::new(rest, "is a host without a port", format!("write {rest}:8080")))
             }
             None if rest.parse::<Ipv4Addr>().is_ok() => {
                 Err(TargetError::new(rest, "is an address without a port", format!("write {rest}:8080")))
@@ -117,6 +145,9 @@ impl Target {
 fn typed(target: &Target) -> String {
     let slash = target.protocol.map_or_else(String::new, |protocol| format!("{}/", protocol.as_str()));
     match target.single_port() {
+        Some(port) if let Some(address) = target.address() => {
+            format!("{slash}{}", SocketAddr::new(address, port))
+        }
         Some(port) => format!("{slash}{port}"),
         None => format!("{slash}{}-{}", target.ports.start(), target.ports.end()),
     }
@@ -176,6 +207,11 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
 
 const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
 
+/// Returns a target without the slash that ends a pasted URL: `127.0.0.1:3000/`.
+fn without_slash(text: &str) -> &str {
+    text.strip_suffix('/').filter(|rest| rest.ends_with(|last: char| last.is_ascii_digit())).unwrap_or(text)
+}
+
 /// Splits `tcp/8080` and `8080/tcp` into the protocol and the rest.
 fn split_protocol<'a>(
     text: &'a str,
@@ -188,9 +224,14 @@ fn split_protocol<'a>(
         (None, Some(protocol)) => (protocol, left),
         (None, None) => {
             let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
+                || left.contains(':')
                 || !services.named(left, None).places.is_empty();
             let wrong = if left_is_port { right } else { left };
-            return Err(TargetError::new(wrong, "is not a protocol", "write tcp/8080 or udp/53"));
+            let help = match left_is_port && left.contains(':') {
+                true => format!("write {left}, or http://{left}/ with any path"),
+                false => "write tcp/8080 or udp/53".to_owned(),
+            };
+            return Err(TargetError::new(wrong, "is not a protocol", help));
         }
     };
     if rest.is_empty() {
@@ -204,8 +245,7 @@ fn split_bracketed<'a>(whole: &str, inner: &'a str) -> Result<(Address, &'a str)
     let Some((host, after)) = inner.split_once(']') else {
         return Err(TargetError::new(whole, "lacks the closing bracket", "write [::1]:3000"));
     };
-    let address = parse_address(host).filter(|at| at.address.is_ipv6());
-    let Some(address) = address else {
+    let Some(address) = parse_ipv6(host) else {
         return Err(TargetError::new(host, "is not an IPv6 address", "write [::1]:3000"));
     };
     match after.strip_prefix(':') {
@@ -247,7 +287,7 @@ fn one_port(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
     parse_port(text).map(|port| port..=port)
 }
 
-fn parse_port(text: &str) -> Result<u16, TargetError> {
+pub(super) fn parse_port(text: &str) -> Result<u16, TargetError> {
     if text.is_empty() {
         return Err(TargetError::new(text, "is no port: it is empty", FORMS));
     }
@@ -271,13 +311,4 @@ fn wants_brackets(text: &str) -> TargetError {
         return TargetError::new(text, "is an IPv6 address without brackets and a port", help);
     }
     TargetError::new(text, "has too many colons; an IPv6 address stands in brackets", "write [::1]:3000")
-}
-
-fn not_an_address(host: &str, port: &str) -> TargetError {
-    let help = match host {
-        "localhost" => format!("write 127.0.0.1:{port}, [::1]:{port} or only {port}"),
-        "*" => format!("write only {port}"),
-        _ => format!("an address is written 127.0.0.1:{port} or [::1]:{port}"),
-    };
-    TargetError::new(host, "is not an IP address (names are not looked up)", help)
 }

@@ -3,18 +3,23 @@
 use std::net::IpAddr;
 
 use super::grammar::{parse_address, parse_ports, places};
-use crate::model::target::{PORTS, Target, TargetError};
+use super::hosts::{Host, Hosts, UnknownHosts};
+use crate::model::target::{Address, PORTS, Target, TargetError};
 use crate::model::{Family, Protocol};
 use crate::port_info::{Named, Services};
 
 impl Target {
     /// Parses what `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
     pub fn parse_lsof(text: &str) -> Result<Vec<Target>, TargetError> {
-        Target::parse_lsof_with(text, &Services::default())
+        Target::parse_lsof_with(text, &Services::default(), &UnknownHosts)
     }
 
-    /// Parses the form of lsof, with the names of the machine's services file.
-    pub(crate) fn parse_lsof_with(text: &str, services: &Services) -> Result<Vec<Target>, TargetError> {
+    /// Parses the form of lsof, with the names of the machine's services file, and the machine's own name.
+    pub(crate) fn parse_lsof_with(
+        text: &str,
+        services: &Services,
+        hosts: &dyn Hosts,
+    ) -> Result<Vec<Target>, TargetError> {
         let form =
             "lsof's form is [46][tcp|udp][@address][:ports], as in :8080, tcp:80,443 or 4udp@127.0.0.1:53";
         let wrong = |part: &str, problem: &str| TargetError::new(part, problem, form);
@@ -23,6 +28,7 @@ impl Target {
         }
         let mut rest = text;
         let mut whole = Target::of(None, None, PORTS);
+        let mut addresses = vec![None];
         for (digit, family) in [('4', Family::Ipv4), ('6', Family::Ipv6)] {
             if let Some(after) = rest.strip_prefix(digit)
                 && !after.starts_with(|next: char| next.is_ascii_digit())
@@ -48,16 +54,24 @@ impl Target {
                 }
                 None => after.split_at(after.find(':').unwrap_or(after.len())),
             };
-            let address = parse_address(host)
-                .ok_or_else(|| wrong(host, "is not an IP address (names are not looked up)"))?;
-            if whole.family.is_some_and(|family| family != family_of(address.address)) {
+            addresses = match parse_address(host) {
+                Some(address) => vec![Some(address)],
+                None => Host::parse(host, after.trim_start_matches(':'), hosts)?.addresses(),
+            };
+            if let Some(family) = whole.family {
+                let is_other = |address: &Address| family != family_of(address.address);
+                addresses.retain(|address| !address.as_ref().is_some_and(is_other));
+            }
+            if addresses.is_empty() {
                 return Err(wrong(text, "asks for one address family with an address of the other"));
             }
-            whole.address = Some(address);
             rest = after;
         }
+        let at_each = |target: &Target| -> Vec<Target> {
+            addresses.iter().map(|address| Target { address: address.clone(), ..target.clone() }).collect()
+        };
         if rest.is_empty() {
-            return Ok(vec![whole]);
+            return Ok(at_each(&whole));
         }
         let Some(ports) = rest.strip_prefix(':') else {
             return Err(wrong(rest, "is not part of lsof's form"));
@@ -71,7 +85,7 @@ impl Target {
                 service: found.service.clone(),
                 ..whole.clone()
             };
-            targets.extend(found.places.into_iter().map(target));
+            targets.extend(found.places.into_iter().map(target).flat_map(|target| at_each(&target)));
         }
         Ok(targets)
     }

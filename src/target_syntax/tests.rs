@@ -62,7 +62,8 @@ fn what_cannot_be_meant_names_the_part() {
         ("tcp/0", "0"),
         (":", ":"),
         ("127.0.0.1:", "127.0.0.1:"),
-        ("localhost:80", "localhost"),
+        ("localhost", "localhost"),
+        ("example.com:80", "example.com"),
         ("+80", "+80"),
         (" 80", " 80"),
         ("８０", "８０"),
@@ -74,6 +75,118 @@ fn what_cannot_be_meant_names_the_part() {
         assert_eq!(error.part(), part, "{text}: {error}");
         assert!(!error.help().is_empty(), "{text}");
     }
+}
+
+#[test]
+fn localhost_is_both_families_of_tcp() {
+    let both = |port: u16| [target(&format!("tcp/127.0.0.1:{port}")), target(&format!("tcp/[::1]:{port}"))];
+    for text in ["localhost:3000", "LOCALHOST:3000/", "shop.localhost.:3000", "localhost:3000/tcp"] {
+        let targets = Target::parse_list(text).unwrap();
+        assert_eq!(targets, both(3000), "{text}");
+        assert!(Target::are_localhost(&targets), "{text}");
+    }
+    assert!(!Target::are_localhost(&Target::parse_list("3000,3001").unwrap()));
+    assert_eq!(Target::parse_list("localhost:http").unwrap(), both(80));
+    let udp = Target::parse_list("udp/localhost:53").unwrap();
+    assert_eq!(udp, [target("udp/127.0.0.1:53"), target("udp/[::1]:53")]);
+    let error = "localhost:80".parse::<Target>().unwrap_err();
+    assert!(error.help().contains("tcp/[::1]:80"), "{}", error.help());
+    assert!(Target::parse_list("mylocalhost:80").is_err());
+}
+
+#[test]
+fn a_wildcard_is_every_address() {
+    let list = |text: &str| Target::parse_list(text).unwrap();
+    assert_eq!(list("*:80"), [target("80")]);
+    assert_eq!(list("tcp/*:80-90"), [target("tcp/80-90")]);
+    assert_eq!(list("0.0.0.0:80/"), [target("0.0.0.0:80")]);
+    assert_eq!(list("8080/"), [target("8080")]);
+}
+
+#[test]
+fn urls() {
+    let both =
+        |port: u16| vec![target(&format!("tcp/127.0.0.1:{port}")), target(&format!("tcp/[::1]:{port}"))];
+    for (text, expected) in [
+        ("http://localhost:3000/x?y=1#z", both(3000)),
+        ("HTTP://LocalHost", both(80)),
+        ("https://app.localhost/", both(443)),
+        ("https://127.0.0.1", vec![target("tcp/127.0.0.1:443")]),
+        ("http://[::1]:8080/", vec![target("tcp/[::1]:8080")]),
+        ("http://[fe80::1%25eth0]", vec![target("tcp/[fe80::1%eth0]:80")]),
+        ("http://user:pass,word@localhost:3000/a@b", both(3000)),
+        ("http://localhost:/", both(80)),
+        ("http://:8080", vec![target("tcp/8080")]),
+        ("http://+:8080/", vec![target("tcp/8080")]),
+        ("http://*:8080", vec![target("tcp/8080")]),
+        ("ws://127.0.0.1:5173/hmr", vec![target("tcp/127.0.0.1:5173")]),
+        ("postgres://shop:secret@127.0.0.1/shop", vec![target("tcp/127.0.0.1:5432")]),
+        ("tcp://127.0.0.1:2375", vec![target("tcp/127.0.0.1:2375")]),
+        ("udp://127.0.0.1:53", vec![target("udp/127.0.0.1:53")]),
+        ("unix:///run/docker.sock", vec![target("/run/docker.sock")]),
+        ("http://127.0.0.1:1/,8080", vec![target("tcp/127.0.0.1:1"), target("8080")]),
+        (
+            "http://127.0.0.1:1/a,http://127.0.0.1:2/b",
+            vec![target("tcp/127.0.0.1:1"), target("tcp/127.0.0.1:2")],
+        ),
+        ("80,http://u:p@127.0.0.1:1,81", vec![target("80"), target("tcp/127.0.0.1:1"), target("81")]),
+        ("/run/http://x/y,80", vec![target("/run/http://x/y"), target("80")]),
+    ] {
+        assert_eq!(Target::parse_list(text).unwrap(), expected, "{text}");
+    }
+    for (text, part) in [
+        ("http://example.com/", "example.com"),
+        ("http://example.com:80", "example.com"),
+        ("http://u:p@example.com", "example.com"),
+        ("http://localhost:0", "0"),
+        ("http://localhost:http", "http"),
+        ("http://localhost:99999/", "99999"),
+        ("http://::1/", "::1"),
+        ("http://[::1", "[::1"),
+        ("http://[127.0.0.1]/", "127.0.0.1"),
+        ("http://[::1]x/", "x"),
+        ("http://1.2.3/", "1.2.3"),
+        ("http://", "http"),
+        ("nosuch://localhost", "localhost"),
+        ("1://localhost:80", "1"),
+        ("unix://run", "run"),
+        ("http://localhost/a,80", ","),
+        ("localhost:80/x", "x"),
+    ] {
+        let error = Target::parse_list(text).unwrap_err();
+        assert_eq!(error.part(), part, "{text}: {error}");
+    }
+}
+
+/// A machine with a name and one address.
+struct Machine;
+
+impl super::hosts::Hosts for Machine {
+    fn is_own_name(&self, name: &str) -> bool {
+        name == "workstation"
+    }
+
+    fn has_address(&self, address: std::net::IpAddr) -> bool {
+        address.to_string() == "192.0.2.2"
+    }
+}
+
+#[test]
+fn hosts_of_this_machine_and_of_others() {
+    let list = |text: &str| Target::parse_list_with(text, &crate::port_info::Services::default(), &Machine);
+    assert_eq!(list("workstation:80").unwrap(), [target("tcp/80")]);
+    assert_eq!(list("http://workstation./x").unwrap(), [target("tcp/80")]);
+    assert_eq!(list("http://192.0.2.2/").unwrap(), [target("tcp/192.0.2.2:80")]);
+    assert_eq!(
+        list("192.0.2.7:80").unwrap(),
+        [target("192.0.2.7:80")],
+        "an address without a URL is a question"
+    );
+    let error = list("http://192.0.2.7/").unwrap_err();
+    assert_eq!(error.to_string().split(':').next(), Some("'192.0.2.7' is another machine"));
+    let error = list("server:80").unwrap_err();
+    assert_eq!(error.help(), "write localhost:80 or 80; or run allears on server");
+    assert_eq!(list("localhsot:80").unwrap_err().help(), "perhaps localhost:80");
 }
 
 #[test]
@@ -144,9 +257,13 @@ fn lsof_form() {
     assert_eq!(parse("TCP:80,443"), [target("tcp/80"), target("tcp/443")]);
     assert_eq!(parse("udp@127.0.0.1:53"), [target("udp/127.0.0.1:53")]);
     assert_eq!(parse("@[::1]:80"), [target("[::1]:80")]);
+    assert_eq!(parse("tcp@localhost:80"), [target("tcp/127.0.0.1:80"), target("tcp/[::1]:80")]);
+    assert_eq!(parse("6tcp@localhost:80").len(), 1);
+    assert_eq!(parse("tcp@*:80"), [target("tcp/80")]);
     assert_eq!(parse("4").first().unwrap().family, Some(Family::Ipv4));
     assert_eq!(parse("6tcp:80").first().unwrap().family, Some(Family::Ipv6));
-    for wrong in ["", "8080", "46", "icmp:80", "tcp:0", "tcp:", "@nohost:80", "6@127.0.0.1:80", ":80-70"] {
+    for wrong in ["", "8080", "46", "icmp:80", "tcp:0", "tcp:", "@example.com:80", "6@127.0.0.1:80", ":80-70"]
+    {
         assert!(Target::parse_lsof(wrong).is_err(), "{wrong}");
     }
 }
@@ -194,6 +311,21 @@ proptest! {
                 Err(error) => format!("{error}{}", error.help()),
             };
             prop_assert!(!shown.contains(crate::model::text::acts_on_terminal), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_part_of_an_error(
+        before in "([0-9]{1,4},)?",
+        scheme in "[a-z]{0,5}",
+        secret in "[G-Z#/?:,@%]{0,6}QQQQ[G-Z#/?:,@%]{0,6}",
+        host in "[a-f0-9:.\\[\\]]{0,9}|localhost",
+        after in "(:[0-9]{0,6})?(/[a-f,]{0,5})?(,[a-f0-9]{1,5})?",
+    ) {
+        let text = format!("{before}{scheme}://user:{secret}@{host}{after}");
+        if let Err(error) = Target::parse_list(&text) {
+            let shown = format!("{error} {}", error.help());
+            prop_assert!(!shown.contains("QQQQ"), "{text}: {shown}");
         }
     }
 
