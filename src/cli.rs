@@ -4,7 +4,9 @@ mod about;
 mod arguments;
 mod diff;
 mod duration;
+mod elsewhere;
 mod exit;
+mod first_words;
 mod free;
 mod list;
 mod namespace_hint;
@@ -62,6 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::About(arguments)) => about::run(&arguments),
             Some(Command::Completions { shell }) => completions(shell),
             Some(Command::Man { directory }) => manual(directory.as_deref()),
+            Some(Command::Help { command }) => help(&arguments, command),
         },
         Err(exit) => exit,
     };
@@ -79,6 +82,11 @@ fn answers(arguments: &Arguments) -> bool {
 }
 
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
+    let words: Vec<String> =
+        arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(exit) = first_words::of_other_tools(&words) {
+        return Err(exit);
+    }
     let matches = Arguments::command().try_get_matches_from(arguments);
     match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(parsed) => Ok(parsed),
@@ -104,6 +112,16 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
             Err(print(text.as_bytes()))
         }
     }
+}
+
+/// Prints the help of the program, or of a command, as `--help` does.
+fn help(arguments: &[OsString], command: Option<String>) -> Exit {
+    if let Some(command) = command.as_ref().filter(|command| !first_words::names().contains(command)) {
+        return first_words::no_command(command);
+    }
+    let program = arguments.first().cloned().unwrap_or_else(|| "allears".into());
+    let words = std::iter::once(program).chain(command.map(OsString::from)).chain(["--help".into()]);
+    parse(&words.collect::<Vec<OsString>>()).err().unwrap_or(Exit::Found)
 }
 
 fn completions(shell: clap_complete::Shell) -> Exit {

@@ -64,14 +64,19 @@ pub(super) enum Command {
         /// Folder
         directory: Option<PathBuf>,
     },
+    /// Print the help of a command
+    Help {
+        /// Command
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = help::WHY)]
 pub(super) struct Why {
-    /// Port: 10309, 127.0.0.1:10309, [::1]:10309, udp/53. TCP unless prefixed with udp/
-    #[arg(value_name = "TARGET")]
-    pub(super) target: String,
+    /// Ports: 10309, 127.0.0.1:10309, localhost:10309, udp/53, 8000-8010; 64 at most. TCP unless prefixed with udp/
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
 
     /// Print one JSON document, schema allears/1
     #[arg(long)]
@@ -85,9 +90,14 @@ pub(super) struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = help::FREE)]
 pub(super) struct Free {
-    /// Port: 3000, 127.0.0.1:3000, udp/53; several ports and ranges need --yes. TCP unless prefixed with udp/
-    #[arg(value_name = "TARGET", required = true)]
+    /// Port: 3000, localhost:3000, udp/53; several ports and ranges need --yes. TCP unless prefixed with udp/
+    #[arg(value_name = "TARGET", required_unless_present = "process")]
     pub(super) targets: Vec<String>,
+
+    /// Free every port that a process holds whose name, program file or command line contains TEXT; with targets, only
+    /// those of them (repeatable)
+    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "tree")]
+    pub(super) process: Vec<String>,
 
     /// Show the plan and do nothing
     #[arg(short = 'n', long)]

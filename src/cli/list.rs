@@ -10,7 +10,7 @@ use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
 use super::{fail_with, obstacle, say, service_names, written};
-use super::{namespace_hint, query_args, snapshot_file};
+use super::{first_words, namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
 use crate::os;
@@ -23,7 +23,17 @@ use crate::render::{card, csv, json, order, table};
 use crate::verdict::Verdict;
 
 /// Runs `allears [TARGET]...`.
-pub(super) fn run(list: List) -> Exit {
+pub(super) fn run(mut list: List) -> Exit {
+    if let Some(exit) = list.filters.targets.first().and_then(|first| first_words::like_a_command(first)) {
+        return exit;
+    }
+    // `lsof -ti:3000` prints pids.
+    if list.filters.tcp
+        && !list.filters.internet.is_empty()
+        && !(list.json || list.ndjson || list.csv || list.pids || list.quiet)
+    {
+        (list.filters.tcp, list.pids) = (false, true);
+    }
     let mut query = match query_args::query(&list.filters, &list.source, list.from.is_some()) {
         Ok(query) => query,
         Err(exit) => return exit,

@@ -1,4 +1,4 @@
-//! `allears why TARGET`
+//! `allears why TARGET...`
 
 use std::io::{self, Write};
 
@@ -8,45 +8,68 @@ use super::runtimes::runtimes;
 use super::terminal::Terminal;
 use super::{complain, fail_with, say, service_names, written};
 use crate::act::why;
-use crate::model::Target;
-use crate::model::{Gap, GapKind, Protocol};
+use crate::model::{Error, Gap, GapKind, Protocol};
+use crate::model::{Target, TargetError};
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
-use crate::verdict::VerdictKind;
+use crate::verdict::{Verdict, VerdictKind};
+
+/// The most ports of one call. Each is bound, and its holders are searched for.
+const MOST_PORTS: usize = 64;
 
 /// Runs `allears why`.
 pub(super) fn run(arguments: &Why) -> Exit {
-    let target = match one_port("why", &arguments.target) {
-        Ok(target) => target,
+    let targets = match ports(&arguments.targets) {
+        Ok(targets) => targets,
         Err(exit) => return exit,
     };
     if !arguments.json {
-        service_names::print_differences([&target]);
+        service_names::print_differences(&targets);
     }
-    let verdict = match why::bind_target(&target).and_then(|asked| why::verdict_for(&asked, &runtimes())) {
-        Ok(verdict) => verdict,
+    let verdicts = targets
+        .iter()
+        .map(|target| why::bind_target(target).and_then(|asked| why::verdict_for(&asked, &runtimes())));
+    match arguments.json {
+        true => documents(verdicts),
+        false => texts(arguments, verdicts),
+    }
+}
+
+/// Prints one document.
+fn documents(verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
+    let verdicts: Vec<Verdict> = match verdicts.collect() {
+        Ok(verdicts) => verdicts,
         Err(error) => return fail_with(&error),
     };
-    let exit = match verdict.can_bind {
-        Some(true) => Exit::Found,
-        Some(false) => Exit::NotFound,
-        None => Exit::Unknown,
-    };
+    let exit = verdicts.iter().map(exit_of).fold(Exit::Found, worse);
     let mut out = Vec::new();
-    let made = match arguments.json {
-        true => why_and_free_json::why(&verdict, &mut out),
-        false => {
-            let terminal = Terminal::resolve(arguments.color);
-            let options = why_and_free::Options {
-                width: terminal.width,
-                palette: Palette { color: terminal.color },
-                ..Default::default()
-            };
-            why_and_free::why(&verdict, &options, &mut out)
-        }
+    let made = why_and_free_json::why(&verdicts, &mut out);
+    written(made.and_then(|()| write_out(&out)), exit)
+}
+
+/// Prints each answer as soon as it is known, with an empty line between two.
+fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
+    let terminal = Terminal::resolve(arguments.color);
+    let options = why_and_free::Options {
+        width: terminal.width,
+        palette: Palette { color: terminal.color },
+        ..Default::default()
     };
-    let exit = written(made.and_then(|()| write_out(&out)), exit);
-    if !arguments.json {
+    let mut worst = Exit::Found;
+    for (number, verdict) in verdicts.enumerate() {
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                worst = worse(worst, fail_with(&error));
+                continue;
+            }
+        };
+        worst = worse(worst, exit_of(&verdict));
+        let mut out = if number > 0 { b"\n".to_vec() } else { Vec::new() };
+        let made = why_and_free::why(&verdict, &options, &mut out);
+        if let Err(error) = made.and_then(|()| write_out(&out)) {
+            return written(Err(error), worst);
+        }
         // Processes that could not be read matter only if a holder is missing.
         let missing = verdict.kind == VerdictKind::Unknown
             || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
@@ -55,7 +78,20 @@ pub(super) fn run(arguments: &Why) -> Exit {
             say("not seen", &phrases::gap(gap));
         }
     }
-    exit
+    worst
+}
+
+fn exit_of(verdict: &Verdict) -> Exit {
+    match verdict.can_bind {
+        Some(true) => Exit::Found,
+        Some(false) => Exit::NotFound,
+        None => Exit::Unknown,
+    }
+}
+
+/// Returns the worse of two exit codes: 3, then 1, then 0.
+fn worse(one: Exit, other: Exit) -> Exit {
+    if other.code() > one.code() { other } else { one }
 }
 
 /// Writes the whole answer to standard output.
@@ -64,21 +100,58 @@ pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
+/// Returns the ports of the targets, in order and each once.
+fn ports(texts: &[String]) -> Result<Vec<Target>, Exit> {
+    let mut ports: Vec<Target> = Vec::new();
+    for text in texts {
+        for target in service_names::parse_list(text).map_err(wrong)? {
+            if target.is_unix() {
+                let part = service_names::without_password(text);
+                let part = part.escape_debug();
+                complain(
+                    &format!("'{part}' is not a port: allears why takes ports"),
+                    "write allears why 10309, why 127.0.0.1:10309 or why udp/53",
+                );
+                return Err(Exit::Usage);
+            }
+            let target = super::scope::complete(target, Some(Protocol::Tcp)).map_err(wrong)?;
+            if target.ports().len() > MOST_PORTS - ports.len().min(MOST_PORTS) {
+                let part = service_names::without_password(text);
+                complain(
+                    &format!(
+                        "'{}' is too many ports: allears why takes {MOST_PORTS} at most",
+                        part.escape_debug()
+                    ),
+                    "allears RANGE lists what holds ports of a range",
+                );
+                return Err(Exit::Usage);
+            }
+            for port in target.ports() {
+                let one = target.clone().at_port(port);
+                if !ports.contains(&one) {
+                    ports.push(one);
+                }
+            }
+        }
+    }
+    Ok(ports)
+}
+
+fn wrong(error: TargetError) -> Exit {
+    complain(&error.to_string(), error.help());
+    Exit::Usage
+}
+
 /// Parses a target that has to be one port of one protocol.
 pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
-    let targets = service_names::parse_list(text).map_err(|error| {
-        complain(&error.to_string(), error.help());
-        Exit::Usage
-    })?;
+    let targets = service_names::parse_list(text).map_err(wrong)?;
     match targets.as_slice() {
         [target] if target.single_port().is_some() => {
-            super::scope::complete(target.clone(), Some(Protocol::Tcp)).map_err(|error| {
-                complain(&error.to_string(), error.help());
-                Exit::Usage
-            })
+            super::scope::complete(target.clone(), Some(Protocol::Tcp)).map_err(wrong)
         }
         _ => {
-            let part = text.escape_debug();
+            let part = service_names::without_password(text);
+            let part = part.escape_debug();
             complain(
                 &format!("'{part}' is not one port: allears {command} takes one"),
                 &format!("write allears {command} 10309, {command} 127.0.0.1:10309 or {command} udp/53"),

@@ -162,6 +162,13 @@ impl Target {
         Some(self)
     }
 
+    /// Returns the target narrowed to one of its ports.
+    #[cfg(feature = "cli")]
+    pub(crate) fn at_port(mut self, port: u16) -> Target {
+        self.ports = port..=port;
+        self
+    }
+
     /// Returns whether it is one of Unix sockets.
     pub fn is_unix(&self) -> bool {
         self.unix.is_some()

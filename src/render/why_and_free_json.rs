@@ -45,6 +45,14 @@ struct WhyJson<'a> {
 }
 
 #[derive(Serialize)]
+struct SeveralWhyJson<'a> {
+    schema: &'static str,
+    /// Whether all of them can be bound; `null` if that could not be determined.
+    can_bind: Option<bool>,
+    ports: Vec<WhyJson<'a>>,
+}
+
+#[derive(Serialize)]
 struct LocalhostJson {
     ipv4: Option<ListenerJson>,
     ipv6: Option<ListenerJson>,
@@ -152,30 +160,44 @@ fn done(done: &Done) -> DoneJson<'_> {
     }
 }
 
-/// Writes a verdict.
-pub(crate) fn why(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
-    let document = WhyJson {
-        schema: SCHEMA,
-        target: target_json(&verdict.target),
-        verdict: verdict.kind.as_str(),
-        can_bind: verdict.can_bind,
-        error: verdict.error.as_deref(),
-        hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
-        reason: verdict.reason.to_string(),
-        standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
-        other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
-        localhost: LocalhostJson {
-            ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
-            ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
-            ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
-            ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
-        },
-        clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
-        facts: sentences(&verdict.facts),
-        advice: sentences(&verdict.advice),
-        gaps: verdict.gaps.iter().map(GapJson::from).collect(),
+/// Writes the verdict on one port as a document; those on several ports as one that has a list of them.
+pub(crate) fn why(verdicts: &[Verdict], out: &mut dyn Write) -> io::Result<()> {
+    if let [only] = verdicts {
+        return write_document(&WhyJson::from(only), out);
+    }
+    // One that cannot be bound decides, whatever could not be determined of the others.
+    let can_bind = match verdicts.iter().any(|verdict| verdict.can_bind == Some(false)) {
+        true => Some(false),
+        false => verdicts.iter().all(|verdict| verdict.can_bind.is_some()).then_some(true),
     };
-    write_document(&document, out)
+    let ports = verdicts.iter().map(WhyJson::from).collect();
+    write_document(&SeveralWhyJson { schema: SCHEMA, can_bind, ports }, out)
+}
+
+impl<'a> From<&'a Verdict> for WhyJson<'a> {
+    fn from(verdict: &'a Verdict) -> WhyJson<'a> {
+        WhyJson {
+            schema: SCHEMA,
+            target: target_json(&verdict.target),
+            verdict: verdict.kind.as_str(),
+            can_bind: verdict.can_bind,
+            error: verdict.error.as_deref(),
+            hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
+            reason: verdict.reason.to_string(),
+            standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),
+            other_ends: verdict.other_ends.iter().map(ListenerJson::from).collect(),
+            localhost: LocalhostJson {
+                ipv4: verdict.localhost.ipv4.as_ref().map(ListenerJson::from),
+                ipv6: verdict.localhost.ipv6.as_ref().map(ListenerJson::from),
+                ipv4_shared: verdict.localhost.ipv4_shared.as_ref().map(SharedJson::from),
+                ipv6_shared: verdict.localhost.ipv6_shared.as_ref().map(SharedJson::from),
+            },
+            clients: verdict.clients.iter().map(ConnectionJson::from).collect(),
+            facts: sentences(&verdict.facts),
+            advice: sentences(&verdict.advice),
+            gaps: verdict.gaps.iter().map(GapJson::from).collect(),
+        }
+    }
 }
 
 /// Plan and outcome of one port as a document; those of several ports as one that has a list of them.

@@ -14,6 +14,7 @@ Examples:
   allears 10309              what holds port 10309
   allears tcp/8000-8010      a range of one protocol
   allears 127.0.0.1:6379     the listener that answers at this address
+  allears localhost:3000     the listeners that answer at 127.0.0.1 and ::1
   allears postgresql         a service name of the IANA registry or /etc/services
   allears --exposed          only what other machines can reach
   allears --here             only what runs in this project
@@ -35,13 +36,14 @@ Examples:
   allears why 10309             can a server bind port 10309 on all addresses?
   allears why 127.0.0.1:10309   on that address only?
   allears why udp/53            for UDP?
+  allears why 3000,8000-8010    for each of these ports, 64 at most?
 
 why binds the port for an instant with the options that servers set, and never
 listens on it. It leaves nothing behind. If nothing listens, it connects over
 loopback to test whether the port is forwarded.
 
 Exit status: 0 a bind would succeed now, 1 it would fail, 2 invalid arguments,
-3 could not determine.";
+3 could not determine. For several ports it is the worst: 3, then 1, then 0.";
 
 pub(super) const FREE: &str = "\
 Examples:
@@ -51,13 +53,15 @@ Examples:
   allears free 3000 -y --tree     end npm, make or sh -c and all they started
   allears free 8080 -y --via container   docker stop NAME instead of a signal
   allears free 8000-8010 --yes    end every holder of these ports
+  allears free -c vite            free the ports that processes named like vite hold
 
 free ends only processes that hold the listening or bound socket, never the clients
 that are connected to it. If one of several holders may not be ended, none is ended.
 It refuses to end pid 1 and service managers, container engines and their helpers,
 supervisors and super-servers that hold sockets for programs, ssh logins, allears
 itself and its ancestors. Instead it names the command that frees the port. --via
-runs that one command, from the system's own folders.
+runs that one command, from the system's own folders. With -c it refuses a port that
+a process which does not match holds too.
 
 The plan lists what else is affected: other ports of the process, its clients, its
 children, its wrapper, and what restarts it. free watches the port for at least as

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::exit::Exit;
-use super::super::{fail, say};
+use super::super::{elsewhere, fail, say};
 use super::Answer;
 use crate::model::Target;
 use crate::render::phrases;
@@ -65,6 +65,8 @@ impl Answer<'_> {
                 shell::quote(&target.as_str().into()).unwrap_or_else(|| verdict.target.port.to_string());
             writeln!(out, "  but it cannot be bound: {reason}; see allears why {target}")?;
         }
+        out.flush()?;
+        elsewhere::print(list, self.selection);
         Ok(())
     }
 

@@ -1,0 +1,64 @@
+//! A note below "nothing listens on": which other address of this machine has the port.
+
+use super::arguments::List;
+use super::{say, service_names};
+use crate::model::{Listener, Protocol, Selection, Target};
+use crate::port_info::or;
+use crate::render::phrases;
+use crate::scan::Query;
+
+/// How many sockets are named for each port.
+const NAMED: usize = 3;
+
+/// Prints what has the ports of unanswered targets at other addresses. It scans only if a target has an address.
+pub(super) fn print(list: &List, selection: &Selection) {
+    let filters = &list.filters;
+    if list.from.is_some() || selection.filters_by_process() || filters.exposed || filters.all {
+        return;
+    }
+    let mut done: Vec<(Option<Protocol>, u16)> = Vec::new();
+    for target in selection.targets() {
+        let Some(port) = target.single_port().filter(|_| target.address().is_some()) else { continue };
+        let key = (target.protocol(), port);
+        if done.contains(&key) {
+            continue;
+        }
+        done.push(key);
+        let is_same = |other: &&Target| (other.protocol(), other.single_port()) == (key.0, Some(port));
+        let wanted: Vec<&Target> = selection
+            .targets()
+            .iter()
+            .filter(is_same)
+            .filter(|one| one.address().is_some_and(service_names::is_own_address))
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut query = Query::new().target(Target::of(target.protocol(), None, port..=port));
+        for (asked, protocol) in [(filters.tcp, Protocol::Tcp), (filters.udp, Protocol::Udp)] {
+            query = if asked { query.protocol(protocol) } else { query };
+        }
+        // The answer is complete without this note.
+        let Ok(snapshot) = query.scan() else { continue };
+        for listener in snapshot.listeners.iter().take(NAMED) {
+            say("note", &sentence(listener, &wanted));
+        }
+    }
+}
+
+fn sentence(listener: &Listener, wanted: &[&Target]) -> String {
+    let holder = listener.head().map_or_else(
+        || "a process that cannot be seen".to_owned(),
+        |holder| phrases::process(&holder.process),
+    );
+    let address = |target: &&Target| {
+        let address = target.address().filter(|address| !address.is_unspecified())?;
+        Some(address.to_string())
+    };
+    let addresses: Vec<String> = wanted.iter().filter_map(address).collect();
+    let unreachable = match addresses.is_empty() {
+        true => String::new(),
+        false => format!(" and cannot be reached at {}", or(&addresses)),
+    };
+    format!("{} is held by {holder}{unreachable}", phrases::endpoint(&listener.socket))
+}
