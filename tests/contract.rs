@@ -30,13 +30,28 @@ fn invalid_arguments_are_refused_with_a_correct_form() {
         &["127.0.0.1"],
         &["8080/xyz"],
         &["80,,81"],
-        &["localhost:80"],
+        &["localhost"],
+        &["example.com:80"],
+        &["http://user:secret@example.com/x"],
+        &["http://user:sec/ret@localhost/"],
+        &["http://192.0.2.7/"],
+        &["localhost:80/x"],
+        &["http://localhost/a,80"],
         &["nosuchservice"],
         &["postgresq"],
         &["kafka,80"],
         &["bngsync/tcp"],
         &["-i", ":htpp"],
-        &["why", "http-alt"],
+        &["why"],
+        &["kill", "-9", "3000"],
+        &["kill"],
+        &["ls"],
+        &["wath"],
+        &["help", "fre"],
+        &["help", "stop"],
+        &["help", "nosuch"],
+        &["free"],
+        &["free", "-c", "x", "--tree"],
         &["about", "0"],
         &["about", "80-90"],
         &["about", "unix"],
@@ -44,7 +59,7 @@ fn invalid_arguments_are_refused_with_a_correct_form() {
         &["about", "nosuchservice"],
         &["/"],
         &["unix/80"],
-        &["why", "80-90"],
+        &["why", "80-143,200"],
         &["why", "unix"],
         &["wait", "unix"],
         &["wait", "80,81-"],
@@ -211,12 +226,100 @@ fn habits_of_ss_netstat_and_lsof() {
         &["-nPi", &spec],
         &["-i", "4"],
         &["-lntup", &port],
+        &["-t", "-i", &spec, "--csv"],
     ] {
         let output = run(arguments);
         let table = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(status(&output), 0, "{arguments:?}");
         assert!(table.contains(&port), "{arguments:?}: {table}");
     }
+}
+
+#[test]
+fn pids_as_lsof_prints_them() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let own = format!("{}\n", std::process::id());
+    for arguments in [
+        &["-t", "-i", &format!(":{port}")][..],
+        &["-ti", &format!(":{port}")],
+        &[&format!("-ti:{port}")],
+        &["-nPti", &format!("tcp:{port}")],
+        &[&format!("-ti@localhost:{port}")],
+    ] {
+        let output = run(arguments);
+        assert_eq!(
+            (status(&output), String::from_utf8_lossy(&output.stdout).as_ref()),
+            (0, own.as_str()),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn targets_as_people_paste_them() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let other = format!("nothing listens on tcp [::1]:{port}");
+    for target in ["localhost:P", "http://user:secret@LOCALHOST:P/x?y", "tcp/localhost:P", "a.localhost:P/"] {
+        let target = target.replace('P', &port);
+        let output = run(&[&target]);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(status(&output), 0, "{target}: {err}");
+        assert!(out.starts_with(&format!("{port}/tcp on 127.0.0.1 is held by ")), "{target}: {out}");
+        assert!(err.contains(&other) && !err.contains("secret"), "{target}: {err}");
+    }
+    for target in ["http://127.0.0.1:P/", "127.0.0.1:P/", "*:P", "http://*:P", ":P"] {
+        let output = run(&["-q", &target.replace('P', &port)]);
+        assert_eq!(status(&output), 0, "{target}");
+    }
+    assert_eq!(status(&run(&["-q", &format!("0.0.0.0:{port}")])), 1);
+    assert_eq!(status(&run(&["-q", &format!("http://[::1]:{port}/")])), 1);
+    assert_eq!(status(&run(&["why", &format!("http://127.0.0.1:{port}/")])), 1);
+    assert_eq!(status(&run(&["wait", "--timeout", "0s", &format!("http://127.0.0.1:{port}/")])), 0);
+    assert_eq!(status(&run(&["free", "--dry-run", &format!("http://127.0.0.1:{port}/")])), 3);
+}
+
+#[test]
+fn why_answers_for_several_ports() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let (unused, free) = listener("127.0.0.1:0");
+    drop(unused);
+    let [held, free] = [port, free].map(|port| format!("127.0.0.1:{port}"));
+    let several = run(&["why", &free, &format!("{held},{free}")]);
+    assert_eq!(status(&several), 1);
+    let text = String::from_utf8(several.stdout).unwrap().replace('\r', "");
+    let headlines: Vec<&str> = text.lines().filter(|line| line.contains("be bound:")).collect();
+    assert_eq!(headlines.len(), 2, "each port once, in the order of the arguments: {text}");
+    let separate: Vec<String> = [&free, &held]
+        .map(|target| String::from_utf8(run(&["why", target]).stdout).unwrap().replace('\r', ""))
+        .into();
+    assert_eq!(text, separate.join("\n"));
+    let json = run(&["why", "--json", &free, &held]);
+    assert_eq!(status(&json), 1);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(document["can_bind"], false);
+    let verdicts: Vec<&str> =
+        document["ports"].as_array().unwrap().iter().map(|port| port["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["free", "listening"]);
+}
+
+#[test]
+fn a_port_of_another_address_is_named() {
+    let (_listener, port) = listener("127.0.0.1:0");
+    let output = run(&[&format!("[::1]:{port}")]);
+    assert_eq!(status(&output), 1);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.contains(&format!("note: 127.0.0.1:{port} is held by ")), "{err}");
+    assert!(err.contains("and cannot be reached at ::1"), "{err}");
+}
+
+#[test]
+fn help_of_a_command() {
+    for command in ["why", "free", "watch", "help"] {
+        let option = run(&[command, "--help"]);
+        let word = run(&["help", command]);
+        assert_eq!((status(&word), word.stdout), (0, option.stdout), "{command}");
+    }
+    assert_eq!(run(&["help"]).stdout, run(&["--help"]).stdout);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::program_labels;
 use crate::management::Account;
+#[cfg(feature = "cli")]
+use crate::model::Selection;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
 use crate::model::{
@@ -96,6 +98,25 @@ pub(crate) fn prepare(
     }
     let machine = Machine::observe(ports.iter().map(|(port, _)| port), request)?;
     ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
+}
+
+/// Keeps the plans of ports that a process of the selection holds. A plan that would end another process is refused.
+#[cfg(feature = "cli")]
+pub(crate) fn keep_named(plans: &mut Vec<Prepared>, selection: &Selection) {
+    let holds = |plan: &Plan| {
+        let mut holders = plan.sockets.iter().flat_map(|listener| &listener.holders);
+        holders.any(|holder| selection.names(&holder.process))
+    };
+    plans.retain(|prepared| holds(&prepared.plan));
+    for Prepared { plan, .. } in plans {
+        let others: Vec<Refusal> = plan
+            .steps
+            .iter()
+            .filter(|step| !selection.names(&step.process))
+            .map(|step| Refusal::OtherProgram(step.process.clone(), selection.commands.clone()))
+            .collect();
+        plan.refusals.extend(others);
+    }
 }
 
 /// Returns whether a socket has its port without a peer. `free` ends only the holders of such sockets.

@@ -1,5 +1,6 @@
 //! `allears free TARGET...`
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -9,16 +10,18 @@ use super::runtimes::runtimes;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, fail_with, input_is_terminal, say, service_names, written};
-use crate::act::prepare::{Prepared, prepare};
+use crate::act::prepare::{Prepared, keep_named, prepare};
 use crate::act::release::{self, Outcome, ReleaseOptions};
 use crate::act::why::is_one_port;
 use crate::management;
-use crate::model::{Error, Protocol};
+use crate::model::{Error, Listener, Protocol};
 use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
 use crate::plan::Request;
+use crate::render::escape::escape;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
+use crate::scan::Query;
 
 /// Runs `allears free`.
 pub(super) fn run(arguments: &Free) -> Exit {
@@ -26,13 +29,21 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Ok(targets) => targets,
         Err(exit) => return exit,
     };
+    let named = arguments.process.iter().cloned().fold(Query::new().runtimes(runtimes()), Query::command);
+    let targets = match arguments.targets.is_empty() {
+        true => match ports_of(&named) {
+            Ok(targets) => targets,
+            Err(error) => return fail_with(&error),
+        },
+        false => targets,
+    };
     let via = match arguments.via {
         Via::Signal => management::Via::Signal,
         Via::Container => management::Via::Container,
         Via::Service => management::Via::Service,
         Via::Supervisor => management::Via::Supervisor,
     };
-    let plans = match prepare(
+    let mut plans = match prepare(
         &targets,
         Request { via, tree: arguments.tree, signal: signal(arguments) },
         &runtimes(),
@@ -40,6 +51,19 @@ pub(super) fn run(arguments: &Free) -> Exit {
         Ok(plans) => plans,
         Err(error) => return fail_with(&error),
     };
+    if !arguments.process.is_empty() {
+        keep_named(&mut plans, named.selection());
+        if plans.is_empty() {
+            return no_match(arguments);
+        }
+    }
+    let is_localhost = Target::are_localhost(&targets);
+    if is_localhost {
+        // One dual-stack socket has the port at both addresses.
+        plans.dedup_by(|second, first| {
+            !first.plan.sockets.is_empty() && first.plan.sockets == second.plan.sockets
+        });
+    }
     let terminal = Terminal::resolve(When::Auto);
     let options = why_and_free::Options {
         width: terminal.width,
@@ -48,11 +72,41 @@ pub(super) fn run(arguments: &Free) -> Exit {
         now: Some(os::now()),
     };
     let answer = Answer { arguments, plans: &plans, options, person: terminal.person };
-    match answer.run(is_one_port(&targets)) {
+    match answer.run(is_localhost || is_one_port(&targets)) {
         Ok(exit) => exit,
         Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
         Err(Trouble::Looking(error)) => fail_with(&error),
     }
+}
+
+/// Returns the ports that the processes of a query hold.
+fn ports_of(named: &Query) -> Result<Vec<Target>, Error> {
+    let snapshot = named.scan()?;
+    let has_name =
+        |listener: &&Listener| listener.holders.iter().any(|holder| named.selection().names(&holder.process));
+    let mut ports: Vec<(u16, Protocol)> = snapshot
+        .listeners
+        .iter()
+        .filter(has_name)
+        .filter_map(|listener| Some((listener.socket.endpoint.port()?, listener.socket.protocol)))
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(ports.into_iter().map(|(port, protocol)| Target::of(Some(protocol), None, port..=port)).collect())
+}
+
+/// Reports that no process matches `-c`.
+fn no_match(arguments: &Free) -> Exit {
+    let wanted: Vec<String> = arguments.process.iter().map(|text| escape(&text.as_str().into())).collect();
+    let ports = match arguments.targets.is_empty() {
+        true => "a port",
+        false => "one of these ports",
+    };
+    let wanted = wanted.join(" or ");
+    fail(
+        &format!("refused: no visible process that matches {wanted} holds {ports}; nothing was done"),
+        Some("allears -c TEXT lists what matches"),
+    )
 }
 
 fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
@@ -188,7 +242,10 @@ impl Answer<'_> {
     /// Asks for confirmation on the terminal. Anything but a clear yes is a no.
     fn agreed(&self) -> io::Result<bool> {
         let mut err = io::stderr().lock();
-        let steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
+        let mut steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
+        // A process may hold the port at both addresses of localhost.
+        let mut known = BTreeSet::new();
+        steps.retain(|step| known.insert(step.process.id));
         match steps.as_slice() {
             [only] => {
                 let identity = why_and_free::identity(&only.process, &self.options);

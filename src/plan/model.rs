@@ -235,6 +235,8 @@ pub(crate) enum Refusal {
     NoCommand { process: Process, manager: Manager },
     /// The tree of the process contains allears.
     TreeHasAllears(Process),
+    /// The process holds the port too, and matches none of the texts by which the holders were chosen.
+    OtherProgram(Process, Vec<String>),
 }
 
 /// The longest list in a note.

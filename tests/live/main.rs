@@ -38,6 +38,7 @@ mod every_system;
 mod formats;
 mod forwarding;
 mod free;
+mod free_by_name;
 mod free_output;
 mod free_prompt;
 mod free_proxies;

@@ -117,6 +117,8 @@ pub enum FreeRefusalReason {
     NoProgram,
     /// The tree of the process contains the caller.
     TreeHasCaller,
+    /// The process holds the port too, and is not of the programs that are to be ended.
+    OtherProgram,
 }
 
 /// A restart of an ended process.
@@ -212,6 +214,7 @@ impl From<&Refusal> for FreeRefusal {
             Refusal::NoProgram { command } => (Why::NoProgram, None, Some(command)),
             Refusal::NoCommand { process, .. } => (Why::NoManager, Some(process), None),
             Refusal::TreeHasAllears(process) => (Why::TreeHasCaller, Some(process), None),
+            Refusal::OtherProgram(process, _) => (Why::OtherProgram, Some(process), None),
         };
         FreeRefusal { reason, process: process.cloned(), command: command.cloned() }
     }

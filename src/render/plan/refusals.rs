@@ -10,6 +10,7 @@ use crate::os;
 use crate::plan::Refusal;
 use crate::render::escape::escape;
 use crate::render::phrases;
+use crate::render::why_and_free;
 use crate::shell;
 
 /// Why nothing is done, in a sentence.
@@ -98,6 +99,16 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
             manager_phrase(manager),
             listing(manager)
         ),
+        Refusal::OtherProgram(process, wanted) => {
+            let wanted: Vec<String> = wanted.iter().map(|text| escape(&text.as_str().into())).collect();
+            format!(
+                "{} has {} too, and does not match {}; without -c, allears free {} ends every holder",
+                phrases::process(process),
+                why_and_free::subject(target),
+                wanted.join(" or "),
+                phrases::target(target)
+            )
+        }
         Refusal::TreeHasAllears(process) => format!(
             "{} belongs to the tree and to what started allears: ending it would end the session that asks",
             phrases::process(process)
