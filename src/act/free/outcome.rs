@@ -8,7 +8,7 @@ use crate::act::release::{self, StepAction, StepResult};
 use crate::model::{Gap, Listener, Text};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
-/// What came of carrying out a [`FreePlan`].
+/// What came of carrying out a [`FreePlan`](crate::FreePlan).
 ///
 /// ```no_run
 /// use allears::{FreeOptions, Target};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::{Container, Process, ProcessId, Service, Text};
 use crate::plan::{Refusal, Restart, RestartedBy};
 
-/// A process that a [`FreePlan`] would end.
+/// A process that a [`FreePlan`](crate::FreePlan) would end.
 ///
 /// ```
 /// use allears::{FreeOptions, Target};
@@ -28,7 +28,7 @@ pub struct FreeStep {
     pub command: Option<Vec<Text>>,
 }
 
-/// Why a process is in a [`FreePlan`].
+/// Why a process is in a [`FreePlan`](crate::FreePlan).
 ///
 /// ```
 /// use allears::{FreeOptions, Target};
@@ -50,7 +50,7 @@ pub enum FreePart {
     Member,
 }
 
-/// Why a [`FreePlan`] may not be carried out.
+/// Why a [`FreePlan`](crate::FreePlan) may not be carried out.
 ///
 /// ```
 /// use allears::{FreeOptions, Target};
@@ -107,9 +107,9 @@ pub enum FreeRefusalReason {
     Unseen,
     /// A service manager holds the socket, and would start the service again.
     ServiceManager,
-    /// Nothing of the kind that [`FreeOptions::via`] names manages the process, or no command of its manager is known.
+    /// Nothing of the kind that [`FreeOptions::via`](crate::FreeOptions::via) names manages the process, or no command of its manager is known.
     NoManager,
-    /// A manager of another kind than [`FreeOptions::via`] names would start the process again.
+    /// A manager of another kind than [`FreeOptions::via`](crate::FreeOptions::via) names would start the process again.
     OtherManager,
     /// The process's cgroup is frozen: its manager cannot stop it.
     Frozen,

@@ -3,7 +3,7 @@
 use crate::model::open_enum::open_enum;
 
 open_enum! {
-    /// What a [`Gap`] is about.
+    /// What a [`Gap`](crate::Gap) is about.
     ///
     /// ```
     /// use allears::GapKind;
