@@ -46,6 +46,7 @@ fn invalid_arguments_are_refused_with_a_correct_form() {
         &["kill", "-9", "3000"],
         &["kill"],
         &["ls"],
+        &["-n", "kill", "3000"],
         &["wath"],
         &["help", "fre"],
         &["help", "stop"],

@@ -6,12 +6,12 @@ mod parts;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, keep_named, prepare};
 use super::release::{self, ReleaseOptions};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::management::Via;
-use crate::model::{EndSignal, Error, ErrorKind, Listener, Protocol, Target};
+use crate::model::{EndSignal, Error, ErrorKind, Listener, Protocol, Selection, Target};
 use crate::plan::{Action, Part, Request};
 pub use outcome::{FreeObstacle, FreeOutcome, FreedStep};
 pub use parts::{FreePart, FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep, Restarter};
@@ -45,7 +45,10 @@ pub fn free(target: &Target, options: &FreeOptions) -> Result<Vec<FreePlan>, Err
         Some(_) => target.clone(),
     };
     let request = Request { via: options.via, tree: options.tree, signal: options.signal };
-    let prepared = prepare(&[target], request, &options.runtimes)?;
+    let mut prepared = prepare(&[target], request, &options.runtimes)?;
+    if !options.named.commands.is_empty() {
+        keep_named(&mut prepared, &options.named);
+    }
     Ok(prepared.into_iter().map(|prepared| FreePlan { prepared, options: options.clone() }).collect())
 }
 
@@ -65,6 +68,7 @@ pub struct FreeOptions {
     signal: EndSignal,
     timeout: Duration,
     force: bool,
+    named: Selection,
     runtimes: Runtimes,
 }
 
@@ -76,6 +80,7 @@ impl Default for FreeOptions {
             signal: EndSignal::Terminate,
             timeout: Duration::from_secs(5),
             force: false,
+            named: Selection::default(),
             runtimes: Runtimes::default(),
         }
     }
@@ -114,6 +119,20 @@ impl FreeOptions {
     /// Kills what still holds the port after the timeout.
     pub fn force(mut self, force: bool) -> FreeOptions {
         self.force = force;
+        self
+    }
+
+    /// Frees only ports held by a process whose name, program file or command line contains one of the added texts, in
+    /// either case. Any other port has no plan. A plan that would end a process which matches none is refused.
+    ///
+    /// ```no_run
+    /// use allears::{FreeOptions, Target};
+    ///
+    /// let plans = allears::free(&Target::port(10309)?, &FreeOptions::new().command("vite"))?;
+    /// # Ok::<(), allears::Error>(())
+    /// ```
+    pub fn command(mut self, text: impl Into<String>) -> FreeOptions {
+        self.named.commands.push(text.into());
         self
     }
 
@@ -224,6 +243,18 @@ mod tests {
         drop(listener);
         let plans = free(&target, &FreeOptions::new()).unwrap();
         assert!(plans.iter().all(|plan| plan.steps().is_empty()));
+    }
+
+    #[test]
+    fn a_port_that_no_named_process_holds_has_no_plan() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::port(listener.local_addr().unwrap().port()).unwrap();
+        let plans = free(&target, &FreeOptions::new().command("no-such-program-anywhere")).unwrap();
+        assert!(plans.is_empty());
+        let plans = free(&target, &FreeOptions::new().command("ALLEARS")).unwrap();
+        let reasons: Vec<FreeRefusalReason> =
+            plans.iter().flat_map(FreePlan::refusals).map(|refusal| refusal.reason).collect();
+        assert_eq!((plans.len(), reasons), (1, vec![FreeRefusalReason::Caller]), "this program's own name");
     }
 
     #[test]

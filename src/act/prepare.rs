@@ -12,7 +12,6 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::enrich::program_labels;
 use crate::management::Account;
-#[cfg(feature = "cli")]
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
@@ -101,7 +100,6 @@ pub(crate) fn prepare(
 }
 
 /// Keeps the plans of ports that a process of the selection holds. A plan that would end another process is refused.
-#[cfg(feature = "cli")]
 pub(crate) fn keep_named(plans: &mut Vec<Prepared>, selection: &Selection) {
     let holds = |plan: &Plan| {
         let mut holders = plan.sockets.iter().flat_map(|listener| &listener.holders);

@@ -24,7 +24,10 @@ use crate::verdict::Verdict;
 
 /// Runs `allears [TARGET]...`.
 pub(super) fn run(mut list: List) -> Exit {
-    if let Some(exit) = list.filters.targets.first().and_then(|first| first_words::like_a_command(first)) {
+    let words = &list.filters.targets;
+    // Options may precede the word of another tool.
+    let other = first_words::of_other_tools(words);
+    if let Some(exit) = other.or_else(|| first_words::like_a_command(words.first()?)) {
         return exit;
     }
     // `lsof -ti:3000` prints pids.
