@@ -141,22 +141,3 @@ fn wrong(error: TargetError) -> Exit {
     complain(&error.to_string(), error.help());
     Exit::Usage
 }
-
-/// Parses a target that has to be one port of one protocol.
-pub(super) fn one_port(command: &str, text: &str) -> Result<Target, Exit> {
-    let targets = service_names::parse_list(text).map_err(wrong)?;
-    match targets.as_slice() {
-        [target] if target.single_port().is_some() => {
-            super::scope::complete(target.clone(), Some(Protocol::Tcp)).map_err(wrong)
-        }
-        _ => {
-            let part = service_names::without_password(text);
-            let part = part.escape_debug();
-            complain(
-                &format!("'{part}' is not one port: allears {command} takes one"),
-                &format!("write allears {command} 10309, {command} 127.0.0.1:10309 or {command} udp/53"),
-            );
-            Err(Exit::Usage)
-        }
-    }
-}
