@@ -13,6 +13,7 @@ pub(crate) mod test_support;
 
 use std::collections::BTreeMap;
 
+use crate::model::names::names_without_serde;
 use crate::model::{Container, Holder, Listener, Process, Service, Text};
 use crate::os::parse::unit_name;
 pub(crate) use container_command::stop_container;
@@ -186,6 +187,13 @@ pub(crate) fn owner(
 ) -> Option<Account> {
     let container = holder.process.container.as_ref().or(listener.container.as_ref())?;
     accounts.get(&container.uid?).cloned()
+}
+
+names_without_serde! { Via as FreeVia, "way to end holders":
+    Signal => "signal",
+    Container => "container",
+    Service => "service",
+    Supervisor => "supervisor",
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod windows;
 use std::ops::RangeInclusive;
 
 use crate::model::Protocol;
+use crate::model::names::names_without_serde;
 
 pub(crate) use service_names::named;
 pub(crate) use service_names::{Named, is_name, nearest, or};
@@ -251,15 +252,10 @@ impl PortRange {
     }
 }
 
-impl PortRange {
-    /// Returns the name, as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PortRange::System => "system",
-            PortRange::Registered => "registered",
-            PortRange::Dynamic => "dynamic",
-        }
-    }
+names_without_serde! { PortRange, "range of ports":
+    System => "system",
+    Registered => "registered",
+    Dynamic => "dynamic",
 }
 
 impl Registration {
@@ -274,15 +270,10 @@ impl Registration {
     }
 }
 
-impl UseStatus {
-    /// Returns the name, as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            UseStatus::Iana => "iana",
-            UseStatus::Primary => "primary",
-            UseStatus::List => "list",
-        }
-    }
+names_without_serde! { UseStatus, "status of a use":
+    Iana => "iana",
+    Primary => "primary",
+    List => "list",
 }
 
 /// Words in the names of many services, which identify no program.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::BindTarget;
+use crate::model::names::names_without_serde;
 use crate::model::{Endpoint, Socket};
 
 impl BindTarget {
@@ -92,4 +93,11 @@ impl Overlap {
             _ => Overlap::AskedWildcard,
         }
     }
+}
+
+names_without_serde! { Overlap, "kind of overlap":
+    Same => "same",
+    DualStack => "dual-stack",
+    TheirWildcard => "their-wildcard",
+    AskedWildcard => "asked-wildcard",
 }

@@ -1,5 +1,6 @@
 //! Commands that close a socket that the kernel itself holds, as words. Pure.
 
+use crate::model::names::names_without_serde;
 use crate::model::{Family, KernelSocket, KernelSocketKind, Socket, Text};
 
 /// A command that closes a kernel socket, or helps to close it.
@@ -96,4 +97,16 @@ impl KernelSocket {
             _ => Vec::new(),
         }
     }
+}
+
+names_without_serde! { ReleaseEffect, "effect of a command":
+    Closes => "closes",
+    TakesInterfaceDown => "takes-interface-down",
+    RemovesInterface => "removes-interface",
+    EndsTunnel => "ends-tunnel",
+    RemovesEndpoint => "removes-endpoint",
+    RemovesDevice => "removes-device",
+    UnloadsModule => "unloads-module",
+    StopsServer => "stops-server",
+    ListsUsers => "lists-users",
 }

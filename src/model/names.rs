@@ -46,7 +46,39 @@ macro_rules! names {
         names! { $type, $what, eq: $($names)+ }
     };
     // `$eq` compares a name with one that is parsed.
-    ($type:ident, $what:literal, $eq:ident: $($variant:ident $(($inner:path))? => $name:literal),+ $(,)?) => {
+    ($type:ident, $what:literal, $eq:ident: $($names:tt)+) => {
+        $crate::model::names::names_without_serde! { $type as $type, $what, $eq: $($names)+ }
+
+        #[cfg(feature = "serde")]
+        impl ::serde::Serialize for $type {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> ::serde::Deserialize<'de> for $type {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<$type, D::Error> {
+                let name = <::std::borrow::Cow<'de, str> as ::serde::Deserialize<'de>>::deserialize(deserializer)?;
+                name.parse().map_err(::serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Gives an enum its names without the traits of serde: for one that has none, or derives them. `$public` is its name in
+/// the crate's root.
+macro_rules! names_without_serde {
+    ($type:ident, $what:literal: $($names:tt)+) => {
+        names_without_serde! { $type as $type, $what, eq: $($names)+ }
+    };
+    ($type:ident as $public:ident, $what:literal: $($names:tt)+) => {
+        names_without_serde! { $type as $public, $what, eq: $($names)+ }
+    };
+    (
+        $type:ident as $public:ident, $what:literal, $eq:ident:
+        $($variant:ident $(($inner:path))? => $name:literal),+ $(,)?
+    ) => {
         impl $type {
             /// Every value with its name.
             #[cfg(test)]
@@ -57,7 +89,7 @@ macro_rules! names {
             ///
             /// ```
             #[doc = concat!("for name in [", $("\"", $name, "\", ",)+ "] {")]
-            #[doc = concat!("    assert_eq!(name.parse::<allears::", stringify!($type), ">().unwrap().as_str(), name);")]
+            #[doc = concat!("    assert_eq!(name.parse::<allears::", stringify!($public), ">().unwrap().as_str(), name);")]
             /// }
             /// ```
             pub fn as_str(self) -> &'static str {
@@ -87,35 +119,25 @@ macro_rules! names {
                 $type::parse(name).ok_or_else(|| $crate::model::names::UnknownName::new($what, name))
             }
         }
-
-        #[cfg(feature = "serde")]
-        impl ::serde::Serialize for $type {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        #[cfg(feature = "serde")]
-        impl<'de> ::serde::Deserialize<'de> for $type {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<$type, D::Error> {
-                let name = <::std::borrow::Cow<'de, str> as ::serde::Deserialize<'de>>::deserialize(deserializer)?;
-                name.parse().map_err(::serde::de::Error::custom)
-            }
-        }
     };
 }
 
-pub(crate) use names;
+pub(crate) use {names, names_without_serde};
 
 #[cfg(test)]
 mod tests {
-    use crate::act::{SkipReason, StepAction, StepResult, WaitFor};
+    use crate::act::{FreePart, FreeRefusalReason, SkipReason, StepAction, StepResult, WaitFor};
+    use crate::bind_attempt::Overlap;
     use crate::compare::{ChangeKind, Difference};
+    use crate::management::Via;
+    use crate::management::kernel_socket::ReleaseEffect;
     use crate::model::{
-        Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
-        KernelSocketKind, Outcome, PathContent, PathTarget, Protocol, Reader, Reason, State, UnknownUser,
+        BpfStep, Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
+        KernelSocketKind, OpenService, Outcome, PathContent, PathTarget, Protocol, Purpose, Reader, Reason,
+        State, UnknownUser,
     };
-    use crate::verdict::{SharedBy, VerdictKind};
+    use crate::port_info::{PortRange, UseStatus};
+    use crate::verdict::{BoundHistory, Preference, Relay, ShareOption, SharedBy, Suspect, VerdictKind};
 
     macro_rules! each_name_is_parsed {
         ($($type:ident),+) => {
@@ -132,6 +154,8 @@ mod tests {
     #[test]
     fn every_value_has_a_name_that_is_parsed_again() {
         each_name_is_parsed!(
+            BoundHistory,
+            BpfStep,
             Call,
             ChangeKind,
             Difference,
@@ -140,22 +164,35 @@ mod tests {
             Exposure,
             Family,
             FileChange,
+            FreePart,
+            FreeRefusalReason,
             FreezerScope,
             HolderSearch,
             KernelSocketKind,
+            OpenService,
             Outcome,
+            Overlap,
             PathContent,
             PathTarget,
+            PortRange,
+            Preference,
             Protocol,
+            Purpose,
             Reader,
             Reason,
+            Relay,
+            ReleaseEffect,
+            ShareOption,
             SharedBy,
             SkipReason,
             State,
             StepAction,
             StepResult,
+            Suspect,
             UnknownUser,
+            UseStatus,
             VerdictKind,
+            Via,
             WaitFor
         );
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Text;
+use super::names::names_without_serde;
 
 /// A fact about a listener that no other field of it has, such as where a forwarded port leads. The sentence is
 /// `note.to_string()`.
@@ -184,4 +185,11 @@ pub struct NftablesRule {
     pub address: Option<IpAddr>,
     /// The port that connections go to; `None` if unknown.
     pub port: Option<u16>,
+}
+
+names_without_serde! { OpenService, "service open to the network":
+    DockerApi => "docker-api",
+    JavaDebugger => "java-debugger",
+    BrowserDebugger => "browser-debugger",
+    JavaScriptDebugger => "javascript-debugger",
 }

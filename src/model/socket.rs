@@ -130,6 +130,7 @@ pub enum Endpoint {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Queue {
     /// The number of connections, or of bytes, that wait.
     pub waiting: u32,

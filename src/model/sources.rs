@@ -1,5 +1,6 @@
 //! How a snapshot was read, where the operating system offers several ways. `render` makes the sentences.
 
+use super::names::names_without_serde;
 use super::{Family, Protocol, Text};
 
 /// How a snapshot was read, where the operating system offers several ways. Not part of the JSON document.
@@ -147,4 +148,12 @@ pub enum BpfStep {
     MakeIterator,
     /// Reading the iterator.
     ReadIterator,
+}
+
+names_without_serde! { BpfStep, "step of a search by BPF":
+    ReadTypes => "read-types",
+    MakeMap => "make-map",
+    LoadProgram => "load-program",
+    MakeIterator => "make-iterator",
+    ReadIterator => "read-iterator",
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SharedBy;
 use crate::bind_attempt::{BindTarget, Overlap};
+use crate::model::names::names_without_serde;
 use crate::model::{Connection, Family, Listener, Process, Socket, State, Text};
 
 /// One observation that a [`Verdict`](super::Verdict) is based on. `Display` writes it as a sentence, in which names from
@@ -279,4 +280,22 @@ pub enum Preference {
     ListedFirst,
     /// It was bound last, and gets every datagram.
     BoundLast,
+}
+
+names_without_serde! { BoundHistory, "history of a bound socket":
+    OnlyBound => "only-bound",
+    ShutDown => "shut-down",
+    Connected => "connected",
+}
+
+names_without_serde! { ShareOption, "socket option to share a port":
+    ReuseAddress => "reuse-address",
+    ReusePort => "reuse-port",
+}
+
+names_without_serde! { Preference, "reason to prefer a socket":
+    FirstWithInterface => "first-with-interface",
+    LastWithInterface => "last-with-interface",
+    ListedFirst => "listed-first",
+    BoundLast => "bound-last",
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::model::Text;
+use crate::model::names::names_without_serde;
 use crate::os::{Limits, Local, Policies, Usability};
 
 /// What forbids a bind if no socket is in the way.
@@ -184,4 +185,13 @@ fn suspects(refusal: &Refusal, policies: &Policies) -> Vec<Suspect> {
     let other = ["smack", "tomoyo"].into_iter().any(|name| policies.modules.is_some() && active(name));
     add(by_module && other, Suspect::OtherModule);
     suspects
+}
+
+names_without_serde! { Suspect, "policy that refuses binds":
+    Landlock => "landlock",
+    CgroupProgram => "cgroup-program",
+    Seccomp => "seccomp",
+    AppArmor => "apparmor",
+    SeLinux => "selinux",
+    OtherModule => "other-module",
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{BoundHistory, Hindrance};
 use crate::bind_attempt::BindTarget;
 use crate::model::Listener;
+use crate::model::names::names_without_serde;
 
 /// The answer of a [`Verdict`](super::Verdict). `Display` writes it as a phrase that can follow "it cannot be bound:", in
 /// which names from outside are escaped.
@@ -103,4 +104,12 @@ pub enum Relay {
     VirtualMachineNetwork,
     /// A listener inside of WSL.
     Wsl,
+}
+
+names_without_serde! { Relay, "relay":
+    ContainerPort => "container-port",
+    RootlessContainerPort => "rootless-container-port",
+    RootlessContainerNetwork => "rootless-container-network",
+    VirtualMachineNetwork => "virtual-machine-network",
+    Wsl => "wsl",
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::names::names_without_serde;
 use crate::model::{Container, Process, ProcessId, Service, Text};
 use crate::plan::{Refusal, Restart, RestartedBy};
 
@@ -218,4 +219,29 @@ impl From<&Refusal> for FreeRefusal {
         };
         FreeRefusal { reason, process: process.cloned(), command: command.cloned() }
     }
+}
+
+names_without_serde! { FreePart, "part of a plan":
+    Holder => "holder",
+    Wrapper => "wrapper",
+    Member => "member",
+}
+
+names_without_serde! { FreeRefusalReason, "reason to refuse a plan":
+    PidNamespace => "pid-namespace",
+    StandsForOthers => "stands-for-others",
+    Caller => "caller",
+    Ancestor => "ancestor",
+    Kernel => "kernel",
+    Permission => "permission",
+    Failed => "failed",
+    Uncertain => "uncertain",
+    Unseen => "unseen",
+    ServiceManager => "service-manager",
+    NoManager => "no-manager",
+    OtherManager => "other-manager",
+    Frozen => "frozen",
+    NoProgram => "no-program",
+    TreeHasCaller => "tree-has-caller",
+    OtherProgram => "other-program",
 }

@@ -1,6 +1,7 @@
 //! What would help against a gap or an error.
 
 use crate::model::Text;
+use crate::model::names::names_without_serde;
 
 /// What would help to fill a gap, or to avoid an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,4 +113,10 @@ impl Help {
     pub fn is_privileged_scan(&self) -> bool {
         matches!(self, Help::PrivilegedScan { .. })
     }
+}
+
+names_without_serde! { Purpose, "purpose of privileges":
+    SeeOne => "see-one",
+    SeeMany => "see-many",
+    Enter => "enter",
 }
