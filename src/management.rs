@@ -21,6 +21,16 @@ use role::{Role, role};
 use service_command::stop_service;
 
 /// How the holders of a port are ended.
+///
+/// ```
+/// use allears::{FreeOptions, FreeVia, Target};
+///
+/// let options = FreeOptions::new().via(FreeVia::Service);
+/// for plan in allears::free(&Target::port(10309)?, &options)? {
+///     println!("{} commands of services", plan.steps().len());
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Via {

@@ -47,6 +47,14 @@ pub struct About {
 }
 
 /// The ranges of port numbers (RFC 6335, section 6).
+///
+/// ```
+/// use allears::PortRange;
+///
+/// assert_eq!(PortRange::from(443), PortRange::System);
+/// assert_eq!(PortRange::Dynamic.ports(), 49152..=65535);
+/// assert_eq!("registered".parse(), Ok(PortRange::Registered));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PortRange {
@@ -127,6 +135,13 @@ pub struct Use {
 }
 
 /// How well documented a common use is, the best first.
+///
+/// ```
+/// use allears::UseStatus;
+///
+/// assert!(UseStatus::Iana < UseStatus::List, "the best documented comes first");
+/// assert_eq!("primary".parse(), Ok(UseStatus::Primary));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum UseStatus {

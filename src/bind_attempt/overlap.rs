@@ -70,6 +70,13 @@ impl Cover {
 }
 
 /// Why two addresses conflict. The best explanation comes first.
+///
+/// ```
+/// use allears::Overlap;
+///
+/// assert_eq!("dual-stack".parse(), Ok(Overlap::DualStack));
+/// assert!(Overlap::Same < Overlap::AskedWildcard, "the best explanation comes first");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Overlap {

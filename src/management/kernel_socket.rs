@@ -11,6 +11,12 @@ pub(crate) struct Release {
 }
 
 /// The effect of a command that closes a kernel socket.
+///
+/// ```
+/// use allears::ReleaseEffect;
+///
+/// assert_eq!("removes-interface".parse(), Ok(ReleaseEffect::RemovesInterface));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReleaseEffect {

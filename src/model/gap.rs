@@ -11,6 +11,16 @@ pub use help::{Help, MissingRights, Purpose};
 pub use reason::{GapKind, GapReason};
 
 /// Something that could not be read.
+///
+/// ```
+/// use allears::Query;
+///
+/// let snapshot = Query::new().scan()?;
+/// for gap in &snapshot.gaps {
+///     println!("{}, {} times: {gap}", gap.what, gap.count);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

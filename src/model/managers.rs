@@ -35,6 +35,12 @@ open_enum! {
 
 open_enum! {
     /// Whether a [`crate::Service`] belongs to the system or to a user.
+    ///
+    /// ```
+    /// use allears::ServiceScope;
+    ///
+    /// assert_eq!("user".parse(), Ok(ServiceScope::User));
+    /// ```
     ServiceScope {
         /// It belongs to the system's own manager.
         System = "system",

@@ -89,6 +89,12 @@ pub enum Note {
 }
 
 /// A service that gives whoever reaches it control over the machine or a process.
+///
+/// ```
+/// use allears::OpenService;
+///
+/// assert_eq!("docker-api".parse(), Ok(OpenService::DockerApi));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -104,6 +110,13 @@ pub enum OpenService {
 }
 
 /// Where a process forwards the connections to its listener, by its command line.
+///
+/// ```
+/// use allears::ForwardedTo;
+///
+/// let to = ForwardedTo::Ssh { to: "db:5432".into(), by: "jump.example".into() };
+/// assert!(to.to_string().contains("db:5432"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -130,6 +143,12 @@ pub enum ForwardedTo {
 }
 
 /// A process of Windows that holds ports on behalf of others.
+///
+/// ```
+/// use allears::WindowsProxy;
+///
+/// assert!(WindowsProxy::Kernel { port: 80 }.to_string().contains("HTTP.sys"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

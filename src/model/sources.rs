@@ -50,6 +50,12 @@ pub struct TableRead {
 }
 
 /// A source of socket tables. Linux.
+///
+/// ```
+/// use allears::TableSource;
+///
+/// assert_eq!(TableSource::ProcNet { error: None }.to_string(), "/proc/net");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -134,6 +140,12 @@ pub enum BpfUnavailable {
 }
 
 /// A step of a search for holders by a BPF iterator.
+///
+/// ```
+/// use allears::BpfStep;
+///
+/// assert_eq!("load-program".parse(), Ok(BpfStep::LoadProgram));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
 use super::card::{and, wrap};
+use super::phrases::assigned_names;
 use super::style::Meaning;
 use super::why_and_free::Options;
 use crate::model::{Gap, Protocol};
@@ -100,15 +101,6 @@ fn used(uses: &[&Use]) -> Option<String> {
         (UseStatus::Primary, _) => format!("is by default {tools}{others}"),
         (UseStatus::List, _) => format!("is commonly {tools}{others}"),
     })
-}
-
-/// `shilp, nfs`, `x11, of its range 6000-6063`.
-fn assigned_names(services: &[Assignment]) -> String {
-    let shown = |one: &Assignment| match &one.range {
-        Some(range) => format!("{}, by its range {}-{}", one.name, range.start(), range.end()),
-        None => one.name.to_owned(),
-    };
-    services.iter().map(shown).collect::<Vec<String>>().join(", ")
 }
 
 /// Writes what is known of a port; of one protocol, or of all.

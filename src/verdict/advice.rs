@@ -13,6 +13,19 @@ use crate::model::{
 
 /// One thing that would help. `Display` writes it as a sentence, in which names from outside are escaped, and commands are
 /// quoted for the shell that they are typed in. A command is a list of words.
+///
+/// ```
+/// use allears::Advice;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for advice in &verdict.advice {
+///     match advice {
+///         Advice::StopService { service, .. } => println!("stop {}", service.name.to_string_lossy()),
+///         advice => println!("{advice}"),
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {

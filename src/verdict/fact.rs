@@ -11,6 +11,19 @@ use crate::model::{Connection, Family, Listener, Process, Socket, State, Text};
 
 /// One observation that a [`Verdict`](super::Verdict) is based on. `Display` writes it as a sentence, in which names from
 /// outside are escaped.
+///
+/// ```
+/// use allears::Fact;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for fact in &verdict.facts {
+///     match fact {
+///         Fact::Clients(clients) => println!("{} clients", clients.len()),
+///         fact => println!("{fact}"),
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fact {
@@ -163,6 +176,20 @@ pub enum Fact {
 }
 
 /// The result of one or more attempts to bind.
+///
+/// ```
+/// use allears::Fact;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for fact in verdict.facts {
+///     if let Fact::BindAttempts { results, .. } = fact {
+///         for result in results.iter().filter(|result| result.error.is_none()) {
+///             println!("bound {:?}", result.addresses);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BindResult {
@@ -173,6 +200,13 @@ pub struct BindResult {
 }
 
 /// How a socket uses a port.
+///
+/// ```
+/// use allears::{BoundHistory, PortUsage};
+///
+/// let usage = PortUsage::Bound(Some(BoundHistory::OnlyBound));
+/// assert_eq!(usage.to_string(), "is bound and never listened");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PortUsage {
@@ -187,6 +221,12 @@ pub enum PortUsage {
 }
 
 /// What a TCP socket did before, if it is bound and does not listen.
+///
+/// ```
+/// use allears::BoundHistory;
+///
+/// assert_eq!("shut-down".parse(), Ok(BoundHistory::ShutDown));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BoundHistory {
@@ -199,6 +239,12 @@ pub enum BoundHistory {
 }
 
 /// A socket option by which sockets share a port.
+///
+/// ```
+/// use allears::ShareOption;
+///
+/// assert_eq!("reuse-port".parse(), Ok(ShareOption::ReusePort));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShareOption {
@@ -209,6 +255,19 @@ pub enum ShareOption {
 }
 
 /// A program that HTTP.sys answers for.
+///
+/// ```
+/// use allears::Fact;
+///
+/// let verdict = allears::why(&allears::Target::port(80)?)?;
+/// for fact in verdict.facts {
+///     if let Fact::HttpSys { servers, .. } = fact {
+///         let pids: Vec<u32> = servers.iter().map(|server| server.pid).collect();
+///         println!("HTTP.sys answers for {pids:?}");
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpServer {
@@ -221,6 +280,18 @@ pub struct HttpServer {
 }
 
 /// A connection that no process holds any more, and its timer.
+///
+/// ```
+/// use allears::Fact;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for fact in verdict.facts {
+///     if let Fact::OrphanedConnection(connection) = fact {
+///         println!("{}, for {:?}", connection.state, connection.left);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrphanedConnection {
@@ -235,6 +306,20 @@ pub struct OrphanedConnection {
 }
 
 /// The other end of a connection.
+///
+/// ```
+/// use allears::Fact;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for fact in verdict.facts {
+///     if let Fact::OtherEnds { ends, .. } = fact {
+///         for end in ends.iter().filter(|end| end.local) {
+///             println!("{} is on this machine", end.peer);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherEnd {
@@ -247,6 +332,18 @@ pub struct OtherEnd {
 }
 
 /// The listeners that answer at an address of localhost.
+///
+/// ```
+/// use allears::{Fact, LocalhostAnswer};
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// for fact in verdict.facts {
+///     if let Fact::Localhost { ipv6: LocalhostAnswer::Nobody, ipv4 } = fact {
+///         println!("only IPv4 answers: {ipv4}");
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalhostAnswer {
@@ -269,6 +366,12 @@ pub enum LocalhostAnswer {
 }
 
 /// Why one of several sockets with equally good addresses is preferred.
+///
+/// ```
+/// use allears::Preference;
+///
+/// assert_eq!("bound-last".parse(), Ok(Preference::BoundLast));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preference {

@@ -10,6 +10,17 @@ use crate::model::names::names_without_serde;
 
 /// The answer of a [`Verdict`](super::Verdict). `Display` writes it as a phrase that can follow "it cannot be bound:", in
 /// which names from outside are escaped.
+///
+/// ```
+/// use allears::VerdictReason;
+///
+/// let verdict = allears::why(&allears::Target::port(10309)?)?;
+/// match verdict.reason {
+///     VerdictReason::Held { listener, .. } => println!("{} holders", listener.holders.len()),
+///     reason => println!("{reason}"),
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerdictReason {
@@ -91,6 +102,12 @@ pub enum VerdictReason {
 }
 
 /// What a process forwards connections for.
+///
+/// ```
+/// use allears::Relay;
+///
+/// assert_eq!("container-port".parse(), Ok(Relay::ContainerPort));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Relay {

@@ -7,6 +7,18 @@ use crate::model::{Family, Protocol, Selection, Target, Text};
 
 /// The facts of a [`Gap`](crate::Gap), from which its sentence is made: `gap.to_string()`. [`Gap::count`](crate::Gap::count)
 /// is their number.
+///
+/// ```
+/// use allears::{GapDetail, Query};
+///
+/// for gap in Query::new().scan()?.gaps {
+///     match &gap.detail {
+///         GapDetail::Descriptors(Some(error)) => println!("the system answered {}", error.to_string_lossy()),
+///         _ => println!("{gap}"),
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -146,6 +158,12 @@ pub enum GapDetail {
 }
 
 /// Requested data for which a snapshot was not taken.
+///
+/// ```
+/// use allears::NotAsked;
+///
+/// assert_eq!(NotAsked::OtherTargets.to_string(), "other ports");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -179,6 +197,13 @@ impl NotAsked {
 }
 
 /// Why a container runtime did not report a container.
+///
+/// ```
+/// use allears::SilentRuntime;
+///
+/// let silent = SilentRuntime::Permission("/run/docker.sock".into());
+/// assert!(silent.to_string().contains("/run/docker.sock"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -206,6 +231,12 @@ pub enum SilentRuntime {
 }
 
 /// Forwarding rules that could not be read or interpreted.
+///
+/// ```
+/// use allears::UnreadRules;
+///
+/// assert!(UnreadRules::Permission.to_string().contains("CAP_NET_ADMIN"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -223,6 +254,12 @@ pub enum UnreadRules {
 }
 
 /// A list that netsh of Windows prints.
+///
+/// ```
+/// use allears::{Family, NetshList};
+///
+/// assert!(NetshList::ExcludedPorts(Family::Ipv6).to_string().contains("ipv6"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -236,6 +273,12 @@ pub enum NetshList {
 }
 
 /// Why TCP sockets that are bound and do not listen cannot be listed.
+///
+/// ```
+/// use allears::UnlistedBound;
+///
+/// assert!(UnlistedBound::OlderKernel.to_string().contains("6.8"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

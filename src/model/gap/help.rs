@@ -4,6 +4,19 @@ use crate::model::Text;
 use crate::model::names::names_without_serde;
 
 /// What would help to fill a gap, or to avoid an error.
+///
+/// ```
+/// use allears::{Help, Query};
+///
+/// for gap in Query::new().scan()?.gaps {
+///     match gap.help {
+///         Some(Help::Privileges(_)) => println!("run as root: {}", gap.what),
+///         Some(help) => println!("{help}"),
+///         None => {}
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -76,6 +89,12 @@ pub enum Help {
 }
 
 /// The purpose of full privileges.
+///
+/// ```
+/// use allears::Purpose;
+///
+/// assert_eq!("see-many".parse(), Ok(Purpose::SeeMany));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -89,6 +108,13 @@ pub enum Purpose {
 }
 
 /// The privileges that this process lacks to read other processes.
+///
+/// ```
+/// use allears::MissingRights;
+///
+/// let missing = MissingRights::Capabilities { sys_ptrace: true, dac_read_search: false };
+/// assert!(missing.to_string().contains("CAP_SYS_PTRACE"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -31,6 +31,12 @@ pub struct Project {
 }
 
 /// The branch or commit that is checked out in a git repository.
+///
+/// ```
+/// use allears::GitHead;
+///
+/// assert_eq!(GitHead::Branch("main".into()).to_string(), "branch main");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

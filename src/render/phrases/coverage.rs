@@ -1,11 +1,13 @@
 //! Phrases for what a snapshot covers, and for what it does not.
 
+use std::fmt;
+
 use crate::model::{Family, NotAsked, Protocol, Selection, UserName};
 
 /// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". `asked` are the
 /// snapshot's selections; none stands for all listeners.
 pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {
-    let missing: Vec<String> = missing.iter().map(phrase).collect();
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     format!("the snapshot was not asked about it ({}); it covers {}", missing.join(", "), covered(asked))
 }
 
@@ -22,17 +24,32 @@ pub(crate) fn covered(asked: &[Selection]) -> String {
     questions.join("; of these, ")
 }
 
-fn phrase(missing: &NotAsked) -> String {
-    match missing {
-        NotAsked::Targets(targets) => list(targets.iter().map(ToString::to_string), "and"),
-        NotAsked::OtherTargets => "other ports".to_owned(),
-        NotAsked::Protocols(protocols) => list(protocols.iter().map(|one| protocol(*one).to_owned()), "and"),
-        NotAsked::Family(family) => over(*family).to_owned(),
-        NotAsked::States => "sockets that do not listen".to_owned(),
-        NotAsked::Unexposed => "what only its own machine can reach".to_owned(),
-        NotAsked::OtherHolders => "other holders".to_owned(),
-        NotAsked::Namespaces => "other network namespaces".to_owned(),
-        NotAsked::Connections => "connections".to_owned(),
+/// The missing data in a phrase.
+impl fmt::Display for NotAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAsked::Targets(targets) => f.write_str(&list(targets.iter().map(ToString::to_string), "and")),
+            NotAsked::OtherTargets => f.write_str("other ports"),
+            NotAsked::Protocols(protocols) => {
+                f.write_str(&list(protocols.iter().map(|one| protocol(*one).to_owned()), "and"))
+            }
+            NotAsked::Family(family) => f.write_str(over(*family)),
+            NotAsked::States => f.write_str("sockets that do not listen"),
+            NotAsked::Unexposed => f.write_str("what only its own machine can reach"),
+            NotAsked::OtherHolders => f.write_str("other holders"),
+            NotAsked::Namespaces => f.write_str("other network namespaces"),
+            NotAsked::Connections => f.write_str("connections"),
+        }
+    }
+}
+
+/// The number or the name. A name may contain control characters.
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UserName::Uid(uid) => write!(f, "{uid}"),
+            UserName::Name(name) => f.write_str(name),
+        }
     }
 }
 
@@ -70,12 +87,8 @@ fn question(asked: &Selection) -> String {
         text.push_str(&list(asked.pids.iter().map(ToString::to_string), "or"));
     }
     if !asked.users.is_empty() {
-        let user = |user: &UserName| match user {
-            UserName::Uid(uid) => uid.to_string(),
-            UserName::Name(name) => name.clone(),
-        };
         text.push_str(" of user ");
-        text.push_str(&list(asked.users.iter().map(user), "or"));
+        text.push_str(&list(asked.users.iter().map(ToString::to_string), "or"));
     }
     if !asked.trees.is_empty() {
         text.push_str(" held by the tree of pid ");

@@ -3,7 +3,7 @@
 use super::{container_or_pod, kernel_sockets};
 use crate::management::proxy;
 use crate::management::suspension::helps;
-use crate::model::{Condition, FileChange, GitHead, Listener, Process, Project, Text};
+use crate::model::{Condition, FileChange, Listener, Process, Project, Text};
 use crate::os::parse::process_name::hidden_program;
 use crate::render::asker::Asker;
 use crate::render::escape::escape;
@@ -16,10 +16,7 @@ pub(crate) fn project(project: &Project, asker: &Asker) -> String {
 
 /// What is checked out there: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
 pub(crate) fn checked_out(project: &Project) -> Option<String> {
-    let head = project.head.as_ref().map(|head| match head {
-        GitHead::Commit(digits) => format!("commit {}", escape(digits)),
-        head => format!("branch {}", escape(&head.to_text())),
-    });
+    let head = project.head.as_ref().map(ToString::to_string);
     let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
     let told: Vec<String> = head.into_iter().chain(worktree).collect();
     (!told.is_empty()).then(|| told.join(", "))
@@ -133,6 +130,7 @@ pub(crate) fn conditions(listener: &Listener) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GitHead;
 
     #[test]
     fn what_is_checked_out() {

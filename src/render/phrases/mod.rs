@@ -5,7 +5,9 @@ mod address;
 mod command;
 mod container;
 mod coverage;
+mod free;
 mod gap;
+mod git_head;
 mod help;
 mod kernel;
 #[cfg(feature = "cli")]
@@ -14,6 +16,7 @@ mod note;
 #[cfg(feature = "cli")]
 mod probe;
 mod process;
+mod registration;
 mod sources;
 mod suspension;
 mod target;
@@ -45,6 +48,7 @@ pub(crate) use {
     },
     probe::{probe, probe_meaning},
     process::{Naming, connection, holder_user, process_as, socket_user, user},
+    registration::assigned_names,
     sources::sources,
     time::{ago, duration},
     unseen::{evidence, is_evidence_equal, unseen_holder},

@@ -46,7 +46,7 @@ impl fmt::Display for Note {
                 };
                 write!(f, "{port} is {what}, and it is open to the network")
             }
-            Note::ForwardedByProcess(to) => forwarded_to(to, f),
+            Note::ForwardedByProcess(to) => write!(f, "{to}"),
             Note::SshLogin { port } => write!(
                 f,
                 "a login over ssh opened {port}: with -R of its ssh, or to forward X11, which begins at port 6010"
@@ -61,7 +61,7 @@ impl fmt::Display for Note {
                 usual.to_string_lossy(),
                 holder.to_string_lossy()
             ),
-            Note::HeldOnBehalf(proxy) => windows_proxy(*proxy, f),
+            Note::HeldOnBehalf(proxy) => write!(f, "{proxy}"),
             Note::SeveralServices { process, services } => {
                 let names: Vec<_> = services.iter().map(Text::to_string_lossy).collect();
                 let process = process.to_string_lossy();
@@ -87,54 +87,60 @@ impl fmt::Display for Note {
     }
 }
 
-fn forwarded_to(to: &ForwardedTo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match to {
-        ForwardedTo::Ssh { to, by } => {
-            write!(f, "ssh forwards it to {} through {}", to.to_string_lossy(), by.to_string_lossy())
+/// The sentence of a note. It may contain control characters.
+impl fmt::Display for ForwardedTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ForwardedTo::Ssh { to, by } => {
+                write!(f, "ssh forwards it to {} through {}", to.to_string_lossy(), by.to_string_lossy())
+            }
+            ForwardedTo::Socks { by } => {
+                write!(f, "ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
+            }
+            ForwardedTo::Guest { address: None, port } => {
+                write!(f, "qemu forwards it to port {} of its guest", port.to_string_lossy())
+            }
+            ForwardedTo::Guest { address: Some(address), port } => write!(
+                f,
+                "qemu forwards it to {}:{} of its guest",
+                address.to_string_lossy(),
+                port.to_string_lossy()
+            ),
         }
-        ForwardedTo::Socks { by } => {
-            write!(f, "ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
-        }
-        ForwardedTo::Guest { address: None, port } => {
-            write!(f, "qemu forwards it to port {} of its guest", port.to_string_lossy())
-        }
-        ForwardedTo::Guest { address: Some(address), port } => write!(
-            f,
-            "qemu forwards it to {}:{} of its guest",
-            address.to_string_lossy(),
-            port.to_string_lossy()
-        ),
     }
 }
 
-fn windows_proxy(proxy: WindowsProxy, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str(match proxy {
-        WindowsProxy::WslRelay => {
-            "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
-        }
-        WindowsProxy::WslHost => {
-            "wslhost passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
-        }
-        WindowsProxy::DockerDesktop => {
-            "Docker Desktop holds it, as a rule for a container's published port: docker ps names that"
-        }
-        WindowsProxy::DockerDesktopNetwork => {
-            "Docker Desktop's network holds it, as a rule for a container's published port: docker ps names that"
-        }
-        WindowsProxy::HyperV => "Hyper-V holds it for a virtual machine or a container on this machine",
-        WindowsProxy::HyperVWorker => {
-            "Hyper-V's worker for a virtual machine holds it; its command line ends in the machine's identifier"
-        }
-        WindowsProxy::NetBios => "the kernel serves Windows' file sharing over NetBIOS there",
-        WindowsProxy::Smb => "the kernel serves Windows' file sharing (SMB) there",
-        WindowsProxy::Kernel { port } => {
-            return write!(
-                f,
-                "the kernel listens there, as a rule by its web server HTTP.sys for another program: allears why \
-                 {port} names that, run as administrator"
-            );
-        }
-    })
+/// The sentence of a note.
+impl fmt::Display for WindowsProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WindowsProxy::WslRelay => {
+                "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
+            }
+            WindowsProxy::WslHost => {
+                "wslhost passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
+            }
+            WindowsProxy::DockerDesktop => {
+                "Docker Desktop holds it, as a rule for a container's published port: docker ps names that"
+            }
+            WindowsProxy::DockerDesktopNetwork => {
+                "Docker Desktop's network holds it, as a rule for a container's published port: docker ps names that"
+            }
+            WindowsProxy::HyperV => "Hyper-V holds it for a virtual machine or a container on this machine",
+            WindowsProxy::HyperVWorker => {
+                "Hyper-V's worker for a virtual machine holds it; its command line ends in the machine's identifier"
+            }
+            WindowsProxy::NetBios => "the kernel serves Windows' file sharing over NetBIOS there",
+            WindowsProxy::Smb => "the kernel serves Windows' file sharing (SMB) there",
+            WindowsProxy::Kernel { port } => {
+                return write!(
+                    f,
+                    "the kernel listens there, as a rule by its web server HTTP.sys for another program: allears why \
+                     {port} names that, run as administrator"
+                );
+            }
+        })
+    }
 }
 
 /// `connections from other machines are forwarded to 10.0.0.2:80 by a rule of nftables (table nat, chain PREROUTING)`.

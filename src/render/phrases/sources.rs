@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::model::{BpfStep, BpfUnavailable};
+use crate::model::{BpfStep, BpfUnavailable, HolderMethod, TableSource};
 #[cfg(feature = "cli")]
-use crate::model::{Family, HolderMethod, Protocol, Sources, TableRead, TableSource};
+use crate::model::{Family, Protocol, Sources, TableRead};
 
 /// Returns a line for each source of a snapshot, safe to print: `holders: by a walk through /proc`.
 #[cfg(feature = "cli")]
 pub(crate) fn sources(sources: &Sources) -> Vec<String> {
     let tables = sources.tables.iter().map(|read| format!("sockets: {}", tables(read)));
-    let holders = sources.holders.iter().map(|method| format!("holders: {}", holder_method(method)));
+    let holders = sources.holders.iter().map(|method| format!("holders: {method}"));
     tables.chain(holders).map(|line| crate::render::escape::escape(&line.as_str().into())).collect()
 }
 
@@ -21,26 +21,35 @@ fn tables(read: &TableRead) -> String {
         Family::Ipv4 | Family::Ipv6 => format!("{}/{}", protocol.as_str(), family.as_str()),
     };
     let names = read.tables.iter().map(name).collect::<Vec<_>>().join(", ");
-    match &read.source {
-        TableSource::Netlink => format!("{names}: from netlink (sock_diag)"),
-        TableSource::ProcNet { error: None } => format!("{names}: from /proc/net"),
-        TableSource::ProcNet { error: Some(error) } => {
-            format!("{names}: from /proc/net ({})", error.to_string_lossy())
+    format!("{names}: from {}", read.source)
+}
+
+/// The source in a phrase that follows "from". An error may contain control characters.
+impl fmt::Display for TableSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TableSource::Netlink => f.write_str("netlink (sock_diag)"),
+            TableSource::ProcNet { error: None } => f.write_str("/proc/net"),
+            TableSource::ProcNet { error: Some(error) } => {
+                write!(f, "/proc/net ({})", error.to_string_lossy())
+            }
         }
     }
 }
 
-#[cfg(feature = "cli")]
-fn holder_method(method: &HolderMethod) -> String {
-    match method {
-        HolderMethod::Bpf => "by the BPF iterator task_file".to_owned(),
-        HolderMethod::BpfAndWalk => "by the BPF iterator task_file, and by a walk through /proc".to_owned(),
-        HolderMethod::Walk { not_bpf: None } => "by a walk through /proc".to_owned(),
-        HolderMethod::Walk { not_bpf: Some(reason) } => {
-            format!("by a walk through /proc (not by BPF: {reason})")
-        }
-        HolderMethod::Libproc => "by libproc's descriptor tables".to_owned(),
-        HolderMethod::SocketTable => "as the socket table names them".to_owned(),
+/// The method in a phrase. An error may contain control characters.
+impl fmt::Display for HolderMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HolderMethod::Bpf => "by the BPF iterator task_file",
+            HolderMethod::BpfAndWalk => "by the BPF iterator task_file, and by a walk through /proc",
+            HolderMethod::Walk { not_bpf: None } => "by a walk through /proc",
+            HolderMethod::Walk { not_bpf: Some(reason) } => {
+                return write!(f, "by a walk through /proc (not by BPF: {reason})");
+            }
+            HolderMethod::Libproc => "by libproc's descriptor tables",
+            HolderMethod::SocketTable => "as the socket table names them",
+        })
     }
 }
 

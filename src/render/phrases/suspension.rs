@@ -1,5 +1,7 @@
 //! What keeps a process from running, and what resumes it.
 
+use std::fmt;
+
 use super::process_name;
 use crate::management::suspension::{Remedy, SignalEffect};
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
@@ -45,22 +47,32 @@ pub(crate) fn effect_of_signals(condition: &Condition) -> &'static str {
     }
 }
 
-/// Returns the condition of a process as a phrase that follows "is".
+/// Returns the condition of a process as a phrase that follows "is". A frozen container or service is named.
 pub(crate) fn condition(condition: &Condition, process: &Process) -> String {
-    match condition {
-        Condition::Stopped { .. } => "stopped by a signal".to_owned(),
-        Condition::Traced { tracer: Some(tracer) } => format!("stopped by its tracer, {}", parent(tracer)),
-        Condition::Traced { tracer: None } => "stopped by its tracer".to_owned(),
-        Condition::Frozen(Freezer { scope, cgroup, .. }) => {
-            match (scope, &process.container, &process.service) {
-                (Some(FreezerScope::Container), Some(container), _) => {
-                    let name = container.name.as_ref().unwrap_or(&container.id);
-                    format!("frozen with its container, {}", escape(name))
-                }
-                (Some(FreezerScope::Service), _, Some(service)) => {
-                    format!("frozen with its service, {}", escape(&service.name))
-                }
-                _ => format!("frozen with its cgroup, {}", escape(cgroup)),
+    let Condition::Frozen(Freezer { scope, .. }) = condition else { return condition.to_string() };
+    match (scope, &process.container, &process.service) {
+        (Some(FreezerScope::Container), Some(container), _) => {
+            let name = container.name.as_ref().unwrap_or(&container.id);
+            format!("frozen with its container, {}", escape(name))
+        }
+        (Some(FreezerScope::Service), _, Some(service)) => {
+            format!("frozen with its service, {}", escape(&service.name))
+        }
+        _ => condition.to_string(),
+    }
+}
+
+/// A phrase that follows "is", in which names from outside are escaped.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Stopped { .. } => f.write_str("stopped by a signal"),
+            Condition::Traced { tracer: Some(tracer) } => {
+                write!(f, "stopped by its tracer, {}", parent(tracer))
+            }
+            Condition::Traced { tracer: None } => f.write_str("stopped by its tracer"),
+            Condition::Frozen(Freezer { cgroup, .. }) => {
+                write!(f, "frozen with its cgroup, {}", escape(cgroup))
             }
         }
     }

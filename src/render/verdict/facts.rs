@@ -348,7 +348,7 @@ fn udp_may_join(option: ShareOption, allowed: Option<bool>, user: Option<&Socket
     }
 }
 
-fn localhost(answer: &LocalhostAnswer) -> String {
+pub(super) fn localhost(answer: &LocalhostAnswer) -> String {
     let on = |listener: &Listener| {
         let endpoint = phrases::endpoint_and_interface(&listener.socket);
         format!("{} on {endpoint}", phrases::holders(listener))

@@ -13,7 +13,7 @@ use std::fmt;
 
 pub(crate) use hindrance::hindrance;
 
-use crate::verdict::{Advice, Fact, VerdictReason};
+use crate::verdict::{Advice, BoundHistory, Fact, LocalhostAnswer, PortUsage, VerdictReason};
 
 impl fmt::Display for VerdictReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +30,26 @@ impl fmt::Display for Fact {
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&advice::advice(self))
+    }
+}
+
+/// A phrase that follows "the socket".
+impl fmt::Display for PortUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PortUsage::Listens => "listens",
+            PortUsage::Receives => "receives datagrams",
+            PortUsage::Bound(Some(BoundHistory::OnlyBound)) => "is bound and never listened",
+            PortUsage::Bound(_) => "is bound and does not listen",
+            PortUsage::Connected => "has a connection",
+        })
+    }
+}
+
+/// The listeners in a phrase, in which names from outside are escaped.
+impl fmt::Display for LocalhostAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&facts::localhost(self))
     }
 }
 
