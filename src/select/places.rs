@@ -24,8 +24,9 @@ pub(super) fn is_within(path: &Text, folder: &Text) -> bool {
     let is_unix = folder.as_bytes().starts_with(b"/");
     let is_separator = |byte: &u8| *byte == b'/' || (!is_unix && *byte == b'\\');
     let (path, mut folder) = (path.as_bytes(), folder.as_bytes());
-    while let Some((last, rest)) = folder.split_last().filter(|(last, _)| is_separator(last)) {
-        let _ = last;
+    while let [rest @ .., last] = folder
+        && is_separator(last)
+    {
         folder = rest;
     }
     let Some((start, rest)) = path.split_at_checked(folder.len()) else { return false };
