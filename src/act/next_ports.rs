@@ -105,7 +105,7 @@ pub struct SkippedPort {
 pub enum SkipReason {
     /// A bind was refused because a socket has the port: a listener, a bound socket, a connection, or TIME_WAIT.
     InUse,
-    /// A bind was refused for want of a privilege, or because the system excludes the port.
+    /// A bind was refused because a privilege is missing, or because the system excludes the port.
     Denied,
     /// The port is among those that the administrator keeps from being assigned. Linux only
     /// (`net.ipv4.ip_local_reserved_ports`).

@@ -7,7 +7,7 @@ use crate::port_info::or;
 use crate::render::phrases;
 use crate::scan::Query;
 
-/// How many sockets are named for each port.
+/// The most sockets that are named for each port.
 const NAMED: usize = 3;
 
 /// Prints what has the ports of unanswered targets at other addresses. It scans only if a target has an address.

@@ -9,7 +9,7 @@ use crate::os::{self, OtherNamespaces, OwnNetwork};
 use crate::render::escape::escape;
 use crate::shell;
 
-/// How many namespaces are named. The others are counted.
+/// The most namespaces that are named. The others are counted.
 const NAMED: usize = 3;
 
 /// Prints on which of the unanswered ports something listens in another network namespace, and whether this is the

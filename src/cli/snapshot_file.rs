@@ -12,7 +12,7 @@ use crate::render::json;
 /// The longest document that is read: a million listeners at about one kilobyte each.
 const LONGEST: u64 = 1 << 30;
 
-/// How much is read at a time.
+/// The bytes that are read at a time.
 const PART: u64 = 1 << 16;
 
 /// Reads a snapshot. `-` is standard input, which messages call `input`.

@@ -10,7 +10,7 @@ use super::arguments::When;
 use crate::model::Text;
 use crate::render::asker::Asker;
 
-/// What standard output and standard error are connected to.
+/// The terminals that standard output and standard error are connected to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terminal {
     /// The width of the terminal, if standard output is one. `None` for a pipe or file.

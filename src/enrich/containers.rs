@@ -47,7 +47,7 @@ pub(crate) struct ContainerLookup<'a> {
     unlisted: bool,
 }
 
-/// What the scan found before any runtime is queried.
+/// The result of the scan before any runtime is queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SocketSearch {
     /// No socket.

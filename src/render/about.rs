@@ -15,7 +15,7 @@ const LABELS: usize = 12;
 /// A use of more ports than this says little of any of them.
 const NARROW: u16 = 100;
 
-/// What the answer of `about` is told of the machine that it is given on.
+/// Facts about this machine that `about` prints.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Here {
     /// The ports from which it gives one where a program asks for none.
@@ -146,7 +146,7 @@ fn is_nobodys(answers: &[&(Protocol, Registration)]) -> bool {
     answers.iter().all(|(_, answer)| matches!(answer, Registration::Unassigned | Registration::Dynamic))
 }
 
-/// What follows the port in the first line.
+/// Returns what follows the port in the first line.
 fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) -> String {
     let mut names: Vec<String> = Vec::new();
     for (_, answer) in answers {
@@ -261,7 +261,7 @@ fn neighbour(one: &Neighbour) -> String {
     format!("{}{slash} {}", one.port, one.names.join(", "))
 }
 
-/// What the machine's own limits say of the port. Where they are not known there is no line.
+/// Returns the machine's limits on the port. Unknown limits have no line.
 fn here_lines(port: u16, here: &Here) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(automatic) = &here.automatic {

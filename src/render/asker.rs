@@ -1,10 +1,10 @@
-//! What the user who asks is known by: which paths and processes are their own.
+//! The user who runs the command: which paths and processes are theirs.
 
 use super::escape::escape;
 use super::style::Meaning;
 use crate::model::Text;
 
-/// What the asking user is known by.
+/// The user who runs the command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asker {
     /// The home folder, which is written `~`.

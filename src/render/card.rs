@@ -28,7 +28,7 @@ const LONGEST_VALUE: usize = 1000;
 /// More lines of a list than this are counted instead.
 const LONGEST_LIST: usize = 12;
 
-/// How a card looks.
+/// The layout of a card.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The width to wrap at; `None` for whole lines and a card a listener.
@@ -233,7 +233,7 @@ impl Card<'_> {
         lines
     }
 
-    /// What other listeners of the same address mean for peers.
+    /// Returns what other listeners of the same address mean for peers.
     fn shared(&self) -> Option<String> {
         let own = &self.listener.socket;
         let alike = |other: &&Listener| {
@@ -262,7 +262,7 @@ impl Card<'_> {
         })
     }
 
-    /// What the number means.
+    /// Returns what the port number means.
     fn port(&self, port: u16) -> String {
         let os = self.snapshot.os.to_string_lossy();
         let automatic = self.options.automatic.as_ref();
@@ -391,7 +391,7 @@ fn container_line(container: &crate::model::Container) -> String {
     format!("{name} ({}{compose}{image}{port})", escape(&Text::from(&container.runtime)))
 }
 
-/// How likely they are.
+/// Returns how likely the candidates are.
 fn candidates_label(unseen: &Unseen) -> &'static str {
     match unseen.candidates.first().map(|candidate| candidate.evidence) {
         Some(Evidence::Mapping) => "holder",

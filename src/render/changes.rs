@@ -1,4 +1,4 @@
-//! Changes for people: what happened, where, and to whom, a line each.
+//! Changes as text: one line each, with the kind, the address and the holder.
 
 use std::io::{self, Write};
 
@@ -11,13 +11,13 @@ use super::style::{Meaning, Palette};
 use crate::compare::{Change, ChangeKind, Difference};
 use crate::model::{Holder, Listener, State};
 
-/// How many holders are named before the others are counted.
+/// The most holders that are named; the others are counted.
 const NAMED: usize = 3;
 
-/// How far the second line of a change stands in, where a terminal is too narrow for one.
+/// The indent of the second line of a change, if the terminal is too narrow for one line.
 const INDENT: usize = 4;
 
-/// How changes look.
+/// The layout of changes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The width to wrap at; `None` for whole lines.
@@ -60,7 +60,7 @@ fn change_cells(change: &Change, options: &Options) -> Option<([String; 3], Stri
     Some(([kind, place(listener), phrases::address(&listener.socket)], describe(change, &options.asker)))
 }
 
-/// What is painted how.
+/// The texts to paint, with their roles.
 pub(crate) fn meaning(kind: ChangeKind) -> Meaning {
     match kind {
         ChangeKind::Opened => Meaning::Opened,
@@ -75,7 +75,7 @@ pub(crate) fn place(listener: &Listener) -> String {
     listener.socket.endpoint.port().map_or_else(|| protocol.to_owned(), |port| format!("{port}/{protocol}"))
 }
 
-/// Who it is about, and what of it is not as it was.
+/// Returns the holder, and what changed.
 pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
     let unsure = match (change.certain, change.kind) {
         (true, _) => "",

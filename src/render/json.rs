@@ -88,7 +88,7 @@ pub(crate) struct ListenerJson {
     inode: Option<u64>,
     uid: Option<u32>,
     user: Option<String>,
-    /// Only where the system usually reports the user and did not here.
+    /// Set only if the system usually reports the user and did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_unknown: Option<String>,
     queue: Option<QueueJson>,
@@ -141,10 +141,10 @@ struct ServiceJson {
     manager: String,
     name: String,
     scope: String,
-    /// For a user's own manager alone.
+    /// Only for a user's own manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid: Option<u32>,
-    /// For socket units alone.
+    /// Only for socket units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activates: Option<String>,
 }
@@ -160,13 +160,13 @@ struct DescriptorStoreJson {
 struct ContainerJson {
     runtime: String,
     id: String,
-    /// For a user's own engine alone.
+    /// Only for a user's own engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid: Option<u32>,
     name: Option<String>,
     image: Option<String>,
     port: Option<u16>,
-    /// For what Compose made alone.
+    /// Only for containers of Compose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     compose: Option<ComposeJson>,
 }
@@ -204,7 +204,7 @@ struct HolderJson {
     project: Option<ProjectJson>,
     uid: Option<u32>,
     user: Option<String>,
-    /// Only where the system usually reports the user and did not here.
+    /// Set only if the system usually reports the user and did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_unknown: Option<String>,
     started_at: Option<Timestamp>,

@@ -1,5 +1,5 @@
-//! The application that a program is a part of, by the way macOS lays applications out: `Contents` in a folder whose
-//! name ends in `.app`. What runs is often a helper deep inside, of which nobody knows the name.
+//! The application that a program belongs to, by the layout of macOS applications: `Contents` in a folder whose name ends
+//! in `.app`. The process is often a helper deep inside, whose name is not well known.
 
 use crate::model::{Process, Text};
 

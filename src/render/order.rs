@@ -79,7 +79,7 @@ fn by_place(a: &Listener, b: &Listener) -> Ordering {
         })
 }
 
-/// What a row is sorted by. All keys of one column are of one kind; a missing value is greater than every other.
+/// The sort key of a row. All keys of one column are of one kind; a missing value is greater than every other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Address(std::net::IpAddr),
@@ -128,14 +128,14 @@ impl Key {
 struct Natural {
     /// Runs of digits and of other characters in turn, as they come.
     runs: Vec<Run>,
-    /// What orders `007` and `7`.
+    /// The tie-breaker of `007` and `7`.
     text: String,
 }
 
 /// Numbers are less than text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Run {
-    /// How many digits, leading zeros left out, and the digits: of any length, so that none overflows.
+    /// The number of digits without leading zeros, and the digits: of any length, so that none overflows.
     Number(usize, String),
     Other(String),
 }
@@ -328,7 +328,7 @@ mod tests {
         )
     }
 
-    /// What is shown of rows, in their order.
+    /// Returns the visible part of rows, in their order.
     fn shown(rows: &[Listener]) -> Vec<String> {
         let row = |listener: &Listener| {
             let value = |(column, _): &(Column, _)| {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-/// What a text is. No meaning is told by colour alone.
+/// The role of a text. No meaning depends on colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// The port or name asked about.
@@ -19,11 +19,11 @@ pub(crate) enum Meaning {
     Unseen,
     /// Headings and labels.
     Label,
-    /// Came to be there.
+    /// A listener that opened.
     Opened,
-    /// Is there no more.
+    /// A listener that closed.
     Closed,
-    /// Is not what it was.
+    /// A listener that changed.
     Changed,
 }
 
@@ -44,7 +44,7 @@ impl Palette {
         format!("{style}{text}{style:#}")
     }
 
-    /// What a meaning looks like where colours are wanted.
+    /// Returns the style of a role if colours are enabled.
     pub(crate) fn style(meaning: Meaning) -> Style {
         match meaning {
             Meaning::Subject => Style::new().bold(),

@@ -19,7 +19,7 @@ use crate::model::{Listener, Snapshot, State};
 use fit::Fit;
 pub(crate) use fit::shorten;
 
-/// How a table looks.
+/// The layout of a table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The columns wanted; `None` for those that fit.
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     pub(crate) at: Timestamp,
 }
 
-/// What was shortened to make a table fit.
+/// The columns that were shortened to make a table fit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shortened {
     pub(crate) columns: Vec<&'static str>,

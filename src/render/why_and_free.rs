@@ -23,7 +23,7 @@ use crate::verdict::{Verdict, VerdictKind};
 /// The width of the labels' column.
 const LABELS: usize = 11;
 
-/// How an answer looks.
+/// The layout of an answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The width to wrap at; `None` for whole lines.
@@ -118,7 +118,7 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
     Ok(())
 }
 
-/// Writes who holds a port, and why nobody is ended for it.
+/// Writes the holders of a port, and why no process is ended.
 fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
     writeln!(out, "{subject} is not freed:")?;
@@ -170,7 +170,7 @@ fn label(label: &str, text: &str, options: &Options, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// What tells a process from others of its name: its project, its branch, its age.
+/// Returns what distinguishes a process from others of its name: its project, its branch, its age.
 pub(crate) fn identity(process: &Process, options: &Options) -> String {
     let place = match (&process.project, &process.directory) {
         (Some(project), _) => Some(phrases::project(project, &options.asker)),
@@ -272,7 +272,7 @@ fn rounded(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis() / 100 * 100).unwrap_or(u64::MAX))
 }
 
-/// Who holds the port at the end.
+/// Returns the sentence on the holders of the port at the end.
 fn held_by(plan: &Plan, outcome: &Outcome) -> String {
     let holder = outcome.held_by.iter().find_map(|listener| listener.head());
     let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
@@ -285,7 +285,7 @@ fn held_by(plan: &Plan, outcome: &Outcome) -> String {
     format!("by {}{parent}{restart}", phrases::process(&holder.process))
 }
 
-/// What helps after it was done.
+/// Returns what helps after the plan was carried out.
 pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {

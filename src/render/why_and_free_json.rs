@@ -32,7 +32,7 @@ struct WhyJson<'a> {
     verdict: &'static str,
     can_bind: Option<bool>,
     error: Option<&'a str>,
-    /// What forbids it where no socket is in the way.
+    /// What forbids the bind if no socket is in the way.
     hindrance: Option<&'static str>,
     reason: String,
     standing_in_the_way: Vec<ListenerJson>,
@@ -56,7 +56,7 @@ struct SeveralWhyJson<'a> {
 struct LocalhostJson {
     ipv4: Option<ListenerJson>,
     ipv6: Option<ListenerJson>,
-    /// Where one of several answers, `ipv4` is null.
+    /// Set if one of several listeners answers; `ipv4` is null then.
     ipv4_shared: Option<SharedJson>,
     ipv6_shared: Option<SharedJson>,
 }

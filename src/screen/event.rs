@@ -7,7 +7,7 @@ use crate::compare::Change;
 use crate::model::{Error, Gap, Snapshot};
 use crate::os::Signal;
 
-/// What wakes the loop before the next scan is due.
+/// The events that wake the loop before the next scan is due.
 pub(crate) enum LoopEvent {
     /// A key, or a new size of the terminal.
     Input(crossterm::event::Event),

@@ -15,7 +15,7 @@ use crate::render::order::{self, Order};
 use crate::render::style::Meaning;
 use crate::render::table::{self, Cell, shorten};
 
-/// How long a change stays marked.
+/// The time for which a change stays marked.
 const MARKED: Duration = Duration::from_secs(5);
 
 /// The sort orders that a key cycles through, the default first.
@@ -45,7 +45,7 @@ pub(crate) struct Line {
     pub(crate) mark: Option<ChangeKind>,
 }
 
-/// What a key does.
+/// Carries out a key, and returns what the loop does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyAction {
     Quit,
@@ -234,7 +234,7 @@ impl WatchView {
     }
 }
 
-/// What identifies a listener across scans.
+/// The identity of a listener across scans.
 type Identity<'a> = (&'a Endpoint, Protocol, Option<SocketAddr>, Option<u64>, Option<&'a Text>);
 
 fn identity(listener: &Listener) -> Identity<'_> {

@@ -20,7 +20,7 @@ pub(crate) struct Monitor {
     pub(crate) file: Option<Text>,
 }
 
-/// How a helper's network is known.
+/// The source of a helper's network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Network {
     /// By its file.

@@ -1,5 +1,5 @@
 //! Files that other users own or that the user named, read without waiting for a file system that does not answer.
-//! Depends on `model` alone.
+//! Depends on `model` and on other topics of `os`.
 
 #[cfg(not(target_os = "linux"))]
 mod direct;

@@ -1,4 +1,4 @@
-//! What a snapshot was asked for, as the document tells it.
+//! The query of a snapshot, as the document stores it.
 
 use std::net::IpAddr;
 

@@ -54,7 +54,7 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     snapshot.gaps.iter().try_for_each(|gap| write_gap(gap, snapshot, out))
 }
 
-/// Writes the line of a gap, told by a snapshot or met after it.
+/// Writes the line of a gap of a snapshot, or of one found later.
 pub(crate) fn write_gap(gap: &Gap, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     let (host, taken_at) = (lossy(&snapshot.host), snapshot.taken_at);
     let line = GapLine { schema: SCHEMA, host: &host, taken_at, gap: gap.into() };

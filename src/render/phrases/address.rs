@@ -23,12 +23,12 @@ pub(crate) fn address(socket: &Socket) -> String {
     }
 }
 
-/// What it means that no file is at the path that a listener was bound by.
+/// The effect if no file is at the path that a listener was bound to.
 #[cfg(feature = "cli")]
 pub(crate) const NO_FILE: &str =
     "no file is there: it was removed, or the path is one of another mount namespace or root directory";
 
-/// What is at a path on which nothing listens.
+/// Returns what is at a path on which nothing listens.
 #[cfg(feature = "cli")]
 pub(crate) fn path_content(content: PathContent) -> Option<&'static str> {
     match content {
@@ -65,7 +65,7 @@ pub(crate) fn address_phrase(socket: &Socket) -> String {
     }
 }
 
-/// Who can reach a socket, as far as its address tells.
+/// Returns which machines can reach a socket, by its address.
 #[cfg(feature = "cli")]
 pub(crate) fn reach(socket: &Socket) -> String {
     match (socket.exposure(), &socket.namespace) {

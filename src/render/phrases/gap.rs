@@ -14,7 +14,7 @@ pub(crate) fn gap(gap: &Gap) -> String {
     crate::render::escape::escape(&Text::from_display(gap))
 }
 
-/// The phrase that says to a person what could not be read. It may have control characters in it.
+/// Returns the phrase for what could not be read. It may contain control characters.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.count;
@@ -242,7 +242,7 @@ fn namespaces(gap: &Gap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// What is wrong where /proc shows another pid namespace.
+/// The text if /proc shows another pid namespace.
 pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs \
                                        in: a pid read there belongs to another process here";
 

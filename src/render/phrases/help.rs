@@ -12,7 +12,7 @@ pub(crate) fn help(help: &Help) -> String {
     escape(&Text::from_display(help))
 }
 
-/// The phrase that says to a person what would help: a command line alone where that is all.
+/// Returns the phrase for what would help: only a command line if that is all.
 impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What tells a listener from others whose processes have the same name.
+//! What distinguishes listeners whose processes have the same name.
 
 use super::{container_or_pod, kernel_sockets};
 use crate::management::proxy;
@@ -14,7 +14,7 @@ pub(crate) fn project(project: &Project, asker: &Asker) -> String {
     asker.path(&project.directory)
 }
 
-/// What is checked out there: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
+/// Returns what is checked out in a project: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
 pub(crate) fn checked_out(project: &Project) -> Option<String> {
     let head = project.head.as_ref().map(ToString::to_string);
     let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
@@ -22,7 +22,7 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-/// What tells a listener from others of the same process name: container, service, project,
+/// Returns what distinguishes a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
 pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let first = listener.head().map(|holder| &holder.process);
@@ -60,7 +60,7 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     }
 }
 
-/// What became of a file that a process was started from, and what that means.
+/// Returns what happened to the file that a process was started from, and the effect.
 pub(crate) fn program_change(change: FileChange) -> &'static str {
     match change {
         FileChange::Removed => "which was removed since it started: a restart would not find it",
@@ -87,7 +87,7 @@ fn change_mark(listener: &Listener) -> Option<&'static str> {
     }
 }
 
-/// What [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
+/// Returns what [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
 pub(crate) fn what_and_condition(listener: &Listener, asker: &Asker) -> String {
     let what = what(listener, asker);
     let marks: Vec<&str> = condition_of_all(listener).into_iter().chain(change_mark(listener)).collect();

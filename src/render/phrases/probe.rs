@@ -2,14 +2,14 @@
 
 use crate::model::{Listener, Outcome, Probe};
 
-/// What became of a probe: `accepts (0.2 ms)`.
+/// Returns the result of a probe: `accepts (0.2 ms)`.
 pub(crate) fn probe(probe: &Probe) -> String {
     let milliseconds = probe.took.as_secs_f64() * 1e3;
     let digits = if milliseconds < 10.0 { 1 } else { 0 };
     format!("{} ({milliseconds:.digits$} ms)", probe.outcome.as_str())
 }
 
-/// What a probe means, seen beside what the table says.
+/// Returns what a probe means together with the socket table.
 pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
     let probe_of = listener.probe.as_ref()?;
     let told = probe(probe_of);

@@ -14,13 +14,13 @@ pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
     name.as_ref().map(escape).or_else(|| uid.map(|uid| format!("uid {uid}")))
 }
 
-/// What [`user`] returns for a socket, or in a word why the user is unknown.
+/// Returns the user of a socket, or in one word why it is unknown.
 #[cfg(feature = "cli")]
 pub(crate) fn socket_user(socket: &Socket) -> Option<String> {
     user(&socket.user, socket.uid).or_else(|| unmapped(socket.unknown_user))
 }
 
-/// What [`user`] returns for a process, or in a word why the user is unknown.
+/// Returns the user of a process, or in one word why it is unknown.
 fn process_user(process: &Process) -> Option<String> {
     user(&process.user, process.uid).or_else(|| unmapped(process.unknown_user))
 }
@@ -33,7 +33,7 @@ fn unmapped(reason: Option<UnknownUser>) -> Option<String> {
     }
 }
 
-/// Who opened a socket, in a phrase that can follow "opened by": `user postgres`.
+/// Returns the user who opened a socket, in a phrase that can follow "opened by": `user postgres`.
 pub(crate) fn opener(socket: &Socket) -> Option<String> {
     let known = user(&socket.user, socket.uid).map(|user| format!("user {user}"));
     known.or_else(|| socket.unknown_user.and_then(unmapped_phrase).map(str::to_owned))
@@ -59,7 +59,7 @@ pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
 /// Which name a phrase gives a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
-    /// What it runs, if that says more than its own name: `vite (node, pid 4121, dev)`.
+    /// By what it runs, if that is more specific than its own name: `vite (node, pid 4121, dev)`.
     Program,
     /// Its own name, for a line that has what it runs beside it: `node (pid 4121, dev)  ~/src/shop  (vite)`.
     #[cfg(feature = "cli")]
@@ -109,7 +109,7 @@ pub(crate) fn candidate(candidate: &Candidate) -> String {
     format!("{} (pid {})", process_name(&candidate.name), candidate.pid)
 }
 
-/// Who is at the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
+/// Returns the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
 #[cfg(feature = "cli")]
 pub(crate) fn connection(connection: &Connection) -> String {
     let clients: Vec<String> = connection.clients.iter().map(candidate).collect();

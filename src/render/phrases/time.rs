@@ -16,7 +16,7 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// How long before `now` something was: `2 h 14 min`.
+/// Returns how long before `now` something was: `2 h 14 min`.
 #[cfg(feature = "cli")]
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second()).max(0);

@@ -39,7 +39,7 @@ pub(crate) fn part(step: &Step) -> String {
     }
 }
 
-/// Who restarts a process, and when.
+/// Returns what restarts a process, and when.
 pub(crate) fn restarts(restart: &Restart) -> String {
     let starts = if restart.certain { "starts it again" } else { "may start it again" };
     let when = match restart.delay {
@@ -72,7 +72,7 @@ pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
     format!("whether connections to it are passed on could not be seen: {}", phrases::gap(gap))
 }
 
-/// What a halted process needs.
+/// Returns what a halted process needs before it can end.
 pub(crate) fn halted(process: &Process) -> String {
     let who = phrases::process(process);
     let Some((condition, remedy)) = process.condition.as_ref().zip(suspension::helps(process)) else {

@@ -8,7 +8,7 @@ use crate::plan::{LONGEST_LIST, Note};
 use crate::render::phrases;
 use crate::shell;
 
-/// What a note is about, in a word.
+/// The subject of a note, in one word.
 pub(crate) fn note_label(note: &Note) -> &'static str {
     match note {
         Note::OtherSockets { .. } => "goes too",

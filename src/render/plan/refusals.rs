@@ -116,7 +116,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
     }
 }
 
-/// What a process stands for, and the one command that frees the port.
+/// Returns what a process acts for, and the one command that frees the port.
 fn stands_for(
     process: &Process,
     role: &Role,
@@ -173,7 +173,7 @@ fn stands_for(
     }
 }
 
-/// How to find what a process holds the port for, where that is not known.
+/// Returns how to find what a process holds the port for, if that is unknown.
 fn finding(process: &Process, role: &Role, target: &BindTarget) -> Option<String> {
     let port = target.port;
     Some(match role {
