@@ -1,4 +1,5 @@
-//! What bind attempts need from the system, and the limits of this machine on binds. Depends on `model` and on other topics of `os`.
+//! What bind attempts need from the system, and the limits of this machine on binds. Depends on `model` and on other
+//! topics of `os`.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows/attempts.rs")]

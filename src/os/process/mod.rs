@@ -1,5 +1,5 @@
 //! Facts about processes, each read once, and verified to belong to the process that was found. Depends on `model`
-//! alone.
+//! and on other topics of `os`.
 
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod ancestors;
