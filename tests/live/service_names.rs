@@ -51,7 +51,7 @@ fn the_services_file_overrides_the_registry() {
     let answer = Cmd::new(["postgresql"]).through(launcher.clone()).answer(0);
     answer.assert_eq(pids(answer.only()), vec![server.pid()], "holders");
     let text = Cmd::new(["postgresql"]).through(launcher.clone()).run().code(0);
-    let note = "postgresql means what /etc/services says of it; in the IANA registry it is port 5432";
+    let note = "postgresql is resolved by /etc/services; in the IANA registry it is port 5432";
     text.assert(text.errors().contains(note), "the text output names which of the two counts");
     let about = Cmd::new(["about", "postgresql"]).through(launcher.clone()).run().code(0);
     about.assert(

@@ -22,7 +22,7 @@ fn server(port: u16) -> Fixture {
 fn a_listener_opens_and_closes() {
     let place = port();
     let there = server(place);
-    let mut events = watch(&["--ndjson", &format!("{place},{}", place + 1)]).stream();
+    let mut events = watch(&["--ndjson", &format!("{place},{}", port())]).stream();
     let present = events.event("present");
     assert_eq!(present["schema"], "allears/1");
     assert_eq!(pids(&present["listener"]), [there.pid()]);
@@ -170,7 +170,7 @@ fn an_unchanged_table_causes_no_process_scan() {
 fn the_screen_updates_and_restores_the_terminal() {
     for keys in ["q", "\u{1b}", "\u{3}"] {
         let place = port();
-        let target = format!("{place},{}", place + 1);
+        let target = format!("{place},{}", port());
         let mut screen = watch(&[&target]).env("TERM", "xterm").start_on_terminal();
         screen.wait_for_text("nothing listens");
         let raw = screen.mode();
