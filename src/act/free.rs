@@ -251,7 +251,9 @@ mod tests {
         let target = Target::port(listener.local_addr().unwrap().port()).unwrap();
         let plans = free(&target, &FreeOptions::new().command("no-such-program-anywhere")).unwrap();
         assert!(plans.is_empty());
-        let plans = free(&target, &FreeOptions::new().command("ALLEARS")).unwrap();
+        // The name of the test's own program, in the other case.
+        let own = std::env::current_exe().unwrap().file_name().unwrap().to_string_lossy().to_uppercase();
+        let plans = free(&target, &FreeOptions::new().command(own)).unwrap();
         let reasons: Vec<FreeRefusalReason> =
             plans.iter().flat_map(FreePlan::refusals).map(|refusal| refusal.reason).collect();
         assert_eq!((plans.len(), reasons), (1, vec![FreeRefusalReason::Caller]), "this program's own name");

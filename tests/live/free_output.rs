@@ -5,6 +5,7 @@
 use crate::free::{freed, must_be_free, must_still_hold, steps};
 use crate::support::{
     Answer, Cmd, Fixture, NOBODY, Steps, folder, in_new_netns, live_test, port, runs, stop,
+    without_host_containers,
 };
 use serde_json::{Value, json};
 
@@ -138,6 +139,7 @@ fn a_dry_run_scans_once_for_a_range() {
 
 #[live_test(Linux, Root, Program("prlimit"))]
 fn more_holders_than_descriptors() {
+    let _quiet = without_host_containers();
     let server =
         Steps::new([format!("tcp=127.0.0.1:{}", port()), "fork=1100".into()]).user(Some(NOBODY)).start();
     let target = server.port().to_string();
