@@ -1,5 +1,7 @@
 //! `free -c TEXT`: it frees the ports that matching processes hold, and never ends another process.
 
+#![cfg(unix)]
+
 use crate::free::must_still_hold;
 use crate::support::{Cmd, Fixture, live_test, port, runs};
 
