@@ -40,6 +40,12 @@ pub fn free(target: &Target, options: &FreeOptions) -> Result<Vec<FreePlan>, Err
     if target.is_unix() {
         return Err(Error::new(ErrorKind::Usage, "cannot free a Unix socket: only ports can be freed"));
     }
+    if options.named.commands.iter().any(|text| text.trim().is_empty()) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "cannot free by a blank name: it would match every process",
+        ));
+    }
     let target = match target.protocol() {
         None => target.clone().of_protocol(Protocol::Tcp).unwrap_or_else(|| target.clone()),
         Some(_) => target.clone(),
@@ -257,6 +263,15 @@ mod tests {
         let reasons: Vec<FreeRefusalReason> =
             plans.iter().flat_map(FreePlan::refusals).map(|refusal| refusal.reason).collect();
         assert_eq!((plans.len(), reasons), (1, vec![FreeRefusalReason::Caller]), "this program's own name");
+    }
+
+    #[test]
+    fn a_blank_name_is_refused() {
+        let target = Target::port(10309).unwrap();
+        for blank in ["", " ", "\t\n"] {
+            let error = free(&target, &FreeOptions::new().command(blank)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage, "{blank:?}");
+        }
     }
 
     #[test]

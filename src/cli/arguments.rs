@@ -96,7 +96,7 @@ pub(super) struct Free {
 
     /// Free every port that a process holds whose name, program file or command line contains TEXT; with targets, only
     /// those of them (repeatable)
-    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "tree")]
+    #[arg(short = 'c', long = "command", value_name = "TEXT", conflicts_with = "tree", value_parser = filters::name_text)]
     pub(super) process: Vec<String>,
 
     /// Show the plan and do nothing

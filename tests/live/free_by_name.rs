@@ -64,3 +64,15 @@ fn localhost_is_one_port() {
     agreed.assert(!runs(server.pid()), "it ended");
     agreed.assert(!agreed.both_streams().contains("secret"), "no password is printed");
 }
+
+#[live_test]
+fn a_blank_name_matches_nothing() {
+    let server = named("mine", port());
+    // What a shell passes for an unset variable.
+    for blank in ["", " "] {
+        let refused = Cmd::new(["free", "--yes", "-c", blank, &server.port().to_string()]).run().code(2);
+        refused.assert(refused.errors().contains("would match every process"), "the reason");
+        refused.assert(runs(server.pid()), "it goes on");
+        Cmd::new(["-c", blank]).run().code(2);
+    }
+}

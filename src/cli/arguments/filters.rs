@@ -53,7 +53,7 @@ pub(in crate::cli) struct Filters {
     pub(in crate::cli) user: Vec<String>,
 
     /// Only sockets held by a process whose name, program file or command line contains TEXT; case is ignored (repeatable)
-    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "Filters")]
+    #[arg(short = 'c', long = "command", value_name = "TEXT", help_heading = "Filters", value_parser = name_text)]
     pub(in crate::cli) process: Vec<String>,
 
     /// Only sockets that this process or one of its descendants holds (repeatable)
@@ -119,4 +119,13 @@ pub(in crate::cli) enum SearchName {
     Walk,
     /// A BPF iterator in the kernel
     Bpf,
+}
+
+/// Returns a text that a name is searched for. A blank one, such as an unset variable of a shell, would match every
+/// process.
+pub(super) fn name_text(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("it is blank, and would match every process".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
