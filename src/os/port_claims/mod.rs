@@ -8,7 +8,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod sys;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -42,11 +42,15 @@ impl PortClaims {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).ok()?;
         let begun = Instant::now();
-        while file.try_lock().is_err() {
-            if begun.elapsed() > LONGEST_WAIT {
-                return None;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() <= LONGEST_WAIT => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                // Also a file system without locks.
+                Err(_) => return None,
             }
-            std::thread::sleep(Duration::from_millis(2));
         }
         let mut text = Vec::new();
         (&mut file).take(LONGEST_FILE).read_to_end(&mut text).ok()?;
