@@ -28,6 +28,8 @@ fn a_socket_in_any_state_and_at_any_address_has_its_port() {
         let _sockets = Fixture::start([
             "tcp=127.0.0.1:20100",
             // A connection whose local port is 20003, and one in TIME_WAIT, which had 20004.
+            // Both have SO_REUSEADDR, as servers' sockets do, and refuse only a bind without it.
+            "reuseaddr",
             "client-from=127.0.0.1:20003,127.0.0.1:20100",
             "tcp=127.0.0.1:20004",
             "time-wait",
