@@ -124,16 +124,19 @@ fn attempt(address: SocketAddr, test: Test<'_>, limit: Duration) -> WaitAttempt 
 }
 
 /// Returns whether the connection stays open. It sends nothing.
-fn stays_open(mut stream: &TcpStream) -> WaitAttempt {
+fn stays_open(stream: &TcpStream) -> WaitAttempt {
+    let mut reader = stream;
     if stream.set_read_timeout(Some(SETTLE)).is_err() {
         return WaitAttempt::Closed;
     }
     // A server that sends first (SSH, SMTP) has accepted.
-    match stream.read(&mut [0; 1]) {
+    match reader.read(&mut [0; 1]) {
         Ok(1..) => WaitAttempt::Open,
         Ok(0) => WaitAttempt::Closed,
         Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => WaitAttempt::Open,
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => WaitAttempt::Open,
+            // A read with a timeout is interrupted when the process is stopped and continued (signal(7)).
+            ErrorKind::Interrupted => stays_open(stream),
             _ => WaitAttempt::Closed,
         },
     }
