@@ -107,35 +107,15 @@ impl Selection {
                 false
             }
         });
-        if of_unknown_user > 0 {
-            snapshot.complete = false;
-            snapshot.gaps.push(Gap::new(
-                GapKind::Users,
-                GapReason::Unknown,
-                of_unknown_user,
-                GapDetail::UnknownUsers,
-                None,
-            ));
-        }
-        if of_unknown_facts > 0 {
-            snapshot.complete = false;
-            snapshot.gaps.push(Gap::new(
-                GapKind::Holders,
-                GapReason::Unknown,
-                of_unknown_facts,
-                GapDetail::UnknownFacts,
-                None,
-            ));
-        }
-        if undecided > 0 {
-            snapshot.complete = false;
-            snapshot.gaps.push(Gap::new(
-                GapKind::Holders,
-                GapReason::Unseen,
-                undecided,
-                GapDetail::UnseenHolders,
-                None,
-            ));
+        for (count, kind, reason, detail) in [
+            (of_unknown_user, GapKind::Users, GapReason::Unknown, GapDetail::UnknownUsers),
+            (of_unknown_facts, GapKind::Holders, GapReason::Unknown, GapDetail::UnknownFacts),
+            (undecided, GapKind::Holders, GapReason::Unseen, GapDetail::UnseenHolders),
+        ] {
+            if count > 0 {
+                snapshot.complete = false;
+                snapshot.gaps.push(Gap::new(kind, reason, count, detail, None));
+            }
         }
     }
 
