@@ -48,7 +48,7 @@ pub(super) fn print(list: &List, selection: &Selection) {
 
 fn sentence(listener: &Listener, wanted: &[&Target]) -> String {
     let holder = listener.head().map_or_else(
-        || "a process that cannot be seen".to_owned(),
+        || "a process that could not be seen".to_owned(),
         |holder| phrases::process(&holder.process),
     );
     let address = |target: &&Target| {
