@@ -15,7 +15,9 @@ pub(super) fn of_other_tools(arguments: &[String]) -> Option<Exit> {
         "list" | "ls" | "ps" | "show" => {
             "allears lists all listeners, allears 3000 shows what holds a port".to_owned()
         }
-        "check" => format!("allears why {} shows whether a port can be bound, and what prevents it", target()),
+        "check" => {
+            format!("allears why {} shows whether a port can be bound, and what prevents it", target())
+        }
         _ => return None,
     };
     complain(&format!("there is no command {word}"), &help);

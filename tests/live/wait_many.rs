@@ -167,3 +167,18 @@ fn what_is_not_single_is_refused() {
         output.assert(output.stdout.is_empty() && !output.stderr.is_empty(), "the error is named");
     }
 }
+
+#[live_test(Linux, Ipv6)]
+fn a_server_at_one_address_of_localhost_is_enough_and_both_must_be_free() {
+    for address in ["127.0.0.1", "[::1]"] {
+        let port = port();
+        let target = format!("http://localhost:{port}/");
+        wait(&["--timeout=50ms", &target]).run().code(1);
+        let there = Fixture::start([format!("tcp={address}:{port}")]);
+        let output = wait(&["--timeout=10s", &target]).run().code(0);
+        output.assert_eq(output.text().lines().count(), 1, "one target");
+        wait(&["--free", "--timeout=50ms", &target]).run().code(1);
+        drop(there);
+        wait(&["--free", "--timeout=10s", &target]).run().code(0);
+    }
+}
