@@ -6,11 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use crate::os::internals as system;
 
-use crate::enrich::containers::reply;
 use crate::management::proxy;
 use crate::model::Target;
 use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, SupervisorKind, Text};
-use crate::os::parse::supervisor;
+use crate::os::parse::{container_list, supervisor};
 use crate::program_label;
 use crate::render::{card, changes, csv, escape, table};
 use crate::shell::{self, Shell};
@@ -96,14 +95,14 @@ pub struct RunningContainer {
 /// # Errors
 /// What is wrong with the reply.
 pub fn container_reply(bytes: &[u8]) -> Result<Vec<RunningContainer>, String> {
-    let published = |one: &reply::Published| (one.protocol, one.address, one.port, one.inside);
-    let container = |one: reply::Running| RunningContainer {
+    let published = |one: &container_list::Published| (one.protocol, one.address, one.port, one.inside);
+    let container = |one: container_list::Running| RunningContainer {
         container: one.container,
         addresses: one.addresses,
         published: one.published.iter().map(published).collect(),
         on_host: one.on_host,
     };
-    reply::parse(bytes).map(|found| found.into_iter().map(container).collect())
+    container_list::parse(bytes).map(|found| found.into_iter().map(container).collect())
 }
 
 /// Returns protocol, address on the machine and address in the container from the command line of docker-proxy.

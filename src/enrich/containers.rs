@@ -5,7 +5,6 @@
 mod forwarded;
 mod matching;
 pub(crate) mod monitors;
-pub(crate) mod reply;
 pub(crate) mod rootless;
 
 use std::collections::BTreeMap;
@@ -20,6 +19,7 @@ use crate::model::{
     Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Note, Purpose,
     SilentRuntime, Text,
 };
+use crate::os::parse::container_list;
 use crate::os::{self, Reply, RuntimeError, RuntimeKind};
 
 /// The time limit for all runtimes together.
@@ -285,7 +285,7 @@ impl<'a> ContainerLookup<'a> {
 }
 
 fn understand(reply: &Reply, owner: Owner) -> Result<RuntimeContainers, RuntimeError> {
-    match reply::parse(&reply.bytes) {
+    match container_list::parse(&reply.bytes) {
         Ok(mut running) => {
             for one in &mut running {
                 one.container.uid = match owner {

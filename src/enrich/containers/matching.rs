@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::reply::{Published, Running};
 use crate::management::proxy::{ContainerRef, Proxy, ProxyArguments};
 use crate::model::{Container, Protocol, Text};
+use crate::os::parse::container_list::{Published, Running};
 
 /// The owner of a runtime. The answers of a user's runtime are not trusted for sockets of other users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,14 +113,14 @@ fn only(mut found: impl Iterator<Item = Container>) -> Option<Container> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::enrich::containers::reply;
     use crate::management::proxy;
+    use crate::os::parse::container_list;
 
     const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
     const PODMAN: &[u8] = include_bytes!("../../../tests/runtimes/podman.http");
 
     fn docker(here: Option<bool>) -> RuntimeContainers {
-        RuntimeContainers { owner: Owner::System, here, running: reply::parse(DOCKER).unwrap() }
+        RuntimeContainers { owner: Owner::System, here, running: container_list::parse(DOCKER).unwrap() }
     }
 
     fn key(address: &str, protocol: Protocol) -> SocketKey {
@@ -197,8 +197,11 @@ mod tests {
 
     #[test]
     fn a_monitor_names_its_container() {
-        let containers =
-            [RuntimeContainers { owner: Owner::System, here: None, running: reply::parse(PODMAN).unwrap() }];
+        let containers = [RuntimeContainers {
+            owner: Owner::System,
+            here: None,
+            running: container_list::parse(PODMAN).unwrap(),
+        }];
         let id = containers[0].running[0].container.id.clone();
         let command: Vec<Text> = vec!["conmon".into(), "-c".into(), id.clone()];
         let proxy = proxy::proxy_by_name(&"conmon".into(), &command).unwrap();

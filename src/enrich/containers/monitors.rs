@@ -3,12 +3,13 @@
 
 use std::io::Read;
 
-use super::rootless::{Monitor, Network, configured_network, container, network_file};
+use super::rootless::{Monitor, Network, container, network_file};
 use crate::management::proxy;
 use crate::management::proxy::ContainerRef;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Listener, Process, ProcessId, Text};
 use crate::os;
+use crate::os::parse::oci_config;
 
 /// The longest configuration of a container that is read.
 const LONGEST_CONFIG: u64 = 1024 * 1024;
@@ -97,7 +98,7 @@ fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option
         id,
         name,
         namespace: first.and_then(os::network_namespace),
-        file: file.as_deref().and_then(configured_network),
+        file: file.as_deref().and_then(oci_config::network_namespace),
     })
 }
 

@@ -103,7 +103,7 @@ fn without_an_answer_the_command_line_decides() {
 #[test]
 fn a_container_is_completed_by_its_id() {
     let runtimes = Runtimes::default();
-    let running = reply::parse(DOCKER).unwrap();
+    let running = container_list::parse(DOCKER).unwrap();
     let id = |at: usize| running[at].container.id.to_string_lossy().into_owned();
     let mut listeners: Vec<Listener> = [id(0), id(1), "4f".to_owned()]
         .iter()
@@ -157,7 +157,7 @@ fn a_users_runtime_is_not_trusted_for_roots_sockets() {
 #[test]
 fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
     let runtimes = Runtimes::default();
-    let id = reply::parse(DOCKER).unwrap()[0].container.id.to_string_lossy().into_owned();
+    let id = container_list::parse(DOCKER).unwrap()[0].container.id.to_string_lossy().into_owned();
     let named = |uid: Option<u32>| {
         let mut listener = held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "httpd", 1000);
         listener.holders[0].process.container = Some(Container { uid, ..container("docker", &id) });

@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod cgroup_boundary;
+pub(crate) mod container_list;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod container_starters;
 #[cfg_attr(
@@ -14,6 +15,7 @@ pub(crate) mod launchd;
 pub(crate) mod launchd_jobs;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod linux;
+pub(crate) mod oci_config;
 pub(crate) mod process_name;
 pub(crate) mod supervisor;
 pub(crate) mod unit_name;
