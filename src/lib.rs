@@ -123,9 +123,9 @@ pub use model::{
     HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList,
     NftablesRule, NotAsked, Note, OpenService, Outcome, Parent, PathContent, PathTarget, Probe, Process,
     ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager,
-    ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor, SupervisorKind, TableRead,
-    TableSource, Target, TargetError, Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules,
-    Unseen, UserName, UserNamespace, UserRange, WindowsProxy,
+    ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor, SupervisorKind, System,
+    TableRead, TableSource, Target, TargetError, Text, UnixPath, UnknownName, UnknownUser, UnlistedBound,
+    UnreadRules, Unseen, UserName, UserNamespace, UserRange, WindowsProxy,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

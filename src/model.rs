@@ -16,6 +16,7 @@ pub(crate) mod selection;
 pub(crate) mod snapshot;
 pub(crate) mod socket;
 mod sources;
+mod system;
 pub(crate) mod target;
 pub(crate) mod text;
 mod unseen;
@@ -42,5 +43,6 @@ pub use snapshot::{
 };
 pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use sources::{BpfStep, BpfUnavailable, HolderMethod, Sources, TableRead, TableSource};
+pub use system::System;
 pub use target::{Target, TargetError};
 pub use text::Text;

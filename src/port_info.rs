@@ -11,8 +11,8 @@ pub(crate) mod windows;
 
 use std::ops::RangeInclusive;
 
-use crate::model::Protocol;
 use crate::model::names::names_without_serde;
+use crate::model::{Protocol, System};
 
 pub(crate) use service_names::named;
 pub(crate) use service_names::{Named, is_name, nearest, or};
@@ -122,8 +122,8 @@ pub struct Use {
     pub ports: RangeInclusive<u16>,
     /// What it is.
     pub tool: &'static str,
-    /// `linux`, `macos` or `windows` if it exists on that system only.
-    pub platform: Option<&'static str>,
+    /// The system, if it exists on that one only.
+    pub platform: Option<System>,
     /// Its kind: `db`, `web-dev`, `os`, ...
     pub category: &'static str,
     /// A remark.

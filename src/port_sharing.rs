@@ -12,8 +12,8 @@
 //! The kernel lists the sockets of one port in lookup order: a new socket comes first, except for IPv6 sockets with
 //! SO_REUSEPORT, where a new socket comes last.
 
-use crate::model::Target;
 use crate::model::{Protocol, Socket};
+use crate::model::{System, Target};
 
 /// The lowest rank of [`Target::answered_by`] for a socket that is bound to the target's own address.
 const SPECIFIC: u8 = 3;
@@ -64,7 +64,7 @@ impl Answering {
 /// Returns which of these listeners of one protocol answers a target that has an address. `None` if none does. `in_order`
 /// is whether the sockets are in the order in which the kernel listed them.
 pub(crate) fn answering(
-    os: &str,
+    os: &System,
     target: &Target,
     sockets: &[&Socket],
     sharing: Sharing,
@@ -78,7 +78,7 @@ pub(crate) fn answering(
         kept.filter_map(|(at, _)| Some((*at, *sockets.get(*at)?))).collect::<Vec<_>>()
     };
     let equal = level(&|rank| rank == best);
-    if os != "linux" {
+    if *os != System::Linux {
         return Some(match equal.as_slice() {
             [(only, _)] => Answering::One(*only, Decided::ByAddress),
             several => Answering::Unclear(places(several)),
@@ -211,7 +211,7 @@ mod tests {
             }
             let listed: Vec<&Socket> = order.iter().map(|at| &sockets[*at]).collect();
             let target = Target::exactly(protocol, peer.parse().unwrap(), 80);
-            let found = answering("linux", &target, &listed, sharing, true).map(|found| {
+            let found = answering(&System::Linux, &target, &listed, sharing, true).map(|found| {
                 let came = |at: &usize| order[*at];
                 match found {
                     Answering::One(at, decided) => Answering::One(came(&at), decided),
@@ -233,10 +233,10 @@ mod tests {
         let both: Vec<&Socket> = both.iter().collect();
         let target = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 80);
         let unclear = Some(Answering::Unclear(vec![0, 1]));
-        assert_eq!(answering("linux", &target, &both, Sharing::Unknown, true), unclear);
-        assert_eq!(answering("linux", &target, &both, Sharing::ReuseAddress, false), unclear);
-        assert_eq!(answering("macos", &target, &both, Sharing::ReusePort, true), unclear);
+        assert_eq!(answering(&System::Linux, &target, &both, Sharing::Unknown, true), unclear);
+        assert_eq!(answering(&System::Linux, &target, &both, Sharing::ReuseAddress, false), unclear);
+        assert_eq!(answering(&System::Macos, &target, &both, Sharing::ReusePort, true), unclear);
         let other = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 81);
-        assert_eq!(answering("linux", &other, &both, Sharing::Unknown, true), None);
+        assert_eq!(answering(&System::Linux, &other, &both, Sharing::Unknown, true), None);
     }
 }

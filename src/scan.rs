@@ -274,7 +274,7 @@ impl Query {
         let selection = &self.selection;
         let mut snapshot = Snapshot {
             host: os::host_name(),
-            os: std::env::consts::OS.into(),
+            os: os::SYSTEM,
             taken_at: os::now(),
             privileged: os::privileged(),
             user_namespace: os::user_namespace(),

@@ -200,8 +200,7 @@ fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> V
     }
     let of_place = |listeners: &Vec<(usize, &Socket)>| {
         let sockets: Vec<&Socket> = listeners.iter().map(|(_, socket)| *socket).collect();
-        let os = std::env::consts::OS;
-        let found = answering(os, target, &sockets, Sharing::Unknown, in_order);
+        let found = answering(&os::SYSTEM, target, &sockets, Sharing::Unknown, in_order);
         let found = found.map(|found| found.sockets().to_vec()).unwrap_or_default();
         found.into_iter().filter_map(|at| Some(listeners.get(at)?.0)).collect::<Vec<_>>()
     };

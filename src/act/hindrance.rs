@@ -15,12 +15,5 @@ pub(crate) fn hindrance(bind_target: &BindTarget, refusal: &Refusal) -> Option<H
         RefusalKind::Denied => os::limits(bind_target.protocol),
         _ => os::Limits::default(),
     };
-    Hindrance::from_refusal(
-        std::env::consts::OS,
-        bind_target,
-        refusal,
-        local.as_deref(),
-        &limits,
-        os::policies,
-    )
+    Hindrance::from_refusal(&os::SYSTEM, bind_target, refusal, local.as_deref(), &limits, os::policies)
 }

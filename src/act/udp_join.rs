@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, SockAddr, Type};
 
 use crate::bind_attempt::BindTarget;
-use crate::model::{Protocol, Socket};
+use crate::model::{Protocol, Socket, System};
 use crate::os;
 use crate::verdict::JoinOptions;
 
@@ -27,7 +27,7 @@ pub(crate) fn join_options(
     sockets: &[&Socket],
     own_uid: Option<u32>,
 ) -> Option<JoinOptions> {
-    if bind_target.protocol != Protocol::Udp || !os::SERVERS_REUSE || std::env::consts::OS != "linux" {
+    if bind_target.protocol != Protocol::Udp || !os::SERVERS_REUSE || os::SYSTEM != System::Linux {
         return None;
     }
     let overlapping: Vec<&Socket> =

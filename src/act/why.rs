@@ -107,7 +107,7 @@ pub(crate) fn verdict_and_listeners(
     let others = other_protocol.iter().map(|listener| listener.socket.clone());
     let scanned = listening.into_iter().chain(others).collect();
     let verdict = verdict::judge(Observation {
-        os: std::env::consts::OS,
+        os: os::SYSTEM,
         sockets,
         other_protocol,
         attempts,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use socket2::{Domain, Socket, Type};
 
 use super::*;
+use crate::model::System;
 use crate::verdict::VerdictKind;
 
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ proptest! {
         prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, bind_target, verdict);
         prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, bind_target, verdict);
         // Windows does not list sockets that are bound and do not listen.
-        if !actual && std::env::consts::OS != "windows" {
+        if !actual && os::SYSTEM != System::Windows {
             prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);
             let own = std::process::id();
             prop_assert!(verdict.standing_in_the_way.iter().all(|listener| {

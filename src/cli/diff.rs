@@ -81,7 +81,7 @@ fn scan_again(old: &Snapshot) -> Result<Snapshot, Error> {
 /// Prints the limits of the comparison.
 fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     if !found.same_machine {
-        let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&side.os)));
+        let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&(&side.os).into())));
         say(
             "note",
             &format!(

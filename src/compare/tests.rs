@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Container, Evidence, Gap, GapDetail, GapKind, GapReason, Holder, Process, ProcessId, Reason, Service,
-    Socket, Unseen,
+    Socket, System, Unseen,
 };
 use crate::scan::Query;
 
@@ -47,7 +47,7 @@ fn snapshot(listeners: Vec<Listener>) -> Snapshot {
     Snapshot {
         paths: Vec::new(),
         host: "h".into(),
-        os: "linux".into(),
+        os: System::Linux,
         taken_at: jiff::Timestamp::UNIX_EPOCH,
         privileged: true,
         user_namespace: None,

@@ -2,7 +2,7 @@
 //! Pure. A listener with an unknown holder gets none.
 
 use crate::management::role::{Role, role};
-use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Protocol, Snapshot};
+use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Protocol, Snapshot, System};
 use crate::port_info::{program_names, socket_paths, windows};
 use crate::program_label::forwards;
 
@@ -152,7 +152,7 @@ const FORWARDERS: [&str; 62] = [
 
 /// Adds notes to the listeners that have none.
 pub(crate) fn add(snapshot: &mut Snapshot) {
-    let os = snapshot.os.to_string_lossy().into_owned();
+    let os = snapshot.os.clone();
     for listener in &mut snapshot.listeners {
         if listener.note.is_none() {
             listener.note = note(listener, &os);
@@ -161,7 +161,7 @@ pub(crate) fn add(snapshot: &mut Snapshot) {
 }
 
 /// Returns the note on a listener of a machine with this operating system.
-pub(crate) fn note(listener: &Listener, os: &str) -> Option<Note> {
+pub(crate) fn note(listener: &Listener, os: &System) -> Option<Note> {
     let socket = &listener.socket;
     if let crate::model::Endpoint::Unix { path: Some(path) } = &socket.endpoint
         && socket.is_listener()
@@ -183,7 +183,7 @@ pub(crate) fn note(listener: &Listener, os: &str) -> Option<Note> {
         .or_else(|| forwarded(listener, port))
         .or_else(|| airplay(listener, port, os))
         .or_else(|| {
-            (os == "windows").then(|| windows::proxy(listener, port)).flatten().map(Note::HeldOnBehalf)
+            (*os == System::Windows).then(|| windows::proxy(listener, port)).flatten().map(Note::HeldOnBehalf)
         })
         .or_else(|| contradiction(listener, port))
 }
@@ -224,10 +224,10 @@ fn forwarded(listener: &Listener, port: u16) -> Option<Note> {
     login.then_some(Note::SshLogin { port })
 }
 
-fn airplay(listener: &Listener, port: u16, os: &str) -> Option<Note> {
+fn airplay(listener: &Listener, port: u16, os: &System) -> Option<Note> {
     let receiver =
         listener.holders.iter().any(|holder| is(holder, "controlcenter") || is(holder, "controlce"));
-    (os == "macos" && matches!(port, 5000 | 7000) && receiver).then_some(Note::AirPlay { port })
+    (*os == System::Macos && matches!(port, 5000 | 7000) && receiver).then_some(Note::AirPlay { port })
 }
 
 fn contradiction(listener: &Listener, port: u16) -> Option<Note> {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     fn note_text(port: u16, name: &str) -> Option<String> {
-        note(&listener("127.0.0.1", port, name, &[]), "linux").map(|note| note.to_string())
+        note(&listener("127.0.0.1", port, name, &[]), &System::Linux).map(|note| note.to_string())
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
         let strange = listener("127.0.0.1", 5432, "node", &[]);
         let mut nobody = strange.clone();
         nobody.holders.clear();
-        assert_eq!(note(&nobody, "linux"), None);
+        assert_eq!(note(&nobody, &System::Linux), None);
         let mut half = strange.clone();
         half.unseen = Some(crate::model::Unseen {
             reason: crate::model::Reason::Permission,
@@ -337,35 +337,38 @@ mod tests {
             candidates: vec![],
             kernel: Vec::new(),
         });
-        assert_eq!(note(&half, "linux"), None);
+        assert_eq!(note(&half, &System::Linux), None);
         let mut likely = strange.clone();
         likely.holders[0].evidence = Evidence::LastUser;
-        assert_eq!(note(&likely, "macos"), None);
+        assert_eq!(note(&likely, &System::Macos), None);
         let mut several = strange.clone();
         several.holders.push(listener("127.0.0.1", 5432, "postgres", &[]).holders[0].clone());
-        assert_eq!(note(&several, "linux"), None);
+        assert_eq!(note(&several, &System::Linux), None);
         let mut datagrams = strange;
         datagrams.socket.protocol = Protocol::Udp;
-        assert_eq!(note(&datagrams, "linux"), None);
+        assert_eq!(note(&datagrams, &System::Linux), None);
     }
 
     #[test]
     fn exposed_services_without_authentication() {
-        let docker = |address, command| note(&listener(address, 2375, "dockerd", command), "linux");
+        let docker = |address, command| note(&listener(address, 2375, "dockerd", command), &System::Linux);
         let open = docker("0.0.0.0", &["dockerd", "-H", "tcp://0.0.0.0:2375"]).unwrap().to_string();
         assert!(open.contains("without authentication") && open.ends_with("open to the network"), "{open}");
         assert_eq!(docker("127.0.0.1", &["dockerd"]), None, "this machine only");
         assert_eq!(docker("0.0.0.0", &["dockerd", "--tlsverify"]), None);
-        assert!(note(&listener("0.0.0.0", 9229, "node", &["node", "--inspect=0.0.0.0"]), "linux").is_some());
-        assert_eq!(note(&listener("0.0.0.0", 9229, "node", &["node", "x.js"]), "linux"), None);
-        assert_eq!(note(&listener("0.0.0.0", 2375, "node", &[]), "linux"), None);
+        assert!(
+            note(&listener("0.0.0.0", 9229, "node", &["node", "--inspect=0.0.0.0"]), &System::Linux)
+                .is_some()
+        );
+        assert_eq!(note(&listener("0.0.0.0", 9229, "node", &["node", "x.js"]), &System::Linux), None);
+        assert_eq!(note(&listener("0.0.0.0", 2375, "node", &[]), &System::Linux), None);
     }
 
     #[test]
     fn airplay_receiver_is_macos_alone() {
         let receiver = listener("0.0.0.0", 5000, "ControlCenter", &[]);
-        assert_eq!(note(&receiver, "macos"), Some(Note::AirPlay { port: 5000 }));
-        assert_eq!(note(&receiver, "linux"), None);
-        assert_eq!(note(&listener("0.0.0.0", 5000, "python3", &[]), "macos"), None);
+        assert_eq!(note(&receiver, &System::Macos), Some(Note::AirPlay { port: 5000 }));
+        assert_eq!(note(&receiver, &System::Linux), None);
+        assert_eq!(note(&listener("0.0.0.0", 5000, "python3", &[]), &System::Macos), None);
     }
 }

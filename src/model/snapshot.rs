@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::names::names;
 use super::{
-    Container, Evidence, Gap, Help, Holder, KernelSocket, Note, Service, Socket, Sources, State, Text,
+    Container, Evidence, Gap, Help, Holder, KernelSocket, Note, Service, Socket, Sources, State, System, Text,
 };
 use crate::model::Selection;
 
@@ -30,8 +30,8 @@ use crate::model::Selection;
 pub struct Snapshot {
     /// The machine's name.
     pub host: Text,
-    /// The operating system: `linux`, `macos`, `windows`.
-    pub os: Text,
+    /// The operating system.
+    pub os: System,
     /// The time at which it was taken.
     pub taken_at: Timestamp,
     /// Whether it was taken with full privileges (root, or an elevated process on Windows).

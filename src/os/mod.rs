@@ -18,6 +18,7 @@ pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod runtimes;
 pub(crate) mod services;
+pub(in crate::os) mod system;
 pub(crate) mod table;
 #[cfg(feature = "cli")]
 pub(crate) mod terminal;
@@ -59,6 +60,7 @@ pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, ask_runtimes, runtim
 pub(crate) use services::{
     AfterSignal, RestartPolicy, ServiceQuery, containers_run, restart_policy, services_of,
 };
+pub(crate) use system::SYSTEM;
 #[cfg(target_os = "linux")]
 pub(crate) use table::Detail;
 pub(crate) use table::fingerprint::Fingerprint;

@@ -3,6 +3,7 @@
 use super::registry::bit;
 use super::tables::USES;
 use super::{PROTOCOLS, Use, UseStatus};
+use crate::model::System;
 
 /// One row of the build script.
 pub(super) struct Common {
@@ -66,7 +67,7 @@ fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
         protocol,
         ports: row.first..=row.last,
         tool,
-        platform: Some(platform).filter(|platform| *platform != "any"),
+        platform: Some(platform).filter(|platform| *platform != "any").map(System::from),
         category,
         note: Some(note).filter(|note| !note.is_empty()),
         status: match status {

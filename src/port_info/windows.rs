@@ -41,9 +41,10 @@ fn kernel(port: u16) -> WindowsProxy {
 #[cfg(test)]
 mod tests {
     use crate::enrich::notes::note;
+    use crate::model::System;
     use crate::render::json;
 
-    fn note_of(os: &str, port: u16, pid: u32, name: &str) -> Option<String> {
+    fn note_of(os: &System, port: u16, pid: u32, name: &str) -> Option<String> {
         let saved = include_bytes!("../../tests/replay/workstation.json");
         let listeners = json::read(saved).unwrap().listeners;
         let mut listener =
@@ -60,13 +61,13 @@ mod tests {
     #[test]
     fn the_kernel_listens_for_others() {
         assert!(
-            note_of("windows", 80, 4, "System")
+            note_of(&System::Windows, 80, 4, "System")
                 .unwrap()
                 .contains("HTTP.sys for another program: allears why 80 ")
         );
-        assert!(note_of("windows", 445, 4, "System").unwrap().contains("SMB"));
-        assert!(note_of("windows", 139, 4, "System").unwrap().contains("NetBIOS"));
-        assert_eq!(note_of("linux", 8080, 4, "System"), None, "a pid like any other");
+        assert!(note_of(&System::Windows, 445, 4, "System").unwrap().contains("SMB"));
+        assert!(note_of(&System::Windows, 139, 4, "System").unwrap().contains("NetBIOS"));
+        assert_eq!(note_of(&System::Linux, 8080, 4, "System"), None, "a pid like any other");
     }
 
     #[test]
@@ -79,10 +80,10 @@ mod tests {
             ("vmwp.exe", "Hyper-V"),
             ("vmcompute.exe", "Hyper-V"),
         ] {
-            let note = note_of("windows", 8080, 900, name).unwrap();
+            let note = note_of(&System::Windows, 8080, 900, name).unwrap();
             assert!(note.contains(word), "{name}: {note}");
-            assert_eq!(note_of("macos", 8080, 900, name), None);
+            assert_eq!(note_of(&System::Macos, 8080, 900, name), None);
         }
-        assert_eq!(note_of("windows", 8080, 900, "node.exe"), None);
+        assert_eq!(note_of(&System::Windows, 8080, 900, "node.exe"), None);
     }
 }

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
 use super::card::{and, wrap};
-use super::phrases::assigned_names;
+use super::phrases::{self, assigned_names};
 use super::style::Meaning;
 use super::why_and_free::Options;
-use crate::model::{Gap, Protocol};
+use crate::model::{Gap, Protocol, System};
 use crate::port_info::{About, Assignment, Neighbour, PortRange, Registration, Use, UseStatus};
 
 /// The width of the labels' column.
@@ -32,7 +32,7 @@ pub(crate) struct Here {
 pub(crate) fn line(
     port: u16,
     protocol: Protocol,
-    os: &str,
+    os: &System,
     automatic: Option<&RangeInclusive<u16>>,
     names: &[&[u8]],
 ) -> String {
@@ -41,7 +41,7 @@ pub(crate) fn line(
     let subject = format!("{port}/{}", protocol.as_str());
     let fits = |one: &&Use| {
         one.protocol == protocol
-            && one.platform.is_none_or(|platform| platform == os)
+            && one.platform.as_ref().is_none_or(|platform| platform == os)
             && one.ports.end() - one.ports.start() < NARROW
     };
     let mut uses: Vec<&Use> = about.uses.iter().filter(fits).collect();
@@ -237,14 +237,8 @@ fn use_line(one: &Use) -> String {
         UseStatus::Primary => "by default ",
         UseStatus::List => "commonly ",
     };
-    let place = one.platform.map_or_else(String::new, |platform| {
-        let name = match platform {
-            "linux" => "Linux",
-            "macos" => "macOS",
-            _ => "Windows",
-        };
-        format!(" on {name}")
-    });
+    let place =
+        one.platform.as_ref().map_or_else(String::new, |system| format!(" on {}", phrases::system(system)));
     let range = match one.ports.start() == one.ports.end() {
         true => String::new(),
         false => format!(", {}-{}", one.ports.start(), one.ports.end()),
@@ -303,7 +297,7 @@ mod tests {
     use super::*;
 
     fn tcp(port: u16) -> String {
-        line(port, Protocol::Tcp, "linux", None, &[])
+        line(port, Protocol::Tcp, &System::Linux, None, &[])
     }
 
     #[test]
@@ -327,12 +321,12 @@ mod tests {
     #[test]
     fn uses_of_another_system_do_not_count() {
         assert!(!tcp(7000).contains("AirPlay"), "{}", tcp(7000));
-        assert!(line(7000, Protocol::Tcp, "macos", None, &[]).contains("AirPlay"));
+        assert!(line(7000, Protocol::Tcp, &System::Macos, None, &[]).contains("AirPlay"));
     }
 
     #[test]
     fn a_port_that_the_system_may_have_chosen_itself() {
-        let chosen = |port| line(port, Protocol::Tcp, "linux", Some(&(32768..=60999)), &[]);
+        let chosen = |port| line(port, Protocol::Tcp, &System::Linux, Some(&(32768..=60999)), &[]);
         assert!(
             chosen(40001).ends_with("; this system may assign it to a program that binds port 0"),
             "{}",
@@ -347,7 +341,7 @@ mod tests {
     fn every_port_has_a_line_of_one_line() {
         for port in 1..=u16::MAX {
             for protocol in [Protocol::Tcp, Protocol::Udp] {
-                let line = line(port, protocol, "linux", None, &[]);
+                let line = line(port, protocol, &System::Linux, None, &[]);
                 assert!(!line.is_empty() && !line.contains(crate::model::text::acts_on_terminal), "{line:?}");
             }
         }
@@ -436,7 +430,7 @@ mod tests {
             ("spamd child", "spamd", Tcp, 783, "is by default SpamAssassin (spamd)"),
         ] {
             let names = [name.as_bytes(), script.as_bytes()];
-            let line = line(port, protocol, "linux", None, &names);
+            let line = line(port, protocol, &System::Linux, None, &names);
             assert!(line.starts_with(&format!("{port}/{} {told}", protocol.as_str())), "{name}: {line}");
             assert!(
                 told.contains("Plotly")

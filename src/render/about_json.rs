@@ -1,12 +1,13 @@
 //! JSON, schema `allears/1`, of `about`. Types of its own.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::about::Here;
 use super::json::{GapJson, SCHEMA, write_document};
-use crate::model::Protocol;
+use crate::model::{Protocol, System};
 use crate::port_info::{About, Assignment, Neighbour, Registration, Use};
 
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ struct UseJson<'a> {
     protocol: &'static str,
     ports: [u16; 2],
     tool: &'a str,
-    platform: Option<&'a str>,
+    platform: Option<Cow<'a, str>>,
     category: &'a str,
     note: Option<&'a str>,
     status: &'static str,
@@ -141,7 +142,7 @@ fn usual(one: &Use) -> UseJson<'_> {
         protocol: one.protocol.as_str(),
         ports: [*one.ports.start(), *one.ports.end()],
         tool: one.tool,
-        platform: one.platform,
+        platform: one.platform.as_ref().map(System::name),
         category: one.category,
         note: one.note,
         status: one.status.as_str(),

@@ -16,7 +16,7 @@ use super::table::{Equal, equal, same_but_address};
 use crate::management::service_command::release_store;
 use crate::model::{
     Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
-    Protocol, Reason, Snapshot, State, Text, Unseen,
+    Protocol, Reason, Snapshot, State, System, Text, Unseen,
 };
 use crate::port_info::program_names;
 use crate::program_label;
@@ -251,11 +251,11 @@ impl Card<'_> {
             1 => "1 other socket has this address and port".to_owned(),
             many => format!("{many} other sockets have this address and port"),
         };
-        Some(match (self.snapshot.os.as_bytes(), own.protocol) {
-            (b"linux", Protocol::Tcp) => {
+        Some(match (&self.snapshot.os, own.protocol) {
+            (System::Linux, Protocol::Tcp) => {
                 format!("{what}: connections are spread over all of them (SO_REUSEPORT)")
             }
-            (b"linux", Protocol::Udp) => format!(
+            (System::Linux, Protocol::Udp) => format!(
                 "{what}: datagrams go to the last one bound (SO_REUSEADDR), or are spread (SO_REUSEPORT)"
             ),
             _ => format!("{what}; the system chooses which one answers"),
@@ -264,12 +264,11 @@ impl Card<'_> {
 
     /// Returns what the port number means.
     fn port(&self, port: u16) -> String {
-        let os = self.snapshot.os.to_string_lossy();
         let automatic = self.options.automatic.as_ref();
         // Who may hold it beside those that were seen may be anybody.
         let holders = self.listener.holders.iter().filter(|_| self.listener.unseen.is_none());
         let names: Vec<&[u8]> = holders.flat_map(|holder| program_names(&holder.process)).collect();
-        super::about::line(port, self.listener.socket.protocol, &os, automatic, &names)
+        super::about::line(port, self.listener.socket.protocol, &self.snapshot.os, automatic, &names)
     }
 
     fn started(&self, holder: &Holder) -> Option<String> {

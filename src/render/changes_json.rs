@@ -63,7 +63,7 @@ impl From<&Snapshot> for SideJson {
     fn from(snapshot: &Snapshot) -> Self {
         SideJson {
             host: snapshot.host.to_string_lossy().into_owned(),
-            os: snapshot.os.to_string_lossy().into_owned(),
+            os: snapshot.os.to_string(),
             taken_at: snapshot.taken_at,
             privileged: snapshot.privileged,
             complete: snapshot.complete,

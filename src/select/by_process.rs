@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use crate::model::{
-    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, Text,
+    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, System, Text,
 };
 use crate::os;
 
@@ -32,14 +32,14 @@ impl Machine {
     /// Returns what is known of this machine after a scan with these gaps.
     pub(crate) fn this(selection: &Selection, gaps: &[Gap]) -> Machine {
         let configured = if selection.developer { os::first_person() } else { None };
-        let is_macos = std::env::consts::OS == "macos";
+        let is_macos = os::SYSTEM == System::Macos;
         let first_person = configured.unwrap_or(first_by_default(is_macos));
         Machine { whole_ancestries: !hides_processes(gaps), first_person, is_macos }
     }
 
     /// Returns what is known of the machine of a saved snapshot. Ancestries are whole if a tree was asked for.
     pub(super) fn of_saved(snapshot: &Snapshot) -> Machine {
-        let is_macos = snapshot.os.as_bytes() == b"macos";
+        let is_macos = snapshot.os == System::Macos;
         let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());
         let whole_ancestries =
             asked.is_some_and(Selection::needs_ancestors) && !hides_processes(&snapshot.gaps);

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
-use crate::model::Text;
 use crate::model::names::names_without_serde;
+use crate::model::{System, Text};
 use crate::os::{Limits, Local, Policies, Usability};
 
 /// What forbids a bind if no socket is in the way.
@@ -101,7 +101,7 @@ impl Hindrance {
     /// the port, such as EACCES on Windows for a port outside of the excluded ranges. `policies` is called only if a policy
     /// may have refused the bind.
     pub(crate) fn from_refusal(
-        os: &str,
+        os: &System,
         target: &BindTarget,
         refusal: &Refusal,
         local: Option<&[Local]>,
@@ -112,7 +112,7 @@ impl Hindrance {
             RefusalKind::InUse | RefusalKind::Other => None,
             RefusalKind::NoFamily => Some(Hindrance::NoFamily),
             RefusalKind::NotLocal => Some(not_usable(target, local)),
-            RefusalKind::Denied if os == "windows" => excluded(target, limits),
+            RefusalKind::Denied if *os == System::Windows => excluded(target, limits),
             RefusalKind::Denied => denied(target, refusal, limits, policies),
         }
     }

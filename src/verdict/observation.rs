@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Hindrance, Localhost, Shared, SharedBy};
 use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal};
 use crate::management::Account;
-use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, Target};
+use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
 
@@ -42,8 +42,8 @@ pub(crate) enum Answerer<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
     pub(crate) target: BindTarget,
-    /// The operating system, as [`std::env::consts::OS`] names it. The advice depends on it.
-    pub(crate) os: &'static str,
+    /// The operating system. The advice depends on it.
+    pub(crate) os: System,
     /// Sockets of the port and protocol, in every state that may matter.
     pub(crate) sockets: Vec<Listener>,
     /// Sockets of the same port and the other protocol.
@@ -104,7 +104,14 @@ impl Observation {
 
     pub(super) fn hindrance(&self, refusal: &Refusal) -> Option<Hindrance> {
         let policies = || self.policies.clone().unwrap_or_default();
-        Hindrance::from_refusal(self.os, &self.target, refusal, self.local.as_deref(), &self.limits, policies)
+        Hindrance::from_refusal(
+            &self.os,
+            &self.target,
+            refusal,
+            self.local.as_deref(),
+            &self.limits,
+            policies,
+        )
     }
 
     /// Returns the listeners that connections to 127.0.0.1 and to ::1 reach.
@@ -149,7 +156,7 @@ impl Observation {
         let in_order = listeners.iter().all(|listener| place(listener).is_some());
         listeners.sort_by_key(place);
         let sockets: Vec<&Socket> = listeners.iter().map(|listener| &listener.socket).collect();
-        let found = answering(self.os, &target, &sockets, self.sharing(), in_order)?;
+        let found = answering(&self.os, &target, &sockets, self.sharing(), in_order)?;
         let those = |places: &[usize]| places.iter().filter_map(|at| listeners.get(*at).copied()).collect();
         Some(match &found {
             Answering::One(at, decided) => Answerer::One(listeners.get(*at)?, *decided),

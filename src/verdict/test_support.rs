@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 
 use super::Observation;
 use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
-use crate::model::{Endpoint, Evidence, Holder, Listener, Process, ProcessId, Protocol, Socket, State};
+use crate::model::{
+    Endpoint, Evidence, Holder, Listener, Process, ProcessId, Protocol, Socket, State, System,
+};
 use crate::os::Limits;
 
 pub(crate) fn bind_target(address: Option<&str>) -> BindTarget {
@@ -61,7 +63,7 @@ pub(crate) fn observation(
         target: bind_target(None),
         forwarded: Vec::new(),
         served: Vec::new(),
-        os: "linux",
+        os: System::Linux,
         sockets,
         other_protocol: Vec::new(),
         attempts: all,

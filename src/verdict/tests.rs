@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
-use crate::model::{Note, Outcome, Protocol, State, Text};
+use crate::model::{Note, Outcome, Protocol, State, System, Text};
 use crate::os::{Excluded, Limits, Local, Usability};
 
 #[test]
@@ -50,7 +50,7 @@ fn reserved_forwarded_and_foreign() {
     assert_eq!(judge(reserved).kind, VerdictKind::Reserved);
 
     let mut excluded = observation(DENIED, DENIED, vec![]);
-    excluded.os = "windows";
+    excluded.os = System::Windows;
     excluded.limits.unprivileged_from = None;
     let range = |administered| Excluded { ports: 70..=90, family: crate::model::Family::Ipv6, administered };
     excluded.limits.excluded = vec![range(true)];
@@ -72,7 +72,7 @@ fn reserved_forwarded_and_foreign() {
 
     let mut alone =
         observation(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
-    alone.os = "windows";
+    alone.os = System::Windows;
     alone.limits.unprivileged_from = None;
     let verdict = judge(alone);
     assert_eq!(verdict.kind, VerdictKind::Listening);
@@ -80,7 +80,7 @@ fn reserved_forwarded_and_foreign() {
 
     for refused in [IN_USE, DENIED] {
         let mut bound = observation(refused, refused, vec![]);
-        bound.os = "windows";
+        bound.os = System::Windows;
         bound.limits.unprivileged_from = None;
         let verdict = judge(bound);
         assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, Some(false)));
@@ -89,7 +89,7 @@ fn reserved_forwarded_and_foreign() {
 
     let mut both =
         observation(DENIED, DENIED, vec![held_by(socket("0.0.0.0", None, State::Listen), "System")]);
-    both.os = "windows";
+    both.os = System::Windows;
     both.limits = Limits { excluded: vec![range(false)], ..Limits::default() };
     let verdict = judge(both);
     assert_eq!((verdict.kind, verdict.standing_in_the_way.len()), (VerdictKind::Reserved, 1));

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{read, write, write_lines};
-use crate::model::Target;
 use crate::model::text::acts_on_terminal;
 use crate::model::{
     Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
@@ -13,6 +12,7 @@ use crate::model::{
     Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 use crate::model::{Selection, UserName};
+use crate::model::{System, Target};
 use crate::scan::Query;
 
 fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
@@ -100,7 +100,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     unix.path_leads_to = Some(PathTarget::OtherFile);
     Snapshot {
         host: "h".into(),
-        os: "linux".into(),
+        os: System::Linux,
         taken_at: Timestamp::from_second(2_000_000).unwrap(),
         privileged: false,
         user_namespace: Some(UserNamespace {

@@ -28,7 +28,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         schema: SCHEMA.to_owned(),
         host: lossy(&snapshot.host),
-        os: lossy(&snapshot.os),
+        os: snapshot.os.to_string(),
         taken_at: snapshot.taken_at,
         privileged: snapshot.privileged,
         user_namespace: snapshot.user_namespace.as_ref().map(UserNamespaceJson::from),

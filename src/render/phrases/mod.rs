@@ -19,6 +19,8 @@ mod process;
 mod registration;
 mod sources;
 mod suspension;
+#[cfg(feature = "cli")]
+mod system;
 mod target;
 mod time;
 mod unseen;
@@ -50,6 +52,7 @@ pub(crate) use {
     process::{Naming, connection, holder_user, process_as, socket_user, user},
     registration::assigned_names,
     sources::sources,
+    system::system,
     time::{ago, duration},
     unseen::{evidence, is_evidence_equal, unseen_holder},
 };

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::sentences;
-use crate::model::{Condition, Container, Endpoint, Family, Listener, Service, State, Text};
+use crate::model::{Condition, Container, Endpoint, Family, Listener, Service, State, System, Text};
 use crate::os::{Excluded, HttpSysUrls, Server};
 use crate::verdict::test_support::{DENIED, IN_USE, held_by, observation, socket};
 use crate::verdict::{Observation, VerdictKind, judge};
@@ -22,7 +22,7 @@ fn whom_the_kernel_of_windows_serves() {
     let mut listener = held_by(socket("::", Some(true), State::Listen), "System");
     listener.holders[0].process.id.pid = 4;
     let mut observation = observation(IN_USE, IN_USE, vec![listener]);
-    observation.os = "windows";
+    observation.os = System::Windows;
     let told = |observation: &Observation| {
         let verdict = judge(observation.clone());
         assert_eq!(verdict.kind, VerdictKind::Listening);
@@ -56,7 +56,7 @@ fn whom_the_kernel_of_windows_serves() {
     assert!(advice.contains("sc.exe stop NcHostAgent") && advice.contains("(pid 900)"), "{advice}");
     assert!(!advice.contains("allears free") && !advice.contains("requestq"), "{advice}");
 
-    observation.os = "linux";
+    observation.os = System::Linux;
     let (facts, advice) = told(&observation);
     assert!(
         !facts.contains("HTTP.sys") && advice.contains("allears free"),
@@ -69,7 +69,7 @@ fn services_of_windows_are_stopped_and_not_ended() {
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "svchost.exe");
     let told = |listener: &Listener| {
         let mut observation = observation(IN_USE, IN_USE, vec![listener.clone()]);
-        observation.os = "windows";
+        observation.os = System::Windows;
         sentences(&judge(observation).advice).join("; ")
     };
     let advice = told(&listener);
@@ -235,7 +235,7 @@ fn a_sentence_appears_once() {
 #[test]
 fn what_cannot_be_bound_says_why() {
     let mut excluded = observation(DENIED, DENIED, vec![]);
-    excluded.os = "windows";
+    excluded.os = System::Windows;
     excluded.limits.unprivileged_from = None;
     excluded.limits.excluded = vec![Excluded { ports: 70..=90, family: Family::Ipv6, administered: true }];
     let verdict = judge(excluded);

@@ -8,7 +8,7 @@ use crate::bind_attempt::RefusalKind;
 use crate::management::role::role;
 use crate::management::service_command::{list_sockets, release_store, stop_socket_unit};
 use crate::management::{self, Manager, managers};
-use crate::model::{Help, Holder, Listener, Process, Reason, Service, State, Text, Unseen};
+use crate::model::{Help, Holder, Listener, Process, Reason, Service, State, System, Text, Unseen};
 use crate::os::Excluded;
 
 /// The most processes that are named as holders of other ends.
@@ -19,7 +19,7 @@ impl Explanation<'_> {
     pub(in crate::verdict) fn advice(&self) -> Vec<Advice> {
         let target = || self.observation.target.clone();
         let port = self.observation.target.port;
-        let linux = self.observation.os == "linux";
+        let linux = self.observation.os == System::Linux;
         match self.kind {
             VerdictKind::Reserved if self.can_bind == Some(false) => {
                 self.excluded().map_or_else(Vec::new, |range| self.leave_excluded_range(range))
@@ -60,15 +60,15 @@ impl Explanation<'_> {
             VerdictKind::Unknown if self.can_bind == Some(true) => {
                 self.read_forwarding_rules().into_iter().collect()
             }
-            VerdictKind::Unknown => match (self.refused.map(|refusal| refusal.kind), self.observation.os) {
-                (Some(RefusalKind::InUse), "linux") => {
+            VerdictKind::Unknown => match (self.refused.map(|refusal| refusal.kind), &self.observation.os) {
+                (Some(RefusalKind::InUse), System::Linux) => {
                     vec![Advice::FindBoundSocket, Advice::WaitUntilFree { target: target() }]
                 }
-                (Some(RefusalKind::InUse), "windows") => vec![Advice::ListBoundSockets { port }],
-                (Some(RefusalKind::Denied), "windows") => {
+                (Some(RefusalKind::InUse), System::Windows) => vec![Advice::ListBoundSockets { port }],
+                (Some(RefusalKind::Denied), System::Windows) => {
                     vec![Advice::ListBoundSockets { port }, Advice::FindExcludedRange]
                 }
-                (Some(RefusalKind::Denied), "linux") => self.find_policy(),
+                (Some(RefusalKind::Denied), System::Linux) => self.find_policy(),
                 _ => Vec::new(),
             },
         }
@@ -131,7 +131,7 @@ impl Explanation<'_> {
                 _ => Advice::EndConnectionOrWait { target: target() },
             });
         }
-        if observation.os == "linux" && self.ephemeral().is_some() {
+        if observation.os == System::Linux && self.ephemeral().is_some() {
             let port = observation.target.port;
             let reserved = observation.limits.reserved.iter().cloned();
             let ports: Vec<RangeInclusive<u16>> = reserved.chain([port..=port]).collect();

@@ -7,7 +7,7 @@ use super::super::{
 };
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, RefusalKind};
-use crate::model::{Family, Listener, Outcome, Process, Protocol, State};
+use crate::model::{Family, Listener, Outcome, Process, Protocol, State, System};
 use crate::os::Local;
 use crate::port_sharing::Decided;
 
@@ -59,7 +59,7 @@ impl Explanation<'_> {
             facts.push(Fact::AlsoInUse(Box::new(listener.clone())));
         }
         let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
-        if observation.os == "windows"
+        if observation.os == System::Windows
             && self.kind != VerdictKind::Reserved
             && denied
             && !self.standing.is_empty()

@@ -3,7 +3,7 @@
 use super::super::{Fact, JoinOptions, ShareOption, VerdictKind};
 use super::Explanation;
 use crate::bind_attempt::BindOptions;
-use crate::model::{Listener, Protocol, State};
+use crate::model::{Listener, Protocol, State, System};
 use crate::port_sharing::Sharing;
 
 impl Explanation<'_> {
@@ -21,7 +21,7 @@ impl Explanation<'_> {
             }
             known.push(first);
             let count = self.sorted.listening.iter().filter(alike).count();
-            if count < 2 || self.observation.os != "linux" {
+            if count < 2 || self.observation.os != System::Linux {
                 continue;
             }
             let is_udp = self.observation.target.protocol == Protocol::Udp;

@@ -3,7 +3,7 @@
 
 use super::super::{Advice, Fact, HttpServer};
 use super::{Explanation, add_once};
-use crate::model::Holder;
+use crate::model::{Holder, System};
 use crate::os::Server;
 use crate::port_info::FILE_SHARING;
 
@@ -12,7 +12,7 @@ const KERNEL: u32 = 4;
 
 impl Explanation<'_> {
     fn holders(&self) -> impl Iterator<Item = &Holder> {
-        let standing = if self.observation.os == "windows" { self.standing } else { &[] };
+        let standing = if self.observation.os == System::Windows { self.standing } else { &[] };
         standing.iter().flat_map(|listener| &listener.holders)
     }
 

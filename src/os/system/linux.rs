@@ -1,0 +1,6 @@
+//! The identity of Linux.
+
+use crate::model::System;
+
+/// Linux.
+pub(in crate::os) const SYSTEM: System = System::Linux;
