@@ -2,6 +2,7 @@
 //! prints, prompts or reads the environment.
 
 mod accounts;
+mod backoff;
 pub(crate) mod bind;
 pub(crate) mod forwarding;
 mod free;
@@ -16,7 +17,6 @@ mod supervision;
 mod udp_join;
 pub(crate) mod wait;
 mod wait_for;
-pub(crate) mod wait_unix;
 pub(crate) mod watch;
 pub(crate) mod why;
 

@@ -3,6 +3,7 @@
 
 mod interpreters;
 mod java;
+mod launch;
 mod packages;
 mod programs;
 #[cfg(test)]
@@ -12,7 +13,8 @@ mod tools;
 pub(crate) mod forwards;
 
 use crate::model::{Process, Text};
-use interpreters::{Interpreter, Language, Start};
+use interpreters::Interpreter;
+use launch::{Language, Start};
 
 /// What runs in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +59,8 @@ fn find(process: &Process) -> Option<Label> {
     if let (true, Some(words)) = (arguments.is_empty(), title(first)) {
         // A known program that is not an interpreter may have any name.
         let may_be_any = interpreter.is_some() || process.executable.is_none();
-        return tools::titled(&words, interpreter).filter(|_| may_be_any);
+        return tools::titled(&words, interpreter.map(|interpreter| interpreter.language))
+            .filter(|_| may_be_any);
     }
     let Some(interpreter) = interpreter else {
         let own = process.executable.as_ref().map_or_else(|| file_name(first), Text::file_name);
@@ -69,7 +72,7 @@ fn find(process: &Process) -> Option<Label> {
     match interpreter.start(arguments)? {
         Start::Script { path, arguments } => Some(file(interpreter, path, arguments)),
         Start::Module { name, arguments } => {
-            let tool = tools::named(interpreter, name).map(|tool| tool.with(name, arguments));
+            let tool = tools::named(interpreter.language, name).map(|tool| tool.with(name, arguments));
             let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
             tool.or_else(module).map(|text| Label::Named(text.into()))
         }
@@ -231,8 +234,8 @@ fn built(process: &Process) -> Option<&'static str> {
 
 /// Returns the label of a script by its path: a known tool, a command of a package, or a file.
 fn file(interpreter: &Interpreter, path: &[u8], arguments: &[&[u8]]) -> Label {
-    let named = packages::named(interpreter, path).unwrap_or(path);
-    if let Some(tool) = tools::named(interpreter, named) {
+    let named = packages::named(interpreter.language, path).unwrap_or(path);
+    if let Some(tool) = tools::named(interpreter.language, named) {
         return Label::Named(tool.with(file_name(path), arguments).into());
     }
     // For a compiled program, such as a jar, the interpreter's name adds nothing.

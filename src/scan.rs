@@ -16,7 +16,7 @@ use crate::model::target::Unix;
 use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
 use crate::model::{Selection, Target, Text, UserName};
 use crate::os::{self, HolderSearch, Reader};
-use crate::select::Machine;
+use crate::select::FilterContext;
 
 use forwarded::ForwardedPorts;
 use join::Connected;
@@ -308,9 +308,9 @@ impl Query {
         snapshot.listeners = found.listeners;
         forwarded.add(selection, &mut containers, &mut snapshot);
         snapshot.gaps.extend(containers.gap());
-        let machine = Machine::this(selection, &snapshot.gaps);
+        let context = FilterContext::of_this_machine(selection, &snapshot.gaps);
         let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
-        selection.drop_by_process(&mut snapshot, &machine, &unread);
+        selection.drop_by_process(&mut snapshot, &context, &unread);
         notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)

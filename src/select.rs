@@ -2,6 +2,7 @@
 
 mod by_process;
 mod coverage;
+mod filter_context;
 mod own_programs;
 mod places;
 
@@ -14,7 +15,7 @@ use crate::model::{Selection, Target, UserName};
 use crate::os;
 use crate::port_sharing::{Sharing, answering};
 
-pub(crate) use by_process::Machine;
+pub(crate) use filter_context::FilterContext;
 
 impl Selection {
     /// Returns the targets. Empty for every socket.
@@ -179,8 +180,8 @@ impl Selection {
         let listeners = std::mem::take(&mut snapshot.listeners);
         let (matching, _) = self.split(listeners, false, |listener| &listener.socket);
         snapshot.listeners = matching;
-        let machine = Machine::of_saved(&snapshot);
-        self.drop_by_process(&mut snapshot, &machine, &|| None);
+        let context = FilterContext::from_saved(&snapshot);
+        self.drop_by_process(&mut snapshot, &context, &|| None);
         match &mut snapshot.asked {
             Some(asked) if asked.contains(self) => {}
             Some(asked) => asked.push(self.clone()),

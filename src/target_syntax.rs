@@ -4,6 +4,7 @@
 mod grammar;
 mod hosts;
 mod lsof;
+mod ports;
 #[cfg(feature = "cli")]
 pub(crate) mod scope;
 #[cfg(test)]

@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::backoff::Backoff;
 use super::bind;
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
-use super::wait::Backoff;
 use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
 use crate::management::Via;
 use crate::model::names::names;

@@ -4,33 +4,30 @@
 mod bindable;
 mod connect;
 mod http;
+mod scan;
 mod tables;
 mod targets;
+mod unix;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::bind_attempt::Refusal;
 use crate::model::names::names;
 use crate::model::{Error, ErrorKind, Listener, Target};
 use crate::os::Row;
 use crate::scan::port_sockets;
-use crate::verdict::Hindrance;
 
-use super::wait_unix;
+use super::backoff::Backoff;
 use bindable::Bindable;
-pub use connect::WaitAttempt;
 use connect::{OwnAddresses, Test};
 pub(crate) use http::HttpPath;
+pub(crate) use scan::Refused;
+pub use scan::WaitAttempt;
+use scan::{Scan, WaitState};
 use tables::Tables;
 pub(crate) use targets::WaitTarget;
-
-/// The first pause. Each one is twice as long as the one before.
-const SHORTEST: Duration = Duration::from_millis(5);
-/// The longest pause.
-const LONGEST: Duration = Duration::from_millis(200);
 
 /// The state of a port that [`wait`](crate::wait) waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,28 +51,6 @@ names! { WaitFor, "state to wait for":
     Accepts => "accepts",
     Http => "http",
     Free => "free",
-}
-
-/// Pauses that double up to a limit.
-#[derive(Debug)]
-pub(crate) struct Backoff(Duration);
-
-impl Backoff {
-    pub(crate) fn new() -> Backoff {
-        Backoff(SHORTEST)
-    }
-
-    /// Returns the next pause, at most `left`.
-    fn next(&mut self, left: Duration) -> Duration {
-        let pause = self.0.min(left);
-        self.0 = (self.0 * 2).min(LONGEST);
-        pause
-    }
-
-    /// Sleeps for the next pause, at most `left`.
-    pub(crate) fn pause(&mut self, left: Duration) {
-        std::thread::sleep(self.next(left));
-    }
 }
 
 /// What is waited for, and for how long.
@@ -216,48 +191,6 @@ pub(crate) fn wait(
     }
 }
 
-/// Why a bind is refused.
-#[derive(Debug, Clone)]
-pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
-    /// What prevents it. `None` if a socket may.
-    pub(crate) hindrance: Option<Hindrance>,
-}
-
-/// The state of a target in one scan.
-#[derive(Debug)]
-pub(super) enum WaitState {
-    Reached,
-    /// Sockets have the port, or the reason for the refusal may pass.
-    NotYet(Option<Refused>),
-    /// The bind is refused, and waiting does not change that.
-    Never(Refused),
-}
-
-impl WaitState {
-    /// Returns the state of a scan that knows only whether it is reached.
-    pub(super) fn from_reached(is_reached: bool) -> WaitState {
-        if is_reached { WaitState::Reached } else { WaitState::NotYet(None) }
-    }
-}
-
-/// What one pass finds of one target.
-#[derive(Debug)]
-pub(super) struct Scan {
-    state: WaitState,
-    /// Whether that is certain.
-    complete: bool,
-    /// The rows that answer for the target.
-    rows: Vec<Row>,
-    attempt: Option<WaitAttempt>,
-}
-
-impl Scan {
-    pub(super) fn new((state, complete): (WaitState, bool)) -> Scan {
-        Scan { state, complete, rows: Vec::new(), attempt: None }
-    }
-}
-
 /// The passes, with what one remembers of those before it.
 struct Passes<'a> {
     targets: &'a [WaitTarget],
@@ -288,7 +221,7 @@ impl<'a> Passes<'a> {
         for at in pending {
             let Some(target) = self.targets.get(*at) else { continue };
             scans.push(Scan::new(match &target.port {
-                None => wait_unix::is_free(&target.target)?,
+                None => unix::is_free(&target.target)?,
                 Some(port) => {
                     let bindable = self.bindable.entry(*at).or_insert_with(|| Bindable::new(port));
                     (bindable.scan(is_last, tables)?, true)
@@ -301,7 +234,7 @@ impl<'a> Passes<'a> {
 
 /// Returns whether something listens on each target.
 fn listening(targets: &[&WaitTarget], tables: &mut Tables) -> Result<Vec<Scan>, Error> {
-    let unix = wait_unix::answered(targets)?;
+    let unix = unix::answered(targets)?;
     let (rows, complete) = answering(targets, tables)?;
     let scan = |(at, rows): (usize, Vec<Row>)| match unix.get(&at) {
         Some((is_reached, is_certain)) => Scan::new((WaitState::from_reached(*is_reached), *is_certain)),
@@ -375,7 +308,7 @@ fn found(
     for (at, _) in reached {
         let Some(target) = targets.get(*at) else { continue };
         let of_target = match &target.port {
-            None => wait_unix::found(&target.target)?,
+            None => unix::found(&target.target)?,
             Some(_) => {
                 let answers = |listener: &&Listener| target.answered_by(&listener.socket);
                 listeners.iter().filter(answers).cloned().collect()
@@ -387,82 +320,4 @@ fn found(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_never_exceed_what_is_left() {
-        let mut backoff = Backoff::new();
-        let pauses: Vec<u128> = (0..8).map(|_| backoff.next(Duration::MAX).as_millis()).collect();
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 200, 200]);
-        assert_eq!(backoff.next(Duration::from_millis(7)).as_millis(), 7);
-    }
-
-    struct Seen(Vec<usize>);
-
-    impl Observer for Seen {
-        fn reached(&mut self, at: usize, _waited: &Waited) -> ControlFlow<()> {
-            self.0.push(at);
-            ControlFlow::Continue(())
-        }
-    }
-
-    fn run(targets: &[Target], wanted: WaitFor, any: bool) -> (Vec<Waited>, Vec<usize>) {
-        let request = Request {
-            wanted,
-            http_path: HttpPath::default(),
-            any,
-            timeout: Some(Duration::from_millis(30)),
-            holders: true,
-        };
-        let mut seen = Seen(Vec::new());
-        let waited = wait(&WaitTarget::each(targets).unwrap(), &request, &mut seen).unwrap();
-        (waited, seen.0)
-    }
-
-    #[test]
-    fn a_listener_is_waited_for_and_its_end_too() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let reached = |wanted| run(std::slice::from_ref(&target), wanted, false).0.remove(0).reached;
-        assert!(reached(WaitFor::Listening) && reached(WaitFor::Accepts) && !reached(WaitFor::Free));
-        drop(listener);
-        assert!(!reached(WaitFor::Listening) && !reached(WaitFor::Accepts) && reached(WaitFor::Free));
-    }
-
-    #[test]
-    fn all_are_waited_for_or_one() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let closed = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
-        let target = |listener: &std::net::TcpListener| {
-            listener.local_addr().unwrap().to_string().parse::<Target>().unwrap()
-        };
-        let targets = [target(&listener), target(&closed)];
-        let (waited, seen) = run(&targets, WaitFor::Listening, false);
-        assert_eq!((outcome(&waited, false), seen.len()), (Some(true), 2));
-        assert!(waited.iter().all(|one| one.listeners.len() == 1 && one.listeners[0].holders.len() == 1));
-        drop(closed);
-        let (waited, seen) = run(&targets, WaitFor::Listening, false);
-        assert_eq!((outcome(&waited, false), seen.len()), (Some(false), 1));
-        let (waited, seen) = run(&targets, WaitFor::Listening, true);
-        assert_eq!((outcome(&waited, true), seen.len()), (Some(true), 1));
-    }
-
-    #[test]
-    fn one_that_is_certain_decides() {
-        let one =
-            |reached, complete, is_hopeless| Waited { reached, complete, is_hopeless, ..Waited::default() };
-        let (yes, no) = (one(true, true, false), one(false, true, false));
-        let (unknown, never) = (one(false, false, false), one(false, true, true));
-        for (waited, all, any) in [
-            (vec![yes.clone(), yes.clone()], Some(true), Some(true)),
-            (vec![yes.clone(), no.clone()], Some(false), Some(true)),
-            (vec![yes.clone(), unknown.clone()], None, Some(true)),
-            (vec![no.clone(), unknown], Some(false), None),
-            (vec![no.clone(), no.clone()], Some(false), Some(false)),
-            (vec![no, never], None, None),
-        ] {
-            assert_eq!((outcome(&waited, false), outcome(&waited, true)), (all, any), "{waited:?}");
-        }
-    }
-}
+mod tests;

@@ -1,18 +1,9 @@
 //! What commonly listens on a port, whether or not the registry agrees: the rows of `data/conventional.tsv`.
 
 use super::registry::bit;
-use super::tables::USES;
+use super::tables::{CommonUse, USES};
 use super::{PROTOCOLS, Use, UseStatus};
 use crate::model::System;
-
-/// One row of the build script.
-pub(super) struct Common {
-    pub(super) first: u16,
-    pub(super) last: u16,
-    pub(super) protocols: u8,
-    /// Tool, platform, category, note, status and programs, with tabs between.
-    pub(super) text: &'static str,
-}
 
 /// Returns the uses of a port, the best documented first, and among equals a single port before a range.
 pub(super) fn uses(port: u16) -> Vec<Use> {
@@ -31,7 +22,7 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
     if word.len() < 3 || COMMON_WORDS.contains(&word) {
         return Vec::new();
     }
-    let names = |row: &&Common| {
+    let names = |row: &&CommonUse| {
         let [tool, ..] = columns(row);
         let mut words = tool.split(|letter: char| !letter.is_alphanumeric());
         words.any(|known| known.eq_ignore_ascii_case(word))
@@ -60,7 +51,7 @@ pub(super) fn is_known(name: &[u8]) -> bool {
     })
 }
 
-fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
+fn of_row(row: &CommonUse) -> impl Iterator<Item = Use> + '_ {
     let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
     let [tool, platform, category, note, status, programs] = columns(row);
     protocols.map(move |protocol| Use {
@@ -79,7 +70,7 @@ fn of_row(row: &Common) -> impl Iterator<Item = Use> + '_ {
     })
 }
 
-fn columns(row: &Common) -> [&'static str; 6] {
+fn columns(row: &CommonUse) -> [&'static str; 6] {
     let mut columns = row.text.split('\t');
     [(); 6].map(|()| columns.next().unwrap_or_default())
 }

@@ -4,14 +4,9 @@
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-use super::tables::{BY_NAME, PORTS, RANGES, TEXT};
+use super::tables::{BY_NAME, PORTS, RANGES, Row, TEXT};
 use super::{Assignment, Neighbour, Neighbours, PROTOCOLS, PortRange, Registration};
 use crate::model::Protocol;
-
-/// First port, a bit for each of [`PROTOCOLS`], length of the name, and the offset in [`TEXT`] at which name and description
-/// begin (24 bits) with the description's length (8 bits).
-#[derive(Clone, Copy)]
-pub(super) struct Row(pub(super) u16, pub(super) u8, pub(super) u8, pub(super) u32);
 
 impl Row {
     fn name(self) -> &'static str {

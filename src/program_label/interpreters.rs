@@ -1,21 +1,8 @@
 //! Interpreters, and how each finds its script among its arguments: which options take a value, which take code.
 //! From the manuals of node, deno, bun, python, ruby, php, perl, dotnet and the shells. A new one is one entry.
 
+use super::launch::{Language, Start};
 use super::{file_name, java, programs, short};
-
-/// The language of a table of tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    JavaScript,
-    Python,
-    Ruby,
-    Php,
-    Perl,
-    Java,
-    Dotnet,
-    Elixir,
-    Shell,
-}
 
 /// A program that runs scripts or modules.
 #[derive(Debug)]
@@ -44,23 +31,6 @@ enum Command {
     Before(&'static str),
     /// A command that is part of the label, with the next word: `deno task dev`.
     Told(&'static str),
-}
-
-/// What an interpreter runs.
-#[derive(Debug)]
-pub(super) enum Start<'a> {
-    Script {
-        path: &'a [u8],
-        arguments: &'a [&'a [u8]],
-    },
-    /// A module by its name: `python -m`.
-    Module {
-        name: &'a [u8],
-        arguments: &'a [&'a [u8]],
-    },
-    Named(Vec<u8>),
-    /// A file with any name.
-    File(Vec<u8>),
 }
 
 /// An interpreter without options, as a base for the others.

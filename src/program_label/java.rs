@@ -1,6 +1,6 @@
 //! How java finds what it runs: a jar, a module, a class or a source file. From the manual page java(1).
 
-use super::interpreters::{Language, Start};
+use super::launch::{Language, Start};
 use super::{file_name, short, tools};
 
 /// Options that take the next word as their value.

@@ -1,11 +1,11 @@
 //! The package of a script, by its path: `node_modules/.bin/vite`, `uvicorn/__main__.py`.
 
-use super::interpreters::{Interpreter, Language};
+use super::launch::Language;
 use super::{file_name, is_separator, stem, tools};
 
 /// Returns the name of the package's tool. `None` for a file that is in no package.
-pub(super) fn named<'a>(interpreter: &Interpreter, path: &'a [u8]) -> Option<&'a [u8]> {
-    match interpreter.language {
+pub(super) fn named<'a>(language: Language, path: &'a [u8]) -> Option<&'a [u8]> {
+    match language {
         Language::JavaScript => script(path),
         Language::Python if file_name(path) == b"__main__.py" => {
             path.rsplit(|byte| is_separator(*byte)).nth(1).filter(|folder| !folder.is_empty())

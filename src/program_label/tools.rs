@@ -1,6 +1,6 @@
 //! Servers and tools that run in an interpreter, and the arguments that belong to their label. A new one is one line.
 
-use super::interpreters::{Interpreter, Language};
+use super::launch::Language;
 use super::{LONGEST_WORD, Label, file_name, short, stem};
 
 /// A server or tool.
@@ -259,18 +259,18 @@ pub(super) fn exact(language: Language, name: &[u8]) -> Option<&'static Tool> {
 }
 
 /// Returns the tool of this name, or of the file with this path.
-pub(super) fn named(interpreter: &Interpreter, name: &[u8]) -> Option<&'static Tool> {
+pub(super) fn named(language: Language, name: &[u8]) -> Option<&'static Tool> {
     let file = file_name(name);
     let file = file.strip_suffix(b".exe").unwrap_or(file);
-    exact(interpreter.language, name).or_else(|| exact(interpreter.language, file))
+    exact(language, name).or_else(|| exact(language, file))
 }
 
 /// Returns the label in a title: `puma 6.4 (tcp://0.0.0.0:3000) [shop]`, `gunicorn: master [shop:app]`.
-pub(super) fn titled(words: &[&[u8]], interpreter: Option<&Interpreter>) -> Option<Label> {
+pub(super) fn titled(words: &[&[u8]], language: Option<Language>) -> Option<Label> {
     let (first, rest) = words.split_first()?;
     let name = first.strip_suffix(b":").unwrap_or(first);
-    let tool = match interpreter {
-        Some(interpreter) => exact(interpreter.language, name),
+    let tool = match language {
+        Some(language) => exact(language, name),
         None => {
             let (language, _) = SELF_TITLED.iter().find(|(_, known)| known.as_bytes() == name)?;
             exact(*language, name)

@@ -3,58 +3,14 @@
 
 use std::cell::OnceCell;
 
-use crate::model::{
-    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, System, Text,
-};
-use crate::os;
-
+use super::filter_context::FilterContext;
 use super::own_programs;
+use crate::model::{
+    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, Text,
+};
 
-/// The lowest uid of a person on macOS.
-const FIRST_OF_MACOS: u32 = 500;
-/// The lowest uid of a person if /etc/login.defs does not set one.
-const FIRST_ELSEWHERE: u32 = 1000;
 /// The most ancestors that `os` reports of a process.
 const LONGEST_ANCESTRY: usize = 64;
-
-/// What the filters need to know of the machine of a snapshot.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Machine {
-    /// Whether an ancestry that does not end at pid 1 is whole too.
-    pub(super) whole_ancestries: bool,
-    /// The lowest uid of a person.
-    pub(super) first_person: u32,
-    /// Whether it runs macOS.
-    pub(super) is_macos: bool,
-}
-
-impl Machine {
-    /// Returns what is known of this machine after a scan with these gaps.
-    pub(crate) fn this(selection: &Selection, gaps: &[Gap]) -> Machine {
-        let configured = if selection.developer { os::first_person() } else { None };
-        let is_macos = os::SYSTEM == System::Macos;
-        let first_person = configured.unwrap_or(first_by_default(is_macos));
-        Machine { whole_ancestries: !hides_processes(gaps), first_person, is_macos }
-    }
-
-    /// Returns what is known of the machine of a saved snapshot. Ancestries are whole if a tree was asked for.
-    pub(super) fn of_saved(snapshot: &Snapshot) -> Machine {
-        let is_macos = snapshot.os == System::Macos;
-        let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());
-        let whole_ancestries =
-            asked.is_some_and(Selection::needs_ancestors) && !hides_processes(&snapshot.gaps);
-        Machine { whole_ancestries, first_person: first_by_default(is_macos), is_macos }
-    }
-}
-
-/// Returns whether ancestors may be among processes that the caller cannot see.
-fn hides_processes(gaps: &[Gap]) -> bool {
-    gaps.iter().any(|gap| gap.reason == GapReason::HiddenProc)
-}
-
-fn first_by_default(is_macos: bool) -> u32 {
-    if is_macos { FIRST_OF_MACOS } else { FIRST_ELSEWHERE }
-}
 
 /// Whether a listener passes the process filters, best first. Of several filters the worst result counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +35,7 @@ impl Selection {
     pub(crate) fn drop_by_process(
         &self,
         snapshot: &mut Snapshot,
-        machine: &Machine,
+        context: &FilterContext,
         unread: &dyn Fn() -> Option<Vec<Process>>,
     ) {
         if !self.filters_by_process() {
@@ -91,7 +47,7 @@ impl Selection {
             None => true,
         };
         let (mut undecided, mut of_unknown_user, mut of_unknown_facts) = (0, 0, 0);
-        snapshot.listeners.retain(|listener| match self.keeps(listener, machine, &may_be) {
+        snapshot.listeners.retain(|listener| match self.keeps(listener, context, &may_be) {
             Kept::Yes => true,
             Kept::No => false,
             Kept::IfHolderMatches => {
@@ -120,7 +76,7 @@ impl Selection {
     }
 
     /// Returns whether a listener passes the process filters.
-    fn keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+    fn keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
         let unseen = listener.unseen.is_some();
         let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
             if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
@@ -132,9 +88,9 @@ impl Selection {
             decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
             self.user_keeps(listener, may_be),
             decide(!self.commands.is_empty(), false, &|process| self.names(process)),
-            self.tree_keeps(listener, machine, may_be),
+            self.tree_keeps(listener, context, may_be),
             self.directory_keeps(listener, may_be),
-            self.developer_keeps(listener, machine, may_be),
+            self.developer_keeps(listener, context, may_be),
         ];
         filters.into_iter().max().unwrap_or(Kept::Yes)
     }
@@ -161,10 +117,10 @@ impl Selection {
     }
 
     /// Returns whether a listener passes the filter by tree.
-    fn tree_keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+    fn tree_keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
         match self.trees.is_empty() {
             true => Kept::Yes,
-            false => Selection::fact_keeps(listener, may_be, &|process| self.is_in_tree(process, machine)),
+            false => Selection::fact_keeps(listener, may_be, &|process| self.is_in_tree(process, context)),
         }
     }
 
@@ -178,7 +134,7 @@ impl Selection {
 
     /// Returns whether a listener passes the filter for people's own programs. What a container publishes passes, whoever
     /// forwards it. A socket of a service of the system does not, even if its holder could not be seen.
-    fn developer_keeps(&self, listener: &Listener, machine: &Machine, may_be: &MayBe<'_>) -> Kept {
+    fn developer_keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
         if !self.developer || listener.container.is_some() {
             return Kept::Yes;
         }
@@ -186,7 +142,7 @@ impl Selection {
         if listener.holders.is_empty() && of_system {
             return Kept::No;
         }
-        Selection::fact_keeps(listener, may_be, &|process| own_programs::is_own(process, machine))
+        Selection::fact_keeps(listener, may_be, &|process| own_programs::is_own(process, context))
     }
 
     /// Returns whether a listener passes a filter by a fact that may be unknown of a holder.
@@ -212,14 +168,14 @@ impl Selection {
 
     /// Returns whether a process is one of the trees' roots or a descendant of one. `None` if not all of its ancestors are
     /// known.
-    fn is_in_tree(&self, process: &Process, machine: &Machine) -> Option<bool> {
+    fn is_in_tree(&self, process: &Process, context: &FilterContext) -> Option<bool> {
         let own = std::iter::once(process.id.pid);
         let mut line = own.chain(process.parents.iter().map(|parent| parent.pid));
         if line.clone().any(|pid| self.trees.contains(&pid)) {
             return Some(true);
         }
         let is_short = process.parents.len() < LONGEST_ANCESTRY;
-        let is_whole = line.any(|pid| pid == 1) || (machine.whole_ancestries && is_short);
+        let is_whole = line.any(|pid| pid == 1) || (context.whole_ancestries && is_short);
         is_whole.then_some(false)
     }
 

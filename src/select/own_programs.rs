@@ -2,7 +2,7 @@
 //! by facts about a process: container, service, user, session, project and program file. docs/options.md has the rule.
 //! Pure.
 
-use super::by_process::Machine;
+use super::filter_context::FilterContext;
 use super::places::is_within;
 use crate::model::{Process, Service, ServiceManager, ServiceScope, SupervisorKind, Text};
 
@@ -20,7 +20,7 @@ const PARTS_OF_MACOS: [&str; 3] = ["/System", "/usr/libexec", "/usr/sbin"];
 const WINDOWS: &[u8] = br":\windows\";
 
 /// Returns whether a process runs a program of a person. `None` if the facts that decide are unknown.
-pub(super) fn is_own(process: &Process, machine: &Machine) -> Option<bool> {
+pub(super) fn is_own(process: &Process, context: &FilterContext) -> Option<bool> {
     if process.container.is_some() {
         return Some(true);
     }
@@ -32,7 +32,7 @@ pub(super) fn is_own(process: &Process, machine: &Machine) -> Option<bool> {
         Some(0) if is_persons => return Some(true),
         // What could not be read may be a project.
         Some(0) => return process.directory.is_some().then_some(false),
-        Some(uid) if uid < machine.first_person || uid == NOBODY || DYNAMIC.contains(&uid) => {
+        Some(uid) if uid < context.first_person || uid == NOBODY || DYNAMIC.contains(&uid) => {
             return Some(false);
         }
         Some(_) => {}
@@ -41,7 +41,7 @@ pub(super) fn is_own(process: &Process, machine: &Machine) -> Option<bool> {
         None => {}
     }
     let is_service = process.service.as_ref().is_some_and(|service| service.scope == ServiceScope::User);
-    let is_part = process.executable.as_ref().is_some_and(|program| is_part_of_system(program, machine));
+    let is_part = process.executable.as_ref().is_some_and(|program| is_part_of_system(program, context));
     Some(is_persons || !(is_part || (is_service && is_installed(process))))
 }
 
@@ -80,9 +80,9 @@ fn is_in_installed_folder(path: &Text) -> bool {
 }
 
 /// Returns whether a program is a part of macOS or Windows.
-fn is_part_of_system(program: &Text, machine: &Machine) -> bool {
+fn is_part_of_system(program: &Text, context: &FilterContext) -> bool {
     let after_drive = program.as_bytes().get(1..1 + WINDOWS.len());
-    let parts = PARTS_OF_MACOS.iter().filter(|_| machine.is_macos);
+    let parts = PARTS_OF_MACOS.iter().filter(|_| context.is_macos);
     parts.into_iter().any(|folder| is_within(program, &(*folder).into()))
         || after_drive.is_some_and(|start| start.eq_ignore_ascii_case(WINDOWS))
 }
@@ -92,7 +92,8 @@ mod tests {
     use super::*;
     use crate::model::{Container, ProcessId, Project, Supervisor, UnknownUser};
 
-    const MACHINE: Machine = Machine { whole_ancestries: true, first_person: 1000, is_macos: false };
+    const CONTEXT: FilterContext =
+        FilterContext { whole_ancestries: true, first_person: 1000, is_macos: false };
 
     fn process(uid: u32, program: &str, arguments: &[&str]) -> Process {
         let mut process = Process::new(ProcessId { pid: 7, start: None }, "x".into());
@@ -160,7 +161,7 @@ mod tests {
             (with_service(node(&["a.js"]), "pm2", "system"), true, "PM2 of root"),
             (with_service(node(&["a.js"]), "runit", "system"), false, "runit"),
         ] {
-            assert_eq!(is_own(&process, &MACHINE), Some(own), "{what}");
+            assert_eq!(is_own(&process, &CONTEXT), Some(own), "{what}");
         }
     }
 
@@ -185,26 +186,26 @@ mod tests {
                 "an unknown user",
             ),
         ] {
-            assert_eq!(is_own(&process, &MACHINE), own, "{what}");
+            assert_eq!(is_own(&process, &CONTEXT), own, "{what}");
         }
     }
 
     #[test]
     fn parts_of_other_systems_are_left_out() {
-        let macos = Machine { first_person: 500, is_macos: true, ..MACHINE };
+        let macos = FilterContext { first_person: 500, is_macos: true, ..CONTEXT };
         let windows =
             |program: &str| Process { uid: None, user: Some("dev".into()), ..process(0, program, &[]) };
-        for (process, machine, own) in [
+        for (process, context, own) in [
             (process(501, "/usr/libexec/rapportd", &[]), macos, Some(false)),
             (process(501, "/System/Library/CoreServices/ControlCenter", &[]), macos, Some(false)),
             (process(501, "/opt/homebrew/bin/postgres", &[]), macos, Some(true)),
             (process(501, "/usr/bin/python3", &["server.py"]), macos, Some(true)),
-            (windows(r"C:\Windows\System32\svchost.exe"), MACHINE, Some(false)),
-            (windows(r"c:\windows\system32\lsass.exe"), MACHINE, Some(false)),
-            (windows(r"C:\Program Files\nodejs\node.exe"), MACHINE, Some(true)),
-            (Process { uid: None, executable: None, ..process(0, "", &[]) }, MACHINE, None),
+            (windows(r"C:\Windows\System32\svchost.exe"), CONTEXT, Some(false)),
+            (windows(r"c:\windows\system32\lsass.exe"), CONTEXT, Some(false)),
+            (windows(r"C:\Program Files\nodejs\node.exe"), CONTEXT, Some(true)),
+            (Process { uid: None, executable: None, ..process(0, "", &[]) }, CONTEXT, None),
         ] {
-            assert_eq!(is_own(&process, &machine), own, "{:?}", process.executable);
+            assert_eq!(is_own(&process, &context), own, "{:?}", process.executable);
         }
     }
 }

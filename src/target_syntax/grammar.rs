@@ -1,13 +1,14 @@
 //! The grammar of targets. An error names the invalid part and the correct form.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::hosts::{Host, Hosts, UnknownHosts, is_localhost, parse_ipv6};
+use super::ports::{FORMS, one_port, parse_ports};
 use super::url;
+use crate::model::Protocol;
 use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
-use crate::model::{Protocol, target};
 use crate::port_info;
 use crate::port_info::{Named, Services};
 
@@ -205,8 +206,6 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
     TargetError::new(name, unknown, help)
 }
 
-const FORMS: &str = "targets are 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix or /run/docker.sock";
-
 /// Returns a target without the slash that ends a pasted URL: `127.0.0.1:3000/`.
 fn without_slash(text: &str) -> &str {
     text.strip_suffix('/').filter(|rest| rest.ends_with(|last: char| last.is_ascii_digit())).unwrap_or(text)
@@ -254,52 +253,6 @@ fn split_bracketed<'a>(whole: &str, inner: &'a str) -> Result<(Address, &'a str)
             Err(TargetError::new(whole, "is an address without a port", format!("write {whole}:3000")))
         }
         None => Err(TargetError::new(after, "is not a port", format!("write [{host}]:3000"))),
-    }
-}
-
-pub(super) fn parse_address(host: &str) -> Option<Address> {
-    let (host, interface) = match host.split_once('%') {
-        Some((host, interface)) if !interface.is_empty() => (host, Some(interface.to_owned())),
-        Some(_) => return None,
-        None => (host, None),
-    };
-    let address: IpAddr = host.parse().ok()?;
-    (interface.is_none() || address.is_ipv6()).then_some(Address { address, interface })
-}
-
-pub(super) fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
-    // A text without numbers is quoted whole.
-    let is_range = text.contains('-') && !text.contains(|letter: char| letter.is_alphabetic());
-    let Some((first, last)) = text.split_once('-').filter(|_| is_range) else {
-        return one_port(text);
-    };
-    if first.is_empty() || last.is_empty() {
-        return Err(TargetError::new(text, "is a range that lacks an end", "write 8000-8010"));
-    }
-    let (first, last) = (parse_port(first)?, parse_port(last)?);
-    if first > last {
-        return Err(TargetError::new(text, "runs backwards", format!("write {last}-{first}")));
-    }
-    Ok(first..=last)
-}
-
-fn one_port(text: &str) -> Result<RangeInclusive<u16>, TargetError> {
-    parse_port(text).map(|port| port..=port)
-}
-
-pub(super) fn parse_port(text: &str) -> Result<u16, TargetError> {
-    if text.is_empty() {
-        return Err(TargetError::new(text, "is no port: it is empty", FORMS));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(TargetError::new(text, "is not a port", FORMS));
-    }
-    match text.parse() {
-        Ok(0) => Err(target::no_port_zero(text)),
-        Ok(port) => Ok(port),
-        Err(_) => {
-            Err(TargetError::new(text, "is beyond the last port, which is 65535", "ports are 1 to 65535"))
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::grammar::parse_address;
 use crate::model::target::{Address, Target, TargetError};
 
 /// What a parser knows of the machine.
@@ -115,6 +114,17 @@ pub(super) fn not_own_address(address: &Address, port: u16) -> TargetError {
 }
 
 const ANOTHER: &str = "is another machine: allears answers for this one (names are not looked up)";
+
+/// Parses an address, with the interface of an IPv6 address if it has one.
+pub(super) fn parse_address(host: &str) -> Option<Address> {
+    let (host, interface) = match host.split_once('%') {
+        Some((host, interface)) if !interface.is_empty() => (host, Some(interface.to_owned())),
+        Some(_) => return None,
+        None => (host, None),
+    };
+    let address: IpAddr = host.parse().ok()?;
+    (interface.is_none() || address.is_ipv6()).then_some(Address { address, interface })
+}
 
 /// Returns the address of a host in brackets: `::1`, `fe80::1%eth0`.
 pub(super) fn parse_ipv6(host: &str) -> Option<Address> {

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::grammar::{parse_address, parse_ports, places};
+use super::grammar::places;
+use super::hosts::parse_address;
 use super::hosts::{Host, Hosts, UnknownHosts};
+use super::ports::parse_ports;
 use crate::model::target::{Address, PORTS, Target, TargetError};
 use crate::model::{Family, Protocol};
 use crate::port_info::{Named, Services};

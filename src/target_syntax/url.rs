@@ -1,8 +1,8 @@
 //! URLs as targets: `http://localhost:3000/x`. Only the host and the port count. A user name and a password are ignored,
 //! and never part of an error.
 
-use super::grammar::parse_port;
 use super::hosts::{Host, Hosts, not_own_address, parse_ipv6};
+use super::ports::parse_port;
 use crate::model::Protocol;
 use crate::model::target::{PORTS, Target, TargetError, Unix};
 use crate::port_info;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::PortState;
+use crate::act::backoff::Backoff;
 use crate::act::restart_sources::RestartSources;
-use crate::act::wait::Backoff;
 use crate::management::restart::sleeps;
 use crate::model::{Error, ProcessId};
 use crate::os;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::scan::{Refused, WaitState};
 use super::tables::Tables;
-use super::{Refused, WaitState};
 use crate::act::bind;
 use crate::act::hindrance::hindrance;
 use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};

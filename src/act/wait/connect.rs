@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::http::{self, HttpPath};
+use super::scan::WaitAttempt;
 use crate::act::{bind, probe};
 use crate::bind_attempt::BindTarget;
 use crate::model::Exposure;
@@ -20,46 +21,6 @@ const SHORTEST_LIMIT: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(100);
 /// The most connections at the same time.
 const MOST_CONCURRENT: usize = 32;
-
-/// The result of the last connection that was attempted.
-///
-/// ```
-/// use std::time::Duration;
-/// use allears::{WaitAttempt, WaitFor};
-///
-/// let server = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-/// let target: allears::Target = server.local_addr().expect("it is bound").to_string().parse()?;
-/// let waited = allears::wait(&target, WaitFor::Accepts, Some(Duration::ZERO))?;
-/// assert_eq!(waited.attempt, Some(WaitAttempt::Open));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum WaitAttempt {
-    /// No connection: it was refused, or no address of the target is this machine's.
-    Refused,
-    /// The connection or the answer did not come in time.
-    NoAnswer,
-    /// The connection was closed at once, or before an answer.
-    Closed,
-    /// The answer is not HTTP/1.
-    NotHttp,
-    /// The status of the answer.
-    Status(u16),
-    /// The connection stayed open.
-    Open,
-}
-
-impl WaitAttempt {
-    /// Returns whether it is what was waited for.
-    pub(super) fn is_success(self) -> bool {
-        match self {
-            WaitAttempt::Open => true,
-            WaitAttempt::Status(status) => status < 400,
-            _ => false,
-        }
-    }
-}
 
 /// What is tested over a connection.
 #[derive(Debug, Clone, Copy)]

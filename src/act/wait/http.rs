@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::WaitAttempt;
+use super::scan::WaitAttempt;
 use crate::model::text::visible;
 
 /// The longest status line. A longer one is not HTTP.

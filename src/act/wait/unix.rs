@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::wait::{WaitState, WaitTarget};
-use crate::model::Target;
-use crate::model::{Error, ErrorKind, Listener, PathContent};
+use super::scan::WaitState;
+use super::targets::WaitTarget;
+use crate::model::{Error, ErrorKind, Listener, PathContent, Target};
 use crate::os;
 use crate::scan::Query;
 

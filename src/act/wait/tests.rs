@@ -1,0 +1,68 @@
+use super::*;
+
+struct Seen(Vec<usize>);
+
+impl Observer for Seen {
+    fn reached(&mut self, at: usize, _waited: &Waited) -> ControlFlow<()> {
+        self.0.push(at);
+        ControlFlow::Continue(())
+    }
+}
+
+fn run(targets: &[Target], wanted: WaitFor, any: bool) -> (Vec<Waited>, Vec<usize>) {
+    let request = Request {
+        wanted,
+        http_path: HttpPath::default(),
+        any,
+        timeout: Some(Duration::from_millis(30)),
+        holders: true,
+    };
+    let mut seen = Seen(Vec::new());
+    let waited = wait(&WaitTarget::each(targets).unwrap(), &request, &mut seen).unwrap();
+    (waited, seen.0)
+}
+
+#[test]
+fn a_listener_is_waited_for_and_its_end_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let reached = |wanted| run(std::slice::from_ref(&target), wanted, false).0.remove(0).reached;
+    assert!(reached(WaitFor::Listening) && reached(WaitFor::Accepts) && !reached(WaitFor::Free));
+    drop(listener);
+    assert!(!reached(WaitFor::Listening) && !reached(WaitFor::Accepts) && reached(WaitFor::Free));
+}
+
+#[test]
+fn all_are_waited_for_or_one() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    let target = |listener: &std::net::TcpListener| {
+        listener.local_addr().unwrap().to_string().parse::<Target>().unwrap()
+    };
+    let targets = [target(&listener), target(&closed)];
+    let (waited, seen) = run(&targets, WaitFor::Listening, false);
+    assert_eq!((outcome(&waited, false), seen.len()), (Some(true), 2));
+    assert!(waited.iter().all(|one| one.listeners.len() == 1 && one.listeners[0].holders.len() == 1));
+    drop(closed);
+    let (waited, seen) = run(&targets, WaitFor::Listening, false);
+    assert_eq!((outcome(&waited, false), seen.len()), (Some(false), 1));
+    let (waited, seen) = run(&targets, WaitFor::Listening, true);
+    assert_eq!((outcome(&waited, true), seen.len()), (Some(true), 1));
+}
+
+#[test]
+fn one_that_is_certain_decides() {
+    let one = |reached, complete, is_hopeless| Waited { reached, complete, is_hopeless, ..Waited::default() };
+    let (yes, no) = (one(true, true, false), one(false, true, false));
+    let (unknown, never) = (one(false, false, false), one(false, true, true));
+    for (waited, all, any) in [
+        (vec![yes.clone(), yes.clone()], Some(true), Some(true)),
+        (vec![yes.clone(), no.clone()], Some(false), Some(true)),
+        (vec![yes.clone(), unknown.clone()], None, Some(true)),
+        (vec![no.clone(), unknown], Some(false), None),
+        (vec![no.clone(), no.clone()], Some(false), Some(false)),
+        (vec![no, never], None, None),
+    ] {
+        assert_eq!((outcome(&waited, false), outcome(&waited, true)), (all, any), "{waited:?}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Facts about a machine that the process filters depend on.
+
+use crate::model::{Gap, GapReason, Selection, Snapshot, System};
+use crate::os;
+
+/// The lowest uid of a person on macOS.
+const FIRST_OF_MACOS: u32 = 500;
+/// The lowest uid of a person if /etc/login.defs does not set one.
+const FIRST_ELSEWHERE: u32 = 1000;
+
+/// Facts about the machine of a snapshot that the process filters depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FilterContext {
+    /// Whether an ancestry that does not end at pid 1 is whole too.
+    pub(super) whole_ancestries: bool,
+    /// The lowest uid of a person.
+    pub(super) first_person: u32,
+    /// Whether it runs macOS.
+    pub(super) is_macos: bool,
+}
+
+impl FilterContext {
+    /// Returns the facts about this machine, after a scan with these gaps.
+    pub(crate) fn of_this_machine(selection: &Selection, gaps: &[Gap]) -> FilterContext {
+        let configured = if selection.developer { os::first_person() } else { None };
+        let is_macos = os::SYSTEM == System::Macos;
+        let first_person = configured.unwrap_or(first_by_default(is_macos));
+        FilterContext { whole_ancestries: !hides_processes(gaps), first_person, is_macos }
+    }
+
+    /// Returns the facts about the machine of a saved snapshot. Ancestries are whole if a tree was asked for.
+    pub(super) fn from_saved(snapshot: &Snapshot) -> FilterContext {
+        let is_macos = snapshot.os == System::Macos;
+        let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());
+        let whole_ancestries =
+            asked.is_some_and(Selection::needs_ancestors) && !hides_processes(&snapshot.gaps);
+        FilterContext { whole_ancestries, first_person: first_by_default(is_macos), is_macos }
+    }
+}
+
+/// Returns whether ancestors may be among processes that the caller cannot see.
+fn hides_processes(gaps: &[Gap]) -> bool {
+    gaps.iter().any(|gap| gap.reason == GapReason::HiddenProc)
+}
+
+fn first_by_default(is_macos: bool) -> u32 {
+    if is_macos { FIRST_OF_MACOS } else { FIRST_ELSEWHERE }
+}
