@@ -96,8 +96,10 @@ fn conventional_to_rust(rows: &[CommonUse<'_>]) -> String {
             row;
         // One text for each row takes a third of the space of one for each column.
         let text = [tool, platform, category, note, status, programs].map(|text| *text).join("\t");
-        let _ =
-            write!(out, "CommonUse {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},");
+        let _ = write!(
+            out,
+            "CommonUse {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},"
+        );
     }
     out + "];\n"
 }

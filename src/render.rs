@@ -23,6 +23,8 @@ pub(crate) mod column;
 pub(crate) mod csv;
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
+pub(crate) mod layout;
+#[cfg(feature = "cli")]
 mod macos_app;
 #[cfg(feature = "cli")]
 pub(crate) mod next_json;
@@ -31,6 +33,8 @@ pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]
 mod plan;
+#[cfg(feature = "cli")]
+mod port_line;
 #[cfg(feature = "cli")]
 mod start_time;
 #[cfg(feature = "cli")]

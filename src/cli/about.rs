@@ -8,8 +8,9 @@ use super::{complain, say, service_names, written};
 use crate::model::Target;
 use crate::model::{GapKind, Protocol};
 use crate::render::about::Here;
+use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
-use crate::render::{about, about_json, phrases, why_and_free};
+use crate::render::{about, about_json, phrases};
 
 /// Runs `allears about`. It reads no socket and no process.
 pub(super) fn run(arguments: &About) -> Exit {
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &About) -> Exit {
         true => about_json::write(&ports, &here, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
-            let options = why_and_free::Options {
+            let options = AnswerOptions {
                 width: terminal.width,
                 palette: Palette { color: terminal.color },
                 ..Default::default()

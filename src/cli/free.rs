@@ -19,6 +19,7 @@ use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
 use crate::plan::Request;
 use crate::render::escape::escape;
+use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::scan::Query;
@@ -65,7 +66,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
         });
     }
     let terminal = Terminal::resolve(When::Auto);
-    let options = why_and_free::Options {
+    let options = AnswerOptions {
         width: terminal.width,
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
@@ -164,7 +165,7 @@ impl From<Error> for Trouble {
 struct Answer<'a> {
     arguments: &'a Free,
     plans: &'a [Prepared],
-    options: why_and_free::Options,
+    options: AnswerOptions,
     /// Whether standard error is a terminal.
     person: bool,
 }

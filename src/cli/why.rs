@@ -10,6 +10,7 @@ use super::{complain, fail_with, say, service_names, written};
 use crate::act::why;
 use crate::model::{Error, Gap, GapKind, Protocol};
 use crate::model::{Target, TargetError};
+use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::verdict::{Verdict, VerdictKind};
@@ -50,7 +51,7 @@ fn documents(verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
 /// Prints each answer as soon as it is known, with an empty line between two.
 fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
     let terminal = Terminal::resolve(arguments.color);
-    let options = why_and_free::Options {
+    let options = AnswerOptions {
         width: terminal.width,
         palette: Palette { color: terminal.color },
         ..Default::default()

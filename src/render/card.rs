@@ -1,6 +1,7 @@
 //! The card for one port: the answer first, what explains it below.
 
-use std::borrow::Cow;
+mod values;
+
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 
@@ -8,18 +9,22 @@ use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
 use super::escape::{command_line, escape};
+use super::layout::wrap;
 use super::macos_app;
 use super::phrases;
+use super::port_line;
 use super::start_time;
 use super::style::{Meaning, Palette};
 use super::table::{Equal, equal, same_but_address};
-use crate::management::service_command::release_store;
 use crate::model::{
-    Connection, DescriptorStore, Endpoint, Evidence, Exposure, Holder, Listener, PathTarget, Process,
-    Protocol, Reason, Snapshot, State, System, Text, Unseen,
+    Endpoint, Exposure, Holder, Listener, PathTarget, Protocol, Reason, Snapshot, State, System, Text, Unseen,
 };
 use crate::port_info::program_names;
 use crate::program_label;
+use values::{
+    ancestry, candidates, candidates_label, connections, container_line, is_named_by_command, service_line,
+    store_line,
+};
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
@@ -104,9 +109,9 @@ impl Card<'_> {
         };
         let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
-            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), and(&addresses)),
+            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), phrases::and(&addresses)),
             // The name that was asked for, whatever name the socket was bound by.
-            None => socket.other_paths.first().map_or_else(|| and(&addresses), escape),
+            None => socket.other_paths.first().map_or_else(|| phrases::and(&addresses), escape),
         };
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();
@@ -268,7 +273,7 @@ impl Card<'_> {
         // Who may hold it beside those that were seen may be anybody.
         let holders = self.listener.holders.iter().filter(|_| self.listener.unseen.is_none());
         let names: Vec<&[u8]> = holders.flat_map(|holder| program_names(&holder.process)).collect();
-        super::about::line(port, self.listener.socket.protocol, &self.snapshot.os, automatic, &names)
+        port_line::port_line(port, self.listener.socket.protocol, &self.snapshot.os, automatic, &names)
     }
 
     fn started(&self, holder: &Holder) -> Option<String> {
@@ -345,125 +350,5 @@ impl Card<'_> {
             writeln!(out, "  {label}{line}")?;
         }
         Ok(())
-    }
-}
-
-/// Whether the command line names a program's file already: `python3` for `/usr/bin/python3.11`.
-fn is_named_by_command(path: &Text, process: &Process) -> bool {
-    let first = process.command.iter().flatten().next().map(Text::file_name).unwrap_or_default();
-    // A link to one file of several programs names it too: Debian's redis-server runs redis-check-rdb.
-    !first.is_empty() && (path.file_name().starts_with(first) || process.name.as_bytes() == first)
-}
-
-fn ancestry(holder: &Holder) -> String {
-    let named =
-        |parent: &crate::model::Parent| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
-    holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
-}
-
-/// `cups.socket, starts cups.service`.
-fn service_line(service: &crate::model::Service) -> String {
-    match &service.activates {
-        Some(activates) => format!("{}, starts {}", escape(&service.name), escape(activates)),
-        None => escape(&service.name),
-    }
-}
-
-/// `web.service, in systemd's descriptor store; systemctl stop -- web.service frees the port`.
-fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
-    let releases = phrases::commands_in_order(&release_store(store, asker.uid));
-    let releases = releases.map_or_else(String::new, |releases| format!("; {releases} frees the port"));
-    format!("{}, in systemd's descriptor store{releases}", escape(&store.unit.name))
-}
-
-fn container_line(container: &crate::model::Container) -> String {
-    let of_pod = phrases::container_or_pod(container);
-    let name = of_pod.strip_prefix("container ").unwrap_or(&of_pod);
-    let image =
-        container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
-    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
-    let compose = container.compose.as_ref().map_or_else(String::new, |compose| {
-        let service = compose.service.as_ref();
-        let service = service.map_or_else(String::new, |service| format!(", service {}", escape(service)));
-        format!(", project {}{service}", escape(&compose.project))
-    });
-    format!("{name} ({}{compose}{image}{port})", escape(&Text::from(&container.runtime)))
-}
-
-/// Returns how likely the candidates are.
-fn candidates_label(unseen: &Unseen) -> &'static str {
-    match unseen.candidates.first().map(|candidate| candidate.evidence) {
-        Some(Evidence::Mapping) => "holder",
-        None
-        | Some(
-            Evidence::Cgroup
-            | Evidence::LastUser
-            | Evidence::Netstat
-            | Evidence::Table
-            | Evidence::Descriptor
-            | Evidence::WaitsIn(_),
-        ) => "likely",
-        Some(_) => "perhaps",
-    }
-}
-
-fn candidates(unseen: &Unseen) -> Option<String> {
-    const MOST: usize = 5;
-    let shown = unseen.candidates.iter().take(MOST);
-    let shown: Vec<&crate::model::Candidate> = shown.collect();
-    let alike = shown.chunk_by(|a, b| phrases::is_evidence_equal(a, b)).filter_map(|alike| {
-        let names: Vec<String> = alike.iter().map(|one| phrases::candidate(one)).collect();
-        Some(format!("{}, {}", names.join(" or "), phrases::evidence(alike.first()?.evidence)))
-    });
-    let mut parts: Vec<String> = alike.collect();
-    match unseen.candidates.len() - shown.len() {
-        0 => {}
-        more => parts.push(format!("one of {more} more")),
-    }
-    (!parts.is_empty()).then(|| parts.join("; or "))
-}
-
-fn connections(connections: &[Connection]) -> String {
-    match connections {
-        [] => "nobody".to_owned(),
-        connections => {
-            let mut list: Vec<String> =
-                connections.iter().take(LONGEST_LIST).map(phrases::connection).collect();
-            if connections.len() > LONGEST_LIST {
-                list.push(format!("and {} more", connections.len() - LONGEST_LIST));
-            }
-            list.join("; ")
-        }
-    }
-}
-
-/// `a`, `a and b`, `a, b and c`.
-pub(crate) fn and(list: &[String]) -> String {
-    match list {
-        [] => String::new(),
-        [only] => only.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
-}
-
-/// Returns lines of at most this width, broken between words where possible.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let options = textwrap::Options::new(width)
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
-    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words_where_they_can() {
-        assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
-        assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
-        assert_eq!(wrap("", 3), [""]);
-        assert_eq!(wrap("no break", usize::MAX), ["no break"]);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::asker::Asker;
-use super::card::wrap;
+use super::layout::wrap;
 use super::phrases::{self, Naming};
 use super::style::{Meaning, Palette};
 use crate::compare::{Change, ChangeKind, Difference};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::escape::escape;
-use super::{phrases, why_and_free};
+use super::phrases;
 use crate::act::wait::{HttpPath, WaitTarget, Waited};
 use crate::act::{WaitAttempt, WaitFor};
 
@@ -27,7 +27,7 @@ pub(crate) fn subject(target: &WaitTarget) -> String {
         Some(port) if target.other_loopback.is_some() => {
             format!("{}/{} on localhost", port.port, port.protocol.as_str())
         }
-        Some(port) => why_and_free::subject(port),
+        Some(port) => phrases::bind_target(port),
         None => target.target.to_string(),
     }
 }

@@ -1,20 +1,15 @@
 //! The answers of `why`, `free` and `wait` for people: the answer first, then what it rests on, then what helps.
 
 use std::io::{self, Write};
-
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::asker::Asker;
-use super::card::wrap;
 use super::escape::{self, escape};
+use super::layout::{AnswerOptions, wrap, write_section};
 use super::phrases;
 use super::plan;
-use super::style::{Meaning, Palette};
+use super::style::Meaning;
 use super::verdict::{hindrance, sentences};
 use crate::act::release::{Done, Obstacle, Outcome};
-use crate::bind_attempt::BindTarget;
 use crate::model::{Process, Text};
 use crate::plan::{Action, Part, Plan, Refusal};
 use crate::shell;
@@ -23,30 +18,8 @@ use crate::verdict::{Verdict, VerdictKind};
 /// The width of the labels' column.
 const LABELS: usize = 11;
 
-/// The layout of an answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
-    /// The width to wrap at; `None` for whole lines.
-    pub(crate) width: Option<usize>,
-    pub(crate) palette: Palette,
-    pub(crate) asker: Asker,
-    /// The moment that ages are counted to.
-    pub(crate) now: Option<Timestamp>,
-}
-
-/// `10309/tcp`, `10309/tcp on 127.0.0.1`.
-pub(crate) fn subject(target: &BindTarget) -> String {
-    let port = format!("{}/{}", target.port, target.protocol.as_str());
-    let interface = target.interface.as_ref().map_or_else(String::new, |name| format!("%{}", escape(name)));
-    match target.address {
-        None => port,
-        Some(address) if address.is_ipv6() => format!("{port} on [{address}{interface}]"),
-        Some(address) => format!("{port} on {address}"),
-    }
-}
-
 /// Writes a verdict.
-pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn why(verdict: &Verdict, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
     let can = match verdict.can_bind {
         Some(true) => "can be bound",
         Some(false) => "cannot be bound",
@@ -56,38 +29,30 @@ pub(crate) fn why(verdict: &Verdict, options: &Options, out: &mut dyn Write) -> 
         (Some(true), VerdictKind::Free | VerdictKind::Reserved) | (Some(false) | None, _) => ":",
         (Some(true), _) => ", but:",
     };
-    let subject = options.palette.paint(Meaning::Subject, subject(&verdict.target));
+    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&verdict.target));
     let reason = &verdict.reason;
     let line = format!("{subject} {can}{but} {reason}");
     for line in wrap(&line, options.width.unwrap_or(usize::MAX)) {
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
-    section("error", verdict.error.as_slice(), options, out)?;
-    section("observed", &sentences(&verdict.facts), options, out)?;
-    section("what helps", &sentences(&verdict.advice), options, out)
+    facts("error", verdict.error.as_slice(), options, out)?;
+    facts("observed", &sentences(&verdict.facts), options, out)?;
+    facts("what helps", &sentences(&verdict.advice), options, out)
 }
 
-/// Lines under one label.
-fn section(label: &str, lines: &[String], options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(LABELS + 2).max(20));
-    let mut label = format!("{label:<LABELS$}");
-    for text in lines {
-        for line in wrap(&escape(&text.as_str().into()), room) {
-            let shown = options.palette.paint(Meaning::Label, &label);
-            writeln!(out, "  {shown}{line}")?;
-            label = " ".repeat(LABELS);
-        }
-    }
-    Ok(())
+/// Writes sentences about what was observed under a label. They contain text from outside.
+fn facts(label: &str, sentences: &[String], options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
+    let escaped: Vec<String> = sentences.iter().map(|text| escape(&text.as_str().into())).collect();
+    write_section(label, LABELS, &escaped, options, out)
 }
 
 /// Writes what would be done to free a port, and why something of it may not be done.
-pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
     if !plan.refusals.is_empty() {
         return refused(plan, options, out);
     }
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
+    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
     let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
@@ -119,8 +84,8 @@ pub(crate) fn plan(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::R
 }
 
 /// Writes the holders of a port, and why no process is ended.
-fn refused(plan: &Plan, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
+fn refused(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
+    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
     writeln!(out, "{subject} is not freed:")?;
     // The rest of a tree holds nothing.
     for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
@@ -152,26 +117,16 @@ fn command_line(command: &[Text]) -> String {
     shell::line(command).unwrap_or_else(|| escape::command_line(command))
 }
 
-/// Text under a label, wrapped to the width if there is one.
-fn label(label: &str, text: &str, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    if text.is_empty() {
-        return Ok(());
+/// Writes a text under a label. An empty text has no line.
+fn label(label: &str, text: &str, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
+    match text.is_empty() {
+        true => Ok(()),
+        false => write_section(label, LABELS, &[text], options, out),
     }
-    let lines = match options.width {
-        Some(width) => wrap(text, width.saturating_sub(LABELS + 2).max(20)),
-        None => vec![text.to_owned()],
-    };
-    let mut label = format!("{label:<LABELS$}");
-    for line in lines {
-        let shown = options.palette.paint(Meaning::Label, &label);
-        writeln!(out, "  {shown}{line}")?;
-        label = " ".repeat(LABELS);
-    }
-    Ok(())
 }
 
 /// Returns what distinguishes a process from others of its name: its project, its branch, its age.
-pub(crate) fn identity(process: &Process, options: &Options) -> String {
+pub(crate) fn identity(process: &Process, options: &AnswerOptions) -> String {
     let place = match (&process.project, &process.directory) {
         (Some(project), _) => Some(phrases::project(project, &options.asker)),
         (None, Some(directory)) if directory.as_bytes() != b"/" => Some(options.asker.path(directory)),
@@ -199,10 +154,10 @@ fn shorten(line: &str) -> String {
 pub(crate) fn outcome(
     plan: &Plan,
     outcome: &Outcome,
-    options: &Options,
+    options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, subject(&plan.target));
+    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
     writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
     for done in &outcome.done {
         writeln!(out, "  {}", step_line(done))?;
@@ -316,6 +271,7 @@ mod tests {
     use super::*;
     use crate::bind_attempt::RefusalKind;
     use crate::model::State;
+    use crate::render::style::Palette;
     use crate::verdict::judge;
     use crate::verdict::test_support::{held_by, observation, socket};
 
@@ -327,8 +283,12 @@ mod tests {
         let verdict = judge(observation(in_use, in_use, vec![listener]));
         let headline = |width: Option<usize>, color: bool| {
             let mut out = Vec::new();
-            why(&verdict, &Options { width, palette: Palette { color }, ..Options::default() }, &mut out)
-                .unwrap();
+            why(
+                &verdict,
+                &AnswerOptions { width, palette: Palette { color }, ..AnswerOptions::default() },
+                &mut out,
+            )
+            .unwrap();
             let text = String::from_utf8(out).unwrap();
             text.split("\n\n").next().unwrap_or_default().to_owned()
         };

@@ -53,9 +53,20 @@ pub(crate) use {
     registration::assigned_names,
     sources::sources,
     system::system,
+    target::bind_target,
     time::{ago, duration},
     unseen::{evidence, is_evidence_equal, unseen_holder},
 };
+
+/// Returns a list as a phrase: `a`, `a and b`, `a, b and c`.
+#[cfg(feature = "cli")]
+pub(crate) fn and(list: &[String]) -> String {
+    match list {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
 
 /// Returns at most `most` of the names, and how many more there are: `a, b, 3 more`.
 pub(crate) fn list<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {

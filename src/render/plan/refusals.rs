@@ -10,7 +10,6 @@ use crate::os;
 use crate::plan::Refusal;
 use crate::render::escape::escape;
 use crate::render::phrases;
-use crate::render::why_and_free;
 use crate::shell;
 
 /// Why nothing is done, in a sentence.
@@ -104,7 +103,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
             format!(
                 "{} has {} too, and does not match {}; without -c, allears free {} ends every holder",
                 phrases::process(process),
-                why_and_free::subject(target),
+                phrases::bind_target(target),
                 wanted.join(" or "),
                 phrases::target(target)
             )

@@ -1,0 +1,103 @@
+//! The values of a card's lines.
+
+use super::LONGEST_LIST;
+use crate::management::service_command::release_store;
+use crate::model::{
+    Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Parent, Process, Service, Text,
+    Unseen,
+};
+use crate::render::asker::Asker;
+use crate::render::escape::escape;
+use crate::render::phrases;
+
+/// Returns whether the command line names a program's file already: `python3` for `/usr/bin/python3.11`.
+pub(super) fn is_named_by_command(path: &Text, process: &Process) -> bool {
+    let first = process.command.iter().flatten().next().map(Text::file_name).unwrap_or_default();
+    // A link to one file of several programs names it too: Debian's redis-server runs redis-check-rdb.
+    !first.is_empty() && (path.file_name().starts_with(first) || process.name.as_bytes() == first)
+}
+
+/// Returns the ancestors, the nearest first: `zsh (4007) < login (880)`.
+pub(super) fn ancestry(holder: &Holder) -> String {
+    let named = |parent: &Parent| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
+    holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
+}
+
+/// Returns the value of `service`: `cups.socket, starts cups.service`.
+pub(super) fn service_line(service: &Service) -> String {
+    match &service.activates {
+        Some(activates) => format!("{}, starts {}", escape(&service.name), escape(activates)),
+        None => escape(&service.name),
+    }
+}
+
+/// Returns the value of `kept for`: `web.service, in systemd's descriptor store; systemctl stop -- web.service frees the port`.
+pub(super) fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
+    let releases = phrases::commands_in_order(&release_store(store, asker.uid));
+    let releases = releases.map_or_else(String::new, |releases| format!("; {releases} frees the port"));
+    format!("{}, in systemd's descriptor store{releases}", escape(&store.unit.name))
+}
+
+/// Returns the value of `container`.
+pub(super) fn container_line(container: &Container) -> String {
+    let of_pod = phrases::container_or_pod(container);
+    let name = of_pod.strip_prefix("container ").unwrap_or(&of_pod);
+    let image =
+        container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
+    let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
+    let compose = container.compose.as_ref().map_or_else(String::new, |compose| {
+        let service = compose.service.as_ref();
+        let service = service.map_or_else(String::new, |service| format!(", service {}", escape(service)));
+        format!(", project {}{service}", escape(&compose.project))
+    });
+    format!("{name} ({}{compose}{image}{port})", escape(&Text::from(&container.runtime)))
+}
+
+/// Returns the label of the candidates, by how likely they are.
+pub(super) fn candidates_label(unseen: &Unseen) -> &'static str {
+    match unseen.candidates.first().map(|candidate| candidate.evidence) {
+        Some(Evidence::Mapping) => "holder",
+        None
+        | Some(
+            Evidence::Cgroup
+            | Evidence::LastUser
+            | Evidence::Netstat
+            | Evidence::Table
+            | Evidence::Descriptor
+            | Evidence::WaitsIn(_),
+        ) => "likely",
+        Some(_) => "perhaps",
+    }
+}
+
+/// Returns the processes that may be the unseen holders, with the evidence. `None` if there are none.
+pub(super) fn candidates(unseen: &Unseen) -> Option<String> {
+    const MOST: usize = 5;
+    let shown = unseen.candidates.iter().take(MOST);
+    let shown: Vec<&Candidate> = shown.collect();
+    let alike = shown.chunk_by(|a, b| phrases::is_evidence_equal(a, b)).filter_map(|alike| {
+        let names: Vec<String> = alike.iter().map(|one| phrases::candidate(one)).collect();
+        Some(format!("{}, {}", names.join(" or "), phrases::evidence(alike.first()?.evidence)))
+    });
+    let mut parts: Vec<String> = alike.collect();
+    match unseen.candidates.len() - shown.len() {
+        0 => {}
+        more => parts.push(format!("one of {more} more")),
+    }
+    (!parts.is_empty()).then(|| parts.join("; or "))
+}
+
+/// Returns the value of `connected`.
+pub(super) fn connections(connections: &[Connection]) -> String {
+    match connections {
+        [] => "nobody".to_owned(),
+        connections => {
+            let mut list: Vec<String> =
+                connections.iter().take(LONGEST_LIST).map(phrases::connection).collect();
+            if connections.len() > LONGEST_LIST {
+                list.push(format!("and {} more", connections.len() - LONGEST_LIST));
+            }
+            list.join("; ")
+        }
+    }
+}
