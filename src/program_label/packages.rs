@@ -4,7 +4,7 @@ use super::launch::Language;
 use super::{file_name, is_separator, stem, tools};
 
 /// Returns the name of the package's tool. `None` for a file that is in no package.
-pub(super) fn named<'a>(language: Language, path: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn named(language: Language, path: &[u8]) -> Option<&[u8]> {
     match language {
         Language::JavaScript => script(path),
         Language::Python if file_name(path) == b"__main__.py" => {
