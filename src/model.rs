@@ -3,6 +3,7 @@
 
 pub(crate) mod end_signal;
 pub(crate) mod error;
+mod forwarding;
 pub(crate) mod gap;
 pub(crate) mod kernel_socket;
 pub(crate) mod managers;
@@ -23,6 +24,7 @@ mod unseen;
 
 pub use end_signal::EndSignal;
 pub use error::{Error, ErrorKind};
+pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
     Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, Purpose, SilentRuntime,
     UnlistedBound, UnreadRules,

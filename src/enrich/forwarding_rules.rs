@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::management::proxy;
 use crate::model::{
-    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, Listener, NftablesRule, Note, Outcome, Protocol,
-    Socket, State, Text, UnreadRules,
+    Endpoint, ForwardingRule, Gap, GapDetail, GapKind, GapReason, Help, Listener, NftablesRule, Note,
+    Outcome, Protocol, Socket, State, Text, UnreadRules,
 };
-use crate::os::{self, ForwardingRule};
+use crate::os;
 
 /// Drops the loopback addresses that a container runtime publishes and no rule forwards. Docker publishes 127.0.0.1
 /// through a socket of docker-proxy; its rules do not forward loopback, unless the proxy is turned off. `meets` returns

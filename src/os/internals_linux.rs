@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{Container, Error, Protocol, Service, Text};
-use crate::os::forwarding::sys::nftables;
-use crate::os::holders::sys::{bpf, kernel_sockets, walk};
+use crate::model::{Container, Error, ForwardingRule, ForwardingRules, Protocol, Service, Text};
+use crate::os::holders::sys::{bpf, walk};
+use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
+use crate::os::parse::linux::nftables::{evaluate, expressions};
 use crate::os::parse::linux::{inet_diag, netlink, proc_fd, proc_net, proc_stat, unix_diag};
 use crate::os::parse::unit_syntax;
 use crate::os::process::sys::process_ref;
@@ -57,19 +58,19 @@ pub fn unix_message(message: &[u8]) -> Option<(u64, Option<Text>)> {
 
 /// Returns the port of a tunnel in a message about a link.
 pub fn link_port(message: &[u8]) -> Option<u16> {
-    kernel_sockets::parse_link(message)?.port
+    link_message::parse_link(message)?.port
 }
 
 /// Returns the number of kernel sockets in these bytes, parsed as each kind of message and of file that reports them.
 pub fn kernel_sockets(bytes: &[u8]) -> usize {
-    use kernel_sockets::Message;
+    use generic_message::Message;
     let messages = [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd];
     let of_messages: usize =
-        messages.iter().map(|message| kernel_sockets::read_message(*message, bytes).len()).sum();
+        messages.iter().map(|message| generic_message::read_message(*message, bytes).len()).sum();
     let of_files = [
-        kernel_sockets::parse_rxrpc(bytes).len(),
-        kernel_sockets::parse_portlist(bytes).len(),
-        kernel_sockets::parse_registrations(bytes).len(),
+        service_files::rxrpc_locals(bytes).len(),
+        service_files::nfsd_portlist(bytes).len(),
+        rpcbind_reply::lock_manager(bytes).len(),
     ];
     of_messages + of_files.iter().sum::<usize>()
 }
@@ -78,9 +79,9 @@ pub fn kernel_sockets(bytes: &[u8]) -> usize {
 /// element.
 pub fn nftables_message(bytes: &[u8]) -> usize {
     let read = [
-        nftables::base_chain(bytes).is_some(),
-        nftables::rule(bytes).is_some(),
-        nftables::element(bytes).is_some(),
+        expressions::base_chain(bytes).is_some(),
+        expressions::rule(bytes).is_some(),
+        expressions::element(bytes).is_some(),
     ];
     read.into_iter().filter(|is_read| *is_read).count()
 }
@@ -215,13 +216,29 @@ pub struct Forwarding {
 /// messages are of chains (0), of rules (1), and elements (2) of a set that stands for every set.
 pub fn nftables_forwarding(
     messages: &[(u8, &[u8])],
-    connection: (Protocol, u16, &[IpAddr]),
+    (protocol, port, addresses): (Protocol, u16, &[IpAddr]),
 ) -> (Vec<Forwarding>, usize) {
-    let found = nftables::evaluate_messages(messages, connection);
-    let rule = |rule: crate::os::ForwardingRule| Forwarding {
-        addresses: rule.addresses,
-        to: rule.to,
-        port: rule.port,
-    };
+    let (mut chains, mut set) = (evaluate::Chains::default(), Some(Vec::new()));
+    for (kind, message) in messages {
+        match kind {
+            0 => chains.bases.extend(expressions::base_chain(message)),
+            1 => {
+                if let Some(rule) = expressions::rule(message) {
+                    let key = (rule.family, rule.table.clone(), rule.chain.clone());
+                    chains.rules.entry(key).or_default().push(rule);
+                }
+            }
+            _ => {
+                set = set.zip(expressions::element(message)).map(|(mut set, one)| {
+                    set.push(one);
+                    set
+                });
+            }
+        }
+    }
+    let connection = evaluate::Connection { protocol, port, addresses };
+    let mut found = ForwardingRules::default();
+    evaluate::evaluate(&chains, connection, &|_, _, _| set.clone(), &mut found);
+    let rule = |rule: ForwardingRule| Forwarding { addresses: rule.addresses, to: rule.to, port: rule.port };
     (found.rules.into_iter().map(rule).collect(), found.unread.len())
 }

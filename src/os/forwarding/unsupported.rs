@@ -1,7 +1,6 @@
 //! Systems whose packet filter is not read.
 
-use crate::model::Protocol;
-use crate::os::ForwardingRules;
+use crate::model::{ForwardingRules, Protocol};
 
 /// Returns nothing: the packet filter is not read.
 pub(in crate::os) fn forwarding_rules(

@@ -3,9 +3,12 @@
 
 pub(in crate::os) mod btf;
 pub(in crate::os) mod inet_diag;
+pub(in crate::os) mod kernel_sockets;
 pub(in crate::os) mod netlink;
+pub(in crate::os) mod nftables;
 pub(in crate::os) mod proc_fd;
 pub(in crate::os) mod proc_maps;
 pub(in crate::os) mod proc_net;
 pub(in crate::os) mod proc_stat;
+pub(in crate::os) mod syscall_file;
 pub(in crate::os) mod unix_diag;

@@ -5,9 +5,8 @@ pub(in crate::os) mod xtables;
 
 use std::net::IpAddr;
 
-use crate::model::{Protocol, UnreadRules};
+use crate::model::{ForwardingRule, ForwardingRules, Protocol, UnreadRules};
 use crate::os::holders::sys::bpf;
-use crate::os::{ForwardingRule, ForwardingRules};
 
 /// Returns the rules that pass on connections to a port of these addresses of this machine. Only root may read them.
 pub(in crate::os) fn forwarding_rules(

@@ -1,9 +1,6 @@
 //! The rules of nftables that pass on connections to a port, read over NETLINK_NETFILTER (linux/netfilter/nf_tables.h).
-//! iptables-nft writes its rules there, too. `expressions` parses rules, and `evaluate` follows a connection through
-//! them; both are pure.
-
-pub(in crate::os) mod evaluate;
-pub(in crate::os) mod expressions;
+//! iptables-nft writes its rules there, too. `parse::linux::nftables` parses the rules and follows a connection through
+//! them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,12 +9,11 @@ use std::net::IpAddr;
 
 use rustix::net::netlink;
 
-use crate::model::{Protocol, Text, UnreadRules};
-use crate::os::ForwardingRules;
-use crate::os::table::sys::netlink::{Fault, attributes, dump};
-
-pub(in crate::os) use evaluate::{Chains, Connection};
-pub(in crate::os) use expressions::{BaseChain, Element, Rule, base_chain, element, rule};
+use crate::model::{ForwardingRules, Protocol, Text, UnreadRules};
+use crate::os::parse::linux::netlink::text_attribute;
+use crate::os::parse::linux::nftables::evaluate::{Chains, Connection, evaluate};
+use crate::os::parse::linux::nftables::expressions::{self, BaseChain, Element, Rule, base_chain, rule};
+use crate::os::table::sys::netlink::{Fault, dump};
 
 /// The most rules that are read.
 const MOST_RULES: usize = 200_000;
@@ -40,7 +36,7 @@ pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAd
         Ok(None) => {}
         Ok(Some(chains)) => {
             let connection = Connection { protocol, port, addresses };
-            evaluate::evaluate(&chains, connection, &elements, &mut found);
+            evaluate(&chains, connection, &elements, &mut found);
         }
         // This kernel has no nftables.
         Err(Fault::System(errno) | Fault::Refused(errno)) if is_missing(errno) => {}
@@ -97,7 +93,7 @@ fn read() -> Result<Option<Chains>, Fault> {
     for (family, table) in tables {
         const NFTA_RULE_TABLE: u16 = 1;
         let mut request = vec![family, 0, 0, 0];
-        text(&mut request, NFTA_RULE_TABLE, &table);
+        text_attribute(&mut request, NFTA_RULE_TABLE, &table);
         let rules: RefCell<Vec<Rule>> = RefCell::default();
         ask(
             GET_RULE,
@@ -124,21 +120,16 @@ fn read() -> Result<Option<Chains>, Fault> {
 fn elements(family: u8, table: &[u8], set: &[u8]) -> Option<Vec<Element>> {
     const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
     const NFTA_SET_ELEM_LIST_SET: u16 = 2;
-    const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
     let mut request = vec![family, 0, 0, 0];
-    text(&mut request, NFTA_SET_ELEM_LIST_TABLE, table);
-    text(&mut request, NFTA_SET_ELEM_LIST_SET, set);
+    text_attribute(&mut request, NFTA_SET_ELEM_LIST_TABLE, table);
+    text_attribute(&mut request, NFTA_SET_ELEM_LIST_SET, set);
     let found: RefCell<Option<Vec<Element>>> = RefCell::new(Some(Vec::new()));
     let each = |message: &[u8]| {
-        attributes(message.get(4..).unwrap_or_default(), |kind, value| {
-            if kind == NFTA_SET_ELEM_LIST_ELEMENTS {
-                attributes(value, |_, one| {
-                    let mut found = found.borrow_mut();
-                    match (element(one), found.as_mut()) {
-                        (Some(element), Some(all)) if all.len() < MOST_RULES => all.push(element),
-                        _ => *found = None,
-                    }
-                });
+        expressions::elements(message, |element| {
+            let mut found = found.borrow_mut();
+            match (element, found.as_mut()) {
+                (Some(element), Some(all)) if all.len() < MOST_RULES => all.push(element),
+                _ => *found = None,
             }
         });
     };
@@ -156,45 +147,3 @@ fn ask(
 ) -> Result<(), Fault> {
     dump(Some(netlink::NETFILTER), kind, request, answer, &mut |message| each(message), &mut || restart())
 }
-
-/// Appends an attribute with a text, which ends in NUL.
-fn text(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let length = u16::try_from(value.len() + 5).unwrap_or(u16::MAX);
-    request.extend(length.to_ne_bytes());
-    request.extend(kind.to_ne_bytes());
-    request.extend(value);
-    request.push(0);
-    request.resize(request.len().next_multiple_of(4), 0);
-}
-/// Returns what messages of nftables do to a connection: of chains (0), of rules (1), and elements (2) of a set that
-/// stands for every set.
-#[cfg(allears_internals)]
-pub(in crate::os) fn evaluate_messages(
-    messages: &[(u8, &[u8])],
-    (protocol, port, addresses): (Protocol, u16, &[IpAddr]),
-) -> ForwardingRules {
-    let (mut chains, mut set, mut found) = (Chains::default(), Some(Vec::new()), ForwardingRules::default());
-    for (kind, message) in messages {
-        match kind {
-            0 => chains.bases.extend(base_chain(message)),
-            1 => {
-                if let Some(rule) = rule(message) {
-                    let key = (rule.family, rule.table.clone(), rule.chain.clone());
-                    chains.rules.entry(key).or_default().push(rule);
-                }
-            }
-            _ => {
-                set = set.zip(element(message)).map(|(mut set, one)| {
-                    set.push(one);
-                    set
-                });
-            }
-        }
-    }
-    let connection = Connection { protocol, port, addresses };
-    evaluate::evaluate(&chains, connection, &|_, _, _| set.clone(), &mut found);
-    found
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,31 +1,19 @@
 //! Sockets that the kernel opens itself: no process has them. The sources that report them are read only if a socket has no
 //! holder.
 //!
-//! Each source makes claims. A claim names the port, the protocol and, if the source reports them, the family and the
-//! address; all of these must match. A claim without a port proves nothing: it names a possibility. No request here
-//! may load a kernel module.
-//!
-//! The parsers of these messages and files stay beside their readers: they return claims, a type of this phase.
+//! Each source makes claims, as `parse::linux::kernel_sockets` defines them. No request here may load a kernel module.
 
 pub(in crate::os) mod generic;
-pub(in crate::os) mod links;
 pub(in crate::os) mod other_namespaces;
 pub(in crate::os) mod services;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-
-#[cfg(allears_internals)]
-pub(in crate::os) use generic::{Message, read_message};
-pub(in crate::os) use links::parse_link;
-#[cfg(allears_internals)]
-pub(in crate::os) use services::{parse_portlist, parse_registrations, parse_rxrpc};
-
-use links::Link;
 
 use super::state::State;
-use crate::model::{Endpoint, Error, Family, KernelSocket, KernelSocketKind, Protocol, Socket};
+use crate::model::{Endpoint, Error, KernelSocket, Protocol, Socket};
 use crate::os::Row;
+use crate::os::parse::linux::kernel_sockets::link_message::{Link, parse_link};
+use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength};
 use crate::os::table::sys::netlink::dump;
 
 /// Finds the missing sockets that the kernel has opened itself, here and in other network namespaces.
@@ -36,60 +24,6 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     let missing: Vec<&Row> = state.missing_rows().collect();
     state.visibility.read_other_namespaces(missing.into_iter());
     Ok(())
-}
-
-/// How strongly a source shows that a socket is the kernel's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Strength {
-    /// The kernel reports that it has the port open.
-    Reported,
-    /// The kernel uses this fixed port, or a process does for it: the socket is the kernel's if no process can have it.
-    Fixed,
-    /// The port is not reported.
-    Possible,
-}
-
-/// Where a claimed socket is bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) enum Bound {
-    /// The wildcard address.
-    Wildcard,
-    /// This one.
-    Address(IpAddr),
-    /// The wildcard address of any one interface.
-    Interface,
-}
-
-/// A socket that the kernel has opened, or may have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Claim {
-    pub(in crate::os) protocol: Protocol,
-    /// `None` if the source does not report it.
-    pub(in crate::os) port: Option<u16>,
-    /// `None` for either.
-    pub(in crate::os) family: Option<Family>,
-    pub(in crate::os) bound: Bound,
-    pub(in crate::os) strength: Strength,
-    pub(in crate::os) kernel: KernelSocket,
-}
-
-impl Claim {
-    /// Returns whether this may be the socket.
-    fn matches(&self, socket: &Socket) -> bool {
-        let interface = match &socket.endpoint {
-            Endpoint::Ip { interface, .. } => interface.as_ref(),
-            Endpoint::Unix { .. } => return false,
-        };
-        let wildcard = socket.endpoint.address().is_some_and(|address| address.is_unspecified());
-        self.protocol == socket.protocol
-            && self.port.is_none_or(|port| socket.endpoint.port() == Some(port))
-            && self.family.is_none_or(|family| socket.family() == family)
-            && match &self.bound {
-                Bound::Wildcard => wildcard && interface.is_none(),
-                Bound::Address(address) => socket.endpoint.address() == Some(*address),
-                Bound::Interface => wildcard && interface.is_some(),
-            }
-    }
 }
 
 /// The claims of all sources about the sockets of one network namespace.
@@ -134,11 +68,6 @@ impl Claims {
     }
 }
 
-/// Returns a kernel socket of which only the kind is known.
-fn kernel_socket(kind: KernelSocketKind) -> KernelSocket {
-    KernelSocket { kind, interface: None, id: None, namespace: None }
-}
-
 /// Returns the network interfaces of this thread's namespace whose kinds have sockets.
 fn links() -> Vec<Link> {
     const RTM_NEWLINK: u16 = 16;
@@ -153,24 +82,16 @@ fn links() -> Vec<Link> {
     }
 }
 
-/// Returns a recorded message from its hexadecimal digits.
-#[cfg(test)]
-fn bytes_of_hex(hex: &str) -> Vec<u8> {
-    hex.as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     use super::super::state::KernelReports;
     use super::super::state::test_rows::row;
     use super::*;
-    use crate::model::Text;
+    use crate::model::{Family, KernelSocketKind, Text};
     use crate::os::HolderSearch;
+    use crate::os::parse::linux::kernel_sockets::kernel_socket;
 
     fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
         let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };

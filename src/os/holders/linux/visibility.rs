@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use super::candidates::other_listeners::OtherListeners;
 use super::candidates::{Choice, Pool, Refused};
 use super::kernel_sockets;
-use super::kernel_sockets::{Claims, Strength};
+use super::kernel_sockets::Claims;
 use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::state::State;
 use super::walk::Walk;
@@ -21,6 +21,7 @@ use crate::model::{
 };
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};

@@ -5,7 +5,7 @@
 //! process (PTRACE_MODE_ATTACH_FSCREDS), which Yama denies to most users. /proc/PID/task/TID/wchan names the kernel
 //! function in which the thread sleeps; every process that may read the descriptor table may read it.
 
-pub(in crate::os) mod system_call;
+mod call_numbers;
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -17,9 +17,10 @@ use rustix::io::Errno;
 use super::thread_tables::thread_ids;
 use super::walk::{number, socket_inode};
 use crate::model::Call;
+use crate::os::parse::linux::syscall_file::{SystemCall, WaitsOn, bits};
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::table::sys::procfs;
-use system_call::{SystemCall, WaitsOn, bits};
+use call_numbers::CALL_NUMBERS;
 
 /// The most descriptors of one poll(2) or select(2) that are looked up.
 const MOST_POLLED: usize = 1024;
@@ -71,7 +72,7 @@ impl Thread<'_> {
     /// Returns the call if it waits on a descriptor that is closed or has become another kind of file.
     fn by_call(&self, bytes: &[u8], listening: &BTreeSet<u64>) -> Option<Call> {
         let call = SystemCall::parse(bytes)?;
-        match call.waits_on()? {
+        match call.waits_on(&CALL_NUMBERS)? {
             WaitsOn::Descriptor(call, descriptor) => {
                 let left = match self.target(descriptor) {
                     Target::Closed => true,

@@ -116,6 +116,16 @@ pub(in crate::os) fn attributes<'a>(mut bytes: &'a [u8], mut each: impl FnMut(u1
     }
 }
 
+/// Appends an attribute with a text, which ends in NUL.
+pub(in crate::os) fn text_attribute(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(value.len() + 5).unwrap_or(u16::MAX);
+    request.extend(length.to_ne_bytes());
+    request.extend(kind.to_ne_bytes());
+    request.extend(value);
+    request.push(0);
+    request.resize(request.len().next_multiple_of(4), 0);
+}
+
 /// Returns the u16 at an offset, in the machine's byte order.
 pub(in crate::os) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
@@ -195,6 +205,14 @@ mod tests {
         attributes(&bytes.concat(), |kind, value| list.push((kind, value.to_vec())));
         assert_eq!(list, [(5, b"abcd".to_vec())]);
         attributes(&[0; 8], |_, _| panic!("an attribute of no length"));
+    }
+
+    #[test]
+    fn text_attributes_end_in_nul() {
+        let mut request = vec![2, 0, 0, 0];
+        text_attribute(&mut request, 1, b"nat");
+        let attribute = [&8_u16.to_ne_bytes()[..], &1_u16.to_ne_bytes(), b"nat\0"].concat();
+        assert_eq!(request, [&[2, 0, 0, 0][..], &attribute].concat());
     }
 
     proptest! {

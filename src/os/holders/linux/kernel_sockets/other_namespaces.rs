@@ -9,12 +9,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::links::Link;
-use super::{Claim, Claims, Strength, generic, links};
+use super::{Claims, generic, links};
 use crate::model::{KernelSocketKind, Protocol, Socket, Text};
 use crate::os::namespaces::sys as namespace;
+use crate::os::parse::linux::kernel_sockets::link_message::{Link, namespace_id};
+use crate::os::parse::linux::kernel_sockets::{Claim, Strength};
 use crate::os::table::sys as table;
-use crate::os::table::sys::netlink::{ask, attributes, u32_at};
+use crate::os::table::sys::netlink::ask;
 use crate::os::{Reader, Request};
 
 /// Reads the claims of sockets in these namespaces (`None` is this thread's own) from every namespace that may be entered.
@@ -122,7 +123,6 @@ fn sockets_at(port: u16) -> Vec<Socket> {
 fn id_of_namespace(entry: BorrowedFd<'_>) -> Option<i32> {
     const RTM_NEWNSID: u16 = 88;
     const RTM_GETNSID: u16 = 90;
-    const NETNSA_NSID: u16 = 1;
     const NETNSA_FD: u16 = 3;
     // struct rtgenmsg and its padding, then one attribute.
     let mut request = vec![0; 4];
@@ -130,13 +130,7 @@ fn id_of_namespace(entry: BorrowedFd<'_>) -> Option<i32> {
     request.extend(NETNSA_FD.to_ne_bytes());
     request.extend(entry.as_raw_fd().to_ne_bytes());
     let mut number = None;
-    let mut each = |message: &[u8]| {
-        attributes(message.get(4..).unwrap_or_default(), |kind, value| {
-            if kind == NETNSA_NSID {
-                number = u32_at(value, 0).map(u32::cast_signed);
-            }
-        });
-    };
-    ask(None, RTM_GETNSID, &request, RTM_NEWNSID, &mut each).ok()?;
-    number.filter(|number| *number >= 0)
+    ask(None, RTM_GETNSID, &request, RTM_NEWNSID, &mut |message| number = namespace_id(message).or(number))
+        .ok()?;
+    number
 }

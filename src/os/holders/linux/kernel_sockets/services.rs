@@ -3,18 +3,20 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::net::netlink::RDMA;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::links::text;
-use super::{Bound, Claim, Strength, kernel_socket};
-use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
+use crate::model::{KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::namespaces::sys as namespace;
-use crate::os::table::sys::netlink::{attributes, dump, u32_at};
+use crate::os::parse::linux::kernel_sockets::rpcbind_reply::{lock_manager, word};
+use crate::os::parse::linux::kernel_sockets::service_files::{
+    RdmaDevice, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
+};
+use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket, reported};
+use crate::os::table::sys::netlink::dump;
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
 const ROCE_PORT: u16 = 4791;
@@ -32,14 +34,14 @@ pub(in crate::os) fn claims(protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
     let (tcp, udp) = (protocols.contains(&Protocol::Tcp), protocols.contains(&Protocol::Udp));
     if udp {
         claims.extend(sctp());
-        claims.extend(parse_rxrpc(&read("/proc/thread-self/net/rxrpc/locals").unwrap_or_default()));
+        claims.extend(rxrpc_locals(&read("/proc/thread-self/net/rxrpc/locals").unwrap_or_default()));
         claims.extend(rxe(first));
     }
     if first {
-        claims.extend(parse_portlist(&read("/proc/fs/nfsd/portlist").unwrap_or_default()));
+        claims.extend(nfsd_portlist(&read("/proc/fs/nfsd/portlist").unwrap_or_default()));
         claims.extend(lockd());
         if tcp {
-            claims.extend(read("/sys/class/ksmbd-control/stats").and_then(|bytes| parse_ksmbd(&bytes)));
+            claims.extend(read("/sys/class/ksmbd-control/stats").and_then(|bytes| ksmbd_stats(&bytes)));
             claims.extend(nfs_callback());
         }
     }
@@ -52,68 +54,10 @@ fn read(path: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn number(bytes: &[u8]) -> Option<u16> {
-    std::str::from_utf8(bytes).ok()?.trim().parse().ok()
-}
-
-/// Returns the claim of a port that the kernel reports for both families, or for one.
-fn reported(protocol: Protocol, port: u16, family: Option<Family>, kind: KernelSocketKind) -> Claim {
-    Claim {
-        protocol,
-        port: Some(port),
-        family,
-        bound: Bound::Wildcard,
-        strength: Strength::Reported,
-        kernel: kernel_socket(kind),
-    }
-}
-
 /// Returns the port of SCTP over UDP (RFC 6951), Linux 5.11. The file is that of the opening thread's namespace.
 fn sctp() -> Option<Claim> {
     let port = number(&read("/proc/sys/net/sctp/udp_port")?).filter(|port| *port > 0)?;
     Some(reported(Protocol::Udp, port, None, KernelSocketKind::Sctp))
-}
-
-/// Reads /proc/net/rxrpc/locals: `UDP   [::]:7001   11   1   0` after a line of headings.
-pub(in crate::os) fn parse_rxrpc(bytes: &[u8]) -> Vec<Claim> {
-    let text = String::from_utf8_lossy(bytes);
-    let claim = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
-        let address = words.next().filter(|word| word.starts_with("UDP")).and_then(|_| words.next())?;
-        let at: SocketAddr = address.parse().ok()?;
-        let family = if at.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-        let mut claim = reported(Protocol::Udp, at.port(), Some(family), KernelSocketKind::Rxrpc);
-        if !at.ip().is_unspecified() {
-            claim.bound = Bound::Address(at.ip());
-        }
-        Some(claim)
-    };
-    text.lines().filter_map(claim).collect()
-}
-
-/// Reads the portlist of the NFS server's file system: `tcp 2049`, a line for each socket.
-pub(in crate::os) fn parse_portlist(bytes: &[u8]) -> Vec<Claim> {
-    let text = String::from_utf8_lossy(bytes);
-    let claim = |line: &str| {
-        let (transport, port) = line.split_once(' ')?;
-        let protocol = match transport {
-            "tcp" | "tcp-ipv6" => Protocol::Tcp,
-            "udp" | "udp-ipv6" => Protocol::Udp,
-            _ => return None,
-        };
-        Some(reported(protocol, port.trim().parse().ok()?, None, KernelSocketKind::Nfsd))
-    };
-    text.lines().filter_map(claim).collect()
-}
-
-/// Reads ksmbd's stats: `2 running 445 0`, where the second number is the port. It has a socket for each interface.
-pub(in crate::os) fn parse_ksmbd(bytes: &[u8]) -> Option<Claim> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut words = text.split_ascii_whitespace().skip(1);
-    words.next().filter(|state| *state == "running")?;
-    let port = words.next()?.parse().ok().filter(|port| *port > 0)?;
-    let claim = reported(Protocol::Tcp, port, None, KernelSocketKind::Ksmbd);
-    Some(Claim { bound: Bound::Interface, ..claim })
 }
 
 /// Returns the ports of soft RoCE. Up to Linux 6.12 its sockets are in the first namespace whatever the device's, and
@@ -145,33 +89,20 @@ fn rdma_devices() -> Vec<(Text, bool)> {
     const GET: u16 = (5 << 10) + 1;
     const PORT_GET: u16 = (5 << 10) + 5;
     const DEV_INDEX: u16 = 1;
-    const DEV_NAME: u16 = 2;
-    const NDEV_INDEX: u16 = 50;
     let collect = |kind: u16, request: &[u8]| {
-        let found: RefCell<Vec<(u32, Text, bool)>> = RefCell::new(Vec::new());
-        let mut each = |bytes: &[u8]| {
-            let (mut index, mut name, mut here) = (None, None, false);
-            attributes(bytes, |attribute, value| match attribute {
-                DEV_INDEX => index = u32_at(value, 0),
-                DEV_NAME => name = Some(text(value)),
-                NDEV_INDEX => here = true,
-                _ => {}
-            });
-            if let (Some(index), Some(name)) = (index, name) {
-                found.borrow_mut().push((index, name, here));
-            }
-        };
+        let found: RefCell<Vec<RdmaDevice>> = RefCell::new(Vec::new());
+        let mut each = |bytes: &[u8]| found.borrow_mut().extend(rdma_device(bytes));
         match dump(Some(RDMA), kind, request, kind, &mut each, &mut || found.borrow_mut().clear()) {
             Ok(()) => found.into_inner(),
             Err(_) => Vec::new(),
         }
     };
-    let device = |(index, name, _): (u32, Text, bool)| {
+    let device = |device: RdmaDevice| {
         let mut request = Vec::with_capacity(8);
         request.extend(8_u16.to_ne_bytes());
         request.extend(DEV_INDEX.to_ne_bytes());
-        request.extend(index.to_ne_bytes());
-        (name, collect(PORT_GET, &request).iter().any(|(_, _, here)| *here))
+        request.extend(device.index.to_ne_bytes());
+        (device.name, collect(PORT_GET, &request).iter().any(|port| port.is_here))
     };
     collect(GET, &[]).into_iter().map(device).collect()
 }
@@ -195,7 +126,7 @@ fn lockd() -> Vec<Claim> {
     let mut claims: Vec<Claim> = chosen("/proc/sys/fs/nfs/nlm_tcpport", Protocol::Tcp).into_iter().collect();
     claims.extend(chosen("/proc/sys/fs/nfs/nlm_udpport", Protocol::Udp));
     if let Ok(registered) = ask_rpcbind() {
-        claims.extend(parse_registrations(&registered));
+        claims.extend(lock_manager(&registered));
     }
     claims
 }
@@ -279,60 +210,3 @@ fn ask_rpcbind() -> io::Result<Vec<u8>> {
         }
     }
 }
-
-/// Reads the lock manager's registrations in rpcbind's answer: only those of root, because every user may register.
-pub(in crate::os) fn parse_registrations(answer: &[u8]) -> Vec<Claim> {
-    const LOCK_MANAGER: u32 = 100_021;
-    let mut claims = Vec::new();
-    // xid, reply, accepted, a verifier of no bytes, success.
-    let accepted = [(4, 1), (8, 0), (16, 0), (20, 0)];
-    if accepted.iter().any(|(at, value)| word(answer, *at) != Some(*value)) {
-        return claims;
-    }
-    let mut at = 24;
-    while word(answer, at) == Some(1) {
-        let Some(program) = word(answer, at + 4) else { break };
-        at += 12;
-        let Some(strings) = (0..3).map(|_| string(answer, &mut at)).collect::<Option<Vec<_>>>() else {
-            break;
-        };
-        let [network, address, owner] = strings.as_slice() else { break };
-        if program != LOCK_MANAGER || *owner != b"superuser" {
-            continue;
-        }
-        let (protocol, family) = match *network {
-            b"tcp" => (Protocol::Tcp, Family::Ipv4),
-            b"tcp6" => (Protocol::Tcp, Family::Ipv6),
-            b"udp" => (Protocol::Udp, Family::Ipv4),
-            b"udp6" => (Protocol::Udp, Family::Ipv6),
-            _ => continue,
-        };
-        // A universal address ends in the two bytes of its port: `0.0.0.0.8.1`.
-        let mut parts =
-            address.rsplit(|byte| *byte == b'.').map(|part| number(part).filter(|part| *part < 256));
-        let (low, high) = (parts.next().flatten(), parts.next().flatten());
-        if let (Some(low), Some(high)) = (low, high) {
-            let claim = reported(protocol, high << 8 | low, Some(family), KernelSocketKind::Lockd);
-            if !claims.contains(&claim) {
-                claims.push(claim);
-            }
-        }
-    }
-    claims
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
-}
-
-/// Reads a string of XDR (RFC 4506), padded to four bytes.
-fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
-    let length = usize::try_from(word(bytes, *at)?).ok()?;
-    let start = *at + 4;
-    let found = bytes.get(start..start.checked_add(length)?)?;
-    *at = start + length.checked_next_multiple_of(4)?;
-    Some(found)
-}
-
-#[cfg(test)]
-mod tests;

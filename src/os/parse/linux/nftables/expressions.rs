@@ -1,7 +1,7 @@
 //! Parses messages of nftables into chains and rules. It distinguishes only expressions that decide whether a
 //! connection to a local port is passed on.
 
-use crate::os::table::sys::netlink::attributes;
+use crate::os::parse::linux::netlink::attributes;
 
 /// A base chain, of a type whose rules can pass connections on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +208,16 @@ pub(in crate::os) struct Element {
     pub(in crate::os) value: Option<Vec<u8>>,
     /// The value of a verdict map for the key.
     pub(in crate::os) verdict: Option<Verdict>,
+}
+
+/// Calls `each` with every element in an NFT_MSG_NEWSETELEM message: `None` for one that is not understood.
+pub(in crate::os) fn elements(message: &[u8], mut each: impl FnMut(Option<Element>)) {
+    const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
+    attributes(message.get(4..).unwrap_or_default(), |kind, value| {
+        if kind == NFTA_SET_ELEM_LIST_ELEMENTS {
+            attributes(value, |_, one| each(element(one)));
+        }
+    });
 }
 
 /// Parses an element, as NFTA_SET_ELEM_LIST_ELEMENTS lists it. `None` if it is not understood.

@@ -1,10 +1,8 @@
 //! Network interfaces with sockets of their own, as rtnetlink reports them (linux/if_link.h).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::{Bound, Claim, Strength, kernel_socket};
+use super::{Bound, Claim, Strength, kernel_socket, text};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
-use crate::os::table::sys::netlink::{attributes, u16_at, u32_at};
+use crate::os::parse::linux::netlink::{attributes, u16_at, u32_at};
 
 /// The ports of the GPRS tunneling protocol, which are fixed in the kernel's driver (drivers/net/gtp.c).
 const GTP_PORTS: [u16; 2] = [3386, 2152];
@@ -125,19 +123,33 @@ impl Link {
             _ => Vec::new(),
         }
     }
-}
 
-pub(in crate::os) fn text(value: &[u8]) -> Text {
-    value.split(|byte| *byte == 0).next().unwrap_or_default().into()
-}
-
-/// Reads an address of four or sixteen bytes.
-pub(in crate::os) fn address(value: &[u8]) -> Option<IpAddr> {
-    match value.len() {
-        4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into()),
-        16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(value).ok()?).into()),
-        _ => None,
+    /// Returns the claim of a WireGuard interface with this port, which its own family of netlink reports. One that is
+    /// up has a socket in each family, in the namespace in which it was created.
+    pub(in crate::os) fn wireguard_claim(&self, port: Option<u16>) -> Option<Claim> {
+        (port != Some(0)).then(|| Claim {
+            protocol: Protocol::Udp,
+            port,
+            family: None,
+            bound: Bound::Wildcard,
+            strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
+            kernel: KernelSocket { interface: Some(self.name.clone()), ..kernel_socket(self.kind) },
+        })
     }
+}
+
+/// Returns the id that a namespace has for another one, from an RTM_NEWNSID message (linux/net_namespace.h). `None` if it has
+/// none.
+pub(in crate::os) fn namespace_id(message: &[u8]) -> Option<i32> {
+    const NETNSA_NSID: u16 = 1;
+    let mut number = None;
+    // struct rtgenmsg and its padding.
+    attributes(message.get(4..)?, |kind, value| {
+        if kind == NETNSA_NSID {
+            number = u32_at(value, 0).map(u32::cast_signed);
+        }
+    });
+    number.filter(|number| *number >= 0)
 }
 
 #[cfg(test)]
@@ -239,9 +251,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ids_of_namespaces() {
+        let message = |id: i32| {
+            let bytes = [&[0; 4][..], &8_u16.to_ne_bytes(), &1_u16.to_ne_bytes(), &id.to_ne_bytes()];
+            bytes.concat()
+        };
+        assert_eq!(namespace_id(&message(3)), Some(3));
+        assert_eq!(namespace_id(&message(-1)), None, "it is not assigned");
+        assert_eq!(namespace_id(b""), None);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = namespace_id(&bytes);
             if let Some(link) = parse_link(&bytes) {
                 let _ = link.claims();
             }

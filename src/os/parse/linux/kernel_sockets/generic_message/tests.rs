@@ -106,8 +106,8 @@ fn the_port_of_wireguard() {
         "00".repeat(33),
         "01".repeat(33)
     );
-    assert_eq!(wireguard_message(&bytes(&device)), Some(51820));
-    assert_eq!(wireguard_message(&[0; 4]), None);
+    assert_eq!(wireguard_port(&bytes(&device)), Some(51820));
+    assert_eq!(wireguard_port(&[0; 4]), None);
 }
 
 proptest! {
@@ -116,6 +116,6 @@ proptest! {
         for message in [Message::Fou, Message::L2tp, Message::Mptcp, Message::Nfsd] {
             let _ = read_message(message, &bytes);
         }
-        let _ = wireguard_message(&bytes);
+        let _ = wireguard_port(&bytes);
     }
 }

@@ -13,8 +13,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::expressions::{BaseChain, Element, Expression, Field, Rule, Verdict};
-use crate::model::{Protocol, Text, UnreadRules};
-use crate::os::{ForwardingRule, ForwardingRules};
+use crate::model::{ForwardingRule, ForwardingRules, Protocol, Text, UnreadRules};
 use iptables::is_destination_target;
 
 /// The deepest nesting of chains that is followed; the kernel allows 16.

@@ -1,10 +1,27 @@
-//! The system call in /proc/PID/task/TID/syscall (proc_pid_syscall(5)). Pure, but not in `parse`: the numbers of system
-//! calls come from libc, which has them for the machine it is compiled for alone.
+//! The system call in /proc/PID/task/TID/syscall (proc_pid_syscall(5)). Pure. The numbers of system calls are an argument:
+//! every processor has its own.
+
+use std::ffi::c_long;
 
 use crate::model::Call;
 
+/// The numbers of the system calls that can wait on a descriptor.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::os) struct CallNumbers<'a> {
+    pub(in crate::os) accept: &'a [c_long],
+    /// Calls that receive from sockets alone.
+    pub(in crate::os) receive: &'a [c_long],
+    /// Calls that send to sockets alone.
+    pub(in crate::os) send: &'a [c_long],
+    pub(in crate::os) connect: &'a [c_long],
+    pub(in crate::os) read: &'a [c_long],
+    pub(in crate::os) write: &'a [c_long],
+    pub(in crate::os) poll: &'a [c_long],
+    pub(in crate::os) select: &'a [c_long],
+}
+
 /// Returns the numbers of the set bits in machine words, the format of fd_set.
-pub(super) fn bits(words: &[u8]) -> impl Iterator<Item = u32> {
+pub(in crate::os) fn bits(words: &[u8]) -> impl Iterator<Item = u32> {
     let words = words.chunks_exact(size_of::<usize>());
     words.zip(0_u32..).flat_map(|(word, at)| {
         let word = word.first_chunk().map_or(0, |bytes| usize::from_ne_bytes(*bytes));
@@ -14,14 +31,14 @@ pub(super) fn bits(words: &[u8]) -> impl Iterator<Item = u32> {
 
 /// The system call that a thread is in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SystemCall {
-    number: libc::c_long,
+pub(in crate::os) struct SystemCall {
+    number: c_long,
     arguments: [u64; 6],
 }
 
 /// What a system call waits on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum WaitsOn {
+pub(in crate::os) enum WaitsOn {
     /// One socket.
     Descriptor(Call, u32),
     /// One file of any kind.
@@ -40,7 +57,7 @@ impl SystemCall {
     /// Reads a line such as `43 0x3 0x0 0x0 0x0 0x0 0x0 0x7f41... 0x7f41...`: the call's number, its arguments, the stack
     /// pointer and the program counter. Returns `None` for a running thread (`running`), and for kernel threads, including
     /// those of io_uring, which have no stack pointer.
-    pub(super) fn parse(bytes: &[u8]) -> Option<SystemCall> {
+    pub(in crate::os) fn parse(bytes: &[u8]) -> Option<SystemCall> {
         let mut fields = std::str::from_utf8(bytes).ok()?.split_ascii_whitespace();
         let number = fields.next()?.parse().ok().filter(|number| *number >= 0)?;
         let mut hexadecimal = || u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok();
@@ -54,34 +71,35 @@ impl SystemCall {
         (stack != 0 && is_ours).then_some(SystemCall { number, arguments })
     }
 
-    pub(super) fn waits_on(&self) -> Option<WaitsOn> {
+    /// Returns what the call waits on. `None` for a call with another number.
+    pub(in crate::os) fn waits_on(&self, numbers: &CallNumbers<'_>) -> Option<WaitsOn> {
         let [first, second, third, fourth, ..] = self.arguments;
         // Descriptors are ints: the upper half of a register may hold anything.
         let descriptor = || Some(first & 0xffff_ffff).and_then(|number| u32::try_from(number).ok());
-        let is = |calls: &[libc::c_long]| calls.contains(&self.number);
-        if is(&calls::ACCEPT) {
+        let is = |calls: &[c_long]| calls.contains(&self.number);
+        if is(numbers.accept) {
             return Some(WaitsOn::Descriptor(Call::Accept, descriptor()?));
         }
-        if is(&[libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_recvmmsg]) {
+        if is(numbers.receive) {
             return Some(WaitsOn::Descriptor(Call::Receive, descriptor()?));
         }
-        if is(&[libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg]) {
+        if is(numbers.send) {
             return Some(WaitsOn::Descriptor(Call::Send, descriptor()?));
         }
-        if is(&[libc::SYS_connect]) {
+        if is(numbers.connect) {
             return Some(WaitsOn::Descriptor(Call::Connect, descriptor()?));
         }
-        if is(&[libc::SYS_read, libc::SYS_readv]) {
+        if is(numbers.read) {
             return Some(WaitsOn::File(Call::Receive, descriptor()?));
         }
-        if is(&[libc::SYS_write, libc::SYS_writev]) {
+        if is(numbers.write) {
             return Some(WaitsOn::File(Call::Send, descriptor()?));
         }
-        if is(&calls::POLL) {
+        if is(numbers.poll) {
             let count = usize::try_from(second & 0xffff_ffff).ok().filter(|count| *count > 0)?;
             return Some(WaitsOn::Poll { array: first, count });
         }
-        if is(&calls::SELECT) {
+        if is(numbers.select) {
             let count = usize::try_from(first & 0xffff_ffff).ok().filter(|count| *count > 0)?;
             return Some(WaitsOn::Select { sets: [second, third, fourth], count });
         }
@@ -89,55 +107,49 @@ impl SystemCall {
     }
 }
 
-/// Newer architectures have these calls only in their general forms.
-#[cfg(target_arch = "x86_64")]
-mod calls {
-    pub(super) const ACCEPT: [libc::c_long; 2] = [libc::SYS_accept, libc::SYS_accept4];
-    pub(super) const POLL: [libc::c_long; 2] = [libc::SYS_poll, libc::SYS_ppoll];
-    pub(super) const SELECT: [libc::c_long; 2] = [libc::SYS_select, libc::SYS_pselect6];
-}
-
-#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-mod calls {
-    pub(super) const ACCEPT: [libc::c_long; 2] = [libc::SYS_accept, libc::SYS_accept4];
-    pub(super) const POLL: [libc::c_long; 1] = [libc::SYS_ppoll];
-    pub(super) const SELECT: [libc::c_long; 1] = [libc::SYS_pselect6];
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-mod calls {
-    pub(super) const ACCEPT: [libc::c_long; 1] = [libc::SYS_accept4];
-    pub(super) const POLL: [libc::c_long; 1] = [libc::SYS_ppoll];
-    pub(super) const SELECT: [libc::c_long; 1] = [libc::SYS_pselect6];
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The numbers of aarch64 (asm-generic/unistd.h).
+    const NUMBERS: CallNumbers<'_> = CallNumbers {
+        accept: &[202, 242],
+        receive: &[207, 212, 243],
+        send: &[206, 211, 269],
+        connect: &[203],
+        read: &[63, 65],
+        write: &[64, 66],
+        poll: &[73],
+        select: &[72],
+    };
+
     /// A stack pointer as this process has one.
-    fn line(number: libc::c_long, arguments: &str) -> Vec<u8> {
+    fn line(number: c_long, arguments: &str) -> Vec<u8> {
         let stack = if usize::BITS == 64 { "0x7f418aab2fc0" } else { "0xbf800000" };
         format!("{number} {arguments} {stack} 0x1234\n").into_bytes()
     }
 
     #[test]
     fn calls_and_what_they_wait_on() {
-        let waits = |line: &[u8]| SystemCall::parse(line).and_then(|call| call.waits_on());
-        let accept = line(libc::SYS_accept4, "0x3 0x0 0x0 0x0 0x0 0x0");
+        let waits = |line: &[u8]| SystemCall::parse(line).and_then(|call| call.waits_on(&NUMBERS));
+        let accept = line(242, "0x3 0x0 0x0 0x0 0x0 0x0");
         assert_eq!(waits(&accept), Some(WaitsOn::Descriptor(Call::Accept, 3)));
-        let receive = line(libc::SYS_recvfrom, "0xffffffff00000007 0x1 0x9 0x0 0x0 0x0");
+        let receive = line(207, "0xffffffff00000007 0x1 0x9 0x0 0x0 0x0");
         assert_eq!(
             waits(&receive),
             Some(WaitsOn::Descriptor(Call::Receive, 7)),
             "an int in a wider register"
         );
-        let poll = line(libc::SYS_ppoll, "0x7f00 0x2 0x0 0x0 0x8 0x0");
+        let connect = line(203, "0x9 0x0 0x0 0x0 0x0 0x0");
+        assert_eq!(waits(&connect), Some(WaitsOn::Descriptor(Call::Connect, 9)));
+        let write = line(64, "0x5 0x0 0x0 0x0 0x0 0x0");
+        assert_eq!(waits(&write), Some(WaitsOn::File(Call::Send, 5)));
+        let poll = line(73, "0x7f00 0x2 0x0 0x0 0x8 0x0");
         assert_eq!(waits(&poll), Some(WaitsOn::Poll { array: 0x7f00, count: 2 }));
-        let select = line(libc::SYS_pselect6, "0x4 0x7f00 0x0 0x0 0x0 0x0");
+        let select = line(72, "0x4 0x7f00 0x0 0x0 0x0 0x0");
         assert_eq!(waits(&select), Some(WaitsOn::Select { sets: [0x7f00, 0, 0], count: 4 }));
-        assert_eq!(waits(&line(libc::SYS_futex, "0x7f00 0x0 0x0 0x0 0x0 0x0")), None);
+        assert_eq!(waits(&line(98, "0x7f00 0x0 0x0 0x0 0x0 0x0")), None);
     }
 
     #[test]
@@ -159,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = SystemCall::parse(&bytes).and_then(|call| call.waits_on());
+            let _ = SystemCall::parse(&bytes).and_then(|call| call.waits_on(&NUMBERS));
             let _ = bits(&bytes).count();
         }
     }

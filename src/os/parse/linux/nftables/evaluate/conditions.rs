@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::iptables::{is_destination_target, xt_destination};
 use super::{Action, Applies, Destination, Value, Walk};
-use crate::os::forwarding::sys::nftables::expressions::{Expression, Field, Operator, Rule};
+use crate::os::parse::linux::nftables::expressions::{Expression, Field, Operator, Rule};
 
 impl Walk<'_> {
     /// Returns the addresses to which a rule applies, whether it does for certain, and its action. `None` if it applies

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Applies, Value, Walk};
-use crate::os::forwarding::sys::nftables::expressions::{Element, Field, Rule};
+use crate::os::parse::linux::nftables::expressions::{Element, Field, Rule};
 
 impl Walk<'_> {
     /// Decides a lookup in a set; `None` if it fails. Addresses that are not in it are removed.

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use super::evaluate::evaluate;
-use super::expressions::{Element, Expression, Field, Operator, Verdict};
-use super::*;
+use super::evaluate::{Chains, Connection, evaluate};
+use super::expressions::{
+    BaseChain, Element, Expression, Field, Operator, Rule, Verdict, base_chain, element, elements, rule,
+};
+use crate::model::{ForwardingRules, Protocol};
 
 /// Registers of 16 bytes.
 const FIRST: u32 = 4;
@@ -211,20 +213,19 @@ fn messages_are_read() {
     let end = [attribute(1, &attribute(1, &[0, 80])), attribute(3, &1_u32.to_be_bytes())].concat();
     let read = element(&end).unwrap();
     assert_eq!((read.key, read.is_end), (vec![0, 80], true));
-    assert_eq!(element(&[end, attribute(10, &attribute(1, &[0, 81]))].concat()), None);
-}
-
-#[test]
-fn text_attributes_end_in_nul() {
-    let mut request = vec![2, 0, 0, 0];
-    text(&mut request, 1, b"nat");
-    assert_eq!(request, [&[2, 0, 0, 0][..], &attribute(1, b"nat\0")].concat());
+    let range = [&end[..], &attribute(10, &attribute(1, &[0, 81]))].concat();
+    assert_eq!(element(&range), None);
+    let list = attribute(3, &[attribute(1, &end), attribute(1, &range)].concat());
+    let mut listed = Vec::new();
+    elements(&[&[2, 0, 0, 0][..], &attribute(1, b"t\0"), &list].concat(), |one| listed.push(one.is_some()));
+    assert_eq!(listed, [true, false]);
 }
 
 proptest! {
     #[test]
     fn any_message(bytes: Vec<u8>) {
         let _ = (base_chain(&bytes), rule(&bytes), element(&bytes));
+        elements(&bytes, |_| {});
     }
 
     /// Expressions in any order and with any operands come to an end.
