@@ -2,6 +2,7 @@
 //! library.
 
 pub(crate) mod end_signal;
+mod endpoint;
 pub(crate) mod error;
 mod forwarding;
 pub(crate) mod gap;
@@ -23,6 +24,7 @@ pub(crate) mod text;
 mod unseen;
 
 pub use end_signal::EndSignal;
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
@@ -40,11 +42,12 @@ pub use process::{
 pub use request::{HolderSearch, Reader};
 pub use selection::{Selection, UserName};
 pub use snapshot::{
-    Candidate, Connection, DescriptorStore, Listener, Outcome, PathContent, Probe, Reason, Snapshot,
-    UnixPath, Unseen, UserNamespace, UserRange,
+    Connection, DescriptorStore, Listener, Outcome, PathContent, Probe, Snapshot, UnixPath, UserNamespace,
+    UserRange,
 };
-pub use socket::{Endpoint, Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
+pub use socket::{Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use sources::{BpfStep, BpfUnavailable, HolderMethod, Sources, TableRead, TableSource};
 pub use system::System;
 pub use target::{Target, TargetError};
 pub use text::Text;
+pub use unseen::{Candidate, Reason, Unseen};

@@ -6,6 +6,7 @@ mod by_state;
 mod explain;
 mod fact;
 mod hindrance;
+mod localhost;
 mod observation;
 mod reason;
 mod relay;
@@ -14,10 +15,10 @@ pub use advice::Advice;
 use by_state::ByState;
 use explain::Explanation;
 pub use fact::{
-    BindResult, BoundHistory, Fact, HttpServer, LocalhostAnswer, OrphanedConnection, OtherEnd, PortUsage,
-    Preference, ShareOption,
+    BindResult, BoundHistory, Fact, HttpServer, OrphanedConnection, OtherEnd, PortUsage, ShareOption,
 };
 pub use hindrance::{Hindrance, Suspect};
+pub use localhost::{LocalhostAnswer, Preference};
 pub(crate) use observation::{Answerer, JoinOptions, Observation, Orphan};
 pub use reason::{Relay, VerdictReason};
 

@@ -1,6 +1,8 @@
 //! Collects the facts for a plan of `free`. It opens a handle of every process that the plan may end before it plans, so
 //! that a reused pid cannot be mistaken for one of them later.
 
+mod ports;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,20 +11,20 @@ use super::forwarding::forwarding;
 use super::supervision::{Supervision, supervision};
 use super::why::{clients, listeners_of_other_protocol};
 use crate::bind_attempt::BindTarget;
-use crate::enrich::containers::{ContainerLookup, Runtimes};
+use crate::enrich::containers::Runtimes;
 use crate::enrich::program_labels;
 use crate::management::Account;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
-use crate::model::{
-    Error, ErrorKind, Gap, Listener, Process, ProcessId, Protocol, Reason, Socket, State, Text,
-};
-use crate::os::{self, KillHandle, Row};
+use crate::model::{Error, ErrorKind, Listener, Process, ProcessId, Protocol, Reason, Socket};
+use crate::os::{self, KillHandle};
 use crate::plan::{
     Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
 };
 use crate::scan::port_sockets;
+pub(super) use ports::has_port;
+use ports::{Port, scan_ports};
 
 /// The most scans if holders end during a scan.
 const RETRIES: usize = 5;
@@ -74,7 +76,7 @@ pub(crate) fn prepare(
         let mut found = Vec::new();
         let mut unseen: BTreeSet<Option<u64>> = BTreeSet::new();
         for _ in 0..RETRIES {
-            found = observe_ports(target, runtimes)?;
+            found = scan_ports(target, runtimes)?;
             let without = |port: &Port| -> Vec<Option<u64>> {
                 let sockets = port.sockets.iter().filter(|listener| has_no_holder(listener));
                 sockets.map(|listener| listener.socket.inode).collect()
@@ -95,8 +97,8 @@ pub(crate) fn prepare(
             found.into_iter().filter(|port| !known.contains(&port.target)).map(|port| (port, single)),
         );
     }
-    let machine = Machine::observe(ports.iter().map(|(port, _)| port), request)?;
-    ports.into_iter().map(|(port, single)| machine.prepare(port, request, runtimes, single)).collect()
+    let facts = SharedFacts::read(ports.iter().map(|(port, _)| port), request)?;
+    ports.into_iter().map(|(port, single)| facts.prepare(port, request, runtimes, single)).collect()
 }
 
 /// Keeps the plans of ports that a process of the selection holds. A plan that would end another process is refused.
@@ -117,13 +119,6 @@ pub(crate) fn keep_named(plans: &mut Vec<Prepared>, selection: &Selection) {
     }
 }
 
-/// Returns whether a socket has its port without a peer. `free` ends only the holders of such sockets.
-pub(super) fn has_port(socket: &Socket) -> bool {
-    socket.is_listener()
-        || socket.state == State::Bound
-        || (socket.state == State::Closed && socket.protocol.is_datagram())
-}
-
 fn has_no_holder(listener: &Listener) -> bool {
     listener.unseen.is_some() && listener.holders.is_empty()
 }
@@ -132,67 +127,8 @@ fn has_exited(listener: &Listener) -> bool {
     listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Exited)
 }
 
-/// A port, and the sockets that use it.
-struct Port {
-    target: BindTarget,
-    sockets: Vec<Listener>,
-    /// Whether it has an established connection, and so may have clients.
-    connected: bool,
-}
-
-/// Returns the ports of a target. Reads the socket table once, and searches for holders once.
-fn observe_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Port>, Error> {
-    let protocol = target.protocol().unwrap_or(Protocol::Tcp);
-    let single = target.single_port();
-    let table = port_sockets::sockets(protocol, single, true)?;
-    if !table.complete {
-        return Err(incomplete(table.gaps.first()));
-    }
-    let target_at = |port| BindTarget {
-        protocol,
-        address: target.address(),
-        interface: target.interface().map(Text::from),
-        port,
-    };
-    let mut by_port: BTreeMap<u16, Port> = BTreeMap::new();
-    let empty = |port| Port { target: target_at(port), sockets: Vec::new(), connected: false };
-    if let Some(port) = single {
-        by_port.insert(port, empty(port));
-    }
-    let mut wanted: Vec<Row> = Vec::new();
-    for row in table.rows {
-        let Some(port) = row.socket.endpoint.port().filter(|port| target.ports().contains(port)) else {
-            continue;
-        };
-        if !has_port(&row.socket) {
-            if let Some(known) = by_port.get_mut(&port) {
-                known.connected |= row.socket.state == State::Established;
-            }
-            continue;
-        }
-        let known = by_port.entry(port).or_insert_with(|| empty(port));
-        if known.target.overlaps(&row.socket) {
-            wanted.push(row);
-        }
-    }
-    let mut containers = ContainerLookup::new(runtimes);
-    let (sockets, _) = port_sockets::holders_and_containers(wanted, &mut containers)?;
-    for listener in sockets {
-        let port = listener.socket.endpoint.port().and_then(|port| by_port.get_mut(&port));
-        if let Some(port) = port {
-            port.sockets.push(listener);
-        }
-    }
-    Ok(by_port.into_values().collect())
-}
-
-fn incomplete(gap: Option<&Gap>) -> Error {
-    let missing = gap.map_or(String::new(), |gap| format!(": {}", gap));
-    Error::new(ErrorKind::SocketTable, format!("not every socket could be seen{missing}"))
-}
-
 /// The facts that are the same for every port, read once.
-struct Machine {
+struct SharedFacts {
     table: ProcessTable,
     lineage: Vec<u32>,
     own_pid_namespace: bool,
@@ -206,8 +142,8 @@ struct Machine {
     handles: Arc<Handles>,
 }
 
-impl Machine {
-    fn observe<'a>(ports: impl Iterator<Item = &'a Port>, request: Request) -> Result<Machine, Error> {
+impl SharedFacts {
+    fn read<'a>(ports: impl Iterator<Item = &'a Port>, request: Request) -> Result<SharedFacts, Error> {
         let mut holders: Vec<(&Process, &Listener)> = ports
             .flat_map(|port| &port.sockets)
             .flat_map(|listener| listener.holders.iter().map(move |holder| (&holder.process, listener)))
@@ -228,7 +164,7 @@ impl Machine {
         let containers = holders
             .iter()
             .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
-        Ok(Machine {
+        Ok(SharedFacts {
             lineage,
             // If this is unknown, a pid may stand for another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),

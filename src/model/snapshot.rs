@@ -6,9 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::names::names;
-use super::{
-    Container, Evidence, Gap, Help, Holder, KernelSocket, Note, Service, Socket, Sources, State, System, Text,
-};
+use super::{Candidate, Container, Gap, Holder, Note, Service, Socket, Sources, State, System, Text, Unseen};
 use crate::model::Selection;
 
 /// Listeners, holders and gaps of one moment on one machine.
@@ -196,75 +194,6 @@ pub struct DescriptorStore {
     pub preserved: Option<bool>,
 }
 
-/// A holder that must exist but could not be observed.
-///
-/// ```
-/// use allears::Query;
-///
-/// for unseen in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.unseen) {
-///     println!("{}: one of {} processes", unseen.reason, unseen.candidates.len());
-/// }
-/// # Ok::<(), allears::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Unseen {
-    /// Why it could not be observed.
-    pub reason: Reason,
-    /// What would make it visible.
-    pub help: Option<Help>,
-    /// The processes that it may be.
-    pub candidates: Vec<Candidate>,
-    /// The parts of the kernel that use the socket if the reason is [`Reason::Kernel`], else those that may. Several
-    /// interfaces can share one socket. Linux only.
-    pub kernel: Vec<KernelSocket>,
-}
-
-/// Why a holder could not be observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The permission to read descriptor tables is missing.
-    Permission,
-    /// This /proc hides processes.
-    HiddenProc,
-    /// The process may be outside of this pid namespace.
-    PidNamespace,
-    /// The kernel itself uses the socket.
-    Kernel,
-    /// The socket is in a message from one process to another.
-    InFlight,
-    /// The process ended during the scan.
-    Exited,
-    /// The reason is unknown.
-    Unknown,
-}
-
-/// A process that may be an unseen holder.
-///
-/// ```
-/// use allears::Query;
-///
-/// for unseen in Query::new().scan()?.listeners.into_iter().filter_map(|listener| listener.unseen) {
-///     for candidate in unseen.candidates {
-///         println!("perhaps {} ({}), by {}", candidate.name.to_string_lossy(), candidate.pid, candidate.evidence);
-///     }
-/// }
-/// # Ok::<(), allears::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Candidate {
-    /// Its process id.
-    pub pid: u32,
-    /// Its name.
-    pub name: Text,
-    /// The evidence that it holds the socket.
-    pub evidence: Evidence,
-}
-
 /// A connection that a listener accepted.
 ///
 /// ```
@@ -387,16 +316,6 @@ names! { PathContent, "path content":
     AbandonedSocket => "abandoned-socket",
     OtherFile => "other-file",
     Nothing => "nothing",
-    Unknown => "unknown",
-}
-
-names! { Reason, "reason":
-    Permission => "permission",
-    HiddenProc => "hidden-proc",
-    PidNamespace => "pid-namespace",
-    Kernel => "kernel",
-    InFlight => "in-flight",
-    Exited => "exited",
     Unknown => "unknown",
 }
 

@@ -1,11 +1,10 @@
 //! One entry of the operating system's socket table, in the same words on every system.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use super::Text;
 use super::names::names;
+use super::{Endpoint, Text};
 
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,37 +82,6 @@ pub enum Exposure {
     Address,
     /// Unix sockets: this machine's file system or its abstract names.
     Local,
-}
-
-/// The local end of a socket.
-///
-/// ```
-/// use allears::Query;
-///
-/// for listener in Query::new().scan()?.listeners {
-///     let (address, port) = (listener.socket.endpoint.address(), listener.socket.endpoint.port());
-///     assert_eq!(address.is_some(), port.is_some());
-/// }
-/// # Ok::<(), allears::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Endpoint {
-    /// An address and a port.
-    Ip {
-        /// The address; the unspecified one for wildcards.
-        address: IpAddr,
-        /// The port.
-        port: u16,
-        /// The interface the socket is bound to, or the scope of a link-local address.
-        interface: Option<Text>,
-    },
-    /// A Unix socket's path, or its abstract name with a leading `@`; `None` for an unnamed one.
-    Unix {
-        /// The path or name.
-        path: Option<Text>,
-    },
 }
 
 /// A listener's queue of connections that were not accepted yet. For a UDP socket the bytes not read yet.
@@ -221,57 +189,6 @@ impl Protocol {
         match self {
             Protocol::Tcp | Protocol::Unix => String::new(),
             other => format!("{}/", other.as_str()),
-        }
-    }
-}
-
-impl Endpoint {
-    /// Returns the port, if the socket has one.
-    pub fn port(&self) -> Option<u16> {
-        match self {
-            Endpoint::Ip { port, .. } => Some(*port),
-            Endpoint::Unix { .. } => None,
-        }
-    }
-
-    /// Returns the address, if the socket has one.
-    pub fn address(&self) -> Option<IpAddr> {
-        match self {
-            Endpoint::Ip { address, .. } => Some(*address),
-            Endpoint::Unix { .. } => None,
-        }
-    }
-
-    /// Returns the order in lists: by port, then by address; Unix sockets after all others, by path.
-    fn order(&self, other: &Endpoint) -> Ordering {
-        match (self, other) {
-            (
-                Endpoint::Ip { address: a, port: p, interface: i },
-                Endpoint::Ip { address: b, port: q, interface: j },
-            ) => p.cmp(q).then_with(|| a.cmp(b)).then_with(|| i.cmp(j)),
-            (Endpoint::Unix { path: a }, Endpoint::Unix { path: b }) => a.cmp(b),
-            (Endpoint::Ip { .. }, Endpoint::Unix { .. }) => Ordering::Less,
-            (Endpoint::Unix { .. }, Endpoint::Ip { .. }) => Ordering::Greater,
-        }
-    }
-}
-
-/// An address and port in the usual notation. A path is shown with its bytes escaped.
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Endpoint::Ip { address, port, interface: None } => {
-                write!(f, "{}", SocketAddr::new(*address, *port))
-            }
-            Endpoint::Ip { address, port, interface: Some(interface) } => {
-                let interface = interface.as_bytes().escape_ascii();
-                match address {
-                    IpAddr::V4(address) => write!(f, "{address}%{interface}:{port}"),
-                    IpAddr::V6(address) => write!(f, "[{address}%{interface}]:{port}"),
-                }
-            }
-            Endpoint::Unix { path: Some(path) } => write!(f, "{}", path.as_bytes().escape_ascii()),
-            Endpoint::Unix { path: None } => f.write_str("(unnamed)"),
         }
     }
 }

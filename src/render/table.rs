@@ -2,8 +2,8 @@
 //! whole, one row a listener.
 
 mod fit;
+mod groups;
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -18,6 +18,8 @@ use crate::model::{Listener, Snapshot, State};
 
 use fit::Fit;
 pub(crate) use fit::shorten;
+use groups::group;
+pub(crate) use groups::{Equal, equal, same_but_address};
 
 /// The layout of a table.
 #[derive(Debug, Clone, Default)]
@@ -134,136 +136,6 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
             }
         }
     }
-}
-
-/// Equal sockets of one program, which share one row: nginx has one for each worker, named one for each loop.
-#[derive(Debug)]
-pub(crate) struct Equal<'a> {
-    /// The place of the first one.
-    at: usize,
-    /// The first one, with the holders of all.
-    pub(crate) listener: Cow<'a, Listener>,
-    pub(crate) count: usize,
-}
-
-impl<'a> Equal<'a> {
-    fn one(at: usize, listener: &'a Listener) -> Equal<'a> {
-        Equal { at, listener: Cow::Borrowed(listener), count: 1 }
-    }
-
-    fn add(&mut self, other: &Listener) {
-        self.count += 1;
-        if !ids(&self.listener).eq(ids(other)) {
-            let holders = &mut self.listener.to_mut().holders;
-            holders.extend(other.holders.iter().cloned());
-            holders.sort_by_key(|holder| holder.process.id);
-            holders.dedup_by_key(|holder| holder.process.id);
-        }
-    }
-}
-
-/// Puts equal sockets of one program together. Those for which `apart` is not the same stay apart.
-pub(crate) fn equal<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<Equal<'a>> {
-    let mut all: Vec<Equal<'a>> = Vec::new();
-    for (at, listener) in listeners.iter().enumerate() {
-        // Connections never share a row, and there may be a hundred thousand of them on one port.
-        if !listener.socket.is_listener() {
-            all.push(Equal::one(at, listener));
-            continue;
-        }
-        // As they are sorted, equal sockets follow one another.
-        let alike =
-            all.iter_mut().rev().take_while(|one| one.listener.socket.endpoint == listener.socket.endpoint);
-        let mut alike = alike.filter(|one| apart(one.at) == apart(at) && are_equal(&one.listener, listener));
-        match alike.next() {
-            Some(one) => one.add(listener),
-            None => all.push(Equal::one(at, listener)),
-        }
-    }
-    all
-}
-
-/// Whether two listeners are alike in all that a row tells, and one program's.
-fn are_equal(a: &Listener, b: &Listener) -> bool {
-    let waiting = |listener: &Listener| listener.socket.queue.map(|queue| queue.waiting);
-    let condition = |listener: &Listener| phrases::condition_of_all(listener);
-    a.socket.dual_stack == b.socket.dual_stack
-        && waiting(a) == waiting(b)
-        && condition(a) == condition(b)
-        && are_alike(a, b)
-        && (ids(a).eq(ids(b)) || are_one_program(a, b))
-}
-
-/// Whether different processes hold two listeners for one program: workers of one server, of which each has its own.
-fn are_one_program(a: &Listener, b: &Listener) -> bool {
-    let (Some(one), Some(other)) = (a.head(), b.head()) else { return false };
-    let (one, other) = (&one.process, &other.process);
-    let parent = |process: &crate::model::Process| process.parents.first().map(|parent| parent.pid);
-    a.unseen.is_none()
-        && one.executable.is_some()
-        && one.executable == other.executable
-        && one.name == other.name
-        && one.uid == other.uid
-        && (parent(one) == parent(other)
-            || parent(one) == Some(other.id.pid)
-            || parent(other) == Some(one.id.pid))
-}
-
-/// Listeners that differ in address or family alone share a row on a terminal.
-fn group<'a>(equal: Vec<Equal<'a>>, apart: &dyn Fn(usize) -> u8) -> Vec<Vec<Equal<'a>>> {
-    let mut groups: Vec<Vec<Equal<'a>>> = Vec::new();
-    for one in equal {
-        let socket = &one.listener.socket;
-        // Connections never share a row, and there may be a hundred thousand of them on one port.
-        if !socket.is_listener() {
-            groups.push(vec![one]);
-            continue;
-        }
-        let place = groups.iter_mut().rev().take_while(|group| {
-            group.first().is_some_and(|first| first.listener.socket.endpoint.port() == socket.endpoint.port())
-        });
-        let mut place = place.filter(|group| {
-            group.first().is_some_and(|first| {
-                apart(first.at) == apart(one.at) && same_but_address(&first.listener, &one.listener)
-            })
-        });
-        match place.next() {
-            Some(group) => group.push(one),
-            None => groups.push(vec![one]),
-        }
-    }
-    groups
-}
-
-fn ids(listener: &Listener) -> impl Iterator<Item = crate::model::ProcessId> {
-    listener.holders.iter().map(|holder| holder.process.id)
-}
-
-/// Whether two listeners differ in address or family alone. What is cheap to compare comes first: thousands of
-/// listeners may share a port.
-pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
-    let port = a.socket.endpoint.port();
-    a.socket.endpoint != b.socket.endpoint
-        && port.is_some()
-        && port == b.socket.endpoint.port()
-        && a.socket.is_listener()
-        && ids(a).eq(ids(b))
-        && are_alike(a, b)
-}
-
-/// Whether two listeners are alike but for their addresses and holders.
-fn are_alike(a: &Listener, b: &Listener) -> bool {
-    a.socket.protocol == b.socket.protocol
-        && a.socket.state == b.socket.state
-        && a.socket.uid == b.socket.uid
-        && a.socket.unknown_user == b.socket.unknown_user
-        && a.socket.namespace == b.socket.namespace
-        && a.unseen == b.unseen
-        && a.service == b.service
-        && a.container == b.container
-        && a.connections == b.connections
-        && a.probe.map(|probe| probe.outcome) == b.probe.map(|probe| probe.outcome)
-        && a.note == b.note
 }
 
 fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
