@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Endpoint, Family, Protocol, Socket, State, Text};
 use crate::os::parse::windows::{excluded_ports, http_sys, services};
-use crate::os::parse::{launchd, launchd_jobs};
-use crate::os::process::git_head;
+use crate::os::parse::{git_head, launchd, launchd_jobs};
+use crate::os::process::checked_out;
 
 #[cfg(target_os = "linux")]
 pub use super::internals_linux::*;
@@ -21,7 +21,7 @@ pub fn git_head(bytes: &[u8]) -> Option<Text> {
 
 /// Returns the directory that a file named `.git` leads to.
 pub fn git_link(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
-    git_head::linked(folder, bytes)
+    checked_out::linked(folder, bytes)
 }
 
 /// Returns the labels of running jobs by pid, from the output of `launchctl list`.

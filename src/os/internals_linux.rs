@@ -7,10 +7,11 @@ use crate::model::{Container, Error, ForwardingRule, ForwardingRules, Protocol, 
 use crate::os::holders::sys::{bpf, walk};
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
-use crate::os::parse::linux::{inet_diag, netlink, proc_fd, proc_net, proc_stat, unix_diag};
+use crate::os::parse::linux::{
+    cmdline, dbus_message, inet_diag, netlink, proc_fd, proc_net, proc_stat, unit_file, unix_diag,
+};
 use crate::os::parse::unit_syntax;
-use crate::os::process::sys::process_ref;
-use crate::os::services::sys::{cgroup, dbus, systemd};
+use crate::os::services::sys::cgroup;
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
 pub const SOCK_DIAG: u16 = 20;
@@ -103,7 +104,7 @@ pub fn unix_table(bytes: &[u8]) -> Vec<(u64, Option<Text>)> {
 
 /// Returns the arguments in a /proc/PID/cmdline.
 pub fn arguments(bytes: &[u8]) -> Vec<Text> {
-    process_ref::arguments(bytes)
+    cmdline::arguments(bytes)
 }
 
 /// Returns the inode numbers of the sockets in an io_uring's fdinfo.
@@ -131,15 +132,15 @@ pub fn threads(processes: usize) -> usize {
 
 /// Returns the length of the first message, and whether the whole was read as a reply of a service manager.
 pub fn manager_message(bytes: &[u8]) -> (Option<usize>, bool) {
-    let reply = dbus::reply(bytes);
-    let read = |reply: &dbus::Reply<'_>| {
+    let reply = dbus_message::reply(bytes);
+    let read = |reply: &dbus_message::Reply<'_>| {
         let texts = reply.property_texts().is_some() || reply.property_flag().is_some();
         let numbers = reply.property_number().is_some() || reply.property_long().is_some();
         let others = reply.property_text().is_some() || reply.property_statuses().is_some();
         let lists = reply.units().is_some() || reply.stored_descriptors().is_some();
         texts || numbers || others || lists || reply.property_pairs().is_some()
     };
-    (dbus::message_length(bytes), reply.as_ref().is_some_and(read))
+    (dbus_message::message_length(bytes), reply.as_ref().is_some_and(read))
 }
 
 /// Returns how many descriptors of any process are one of these sockets (inode numbers), by the BPF iterator.
@@ -193,12 +194,12 @@ pub fn unit_time_span(value: &[u8]) -> Option<Duration> {
 
 /// Returns the template of the services that a socket unit starts, one for each connection.
 pub fn socket_template(unit: &Text) -> Option<Text> {
-    systemd::template(unit)
+    unit_file::connection_template(unit)
 }
 
 /// Returns the path of a unit's D-Bus object.
 pub fn unit_object(unit: &Text) -> String {
-    systemd::unit_path(unit)
+    unit_file::object_path(unit)
 }
 
 /// A rule of nftables that passes a connection on.

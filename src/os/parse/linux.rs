@@ -1,7 +1,9 @@
-//! Parsers of what the Linux kernel reports: netlink messages, files of /proc, type information. Pure: compiled and
-//! tested on every system.
+//! Parsers of what Linux reports: netlink messages, files of /proc, type information, and what systemd writes. Pure:
+//! compiled and tested on every system.
 
 pub(in crate::os) mod btf;
+pub(in crate::os) mod cmdline;
+pub(in crate::os) mod dbus_message;
 pub(in crate::os) mod inet_diag;
 pub(in crate::os) mod kernel_sockets;
 pub(in crate::os) mod netlink;
@@ -10,5 +12,8 @@ pub(in crate::os) mod proc_fd;
 pub(in crate::os) mod proc_maps;
 pub(in crate::os) mod proc_net;
 pub(in crate::os) mod proc_stat;
+pub(in crate::os) mod restart_policy;
+pub(in crate::os) mod restart_settings;
 pub(in crate::os) mod syscall_file;
+pub(in crate::os) mod unit_file;
 pub(in crate::os) mod unix_diag;

@@ -5,6 +5,7 @@ pub(crate) mod cgroup_boundary;
 pub(crate) mod container_list;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod container_starters;
+pub(crate) mod git_head;
 #[cfg_attr(
     not(any(target_os = "macos", test, allears_internals)),
     expect(dead_code, reason = "macOS alone reads it")
@@ -17,6 +18,11 @@ pub(crate) mod launchd_jobs;
 pub(crate) mod linux;
 pub(crate) mod oci_config;
 pub(crate) mod process_name;
+#[cfg_attr(
+    not(any(target_os = "linux", test)),
+    expect(dead_code, reason = "Linux alone has these supervisors")
+)]
+pub(in crate::os) mod supervised_service;
 pub(crate) mod supervisor;
 pub(crate) mod unit_name;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]

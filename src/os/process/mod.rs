@@ -3,7 +3,7 @@
 
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod ancestors;
-pub(in crate::os) mod git_head;
+pub(in crate::os) mod checked_out;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::os) mod machine_view;
 #[cfg(not(target_os = "linux"))]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::git_head;
+use super::checked_out::{CheckedOut, checked_out};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Project, Text};
 use crate::os::files;
 use crate::os::files::{Files, paths};
@@ -105,7 +105,7 @@ pub(crate) fn folder(directory: &Text) -> Option<Text> {
 fn project_of(files: &mut Files, directory: &Path) -> Option<Project> {
     directory.ancestors().filter(|folder| folder.parent().is_some()).find_map(|folder| {
         let marker = files.first_of(folder, &MARKERS)?;
-        let git_head::CheckedOut { head, worktree } = git_head::checked_out(files, folder);
+        let CheckedOut { head, worktree } = checked_out(files, folder);
         Some(Project { directory: Text::from(folder), marker: marker.into(), head, worktree })
     })
 }

@@ -1,8 +1,6 @@
 //! Service managers: systemd, launchd and the service control manager of Windows. Depends on `model` alone, and never
 //! applies what it finds.
 
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "systemd alone reports one"))]
-pub(in crate::os) mod restart_policy;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -12,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{DescriptorStore, Gap, Process, Protocol, Service, Socket};
 
-pub(crate) use restart_policy::{AfterSignal, RestartPolicy};
+pub(crate) use crate::os::parse::linux::restart_policy::{AfterSignal, RestartPolicy};
 
 /// Returns whether there are signs of containers whose ports may have no socket. Takes microseconds if there are none.
 /// False on systems other than Linux.

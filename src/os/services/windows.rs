@@ -7,7 +7,7 @@ use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery};
 /// Returns nothing: the managers of this system are not asked for restart policies.
 pub(in crate::os) fn restart_policy(
     _service: &crate::model::Service,
-) -> Option<crate::os::services::restart_policy::RestartPolicy> {
+) -> Option<crate::os::services::RestartPolicy> {
     None
 }
 

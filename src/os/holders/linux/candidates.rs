@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
+use crate::os::process::sys::process_ref::LONGEST_COMMAND;
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;

@@ -21,10 +21,11 @@ use crate::model::{
 };
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::process::sys::process_ref::{LONGEST_COMMAND, arguments};
+use crate::os::process::sys::process_ref::LONGEST_COMMAND;
 use crate::os::services::sys::cgroup;
 use crate::os::table::sys::procfs;
 use crate::os::{Held, ProgramWords, Row, too_many_files};

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::process_ref::arguments;
 use crate::model::{Container, Parent, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
 use crate::os::parse::container_starters;
+use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
+use crate::os::parse::supervised_service::service_of;
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
-use crate::os::services::sys::supervised_service::service_of;
 use crate::os::table::sys::procfs;
 use crate::os::table::sys::procfs::Stat;
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
-use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Process};
 use crate::os::namespaces::sys::pid_namespace;
+use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
 use crate::os::services::sys::cgroup;
 use crate::os::services::sys::cgroup_path::{belongs_to, container};
@@ -68,17 +69,6 @@ impl ProcessRef {
     }
 }
 
-/// Splits a command line into arguments, each of which ends in NUL. A process may have rewritten them to anything.
-pub(in crate::os) fn arguments(bytes: &[u8]) -> Vec<Text> {
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    if bytes.is_empty() {
-        return Vec::new();
-    }
-    // A title as setproctitle(3) makes it is padded with NULs.
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-    bytes.get(..end).unwrap_or_default().split(|byte| *byte == 0).map(Text::from).collect()
-}
-
 /// Truncates command lines that are too long to keep, and returns a gap if there were any.
 pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
     let mut cut = 0;
@@ -102,19 +92,4 @@ pub(in crate::os) fn shorten_commands(processes: &mut BTreeMap<u32, Process>) ->
         let detail = GapDetail::LongCommands { kept: LONGEST_COMMAND };
         Gap::new(GapKind::Command, GapReason::TooLong, cut, detail, None)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_end_in_nul() {
-        let texts = |parts: &[&str]| parts.iter().map(|part| Text::from(*part)).collect::<Vec<_>>();
-        assert_eq!(arguments(b"node\0\0server.js\0"), texts(&["node", "", "server.js"]));
-        assert_eq!(arguments(b"nginx: worker\0\0\0\0"), texts(&["nginx: worker"]));
-        assert_eq!(arguments(b"title without end"), texts(&["title without end"]));
-        assert_eq!(arguments(b""), texts(&[]));
-        assert_eq!(arguments(b"\0"), texts(&[]));
-    }
 }

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 
 use crate::os::namespaces::sys as namespace;
 use crate::os::namespaces::sys::pid_namespace;
+use crate::os::parse::linux::cmdline::arguments;
 use crate::os::table::sys::netlink::{attributes, dump};
 use crate::os::table::sys::procfs;
 
@@ -92,5 +93,5 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
 /// Returns a process's command line, which usually every user may read.
 pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::model::Text>> {
     let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
-    Some(crate::os::process::sys::process_ref::arguments(&bytes))
+    Some(arguments(&bytes))
 }

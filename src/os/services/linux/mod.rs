@@ -2,12 +2,9 @@
 
 pub(in crate::os) mod cgroup;
 pub(in crate::os) mod cgroup_path;
-pub(in crate::os) mod dbus;
 pub(in crate::os) mod docker_hints;
 pub(in crate::os) mod restart;
-pub(in crate::os) mod restart_files;
 pub(in crate::os) mod socket_units;
-pub(in crate::os) mod supervised_service;
 pub(in crate::os) mod systemd;
 pub(in crate::os) mod unit_files;
 pub(in crate::os) mod unit_folder;

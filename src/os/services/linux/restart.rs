@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use super::systemd::{Connection, Interface, Manager};
 use super::unit_files;
 use crate::model::{Service, Text};
+use crate::os::parse::linux::dbus_message::Reply;
+use crate::os::parse::linux::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
-use crate::os::services::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 
 /// The timeout for all requests to a manager.
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -56,7 +57,7 @@ fn by_manager(connection: &mut Connection, unit: &Text) -> io::Result<Option<Res
     let steps = number("RestartSteps")?.unwrap_or_default();
     let main_pid = number("MainPID")?.filter(|pid| *pid != 0);
     let mut statuses = |name: &str| {
-        let read = |reply: &super::dbus::Reply<'_>| {
+        let read = |reply: &Reply<'_>| {
             reply.property_statuses().map(|(codes, signals)| ExitStatuses { codes, signals })
         };
         connection.optional(unit, Interface::Service, name, read).map(Option::unwrap_or_default)

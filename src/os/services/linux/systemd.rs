@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::dbus::{self, Argument, Call, Reply};
 use crate::model::{Endpoint, Protocol, Service, ServiceManager, ServiceScope, Socket, Text};
+use crate::os::parse::linux::dbus_message::{self, Argument, Call, Reply};
+use crate::os::parse::linux::unit_file::{connection_template, object_path};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// The longest line of the handshake that is read.
@@ -173,7 +174,7 @@ impl Connection {
 
     /// Returns the service that a socket unit starts. `None` if it starts none.
     pub(in crate::os) fn activates(&mut self, unit: &Text) -> io::Result<Option<Text>> {
-        let path = unit_path(unit);
+        let path = object_path(unit);
         let unit_interface = "org.freedesktop.systemd1.Unit";
         let triggers = self.property(&path, unit_interface, "Triggers", |reply| {
             reply.property_texts().map(|names| names.into_iter().map(Text::from).collect::<Vec<_>>())
@@ -183,7 +184,7 @@ impl Connection {
         }
         let each =
             self.property(&path, "org.freedesktop.systemd1.Socket", "Accept", |reply| reply.property_flag())?;
-        Ok(each.then(|| template(unit)).flatten())
+        Ok(each.then(|| connection_template(unit)).flatten())
     }
 
     /// Returns a unit's property, read by `read`. `Ok(None)` if the manager does not have it: another version, or
@@ -199,7 +200,7 @@ impl Connection {
             true => Some(None),
             false => read(reply).map(Some),
         };
-        self.property(&unit_path(unit), interface.name(), name, read)
+        self.property(&object_path(unit), interface.name(), name, read)
     }
 
     /// Returns the loaded socket units and their addresses.
@@ -311,10 +312,10 @@ impl Connection {
         self.send(&call.message(self.serial))?;
         // A bus also sends messages that are no replies; the deadline ends this loop.
         loop {
-            let mut message = self.receive(dbus::PREFIX)?;
-            let whole = dbus::message_length(&message).ok_or_else(not_understood)?;
-            message.extend_from_slice(&self.receive(whole - dbus::PREFIX)?);
-            let reply = dbus::reply(&message).ok_or_else(not_understood)?;
+            let mut message = self.receive(dbus_message::PREFIX)?;
+            let whole = dbus_message::message_length(&message).ok_or_else(not_understood)?;
+            message.extend_from_slice(&self.receive(whole - dbus_message::PREFIX)?);
+            let reply = dbus_message::reply(&message).ok_or_else(not_understood)?;
             if reply.to == Some(self.serial) {
                 return read(&reply).ok_or_else(not_understood);
             }
@@ -352,27 +353,6 @@ impl Connection {
 
 fn not_understood() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "its answer was not understood")
-}
-
-/// Returns the path of a unit's object: every character but letters and digits is written by its number.
-pub(in crate::os) fn unit_path(unit: &Text) -> String {
-    let mut path = String::from("/org/freedesktop/systemd1/unit/");
-    for (at, byte) in unit.as_bytes().iter().enumerate() {
-        match byte {
-            b'0'..=b'9' if at == 0 => path.push_str(&format!("_{byte:02x}")),
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => path.push(char::from(*byte)),
-            _ => path.push_str(&format!("_{byte:02x}")),
-        }
-    }
-    path
-}
-
-/// Returns the template of the services that a socket unit starts, one for each connection: `x@.service` for
-/// `x.socket`.
-pub(in crate::os) fn template(unit: &Text) -> Option<Text> {
-    let stem = unit.as_bytes().strip_suffix(b".socket")?;
-    let stem = stem.split(|byte| *byte == b'@').next().unwrap_or(stem);
-    Some([stem, b"@.service"].concat().into())
 }
 
 #[cfg(test)]

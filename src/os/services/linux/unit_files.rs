@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::{Ipv6Addr, SocketAddr};
 
-use super::restart_files;
 use super::systemd::{Listening, Manager};
 use super::unit_folder::{Folder, folders};
 use crate::model::Text;
+use crate::os::parse::linux::restart_policy::RestartPolicy;
+use crate::os::parse::linux::restart_settings;
+use crate::os::parse::linux::unit_file::{activation, connection_template, instance_template, places};
 use crate::os::parse::unit_name;
-use crate::os::parse::unit_syntax::{Setting, is_true, settings};
-use crate::os::services::restart_policy::RestartPolicy;
+use crate::os::parse::unit_syntax::{Setting, settings};
 
 /// The most socket units whose files are read.
 const MOST_UNITS: usize = 1024;
@@ -33,7 +33,7 @@ pub(in crate::os) fn restart_policy(manager: Manager, unit: &Text) -> Option<Res
 
 /// Returns the settings of a unit: those of its file, then those of its drop-ins in the order of their precedence.
 fn read(folders: &[Folder], unit: &str) -> Option<Vec<Setting>> {
-    let template = template(unit);
+    let template = instance_template(unit);
     // An instance has the file of its template, unless it has one of its own.
     let names = || std::iter::once(unit).chain(template.as_deref());
     // A unit whose file is empty or /dev/null is masked, so that the search ends there.
@@ -53,13 +53,6 @@ fn read(folders: &[Folder], unit: &str) -> Option<Vec<Setting>> {
     Some(found)
 }
 
-/// Returns the template that a unit is an instance of: `x@.service` for `x@1.service`.
-fn template(unit: &str) -> Option<String> {
-    let (stem, suffix) = unit.rsplit_once('.')?;
-    let (prefix, instance) = stem.split_once('@')?;
-    (!prefix.is_empty() && !instance.is_empty()).then(|| format!("{prefix}@.{suffix}"))
-}
-
 fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     let stem = unit.as_str()?.strip_suffix(".socket")?;
     unit_name::runnable(unit.as_bytes())?;
@@ -67,22 +60,9 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
         // Only systemd can expand specifiers.
         (Some(service), _) if service.as_bytes().contains(&b'%') => None,
         (Some(service), false) => Some(service),
-        (_, true) => super::systemd::template(unit),
+        (_, true) => connection_template(unit),
         (None, false) => Some(format!("{stem}.service").as_str().into()),
     }
-}
-
-/// Returns Service= and Accept= of a socket unit.
-fn activation(settings: &[Setting]) -> (Option<Text>, bool) {
-    let (mut service, mut each) = (None, false);
-    for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
-        match setting.key.as_slice() {
-            b"Service" => service = Some(setting.value.as_slice()).filter(|value| !value.is_empty()),
-            b"Accept" => each = is_true(&setting.value),
-            _ => {}
-        }
-    }
-    (service.map(Text::from), each)
 }
 
 fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
@@ -91,57 +71,21 @@ fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
     names.sort();
     names.dedup();
     names.truncate(MOST_UNITS);
+    let runtime = match manager {
+        Manager::System => "/run".to_owned(),
+        Manager::User(uid) => format!("/run/user/{uid}"),
+    };
     let listening = |name: String| {
         unit_name::runnable(name.as_bytes())?;
-        let places = places(&read(folders, &name)?, manager);
+        let places = places(&read(folders, &name)?, &runtime);
         (!places.is_empty()).then(|| Listening { unit: name.as_str().into(), places })
     };
     names.into_iter().filter_map(listening).collect()
 }
 
-/// Returns the addresses of a socket unit, as its manager writes them.
-fn places(settings: &[Setting], manager: Manager) -> Vec<(Text, Text)> {
-    let mut places: Vec<(Text, Text)> = Vec::new();
-    for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
-        let kind = match setting.key.as_slice() {
-            b"ListenStream" => "Stream",
-            b"ListenDatagram" => "Datagram",
-            b"ListenSequentialPacket" => "SequentialPacket",
-            _ => continue,
-        };
-        if setting.value.is_empty() {
-            // An empty value resets all three.
-            places.clear();
-        } else if let Some(place) = place(&setting.value, manager) {
-            places.push((kind.into(), place.as_str().into()));
-        }
-    }
-    places
-}
-
-/// Returns one address of a ListenStream= or its like, as the manager writes it. `None` for anything but ports and
-/// paths, and for specifiers other than `%t`.
-fn place(value: &[u8], manager: Manager) -> Option<String> {
-    let value = std::str::from_utf8(value).ok()?;
-    let runtime = match manager {
-        Manager::System => "/run".to_owned(),
-        Manager::User(uid) => format!("/run/user/{uid}"),
-    };
-    let value = value.replace("%t", &runtime);
-    if value.starts_with('/') || value.starts_with('@') {
-        return (!value.contains('%')).then_some(value);
-    }
-    if let Ok(port) = value.parse::<u16>() {
-        return Some(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port).to_string());
-    }
-    // A device may follow: `[x]:y%dev`.
-    let address = value.split('%').next().unwrap_or_default();
-    address.parse::<SocketAddr>().ok().map(|address| address.to_string())
-}
-
 fn restart_policy_among(folders: &[Folder], unit: &Text) -> Option<RestartPolicy> {
     unit_name::runnable(unit.as_bytes())?;
-    Some(restart_files::policy(&read(folders, unit.as_str()?)?))
+    Some(restart_settings::policy(&read(folders, unit.as_str()?)?))
 }
 
 #[cfg(test)]
@@ -150,7 +94,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::os::services::restart_policy::{PolicySource, Restart};
+    use crate::os::parse::linux::restart_policy::{PolicySource, Restart};
 
     /// Folders for units, which go with it.
     struct Units(PathBuf);
@@ -256,14 +200,5 @@ mod tests {
         let policy = restart_policy_among(&units.folders(), &"other.service".into()).unwrap();
         assert_eq!((policy.restart, policy.delay), (Restart::No, Some(Duration::from_millis(100))));
         assert_eq!(restart_policy_among(&units.folders(), &"none.service".into()), None);
-    }
-
-    #[test]
-    fn templates_of_instances() {
-        assert_eq!(template("x@1.service").as_deref(), Some("x@.service"));
-        assert_eq!(template("x@a@b.socket").as_deref(), Some("x@.socket"));
-        assert_eq!(template("x.service"), None);
-        assert_eq!(template("x@.service"), None);
-        assert_eq!(template("@x.service"), None);
     }
 }

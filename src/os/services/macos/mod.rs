@@ -113,9 +113,7 @@ fn main_process(process: &Process) -> Option<u32> {
 }
 
 /// Returns nothing: the managers of this system are not asked for restart policies.
-pub(in crate::os) fn restart_policy(
-    _service: &Service,
-) -> Option<crate::os::services::restart_policy::RestartPolicy> {
+pub(in crate::os) fn restart_policy(_service: &Service) -> Option<crate::os::services::RestartPolicy> {
     None
 }
 

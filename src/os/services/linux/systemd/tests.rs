@@ -2,14 +2,6 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 
-#[test]
-fn names_of_units() {
-    assert_eq!(unit_path(&"cups.socket".into()), "/org/freedesktop/systemd1/unit/cups_2esocket");
-    assert_eq!(unit_path(&"9p@a-b.socket".into()), "/org/freedesktop/systemd1/unit/_39p_40a_2db_2esocket");
-    assert_eq!(template(&"x.socket".into()), Some("x@.service".into()));
-    assert_eq!(template(&"x.service".into()), None);
-}
-
 /// A socket whose holder never answers.
 #[test]
 fn silence_ends_in_time() {

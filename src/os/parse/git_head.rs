@@ -1,64 +1,10 @@
-//! What is checked out in a folder, from git's own files and without git. Sources: gitrepository-layout(5),
-//! git-worktree(1).
-//!
-//! The owner of the folder may have written anything into these files: only small regular files are read.
+//! The files of a git repository that tell what is checked out: `HEAD`, and a file `.git` (gitrepository-layout(5)). Pure.
 
-use std::path::{Path, PathBuf};
-
-use crate::model::{GitHead, Text};
-use crate::os::files::Files;
-use crate::os::files::paths;
-
-/// What is checked out somewhere.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::os) struct CheckedOut {
-    pub(in crate::os) head: Option<GitHead>,
-    pub(in crate::os) worktree: Option<Text>,
-}
-
-/// Returns what is checked out at a folder: in the nearest repository at or above it.
-pub(in crate::os) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut {
-    folder.ancestors().find_map(|folder| here(files, folder)).unwrap_or_default()
-}
-
-/// Returns what is checked out in exactly this folder. `None` if it has no repository.
-fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
-    let git = folder.join(".git");
-    // A link to a directory counts as a directory.
-    if files.status(&git, true)?.is_directory() {
-        let head = git.join("HEAD");
-        // A folder without a HEAD is no repository; git continues with the folder above.
-        files.status(&head, false)?;
-        return Some(CheckedOut { head: read(files, &head), worktree: None });
-    }
-    let Some(directory) = files.small_file(&git).and_then(|bytes| linked(folder, &bytes)) else {
-        return Some(CheckedOut::default());
-    };
-    let head = read(files, &directory.join("HEAD"));
-    Some(CheckedOut { head, worktree: worktree(files, &directory) })
-}
+use crate::model::GitHead;
 
 /// Returns the directory that a file `.git` refers to: of a worktree, or of a submodule.
-pub(in crate::os) fn linked(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
-    let path = bytes.strip_prefix(b"gitdir:")?.trim_ascii();
-    (!path.is_empty()).then(|| paths::from_text(&path.into())).flatten().map(|path| folder.join(path))
-}
-
-/// Returns the name of a worktree, from its directory in the repository. A submodule's directory has no `commondir`.
-fn worktree(files: &mut Files, directory: &Path) -> Option<Text> {
-    let added = directory.parent()?.file_name()? == "worktrees";
-    let name = directory.file_name().filter(|_| added)?;
-    files.status(&directory.join("commondir"), false)?;
-    Some(name.into())
-}
-
-/// Returns the branch that a HEAD names, or the commit.
-fn read(files: &mut Files, head: &Path) -> Option<GitHead> {
-    if files.status(head, false)?.is_link() {
-        // Old versions of git wrote a link, which git still reads.
-        return from_reference(Text::from(files.link(head)?.as_path()).as_bytes());
-    }
-    parse(&files.small_file(head)?)
+pub(in crate::os) fn linked_directory(bytes: &[u8]) -> Option<&[u8]> {
+    Some(bytes.strip_prefix(b"gitdir:")?.trim_ascii()).filter(|path| !path.is_empty())
 }
 
 /// Parses the content of a HEAD.
@@ -74,7 +20,7 @@ pub(in crate::os) fn parse(bytes: &[u8]) -> Option<GitHead> {
 
 /// Returns the branch in `refs/heads/feature/x`; anything else is no branch. If the references are in a table
 /// (reftable), HEAD holds `refs/heads/.invalid`.
-fn from_reference(reference: &[u8]) -> Option<GitHead> {
+pub(in crate::os) fn from_reference(reference: &[u8]) -> Option<GitHead> {
     let name = reference.strip_prefix(b"refs/heads/").filter(|name| is_branch_name(name))?;
     Some(GitHead::Branch(name.into()))
 }
@@ -138,11 +84,10 @@ mod tests {
 
     #[test]
     fn links() {
-        let to = |bytes: &[u8]| linked(Path::new("/s/web"), bytes);
-        assert_eq!(to(b"gitdir: /r/.git/worktrees/fix-1\n"), Some("/r/.git/worktrees/fix-1".into()));
-        assert_eq!(to(b"gitdir: ../.git/modules/web\n"), Some("/s/web/../.git/modules/web".into()));
-        assert_eq!(to(b"gitdir: \n"), None);
-        assert_eq!(to(b"something else"), None);
+        let directory = b"gitdir: /r/.git/worktrees/fix-1\n";
+        assert_eq!(linked_directory(directory), Some(&b"/r/.git/worktrees/fix-1"[..]));
+        assert_eq!(linked_directory(b"gitdir: \n"), None);
+        assert_eq!(linked_directory(b"something else"), None);
     }
 
     proptest! {
@@ -150,7 +95,7 @@ mod tests {
         fn no_bytes_make_it_fall(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             parse(&bytes);
             parse(&[b"ref: refs/heads/".as_slice(), &bytes].concat());
-            linked(Path::new("/s"), &[b"gitdir: ".as_slice(), &bytes].concat());
+            linked_directory(&[b"gitdir: ".as_slice(), &bytes].concat());
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The restart policy of a service: when its manager restarts it after its process ends, and after how long.
-//! Pure: `os` fills these types in, the plan of `free` reads them.
+//! Pure: `os::services` fills these types in, the plan of `free` reads them.
 //!
 //! The rules are systemd's: the table of Restart= in systemd.service(5) and service_shall_restart() in its
 //! src/core/service.c (252 to 257).

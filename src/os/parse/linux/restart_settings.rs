@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 use crate::os::parse::unit_syntax::{Setting, time_span};
-use crate::os::services::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
 
 /// RestartSec= of a unit that does not set it.
 const DELAY: Duration = Duration::from_millis(100);

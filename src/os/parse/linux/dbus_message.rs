@@ -1,7 +1,7 @@
 //! The part of the D-Bus wire format that requests to a service manager need: method calls and their replies. It is
 //! small enough to need no crate.
 //!
-//! Parsing ends for every reply: lengths are checked against the bytes that are left, and nothing is recursive.
+//! Pure. Parsing ends for every reply: lengths are checked against the bytes that are left, and nothing is recursive.
 
 /// The longest reply that is read. A unit in a list takes some 200 bytes.
 pub(in crate::os) const LONGEST_REPLY: usize = 4 << 20;
