@@ -19,7 +19,7 @@ use crate::shell::{self, Shell};
 /// # Errors
 /// Those of the writer.
 pub fn table(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let options = table::Options { header: true, states: true, width, ..table::Options::default() };
+    let options = table::TableOptions { header: true, states: true, width, ..table::TableOptions::default() };
     table::write(snapshot, &options, out).map(|_shortened| ())
 }
 
@@ -28,7 +28,7 @@ pub fn table(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> 
 /// # Errors
 /// Those of the writer.
 pub fn card(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let options = card::Options { parents: true, width, ..card::Options::default() };
+    let options = card::CardOptions { parents: true, width, ..card::CardOptions::default() };
     card::write(snapshot, &options, out)
 }
 
@@ -45,7 +45,7 @@ pub fn csv(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
-    changes::write(&crate::changes(before, after), &changes::Options::default(), out)
+    changes::write(&crate::changes(before, after), &changes::ChangesOptions::default(), out)
 }
 
 /// Whether a terminal would show this text and do nothing else with it, line ends aside.

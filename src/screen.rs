@@ -218,7 +218,7 @@ fn painted(line: &Line, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::style::Meaning;
+    use crate::render::style::TextRole;
 
     #[test]
     fn keys_map_to_actions() {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn closed_rows_are_struck_through_and_nothing_is_styled_without_colours() {
-        let pieces = vec![("- ".to_owned(), None), ("80".to_owned(), Some(Meaning::Exposed))];
+        let pieces = vec![("- ".to_owned(), None), ("80".to_owned(), Some(TextRole::Exposed))];
         let line = Line { pieces, mark: Some(ChangeKind::Closed) };
         assert_eq!(painted(&line, false), "- 80");
         assert_eq!(painted(&line, true), "\u{1b}[2m\u{1b}[9m- \u{1b}[0m\u{1b}[2m\u{1b}[9m80\u{1b}[0m");

@@ -43,7 +43,7 @@ pub(crate) struct ReleaseOptions {
 /// The outcome of carrying out a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) done: Vec<Done>,
+    pub(crate) done: Vec<DoneStep>,
     /// `None` if the port is free at the end.
     pub(crate) obstacle: Option<Obstacle>,
     /// Whether a new process took the port.
@@ -90,7 +90,7 @@ impl Outcome {
 
 /// What was done to a process.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct DoneStep {
     pub(crate) pid: u32,
     pub(crate) name: Text,
     pub(crate) action: StepAction,
@@ -235,7 +235,7 @@ pub(crate) fn carry_out(
             (Action::Signal, EndSignal::Kill) => StepAction::Kill,
             (action, _) => StepAction::from(action),
         };
-        outcome.done.push(Done { pid, name, action, result, error });
+        outcome.done.push(DoneStep { pid, name, action, result, error });
     }
     let mut state = watch(prepared, begun + options.timeout)?;
     if options.force && state.is_taken() && !replaced(prepared, &state) {
@@ -271,7 +271,7 @@ pub(crate) fn carry_out(
         }
     }
     let asked_to_end =
-        |done: &Done| done.result == StepResult::Running && done.action == StepAction::Terminate;
+        |done: &DoneStep| done.result == StepResult::Running && done.action == StepAction::Terminate;
     outcome.outlived =
         !outcome.is_free() && !outcome.came_back && !options.force && outcome.done.iter().any(asked_to_end);
     Ok(outcome)

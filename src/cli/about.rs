@@ -7,7 +7,7 @@ use super::why::write_out;
 use super::{complain, say, service_names, written};
 use crate::model::Target;
 use crate::model::{GapKind, Protocol};
-use crate::render::about::Here;
+use crate::render::about::PortLimits;
 use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
 use crate::render::{about, about_json, phrases};
@@ -39,10 +39,11 @@ pub(super) fn run(arguments: &About) -> Exit {
     }
     let limits = crate::os::ready_limits(Protocol::Tcp);
     let gaps = limits.gaps.into_iter().filter(|gap| gap.what == GapKind::Limits).collect();
-    let here = Here { automatic: limits.ephemeral, unprivileged_from: limits.unprivileged_from, gaps };
+    let limits =
+        PortLimits { automatic: limits.ephemeral, unprivileged_from: limits.unprivileged_from, gaps };
     let mut out = Vec::new();
     let made = match arguments.json {
-        true => about_json::write(&ports, &here, &mut out),
+        true => about_json::write(&ports, &limits, &mut out),
         false => {
             let terminal = Terminal::resolve(arguments.color);
             let options = AnswerOptions {
@@ -54,12 +55,12 @@ pub(super) fn run(arguments: &About) -> Exit {
                 if at > 0 {
                     out.push(b'\n');
                 }
-                about::write(port, *protocol, &here, &options, &mut out)
+                about::write(port, *protocol, &limits, &options, &mut out)
             })
         }
     };
     let exit = written(made.and_then(|()| write_out(&out)), Exit::Found);
-    for gap in here.gaps.iter().filter(|_| !arguments.json) {
+    for gap in limits.gaps.iter().filter(|_| !arguments.json) {
         say("not seen", &phrases::gap(gap));
     }
     exit

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     let asker =
         if arguments.new.is_none() && found.same_machine { terminal::asker() } else { Asker::default() };
     let palette = Palette { color: terminal.color };
-    let options = changes::Options { width: terminal.width, palette, asker };
+    let options = changes::ChangesOptions { width: terminal.width, palette, asker };
     let mut made = changes::write(&found.changes, &options, &mut out);
     if exit == Exit::Found {
         made = made.and_then(|()| out.write_all(b"no difference\n"));

@@ -72,11 +72,11 @@ pub(super) fn run(arguments: &Free) -> Exit {
         asker: terminal::asker(),
         now: Some(os::now()),
     };
-    let answer = Answer { arguments, plans: &plans, options, person: terminal.person };
-    match answer.run(is_localhost || is_one_port(&targets)) {
+    let run = FreeRun { arguments, plans: &plans, options, person: terminal.person };
+    match run.run(is_localhost || is_one_port(&targets)) {
         Ok(exit) => exit,
-        Err(Trouble::Written(error)) => written(Err(error), Exit::Found),
-        Err(Trouble::Looking(error)) => fail_with(&error),
+        Err(FreeError::Output(error)) => written(Err(error), Exit::Found),
+        Err(FreeError::Library(error)) => fail_with(&error),
     }
 }
 
@@ -145,24 +145,26 @@ fn signal(arguments: &Free) -> EndSignal {
 /// The longest watch that is not announced.
 const ANNOUNCED: Duration = Duration::from_secs(2);
 
-enum Trouble {
-    Written(io::Error),
-    Looking(Error),
+enum FreeError {
+    /// The answer could not be written.
+    Output(io::Error),
+    /// The library failed.
+    Library(Error),
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for FreeError {
     fn from(error: io::Error) -> Self {
-        Trouble::Written(error)
+        FreeError::Output(error)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for FreeError {
     fn from(error: Error) -> Self {
-        Trouble::Looking(error)
+        FreeError::Library(error)
     }
 }
 
-struct Answer<'a> {
+struct FreeRun<'a> {
     arguments: &'a Free,
     plans: &'a [Prepared],
     options: AnswerOptions,
@@ -170,8 +172,8 @@ struct Answer<'a> {
     person: bool,
 }
 
-impl Answer<'_> {
-    fn run(&self, one_port: bool) -> Result<Exit, Trouble> {
+impl FreeRun<'_> {
+    fn run(&self, one_port: bool) -> Result<Exit, FreeError> {
         let arguments = self.arguments;
         if self.plans.is_empty() {
             match arguments.json {
@@ -217,7 +219,7 @@ impl Answer<'_> {
                     Some("review the plan with --dry-run, then run it with --yes"),
                 ));
             }
-            if !self.agreed()? {
+            if !self.confirm()? {
                 say("note", "nothing was done");
                 return Ok(Exit::NotFound);
             }
@@ -241,7 +243,7 @@ impl Answer<'_> {
     }
 
     /// Asks for confirmation on the terminal. Anything but a clear yes is a no.
-    fn agreed(&self) -> io::Result<bool> {
+    fn confirm(&self) -> io::Result<bool> {
         let mut err = io::stderr().lock();
         let mut steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
         // A process may hold the port at both addresses of localhost.
@@ -269,7 +271,7 @@ impl Answer<'_> {
         self.plans.iter().map(release::as_planned).collect()
     }
 
-    fn print_outcomes(&self, outcomes: &[Outcome]) -> Result<Exit, Trouble> {
+    fn print_outcomes(&self, outcomes: &[Outcome]) -> Result<Exit, FreeError> {
         if self.arguments.json {
             self.documents(outcomes)?;
         } else {

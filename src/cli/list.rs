@@ -84,10 +84,10 @@ pub(super) fn run(mut list: List) -> Exit {
         }
     }
     let terminal = Terminal::resolve(list.color);
-    let answer =
-        Answer { list: &list, selection: query.selection(), snapshot: &snapshot, obstacle, terminal };
+    let output =
+        ListOutput { list: &list, selection: query.selection(), snapshot: &snapshot, obstacle, terminal };
     let mut out = BufWriter::new(os::output());
-    let result = answer.write(exit, &mut out).and_then(|exit| out.flush().map(|()| exit));
+    let result = output.write(exit, &mut out).and_then(|exit| out.flush().map(|()| exit));
     match result {
         Ok(exit) => exit,
         Err(error) => written(Err(error), exit),
@@ -114,7 +114,7 @@ fn forget_help(snapshot: &mut Snapshot) {
 }
 
 /// A snapshot and how it is printed.
-struct Answer<'a> {
+struct ListOutput<'a> {
     list: &'a List,
     selection: &'a Selection,
     snapshot: &'a Snapshot,
@@ -123,7 +123,7 @@ struct Answer<'a> {
     terminal: Terminal,
 }
 
-impl Answer<'_> {
+impl ListOutput<'_> {
     fn write(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         let list = self.list;
         let columns = list.rows.columns.as_deref();
@@ -199,7 +199,7 @@ impl Answer<'_> {
         };
         let asker = self.asker();
         let options =
-            card::Options { width: self.width(), palette, asker, parents: self.list.parents, automatic };
+            card::CardOptions { width: self.width(), palette, asker, parents: self.list.parents, automatic };
         card::write(self.snapshot, &options, out)?;
         out.flush()?;
         self.print_unanswered();
@@ -223,7 +223,7 @@ impl Answer<'_> {
             named.extend(self.list.connections.then_some(Column::Connected));
             columns = Some(named);
         }
-        let options = table::Options {
+        let options = table::TableOptions {
             columns,
             states: self.list.filters.all,
             header: !self.list.rows.no_header,

@@ -16,7 +16,7 @@ pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Tar
     }
     let protocol = target.protocol().or(protocol);
     let address = target.address();
-    let scoped = target.scoped(protocol, &Here::default())?;
+    let scoped = target.scoped(protocol, &LocalInterfaces::default())?;
     if let (Some(ignored), Some(address)) = (&scoped.ignored, address) {
         let ignored = crate::render::escape::escape(&ignored.as_str().into());
         say("note", &format!("{address} needs no interface: %{ignored} is ignored"));
@@ -26,9 +26,9 @@ pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Tar
 
 /// This machine. Its addresses are read on first use.
 #[derive(Default)]
-struct Here(std::cell::OnceCell<Vec<Local>>);
+struct LocalInterfaces(std::cell::OnceCell<Vec<Local>>);
 
-impl Here {
+impl LocalInterfaces {
     fn link_locals(&self) -> impl Iterator<Item = (&Local, Ipv6Addr)> {
         let addresses = self.0.get_or_init(|| os::local_addresses().unwrap_or_default());
         addresses.iter().filter_map(|local| match local.address {
@@ -38,7 +38,7 @@ impl Here {
     }
 }
 
-impl Interfaces for Here {
+impl Interfaces for LocalInterfaces {
     fn find(&self, name_or_number: &str) -> Option<String> {
         os::interface_name(name_or_number)
     }

@@ -16,7 +16,7 @@ use crate::act::why;
 use crate::bind_attempt::BindTarget;
 use crate::model::{PathContent, Protocol, Target, TargetError};
 use crate::render::escape::escape;
-use crate::render::wait::{Answer, attempt, missed, missing, reached, subject, subjects, wanted};
+use crate::render::wait::{WaitLine, attempt, missed, missing, reached, subject, subjects, wanted};
 use crate::render::{phrases, wait_json};
 use crate::scan::Query;
 use crate::shell;
@@ -35,11 +35,11 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         // The line of the only target is the answer.
         prints: is_text && targets.len() > 1,
         progress: Progress::new(!is_text, what),
-        trouble: None,
+        write_error: None,
     };
     let waited = wait::wait(&targets, &request, &mut run);
     run.progress.clear();
-    let trouble = run.trouble;
+    let write_error = run.write_error;
     let waited = match waited {
         Ok(waited) => waited,
         Err(_) if arguments.quiet => return Exit::Unknown,
@@ -54,17 +54,17 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     if arguments.quiet {
         return exit;
     }
-    if let Some(error) = trouble {
+    if let Some(error) = write_error {
         return written(Err(error), exit);
     }
-    let answers: Vec<Answer<'_>> =
-        targets.iter().zip(&waited).map(|(target, waited)| answer(target, &request, waited)).collect();
+    let lines: Vec<WaitLine<'_>> =
+        targets.iter().zip(&waited).map(|(target, waited)| line(target, &request, waited)).collect();
     if arguments.json {
         let mut out = Vec::new();
-        let made = wait_json::write(&answers, outcome, &mut out);
+        let made = wait_json::write(&lines, outcome, &mut out);
         return written(made.and_then(|()| write_out(&out)), exit);
     }
-    let line = match answers.as_slice() {
+    let line = match lines.as_slice() {
         [only] => {
             print_other_protocol(only.target);
             if exit == Exit::Found { reached(only) } else { missed(only) }
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
         several => missing(several),
     };
     match exit {
-        Exit::Unknown => fail_unknown(&answers, &line),
+        Exit::Unknown => fail_unknown(&lines, &line),
         _ => written(write_out(format!("{line}\n").as_bytes()), exit),
     }
 }
@@ -152,19 +152,19 @@ fn singles(text: &str, targets: &[Target], wanted: WaitFor) -> Result<Vec<WaitTa
     Ok(if is_localhost { WaitTarget::join_localhost(each) } else { each })
 }
 
-fn answer<'a>(target: &'a WaitTarget, request: &'a Request, waited: &'a Waited) -> Answer<'a> {
+fn line<'a>(target: &'a WaitTarget, request: &'a Request, waited: &'a Waited) -> WaitLine<'a> {
     let reason = match (&target.port, &waited.refused) {
         _ if waited.reached => None,
         (Some(port), Some(refused)) => Some(reason(port, refused)),
         (None, _) if request.wanted == WaitFor::Free => obstacle(&target.target).map(str::to_owned),
         _ => waited.attempt.and_then(attempt),
     };
-    Answer { target, wanted: request.wanted, http_path: &request.http_path, waited, reason }
+    WaitLine { target, wanted: request.wanted, http_path: &request.http_path, waited, reason }
 }
 
 /// Prints why the state could not be determined, or cannot be reached by waiting. `line` names what is missing.
-fn fail_unknown(answers: &[Answer<'_>], line: &str) -> Exit {
-    if let Some(hopeless) = answers.iter().find(|answer| answer.waited.is_hopeless)
+fn fail_unknown(lines: &[WaitLine<'_>], line: &str) -> Exit {
+    if let Some(hopeless) = lines.iter().find(|line| line.waited.is_hopeless)
         && let Some(port) = &hopeless.target.port
     {
         let why = hopeless.reason.as_deref().unwrap_or_default();
@@ -173,12 +173,12 @@ fn fail_unknown(answers: &[Answer<'_>], line: &str) -> Exit {
         let what = format!("{} cannot be bound: {}", subject(hopeless.target), escape(&why.into()));
         return fail(&what, help.as_deref());
     }
-    let uncertain = answers.iter().find(|answer| !answer.waited.reached && !answer.waited.complete);
-    let what = match uncertain.map(|answer| &answer.target.port) {
+    let uncertain = lines.iter().find(|line| !line.waited.reached && !line.waited.complete);
+    let what = match uncertain.map(|line| &line.target.port) {
         Some(None) => "could not determine the state: the socket or its path cannot be seen",
         _ => "could not determine whether something listens: not every socket can be seen",
     };
-    match answers.len() {
+    match lines.len() {
         1 => fail(what, None),
         _ => fail(&format!("{what}; {line}"), None),
     }
@@ -227,7 +227,7 @@ struct Run<'a> {
     prints: bool,
     progress: Progress,
     /// Why a line could not be written.
-    trouble: Option<io::Error>,
+    write_error: Option<io::Error>,
 }
 
 impl Observer for Run<'_> {
@@ -240,11 +240,11 @@ impl Observer for Run<'_> {
             return ControlFlow::Continue(());
         };
         self.progress.clear();
-        let line = reached(&answer(target, self.request, waited));
+        let line = reached(&line(target, self.request, waited));
         match write_out(format!("{line}\n").as_bytes()) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
-                self.trouble = Some(error);
+                self.write_error = Some(error);
                 ControlFlow::Break(())
             }
         }

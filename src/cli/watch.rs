@@ -59,7 +59,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     let _ = send_signals(false, &sender);
     let terminal = Terminal::resolve(arguments.color);
     let palette = Palette { color: terminal.color };
-    let options = changes::Options { width: None, palette, asker: terminal::asker() };
+    let options = changes::ChangesOptions { width: None, palette, asker: terminal::asker() };
     let mut view = Lines::new(&arguments, options);
     written(follow(&mut watch, &mut view, interval, &events), Exit::Found)
 }
@@ -67,14 +67,14 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
 fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Result<Screen> {
     let terminal = Terminal::resolve(arguments.color);
     let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
-    let options = table::Options {
+    let options = table::TableOptions {
         columns: arguments.rows.columns.clone(),
         states: arguments.filters.all,
         header: !arguments.rows.no_header,
         width: None,
         palette: Palette { color: terminal.color },
         asker: terminal::asker(),
-        ..table::Options::default()
+        ..table::TableOptions::default()
     };
     let view = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.order(), options);
     let screen = Screen::open(view)?;

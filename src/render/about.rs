@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::layout::{AnswerOptions, write_section};
 use super::phrases;
 use super::port_line::NARROW;
-use super::style::Meaning;
+use super::style::TextRole;
 use crate::model::{Gap, Protocol};
 use crate::port_info::{About, Assignment, Neighbour, PortRange, Registration, Use, UseStatus};
 
@@ -15,7 +15,7 @@ const LABELS: usize = 12;
 
 /// Facts about this machine that `about` prints.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Here {
+pub(crate) struct PortLimits {
     /// The ports from which it gives one where a program asks for none.
     pub(crate) automatic: Option<RangeInclusive<u16>>,
     /// The first port that needs no privilege.
@@ -28,7 +28,7 @@ pub(crate) struct Here {
 pub(crate) fn write(
     about: &About,
     wanted: Option<Protocol>,
-    here: &Here,
+    limits: &PortLimits,
     options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -44,7 +44,7 @@ pub(crate) fn write(
         None => about.port.to_string(),
     };
     let answer = summary(about, &answers, &uses);
-    writeln!(out, "{} {answer}\n", options.palette.paint(Meaning::Subject, subject))?;
+    writeln!(out, "{} {answer}\n", options.palette.paint(TextRole::Subject, subject))?;
     write_section("range", LABELS, &[range_line(about.range)], options, out)?;
     write_section("IANA", LABELS, &registry_lines(&answers), options, out)?;
     write_section(
@@ -66,7 +66,7 @@ pub(crate) fn write(
             out,
         )?;
     }
-    write_section("here", LABELS, &here_lines(about.port, here), options, out)?;
+    write_section("here", LABELS, &here_lines(about.port, limits), options, out)?;
     if is_nobodys(&answers) && uses.is_empty() {
         let text = "there is no standard to check it against: any program may use it. Whoever runs the process \
                     that holds it is the one to ask";
@@ -195,9 +195,9 @@ fn neighbour(one: &Neighbour) -> String {
 }
 
 /// Returns the machine's limits on the port. Unknown limits have no line.
-fn here_lines(port: u16, here: &Here) -> Vec<String> {
+fn here_lines(port: u16, limits: &PortLimits) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(automatic) = &here.automatic {
+    if let Some(automatic) = &limits.automatic {
         let (first, last) = (automatic.start(), automatic.end());
         lines.push(match automatic.contains(&port) {
             true => format!(
@@ -207,7 +207,7 @@ fn here_lines(port: u16, here: &Here) -> Vec<String> {
             false => format!("outside this system's ephemeral range ({first}-{last})"),
         });
     }
-    match here.unprivileged_from {
+    match limits.unprivileged_from {
         // The common case says nothing; the others are a surprise.
         Some(from) if port < from => {
             lines.push(format!("only privileged processes may bind it here (ports below {from})"));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::about::Here;
+use super::about::PortLimits;
 use super::json::{GapJson, SCHEMA, write_document};
 use crate::model::{Protocol, System};
 use crate::port_info::{About, Assignment, Neighbour, Registration, Use};
@@ -25,7 +25,7 @@ struct AboutJson<'a> {
     registry: Vec<RegistrationJson<'a>>,
     uses: Vec<UseJson<'a>>,
     neighbours: Option<NeighboursJson<'a>>,
-    here: HereJson,
+    here: LimitsJson,
     gaps: Vec<GapJson>,
 }
 
@@ -78,7 +78,7 @@ struct NeighbourJson<'a> {
 }
 
 #[derive(Serialize)]
-struct HereJson {
+struct LimitsJson {
     automatic: Option<[u16; 2]>,
     /// Whether the port is one of them.
     in_automatic: Option<bool>,
@@ -86,9 +86,13 @@ struct HereJson {
 }
 
 /// Writes what is known of one port as a document; of several as one that has a list of them.
-pub(crate) fn write(about: &[(About, Option<Protocol>)], here: &Here, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(
+    about: &[(About, Option<Protocol>)],
+    limits: &PortLimits,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut ports: Vec<AboutJson<'_>> =
-        about.iter().map(|(about, wanted)| AboutJson::new(about, *wanted, here)).collect();
+        about.iter().map(|(about, wanted)| AboutJson::new(about, *wanted, limits)).collect();
     if ports.len() == 1
         && let Some(only) = ports.pop()
     {
@@ -98,10 +102,10 @@ pub(crate) fn write(about: &[(About, Option<Protocol>)], here: &Here, out: &mut 
 }
 
 impl<'a> AboutJson<'a> {
-    fn new(about: &'a About, wanted: Option<Protocol>, here: &Here) -> Self {
+    fn new(about: &'a About, wanted: Option<Protocol>, limits: &PortLimits) -> Self {
         let asked = |protocol: Protocol| wanted.is_none_or(|wanted| wanted == protocol);
         let ports = about.range.ports();
-        let automatic = here.automatic.as_ref();
+        let automatic = limits.automatic.as_ref();
         AboutJson {
             schema: SCHEMA,
             port: about.port,
@@ -113,12 +117,12 @@ impl<'a> AboutJson<'a> {
                 below: near.below.as_ref().map(neighbour),
                 above: near.above.as_ref().map(neighbour),
             }),
-            here: HereJson {
+            here: LimitsJson {
                 automatic: automatic.map(|range| [*range.start(), *range.end()]),
                 in_automatic: automatic.map(|range| range.contains(&about.port)),
-                unprivileged_from: here.unprivileged_from,
+                unprivileged_from: limits.unprivileged_from,
             },
-            gaps: here.gaps.iter().map(GapJson::from).collect(),
+            gaps: limits.gaps.iter().map(GapJson::from).collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The user who runs the command: which paths and processes are theirs.
 
 use super::escape::escape;
-use super::style::Meaning;
+use super::style::TextRole;
 use crate::model::Text;
 
 /// The user who runs the command.
@@ -27,10 +27,10 @@ impl Asker {
     }
 
     /// Whether something of this user is the asker's own. Nothing is known without both.
-    pub(crate) fn meaning_of(&self, uid: Option<u32>) -> Option<Meaning> {
+    pub(crate) fn role_of(&self, uid: Option<u32>) -> Option<TextRole> {
         match (self.uid, uid) {
-            (Some(own), Some(uid)) if own == uid => Some(Meaning::Yours),
-            (Some(_), Some(_)) => Some(Meaning::Theirs),
+            (Some(own), Some(uid)) if own == uid => Some(TextRole::Yours),
+            (Some(_), Some(_)) => Some(TextRole::Theirs),
             _ => None,
         }
     }

@@ -20,7 +20,7 @@ const HTTPS: u16 = 443;
 
 /// Returns `http://localhost:PORT` if a TCP listener of this network namespace answers at localhost and browsers open its
 /// port. Whether it speaks HTTP is unknown.
-pub(crate) fn of(listener: &Listener) -> Option<String> {
+pub(crate) fn browser_url(listener: &Listener) -> Option<String> {
     let socket = &listener.socket;
     let is_opened =
         |port: &u16| BLOCKED.binary_search(port).is_err() && OTHER_PROTOCOLS.binary_search(port).is_err();
@@ -47,7 +47,7 @@ mod tests {
     fn url(protocol: Protocol, state: State, address: &str, port: u16, interface: Option<&str>) -> String {
         let address = address.parse().unwrap();
         let endpoint = Endpoint::Ip { address, port, interface: interface.map(Into::into) };
-        of(&Listener::new(Socket::new(protocol, endpoint, state))).unwrap_or_default()
+        browser_url(&Listener::new(Socket::new(protocol, endpoint, state))).unwrap_or_default()
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::macos_app;
 use super::phrases;
 use super::port_line;
 use super::start_time;
-use super::style::{Meaning, Palette};
-use super::table::{Equal, equal, same_but_address};
+use super::style::{Palette, TextRole};
+use super::table::{EqualSockets, differ_only_in_address, merge_equal};
 use crate::model::{
     Endpoint, Exposure, Holder, Listener, PathTarget, Protocol, Reason, Snapshot, State, System, Text, Unseen,
 };
@@ -35,7 +35,7 @@ const LONGEST_LIST: usize = 12;
 
 /// The layout of a card.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct CardOptions {
     /// The width to wrap at; `None` for whole lines and a card a listener.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
@@ -47,13 +47,13 @@ pub(crate) struct Options {
 }
 
 /// Writes a card for each listener. On a terminal those that differ in address alone share one.
-pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let mut groups: Vec<Vec<Equal<'_>>> = Vec::new();
-    for one in equal(&snapshot.listeners, &|_| 0) {
-        let same = |group: &&mut Vec<Equal<'_>>| {
+pub(crate) fn write(snapshot: &Snapshot, options: &CardOptions, out: &mut dyn Write) -> io::Result<()> {
+    let mut groups: Vec<Vec<EqualSockets<'_>>> = Vec::new();
+    for one in merge_equal(&snapshot.listeners, &|_| 0) {
+        let same = |group: &&mut Vec<EqualSockets<'_>>| {
             options.width.is_some()
                 && group.first().is_some_and(|first| {
-                    same_but_address(&first.listener, &one.listener)
+                    differ_only_in_address(&first.listener, &one.listener)
                         && same_reach(&first.listener, &one.listener)
                 })
         };
@@ -78,10 +78,10 @@ fn same_reach(a: &Listener, b: &Listener) -> bool {
 }
 
 struct Card<'a> {
-    group: &'a [Equal<'a>],
+    group: &'a [EqualSockets<'a>],
     listener: &'a Listener,
     snapshot: &'a Snapshot,
-    options: &'a Options,
+    options: &'a CardOptions,
 }
 
 impl Card<'_> {
@@ -89,13 +89,13 @@ impl Card<'_> {
         let answer = self.answer();
         let painted = match answer.split_once(" on ") {
             Some((subject, rest)) if self.options.width.is_none_or(|width| answer.width() <= width) => {
-                format!("{} on {rest}", self.options.palette.paint(Meaning::Subject, subject))
+                format!("{} on {rest}", self.options.palette.paint(TextRole::Subject, subject))
             }
             _ => wrap(&answer, self.options.width.unwrap_or(usize::MAX)).join("\n"),
         };
         writeln!(out, "{painted}\n")?;
-        for (label, value, meaning) in self.lines() {
-            self.write_line(label, &value, meaning, out)?;
+        for (label, value, role) in self.lines() {
+            self.write_line(label, &value, role, out)?;
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Card<'_> {
     /// `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
     fn answer(&self) -> String {
         let socket = &self.listener.socket;
-        let phrase = |one: &Equal<'_>| match one.count {
+        let phrase = |one: &EqualSockets<'_>| match one.count {
             1 => phrases::address_phrase(&one.listener.socket),
             count => format!("{} ({count} sockets)", phrases::address_phrase(&one.listener.socket)),
         };
@@ -159,18 +159,18 @@ impl Card<'_> {
         }
     }
 
-    fn lines(&self) -> Vec<(&'static str, String, Option<Meaning>)> {
+    fn lines(&self) -> Vec<(&'static str, String, Option<TextRole>)> {
         let mut lines = Vec::new();
-        let mut add = |label: &'static str, value: Option<String>, meaning: Option<Meaning>| {
+        let mut add = |label: &'static str, value: Option<String>, role: Option<TextRole>| {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                lines.push((label, value, meaning));
+                lines.push((label, value, role));
             }
         };
         let listener = self.listener;
         let (socket, asker) = (&listener.socket, &self.options.asker);
         let first = listener.head();
         let process = first.map(|holder| &holder.process);
-        add("state", phrases::conditions(listener), Some(Meaning::Unseen));
+        add("state", phrases::conditions(listener), Some(TextRole::Unseen));
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
         let program = process.and_then(|process| process.executable.as_ref());
         let change = process.and_then(|process| process.executable_change);
@@ -181,11 +181,11 @@ impl Card<'_> {
             Some(change) => format!("{}, {}", asker.path(path), phrases::program_change(change)),
             None => asker.path(path),
         };
-        add("program", program.map(changed), change.map(|_| Meaning::Unseen));
+        add("program", program.map(changed), change.map(|_| TextRole::Unseen));
         let script_change =
             process.and_then(|process| process.script_change.zip(program_label::script_file(process)));
         let gone = |(change, path)| format!("{}, {}", asker.path(&path), phrases::program_change(change));
-        add("script", script_change.map(gone), Some(Meaning::Unseen));
+        add("script", script_change.map(gone), Some(TextRole::Unseen));
         add("part of", process.and_then(macos_app::application_of).as_ref().map(escape), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("namespace", socket.namespace.as_ref().map(escape), None);
@@ -212,11 +212,11 @@ impl Card<'_> {
             if unseen.reason != Reason::Kernel {
                 add("perhaps", phrases::kernel_sockets(&unseen.kernel), None);
             }
-            add("not seen", Some(self.not_seen(unseen)), Some(Meaning::Unseen));
+            add("not seen", Some(self.not_seen(unseen)), Some(TextRole::Unseen));
             add("to close", phrases::kernel_releases(&unseen.kernel, socket), None);
         }
         add("shared", self.shared(), None);
-        let exposed = phrases::is_exposed(socket).then_some(Meaning::Exposed);
+        let exposed = phrases::is_exposed(socket).then_some(TextRole::Exposed);
         add("reach", Some(phrases::reach(socket)), exposed);
         let full = |queue: &crate::model::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
         let waits = |queue: crate::model::Queue| {
@@ -228,10 +228,10 @@ impl Card<'_> {
         let other_name = !socket.other_paths.is_empty() && socket.endpoint != Endpoint::Unix { path: None };
         add("bound as", other_name.then(|| phrases::address(socket)), None);
         let is_unreachable = socket.path_leads_to == Some(PathTarget::Nothing);
-        add("path", is_unreachable.then(|| phrases::NO_FILE.to_owned()), Some(Meaning::Unseen));
+        add("path", is_unreachable.then(|| phrases::NO_FILE.to_owned()), Some(TextRole::Unseen));
         add("queue", queue.map(waits), None);
         let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::model::Outcome::Accepts);
-        add("probe", phrases::probe_meaning(listener), probed.then_some(Meaning::Unseen));
+        add("probe", phrases::probe_meaning(listener), probed.then_some(TextRole::Unseen));
         add("connected", listener.connections.as_deref().map(connections), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
         add("note", listener.note.as_ref().map(phrases::note), None);
@@ -279,7 +279,7 @@ impl Card<'_> {
     fn started(&self, holder: &Holder) -> Option<String> {
         let started = holder.process.started_at?;
         let ago = phrases::ago(started, self.snapshot.taken_at);
-        let by = start_time::by(&holder.process).map_or_else(String::new, |by| format!(", {by}"));
+        let by = start_time::started_by(&holder.process).map_or_else(String::new, |by| format!(", {by}"));
         Some(format!("{ago} ago{by}"))
     }
 
@@ -320,7 +320,7 @@ impl Card<'_> {
         &self,
         label: &str,
         value: &str,
-        meaning: Option<Meaning>,
+        role: Option<TextRole>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let palette = self.options.palette;
@@ -336,7 +336,7 @@ impl Card<'_> {
             Some(width) if width > LABELS + 12 => width - LABELS - 2,
             Some(width) => {
                 // Too narrow for two columns.
-                writeln!(out, "{}", palette.paint(Meaning::Label, label.trim_end()))?;
+                writeln!(out, "{}", palette.paint(TextRole::Label, label.trim_end()))?;
                 for line in wrap(&value, width.saturating_sub(2).max(1)) {
                     writeln!(out, "  {line}")?;
                 }
@@ -345,8 +345,8 @@ impl Card<'_> {
             None => usize::MAX,
         };
         for (at, line) in wrap(&value, room).into_iter().enumerate() {
-            let label = if at == 0 { palette.paint(Meaning::Label, &label) } else { " ".repeat(LABELS) };
-            let line = meaning.map_or_else(|| line.clone(), |meaning| palette.paint(meaning, &line));
+            let label = if at == 0 { palette.paint(TextRole::Label, &label) } else { " ".repeat(LABELS) };
+            let line = role.map_or_else(|| line.clone(), |role| palette.paint(role, &line));
             writeln!(out, "  {label}{line}")?;
         }
         Ok(())

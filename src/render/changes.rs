@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::asker::Asker;
 use super::layout::wrap;
 use super::phrases::{self, Naming};
-use super::style::{Meaning, Palette};
+use super::style::{Palette, TextRole};
 use crate::compare::{Change, ChangeKind, Difference};
 use crate::model::{Holder, Listener, State};
 
@@ -19,7 +19,7 @@ const INDENT: usize = 4;
 
 /// The layout of changes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct ChangesOptions {
     /// The width to wrap at; `None` for whole lines.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
@@ -27,19 +27,22 @@ pub(crate) struct Options {
 }
 
 /// Writes all changes, their columns under each other.
-pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(changes: &[Change], options: &ChangesOptions, out: &mut dyn Write) -> io::Result<()> {
     let lines: Vec<([String; 3], String)> =
         changes.iter().filter_map(|change| change_cells(change, options)).collect();
     let width = |at: usize| lines.iter().filter_map(|(columns, _)| Some(columns.get(at)?.width())).max();
     let widths = [0, 1, 2].map(|at| width(at).unwrap_or(0));
     let start: usize = widths.iter().map(|width| width + 2).sum();
     for (change, (columns, rest)) in changes.iter().zip(&lines) {
-        let [kind, place, address] = columns;
+        let [kind, port_column, address] = columns;
         let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(text.width()));
-        let [kind_width, place_width, address_width] = widths;
-        let painted = options.palette.paint(meaning(change.kind), kind);
-        let line =
-            format!("{painted}{}  {place}{}  {address}", pad(kind, kind_width), pad(place, place_width));
+        let [kind_width, port_width, address_width] = widths;
+        let painted = options.palette.paint(role_of_kind(change.kind), kind);
+        let line = format!(
+            "{painted}{}  {port_column}{}  {address}",
+            pad(kind, kind_width),
+            pad(port_column, port_width)
+        );
         let whole = start + rest.width();
         match options.width.filter(|width| *width < whole) {
             None => writeln!(out, "{line}{}  {rest}", pad(address, address_width))?,
@@ -54,23 +57,26 @@ pub(crate) fn write(changes: &[Change], options: &Options, out: &mut dyn Write) 
     Ok(())
 }
 
-fn change_cells(change: &Change, options: &Options) -> Option<([String; 3], String)> {
+fn change_cells(change: &Change, options: &ChangesOptions) -> Option<([String; 3], String)> {
     let listener = change.listener()?;
     let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
-    Some(([kind, place(listener), phrases::address(&listener.socket)], describe(change, &options.asker)))
+    Some((
+        [kind, port_column(listener), phrases::address(&listener.socket)],
+        describe(change, &options.asker),
+    ))
 }
 
 /// The texts to paint, with their roles.
-pub(crate) fn meaning(kind: ChangeKind) -> Meaning {
+pub(crate) fn role_of_kind(kind: ChangeKind) -> TextRole {
     match kind {
-        ChangeKind::Opened => Meaning::Opened,
-        ChangeKind::Closed => Meaning::Closed,
-        ChangeKind::Changed => Meaning::Changed,
+        ChangeKind::Opened => TextRole::Opened,
+        ChangeKind::Closed => TextRole::Closed,
+        ChangeKind::Changed => TextRole::Changed,
     }
 }
 
 /// `8080/tcp`, `unix`.
-pub(crate) fn place(listener: &Listener) -> String {
+pub(crate) fn port_column(listener: &Listener) -> String {
     let protocol = listener.socket.protocol.as_str();
     listener.socket.endpoint.port().map_or_else(|| protocol.to_owned(), |port| format!("{port}/{protocol}"))
 }
@@ -84,13 +90,13 @@ pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
     };
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => differences(change, before, after, asker),
-        (Some(only), None) | (None, Some(only)) => format!("{}{unsure}", whose(only, asker)),
+        (Some(only), None) | (None, Some(only)) => format!("{}{unsure}", holder_and_description(only, asker)),
         (None, None) => String::new(),
     }
 }
 
 /// The holder of a listener, and what tells it from others: `node (pid 4121, dev)  ~/src/shop`.
-pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
+pub(crate) fn holder_and_description(listener: &Listener, asker: &Asker) -> String {
     let what = phrases::what(listener, asker);
     match what.is_empty() {
         true => holders(listener, Naming::Program),
@@ -103,7 +109,9 @@ pub(crate) fn whose(listener: &Listener, asker: &Asker) -> String {
 fn holders(listener: &Listener, naming: Naming) -> String {
     let more = if listener.unseen.is_some() { " and others that could not be seen" } else { "" };
     match (listener.holders.is_empty(), &listener.unseen) {
-        (false, _) => format!("{}{more}", several(&listener.holders.iter().collect::<Vec<_>>(), naming)),
+        (false, _) => {
+            format!("{}{more}", listed_holders(&listener.holders.iter().collect::<Vec<_>>(), naming))
+        }
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
             [only] => format!("{}? (pid {}, not seen)", phrases::process_name(&only.name), only.pid),
             _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
@@ -120,7 +128,7 @@ fn holders(listener: &Listener, naming: Naming) -> String {
     }
 }
 
-fn several(holders: &[&Holder], naming: Naming) -> String {
+fn listed_holders(holders: &[&Holder], naming: Naming) -> String {
     let named = holders
         .iter()
         .take(NAMED)
@@ -133,7 +141,7 @@ fn several(holders: &[&Holder], naming: Naming) -> String {
 }
 
 /// The holders, each by what it runs.
-fn who(listener: &Listener) -> String {
+fn holders_by_program(listener: &Listener) -> String {
     holders(listener, Naming::Program)
 }
 
@@ -141,9 +149,9 @@ fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Ask
     let has = |difference| change.differs.contains(&difference);
     let mut parts = Vec::new();
     if has(Difference::Holders) {
-        parts.push(change_of_hands(before, after, asker));
+        parts.push(holder_changes(before, after, asker));
     } else {
-        parts.push(who(if after.holders.is_empty() { before } else { after }));
+        parts.push(holders_by_program(if after.holders.is_empty() { before } else { after }));
     }
     let name = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
     let user = |listener: &Listener| name(phrases::user(&listener.socket.user, listener.socket.uid));
@@ -172,15 +180,15 @@ fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Ask
 }
 
 /// `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`; of several holders those alone that came and went.
-fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String {
+fn holder_changes(before: &Listener, after: &Listener, asker: &Asker) -> String {
     let script = |listener: &Listener| listener.head().and_then(|one| one.process.script.clone());
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
         // Another process of the same program: its description is not repeated.
-        return format!("{} -> {}", holders(before, Naming::OwnName), whose(after, asker));
+        return format!("{} -> {}", holders(before, Naming::OwnName), holder_and_description(after, asker));
     }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
-        return format!("{} -> {}", who(before), who(after));
+        return format!("{} -> {}", holders_by_program(before), holders_by_program(after));
     }
     let known = |listener: &Listener, one: &Holder| {
         listener.holders.iter().any(|other| other.process.id == one.process.id)
@@ -190,13 +198,13 @@ fn change_of_hands(before: &Listener, after: &Listener, asker: &Asker) -> String
     let stay = after.holders.len() - come.len();
     let mut parts = Vec::new();
     if !come.is_empty() {
-        parts.push(format!("also held by {}", several(&come, Naming::Program)));
+        parts.push(format!("also held by {}", listed_holders(&come, Naming::Program)));
     }
     if !gone.is_empty() {
-        parts.push(format!("no longer held by {}", several(&gone, Naming::Program)));
+        parts.push(format!("no longer held by {}", listed_holders(&gone, Naming::Program)));
     }
     match stay {
-        0 => format!("{} -> {}", who(before), who(after)),
+        0 => format!("{} -> {}", holders_by_program(before), holders_by_program(after)),
         _ => parts.join(", "),
     }
 }

@@ -102,7 +102,7 @@ impl Column {
     }
 
     /// Returns what the column contains, in a few words.
-    pub(crate) fn meaning(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Column::Port => "port number",
             Column::Protocol => "tcp, udp, unix, sctp, dccp or udplite",
@@ -208,7 +208,7 @@ impl Column {
                 let seconds = at.as_second().saturating_sub(started.as_second());
                 seconds.max(0).to_string()
             }),
-            Column::Url => super::browser_url::of(listener),
+            Column::Url => super::browser_url::browser_url(listener),
             Column::Descriptors => holder.map(|holder| {
                 let numbers: Vec<String> = holder.descriptors.iter().map(u32::to_string).collect();
                 numbers.join(" ")
@@ -284,7 +284,7 @@ mod tests {
         for (column, name) in Column::NAMES {
             assert_eq!(name.parse(), Ok(column));
             assert_eq!(column.name(), name);
-            assert!(!column.meaning().is_empty());
+            assert!(!column.description().is_empty());
         }
         assert_eq!("dual-stack".parse(), Ok(Column::DualStack));
         assert!("nosuch".parse::<Column>().unwrap_err().to_string().contains("'nosuch'"));

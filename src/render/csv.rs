@@ -35,7 +35,9 @@ pub(crate) fn write(
         let none = listener.holders.is_empty().then_some(None);
         for holder in holders.chain(none) {
             writer.write_record(
-                columns.iter().map(|column| inert(column.value(listener, holder, snapshot.taken_at))),
+                columns
+                    .iter()
+                    .map(|column| escape_formula(column.value(listener, holder, snapshot.taken_at))),
             )?;
         }
     }
@@ -45,7 +47,7 @@ pub(crate) fn write(
 /// Returns a cell that no spreadsheet executes: one that begins with `=`, `+`, `-`, `@`, a tab or a line end, or with
 /// the wide forms that East Asian editions take for these, gets an apostrophe before it. So does one that begins with
 /// an apostrophe, so that a program gets the value back by removing one. Numbers here have no sign, and stay numbers.
-fn inert(value: String) -> String {
+fn escape_formula(value: String) -> String {
     let active = |first: char| {
         matches!(
             first,
@@ -91,14 +93,14 @@ mod tests {
             ("a=b", "a=b"),
             ("", ""),
         ] {
-            assert_eq!(inert(value.to_owned()), cell);
+            assert_eq!(escape_formula(value.to_owned()), cell);
         }
     }
 
     proptest! {
         #[test]
         fn a_program_gets_the_value_back(value in "[=+@'\t\r-]{0,3}\\PC{0,8}") {
-            let cell = inert(value.clone());
+            let cell = escape_formula(value.clone());
             prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
             prop_assert_eq!(cell.strip_prefix('\'').unwrap_or(&cell), value);
         }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::asker::Asker;
-use super::style::{Meaning, Palette};
+use super::style::{Palette, TextRole};
 
 /// The layout of the answers of `why`, `free` and `about`.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,7 @@ pub(super) fn write_section(
     let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(label_width + 2).max(20));
     let mut label = format!("{label:<label_width$}");
     for line in lines.iter().flat_map(|line| wrap(line.as_ref(), room)) {
-        writeln!(out, "  {}{line}", options.palette.paint(Meaning::Label, &label))?;
+        writeln!(out, "  {}{line}", options.palette.paint(TextRole::Label, &label))?;
         label = " ".repeat(label_width);
     }
     Ok(())

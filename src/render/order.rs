@@ -20,23 +20,23 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Returns this order, or the reversed one, of what compares so.
-    fn of(self, order: Ordering) -> Ordering {
-        if self.reverse { order.reverse() } else { order }
+    /// Returns an ordering, reversed if this order is.
+    fn apply(self, ordering: Ordering) -> Ordering {
+        if self.reverse { ordering.reverse() } else { ordering }
     }
 }
 
 /// Sorts rows. Equal ones keep the default order, and rows without a value come last, also in the reversed order.
 pub(crate) fn sort<T>(rows: &mut [T], by: Order, listener: impl Fn(&T) -> &Listener) {
     let Some(column) = by.column else {
-        rows.sort_by(|a, b| by.of(by_place(listener(a), listener(b))));
+        rows.sort_by(|a, b| by.apply(default_order(listener(a), listener(b))));
         return;
     };
     let mut order: Vec<(Key, usize)> =
         rows.iter().enumerate().map(|(at, row)| (Key::new(column, listener(row)), at)).collect();
     order.sort_by(|(a, at), (b, other)| {
         a.compare(b, by).then_with(|| match (rows.get(*at), rows.get(*other)) {
-            (Some(a), Some(b)) => by.of(by_place(listener(a), listener(b))),
+            (Some(a), Some(b)) => by.apply(default_order(listener(a), listener(b))),
             _ => Ordering::Equal,
         })
     });
@@ -56,7 +56,7 @@ pub(crate) fn sort<T>(rows: &mut [T], by: Order, listener: impl Fn(&T) -> &Liste
 }
 
 /// The default order, and what else tells rows of one place apart.
-fn by_place(a: &Listener, b: &Listener) -> Ordering {
+fn default_order(a: &Listener, b: &Listener) -> Ordering {
     let pids = |listener: &Listener| listener.holders.first().map(|holder| holder.process.id.pid);
     let holders = |a: &Holder, b: &Holder| {
         a.process.id.cmp(&b.process.id).then_with(|| a.descriptors.cmp(&b.descriptors))
@@ -118,7 +118,7 @@ impl Key {
     fn compare(&self, other: &Key, by: Order) -> Ordering {
         match (self, other) {
             (Key::Missing, _) | (_, Key::Missing) => self.cmp(other),
-            _ => by.of(self.cmp(other)),
+            _ => by.apply(self.cmp(other)),
         }
     }
 }

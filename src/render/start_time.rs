@@ -5,7 +5,7 @@ use super::phrases::process_name;
 use crate::model::{Process, Supervisor, SupervisorKind, Text};
 
 /// The phrases about a kind of supervisor.
-struct Words {
+struct StarterPhrases {
     /// If it started the process itself.
     itself: &'static str,
     /// If it started an ancestor between them.
@@ -13,28 +13,28 @@ struct Words {
 }
 
 /// Returns the phrases about the kinds whose name alone does not make the phrase.
-fn words(kind: &SupervisorKind) -> Option<Words> {
-    let words = |itself, between| Some(Words { itself, between });
+fn phrases(kind: &SupervisorKind) -> Option<StarterPhrases> {
+    let phrases = |itself, between| Some(StarterPhrases { itself, between });
     match kind {
-        SupervisorKind::Containerd => words("by a container's shim", "in a container"),
-        SupervisorKind::Conmon => words("by a container's monitor", "in a container"),
-        SupervisorKind::Cron => words("by cron", "from cron"),
-        SupervisorKind::At => words("by at", "from at"),
-        SupervisorKind::Tmux => words("by tmux", "in tmux"),
-        SupervisorKind::Screen => words("by screen", "in screen"),
-        SupervisorKind::Zellij => words("by zellij", "in zellij"),
-        SupervisorKind::Ssh => words("over ssh", "over ssh"),
-        SupervisorKind::Mosh => words("over mosh", "over mosh"),
-        SupervisorKind::Login => words("by login", "on a console"),
-        SupervisorKind::WindowsServices => words("by the service manager", "under the service manager"),
-        SupervisorKind::Vscode => words("by VS Code", "in VS Code"),
-        SupervisorKind::Cursor => words("by Cursor", "in Cursor"),
-        SupervisorKind::Windsurf => words("by Windsurf", "in Windsurf"),
-        SupervisorKind::Zed => words("by Zed", "in Zed"),
-        SupervisorKind::Jetbrains => words("by a JetBrains IDE", "in a JetBrains IDE"),
-        SupervisorKind::Vim => words("by vim", "in vim"),
-        SupervisorKind::Nvim => words("by nvim", "in nvim"),
-        SupervisorKind::Emacs => words("by emacs", "in emacs"),
+        SupervisorKind::Containerd => phrases("by a container's shim", "in a container"),
+        SupervisorKind::Conmon => phrases("by a container's monitor", "in a container"),
+        SupervisorKind::Cron => phrases("by cron", "from cron"),
+        SupervisorKind::At => phrases("by at", "from at"),
+        SupervisorKind::Tmux => phrases("by tmux", "in tmux"),
+        SupervisorKind::Screen => phrases("by screen", "in screen"),
+        SupervisorKind::Zellij => phrases("by zellij", "in zellij"),
+        SupervisorKind::Ssh => phrases("over ssh", "over ssh"),
+        SupervisorKind::Mosh => phrases("over mosh", "over mosh"),
+        SupervisorKind::Login => phrases("by login", "on a console"),
+        SupervisorKind::WindowsServices => phrases("by the service manager", "under the service manager"),
+        SupervisorKind::Vscode => phrases("by VS Code", "in VS Code"),
+        SupervisorKind::Cursor => phrases("by Cursor", "in Cursor"),
+        SupervisorKind::Windsurf => phrases("by Windsurf", "in Windsurf"),
+        SupervisorKind::Zed => phrases("by Zed", "in Zed"),
+        SupervisorKind::Jetbrains => phrases("by a JetBrains IDE", "in a JetBrains IDE"),
+        SupervisorKind::Vim => phrases("by vim", "in vim"),
+        SupervisorKind::Nvim => phrases("by nvim", "in nvim"),
+        SupervisorKind::Emacs => phrases("by emacs", "in emacs"),
         SupervisorKind::Daemontools
         | SupervisorKind::Launchd
         | SupervisorKind::Openrc
@@ -48,8 +48,8 @@ fn words(kind: &SupervisorKind) -> Option<Words> {
     }
 }
 
-/// `by zsh in tmux`, `by systemd`, or nothing where nothing is known.
-pub(crate) fn by(process: &Process) -> Option<String> {
+/// Returns what started a process, as it follows "started": `by zsh in tmux`, `by systemd`. `None` if nothing is known.
+pub(crate) fn started_by(process: &Process) -> Option<String> {
     let parent = process.parents.first();
     // The first process takes in whoever has lost its parent: only of a service is it known that it was the starter.
     if let Some(first) = parent.filter(|parent| parent.pid == 1 && process.service.is_none()) {
@@ -65,17 +65,17 @@ pub(crate) fn by(process: &Process) -> Option<String> {
 }
 
 fn itself(supervisor: &Supervisor) -> String {
-    match words(&supervisor.kind) {
-        Some(words) if in_its_terminal(supervisor) => format!("{}'s terminal", words.between),
-        Some(words) => words.itself.to_owned(),
+    match phrases(&supervisor.kind) {
+        Some(phrases) if in_its_terminal(supervisor) => format!("{}'s terminal", phrases.between),
+        Some(phrases) => phrases.itself.to_owned(),
         None => format!("by {}", process_name(&supervisor.name)),
     }
 }
 
 fn between(supervisor: &Supervisor) -> String {
-    match words(&supervisor.kind) {
-        Some(words) if in_its_terminal(supervisor) => format!("{}'s terminal", words.between),
-        Some(words) => words.between.to_owned(),
+    match phrases(&supervisor.kind) {
+        Some(phrases) if in_its_terminal(supervisor) => format!("{}'s terminal", phrases.between),
+        Some(phrases) => phrases.between.to_owned(),
         None if supervisor.kind == SupervisorKind::Terminal => {
             format!("in {}", process_name(&supervisor.name))
         }
@@ -102,7 +102,7 @@ mod tests {
             name: name.into(),
             terminal,
         });
-        by(&process(parent, supervisor)).unwrap_or_default()
+        started_by(&process(parent, supervisor)).unwrap_or_default()
     }
 
     fn process(parent: Option<(u32, &str)>, supervisor: Option<Supervisor>) -> Process {
@@ -125,7 +125,7 @@ mod tests {
         let supervisor =
             Supervisor { kind: "systemd".into(), pid: 1, name: "systemd".into(), terminal: Some(false) };
         let service = Process { service: Some(name), ..process(Some((1, "systemd")), Some(supervisor)) };
-        assert_eq!(by(&service).as_deref(), Some("by systemd"));
+        assert_eq!(started_by(&service).as_deref(), Some("by systemd"));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-/// The role of a text. No meaning depends on colour.
+/// The role of a text. No role depends on colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum TextRole {
     /// The port or name asked about.
     Subject,
     /// Reachable from other machines.
@@ -36,26 +36,26 @@ pub(crate) struct Palette {
 
 impl Palette {
     /// The text with what switches its colour on and off.
-    pub(crate) fn paint(self, meaning: Meaning, text: impl Display) -> String {
+    pub(crate) fn paint(self, role: TextRole, text: impl Display) -> String {
         if !self.color {
             return text.to_string();
         }
-        let style = Palette::style(meaning);
+        let style = Palette::style(role);
         format!("{style}{text}{style:#}")
     }
 
     /// Returns the style of a role if colours are enabled.
-    pub(crate) fn style(meaning: Meaning) -> Style {
-        match meaning {
-            Meaning::Subject => Style::new().bold(),
-            Meaning::Exposed => AnsiColor::Yellow.on_default().bold(),
-            Meaning::Yours => AnsiColor::Green.on_default(),
-            Meaning::Theirs => AnsiColor::Cyan.on_default(),
-            Meaning::Unseen => AnsiColor::Red.on_default(),
-            Meaning::Label => Style::new().dimmed(),
-            Meaning::Opened => AnsiColor::Green.on_default().bold(),
-            Meaning::Closed => AnsiColor::Red.on_default().bold(),
-            Meaning::Changed => AnsiColor::Yellow.on_default().bold(),
+    pub(crate) fn style(role: TextRole) -> Style {
+        match role {
+            TextRole::Subject => Style::new().bold(),
+            TextRole::Exposed => AnsiColor::Yellow.on_default().bold(),
+            TextRole::Yours => AnsiColor::Green.on_default(),
+            TextRole::Theirs => AnsiColor::Cyan.on_default(),
+            TextRole::Unseen => AnsiColor::Red.on_default(),
+            TextRole::Label => Style::new().dimmed(),
+            TextRole::Opened => AnsiColor::Green.on_default().bold(),
+            TextRole::Closed => AnsiColor::Red.on_default().bold(),
+            TextRole::Changed => AnsiColor::Yellow.on_default().bold(),
         }
     }
 }

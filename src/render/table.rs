@@ -13,17 +13,17 @@ use super::asker::Asker;
 use super::browser_url;
 use super::column::Column;
 use super::phrases;
-use super::style::{Meaning, Palette};
+use super::style::{Palette, TextRole};
 use crate::model::{Listener, Snapshot, State};
 
 use fit::Fit;
 pub(crate) use fit::shorten;
-use groups::group;
-pub(crate) use groups::{Equal, equal, same_but_address};
+use groups::group_by_address;
+pub(crate) use groups::{EqualSockets, differ_only_in_address, merge_equal};
 
 /// The layout of a table.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct TableOptions {
     /// The columns wanted; `None` for those that fit.
     pub(crate) columns: Option<Vec<Column>>,
     /// Whether sockets in every state are shown, which adds state and peer.
@@ -48,11 +48,11 @@ pub(crate) struct Shortened {
 /// A part of a line, with what it means.
 pub(crate) struct Cell {
     pub(crate) text: String,
-    pub(crate) meaning: Option<Meaning>,
+    pub(crate) role: Option<TextRole>,
 }
 
 /// A table before anything is painted.
-pub(crate) struct Laid {
+pub(crate) struct TableLayout {
     pub(crate) header: Option<Vec<Cell>>,
     /// Each row with the place of its first listener.
     pub(crate) rows: Vec<(usize, Vec<Cell>)>,
@@ -60,26 +60,36 @@ pub(crate) struct Laid {
 }
 
 /// Writes a snapshot as a table.
-pub(crate) fn write(snapshot: &Snapshot, options: &Options, out: &mut dyn Write) -> io::Result<Shortened> {
-    let laid = lay_out(&snapshot.listeners, &|_| 0, options);
-    for line in laid.header.iter().chain(laid.rows.iter().map(|(_, line)| line)) {
+pub(crate) fn write(
+    snapshot: &Snapshot,
+    options: &TableOptions,
+    out: &mut dyn Write,
+) -> io::Result<Shortened> {
+    let layout = lay_out(&snapshot.listeners, &|_| 0, options);
+    for line in layout.header.iter().chain(layout.rows.iter().map(|(_, line)| line)) {
         for piece in line {
-            match piece.meaning {
-                Some(meaning) => out.write_all(options.palette.paint(meaning, &piece.text).as_bytes())?,
+            match piece.role {
+                Some(role) => out.write_all(options.palette.paint(role, &piece.text).as_bytes())?,
                 None => out.write_all(piece.text.as_bytes())?,
             }
         }
         out.write_all(b"\n")?;
     }
-    Ok(laid.shortened)
+    Ok(layout.shortened)
 }
 
 /// Lays listeners out as lines. Those for which `apart` is not the same never share a row.
-pub(crate) fn lay_out(listeners: &[Listener], apart: &dyn Fn(usize) -> u8, options: &Options) -> Laid {
+pub(crate) fn lay_out(
+    listeners: &[Listener],
+    apart: &dyn Fn(usize) -> u8,
+    options: &TableOptions,
+) -> TableLayout {
     let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
     let groups = match options.width {
-        Some(_) => group(equal(listeners, apart), apart),
-        None => listeners.iter().enumerate().map(|(at, listener)| vec![Equal::one(at, listener)]).collect(),
+        Some(_) => group_by_address(merge_equal(listeners, apart), apart),
+        None => {
+            listeners.iter().enumerate().map(|(at, listener)| vec![EqualSockets::one(at, listener)]).collect()
+        }
     };
     let mut rows: Vec<Vec<Cell>> = groups
         .iter()
@@ -99,12 +109,12 @@ pub(crate) fn lay_out(listeners: &[Listener], apart: &dyn Fn(usize) -> u8, optio
         None => Fit { widths: widths.iter().copied().map(Some).collect(), gap: 2 },
     };
     let header = options.header.then(|| {
-        let heading = |column: &Column| Cell { text: column.heading(), meaning: Some(Meaning::Label) };
+        let heading = |column: &Column| Cell { text: column.heading(), role: Some(TextRole::Label) };
         line(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit)
     });
     let places = groups.iter().filter_map(|group| group.first()).map(|first| first.at);
     let rows = places.zip(rows.iter().map(|row| line(row, &columns, &fit))).collect();
-    Laid { header, rows, shortened: fit.shortened(&columns, &widths) }
+    TableLayout { header, rows, shortened: fit.shortened(&columns, &widths) }
 }
 
 fn default_columns(states: bool, listeners: &[Listener]) -> Vec<Column> {
@@ -138,11 +148,11 @@ fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
     }
 }
 
-fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
-    let Some(first) = group.first() else { return Cell { text: String::new(), meaning: None } };
+fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> Cell {
+    let Some(first) = group.first() else { return Cell { text: String::new(), role: None } };
     let listener: &Listener = &first.listener;
     let whole = options.width.is_none();
-    let plain = |text: String| Cell { text, meaning: None };
+    let plain = |text: String| Cell { text, role: None };
     let first = listener.head();
     let each = |of: &dyn Fn(&crate::model::Holder) -> Option<String>| {
         let mut seen: Vec<String> = Vec::new();
@@ -155,7 +165,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
     };
     match column {
         Column::Port => {
-            Cell { text: column.value(listener, None, options.at), meaning: Some(Meaning::Subject) }
+            Cell { text: column.value(listener, None, options.at), role: Some(TextRole::Subject) }
         }
         Column::Address => {
             let addresses: Vec<String> = group
@@ -166,7 +176,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
                 })
                 .collect();
             let exposed = group.iter().any(|one| phrases::is_exposed(&one.listener.socket));
-            Cell { text: addresses.join(", "), meaning: exposed.then_some(Meaning::Exposed) }
+            Cell { text: addresses.join(", "), role: exposed.then_some(TextRole::Exposed) }
         }
         Column::Process => match (first, &listener.unseen) {
             (Some(first), _) => {
@@ -175,7 +185,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
                     true => each(&|holder| Some(phrases::process_name(&holder.process.name))),
                     false => format!("{} +{more}", phrases::process_name(&first.process.name)),
                 };
-                Cell { text, meaning: options.asker.meaning_of(first.process.uid) }
+                Cell { text, role: options.asker.role_of(first.process.uid) }
             }
             (None, Some(unseen)) => {
                 let text = match unseen.candidates.as_slice() {
@@ -183,10 +193,10 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
                     _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
                     _ => "?".to_owned(),
                 };
-                Cell { text, meaning: Some(Meaning::Unseen) }
+                Cell { text, role: Some(TextRole::Unseen) }
             }
             (None, None) if listener.socket.state == State::Forwarded => {
-                Cell { text: "(forwarded)".to_owned(), meaning: Some(Meaning::Theirs) }
+                Cell { text: "(forwarded)".to_owned(), role: Some(TextRole::Theirs) }
             }
             (None, None) => plain(String::new()),
         },
@@ -203,7 +213,7 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
                 None => socket_user(),
             };
             let uid = first.map_or(listener.socket.uid, |holder| holder.process.uid);
-            Cell { text, meaning: options.asker.meaning_of(uid) }
+            Cell { text, role: options.asker.role_of(uid) }
         }
         Column::Directory | Column::Executable | Column::Project => {
             let text = each(&|holder| {
@@ -228,7 +238,9 @@ fn cell(column: Column, group: &[Equal<'_>], options: &Options) -> Cell {
                 .map(|started| phrases::ago(started, options.at))
                 .unwrap_or_default(),
         ),
-        Column::Url => plain(group.iter().find_map(|one| browser_url::of(&one.listener)).unwrap_or_default()),
+        Column::Url => {
+            plain(group.iter().find_map(|one| browser_url::browser_url(&one.listener)).unwrap_or_default())
+        }
         column if listener.holders.is_empty() => plain(column.value(listener, None, options.at)),
         column => plain(each(&|holder| Some(column.value(listener, Some(holder), options.at)))),
     }
@@ -243,11 +255,11 @@ fn line(cells: &[Cell], columns: &[Column], fit: &Fit) -> Vec<Cell> {
         .filter_map(|((cell, column), width)| Some((cell, *column, (*width)?)))
         .collect();
     let mut line = Vec::new();
-    let blank = |width: usize| Cell { text: " ".repeat(width), meaning: None };
+    let blank = |width: usize| Cell { text: " ".repeat(width), role: None };
     for (at, (cell, column, width)) in kept.iter().enumerate() {
         let text = shorten(&cell.text, *width);
         let padding = blank(width.saturating_sub(text.width()));
-        let piece = Cell { text, meaning: cell.meaning };
+        let piece = Cell { text, role: cell.role };
         if at > 0 {
             line.push(blank(fit.gap));
         }
@@ -273,7 +285,7 @@ mod tests {
         let saved = std::fs::read("tests/replay/workstation.json").unwrap();
         let snapshot = crate::render::json::read(&saved).unwrap();
         for width in [20, 40, 80, 120] {
-            let options = Options { header: true, width: Some(width), ..Options::default() };
+            let options = TableOptions { header: true, width: Some(width), ..TableOptions::default() };
             let mut out = Vec::new();
             let shortened = write(&snapshot, &options, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();

@@ -12,7 +12,7 @@ const MOST_NAMED: usize = 10;
 
 /// The result for one target, with what its line needs.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct WaitLine<'a> {
     pub(crate) target: &'a WaitTarget,
     pub(crate) wanted: WaitFor,
     pub(crate) http_path: &'a HttpPath,
@@ -56,8 +56,8 @@ pub(crate) fn wanted(wanted: WaitFor, path: &HttpPath, subject: &str) -> String 
 }
 
 /// Returns the line of a target that is reached.
-pub(crate) fn reached(answer: &Answer<'_>) -> String {
-    let Answer { target, waited, .. } = answer;
+pub(crate) fn reached(line: &WaitLine<'_>) -> String {
+    let WaitLine { target, waited, .. } = line;
     let (subject, after) = (subject(target), after(waited.took));
     // A socket that acts for a container has its holder elsewhere.
     let holder = match target.port {
@@ -67,12 +67,12 @@ pub(crate) fn reached(answer: &Answer<'_>) -> String {
     let by = |word: &str| {
         holder.map_or_else(String::new, |holder| format!("{word}{}", phrases::process(&holder.process)))
     };
-    match answer.wanted {
+    match line.wanted {
         WaitFor::Free => format!("{subject} is free, {after}"),
         WaitFor::Listening => format!("{subject} is listened on{}, {after}", by(" by ")),
         WaitFor::Accepts => format!("{subject} accepts connections{}, {after}", by(", held by ")),
         WaitFor::Http => {
-            let path = escape_path(answer.http_path);
+            let path = escape_path(line.http_path);
             let status = match waited.attempt {
                 Some(WaitAttempt::Status(status)) => format!(" with status {status}"),
                 _ => String::new(),
@@ -83,32 +83,32 @@ pub(crate) fn reached(answer: &Answer<'_>) -> String {
 }
 
 /// Returns the line of the only target, which is not reached.
-pub(crate) fn missed(answer: &Answer<'_>) -> String {
-    let (subject, after) = (subject(answer.target), after(answer.waited.took));
-    let why = answer.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-    match answer.wanted {
+pub(crate) fn missed(line: &WaitLine<'_>) -> String {
+    let (subject, after) = (subject(line.target), after(line.waited.took));
+    let why = line.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    match line.wanted {
         WaitFor::Listening => format!("nothing listens on {subject} {after}"),
         WaitFor::Free => format!("{subject} is still not free {after}{why}"),
         WaitFor::Accepts => format!("{subject} still does not accept connections {after}{why}"),
         WaitFor::Http => {
-            let path = escape_path(answer.http_path);
+            let path = escape_path(line.http_path);
             format!("{subject} still does not answer GET {path} with a status below 400 {after}{why}")
         }
     }
 }
 
 /// Returns the line that names those of several targets that are not reached.
-pub(crate) fn missing(answers: &[Answer<'_>]) -> String {
-    let missing: Vec<&Answer<'_>> = answers.iter().filter(|answer| !answer.waited.reached).collect();
-    let took = missing.iter().map(|answer| answer.waited.took).max().unwrap_or_default();
-    let reason = |answer: &Answer<'_>| match (&answer.reason, answer.wanted) {
+pub(crate) fn missing(lines: &[WaitLine<'_>]) -> String {
+    let missing: Vec<&WaitLine<'_>> = lines.iter().filter(|line| !line.waited.reached).collect();
+    let took = missing.iter().map(|line| line.waited.took).max().unwrap_or_default();
+    let reason = |line: &WaitLine<'_>| match (&line.reason, line.wanted) {
         (Some(reason), _) => reason.clone(),
         (None, WaitFor::Free) => "not free".to_owned(),
         (None, _) => "nothing listens".to_owned(),
     };
     let common = missing.first().map(|first| reason(first)).unwrap_or_default();
-    let named = match missing.iter().all(|answer| reason(answer) == common) {
-        true => format!("{common}: {}", subjects(missing.iter().map(|answer| answer.target))),
+    let named = match missing.iter().all(|line| reason(line) == common) {
+        true => format!("{common}: {}", subjects(missing.iter().map(|line| line.target))),
         false => {
             let named = missing.iter().map(|one| format!("{} ({})", subject(one.target), reason(one)));
             listed(missing.len(), named)
@@ -160,17 +160,17 @@ mod tests {
         let path = HttpPath::default();
         let waited = [503, 503, 404]
             .map(|status| Waited { attempt: Some(WaitAttempt::Status(status)), ..Waited::default() });
-        let of = |(target, waited)| Answer {
+        let of = |(target, waited)| WaitLine {
             target,
             wanted: WaitFor::Http,
             http_path: &path,
             waited,
             reason: Waited::clone(waited).attempt.and_then(attempt),
         };
-        let answers: Vec<Answer<'_>> = targets.iter().zip(&waited).map(of).collect();
-        assert_eq!(missing(&answers[..2]), "timed out after 0 ms: status 503: 8000/tcp, 8001/tcp");
+        let lines: Vec<WaitLine<'_>> = targets.iter().zip(&waited).map(of).collect();
+        assert_eq!(missing(&lines[..2]), "timed out after 0 ms: status 503: 8000/tcp, 8001/tcp");
         assert_eq!(
-            missing(&answers),
+            missing(&lines),
             "timed out after 0 ms: 8000/tcp (status 503), 8001/tcp (status 503), 8002/tcp (status 404)"
         );
     }

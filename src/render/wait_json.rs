@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::json::{ListenerJson, SCHEMA, write_document};
-use super::wait::Answer;
+use super::wait::WaitLine;
 use super::why_and_free_json::{TargetJson, target_json};
 use crate::act::{WaitAttempt, WaitFor};
 use crate::bind_attempt::BindTarget;
@@ -72,8 +72,8 @@ struct SeveralJson<'a> {
 }
 
 /// Writes the result for one target as a document; those for several as one that has a list of them.
-pub(crate) fn write(answers: &[Answer<'_>], reached: Option<bool>, out: &mut dyn Write) -> io::Result<()> {
-    match answers {
+pub(crate) fn write(lines: &[WaitLine<'_>], reached: Option<bool>, out: &mut dyn Write) -> io::Result<()> {
+    match lines {
         [only] => write_document(&document(only), out),
         several => {
             let ports = several.iter().map(document).collect();
@@ -82,8 +82,8 @@ pub(crate) fn write(answers: &[Answer<'_>], reached: Option<bool>, out: &mut dyn
     }
 }
 
-fn document<'a>(answer: &'a Answer<'_>) -> TargetWaitJson<'a> {
-    let Answer { target, wanted, waited, reason, .. } = answer;
+fn document<'a>(line: &'a WaitLine<'_>) -> TargetWaitJson<'a> {
+    let WaitLine { target, wanted, waited, reason, .. } = line;
     let waited_ms = u64::try_from(waited.took.as_millis()).unwrap_or(u64::MAX);
     let listeners = waited.listeners.iter().map(ListenerJson::from).collect();
     let (schema, wanted_name, reached) = (SCHEMA, wanted.as_str(), waited.reached);

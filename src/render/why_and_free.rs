@@ -7,9 +7,9 @@ use super::escape::{self, escape};
 use super::layout::{AnswerOptions, wrap, write_section};
 use super::phrases;
 use super::plan;
-use super::style::Meaning;
+use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
-use crate::act::release::{Done, Obstacle, Outcome};
+use crate::act::release::{DoneStep, Obstacle, Outcome};
 use crate::model::{Process, Text};
 use crate::plan::{Action, Part, Plan, Refusal};
 use crate::shell;
@@ -29,7 +29,7 @@ pub(crate) fn why(verdict: &Verdict, options: &AnswerOptions, out: &mut dyn Writ
         (Some(true), VerdictKind::Free | VerdictKind::Reserved) | (Some(false) | None, _) => ":",
         (Some(true), _) => ", but:",
     };
-    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&verdict.target));
+    let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&verdict.target));
     let reason = &verdict.reason;
     let line = format!("{subject} {can}{but} {reason}");
     for line in wrap(&line, options.width.unwrap_or(usize::MAX)) {
@@ -52,7 +52,7 @@ pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) ->
     if !plan.refusals.is_empty() {
         return refused(plan, options, out);
     }
-    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
+    let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&plan.target));
     let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
@@ -85,7 +85,7 @@ pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) ->
 
 /// Writes the holders of a port, and why no process is ended.
 fn refused(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
+    let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&plan.target));
     writeln!(out, "{subject} is not freed:")?;
     // The rest of a tree holds nothing.
     for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
@@ -157,7 +157,7 @@ pub(crate) fn outcome(
     options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let subject = options.palette.paint(Meaning::Subject, phrases::bind_target(&plan.target));
+    let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&plan.target));
     writeln!(out, "{subject} {}", outcome_phrase(plan, outcome))?;
     for done in &outcome.done {
         writeln!(out, "  {}", step_line(done))?;
@@ -257,7 +257,7 @@ pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     hints
 }
 
-fn step_line(done: &Done) -> String {
+fn step_line(done: &DoneStep) -> String {
     let name = phrases::process_name(&done.name);
     let text = match done.error.as_deref() {
         Some(error) => format!("{}: {error}", done.result.as_str()),

@@ -11,7 +11,7 @@ use super::verdict::sentences;
 use super::why_and_free;
 use crate::act::StepAction;
 use crate::act::prepare::Prepared;
-use crate::act::release::{Done, Outcome};
+use crate::act::release::{DoneStep, Outcome};
 use crate::bind_attempt::BindTarget;
 use crate::plan::{Action, Plan, Refusal, Step};
 use crate::verdict::{Shared, Verdict};
@@ -90,7 +90,7 @@ struct FreeJson<'a> {
     refused: Vec<String>,
     /// For a refused plan: the commands, as words, that free the port instead.
     instead: Vec<Vec<String>>,
-    done: Vec<DoneJson<'a>>,
+    done: Vec<DoneStepJson<'a>>,
     /// Whether it is free at the end; `null` where that could not be told.
     free: Option<bool>,
     came_back: bool,
@@ -114,7 +114,7 @@ struct StepJson<'a> {
 }
 
 #[derive(Serialize)]
-struct DoneJson<'a> {
+struct DoneStepJson<'a> {
     pid: u32,
     name: String,
     action: &'static str,
@@ -150,8 +150,8 @@ fn step(step: &Step) -> StepJson<'_> {
     }
 }
 
-fn done(done: &Done) -> DoneJson<'_> {
-    DoneJson {
+fn done(done: &DoneStep) -> DoneStepJson<'_> {
+    DoneStepJson {
         pid: done.pid,
         name: done.name.to_string_lossy().into_owned(),
         action: done.action.as_str(),

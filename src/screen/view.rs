@@ -12,7 +12,7 @@ use crate::model::{Endpoint, Listener, Protocol, Text};
 use crate::render::column::Column;
 use crate::render::escape::escape;
 use crate::render::order::{self, Order};
-use crate::render::style::Meaning;
+use crate::render::style::TextRole;
 use crate::render::table::{self, Cell, shorten};
 
 /// The time for which a change stays marked.
@@ -27,7 +27,7 @@ pub(crate) struct WatchView {
     what: String,
     interval: Duration,
     order: Order,
-    options: table::Options,
+    options: table::TableOptions,
     present: Vec<Listener>,
     recent: Vec<(Change, Instant)>,
     scanned_at: Timestamp,
@@ -41,7 +41,7 @@ pub(crate) struct WatchView {
 /// A line of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) pieces: Vec<(String, Option<Meaning>)>,
+    pub(crate) pieces: Vec<(String, Option<TextRole>)>,
     pub(crate) mark: Option<ChangeKind>,
 }
 
@@ -59,7 +59,12 @@ pub(crate) enum KeyAction {
 }
 
 impl WatchView {
-    pub(crate) fn new(what: String, interval: Duration, order: Order, options: table::Options) -> WatchView {
+    pub(crate) fn new(
+        what: String,
+        interval: Duration,
+        order: Order,
+        options: table::TableOptions,
+    ) -> WatchView {
         WatchView {
             what: escape(&what.as_str().into()),
             interval,
@@ -139,23 +144,23 @@ impl WatchView {
             Some(ChangeKind::Changed) => 3,
         };
         // The marks take two columns.
-        let options = table::Options {
+        let options = table::TableOptions {
             width: Some(width.saturating_sub(2).max(1)),
             at: self.scanned_at,
             ..self.options.clone()
         };
-        let laid = table::lay_out(&listeners, &class, &options);
-        let heading = laid.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
+        let layout = table::lay_out(&listeners, &class, &options);
+        let heading = layout.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
         let status = self.status().filter(|_| height >= 3);
         let keys = (height >= 5).then(|| self.keys());
         let around =
             1 + usize::from(heading.is_some()) + usize::from(status.is_some()) + usize::from(keys.is_some());
         let room = height.saturating_sub(around);
-        self.drawn = (laid.rows.len(), room);
-        self.offset = self.offset.min(laid.rows.len().saturating_sub(room));
-        let mut lines = vec![self.title(laid.rows.len(), room)];
+        self.drawn = (layout.rows.len(), room);
+        self.offset = self.offset.min(layout.rows.len().saturating_sub(room));
+        let mut lines = vec![self.title(layout.rows.len(), room)];
         lines.extend(heading);
-        let visible = laid.rows.into_iter().skip(self.offset).take(room);
+        let visible = layout.rows.into_iter().skip(self.offset).take(room);
         lines.extend(visible.map(|(at, cells)| {
             let mark = marks.get(at).copied().flatten();
             line(sign(mark), cells, mark)
@@ -208,9 +213,9 @@ impl WatchView {
         };
         let order = self.order.column.map_or_else(String::new, |column| format!(", by {}", column.name()));
         let pieces = vec![
-            (what.to_owned(), Some(Meaning::Subject)),
+            (what.to_owned(), Some(TextRole::Subject)),
             (format!("  {count}{order}"), None),
-            (format!("  {every}, scanned at {time} UTC"), Some(Meaning::Label)),
+            (format!("  {every}, scanned at {time} UTC"), Some(TextRole::Label)),
         ];
         Line { pieces, mark: None }
     }
@@ -224,13 +229,13 @@ impl WatchView {
             (None, 1) => "Holders of 1 listener could not be seen.".to_owned(),
             (None, many) => format!("Holders of {many} listeners could not be seen."),
         };
-        Some(Line { pieces: vec![(text, Some(Meaning::Unseen))], mark: None })
+        Some(Line { pieces: vec![(text, Some(TextRole::Unseen))], mark: None })
     }
 
     fn keys(&self) -> Line {
         let pause = if self.paused { "resumes" } else { "pauses" };
         let text = format!("q quits  space {pause}  arrows scroll  s sorts  + opened  - closed  ~ changed");
-        Line { pieces: vec![(text, Some(Meaning::Label))], mark: None }
+        Line { pieces: vec![(text, Some(TextRole::Label))], mark: None }
     }
 }
 
@@ -252,13 +257,13 @@ fn sign(mark: Option<ChangeKind>) -> &'static str {
 }
 
 fn line(sign: &str, cells: Vec<Cell>, mark: Option<ChangeKind>) -> Line {
-    let cells = cells.into_iter().map(|cell| (cell.text, cell.meaning));
-    let sign = (sign.to_owned(), mark.map(crate::render::changes::meaning));
+    let cells = cells.into_iter().map(|cell| (cell.text, cell.role));
+    let sign = (sign.to_owned(), mark.map(crate::render::changes::role_of_kind));
     Line { pieces: std::iter::once(sign).chain(cells).collect(), mark }
 }
 
 /// Shortens a line that is too wide.
-fn fit(pieces: &mut Vec<(String, Option<Meaning>)>, width: usize) {
+fn fit(pieces: &mut Vec<(String, Option<TextRole>)>, width: usize) {
     let mut left = width;
     for (text, _) in pieces.iter_mut() {
         *text = shorten(text, left);
@@ -285,7 +290,7 @@ mod tests {
     }
 
     fn view() -> WatchView {
-        let options = table::Options { header: true, ..table::Options::default() };
+        let options = table::TableOptions { header: true, ..table::TableOptions::default() };
         WatchView::new(String::new(), Duration::from_secs(1), Order::default(), options)
     }
 

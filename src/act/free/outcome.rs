@@ -112,8 +112,8 @@ pub struct FreedStep {
     pub error: Option<String>,
 }
 
-impl From<release::Done> for FreedStep {
-    fn from(done: release::Done) -> FreedStep {
+impl From<release::DoneStep> for FreedStep {
+    fn from(done: release::DoneStep) -> FreedStep {
         FreedStep {
             pid: done.pid,
             name: done.name,

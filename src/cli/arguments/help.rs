@@ -4,7 +4,7 @@ use crate::render::column::Column;
 
 /// Returns the end of the long help of the list, with all columns.
 pub(super) fn list_and_columns() -> String {
-    let lines = Column::NAMES.map(|(column, name)| format!("  {name:12} {}\n", column.meaning()));
+    let lines = Column::NAMES.map(|(column, name)| format!("  {name:12} {}\n", column.description()));
     format!("{LIST}\n\nColumns:\n{}", lines.concat().trim_end())
 }
 

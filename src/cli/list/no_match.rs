@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use super::super::exit::Exit;
 use super::super::{elsewhere, fail, say};
-use super::Answer;
+use super::ListOutput;
 use crate::model::Target;
 use crate::render::phrases;
 use crate::shell;
 
-impl Answer<'_> {
+impl ListOutput<'_> {
     /// Prints that nothing matches, or that it could not be determined.
     pub(super) fn print_no_match(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
         let list = self.list;

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use super::super::exit::Exit;
 use super::super::{fail, say};
-use super::Answer;
+use super::ListOutput;
 use crate::model::Help;
 use crate::os;
 use crate::render::phrases;
 
-impl Answer<'_> {
+impl ListOutput<'_> {
     pub(super) fn print_pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
         self.print_not_asked(exit, out)?;
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());

@@ -3,15 +3,15 @@
 use std::io::Write;
 
 use super::super::terminal;
-use super::Answer;
-use crate::render::style::{Meaning, Palette};
+use super::ListOutput;
+use crate::render::style::{Palette, TextRole};
 use crate::render::{phrases, table};
 use crate::shell;
 
 /// No arguments.
 const NOTHING: &[&str] = &[];
 
-impl Answer<'_> {
+impl ListOutput<'_> {
     /// Prints the summary below a table.
     pub(super) fn print_summary(&self, shortened: &table::Shortened) {
         let palette = Palette { color: self.terminal.error_color };
@@ -23,12 +23,12 @@ impl Answer<'_> {
         let mut parts = Vec::new();
         match exposed.count() {
             0 => {}
-            1 => parts.push(palette.paint(Meaning::Exposed, "1 listener is open to the network.")),
+            1 => parts.push(palette.paint(TextRole::Exposed, "1 listener is open to the network.")),
             many => parts
-                .push(palette.paint(Meaning::Exposed, format!("{many} listeners are open to the network."))),
+                .push(palette.paint(TextRole::Exposed, format!("{many} listeners are open to the network."))),
         }
         if !unseen.is_empty() {
-            let whose = match unseen.len() {
+            let subject = match unseen.len() {
                 1 => "Holders of 1 listener could not be seen".to_owned(),
                 many => format!("Holders of {many} listeners could not be seen"),
             };
@@ -37,7 +37,7 @@ impl Answer<'_> {
                 .any(|unseen| unseen.help.as_ref().is_some_and(|help| help.is_privileged_scan()));
             let sudo = sudo.then(|| shell::allears_with_rights(NOTHING)).flatten();
             let help = sudo.map_or_else(|| ".".to_owned(), |sudo| format!(": {sudo} shows them."));
-            parts.push(palette.paint(Meaning::Unseen, format!("{whose}{help}")));
+            parts.push(palette.paint(TextRole::Unseen, format!("{subject}{help}")));
         }
         let mut narrow = Vec::new();
         if !shortened.columns.is_empty() {
@@ -48,10 +48,10 @@ impl Answer<'_> {
         }
         if !narrow.is_empty() {
             let text = format!("To fit this width, {}; --wide shows all.", narrow.join("; "));
-            parts.push(palette.paint(Meaning::Label, text));
+            parts.push(palette.paint(TextRole::Label, text));
         }
         for gap in self.gaps_of_tables() {
-            parts.push(palette.paint(Meaning::Unseen, format!("Not read: {}.", phrases::gap(gap))));
+            parts.push(palette.paint(TextRole::Unseen, format!("Not read: {}.", phrases::gap(gap))));
         }
         if !parts.is_empty() {
             let _ = writeln!(terminal::errors(), "{}", parts.join("  "));

@@ -11,11 +11,11 @@ use crate::cli::{arguments, say};
 use crate::compare::Change;
 use crate::model::{Gap, Listener, Snapshot};
 use crate::os;
-use crate::render::changes::{self, Options};
+use crate::render::changes::{self, ChangesOptions};
 use crate::render::column::Column;
 use crate::render::order::{self, Order};
 use crate::render::phrases;
-use crate::render::style::Meaning;
+use crate::render::style::TextRole;
 use crate::render::{changes_json, json};
 use crate::screen::event::{Update, View};
 
@@ -25,7 +25,7 @@ pub(super) struct Lines {
     columns: Option<Vec<Column>>,
     order: Order,
     header: bool,
-    options: Options,
+    options: ChangesOptions,
     /// Whether the listeners that are present have been written.
     started: bool,
     /// The error of the last scan, so that it is not repeated every second.
@@ -33,7 +33,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(arguments: &arguments::Watch, options: Options) -> Lines {
+    pub(super) fn new(arguments: &arguments::Watch, options: ChangesOptions) -> Lines {
         Lines {
             ndjson: arguments.ndjson,
             columns: arguments.rows.columns.clone(),
@@ -66,7 +66,7 @@ impl Lines {
             for listener in present {
                 match self.ndjson {
                     true => changes_json::present(listener, at, out)?,
-                    false => self.line(at, "present", Meaning::Label, listener, None, out)?,
+                    false => self.line(at, "present", TextRole::Label, listener, None, out)?,
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Lines {
                 true => changes_json::event(change, at, out)?,
                 false => {
                     let event = format!("{}{doubt}", change.kind.as_str());
-                    self.line(at, &event, changes::meaning(change.kind), listener, Some(change), out)?;
+                    self.line(at, &event, changes::role_of_kind(change.kind), listener, Some(change), out)?;
                 }
             }
         }
@@ -94,13 +94,13 @@ impl Lines {
         &self,
         at: Timestamp,
         event: &str,
-        meaning: Meaning,
+        role: TextRole,
         listener: &Listener,
         change: Option<&Change>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let padding = " ".repeat(8_usize.saturating_sub(event.width()));
-        let event = format!("{}{padding}", self.options.palette.paint(meaning, event));
+        let event = format!("{}{padding}", self.options.palette.paint(role, event));
         let row = match &self.columns {
             Some(columns) => {
                 let value = |column: &Column| match column.value(listener, listener.holders.first(), at) {
@@ -112,11 +112,12 @@ impl Lines {
             None => {
                 let asker = &self.options.asker;
                 let description = change.map_or_else(
-                    || changes::whose(listener, asker),
+                    || changes::holder_and_description(listener, asker),
                     |change| changes::describe(change, asker),
                 );
-                let (place, address) = (changes::place(listener), phrases::address(&listener.socket));
-                format!("{place:9}  {address:15}  {description}")
+                let (port_column, address) =
+                    (changes::port_column(listener), phrases::address(&listener.socket));
+                format!("{port_column:9}  {address:15}  {description}")
             }
         };
         writeln!(out, "{at}  {event}  {}", row.trim_end())

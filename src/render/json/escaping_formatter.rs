@@ -8,9 +8,9 @@ use crate::model::text::acts_on_terminal;
 
 /// A formatter that also escapes what JSON allows and a terminal acts on: DEL, C1 controls, bidi marks and the
 /// other invisible characters. The document's meaning stays the same.
-pub(super) struct Inert<F>(pub(super) F);
+pub(super) struct EscapingFormatter<F>(pub(super) F);
 
-impl<F: Formatter> Formatter for Inert<F> {
+impl<F: Formatter> Formatter for EscapingFormatter<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some(at) = rest.find(acts_on_terminal) {

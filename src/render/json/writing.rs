@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::asked::AskedJson;
-use super::escaping_formatter::Inert;
+use super::escaping_formatter::EscapingFormatter;
 use super::{
     CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson, Document,
     FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, ParentJson,
@@ -38,7 +38,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         paths: snapshot.paths.iter().map(PathJson::from).collect(),
         gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
     };
-    serialize(&document, Inert(PrettyFormatter::new()), out)
+    serialize(&document, EscapingFormatter(PrettyFormatter::new()), out)
 }
 
 /// Writes a snapshot as a line for each listener and for each gap.
@@ -49,7 +49,7 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     let (host, taken_at) = (lossy(&snapshot.host), snapshot.taken_at);
     for listener in &snapshot.listeners {
         let line = ListenerLine { schema: SCHEMA, host: &host, taken_at, listener: listener.into() };
-        serialize(&line, Inert(CompactFormatter), out)?;
+        serialize(&line, EscapingFormatter(CompactFormatter), out)?;
     }
     snapshot.gaps.iter().try_for_each(|gap| write_gap(gap, snapshot, out))
 }
@@ -58,19 +58,19 @@ pub fn write_lines(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
 pub(crate) fn write_gap(gap: &Gap, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     let (host, taken_at) = (lossy(&snapshot.host), snapshot.taken_at);
     let line = GapLine { schema: SCHEMA, host: &host, taken_at, gap: gap.into() };
-    serialize(&line, Inert(CompactFormatter), out)
+    serialize(&line, EscapingFormatter(CompactFormatter), out)
 }
 
 /// Writes any document, indented.
 #[cfg(feature = "cli")]
 pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serialize(document, Inert(PrettyFormatter::new()), out)
+    serialize(document, EscapingFormatter(PrettyFormatter::new()), out)
 }
 
 /// Writes any document in one line.
 #[cfg(feature = "cli")]
 pub(crate) fn write_line(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serialize(document, Inert(CompactFormatter), out)
+    serialize(document, EscapingFormatter(CompactFormatter), out)
 }
 
 fn serialize<T: Serialize, F: Formatter>(value: &T, formatter: F, out: &mut dyn Write) -> io::Result<()> {

@@ -179,7 +179,7 @@ fn orders() -> impl Iterator<Item = Order> {
 fn compare(by: Order, a: &Listener, b: &Listener) -> Ordering {
     let by_column =
         by.column.map_or(Ordering::Equal, |column| Key::new(column, a).compare(&Key::new(column, b), by));
-    by_column.then_with(|| by.of(by_place(a, b)))
+    by_column.then_with(|| by.apply(default_order(a, b)))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::render::phrases;
 
 /// Equal sockets of one program, which share one row: nginx has one for each worker, named one for each loop.
 #[derive(Debug)]
-pub(crate) struct Equal<'a> {
+pub(crate) struct EqualSockets<'a> {
     /// The place of the first one.
     pub(super) at: usize,
     /// The first one, with the holders of all.
@@ -15,9 +15,9 @@ pub(crate) struct Equal<'a> {
     pub(crate) count: usize,
 }
 
-impl<'a> Equal<'a> {
-    pub(super) fn one(at: usize, listener: &'a Listener) -> Equal<'a> {
-        Equal { at, listener: Cow::Borrowed(listener), count: 1 }
+impl<'a> EqualSockets<'a> {
+    pub(super) fn one(at: usize, listener: &'a Listener) -> EqualSockets<'a> {
+        EqualSockets { at, listener: Cow::Borrowed(listener), count: 1 }
     }
 
     fn add(&mut self, other: &Listener) {
@@ -32,12 +32,15 @@ impl<'a> Equal<'a> {
 }
 
 /// Puts equal sockets of one program together. Those for which `apart` is not the same stay apart.
-pub(crate) fn equal<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) -> Vec<Equal<'a>> {
-    let mut all: Vec<Equal<'a>> = Vec::new();
+pub(crate) fn merge_equal<'a>(
+    listeners: &'a [Listener],
+    apart: &dyn Fn(usize) -> u8,
+) -> Vec<EqualSockets<'a>> {
+    let mut all: Vec<EqualSockets<'a>> = Vec::new();
     for (at, listener) in listeners.iter().enumerate() {
         // Connections never share a row, and there may be a hundred thousand of them on one port.
         if !listener.socket.is_listener() {
-            all.push(Equal::one(at, listener));
+            all.push(EqualSockets::one(at, listener));
             continue;
         }
         // As they are sorted, equal sockets follow one another.
@@ -46,7 +49,7 @@ pub(crate) fn equal<'a>(listeners: &'a [Listener], apart: &dyn Fn(usize) -> u8) 
         let mut alike = alike.filter(|one| apart(one.at) == apart(at) && are_equal(&one.listener, listener));
         match alike.next() {
             Some(one) => one.add(listener),
-            None => all.push(Equal::one(at, listener)),
+            None => all.push(EqualSockets::one(at, listener)),
         }
     }
     all
@@ -79,9 +82,12 @@ fn are_one_program(a: &Listener, b: &Listener) -> bool {
 }
 
 /// Listeners that differ in address or family alone share a row on a terminal.
-pub(super) fn group<'a>(equal: Vec<Equal<'a>>, apart: &dyn Fn(usize) -> u8) -> Vec<Vec<Equal<'a>>> {
-    let mut groups: Vec<Vec<Equal<'a>>> = Vec::new();
-    for one in equal {
+pub(super) fn group_by_address<'a>(
+    sockets: Vec<EqualSockets<'a>>,
+    apart: &dyn Fn(usize) -> u8,
+) -> Vec<Vec<EqualSockets<'a>>> {
+    let mut groups: Vec<Vec<EqualSockets<'a>>> = Vec::new();
+    for one in sockets {
         let socket = &one.listener.socket;
         // Connections never share a row, and there may be a hundred thousand of them on one port.
         if !socket.is_listener() {
@@ -93,7 +99,7 @@ pub(super) fn group<'a>(equal: Vec<Equal<'a>>, apart: &dyn Fn(usize) -> u8) -> V
         });
         let mut place = place.filter(|group| {
             group.first().is_some_and(|first| {
-                apart(first.at) == apart(one.at) && same_but_address(&first.listener, &one.listener)
+                apart(first.at) == apart(one.at) && differ_only_in_address(&first.listener, &one.listener)
             })
         });
         match place.next() {
@@ -110,7 +116,7 @@ fn ids(listener: &Listener) -> impl Iterator<Item = ProcessId> {
 
 /// Whether two listeners differ in address or family alone. What is cheap to compare comes first: thousands of
 /// listeners may share a port.
-pub(crate) fn same_but_address(a: &Listener, b: &Listener) -> bool {
+pub(crate) fn differ_only_in_address(a: &Listener, b: &Listener) -> bool {
     let port = a.socket.endpoint.port();
     a.socket.endpoint != b.socket.endpoint
         && port.is_some()
