@@ -7,6 +7,7 @@ use sysinfo::System;
 use crate::model::{Parent, Process, Supervisor, Text};
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
+use crate::os::process::sysinfo::Family;
 
 /// Adds the ancestors of a process and the nearest supervisor among them. A "parent" that started after its child is
 /// another process with its pid.
@@ -14,7 +15,7 @@ pub(in crate::os) fn add(
     mut facts: Process,
     system: &System,
     process: &sysinfo::Process,
-    name: impl Fn(&sysinfo::Process) -> Text,
+    family: &Family,
 ) -> Process {
     let mut child = process;
     while let Some(parent) = child.parent().and_then(|pid| system.process(pid)) {
@@ -22,7 +23,7 @@ pub(in crate::os) fn add(
         if parent.start_time() > child.start_time() || facts.parents.iter().any(|known| known.pid == pid) {
             break;
         }
-        let name = name(parent);
+        let name = family.listed_name(parent).unwrap_or_else(|| Text::from(parent.name()));
         if facts.supervisor.is_none() {
             let mut command =
                 || parent.cmd().iter().map(|argument| Text::from(argument.as_os_str())).collect();

@@ -6,11 +6,27 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use super::sys::sysinfo_read::{self, AT_A_TIME, Family};
+use super::sys::sysinfo_read::{self, AT_A_TIME};
 use crate::model::{Process, ProcessId, Text};
 use crate::os::parse::process_name;
 
 pub(in crate::os) use super::sys::sysinfo_read::WORTH_A_THREAD;
+
+/// The processes of one read, on some systems with their ancestors.
+#[derive(Debug)]
+pub(in crate::os) struct Family {
+    /// The pids that sysinfo reads.
+    pub(in crate::os) pids: Vec<Pid>,
+    /// Names by pid, of systems that report better ones than sysinfo.
+    pub(in crate::os) names: BTreeMap<u32, Text>,
+}
+
+impl Family {
+    /// Returns the name that the system reports for a process, if it is a better one than sysinfo's.
+    pub(in crate::os) fn listed_name(&self, process: &sysinfo::Process) -> Option<Text> {
+        self.names.get(&process.pid().as_u32()).cloned()
+    }
+}
 
 /// Returns facts about these processes, without those that have ended or may not be read. Linux: without ancestors,
 /// which `linux/ancestors.rs` reads.
@@ -25,18 +41,19 @@ pub(in crate::os) fn read(pids: impl Iterator<Item = u32>) -> BTreeMap<u32, Proc
 
 fn read_some(pids: &[Pid], processes: &mut BTreeMap<u32, Process>) {
     let Ok(mut system) = System::new() else { return };
-    let family = Family::new(pids);
+    let family = sysinfo_read::family(pids);
     let kind = ProcessRefreshKind::nothing()
         .with_cwd(UpdateKind::Always)
         .with_user(UpdateKind::Always)
         .without_tasks();
     let kind = sysinfo_read::with_program(kind);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(family.pids()), false, kind);
-    family.read_ancestors(&mut system);
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&family.pids), false, kind);
+    sysinfo_read::read_ancestors(&family, &mut system);
     for pid in pids {
         if let Some(process) = system.process(*pid) {
-            let facts = family.add_ancestors(describe(process), &system, process);
-            processes.insert(pid.as_u32(), facts);
+            let mut facts = describe(process);
+            facts.name = family.listed_name(process).unwrap_or(facts.name);
+            processes.insert(pid.as_u32(), sysinfo_read::add_ancestors(facts, &system, process, &family));
         }
     }
 }

@@ -17,6 +17,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
+use crate::os::parse::linux::proc_status::Stops;
 use crate::os::services::sys::cgroup;
 use crate::os::services::sys::cgroup::Mount;
 use crate::os::services::sys::cgroup_path::belongs_to;
@@ -211,20 +212,20 @@ fn stat_of(pid: u32) -> Option<Stat> {
 fn traced(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
     let is_stopped =
         || stat.threads == 1 || States::read(directory).is_some_and(|state| state != States::Runs);
-    let before = Status::read(directory)?;
+    let before = stops(directory)?;
     if !is_stopped() {
         return None;
     }
     std::thread::sleep(LASTING);
     let again = procfs::stat(directory)?;
-    let after = Status::read(directory)?;
+    let after = stops(directory)?;
     if again.state != stat.state || before != after || !is_stopped() {
         return None;
     }
     // The tracer is a thread.
     let named = |thread: u32| {
         let status = procfs::read_at(CWD, format!("/proc/{thread}/status").as_str(), LONGEST_FILE).ok()?;
-        let pid = Status::parse(&status).process?;
+        let pid = Stops::parse(&status).process?;
         Some(Parent { pid, name: stat_of(pid)?.name.as_slice().into() })
     };
     Some(Condition::Traced { tracer: after.tracer.and_then(named) })
@@ -274,50 +275,13 @@ fn threads(directory: &impl AsFd) -> Option<Vec<PathBuf>> {
     Some(found)
 }
 
-/// What /proc/PID/status reports about a process's stops.
-#[derive(Debug, PartialEq, Eq)]
-struct Status {
-    /// The process that the thread belongs to.
-    process: Option<u32>,
-    /// The thread that traces it.
-    tracer: Option<u32>,
-    /// The number of times that its first thread was taken off a processor.
-    switches: u64,
-}
-
-impl Status {
-    fn read(directory: &impl AsFd) -> Option<Status> {
-        Some(Status::parse(&procfs::read_at(directory, "status", LONGEST_FILE).ok()?))
-    }
-
-    fn parse(bytes: &[u8]) -> Status {
-        let number = |key: &[u8]| {
-            let line = bytes.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
-            std::str::from_utf8(line.trim_ascii()).ok()?.parse::<u64>().ok()
-        };
-        let switches = [&b"voluntary_ctxt_switches:"[..], b"nonvoluntary_ctxt_switches:"];
-        let pid = |key: &[u8]| number(key).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
-        Status {
-            process: pid(b"Tgid:"),
-            tracer: pid(b"TracerPid:"),
-            switches: switches.into_iter().filter_map(number).fold(0, u64::wrapping_add),
-        }
-    }
+fn stops(directory: &impl AsFd) -> Option<Stops> {
+    Some(Stops::parse(&procfs::read_at(directory, "status", LONGEST_FILE).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn who_traces_a_process() {
-        let status = b"Name:\tx\nTgid:\t41\nPid:\t42\nTracerPid:\t7\n\
-            voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t4\n";
-        assert_eq!(Status::parse(status), Status { process: Some(41), tracer: Some(7), switches: 7 });
-        assert_eq!(Status::parse(b"TracerPid:\t0\n").tracer, None);
-    }
 
     #[test]
     fn a_process_that_runs_has_no_condition() {
@@ -327,12 +291,5 @@ mod tests {
         let process = Process::new(crate::model::ProcessId { pid: 1, start: None }, "x".into());
         assert_eq!(Conditions::default().find(&own, &stat, &cgroup, &process), None);
         assert!(threads(&own).unwrap().len() > 1, "the tests run on threads");
-    }
-
-    proptest! {
-        #[test]
-        fn any_status(bytes: Vec<u8>) {
-            let _ = Status::parse(&bytes);
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! What Linux reads by the crate sysinfo: user, working directory and start. The rest is read from /proc/PID, through
 //! the process's own directory.
 
+use std::collections::BTreeMap;
+
 use sysinfo::{Pid, ProcessRefreshKind, System};
 
 use crate::model::{Condition, Process, Text};
+use crate::os::process::sysinfo::Family;
 
 /// The number of processes that are read at a time, to limit memory: sysinfo keeps more about each than this program.
 pub(in crate::os) const AT_A_TIME: usize = 64;
@@ -11,33 +14,22 @@ pub(in crate::os) const AT_A_TIME: usize = 64;
 /// Describing fewer processes than this takes less time than starting another thread.
 pub(in crate::os) const WORTH_A_THREAD: usize = 24;
 
-/// Processes without their ancestors, which are read from /proc.
-pub(in crate::os) struct Family(Vec<Pid>);
+/// Returns the processes without their ancestors, which are read from /proc.
+pub(in crate::os) fn family(pids: &[Pid]) -> Family {
+    Family { pids: pids.to_vec(), names: BTreeMap::new() }
+}
 
-impl Family {
-    pub(in crate::os) fn new(pids: &[Pid]) -> Family {
-        Family(pids.to_vec())
-    }
+/// Does nothing: ancestors are read from /proc.
+pub(in crate::os) fn read_ancestors(_family: &Family, _system: &mut System) {}
 
-    /// Returns the pids that sysinfo is to read.
-    pub(in crate::os) fn pids(&self) -> &[Pid] {
-        &self.0
-    }
-
-    /// Does nothing: ancestors are read from /proc.
-    #[expect(clippy::unused_self, reason = "other systems read them here")]
-    pub(in crate::os) fn read_ancestors(&self, _system: &mut System) {}
-
-    /// Returns the facts as they are: ancestors are read from /proc.
-    #[expect(clippy::unused_self, reason = "other systems add them here")]
-    pub(in crate::os) fn add_ancestors(
-        &self,
-        facts: Process,
-        _system: &System,
-        _process: &sysinfo::Process,
-    ) -> Process {
-        facts
-    }
+/// Returns the facts as they are: ancestors are read from /proc.
+pub(in crate::os) fn add_ancestors(
+    facts: Process,
+    _system: &System,
+    _process: &sysinfo::Process,
+    _family: &Family,
+) -> Process {
+    facts
 }
 
 /// Returns the request unchanged. Command line and program are read from /proc: sysinfo leaves empty arguments out and

@@ -1,11 +1,13 @@
 //! What macOS reads by the crate sysinfo: everything, with the ancestors one generation at a time, each process once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-use crate::model::{Condition, Process, Text};
-use crate::os::process::{LONGEST_ANCESTRY, ancestors};
+use crate::model::{Condition, Text};
+use crate::os::process::LONGEST_ANCESTRY;
+pub(in crate::os) use crate::os::process::ancestors::add as add_ancestors;
+use crate::os::process::sysinfo::Family;
 
 /// The number of processes that are read at a time, to limit memory: sysinfo keeps more about each than this program.
 pub(in crate::os) const AT_A_TIME: usize = 64;
@@ -13,47 +15,27 @@ pub(in crate::os) const AT_A_TIME: usize = 64;
 /// Describing fewer processes than this takes less time than starting another thread.
 pub(in crate::os) const WORTH_A_THREAD: usize = 24;
 
-/// Processes, and later their ancestors.
-pub(in crate::os) struct Family(Vec<Pid>);
+/// Returns the processes; [`read_ancestors`] reads their ancestors later.
+pub(in crate::os) fn family(pids: &[Pid]) -> Family {
+    Family { pids: pids.to_vec(), names: BTreeMap::new() }
+}
 
-impl Family {
-    pub(in crate::os) fn new(pids: &[Pid]) -> Family {
-        Family(pids.to_vec())
-    }
-
-    /// Returns the pids that sysinfo is to read.
-    pub(in crate::os) fn pids(&self) -> &[Pid] {
-        &self.0
-    }
-
-    /// Reads the ancestors of the processes that were read.
-    pub(in crate::os) fn read_ancestors(&self, system: &mut System) {
-        let mut known: BTreeSet<Pid> = self.0.iter().copied().collect();
-        let mut level: Vec<Pid> = self.0.clone();
-        for _ in 0..LONGEST_ANCESTRY {
-            let next: BTreeSet<Pid> = level
-                .iter()
-                .filter_map(|pid| system.process(*pid)?.parent())
-                .filter(|parent| known.insert(*parent))
-                .collect();
-            if next.is_empty() {
-                return;
-            }
-            level = next.into_iter().collect();
-            let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
-            system.refresh_processes_specifics(ProcessesToUpdate::Some(&level), false, kind);
+/// Reads the ancestors of the processes that were read.
+pub(in crate::os) fn read_ancestors(family: &Family, system: &mut System) {
+    let mut known: BTreeSet<Pid> = family.pids.iter().copied().collect();
+    let mut level: Vec<Pid> = family.pids.clone();
+    for _ in 0..LONGEST_ANCESTRY {
+        let next: BTreeSet<Pid> = level
+            .iter()
+            .filter_map(|pid| system.process(*pid)?.parent())
+            .filter(|parent| known.insert(*parent))
+            .collect();
+        if next.is_empty() {
+            return;
         }
-    }
-
-    /// Adds the ancestors of a process and the nearest supervisor among them.
-    #[expect(clippy::unused_self, reason = "it has the names on Windows")]
-    pub(in crate::os) fn add_ancestors(
-        &self,
-        facts: Process,
-        system: &System,
-        process: &sysinfo::Process,
-    ) -> Process {
-        ancestors::add(facts, system, process, |ancestor| Text::from(ancestor.name()))
+        level = next.into_iter().collect();
+        let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&level), false, kind);
     }
 }
 

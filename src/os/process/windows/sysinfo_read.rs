@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use sysinfo::{Pid, ProcessRefreshKind, System, UpdateKind};
 
-use crate::model::{Condition, Process, Text};
+use crate::model::{Condition, Text};
 use crate::os::parse::windows::process_times;
-use crate::os::process::ancestors;
+pub(in crate::os) use crate::os::process::ancestors::add as add_ancestors;
+use crate::os::process::sysinfo::Family;
 use crate::os::windows_api;
 
 /// The number of processes that are read at a time: as many as possible, because each refresh reads the list of all.
@@ -16,49 +17,19 @@ pub(in crate::os) const AT_A_TIME: usize = 4096;
 /// Describing fewer processes than this takes less time than another refresh on another thread.
 pub(in crate::os) const WORTH_A_THREAD: usize = AT_A_TIME;
 
-/// Processes and their ancestors.
-pub(in crate::os) struct Family {
-    pids: Vec<Pid>,
-    /// Names as the system lists them, by pid: sysinfo's names lose what is not valid UTF-16.
-    names: BTreeMap<u32, Text>,
+/// Returns the processes with their ancestors in the system's list (Toolhelp), which also has their names: sysinfo's
+/// lose what is not valid UTF-16.
+pub(in crate::os) fn family(pids: &[Pid]) -> Family {
+    let listed = windows_api::processes();
+    let mut wanted = process_times::ancestors(pids.iter().map(|pid| pid.as_u32()), &listed);
+    wanted.extend(pids.iter().map(|pid| pid.as_u32()));
+    let family = listed.into_iter().filter(|process| wanted.contains(&process.pid));
+    let names: BTreeMap<u32, Text> = family.map(|process| (process.pid, process.name)).collect();
+    Family { pids: names.keys().copied().map(Pid::from_u32).collect(), names }
 }
 
-impl Family {
-    /// Finds the ancestors of these processes in the system's list (Toolhelp).
-    pub(in crate::os) fn new(pids: &[Pid]) -> Family {
-        let listed = windows_api::processes();
-        let mut wanted = process_times::ancestors(pids.iter().map(|pid| pid.as_u32()), &listed);
-        wanted.extend(pids.iter().map(|pid| pid.as_u32()));
-        let family = listed.into_iter().filter(|process| wanted.contains(&process.pid));
-        let names: BTreeMap<u32, Text> = family.map(|process| (process.pid, process.name)).collect();
-        Family { pids: names.keys().copied().map(Pid::from_u32).collect(), names }
-    }
-
-    /// Returns the pids that sysinfo is to read.
-    pub(in crate::os) fn pids(&self) -> &[Pid] {
-        &self.pids
-    }
-
-    /// Does nothing: all ancestors were read at once.
-    #[expect(clippy::unused_self, reason = "macOS reads them here")]
-    pub(in crate::os) fn read_ancestors(&self, _system: &mut System) {}
-
-    /// Sets the name of a process, and adds its ancestors and the nearest supervisor among them.
-    pub(in crate::os) fn add_ancestors(
-        &self,
-        mut facts: Process,
-        system: &System,
-        process: &sysinfo::Process,
-    ) -> Process {
-        facts.name = self.name(process);
-        ancestors::add(facts, system, process, |ancestor| self.name(ancestor))
-    }
-
-    fn name(&self, process: &sysinfo::Process) -> Text {
-        let listed = self.names.get(&process.pid().as_u32());
-        listed.cloned().unwrap_or_else(|| Text::from(process.name()))
-    }
-}
+/// Does nothing: all ancestors were read at once.
+pub(in crate::os) fn read_ancestors(_family: &Family, _system: &mut System) {}
 
 /// Adds the command line and the program to a request.
 pub(in crate::os) fn with_program(kind: ProcessRefreshKind) -> ProcessRefreshKind {
