@@ -5,7 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::sys;
-use crate::model::{Family, Gap, Protocol, Text};
+use crate::model::{Gap, Protocol, Text};
+
+pub(crate) use crate::os::parse::linux::rtnetlink::Usability;
+pub(crate) use crate::os::parse::windows::excluded_ports::Excluded;
 
 /// The limits of this machine on ports. `None` if the system has no such limit or does not report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,34 +25,12 @@ pub(crate) struct Limits {
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// A range of ports that Windows lets no process bind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Excluded {
-    pub(crate) ports: RangeInclusive<u16>,
-    pub(crate) family: Family,
-    /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they
-    /// start.
-    pub(crate) administered: bool,
-}
-
 /// An address of this machine, and the interface it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) address: IpAddr,
     pub(crate) interface: Text,
     pub(crate) usability: Usability,
-}
-
-/// Whether an address of this machine can be bound. Only Linux reports anything but [`Usability::Usable`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Usability {
-    /// It can be bound, as far as the system reports. An optimistic address (RFC 4429) is one of these.
-    #[default]
-    Usable,
-    /// Duplicate address detection (RFC 4862) has not ended. Until then the kernel refuses to bind it.
-    Tentative,
-    /// Duplicate address detection found another machine that has it. The kernel refuses to bind it.
-    Duplicate,
 }
 
 /// The policies that apply to this process and may forbid a bind, apart from the limits on ports. `None` if they cannot

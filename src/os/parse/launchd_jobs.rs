@@ -6,7 +6,8 @@ use plist::{Dictionary, Value};
 
 use crate::model::{Protocol, Socket, Text};
 
-use crate::os::services::IsServicePort;
+/// Returns whether a service name stands for a port of a protocol.
+type IsServicePort = fn(&str, Protocol, u16) -> bool;
 
 /// A job that launchd opens sockets for.
 #[derive(Debug, Clone, PartialEq)]

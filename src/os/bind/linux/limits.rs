@@ -1,10 +1,10 @@
 //! The limits of this network namespace, from /proc/sys/net/ipv4 (ip_sysctl.rst), and the time that TIME_WAIT lasts.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Protocol};
+use crate::os::parse::linux::sysctl;
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
@@ -26,8 +26,8 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
         }
     };
     let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
-    let ephemeral = read("ip_local_port_range").and_then(|text| parse_pair(&text));
-    let reserved = read("ip_local_reserved_ports").map(|text| parse_ranges(&text)).unwrap_or_default();
+    let ephemeral = read("ip_local_port_range").and_then(|text| sysctl::port_range(&text));
+    let reserved = read("ip_local_reserved_ports").map(|text| sysctl::port_list(&text)).unwrap_or_default();
     Limits { unprivileged_from, ephemeral, reserved, excluded: Vec::new(), gaps }
 }
 
@@ -41,21 +41,6 @@ pub(in crate::os) fn lists_bound() -> Option<bool> {
 fn shows_bound(release: &str) -> Option<bool> {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))
-}
-
-/// Parses two numbers with a tab between them.
-fn parse_pair(text: &str) -> Option<RangeInclusive<u16>> {
-    let mut numbers = text.split_ascii_whitespace();
-    Some(numbers.next()?.parse().ok()?..=numbers.next()?.parse().ok()?)
-}
-
-/// Parses a list such as `8080,9148-9150`.
-fn parse_ranges(text: &str) -> Vec<RangeInclusive<u16>> {
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    };
-    text.trim().split(',').filter_map(range).collect()
 }
 
 /// Returns net.ipv4.tcp_fin_timeout.
@@ -83,10 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_writes() {
-        assert_eq!(parse_pair("32768\t60999\n"), Some(32768..=60999));
-        assert_eq!(parse_ranges("8080,9148-9150\n"), [8080..=8080, 9148..=9150]);
-        assert_eq!(parse_ranges("\n"), []);
+    fn kernels_that_list_bound_sockets() {
         assert_eq!(shows_bound("6.18.44-fc"), Some(true));
         assert_eq!(shows_bound("6.8.0"), Some(true));
         assert_eq!(shows_bound("5.15.0-91-generic"), Some(false));

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use crate::model::Text;
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
+use crate::os::parse::linux::proc_status;
 use crate::os::services::sys::cgroup;
 
 /// The bit of CAP_NET_BIND_SERVICE (linux/capability.h).
@@ -32,8 +33,8 @@ const MODULES: [(u64, &str); 14] = [
 
 /// Reads what applies to this process.
 pub(in crate::os) fn policies() -> Policies {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let field = |name: &str| field(&status, name);
+    let status = std::fs::read("/proc/thread-self/status").unwrap_or_default();
+    let field = |name: &str| proc_status::field(&status, name);
     let is_first = std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| is_first_namespace(&map));
     let capabilities = field("CapEff").and_then(|value| u64::from_str_radix(value, 16).ok());
     let modules = modules();
@@ -61,12 +62,6 @@ pub(in crate::os) fn policies() -> Policies {
         no_new_privileges: field("NoNewPrivs").map(|value| value == "1"),
         bind_programs: cgroup::own().and_then(|own| bpf::bind_hooks(own.as_fd()).ok()),
     }
-}
-
-/// Returns a value of /proc/PID/status.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim())
 }
 
 /// Returns whether this is the uid_map of the first user namespace: all numbers, each standing for itself.
@@ -115,12 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_of_a_status() {
-        let status =
-            "Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\nCapEff:\t0000000000000400\n";
-        assert_eq!(field(status, "NoNewPrivs"), Some("1"));
-        assert_eq!(field(status, "Seccomp"), Some("2"));
-        assert_eq!(field(status, "Sec"), None);
+    fn the_first_user_namespace() {
         assert!(is_first_namespace("         0          0 4294967295\n"));
         assert!(!is_first_namespace("         0       1000          1\n"));
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
 use crate::os::parse::linux::cmdline::arguments;
+use crate::os::parse::linux::proc_status;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::LONGEST_COMMAND;
@@ -53,7 +54,7 @@ impl Refused {
                 let directory = directory.as_ref()?;
                 procfs::read_at(directory, name, LONGEST_COMMAND).ok()
             };
-            let uids = read("status").map(|status| uids(&status)).unwrap_or_default();
+            let uids = read("status").map(|status| proc_status::uids(&status)).unwrap_or_default();
             Facts {
                 uids: uids.into_iter().filter(|uid| overflow.is_none_or(|it| !it.is(*uid))).collect(),
                 command: arguments(&read("cmdline").unwrap_or_default()),
@@ -66,13 +67,6 @@ impl Refused {
         let name = process_name::full_name(&self.comm, None, &self.facts(overflow).command);
         Candidate { pid: self.pid, name, evidence }
     }
-}
-
-/// Returns the numbers in the line `Uid:` of /proc/PID/status: real, effective, saved and file system user.
-fn uids(status: &[u8]) -> Vec<u32> {
-    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"));
-    let text = line.and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
-    text.split_ascii_whitespace().filter_map(|uid| uid.parse().ok()).collect()
 }
 
 /// All processes that may hold a socket.
@@ -177,12 +171,6 @@ mod tests {
     use super::*;
 
     const WORDS: ProgramWords = ProgramWords(crate::port_info::program_words);
-
-    #[test]
-    fn users_of_a_process() {
-        assert_eq!(uids(b"Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\n"), [1, 2, 3, 4]);
-        assert_eq!(uids(b"Name:\tUid:\n"), [] as [u32; 0]);
-    }
 
     fn process(pid: u32, parent: u32, name: &str, uid: u32, command: &str) -> Refused {
         let command = command.split(' ').map(Text::from).collect();

@@ -10,10 +10,11 @@ use super::pid_namespace;
 use super::search::Search;
 use super::{Namespace, inside, is_own, own, walk};
 use crate::model::Protocol;
+use crate::os::parse::linux::rtnetlink::leads_elsewhere;
 use crate::os::table::netstat2::Table;
 use crate::os::table::sys::inet_diag;
 use crate::os::table::sys::inet_diag::States;
-use crate::os::table::sys::netlink::{attributes, dump};
+use crate::os::table::sys::netlink::dump;
 use crate::os::table::sys::procfs;
 use crate::os::{OtherNamespaces, OwnNetwork};
 
@@ -143,45 +144,9 @@ fn links_lead_elsewhere() -> bool {
     dumped.is_ok() && !links.is_empty() && links.iter().all(|leads| *leads)
 }
 
-/// Returns whether a link in an RTM_NEWLINK message is connected to another namespace. `None` for the kinds that every
-/// namespace has of its own: loopback, and tunnels without an end.
-fn leads_elsewhere(message: &[u8]) -> Option<bool> {
-    const IFLA_LINK_NETNSID: u16 = 37;
-    /// ARPHRD_TUNNEL, TUNNEL6, LOOPBACK, SIT, IPGRE and IP6GRE of linux/if_arp.h.
-    const EVERYWHERE: [u16; 6] = [768, 769, 772, 776, 778, 823];
-    let kind = crate::os::table::sys::netlink::u16_at(message, 2)?;
-    if EVERYWHERE.contains(&kind) {
-        return None;
-    }
-    let mut leads = false;
-    attributes(message.get(16..)?, |attribute, _| leads |= attribute == IFLA_LINK_NETNSID);
-    Some(leads)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn links_of_a_container_lead_elsewhere() {
-        let link = |kind: u16, attribute: Option<u16>| {
-            let mut message = vec![0, 0];
-            message.extend(kind.to_ne_bytes());
-            message.resize(16, 0);
-            if let Some(attribute) = attribute {
-                message.extend(8_u16.to_ne_bytes());
-                message.extend(attribute.to_ne_bytes());
-                message.extend(0_u32.to_ne_bytes());
-            }
-            message
-        };
-        assert_eq!(leads_elsewhere(&link(772, None)), None, "loopback");
-        assert_eq!(leads_elsewhere(&link(1, Some(37))), Some(true));
-        assert_eq!(leads_elsewhere(&link(1, Some(5))), Some(false), "a link of this namespace");
-        assert_eq!(leads_elsewhere(&link(1, None)), Some(false), "a card");
-        assert_eq!(leads_elsewhere(b"ab"), None);
-    }
 
     #[test]
     fn the_first_namespace_is_told_from_others() {
@@ -197,13 +162,6 @@ mod tests {
         match entered.unwrap() {
             Some(first) => assert_eq!(first, Some(false)),
             None => eprintln!("skipped: needs root"),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_link_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = leads_elsewhere(&bytes);
         }
     }
 }

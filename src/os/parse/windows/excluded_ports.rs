@@ -5,7 +5,16 @@
 use std::ops::RangeInclusive;
 
 use crate::model::Family;
-use crate::os::Excluded;
+
+/// A range of ports that Windows lets no process bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Excluded {
+    pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) family: Family,
+    /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they
+    /// start.
+    pub(crate) administered: bool,
+}
 
 /// Returns the ranges in the output of `netsh interface ipv4 show excludedportrange`: lines that begin with two
 /// numbers, the second of which may be followed by a star (an administered range).

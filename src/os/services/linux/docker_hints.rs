@@ -10,7 +10,8 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 use crate::os::namespaces::sys as namespace;
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::parse::linux::cmdline::arguments;
-use crate::os::table::sys::netlink::{attributes, dump};
+use crate::os::parse::linux::rtnetlink::is_containers_link;
+use crate::os::table::sys::netlink::dump;
 use crate::os::table::sys::procfs;
 
 /// The folder in which Docker mounts the network namespace of each container, and its own as `default`.
@@ -35,28 +36,6 @@ fn links_to_other_namespaces() -> bool {
     // struct ifinfomsg: any family, any link.
     let read = dump(None, RTM_GETLINK, &[0; 16], RTM_NEWLINK, &mut each, &mut || found.set(false));
     read.is_ok() && found.get()
-}
-
-/// Returns whether an RTM_NEWLINK message (rtnetlink(7), linux/if_link.h) describes the host's end of a container's
-/// link: a veth that is a bridge's port, or one with a name that Docker, Podman, CNI plugins, Calico and Cilium choose.
-/// The container's end, usually `eth0`, is another one.
-pub(in crate::os) fn is_containers_link(message: &[u8]) -> bool {
-    const IFLA_IFNAME: u16 = 3;
-    const IFLA_MASTER: u16 = 10;
-    const IFLA_LINKINFO: u16 = 18;
-    const IFLA_INFO_KIND: u16 = 1;
-    let (mut is_veth, mut is_port, mut is_named) = (false, false, false);
-    attributes(message.get(16..).unwrap_or_default(), |kind, value| match kind {
-        IFLA_IFNAME => {
-            is_named = [&b"veth"[..], b"cali", b"lxc"].iter().any(|prefix| value.starts_with(prefix));
-        }
-        IFLA_MASTER => is_port = true,
-        IFLA_LINKINFO => attributes(value, |kind, value| {
-            is_veth |= kind == IFLA_INFO_KIND && value.strip_suffix(b"\0").unwrap_or(value) == b"veth";
-        }),
-        _ => {}
-    });
-    is_veth && (is_port || is_named)
 }
 
 /// Returns whether Docker has mounted the network namespace of a container.

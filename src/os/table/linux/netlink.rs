@@ -12,7 +12,6 @@ use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, So
 
 use crate::os::parse::linux::netlink;
 use crate::os::parse::linux::netlink::{NLM_F_DUMP, NLM_F_REQUEST, SEQUENCE, frame, read_datagram};
-pub(in crate::os) use crate::os::parse::linux::netlink::{attributes, u16_at};
 
 /// In bytes. The kernel sends at most 32 KiB at a time for a dump.
 const BUFFER: usize = 64 * 1024;

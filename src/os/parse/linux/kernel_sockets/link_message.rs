@@ -138,20 +138,6 @@ impl Link {
     }
 }
 
-/// Returns the id that a namespace has for another one, from an RTM_NEWNSID message (linux/net_namespace.h). `None` if it has
-/// none.
-pub(in crate::os) fn namespace_id(message: &[u8]) -> Option<i32> {
-    const NETNSA_NSID: u16 = 1;
-    let mut number = None;
-    // struct rtgenmsg and its padding.
-    attributes(message.get(4..)?, |kind, value| {
-        if kind == NETNSA_NSID {
-            number = u32_at(value, 0).map(u32::cast_signed);
-        }
-    });
-    number.filter(|number| *number >= 0)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -251,21 +237,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn ids_of_namespaces() {
-        let message = |id: i32| {
-            let bytes = [&[0; 4][..], &8_u16.to_ne_bytes(), &1_u16.to_ne_bytes(), &id.to_ne_bytes()];
-            bytes.concat()
-        };
-        assert_eq!(namespace_id(&message(3)), Some(3));
-        assert_eq!(namespace_id(&message(-1)), None, "it is not assigned");
-        assert_eq!(namespace_id(b""), None);
-    }
-
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = namespace_id(&bytes);
             if let Some(link) = parse_link(&bytes) {
                 let _ = link.claims();
             }
