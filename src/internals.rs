@@ -102,7 +102,8 @@ pub fn container_reply(bytes: &[u8]) -> Result<Vec<RunningContainer>, String> {
         published: one.published.iter().map(published).collect(),
         on_host: one.on_host,
     };
-    container_list::parse(bytes).map(|found| found.into_iter().map(container).collect())
+    let found = container_list::parse(bytes).map_err(|reason| reason.to_string())?;
+    Ok(found.into_iter().map(container).collect())
 }
 
 /// Returns protocol, address on the machine and address in the container from the command line of docker-proxy.

@@ -121,11 +121,12 @@ pub use model::{
     DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, Evidence, Exposure, Family, FileChange,
     ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder,
     HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList,
-    NftablesRule, NotAsked, Note, OpenService, Outcome, Parent, PathContent, PathTarget, Probe, Process,
-    ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service, ServiceManager,
-    ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor, SupervisorKind, System,
-    TableRead, TableSource, Target, TargetError, Text, UnixPath, UnknownName, UnknownUser, UnlistedBound,
-    UnreadRules, Unseen, UserName, UserNamespace, UserRange, WindowsProxy,
+    NftablesRule, NotAsked, Note, OpenFilesLimit, OpenService, Outcome, Parent, PathContent, PathTarget,
+    Probe, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service,
+    ServiceManager, ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor,
+    SupervisorKind, System, TableRead, TableSource, Target, TargetError, Text, UnixPath, UnknownName,
+    UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen, UserName, UserNamespace, UserRange,
+    WindowsProxy,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -28,8 +28,8 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
-    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, Purpose, SilentRuntime,
-    UnlistedBound, UnreadRules,
+    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, OpenFilesLimit, Purpose,
+    SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
 };
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};

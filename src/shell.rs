@@ -13,7 +13,7 @@ type FindProgram = fn() -> Option<Text>;
 
 static PROGRAM: OnceLock<(FindProgram, OnceLock<Option<Text>>)> = OnceLock::new();
 
-/// Sets how [`allears_with_rights`] finds the path of this program. The library, which does not know its program, uses the
+/// Sets how [`allears_by_path`] finds the path of this program. The library, which does not know its program, uses the
 /// name.
 #[cfg(feature = "cli")]
 pub(crate) fn set_program(find: FindProgram) {
@@ -26,11 +26,11 @@ pub(crate) fn allears<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
     call(&"allears".into(), arguments)
 }
 
-/// Returns the command line that runs this program with these arguments and full permissions: `sudo allears 80`. It has
-/// the program's path if sudo would not find the name.
-pub(crate) fn allears_with_rights<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
+/// Returns the command line that runs this program with these arguments. It has the program's path if sudo would not find
+/// the name.
+pub(crate) fn allears_by_path<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
     let path = PROGRAM.get().and_then(|(find, found)| found.get_or_init(find).clone());
-    call(&path.unwrap_or_else(|| "allears".into()), arguments).map(|line| crate::os::with_rights(&line))
+    call(&path.unwrap_or_else(|| "allears".into()), arguments)
 }
 
 fn call<W: AsRef<[u8]>>(program: &Text, arguments: &[W]) -> Option<String> {
@@ -142,11 +142,8 @@ mod tests {
         assert_eq!(call("allears").as_deref(), Some("allears free 80"));
         if crate::os::SHELL == Shell::Posix {
             assert_eq!(call("/home/a b/allears").as_deref(), Some("'/home/a b/allears' free 80"));
-            assert_eq!(allears_with_rights(&["80"]).as_deref(), Some("sudo allears 80"));
-            assert_eq!(
-                allears_with_rights(&["/tmp/a b.sock"]).as_deref(),
-                Some("sudo allears '/tmp/a b.sock'")
-            );
+            assert_eq!(allears_by_path(&["80"]).as_deref(), Some("allears 80"));
+            assert_eq!(allears_by_path(&["/tmp/a b.sock"]).as_deref(), Some("allears '/tmp/a b.sock'"));
         }
         assert_eq!(call("/home/\u{1b}/allears"), None);
     }

@@ -3,7 +3,6 @@
 use super::arguments::List;
 use super::{say, service_names};
 use crate::model::{Listener, Protocol, Selection, Target};
-use crate::port_info::or;
 use crate::render::phrases;
 use crate::scan::Query;
 
@@ -58,7 +57,7 @@ fn sentence(listener: &Listener, wanted: &[&Target]) -> String {
     let addresses: Vec<String> = wanted.iter().filter_map(address).collect();
     let unreachable = match addresses.is_empty() {
         true => String::new(),
-        false => format!(" and cannot be reached at {}", or(&addresses)),
+        false => format!(" and cannot be reached at {}", phrases::list_or(&addresses)),
     };
     format!("{} is held by {holder}{unreachable}", phrases::endpoint(&listener.socket))
 }

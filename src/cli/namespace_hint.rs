@@ -7,7 +7,7 @@ use crate::model::Target;
 use crate::model::{Protocol, Snapshot};
 use crate::os::{self, OtherNamespaces, OwnNetwork};
 use crate::render::escape::escape;
-use crate::shell;
+use crate::render::phrases;
 
 /// The most namespaces that are named. The others are counted.
 const NAMED: usize = 3;
@@ -70,7 +70,7 @@ fn sentence(found: &OtherNamespaces, protocols: &[Protocol]) -> String {
         [only] => format!("{}/{}", only.as_str(), found.port),
         _ => found.port.to_string(),
     };
-    let help = shell::allears_with_rights(&["--all-namespaces", &target])
+    let help = phrases::allears_with_rights(&["--all-namespaces", &target])
         .map_or_else(String::new, |command| format!("; {command} shows it"));
     format!("something listens on port {} in {place} ({}){help}", found.port, names.join(", "))
 }

@@ -8,6 +8,7 @@ use crate::os;
 use crate::port_info;
 use crate::port_info::{Named, Services, ServicesFile};
 use crate::render::escape::escape;
+use crate::render::phrases;
 use crate::target_syntax::{Hosts, UnknownHosts};
 
 /// Parses a list of targets of this machine.
@@ -94,7 +95,7 @@ pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target
             "note",
             &format!(
                 "{name} is resolved by {file}; in the IANA registry it is port {}",
-                port_info::or(&registered)
+                phrases::list_or(&registered)
             ),
         );
     }

@@ -269,8 +269,8 @@ impl<'a> ContainerLookup<'a> {
                 let runtime = SilentRuntime::Timeout { path, limit: LONGEST };
                 (GapReason::Timeout, runtime, Some(Help::HangingRuntime))
             }
-            Some(RuntimeError::Unreadable(error)) => {
-                let runtime = SilentRuntime::Unreadable { path, error: error.as_str().into() };
+            Some(RuntimeError::Unreadable(reason)) => {
+                let runtime = SilentRuntime::Unreadable { path, reason: reason.clone() };
                 (GapReason::Unreadable, runtime, None)
             }
             _ if rules_unread && !answered => {
@@ -295,7 +295,7 @@ fn understand(reply: &Reply, owner: Owner) -> Result<RuntimeContainers, RuntimeE
             }
             Ok(RuntimeContainers { owner, here: reply.here, running })
         }
-        Err(wrong) => Err(RuntimeError::Unreadable(format!("its reply {wrong}"))),
+        Err(reason) => Err(RuntimeError::Unreadable(reason)),
     }
 }
 

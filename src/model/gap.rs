@@ -6,8 +6,10 @@ mod reason;
 
 use super::Text;
 
-pub use detail::{GapDetail, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules};
-pub use help::{Help, MissingRights, Purpose};
+pub use detail::{
+    GapDetail, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
+};
+pub use help::{Help, MissingRights, OpenFilesLimit, Purpose};
 pub use reason::{GapKind, GapReason};
 
 /// Something that could not be read.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Text;
-use super::names::names_without_serde;
+use super::names::names;
 
 /// A fact about a listener that no other field of it has, such as where a forwarded port leads. The sentence is
 /// `note.to_string()`.
@@ -96,7 +96,6 @@ pub enum Note {
 /// assert_eq!("docker-api".parse(), Ok(OpenService::DockerApi));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum OpenService {
     /// Docker's API without authentication.
@@ -206,7 +205,7 @@ pub struct NftablesRule {
     pub port: Option<u16>,
 }
 
-names_without_serde! { OpenService, "service open to the network":
+names! { OpenService, "service open to the network":
     DockerApi => "docker-api",
     JavaDebugger => "java-debugger",
     BrowserDebugger => "browser-debugger",

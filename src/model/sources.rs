@@ -1,6 +1,6 @@
 //! How a snapshot was read, where the operating system offers several ways. `render` makes the sentences.
 
-use super::names::names_without_serde;
+use super::names::names;
 use super::{Family, Protocol, Text};
 
 /// How a snapshot was read, where the operating system offers several ways. Not part of the JSON document.
@@ -147,7 +147,6 @@ pub enum BpfUnavailable {
 /// assert_eq!("load-program".parse(), Ok(BpfStep::LoadProgram));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum BpfStep {
     /// Reading the kernel's type information (BTF).
@@ -162,7 +161,7 @@ pub enum BpfStep {
     ReadIterator,
 }
 
-names_without_serde! { BpfStep, "step of a search by BPF":
+names! { BpfStep, "step of a search by BPF":
     ReadTypes => "read-types",
     MakeMap => "make-map",
     LoadProgram => "load-program",

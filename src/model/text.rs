@@ -164,6 +164,16 @@ impl fmt::Debug for Text {
     }
 }
 
+/// Returns the items with a conjunction before the last: `a`, `a or b`, `a, b or c`.
+pub(crate) fn enumerate(items: impl IntoIterator<Item = impl fmt::Display>, conjunction: &str) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} {conjunction} {last}", rest.join(", ")),
+    }
+}
+
 /// A text with what a terminal would act on written as `\u{1b}`.
 pub(crate) fn visible(text: &str) -> String {
     let show = |character: char| match acts_on_terminal(character) {

@@ -70,7 +70,7 @@ pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
 pub(crate) use terminate::{EndSignal, KERNEL, KillHandle};
-pub(crate) use users::{first_person, own_uid, privileged, user_exists, user_name, with_rights};
+pub(crate) use users::{first_person, own_uid, privileged, user_exists, user_name};
 
 // What only the command uses.
 #[cfg(feature = "cli")]

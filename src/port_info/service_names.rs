@@ -35,23 +35,30 @@ pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
     all
 }
 
-/// Returns the names nearest to an unknown one, as a phrase that follows "perhaps".
-pub(crate) fn nearest(name: &str) -> Option<String> {
+/// What an unknown service name may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Similar {
+    /// A name of the registry.
+    Name(&'static str),
+    /// A tool of this name, and a port that it commonly has.
+    Tool(Use),
+}
+
+/// Returns what is nearest to an unknown name, the nearest first.
+pub(crate) fn nearest(name: &str) -> Vec<Similar> {
     const MOST: usize = 3;
     let name = name.to_ascii_lowercase();
     if name.len() > 32 {
-        return None;
+        return Vec::new();
     }
     let mut tools = common_uses::by_tool(&name);
     tools.sort_by_key(|one| (one.status, *one.ports.start()));
     if !tools.is_empty() {
-        let shown =
-            |one: &Use| format!("{}/{} (commonly {})", one.protocol.as_str(), one.ports.start(), one.tool);
-        return Some(or(&tools.iter().take(MOST).map(shown).collect::<Vec<String>>()));
+        return tools.into_iter().take(MOST).map(Similar::Tool).collect();
     }
     let far = (name.len() / 3).max(1);
     let own_letters = letters(&name);
-    let mut near: Vec<(usize, u16, &str)> = Vec::new();
+    let mut near: Vec<(usize, u16, &'static str)> = Vec::new();
     let mut previous = "";
     for (known, port) in registry::names() {
         // A name has one row for each port, next to each other.
@@ -70,8 +77,7 @@ pub(crate) fn nearest(name: &str) -> Option<String> {
         }
     }
     near.sort_unstable();
-    let shown: Vec<String> = near.into_iter().take(MOST).map(|(_, _, known)| known.to_owned()).collect();
-    Some(or(&shown)).filter(|shown| !shown.is_empty())
+    near.into_iter().take(MOST).map(|(_, _, known)| Similar::Name(known)).collect()
 }
 
 /// Returns whether a known name is certainly more than `far` edits from another one, given with its [`letters`]. The
@@ -90,15 +96,6 @@ fn is_farther(far: usize, (name, own_letters): (&str, u64), known: &str) -> bool
 /// Returns the set of characters in a name as bits. Case is ignored.
 fn letters(name: &str) -> u64 {
     name.bytes().fold(0, |set, byte| set | 1 << (byte.to_ascii_lowercase() & 63))
-}
-
-/// `a`, `a or b`, `a, b or c`.
-pub(crate) fn or(list: &[String]) -> String {
-    match list {
-        [] => String::new(),
-        [only] => only.clone(),
-        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -62,10 +62,10 @@ impl Services {
         })
     }
 
-    /// Returns why the file could not be read.
-    pub(crate) fn problem(&self) -> Option<String> {
+    /// Returns the path of the file and the error, if it could not be read.
+    pub(crate) fn unread(&self) -> Option<(&str, &str)> {
         let (file, _) = self.file();
-        file.read.as_ref().err().map(|why| format!("{} cannot be read: {why}", file.path))
+        file.read.as_ref().err().map(|error| (file.path.as_str(), error.as_str()))
     }
 
     /// Returns whether the file has this name, for any protocol.
@@ -190,8 +190,8 @@ mod tests {
             read: Err("Permission denied".to_owned()),
         });
         assert_eq!(services.named("ssh", Some(Protocol::Tcp)).file, None);
-        assert_eq!(services.problem().as_deref(), Some("/x cannot be read: Permission denied"));
-        assert_eq!(Services::default().problem(), None);
+        assert_eq!(services.unread(), Some(("/x", "Permission denied")));
+        assert_eq!(Services::default().unread(), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) 
         }
     }
     let assigned = match (names.is_empty(), about.range) {
-        (false, _) => format!("is assigned to {}", phrases::and(&names)),
+        (false, _) => format!("is assigned to {}", phrases::list_and(&names)),
         (true, PortRange::Dynamic) => "is in the dynamic range, which IANA never assigns".to_owned(),
         (true, _) if is_nobodys(answers) => "is assigned to nobody".to_owned(),
         (true, _) => "is reserved".to_owned(),

@@ -109,9 +109,9 @@ impl Card<'_> {
         };
         let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
-            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), phrases::and(&addresses)),
+            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), phrases::list_and(&addresses)),
             // The name that was asked for, whatever name the socket was bound by.
-            None => socket.other_paths.first().map_or_else(|| phrases::and(&addresses), escape),
+            None => socket.other_paths.first().map_or_else(|| phrases::list_and(&addresses), escape),
         };
         if socket.state == State::Forwarded {
             let to = self.listener.container.as_ref();

@@ -113,7 +113,7 @@ fn holders(listener: &Listener, naming: Naming) -> String {
             format!("{}{more}", listed_holders(&listener.holders.iter().collect::<Vec<_>>(), naming))
         }
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
-            [only] => format!("{}? (pid {}, not seen)", phrases::process_name(&only.name), only.pid),
+            [only] => phrases::uncertain(only),
             _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
             _ => {
                 let user = phrases::opener(&listener.socket);

@@ -75,7 +75,7 @@ fn used(uses: &[&Use]) -> Option<String> {
     let all = uses.iter().flat_map(|one| one.tool.split(" / ")).count();
     tools.truncate(3);
     let others = if all > tools.len() { ", among others" } else { "" };
-    let tools = crate::port_info::or(&tools.into_iter().map(str::to_owned).collect::<Vec<String>>());
+    let tools = super::phrases::list_or(tools);
     // Names of products, not of what they do, have things.
     let owns = |one: &Use| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
     Some(match (best, of_best.as_slice()) {

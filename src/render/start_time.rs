@@ -1,7 +1,7 @@
 //! What started a process, in one phrase: its parent, and what that runs in or under.
 
 use super::escape::escape;
-use super::phrases::process_name;
+use super::phrases::{name_and_pid, process_name};
 use crate::model::{Process, Supervisor, SupervisorKind, Text};
 
 /// The phrases about a kind of supervisor.
@@ -53,7 +53,7 @@ pub(crate) fn started_by(process: &Process) -> Option<String> {
     let parent = process.parents.first();
     // The first process takes in whoever has lost its parent: only of a service is it known that it was the starter.
     if let Some(first) = parent.filter(|parent| parent.pid == 1 && process.service.is_none()) {
-        return Some(format!("now a child of {} (pid 1)", process_name(&first.name)));
+        return Some(format!("now a child of {}", name_and_pid(&first.name, first.pid)));
     }
     let Some(supervisor) = &process.supervisor else {
         return parent.map(|parent| format!("by {}", process_name(&parent.name)));

@@ -233,7 +233,7 @@ fn held_by(plan: &Plan, outcome: &Outcome) -> String {
     let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
     let parent = holder.process.parents.first().filter(|_| outcome.came_back);
     let parent = parent.map_or_else(String::new, |parent| {
-        format!(", a child of {} (pid {})", phrases::process_name(&parent.name), parent.pid)
+        format!(", a child of {}", phrases::name_and_pid(&parent.name, parent.pid))
     });
     let restart = plan.restarts.first().filter(|_| outcome.came_back);
     let restart = restart.map_or_else(String::new, |restart| format!("; {}", plan::restarts(restart)));
@@ -258,12 +258,12 @@ pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
 }
 
 fn step_line(done: &DoneStep) -> String {
-    let name = phrases::process_name(&done.name);
+    let who = phrases::name_and_pid(&done.name, done.pid);
     let text = match done.error.as_deref() {
         Some(error) => format!("{}: {error}", done.result.as_str()),
         None => done.result.as_str().to_owned(),
     };
-    format!("{name} (pid {}): {}, {}", done.pid, done.action, escape(&text.as_str().into()))
+    format!("{who}: {}, {}", done.action, escape(&text.as_str().into()))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::ports::{FORMS, one_port, parse_ports};
 use super::url;
 use crate::model::Protocol;
 use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
+use crate::model::text::enumerate;
 use crate::port_info;
-use crate::port_info::{Named, Services};
+use crate::port_info::{Named, Services, Similar};
 
 impl FromStr for Target {
     type Err = TargetError;
@@ -186,11 +187,13 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
     let others = services.named(name, None).places;
     if let (Some(protocol), false) = (protocol, others.is_empty()) {
         let target = |one: &Named| typed(&Target::of(one.protocol, None, one.ports.clone()));
-        let help =
-            format!("the name stands for {}", port_info::or(&others.iter().map(target).collect::<Vec<_>>()));
+        let help = format!("the name stands for {}", enumerate(others.iter().map(target), "or"));
         return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
     }
-    let nearest = || port_info::nearest(name).or_else(|| services.nearest(name));
+    let nearest = || {
+        let similar = enumerate(port_info::nearest(name).iter().map(similar), "or");
+        Some(similar).filter(|similar| !similar.is_empty()).or_else(|| services.nearest(name))
+    };
     let help = match (Protocol::parse(name), nearest()) {
         (Some(protocol @ (Protocol::Tcp | Protocol::Udp)), _) => {
             format!("write {}/8080, or -t or -u for all ports of a protocol", protocol.as_str())
@@ -199,11 +202,21 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
         (None, Some(nearest)) => format!("perhaps {nearest}"),
         (None, None) => FORMS.to_owned(),
     };
-    let problem = services.problem().map_or_else(String::new, |problem| format!("; {problem}"));
+    let problem = services
+        .unread()
+        .map_or_else(String::new, |(path, error)| format!("; {path} cannot be read: {error}"));
     let unknown = format!(
         "is neither a port nor a service name, of the IANA registry or of this machine's services file{problem}"
     );
     TargetError::new(name, unknown, help)
+}
+
+/// `postgresql`, `tcp/9092 (commonly Apache Kafka)`.
+fn similar(similar: &Similar) -> String {
+    match similar {
+        Similar::Name(name) => (*name).to_owned(),
+        Similar::Tool(one) => format!("{}/{} (commonly {})", one.protocol, one.ports.start(), one.tool),
+    }
 }
 
 /// Returns a target without the slash that ends a pasted URL: `127.0.0.1:3000/`.

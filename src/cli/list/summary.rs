@@ -6,7 +6,6 @@ use super::super::terminal;
 use super::ListOutput;
 use crate::render::style::{Palette, TextRole};
 use crate::render::{phrases, table};
-use crate::shell;
 
 /// No arguments.
 const NOTHING: &[&str] = &[];
@@ -35,7 +34,7 @@ impl ListOutput<'_> {
             let sudo = unseen
                 .iter()
                 .any(|unseen| unseen.help.as_ref().is_some_and(|help| help.is_privileged_scan()));
-            let sudo = sudo.then(|| shell::allears_with_rights(NOTHING)).flatten();
+            let sudo = sudo.then(|| phrases::allears_with_rights(NOTHING)).flatten();
             let help = sudo.map_or_else(|| ".".to_owned(), |sudo| format!(": {sudo} shows them."));
             parts.push(palette.paint(TextRole::Unseen, format!("{subject}{help}")));
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Candidate, Endpoint, Evidence, GapKind, GapReason, Holder, Process, ProcessId, Protocol, Reason, Socket,
-    State, Text, Unseen,
+    State, Text, UnreadableReply, Unseen,
 };
 
 const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
@@ -86,7 +86,7 @@ fn without_an_answer_the_command_line_decides() {
     for (silence, reason) in [
         (RuntimeError::Permission, "permission"),
         (RuntimeError::Timeout, "timeout"),
-        (RuntimeError::Unreadable("its reply is not HTTP".to_owned()), "unreadable"),
+        (RuntimeError::Unreadable(UnreadableReply::NotHttp), "unreadable"),
         (RuntimeError::Absent, "absent"),
     ] {
         let mut lookup = answered(&runtimes, || Err(silence.clone()));

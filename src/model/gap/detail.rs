@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::model::{Family, Protocol, Selection, Target, Text};
 
-/// The facts of a [`Gap`](crate::Gap), from which its sentence is made: `gap.to_string()`. [`Gap::count`](crate::Gap::count)
-/// is their number.
+/// The facts of a [`Gap`](crate::Gap), from which its sentence is made. [`Gap::count`](crate::Gap::count) is their number:
+/// `gap.to_string()` states it, and `detail.to_string()` is the sentence about one.
 ///
 /// ```
 /// use allears::{GapDetail, Query};
@@ -25,6 +25,15 @@ use crate::model::{Family, Protocol, Selection, Target, Text};
 pub enum GapDetail {
     /// An attempt failed: what was attempted, and the error of the system.
     Failed(Text),
+    /// A table of sockets could not be read.
+    SocketTable {
+        /// The protocol of its sockets.
+        protocol: Protocol,
+        /// The address family of its sockets.
+        family: Family,
+        /// The error.
+        error: Text,
+    },
     /// Command lines of processes are longer than this many bytes, and were cut.
     LongCommands {
         /// The number of bytes of each that are kept.
@@ -221,13 +230,53 @@ pub enum SilentRuntime {
     Unreadable {
         /// The path of its socket.
         path: Text,
-        /// The error in the answer.
-        error: Text,
+        /// Why it could not.
+        reason: UnreadableReply,
     },
     /// None answers.
     Absent,
     /// Those that answered do not know it.
     Unknown,
+}
+
+/// Why the reply of a container runtime could not be read.
+///
+/// ```
+/// use allears::UnreadableReply;
+///
+/// assert_eq!(UnreadableReply::Status(500).to_string(), "its reply has the status 500");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum UnreadableReply {
+    /// Its socket is on a network or FUSE file system, which may not answer. No request was sent.
+    RemoteFileSystem,
+    /// The connection failed with this error of the system.
+    Connection(Text),
+    /// It is longer than this many bytes.
+    TooLong(u64),
+    /// It is not HTTP.
+    NotHttp,
+    /// Its header does not end.
+    EndlessHeader,
+    /// It has no status.
+    NoStatus,
+    /// It has this status.
+    Status(u16),
+    /// It is encoded in chunks, which the request excludes.
+    Chunked,
+    /// It is shorter than its header states.
+    CutShort,
+    /// Its body is not JSON: the error of the parser.
+    NotJson(Text),
+    /// A value of its body is missing, or of another type.
+    UnexpectedValue {
+        /// The line of the body.
+        line: usize,
+        /// The column of that line.
+        column: usize,
+    },
 }
 
 /// Forwarding rules that could not be read or interpreted.

@@ -1,7 +1,7 @@
 //! What would help against a gap or an error.
 
 use crate::model::Text;
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 
 /// What would help to fill a gap, or to avoid an error.
 ///
@@ -48,8 +48,8 @@ pub enum Help {
     RaiseProcessLimit,
     /// Raise a limit of open files.
     TooManyFiles {
-        /// The limit, and how to raise it.
-        limit: Text,
+        /// The limit.
+        limit: OpenFilesLimit,
     },
     /// Scan again.
     ScanAgain,
@@ -88,6 +88,23 @@ pub enum Help {
     Text(Text),
 }
 
+/// A limit of open files.
+///
+/// ```
+/// use allears::OpenFilesLimit;
+///
+/// assert!(OpenFilesLimit::Process(1024).to_string().contains("ulimit -n"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum OpenFilesLimit {
+    /// The number of files that this process may have open.
+    Process(u64),
+    /// The number of files that the whole system may have open.
+    System,
+}
+
 /// The purpose of full privileges.
 ///
 /// ```
@@ -96,7 +113,6 @@ pub enum Help {
 /// assert_eq!("see-many".parse(), Ok(Purpose::SeeMany));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Purpose {
     /// To read one thing.
@@ -141,7 +157,7 @@ impl Help {
     }
 }
 
-names_without_serde! { Purpose, "purpose of privileges":
+names! { Purpose, "purpose of privileges":
     SeeOne => "see-one",
     SeeMany => "see-many",
     Enter => "enter",

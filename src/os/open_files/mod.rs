@@ -6,6 +6,8 @@ mod sys;
 
 use std::io;
 
+use crate::model::OpenFilesLimit;
+
 /// Returns the text of an error, with the limit that explains it.
 pub(in crate::os) fn describe_error(error: &io::Error) -> String {
     match too_many_files(error) {
@@ -29,6 +31,6 @@ pub(crate) fn describe_chain(error: &(dyn std::error::Error + 'static)) -> Strin
 
 /// Returns the limit that an error means, if it means that too many files are open (EMFILE, ENFILE). `None` for every
 /// other error, and on Windows, which has no such limit.
-pub(in crate::os) fn too_many_files(error: &io::Error) -> Option<String> {
+pub(in crate::os) fn too_many_files(error: &io::Error) -> Option<OpenFilesLimit> {
     sys::too_many_files(error)
 }

@@ -3,14 +3,13 @@
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use crate::model::OpenFilesLimit;
+
 /// Returns the limit that an error means.
-pub(in crate::os) fn too_many_files(error: &std::io::Error) -> Option<String> {
+pub(in crate::os) fn too_many_files(error: &std::io::Error) -> Option<OpenFilesLimit> {
     match Errno::from_io_error(error)? {
-        Errno::MFILE => {
-            let limit = getrlimit(Resource::Nofile).current?;
-            Some(format!("the limit of this shell is {limit}; raise it with ulimit -n"))
-        }
-        Errno::NFILE => Some("the limit of the whole system is reached (fs.file-max)".to_owned()),
+        Errno::MFILE => getrlimit(Resource::Nofile).current.map(OpenFilesLimit::Process),
+        Errno::NFILE => Some(OpenFilesLimit::System),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::model::{Compose, Container, Protocol, Text};
+use crate::model::{Compose, Container, Protocol, Text, UnreadableReply};
 
 /// A running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,22 +30,20 @@ pub(crate) struct Published {
     pub(crate) inside: u16,
 }
 
-/// Returns the containers in a reply, or the problem as a phrase that can follow "its reply".
-pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
-    let (head, body) = split(bytes).ok_or("has no end of its header")?;
+/// Returns the containers in a reply, or why it cannot be read.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, UnreadableReply> {
+    let (head, body) = split(bytes).ok_or(UnreadableReply::EndlessHeader)?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().unwrap_or_default();
     let mut words = status.split(|byte| *byte == b' ');
     let (version, code) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if !version.starts_with(b"HTTP/1.") {
-        return Err("is not HTTP".to_owned());
+        return Err(UnreadableReply::NotHttp);
     }
     if code != b"200" {
         let is_status = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
-        return Err(match is_status {
-            true => format!("has the status {}", code.escape_ascii()),
-            false => "has no status".to_owned(),
-        });
+        let status = std::str::from_utf8(code).ok().filter(|_| is_status).and_then(|code| code.parse().ok());
+        return Err(status.map_or(UnreadableReply::NoStatus, UnreadableReply::Status));
     }
     let mut runtime = "docker";
     for line in lines {
@@ -57,12 +55,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
             b"libpod-api-version" => runtime = "podman",
             // The request uses HTTP/1.0, so the reply must not be chunked.
             b"transfer-encoding" if !value.eq_ignore_ascii_case(b"identity") => {
-                return Err("comes in pieces".to_owned());
+                return Err(UnreadableReply::Chunked);
             }
             b"content-length" => {
                 let length = std::str::from_utf8(value).ok().and_then(|value| value.parse::<usize>().ok());
                 if length.is_some_and(|length| body.len() < length) {
-                    return Err("ends too early".to_owned());
+                    return Err(UnreadableReply::CutShort);
                 }
             }
             _ => {}
@@ -74,14 +72,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, String> {
 
 /// Returns what is wrong with the JSON. For a value of another type, serde_json's own message repeats the value, which is
 /// foreign text of any length.
-fn problem(error: &serde_json::Error) -> String {
+fn problem(error: &serde_json::Error) -> UnreadableReply {
     match error.is_data() {
-        true => format!(
-            "is not understood: a value is missing or of another type at line {} column {}",
-            error.line(),
-            error.column()
-        ),
-        false => format!("is not understood: {error}"),
+        true => UnreadableReply::UnexpectedValue { line: error.line(), column: error.column() },
+        false => UnreadableReply::NotJson(Text::from_display(error)),
     }
 }
 
@@ -291,7 +285,8 @@ mod tests {
             (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]", "ends too early"),
             (b"HTTP/1.0 200 OK\r\n\r\n[", "is not understood: EOF while parsing a list at line 1 column 1"),
         ] {
-            assert_eq!(parse(reply), Err(wrong.to_owned()), "{}", reply.escape_ascii());
+            let reason = parse(reply).unwrap_err();
+            assert_eq!(reason.to_string(), format!("its reply {wrong}"), "{}", reply.escape_ascii());
         }
     }
 

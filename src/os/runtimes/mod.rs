@@ -7,6 +7,8 @@ mod sys;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::model::UnreadableReply;
+
 /// A container runtime that answers at a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RuntimeKind {
@@ -33,7 +35,7 @@ pub(crate) enum RuntimeError {
     /// It did not answer in time.
     Timeout,
     /// Its reply could not be read.
-    Unreadable(String),
+    Unreadable(UnreadableReply),
 }
 
 /// Returns the sockets of the system's runtime of a kind, or of a user's. Empty on Windows, where runtimes use named

@@ -13,6 +13,7 @@ use std::time::Instant;
 use nix::unistd::{Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::model::{Text, UnreadableReply};
 use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
@@ -65,9 +66,8 @@ pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply,
     let mut refused = Vec::new();
     for ((at, path), local) in paths.iter().enumerate().zip(files::sys::certainly_local(paths)) {
         if !local {
-            let what =
-                "it is on a network or FUSE file system, which may not answer; it is not asked".to_owned();
-            let _ = send.send((at, Err(RuntimeError::Unreadable(what))));
+            let reason = UnreadableReply::RemoteFileSystem;
+            let _ = send.send((at, Err(RuntimeError::Unreadable(reason))));
             continue;
         }
         let (own, path) = (send.clone(), path.clone());
@@ -121,18 +121,17 @@ fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
         };
         bytes.extend_from_slice(part.get(..count).unwrap_or_default());
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
-            return Err(RuntimeError::Unreadable("its reply is longer than 16 MiB".to_owned()));
+            return Err(RuntimeError::Unreadable(UnreadableReply::TooLong(LONGEST)));
         }
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn runtime_error(error: std::io::Error) -> RuntimeError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => RuntimeError::Absent,
         ErrorKind::PermissionDenied => RuntimeError::Permission,
         ErrorKind::WouldBlock | ErrorKind::TimedOut => RuntimeError::Timeout,
-        _ => RuntimeError::Unreadable(error.to_string()),
+        _ => RuntimeError::Unreadable(UnreadableReply::Connection(Text::from_display(error))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The crate (0.11.2) reports neither backlog, v6-only flag, scope nor the state of UDP sockets, and treats an error in the
 //! middle of a Linux dump as its end: on Linux an empty table must be verified.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
@@ -33,9 +34,16 @@ impl Table {
         .map(|(_, protocol, family)| Table { protocol, family })
     }
 
-    /// Returns a phrase such as "the table of tcp sockets over ipv6".
-    pub(in crate::os) fn phrase(self) -> String {
-        format!("the table of {} sockets over {}", self.protocol.as_str(), self.family.as_str())
+    /// Returns the error of a table that cannot be read, without its cause.
+    pub(in crate::os) fn unread(self) -> Error {
+        Error::new(ErrorKind::SocketTable, format!("cannot read {self}"))
+    }
+}
+
+/// The table in the text of an error.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the table of {} sockets over {}", self.protocol, self.family)
     }
 }
 
@@ -84,8 +92,7 @@ pub(in crate::os) fn read(table: Table, all: bool) -> Result<Vec<Row>, Error> {
                 | netstat2::error::Error::FailedToGetUdpTable(_),
             ) if retries > 0 => retries -= 1,
             Err(error) => {
-                let attempted = format!("cannot read {}", table.phrase());
-                return Err(Error::new(ErrorKind::SocketTable, attempted).because(error));
+                return Err(table.unread().because(error));
             }
         }
     }

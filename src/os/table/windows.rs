@@ -59,11 +59,10 @@ pub(super) fn netstat2_row(socket: Socket, info: &SocketInfo) -> Row {
 
 /// Reads one table.
 fn read(table: tables::Table, all: bool) -> Result<Vec<Row>, Error> {
-    let attempted = || Error::new(ErrorKind::SocketTable, format!("cannot read {}", table.phrase()));
     let (bytes, layout) =
-        crate::os::windows_api::table(table, all).map_err(|error| attempted().because(error))?;
+        crate::os::windows_api::table(table, all).map_err(|error| table.unread().because(error))?;
     let records = table::records(&bytes, layout)
-        .ok_or_else(|| attempted().because(std::io::Error::other("it is shorter than it says")))?;
+        .ok_or_else(|| table.unread().because(std::io::Error::other("it is shorter than it says")))?;
     let row = |record: table::Record| {
         let pids: Vec<u32> = (record.pid != 0).then_some(record.pid).into_iter().collect();
         let opened = pids.iter().copied().zip(record.opened).collect();

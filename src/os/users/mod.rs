@@ -12,7 +12,6 @@ pub(in crate::os) use sys::home;
 pub(in crate::os) use sys::name_of_sid;
 #[cfg(feature = "cli")]
 pub(crate) use sys::path_for_rights;
-pub(crate) use sys::with_rights;
 pub(in crate::os) use sys::{exists, name, own};
 
 /// Returns the name of a user (getpwuid_r(3)). `None` on Windows, where users have no numbers.

@@ -25,11 +25,6 @@ pub(in crate::os) fn home(uid: u32) -> Option<std::path::PathBuf> {
     Some(User::from_uid(Uid::from_raw(uid)).ok()??.dir)
 }
 
-/// Returns a command line that runs `command` with full rights.
-pub(crate) fn with_rights(command: &str) -> String {
-    format!("sudo {command}")
-}
-
 /// The directories in which sudo searches for commands, if /etc/sudoers cannot be read (sudoers(5), secure_path, as
 /// Debian and most others set it).
 #[cfg(feature = "cli")]

@@ -88,11 +88,6 @@ pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
     Some(Text::from(name.as_os_str()))
 }
 
-/// Returns a phrase for a command that is run with full rights.
-pub(crate) fn with_rights(command: &str) -> String {
-    format!("{command}, run as administrator,")
-}
-
 /// Returns nothing: an elevated shell finds the program by its name.
 #[cfg(feature = "cli")]
 pub(crate) fn path_for_rights() -> Option<Text> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::model::{Family, NotAsked, Protocol, Selection, UserName};
+use super::{list_and, list_or};
+use crate::model::{Family, NotAsked, Protocol, Selection, Text, UserName};
 
 /// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". `asked` are the
 /// snapshot's selections; none stands for all listeners.
@@ -28,10 +29,10 @@ pub(crate) fn covered(asked: &[Selection]) -> String {
 impl fmt::Display for NotAsked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotAsked::Targets(targets) => f.write_str(&list(targets.iter().map(ToString::to_string), "and")),
+            NotAsked::Targets(targets) => f.write_str(&list_and(targets)),
             NotAsked::OtherTargets => f.write_str("other ports"),
             NotAsked::Protocols(protocols) => {
-                f.write_str(&list(protocols.iter().map(|one| protocol(*one).to_owned()), "and"))
+                f.write_str(&list_and(protocols.iter().map(|one| protocol(*one))))
             }
             NotAsked::Family(family) => f.write_str(over(*family)),
             NotAsked::States => f.write_str("sockets that do not listen"),
@@ -68,7 +69,7 @@ fn question(asked: &Selection) -> String {
             })
         });
     }
-    let mut text = list(protocols.into_iter().map(|one| protocol(one).to_owned()), "and");
+    let mut text = list_and(protocols.into_iter().map(protocol));
     text.push_str(if asked.all { " sockets in every state" } else { " listeners" });
     match (asked.ipv4, asked.ipv6) {
         (true, false) => text.push_str(" over IPv4"),
@@ -77,31 +78,31 @@ fn question(asked: &Selection) -> String {
     }
     if !asked.targets.is_empty() {
         text.push_str(" on ");
-        text.push_str(&list(asked.targets.iter().map(ToString::to_string), "and"));
+        text.push_str(&list_and(&asked.targets));
     }
     if asked.exposed {
         text.push_str(" that other machines can reach");
     }
     if !asked.pids.is_empty() {
         text.push_str(" held by pid ");
-        text.push_str(&list(asked.pids.iter().map(ToString::to_string), "or"));
+        text.push_str(&list_or(&asked.pids));
     }
     if !asked.users.is_empty() {
         text.push_str(" of user ");
-        text.push_str(&list(asked.users.iter().map(ToString::to_string), "or"));
+        text.push_str(&list_or(&asked.users));
     }
     if !asked.trees.is_empty() {
         text.push_str(" held by the tree of pid ");
-        text.push_str(&list(asked.trees.iter().map(ToString::to_string), "or"));
+        text.push_str(&list_or(&asked.trees));
     }
     if !asked.directories.is_empty() {
         text.push_str(" that run in ");
-        text.push_str(&list(asked.directories.iter().map(|path| path.to_string_lossy().into_owned()), "or"));
+        text.push_str(&list_or(asked.directories.iter().map(Text::to_string_lossy)));
     }
     text.push_str(if asked.developer { " of people's own programs" } else { "" });
     if !asked.commands.is_empty() {
         text.push_str(" held by a command with '");
-        text.push_str(&list(asked.commands.iter().cloned(), "or"));
+        text.push_str(&list_or(&asked.commands));
         text.push('\'');
     }
     text.push_str(if asked.namespaces { " in all network namespaces" } else { "" });
@@ -120,16 +121,6 @@ fn over(family: Family) -> &'static str {
         Family::Ipv4 => "IPv4",
         Family::Ipv6 => "IPv6",
         Family::Unix => "Unix",
-    }
-}
-
-/// "a", "a and b", "a, b and c".
-fn list(items: impl Iterator<Item = String>, last: &str) -> String {
-    let items: Vec<String> = items.collect();
-    match items.split_last() {
-        None => String::new(),
-        Some((only, [])) => only.clone(),
-        Some((end, before)) => format!("{} {last} {end}", before.join(", ")),
     }
 }
 

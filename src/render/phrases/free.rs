@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{container_or_pod, process_name};
+use super::{container_or_pod, name_and_pid};
 use crate::act::{FreeObstacle, Restarter};
 use crate::model::Text;
 use crate::render::escape::escape;
@@ -50,7 +50,7 @@ impl fmt::Display for Restarter {
             Restarter::Service(service) => write!(f, "service {}", escape(&service.name)),
             Restarter::SocketUnit(unit) => write!(f, "socket unit {}", escape(unit)),
             Restarter::Container(container) => f.write_str(&container_or_pod(container)),
-            Restarter::Process { id, name } => write!(f, "{} (pid {})", process_name(name), id.pid),
+            Restarter::Process { id, name } => f.write_str(&name_and_pid(name, id.pid)),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::coverage;
-use crate::model::{Family, Gap, GapDetail, NetshList, SilentRuntime, Text, UnlistedBound, UnreadRules};
+use crate::model::{
+    Family, Gap, GapDetail, NetshList, SilentRuntime, Text, UnlistedBound, UnreadRules, UnreadableReply,
+};
 
 /// What /proc/net and /proc/PID/net leave out.
 const PROC_NET_LACKS: &str = "which lacks queues, v6-only, interfaces and cgroups";
@@ -17,154 +19,171 @@ pub(crate) fn gap(gap: &Gap) -> String {
 /// Returns the phrase for what could not be read. It may contain control characters.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.count;
-        let one = count == 1;
-        match &self.detail {
-            GapDetail::Failed(text) | GapDetail::Text(text) => write!(f, "{}", text.to_string_lossy()),
-            GapDetail::LongCommands { kept } => write!(
-                f,
-                "command lines of {count} processes are longer than {kept} bytes; the rest is left out"
-            ),
-            GapDetail::Containers { containers, runtime, rules_unread } => {
-                match containers {
-                    0 => write!(f, "ports that are forwarded to containers: ")?,
-                    1 => write!(f, "name and image of a container: ")?,
-                    many => write!(f, "names and images of {many} containers: ")?,
-                }
-                write!(f, "{runtime}")?;
-                match rules_unread {
-                    true => write!(f, "; the forwarding rules may not be read by this user"),
-                    false => Ok(()),
-                }
-            }
-            GapDetail::Descriptors(error) => {
-                match one {
-                    true => write!(f, "the descriptors of one process")?,
-                    false => write!(f, "the descriptors of {count} processes")?,
-                }
-                because(error.as_ref(), f)
-            }
-            GapDetail::PublishedLoopback(addresses) => write!(
-                f,
-                "whether {} is forwarded to a container that publishes it: the forwarding rules could not be read",
-                list(addresses, ", ")
-            ),
-            GapDetail::ForwardingRules(rules) => write!(f, "{}", list(rules, "; ")),
-            GapDetail::UnseenHolders if one => {
-                write!(f, "one listener whose holders could not all be seen may match too")
-            }
-            GapDetail::UnseenHolders => {
-                write!(f, "{count} listeners whose holders could not all be seen may match too")
-            }
-            GapDetail::Limit { path, error } => {
-                write!(f, "{} cannot be read: {}", path.to_string_lossy(), error.to_string_lossy())
-            }
-            GapDetail::Netsh { list, error } => {
-                write!(f, "{list}: netsh did not list them: {}", error.to_string_lossy())
-            }
-            GapDetail::Path { path, error } => {
-                write!(f, "which socket {} leads to: {}", path.to_string_lossy(), error.to_string_lossy())
-            }
-            GapDetail::PathOfUnknownSocket(path) => write!(
-                f,
-                "the socket of {}: it is in no table that was read; it may be in a network namespace that cannot be \
-                 seen from here",
-                path.to_string_lossy()
-            ),
-            GapDetail::HiddenProcesses => {
-                write!(f, "processes of other users: /proc is mounted with hidepid")
-            }
-            GapDetail::ForeignProc => f.write_str(FOREIGN_PIDS),
-            GapDetail::OutsideProcesses => {
-                write!(f, "processes outside of this pid namespace, if there are any")
-            }
-            GapDetail::Projects(error) => {
-                match one {
-                    true => write!(f, "the project of one working directory")?,
-                    false => write!(f, "the projects of {count} working directories")?,
-                }
-                because(Some(error), f)
-            }
-            GapDetail::Systemd { uid, error } => {
-                write!(f, "systemd")?;
-                if let Some(uid) = uid {
-                    write!(f, " of the user with uid {uid}")?;
-                }
-                let error = error.to_string_lossy();
-                write!(f, " did not report its socket units ({error}); their files are read instead")
-            }
-            GapDetail::LaunchdLabels(error) => {
-                write!(f, "labels of launchd's jobs: launchctl did not list them")?;
-                because(Some(error), f)
-            }
-            GapDetail::LaunchdJobs => {
-                write!(f, "which of its jobs launchd holds a socket for: their files do not name exactly one")
-            }
-            GapDetail::WindowsServices(error) => {
-                write!(f, "services by process: the service manager did not report them")?;
-                because(Some(error), f)
-            }
-            GapDetail::ByProcNet(error) => {
-                write!(f, "{}; the table comes from /proc/net, {PROC_NET_LACKS}", error.to_string_lossy())
-            }
-            GapDetail::BoundSockets(why) => {
-                write!(f, "TCP sockets that are bound and do not listen cannot be listed: {why}")
-            }
-            GapDetail::ChangingTable(name) => {
-                write!(f, "{} changed each time that it was read", name.to_string_lossy())
-            }
-            GapDetail::UnknownEntries(name) => {
-                write!(f, "entries of {} in a form that is not known", name.to_string_lossy())
-            }
-            GapDetail::NetstatRows => {
-                write!(f, "rows of netstat whose address is cut, or whose form is not known")
-            }
-            GapDetail::WithheldSockets(error) => {
-                write!(
-                    f,
-                    "sockets of processes whose descriptors may not be read: this system tells a user of no others, \
-                     and "
-                )?;
-                match error {
-                    Some(error) => write!(f, "{}", error.to_string_lossy()),
-                    None => write!(f, "netstat prints none of them to this user"),
-                }
-            }
-            GapDetail::NotAsked { missing, asked } => f.write_str(&coverage::not_asked(missing, asked)),
-            GapDetail::UdpState => write!(f, "this reader does not report whether UDP sockets are connected"),
-            GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
-            GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),
-            GapDetail::UnknownUsers if one => {
-                write!(f, "one socket whose user is not known here may match too")
-            }
-            GapDetail::UnknownUsers => {
-                write!(f, "{count} sockets whose users are not known here may match too")
-            }
-            GapDetail::UnknownFacts => {
-                let listeners = if one { "one listener".to_owned() } else { format!("{count} listeners") };
-                write!(f, "{listeners} may match too: directory, ancestors or user of a holder are not known")
-            }
-            GapDetail::ListedNamespaces
-            | GapDetail::MountedNamespaces(_)
-            | GapDetail::MountsWithoutThread(_)
-            | GapDetail::DescriptorNamespaces(_)
-            | GapDetail::UnplacedSockets
-            | GapDetail::WaitingDescriptors
-            | GapDetail::HiddenNamespaces
-            | GapDetail::OutsideNamespaces
-            | GapDetail::ClosedNamespaces { .. }
-            | GapDetail::NamedNamespaces { .. }
-            | GapDetail::NamespacesWithoutThread
-            | GapDetail::NamespacesNotEntered => namespaces(self, f),
+        sentence(&self.detail, self.count, f)
+    }
+}
+
+/// Returns the phrase for one thing that could not be read. It may contain control characters.
+impl fmt::Display for GapDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence(self, 1, f)
+    }
+}
+
+/// The phrase about `count` things that could not be read.
+fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let one = count == 1;
+    match detail {
+        GapDetail::Failed(text) | GapDetail::Text(text) => write!(f, "{}", text.to_string_lossy()),
+        GapDetail::SocketTable { protocol, family, error } => write!(
+            f,
+            "cannot read the table of {protocol} sockets over {family}: {}",
+            error.to_string_lossy()
+        ),
+        GapDetail::LongCommands { kept } if one => {
+            write!(f, "the command line of one process is longer than {kept} bytes; the rest is left out")
         }
+        GapDetail::LongCommands { kept } => {
+            write!(f, "command lines of {count} processes are longer than {kept} bytes; the rest is left out")
+        }
+        GapDetail::Containers { containers, runtime, rules_unread } => {
+            match containers {
+                0 => write!(f, "ports that are forwarded to containers: ")?,
+                1 => write!(f, "name and image of a container: ")?,
+                many => write!(f, "names and images of {many} containers: ")?,
+            }
+            write!(f, "{runtime}")?;
+            match rules_unread {
+                true => write!(f, "; the forwarding rules may not be read by this user"),
+                false => Ok(()),
+            }
+        }
+        GapDetail::Descriptors(error) => {
+            match one {
+                true => write!(f, "the descriptors of one process")?,
+                false => write!(f, "the descriptors of {count} processes")?,
+            }
+            because(error.as_ref(), f)
+        }
+        GapDetail::PublishedLoopback(addresses) => write!(
+            f,
+            "whether {} is forwarded to a container that publishes it: the forwarding rules could not be read",
+            list(addresses, ", ")
+        ),
+        GapDetail::ForwardingRules(rules) => write!(f, "{}", list(rules, "; ")),
+        GapDetail::UnseenHolders if one => {
+            write!(f, "one listener whose holders could not all be seen may match too")
+        }
+        GapDetail::UnseenHolders => {
+            write!(f, "{count} listeners whose holders could not all be seen may match too")
+        }
+        GapDetail::Limit { path, error } => {
+            write!(f, "{} cannot be read: {}", path.to_string_lossy(), error.to_string_lossy())
+        }
+        GapDetail::Netsh { list, error } => {
+            write!(f, "{list}: netsh did not list them: {}", error.to_string_lossy())
+        }
+        GapDetail::Path { path, error } => {
+            write!(f, "which socket {} leads to: {}", path.to_string_lossy(), error.to_string_lossy())
+        }
+        GapDetail::PathOfUnknownSocket(path) => write!(
+            f,
+            "the socket of {}: it is in no table that was read; it may be in a network namespace that cannot be \
+             seen from here",
+            path.to_string_lossy()
+        ),
+        GapDetail::HiddenProcesses => {
+            write!(f, "processes of other users: /proc is mounted with hidepid")
+        }
+        GapDetail::ForeignProc => f.write_str(FOREIGN_PIDS),
+        GapDetail::OutsideProcesses => {
+            write!(f, "processes outside of this pid namespace, if there are any")
+        }
+        GapDetail::Projects(error) => {
+            match one {
+                true => write!(f, "the project of one working directory")?,
+                false => write!(f, "the projects of {count} working directories")?,
+            }
+            because(Some(error), f)
+        }
+        GapDetail::Systemd { uid, error } => {
+            write!(f, "systemd")?;
+            if let Some(uid) = uid {
+                write!(f, " of the user with uid {uid}")?;
+            }
+            let error = error.to_string_lossy();
+            write!(f, " did not report its socket units ({error}); their files are read instead")
+        }
+        GapDetail::LaunchdLabels(error) => {
+            write!(f, "labels of launchd's jobs: launchctl did not list them")?;
+            because(Some(error), f)
+        }
+        GapDetail::LaunchdJobs => {
+            write!(f, "which of its jobs launchd holds a socket for: their files do not name exactly one")
+        }
+        GapDetail::WindowsServices(error) => {
+            write!(f, "services by process: the service manager did not report them")?;
+            because(Some(error), f)
+        }
+        GapDetail::ByProcNet(error) => {
+            write!(f, "{}; the table comes from /proc/net, {PROC_NET_LACKS}", error.to_string_lossy())
+        }
+        GapDetail::BoundSockets(why) => {
+            write!(f, "TCP sockets that are bound and do not listen cannot be listed: {why}")
+        }
+        GapDetail::ChangingTable(name) => {
+            write!(f, "{} changed each time that it was read", name.to_string_lossy())
+        }
+        GapDetail::UnknownEntries(name) => {
+            write!(f, "entries of {} in a form that is not known", name.to_string_lossy())
+        }
+        GapDetail::NetstatRows => {
+            write!(f, "rows of netstat whose address is cut, or whose form is not known")
+        }
+        GapDetail::WithheldSockets(error) => {
+            write!(
+                f,
+                "sockets of processes whose descriptors may not be read: this system tells a user of no others, \
+                 and "
+            )?;
+            match error {
+                Some(error) => write!(f, "{}", error.to_string_lossy()),
+                None => write!(f, "netstat prints none of them to this user"),
+            }
+        }
+        GapDetail::NotAsked { missing, asked } => f.write_str(&coverage::not_asked(missing, asked)),
+        GapDetail::UdpState => write!(f, "this reader does not report whether UDP sockets are connected"),
+        GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
+        GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),
+        GapDetail::UnknownUsers if one => {
+            write!(f, "one socket whose user is not known here may match too")
+        }
+        GapDetail::UnknownUsers => {
+            write!(f, "{count} sockets whose users are not known here may match too")
+        }
+        GapDetail::UnknownFacts => {
+            let listeners = if one { "one listener".to_owned() } else { format!("{count} listeners") };
+            write!(f, "{listeners} may match too: directory, ancestors or user of a holder are not known")
+        }
+        GapDetail::ListedNamespaces
+        | GapDetail::MountedNamespaces(_)
+        | GapDetail::MountsWithoutThread(_)
+        | GapDetail::DescriptorNamespaces(_)
+        | GapDetail::UnplacedSockets
+        | GapDetail::WaitingDescriptors
+        | GapDetail::HiddenNamespaces
+        | GapDetail::OutsideNamespaces
+        | GapDetail::ClosedNamespaces { .. }
+        | GapDetail::NamedNamespaces { .. }
+        | GapDetail::NamespacesWithoutThread
+        | GapDetail::NamespacesNotEntered => namespaces(detail, count, f),
     }
 }
 
 /// The phrase about network namespaces that could not be read.
-fn namespaces(gap: &Gap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let count = gap.count;
+fn namespaces(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let one = count == 1;
-    match &gap.detail {
+    match detail {
         GapDetail::ListedNamespaces if one => {
             write!(f, "one network namespace that the kernel lists may not be opened")
         }
@@ -229,10 +248,19 @@ fn namespaces(gap: &Gap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             because(Some(error), f)
         }
+        GapDetail::NamespacesWithoutThread if one => write!(
+            f,
+            "one network namespace is not entered, because no thread can be started here; its tables come from \
+             /proc/PID/net, {PROC_NET_LACKS}"
+        ),
         GapDetail::NamespacesWithoutThread => write!(
             f,
             "{count} network namespaces are not entered, because no thread can be started here; their tables come from \
              /proc/PID/net, {PROC_NET_LACKS}"
+        ),
+        GapDetail::NamespacesNotEntered if one => write!(
+            f,
+            "one network namespace may not be entered; its tables come from /proc/PID/net, {PROC_NET_LACKS}"
         ),
         GapDetail::NamespacesNotEntered => write!(
             f,
@@ -267,11 +295,37 @@ impl fmt::Display for SilentRuntime {
             SilentRuntime::Timeout { path, limit } => {
                 write!(f, "{} did not answer within {} ms", path.to_string_lossy(), limit.as_millis())
             }
-            SilentRuntime::Unreadable { path, error } => {
-                write!(f, "{}: {}", path.to_string_lossy(), error.to_string_lossy())
-            }
+            SilentRuntime::Unreadable { path, reason } => write!(f, "{}: {reason}", path.to_string_lossy()),
             SilentRuntime::Absent => f.write_str("no runtime answers at its socket"),
             SilentRuntime::Unknown => f.write_str("no runtime that answered knows of it"),
+        }
+    }
+}
+
+/// A sentence. An error may contain control characters.
+impl fmt::Display for UnreadableReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnreadableReply::RemoteFileSystem => {
+                f.write_str("it is on a network or FUSE file system, which may not answer; it is not asked")
+            }
+            UnreadableReply::Connection(error) => f.write_str(&error.to_string_lossy()),
+            UnreadableReply::TooLong(bytes) => {
+                write!(f, "its reply is longer than {} MiB", bytes / (1024 * 1024))
+            }
+            UnreadableReply::NotHttp => f.write_str("its reply is not HTTP"),
+            UnreadableReply::EndlessHeader => f.write_str("its reply has no end of its header"),
+            UnreadableReply::NoStatus => f.write_str("its reply has no status"),
+            UnreadableReply::Status(status) => write!(f, "its reply has the status {status:03}"),
+            UnreadableReply::Chunked => f.write_str("its reply comes in pieces"),
+            UnreadableReply::CutShort => f.write_str("its reply ends too early"),
+            UnreadableReply::NotJson(error) => {
+                write!(f, "its reply is not understood: {}", error.to_string_lossy())
+            }
+            UnreadableReply::UnexpectedValue { line, column } => write!(
+                f,
+                "its reply is not understood: a value is missing or of another type at line {line} column {column}"
+            ),
         }
     }
 }
@@ -339,6 +393,10 @@ mod tests {
     fn one_and_many() {
         assert_eq!(said(1, GapDetail::Descriptors(None)), "the descriptors of one process");
         assert_eq!(said(3, GapDetail::Descriptors(Some("no".into()))), "the descriptors of 3 processes: no");
+        assert_eq!(
+            GapDetail::Descriptors(Some("no".into())).to_string(),
+            "the descriptors of one process: no"
+        );
         let folders = vec!["/run/netns".into(), "/run/a".into()];
         assert_eq!(
             said(3, GapDetail::ClosedNamespaces { processes: 1, folders: folders.clone() }),

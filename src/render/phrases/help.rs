@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use super::{allears_with_rights, name_and_pid};
 use crate::model::text::acts_on_terminal;
-use crate::model::{Help, MissingRights, Purpose, Text};
+use crate::model::{Help, MissingRights, OpenFilesLimit, Purpose, Text};
 use crate::render::escape::escape;
-use crate::shell;
 
 /// Returns what would help, safe to print.
 pub(crate) fn help(help: &Help) -> String {
@@ -30,7 +30,7 @@ impl fmt::Display for Help {
                 }
             }
             Help::PrivilegedWhy { port } => {
-                match shell::allears_with_rights(&["why", &port.to_string()]) {
+                match allears_with_rights(&["why", &port.to_string()]) {
                     Some(command) => write!(f, "{command} reads them"),
                     None => write!(f, "{}", MissingRights::Privileges),
                 }
@@ -42,7 +42,7 @@ impl fmt::Display for Help {
             Help::Why { port: None } => f.write_str("allears why PORT tests whether a port can be bound"),
             Help::RaiseProcessLimit => f.write_str("raise the limit of processes (ulimit -u, pids.max)"),
             Help::TooManyFiles { limit } => {
-                write!(f, "too many open files to read every process: {}", limit.to_string_lossy())
+                write!(f, "too many open files to read every process: {limit}")
             }
             Help::ScanAgain => f.write_str("scan again"),
             Help::HolderEnded => f.write_str("its holder ended during the scan; scan again"),
@@ -64,9 +64,9 @@ impl fmt::Display for Help {
             ),
             Help::InheritedHandle { pid, later: Some(later) } => write!(
                 f,
-                "it was opened before {} (pid {pid}) began, whose pid its row names: either the pid was reused \
+                "it was opened before {} began, whose pid its row names: either the pid was reused \
                  and a child of the process before inherited the handle, or the clock was set back",
-                later.to_string_lossy()
+                name_and_pid(later, *pid)
             ),
             Help::InheritedHandle { pid, later: None } => {
                 write!(f, "its process (pid {pid}) has ended; one of its children inherited the handle")
@@ -85,9 +85,21 @@ impl fmt::Display for Help {
 fn privileged_scan(target: Option<&Text>) -> Option<String> {
     let holds = |target: &Text| target.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
     match target {
-        None => shell::allears_with_rights::<&str>(&[]),
-        Some(target) if holds(target) => shell::allears_with_rights(&[target]),
-        Some(_) => shell::allears_with_rights(&["-x"]),
+        None => allears_with_rights::<&str>(&[]),
+        Some(target) if holds(target) => allears_with_rights(&[target]),
+        Some(_) => allears_with_rights(&["-x"]),
+    }
+}
+
+/// The limit, and how to raise it, in a sentence.
+impl fmt::Display for OpenFilesLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenFilesLimit::Process(limit) => {
+                write!(f, "the limit of this shell is {limit}; raise it with ulimit -n")
+            }
+            OpenFilesLimit::System => f.write_str("the limit of the whole system is reached (fs.file-max)"),
+        }
     }
 }
 
@@ -118,11 +130,11 @@ mod tests {
     fn help_is_a_command_if_it_can_be_one() {
         let scan =
             |target: &str, missing| Help::PrivilegedScan { target: Some(target.into()), missing }.to_string();
-        let command = shell::allears_with_rights(&["80"]).unwrap();
+        let command = allears_with_rights(&["80"]).unwrap();
         assert_eq!(scan("80", MissingRights::Privileges), command);
         let missing = MissingRights::Capabilities { sys_ptrace: false, dac_read_search: true };
         assert_eq!(scan("80", missing), format!("{command} (CAP_DAC_READ_SEARCH is missing here)"));
-        let all = shell::allears_with_rights(&["-x"]).unwrap();
+        let all = allears_with_rights(&["-x"]).unwrap();
         assert_eq!(scan("/run/\u{1b}", MissingRights::Privileges), all);
     }
 }

@@ -1,5 +1,6 @@
 //! Sockets of the kernel's own: what they serve, and what closes them.
 
+use super::list_and;
 use crate::management::kernel_socket::ReleaseEffect;
 use crate::model::{KernelSocket, KernelSocketKind, Text};
 use crate::render::escape::escape;
@@ -10,11 +11,7 @@ use crate::{model::Socket, shell};
 /// interface vx1`. `None` if that is not known.
 pub(crate) fn kernel_sockets(kernel: &[KernelSocket]) -> Option<String> {
     let described: Vec<String> = kernel.iter().map(kernel_socket).collect();
-    let (last, others) = described.split_last()?;
-    Some(match others {
-        [] => last.clone(),
-        others => format!("{} and {last}", others.join(", ")),
-    })
+    (!described.is_empty()).then(|| list_and(&described))
 }
 
 fn kernel_socket(kernel: &KernelSocket) -> String {

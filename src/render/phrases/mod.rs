@@ -25,13 +25,17 @@ mod target;
 mod time;
 mod unseen;
 
+use std::fmt;
+
+use crate::model::text::enumerate;
+
 pub(crate) use address::{endpoint, endpoint_and_interface};
-pub(crate) use command::commands_in_order;
+pub(crate) use command::{allears_with_rights, commands_in_order};
 pub(crate) use container::container_or_pod;
 pub(crate) use help::help;
 pub(crate) use kernel::{kernel_release, kernel_sockets};
 pub(crate) use note::note;
-pub(crate) use process::{candidate, holders, opener, process, process_name};
+pub(crate) use process::{candidate, holders, name_and_pid, name_pid_and, opener, process};
 pub(crate) use suspension::{condition, effect_of_signals, remedy};
 pub(crate) use target::target;
 pub(crate) use time::whole_seconds;
@@ -49,7 +53,7 @@ pub(crate) use {
         checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
     },
     probe::{probe, probe_meaning},
-    process::{Naming, connection, holder_user, process_as, socket_user, user},
+    process::{Naming, connection, holder_user, process_as, process_name, socket_user, uncertain, user},
     registration::assigned_names,
     sources::sources,
     system::system,
@@ -58,16 +62,6 @@ pub(crate) use {
     unseen::{evidence, is_evidence_equal, unseen_holder},
 };
 
-/// Returns a list as a phrase: `a`, `a and b`, `a, b and c`.
-#[cfg(feature = "cli")]
-pub(crate) fn and(list: &[String]) -> String {
-    match list {
-        [] => String::new(),
-        [only] => only.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
-}
-
 /// Returns at most `most` of the names, and how many more there are: `a, b, 3 more`.
 pub(crate) fn list<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
     shown(items, most, name).join(", ")
@@ -75,11 +69,17 @@ pub(crate) fn list<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> 
 
 /// Returns what [`list`] returns, with "and" before the last: `a, b and 3 more`.
 pub(crate) fn list_with_and<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
-    let shown = shown(items, most, name);
-    match shown.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => shown.concat(),
-    }
+    list_and(shown(items, most, name))
+}
+
+/// Returns all items: `a, b and c`.
+pub(crate) fn list_and(items: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    enumerate(items, "and")
+}
+
+/// Returns all items: `a, b or c`.
+pub(crate) fn list_or(items: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    enumerate(items, "or")
 }
 
 fn shown<T>(items: &[T], most: usize, name: impl Fn(&T) -> String) -> Vec<String> {

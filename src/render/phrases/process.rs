@@ -104,9 +104,25 @@ pub(crate) fn process_name(name: &Text) -> String {
     }
 }
 
+/// Returns the phrase for a process of which no more than name and pid is known: `postgres (pid 812)`.
+pub(crate) fn name_and_pid(name: &Text, pid: u32) -> String {
+    name_pid_and(name, pid, "")
+}
+
+/// Returns what [`name_and_pid`] returns, with a remark: `node (pid 4; perhaps, without a descriptor)`.
+pub(crate) fn name_pid_and(name: &Text, pid: u32, remark: &str) -> String {
+    format!("{} (pid {pid}{remark})", process_name(name))
+}
+
 /// `postgres (pid 812)`.
 pub(crate) fn candidate(candidate: &Candidate) -> String {
-    format!("{} (pid {})", process_name(&candidate.name), candidate.pid)
+    name_and_pid(&candidate.name, candidate.pid)
+}
+
+/// `postgres? (pid 812, not seen)`.
+#[cfg(feature = "cli")]
+pub(crate) fn uncertain(candidate: &Candidate) -> String {
+    format!("{}? (pid {}, not seen)", process_name(&candidate.name), candidate.pid)
 }
 
 /// Returns the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::process_name;
+use super::name_and_pid;
 use crate::management::suspension::{Remedy, SignalEffect};
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
 use crate::render::escape::escape;
@@ -80,7 +80,7 @@ impl fmt::Display for Condition {
 
 /// `bash (pid 7)`.
 fn parent(parent: &Parent) -> String {
-    format!("{} (pid {})", process_name(&parent.name), parent.pid)
+    name_and_pid(&parent.name, parent.pid)
 }
 
 #[cfg(test)]

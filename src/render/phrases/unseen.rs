@@ -3,7 +3,7 @@
 #[cfg(feature = "cli")]
 use std::borrow::Cow;
 
-use super::{candidate, kernel_sockets, process_name};
+use super::{candidate, kernel_sockets, name_pid_and};
 use crate::model::{Candidate, Evidence, Reason, Unseen};
 
 /// The most candidates that a phrase names.
@@ -25,7 +25,7 @@ pub(crate) fn unseen_holder(unseen: &Unseen) -> Option<String> {
                 _ => "perhaps, without a descriptor",
             };
             Some(match unseen.candidates.as_slice() {
-                [only] => format!("{} (pid {}; {certainty})", process_name(&only.name), only.pid),
+                [only] => name_pid_and(&only.name, only.pid, &format!("; {certainty}")),
                 several => format!("{} ({certainty})", candidates(several)),
             })
         }

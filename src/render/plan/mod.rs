@@ -60,9 +60,9 @@ pub(crate) fn restarts(restart: &Restart) -> String {
             )
         }
         RestartedBy::Process { kind, id, name } => {
-            let name = phrases::process_name(name);
-            let kind = if *kind == name { String::new() } else { format!(", {kind}") };
-            format!("{name} (pid {}{kind}) {starts}{when}", id.pid)
+            let is_its_name = *kind == phrases::process_name(name);
+            let kind = if is_its_name { String::new() } else { format!(", {kind}") };
+            format!("{} {starts}{when}", phrases::name_pid_and(name, id.pid, &kind))
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
             )
         }
         Refusal::Denied(process) => {
-            let again = shell::allears_with_rights(&["free", &phrases::target(target)]);
+            let again = phrases::allears_with_rights(&["free", &phrases::target(target)]);
             let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
@@ -238,7 +238,7 @@ fn unseen(listener: &Listener) -> String {
         let port = listener.socket.endpoint.port().filter(|_| help.is_privileged_scan());
         let free = port.and_then(|port| {
             let protocol = listener.socket.protocol.prefix();
-            shell::allears_with_rights(&["free", &format!("{protocol}{port}")])
+            phrases::allears_with_rights(&["free", &format!("{protocol}{port}")])
         });
         match free {
             Some(free) => format!("; {free} sees them"),

@@ -195,7 +195,7 @@ pub(super) fn advice(advice: &Advice) -> String {
 /// no command line can hold; then it is called by its name.
 fn allears(arguments: &[&str], privileged: bool) -> String {
     let line = match privileged {
-        true => shell::allears_with_rights(arguments),
+        true => phrases::allears_with_rights(arguments),
         false => shell::allears(arguments),
     };
     line.unwrap_or_else(|| {

@@ -209,7 +209,7 @@ fn suspended(process: &Process, unanswered: bool) -> String {
 /// `w3wp.exe (pid 4012)`, and the services that run in it.
 pub(super) fn http_server(server: &HttpServer) -> String {
     let name = match &server.name {
-        Some(name) => format!("{} (pid {})", phrases::process_name(name), server.pid),
+        Some(name) => phrases::name_and_pid(name, server.pid),
         None => format!("pid {}", server.pid),
     };
     match server.services.as_slice() {

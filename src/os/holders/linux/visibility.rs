@@ -16,8 +16,8 @@ use super::state::State;
 use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use crate::model::{
-    Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, Protocol, Reason, Socket,
-    Text, Unseen,
+    Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
+    Reason, Socket, Text, Unseen,
 };
 use crate::os::namespaces::sys::pid_namespace;
 use crate::os::namespaces::sys::user_namespace::OverflowUid;
@@ -40,7 +40,7 @@ pub(in crate::os) struct Visibility {
     pub(in crate::os) refused: Vec<Refused>,
     failed: usize,
     /// The limit of open files, if that kept processes from being read.
-    files_limit: Option<String>,
+    files_limit: Option<OpenFilesLimit>,
     pub(in crate::os) hidden: bool,
     pub(in crate::os) namespaced: bool,
     pub(in crate::os) closed: Vec<u64>,
@@ -172,8 +172,8 @@ impl Visibility {
             }
             None => {}
         }
-        if let Some(limit) = &self.files_limit {
-            let help = Help::TooManyFiles { limit: Text::from_display(limit) };
+        if let Some(limit) = self.files_limit {
+            let help = Help::TooManyFiles { limit };
             return explained(Reason::Unknown, Some(help), vec![]);
         }
         if !self.refused.is_empty() {

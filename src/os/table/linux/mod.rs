@@ -199,8 +199,7 @@ fn add_sctp_dccp(
             }
             Err(fault) => {
                 whole.complete = false;
-                let failed = format_args!("cannot read {}: {fault}", table.phrase()).to_string();
-                let detail = GapDetail::Failed(failed.as_str().into());
+                let detail = GapDetail::SocketTable { protocol, family, error: Text::from_display(fault) };
                 whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Netlink, 1, detail, None));
             }
         }
@@ -367,7 +366,7 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
 
 /// Returns the error of the native reader, which was requested and may not fall back to another one.
 fn native_refused(table: Table, fault: Fault) -> Error {
-    let attempted = format!("the native reader cannot read {}", table.phrase());
+    let attempted = format!("the native reader cannot read {table}");
     let mut error = Error::new(ErrorKind::Unsupported, attempted).because(fault);
     error.help = Some(Help::AutomaticReader);
     error

@@ -58,10 +58,7 @@ fn verify_emptiness(table: Table) -> Result<Vec<Row>, Error> {
     let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
     match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
         0 => Ok(rows),
-        kept => Err(Error::new(
-            ErrorKind::SocketTable,
-            format!("cannot read {}: netlink gave nothing, /proc/net lists {kept}", table.phrase()),
-        )),
+        kept => Err(table.unread().because(format!("netlink gave nothing, /proc/net lists {kept}"))),
     }
 }
 
