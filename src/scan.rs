@@ -249,7 +249,7 @@ impl Query {
     /// Reads the socket table. It may have more rows than the selection matches.
     pub(crate) fn table(&self) -> Result<os::SocketTable, Error> {
         let selection = &self.selection;
-        let request = os::Request {
+        let request = os::TableRequest {
             tcp: selection.wants(Protocol::Tcp),
             udp: selection.wants(Protocol::Udp),
             udplite: selection.wants(Protocol::UdpLite),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::model::{Container, Error, ForwardingRule, ForwardingRules, Protocol, Service, Text};
 use crate::os::holders::sys::{bpf, walk};
+use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
 use crate::os::parse::linux::{
     cmdline, dbus_message, inet_diag, netlink, proc_fd, proc_net, proc_stat, unit_file, unix_diag,
 };
 use crate::os::parse::unit_syntax;
-use crate::os::services::sys::cgroup;
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
 pub const SOCK_DIAG: u16 = 20;
@@ -122,12 +122,12 @@ pub fn waiting_descriptors(fdinfo: &[u8]) -> u64 {
 /// # Errors
 /// If /proc cannot be listed.
 pub fn walk(wanted: &[u64]) -> Result<usize, Error> {
-    walk::walk(wanted).map(|walk| walk.found.len())
+    descriptors::walk(wanted).map(|walk| walk.found.len())
 }
 
 /// Returns the number of threads on which so many processes are walked on this machine.
 pub fn threads(processes: usize) -> usize {
-    walk::threads_for(processes)
+    descriptors::threads_for(processes)
 }
 
 /// Returns the length of the first message, and whether the whole was read as a reply of a service manager.
@@ -158,7 +158,7 @@ pub fn type_information(bytes: &[u8]) -> bool {
 
 /// Returns the service and the container that a cgroup belongs to, by its path.
 pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
-    crate::os::services::sys::cgroup_path::belongs_to(path, &mut || true)
+    crate::os::linux_api::cgroup_path::belongs_to(path, &mut || true)
 }
 
 /// Returns the path in a /proc/PID/cgroup.

@@ -6,9 +6,15 @@
 //! text are in `parse`, compiled and tested on every system.
 
 pub(crate) mod bind;
+#[cfg(unix)]
+pub(in crate::os) mod descriptors;
 pub(crate) mod files;
 pub(crate) mod forwarding;
 pub(crate) mod holders;
+#[cfg(target_os = "linux")]
+pub(in crate::os) mod linux_api;
+#[cfg(target_os = "macos")]
+pub(in crate::os) mod macos_api;
 pub(crate) mod memory;
 pub(crate) mod namespaces;
 pub(in crate::os) mod open_files;
@@ -20,6 +26,7 @@ pub(crate) mod runtimes;
 pub(crate) mod services;
 pub(in crate::os) mod system;
 pub(crate) mod table;
+pub(in crate::os) mod table_request;
 #[cfg(feature = "cli")]
 pub(crate) mod terminal;
 pub(crate) mod terminate;
@@ -64,7 +71,8 @@ pub(crate) use system::SYSTEM;
 #[cfg(target_os = "linux")]
 pub(crate) use table::Detail;
 pub(crate) use table::fingerprint::Fingerprint;
-pub(crate) use table::{Request, Row, SocketTable, Timer, find_unix_paths, sockets};
+pub(crate) use table::{Row, SocketTable, Timer, find_unix_paths, sockets};
+pub(crate) use table_request::TableRequest;
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{
     CAN_STOP, Signal, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,

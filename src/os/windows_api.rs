@@ -34,7 +34,7 @@ use crate::os::parse::windows::process_times::{Lifetime, Listed};
 use crate::os::parse::windows::services;
 use crate::os::parse::windows::table;
 use crate::os::parse::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
-use crate::os::table::netstat2::Table;
+use crate::os::table_request::InetTable;
 
 // The parsers' offsets match those in the headers.
 const _: () = {
@@ -76,7 +76,7 @@ const _: () = {
 };
 
 /// Returns a table's bytes and their layout. They include connections if all sockets are wanted.
-pub(in crate::os) fn table(table: Table, all: bool) -> Result<(Vec<u8>, Layout), io::Error> {
+pub(in crate::os) fn table(table: InetTable, all: bool) -> Result<(Vec<u8>, Layout), io::Error> {
     let (family, layout) = match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Ipv4) => (AF_INET, TCP4),
         (Protocol::Tcp, _) => (AF_INET6, TCP6),

@@ -14,6 +14,7 @@ use crate::model::{
     Container, Error, ErrorKind, Evidence, Gap, HolderMethod, HolderSearch, Protocol, Service, Unseen,
 };
 use crate::os::process;
+pub(crate) use crate::os::process::Unread;
 use crate::os::table::Row;
 
 /// A function that returns the words that may be in the name of a program that serves a port. What is known about ports is
@@ -63,15 +64,6 @@ pub(crate) struct Holders {
 
 /// The service and the container in which a socket was created.
 pub(crate) type Origin = (Option<Service>, Option<Container>);
-
-/// Processes whose descriptors were not read.
-#[derive(Debug, Default)]
-pub(crate) struct Unread {
-    /// Their pids, as far as they are known, ascending.
-    pub(crate) pids: Vec<u32>,
-    /// Whether there may be others.
-    pub(crate) others: bool,
-}
 
 /// Returns the holders of exactly these sockets.
 ///

@@ -26,8 +26,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::process_table::ProcessTable;
 use crate::model::{Gap, Process, ProcessId, Text};
-use crate::os::holders::Unread;
 use crate::os::{threads, users};
+
+/// Processes whose descriptors were not read.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    /// Their pids, as far as they are known, ascending.
+    pub(crate) pids: Vec<u32>,
+    /// Whether there may be others.
+    pub(crate) others: bool,
+}
 
 /// Facts about processes by pid, without those that ended meanwhile.
 #[derive(Debug, Default)]

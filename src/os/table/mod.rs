@@ -15,33 +15,10 @@ mod unsupported;
 
 #[cfg(windows)]
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use crate::model::{Error, Gap, Reader, Socket, TableRead, Text, UnixPath};
-
-/// A request for the socket table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Request {
-    pub(crate) tcp: bool,
-    pub(crate) udp: bool,
-    /// UDP-Lite, if the system has it.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has it"))]
-    pub(crate) udplite: bool,
-    /// SCTP and DCCP, if the system has them.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no reader of this system has them"))]
-    pub(crate) sctp_dccp: bool,
-    pub(crate) unix: bool,
-    pub(crate) ipv4: bool,
-    pub(crate) ipv6: bool,
-    /// Every state, not only listeners. A reader may return more than requested.
-    pub(crate) all: bool,
-    /// The only wanted local port. A reader may return more than requested.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "all ports are read"))]
-    pub(crate) port: Option<u16>,
-    /// Every visible network namespace, not only this process's.
-    pub(crate) namespaces: bool,
-    pub(crate) reader: Reader,
-}
+use crate::model::{Error, Gap, Socket, TableRead, Text, UnixPath};
+pub(crate) use crate::os::parse::linux::inet_diag::{Detail, Timer};
+use crate::os::table_request::TableRequest;
 
 /// The socket table, as far as it could be read.
 #[derive(Debug)]
@@ -71,29 +48,6 @@ impl SocketTable {
             paths: Vec::new(),
         }
     }
-}
-
-/// Further facts about a TCP socket, which only netlink on Linux reports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Detail {
-    /// The bytes that the kernel counts as sent and not acknowledged. For a socket that is only bound this is 0 if it was
-    /// never used, 2 after it listened and was shut down, and another number after a connection.
-    pub(crate) write_queue: Option<u32>,
-    /// The running timer, and the time until it expires.
-    pub(crate) timer: Option<(Timer, Duration)>,
-}
-
-/// The purpose of a TCP socket's timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timer {
-    /// Retransmits data that was not acknowledged.
-    Retransmission,
-    /// Tests whether the peer is alive, or waits for the peer's FIN.
-    KeepAlive,
-    /// Removes the socket when it expires.
-    End,
-    /// Probes a peer whose receive window is closed.
-    Probe,
 }
 
 impl Row {
@@ -129,12 +83,12 @@ pub(crate) struct Row {
 ///
 /// # Errors
 /// If no table can be read.
-pub(crate) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+pub(crate) fn sockets(request: &TableRequest) -> Result<SocketTable, Error> {
     sys::sockets(request)
 }
 
 /// Finds the Unix sockets to which these paths lead, whatever names they were bound to. Linux only.
-pub(crate) fn find_unix_paths(paths: &[Text], request: &Request, table: &mut SocketTable) {
+pub(crate) fn find_unix_paths(paths: &[Text], request: &TableRequest, table: &mut SocketTable) {
     if !paths.is_empty() {
         sys::find_unix_paths(paths, request, table);
     }

@@ -3,62 +3,27 @@
 //! The crate (0.11.2) reports neither backlog, v6-only flag, scope nor the state of UDP sockets, and treats an error in the
 //! middle of a Linux dump as its end: on Linux an empty table must be verified.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
 use super::sys;
 use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, Protocol, Socket, State};
-use crate::os::{Request, Row, SocketTable};
-
-/// One of the operating system's tables: a protocol and a family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) struct Table {
-    pub(in crate::os) protocol: Protocol,
-    pub(in crate::os) family: Family,
-}
-
-impl Table {
-    /// Returns the tables that a request needs.
-    pub(in crate::os) fn wanted(request: &Request) -> impl Iterator<Item = Table> {
-        let Request { tcp, udp, ipv4, ipv6, .. } = *request;
-        [
-            (tcp && ipv4, Protocol::Tcp, Family::Ipv4),
-            (tcp && ipv6, Protocol::Tcp, Family::Ipv6),
-            (udp && ipv4, Protocol::Udp, Family::Ipv4),
-            (udp && ipv6, Protocol::Udp, Family::Ipv6),
-        ]
-        .into_iter()
-        .filter(|(wanted, ..)| *wanted)
-        .map(|(_, protocol, family)| Table { protocol, family })
-    }
-
-    /// Returns the error of a table that cannot be read, without its cause.
-    pub(in crate::os) fn unread(self) -> Error {
-        Error::new(ErrorKind::SocketTable, format!("cannot read {self}"))
-    }
-}
-
-/// The table in the text of an error.
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the table of {} sockets over {}", self.protocol, self.family)
-    }
-}
+use crate::os::table_request::InetTable;
+use crate::os::{Row, SocketTable, TableRequest};
 
 /// Reads every table that a request needs with `read`. A table that cannot be read is a gap.
 ///
 /// # Errors
 /// If no table can be read.
 pub(in crate::os) fn collect(
-    request: &Request,
-    mut read: impl FnMut(Table) -> Result<Vec<Row>, Error>,
+    request: &TableRequest,
+    mut read: impl FnMut(InetTable) -> Result<Vec<Row>, Error>,
 ) -> Result<SocketTable, Error> {
     let mut whole = SocketTable::empty();
     let mut read_one = false;
     let mut last_error = None;
-    for table in Table::wanted(request) {
+    for table in InetTable::wanted(request) {
         match read(table) {
             Ok(rows) => {
                 whole.rows.extend(rows);
@@ -81,7 +46,7 @@ pub(in crate::os) fn collect(
 ///
 /// # Errors
 /// If the crate reports an error.
-pub(in crate::os) fn read(table: Table, all: bool) -> Result<Vec<Row>, Error> {
+pub(in crate::os) fn read(table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
     let mut retries = 3;
     loop {
         match read_once(table, all) {
@@ -98,7 +63,7 @@ pub(in crate::os) fn read(table: Table, all: bool) -> Result<Vec<Row>, Error> {
     }
 }
 
-fn read_once(table: Table, all: bool) -> Result<Vec<Row>, netstat2::error::Error> {
+fn read_once(table: InetTable, all: bool) -> Result<Vec<Row>, netstat2::error::Error> {
     let family = match table.family {
         Family::Ipv4 => AddressFamilyFlags::IPV4,
         _ => AddressFamilyFlags::IPV6,

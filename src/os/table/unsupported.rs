@@ -1,6 +1,6 @@
 //! What only Linux reports of sockets.
 
-use super::{Detail, Request, Row, SocketTable};
+use super::{Detail, Row, SocketTable, TableRequest};
 use crate::model::Text;
 
 /// Returns nothing: only netlink on Linux reports further facts.
@@ -9,4 +9,4 @@ pub(super) fn detail(_row: &Row) -> Detail {
 }
 
 /// Does nothing: Unix sockets are not listed on this system.
-pub(super) fn find_unix_paths(_paths: &[Text], _request: &Request, _table: &mut SocketTable) {}
+pub(super) fn find_unix_paths(_paths: &[Text], _request: &TableRequest, _table: &mut SocketTable) {}

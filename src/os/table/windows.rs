@@ -8,10 +8,10 @@ pub(super) use super::unsupported::{detail, find_unix_paths};
 use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Socket, UnlistedBound};
 use crate::os::parse::windows::table;
 use crate::os::process::sys::process_ref;
-use crate::os::{Reader, Request, Row, SocketTable};
+use crate::os::{Reader, Row, SocketTable, TableRequest};
 
 /// Reads the socket table.
-pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Error> {
     if request.namespaces {
         return Err(Error::new(ErrorKind::Unsupported, "Windows has no network namespaces"));
     }

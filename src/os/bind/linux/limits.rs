@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{Family, Gap, GapDetail, GapKind, GapReason, Protocol};
+use crate::os::linux_api::inet_diag;
+use crate::os::linux_api::inet_diag::States;
 use crate::os::parse::linux::sysctl;
-use crate::os::table::netstat2::Table;
-use crate::os::table::sys::inet_diag;
-use crate::os::table::sys::inet_diag::States;
+use crate::os::table_request::InetTable;
 use crate::os::{Limits, describe_error};
 
 /// Returns the limits. Those that cannot be read are gaps.
@@ -31,18 +31,6 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
     Limits { unprivileged_from, ephemeral, reserved, excluded: Vec::new(), gaps }
 }
 
-/// Returns whether the running kernel lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
-/// linux/inet_diag.h, since Linux 6.8), going by its release: a distribution may have added it to an older one.
-pub(in crate::os) fn lists_bound() -> Option<bool> {
-    shows_bound(&rustix::system::uname().release().to_string_lossy())
-}
-
-/// Returns whether kernels of this release list such sockets.
-fn shows_bound(release: &str) -> Option<bool> {
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))
-}
-
 /// Returns net.ipv4.tcp_fin_timeout.
 pub(in crate::os) fn fin_timeout() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fin_timeout").ok()?;
@@ -52,7 +40,7 @@ pub(in crate::os) fn fin_timeout() -> Option<Duration> {
 /// Returns the longest time that a connection of this local port stays in TIME_WAIT.
 pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
     let left = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(|family| {
-        let table = Table { protocol: Protocol::Tcp, family };
+        let table = InetTable { protocol: Protocol::Tcp, family };
         inet_diag::sockets(table, States::All, Some(port)).ok()
     });
     let most = left
@@ -61,17 +49,4 @@ pub(in crate::os) fn time_wait_left(port: u16) -> Option<Duration> {
         .filter_map(|entry| entry.time_wait_left)
         .max();
     most.map(|milliseconds| Duration::from_millis(milliseconds.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernels_that_list_bound_sockets() {
-        assert_eq!(shows_bound("6.18.44-fc"), Some(true));
-        assert_eq!(shows_bound("6.8.0"), Some(true));
-        assert_eq!(shows_bound("5.15.0-91-generic"), Some(false));
-        assert_eq!(shows_bound("6"), None);
-    }
 }

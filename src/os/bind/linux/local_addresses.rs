@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 use crate::model::Text;
 use crate::os::bind::port_limits::Local;
+use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::rtnetlink::{ADDRESS_HEADER, address};
-use crate::os::table::sys::netlink::dump;
 
 const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use crate::model::Text;
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
+use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::proc_status;
-use crate::os::services::sys::cgroup;
 
 /// The bit of CAP_NET_BIND_SERVICE (linux/capability.h).
 const NET_BIND_SERVICE: u32 = 10;

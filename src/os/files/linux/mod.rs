@@ -15,7 +15,6 @@ use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
 use super::status::{LONGEST_SMALL, Status, TYPE};
-pub(in crate::os) use crate::os::table::sys::unix_files::can_make_file;
 use file_child::{Child, NoReply, Operation, Reply, read_small};
 use mounts::{Mounts, Route};
 
@@ -228,4 +227,15 @@ pub(in crate::os) fn certainly_local(paths: &[PathBuf]) -> Vec<bool> {
     let mut is_local =
         |path: &PathBuf| mounts.as_mut().is_some_and(|mounts| mounts.route(path, true) != Route::Remote);
     paths.iter().map(&mut is_local).collect()
+}
+
+/// Returns whether this user can make a file at a path that does not exist yet. `None` if its file system may not
+/// answer.
+pub(in crate::os) fn can_make_file(path: &Path) -> Option<bool> {
+    let parent = path.parent()?;
+    if !certainly_local(&[parent.to_owned()]).contains(&true) {
+        return None;
+    }
+    let needed = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    Some(rustix::fs::accessat(CWD, parent, needed, AtFlags::EACCESS).is_ok())
 }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType};
 
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// File systems that this kernel serves by itself. Any other type may have to wait for a server: nfs, cifs, 9p, ceph,
 /// fuse; autofs starts a program.

@@ -10,10 +10,10 @@ use std::net::IpAddr;
 use rustix::net::netlink;
 
 use crate::model::{ForwardingRules, Protocol, Text, UnreadRules};
+use crate::os::linux_api::netlink::{Fault, dump};
 use crate::os::parse::linux::netlink::text_attribute;
 use crate::os::parse::linux::nftables::evaluate::{Chains, Connection, evaluate};
 use crate::os::parse::linux::nftables::expressions::{self, BaseChain, Element, Rule, base_chain, rule};
-use crate::os::table::sys::netlink::{Fault, dump};
 
 /// The most rules that are read.
 const MOST_RULES: usize = 200_000;

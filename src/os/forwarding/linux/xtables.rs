@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use rustix::fs::CWD;
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// struct ipt_getinfo and struct ip6t_getinfo, which are alike (linux/netfilter_ipv4/ip_tables.h).
 #[repr(C)]

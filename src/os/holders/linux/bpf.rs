@@ -21,12 +21,12 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::CapabilitySet;
 
-use super::walk::{self, Ring, SocketDescriptor, Walk};
 use crate::model::{BpfStep, BpfUnavailable, Text};
-use crate::os::namespaces::sys::pid_namespace;
+use crate::os::descriptors::sys::{self as descriptors, Ring, SocketDescriptor, Walk};
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
 use crate::os::parse::linux::btf;
 use crate::os::process::sys::proc_handle::ProcHandle;
-use crate::os::table::sys::procfs;
 use filter::Filter;
 use program::Record;
 
@@ -117,10 +117,10 @@ pub(in crate::os) fn allowed() -> Result<(), BpfUnavailable> {
 fn by_process(program: BorrowedFd<'_>) -> Option<Vec<Record>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
-    let pids = walk::processes(&proc).ok()?;
-    let failed = AtomicBool::new(walk::threads_for(pids.len()) < 2);
+    let pids = descriptors::processes(&proc).ok()?;
+    let failed = AtomicBool::new(descriptors::threads_for(pids.len()) < 2);
     let found = Mutex::new(Vec::new());
-    walk::in_parallel(&pids, |pid, _, _| {
+    descriptors::in_parallel(&pids, |pid, _, _| {
         if failed.load(Ordering::Relaxed) {
             return;
         }

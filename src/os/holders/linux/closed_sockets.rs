@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::state::State;
 use crate::model::{Error, Family, Protocol};
 use crate::os::Row;
-use crate::os::table::netstat2::Table;
+use crate::os::table_request::InetTable;
 
 /// Reads the tables of the missing sockets again, and removes those from `missing` that are gone.
 pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
@@ -28,7 +28,7 @@ fn closed(rows: &[&Row], missing: &[u64]) -> Vec<u64> {
         if row.socket.namespace.is_some() {
             continue;
         }
-        let table = Table { protocol: row.socket.protocol, family: row.socket.family() };
+        let table = InetTable { protocol: row.socket.protocol, family: row.socket.family() };
         let listener = row.socket.is_listener();
         let key = (table.protocol, table.family, listener);
         let listed = open.entry(key).or_insert_with(|| crate::os::table::sys::inodes(table, listener));

@@ -5,9 +5,9 @@ use rustix::io::Errno;
 use super::bpf;
 use super::state::State;
 use super::thread_tables;
-use super::walk::{Walk, probe_access, walk, walk_among};
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
-use crate::os::table::sys::procfs;
+use crate::os::descriptors::sys::{Walk, probe_access, walk, walk_among};
+use crate::os::linux_api::procfs;
 use crate::os::{HolderSearch, Row, threads};
 
 /// With fewer files open on the machine than this, a walk takes no longer than loading a BPF program.

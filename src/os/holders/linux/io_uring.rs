@@ -1,11 +1,11 @@
 //! Sockets in io_urings: a fixed file or a pending request keeps a socket open without an entry in a descriptor table.
 
 use super::state::State;
-use super::walk::SocketDescriptor;
 use crate::model::Error;
+use crate::os::descriptors::sys::SocketDescriptor;
+use crate::os::linux_api::procfs;
 use crate::os::parse::linux::proc_fd::{RingContents, parse_ring};
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
-use crate::os::table::sys::procfs;
 
 /// An io_uring that may hold sockets which its fdinfo does not name.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::super::state::test_rows::row;
-    use super::super::walk::Ring;
     use super::*;
     use crate::os::HolderSearch;
+    use crate::os::descriptors::sys::Ring;
 
     /// That a fixed file is found shows only with a real ring: the live test `holders_without_descriptor` does that.
     #[test]

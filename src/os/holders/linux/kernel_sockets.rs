@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use super::state::State;
 use crate::model::{Endpoint, Error, KernelSocket, Protocol, Socket};
 use crate::os::Row;
+use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::kernel_sockets::link_message::{Link, parse_link};
 use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength};
-use crate::os::table::sys::netlink::dump;
 
 /// Finds the missing sockets that the kernel has opened itself, here and in other network namespaces.
 pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {

@@ -18,7 +18,6 @@ pub(in crate::os) mod state;
 pub(in crate::os) mod thread_tables;
 pub(in crate::os) mod visibility;
 pub(in crate::os) mod waiting_threads;
-pub(in crate::os) mod walk;
 pub(in crate::os) mod without_descriptor;
 
 use crate::model::Error;

@@ -3,9 +3,9 @@
 
 use super::closed_sockets;
 use super::state::State;
-use super::walk::walk;
 use crate::model::{Error, HolderMethod};
 use crate::os::Row;
+use crate::os::descriptors::sys::walk;
 
 /// How often a socket that nobody seems to hold is searched for again.
 const REPEATS: usize = 2;

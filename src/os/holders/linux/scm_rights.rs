@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::State;
-use super::walk::{SocketDescriptor, Walk, walk};
 use super::{bpf, visibility};
 use crate::model::{Candidate, Error, Evidence};
 use crate::os::Row;
+use crate::os::descriptors::sys::{SocketDescriptor, Walk, walk};
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::unix_diag;
+use crate::os::linux_api::unix_diag::Sender;
 use crate::os::parse::linux::proc_fd::waiting_descriptors;
 use crate::os::process::sys::proc_handle::ProcHandle;
-use crate::os::table::sys::procfs;
-use crate::os::table::sys::unix_diag;
-use crate::os::table::sys::unix_diag::Sender;
 
 /// A process with a Unix socket in which descriptors wait.
 #[derive(Debug)]

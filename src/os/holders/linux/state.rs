@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::io_uring::OpaqueRing;
 use super::kernel_sockets::Claims;
 use super::visibility::Visibility;
-use super::walk::{SocketDescriptor, Walk};
 use crate::model::{Error, Evidence, HolderMethod, Protocol};
+use crate::os::descriptors::sys::{SocketDescriptor, Walk};
+use crate::os::linux_api::cgroup_path::belongs_to;
 use crate::os::process::sys::process_ref::ProcessRef;
-use crate::os::services::sys::cgroup_path::belongs_to;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error};
 
 /// A search for the holders of some rows.

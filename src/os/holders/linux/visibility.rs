@@ -1,7 +1,7 @@
 //! Why a socket has no visible holder: processes that may not be read, processes that are hidden, and what the kernel
 //! reports.
 
-mod missing_rights;
+mod holder_help;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,24 +13,24 @@ use super::kernel_sockets;
 use super::kernel_sockets::Claims;
 use super::scm_rights::{InFlight, Receiver, in_flight};
 use super::state::State;
-use super::walk::Walk;
 use super::without_descriptor::{Signs, Suspects};
 use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
     Reason, Socket, Text, Unseen,
 };
-use crate::os::namespaces::sys::pid_namespace;
-use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::descriptors::sys::Walk;
+use crate::os::linux_api::cgroup;
+use crate::os::linux_api::missing_rights::missing_rights;
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::LONGEST_COMMAND;
-use crate::os::services::sys::cgroup;
-use crate::os::table::sys::procfs;
 use crate::os::{Held, ProgramWords, Row, too_many_files};
-use missing_rights::help;
-pub(in crate::os) use missing_rights::rights;
+use holder_help::help;
 
 /// What this process may not read, and what explains the sockets without a known descriptor.
 #[derive(Default)]
@@ -337,7 +337,7 @@ impl Visibility {
 
     pub(in crate::os) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let rights = || Help::Rights(rights());
+        let rights = || Help::Rights(missing_rights());
         let refused = self.refused.len();
         if refused > 0 {
             let detail = GapDetail::Descriptors(None);

@@ -14,12 +14,12 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::thread_tables::thread_ids;
-use super::walk::{number, socket_inode};
 use crate::model::Call;
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::thread_list::thread_ids;
+use crate::os::parse::linux::proc_fd::{number, socket_inode};
 use crate::os::parse::linux::syscall_file::{SystemCall, WaitsOn, bits};
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::table::sys::procfs;
 use call_numbers::CALL_NUMBERS;
 
 /// The most descriptors of one poll(2) or select(2) that are looked up.

@@ -13,13 +13,14 @@ use super::mappings::{Mappings, mappings};
 use super::state;
 use super::visibility::candidate;
 use super::waiting_threads::waiting;
-use super::walk::{in_parallel, processes, socket_inode};
 use crate::model::{Call, Candidate, Error, Evidence, Family, Protocol, State};
 use crate::os::Row;
+use crate::os::descriptors::sys::{in_parallel, processes};
+use crate::os::linux_api::{procfs, unix_diag};
+use crate::os::parse::linux::proc_fd::socket_inode;
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
-use crate::os::table::netstat2::Table;
 use crate::os::table::sys as table;
-use crate::os::table::sys::{procfs, unix_diag};
+use crate::os::table_request::InetTable;
 
 /// The signs of processes that hold files without a descriptor.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ fn read_signs(rings: &[OpaqueRing]) -> Signs {
 
 /// Returns the inode numbers of the listeners in this network namespace.
 fn listening() -> BTreeSet<u64> {
-    let internet = [Family::Ipv4, Family::Ipv6].map(|family| Table { protocol: Protocol::Tcp, family });
+    let internet = [Family::Ipv4, Family::Ipv6].map(|family| InetTable { protocol: Protocol::Tcp, family });
     let mut listening: BTreeSet<u64> =
         internet.into_iter().filter_map(|table| table::inodes(table, true)).flatten().collect();
     let unix = unix_diag::sockets(false).unwrap_or_default();

@@ -9,9 +9,10 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::{Task, has_ended, parse_name};
-use crate::os::holders::sys::thread_tables;
-use crate::os::holders::sys::walk::{in_parallel, number, socket_inode};
-use crate::os::table::sys::procfs;
+use crate::os::descriptors::sys::in_parallel;
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::thread_list;
+use crate::os::parse::linux::proc_fd::{number, socket_inode};
 
 /// A descriptor of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +82,7 @@ impl Descriptors {
         let mut read = self.table(proc, Task::first(pid), listed, buffer);
         let mut last = pid;
         for thread in super::other_threads(proc, pid) {
-            if thread_tables::share_descriptors(last, thread) {
+            if thread_list::share_descriptors(last, thread) {
                 continue;
             }
             last = thread;

@@ -5,10 +5,10 @@ use super::descriptors::ListedSockets;
 use super::search::{Search, unnumbered};
 use super::{Namespace, inside};
 use crate::model::{Family, Protocol};
-use crate::os::table::netstat2::Table;
-use crate::os::table::sys::inet_diag;
-use crate::os::table::sys::inet_diag::States;
-use crate::os::table::sys::{procfs, unix_diag};
+use crate::os::linux_api::inet_diag;
+use crate::os::linux_api::inet_diag::States;
+use crate::os::linux_api::{procfs, unix_diag};
+use crate::os::table_request::InetTable;
 
 impl Search {
     /// Returns the sockets in the tables of all known namespaces at this moment.
@@ -38,7 +38,7 @@ impl Search {
 fn listed_here(with_pending: bool) -> ListedSockets {
     let mut listed = ListedSockets::default();
     for (protocol, family) in INTERNET {
-        let table = Table { protocol, family };
+        let table = InetTable { protocol, family };
         for states in [States::All, States::Bound] {
             if (protocol, states) == (Protocol::Udp, States::Bound) {
                 continue;
@@ -69,7 +69,7 @@ pub(in crate::os) const INTERNET: [(Protocol, Family); 4] = [
 ];
 
 /// Returns a table of /proc/net, if netlink is unavailable.
-fn by_own_net(table: Table) -> Vec<u64> {
+fn by_own_net(table: InetTable) -> Vec<u64> {
     let rows = procfs::own_net().and_then(|directory| procfs::net_sockets(directory, table));
     rows.unwrap_or_default().into_iter().map(|(inode, _)| inode).collect()
 }
@@ -79,7 +79,7 @@ fn listed_by_proc(namespace: &Namespace) -> ListedSockets {
     let mut listed = ListedSockets::default();
     let Some(directory) = namespace.proc_net() else { return listed };
     for (protocol, family) in INTERNET {
-        let rows = procfs::net_sockets(&directory, Table { protocol, family }).unwrap_or_default();
+        let rows = procfs::net_sockets(&directory, InetTable { protocol, family }).unwrap_or_default();
         listed.inodes.extend(rows.into_iter().map(|(inode, _)| inode));
     }
     let unix = procfs::read_at(&directory, "unix", u64::MAX).unwrap_or_default();

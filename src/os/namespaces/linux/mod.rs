@@ -16,9 +16,6 @@ pub(in crate::os) mod nearby;
 pub(in crate::os) mod search;
 pub(in crate::os) mod sockets;
 
-pub(in crate::os) mod pid_namespace;
-pub(in crate::os) mod user_namespace;
-
 use std::ffi::CStr;
 use std::fmt;
 use std::io;
@@ -30,12 +27,13 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::Text;
-use crate::os::holders::sys::{thread_tables, walk};
+pub(in crate::os) use crate::os::linux_api::pid_namespace::is_own as pid_namespace_is_own;
+use crate::os::linux_api::thread_list;
+pub(in crate::os) use crate::os::linux_api::user_namespace::current as current_user_namespace;
+use crate::os::parse::linux::proc_fd::digits;
 use crate::os::threads;
 #[cfg(feature = "cli")]
 pub(in crate::os) use nearby::{listening_in_other_namespaces, own_network};
-pub(in crate::os) use pid_namespace::is_own as pid_namespace_is_own;
-pub(in crate::os) use user_namespace::current as current_user_namespace;
 
 pub(in crate::os) use search::others;
 
@@ -109,12 +107,12 @@ fn other_threads(proc: BorrowedFd<'_>, pid: u32) -> Vec<u32> {
     let path = format!("{pid}/task");
     // Most processes have one thread; the number of links shows that without listing them.
     let links = rustix::fs::statat(proc, path.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
-    if links.is_ok_and(|links| links <= thread_tables::LINKS_OF_ONE_THREAD) {
+    if links.is_ok_and(|links| links <= thread_list::LINKS_OF_ONE_THREAD) {
         return Vec::new();
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(tasks) = rustix::fs::openat(proc, path, flags, Mode::empty()) else { return Vec::new() };
-    let mut threads = thread_tables::thread_ids(&tasks);
+    let mut threads = thread_list::thread_ids(&tasks);
     threads.retain(|thread| *thread != pid);
     threads
 }
@@ -228,7 +226,7 @@ fn parse_link(link: &CStr, prefix: &[u8]) -> Result<u64, Errno> {
 }
 
 fn parse_name(name: &[u8], prefix: &[u8]) -> Option<u64> {
-    walk::digits(name.strip_prefix(prefix)?.strip_suffix(b"]")?)
+    digits(name.strip_prefix(prefix)?.strip_suffix(b"]")?)
 }
 
 /// Returns the inode number of a namespace's net/dev.

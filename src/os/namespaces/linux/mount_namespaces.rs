@@ -17,7 +17,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{has_ended, number_in, number_of};
 use crate::os::files::sys::mounts;
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 use crate::os::threads;
 
 /// In bytes: more than the mounts of any mount namespace.

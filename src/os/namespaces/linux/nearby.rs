@@ -6,16 +6,18 @@ use std::os::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
 
 use super::listed_sockets::INTERNET;
-use super::pid_namespace;
 use super::search::Search;
-use super::{Namespace, inside, is_own, own, walk};
+use super::{Namespace, inside, is_own, own};
 use crate::model::Protocol;
+use crate::os::descriptors::sys as descriptors;
+use crate::os::linux_api::inet_diag;
+use crate::os::linux_api::inet_diag::States;
+use crate::os::linux_api::netlink::dump;
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
+use crate::os::parse::linux::proc_fd::digits;
 use crate::os::parse::linux::rtnetlink::leads_elsewhere;
-use crate::os::table::netstat2::Table;
-use crate::os::table::sys::inet_diag;
-use crate::os::table::sys::inet_diag::States;
-use crate::os::table::sys::netlink::dump;
-use crate::os::table::sys::procfs;
+use crate::os::table_request::InetTable;
 use crate::os::{OtherNamespaces, OwnNetwork};
 
 /// The most namespaces that are searched: each takes a tenth of a millisecond.
@@ -38,7 +40,7 @@ pub(in crate::os) fn listening_in_other_namespaces(
     let mut search = Search::new(own, false);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(proc) = rustix::fs::open("/proc", flags, Mode::empty()) else { return Vec::new() };
-    let Ok(pids) = walk::processes(&proc) else { return Vec::new() };
+    let Ok(pids) = descriptors::processes(&proc) else { return Vec::new() };
     search.processes(proc.as_fd(), &pids);
     search.named_mounts();
     let (namespaces, _) = search.finish();
@@ -64,7 +66,7 @@ fn by_netlink(ports: &[u16], protocols: &[Protocol]) -> Vec<u16> {
     let listens = |port: u16| {
         let mut tables = INTERNET.iter().filter(|(protocol, _)| protocols.contains(protocol));
         tables.any(|(protocol, family)| {
-            let table = Table { protocol: *protocol, family: *family };
+            let table = InetTable { protocol: *protocol, family: *family };
             let entries = inet_diag::sockets(table, States::Listeners, Some(port)).unwrap_or_default();
             entries.iter().any(|entry| entry.local.port() == port && entry.peer.is_none())
         })
@@ -126,7 +128,7 @@ fn is_first() -> Option<bool> {
 fn numbers_are_fixed() -> bool {
     let release = rustix::system::uname();
     let mut numbers = release.release().to_bytes().split(|byte| !byte.is_ascii_digit());
-    let mut next = || walk::digits(numbers.next()?);
+    let mut next = || digits(numbers.next()?);
     (next(), next()) >= (Some(6), Some(18))
 }
 

@@ -9,26 +9,27 @@ use rustix::io::Errno;
 
 use super::descriptors::{self, Descriptors, TaskDescriptor};
 use super::mount_namespaces::{self, Entry};
-use super::pid_namespace;
 use super::{
     Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
     other_threads, own, sockets,
 };
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, Purpose, Text};
-use crate::os::holders::sys::{visibility, walk};
+use crate::os::descriptors::sys::processes;
+use crate::os::linux_api::missing_rights;
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
 use crate::os::parse::linux::proc_fd;
-use crate::os::table::sys::procfs;
-use crate::os::{Request, describe_error};
+use crate::os::{TableRequest, describe_error};
 
 /// Returns every network namespace except this thread's own, by name. The request names the sockets that are missed if
 /// their namespace cannot be found.
-pub(in crate::os) fn others(request: &Request) -> (Vec<Namespace>, Vec<Gap>) {
+pub(in crate::os) fn others(request: &TableRequest) -> (Vec<Namespace>, Vec<Gap>) {
     // A kernel without namespaces has no such file, and no others.
     let Some(own) = own() else { return (Vec::new(), Vec::new()) };
     let mut search = Search::new(own, true);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listed = rustix::fs::open("/proc", flags, Mode::empty())
-        .and_then(|proc| walk::processes(&proc).map(|pids| (proc, pids)));
+        .and_then(|proc| processes(&proc).map(|pids| (proc, pids)));
     if let Ok((proc, pids)) = &listed {
         search.processes(proc.as_fd(), pids);
     }
@@ -189,7 +190,7 @@ impl Search {
     }
 
     /// Adds the namespaces that only descriptors and sockets keep.
-    fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &Request) {
+    fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &TableRequest) {
         let found = descriptors::search(proc, pids, &self.listed(true));
         for (number, place) in &found.networks {
             if !self.known_numbers().contains(number) {
@@ -210,7 +211,7 @@ impl Search {
     }
 
     /// Adds the namespaces of sockets that are in no table. Returns how many sockets remain whose namespace is unknown.
-    fn sockets(&mut self, found: &Descriptors, request: &Request) -> usize {
+    fn sockets(&mut self, found: &Descriptors, request: &TableRequest) -> usize {
         let mut known = self.known_numbers();
         let mut unplaced: Vec<(u64, Option<TaskDescriptor>)> = Vec::new();
         for same in found.sockets.chunk_by(|one, other| one.0 == other.0) {
@@ -328,7 +329,7 @@ pub(super) fn unnumbered(net_dev: u64, tasks: Vec<Task>) -> Namespace {
 /// Returns the inode number of a Unix socket, and how many descriptors wait in it.
 fn waiting_descriptors(place: TaskDescriptor) -> (u64, u64) {
     let link = rustix::fs::readlink(format!("/proc/{}", place.path()), Vec::with_capacity(32));
-    let inode = link.ok().and_then(|link| walk::socket_inode(link.to_bytes())).unwrap_or(0);
+    let inode = link.ok().and_then(|link| proc_fd::socket_inode(link.to_bytes())).unwrap_or(0);
     let path = format!("/proc/{}/fdinfo/{}", place.task, place.descriptor);
     let count = procfs::read_at(CWD, path, 1 << 16).map_or(0, |info| proc_fd::waiting_descriptors(&info));
     (inode, count)
@@ -341,7 +342,7 @@ fn help() -> Option<Help> {
 
 /// Returns what helps if descriptor tables may not be read.
 fn help_with_descriptors() -> Help {
-    help().unwrap_or_else(|| Help::Rights(visibility::rights()))
+    help().unwrap_or_else(|| Help::Rights(missing_rights::missing_rights()))
 }
 
 /// Returns the system's text for an error.

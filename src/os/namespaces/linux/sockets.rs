@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::descriptors::TaskDescriptor;
-use crate::os::Request;
+use crate::os::TableRequest;
 
 /// Opens the network namespace of a socket. The error is `SRCH` if the descriptor is not that socket any more.
 ///
@@ -59,11 +59,11 @@ fn open_task(open: TaskDescriptor) -> Result<OwnedFd, Errno> {
 /// Returns whether the descriptor is still that socket.
 pub(in crate::os) fn is_open(inode: u64, open: TaskDescriptor) -> bool {
     let link = rustix::fs::readlink(format!("/proc/{}", open.path()), Vec::with_capacity(32));
-    link.is_ok_and(|link| crate::os::holders::sys::walk::socket_inode(link.to_bytes()) == Some(inode))
+    link.is_ok_and(|link| crate::os::parse::linux::proc_fd::socket_inode(link.to_bytes()) == Some(inode))
 }
 
 /// Returns whether the request may want a socket, by its protocol.
-pub(in crate::os) fn may_be_wanted(open: TaskDescriptor, request: &Request) -> bool {
+pub(in crate::os) fn may_be_wanted(open: TaskDescriptor, request: &TableRequest) -> bool {
     let Some(name) = protocol(open) else { return true };
     [
         (request.tcp, &[&b"TCP"[..], b"MPTCP"][..]),

@@ -14,8 +14,8 @@ use rustix::thread::set_thread_res_uid;
 use super::search::{Search, gaps};
 use super::*;
 use crate::model::{GapKind, GapReason, Help, Purpose};
-use crate::os::Request;
-use crate::os::table::sys::procfs;
+use crate::os::TableRequest;
+use crate::os::linux_api::procfs;
 
 #[test]
 fn links_tell_the_kind() {
@@ -56,8 +56,8 @@ fn gaps_say_what_and_why() {
     assert!(second.starts_with("the network namespaces in /run/netns/x and 1 other places"), "{second}");
 }
 
-fn everything() -> Request {
-    Request {
+fn everything() -> TableRequest {
+    TableRequest {
         tcp: true,
         udp: true,
         udplite: true,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::netlink::{attributes, u16_at, u32_at, u64_at};
 use super::proc_net::tcp_state;
 use crate::model::{Family, Protocol, Queue, State};
-use crate::os::table::{Detail, Timer};
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -53,6 +52,29 @@ impl States {
             (States::Bound, _) => 1 << BOUND_INACTIVE,
         }
     }
+}
+
+/// Further facts about a TCP socket, which only netlink on Linux reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Detail {
+    /// The bytes that the kernel counts as sent and not acknowledged. For a socket that is only bound this is 0 if it was
+    /// never used, 2 after it listened and was shut down, and another number after a connection.
+    pub(crate) write_queue: Option<u32>,
+    /// The running timer, and the time until it expires.
+    pub(crate) timer: Option<(Timer, Duration)>,
+}
+
+/// The purpose of a TCP socket's timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// Retransmits data that was not acknowledged.
+    Retransmission,
+    /// Tests whether the peer is alive, or waits for the peer's FIN.
+    KeepAlive,
+    /// Removes the socket when it expires.
+    End,
+    /// Probes a peer whose receive window is closed.
+    Probe,
 }
 
 /// A socket as the kernel reports it.

@@ -1,6 +1,7 @@
 //! The links in /proc/PID/fd and the texts in /proc/PID/fdinfo (proc_pid_fd(5), proc_pid_fdinfo(5)). Pure.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::io::BufRead;
 
 use crate::model::Protocol;
@@ -20,6 +21,11 @@ pub(in crate::os) fn digits(bytes: &[u8]) -> Option<u64> {
     bytes
         .iter()
         .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+}
+
+/// Returns the name of a directory entry as a number.
+pub(in crate::os) fn number(name: &CStr) -> Option<u32> {
+    digits(name.to_bytes())?.try_into().ok()
 }
 
 /// The fdinfo of an io_uring.
@@ -129,6 +135,14 @@ pub(in crate::os) fn waiting_descriptors(info: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn entries_of_proc() {
+        assert_eq!(number(c"4711"), Some(4711));
+        assert_eq!(number(c"4294967296"), None);
+        assert_eq!(number(c"self"), None);
+        assert_eq!(number(c".."), None);
+    }
 
     #[test]
     fn files_of_a_ring() {

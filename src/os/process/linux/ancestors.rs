@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Container, Parent, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::procfs::Stat;
 use crate::os::parse::container_starters;
 use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
 use crate::os::parse::supervised_service::service_of;
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
-use crate::os::table::sys::procfs;
-use crate::os::table::sys::procfs::Stat;
 
 /// The most bytes that are read of an ancestor's command line: its beginning names what it runs.
 const LONGEST_COMMAND: u64 = 4096;

@@ -11,11 +11,14 @@ pub(in crate::os) mod sysinfo_read;
 
 use std::collections::BTreeMap;
 
-use crate::model::Process;
-use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use rustix::fs::CWD;
 
-pub(in crate::os) use crate::os::namespaces::sys::pid_namespace::own_pid;
-pub(in crate::os) use crate::os::services::sys::docker_hints::command;
+use crate::model::{Process, Text};
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::user_namespace::OverflowUid;
+use crate::os::parse::linux::cmdline::arguments;
+
+pub(in crate::os) use crate::os::linux_api::pid_namespace::own_pid;
 pub(in crate::os) use ancestors::add_ancestors;
 pub(in crate::os) use process_ref::{ProcessRef, shorten_commands};
 pub(in crate::os) use process_table::process_table;
@@ -34,3 +37,9 @@ pub(in crate::os) fn mark_unmapped_users(processes: &mut BTreeMap<u32, Process>)
 
 /// The pids that are the kernel's own.
 pub(crate) const KERNEL: [u32; 0] = [];
+
+/// Returns a process's command line, which usually every user may read.
+pub(in crate::os) fn command(pid: u32) -> Option<Vec<Text>> {
+    let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
+    Some(arguments(&bytes))
+}

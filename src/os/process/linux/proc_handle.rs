@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::os::table::sys::procfs;
-use crate::os::table::sys::procfs::Stat;
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::procfs::Stat;
 
 /// The most directories that are kept open at a time.
 const MOST_HANDLES: usize = 256;

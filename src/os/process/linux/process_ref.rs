@@ -7,12 +7,12 @@ use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process};
-use crate::os::namespaces::sys::pid_namespace;
+use crate::os::linux_api::cgroup;
+use crate::os::linux_api::cgroup_path::{belongs_to, container};
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
 use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
-use crate::os::services::sys::cgroup;
-use crate::os::services::sys::cgroup_path::{belongs_to, container};
-use crate::os::table::sys::procfs;
 
 /// The most bytes that are kept of a command line. The kernel's limit is about 2 MiB.
 pub(in crate::os) const LONGEST_COMMAND: u64 = 32 * 1024;

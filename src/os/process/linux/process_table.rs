@@ -7,7 +7,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 use super::ancestors;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
 use crate::model::{Condition, ProcessId};
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// Returns the processes that /proc lists. One that ends meanwhile is left out.
 pub(in crate::os) fn process_table() -> std::io::Result<ProcessTable> {

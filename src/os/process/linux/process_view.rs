@@ -16,8 +16,8 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 use crate::model::{ProcessId, Text};
 use crate::os::files::sys::certainly_local;
 use crate::os::files::sys::mounts::Mounts;
-use crate::os::namespaces::sys::pid_namespace;
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::procfs;
 
 /// The most names that are read from a folder.
 const MOST_NAMES: usize = 4096;

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::process_view;
 use crate::model::{FileChange, Process, ProcessId, Text};
 use crate::os::files::sys::mounts::{Mounts, Route};
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// What the kernel appends to a path that is gone.
 const DELETED: &[u8] = b" (deleted)";

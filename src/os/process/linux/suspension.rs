@@ -17,12 +17,12 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
+use crate::os::linux_api::cgroup;
+use crate::os::linux_api::cgroup::Mount;
+use crate::os::linux_api::cgroup_path::belongs_to;
+use crate::os::linux_api::procfs;
+use crate::os::linux_api::procfs::Stat;
 use crate::os::parse::linux::proc_status::Stops;
-use crate::os::services::sys::cgroup;
-use crate::os::services::sys::cgroup::Mount;
-use crate::os::services::sys::cgroup_path::belongs_to;
-use crate::os::table::sys::procfs;
-use crate::os::table::sys::procfs::Stat;
 
 /// The most bytes that are read of a control file or of /proc/PID/status.
 const LONGEST_FILE: u64 = 64 * 1024;

@@ -1,5 +1,6 @@
 //! Processes of macOS. sysinfo reads the facts.
 
+mod process_ref;
 pub(in crate::os) mod sysinfo_read;
 
 pub(in crate::os) use super::ancestors::add_ancestors;
@@ -9,7 +10,7 @@ pub(in crate::os) use super::process_table::process_table;
 pub(in crate::os) use super::unsupported::{
     Conditions, command, mark_unmapped_users, own_pid, shorten_commands,
 };
-pub(in crate::os) use crate::os::holders::sys::ProcessRef;
+pub(crate) use process_ref::ProcessRef;
 
 /// The pids that are the kernel's own.
 pub(crate) const KERNEL: [u32; 1] = [0];

@@ -7,12 +7,10 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 
+use crate::os::linux_api::netlink::dump;
+use crate::os::linux_api::pid_namespace;
 use crate::os::namespaces::sys as namespace;
-use crate::os::namespaces::sys::pid_namespace;
-use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::linux::rtnetlink::is_containers_link;
-use crate::os::table::sys::netlink::dump;
-use crate::os::table::sys::procfs;
 
 /// The folder in which Docker mounts the network namespace of each container, and its own as `default`.
 const MOUNTS: &CStr = c"/run/docker/netns";
@@ -67,10 +65,4 @@ pub(in crate::os) fn shares_network(socket: &impl AsFd) -> Option<bool> {
     let pid = u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0)?;
     // The kernel returns the pid in this process's namespace; /proc may show another one.
     (pid_namespace::is_own() == Some(true)).then(|| namespace::is_own(pid))?
-}
-
-/// Returns a process's command line, which usually every user may read.
-pub(in crate::os) fn command(pid: u32) -> Option<Vec<crate::model::Text>> {
-    let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
-    Some(arguments(&bytes))
 }

@@ -1,7 +1,5 @@
-//! systemd and the other supervisors of Linux, cgroups, and signs of container engines.
+//! systemd and its unit files, and signs of container engines.
 
-pub(in crate::os) mod cgroup;
-pub(in crate::os) mod cgroup_path;
 pub(in crate::os) mod docker_hints;
 pub(in crate::os) mod restart;
 pub(in crate::os) mod socket_units;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
 
-use super::cgroup;
 use super::systemd::Manager;
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::cgroup;
+use crate::os::linux_api::procfs;
 use crate::os::users;
 
 /// The most bytes that are read of a unit's file.

@@ -1,18 +1,13 @@
 //! The socket table on Linux: by netlink, or by /proc/net if netlink is unavailable; of this network namespace and of
 //! others.
 
-pub(in crate::os) mod inet_diag;
 mod interface_names;
-pub(in crate::os) mod netlink;
-pub(in crate::os) mod procfs;
-mod sock_diag;
-pub(in crate::os) mod unix_diag;
 pub(in crate::os) mod unix_files;
 pub(in crate::os) mod verified_netstat2;
 
+use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::namespaces::sys as namespaces;
 use crate::os::namespaces::sys::NotEntered;
-use crate::os::namespaces::sys::user_namespace::OverflowUid;
 pub(crate) use crate::os::parse::linux::unix_diag::SocketFile;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
@@ -20,17 +15,17 @@ pub(in crate::os) use unix_files::find_unix_paths;
 pub(super) use verified_netstat2::{netstat2_row, netstat2_sockets};
 
 use super::netstat2;
-use super::netstat2::Table;
 use crate::model::{
     Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket,
     State, TableRead, TableSource, Text, UnlistedBound,
 };
-use crate::os::bind::sys::limits;
-use crate::os::namespaces::sys::user_namespace;
-use crate::os::{Detail, Reader, Request, Row, SocketTable};
-use inet_diag::States;
+use crate::os::linux_api::inet_diag::States;
+use crate::os::linux_api::netlink::Fault;
+use crate::os::linux_api::user_namespace;
+use crate::os::linux_api::{inet_diag, procfs, unix_diag};
+use crate::os::table_request::InetTable;
+use crate::os::{Detail, Reader, Row, SocketTable, TableRequest};
 use interface_names::Interfaces;
-use netlink::Fault;
 
 /// Returns the further facts that netlink reports about a row's socket.
 pub(super) fn detail(row: &Row) -> Detail {
@@ -43,7 +38,7 @@ pub(super) fn holder_data(row: &Row) -> Vec<u64> {
 }
 
 /// Reads the requested tables by netlink. A table that netlink does not return is read from /proc/net.
-pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut sources = TablesBySource::default();
     let mut interfaces = Interfaces::default();
@@ -55,7 +50,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
                 if request.all && table.protocol == Protocol::Tcp {
                     match inet_diag::sockets(table, States::Bound, request.port) {
                         // Older kernels ignore the bit of this state without an error.
-                        Ok(bound) if bound.is_empty() && limits::lists_bound() == Some(false) => {
+                        Ok(bound) if bound.is_empty() && inet_diag::lists_bound() == Some(false) => {
                             bound_unknown = Some(UnlistedBound::OlderKernel);
                         }
                         Ok(bound) => entries.extend(bound),
@@ -154,9 +149,9 @@ impl TablesBySource {
 
 /// Adds the sockets of UDP-Lite, if this kernel has it; newer ones do not.
 fn read_udplite(
-    request: &Request,
+    request: &TableRequest,
     whole: &mut SocketTable,
-    read: &mut dyn FnMut(Table) -> Result<Vec<Row>, Error>,
+    read: &mut dyn FnMut(InetTable) -> Result<Vec<Row>, Error>,
 ) {
     if std::fs::symlink_metadata("/proc/thread-self/net/udplite").is_err() {
         return;
@@ -165,7 +160,7 @@ fn read_udplite(
         if !wanted {
             continue;
         }
-        match read(Table { protocol: Protocol::UdpLite, family }) {
+        match read(InetTable { protocol: Protocol::UdpLite, family }) {
             Ok(rows) => whole.rows.extend(rows),
             Err(error) => {
                 whole.complete = false;
@@ -176,7 +171,11 @@ fn read_udplite(
 }
 
 /// Adds the sockets of UDP-Lite by /proc/net alone.
-pub(in crate::os) fn add_udplite_from_proc(directory: impl AsFd, request: &Request, whole: &mut SocketTable) {
+pub(in crate::os) fn add_udplite_from_proc(
+    directory: impl AsFd,
+    request: &TableRequest,
+    whole: &mut SocketTable,
+) {
     if request.udplite {
         read_udplite(request, whole, &mut |table| from_proc(&directory, table, request.all));
     }
@@ -185,13 +184,13 @@ pub(in crate::os) fn add_udplite_from_proc(directory: impl AsFd, request: &Reque
 /// Adds the sockets of a protocol that only netlink lists.
 fn add_sctp_dccp(
     protocol: Protocol,
-    request: &Request,
+    request: &TableRequest,
     whole: &mut SocketTable,
     interfaces: &mut Interfaces,
 ) {
     let states = if request.all { States::All } else { States::Listeners };
     for (wanted, family) in [(request.ipv4, Family::Ipv4), (request.ipv6, Family::Ipv6)] {
-        let table = Table { protocol, family };
+        let table = InetTable { protocol, family };
         match inet_diag::sockets(table, states, request.port) {
             _ if !wanted => {}
             Ok(entries) => {
@@ -207,7 +206,7 @@ fn add_sctp_dccp(
 }
 
 /// Reads the tables of a namespace that may not be entered, by its /proc/PID/net directory.
-pub(in crate::os) fn read_proc(directory: impl AsFd, request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn read_proc(directory: impl AsFd, request: &TableRequest) -> Result<SocketTable, Error> {
     let mut whole = netstat2::collect(request, |table| from_proc(&directory, table, request.all))?;
     add_udplite_from_proc(&directory, request, &mut whole);
     if request.unix {
@@ -217,7 +216,7 @@ pub(in crate::os) fn read_proc(directory: impl AsFd, request: &Request) -> Resul
 }
 
 /// Returns the inode numbers of a table's sockets at this moment.
-pub(in crate::os) fn inodes(table: Table, listeners: bool) -> Option<BTreeSet<u64>> {
+pub(in crate::os) fn inodes(table: InetTable, listeners: bool) -> Option<BTreeSet<u64>> {
     let states = if listeners { States::Listeners } else { States::All };
     let listed: BTreeSet<u64> = match (table.protocol, inet_diag::sockets(table, states, None)) {
         (Protocol::Unix, _) => unix_diag::sockets(true).ok()?.iter().map(|entry| entry.inode).collect(),
@@ -266,7 +265,7 @@ fn unix_row(entry: unix_diag::Entry) -> Row {
     Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: Detail::default() }
 }
 
-fn from_proc(directory: impl AsFd, table: Table, all: bool) -> Result<Vec<Row>, Error> {
+fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
     let listed = procfs::net_sockets(directory, table)?;
     let rows = listed.into_iter().map(|(inode, listed)| {
         let endpoint =
@@ -294,7 +293,7 @@ fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> 
 }
 
 /// Reads the socket table.
-pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Error> {
     procfs::require()?;
     let mut whole = match request.reader {
         Reader::Auto | Reader::Native => read(request)?,
@@ -315,7 +314,7 @@ pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
 }
 
 /// Adds the sockets of the other network namespaces. One that may not be entered is read through /proc.
-fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
+fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
     let (namespaces, gaps) = namespaces::others(request);
     whole.complete &= gaps.is_empty();
     whole.gaps.extend(gaps);
@@ -365,7 +364,7 @@ fn add_other_namespaces(request: &Request, whole: &mut SocketTable) {
 }
 
 /// Returns the error of the native reader, which was requested and may not fall back to another one.
-fn native_refused(table: Table, fault: Fault) -> Error {
+fn native_refused(table: InetTable, fault: Fault) -> Error {
     let attempted = format!("the native reader cannot read {table}");
     let mut error = Error::new(ErrorKind::Unsupported, attempted).because(fault);
     error.help = Some(Help::AutomaticReader);

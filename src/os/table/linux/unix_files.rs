@@ -25,7 +25,7 @@ use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
 use crate::os::files::sys::mounts::Route;
 use crate::os::parse::linux::unix_diag::SocketFile;
-use crate::os::{Request, Row, SocketTable, describe_error};
+use crate::os::{Row, SocketTable, TableRequest, describe_error};
 
 impl SocketFile {
     fn new(device: (u32, u32), inode: u64) -> SocketFile {
@@ -58,7 +58,7 @@ enum Found {
 
 /// Finds the sockets that these paths lead to: marks them in the table, adds those of other network namespaces, and
 /// records what is at each path.
-pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &Request, whole: &mut SocketTable) {
+pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &TableRequest, whole: &mut SocketTable) {
     let mut files = Files::new(Instant::now() + TIMEOUT);
     for path in paths {
         let found = match crate::os::files::paths::from_text(path) {
@@ -117,7 +117,7 @@ fn find_socket(
     path: &Text,
     files: &[SocketFile],
     handle: Option<OwnedFd>,
-    request: &Request,
+    request: &TableRequest,
     whole: &mut SocketTable,
 ) -> PathContent {
     let by_name_alone = whole.rows.iter().any(|row| row.file.is_none() && is_bound_by(&row.socket, path));
@@ -125,7 +125,7 @@ fn find_socket(
     if listens || by_name_alone {
         return PathContent::Listener;
     }
-    let unix_alone = Request {
+    let unix_alone = TableRequest {
         tcp: false,
         udp: false,
         udplite: false,
@@ -164,17 +164,6 @@ fn find_socket(
     whole.gaps.push(Gap::new(GapKind::Paths, GapReason::Namespace, 1, detail, help));
     whole.gaps.extend(others.gaps);
     PathContent::Unknown
-}
-
-/// Returns whether this user can make a file at a path that does not exist yet. `None` if its file system may not
-/// answer.
-pub(in crate::os) fn can_make_file(path: &Path) -> Option<bool> {
-    let parent = path.parent()?;
-    if !crate::os::files::sys::certainly_local(&[parent.to_owned()]).contains(&true) {
-        return None;
-    }
-    let needed = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    Some(rustix::fs::accessat(CWD, parent, needed, rustix::fs::AtFlags::EACCESS).is_ok())
 }
 
 fn is_bound_by(socket: &Socket, path: &Text) -> bool {

@@ -7,14 +7,14 @@ use netstat2::{AddressFamilyFlags, ProtocolFlags, SocketInfo};
 use super::{add_udplite_from_proc, procfs};
 use crate::model::{Error, ErrorKind, Protocol, Socket, State};
 use crate::os::table::netstat2 as tables;
-use crate::os::table::netstat2::Table;
-use crate::os::{Request, Row, SocketTable};
+use crate::os::table_request::InetTable;
+use crate::os::{Row, SocketTable, TableRequest};
 
 /// Reads every socket in every state by the crate netstat2.
 ///
 /// # Errors
 /// If Unix sockets are requested, if a table cannot be read, and if an empty table is refuted by /proc/net.
-pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> {
     if request.unix {
         return Err(Error::new(ErrorKind::Unsupported, "netstat2 does not read Unix sockets"));
     }
@@ -45,7 +45,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
 
 /// Verifies that a table is empty: netstat2 returns no error when the kernel refuses a dump. A socket that /proc/net lists
 /// before and after a dump existed during it.
-fn verify_emptiness(table: Table) -> Result<Vec<Row>, Error> {
+fn verify_emptiness(table: InetTable) -> Result<Vec<Row>, Error> {
     let before = procfs::net_sockets(procfs::own_net()?, table)?;
     if before.is_empty() {
         return Ok(Vec::new());
@@ -63,7 +63,7 @@ fn verify_emptiness(table: Table) -> Result<Vec<Row>, Error> {
 }
 
 /// Adds the state and the peer that netstat2 does not report of UDP sockets.
-fn complete_udp(table: Table, rows: &mut [Row]) -> Result<(), Error> {
+fn complete_udp(table: InetTable, rows: &mut [Row]) -> Result<(), Error> {
     let listed = procfs::net_sockets(procfs::own_net()?, table)?;
     let listed: BTreeMap<u64, _> = listed.into_iter().collect();
     for row in rows {
@@ -99,6 +99,6 @@ fn pids_by_inode() -> Result<BTreeMap<u64, Vec<u32>>, Error> {
 /// Returns a row with the inode and the user that netstat2 reports, without holders.
 pub(in crate::os::table) fn netstat2_row(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
-    crate::os::namespaces::sys::user_namespace::set_user(&mut socket, info.uid);
+    crate::os::linux_api::user_namespace::set_user(&mut socket, info.uid);
     Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: crate::os::Detail::default() }
 }

@@ -2,7 +2,6 @@
 //! users. macOS 27 is reported to return only a user's own sockets, except to root; then the sockets of processes whose
 //! descriptors may be read are added, and those of other users that netstat prints. What none of these report is a gap.
 
-pub(in crate::os) mod kernel;
 pub(in crate::os) mod netstat;
 
 pub(super) use super::unsupported::{detail, find_unix_paths};
@@ -11,13 +10,13 @@ use nix::net::if_::if_indextoname;
 use crate::model::{
     Endpoint, Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket, Text,
 };
-use crate::os::holders::sys::walk;
-use crate::os::holders::sys::walk::SocketDescriptor;
+use crate::os::descriptors::sys as descriptors;
+use crate::os::descriptors::sys::SocketDescriptor;
 use crate::os::parse::xnu::foreign::foreign as others;
 use crate::os::parse::xnu::netstat::Row as PrintedRow;
 use crate::os::parse::xnu::{Entry, pcblist, shortened};
 use crate::os::users;
-use crate::os::{Reader, Request, Row, SocketTable};
+use crate::os::{Reader, Row, SocketTable, TableRequest};
 
 /// The number of attempts for a list that changes meanwhile.
 const ATTEMPTS: usize = 5;
@@ -31,7 +30,7 @@ struct List {
 }
 
 /// Returns the sockets that a request is about.
-pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> {
     let mut whole = SocketTable::empty();
     let mut entries = Vec::new();
     let mut withheld = None;
@@ -50,7 +49,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
     let mut foreign = Vec::new();
     if withheld.is_some() || shortened || !includes_other_users(&entries, request) {
         whole.complete = false;
-        let walked = walk::sockets().map_err(|error| match withheld.take() {
+        let walked = descriptors::sockets().map_err(|error| match withheld.take() {
             Some(withheld) => withheld,
             None => Error::new(ErrorKind::Processes, "cannot list the processes").because(error),
         })?;
@@ -97,7 +96,7 @@ pub(in crate::os) fn read(request: &Request) -> Result<SocketTable, Error> {
 
 const HELP: Help = Help::Privileges(Purpose::SeeMany);
 
-fn wanted(request: &Request) -> impl Iterator<Item = Protocol> {
+fn wanted(request: &TableRequest) -> impl Iterator<Item = Protocol> {
     let wanted = [(request.tcp, Protocol::Tcp), (request.udp, Protocol::Udp)];
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, protocol)| protocol)
 }
@@ -137,7 +136,7 @@ fn list(protocol: Protocol) -> Result<List, Error> {
 
 /// Returns whether the lists include sockets of other users. The system's own services have some on every Mac (the one
 /// for Bonjour, which is UDP), so that lists without any were shortened for this user.
-fn includes_other_users(entries: &[Entry], request: &Request) -> bool {
+fn includes_other_users(entries: &[Entry], request: &TableRequest) -> bool {
     let own = users::own();
     let of_others =
         |entries: &[Entry]| entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own));
@@ -147,7 +146,7 @@ fn includes_other_users(entries: &[Entry], request: &Request) -> bool {
 }
 
 /// Adds the sockets that are in descriptor tables and in no list, each once.
-fn add(entries: &mut Vec<Entry>, seen: Vec<SocketDescriptor>, request: &Request) {
+fn add(entries: &mut Vec<Entry>, seen: Vec<SocketDescriptor>, request: &TableRequest) {
     let protocols: Vec<Protocol> = wanted(request).collect();
     let key = |entry: &Entry| (entry.socket.protocol, entry.generation);
     let mut known: Vec<_> = entries.iter().map(key).collect();
@@ -163,7 +162,7 @@ fn add(entries: &mut Vec<Entry>, seen: Vec<SocketDescriptor>, request: &Request)
     }
 }
 
-fn is_wanted(socket: &Socket, request: &Request) -> bool {
+fn is_wanted(socket: &Socket, request: &TableRequest) -> bool {
     let family = match socket.endpoint.address() {
         Some(address) if address.is_ipv6() => request.ipv6,
         _ => request.ipv4,
@@ -212,7 +211,7 @@ pub(super) fn holder_data(row: &Row) -> Vec<u64> {
 }
 
 /// Reads the socket table.
-pub(in crate::os) fn sockets(request: &Request) -> Result<SocketTable, Error> {
+pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Error> {
     let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, what));
     if request.reader == Reader::Netstat2 {
         return unsupported("netstat2 is not used on macOS: it can name sockets that are not there");

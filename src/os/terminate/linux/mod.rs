@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::model::ProcessId;
 use crate::os::EndSignal;
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// A process that can be ended, and is never mistaken for another one.
 #[derive(Debug)]

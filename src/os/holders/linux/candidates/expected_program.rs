@@ -2,7 +2,7 @@
 
 use super::Refused;
 use crate::model::Evidence;
-use crate::os::namespaces::sys::user_namespace::OverflowUid;
+use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::{ProgramWords, Row};
 
 /// In many command lines, a number with fewer digits than this is something other than a port.

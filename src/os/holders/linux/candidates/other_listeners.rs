@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Facts;
 use crate::model::{Family, Protocol};
-use crate::os::services::sys::cgroup;
-use crate::os::table::netstat2::Table;
-use crate::os::table::sys::inet_diag;
-use crate::os::table::sys::inet_diag::States;
+use crate::os::linux_api::cgroup;
+use crate::os::linux_api::inet_diag;
+use crate::os::linux_api::inet_diag::States;
+use crate::os::table_request::InetTable;
 
 /// The cgroups and users that listen on some TCP or UDP port of this network namespace.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl OtherListeners {
     pub(super) fn read() -> OtherListeners {
         let tables = [Protocol::Tcp, Protocol::Udp]
             .into_iter()
-            .flat_map(|protocol| [Family::Ipv4, Family::Ipv6].map(|family| Table { protocol, family }));
+            .flat_map(|protocol| [Family::Ipv4, Family::Ipv6].map(|family| InetTable { protocol, family }));
         let entries: Vec<inet_diag::Entry> = tables
             .filter_map(|table| inet_diag::sockets(table, States::Listeners, None).ok())
             .flatten()

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::net::netlink::GENERIC;
 
 use crate::model::{KernelSocketKind, Protocol};
+use crate::os::linux_api::netlink::{ask, dump};
 use crate::os::parse::linux::kernel_sockets::Claim;
 use crate::os::parse::linux::kernel_sockets::generic_message::{self, Message, family, read_message};
 use crate::os::parse::linux::kernel_sockets::link_message::Link;
-use crate::os::table::sys::netlink::{ask, dump};
 
 /// Returns the claims of every registered family.
 pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<Claim> {

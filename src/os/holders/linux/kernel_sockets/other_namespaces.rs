@@ -11,13 +11,13 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Claims, generic, links};
 use crate::model::{KernelSocketKind, Protocol, Socket, Text};
+use crate::os::linux_api::netlink::ask;
 use crate::os::namespaces::sys as namespace;
 use crate::os::parse::linux::kernel_sockets::link_message::Link;
 use crate::os::parse::linux::kernel_sockets::{Claim, Strength};
 use crate::os::parse::linux::rtnetlink::namespace_id;
 use crate::os::table::sys as table;
-use crate::os::table::sys::netlink::ask;
-use crate::os::{Reader, Request};
+use crate::os::{Reader, TableRequest};
 
 /// Reads the claims of sockets in these namespaces (`None` is this thread's own) from every namespace that may be entered.
 /// For this thread's own namespace only interfaces in other namespaces are read.
@@ -25,7 +25,7 @@ pub(in crate::os) fn claims(
     wanted: &BTreeSet<Option<Text>>,
     protocols: &BTreeSet<Protocol>,
 ) -> BTreeMap<Option<Text>, Claims> {
-    let request = Request {
+    let request = TableRequest {
         tcp: protocols.contains(&Protocol::Tcp),
         udp: protocols.contains(&Protocol::Udp),
         udplite: false,
@@ -103,7 +103,7 @@ fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Clai
 
 /// Returns the UDP sockets with a port in this thread's namespace.
 fn sockets_at(port: u16) -> Vec<Socket> {
-    let request = Request {
+    let request = TableRequest {
         tcp: false,
         udp: true,
         udplite: false,

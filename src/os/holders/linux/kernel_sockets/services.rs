@@ -10,13 +10,13 @@ use rustix::net::netlink::RDMA;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::model::{KernelSocket, KernelSocketKind, Protocol, Text};
+use crate::os::linux_api::netlink::dump;
 use crate::os::namespaces::sys as namespace;
 use crate::os::parse::linux::kernel_sockets::rpcbind_reply::{lock_manager, word};
 use crate::os::parse::linux::kernel_sockets::service_files::{
     RdmaDevice, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
 };
 use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket, reported};
-use crate::os::table::sys::netlink::dump;
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
 const ROCE_PORT: u16 = 4791;

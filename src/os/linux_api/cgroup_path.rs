@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 
 use super::cgroup;
 use crate::model::{Container, Service};
+use crate::os::linux_api::procfs;
 use crate::os::parse::cgroup_boundary;
 use crate::os::parse::cgroup_boundary::Boundary;
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
-use crate::os::table::sys::procfs;
 
 /// The most bytes that are read of a file of /proc.
 const LONGEST_FILE: u64 = 32 * 1024;

@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::model::{Error, ErrorKind};
-pub(in crate::os) use crate::os::parse::linux::proc_fd::{digits, socket_inode};
+use crate::os::parse::linux::proc_fd::{number, socket_inode};
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::threads;
 
@@ -272,22 +272,15 @@ fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
     CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
-/// Returns a directory entry's name as a number.
-pub(in crate::os) fn number(name: &CStr) -> Option<u32> {
-    digits(name.to_bytes())?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_of_tables_and_entries() {
+    fn names_of_tables() {
         let mut path = [0; 16];
         assert_eq!(table_path(u32::MAX, &mut path), c"4294967295/fd");
         let mut path = [0; 16];
         assert_eq!(table_path(0, &mut path), c"0/fd");
-        assert_eq!(number(c"self"), None);
-        assert_eq!(number(c".."), None);
     }
 }

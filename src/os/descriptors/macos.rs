@@ -4,8 +4,8 @@
 use std::io;
 
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
+use crate::os::macos_api as kernel;
 use crate::os::parse::xnu::{Entry, socket_fdinfo};
-use crate::os::table::sys::kernel;
 
 /// An internet socket under one descriptor of one process.
 pub(in crate::os) struct SocketDescriptor {

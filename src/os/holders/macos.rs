@@ -2,7 +2,6 @@
 //! the kernel reports the process that used it last: that process may hold it, or a child that it passed the socket to.
 //! It is therefore a candidate, never a holder.
 
-pub(in crate::os) mod walk;
 
 use std::collections::BTreeMap;
 
@@ -13,34 +12,9 @@ use crate::model::{
 };
 use crate::os::process::sys::Conditions;
 use crate::os::table::sys::PcbInfo;
-use crate::os::table::sys::kernel;
+use crate::os::macos_api as kernel;
 use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
-use walk::Walk;
-
-/// A process by its pid and its start, to the microsecond, if that may be read.
-#[derive(Debug, Clone)]
-pub(crate) struct ProcessRef {
-    pid: u32,
-    start: Option<(u64, u64)>,
-}
-
-impl ProcessRef {
-    /// Refers to the process that has this pid now.
-    pub(in crate::os) fn open(pid: u32) -> Option<ProcessRef> {
-        Some(ProcessRef { pid, start: kernel::start(pid) })
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
-    }
-
-    /// Verifies that these facts belong to this process, and that its pid was not reused.
-    pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
-        let Some(start) = self.start else { return true };
-        let read = process.id.start.is_none_or(|seconds| seconds == start.0);
-        read && kernel::start(self.pid) == Some(start)
-    }
-}
+use crate::os::descriptors::sys::{self as descriptors, Walk};
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = false;
@@ -52,7 +26,7 @@ pub(in crate::os) fn holders(
     _program_words: ProgramWords,
 ) -> Result<Holders, Error> {
     let attempted = || Error::new(ErrorKind::Processes, "cannot list the processes");
-    let walked = walk::sockets().map_err(|error| attempted().because(error))?;
+    let walked = descriptors::sockets().map_err(|error| attempted().because(error))?;
     let held = held(rows, &walked);
     let unseen: Vec<Option<Unseen>> =
         rows.iter().zip(&held).map(|(row, held)| unseen(row, held, &walked)).collect();

@@ -7,7 +7,7 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Help};
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// Returns whether the pids in /proc are those of the pid namespace of this process; `None` if that cannot be read.
 ///
@@ -51,7 +51,7 @@ pub(in crate::os) fn gap() -> Option<Gap> {
 /// Returns the pid of this process as /proc shows it.
 pub(in crate::os) fn own_pid() -> Option<u32> {
     let link = rustix::fs::readlink("/proc/self", Vec::new()).ok()?;
-    crate::os::holders::sys::walk::number(&link)
+    crate::os::parse::linux::proc_fd::number(&link)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 
-use crate::os::table::sys::procfs;
+use crate::os::linux_api::procfs;
 
 /// The deepest level that is searched; the kernel allows any depth.
 const DEEPEST: usize = 64;

@@ -9,7 +9,7 @@ use rustix::path::Arg;
 use crate::model::{Error, ErrorKind, Family, Protocol};
 pub(in crate::os) use crate::os::parse::linux::proc_net::{NetSocket, parse_net, tcp_state};
 pub(in crate::os) use crate::os::parse::linux::proc_stat::{Stat, parse_stat};
-use crate::os::table::netstat2::Table;
+use crate::os::table_request::InetTable;
 
 /// The most bytes that are read of a file other than the tables of /proc/net.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -98,7 +98,10 @@ pub(in crate::os) fn own_net() -> Result<OwnedFd, Error> {
 
 /// Returns the sockets of a table with their inode numbers, from a directory such as /proc/net. A socket that has outlived
 /// its holders has inode 0.
-pub(in crate::os) fn net_sockets(directory: impl AsFd, table: Table) -> Result<Vec<(u64, NetSocket)>, Error> {
+pub(in crate::os) fn net_sockets(
+    directory: impl AsFd,
+    table: InetTable,
+) -> Result<Vec<(u64, NetSocket)>, Error> {
     let name = match (table.protocol, table.family) {
         (Protocol::Tcp, Family::Ipv4) => "tcp",
         (Protocol::Tcp, _) => "tcp6",

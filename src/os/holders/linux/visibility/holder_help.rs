@@ -1,0 +1,32 @@
+//! The command that shows the holders of a socket.
+
+use crate::model::{Endpoint, Help, Protocol, Socket, Target, Text};
+use crate::os::linux_api::missing_rights::missing_rights;
+
+/// Returns the command that shows the holders of a socket, and the permission that is missing.
+pub(super) fn help(socket: &Socket) -> Help {
+    let missing = missing_rights();
+    if crate::os::privileged() {
+        return Help::Rights(missing);
+    }
+    Help::PrivilegedScan { target: Some(argument(socket)), missing }
+}
+
+/// Returns the target for a socket: its port, its path if that is a target by itself, or all Unix sockets.
+fn argument(socket: &Socket) -> Text {
+    match &socket.endpoint {
+        // A bare port means TCP and UDP.
+        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => {
+            Text::from_display(format_args!("udplite/{port}"))
+        }
+        Endpoint::Ip { port, .. } => Text::from_display(port),
+        Endpoint::Unix { path } => {
+            let is_target = |path: &&Text| {
+                let targets =
+                    path.as_str().and_then(|path| Target::parse_list(path).ok()).unwrap_or_default();
+                matches!(targets.as_slice(), [only] if only.is_unix())
+            };
+            path.as_ref().filter(is_target).cloned().unwrap_or_else(|| "-x".into())
+        }
+    }
+}

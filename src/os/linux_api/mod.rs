@@ -1,0 +1,14 @@
+//! What several topics read from the Linux kernel: netlink, `/proc`, cgroups, and the namespaces of this process. It
+//! depends on `model`, `parse` and the helpers of `os`, never on a topic.
+
+pub(in crate::os) mod cgroup;
+pub(in crate::os) mod cgroup_path;
+pub(in crate::os) mod inet_diag;
+pub(in crate::os) mod missing_rights;
+pub(in crate::os) mod netlink;
+pub(in crate::os) mod pid_namespace;
+pub(in crate::os) mod procfs;
+pub(in crate::os) mod sock_diag;
+pub(in crate::os) mod thread_list;
+pub(in crate::os) mod unix_diag;
+pub(in crate::os) mod user_namespace;
