@@ -6,6 +6,7 @@ mod endpoint;
 pub(crate) mod error;
 mod forwarding;
 pub(crate) mod gap;
+mod help;
 pub(crate) mod kernel_socket;
 pub(crate) mod managers;
 pub(crate) mod names;
@@ -28,9 +29,10 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
-    Gap, GapDetail, GapKind, GapReason, Help, MissingRights, NetshList, NotAsked, OpenFilesLimit, Purpose,
-    SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
+    Gap, GapDetail, GapKind, GapReason, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules,
+    UnreadableReply,
 };
+pub use help::{Help, MissingRights, OpenFilesLimit, Purpose};
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use names::UnknownName;

@@ -1,15 +1,13 @@
 //! What could not be read: of what, why, how much, and what would help. `render` makes the sentences.
 
 mod detail;
-mod help;
 mod reason;
 
-use super::Text;
+use super::{Help, Text};
 
 pub use detail::{
     GapDetail, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
 };
-pub use help::{Help, MissingRights, OpenFilesLimit, Purpose};
 pub use reason::{GapKind, GapReason};
 
 /// Something that could not be read.

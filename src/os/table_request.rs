@@ -35,6 +35,7 @@ pub(in crate::os) struct InetTable {
     pub(in crate::os) family: Family,
 }
 
+#[cfg_attr(target_os = "macos", expect(dead_code, reason = "macOS lists all sockets of a protocol at once"))]
 impl InetTable {
     /// Returns the tables that a request needs.
     pub(in crate::os) fn wanted(request: &TableRequest) -> impl Iterator<Item = InetTable> {

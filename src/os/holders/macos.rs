@@ -2,19 +2,18 @@
 //! the kernel reports the process that used it last: that process may hold it, or a child that it passed the socket to.
 //! It is therefore a candidate, never a holder.
 
-
 use std::collections::BTreeMap;
 
 pub(in crate::os) use super::by_table::held_among;
 use crate::model::{
     Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
-    MissingRights, Process, Protocol, Purpose, Reason, Socket, Text, Unseen,
+    MissingRights, Protocol, Purpose, Reason, Socket, Text, Unseen,
 };
-use crate::os::process::sys::Conditions;
-use crate::os::table::sys::PcbInfo;
-use crate::os::macos_api as kernel;
-use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
 use crate::os::descriptors::sys::{self as descriptors, Walk};
+use crate::os::macos_api as kernel;
+use crate::os::process::sys::ProcessRef;
+use crate::os::table::sys::PcbInfo;
+use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = false;
@@ -56,7 +55,7 @@ fn held(rows: &[&Row], walked: &Walk) -> Vec<Vec<Held>> {
     for seen in &walked.found {
         let place = places.get(&key(&seen.entry.socket, seen.entry.generation));
         let Some(held) = place.and_then(|at| all.get_mut(*at)) else { continue };
-        match held.last_mut().filter(|last| last.process.pid == seen.pid) {
+        match held.last_mut().filter(|last| last.process.pid() == seen.pid) {
             Some(same) => same.descriptors.push(seen.descriptor),
             None => held.extend(ProcessRef::open(seen.pid).map(|process| Held {
                 process,
@@ -106,7 +105,7 @@ fn candidates(last_users: [u32; 2], held: &[Held], evidence: Evidence) -> Vec<Ca
     let [last, behalf] = last_users;
     let mut pids = vec![last];
     pids.extend((behalf != last).then_some(behalf));
-    pids.retain(|pid| *pid != 0 && !held.iter().any(|held| held.process.pid == *pid));
+    pids.retain(|pid| *pid != 0 && !held.iter().any(|held| held.process.pid() == *pid));
     let named = |pid| {
         let name = kernel::name(pid)?;
         Some(Candidate { pid, name: name.into(), evidence })

@@ -6,7 +6,7 @@
 #[cfg(not(target_os = "linux"))]
 mod by_table;
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
-#[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 pub(in crate::os) mod sys;
 

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 pub(in crate::os) use super::by_table::held_among;
-use crate::model::{Candidate, Error, Evidence, Help, Reason};
+use crate::model::{Candidate, Error, Evidence, Help, HolderMethod, Reason, Unseen};
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
-use crate::os::process::sys::process_ref;
-use crate::os::{HolderSearch, Holders, ProgramWords, Row};
+use crate::os::process::sys::ProcessRef;
+use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = false;
@@ -20,7 +20,7 @@ pub(in crate::os) fn holders(
     _search: HolderSearch,
     _program_words: ProgramWords,
 ) -> Result<Holders, Error> {
-    let mut search = process_ref::from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
+    let mut search = from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::lifetime(pid));
     let list = OnceCell::new();
@@ -45,4 +45,36 @@ pub(in crate::os) fn holders(
         });
     }
     Ok(search)
+}
+
+/// Returns the holders that the rows name. `reason` is why a list is empty.
+fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
+    let held: Vec<Vec<Held>> = rows
+        .iter()
+        .map(|row| {
+            let holder = |pid: &u32| Held {
+                process: ProcessRef::without_start(*pid),
+                descriptors: Vec::new(),
+                evidence,
+            };
+            row.pids.iter().map(holder).collect()
+        })
+        .collect();
+    let unseen = rows
+        .iter()
+        .zip(&held)
+        .map(|(row, held)| {
+            let missing = held.is_empty() && row.socket.is_listener();
+            missing.then(|| Unseen {
+                reason,
+                help: Some(help.clone()),
+                candidates: Vec::new(),
+                kernel: Vec::new(),
+            })
+        })
+        .collect();
+    let origins = vec![(None, None); rows.len()];
+    let unread = Unread { pids: Vec::new(), others: true };
+    let method = Some(HolderMethod::SocketTable);
+    Holders { held, unseen, origins, unread, gaps: Vec::new(), method }
 }

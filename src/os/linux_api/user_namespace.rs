@@ -5,7 +5,6 @@
 //! for. That number is also nobody's, who is somebody else.
 
 use crate::model::{Socket, UnknownUser, UserNamespace, UserRange};
-use crate::os::Row;
 
 /// The link of the first user namespace (PROC_USER_INIT_INO in the kernel's proc_ns.h).
 const FIRST: &str = "user:[4026531837]";
@@ -74,10 +73,9 @@ impl OverflowUid {
         }
     }
 
-    /// Removes the user from a row of the socket table if its uid stands for users without a number. Up to Linux 6.12 a
+    /// Removes the user of a socket if its uid stands for users without a number. Up to Linux 6.12 a
     /// socket without a holder is reported as the first namespace's root, who need not have a number here.
-    pub(in crate::os) fn unmap_row(self, row: &mut Row) {
-        let socket = &mut row.socket;
+    pub(in crate::os) fn unmap_socket(self, socket: &mut Socket) {
         self.unmap(&mut socket.uid, &mut socket.unknown_user);
         if socket.inode.is_none() && socket.unknown_user.is_some() {
             socket.unknown_user = Some(UnknownUser::NotReported);

@@ -6,8 +6,7 @@ use plist::{Dictionary, Value};
 
 use crate::model::{Protocol, Socket, Text};
 
-/// Returns whether a service name stands for a port of a protocol.
-type IsServicePort = fn(&str, Protocol, u16) -> bool;
+use crate::os::parse::IsServicePort;
 
 /// A job that launchd opens sockets for.
 #[derive(Debug, Clone, PartialEq)]

@@ -34,3 +34,9 @@ pub(crate) mod windows;
     expect(dead_code, reason = "macOS alone reads it")
 )]
 pub(crate) mod xnu;
+
+use crate::model::Protocol;
+
+/// A function that returns whether a service name stands for a port of a protocol. What is known about ports is above this
+/// layer, so the caller passes it.
+pub(crate) type IsServicePort = fn(&str, Protocol, u16) -> bool;

@@ -8,7 +8,7 @@ pub(in crate::os) mod sys;
 
 use std::collections::BTreeMap;
 
-use crate::model::{DescriptorStore, Gap, Process, Protocol, Service, Socket};
+use crate::model::{DescriptorStore, Gap, Process, Service, Socket};
 
 pub(crate) use crate::os::parse::linux::restart_policy::{AfterSignal, RestartPolicy};
 
@@ -50,8 +50,7 @@ pub(crate) struct SocketService {
     pub(crate) descriptor_store: Option<DescriptorStore>,
 }
 
-/// Returns whether a service name stands for a port of a protocol.
-pub(crate) type IsServicePort = fn(&str, Protocol, u16) -> bool;
+pub(crate) use crate::os::parse::IsServicePort;
 
 /// Returns the services that sockets and their holders belong to.
 ///

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
 use super::sys;
-use crate::model::{Endpoint, Error, ErrorKind, Family, Gap, GapKind, Protocol, Socket, State};
+use crate::model::{Endpoint, Error, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::table_request::InetTable;
 use crate::os::{Row, SocketTable, TableRequest};
 

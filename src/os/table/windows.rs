@@ -7,7 +7,7 @@ use super::netstat2 as tables;
 pub(super) use super::unsupported::{detail, find_unix_paths};
 use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Socket, UnlistedBound};
 use crate::os::parse::windows::table;
-use crate::os::process::sys::process_ref;
+use crate::os::table_request::InetTable;
 use crate::os::{Reader, Row, SocketTable, TableRequest};
 
 /// Reads the socket table.
@@ -22,7 +22,7 @@ pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Erro
         Reader::Netstat2 => tables::collect(request, |table| tables::read(table, request.all))?,
         Reader::Auto | Reader::Native => tables::collect(request, |table| read(table, request.all))?,
     };
-    process_ref::merge(&mut whole.rows);
+    merge(&mut whole.rows);
     if request.all && request.tcp {
         let detail = GapDetail::BoundSockets(UnlistedBound::IpHelper);
         whole.gaps.push(Gap::new(GapKind::Sockets, GapReason::Bound, 1, detail, None));
@@ -58,7 +58,7 @@ pub(super) fn netstat2_row(socket: Socket, info: &SocketInfo) -> Row {
 }
 
 /// Reads one table.
-fn read(table: tables::Table, all: bool) -> Result<Vec<Row>, Error> {
+fn read(table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
     let (bytes, layout) =
         crate::os::windows_api::table(table, all).map_err(|error| table.unread().because(error))?;
     let records = table::records(&bytes, layout)
@@ -69,4 +69,23 @@ fn read(table: tables::Table, all: bool) -> Result<Vec<Row>, Error> {
         Row { socket: record.socket, pids, opened }
     };
     Ok(records.into_iter().map(row).collect())
+}
+
+/// Merges the rows of a socket that several descriptors or processes have into one row with all pids.
+fn merge(rows: &mut Vec<Row>) {
+    rows.sort_by(|a, b| a.socket.order(&b.socket));
+    rows.dedup_by(|next, kept| {
+        let same = next.socket == kept.socket;
+        if same {
+            kept.pids.append(&mut next.pids);
+            kept.pids.sort_unstable();
+            kept.pids.dedup();
+            // If one pid has several such sockets, it is enough that the last one may be its own.
+            for (pid, opened) in std::mem::take(&mut next.opened) {
+                let known = kept.opened.entry(pid).or_default();
+                *known = opened.max(*known);
+            }
+        }
+        same
+    });
 }

@@ -307,7 +307,7 @@ pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Erro
     }
     if let Some(overflow) = OverflowUid::current() {
         for row in &mut whole.rows {
-            overflow.unmap_row(row);
+            overflow.unmap_socket(&mut row.socket);
         }
     }
     Ok(whole)

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::os::descriptors::sys as descriptors;
 use crate::os::descriptors::sys::SocketDescriptor;
+use crate::os::macos_api as kernel;
 use crate::os::parse::xnu::foreign::foreign as others;
 use crate::os::parse::xnu::netstat::Row as PrintedRow;
 use crate::os::parse::xnu::{Entry, pcblist, shortened};
