@@ -271,6 +271,11 @@ impl Listener {
         }
     }
 
+    /// Returns the description of holders that no descriptor table shows.
+    pub(crate) fn unseen_alone(&self) -> Option<&Unseen> {
+        self.unseen.as_ref().filter(|_| self.holders.is_empty())
+    }
+
     /// Returns the pid that orders listeners with equal sockets.
     fn first_pid(&self) -> Option<u32> {
         self.holders.first().map(|holder| holder.process.id.pid)

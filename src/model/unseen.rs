@@ -1,7 +1,7 @@
 //! Holders that must exist but could not be observed.
 
 use super::names::names;
-use super::{Evidence, Help, KernelSocket, Listener, Text};
+use super::{Evidence, Help, KernelSocket, Text};
 
 /// A holder that must exist but could not be observed.
 ///
@@ -86,13 +86,6 @@ impl Unseen {
     pub(crate) fn without_descriptor(&self) -> Option<&[Candidate]> {
         let hidden = self.is_without_descriptor() || self.reason == Reason::InFlight;
         (hidden && !self.candidates.is_empty()).then_some(&self.candidates)
-    }
-}
-
-impl Listener {
-    /// Returns the description of holders that no descriptor table shows.
-    pub(crate) fn unseen_alone(&self) -> Option<&Unseen> {
-        self.unseen.as_ref().filter(|_| self.holders.is_empty())
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{Container, Error, ForwardingRule, ForwardingRules, Protocol, Service, Text};
-use crate::os::holders::sys::{bpf, walk};
+use crate::os::descriptors::sys as descriptors;
+use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
