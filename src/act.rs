@@ -1,9 +1,9 @@
 //! Everything that acts instead of only reading: bind attempts, connections, freeing a port, waiting for one. It never
 //! prints, prompts or reads the environment.
 
-mod accounts;
 mod backoff;
 pub(crate) mod bind;
+mod engine_users;
 pub(crate) mod forwarding;
 mod free;
 pub(crate) mod hindrance;
@@ -21,8 +21,8 @@ pub(crate) mod watch;
 pub(crate) mod why;
 
 pub use free::{
-    FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
-    FreeStep, FreedStep, Restarter, free,
+    FreeObstacle, FreeOptions, FreeOutcome, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep,
+    FreeStepReason, FreedStep, Restarter, free,
 };
 pub use next_ports::{NextOptions, NextPorts, SkipReason, SkippedPort, next_ports};
 pub use release::{StepAction, StepResult};

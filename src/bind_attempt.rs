@@ -67,13 +67,13 @@ pub(crate) struct Attempt {
     pub(crate) v6only: bool,
     pub(crate) options: BindOptions,
     /// Why the bind failed. `None` if it succeeded.
-    pub(crate) refused: Option<Refusal>,
+    pub(crate) refused: Option<BindRefusal>,
 }
 
 /// The error that a bind failed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) kind: RefusalKind,
+pub(crate) struct BindRefusal {
+    pub(crate) kind: BindRefusalKind,
     /// The error's name: `EADDRINUSE`.
     pub(crate) name: String,
     /// The system's message.
@@ -82,7 +82,7 @@ pub(crate) struct Refusal {
 
 /// What kind of error a bind failed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefusalKind {
+pub(crate) enum BindRefusalKind {
     /// EADDRINUSE.
     InUse,
     /// EACCES or EPERM.
@@ -99,8 +99,8 @@ impl Attempt {
     /// Returns whether the attempt failed because the machine does not have the address family.
     pub(crate) fn lacks_family(&self) -> bool {
         self.refused.as_ref().is_some_and(|refusal| {
-            refusal.kind == RefusalKind::NoFamily
-                || (refusal.kind == RefusalKind::NotLocal && self.address.is_unspecified())
+            refusal.kind == BindRefusalKind::NoFamily
+                || (refusal.kind == BindRefusalKind::NotLocal && self.address.is_unspecified())
         })
     }
 }

@@ -108,10 +108,10 @@ mod target_syntax;
 mod verdict;
 
 pub use act::{
-    FreeObstacle, FreeOptions, FreeOutcome, FreePart, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart,
-    FreeStep, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction, StepResult,
-    WaitAttempt, WaitFor, WaitOptions, WaitResult, Watch, free, next_ports, probe::probe_listeners, wait,
-    wait_many, watch, why,
+    FreeObstacle, FreeOptions, FreeOutcome, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep,
+    FreeStepReason, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction,
+    StepResult, WaitAttempt, WaitFor, WaitOptions, WaitResult, Watch, free, next_ports,
+    probe::probe_listeners, wait, wait_many, watch, why,
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
@@ -134,6 +134,6 @@ pub use port_info::{
 pub use scan::Query;
 pub use verdict::{
     Advice, BindResult, BoundHistory, Fact, Hindrance, HttpServer, Localhost, LocalhostAnswer,
-    OrphanedConnection, OtherEnd, PortUsage, Preference, Relay, ShareOption, Shared, SharedBy, Suspect,
-    Verdict, VerdictKind, VerdictReason,
+    OrphanedConnection, OtherEnd, PortUsage, Preference, ProxyPurpose, ShareOption, Shared, SharedBy,
+    Suspect, Verdict, VerdictKind, VerdictReason,
 };

@@ -44,9 +44,9 @@ pub enum Via {
     Supervisor,
 }
 
-/// The account that a rootless engine belongs to.
+/// The user of a rootless container engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(crate) struct EngineUser {
     pub(crate) uid: u32,
     pub(crate) name: Text,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Account {
 pub(crate) enum Manager {
     Container {
         container: Container,
-        owner: Option<Account>,
+        engine_user: Option<EngineUser>,
     },
     Service {
         service: Service,
@@ -83,7 +83,9 @@ impl Manager {
     /// Returns the command that stops the holder, as words. `None` if no command is known.
     pub(crate) fn stop(&self, own_uid: Option<u32>) -> Option<Vec<Text>> {
         match self {
-            Manager::Container { container, owner } => stop_container(container, owner.as_ref(), own_uid),
+            Manager::Container { container, engine_user } => {
+                stop_container(container, engine_user.as_ref(), own_uid)
+            }
             Manager::Service { service, also } => {
                 Some(stop_service(service, own_uid)?.into_iter().chain(also.clone()).collect())
             }
@@ -100,7 +102,7 @@ impl Manager {
 pub(crate) fn managers(
     listener: &Listener,
     holder: &Holder,
-    owner: Option<Account>,
+    engine_user: Option<EngineUser>,
     supervisor: Option<Manager>,
 ) -> Vec<Manager> {
     let process = &holder.process;
@@ -131,7 +133,7 @@ pub(crate) fn managers(
     });
     match container {
         Some(container) => {
-            let container = Manager::Container { container: container.clone(), owner };
+            let container = Manager::Container { container: container.clone(), engine_user };
             service.into_iter().chain([container]).collect()
         }
         None => supervisor.into_iter().chain(service).collect(),
@@ -140,7 +142,8 @@ pub(crate) fn managers(
 
 /// Returns the manager of a socket with unseen holders, by the socket's cgroup.
 pub(crate) fn manager_of_socket(listener: &Listener) -> Option<Manager> {
-    let container = listener.container.clone().map(|container| Manager::Container { container, owner: None });
+    let container =
+        listener.container.clone().map(|container| Manager::Container { container, engine_user: None });
     let is_stoppable =
         |service: &&Service| !is_engine(service) && stop_service(service, service.uid).is_some();
     let service = listener.service.as_ref().filter(is_stoppable).cloned();
@@ -188,15 +191,15 @@ fn is_engine(service: &Service) -> bool {
     STEMS.contains(&stem)
 }
 
-/// Returns the account whose engine runs the container of a holder. The uid of the process does not matter: a container
+/// Returns the user whose engine runs the container of a holder. The uid of the process does not matter: a container
 /// of the system's engine may run as any uid.
-pub(crate) fn owner(
+pub(crate) fn engine_user(
     listener: &Listener,
     holder: &Holder,
-    accounts: &BTreeMap<u32, Account>,
-) -> Option<Account> {
+    engine_users: &BTreeMap<u32, EngineUser>,
+) -> Option<EngineUser> {
     let container = holder.process.container.as_ref().or(listener.container.as_ref())?;
-    accounts.get(&container.uid?).cloned()
+    engine_users.get(&container.uid?).cloned()
 }
 
 names_without_serde! { Via as FreeVia, "way to end holders":
@@ -215,8 +218,8 @@ mod tests {
     /// node's images run as uid 1000, and the engine is the system's.
     #[test]
     fn an_engine_is_not_that_of_the_processs_user() {
-        let dev = Account { uid: 1000, name: "dev".into() };
-        let accounts = BTreeMap::from([(1000, dev.clone())]);
+        let dev = EngineUser { uid: 1000, name: "dev".into() };
+        let engine_users = BTreeMap::from([(1000, dev.clone())]);
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         let command_for = |uid| {
@@ -224,12 +227,12 @@ mod tests {
             process.uid = Some(1000);
             process.container = Some(Container { uid, ..container("docker", "web-1") });
             let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
-            let owner = owner(&listener, &holder, &accounts);
-            line(stop_container(holder.process.container.as_ref().unwrap(), owner.as_ref(), Some(0)))
+            let engine_user = engine_user(&listener, &holder, &engine_users);
+            line(stop_container(holder.process.container.as_ref().unwrap(), engine_user.as_ref(), Some(0)))
         };
         assert_eq!(command_for(None), "docker stop web-1");
         assert_eq!(command_for(Some(1000)), "docker --host=unix:///run/user/1000/docker.sock stop web-1");
-        assert_eq!(command_for(Some(1001)), "", "an account that is not known");
+        assert_eq!(command_for(Some(1001)), "", "an unknown user");
     }
 
     /// The commands of a holder's managers, the right one first.

@@ -7,8 +7,8 @@ mod wrapper;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use model::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, Note, OtherSockets, Part, Plan, Refusal, Request,
-    Restart, RestartedBy, Step,
+    Access, Action, Facts, Forwarding, LONGEST_LIST, Note, OtherSockets, Plan, PlanRefusal, PlanRequest,
+    Restart, RestartedBy, Step, StepReason,
 };
 pub(crate) use wrapper::{root, tree, wrappers};
 
@@ -20,7 +20,7 @@ use crate::model::{
 };
 
 /// Makes the plan for one port.
-pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
+pub(crate) fn plan(facts: Facts<'_>, request: PlanRequest) -> Plan {
     let mut plan = Plan {
         target: facts.target.clone(),
         sockets: Vec::new(),
@@ -30,7 +30,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
         restarts: Vec::new(),
     };
     if !facts.sockets.is_empty() && !facts.own_pid_namespace {
-        plan.refusals.push(Refusal::ForeignPidNamespace);
+        plan.refusals.push(PlanRefusal::ForeignPidNamespace);
     }
     let mut held: BTreeMap<ProcessId, (&Holder, &Listener, Vec<Socket>)> = BTreeMap::new();
     for listener in &facts.sockets {
@@ -43,7 +43,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
                 continue;
             }
             if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
-                plan.refusals.push(Refusal::Uncertain(holder.process.clone(), listener.socket.clone()));
+                plan.refusals.push(PlanRefusal::Uncertain(holder.process.clone(), listener.socket.clone()));
             }
             let entry = held.entry(holder.process.id).or_insert((holder, listener, Vec::new()));
             entry.2.push(listener.socket.clone());
@@ -61,7 +61,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
         });
         let manager = manager.or_else(|| management::manager_of_socket(listener));
         let command = manager.as_ref().and_then(|manager| manager.stop(facts.own_uid));
-        plan.refusals.push(Refusal::HeldByUnit {
+        plan.refusals.push(PlanRefusal::HeldByUnit {
             unit: unit.clone(),
             socket: listener.socket.clone(),
             command,
@@ -76,7 +76,7 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
         && plan.steps.is_empty()
         && plan.refusals.is_empty()
     {
-        plan.refusals.push(Refusal::NoManager { process: None, via: request.via });
+        plan.refusals.push(PlanRefusal::NoManager { process: None, via: request.via });
     }
     if request.tree {
         plan.add_tree(&facts);
@@ -88,27 +88,27 @@ pub(crate) fn plan(facts: Facts<'_>, request: Request) -> Plan {
 }
 
 /// Returns the refusal for a listener that has unseen holders.
-fn unseen(listener: &Listener) -> Option<Refusal> {
+fn unseen(listener: &Listener) -> Option<PlanRefusal> {
     // That case has its own refusal, which names the unit.
     if held_by_unseen_unit(listener).is_some() {
         return None;
     }
     match &listener.unseen {
         Some(unseen) if unseen.reason == Reason::Kernel => {
-            Some(Refusal::KernelHolds(listener.socket.clone(), unseen.kernel.clone()))
+            Some(PlanRefusal::KernelHolds(listener.socket.clone(), unseen.kernel.clone()))
         }
         None if !listener.holders.is_empty() => None,
-        _ => Some(Refusal::Unseen(Box::new(listener.clone()))),
+        _ => Some(PlanRefusal::Unseen(Box::new(listener.clone()))),
     }
 }
 
 /// Returns the refusal for a socket that a manager keeps in the descriptor store of a service. Ending the holders does
 /// not free it. Stopping the service does, unless the store is preserved.
-fn stored(listener: &Listener, request: Request) -> Option<Refusal> {
+fn stored(listener: &Listener, request: PlanRequest) -> Option<PlanRefusal> {
     let store = listener.descriptor_store.as_ref()?;
     let served = listener.holders.iter().any(|holder| !is_manager(holder));
     let stopped = request.via == Via::Service && served && store.preserved != Some(true);
-    (!stopped).then(|| Refusal::Stored(listener.socket.clone(), Box::new(store.clone())))
+    (!stopped).then(|| PlanRefusal::Stored(listener.socket.clone(), Box::new(store.clone())))
 }
 
 fn is_manager(holder: &Holder) -> bool {
@@ -135,19 +135,19 @@ impl Plan {
         listener: &Listener,
         sockets: Vec<Socket>,
         facts: &Facts<'_>,
-        request: Request,
+        request: PlanRequest,
     ) {
         let process = &holder.process;
-        let owner = management::owner(listener, holder, facts.accounts);
+        let engine_user = management::engine_user(listener, holder, facts.engine_users);
         let supervisor = facts.supervisors.get(&process.id.pid).cloned();
-        let managers = management::managers(listener, holder, owner, supervisor);
+        let managers = management::managers(listener, holder, engine_user, supervisor);
         let first = managers.first();
         let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
         // A manager does not stop a frozen process: systemd 257 refuses to.
         let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
-        let step = |action| Step { process: process.clone(), part: Part::Holder(sockets), action };
+        let step = |action| Step { process: process.clone(), reason: StepReason::Holder(sockets), action };
         if request.via == Via::Signal {
-            self.refusals.extend(role(process).map(|role| Refusal::StandsFor {
+            self.refusals.extend(role(process).map(|role| PlanRefusal::StandsFor {
                 process: process.clone(),
                 role,
                 manager: first.cloned(),
@@ -166,7 +166,7 @@ impl Plan {
             return;
         }
         if frozen {
-            self.refusals.push(Refusal::Frozen(process.clone()));
+            self.refusals.push(PlanRefusal::Frozen(process.clone()));
             return;
         }
         match (first, managers.iter().any(|manager| manager.via() == request.via), command) {
@@ -174,15 +174,18 @@ impl Plan {
                 self.steps.push(step(Action::Stop { via: request.via, command }));
             }
             (Some(manager), _, None) if manager.via() == request.via => {
-                self.refusals.push(Refusal::NoCommand { process: process.clone(), manager: manager.clone() });
+                self.refusals
+                    .push(PlanRefusal::NoCommand { process: process.clone(), manager: manager.clone() });
             }
-            (Some(manager), true, command) => self.refusals.push(Refusal::OtherManager {
+            (Some(manager), true, command) => self.refusals.push(PlanRefusal::OtherManager {
                 process: process.clone(),
                 via: request.via,
                 manager: manager.clone(),
                 command,
             }),
-            _ => self.refusals.push(Refusal::NoManager { process: Some(process.clone()), via: request.via }),
+            _ => self
+                .refusals
+                .push(PlanRefusal::NoManager { process: Some(process.clone()), via: request.via }),
         }
     }
 
@@ -207,10 +210,10 @@ impl Plan {
                 let process =
                     described.cloned().unwrap_or_else(|| Process::new(entry.id, entry.name.clone()));
                 if facts.lineage.contains(&entry.id.pid) {
-                    self.refusals.push(Refusal::TreeHasAllears(process));
+                    self.refusals.push(PlanRefusal::TreeHasAllears(process));
                     continue;
                 }
-                self.refusals.extend(role(&process).map(|role| Refusal::StandsFor {
+                self.refusals.extend(role(&process).map(|role| PlanRefusal::StandsFor {
                     process: process.clone(),
                     role,
                     manager: None,
@@ -218,20 +221,20 @@ impl Plan {
                 }));
                 self.refusals.extend(facts.forbids(&process));
                 let is_wrapper = wrappers.iter().any(|wrapper| wrapper.id == entry.id);
-                let part = if is_wrapper { Part::Wrapper } else { Part::Member };
-                members.push(Step { process, part, action: Action::Signal });
+                let reason = if is_wrapper { StepReason::Wrapper } else { StepReason::Member };
+                members.push(Step { process, reason, action: Action::Signal });
             }
         }
         // Wrappers are ended first, so that they do not restart what ends next.
         let (mut wrappers, others): (Vec<Step>, Vec<Step>) =
-            members.into_iter().partition(|step| step.part == Part::Wrapper);
+            members.into_iter().partition(|step| step.reason == StepReason::Wrapper);
         wrappers.sort_by_key(|step| step.process.id.pid);
         let holders = std::mem::take(&mut self.steps);
         self.steps = wrappers.into_iter().chain(holders).chain(others).collect();
     }
 
     /// Adds the notes.
-    fn note(&mut self, facts: &Facts<'_>, request: Request) {
+    fn note(&mut self, facts: &Facts<'_>, request: PlanRequest) {
         let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let steps = self.steps.clone();
         for step in &steps {
@@ -254,7 +257,7 @@ impl Plan {
             if process.condition.is_some() {
                 self.notes.push(Note::Halted(process.clone()));
             }
-            if !matches!(step.part, Part::Holder(_)) {
+            if !matches!(step.reason, StepReason::Holder(_)) {
                 continue;
             }
             for restart in facts.restarts.get(&process.id.pid).into_iter().flatten() {
@@ -330,19 +333,19 @@ impl Plan {
 
 impl Facts<'_> {
     /// Returns why a process may not be signalled, apart from its role.
-    fn forbids(&self, process: &Process) -> Option<Refusal> {
+    fn forbids(&self, process: &Process) -> Option<PlanRefusal> {
         if self.lineage.first() == Some(&process.id.pid) {
-            return Some(Refusal::Itself(process.clone()));
+            return Some(PlanRefusal::Itself(process.clone()));
         }
         if self.lineage.contains(&process.id.pid) {
-            return Some(Refusal::Ancestor(process.clone()));
+            return Some(PlanRefusal::Ancestor(process.clone()));
         }
         match self.access.get(&process.id) {
             Some(Access::Allowed | Access::Ended) => None,
-            Some(Access::Denied) => Some(Refusal::Denied(process.clone())),
-            Some(Access::Kernel) => Some(Refusal::Kernel(process.clone())),
-            Some(Access::Failed(error)) => Some(Refusal::Failed(process.clone(), error.clone())),
-            None => Some(Refusal::Failed(process.clone(), "it was not opened".to_owned())),
+            Some(Access::Denied) => Some(PlanRefusal::Denied(process.clone())),
+            Some(Access::Kernel) => Some(PlanRefusal::Kernel(process.clone())),
+            Some(Access::Failed(error)) => Some(PlanRefusal::Failed(process.clone(), error.clone())),
+            None => Some(PlanRefusal::Failed(process.clone(), "it was not opened".to_owned())),
         }
     }
 

@@ -8,8 +8,8 @@ mod fact;
 mod hindrance;
 mod localhost;
 mod observation;
+mod proxying;
 mod reason;
-mod relay;
 
 pub use advice::Advice;
 use by_state::ByState;
@@ -20,9 +20,9 @@ pub use fact::{
 pub use hindrance::{Hindrance, Suspect};
 pub use localhost::{LocalhostAnswer, Preference};
 pub(crate) use observation::{Answerer, JoinOptions, Observation, Orphan};
-pub use reason::{Relay, VerdictReason};
+pub use reason::{ProxyPurpose, VerdictReason};
 
-use crate::bind_attempt::{BindOptions, BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names;
 use crate::model::{Connection, Gap, Listener};
 
@@ -169,11 +169,11 @@ pub(crate) fn judge(observation: Observation) -> Verdict {
     let refused = observation.refusal(observation.decisive);
     let can_bind = match refused {
         None if !observation.was_attempted() => None,
-        Some(Refusal { kind: RefusalKind::Other | RefusalKind::NoFamily, .. }) => None,
+        Some(BindRefusal { kind: BindRefusalKind::Other | BindRefusalKind::NoFamily, .. }) => None,
         refused => Some(refused.is_none()),
     };
     let plain_in_use =
-        observation.refusal(BindOptions::Plain).is_some_and(|refusal| refusal.kind == RefusalKind::InUse);
+        observation.refusal(BindOptions::Plain).is_some_and(|refusal| refusal.kind == BindRefusalKind::InUse);
     let reserved = observation.limits.reserved.iter().any(|range| range.contains(&port));
     let forwarded: Vec<Listener> = observation
         .forwarded
@@ -195,22 +195,22 @@ pub(crate) fn judge(observation: Observation) -> Verdict {
         }
         None if reserved => (VerdictKind::Reserved, Vec::new()),
         None => (VerdictKind::Free, Vec::new()),
-        Some(RefusalKind::InUse) => match sorted.first() {
+        Some(BindRefusalKind::InUse) => match sorted.first() {
             (VerdictKind::Unknown, _) if !forwarded.is_empty() => (VerdictKind::Forwarded, forwarded),
             (VerdictKind::Unknown, _) if observation.answered.is_some() => {
                 (VerdictKind::Forwarded, Vec::new())
             }
             first => first,
         },
-        Some(RefusalKind::Denied) => match hindrance {
+        Some(BindRefusalKind::Denied) => match hindrance {
             Some(Hindrance::Privileged { .. }) => (VerdictKind::Privileged, own()),
             Some(Hindrance::Excluded { .. }) => (VerdictKind::Reserved, own()),
             Some(_) => (VerdictKind::Unknown, own()),
             // Windows denies a bind if another socket has the port exclusively.
             None => sorted.first(),
         },
-        Some(RefusalKind::NotLocal) => (VerdictKind::AddressNotLocal, Vec::new()),
-        Some(RefusalKind::NoFamily | RefusalKind::Other) => (VerdictKind::Unknown, Vec::new()),
+        Some(BindRefusalKind::NotLocal) => (VerdictKind::AddressNotLocal, Vec::new()),
+        Some(BindRefusalKind::NoFamily | BindRefusalKind::Other) => (VerdictKind::Unknown, Vec::new()),
     };
     let error = refused.map(|refusal| refusal.name.clone());
     let case = Explanation {

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::Protocol;
 use crate::os;
 
@@ -20,16 +20,16 @@ use crate::os;
 const IPPROTO_UDPLITE: i32 = 136;
 
 /// Returns the refusal for an error.
-fn refusal_from(error: &io::Error) -> Refusal {
+fn refusal_from(error: &io::Error) -> BindRefusal {
     let name = os::error_name(error);
     let kind = match (error.kind(), name.as_str()) {
-        (io::ErrorKind::AddrInUse, _) => RefusalKind::InUse,
-        (io::ErrorKind::PermissionDenied, _) => RefusalKind::Denied,
-        (io::ErrorKind::AddrNotAvailable, _) => RefusalKind::NotLocal,
-        (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => RefusalKind::NoFamily,
-        _ => RefusalKind::Other,
+        (io::ErrorKind::AddrInUse, _) => BindRefusalKind::InUse,
+        (io::ErrorKind::PermissionDenied, _) => BindRefusalKind::Denied,
+        (io::ErrorKind::AddrNotAvailable, _) => BindRefusalKind::NotLocal,
+        (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => BindRefusalKind::NoFamily,
+        _ => BindRefusalKind::Other,
     };
-    Refusal { kind, name, says: error.to_string() }
+    BindRefusal { kind, name, says: error.to_string() }
 }
 
 /// Returns an address with the port of a target, and with the scope if it needs one.
@@ -66,15 +66,15 @@ pub(crate) fn attempt(target: &BindTarget) -> Vec<Attempt> {
 
 /// Attempts to bind with the options of servers, and returns the refusal, preferably that the port is in use. `None` if
 /// the bind succeeds in every family that this machine has.
-pub(crate) fn refusal(target: &BindTarget) -> Option<Refusal> {
+pub(crate) fn refusal(target: &BindTarget) -> Option<BindRefusal> {
     let attempts = attempt(target);
     let has_family = attempts.iter().any(|attempt| !attempt.lacks_family());
-    let mut refusals: Vec<&Refusal> = attempts
+    let mut refusals: Vec<&BindRefusal> = attempts
         .iter()
         .filter(|attempt| !has_family || !attempt.lacks_family())
         .filter_map(|attempt| attempt.refused.as_ref())
         .collect();
-    refusals.sort_by_key(|refusal| refusal.kind != RefusalKind::InUse);
+    refusals.sort_by_key(|refusal| refusal.kind != BindRefusalKind::InUse);
     refusals.first().map(|refusal| (*refusal).clone())
 }
 
@@ -196,7 +196,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let refused = attempt(&target(Protocol::Tcp, port));
-        assert_eq!(refused[0].refused.as_ref().unwrap().kind, RefusalKind::InUse);
+        assert_eq!(refused[0].refused.as_ref().unwrap().kind, BindRefusalKind::InUse);
         drop(listener);
         // The same port repeatedly: the next attempt would be refused by anything that one leaves behind.
         for _ in 0..100 {
@@ -212,7 +212,7 @@ mod tests {
         let port = socket.local_addr().unwrap().port();
         assert_eq!(attempt_with_other_options(&target(Protocol::Udp, port)), []);
         let refused = attempt(&target(Protocol::Udp, port));
-        assert_eq!(refused[0].refused.as_ref().map(|refusal| refusal.kind), Some(RefusalKind::InUse));
+        assert_eq!(refused[0].refused.as_ref().map(|refusal| refusal.kind), Some(BindRefusalKind::InUse));
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
             let elsewhere =
                 BindTarget { address: Some("192.0.2.7".parse().unwrap()), ..target(Protocol::Tcp, 10309) };
             let refused = rehearse(&elsewhere).unwrap()[0].refused.clone().unwrap();
-            assert_eq!(refused.kind, RefusalKind::NotLocal);
+            assert_eq!(refused.kind, BindRefusalKind::NotLocal);
         }
         assert!(lists_bound_sockets(&target(Protocol::Tcp, port), |other| other != port && other != 0));
     }
@@ -244,6 +244,6 @@ mod tests {
         let target =
             BindTarget { address: Some("192.0.2.7".parse().unwrap()), ..target(Protocol::Tcp, 10309) };
         let refused = attempt(&target)[0].refused.clone().unwrap();
-        assert_eq!((refused.kind, refused.name.as_str()), (RefusalKind::NotLocal, "EADDRNOTAVAIL"));
+        assert_eq!((refused.kind, refused.name.as_str()), (BindRefusalKind::NotLocal, "EADDRNOTAVAIL"));
     }
 }

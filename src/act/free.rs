@@ -12,9 +12,9 @@ use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::management::Via;
 use crate::model::{EndSignal, Error, ErrorKind, Listener, Protocol, Selection, Target};
-use crate::plan::{Action, Part, Request};
+use crate::plan::{Action, PlanRequest, StepReason};
 pub use outcome::{FreeObstacle, FreeOutcome, FreedStep};
-pub use parts::{FreePart, FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep, Restarter};
+pub use parts::{FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep, FreeStepReason, Restarter};
 
 /// Returns a plan for each port of `target` that could be freed. It changes nothing: [`FreePlan::run`] carries a plan out.
 ///
@@ -50,7 +50,7 @@ pub fn free(target: &Target, options: &FreeOptions) -> Result<Vec<FreePlan>, Err
         None => target.clone().of_protocol(Protocol::Tcp).unwrap_or_else(|| target.clone()),
         Some(_) => target.clone(),
     };
-    let request = Request { via: options.via, tree: options.tree, signal: options.signal };
+    let request = PlanRequest { via: options.via, tree: options.tree, signal: options.signal };
     let mut prepared = prepare(&[target], request, &options.runtimes)?;
     if !options.named.commands.is_empty() {
         keep_named(&mut prepared, &options.named);
@@ -182,10 +182,10 @@ impl FreePlan {
     pub fn steps(&self) -> Vec<FreeStep> {
         let step = |step: &crate::plan::Step| FreeStep {
             process: step.process.clone(),
-            part: match step.part {
-                Part::Holder(_) => FreePart::Holder,
-                Part::Wrapper => FreePart::Wrapper,
-                Part::Member => FreePart::Member,
+            reason: match step.reason {
+                StepReason::Holder(_) => FreeStepReason::Holder,
+                StepReason::Wrapper => FreeStepReason::Wrapper,
+                StepReason::Member => FreeStepReason::Member,
             },
             command: match &step.action {
                 Action::Signal => None,

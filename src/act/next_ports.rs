@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::bind;
 use super::forwarding::forwarding;
-use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::enrich::containers::Runtimes;
 use crate::model::names::names;
 use crate::model::{Error, ErrorKind, Gap, Protocol};
@@ -198,13 +198,13 @@ fn refused(protocol: Protocol, port: u16) -> Result<Option<SkipReason>, Error> {
     let targets = [None, Some(loopback[0]), Some(loopback[1])].map(target);
     let refusals = targets.iter().flat_map(bind::attempt_plainly).filter_map(|attempt| attempt.refused);
     let mut reasons: Vec<SkipReason> = Vec::new();
-    for Refusal { kind, name, says } in refusals {
+    for BindRefusal { kind, name, says } in refusals {
         match kind {
-            RefusalKind::InUse => return Ok(Some(SkipReason::InUse)),
-            RefusalKind::Denied => reasons.push(SkipReason::Denied),
+            BindRefusalKind::InUse => return Ok(Some(SkipReason::InUse)),
+            BindRefusalKind::Denied => reasons.push(SkipReason::Denied),
             // A machine without one family has the other.
-            RefusalKind::NoFamily | RefusalKind::NotLocal => {}
-            RefusalKind::Other => {
+            BindRefusalKind::NoFamily | BindRefusalKind::NotLocal => {}
+            BindRefusalKind::Other => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
                     format!("cannot test whether port {port} is free: {says} ({name})"),

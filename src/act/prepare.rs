@@ -6,21 +6,22 @@ mod ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::accounts::accounts;
+use super::engine_users::engine_users;
 use super::forwarding::forwarding;
 use super::supervision::{Supervision, supervision};
 use super::why::{clients, listeners_of_other_protocol};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::enrich::program_labels;
-use crate::management::Account;
+use crate::management::EngineUser;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Error, ErrorKind, Listener, Process, ProcessId, Protocol, Reason, Socket};
 use crate::os::{self, KillHandle};
 use crate::plan::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, Refusal, Request, plan, root, tree,
+    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanRefusal, PlanRequest, plan,
+    root, tree,
 };
 use crate::scan::port_sockets;
 pub(super) use ports::has_port;
@@ -68,7 +69,7 @@ impl Handles {
 /// Prepares the plans for these targets: one for a single port, and one for each port of a range that is in use.
 pub(crate) fn prepare(
     targets: &[Target],
-    request: Request,
+    request: PlanRequest,
     runtimes: &Runtimes,
 ) -> Result<Vec<Prepared>, Error> {
     let mut ports: Vec<(Port, bool)> = Vec::new();
@@ -109,11 +110,11 @@ pub(crate) fn keep_named(plans: &mut Vec<Prepared>, selection: &Selection) {
     };
     plans.retain(|prepared| holds(&prepared.plan));
     for Prepared { plan, .. } in plans {
-        let others: Vec<Refusal> = plan
+        let others: Vec<PlanRefusal> = plan
             .steps
             .iter()
             .filter(|step| !selection.names(&step.process))
-            .map(|step| Refusal::OtherProgram(step.process.clone(), selection.commands.clone()))
+            .map(|step| PlanRefusal::OtherProgram(step.process.clone(), selection.commands.clone()))
             .collect();
         plan.refusals.extend(others);
     }
@@ -135,7 +136,7 @@ struct SharedFacts {
     own_uid: Option<u32>,
     known: BTreeMap<u32, Process>,
     access: BTreeMap<ProcessId, Access>,
-    accounts: BTreeMap<u32, Account>,
+    engine_users: BTreeMap<u32, EngineUser>,
     supervision: Supervision,
     /// The other sockets of the holders, by pid.
     others: BTreeMap<u32, Vec<Socket>>,
@@ -143,7 +144,7 @@ struct SharedFacts {
 }
 
 impl SharedFacts {
-    fn read<'a>(ports: impl Iterator<Item = &'a Port>, request: Request) -> Result<SharedFacts, Error> {
+    fn read<'a>(ports: impl Iterator<Item = &'a Port>, request: PlanRequest) -> Result<SharedFacts, Error> {
         let mut holders: Vec<(&Process, &Listener)> = ports
             .flat_map(|port| &port.sockets)
             .flat_map(|listener| listener.holders.iter().map(move |holder| (&holder.process, listener)))
@@ -169,7 +170,7 @@ impl SharedFacts {
             // If this is unknown, a pid may stand for another process.
             own_pid_namespace: os::pid_namespace_is_own() == Some(true),
             own_uid: os::own_uid(),
-            accounts: accounts(containers),
+            engine_users: engine_users(containers),
             others: other_sockets(&processes)?,
             table,
             known,
@@ -182,7 +183,7 @@ impl SharedFacts {
     fn prepare(
         &self,
         port: Port,
-        request: Request,
+        request: PlanRequest,
         runtimes: &Runtimes,
         single: bool,
     ) -> Result<Prepared, Error> {
@@ -213,7 +214,7 @@ impl SharedFacts {
             supervisors: &self.supervision.supervisors,
             restarts: &self.supervision.restarts,
             stays_down: &self.supervision.stays_down,
-            accounts: &self.accounts,
+            engine_users: &self.engine_users,
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
             is_installed: |program| os::system_program(&program.to_string_lossy()).is_some(),
@@ -225,7 +226,7 @@ impl SharedFacts {
                 && let Some(program) = command.first()
                 && os::system_program(&program.to_string_lossy()).is_none()
             {
-                plan.refusals.push(Refusal::NoProgram { command: command.clone() });
+                plan.refusals.push(PlanRefusal::NoProgram { command: command.clone() });
                 break;
             }
         }
@@ -310,7 +311,7 @@ fn open_handles(
     known: &BTreeMap<u32, Process>,
     table: &ProcessTable,
     lineage: &[u32],
-    request: Request,
+    request: PlanRequest,
 ) -> (Handles, BTreeMap<ProcessId, Access>) {
     let mut ids: BTreeSet<ProcessId> = holders.iter().map(|process| process.id).collect();
     if request.tree {

@@ -14,12 +14,12 @@ use super::bind;
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
-use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::management::Via;
 use crate::model::names::names;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
-use crate::plan::{Action, Forwarding, Part, Plan, Restart, Step};
+use crate::plan::{Action, Forwarding, Plan, Restart, Step, StepReason};
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 use settle::{late_restart, settled};
@@ -69,7 +69,7 @@ pub(crate) enum Obstacle {
     /// It is free now, but the holder is restarted after the watch ends.
     Restarts(Restart),
     /// No socket has it, and a bind is refused for another reason, which proves nothing.
-    Refused { refusal: Refusal, hindrance: Option<Hindrance> },
+    Refused { refusal: BindRefusal, hindrance: Option<Hindrance> },
     /// No socket has it, but whether it is forwarded could not be read.
     ForwardingUnknown(Gap),
 }
@@ -169,7 +169,7 @@ impl From<&Action> for StepAction {
 struct PortState {
     rows: Vec<Row>,
     /// Why a bind fails, preferably because the port is in use. `None` if it succeeds or was not attempted.
-    refused: Option<Refusal>,
+    refused: Option<BindRefusal>,
 }
 
 impl PortState {
@@ -183,7 +183,7 @@ impl PortState {
 
     /// Returns whether sockets or connections have the port.
     fn is_taken(&self) -> bool {
-        !self.rows.is_empty() || self.refused.as_ref().is_some_and(|it| it.kind == RefusalKind::InUse)
+        !self.rows.is_empty() || self.refused.as_ref().is_some_and(|it| it.kind == BindRefusalKind::InUse)
     }
 }
 
@@ -226,7 +226,8 @@ pub(crate) fn carry_out(
                 false => (StepResult::Running, None),
             },
             Action::Signal => {
-                let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
+                let holds =
+                    holding.contains(&step.process.id) || !matches!(step.reason, StepReason::Holder(_));
                 signal(prepared, step, holds, options.signal)
             }
         };
@@ -243,7 +244,7 @@ pub(crate) fn carry_out(
         let holding = holding_now(plan)?;
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
             // A process that released the port may finish its work.
-            let holds = holding.contains(&step.process.id) || !matches!(step.part, Part::Holder(_));
+            let holds = holding.contains(&step.process.id) || !matches!(step.reason, StepReason::Holder(_));
             if step.action == Action::Signal && done.result == StepResult::Running && holds {
                 let (result, error) = signal(prepared, step, holds, EndSignal::Kill);
                 if result != StepResult::Gone {
@@ -353,7 +354,7 @@ fn replaced(prepared: &Prepared, state: &PortState) -> bool {
     let plan = &prepared.plan;
     let known: BTreeSet<u64> = plan.sockets.iter().filter_map(|listener| listener.socket.inode).collect();
     let new = |row: &Row| row.socket.inode.is_some_and(|inode| !known.contains(&inode));
-    let mut holders = plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_)));
+    let mut holders = plan.steps.iter().filter(|step| matches!(step.reason, StepReason::Holder(_)));
     !state.rows.is_empty()
         && state.rows.iter().all(new)
         && holders.all(|step| prepared.handles.has_ended(step.process.id))
@@ -377,7 +378,7 @@ fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Res
         return Ok(());
     }
     outcome.obstacle = match state.refused {
-        Some(refusal) if refusal.kind == RefusalKind::InUse => {
+        Some(refusal) if refusal.kind == BindRefusalKind::InUse => {
             let verdict = super::why::verdict_for(&plan.target, &prepared.runtimes)?;
             Some(Obstacle::Lingers { reason: Box::new(verdict.reason), advice: verdict.advice })
         }

@@ -55,7 +55,7 @@ names! { WaitFor, "state to wait for":
 
 /// What is waited for, and for how long.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub(crate) struct WaitRequest {
     pub(crate) wanted: WaitFor,
     /// The path for [`WaitFor::Http`].
     pub(crate) http_path: HttpPath,
@@ -124,7 +124,7 @@ pub(crate) fn outcome(waited: &[Waited], any: bool) -> Option<bool> {
 /// is not a TCP port is to be connected to.
 pub(crate) fn wait(
     targets: &[WaitTarget],
-    request: &Request,
+    request: &WaitRequest,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Waited>, Error> {
     if matches!(request.wanted, WaitFor::Accepts | WaitFor::Http)
@@ -194,13 +194,13 @@ pub(crate) fn wait(
 /// The passes, with what one remembers of those before it.
 struct Passes<'a> {
     targets: &'a [WaitTarget],
-    request: &'a Request,
+    request: &'a WaitRequest,
     /// For [`WaitFor::Free`].
     bindable: HashMap<usize, Bindable<'a>>,
 }
 
 impl<'a> Passes<'a> {
-    fn new(targets: &'a [WaitTarget], request: &'a Request) -> Passes<'a> {
+    fn new(targets: &'a [WaitTarget], request: &'a WaitRequest) -> Passes<'a> {
         Passes { targets, request, bindable: HashMap::new() }
     }
 

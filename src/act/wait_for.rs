@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::wait::{self, HttpPath, Request, WaitAttempt, WaitFor, WaitTarget, Waited};
+use super::wait::{self, HttpPath, WaitAttempt, WaitFor, WaitRequest, WaitTarget, Waited};
 use crate::model::{Error, ErrorKind, Listener, Target};
 use crate::verdict::Hindrance;
 
@@ -67,7 +67,7 @@ pub fn wait_many(targets: &[Target], options: &WaitOptions) -> Result<Vec<WaitRe
 }
 
 fn wait_for(targets: Vec<WaitTarget>, options: &WaitOptions) -> Result<Vec<WaitResult>, Error> {
-    let request = Request {
+    let request = WaitRequest {
         wanted: options.wanted,
         http_path: options.http_path.clone(),
         any: options.any,

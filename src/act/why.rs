@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::bind;
-use super::{accounts, forwarding, orphans, udp_join};
-use crate::bind_attempt::{Attempt, BindTarget, RefusalKind};
+use super::{engine_users, forwarding, orphans, udp_join};
+use crate::bind_attempt::{Attempt, BindRefusalKind, BindTarget};
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::Target;
 use crate::model::{
@@ -95,14 +95,14 @@ pub(crate) fn verdict_and_listeners(
     let limits = os::limits(bind_target.protocol);
     gaps.extend(limits.gaps.iter().cloned());
     let is_denied = |attempt: &Attempt| {
-        attempt.refused.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::Denied)
+        attempt.refused.as_ref().is_some_and(|refusal| refusal.kind == BindRefusalKind::Denied)
     };
     let policies = attempts.iter().any(is_denied).then(os::policies);
     let evidence = forwarding::gather(&bind_target, &mut lookup, &listening, &sockets);
     gaps.extend(lookup.gap());
     let (served, unnamed) = http_sys_urls(&sockets);
     gaps.extend(unnamed);
-    let accounts = accounts::accounts(accounts::containers(&sockets));
+    let engine_users = engine_users::engine_users(engine_users::containers(&sockets));
     let lingers = sockets.iter().any(|listener| listener.socket.state == State::TimeWait);
     let others = other_protocol.iter().map(|listener| listener.socket.clone());
     let scanned = listening.into_iter().chain(others).collect();
@@ -128,7 +128,7 @@ pub(crate) fn verdict_and_listeners(
         time_wait_left: if lingers { os::time_wait_left(bind_target.port) } else { None },
         clients,
         uid: own_uid,
-        accounts,
+        engine_users,
         gaps,
         target: bind_target,
     });
@@ -156,7 +156,7 @@ fn attempt_and_scan(bind_target: &BindTarget) -> Result<(Vec<Attempt>, SocketTab
         let in_use = attempts
             .iter()
             .filter_map(|attempt| attempt.refused.as_ref())
-            .any(|refusal| refusal.kind == RefusalKind::InUse);
+            .any(|refusal| refusal.kind == BindRefusalKind::InUse);
         if !in_use || table.rows.iter().any(|row| bind_target.overlaps(&row.socket)) {
             return Ok((attempts, table));
         }
@@ -180,8 +180,8 @@ pub(crate) fn is_one_port(targets: &[Target]) -> bool {
 pub(crate) fn is_refused(target: &Target) -> bool {
     let Ok(bind_target) = bind_target(target) else { return false };
     bind::attempt(&bind_target).iter().filter_map(|attempt| attempt.refused.as_ref()).any(|refusal| {
-        matches!(refusal.kind, RefusalKind::InUse | RefusalKind::Denied)
-            || (refusal.kind == RefusalKind::NotLocal && bind_target.address.is_some())
+        matches!(refusal.kind, BindRefusalKind::InUse | BindRefusalKind::Denied)
+            || (refusal.kind == BindRefusalKind::NotLocal && bind_target.address.is_some())
     })
 }
 

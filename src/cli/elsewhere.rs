@@ -33,7 +33,7 @@ pub(super) fn print(list: &List, selection: &Selection) {
         if wanted.is_empty() {
             continue;
         }
-        let mut query = Query::new().target(Target::of(target.protocol(), None, port..=port));
+        let mut query = Query::new().target(Target::from_parts(target.protocol(), None, port..=port));
         for (asked, protocol) in [(filters.tcp, Protocol::Tcp), (filters.udp, Protocol::Udp)] {
             query = if asked { query.protocol(protocol) } else { query };
         }

@@ -17,7 +17,7 @@ use crate::management;
 use crate::model::{Error, Listener, Protocol};
 use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
-use crate::plan::Request;
+use crate::plan::PlanRequest;
 use crate::render::escape::escape;
 use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
     };
     let mut plans = match prepare(
         &targets,
-        Request { via, tree: arguments.tree, signal: signal(arguments) },
+        PlanRequest { via, tree: arguments.tree, signal: signal(arguments) },
         &runtimes(),
     ) {
         Ok(plans) => plans,
@@ -93,7 +93,10 @@ fn ports_of(named: &Query) -> Result<Vec<Target>, Error> {
         .collect();
     ports.sort_unstable();
     ports.dedup();
-    Ok(ports.into_iter().map(|(port, protocol)| Target::of(Some(protocol), None, port..=port)).collect())
+    Ok(ports
+        .into_iter()
+        .map(|(port, protocol)| Target::from_parts(Some(protocol), None, port..=port))
+        .collect())
 }
 
 /// Reports that no process matches `-c`.

@@ -11,7 +11,7 @@ use super::terminal::can_go_up;
 use super::why::write_out;
 use super::{complain, fail, fail_with, say, service_names, written};
 use crate::act::WaitFor;
-use crate::act::wait::{self, HttpPath, Observer, Refused, Request, WaitTarget, Waited};
+use crate::act::wait::{self, HttpPath, Observer, Refused, WaitRequest, WaitTarget, Waited};
 use crate::act::why;
 use crate::bind_attempt::BindTarget;
 use crate::model::{PathContent, Protocol, Target, TargetError};
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
 }
 
 /// Returns the targets and what is waited for.
-fn asked(arguments: &Wait) -> Result<(Vec<WaitTarget>, Request), Exit> {
+fn asked(arguments: &Wait) -> Result<(Vec<WaitTarget>, WaitRequest), Exit> {
     let wrong = |error: TargetError| {
         complain(&error.to_string(), error.help());
         Exit::Usage
@@ -123,7 +123,7 @@ fn asked(arguments: &Wait) -> Result<(Vec<WaitTarget>, Request), Exit> {
         service_names::print_differences(&targets);
     }
     let (any, timeout, holders) = (arguments.any, arguments.timeout, !arguments.quiet);
-    Ok((each, Request { wanted, http_path, any, timeout, holders }))
+    Ok((each, WaitRequest { wanted, http_path, any, timeout, holders }))
 }
 
 /// Returns the single ports and Unix sockets of one argument.
@@ -152,7 +152,7 @@ fn singles(text: &str, targets: &[Target], wanted: WaitFor) -> Result<Vec<WaitTa
     Ok(if is_localhost { WaitTarget::join_localhost(each) } else { each })
 }
 
-fn line<'a>(target: &'a WaitTarget, request: &'a Request, waited: &'a Waited) -> WaitLine<'a> {
+fn line<'a>(target: &'a WaitTarget, request: &'a WaitRequest, waited: &'a Waited) -> WaitLine<'a> {
     let reason = match (&target.port, &waited.refused) {
         _ if waited.reached => None,
         (Some(port), Some(refused)) => Some(reason(port, refused)),
@@ -222,7 +222,7 @@ fn obstacle(target: &Target) -> Option<&'static str> {
 /// Prints while waiting.
 struct Run<'a> {
     targets: &'a [WaitTarget],
-    request: &'a Request,
+    request: &'a WaitRequest,
     /// Whether each target that is reached gets a line at once.
     prints: bool,
     progress: Progress,

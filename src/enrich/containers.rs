@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use matching::{Owner, RuntimeContainers, SocketKey};
+use matching::{RuntimeContainers, RuntimeScope, SocketKey};
 
 use crate::management::proxy::{self, ContainerRef, Proxy};
 use crate::model::{
@@ -40,9 +40,9 @@ pub(crate) struct ContainerLookup<'a> {
     runtimes: &'a Runtimes,
     /// The deadline. It is set by the first query.
     until: Option<Instant>,
-    answers: BTreeMap<PathBuf, Answer>,
+    results: BTreeMap<PathBuf, RuntimeResult>,
     /// The number of containers that no runtime reported.
-    open: usize,
+    unreported: usize,
     /// Whether the ports that are published without a socket could not be listed.
     unlisted: bool,
 }
@@ -59,13 +59,13 @@ pub(crate) enum SocketSearch {
 }
 
 #[derive(Debug)]
-struct Answer {
-    owner: Owner,
+struct RuntimeResult {
+    scope: RuntimeScope,
     containers: Result<RuntimeContainers, RuntimeError>,
 }
 
 /// A query for the container of a process or socket.
-struct Question {
+struct RuntimeQuery {
     kinds: Vec<RuntimeKind>,
     /// The user of the process, or of the socket if the process is unknown.
     uid: Option<u32>,
@@ -81,22 +81,22 @@ struct ProxyRef {
 
 impl<'a> ContainerLookup<'a> {
     pub(crate) fn new(runtimes: &'a Runtimes) -> ContainerLookup<'a> {
-        ContainerLookup { runtimes, until: None, answers: BTreeMap::new(), open: 0, unlisted: false }
+        ContainerLookup { runtimes, until: None, results: BTreeMap::new(), unreported: 0, unlisted: false }
     }
 
     /// Names the containers behind these listeners.
     pub(crate) fn name(&mut self, listeners: &mut [Listener]) {
         let proxy_ref: Vec<Option<ProxyRef>> = listeners.iter_mut().map(proxy_of).collect();
-        let mut questions = Vec::new();
+        let mut queries = Vec::new();
         for (listener, proxy_ref) in listeners.iter().zip(&proxy_ref) {
-            questions.extend(proxy_ref.iter().map(ProxyRef::question));
+            queries.extend(proxy_ref.iter().map(ProxyRef::query));
             let own = listener.container.iter().map(|container| (container, listener.socket.uid));
             let holders = listener.holders.iter();
             let of_holders =
                 holders.filter_map(|holder| Some((holder.process.container.as_ref()?, holder.process.uid)));
-            questions.extend(own.chain(of_holders).filter_map(|(container, uid)| question(container, uid)));
+            queries.extend(own.chain(of_holders).filter_map(|(container, uid)| query(container, uid)));
         }
-        self.ask(&questions);
+        self.query_runtimes(&queries);
         for (listener, proxy_ref) in listeners.iter_mut().zip(proxy_ref) {
             self.complete(listener);
             if let Some(proxy_ref) = proxy_ref {
@@ -143,10 +143,11 @@ impl<'a> ContainerLookup<'a> {
             // The system's engine has no containers in a user's cgroups. A user can name a cgroup like a container.
             let of_user = container.uid.is_some();
             let containers = self.containers_for(container.uid.or(uid), true);
-            let containers = containers.filter(|containers| !of_user || containers.owner != Owner::System);
+            let containers =
+                containers.filter(|containers| !of_user || containers.scope != RuntimeScope::System);
             let running = matching::by_id(containers, &container.id);
             let Some(running) = running else {
-                self.open += 1;
+                self.unreported += 1;
                 continue;
             };
             let inside = socket.namespace.is_some() || running.on_host == Some(true);
@@ -169,11 +170,11 @@ impl<'a> ContainerLookup<'a> {
         // dockerd and the helpers of rootless containers also hold ports of their own: if every runtime answered, nothing
         // is missing.
         let missing = proxy_ref.proxy.container != ContainerRef::Unknown || self.is_silent(|_| true);
-        self.open += usize::from(found.is_none() && missing);
+        self.unreported += usize::from(found.is_none() && missing);
         match (found, &proxy_ref.proxy.container) {
             (Some(container), _) => listener.container = Some(container),
             (None, ContainerRef::Address(proxied)) => {
-                listener.note.get_or_insert(Note::PassedToContainer(proxied.inside));
+                listener.note.get_or_insert(Note::ProxiedToContainer(proxied.inside));
             }
             (None, ContainerRef::Id(id, name)) => {
                 listener.container = Some(Container {
@@ -191,73 +192,77 @@ impl<'a> ContainerLookup<'a> {
     }
 
     /// Queries the runtimes that these questions need and that were not queried yet.
-    fn ask(&mut self, questions: &[Question]) {
-        let mut wanted: BTreeMap<PathBuf, Owner> = BTreeMap::new();
-        let mut add = |path: PathBuf, owner| {
-            if !self.answers.contains_key(&path) {
-                let known = wanted.entry(path).or_insert(owner);
-                *known = owner.min(*known);
+    fn query_runtimes(&mut self, queries: &[RuntimeQuery]) {
+        let mut wanted: BTreeMap<PathBuf, RuntimeScope> = BTreeMap::new();
+        let mut add = |path: PathBuf, scope| {
+            if !self.results.contains_key(&path) {
+                let known = wanted.entry(path).or_insert(scope);
+                *known = scope.min(*known);
             }
         };
-        for question in questions {
-            for kind in &question.kinds {
-                if question.is_of_system() || question.system {
-                    os::runtime_sockets(*kind, None).into_iter().for_each(|path| add(path, Owner::System));
+        for query in queries {
+            for kind in &query.kinds {
+                if query.is_of_system() || query.system {
+                    os::runtime_sockets(*kind, None)
+                        .into_iter()
+                        .for_each(|path| add(path, RuntimeScope::System));
                 }
-                if let Some(uid) = question.uid.filter(|uid| *uid != 0).map(os::subuid_owner) {
-                    let owner = Owner::User(uid);
-                    os::runtime_sockets(*kind, Some(uid)).into_iter().for_each(|path| add(path, owner));
+                if let Some(uid) = query.uid.filter(|uid| *uid != 0).map(os::subuid_owner) {
+                    let scope = RuntimeScope::User(uid);
+                    os::runtime_sockets(*kind, Some(uid)).into_iter().for_each(|path| add(path, scope));
                 }
             }
-            self.runtimes.named.iter().for_each(|path| add(path.clone(), Owner::Given));
-            if let Some(uid) = os::own_uid().filter(|uid| *uid != 0 && Some(*uid) == question.uid) {
-                self.runtimes.own.iter().for_each(|path| add(path.clone(), Owner::User(uid)));
+            self.runtimes.named.iter().for_each(|path| add(path.clone(), RuntimeScope::Given));
+            if let Some(uid) = os::own_uid().filter(|uid| *uid != 0 && Some(*uid) == query.uid) {
+                self.runtimes.own.iter().for_each(|path| add(path.clone(), RuntimeScope::User(uid)));
             }
         }
         if wanted.is_empty() {
             return;
         }
         let until = *self.until.get_or_insert_with(|| Instant::now() + LONGEST);
-        let (paths, owners): (Vec<PathBuf>, Vec<Owner>) = wanted.into_iter().unzip();
-        let answers = os::ask_runtimes(&paths, until);
-        for ((path, owner), answer) in paths.into_iter().zip(owners).zip(answers) {
-            let containers = answer.and_then(|reply| understand(&reply, owner));
-            self.answers.insert(path, Answer { owner, containers });
+        let (paths, scopes): (Vec<PathBuf>, Vec<RuntimeScope>) = wanted.into_iter().unzip();
+        let results = os::ask_runtimes(&paths, until);
+        for ((path, scope), result) in paths.into_iter().zip(scopes).zip(results) {
+            let containers = result.and_then(|reply| parse_reply(&reply, scope));
+            self.results.insert(path, RuntimeResult { scope, containers });
         }
     }
 
     /// Returns the containers of the runtimes that are trusted for a process of this user.
     fn containers_for(&self, uid: Option<u32>, system_too: bool) -> impl Iterator<Item = &RuntimeContainers> {
-        let account = uid.filter(|uid| *uid != 0).filter(|_| !self.answers.is_empty()).map(os::subuid_owner);
-        self.answers.values().filter_map(|answer| answer.containers.as_ref().ok()).filter(move |containers| {
-            match containers.owner {
-                Owner::Given => true,
-                Owner::System => system_too || account.is_none(),
-                Owner::User(owner) => account == Some(owner),
+        let runtime_user =
+            uid.filter(|uid| *uid != 0).filter(|_| !self.results.is_empty()).map(os::subuid_owner);
+        self.results.values().filter_map(|result| result.containers.as_ref().ok()).filter(move |containers| {
+            match containers.scope {
+                RuntimeScope::Given => true,
+                RuntimeScope::System => system_too || runtime_user.is_none(),
+                RuntimeScope::User(uid) => runtime_user == Some(uid),
             }
         })
     }
 
     /// Returns whether an existing runtime did not answer.
-    fn is_silent(&self, of: impl Fn(Owner) -> bool) -> bool {
-        let is_there = |answer: &Answer| !matches!(answer.containers, Ok(_) | Err(RuntimeError::Absent));
-        self.answers.values().any(|answer| of(answer.owner) && is_there(answer))
+    fn is_silent(&self, of: impl Fn(RuntimeScope) -> bool) -> bool {
+        let is_there =
+            |result: &RuntimeResult| !matches!(result.containers, Ok(_) | Err(RuntimeError::Absent));
+        self.results.values().any(|result| of(result.scope) && is_there(result))
     }
 
     /// Returns the gap for what no runtime reported.
     pub(crate) fn gap(&self) -> Option<Gap> {
-        if self.open == 0 && !self.unlisted {
+        if self.unreported == 0 && !self.unlisted {
             return None;
         }
         let silent =
-            self.answers.iter().filter_map(|(path, answer)| Some((path, answer.containers.as_ref().err()?)));
+            self.results.iter().filter_map(|(path, result)| Some((path, result.containers.as_ref().err()?)));
         let worst = silent.min_by_key(|(_, silence)| match silence {
             RuntimeError::Permission => 0,
             RuntimeError::Timeout => 1,
             RuntimeError::Unreadable(_) => 2,
             RuntimeError::Absent => 3,
         });
-        let answered = self.answers.values().any(|answer| answer.containers.is_ok());
+        let answered = self.results.values().any(|result| result.containers.is_ok());
         let path = worst.map(|(path, _)| Text::from(path.as_path())).unwrap_or_default();
         // Only root can read forwarding rules. Other users depend on the answers of the runtimes.
         let rules_unread = self.unlisted && !os::privileged();
@@ -279,41 +284,41 @@ impl<'a> ContainerLookup<'a> {
             _ if answered => (GapReason::Unknown, SilentRuntime::Unknown, Some(Help::OtherRuntime)),
             _ => (GapReason::Absent, SilentRuntime::Absent, Some(Help::OtherRuntime)),
         };
-        let detail = GapDetail::Containers { containers: self.open, runtime, rules_unread };
-        Some(Gap::new(GapKind::Containers, reason, self.open.max(1), detail, help))
+        let detail = GapDetail::Containers { containers: self.unreported, runtime, rules_unread };
+        Some(Gap::new(GapKind::Containers, reason, self.unreported.max(1), detail, help))
     }
 }
 
-fn understand(reply: &Reply, owner: Owner) -> Result<RuntimeContainers, RuntimeError> {
+fn parse_reply(reply: &Reply, scope: RuntimeScope) -> Result<RuntimeContainers, RuntimeError> {
     match container_list::parse(&reply.bytes) {
         Ok(mut running) => {
             for one in &mut running {
-                one.container.uid = match owner {
-                    Owner::User(uid) => Some(uid),
-                    Owner::System | Owner::Given => None,
+                one.container.uid = match scope {
+                    RuntimeScope::User(uid) => Some(uid),
+                    RuntimeScope::System | RuntimeScope::Given => None,
                 };
             }
-            Ok(RuntimeContainers { owner, here: reply.here, running })
+            Ok(RuntimeContainers { scope, here: reply.here, running })
         }
         Err(reason) => Err(RuntimeError::Unreadable(reason)),
     }
 }
 
-impl Question {
+impl RuntimeQuery {
     fn is_of_system(&self) -> bool {
         self.uid.is_none_or(|uid| uid == 0)
     }
 }
 
 impl ProxyRef {
-    fn question(&self) -> Question {
-        Question { kinds: self.proxy.kinds.to_vec(), uid: self.uid, system: false }
+    fn query(&self) -> RuntimeQuery {
+        RuntimeQuery { kinds: self.proxy.kinds.to_vec(), uid: self.uid, system: false }
     }
 }
 
 /// Returns the query for a container that was found by cgroup.
-fn question(container: &Container, uid: Option<u32>) -> Option<Question> {
-    Some(Question {
+fn query(container: &Container, uid: Option<u32>) -> Option<RuntimeQuery> {
+    Some(RuntimeQuery {
         kinds: vec![kind_of(container)?],
         uid: container.uid.or(uid),
         system: container.uid.is_none(),

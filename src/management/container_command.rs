@@ -1,21 +1,21 @@
 //! The command that stops a container. Pure.
 
-use super::{Account, proxy};
+use super::{EngineUser, proxy};
 use crate::model::{Container, ContainerRuntime, Text};
 
-/// Returns the command that stops a container, as words. `owner` is the account of a rootless engine; `None` is the
+/// Returns the command that stops a container, as words. `engine_user` is the user of a rootless engine; `None` is the
 /// system's.
 ///
-/// docker(1) and podman(1) use the engine of the calling user. For another account's Docker the command names its socket.
-/// Podman has no daemon, so the command runs as that account.
+/// docker(1) and podman(1) use the engine of the calling user. For another user's Docker the command names its socket.
+/// Podman has no daemon, so the command runs as that user.
 pub(crate) fn stop_container(
     container: &Container,
-    owner: Option<&Account>,
+    engine_user: Option<&EngineUser>,
     own_uid: Option<u32>,
 ) -> Option<Vec<Text>> {
-    let owner = owner.filter(|owner| owner.uid != 0);
-    if container.uid.is_some_and(|uid| uid != 0) && owner.is_none() {
-        // The engine of an unknown account.
+    let engine_user = engine_user.filter(|engine_user| engine_user.uid != 0);
+    if container.uid.is_some_and(|uid| uid != 0) && engine_user.is_none() {
+        // The engine of an unknown user.
         return None;
     }
     let words = |words: &[&str]| words.iter().map(|word| Text::from(*word)).collect::<Vec<Text>>();
@@ -29,8 +29,8 @@ pub(crate) fn stop_container(
     match &container.runtime {
         ContainerRuntime::Docker => {
             let mut command = words(&["docker"]);
-            if let Some(owner) = owner {
-                let host = format!("--host=unix:///run/user/{}/docker.sock", owner.uid);
+            if let Some(engine_user) = engine_user {
+                let host = format!("--host=unix:///run/user/{}/docker.sock", engine_user.uid);
                 command.push(host.as_str().into());
             }
             command.push("stop".into());
@@ -43,13 +43,13 @@ pub(crate) fn stop_container(
                 Some(pod) => ["podman".into(), "pod".into(), "stop".into(), pod].to_vec(),
                 None => ["podman".into(), "stop".into(), name].to_vec(),
             };
-            match owner.filter(|owner| Some(owner.uid) != own_uid) {
-                // Podman needs the session folders of that account, which only a login sets up.
-                Some(owner) if is_plain(&owner.name) => {
+            match engine_user.filter(|engine_user| Some(engine_user.uid) != own_uid) {
+                // Podman needs the session folders of that user, which only a login sets up.
+                Some(engine_user) if is_plain(&engine_user.name) => {
                     let line: Vec<String> =
                         command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
                     let mut words = words(&["runuser", "-l"]);
-                    words.extend([owner.name.clone(), "-c".into(), line.join(" ").as_str().into()]);
+                    words.extend([engine_user.name.clone(), "-c".into(), line.join(" ").as_str().into()]);
                     Some(words)
                 }
                 Some(_) => None,
@@ -74,18 +74,19 @@ mod tests {
 
     #[test]
     fn containers_are_stopped_by_their_own_engine() {
-        let owner = Account { uid: 1000, name: "dev".into() };
-        let stop =
-            |container: &Container, owner: Option<&Account>, own| line(stop_container(container, owner, own));
+        let engine_user = EngineUser { uid: 1000, name: "dev".into() };
+        let stop = |container: &Container, engine_user: Option<&EngineUser>, own| {
+            line(stop_container(container, engine_user, own))
+        };
         let (docker, podman) = (container("docker", "web-1"), container("podman", "web-1"));
         assert_eq!(stop(&docker, None, Some(0)), "docker stop web-1");
         assert_eq!(
-            stop(&docker, Some(&owner), Some(0)),
+            stop(&docker, Some(&engine_user), Some(0)),
             "docker --host=unix:///run/user/1000/docker.sock stop web-1"
         );
         assert_eq!(stop(&podman, None, Some(0)), "podman stop web-1");
-        assert_eq!(stop(&podman, Some(&owner), Some(1000)), "podman stop web-1");
-        assert_eq!(stop(&podman, Some(&owner), Some(0)), "runuser -l dev -c podman stop web-1");
+        assert_eq!(stop(&podman, Some(&engine_user), Some(1000)), "podman stop web-1");
+        assert_eq!(stop(&podman, Some(&engine_user), Some(0)), "runuser -l dev -c podman stop web-1");
         assert_eq!(
             stop(&container("podman", "3a2b1c0d9e8f-infra"), None, Some(0)),
             "podman pod stop 3a2b1c0d9e8f"

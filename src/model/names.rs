@@ -126,7 +126,7 @@ pub(crate) use {names, names_without_serde};
 
 #[cfg(test)]
 mod tests {
-    use crate::act::{FreePart, FreeRefusalReason, SkipReason, StepAction, StepResult, WaitFor};
+    use crate::act::{FreeRefusalReason, FreeStepReason, SkipReason, StepAction, StepResult, WaitFor};
     use crate::bind_attempt::Overlap;
     use crate::compare::{ChangeKind, Difference};
     use crate::management::Via;
@@ -137,7 +137,9 @@ mod tests {
         State, UnknownUser,
     };
     use crate::port_info::{PortRange, UseStatus};
-    use crate::verdict::{BoundHistory, Preference, Relay, ShareOption, SharedBy, Suspect, VerdictKind};
+    use crate::verdict::{
+        BoundHistory, Preference, ProxyPurpose, ShareOption, SharedBy, Suspect, VerdictKind,
+    };
 
     macro_rules! each_name_is_parsed {
         ($($type:ident),+) => {
@@ -164,7 +166,7 @@ mod tests {
             Exposure,
             Family,
             FileChange,
-            FreePart,
+            FreeStepReason,
             FreeRefusalReason,
             FreezerScope,
             HolderSearch,
@@ -180,7 +182,7 @@ mod tests {
             Purpose,
             Reader,
             Reason,
-            Relay,
+            ProxyPurpose,
             ReleaseEffect,
             ShareOption,
             SharedBy,

@@ -71,7 +71,7 @@ pub enum Note {
         services: Vec<Text>,
     },
     /// A proxy passes connections to this address, which is a container's. Which container is unknown.
-    PassedToContainer(SocketAddr),
+    ProxiedToContainer(SocketAddr),
     /// Rules of a container runtime forward it. There is no socket.
     ForwardedByRuntime {
         /// Loopback addresses at which it is not forwarded.

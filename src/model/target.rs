@@ -112,10 +112,10 @@ impl Target {
         if port == 0 {
             return Err(no_port_zero("0"));
         }
-        Ok(Target::of(None, None, port..=port))
+        Ok(Target::from_parts(None, None, port..=port))
     }
 
-    pub(crate) fn of(
+    pub(crate) fn from_parts(
         protocol: Option<Protocol>,
         address: Option<Address>,
         ports: RangeInclusive<u16>,
@@ -124,7 +124,7 @@ impl Target {
     }
 
     pub(crate) fn exactly(protocol: Protocol, address: IpAddr, port: u16) -> Target {
-        Target::of(Some(protocol), Some(Address { address, interface: None }), port..=port)
+        Target::from_parts(Some(protocol), Some(Address { address, interface: None }), port..=port)
     }
 
     /// Returns the protocol. `None` for both TCP and UDP.

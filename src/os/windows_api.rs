@@ -33,7 +33,7 @@ use crate::model::{Family, Protocol, Text};
 use crate::os::parse::windows::process_times::{Lifetime, Listed};
 use crate::os::parse::windows::services;
 use crate::os::parse::windows::table;
-use crate::os::parse::windows::table::{Layout, Refusal, TCP4, TCP6, UDP4, UDP6};
+use crate::os::parse::windows::table::{Layout, TCP4, TCP6, TableRefusal, UDP4, UDP6};
 use crate::os::table_request::InetTable;
 
 // The parsers' offsets match those in the headers.
@@ -99,8 +99,8 @@ pub(in crate::os) fn table(table: InetTable, all: bool) -> Result<(Vec<u8>, Layo
     });
     match bytes {
         Ok(bytes) => Ok((bytes, layout)),
-        Err(Refusal::Grows) => Err(io::Error::other("it grew each time it was asked for")),
-        Err(Refusal::Error(code)) => Err(io::Error::from_raw_os_error(code.cast_signed())),
+        Err(TableRefusal::Grows) => Err(io::Error::other("it grew each time it was asked for")),
+        Err(TableRefusal::Error(code)) => Err(io::Error::from_raw_os_error(code.cast_signed())),
     }
 }
 

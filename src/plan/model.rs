@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bind_attempt::BindTarget;
 use crate::management::role::Role;
-use crate::management::{Account, Manager, Via};
+use crate::management::{EngineUser, Manager, Via};
 use crate::model::process_table::ProcessTable;
 use crate::model::{
     Candidate, Connection, DescriptorStore, Gap, KernelSocket, Listener, Process, ProcessId, Service, Socket,
@@ -16,7 +16,7 @@ use crate::os::EndSignal;
 
 /// How a port is to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct PlanRequest {
     pub(crate) via: Via,
     /// Whether to end the whole tree of the wrapper instead of the holders only.
     pub(crate) tree: bool,
@@ -107,8 +107,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) restarts: &'a BTreeMap<u32, Vec<Restart>>,
     /// The pids of holders whose unit is known not to restart them.
     pub(crate) stays_down: &'a BTreeSet<u32>,
-    /// The accounts of users, by uid.
-    pub(crate) accounts: &'a BTreeMap<u32, Account>,
+    /// The users of rootless engines, by uid.
+    pub(crate) engine_users: &'a BTreeMap<u32, EngineUser>,
     pub(crate) forwarding: Forwarding,
     /// Whether /proc shows the pid namespace of this process.
     pub(crate) own_pid_namespace: bool,
@@ -127,7 +127,7 @@ pub(crate) struct Plan {
     /// What the user should know before the plan is carried out.
     pub(crate) notes: Vec<Note>,
     /// Why the plan may not be carried out. If there is a refusal, nothing is done.
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) refusals: Vec<PlanRefusal>,
     /// What restarts the ended processes.
     pub(crate) restarts: Vec<Restart>,
 }
@@ -136,13 +136,13 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) process: Process,
-    pub(crate) part: Part,
+    pub(crate) reason: StepReason,
     pub(crate) action: Action,
 }
 
 /// Why a process is in a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum StepReason {
     /// It holds these sockets of the port.
     Holder(Vec<Socket>),
     /// It started a holder and waits for it.
@@ -192,7 +192,7 @@ pub(crate) enum Note {
 
 /// Why a plan may not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum PlanRefusal {
     /// /proc shows another pid namespace, whose pids mean other processes here.
     ForeignPidNamespace,
     /// A process stands for others, as init, a container engine or a supervisor does.

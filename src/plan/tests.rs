@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::bind_attempt::BindTarget;
-use crate::management::Account;
+use crate::management::EngineUser;
 use crate::management::test_support::{container, system_unit, user_unit};
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
@@ -31,7 +31,7 @@ struct Machine {
     supervisors: BTreeMap<u32, Manager>,
     restarts: BTreeMap<u32, Vec<Restart>>,
     stays_down: BTreeSet<u32>,
-    accounts: BTreeMap<u32, Account>,
+    engine_users: BTreeMap<u32, EngineUser>,
     forwarding: Forwarding,
     own_pid_namespace: bool,
     own_uid: Option<u32>,
@@ -126,7 +126,7 @@ impl Machine {
             supervisors: BTreeMap::new(),
             restarts: BTreeMap::new(),
             stays_down: BTreeSet::new(),
-            accounts: BTreeMap::new(),
+            engine_users: BTreeMap::new(),
             forwarding: Forwarding::RuledOut,
             own_pid_namespace: true,
             own_uid: Some(0),
@@ -165,13 +165,13 @@ impl Machine {
             supervisors: &self.supervisors,
             restarts: &self.restarts,
             stays_down: &self.stays_down,
-            accounts: &self.accounts,
+            engine_users: &self.engine_users,
             forwarding: self.forwarding.clone(),
             own_pid_namespace: self.own_pid_namespace,
             own_uid: self.own_uid,
             is_installed: |_| true,
         };
-        plan(facts, Request { via, tree, signal: EndSignal::Terminate })
+        plan(facts, PlanRequest { via, tree, signal: EndSignal::Terminate })
     }
 
     fn signal(&self) -> Plan {

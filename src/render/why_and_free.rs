@@ -11,7 +11,7 @@ use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
 use crate::act::release::{DoneStep, Obstacle, Outcome};
 use crate::model::{Process, Text};
-use crate::plan::{Action, Part, Plan, Refusal};
+use crate::plan::{Action, Plan, PlanRefusal, StepReason};
 use crate::shell;
 use crate::verdict::{Verdict, VerdictKind};
 
@@ -62,7 +62,7 @@ pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) ->
     }
     let mut commands: Vec<&[Text]> = Vec::new();
     for step in &plan.steps {
-        let what = format!("{}: {}", phrases::process(&step.process), plan::part(step));
+        let what = format!("{}: {}", phrases::process(&step.process), plan::step_reason(step));
         match &step.action {
             Action::Signal => {
                 label("terminate", &what, options, out)?;
@@ -88,10 +88,10 @@ fn refused(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Res
     let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&plan.target));
     writeln!(out, "{subject} is not freed:")?;
     // The rest of a tree holds nothing.
-    for step in plan.steps.iter().filter(|step| matches!(step.part, Part::Holder(_))) {
+    for step in plan.steps.iter().filter(|step| matches!(step.reason, StepReason::Holder(_))) {
         label(
             "held by",
-            &format!("{}: {}", phrases::process(&step.process), plan::part(step)),
+            &format!("{}: {}", phrases::process(&step.process), plan::step_reason(step)),
             options,
             out,
         )?;
@@ -108,7 +108,7 @@ fn refused(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Res
 }
 
 /// Why a plan may not be carried out, in a sentence.
-pub(crate) fn refusal(plan: &Plan, refusal: &Refusal) -> String {
+pub(crate) fn refusal(plan: &Plan, refusal: &PlanRefusal) -> String {
     plan::refusal(refusal, &plan.target)
 }
 
@@ -269,7 +269,7 @@ fn step_line(done: &DoneStep) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bind_attempt::RefusalKind;
+    use crate::bind_attempt::BindRefusalKind;
     use crate::model::State;
     use crate::render::style::Palette;
     use crate::verdict::judge;
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_headline_is_wrapped_with_and_without_colours() {
-        let in_use = Some((RefusalKind::InUse, "EADDRINUSE"));
+        let in_use = Some((BindRefusalKind::InUse, "EADDRINUSE"));
         let name = "a server with a long name ".repeat(4);
         let listener = held_by(socket("127.0.0.1", None, State::Listen), name.trim_end());
         let verdict = judge(observation(in_use, in_use, vec![listener]));

@@ -13,7 +13,7 @@ use crate::act::StepAction;
 use crate::act::prepare::Prepared;
 use crate::act::release::{DoneStep, Outcome};
 use crate::bind_attempt::BindTarget;
-use crate::plan::{Action, Plan, Refusal, Step};
+use crate::plan::{Action, Plan, PlanRefusal, Step};
 use crate::verdict::{Shared, Verdict};
 
 #[derive(Serialize)]
@@ -143,7 +143,7 @@ fn step(step: &Step) -> StepJson<'_> {
                 Some(command.iter().map(|word| word.to_string_lossy().into_owned()).collect())
             }
         },
-        reason: plan::part(step),
+        reason: plan::step_reason(step),
         directory: step.process.directory.as_ref().map(|path| path.to_string_lossy().into_owned()),
         started_at: step.process.started_at.map(|started| started.to_string()),
         condition: step.process.condition.as_ref().map(|condition| condition.as_str()),
@@ -256,10 +256,10 @@ fn instead(plan: &Plan) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = Vec::new();
     for refusal in &plan.refusals {
         let command = match refusal {
-            Refusal::StandsFor { command, .. }
-            | Refusal::OtherManager { command, .. }
-            | Refusal::HeldByUnit { command, .. } => command.as_ref(),
-            Refusal::NoProgram { command } => Some(command),
+            PlanRefusal::StandsFor { command, .. }
+            | PlanRefusal::OtherManager { command, .. }
+            | PlanRefusal::HeldByUnit { command, .. } => command.as_ref(),
+            PlanRefusal::NoProgram { command } => Some(command),
             _ => None,
         };
         let words = command.into_iter().flatten().map(|word| word.to_string_lossy().into_owned());

@@ -97,7 +97,7 @@ impl Target {
             return Ok(vec![Target {
                 protocol: Some(Protocol::Unix),
                 unix,
-                ..Target::of(None, None, PORTS)
+                ..Target::from_parts(None, None, PORTS)
             }]);
         }
         if let Some(targets) = url::parse(text, hosts) {
@@ -107,7 +107,7 @@ impl Target {
         let targets = |address: Option<Address>, found: Places| {
             let target = |one: Named| Target {
                 service: found.service.clone(),
-                ..Target::of(one.protocol, address.clone(), one.ports)
+                ..Target::from_parts(one.protocol, address.clone(), one.ports)
             };
             found.places.into_iter().map(target).collect()
         };
@@ -186,7 +186,7 @@ pub(super) fn places(
 fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> TargetError {
     let others = services.named(name, None).places;
     if let (Some(protocol), false) = (protocol, others.is_empty()) {
-        let target = |one: &Named| typed(&Target::of(one.protocol, None, one.ports.clone()));
+        let target = |one: &Named| typed(&Target::from_parts(one.protocol, None, one.ports.clone()));
         let help = format!("the name stands for {}", enumerate(others.iter().map(target), "or"));
         return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
     }

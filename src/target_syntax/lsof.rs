@@ -29,7 +29,7 @@ impl Target {
             return Err(wrong(text, "is empty"));
         }
         let mut rest = text;
-        let mut whole = Target::of(None, None, PORTS);
+        let mut whole = Target::from_parts(None, None, PORTS);
         let mut addresses = vec![None];
         for (digit, family) in [('4', Family::Ipv4), ('6', Family::Ipv6)] {
             if let Some(after) = rest.strip_prefix(digit)

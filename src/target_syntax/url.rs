@@ -92,7 +92,7 @@ fn parse_parts(scheme: &str, rest: &str, hosts: &dyn Hosts) -> Result<Vec<Target
             true => Ok(vec![Target {
                 protocol: Some(Protocol::Unix),
                 unix: Some(Unix::Path(rest.to_owned())),
-                ..Target::of(None, None, PORTS)
+                ..Target::from_parts(None, None, PORTS)
             }]),
             false => {
                 Err(TargetError::new(rest, "is not a path of a Unix socket", "write unix:///run/docker.sock"))
@@ -124,7 +124,11 @@ fn parse_parts(scheme: &str, rest: &str, hosts: &dyn Hosts) -> Result<Vec<Target
     {
         return Err(not_own_address(address, port));
     }
-    Ok(host.addresses().into_iter().map(|address| Target::of(Some(protocol), address, port..=port)).collect())
+    Ok(host
+        .addresses()
+        .into_iter()
+        .map(|address| Target::from_parts(Some(protocol), address, port..=port))
+        .collect())
 }
 
 /// Splits `localhost:3000` into host and port; the port is empty if there is none. An IPv6 address keeps its opening

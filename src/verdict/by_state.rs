@@ -1,7 +1,7 @@
 //! The sockets that conflict with a bind, by their state.
 
 use super::VerdictKind;
-use super::relay::passes_on;
+use super::proxying::is_proxied;
 use crate::bind_attempt::BindTarget;
 use crate::model::{Listener, Protocol, State};
 
@@ -47,7 +47,7 @@ impl ByState {
     pub(super) fn first(&self) -> (VerdictKind, Vec<Listener>) {
         let own = || self.listening.iter().chain(&self.bound).cloned().collect();
         match () {
-            () if self.listening.iter().any(passes_on) => (VerdictKind::Forwarded, own()),
+            () if self.listening.iter().any(is_proxied) => (VerdictKind::Forwarded, own()),
             () if !self.listening.is_empty() => (VerdictKind::Listening, own()),
             () if !self.bound.is_empty() => (VerdictKind::Bound, own()),
             () if !self.connections.is_empty() => (VerdictKind::Connection, self.connections.clone()),

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::bind_attempt::{BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names_without_serde;
 use crate::model::{System, Text};
 use crate::os::{Limits, Local, Policies, Usability};
@@ -103,17 +103,17 @@ impl Hindrance {
     pub(crate) fn from_refusal(
         os: &System,
         target: &BindTarget,
-        refusal: &Refusal,
+        refusal: &BindRefusal,
         local: Option<&[Local]>,
         limits: &Limits,
         policies: impl FnOnce() -> Policies,
     ) -> Option<Hindrance> {
         match refusal.kind {
-            RefusalKind::InUse | RefusalKind::Other => None,
-            RefusalKind::NoFamily => Some(Hindrance::NoFamily),
-            RefusalKind::NotLocal => Some(not_usable(target, local)),
-            RefusalKind::Denied if *os == System::Windows => excluded(target, limits),
-            RefusalKind::Denied => denied(target, refusal, limits, policies),
+            BindRefusalKind::InUse | BindRefusalKind::Other => None,
+            BindRefusalKind::NoFamily => Some(Hindrance::NoFamily),
+            BindRefusalKind::NotLocal => Some(not_usable(target, local)),
+            BindRefusalKind::Denied if *os == System::Windows => excluded(target, limits),
+            BindRefusalKind::Denied => denied(target, refusal, limits, policies),
         }
     }
 }
@@ -144,7 +144,7 @@ fn excluded(target: &BindTarget, limits: &Limits) -> Option<Hindrance> {
 /// Returns the hindrance for a bind that was refused with EACCES or EPERM.
 fn denied(
     target: &BindTarget,
-    refusal: &Refusal,
+    refusal: &BindRefusal,
     limits: &Limits,
     policies: impl FnOnce() -> Policies,
 ) -> Option<Hindrance> {
@@ -159,7 +159,7 @@ fn denied(
 
 /// Returns the policies that may have refused a bind. The default error of a BPF program of the cgroup is EPERM, that of a
 /// security module is EACCES. A seccomp filter sets its own error.
-fn suspects(refusal: &Refusal, policies: &Policies) -> Vec<Suspect> {
+fn suspects(refusal: &BindRefusal, policies: &Policies) -> Vec<Suspect> {
     let active = |name: &str| {
         let modules = policies.modules.as_ref();
         modules.is_none_or(|modules| modules.iter().any(|module| module.as_bytes() == name.as_bytes()))

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Hindrance, Localhost, Shared, SharedBy};
-use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal};
-use crate::management::Account;
+use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
+use crate::management::EngineUser;
 use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
@@ -79,8 +79,8 @@ pub(crate) struct Observation {
     pub(crate) clients: Vec<Connection>,
     /// The calling user.
     pub(crate) uid: Option<u32>,
-    /// The accounts of the holders' users, by uid.
-    pub(crate) accounts: BTreeMap<u32, Account>,
+    /// The users of rootless engines, by uid.
+    pub(crate) engine_users: BTreeMap<u32, EngineUser>,
     pub(crate) gaps: Vec<Gap>,
 }
 
@@ -95,14 +95,14 @@ impl Observation {
     }
 
     /// Returns why the attempts with these options failed. A missing address family counts only if both are missing.
-    pub(super) fn refusal(&self, options: BindOptions) -> Option<&Refusal> {
+    pub(super) fn refusal(&self, options: BindOptions) -> Option<&BindRefusal> {
         let had = self.attempts(options).any(|attempt| !attempt.lacks_family());
         self.attempts(options)
             .filter(|attempt| !had || !attempt.lacks_family())
             .find_map(|attempt| attempt.refused.as_ref())
     }
 
-    pub(super) fn hindrance(&self, refusal: &Refusal) -> Option<Hindrance> {
+    pub(super) fn hindrance(&self, refusal: &BindRefusal) -> Option<Hindrance> {
         let policies = || self.policies.clone().unwrap_or_default();
         Hindrance::from_refusal(
             &self.os,

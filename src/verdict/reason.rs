@@ -36,11 +36,11 @@ pub enum VerdictReason {
     /// A rule forwards connections, without a socket.
     Forwarded(Box<Listener>),
     /// A process holds the port and forwards connections.
-    PassedOn {
+    Proxied {
         /// The socket with its holders.
         listener: Box<Listener>,
-        /// What the process forwards for, if it is a known relay.
-        relay: Option<Relay>,
+        /// What the process forwards for, if it is a known proxy.
+        purpose: Option<ProxyPurpose>,
         /// The destination in the process's command line.
         inside: Option<SocketAddr>,
     },
@@ -104,13 +104,13 @@ pub enum VerdictReason {
 /// What a process forwards connections for.
 ///
 /// ```
-/// use allears::Relay;
+/// use allears::ProxyPurpose;
 ///
-/// assert_eq!("container-port".parse(), Ok(Relay::ContainerPort));
+/// assert_eq!("container-port".parse(), Ok(ProxyPurpose::ContainerPort));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Relay {
+pub enum ProxyPurpose {
     /// A container's published port.
     ContainerPort,
     /// A rootless container's published port.
@@ -123,7 +123,7 @@ pub enum Relay {
     Wsl,
 }
 
-names_without_serde! { Relay, "relay":
+names_without_serde! { ProxyPurpose, "proxy purpose":
     ContainerPort => "container-port",
     RootlessContainerPort => "rootless-container-port",
     RootlessContainerNetwork => "rootless-container-network",

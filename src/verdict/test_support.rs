@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::Observation;
-use crate::bind_attempt::{Attempt, BindOptions, BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::{
     Endpoint, Evidence, Holder, Listener, Process, ProcessId, Protocol, Socket, State, System,
 };
@@ -42,19 +42,23 @@ pub(crate) fn held_by(mut listener: Listener, name: &str) -> Listener {
     listener
 }
 
-pub(crate) fn attempts(options: BindOptions, refused: Option<(RefusalKind, &str)>) -> Vec<Attempt> {
+pub(crate) fn attempts(options: BindOptions, refused: Option<(BindRefusalKind, &str)>) -> Vec<Attempt> {
     vec![Attempt {
         address: Ipv4Addr::UNSPECIFIED.into(),
         v6only: false,
         options,
-        refused: refused.map(|(kind, name)| Refusal { kind, name: name.to_owned(), says: name.to_owned() }),
+        refused: refused.map(|(kind, name)| BindRefusal {
+            kind,
+            name: name.to_owned(),
+            says: name.to_owned(),
+        }),
     }]
 }
 
 /// A bind as servers do ends like this, one without options like that.
 pub(crate) fn observation(
-    lenient: Option<(RefusalKind, &str)>,
-    plain: Option<(RefusalKind, &str)>,
+    lenient: Option<(BindRefusalKind, &str)>,
+    plain: Option<(BindRefusalKind, &str)>,
     sockets: Vec<Listener>,
 ) -> Observation {
     let mut all = attempts(BindOptions::ReuseAddress, lenient);
@@ -81,11 +85,11 @@ pub(crate) fn observation(
         forwarding_unknown: false,
         time_wait_left: None,
         clients: Vec::new(),
-        accounts: BTreeMap::new(),
+        engine_users: BTreeMap::new(),
         uid: Some(1000),
         gaps: Vec::new(),
     }
 }
 
-pub(crate) const IN_USE: Option<(RefusalKind, &str)> = Some((RefusalKind::InUse, "EADDRINUSE"));
-pub(crate) const DENIED: Option<(RefusalKind, &str)> = Some((RefusalKind::Denied, "EACCES"));
+pub(crate) const IN_USE: Option<(BindRefusalKind, &str)> = Some((BindRefusalKind::InUse, "EADDRINUSE"));
+pub(crate) const DENIED: Option<(BindRefusalKind, &str)> = Some((BindRefusalKind::Denied, "EACCES"));

@@ -106,7 +106,7 @@ fn reserved_forwarded_and_foreign() {
     let proxied = held_by(socket("0.0.0.0", None, State::Listen), "docker-proxy");
     assert_eq!(judge(observation(IN_USE, IN_USE, vec![proxied])).kind, VerdictKind::Forwarded);
 
-    let mut foreign = observation(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
+    let mut foreign = observation(Some((BindRefusalKind::NotLocal, "EADDRNOTAVAIL")), None, vec![]);
     foreign.target = bind_target(Some("10.1.2.3"));
     foreign.attempts[0].address = "10.1.2.3".parse().unwrap();
     foreign.local = Some(
@@ -135,8 +135,8 @@ fn without_ipv6_only_ipv4_counts() {
         address: Ipv6Addr::UNSPECIFIED.into(),
         v6only: true,
         options: BindOptions::ReuseAddress,
-        refused: Some(Refusal {
-            kind: RefusalKind::NoFamily,
+        refused: Some(BindRefusal {
+            kind: BindRefusalKind::NoFamily,
             name: "EAFNOSUPPORT".into(),
             says: String::new(),
         }),
@@ -193,14 +193,14 @@ fn listeners_that_localhost_reaches() {
     assert_eq!(name(verdict.localhost.ipv6), Some("c".into()));
 }
 
-fn any_attempt() -> impl Strategy<Value = Option<(RefusalKind, &'static str)>> {
+fn any_attempt() -> impl Strategy<Value = Option<(BindRefusalKind, &'static str)>> {
     prop_oneof![
         Just(None),
         Just(IN_USE),
         Just(DENIED),
-        Just(Some((RefusalKind::NotLocal, "EADDRNOTAVAIL"))),
-        Just(Some((RefusalKind::NoFamily, "EAFNOSUPPORT"))),
-        Just(Some((RefusalKind::Other, "EMFILE"))),
+        Just(Some((BindRefusalKind::NotLocal, "EADDRNOTAVAIL"))),
+        Just(Some((BindRefusalKind::NoFamily, "EAFNOSUPPORT"))),
+        Just(Some((BindRefusalKind::Other, "EMFILE"))),
     ]
 }
 
@@ -229,7 +229,7 @@ proptest! {
         observation.answered = answered.then(|| "127.0.0.1:80".parse().unwrap());
         let verdict = judge(observation);
         let kind = lenient.map(|(kind, _)| kind);
-        let attempted = !matches!(kind, Some(RefusalKind::Other | RefusalKind::NoFamily | RefusalKind::NotLocal));
+        let attempted = !matches!(kind, Some(BindRefusalKind::Other | BindRefusalKind::NoFamily | BindRefusalKind::NotLocal));
         prop_assert_eq!(verdict.can_bind, attempted.then_some(lenient.is_none()).or(verdict.can_bind));
         prop_assert_eq!(verdict.error.as_deref(), lenient.map(|(_, name)| name));
         prop_assert!(!verdict.reason.to_string().is_empty() && !verdict.facts.is_empty());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::names::names_without_serde;
 use crate::model::{Container, Process, ProcessId, Service, Text};
-use crate::plan::{Refusal, Restart, RestartedBy};
+use crate::plan::{PlanRefusal, Restart, RestartedBy};
 
 /// A process that a [`FreePlan`](crate::FreePlan) would end.
 ///
@@ -13,7 +13,7 @@ use crate::plan::{Refusal, Restart, RestartedBy};
 ///
 /// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
 ///     for step in plan.steps() {
-///         println!("{:?} {} by {:?}", step.part, step.process.id.pid, step.command);
+///         println!("{:?} {} by {:?}", step.reason, step.process.id.pid, step.command);
 ///     }
 /// }
 /// # Ok::<(), allears::Error>(())
@@ -24,7 +24,7 @@ pub struct FreeStep {
     /// The process.
     pub process: Process,
     /// Why it is in the plan.
-    pub part: FreePart,
+    pub reason: FreeStepReason,
     /// The command of its manager, as words. `None` if it is sent a signal.
     pub command: Option<Vec<Text>>,
 }
@@ -35,14 +35,14 @@ pub struct FreeStep {
 /// use allears::{FreeOptions, Target};
 ///
 /// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
-///     let holders = plan.steps().into_iter().filter(|step| step.part == allears::FreePart::Holder);
+///     let holders = plan.steps().into_iter().filter(|step| step.reason == allears::FreeStepReason::Holder);
 ///     println!("{} holders", holders.count());
 /// }
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum FreePart {
+pub enum FreeStepReason {
     /// It holds a socket of the port.
     Holder,
     /// It started a holder and waits for it.
@@ -189,39 +189,39 @@ impl From<&Restart> for FreeRestart {
     }
 }
 
-impl From<&Refusal> for FreeRefusal {
-    fn from(refusal: &Refusal) -> FreeRefusal {
+impl From<&PlanRefusal> for FreeRefusal {
+    fn from(refusal: &PlanRefusal) -> FreeRefusal {
         use FreeRefusalReason as Why;
         let (reason, process, command) = match refusal {
-            Refusal::ForeignPidNamespace => (Why::PidNamespace, None, None),
-            Refusal::StandsFor { process, command, .. } => {
+            PlanRefusal::ForeignPidNamespace => (Why::PidNamespace, None, None),
+            PlanRefusal::StandsFor { process, command, .. } => {
                 (Why::StandsForOthers, Some(process), command.as_ref())
             }
-            Refusal::Itself(process) => (Why::Caller, Some(process), None),
-            Refusal::Ancestor(process) => (Why::Ancestor, Some(process), None),
-            Refusal::Kernel(process) => (Why::Kernel, Some(process), None),
-            Refusal::KernelHolds(..) => (Why::Kernel, None, None),
-            Refusal::Denied(process) => (Why::Permission, Some(process), None),
-            Refusal::Failed(process, _) => (Why::Failed, Some(process), None),
-            Refusal::Uncertain(process, _) => (Why::Uncertain, Some(process), None),
-            Refusal::Unseen(_) => (Why::Unseen, None, None),
-            Refusal::HeldByUnit { command, .. } => (Why::ServiceManager, None, command.as_ref()),
-            Refusal::Stored(..) => (Why::ServiceManager, None, None),
-            Refusal::NoManager { process, .. } => (Why::NoManager, process.as_ref(), None),
-            Refusal::OtherManager { process, command, .. } => {
+            PlanRefusal::Itself(process) => (Why::Caller, Some(process), None),
+            PlanRefusal::Ancestor(process) => (Why::Ancestor, Some(process), None),
+            PlanRefusal::Kernel(process) => (Why::Kernel, Some(process), None),
+            PlanRefusal::KernelHolds(..) => (Why::Kernel, None, None),
+            PlanRefusal::Denied(process) => (Why::Permission, Some(process), None),
+            PlanRefusal::Failed(process, _) => (Why::Failed, Some(process), None),
+            PlanRefusal::Uncertain(process, _) => (Why::Uncertain, Some(process), None),
+            PlanRefusal::Unseen(_) => (Why::Unseen, None, None),
+            PlanRefusal::HeldByUnit { command, .. } => (Why::ServiceManager, None, command.as_ref()),
+            PlanRefusal::Stored(..) => (Why::ServiceManager, None, None),
+            PlanRefusal::NoManager { process, .. } => (Why::NoManager, process.as_ref(), None),
+            PlanRefusal::OtherManager { process, command, .. } => {
                 (Why::OtherManager, Some(process), command.as_ref())
             }
-            Refusal::Frozen(process) => (Why::Frozen, Some(process), None),
-            Refusal::NoProgram { command } => (Why::NoProgram, None, Some(command)),
-            Refusal::NoCommand { process, .. } => (Why::NoManager, Some(process), None),
-            Refusal::TreeHasAllears(process) => (Why::TreeHasCaller, Some(process), None),
-            Refusal::OtherProgram(process, _) => (Why::OtherProgram, Some(process), None),
+            PlanRefusal::Frozen(process) => (Why::Frozen, Some(process), None),
+            PlanRefusal::NoProgram { command } => (Why::NoProgram, None, Some(command)),
+            PlanRefusal::NoCommand { process, .. } => (Why::NoManager, Some(process), None),
+            PlanRefusal::TreeHasAllears(process) => (Why::TreeHasCaller, Some(process), None),
+            PlanRefusal::OtherProgram(process, _) => (Why::OtherProgram, Some(process), None),
         };
         FreeRefusal { reason, process: process.cloned(), command: command.cloned() }
     }
 }
 
-names_without_serde! { FreePart, "part of a plan":
+names_without_serde! { FreeStepReason, "reason of a step":
     Holder => "holder",
     Wrapper => "wrapper",
     Member => "member",

@@ -7,7 +7,7 @@ use super::scan::{Refused, WaitState};
 use super::tables::Tables;
 use crate::act::bind;
 use crate::act::hindrance::hindrance;
-use crate::bind_attempt::{Attempt, BindTarget, Refusal, RefusalKind};
+use crate::bind_attempt::{Attempt, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::{Error, ErrorKind, Socket, State};
 use crate::os::{self, Row};
 use crate::scan::port_sockets;
@@ -110,11 +110,11 @@ impl<'a> Bindable<'a> {
     /// Returns what refusals mean for waiting. `None` if none matters.
     fn refused(&self, attempts: &[Attempt]) -> Result<Option<WaitState>, Error> {
         // A machine without one family still has the wildcard of the other.
-        let matters = |refusal: &&Refusal| match refusal.kind {
-            RefusalKind::NotLocal | RefusalKind::NoFamily => self.bind_target.address.is_some(),
-            RefusalKind::Denied | RefusalKind::InUse | RefusalKind::Other => true,
+        let matters = |refusal: &&BindRefusal| match refusal.kind {
+            BindRefusalKind::NotLocal | BindRefusalKind::NoFamily => self.bind_target.address.is_some(),
+            BindRefusalKind::Denied | BindRefusalKind::InUse | BindRefusalKind::Other => true,
         };
-        let refusals: Vec<&Refusal> =
+        let refusals: Vec<&BindRefusal> =
             attempts.iter().filter_map(|attempt| attempt.refused.as_ref()).filter(matters).collect();
         // A refusal with a known cause comes first.
         let explained = refusals.iter().find_map(|refusal| {
@@ -132,7 +132,7 @@ impl<'a> Bindable<'a> {
         }
         match refusals.first() {
             None => Ok(None),
-            Some(refusal) if refusal.kind == RefusalKind::Other => Err(Error::new(
+            Some(refusal) if refusal.kind == BindRefusalKind::Other => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
             )),

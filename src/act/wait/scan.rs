@@ -1,13 +1,13 @@
 //! The result of one pass for one target.
 
-use crate::bind_attempt::Refusal;
+use crate::bind_attempt::BindRefusal;
 use crate::os::Row;
 use crate::verdict::Hindrance;
 
 /// Why a bind is refused.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
+    pub(crate) refusal: BindRefusal,
     /// What prevents it. `None` if a socket may.
     pub(crate) hindrance: Option<Hindrance>,
 }

@@ -10,7 +10,7 @@ impl Observer for Seen {
 }
 
 fn run(targets: &[Target], wanted: WaitFor, any: bool) -> (Vec<Waited>, Vec<usize>) {
-    let request = Request {
+    let request = WaitRequest {
         wanted,
         http_path: HttpPath::default(),
         any,

@@ -1,7 +1,7 @@
 //! Ports that a runtime publishes only by rules of the kernel, without a socket.
 
-use super::matching::Owner;
-use super::{ContainerLookup, Question};
+use super::matching::RuntimeScope;
+use super::{ContainerLookup, RuntimeQuery};
 use crate::management::proxy;
 use crate::model::{Container, Endpoint, Listener, Note, Socket, State};
 use crate::os::RuntimeKind;
@@ -17,14 +17,14 @@ impl ContainerLookup<'_> {
         sockets: &[Socket],
         listeners: &[Listener],
     ) -> Vec<Listener> {
-        let of_system = |owner: Owner| matches!(owner, Owner::System | Owner::Given);
-        self.ask(&[Question { kinds: kinds.to_vec(), uid: None, system: true }]);
-        let answered = |answer: &super::Answer| answer.containers.is_ok() && of_system(answer.owner);
-        self.unlisted = self.is_silent(of_system) || !self.answers.values().any(answered);
+        let of_system = |scope: RuntimeScope| matches!(scope, RuntimeScope::System | RuntimeScope::Given);
+        self.query_runtimes(&[RuntimeQuery { kinds: kinds.to_vec(), uid: None, system: true }]);
+        let answered = |result: &super::RuntimeResult| result.containers.is_ok() && of_system(result.scope);
+        self.unlisted = self.is_silent(of_system) || !self.results.values().any(answered);
         let mut found: Vec<Listener> = Vec::new();
-        let containers = self.answers.values().filter_map(|answer| answer.containers.as_ref().ok());
+        let containers = self.results.values().filter_map(|result| result.containers.as_ref().ok());
         for containers in
-            containers.filter(|containers| of_system(containers.owner) && containers.here == Some(true))
+            containers.filter(|containers| of_system(containers.scope) && containers.here == Some(true))
         {
             for running in &containers.running {
                 for published in &running.published {

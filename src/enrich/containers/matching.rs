@@ -6,9 +6,9 @@ use crate::management::proxy::{ContainerRef, Proxy, ProxyArguments};
 use crate::model::{Container, Protocol, Text};
 use crate::os::parse::container_list::{Published, Running};
 
-/// The owner of a runtime. The answers of a user's runtime are not trusted for sockets of other users.
+/// Whose containers a runtime runs. The answers of a user's runtime are not trusted for sockets of other users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Owner {
+pub(crate) enum RuntimeScope {
     /// The system, whose runtimes root starts.
     System,
     /// Unknown: the caller named the runtime's socket.
@@ -20,7 +20,7 @@ pub(crate) enum Owner {
 /// The containers that one runtime reported.
 #[derive(Debug)]
 pub(crate) struct RuntimeContainers {
-    pub(crate) owner: Owner,
+    pub(crate) scope: RuntimeScope,
     /// Whether it publishes ports in our own network namespace. `None` if that is unknown.
     pub(crate) here: Option<bool>,
     pub(crate) running: Vec<Running>,
@@ -120,7 +120,11 @@ mod tests {
     const PODMAN: &[u8] = include_bytes!("../../../tests/runtimes/podman.http");
 
     fn docker(here: Option<bool>) -> RuntimeContainers {
-        RuntimeContainers { owner: Owner::System, here, running: container_list::parse(DOCKER).unwrap() }
+        RuntimeContainers {
+            scope: RuntimeScope::System,
+            here,
+            running: container_list::parse(DOCKER).unwrap(),
+        }
     }
 
     fn key(address: &str, protocol: Protocol) -> SocketKey {
@@ -198,7 +202,7 @@ mod tests {
     #[test]
     fn a_monitor_names_its_container() {
         let containers = [RuntimeContainers {
-            owner: Owner::System,
+            scope: RuntimeScope::System,
             here: None,
             running: container_list::parse(PODMAN).unwrap(),
         }];

@@ -52,7 +52,7 @@ pub(crate) fn network_file(command: &[Text]) -> Option<Text> {
 
 /// Returns the container of a helper. The containers of a pod share the network of its infra container, which is returned.
 /// `None` if several other containers match.
-pub(crate) fn container(network: &Network, monitors: &[Monitor], owner: Option<u32>) -> Option<Container> {
+pub(crate) fn container(network: &Network, monitors: &[Monitor], uid: Option<u32>) -> Option<Container> {
     let is_its = |monitor: &&Monitor| match network {
         Network::File(file) => monitor.file.as_ref() == Some(file),
         Network::Namespace(number) => monitor.namespace == Some(*number),
@@ -71,7 +71,7 @@ pub(crate) fn container(network: &Network, monitors: &[Monitor], owner: Option<u
         image: None,
         port: None,
         compose: None,
-        uid: owner.filter(|uid| *uid != 0),
+        uid: uid.filter(|uid| *uid != 0),
     })
 }
 

@@ -58,8 +58,8 @@ fn answered<'a>(
     let known = kinds.into_iter().flat_map(|kind| os::runtime_sockets(kind, None));
     // Not every system has well-known paths.
     for path in known.chain(["/runtime.sock".into()]) {
-        let containers = answer().and_then(|reply| understand(&reply, Owner::System));
-        lookup.answers.insert(path, Answer { owner: Owner::System, containers });
+        let containers = answer().and_then(|reply| parse_reply(&reply, RuntimeScope::System));
+        lookup.results.insert(path, RuntimeResult { scope: RuntimeScope::System, containers });
     }
     lookup
 }
@@ -135,7 +135,7 @@ fn no_runtime_is_queried_without_a_container() {
     listeners[1].holders.clear();
     listeners[1].container = Some(kept.clone());
     lookup.name(&mut listeners);
-    assert!(lookup.answers.is_empty() && lookup.gap().is_none());
+    assert!(lookup.results.is_empty() && lookup.gap().is_none());
     assert_eq!(listeners[1].container, Some(kept));
 }
 
@@ -143,10 +143,11 @@ fn no_runtime_is_queried_without_a_container() {
 fn a_users_runtime_is_not_trusted_for_roots_sockets() {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || Err(RuntimeError::Absent));
-    let containers = understand(&docker(Some(true)).unwrap(), Owner::User(1000));
-    lookup
-        .answers
-        .insert("/run/user/1000/docker.sock".into(), Answer { owner: Owner::User(1000), containers });
+    let containers = parse_reply(&docker(Some(true)).unwrap(), RuntimeScope::User(1000));
+    lookup.results.insert(
+        "/run/user/1000/docker.sock".into(),
+        RuntimeResult { scope: RuntimeScope::User(1000), containers },
+    );
     let mut listeners = [proxied()];
     lookup.name(&mut listeners);
     assert_eq!(listeners[0].container, None);

@@ -65,7 +65,7 @@ pub struct Freezer {
     pub scope: Option<FreezerScope>,
 }
 
-/// The owner of a frozen cgroup.
+/// What a frozen cgroup belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FreezerScope {

@@ -45,14 +45,14 @@ impl Target {
         match ports {
             None if is_unix && family.is_none() && address.is_none() && interface.is_none() => {
                 let unix = Some(path.map_or(Unix::Any, Unix::Path));
-                Some(Target { protocol, unix, ..Target::of(None, None, PORTS) })
+                Some(Target { protocol, unix, ..Target::from_parts(None, None, PORTS) })
             }
             Some((first, last)) if !is_unix && path.is_none() && 0 < first && first <= last => {
                 if family == Some(Family::Unix) || (interface.is_some() && address.is_none()) {
                     return None;
                 }
                 let address = address.map(|address| Address { address, interface });
-                Some(Target { family, service, ..Target::of(protocol, address, first..=last) })
+                Some(Target { family, service, ..Target::from_parts(protocol, address, first..=last) })
             }
             _ => None,
         }

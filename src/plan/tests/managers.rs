@@ -9,7 +9,7 @@ fn each_manager_has_its_own_command() {
     let none = Machine::new([server.clone()]);
     for other in [Via::Container, Via::Service, Via::Supervisor] {
         let plan = none.plan(other, false);
-        assert!(matches!(plan.refusals.as_slice(), [Refusal::NoManager { .. }]), "{:?}", plan.refusals);
+        assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoManager { .. }]), "{:?}", plan.refusals);
     }
 
     server.service = Some(system_unit("web.service"));
@@ -22,20 +22,20 @@ fn each_manager_has_its_own_command() {
     both.supervisors.insert(50, supervisor());
     assert_eq!(via(&both, Via::Supervisor), ["supervisorctl stop web"]);
     let plan = both.plan(Via::Service, false);
-    assert!(matches!(plan.refusals.as_slice(), [Refusal::OtherManager { via: Via::Service, .. }]));
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::OtherManager { via: Via::Service, .. }]));
 
     // The unit of a quadlet restarts its container.
     server.container = Some(container("podman", "web"));
     let quadlet = Machine::new([server.clone()]);
     assert_eq!(via(&quadlet, Via::Service), ["systemctl stop -- web.service"]);
     let plan = quadlet.plan(Via::Container, false);
-    assert!(matches!(plan.refusals.as_slice(), [Refusal::OtherManager { via: Via::Container, .. }]));
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::OtherManager { via: Via::Container, .. }]));
 
     server.service = None;
     assert_eq!(via(&Machine::new([server.clone()]), Via::Container), ["podman stop web"]);
     server.container = Some(container("lxc", "web"));
     let plan = Machine::new([server]).plan(Via::Container, false);
-    assert!(matches!(plan.refusals.as_slice(), [Refusal::NoCommand { .. }]));
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoCommand { .. }]));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_supervisor_without_a_known_command() {
     let manager = Manager::Supervisor { kind: "pm2", program: None, stop: None, find: None };
     machine.supervisors.insert(50, manager);
     let plan = machine.plan(Via::Supervisor, false);
-    assert!(matches!(plan.refusals.as_slice(), [Refusal::NoCommand { .. }]), "{:?}", plan.refusals);
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoCommand { .. }]), "{:?}", plan.refusals);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_socket_unit_is_stopped_with_the_service_it_started() {
     let plan = machine.plan(Via::Service, false);
     assert_eq!(commands(&plan), ["systemctl stop -- web.socket web.service"], "one command");
     // Signals end neither of them.
-    assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::StandsFor { .. }]));
+    assert!(matches!(machine.signal().refusals.as_slice(), [PlanRefusal::StandsFor { .. }]));
 
     // A user's service with the same name is another service.
     machine.sockets[0].holders[1].process.service = Some(user_unit("web.service", 1000));
@@ -90,7 +90,7 @@ fn a_rootless_container_is_stopped_by_its_owners_engine() {
     let mut machine = Machine::new([server]);
     assert_eq!(commands(&machine.plan(Via::Container, false)), ["docker stop web"], "whatever its uid is");
     machine.sockets[0].holders[0].process.container.as_mut().unwrap().uid = Some(1000);
-    machine.accounts.insert(1000, Account { uid: 1000, name: "dev".into() });
+    machine.engine_users.insert(1000, EngineUser { uid: 1000, name: "dev".into() });
     let expected = "docker --host=unix:///run/user/1000/docker.sock stop web";
     assert_eq!(commands(&machine.plan(Via::Container, false)), [expected]);
 }

@@ -83,8 +83,8 @@ proptest! {
             let beside = role(&holder.process) == Some(Role::Wineserver);
             prop_assert!(!plan.refusals.is_empty() || beside || all.contains(&holder.process.id.pid));
         }
-        let wrappers = plan.steps.iter().rposition(|step| step.part == Part::Wrapper);
-        let holder = plan.steps.iter().position(|step| matches!(step.part, Part::Holder(_)));
+        let wrappers = plan.steps.iter().rposition(|step| step.reason == StepReason::Wrapper);
+        let holder = plan.steps.iter().position(|step| matches!(step.reason, StepReason::Holder(_)));
         prop_assert!(wrappers.is_none() || holder.is_none() || wrappers < holder, "wrappers first");
     }
 

@@ -14,7 +14,7 @@ fn every_process_that_stands_for_others_is_refused() {
                     machine.access.insert(process.id, access.clone());
                     let plan = machine.plan(Via::Signal, tree);
                     let refused = plan.refusals.iter().any(
-                        |refusal| matches!(refusal, Refusal::StandsFor { role: named, .. } if *named == role),
+                        |refusal| matches!(refusal, PlanRefusal::StandsFor { role: named, .. } if *named == role),
                     );
                     assert!(refused, "{role:?} {evidence:?} {access:?}: {:?}", plan.refusals);
                 }
@@ -30,7 +30,7 @@ fn a_refusal_names_the_command_of_the_manager() {
     let mut machine = Machine::new([proxy]);
     machine.sockets[0].container = Some(container("docker", "web"));
     let plan = machine.signal();
-    let [Refusal::StandsFor { command: Some(command), manager: Some(Manager::Container { .. }), .. }] =
+    let [PlanRefusal::StandsFor { command: Some(command), manager: Some(Manager::Container { .. }), .. }] =
         plan.refusals.as_slice()
     else {
         panic!("{:?}", plan.refusals)
@@ -66,7 +66,8 @@ fn a_port_with_an_unseen_manager_is_refused() {
     let mut machine = Machine::new([server]);
     machine.sockets[0].service = Some(unit);
     let refused = machine.signal();
-    let [Refusal::HeldByUnit { unit, command: Some(command), via: true, .. }] = refused.refusals.as_slice()
+    let [PlanRefusal::HeldByUnit { unit, command: Some(command), via: true, .. }] =
+        refused.refusals.as_slice()
     else {
         panic!("{:?}", refused.refusals);
     };
@@ -77,7 +78,7 @@ fn a_port_with_an_unseen_manager_is_refused() {
     );
     // Without a visible holder the refusal still names the unit, but --via cannot act.
     machine.sockets[0].holders.clear();
-    assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::HeldByUnit { via: false, .. }]));
+    assert!(matches!(machine.signal().refusals.as_slice(), [PlanRefusal::HeldByUnit { via: false, .. }]));
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn a_foreign_pid_namespace_is_refused() {
     let mut machine = Machine::new([node(50)]);
     machine.own_pid_namespace = false;
     for via in [Via::Signal, Via::Service, Via::Container, Via::Supervisor] {
-        assert!(machine.plan(via, false).refusals.contains(&Refusal::ForeignPidNamespace));
+        assert!(machine.plan(via, false).refusals.contains(&PlanRefusal::ForeignPidNamespace));
     }
     // Without holders no pid matters.
     machine.sockets.clear();
@@ -99,9 +100,9 @@ fn unseen_holders_are_refused() {
         machine.sockets[0].unseen =
             Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
         let plan = machine.signal();
-        assert!(matches!(plan.refusals.as_slice(), [Refusal::Unseen(_) | Refusal::KernelHolds(..)]));
+        assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::Unseen(_) | PlanRefusal::KernelHolds(..)]));
     }
     // The reason for the unseen holders is unknown.
     let machine = Machine::new([]);
-    assert!(matches!(machine.signal().refusals.as_slice(), [Refusal::Unseen(_)]));
+    assert!(matches!(machine.signal().refusals.as_slice(), [PlanRefusal::Unseen(_)]));
 }

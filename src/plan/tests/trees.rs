@@ -6,8 +6,17 @@ use super::*;
 fn a_tree_is_the_wrapper_and_everything_it_started() {
     let plan = in_a_wrapper().tree();
     assert_eq!(pids(&plan), [61, 62, 63, 64, 65], "wrappers first, the shell and its other jobs not at all");
-    let parts: Vec<&Part> = plan.steps.iter().map(|step| &step.part).collect();
-    assert!(matches!(parts[..], [Part::Wrapper, Part::Wrapper, Part::Holder(_), Part::Member, Part::Member]));
+    let parts: Vec<&StepReason> = plan.steps.iter().map(|step| &step.reason).collect();
+    assert!(matches!(
+        parts[..],
+        [
+            StepReason::Wrapper,
+            StepReason::Wrapper,
+            StepReason::Holder(_),
+            StepReason::Member,
+            StepReason::Member
+        ]
+    ));
     assert_eq!(plan.refusals, []);
     assert!(!has_note(&plan, |note| matches!(note, Note::Wrapper { .. } | Note::Children { .. })));
 }
@@ -40,7 +49,7 @@ fn a_tree_with_allears_is_refused() {
         machine.lineage = vec![OWN, SHELL, 1];
         machine.entries.push(entry(inside, 62, 61, 60));
         let plan = machine.tree();
-        let refused = |refusal: &Refusal| matches!(refusal, Refusal::TreeHasAllears(process) if process.id.pid == inside);
+        let refused = |refusal: &PlanRefusal| matches!(refusal, PlanRefusal::TreeHasAllears(process) if process.id.pid == inside);
         assert!(plan.refusals.iter().any(refused), "{:?}", plan.refusals);
         assert!(!pids(&plan).contains(&inside));
     }
@@ -66,7 +75,7 @@ fn a_tree_with_a_process_that_stands_for_others_is_refused() {
         member.id = id(at);
         let mut machine = in_a_wrapper();
         machine.add(member.clone(), 62, 61, 60);
-        let refused = |refusal: &Refusal| matches!(refusal, Refusal::StandsFor { process, .. } if process.id == member.id);
+        let refused = |refusal: &PlanRefusal| matches!(refusal, PlanRefusal::StandsFor { process, .. } if process.id == member.id);
         let plan = machine.tree();
         assert!(plan.refusals.iter().any(refused), "{:?}: {:?}", member.name, plan.refusals);
     }
@@ -76,7 +85,7 @@ fn a_tree_with_a_process_that_stands_for_others_is_refused() {
 fn a_tree_with_a_protected_member_is_refused() {
     let mut machine = in_a_wrapper();
     machine.access.insert(id(64), Access::Denied);
-    assert!(matches!(machine.tree().refusals.as_slice(), [Refusal::Denied(_)]));
+    assert!(matches!(machine.tree().refusals.as_slice(), [PlanRefusal::Denied(_)]));
     machine.access.remove(&id(64));
-    assert!(matches!(machine.tree().refusals.as_slice(), [Refusal::Failed(..)]), "it was not opened");
+    assert!(matches!(machine.tree().refusals.as_slice(), [PlanRefusal::Failed(..)]), "it was not opened");
 }

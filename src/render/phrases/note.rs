@@ -67,7 +67,7 @@ impl fmt::Display for Note {
                 let process = process.to_string_lossy();
                 write!(f, "{process} runs several services, one of which has it: {}", names.join(", "))
             }
-            Note::PassedToContainer(address) => {
+            Note::ProxiedToContainer(address) => {
                 write!(f, "connections are passed on to {address}, a container's address")
             }
             Note::ForwardedByRuntime { not_at } => {

@@ -11,17 +11,17 @@ use std::time::Duration;
 use crate::management::suspension::{self, SignalEffect};
 use crate::management::{Manager, Via};
 use crate::model::{Gap, Process, Protocol, Service, ServiceScope, Text};
-use crate::plan::{Part, Restart, RestartedBy, Step};
+use crate::plan::{Restart, RestartedBy, Step, StepReason};
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::shell;
 
-/// Why a process is in the plan.
-pub(crate) fn part(step: &Step) -> String {
-    match &step.part {
-        Part::Wrapper => "started it, and waits for it".to_owned(),
-        Part::Member => "belongs to its tree".to_owned(),
-        Part::Holder(sockets) => {
+/// Returns why a process is in the plan.
+pub(crate) fn step_reason(step: &Step) -> String {
+    match &step.reason {
+        StepReason::Wrapper => "started it, and waits for it".to_owned(),
+        StepReason::Member => "belongs to its tree".to_owned(),
+        StepReason::Holder(sockets) => {
             let mut parts: Vec<String> = Vec::new();
             for socket in sockets {
                 let does = if socket.is_listener() && socket.protocol == Protocol::Tcp {

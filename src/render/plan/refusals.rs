@@ -7,31 +7,31 @@ use crate::management::role::Role;
 use crate::management::service_command::{list_sockets, release_store};
 use crate::model::{Listener, Process, Text};
 use crate::os;
-use crate::plan::Refusal;
+use crate::plan::PlanRefusal;
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::shell;
 
 /// Why nothing is done, in a sentence.
-pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
+pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
     match refusal {
-        Refusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
+        PlanRefusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
                                          pid in it is another process here: run allears where the right /proc is mounted"
             .to_owned(),
-        Refusal::StandsFor { process, role, manager, command } => {
+        PlanRefusal::StandsFor { process, role, manager, command } => {
             stands_for(process, role, manager.as_ref(), command.as_deref(), target)
         }
-        Refusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
-        Refusal::Ancestor(process) => format!(
+        PlanRefusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
+        PlanRefusal::Ancestor(process) => format!(
             "{} is an ancestor of allears: ending it would end the session that asks",
             phrases::process(process)
         ),
-        Refusal::Kernel(process) => format!(
+        PlanRefusal::Kernel(process) => format!(
             "{} is the kernel's own; allears why {} shows which program it holds the port for",
             phrases::process(process),
             phrases::target(target)
         ),
-        Refusal::KernelHolds(socket, kernel) => {
+        PlanRefusal::KernelHolds(socket, kernel) => {
             let what = phrases::kernel_sockets(kernel).map_or_else(String::new, |what| format!(" for {what}"));
             let release = phrases::kernel_releases(kernel, socket);
             let release = release.map_or_else(String::new, |release| format!(": {release}"));
@@ -40,19 +40,19 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
                 phrases::endpoint(socket)
             )
         }
-        Refusal::Denied(process) => {
+        PlanRefusal::Denied(process) => {
             let again = phrases::allears_with_rights(&["free", &phrases::target(target)]);
             let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
-        Refusal::Failed(process, error) => {
+        PlanRefusal::Failed(process, error) => {
             format!("{} could not be opened: {}", phrases::process(process), escape(&error.as_str().into()))
         }
-        Refusal::Uncertain(process, socket) => {
+        PlanRefusal::Uncertain(process, socket) => {
             format!("it is not certain that {} holds {}", phrases::process(process), phrases::endpoint(socket))
         }
-        Refusal::Unseen(listener) => unseen(listener),
-        Refusal::HeldByUnit { unit, socket, command, via } => {
+        PlanRefusal::Unseen(listener) => unseen(listener),
+        PlanRefusal::HeldByUnit { unit, socket, command, via } => {
             let via = if *via { "; so does --via service" } else { "" };
             let stop = command.as_deref().and_then(shell::line);
             let stop = stop.map_or_else(String::new, |stop| format!(": {stop} frees it{via}"));
@@ -62,7 +62,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
                 escape(&unit.name)
             )
         }
-        Refusal::Stored(socket, store) => {
+        PlanRefusal::Stored(socket, store) => {
             let releases = phrases::commands_in_order(&release_store(store, os::own_uid()));
             let releases = releases.map_or_else(String::new, |releases| format!(": {releases} frees it"));
             format!(
@@ -71,11 +71,11 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
                 escape(&store.unit.name)
             )
         }
-        Refusal::NoManager { process, via } => {
+        PlanRefusal::NoManager { process, via } => {
             let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), phrases::process);
             format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
         }
-        Refusal::OtherManager { process, via, manager, command } => {
+        PlanRefusal::OtherManager { process, via, manager, command } => {
             let who = phrases::process(process);
             let command = command.as_deref().and_then(shell::line);
             let command = command.map_or_else(String::new, |command| format!(" ({command})"));
@@ -86,19 +86,19 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
                 via_word(manager.via())
             )
         }
-        Refusal::Frozen(process) => halted(process),
-        Refusal::NoProgram { command } => {
+        PlanRefusal::Frozen(process) => halted(process),
+        PlanRefusal::NoProgram { command } => {
             let name = command.first().map_or_else(String::new, escape);
             let run = shell::line(command).map_or_else(String::new, |line| format!(": run {line} yourself"));
             format!("{name} is in none of the system's own folders, and allears runs no program from elsewhere{run}")
         }
-        Refusal::NoCommand { process, manager } => format!(
+        PlanRefusal::NoCommand { process, manager } => format!(
             "{} belongs to {}, and no command is known here that stops it safely{}",
             phrases::process(process),
             manager_phrase(manager),
             listing(manager)
         ),
-        Refusal::OtherProgram(process, wanted) => {
+        PlanRefusal::OtherProgram(process, wanted) => {
             let wanted: Vec<String> = wanted.iter().map(|text| escape(&text.as_str().into())).collect();
             format!(
                 "{} has {} too, and does not match {}; without -c, allears free {} ends every holder",
@@ -108,7 +108,7 @@ pub(crate) fn refusal(refusal: &Refusal, target: &BindTarget) -> String {
                 phrases::target(target)
             )
         }
-        Refusal::TreeHasAllears(process) => format!(
+        PlanRefusal::TreeHasAllears(process) => format!(
             "{} belongs to the tree and to what started allears: ending it would end the session that asks",
             phrases::process(process)
         ),

@@ -4,7 +4,7 @@ use super::hindrance;
 use crate::model::{Container, Listener, State, Text};
 use crate::render::escape::escape;
 use crate::render::phrases;
-use crate::verdict::{BoundHistory, Relay, VerdictReason};
+use crate::verdict::{BoundHistory, ProxyPurpose, VerdictReason};
 
 /// The most holders of a shared address that the phrase names.
 const MOST_HOLDERS: usize = 3;
@@ -15,8 +15,8 @@ pub(super) fn reason(reason: &VerdictReason) -> String {
         VerdictReason::Nothing => "nothing is in the way".to_owned(),
         VerdictReason::Hindrance { hindrance: found, target } => hindrance(found, target),
         VerdictReason::Forwarded(listener) => forwarded(listener, "connections"),
-        VerdictReason::PassedOn { listener, relay, inside } => {
-            let what = relay.map(relayed);
+        VerdictReason::Proxied { listener, purpose, inside } => {
+            let what = purpose.map(purpose_phrase);
             let to = match (container(listener), inside, what) {
                 (Some(container), ..) => format!(" to {}", destination(container)),
                 (None, Some(inside), Some(what)) => format!(" to {inside}: {what}"),
@@ -134,13 +134,13 @@ fn connection(listener: &Listener, other_end: Option<&Listener>, more: usize) ->
     )
 }
 
-fn relayed(relay: Relay) -> &'static str {
-    match relay {
-        Relay::ContainerPort => "a container's published port",
-        Relay::RootlessContainerPort => "a rootless container's published port",
-        Relay::RootlessContainerNetwork => "a rootless container's network",
-        Relay::VirtualMachineNetwork => "a virtual machine's network",
-        Relay::Wsl => "a listener inside of WSL",
+fn purpose_phrase(purpose: ProxyPurpose) -> &'static str {
+    match purpose {
+        ProxyPurpose::ContainerPort => "a container's published port",
+        ProxyPurpose::RootlessContainerPort => "a rootless container's published port",
+        ProxyPurpose::RootlessContainerNetwork => "a rootless container's network",
+        ProxyPurpose::VirtualMachineNetwork => "a virtual machine's network",
+        ProxyPurpose::Wsl => "a listener inside of WSL",
     }
 }
 

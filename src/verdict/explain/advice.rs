@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::super::{Advice, BoundHistory, Hindrance, ShareOption, VerdictKind};
 use super::{Explanation, add_once, service};
-use crate::bind_attempt::RefusalKind;
+use crate::bind_attempt::BindRefusalKind;
 use crate::management::role::role;
 use crate::management::service_command::{list_sockets, release_store, stop_socket_unit};
 use crate::management::{self, Manager, managers};
@@ -61,14 +61,14 @@ impl Explanation<'_> {
                 self.read_forwarding_rules().into_iter().collect()
             }
             VerdictKind::Unknown => match (self.refused.map(|refusal| refusal.kind), &self.observation.os) {
-                (Some(RefusalKind::InUse), System::Linux) => {
+                (Some(BindRefusalKind::InUse), System::Linux) => {
                     vec![Advice::FindBoundSocket, Advice::WaitUntilFree { target: target() }]
                 }
-                (Some(RefusalKind::InUse), System::Windows) => vec![Advice::ListBoundSockets { port }],
-                (Some(RefusalKind::Denied), System::Windows) => {
+                (Some(BindRefusalKind::InUse), System::Windows) => vec![Advice::ListBoundSockets { port }],
+                (Some(BindRefusalKind::Denied), System::Windows) => {
                     vec![Advice::ListBoundSockets { port }, Advice::FindExcludedRange]
                 }
-                (Some(RefusalKind::Denied), System::Linux) => self.find_policy(),
+                (Some(BindRefusalKind::Denied), System::Linux) => self.find_policy(),
                 _ => Vec::new(),
             },
         }
@@ -238,8 +238,8 @@ impl Explanation<'_> {
         let own_uid = self.observation.uid;
         let started = listener.holders.iter().any(|holder| holder.process.service.is_some());
         let first = |holder: &Holder| {
-            let owner = management::owner(listener, holder, &self.observation.accounts);
-            managers(listener, holder, owner, None).into_iter().next()
+            let engine_user = management::engine_user(listener, holder, &self.observation.engine_users);
+            managers(listener, holder, engine_user, None).into_iter().next()
         };
         let found: Vec<Manager> = match listener.holders.is_empty() {
             true => management::manager_of_socket(listener).into_iter().collect(),

@@ -6,7 +6,7 @@ use super::super::{
     Answerer, BindResult, Fact, Hindrance, LocalhostAnswer, PortUsage, Preference, VerdictKind,
 };
 use super::{Explanation, add_once, forwarded_from_outside};
-use crate::bind_attempt::{BindOptions, RefusalKind};
+use crate::bind_attempt::{BindOptions, BindRefusalKind};
 use crate::model::{Family, Listener, Outcome, Process, Protocol, State, System};
 use crate::os::Local;
 use crate::port_sharing::Decided;
@@ -58,7 +58,7 @@ impl Explanation<'_> {
         {
             facts.push(Fact::AlsoInUse(Box::new(listener.clone())));
         }
-        let denied = self.refused.is_some_and(|refusal| refusal.kind == RefusalKind::Denied);
+        let denied = self.refused.is_some_and(|refusal| refusal.kind == BindRefusalKind::Denied);
         if observation.os == System::Windows
             && self.kind != VerdictKind::Reserved
             && denied

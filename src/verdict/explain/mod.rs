@@ -11,7 +11,7 @@ mod windows;
 use std::ops::RangeInclusive;
 
 use super::{BoundHistory, ByState, Fact, Hindrance, Observation, VerdictKind};
-use crate::bind_attempt::{BindOptions, Refusal};
+use crate::bind_attempt::{BindOptions, BindRefusal};
 use crate::model::{Listener, Service, Socket};
 use crate::os::Excluded;
 
@@ -21,7 +21,7 @@ pub(super) struct Explanation<'a> {
     pub(super) sorted: &'a ByState,
     pub(super) kind: VerdictKind,
     pub(super) can_bind: Option<bool>,
-    pub(super) refused: Option<&'a Refusal>,
+    pub(super) refused: Option<&'a BindRefusal>,
     pub(super) hindrance: Option<&'a Hindrance>,
     pub(super) standing: &'a [Listener],
 }

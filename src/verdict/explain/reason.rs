@@ -1,9 +1,9 @@
 //! The reason of a verdict.
 
-use super::super::relay::relay;
+use super::super::proxying::proxying_holder;
 use super::super::{VerdictKind, VerdictReason};
 use super::Explanation;
-use crate::bind_attempt::RefusalKind;
+use crate::bind_attempt::BindRefusalKind;
 use crate::management::proxy;
 use crate::model::{Listener, State};
 
@@ -25,10 +25,10 @@ impl Explanation<'_> {
                 VerdictReason::Forwarded(boxed(listener))
             }
             (VerdictKind::Forwarded, Some(listener)) => {
-                let found = relay(listener);
-                VerdictReason::PassedOn {
+                let found = proxying_holder(listener);
+                VerdictReason::Proxied {
                     listener: boxed(listener),
-                    relay: found.map(|(_, relay)| relay),
+                    purpose: found.map(|(_, purpose)| purpose),
                     inside: found.and_then(|(holder, _)| proxy::destination(&holder.process)),
                 }
             }
@@ -60,8 +60,8 @@ impl Explanation<'_> {
             (VerdictKind::Reserved, _) => VerdictReason::Reserved { port: observation.target.port },
             (_, _) if self.can_bind == Some(true) => VerdictReason::ForwardingUnknown,
             (_, _) => match self.refused {
-                Some(refusal) if refusal.kind == RefusalKind::InUse => VerdictReason::Unseen,
-                Some(refusal) if refusal.kind == RefusalKind::Denied => VerdictReason::Denied,
+                Some(refusal) if refusal.kind == BindRefusalKind::InUse => VerdictReason::Unseen,
+                Some(refusal) if refusal.kind == BindRefusalKind::Denied => VerdictReason::Denied,
                 refused => VerdictReason::NotAttempted {
                     error: refused.map(|refusal| (refusal.name.clone(), refusal.says.clone())),
                 },

@@ -14,7 +14,7 @@ const PART: usize = 256;
 
 /// `struct ns_id_req` of linux/nsfs.h.
 #[repr(C)]
-struct Request {
+struct ListnsRequest {
     size: u32,
     spare: u32,
     /// The last id of the previous part.
@@ -56,7 +56,7 @@ pub(in crate::os) fn namespaces() -> Option<(Vec<OwnedFd>, usize)> {
 fn ids() -> Result<Vec<u64>, Errno> {
     let mut ids = Vec::new();
     loop {
-        let request = Request {
+        let request = ListnsRequest {
             size: 32,
             spare: 0,
             after: ids.last().copied().unwrap_or(0),
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_list_has_this_namespace() {
-        assert_eq!(size_of::<Request>(), 32);
+        assert_eq!(size_of::<ListnsRequest>(), 32);
         assert_eq!(size_of::<Handle>(), 24);
         let Some((namespaces, failed)) = namespaces() else {
             eprintln!("skipped: needs Linux 6.19");

@@ -190,7 +190,7 @@ const FAILURES: u32 = 8;
 
 /// Why a table could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Refusal {
+pub(in crate::os) enum TableRefusal {
     /// It grew with each call.
     Grows,
     /// The system's error.
@@ -199,7 +199,9 @@ pub(in crate::os) enum Refusal {
 
 /// Reads a table with a growing buffer, until it fits. `ask` fills the buffer that it is given, and sets the needed
 /// size in bytes.
-pub(in crate::os) fn whole(mut ask: impl FnMut(&mut [u64], &mut u32) -> u32) -> Result<Vec<u8>, Refusal> {
+pub(in crate::os) fn whole(
+    mut ask: impl FnMut(&mut [u64], &mut u32) -> u32,
+) -> Result<Vec<u8>, TableRefusal> {
     let mut buffer: Vec<u64> = Vec::new();
     let (mut growths, mut failures) = (0, 0);
     loop {
@@ -212,9 +214,9 @@ pub(in crate::os) fn whole(mut ask: impl FnMut(&mut [u64], &mut u32) -> u32) -> 
                 let wanted = usize::try_from(size).unwrap_or(0).div_ceil(8);
                 buffer.resize(wanted.max(buffer.len()) + wanted / 4 + 64, 0);
             }
-            TOO_SMALL => return Err(Refusal::Grows),
+            TOO_SMALL => return Err(TableRefusal::Grows),
             UNSUCCESSFUL if failures < FAILURES => failures += 1,
-            error => return Err(Refusal::Error(error)),
+            error => return Err(TableRefusal::Error(error)),
         }
     }
 }

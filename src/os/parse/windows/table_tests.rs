@@ -175,16 +175,16 @@ fn asking_again_has_an_end() {
         *size += 1;
         TOO_SMALL
     });
-    assert_eq!((grows, asked), (Err(Refusal::Grows), GROWTHS + 1));
+    assert_eq!((grows, asked), (Err(TableRefusal::Grows), GROWTHS + 1));
     asked = 0;
     let fails = whole(|_, _| {
         asked += 1;
         UNSUCCESSFUL
     });
-    assert_eq!((fails, asked), (Err(Refusal::Error(UNSUCCESSFUL)), FAILURES + 1));
+    assert_eq!((fails, asked), (Err(TableRefusal::Error(UNSUCCESSFUL)), FAILURES + 1));
     let mut answers = [UNSUCCESSFUL, UNSUCCESSFUL, 0].into_iter();
     assert_eq!(whole(|_, _| answers.next().unwrap()), Ok(vec![]), "it comes to an answer");
-    assert_eq!(whole(|_, _| 5), Err(Refusal::Error(5)), "denied is denied");
+    assert_eq!(whole(|_, _| 5), Err(TableRefusal::Error(5)), "denied is denied");
 }
 
 proptest! {

@@ -1,23 +1,23 @@
-//! The accounts that rootless container engines belong to.
+//! The users of rootless container engines.
 
 use std::collections::BTreeMap;
 
-use crate::management::Account;
+use crate::management::EngineUser;
 use crate::model::{Container, Listener};
 use crate::os;
 
-/// Returns the accounts whose engines run these containers, by uid. Root's engines are the system's.
-pub(super) fn accounts<'a>(containers: impl Iterator<Item = &'a Container>) -> BTreeMap<u32, Account> {
-    let mut accounts = BTreeMap::new();
+/// Returns the users whose engines run these containers, by uid. Root's engines are the system's.
+pub(super) fn engine_users<'a>(containers: impl Iterator<Item = &'a Container>) -> BTreeMap<u32, EngineUser> {
+    let mut engine_users = BTreeMap::new();
     for uid in containers.filter_map(|container| container.uid).filter(|uid| *uid != 0) {
-        if accounts.contains_key(&uid) {
+        if engine_users.contains_key(&uid) {
             continue;
         }
         if let Some(name) = os::user_name(uid) {
-            accounts.insert(uid, Account { uid, name });
+            engine_users.insert(uid, EngineUser { uid, name });
         }
     }
-    accounts
+    engine_users
 }
 
 /// Returns the containers that listeners and their holders belong to.
