@@ -9,13 +9,11 @@ use super::snapshot_file;
 use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, fail_with, runtimes, say, written};
-use crate::compare::{ChangeKind, Comparison};
+use crate::compare::Comparison;
 use crate::model::Selection;
 use crate::model::{Error, GapKind, Snapshot};
 use crate::render::asker::Asker;
-use crate::render::escape::escape;
-use crate::render::phrases;
-use crate::render::phrases::covered;
+use crate::render::phrases::comparison::{self, Side};
 use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
 use crate::scan::Query;
@@ -60,12 +58,12 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     let options = changes::ChangesOptions { width: terminal.width, palette, asker };
     let mut made = changes::write(&found.changes, &options, &mut out);
     if exit == Exit::Found {
-        made = made.and_then(|()| out.write_all(b"no difference\n"));
+        made = made.and_then(|()| writeln!(out, "{}", comparison::NO_DIFFERENCE));
     }
     let written = written(made.and_then(|()| write_out(&out)), exit);
     print_limits(&old, &new, &found, exit);
     if terminal.person && !found.changes.is_empty() {
-        print_summary(&old, &new, &found);
+        let _ = writeln!(io::stderr().lock(), "{}", comparison::summary(&old, &new, &found));
     }
     written
 }
@@ -81,70 +79,27 @@ fn scan_again(old: &Snapshot) -> Result<Snapshot, Error> {
 /// Prints the limits of the comparison.
 fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) {
     if !found.same_machine {
-        let hosts = [old, new].map(|side| format!("{} ({})", escape(&side.host), escape(&(&side.os).into())));
-        say(
-            "note",
-            &format!(
-                "comparing two machines, {}: by addresses and ports, and by names of processes, users, \
-                 services and containers",
-                hosts.join(" and ")
-            ),
-        );
+        say("note", &comparison::two_machines(old, new));
     }
     if !found.same_users {
-        say(
-            "note",
-            "users are not compared: the snapshots were taken in different user namespaces, where one number means \
-             different users",
-        );
+        say("note", comparison::DIFFERENT_USERS);
     }
     if !found.comparable {
-        let covered =
-            |side: &Snapshot| escape(&covered(side.asked.as_deref().unwrap_or_default()).as_str().into());
-        say(
-            "not seen",
-            &format!(
-                "the snapshots cover nothing in common: the earlier one covers {}, the later one {}",
-                covered(old),
-                covered(new)
-            ),
-        );
+        say("not seen", &comparison::nothing_in_common(old, new));
     } else if !found.same_question {
-        say(
-            "note",
-            "the snapshots were taken with different queries: only what both could contain is compared",
-        );
+        say("note", comparison::DIFFERENT_QUERIES);
     }
     if found.unseen > 0 {
-        let whose = match found.unseen {
-            1 => "holders of 1 listener".to_owned(),
-            many => format!("holders of {many} listeners"),
-        };
-        say("note", &format!("{whose} could not be compared: at least one snapshot does not show them"));
+        say("note", &comparison::holders_not_compared(found.unseen));
     }
-    let sides = ["earlier", "later"].into_iter().zip(found.complete_sides).zip(&found.gaps);
+    let sides = [Side::Earlier, Side::Later].into_iter().zip(found.complete_sides).zip(&found.gaps);
     for ((side, _), gaps) in sides.filter(|((_, complete), _)| !complete) {
         let gaps = gaps
             .iter()
             .filter(|gap| matches!(gap.what, GapKind::Sockets | GapKind::Holders | GapKind::Users));
-        let why: Vec<String> = gaps.map(phrases::gap).collect();
-        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
-        say("not seen", &format!("the {side} snapshot is incomplete{why}"));
+        say("not seen", &comparison::incomplete(side, gaps));
     }
     if exit == Exit::Unknown {
-        let _ = fail("could not determine whether they differ", None);
+        let _ = fail(comparison::UNDETERMINED, None);
     }
-}
-
-/// Prints the summary.
-fn print_summary(old: &Snapshot, new: &Snapshot, found: &Comparison) {
-    let count = |kind| found.changes.iter().filter(|change| change.kind == kind).count();
-    let kinds = [ChangeKind::Opened, ChangeKind::Closed, ChangeKind::Changed].map(|kind| (kind, count(kind)));
-    let counts = kinds.iter().filter(|(_, count)| *count > 0);
-    let counts: Vec<String> = counts.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
-    let time = match found.same_machine {
-        true => format!(" within {}", phrases::ago(old.taken_at, new.taken_at)),
-        false => String::new(),
-    };
-    let _ = writeln!(io::stderr().lock(), "{}{time}.", counts.join(", "));
 }

@@ -2,7 +2,7 @@
 
 use super::arguments::List;
 use super::{say, service_names};
-use crate::model::{Listener, Protocol, Selection, Target};
+use crate::model::{Protocol, Selection, Target};
 use crate::render::phrases;
 use crate::scan::Query;
 
@@ -40,24 +40,7 @@ pub(super) fn print(list: &List, selection: &Selection) {
         // The answer is complete without this note.
         let Ok(snapshot) = query.scan() else { continue };
         for listener in snapshot.listeners.iter().take(NAMED) {
-            say("note", &sentence(listener, &wanted));
+            say("note", &phrases::held_at_another_address(listener, &wanted));
         }
     }
-}
-
-fn sentence(listener: &Listener, wanted: &[&Target]) -> String {
-    let holder = listener.head().map_or_else(
-        || "a process that could not be seen".to_owned(),
-        |holder| phrases::process(&holder.process),
-    );
-    let address = |target: &&Target| {
-        let address = target.address().filter(|address| !address.is_unspecified())?;
-        Some(address.to_string())
-    };
-    let addresses: Vec<String> = wanted.iter().filter_map(address).collect();
-    let unreachable = match addresses.is_empty() {
-        true => String::new(),
-        false => format!(" and cannot be reached at {}", phrases::list_or(&addresses)),
-    };
-    format!("{} is held by {holder}{unreachable}", phrases::endpoint(&listener.socket))
 }

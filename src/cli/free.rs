@@ -14,12 +14,12 @@ use crate::act::prepare::{Prepared, keep_named, prepare};
 use crate::act::release::{self, Outcome, ReleaseOptions};
 use crate::act::why::is_one_port;
 use crate::management;
-use crate::model::{Error, Listener, Protocol};
+use crate::model::{Error, Listener, Process, Protocol};
 use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
 use crate::plan::PlanRequest;
-use crate::render::escape::escape;
 use crate::render::layout::AnswerOptions;
+use crate::render::phrases::release::NotFreed;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
 use crate::scan::Query;
@@ -55,7 +55,8 @@ pub(super) fn run(arguments: &Free) -> Exit {
     if !arguments.process.is_empty() {
         keep_named(&mut plans, named.selection());
         if plans.is_empty() {
-            return no_match(arguments);
+            let has_targets = !arguments.targets.is_empty();
+            return not_freed(&NotFreed::NoMatch { commands: &arguments.process, has_targets });
         }
     }
     let is_localhost = Target::are_localhost(&targets);
@@ -99,18 +100,9 @@ fn ports_of(named: &Query) -> Result<Vec<Target>, Error> {
         .collect())
 }
 
-/// Reports that no process matches `-c`.
-fn no_match(arguments: &Free) -> Exit {
-    let wanted: Vec<String> = arguments.process.iter().map(|text| escape(&text.as_str().into())).collect();
-    let ports = match arguments.targets.is_empty() {
-        true => "a port",
-        false => "one of these ports",
-    };
-    let wanted = wanted.join(" or ");
-    fail(
-        &format!("refused: no visible process that matches {wanted} holds {ports}; nothing was done"),
-        Some("allears -c TEXT lists what matches"),
-    )
+/// Reports why nothing is freed.
+fn not_freed(reason: &NotFreed<'_>) -> Exit {
+    fail(&reason.sentence(), reason.help())
 }
 
 fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
@@ -181,7 +173,7 @@ impl FreeRun<'_> {
         if self.plans.is_empty() {
             match arguments.json {
                 true => self.documents(&[])?,
-                false => write_out(b"nothing holds any of these ports\n")?,
+                false => write_out(format!("{}\n", phrases::release::NOTHING_HELD).as_bytes())?,
             }
             return Ok(Exit::Found);
         }
@@ -200,10 +192,10 @@ impl FreeRun<'_> {
                 self.documents(&self.states()?)?;
             }
             let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
-            let why = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal)).unwrap_or_default();
             // The plan on the terminal already has the reasons.
-            let why = if self.options.width.is_some() { String::new() } else { format!(": {why}") };
-            return Ok(fail(&format!("refused, and nothing was done{why}"), None));
+            let why = why.filter(|_| self.options.width.is_none());
+            let reason = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal));
+            return Ok(not_freed(&NotFreed::Refused { reason }));
         }
         if arguments.dry_run {
             let looks = self.states()?;
@@ -211,19 +203,13 @@ impl FreeRun<'_> {
         }
         if busy && !arguments.yes {
             if !one_port {
-                return Ok(fail(
-                    "refusing to free several ports without --yes; nothing was done",
-                    Some("review the plans with --dry-run, then run it with --yes"),
-                ));
+                return Ok(not_freed(&NotFreed::SeveralPorts));
             }
             if arguments.json || !(input_is_terminal() && io::stderr().is_terminal()) {
-                return Ok(fail(
-                    "cannot ask for confirmation: this is not a terminal; nothing was done",
-                    Some("review the plan with --dry-run, then run it with --yes"),
-                ));
+                return Ok(not_freed(&NotFreed::NoTerminal));
             }
             if !self.confirm()? {
-                say("note", "nothing was done");
+                say("note", phrases::release::NOTHING_DONE);
                 return Ok(Exit::NotFound);
             }
         }
@@ -236,8 +222,7 @@ impl FreeRun<'_> {
                 // A short watch is not announced.
                 if self.person && !announced && left > ANNOUNCED {
                     announced = true;
-                    let left = phrases::duration(Duration::from_secs(left.as_secs()));
-                    say("note", &format!("the port is free; watching it for {left}"));
+                    say("note", &phrases::release::watching(left));
                 }
             };
             outcomes.push(release::carry_out(prepared, options, &mut tick)?);
@@ -252,14 +237,12 @@ impl FreeRun<'_> {
         // A process may hold the port at both addresses of localhost.
         let mut known = BTreeSet::new();
         steps.retain(|step| known.insert(step.process.id));
-        match steps.as_slice() {
-            [only] => {
-                let identity = why_and_free::identity(&only.process, &self.options);
-                let identity = if identity.is_empty() { identity } else { format!(" ({identity})") };
-                write!(err, "End {}{identity}? [y/N] ", phrases::process(&only.process))?;
-            }
-            steps => write!(err, "End these {} processes? [y/N] ", steps.len())?,
-        }
+        let processes: Vec<&Process> = steps.iter().map(|step| &step.process).collect();
+        let identity = match processes.as_slice() {
+            [only] => why_and_free::identity(only, &self.options),
+            _ => String::new(),
+        };
+        write!(err, "{}", phrases::release::confirmation(&processes, &identity))?;
         err.flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
@@ -287,7 +270,7 @@ impl FreeRun<'_> {
                 }
             }
             if self.arguments.dry_run && self.plans.iter().any(|prepared| !prepared.plan.steps.is_empty()) {
-                writeln!(text, "nothing was done: a dry run shows what would be done")?;
+                writeln!(text, "{}", phrases::release::DRY_RUN)?;
             }
             write_out(&text)?;
         }

@@ -245,10 +245,7 @@ impl ListOutput<'_> {
     /// Prints the targets that nothing answers, if others are answered.
     fn print_unanswered(&self) {
         for target in self.selection.unanswered(self.snapshot) {
-            match self.snapshot.complete {
-                true => say("note", &format!("nothing listens on {target}")),
-                false => say("note", &format!("could not determine whether something listens on {target}")),
-            }
+            say("note", &phrases::no_match::unanswered(target, self.snapshot.complete));
         }
     }
 

@@ -5,12 +5,8 @@ use super::say;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Protocol, Snapshot};
-use crate::os::{self, OtherNamespaces, OwnNetwork};
-use crate::render::escape::escape;
+use crate::os;
 use crate::render::phrases;
-
-/// The most namespaces that are named. The others are counted.
-const NAMED: usize = 3;
 
 /// Prints on which of the unanswered ports something listens in another network namespace, and whether this is the
 /// network of a container. It searches nothing if every target was answered.
@@ -19,15 +15,8 @@ pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
         return;
     }
     let nothing = snapshot.listeners.is_empty();
-    match os::own_network() {
-        OwnNetwork::Containers => {
-            say("note", "this is the network of a container: what listens outside of it is not shown");
-        }
-        OwnNetwork::Other if nothing => say(
-            "note",
-            "this is not the machine's first network namespace: what listens outside of it is not shown",
-        ),
-        OwnNetwork::Other | OwnNetwork::First | OwnNetwork::Unknown => {}
+    if let Some(note) = phrases::outside_own_network(os::own_network(), nothing) {
+        say("note", note);
     }
     let filters = &list.filters;
     if selection.filters_by_process() || filters.exposed || filters.ipv4 || filters.ipv6 {
@@ -42,7 +31,7 @@ pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
             continue;
         }
         for found in os::listening_in_other_namespaces(&ports, protocols) {
-            say("note", &sentence(&found, protocols));
+            say("note", &phrases::listens_in_other_namespaces(&found, protocols));
         }
     }
 }
@@ -55,22 +44,4 @@ fn protocols_of(list: &List, target: &Target) -> &'static [Protocol] {
         (None, ..) => &[Protocol::Tcp, Protocol::Udp],
         (Some(_), ..) => &[],
     }
-}
-
-fn sentence(found: &OtherNamespaces, protocols: &[Protocol]) -> String {
-    let mut names: Vec<String> = found.namespaces.iter().take(NAMED).map(escape).collect();
-    if let Some(more) = found.namespaces.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        names.push(format!("{more} more"));
-    }
-    let place = match found.namespaces.len() {
-        1 => "another network namespace",
-        _ => "other network namespaces",
-    };
-    let target = match protocols {
-        [only] => format!("{}/{}", only.as_str(), found.port),
-        _ => found.port.to_string(),
-    };
-    let help = phrases::allears_with_rights(&["--all-namespaces", &target])
-        .map_or_else(String::new, |command| format!("; {command} shows it"));
-    format!("something listens on port {} in {place} ({}){help}", found.port, names.join(", "))
 }

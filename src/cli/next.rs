@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::runtimes::runtimes;
 use super::why::write_out;
 use super::{complain, fail, fail_with, say, service_names, written};
-use crate::act::next_ports::{self, NextOptions, NextPorts, SkipReason};
+use crate::act::next_ports::{self, NextOptions};
 use crate::model::Protocol;
 use crate::render::{next_json, phrases};
 
@@ -29,19 +29,7 @@ pub(super) fn run(arguments: &Next) -> Exit {
         return written(made.and_then(|()| write_out(&out)), exit);
     }
     if exit == Exit::NotFound {
-        let (first, last) = options.ports.clone().into_inner();
-        let protocol = options.protocol.as_str().to_uppercase();
-        let range = format!("of {first}-{last} can be had");
-        let message = match (found.ports.len(), options.count) {
-            (0, _) => format!("no {protocol} port {range}{}", reasons(&found)),
-            (1, count) => {
-                format!("only 1 {protocol} port {range}, and {count} are asked for{}", reasons(&found))
-            }
-            (some, count) => {
-                format!("only {some} {protocol} ports {range}, and {count} are asked for{}", reasons(&found))
-            }
-        };
-        fail(&message, None);
+        fail(&phrases::next::shortage(&options, &found), None);
         return exit;
     }
     for gap in &found.gaps {
@@ -49,26 +37,6 @@ pub(super) fn run(arguments: &Next) -> Exit {
     }
     let lines: String = found.ports.iter().map(|port| format!("{port}\n")).collect();
     written(write_out(lines.as_bytes()), exit)
-}
-
-/// Returns how many ports were skipped for each reason: `: 3 in use, 1 reserved`.
-fn reasons(found: &NextPorts) -> String {
-    let kinds = [
-        (SkipReason::InUse, "in use"),
-        (SkipReason::Denied, "not permitted"),
-        (SkipReason::Reserved, "reserved"),
-        (SkipReason::Assigned, "assigned to other programs"),
-        (SkipReason::Forwarded, "forwarded"),
-        (SkipReason::Claimed, "given to another call just now"),
-    ];
-    let count = |reason| found.skipped.iter().filter(|skipped| skipped.reason == reason).count();
-    let counts: Vec<String> = kinds
-        .into_iter()
-        .map(|(reason, words)| (count(reason), words))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
-        .collect();
-    if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) }
 }
 
 fn options(arguments: &Next) -> Result<NextOptions, Exit> {

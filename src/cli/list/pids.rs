@@ -15,11 +15,8 @@ impl ListOutput<'_> {
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
         // These pids would mean other processes here.
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {
-            let why = match os::pid_namespace_is_own() {
-                None => "cannot read which pid namespace /proc shows",
-                Some(_) => phrases::FOREIGN_PIDS,
-            };
-            return Ok(fail(&format!("no pids are printed: {why}"), Some(&Help::MatchingProc.to_string())));
+            let known = os::pid_namespace_is_own().is_some();
+            return Ok(fail(&phrases::pids::no_pids(known), Some(&Help::MatchingProc.to_string())));
         }
         let listeners = &self.snapshot.listeners;
         let mut pids: Vec<u32> = listeners
@@ -35,30 +32,14 @@ impl ListOutput<'_> {
         out.flush()?;
         let unseen = listeners.iter().filter(|listener| listener.unseen.is_some());
         for listener in unseen {
-            let endpoint = phrases::address(&listener.socket);
-            let port =
-                listener.socket.endpoint.port().map_or_else(String::new, |port| format!(" port {port}"));
-            let reason = listener.unseen.as_ref().map_or("unknown", |unseen| unseen.reason.as_str());
-            let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref());
-            let help = help.map_or_else(String::new, |help| format!("; {}", phrases::help(help)));
-            say("not seen", &format!("a holder of {endpoint}{port} ({reason}){help}"));
+            say("not seen", &phrases::pids::unseen_holder_of(listener));
         }
         for listener in listeners.iter().filter(|one| one.socket.state == crate::model::State::Forwarded) {
-            let to = listener.container.as_ref().map_or_else(String::new, phrases::container);
-            let port = listener.socket.endpoint.port().unwrap_or_default();
-            say("note", &format!("port {port} is forwarded to container {to}; no process holds it here"));
+            say("note", &phrases::pids::forwarded_port(listener));
         }
         if listeners.is_empty() {
             for target in self.selection.targets() {
-                say(
-                    "note",
-                    &match exit {
-                        Exit::Unknown => {
-                            format!("could not determine whether something listens on {target}")
-                        }
-                        _ => format!("nothing listens on {target}"),
-                    },
-                );
+                say("note", &phrases::no_match::unanswered(target, exit != Exit::Unknown));
             }
         }
         Ok(if pids.is_empty() && exit == Exit::Found { Exit::Unknown } else { exit })

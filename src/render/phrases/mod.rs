@@ -12,7 +12,11 @@ mod help;
 mod kernel;
 #[cfg(feature = "cli")]
 mod listener;
+#[cfg(feature = "cli")]
+mod namespace;
 mod note;
+#[cfg(feature = "cli")]
+mod other_address;
 #[cfg(feature = "cli")]
 mod probe;
 mod process;
@@ -24,6 +28,20 @@ mod system;
 mod target;
 mod time;
 mod unseen;
+
+// The answers of single commands. Their functions are named with the module.
+#[cfg(feature = "cli")]
+pub(crate) mod comparison;
+#[cfg(feature = "cli")]
+pub(crate) mod next;
+#[cfg(feature = "cli")]
+pub(crate) mod no_match;
+#[cfg(feature = "cli")]
+pub(crate) mod pids;
+#[cfg(feature = "cli")]
+pub(crate) mod release;
+#[cfg(feature = "cli")]
+pub(crate) mod summary;
 
 use std::fmt;
 
@@ -46,12 +64,13 @@ pub(crate) use unseen::{unseen_ends, unseen_evidence};
 pub(crate) use {
     address::{NO_FILE, address, address_phrase, is_exposed, path_content, reach},
     container::{container, pod},
-    coverage::covered,
-    gap::{FOREIGN_PIDS, gap},
+    gap::gap,
     kernel::kernel_releases,
     listener::{
         checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
     },
+    namespace::{listens_in_other_namespaces, outside_own_network},
+    other_address::held_at_another_address,
     probe::{probe, probe_meaning},
     process::{Naming, connection, holder_user, process_as, process_name, socket_user, uncertain, user},
     registration::assigned_names,
